@@ -1,0 +1,139 @@
+"""The values that travel between the rooms: sessions, messages, tool calls, usage."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["user", "assistant", "system"]
+SessionStatus = Literal["active", "completed"]
+Sentiment = Literal["positive", "neutral", "negative"]
+RunStatus = Literal["done", "stopped", "length", "interrupted", "error"]
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens of one reply, as the model's service counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One tool call as it is kept with the reply that used it."""
+
+    name: str
+    args: dict[str, Any] = {}
+    ok: bool = True
+    ms: float = 0.0
+    result: str = ""
+    """What was shown to the person: Markdown when ok, else one sentence."""
+
+
+class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known about a message beside its text.
+
+    A user's message carries `intent` only when the person chose it. A reply carries the rest:
+    `reply_to` is the id of the user message it answers; the newest reply to a message is the one
+    that counts (a retry supersedes the earlier reply).
+    """
+
+    run: str | None = None
+    reply_to: int | None = None
+    intent: str | None = None
+    intent_score: float | None = None
+    intent_reason: str | None = None
+    intent_corrected_from: str | None = None
+    model: str | None = None
+    status: RunStatus | None = None
+    usage: Usage | None = None
+    ms: float | None = None
+    first_token_ms: float | None = None
+    tools: tuple[ToolRecord, ...] = ()
+    error: str | None = None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One stored message; `id` orders messages, its clock does not."""
+
+    id: int
+    session_id: str
+    role: Role
+    text: str
+    at: str
+    """ISO 8601, UTC, by the database's clock."""
+    client_id: str | None = None
+    meta: MessageMeta = MessageMeta()
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One conversation as the database keeps it. Times are ISO 8601, UTC."""
+
+    id: str
+    user_id: str
+    title: str
+    status: SessionStatus
+    started_at: str
+    updated_at: str
+    last_message_id: int
+    """Orders sessions by last activity, and is the cursor of a listing."""
+    message_count: int = 0
+    ended_at: str | None = None
+    summary: str | None = None
+    note: str | None = None
+    """Why there is no summary, when a completed session has none."""
+    topics: tuple[str, ...] = ()
+    sentiment: Sentiment | None = None
+    outcomes: tuple[str, ...] = ()
+    metrics: "Metrics | None" = None
+    rating: int | None = None
+    rated_at: str | None = None
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """Counted by the database, never by a model. Superseded replies count as messages."""
+
+    messages: int = 0
+    user_messages: int = 0
+    assistant_messages: int = 0
+    user_words: int = 0
+    assistant_words: int = 0
+    first_at: str | None = None
+    last_at: str | None = None
+    duration_seconds: float = 0.0
+    """From the first message to the last."""
+    tools: dict[str, int] = {}
+    intents: dict[str, int] = {}
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class SummaryDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model says a session was about."""
+
+    summary: str
+    topics: list[str]
+    sentiment: Sentiment
+    outcomes: list[str]
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A message found by search, best first; a higher score is a better match."""
+
+    message: Message
+    session_title: str
+    score: float
+    before: Message | None = None
+    after: Message | None = None
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """The running summary of what fell out of a session's window of recent messages."""
+
+    text: str
+    upto: int
+    """The id of the last message it covers."""

@@ -1,0 +1,282 @@
+"""Every expected failure: one tree, each class with the code that crosses the wire.
+
+    GenPyError
+    +-- Refused          the request is wrong: repeating it will not help
+    |   +-- BadRequest, BadFrame, TooLarge, NotFound, Ambiguous, Conflict
+    |   +-- Unauthorized, Forbidden, UnknownProtocol, MethodNotAllowed, LengthRequired
+    |   +-- ConfigError
+    +-- Busy             right request, wrong moment: try again later
+    |   +-- RateLimited, TooMany, ShuttingDown, RequestTimeout
+    +-- StoreError       the database
+    |   +-- StoreUnavailable, StoreTimeout, StoreKeyRejected, StoreSchemaMissing, StoreForbidden
+    +-- LlmError         the model
+    |   +-- LlmRateLimited, LlmKeyRejected, LlmModelUnknown, LlmTooLarge, LlmCutOff
+    |   +-- LlmTimeout, LlmUnavailable, LlmBadOutput, LlmBadToolCall
+    +-- Unreachable      the client found no server
+
+A message is one sentence or two for a person: what happened and what to do.
+"""
+
+from typing import ClassVar
+
+
+class GenPyError(Exception):
+    """Base of every expected failure; `message` is safe to show to anyone."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        """Seconds to wait before trying again, where known."""
+
+
+class Refused(GenPyError):
+    """The request is wrong; the same request will be refused again."""
+
+    code = "bad_request"
+    status = 400
+
+
+class BadRequest(Refused):
+    """A path, query or body that cannot be understood."""
+
+
+class BadFrame(Refused):
+    """A WebSocket frame that is no known frame."""
+
+    code = "bad_frame"
+
+
+class TooLarge(Refused):
+    """More bytes than a limit allows."""
+
+    code = "too_large"
+    status = 413
+
+
+class NotFound(Refused):
+    """Nothing of this user has that name; somebody else's looks the same."""
+
+    code = "not_found"
+    status = 404
+
+
+class Ambiguous(Refused):
+    """A prefix that fits more than one session."""
+
+    code = "ambiguous"
+    status = 409
+
+
+class Conflict(Refused):
+    """The same client id came with another text, or the state forbids it."""
+
+    code = "conflict"
+    status = 409
+
+
+class Unauthorized(Refused):
+    """No token, or a wrong one."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(Refused):
+    """A Host or Origin this server does not serve."""
+
+    code = "forbidden"
+    status = 403
+
+
+class UnknownProtocol(Refused):
+    """A genpy.* subprotocol that this server does not speak."""
+
+    code = "unknown_protocol"
+
+
+class MethodNotAllowed(Refused):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class LengthRequired(Refused):
+    """A body without Content-Length."""
+
+    code = "length_required"
+    status = 411
+
+
+class ConfigError(Refused):
+    """Settings that cannot work; names every wrong one at once."""
+
+    code = "config"
+
+
+class Busy(GenPyError):
+    """The request is right and may succeed later."""
+
+    code = "busy"
+    status = 503
+    retryable = True
+
+
+class RateLimited(Busy):
+    """More messages than this user may send in a minute."""
+
+    code = "rate_limited"
+    status = 429
+
+
+class TooMany(Busy):
+    """Too many sockets, runs or waiting messages of one user."""
+
+    code = "too_many"
+    status = 429
+
+
+class ShuttingDown(Busy):
+    """The server is about to stop."""
+
+    code = "shutting_down"
+
+
+class RequestTimeout(Busy):
+    """A request whose bytes did not arrive in time."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class StoreError(GenPyError):
+    """The database failed in a way that has no better name."""
+
+    code = "store_error"
+    status = 503
+    retryable = True
+
+
+class StoreUnavailable(StoreError):
+    """Nobody answers at the database's address."""
+
+    code = "store_unavailable"
+
+
+class StoreTimeout(StoreError):
+    """The database did not answer in time."""
+
+    code = "store_timeout"
+
+
+class StoreKeyRejected(StoreError):
+    """The database refuses our key, or it is the publishable one."""
+
+    code = "store_key_rejected"
+    retryable = False
+
+
+class StoreSchemaMissing(StoreError):
+    """Tables or functions of schema.sql are missing or old."""
+
+    code = "store_schema_missing"
+    retryable = False
+
+
+class StoreForbidden(StoreError):
+    """Row level security refused the statement."""
+
+    code = "store_forbidden"
+    retryable = False
+
+
+class LlmError(GenPyError):
+    """The model failed in a way that has no better name."""
+
+    code = "llm_error"
+    status = 502
+    retryable = True
+
+
+class LlmRateLimited(LlmError):
+    """The model's service asks to wait; `retry_after` says how long."""
+
+    code = "llm_rate_limited"
+    status = 429
+
+
+class LlmKeyRejected(LlmError):
+    """The model's service refuses the key."""
+
+    code = "llm_key_rejected"
+    retryable = False
+
+
+class LlmModelUnknown(LlmError):
+    """The model's service does not know the model, or has retired it."""
+
+    code = "llm_model_unknown"
+    retryable = False
+
+
+class LlmTooLarge(LlmError):
+    """The conversation is larger than the model accepts."""
+
+    code = "llm_too_large"
+    retryable = False
+
+
+class LlmCutOff(LlmError):
+    """The stream ended before the reply did."""
+
+    code = "llm_cut_off"
+
+
+class LlmTimeout(LlmError):
+    """The model's service did not answer in time."""
+
+    code = "llm_timeout"
+
+
+class LlmUnavailable(LlmError):
+    """Nobody answers at the model's address, or it answers 5xx."""
+
+    code = "llm_unavailable"
+
+
+class LlmBadOutput(LlmError):
+    """The model's structured answer does not fit its schema."""
+
+    code = "llm_bad_output"
+
+
+class LlmBadToolCall(LlmError):
+    """The model called a tool in a way its own service refuses."""
+
+    code = "llm_bad_tool_call"
+
+
+class Unreachable(GenPyError):
+    """No server answers at the address the client was given."""
+
+    code = "unreachable"
+    status = 503
+    retryable = True
+
+
+def _tree(cls: type[GenPyError]) -> list[type[GenPyError]]:
+    return [cls, *(leaf for child in cls.__subclasses__() for leaf in _tree(child))]
+
+
+# The first class of the tree with a code is the one a client raises for it.
+BY_CODE: dict[str, type[GenPyError]] = {cls.code: cls for cls in reversed(_tree(GenPyError))}
+
+
+def from_wire(code: str, message: str, retry_after: float | None = None) -> GenPyError:
+    """The error a server meant, as the class a client can catch."""
+    return BY_CODE.get(code, GenPyError)(message, retry_after=retry_after)

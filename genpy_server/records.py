@@ -1,0 +1,50 @@
+"""What a person does with kept conversations: list, read, search, rename, rate, delete, move.
+
+One Protocol with two implementations that give the same values: `LocalRecords` here, over a
+store, and `RemoteRecords` in `client.py`, over HTTP. A `ref` names a session: its id, any
+unambiguous prefix of it (4 characters or more), the name it was opened with, or `last`.
+"""
+
+from typing import Protocol
+
+from genpy_server.core.models import Hit, Message, Session, SessionStatus
+
+
+class Records(Protocol):
+    """The conversations of one user. A missing session raises `NotFound`."""
+
+    async def sessions(
+        self,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        status: SessionStatus | None = None,
+        query: str | None = None,
+    ) -> list[Session]:
+        """Sessions by last activity, newest first; `before` is a `last_message_id`."""
+
+    async def session(self, ref: str) -> Session:
+        """One session."""
+
+    async def messages(
+        self, ref: str, *, limit: int = 200, before: int | None = None
+    ) -> list[Message]:
+        """The newest messages, or the newest with an id below `before`, oldest first."""
+
+    async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
+        """Messages that hold any word of the query, best first."""
+
+    async def rename(self, ref: str, title: str) -> Session:
+        """Give a session another title, 1 to 200 characters."""
+
+    async def rate(self, ref: str, rating: int) -> Session:
+        """Rate a session from 1 to 5."""
+
+    async def delete(self, ref: str) -> Session:
+        """Remove a session and its messages; returns what it was."""
+
+    async def regenerate(self, ref: str) -> Session:
+        """Write the summary anew; an active session is ended by it."""
+
+    async def close(self) -> None:
+        """Let go of the store or the connection."""

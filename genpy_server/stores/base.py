@@ -1,0 +1,213 @@
+"""What every database promises: one Protocol, passed by every adapter in one shared suite.
+
+Every method names its owner, and a row of another owner does not exist. Errors of a driver
+leave an adapter as `StoreError` or one of its kinds. Messages are ordered by id, sessions by
+the id of their last message; times come from the database's clock.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from genpy_server.core.models import (
+    Hit,
+    Memory,
+    Message,
+    MessageMeta,
+    Metrics,
+    Role,
+    Session,
+    SessionStatus,
+)
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The outcome of `append`."""
+
+    message: Message
+    duplicate: bool
+    previous_id: int
+    """The session's last message before this one; 0 for none. A live session whose own last id
+    differs learns so that another server wrote in between."""
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """A right to write a session's end, until its lease runs out."""
+
+    session_id: str
+    user_id: str
+    token: str
+
+
+class StoreHealth(msgspec.Struct, frozen=True):
+    """What `check` saw: the kind of store, where it is, and how much it holds."""
+
+    kind: str
+    where: str
+    sessions: int
+    messages: int
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What the end of a session writes; `summary` is None with a `note` that says why."""
+
+    metrics: Metrics
+    summary: str | None = None
+    note: str | None = None
+    topics: tuple[str, ...] = ()
+    sentiment: str | None = None
+    outcomes: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """A database of conversations."""
+
+    kind: str
+
+    async def open(self) -> None:
+        """Connect, and create or upgrade what the adapter can create itself."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of everything."""
+
+    async def check(self) -> StoreHealth:
+        """Prove that reading works now; raises the `StoreError` that says what does not."""
+
+    # Messages
+
+    async def append(
+        self,
+        user_id: str,
+        session_id: str,
+        role: Role,
+        text: str,
+        *,
+        title: str,
+        client_id: str | None = None,
+        meta: MessageMeta = MessageMeta(),
+        live_seconds: float = 0,
+    ) -> Appended:
+        """Commit a message; on return it survives a power cut.
+
+        The first message creates the session with `title`; any message makes a completed one
+        active and takes the right to end it from whoever holds it. `live_seconds` is how long
+        from now the session counts as hosted (see `touch`). The same `client_id` with the same
+        text changes nothing and returns the stored message as a duplicate; with another text it
+        is a `Conflict`. A session of another owner is `NotFound`.
+        """
+
+    async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
+        """The message stored under a client's own id."""
+
+    async def messages(
+        self,
+        user_id: str,
+        session_id: str,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> list[Message]:
+        """Up to `limit` messages, oldest first.
+
+        With `after`, the first ones with a greater id; otherwise the newest ones, or the newest
+        with an id below `before`. An unknown session has none.
+        """
+
+    async def search(
+        self,
+        user_id: str,
+        query: str,
+        *,
+        limit: int,
+        session_id: str | None = None,
+        neighbours: bool = False,
+    ) -> list[Hit]:
+        """The user's messages that hold any word of `query`, ranked as BM25 ranks them.
+
+        `neighbours` fills `before` and `after` of each hit from its own session.
+        """
+
+    async def metrics(self, user_id: str, session_id: str) -> Metrics:
+        """Counts over all of a session's messages."""
+
+    # Sessions
+
+    async def session(self, user_id: str, session_id: str) -> Session | None:
+        """One session, or None when this user has none of that id."""
+
+    async def sessions(
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        before: int | None = None,
+        status: SessionStatus | None = None,
+        query: str | None = None,
+        id_prefix: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> list[Session]:
+        """Sessions by last activity, newest first; one call whatever their number.
+
+        `before` is a `last_message_id`; `query` is a part of title, summary or a topic, without
+        regard to case; `since` and `until` bound `updated_at` (ISO 8601, half open).
+        """
+
+    async def rename(self, user_id: str, session_id: str, title: str) -> Session:
+        """Give a session another title; `NotFound` when there is none."""
+
+    async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
+        """Keep a rating from 1 to 5; `NotFound` when there is no such session."""
+
+    async def delete(self, user_id: str, session_id: str) -> None:
+        """Remove a session and its messages; `NotFound` when there is none."""
+
+    # The end of a session, exactly once
+
+    async def touch(self, session_ids: Sequence[str], live_seconds: float) -> None:
+        """Say that these sessions are hosted for `live_seconds` from now."""
+
+    async def abandoned(self, limit: int) -> list[tuple[str, str]]:
+        """(user_id, session_id) of active sessions that no server hosts any more."""
+
+    async def claim_ending(
+        self,
+        user_id: str,
+        session_id: str,
+        *,
+        lease_seconds: float,
+        abandoned_only: bool = False,
+        again: bool = False,
+    ) -> Ending | None:
+        """Take the right to end an active session, or None when it is not to be had.
+
+        Of any number of callers on any number of servers one gets it, by the database's clock,
+        until `finish_ending`, a new message, or the end of the lease. `abandoned_only` leaves
+        hosted sessions alone; `again` also takes completed ones, to summarise anew.
+        """
+
+    async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
+        """Complete the session, or None when the right was lost in the meantime."""
+
+    async def release_ending(self, ending: Ending) -> None:
+        """Give the right back unused."""
+
+    # Memory
+
+    async def memory(self, user_id: str, session_id: str) -> Memory | None:
+        """The running summary of a session."""
+
+    async def extend_memory(
+        self, user_id: str, session_id: str, memory: Memory, *, previous_upto: int
+    ) -> bool:
+        """Replace the memory that covers up to `previous_upto` (0: none); False when it moved."""
+
+    # Moving
+
+    async def import_session(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
+        """Write an exported session as it was, for `session.user_id`; see `records.py`.
+
+        Returns how many messages were new: twice the same import adds none the second time.
+        """

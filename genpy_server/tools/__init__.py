@@ -1,0 +1,1 @@
+"""Read-only functions of the conversation's own data."""

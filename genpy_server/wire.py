@@ -1,0 +1,271 @@
+"""Every frame of genpy.v1 and its codec: JSON text frames, one tagged union on `type` a direction.
+
+Decoding is strict: an unknown type, a missing or wrong field, or JSON that is none is a
+`BadFrame`. Unknown extra fields are ignored, so that an older server understands a newer client.
+"""
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from genpy_server.errors import BadFrame, GenPyError
+
+F = TypeVar("F")
+
+PROTOCOL = "genpy.v1"
+CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})
+"""Close codes after which a client may come back."""
+CLOSE_GOING_AWAY = 1001
+CLOSE_BUSY = 1013
+CLOSE_UNAUTHORIZED = 4401
+CLOSE_FORBIDDEN = 4403
+CLOSE_SLOW = 4008
+
+
+class Frame(msgspec.Struct, tag_field="type", omit_defaults=True):
+    """Base of every frame."""
+
+
+# Client to server
+
+
+class Auth(Frame, tag="auth"):
+    """The first frame of a client that cannot set an Authorization header."""
+
+    token: str
+
+
+class Send(Frame, tag="send"):
+    """Say something. `id` is made by the client: the same id again runs nothing twice."""
+
+    id: str
+    text: str
+    intent: str | None = None
+    corrected_from: str | None = None
+    """The intent that was detected, when the person chose another."""
+
+
+class Cancel(Frame, tag="cancel"):
+    """Stop a run, by default the current one, and keep what came of it."""
+
+    run: str | None = None
+
+
+class End(Frame, tag="end"):
+    """End the session and write its summary."""
+
+
+class Rate(Frame, tag="rate"):
+    """Rate the session, 1 to 5."""
+
+    rating: int
+
+
+class Retry(Frame, tag="retry"):
+    """Run the last message again, perhaps as another intent."""
+
+    intent: str | None = None
+
+
+ClientFrame = Auth | Send | Cancel | End | Rate | Retry
+
+# Server to client. Session events carry `seq`; answers to one client do not.
+
+
+class Ready(Frame, tag="ready", omit_defaults=False):
+    """The first frame.
+
+    After `complete` only what was missed follows; otherwise the newest stored messages and the
+    reply in progress follow, all with this `seq`, and replace what was shown.
+    """
+
+    session: str
+    epoch: str
+    seq: int
+    replay: Literal["complete", "truncated", "none"]
+    model: str
+    store: str
+    title: str
+    status: Literal["new", "active", "completed"] = "new"
+    server: str = ""
+    """GenPy's version."""
+    user: str = ""
+    before: int | None = None
+    """Messages with an id below this one exist and were not sent."""
+
+
+class MessageEvent(Frame, tag="message"):
+    """A stored message."""
+
+    seq: int
+    message_id: int
+    role: Literal["user", "assistant", "system"]
+    text: str
+    at: str
+    client_id: str | None = None
+    meta: dict[str, Any] = {}
+    """The fields of `core.models.MessageMeta` that are set."""
+
+
+class Ack(Frame, tag="ack", omit_defaults=False):
+    """The message of `send` with this id is committed."""
+
+    id: str
+    message_id: int
+    duplicate: bool = False
+
+
+class RunStarted(Frame, tag="run_started"):
+    """A reply begins; `reply_to` is the message it answers."""
+
+    seq: int
+    run: str
+    reply_to: int
+    intent: str
+    score: float
+    reason: str
+    model: str
+
+
+class ToolStarted(Frame, tag="tool_started"):
+    """A tool is asked."""
+
+    seq: int
+    run: str
+    call: str
+    name: str
+    args: dict[str, Any] = {}
+
+
+class ToolFinished(Frame, tag="tool_finished"):
+    """A tool answered: `result` is Markdown for a person, or `error` is one sentence."""
+
+    seq: int
+    run: str
+    call: str
+    ok: bool
+    ms: float
+    result: str | None = None
+    error: str | None = None
+
+
+class Delta(Frame, tag="delta"):
+    """A piece of the reply; `offset` is where it begins, in characters."""
+
+    seq: int
+    run: str
+    offset: int
+    text: str
+
+
+class RunFinished(Frame, tag="run_finished"):
+    """The reply is over. Without `message_id` it is not stored (yet)."""
+
+    seq: int
+    run: str
+    status: Literal["done", "stopped", "length", "interrupted", "error"]
+    ms: float
+    first_token_ms: float | None = None
+    message_id: int | None = None
+    usage: dict[str, int] | None = None
+    quota: dict[str, int] | None = None
+
+
+class SummaryEvent(Frame, tag="summary"):
+    """The session was ended, or summarised anew; without `summary` the `note` says why."""
+
+    seq: int
+    summary: str | None = None
+    note: str | None = None
+    topics: tuple[str, ...] = ()
+    sentiment: str | None = None
+    outcomes: tuple[str, ...] = ()
+    metrics: dict[str, Any] = {}
+    rating: int | None = None
+
+
+class SessionEvent(Frame, tag="session"):
+    """The session's title, status or rating changed."""
+
+    seq: int
+    title: str
+    status: Literal["active", "completed"]
+    rating: int | None = None
+
+
+class Notice(Frame, tag="notice"):
+    """Something worth knowing that is no failure."""
+
+    seq: int
+    code: str
+    text: str
+    retry_after: float | None = None
+
+
+class ErrorFrame(Frame, tag="error", omit_defaults=False):
+    """A request (`re`: its id or its type) or a run (`run`) failed; `message` says what to do."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    re: str | None = None
+    retry_after: float | None = None
+    run: str | None = None
+    seq: int | None = None
+
+
+SessionFrame = (
+    MessageEvent
+    | RunStarted
+    | ToolStarted
+    | ToolFinished
+    | Delta
+    | RunFinished
+    | SummaryEvent
+    | SessionEvent
+    | Notice
+)
+ServerFrame = Ready | Ack | ErrorFrame | SessionFrame
+
+_encoder = msgspec.json.Encoder()
+_client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+_server_decoder: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
+
+
+def encode(frame: Frame) -> str:
+    """A frame as the text to send."""
+    return _encoder.encode(frame).decode()
+
+
+def decode_client(text: str) -> ClientFrame:
+    """What a client said; raises `BadFrame` with a sentence that says what is wrong."""
+    return _decode(_client_decoder, text)
+
+
+def decode_server(text: str) -> ServerFrame:
+    """What a server said; raises `BadFrame` for a frame this version does not know."""
+    return _decode(_server_decoder, text)
+
+
+def _decode(decoder: msgspec.json.Decoder[F], text: str) -> F:
+    try:
+        return decoder.decode(text)
+    except msgspec.MsgspecError as error:
+        raise BadFrame(f"This is not a {PROTOCOL} frame: {error}.") from None
+    except (RecursionError, UnicodeEncodeError):
+        raise BadFrame(f"This is not a {PROTOCOL} frame: no JSON that can be read.") from None
+
+
+def error_frame(
+    error: GenPyError, *, re: str | None = None, run: str | None = None, seq: int | None = None
+) -> ErrorFrame:
+    """An expected failure as the frame that tells of it."""
+    return ErrorFrame(
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        re=re,
+        retry_after=error.retry_after,
+        run=run,
+        seq=seq,
+    )
