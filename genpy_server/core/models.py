@@ -137,3 +137,31 @@ class Memory(msgspec.Struct, frozen=True):
     text: str
     upto: int
     """The id of the last message it covers."""
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A model's wish to call a tool; `arguments` is the JSON text as it came, unchecked."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message of a request to a model."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    display: str = ""
+    """For role "tool": the result as Markdown for a person. Never sent to a model."""
+
+
+class ToolSpec(msgspec.Struct, frozen=True):
+    """A tool as a model is told of it; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]

@@ -234,7 +234,9 @@ class Transcript:
 
 
 def _same(entry: Entry, frame: MessageEvent) -> bool:
-    if entry.message_id is not None:
+    if entry.run is not None and entry.run == frame.meta.get("run"):
+        return True
+    if entry.message_id:
         return entry.message_id == frame.message_id
     return entry.client_id is not None and entry.client_id == frame.client_id
 

@@ -1,41 +1,26 @@
 """What every model promises: one Protocol, its events, passed by every adapter in one suite."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
-from genpy_server.core.models import Hit, Usage
+from genpy_server.core.models import ChatMessage, Hit, ToolCall, ToolSpec, Usage
+
+__all__ = [
+    "ChatMessage",
+    "ChatRequest",
+    "Finish",
+    "Llm",
+    "LlmEvent",
+    "LlmHealth",
+    "Quota",
+    "TextDelta",
+    "ToolCall",
+    "ToolSpec",
+]
 
 T = TypeVar("T")
-
-
-class ToolCall(msgspec.Struct, frozen=True):
-    """A model's wish to call a tool; `arguments` is the JSON text as it came, unchecked."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message of a request to a model."""
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str | None = None
-    name: str | None = None
-    display: str = ""
-    """For role "tool": the result as Markdown for a person. Never sent to a model."""
-
-
-class ToolSpec(msgspec.Struct, frozen=True):
-    """A tool as a model is told of it; `parameters` is a JSON schema of an object."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
@@ -93,7 +78,7 @@ class Llm(Protocol):
     def model(self) -> str:
         """The model's id, as its service names it."""
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[LlmEvent]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """Text and tool calls as they come, then exactly one `Finish`.
 
         A stream that ends otherwise raises `LlmCutOff`; other trouble raises its own `LlmError`.

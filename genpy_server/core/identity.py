@@ -1,0 +1,39 @@
+"""What a session is called: a UUID, or a name that stands for one UUID per user."""
+
+import re
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from genpy_server.errors import BadRequest
+
+NAMESPACE = UUID("6d0f4c1e-5f0b-4f57-9c7e-2b9a3a5d8e11")
+TITLE_CHARS = 60
+
+_REF = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Identity(NamedTuple):
+    """A session's UUID, and its name where it was called by one."""
+
+    id: str
+    name: str
+
+
+def identify(user_id: str, ref: str) -> Identity:
+    """The session a user means by `ref`; raises `BadRequest` for what is neither id nor name."""
+    if _UUID.fullmatch(ref):
+        return Identity(ref.lower(), "")
+    if not _REF.fullmatch(ref):
+        raise BadRequest(
+            "A session is named by a UUID, or by 1 to 64 of the characters A-Z a-z 0-9 . _ -"
+        )
+    return Identity(str(uuid5(NAMESPACE, f"{user_id}\0{ref}")), ref)
+
+
+def title_from(text: str) -> str:
+    """A title for a session that has no name: the beginning of its first message."""
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARS:
+        return line or "Untitled"
+    return line[:TITLE_CHARS].rsplit(" ", 1)[0].rstrip(" ,.;:-") + "…"

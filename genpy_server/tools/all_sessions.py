@@ -1,0 +1,76 @@
+"""get_all_sessions: the person's conversations, by time and topic."""
+
+from typing import Annotated
+
+import msgspec
+
+from genpy_server.core.models import Session
+from genpy_server.tools.base import Asker, Tool, ToolResult, excerpt, short_date, spec
+
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+
+
+class Arguments(msgspec.Struct, forbid_unknown_fields=True):
+    """Which conversations."""
+
+    topic: Annotated[
+        str | None,
+        msgspec.Meta(max_length=200, description="A word of the title, summary or topics."),
+    ] = None
+    since: Annotated[
+        str | None, msgspec.Meta(pattern=DATE, description="First day, YYYY-MM-DD.")
+    ] = None
+    until: Annotated[
+        str | None, msgspec.Meta(pattern=DATE, description="First day after, YYYY-MM-DD.")
+    ] = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
+
+
+async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
+    """Sessions by last activity, newest first, the current one included."""
+    sessions = await asker.store.sessions(
+        asker.user_id,
+        limit=arguments.limit,
+        query=arguments.topic,
+        since=arguments.since,
+        until=arguments.until,
+    )
+    data = [
+        {
+            "title": session.title,
+            "current": session.id == asker.session_id,
+            "started": short_date(session.started_at),
+            "last": short_date(session.updated_at),
+            "messages": session.message_count,
+            "topics": session.topics,
+            "summary": session.summary,
+            "rating": session.rating,
+        }
+        for session in sessions
+    ]
+    if not sessions:
+        return ToolResult(data, "There is no such conversation.")
+    lines = "\n".join(_line(session, current=asker.session_id) for session in sessions)
+    return ToolResult(data, f"Your conversations, the latest first:\n\n{lines}")
+
+
+def _line(session: Session, *, current: str) -> str:
+    here = " (this one)" if session.id == current else ""
+    stars = f" · {'★' * session.rating}" if session.rating else ""
+    topics = f"  \n  {excerpt(', '.join(session.topics))}" if session.topics else ""
+    return (
+        f"- **{excerpt(session.title, 60)}**{here} · {short_date(session.updated_at)} · "
+        f"{session.message_count} messages{stars} · `{session.id[:8]}`{topics}"
+    )
+
+
+TOOL = Tool(
+    spec(
+        "get_all_sessions",
+        "List the person's conversations with their topics and summaries, newest first, perhaps "
+        "only those of some days or about some topic. Use it when they ask for earlier chats.",
+        Arguments,
+    ),
+    Arguments,
+    ask,
+)

@@ -1,0 +1,63 @@
+"""What a tool is: a read-only question to the store, for the user who asks."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from genpy_server.core.models import Message, ToolSpec
+from genpy_server.stores.base import Store
+
+
+class Asker(NamedTuple):
+    """Who asks, in which session, and with which message: that one is no answer to itself."""
+
+    store: Store
+    user_id: str
+    session_id: str
+    message_id: int
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """`data` is compact, for a model; `display` is exact, Markdown for a person."""
+
+    data: Any
+    display: str
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A tool: what a model is told of it, the type of its arguments, and the function."""
+
+    spec: ToolSpec
+    arguments: type[msgspec.Struct]
+    ask: Callable[[Asker, Any], Awaitable[ToolResult]]
+
+
+def spec(name: str, description: str, arguments: type[msgspec.Struct]) -> ToolSpec:
+    """A tool's spec, its JSON schema made from the type of its arguments."""
+    (_,), components = msgspec.json.schema_components([arguments])
+    schema = {key: value for key, value in components[arguments.__name__].items() if key != "title"}
+    return ToolSpec(name, description, schema)
+
+
+def short_date(at: str) -> str:
+    """A stored time as a person reads it, to the minute, UTC."""
+    return at[:16].replace("T", " ")
+
+
+def excerpt(text: str, limit: int = 160) -> str:
+    """The beginning of a text on one line, safe inside a Markdown list or table."""
+    line = " ".join(text.split())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    for mark in "\\`*_[]<>|#":
+        line = line.replace(mark, "\\" + mark)
+    return line
+
+
+def message_data(message: Message) -> dict[str, str]:
+    """A message as a model gets it."""
+    return {
+        "role": message.role,
+        "at": short_date(message.at),
+        "text": " ".join(message.text.split())[:400],
+    }

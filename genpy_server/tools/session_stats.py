@@ -1,0 +1,41 @@
+"""get_session_stats: how much was said in this conversation, by whom, since when."""
+
+import msgspec
+
+from genpy_server.core.metrics import duration, statistics
+from genpy_server.tools.base import Asker, Tool, ToolResult, short_date, spec
+
+
+class Arguments(msgspec.Struct, forbid_unknown_fields=True):
+    """No arguments: it is about the current conversation."""
+
+
+async def ask(asker: Asker, _: Arguments) -> ToolResult:
+    """Counts over all messages of the session, the asking one included."""
+    metrics = await asker.store.metrics(asker.user_id, asker.session_id)
+    data = {
+        "messages": metrics.messages,
+        "from_the_person": metrics.user_messages,
+        "from_the_assistant": metrics.assistant_messages,
+        "words_of_the_person": metrics.user_words,
+        "words_of_the_assistant": metrics.assistant_words,
+        "first_at": short_date(metrics.first_at or ""),
+        "last_at": short_date(metrics.last_at or ""),
+        "duration": duration(metrics.duration_seconds),
+        "tools": metrics.tools,
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in statistics(metrics))
+    return ToolResult(data, f"| This conversation | |\n| --- | --- |\n{rows}")
+
+
+TOOL = Tool(
+    spec(
+        "get_session_stats",
+        "Statistics of the current conversation: messages and words by role, first and last "
+        "message, duration, tools used. Use it when the person asks how long, how many or how much "
+        "of this very conversation.",
+        Arguments,
+    ),
+    Arguments,
+    ask,
+)
