@@ -27,8 +27,12 @@ class Limits:
     """Characters of one message."""
     frame_bytes: int = 2 * 1024 * 1024
     """Bytes of one WebSocket frame; a message of the largest size fits, escaped."""
+    head_bytes: int = 32 * 1024
+    """Bytes of a request line with its header fields."""
     body_bytes: int = 64 * 1024
     """Bytes of an HTTP body."""
+    request_seconds: float = 10.0
+    """Seconds in which a request must have arrived."""
     messages_per_minute: int = 60
     """Messages of one user; a minute's worth may come at once."""
     sockets_per_user: int = 32
@@ -48,7 +52,7 @@ class Limits:
     """Times a model may call tools before it must answer."""
     rate_limit_wait: float = 60.0
     """Seconds a run waits at most for a rate-limited model."""
-    end_seconds: float = 60.0
+    end_seconds: float = 120.0
     """Seconds the right to end a session lasts."""
 
 

@@ -1,0 +1,81 @@
+"""What a turn needs beside the model's stream: its intent, its context, its reply kept."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from genpy_server.core import context
+from genpy_server.core.intents import Intent, detect_intent
+from genpy_server.core.models import ChatMessage, Hit, Message
+from genpy_server.core.prompts import system_prompt
+from genpy_server.errors import StoreError
+from genpy_server.llm.base import Llm
+from genpy_server.settings import Settings
+from genpy_server.stores.base import Store
+from genpy_server.turn import Turn
+
+RECALL_HITS = 10
+RECALL_SECONDS = 2.0
+RECALL_CHARS = 2_000
+
+log = logging.getLogger("genpy.chat")
+
+
+class Chat:
+    """The three doors, as one turn uses them."""
+
+    def __init__(self, store: Store, llm: Llm, settings: Settings) -> None:
+        self.store = store
+        self.llm = llm
+        self.settings = settings
+
+    def intent(self, turn: Turn) -> Intent:
+        """The kind of help that is wanted."""
+        if turn.intent is not None:
+            return Intent(name=turn.intent, score=1.0, reason="chosen by you")
+        return detect_intent(turn.question.text, turn.previous_intent)
+
+    async def context(
+        self, turn: Turn, intent: Intent, tools: Sequence[ChatMessage] = ()
+    ) -> context.Context:
+        """What is sent to the model for a turn."""
+        recalled = await self._recall(turn) if self.settings.recall else []
+        return context.build(
+            system=system_prompt(intent.name, datetime.now(UTC).date().isoformat()),
+            history=turn.history,
+            question=turn.question,
+            budget=self.settings.context_tokens,
+            memory=turn.memory,
+            recalled=recalled,
+            tools=tools,
+        )
+
+    async def _recall(self, turn: Turn) -> list[Hit]:
+        """What this user said before about the question; nothing when the search fails."""
+        try:
+            async with asyncio.timeout(RECALL_SECONDS):
+                hits = await self.store.search(
+                    turn.user_id,
+                    turn.question.text[:RECALL_CHARS],
+                    limit=RECALL_HITS + 1,
+                    neighbours=True,
+                )
+        except (StoreError, TimeoutError) as error:
+            log.warning("recall failed: %s", type(error).__name__)
+            return []
+        return [hit for hit in hits if hit.message.id < turn.question.id][:RECALL_HITS]
+
+    async def keep(self, turn: Turn, reply: Message) -> Message:
+        """Commit a reply; any number of times is once."""
+        appended = await self.store.append(
+            turn.user_id,
+            turn.session_id,
+            "assistant",
+            reply.text,
+            title=turn.title,
+            client_id=reply.client_id,
+            meta=reply.meta,
+            live_seconds=turn.live_seconds,
+        )
+        return appended.message

@@ -1,0 +1,286 @@
+"""One run from its first event to its last: tools, the model's stream, the kept reply.
+
+A run always ends with a reply that says how it ended: a partial one is kept and marked, and an
+error is a sentence beside it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server.chat import Chat
+from genpy_server.core import context
+from genpy_server.core.models import (
+    ChatMessage,
+    Message,
+    MessageMeta,
+    RunStatus,
+    ToolCall,
+    ToolRecord,
+    Usage,
+)
+from genpy_server.core.tool_requests import find_tool_request
+from genpy_server.errors import (
+    BadRequest,
+    GenPyError,
+    LlmBadToolCall,
+    LlmCutOff,
+    LlmError,
+    LlmRateLimited,
+    StoreError,
+)
+from genpy_server.llm.base import ChatRequest, Finish, Quota, TextDelta
+from genpy_server.tools import registry
+from genpy_server.tools.base import Asker
+from genpy_server.turn import Control, Reply, Turn
+from genpy_server.wire import (
+    Delta,
+    ErrorFrame,
+    Notice,
+    RunFinished,
+    RunStarted,
+    SessionFrame,
+    ToolFinished,
+    ToolStarted,
+    error_frame,
+)
+
+TOOL_RESULT_TOKENS = 800
+DEFAULT_WAIT = 5.0
+"""Seconds to wait for a rate-limited model that does not say how long."""
+UNSAVED = "The reply is on the screen and will be stored when the database is back."
+
+log = logging.getLogger("genpy.run")
+
+Emit = Callable[[SessionFrame | ErrorFrame], None]
+
+
+class Run:
+    """The state of one run: what has been said and used so far."""
+
+    def __init__(self, chat: Chat, turn: Turn, emit: Emit) -> None:
+        self.chat = chat
+        self.turn = turn
+        self.emit = emit
+        self.id = uuid4().hex
+        self.parts: list[str] = []
+        self.length = 0
+        self.tools: list[ToolRecord] = []
+        self.usage = Usage()
+        self.quota: Quota | None = None
+        self.started = time.monotonic()
+        self.first_token_ms: float | None = None
+        self.dropped_upto = 0
+        self.bad_calls = 0
+        self.intent = chat.intent(turn)
+
+    async def answer(self, control: Control) -> Reply:
+        """The whole run; every way it can end leads to a kept reply and `run_finished`.
+
+        Cancelling the task ends the run and not its caller: this returns all the same.
+        """
+        self.emit(
+            RunStarted(
+                seq=0,
+                run=self.id,
+                reply_to=self.turn.question.id,
+                intent=self.intent.name,
+                score=round(self.intent.score, 4),
+                reason=self.intent.reason,
+                model=self.chat.llm.model,
+            )
+        )
+        error: GenPyError | None = None
+        status: RunStatus
+        try:
+            status = await self._reply()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            status = control.status
+        except LlmError as caught:
+            error, status = caught, "interrupted" if self.length else "error"
+        except StoreError as caught:
+            error, status = caught, "error"
+        except Exception:  # a bug in one run must cost neither its session nor its partial reply
+            log.exception("run failed")
+            error = GenPyError("GenPy itself failed; the server's log says where. Try again.")
+            status = "error"
+        if error is not None:
+            self.emit(error_frame(error, run=self.id, seq=0))
+        control.closing = True
+        return await self._finish(status, error)
+
+    async def _finish(self, status: RunStatus, error: GenPyError | None) -> Reply:
+        ms = self._ms()
+        reply = Message(
+            id=0,
+            session_id=self.turn.session_id,
+            role="assistant",
+            text="".join(self.parts),
+            at="",
+            client_id=self.id,
+            meta=MessageMeta(
+                run=self.id,
+                reply_to=self.turn.question.id,
+                intent=self.intent.name,
+                intent_score=round(self.intent.score, 4),
+                intent_reason=self.intent.reason,
+                intent_corrected_from=self.turn.corrected_from,
+                model=self.chat.llm.model,
+                status=status,
+                usage=self.usage if self.usage != Usage() else None,
+                ms=ms,
+                first_token_ms=self.first_token_ms,
+                tools=tuple(self.tools),
+                error=error.message if error is not None else None,
+            ),
+        )
+        try:
+            reply = await self.chat.keep(self.turn, reply)
+        except StoreError as failed:
+            self.emit(Notice(seq=0, code=failed.code, text=f"{failed.message} {UNSAVED}"))
+        self.emit(
+            RunFinished(
+                seq=0,
+                run=self.id,
+                status=status,
+                ms=ms,
+                first_token_ms=self.first_token_ms,
+                message_id=reply.id or None,
+                usage=msgspec.structs.asdict(self.usage) if self.usage != Usage() else None,
+                quota=msgspec.to_builtins(self.quota) if self.quota else None,
+            )
+        )
+        return Reply(reply, self.dropped_upto)
+
+    async def _reply(self) -> RunStatus:
+        asked = await self._requested_tool()
+        built = await self.chat.context(self.turn, self.intent, asked)
+        self.dropped_upto = built.dropped_upto
+        messages = list(built.messages)
+        room = self.chat.settings.context_tokens - built.total
+        tools = registry.SPECS if not asked else ()
+        for round_ in range(self.chat.settings.limits.tool_rounds + 1):
+            last = round_ == self.chat.settings.limits.tool_rounds
+            request = ChatRequest(
+                messages=tuple(messages),
+                tools=() if last or room < TOOL_RESULT_TOKENS else tools,
+                max_tokens=self.chat.settings.reply_tokens,
+                recalled=built.recalled,
+            )
+            try:
+                finish, calls = await self._stream(request)
+            except LlmBadToolCall:
+                if not request.tools:
+                    raise
+                tools = ()
+                continue
+            if not calls:
+                break
+            answers = [await self._call(call.name, call) for call in calls]
+            answers = [
+                msgspec.structs.replace(a, content=context.cut(a.content, TOOL_RESULT_TOKENS))
+                for a in answers
+            ]
+            messages += [ChatMessage("assistant", "", tool_calls=tuple(calls)), *answers]
+            room -= sum(context.count_tokens(m.content) for m in answers)
+            if self.bad_calls > 1:
+                tools = ()
+        if finish.reason == "length":
+            return "length"
+        if not self.length:
+            raise LlmCutOff("The model ended without a word. Try again, or ask in other words.")
+        return "done"
+
+    async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+        """One request, waiting as long as a rate-limited service asks, within bounds."""
+        patience = self.chat.settings.limits.rate_limit_wait
+        while True:
+            try:
+                return await self._stream_once(request)
+            except LlmRateLimited as limited:
+                wait = limited.retry_after if limited.retry_after is not None else DEFAULT_WAIT
+                if self.length or wait > patience:
+                    raise
+                patience -= max(wait, 1.0)
+                text = f"The model is rate limited; trying again in {wait:.0f} s."
+                self.emit(Notice(seq=0, code=limited.code, text=text, retry_after=wait))
+                await asyncio.sleep(wait)
+
+    async def _stream_once(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+        calls: list[ToolCall] = []
+        joint = "\n\n" if self.length else ""
+        async with aclosing(self.chat.llm.stream(request)) as events:
+            async for event in events:
+                if type(event) is TextDelta:
+                    self._say(joint + event.text)
+                    joint = ""
+                elif type(event) is ToolCall:
+                    calls.append(event)
+                elif type(event) is Finish:
+                    self.usage += event.usage
+                    self.quota = event.quota or self.quota
+                    return event, calls
+        raise LlmCutOff("The model's service ended the reply early. What came is kept; try again.")
+
+    def _say(self, text: str) -> None:
+        if self.first_token_ms is None:
+            self.first_token_ms = self._ms()
+        self.emit(Delta(seq=0, run=self.id, offset=self.length, text=text))
+        self.parts.append(text)
+        self.length += len(text)
+
+    async def _requested_tool(self) -> list[ChatMessage]:
+        """The tool that the message itself asks for, as a call with its result."""
+        request = find_tool_request(self.turn.question.text)
+        if request is None:
+            return []
+        arguments = msgspec.json.encode(request.args).decode()
+        call = ToolCall(f"call_{self.id[:12]}", request.name, arguments)
+        answer = await self._call(request.name, call)
+        return [ChatMessage("assistant", "", tool_calls=(call,)), answer]
+
+    async def _call(self, name: str, call: ToolCall) -> ChatMessage:
+        """Ask one tool, and tell of it; a failure is an answer too."""
+        began = time.monotonic()
+        shown: dict[str, Any] = {}
+        error: str | None = None
+        try:
+            shown = registry.parse_arguments(call.arguments)
+            self.emit(ToolStarted(seq=0, run=self.id, call=call.id, name=name, args=shown))
+            asker = Asker(
+                self.chat.store, self.turn.user_id, self.turn.session_id, self.turn.question.id
+            )
+            result = await registry.call(name, shown, asker)
+            content = msgspec.json.encode(result.data).decode()
+            display = result.display
+        except (BadRequest, StoreError) as failed:
+            self.bad_calls += 1
+            error = failed.message
+            content = msgspec.json.encode({"error": error}).decode()
+            display = f"The tool {name} failed: {error}"
+        ms = round((time.monotonic() - began) * 1000, 1)
+        self.emit(
+            ToolFinished(
+                seq=0,
+                run=self.id,
+                call=call.id,
+                ok=error is None,
+                ms=ms,
+                result=display if error is None else None,
+                error=error,
+            )
+        )
+        self.tools.append(ToolRecord(name, shown, error is None, ms, error or display))
+        return ChatMessage("tool", content, tool_call_id=call.id, name=name, display=display)
+
+    def _ms(self) -> float:
+        return round((time.monotonic() - self.started) * 1000, 1)

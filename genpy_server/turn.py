@@ -1,0 +1,39 @@
+"""What a run answers, and what comes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genpy_server.core.models import Memory, Message, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message to answer, and what is known around it."""
+
+    user_id: str
+    session_id: str
+    title: str
+    question: Message
+    history: Sequence[Message] = ()
+    memory: Memory | None = None
+    previous_intent: str | None = None
+    intent: str | None = None
+    """The person's own choice, instead of finding one."""
+    corrected_from: str | None = None
+    live_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Control:
+    """How a cancelled run is to be marked, and whether it can be cancelled at all any more."""
+
+    status: RunStatus = "stopped"
+    closing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A finished run: its reply, not stored while `message.id` is 0, and what found no room."""
+
+    message: Message
+    dropped_upto: int = 0
