@@ -1,0 +1,74 @@
+"""The part of a session's messages that a server holds in memory while it is live."""
+
+import asyncio
+import logging
+
+from genpy_server.core.models import Memory, Message, Session
+from genpy_server.errors import StoreError
+from genpy_server.stores.base import Store
+
+log = logging.getLogger("genpy.conversation")
+
+
+class Conversation:
+    """The newest messages, at least `window` of them where there are so many, and the memory."""
+
+    def __init__(self, store: Store, user_id: str, session_id: str, window: int) -> None:
+        self._store = store
+        self._user_id = user_id
+        self._session_id = session_id
+        self._window = window
+        self.messages: list[Message] = []
+        self.memory: Memory | None = None
+        self.older = False
+        """Whether the store holds messages before these."""
+
+    async def load(self) -> Session | None:
+        """Read what the store knows; returns the session where there is one."""
+        session, self.messages, self.memory = await asyncio.gather(
+            self._store.session(self._user_id, self._session_id),
+            self._store.messages(self._user_id, self._session_id, limit=self._window),
+            self._store.memory(self._user_id, self._session_id),
+        )
+        self.older = session is not None and session.message_count > len(self.messages)
+        return session
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest stored message, 0 for none."""
+        return max((message.id for message in self.messages), default=0)
+
+    @property
+    def question(self) -> Message | None:
+        """The person's last message."""
+        return next((m for m in reversed(self.messages) if m.role == "user"), None)
+
+    def intent(self, question_id: int | None = None) -> str | None:
+        """The intent of the newest reply, or of the newest reply to one message."""
+        for message in reversed(self.messages):
+            answered = message.meta.reply_to
+            if answered is not None and question_id in {None, answered}:
+                return message.meta.intent
+        return None
+
+    def add(self, message: Message) -> None:
+        """Take in a message, letting go of old ones by the window."""
+        self.messages.append(message)
+        if len(self.messages) > 2 * self._window:
+            del self.messages[: -self._window]
+            self.older = True
+
+    def replace(self, old: Message, new: Message) -> None:
+        """Put a stored message in the place of the same one before it was stored."""
+        self.messages = [new if message is old else message for message in self.messages]
+
+    async def missed(self, until: int) -> list[Message]:
+        """Messages that another server wrote after the last one here and before `until`."""
+        try:
+            later = await self._store.messages(
+                self._user_id, self._session_id, limit=self._window, after=self.last_id
+            )
+        except StoreError as error:
+            log.warning("could not catch up: %s", error.code)
+            return []
+        return [message for message in later if message.id < until]

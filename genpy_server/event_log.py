@@ -1,0 +1,84 @@
+"""The events of one session since it was opened, numbered, for clients that come back.
+
+Pure: frames in, frames out. A session's sequence is counted here and nowhere else.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import msgspec
+
+from genpy_server.wire import (
+    Delta,
+    ErrorFrame,
+    RunFinished,
+    RunStarted,
+    SessionFrame,
+    ToolFinished,
+    ToolStarted,
+    encode,
+)
+
+
+class Event(NamedTuple):
+    """A numbered frame and the text that is sent for it, encoded once for everybody."""
+
+    seq: int
+    frame: SessionFrame | ErrorFrame
+    text: str
+
+
+class EventLog:
+    """The newest events, at most `max_events` of at most `max_chars` in all.
+
+    It also holds the reply in progress whole, however long it is.
+    """
+
+    def __init__(self, max_events: int, max_chars: int) -> None:
+        self.seq = 0
+        self._max_events = max_events
+        self._max_chars = max_chars
+        self._events: deque[Event] = deque()
+        self._chars = 0
+        self._run: list[RunStarted | ToolStarted | ToolFinished] = []
+        self._run_text: list[str] = []
+
+    def add(self, frame: SessionFrame | ErrorFrame) -> Event:
+        """Number a frame, keep it, and let go of the oldest ones over the bounds."""
+        self.seq += 1
+        frame.seq = self.seq
+        event = Event(self.seq, frame, encode(frame))
+        self._events.append(event)
+        self._chars += len(event.text)
+        while len(self._events) > self._max_events or self._chars > self._max_chars:
+            self._chars -= len(self._events.popleft().text)
+        self._follow(frame)
+        return event
+
+    def _follow(self, frame: SessionFrame | ErrorFrame) -> None:
+        if type(frame) is Delta:
+            self._run_text.append(frame.text)
+        elif isinstance(frame, RunStarted):
+            self._run, self._run_text = [frame], []
+        elif isinstance(frame, ToolStarted | ToolFinished):
+            self._run.append(frame)
+        elif isinstance(frame, RunFinished):
+            self._run, self._run_text = [], []
+
+    def after(self, seq: int) -> list[Event] | None:
+        """Every event with a greater number, or None when some of them are gone."""
+        missing = self.seq - seq
+        if seq < 0 or not 0 <= missing <= len(self._events):
+            return None
+        return list(self._events)[len(self._events) - missing :]
+
+    def run_so_far(self) -> list[SessionFrame]:
+        """The reply in progress as the fewest events that show it, with the current number."""
+        frames: list[SessionFrame] = [
+            msgspec.structs.replace(frame, seq=self.seq) for frame in self._run
+        ]
+        if self._run and self._run_text:
+            self._run_text = ["".join(self._run_text)]
+            text = self._run_text[0]
+            frames.append(Delta(seq=self.seq, run=self._run[0].run, offset=0, text=text))
+        return frames

@@ -1,0 +1,274 @@
+"""One conversation while anyone is attached or a reply is running.
+
+Every change of state is one event of its log, given to every subscriber in the same order. A reply
+belongs to the session: it goes on when the socket that asked for it is gone.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal, Protocol
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server import __version__
+from genpy_server.chat import Chat
+from genpy_server.conversation import Conversation
+from genpy_server.core.identity import title_from
+from genpy_server.core.intents import INTENTS
+from genpy_server.core.models import Message, MessageMeta, Session
+from genpy_server.errors import BadRequest, Conflict, TooLarge
+from genpy_server.event_log import Event, EventLog
+from genpy_server.memory import MemoryKeeper
+from genpy_server.run_queue import RunQueue, Spawn
+from genpy_server.stores.base import Appended
+from genpy_server.summaries import Summaries, summary_event
+from genpy_server.turn import Turn
+from genpy_server.wire import (
+    Ack,
+    ErrorFrame,
+    Frame,
+    MessageEvent,
+    Ready,
+    Send,
+    SessionEvent,
+    SessionFrame,
+)
+
+CLIENT_ID_CHARS = 64
+
+
+class Subscriber(Protocol):
+    """A view of a session: never blocks, never fails."""
+
+    def offer(self, event: Event) -> None:
+        """Take an event of the session."""
+
+    def answer(self, frame: Frame) -> None:
+        """Take a frame that is for this subscriber alone."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Be told that there will be no more."""
+
+
+class LiveSession:
+    """A session and everybody who watches it."""
+
+    def __init__(
+        self,
+        *,
+        user_id: str,
+        session_id: str,
+        name: str,
+        chat: Chat,
+        summaries: Summaries,
+        keeper: MemoryKeeper,
+        spawn: Spawn,
+        idle: Callable[["LiveSession"], None],
+        live_seconds: float,
+    ) -> None:
+        self.user_id = user_id
+        self.id = session_id
+        self.title = name
+        self.status: Literal["new", "active", "completed"] = "new"
+        self.rating: int | None = None
+        self.epoch = uuid4().hex
+        self.subscribers: set[Subscriber] = set()
+        self._chat = chat
+        self._summaries = summaries
+        self._live_seconds = live_seconds
+        self._limits = chat.settings.limits
+        self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
+        window = max(self._limits.history_messages, chat.settings.context_tokens // 20)
+        self._conversation = Conversation(chat.store, user_id, session_id, window)
+        self.runs = RunQueue(
+            chat=chat,
+            keeper=keeper,
+            conversation=self._conversation,
+            emit=self.publish,
+            stored=lambda message: self.publish(message_event(message)),
+            spawn=spawn,
+            idle=lambda: idle(self),
+        )
+        self._sending = asyncio.Lock()
+        self._ending = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read what the store knows of it."""
+        session = await self._conversation.load()
+        if session is not None:
+            self.title, self.status, self.rating = session.title, session.status, session.rating
+
+    # Who watches
+
+    def attach(
+        self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
+    ) -> None:
+        """Give a subscriber what it missed, or all anew, and from now on every event."""
+        asked = epoch is not None and after is not None
+        missed = self._log.after(after) if after is not None and epoch == self.epoch else None
+        replay: Literal["complete", "truncated", "none"] = "none"
+        if asked:
+            replay = "complete" if missed is not None else "truncated"
+        messages = self._conversation.messages
+        shown = messages[-history:] if history else []
+        older = self._conversation.older or len(shown) < len(messages)
+        subscriber.answer(
+            Ready(
+                session=self.id,
+                epoch=self.epoch,
+                seq=self._log.seq,
+                replay=replay,
+                model=self._chat.llm.model,
+                store=self._chat.store.kind,
+                title=self.title,
+                status=self.status,
+                server=__version__,
+                user=self.user_id,
+                before=next((m.id for m in shown if m.id), None) if older else None,
+            )
+        )
+        if missed is not None:
+            for event in missed:
+                subscriber.offer(event)
+        else:
+            for message in shown:
+                subscriber.answer(message_event(message, self._log.seq))
+            for frame in self._log.run_so_far():
+                subscriber.answer(frame)
+        self.subscribers.add(subscriber)
+
+    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+        """Log an event and give it to everybody."""
+        event = self._log.add(frame)
+        for subscriber in tuple(self.subscribers):
+            subscriber.offer(event)
+
+    # What people do
+
+    async def was_sent(self, client_id: str) -> bool:
+        """Whether a message with this id is committed already."""
+        message = await self._chat.store.find_client_id(self.user_id, self.id, client_id)
+        return message is not None
+
+    async def send(self, frame: Send) -> Ack:
+        """Commit a message and let it be answered; the same id twice is answered once."""
+        self._check(frame)
+        async with self._sending:
+            appended = await self._append(frame)
+            if not appended.duplicate:
+                await self._heard(appended, frame)
+        return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
+
+    def _check(self, frame: Send) -> None:
+        limit = self._limits.message_chars
+        if len(frame.text) > limit:
+            raise TooLarge(
+                f"A message has at most {limit:,} characters; this one has {len(frame.text):,}. "
+                "Send it in parts."
+            )
+        if not frame.text.strip():
+            raise BadRequest("A message needs some text.")
+        if not 1 <= len(frame.id) <= CLIENT_ID_CHARS:
+            raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
+        _check_intent(frame.intent)
+        _check_intent(frame.corrected_from)
+
+    async def _append(self, frame: Send) -> Appended:
+        return await self._chat.store.append(
+            self.user_id,
+            self.id,
+            "user",
+            frame.text,
+            title=self.title or title_from(frame.text),
+            client_id=frame.id,
+            meta=MessageMeta(intent=frame.intent, intent_corrected_from=frame.corrected_from),
+            live_seconds=self._live_seconds,
+        )
+
+    async def _heard(self, appended: Appended, frame: Send) -> None:
+        if appended.previous_id != self._conversation.last_id:
+            for message in await self._conversation.missed(appended.message.id):
+                self._conversation.add(message)
+                self.publish(message_event(message))
+        self._conversation.add(appended.message)
+        self.publish(message_event(appended.message))
+        if self.status != "active":
+            self.title, self.status = self.title or title_from(frame.text), "active"
+            self._tell()
+        self._answer(appended.message, frame.intent, frame.corrected_from)
+
+    def retry(self, intent: str | None) -> None:
+        """Answer the last message again, perhaps as another intent."""
+        _check_intent(intent)
+        if self.runs.running:
+            raise Conflict("A reply is running. Stop it before trying again.")
+        question = self._conversation.question
+        if question is None:
+            raise Conflict("Nothing was said yet that could be answered again.")
+        before = self._conversation.intent(question.id)
+        self._answer(question, intent, before if intent and intent != before else None)
+
+    def _answer(self, question: Message, intent: str | None, corrected: str | None) -> None:
+        self.runs.add(
+            Turn(
+                user_id=self.user_id,
+                session_id=self.id,
+                title=self.title,
+                question=question,
+                intent=intent or question.meta.intent,
+                corrected_from=corrected,
+                live_seconds=self._live_seconds,
+            )
+        )
+
+    async def rate(self, rating: int) -> None:
+        """Keep a rating and tell everybody."""
+        if not 1 <= rating <= 5:  # noqa: PLR2004 - said in the message
+            raise BadRequest("A rating is a whole number from 1 to 5.")
+        self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
+
+    def changed(self, session: Session, *, summarised: bool = False) -> None:
+        """Take in a change of the stored session and tell everybody."""
+        self.title, self.status, self.rating = session.title, session.status, session.rating
+        if summarised:
+            self.publish(summary_event(session))
+        self._tell()
+
+    def _tell(self) -> None:
+        status: Literal["active", "completed"] = (
+            "completed" if self.status == "completed" else "active"
+        )
+        self.publish(SessionEvent(seq=0, title=self.title, status=status, rating=self.rating))
+
+    async def end(self) -> Session | None:
+        """Stop, complete and summarise; None when nothing was said or it is being ended."""
+        async with self._ending:
+            await self.runs.stop("stopped")
+            if self.status == "new":
+                return None
+            session = await self._summaries.end(self.user_id, self.id)
+            if session is None:
+                session = await self._chat.store.session(self.user_id, self.id)
+            if session is None or session.status != "completed":
+                return None
+            self.changed(session, summarised=True)
+            return session
+
+
+def message_event(message: Message, seq: int = 0) -> MessageEvent:
+    """A stored message as the event that tells of it."""
+    return MessageEvent(
+        seq=seq,
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        at=message.at,
+        client_id=message.client_id,
+        meta=msgspec.to_builtins(message.meta),
+    )
+
+
+def _check_intent(intent: str | None) -> None:
+    if intent is not None and intent not in INTENTS:
+        raise BadRequest(f"An intent is one of {', '.join(INTENTS)}.")

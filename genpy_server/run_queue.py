@@ -1,0 +1,166 @@
+"""The replies of one session: one at a time, in order, each stored in the end."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from genpy_server.chat import Chat
+from genpy_server.conversation import Conversation
+from genpy_server.core.models import Message, RunStatus
+from genpy_server.errors import StoreError
+from genpy_server.memory import MemoryKeeper, to_remember
+from genpy_server.run import Emit, Run
+from genpy_server.turn import Control, Turn
+
+SAVE_WAITS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between attempts to store a reply while the database is away; the last one repeats."""
+
+log = logging.getLogger("genpy.runs")
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
+
+class RunQueue:
+    """Runs turns; `emit` tells of them, `stored` of a reply that was stored late.
+
+    `spawn` starts work in the background; `idle` is called when nothing may be going on any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        chat: Chat,
+        keeper: MemoryKeeper,
+        conversation: Conversation,
+        emit: Emit,
+        stored: Callable[[Message], None],
+        spawn: Spawn,
+        idle: Callable[[], None],
+    ) -> None:
+        self._chat = chat
+        self._keeper = keeper
+        self._conversation = conversation
+        self._emit = emit
+        self._stored = stored
+        self._spawn = spawn
+        self._idle = idle
+        self._waiting: deque[Turn] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._run: Run | None = None
+        self._control = Control()
+        self._unsaved = 0
+        self._remembering = False
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for the reply before theirs."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> bool:
+        """Whether a reply is running or waiting."""
+        return self._task is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is running, waiting, or not stored yet."""
+        return self.running or self._unsaved > 0
+
+    def add(self, turn: Turn) -> None:
+        """Answer a turn, after those that wait."""
+        self._waiting.append(turn)
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+            self._task.add_done_callback(self._ended)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await self._answer(self._waiting.popleft())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the queue of runs failed", exc_info=task.exception())
+        self._idle()
+
+    async def _answer(self, turn: Turn) -> None:
+        self._control = Control()
+        turn = replace(
+            turn,
+            history=tuple(self._conversation.messages),
+            memory=self._conversation.memory,
+            previous_intent=self._conversation.intent(),
+        )
+        self._run = Run(self._chat, turn, self._emit)
+        try:
+            reply = await self._run.answer(self._control)
+        finally:
+            self._run = None
+        self._conversation.add(reply.message)
+        if not reply.message.id:
+            self._unsaved += 1
+            self._spawn(self._save(turn, reply.message))
+        self._extend_memory(turn, reply.dropped_upto)
+
+    def cancel(self, run: str | None = None) -> bool:
+        """Stop the running reply and keep what came; False when there is none, or another."""
+        if self._run is None or (run is not None and run != self._run.id):
+            return False
+        self._cancel("stopped")
+        return True
+
+    def _cancel(self, status: RunStatus) -> None:
+        if self._task is not None and not self._control.closing:
+            self._control.status = status
+            self._task.cancel()
+
+    async def stop(self, status: RunStatus) -> None:
+        """Stop every run and wait until what came is kept."""
+        self._waiting.clear()
+        while self._task is not None:
+            self._cancel(status)
+            await asyncio.wait([self._task])
+            await asyncio.sleep(0)
+
+    async def _save(self, turn: Turn, reply: Message) -> None:
+        """Store a reply as soon as the database is back."""
+        try:
+            for attempt in range(1_000_000):
+                await asyncio.sleep(SAVE_WAITS[min(attempt, len(SAVE_WAITS) - 1)])
+                if await self._saved(turn, reply):
+                    return
+        finally:
+            self._unsaved -= 1
+            self._idle()
+
+    async def _saved(self, turn: Turn, reply: Message) -> bool:
+        try:
+            stored = await self._chat.keep(turn, reply)
+        except StoreError as error:
+            log.warning("a reply is not stored yet: %s", error.code)
+            return not error.retryable
+        self._conversation.replace(reply, stored)
+        self._stored(stored)
+        return True
+
+    def _extend_memory(self, turn: Turn, dropped_upto: int) -> None:
+        if self._remembering:
+            return
+        conversation = self._conversation
+        messages = to_remember(conversation.messages, conversation.memory, dropped_upto)
+        if messages:
+            self._remembering = True
+            self._spawn(self._extend(turn, messages))
+
+    async def _extend(self, turn: Turn, messages: list[Message]) -> None:
+        conversation = self._conversation
+        try:
+            memory = await self._keeper.extend(
+                turn.user_id, turn.session_id, conversation.memory, messages
+            )
+            conversation.memory = memory or conversation.memory
+        finally:
+            self._remembering = False

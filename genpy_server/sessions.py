@@ -1,0 +1,255 @@
+"""The live sessions: who is attached to which, and when one ends.
+
+A session is opened by its first socket and let go when nobody has been attached and nothing has
+been running for the grace period. What a crash left behind is found by its silence: a server says
+every few seconds which sessions it hosts, and ends those that no server speaks for.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from genpy_server.chat import Chat
+from genpy_server.core.identity import identify
+from genpy_server.core.models import Session
+from genpy_server.errors import GenPyError, RateLimited, ShuttingDown, StoreError, TooMany
+from genpy_server.live import LiveSession, Subscriber
+from genpy_server.memory import MemoryKeeper
+from genpy_server.rates import TokenBucket
+from genpy_server.settings import Settings
+from genpy_server.summaries import Summaries
+from genpy_server.wire import Ack, Send
+
+BEAT_SECONDS = 10.0
+"""Seconds between two signs of life at most; three of them are a session's lease."""
+SWEEP_SESSIONS = 100
+
+log = logging.getLogger("genpy.sessions")
+
+Key = tuple[str, str]
+
+
+class SessionHub:
+    """Opens, finds and ends live sessions."""
+
+    def __init__(
+        self, chat: Chat, summaries: Summaries, keeper: MemoryKeeper, settings: Settings
+    ) -> None:
+        self._chat = chat
+        self._summaries = summaries
+        self._keeper = keeper
+        self._settings = settings
+        self._beat = min(settings.grace_seconds / 3, BEAT_SECONDS)
+        self._live_seconds = max(settings.grace_seconds, 3 * self._beat)
+        self._live: dict[Key, LiveSession] = {}
+        self._loading: dict[Key, asyncio.Task[None]] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._sockets: Counter[str] = Counter()
+        self._buckets: dict[str, TokenBucket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin to speak for the live sessions and to end abandoned ones."""
+        self._spawn(self._every_beat(self._speak))
+        self._spawn(self._every_beat(self._sweep))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+    # Sockets
+
+    async def attach(
+        self,
+        user_id: str,
+        ref: str,
+        subscriber: Subscriber,
+        *,
+        epoch: str | None = None,
+        after: int | None = None,
+        history: int,
+    ) -> LiveSession:
+        """Open a session for a socket, or join it."""
+        if self._closing:
+            raise ShuttingDown("The server is about to stop. Come back in a moment.")
+        if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
+            raise TooMany("Too many connections are open for this user. Close one first.")
+        self._sockets[user_id] += 1
+        try:
+            session = await self._open(user_id, ref)
+        except BaseException:
+            self._sockets[user_id] -= 1
+            raise
+        session.attach(subscriber, epoch=epoch, after=after, history=history)
+        return session
+
+    async def _open(self, user_id: str, ref: str) -> LiveSession:
+        identity = identify(user_id, ref)
+        key = (user_id, identity.id)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if key not in self._live:
+            session = LiveSession(
+                user_id=user_id,
+                session_id=identity.id,
+                name=identity.name,
+                chat=self._chat,
+                summaries=self._summaries,
+                keeper=self._keeper,
+                spawn=self._spawn,
+                idle=self._maybe_leave,
+                live_seconds=self._live_seconds,
+            )
+            self._live[key] = session
+            self._loading[key] = asyncio.create_task(session.load())
+        session = self._live[key]
+        loading = self._loading.get(key)
+        if loading is not None:
+            try:
+                await asyncio.shield(loading)
+            except BaseException:
+                if self._loading.get(key) is loading and loading.done():
+                    del self._loading[key], self._live[key]
+                raise
+            self._loading.pop(key, None)
+        return session
+
+    def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
+        """A socket is gone; the session stays for the grace period."""
+        self._sockets[session.user_id] -= 1
+        session.subscribers.discard(subscriber)
+        self._maybe_leave(session)
+
+    async def send(self, session: LiveSession, frame: Send) -> Ack:
+        """Say something in a session, within the limits of its user.
+
+        A limit never refuses what was said before: that is answered as before.
+        """
+        refusal = self._refusal(session)
+        if refusal is not None and not await session.was_sent(frame.id):
+            raise refusal
+        return await session.send(frame)
+
+    def retry(self, session: LiveSession, intent: str | None) -> None:
+        """Answer a session's last message again, within the limits of its user."""
+        refusal = self._refusal(session)
+        if refusal is not None:
+            raise refusal
+        session.retry(intent)
+
+    def _refusal(self, session: LiveSession) -> GenPyError | None:
+        limits = self._settings.limits
+        user_id = session.user_id
+        if session.runs.waiting >= limits.waiting_per_session:
+            return TooMany("Too many messages wait for a reply here. Wait for the next one.")
+        mine = (live for live in self._live.values() if live.user_id == user_id)
+        if sum(live.runs.running for live in mine if live is not session) >= limits.runs_per_user:
+            return TooMany("Too many replies are running at once. Wait for one to finish.")
+        now = time.monotonic()
+        bucket = self._buckets.setdefault(user_id, TokenBucket(limits.messages_per_minute, now))
+        wait = bucket.take(now)
+        if wait > 0:
+            text = f"Too many messages in a minute. Wait {math.ceil(wait)} s and try again."
+            return RateLimited(text, retry_after=round(wait, 1))
+        return None
+
+    # Changes that come from elsewhere (HTTP)
+
+    def changed(self, session: Session, *, summarised: bool = False) -> None:
+        """A stored session was changed; its live one tells everybody."""
+        live = self._live.get((session.user_id, session.id))
+        if live is not None:
+            live.changed(session, summarised=summarised)
+
+    async def remove(self, user_id: str, session_id: str) -> None:
+        """Stop a session that is about to be deleted, and let everybody go."""
+        live = self._live.pop((user_id, session_id), None)
+        if live is not None:
+            await live.runs.stop("stopped")
+            for subscriber in tuple(live.subscribers):
+                subscriber.close(1000, "The session was deleted.")
+
+    async def settle(self, user_id: str, session_id: str) -> None:
+        """Stop a session's running reply and wait until what came of it is kept."""
+        live = self._live.get((user_id, session_id))
+        if live is not None:
+            await live.runs.stop("stopped")
+
+    # Endings
+
+    def _maybe_leave(self, session: LiveSession) -> None:
+        key = (session.user_id, session.id)
+        if self._closing or session.subscribers or session.runs.busy or key in self._timers:
+            return
+        if self._live.get(key) is session:
+            loop = asyncio.get_running_loop()
+            self._timers[key] = loop.call_later(
+                self._settings.grace_seconds, lambda: self._spawn(self._leave(key))
+            )
+
+    async def _leave(self, key: Key) -> None:
+        """End a session whose grace period is over, unless somebody came back."""
+        self._timers.pop(key, None)
+        session = self._live.get(key)
+        if session is None or session.subscribers or session.runs.busy:
+            return
+        try:
+            if session.status == "active":
+                await session.end()
+        except GenPyError as error:
+            log.warning("a session could not be ended yet: %s", error.code)
+        if not session.subscribers and not session.runs.busy and self._live.get(key) is session:
+            del self._live[key]
+
+    async def _every_beat(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except StoreError as error:
+                log.warning("%s failed: %s", work.__name__, error.code)
+            await asyncio.sleep(self._beat)
+
+    async def _speak(self) -> None:
+        hosted = [live.id for live in self._live.values() if live.status == "active"]
+        if hosted:
+            await self._chat.store.touch(hosted, self._live_seconds)
+
+    async def _sweep(self) -> None:
+        for user_id, session_id in await self._chat.store.abandoned(SWEEP_SESSIONS):
+            if (user_id, session_id) in self._live:
+                continue
+            session = await self._summaries.end(user_id, session_id, abandoned_only=True)
+            if session is not None:
+                log.info("ended a session that was left behind")
+
+    async def close(self, *, end_sessions: bool = False) -> None:
+        """Stop every run, keep what came, and end the sessions if that is wanted."""
+        self._closing = True
+        for timer in self._timers.values():
+            timer.cancel()
+        sessions = list(self._live.values())
+        await asyncio.gather(*(session.runs.stop("interrupted") for session in sessions))
+        if end_sessions:
+            await asyncio.gather(*(self._end(session) for session in sessions))
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _end(self, session: LiveSession) -> None:
+        try:
+            if session.status == "active":
+                await session.end()
+        except GenPyError as error:
+            log.warning("a session could not be ended: %s", error.code)
