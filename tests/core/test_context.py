@@ -1,0 +1,167 @@
+"""The context of a run, by plain calls."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genpy_server.core import context
+from genpy_server.core.models import ChatMessage, Hit, Memory, Message, MessageMeta, ToolCall
+from genpy_server.memory import to_remember
+
+
+def message(number: int, role: str = "user", text: str = "hello", **meta: object) -> Message:
+    at = f"2026-01-{1 + number % 28:02}T10:00:00+00:00"
+    return Message(number, "s", role, text, at, meta=MessageMeta(**meta))  # type: ignore[arg-type]
+
+
+def conversation(turns: int, words: int = 5) -> list[Message]:
+    """Turns of a question and its reply, with the ids 1, 2, 3 and so on."""
+    messages = []
+    for turn in range(turns):
+        question = 2 * turn + 1
+        messages.append(message(question, text=f"question {turn} " + "word " * words))
+        text = f"answer {turn} " + "word " * words
+        messages.append(message(question + 1, "assistant", text, reply_to=question))
+    return messages
+
+
+TEXTS = st.text(max_size=2_000) | st.builds(lambda n: "x" * n, st.integers(0, 20_000))
+
+
+@given(
+    texts=st.lists(TEXTS, max_size=20),
+    question=TEXTS,
+    budget=st.integers(300, 4_000),
+    memory=st.none() | TEXTS,
+    recalled=st.lists(TEXTS, max_size=6),
+    results=st.lists(TEXTS, max_size=3),
+)
+@settings(max_examples=150, deadline=None)
+def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, results):
+    """Whatever is put in, what comes out fits the budget, counted over what is really sent."""
+    history = [
+        message(i + 1, "assistant" if i % 2 else "user", t, reply_to=i if i % 2 else None)
+        for i, t in enumerate(texts)
+    ]
+    tools = []
+    for number, result in enumerate(results):
+        call = ToolCall(f"c{number}", "search_chat_history", "{}")
+        tools.append(ChatMessage("assistant", "", tool_calls=(call,)))
+        tools.append(ChatMessage("tool", result, tool_call_id=call.id, name=call.name))
+    built = context.build(
+        system="You are helpful. " * 20,
+        history=history,
+        question=message(1_000, text=question),
+        budget=budget,
+        memory=Memory(memory, 2) if memory is not None else None,
+        recalled=[Hit(message(-1 - i, text=t), "old", 1.0) for i, t in enumerate(recalled)],
+        tools=tools,
+    )
+    sent = sum(
+        context.count_tokens(m.content)
+        + context.MESSAGE_TOKENS
+        + sum(context.count_tokens(c.name + c.arguments) for c in m.tool_calls)
+        for m in built.messages
+    )
+    assert sent <= budget
+    calls = [c.id for m in built.messages for c in m.tool_calls]
+    answered = [m.tool_call_id for m in built.messages if m.role == "tool"]
+    assert calls == answered
+
+
+def test_newest_turns_are_kept_whole_and_in_order():
+    """The window holds the newest turns, each with its reply, oldest first."""
+    history = conversation(50, words=30)
+    built = context.build(
+        system="s", history=history, question=message(101, text="and now?"), budget=1_000
+    )
+    talk = [m.content for m in built.messages[1:-1]]
+    kept = len(talk) // 2
+    assert 2 <= kept < 50
+    expected = [m.text for m in history[-2 * kept :]]
+    assert talk == expected
+    assert built.dropped_upto == history[-2 * kept - 1].id
+
+
+def test_question_larger_than_the_budget_is_cut_with_a_note():
+    """A message larger than the whole budget keeps its beginning and its end around a note."""
+    text = "BEGIN " + "x" * 100_000 + " END"
+    built = context.build(system="s", history=[], question=message(1, text=text), budget=600)
+    content = built.messages[-1].content
+    assert content.startswith("BEGIN")
+    assert content.endswith(" END")
+    assert "characters left out" in content
+
+
+def test_only_the_newest_reply_to_a_message_counts():
+    """A retry supersedes the reply before it."""
+    history = [
+        message(1, text="q"),
+        message(2, "assistant", "first", reply_to=1),
+        message(3, "assistant", "second", reply_to=1),
+    ]
+    (turn,) = context.turns(history)
+    assert [m.text for m in turn.messages] == ["q", "second"]
+
+
+def test_reply_stored_late_stands_with_its_message():
+    """A reply whose id is greater than the next message's stands behind what it answers."""
+    history = [
+        message(1, text="a"),
+        message(2, text="b"),
+        message(3, "assistant", "to a", reply_to=1),
+        message(4, "assistant", "to b", reply_to=2),
+    ]
+    assert [[m.text for m in t.messages] for t in context.turns(history)] == [
+        ["a", "to a"],
+        ["b", "to b"],
+    ]
+
+
+def test_what_the_memory_covers_is_not_sent_again():
+    """Messages up to the memory's end are represented by it alone."""
+    history = conversation(6)
+    built = context.build(
+        system="s",
+        history=history,
+        question=message(13),
+        budget=5_000,
+        memory=Memory("- likes tea", 8),
+    )
+    assert "likes tea" in built.messages[0].content
+    assert [m.content for m in built.messages[1:-1]] == [m.text for m in history[8:]]
+
+
+def test_recalled_excerpt_already_in_the_window_is_not_sent_twice():
+    """A hit among the recent turns is left out of the excerpts."""
+    history = conversation(3)
+    hits = [Hit(history[0], "here", 2.0), Hit(message(-5, text="old tale"), "rome", 1.0)]
+    built = context.build(
+        system="s", history=history, question=message(7), budget=5_000, recalled=hits
+    )
+    assert [h.message.id for h in built.recalled] == [-5]
+    assert built.messages[0].content.count("question 0") == 0
+    assert '"rome"' in built.messages[0].content
+
+
+@given(turns=st.integers(1, 40), words=st.integers(0, 60), budget=st.integers(400, 3_000))
+@settings(max_examples=100, deadline=None)
+def test_nothing_is_lost_or_remembered_twice(turns, words, budget):
+    """Over a growing conversation each message is in the window or covered by the memory."""
+    memory: Memory | None = None
+    noted: list[int] = []
+    history: list[Message] = []
+    for turn in range(turns):
+        question = message(2 * turn + 1, text=f"question {turn} " + "word " * words)
+        built = context.build(
+            system="s", history=history, question=question, budget=budget, memory=memory
+        )
+        covered = memory.upto if memory else 0
+        missing = [m for m in history if covered < m.id <= built.dropped_upto]
+        history += [question, message(question.id + 1, "assistant", "ok", reply_to=question.id)]
+        batch = to_remember(history, memory, built.dropped_upto)
+        assert not missing or {m.id for m in missing} <= {m.id for m in batch}
+        if batch:
+            noted += [m.id for m in batch]
+            memory = Memory("notes", max(m.id for m in batch))
+    assert noted == sorted(set(noted))
+    assert noted == list(range(1, len(noted) + 1))

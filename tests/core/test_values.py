@@ -1,0 +1,179 @@
+"""Small pure parts: identity, metrics, the event log, rates, settings, frames, errors."""
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genpy_server import errors, settings, wire
+from genpy_server.core.identity import identify, title_from
+from genpy_server.core.metrics import duration, statistics
+from genpy_server.core.models import Metrics
+from genpy_server.event_log import EventLog
+from genpy_server.rates import TokenBucket
+
+UUID = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
+
+
+def test_name_is_one_uuid_per_user():
+    """A session name maps to the same UUID for the same user, and to another for another."""
+    assert identify("ann", "trip-to-rome") == identify("ann", "trip-to-rome")
+    assert identify("ann", "trip-to-rome").id != identify("bob", "trip-to-rome").id
+    assert identify("ann", UUID.upper()).id == UUID
+    assert identify("ann", UUID).name == ""
+
+
+@pytest.mark.parametrize("ref", ["", "a b", "a/b", "ä", "x" * 65, "a\n", "../etc", "%2e"])
+def test_other_names_are_refused(ref):
+    """What is neither UUID nor name is refused with a sentence."""
+    with pytest.raises(errors.BadRequest, match="1 to 64"):
+        identify("ann", ref)
+
+
+def test_title_is_the_beginning_of_the_first_message():
+    """A long first message is cut at a word."""
+    assert title_from("  Plan a\n trip ") == "Plan a trip"
+    assert title_from("word " * 40).endswith("word…")
+    assert len(title_from("x" * 500)) <= 61
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (3_600, "1 h"), (187_200, "2 d 4 h")],
+)
+def test_duration_shows_two_units(seconds, text):
+    """A duration is told in the two largest units that matter."""
+    assert duration(seconds) == text
+
+
+def test_statistics_say_every_number():
+    """Counts are shown by role, tools and intents by frequency."""
+    rows = dict(statistics(Metrics(3, 2, 1, 1_200, 30, tools={"a_b": 2}, intents={"tutorial": 1})))
+    assert rows["Messages"] == "3 (2 from you, 1 from the assistant)"
+    assert rows["Words"] == "1,230 (1,200 from you, 30 from the assistant)"
+    assert rows["Tools used"] == "a b 2"
+
+
+def notice(text: str = "x") -> wire.Notice:
+    return wire.Notice(seq=0, code="c", text=text)
+
+
+@given(count=st.integers(0, 40), after=st.integers(-3, 45))
+def test_log_gives_every_later_event_or_none(count, after):
+    """A client gets all it missed, in order, or is told that some of it is gone."""
+    log = EventLog(max_events=10, max_chars=100_000)
+    for _ in range(count):
+        log.add(notice())
+    events = log.after(after)
+    if events is None:
+        assert after < 0 or after > count or count - after > 10
+    else:
+        assert [event.seq for event in events] == list(range(after + 1, count + 1))
+
+
+def test_log_is_bounded_by_size_and_keeps_the_run_whole():
+    """Large events push old ones out, but the reply in progress is there in full."""
+    log = EventLog(max_events=1_000, max_chars=5_000)
+    log.add(wire.RunStarted(0, "r", 1, "tutorial", 1.0, "why", "m"))
+    for number in range(100):
+        log.add(wire.Delta(0, "r", number * 100, "x" * 100))
+    assert log.after(0) is None
+    run, delta = log.run_so_far()
+    assert isinstance(run, wire.RunStarted)
+    assert isinstance(delta, wire.Delta)
+    assert delta.text == "x" * 10_000
+    log.add(wire.RunFinished(0, "r", "done", 1.0))
+    assert log.run_so_far() == []
+
+
+def test_bucket_refills_with_time():
+    """A minute's worth may come at once, then one each sixtieth of it."""
+    bucket = TokenBucket(60, now=0.0)
+    assert all(bucket.take(0.0) == 0 for _ in range(60))
+    assert bucket.take(0.0) == pytest.approx(1.0)
+    assert bucket.take(1.0) == 0
+
+
+def test_all_wrong_settings_are_named_at_once():
+    """One error names every setting that cannot work, and shows no secret."""
+    with pytest.raises(errors.ConfigError) as caught:
+        settings.load({"GENPY_PORT": "x", "GENPY_RECALL": "maybe", "GENPY_TOKEN": "short"})
+    for variable in ("GENPY_PORT=x", "GENPY_RECALL=maybe", "GENPY_TOKEN"):
+        assert variable in caught.value.message
+    assert "short" not in caught.value.message
+
+
+def test_tokens_name_their_users():
+    """A bare token belongs to GENPY_USER, the others to the user before the colon."""
+    one, two = "a" * 16, "b" * 16
+    loaded = settings.load({"GENPY_TOKEN": f"{one},bob:{two}", "GENPY_USER": "ann"})
+    assert loaded.tokens == {one: "ann", two: "bob"}
+
+
+def test_environment_wins_over_the_file(tmp_path, monkeypatch):
+    """A .env gives what the environment does not say."""
+    (tmp_path / ".env").write_text("GENPY_PORT=9001\nGENPY_USER=ann\n")
+    monkeypatch.setenv("GENPY_USER", "bob")
+    loaded = settings.load(settings.read_environment(tmp_path))
+    assert (loaded.port, loaded.user) == (9001, "bob")
+
+
+def test_serving_beyond_loopback_needs_a_token():
+    """A server asked to listen for others refuses without a token and says what to set."""
+    open_to_all = {"GENPY_HOST": "0.0.0.0"}
+    with pytest.raises(errors.ConfigError, match="GENPY_TOKEN"):
+        settings.check_exposure(settings.load(open_to_all))
+    settings.check_exposure(settings.load({**open_to_all, "GENPY_TOKEN": "t" * 16}))
+    settings.check_exposure(settings.load({"GENPY_HOST": "::1"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"type":"nope"}',
+        '{"type":"send","id":1,"text":"x"}',
+        '{"type":"send","id":"1"}',
+        '{"type":"rate","rating":"5"}',
+        '{"type":"send","id":"1","text":NaN}',
+        "[" * 100_000,
+        '{"type":"send","id":"1","text":' + "[" * 5_000,
+    ],
+)
+def test_bad_frame_is_a_typed_error(text):
+    """Whatever a client sends, it is a frame or a BadFrame."""
+    with pytest.raises(errors.BadFrame, match="genpy"):
+        wire.decode_client(text)
+
+
+@given(st.text())
+def test_any_text_is_a_frame_or_a_bad_frame(text):
+    """Decoding raises nothing but BadFrame."""
+    with contextlib.suppress(errors.BadFrame):
+        wire.decode_client(text)
+
+
+def test_frames_survive_the_wire():
+    """A frame decodes to what was encoded, with the fields a client may rely on."""
+    ack = wire.Ack("1", 7)
+    assert wire.decode_server(wire.encode(ack)) == ack
+    assert msgspec.json.decode(wire.encode(ack)) == {
+        "type": "ack",
+        "id": "1",
+        "message_id": 7,
+        "duplicate": False,
+    }
+
+
+def test_error_comes_back_as_the_class_the_server_meant():
+    """A client raises the class whose code crossed the wire."""
+    error = errors.from_wire("llm_rate_limited", "Wait.", 3.0)
+    assert isinstance(error, errors.LlmRateLimited)
+    assert error.retry_after == 3.0
+    assert type(errors.from_wire("bad_request", "No.")) in {errors.Refused, errors.BadRequest}
+    assert type(errors.from_wire("from the future", "?")) is errors.GenPyError
