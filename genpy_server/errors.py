@@ -4,7 +4,7 @@
     +-- Refused          the request is wrong: repeating it will not help
     |   +-- BadRequest, BadFrame, TooLarge, NotFound, Ambiguous, Conflict
     |   +-- Unauthorized, Forbidden, UnknownProtocol, MethodNotAllowed, LengthRequired
-    |   +-- ConfigError
+    |   +-- HeadTooLarge, ConfigError
     +-- Busy             right request, wrong moment: try again later
     |   +-- RateLimited, TooMany, ShuttingDown, RequestTimeout
     +-- StoreError       the database
@@ -111,6 +111,13 @@ class LengthRequired(Refused):
 
     code = "length_required"
     status = 411
+
+
+class HeadTooLarge(Refused):
+    """A request line or header fields of more bytes than a limit allows."""
+
+    code = "head_too_large"
+    status = 431
 
 
 class ConfigError(Refused):

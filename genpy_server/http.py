@@ -1,0 +1,131 @@
+"""HTTP with bodies on the port of the websockets server.
+
+The library answers a GET without a body through `process_request` and refuses all else.
+`HttpConnection`, given to it as `create_connection`, reads the request first: a request to
+upgrade then goes to the library byte for byte, with whatever came behind it; anything else is kept
+as `http_request`, and the library sees a bodyless GET in its place. So one port, one loop and one
+shutdown serve both, and `process_request` answers every method.
+"""
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Response as WireResponse
+
+from genpy_server.errors import GenPyError, Refused, RequestTimeout
+from genpy_server.gate import Attach
+from genpy_server.http_head import RequestReader
+from genpy_server.http_messages import HTML, Request, Response
+from genpy_server.settings import Limits
+
+PLACEHOLDER = b"GET / HTTP/1.1\r\n\r\n"
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""For whatever is no page: a browser that shows it anyway loads and runs nothing."""
+
+
+class HttpConnection(ServerConnection):
+    """A connection that reads its first request itself."""
+
+    http_request: Request | None = None
+    """The request, once it is complete."""
+    refusal: GenPyError | None = None
+    """Why what came is no request that can be served."""
+    attach: Attach | None = None
+    """For a WebSocket that may open: whose, and of which session."""
+    began = 0.0
+    """When the request was complete, on the loop's clock."""
+
+    def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
+        self._timer = self.loop.call_later(limits.request_seconds, self._time_out)
+        self._library_reads = False
+        self._peer_finished = False
+
+    def data_received(self, data: bytes) -> None:
+        """Read the request; after an upgrade the library reads."""
+        if self._library_reads:
+            super().data_received(data)
+            return
+        try:
+            request = self._reader.receive_data(data)
+        except Refused as error:
+            self._hand_over(refusal=error)
+            return
+        if writes := self._reader.data_to_send():
+            self.transport.write(writes)
+        if request is not None:
+            self._hand_over(request)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio.Protocol has it
+        """A client that has finished sending may still read the answer."""
+        if self._library_reads or not self._reader.started:
+            return super().eof_received()
+        self._peer_finished = True
+        try:
+            self._reader.receive_eof()
+        except Refused as error:
+            self._hand_over(refusal=error)
+        return True
+
+    def send_data(self) -> None:
+        """Send, and let go of a client that finished sending before."""
+        super().send_data()
+        if self._peer_finished and self.protocol.eof_sent:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _time_out(self) -> None:
+        if not self._reader.started:
+            self.transport.abort()
+            return
+        self._reader.finished = True
+        self._hand_over(refusal=RequestTimeout("The request did not arrive in time."))
+
+    def _hand_over(
+        self, request: Request | None = None, *, refusal: GenPyError | None = None
+    ) -> None:
+        self._timer.cancel()
+        self.http_request, self.refusal = request, refusal
+        self.began = self.loop.time()
+        self._library_reads = request is not None and request.upgrade
+        super().data_received(self._reader.raw if self._library_reads else PLACEHOLDER)
+
+
+def to_wire(response: Response, request: Request | None) -> WireResponse:
+    """An answer as the library sends it: without a body where the request asks for none."""
+    status = HTTPStatus(response.status)
+    body = response.body
+    if request is not None and response.unchanged_for(request):
+        status, body = HTTPStatus.NOT_MODIFIED, b""
+    headers = {
+        "Date": formatdate(usegmt=True),
+        "Connection": "close",
+        "Cache-Control": "no-store" if response.etag is None else "no-cache",
+        **SECURITY_HEADERS,
+    }
+    if response.etag is not None:
+        headers["ETag"] = response.etag
+    if response.content_type != HTML:
+        headers["Content-Security-Policy"] = NO_CONTENT_POLICY
+    if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        headers["Content-Type"] = response.content_type
+        headers["Content-Length"] = str(len(body))
+    if request is not None and request.method == "HEAD":
+        body = b""
+    headers |= response.headers
+    return WireResponse(status.value, status.phrase, Headers(headers), body)

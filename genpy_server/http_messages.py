@@ -1,0 +1,87 @@
+"""An HTTP request as it was received, and the answer to it: plain values, no socket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from math import ceil
+from typing import Any
+
+import msgspec
+
+from genpy_server.errors import GenPyError
+
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `path` is as it came, percent-encoded ASCII without the query.
+
+    Names of `headers` are lower case, and the values of a repeated field are joined by ", ".
+    """
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    user: str | None = None
+    """The owner of the conversations it may see, once the gate knows."""
+
+    def listed(self, name: str) -> list[str]:
+        """The elements of a header field that is a comma-separated list."""
+        return [item for part in self.headers.get(name, "").split(",") if (item := part.strip())]
+
+    @property
+    def upgrade(self) -> bool:
+        """Whether it asks for a WebSocket."""
+        return (
+            self.method == "GET"
+            and any(option.lower() == "upgrade" for option in self.listed("connection"))
+            and any(protocol.lower() == "websocket" for protocol in self.listed("upgrade"))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer. With an `etag` a browser may keep it and ask whether it is still so."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+    etag: str | None = None
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> "Response":
+        """A value that msgspec can encode."""
+        return cls(status, msgspec.json.encode(value))
+
+    @classmethod
+    def html(cls, text: str, headers: Mapping[str, str] | None = None) -> "Response":
+        """A page made for this request."""
+        return cls(body=text.encode(), content_type=HTML, headers=dict(headers or {}))
+
+    @classmethod
+    def file(
+        cls, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> "Response":
+        """Content that is the same for everyone until the next release."""
+        etag = f'"{sha256(body).hexdigest()[:20]}"'
+        return cls(body=body, content_type=content_type, headers=dict(headers or {}), etag=etag)
+
+    @classmethod
+    def error(cls, error: GenPyError, headers: Mapping[str, str] | None = None) -> "Response":
+        """An expected failure with its status, code and sentence."""
+        detail: dict[str, Any] = {"code": error.code, "message": error.message}
+        fields = dict(headers or {})
+        if error.retry_after is not None:
+            detail["retry_after"] = error.retry_after
+            fields["Retry-After"] = str(ceil(error.retry_after))
+        return cls(error.status, msgspec.json.encode({"error": detail}), headers=fields)
+
+    def unchanged_for(self, request: Request) -> bool:
+        """Whether the client that asks holds this very content."""
+        held = [tag.removeprefix("W/") for tag in request.listed("if-none-match")]
+        return self.etag is not None and (self.etag in held or held == ["*"])
