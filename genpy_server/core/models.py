@@ -68,6 +68,8 @@ class Message(msgspec.Struct, frozen=True):
     """ISO 8601, UTC, by the database's clock."""
     client_id: str | None = None
     meta: MessageMeta = MessageMeta()
+    uid: str = ""
+    """A UUID that the message keeps in every database it is moved to; its id it does not."""
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -1,0 +1,211 @@
+"""The SQLite file: made for its owner alone, opened the same way everywhere, kept up to date.
+
+Tables and columns have the names they have in Supabase's `schema.sql`. A version is a tuple of
+statements; `PRAGMA user_version` says how many of `MIGRATIONS` a file has been through.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genpy_server.errors import StoreForbidden, StoreSchemaMissing, StoreUnavailable
+
+BUSY_SECONDS = 10.0
+"""How long a statement waits for another process that writes."""
+
+TIME = "'%Y-%m-%dT%H:%M:%f000+00:00'"
+NOW = f"strftime({TIME}, 'now')"
+"""The database's clock as ISO 8601 in UTC; SQLite counts milliseconds."""
+
+
+def from_now(parameter: str) -> str:
+    """The time so many seconds from now, as SQL."""
+    return f"strftime({TIME}, 'now', printf('%+.3f seconds', {parameter}))"
+
+
+# Message ids are never given twice (autoincrement): they are cursors. `unspaced` holds the text
+# of scripts without spaces once more, in the form in which the index can find its parts.
+_FIRST = (
+    """
+    CREATE TABLE sessions (
+        id integer PRIMARY KEY,
+        session_id text NOT NULL UNIQUE,
+        user_id text NOT NULL,
+        status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'completed')),
+        start_time text NOT NULL,
+        end_time text,
+        summary text,
+        topics text NOT NULL DEFAULT '[]',
+        sentiment text,
+        metrics text NOT NULL DEFAULT '{}',
+        user_rating integer CHECK (user_rating BETWEEN 1 AND 5),
+        rated_at text,
+        key_outcomes text NOT NULL DEFAULT '[]',
+        created_at text NOT NULL,
+        updated_at text NOT NULL,
+        title text NOT NULL,
+        note text,
+        last_message_id integer NOT NULL DEFAULT 0,
+        message_count integer NOT NULL DEFAULT 0,
+        live_until text,
+        ending_token text,
+        ending_until text,
+        memory text,
+        memory_upto integer NOT NULL DEFAULT 0
+    )
+    """,
+    """
+    CREATE TABLE session_logs (
+        id integer PRIMARY KEY AUTOINCREMENT,
+        session_id text NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+        event_type text NOT NULL CHECK (event_type IN ('user', 'ai', 'system')),
+        message text NOT NULL,
+        metadata text NOT NULL DEFAULT '{}',
+        created_at text NOT NULL,
+        client_id text,
+        uid text NOT NULL,
+        words integer NOT NULL,
+        unspaced text
+    )
+    """,
+    "CREATE INDEX sessions_by_activity ON sessions (user_id, last_message_id)",
+    "CREATE INDEX sessions_active ON sessions (last_message_id) WHERE status = 'active'",
+    "CREATE INDEX session_logs_by_session ON session_logs (session_id, id)",
+    """
+    CREATE UNIQUE INDEX session_logs_client_id ON session_logs (session_id, client_id)
+    WHERE client_id IS NOT NULL
+    """,
+    """
+    CREATE VIRTUAL TABLE session_logs_search USING fts5 (
+        message, unspaced, content = 'session_logs', content_rowid = 'id',
+        tokenize = 'porter unicode61 remove_diacritics 2'
+    )
+    """,
+    """
+    CREATE TRIGGER session_logs_added AFTER INSERT ON session_logs BEGIN
+        INSERT INTO session_logs_search (rowid, message, unspaced)
+        VALUES (new.id, new.message, new.unspaced);
+    END
+    """,
+    """
+    CREATE TRIGGER session_logs_removed AFTER DELETE ON session_logs BEGIN
+        INSERT INTO session_logs_search (session_logs_search, rowid, message, unspaced)
+        VALUES ('delete', old.id, old.message, old.unspaced);
+    END
+    """,
+    """
+    CREATE TRIGGER session_logs_changed AFTER UPDATE OF message, unspaced ON session_logs BEGIN
+        INSERT INTO session_logs_search (session_logs_search, rowid, message, unspaced)
+        VALUES ('delete', old.id, old.message, old.unspaced);
+        INSERT INTO session_logs_search (rowid, message, unspaced)
+        VALUES (new.id, new.message, new.unspaced);
+    END
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""What turns each version of the file into the next; never changed once released."""
+
+
+def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection whose commits survive a power cut; the file is made when there is none."""
+    _make_private(path)
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+    try:
+        _refuse_unknown(connection, path)
+        _use_wal(connection, time.monotonic() + busy_seconds)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.create_function("casefold", 1, _casefold, deterministic=True)
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Commit what the block did, or nothing of it.
+
+    Writers begin IMMEDIATE: a reader that turns writer fails at once when another was faster.
+    """
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _make_private(path: Path) -> None:
+    """SQLite gives its -wal and -shm files the mode of the file itself."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        path.chmod(0o600)
+    except FileExistsError:
+        return
+    except PermissionError:
+        raise StoreForbidden(
+            f"The database {path} cannot be made: the folder is not writable. "
+            "Set GENPY_DATABASE to a file in a folder of yours."
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The database {path} cannot be made: {error.strerror}. "
+            "Set GENPY_DATABASE to a file that can."
+        ) from None
+
+
+def _use_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """SQLite does not wait by itself when two processes change a new file to WAL at once."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _refuse_unknown(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreSchemaMissing(
+            f"The database {path} was written by a newer GenPy (its version is {version}, this "
+            f"one knows {len(MIGRATIONS)}). Upgrade GenPy, or set GENPY_DATABASE to another file."
+        )
+    tables = "SELECT 1 FROM sqlite_master WHERE (SELECT user_version FROM pragma_user_version) = 0"
+    if connection.execute(tables).fetchone():
+        raise StoreSchemaMissing(
+            f"The database {path} belongs to another program. Set GENPY_DATABASE to another file."
+        )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    if _version(connection) == len(MIGRATIONS):
+        return
+    with transaction(connection):
+        # Another process may have been faster.
+        for statements in MIGRATIONS[_version(connection) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _casefold(text: str | None) -> str:
+    return (text or "").casefold()
