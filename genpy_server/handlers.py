@@ -9,7 +9,7 @@ from genpy_server.core.models import Hit, Message, Session, SessionStatus
 from genpy_server.health import Health
 from genpy_server.http_messages import Response
 from genpy_server.records import Records
-from genpy_server.routes import Call, Route
+from genpy_server.router import Call
 
 PAGE = 200
 """Rows of one page at most."""
@@ -137,20 +137,3 @@ class Handlers:
     async def regenerate(self, call: Call[None, None]) -> Response:
         """Write the summary anew."""
         return Response.json(await self._records(call.user).regenerate(call.params["ref"]))
-
-
-def api_routes(h: Handlers) -> tuple[Route, ...]:
-    """The table of the API."""
-    one = "/api/session/{ref}"
-    return (
-        Route("GET", "/health", h.health, "Whether server, store and model work: 200 or 503.", answer=Health, public=True),
-        Route("GET", "/api/sessions", h.sessions, "Sessions by last activity, newest first.", query=SessionsQuery, answer=Sessions),
-        Route("GET", one, h.session, "One session.", answer=Session),
-        Route("PATCH", one, h.rename, "Give it another title.", body=Title, answer=Session),
-        Route("DELETE", one, h.delete, "Remove it with its messages; answers what it was.", answer=Session),
-        Route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics.", answer=Session),
-        Route("GET", f"{one}/messages", h.messages, "Its messages, oldest first.", query=MessagesQuery, answer=Messages),
-        Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session),
-        Route("POST", f"{one}/regenerate-summary", h.regenerate, "Write its summary anew.", answer=Session),
-        Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
-    )  # fmt: skip

@@ -7,6 +7,7 @@ as `http_request`, and the library sees a bodyless GET in its place. So one port
 shutdown serve both, and `process_request` answers every method.
 """
 
+import asyncio
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,7 @@ from websockets.http11 import Response as WireResponse
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
 from genpy_server.gate import Attach
 from genpy_server.http_head import RequestReader
-from genpy_server.http_messages import HTML, Request, Response
+from genpy_server.http_messages import Request, Response
 from genpy_server.settings import Limits
 
 PLACEHOLDER = b"GET / HTTP/1.1\r\n\r\n"
@@ -28,9 +29,9 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""For whatever is no page: a browser that shows it anyway loads and runs nothing."""
+"""What every answer carries; a page replaces the last by what it needs."""
 
 
 class HttpConnection(ServerConnection):
@@ -47,6 +48,7 @@ class HttpConnection(ServerConnection):
 
     def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._limits = limits
         self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
         self._timer = self.loop.call_later(limits.request_seconds, self._time_out)
         self._library_reads = False
@@ -84,6 +86,17 @@ class HttpConnection(ServerConnection):
         if self._peer_finished and self.protocol.eof_sent:
             self.transport.close()
 
+    async def drain(self) -> None:
+        """Wait for the reader; one that does not read an answer is not waited for for ever."""
+        if self._library_reads:
+            await super().drain()
+            return
+        async with asyncio.timeout(self._limits.answer_seconds):
+            await super().drain()
+        # The library counted from the first byte, and would cut the last ones of a long answer.
+        if self.close_timeout is not None:
+            self.close_deadline = self.loop.time() + self.close_timeout
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._timer.cancel()
@@ -120,8 +133,6 @@ def to_wire(response: Response, request: Request | None) -> WireResponse:
     }
     if response.etag is not None:
         headers["ETag"] = response.etag
-    if response.content_type != HTML:
-        headers["Content-Security-Policy"] = NO_CONTENT_POLICY
     if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         headers["Content-Type"] = response.content_type
         headers["Content-Length"] = str(len(body))

@@ -119,7 +119,10 @@ def parse_head(head: bytes) -> Request:
     if "host" not in headers and minor == "1":
         raise BadRequest("An HTTP/1.1 request names its Host.")
     path, _, query = target.partition("?")
-    return Request(method, path, _query(query), headers)
+    request = Request(method, path, _query(query), headers)
+    if request.upgrade and minor == "0":
+        raise BadRequest("A WebSocket is opened by an HTTP/1.1 request.")
+    return request
 
 
 def body_length(request: Request, limit: int) -> int:

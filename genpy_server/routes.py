@@ -1,135 +1,33 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-from urllib.parse import unquote
-
-import msgspec
-
-from genpy_server.errors import BadRequest, MethodNotAllowed, NotFound, Unauthorized
-from genpy_server.http_messages import JSON, Request, Response
-
-Q = TypeVar("Q")
-B = TypeVar("B")
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Q, B]):
-    """A request as its handler sees it: checked, and decoded as the route says."""
-
-    request: Request
-    params: Mapping[str, str]
-    """The parts of the path that the pattern names."""
-    query: Q
-    body: B
-
-    @property
-    def user(self) -> str:
-        """The owner of what may be seen."""
-        if self.request.user is None:
-            raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
-        return self.request.user
+from genpy_server.core.models import Session
+from genpy_server.handlers import (
+    Handlers,
+    Hits,
+    Messages,
+    MessagesQuery,
+    Rating,
+    SearchQuery,
+    Sessions,
+    SessionsQuery,
+    Title,
+)
+from genpy_server.health import Health
+from genpy_server.router import Route
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One row of the table. `pattern` names parts of the path in braces, as `/api/session/{ref}`."""
-
-    method: str
-    pattern: str
-    handler: Handler
-    doc: str
-    query: type[msgspec.Struct] | None = None
-    body: type[msgspec.Struct] | None = None
-    answer: type | None = None
-    """What a JSON answer is; None for a page."""
-    public: bool = False
-    """Whether it answers without a token where tokens are asked for."""
-
-    def match(self, path: str) -> dict[str, str] | None:
-        """The named parts of a path, or None when it is another path."""
-        wanted, given = self.pattern.split("/"), path.split("/")
-        if len(wanted) != len(given):
-            return None
-        params: dict[str, str] = {}
-        for want, have in zip(wanted, given, strict=True):
-            if want.startswith("{") and have:
-                params[want.strip("{}")] = _decoded(have)
-            elif want != have:
-                return None
-        return params
-
-
-class Router:
-    """Answers a request by the table."""
-
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self.routes = tuple(routes)
-
-    async def answer(self, request: Request) -> Response:
-        """What the matching route's handler answers; raises `GenPyError`."""
-        found = [
-            (route, params)
-            for route in self.routes
-            if (params := route.match(request.path)) is not None
-        ]
-        if not found:
-            raise NotFound("There is nothing at this address.")
-        method = "GET" if request.method == "HEAD" else request.method
-        for route, params in found:
-            if route.method == method:
-                return await _call(route, request, params)
-        allowed = ", ".join(self.allowed(request.path))
-        error = MethodNotAllowed(f"This address answers to {allowed}.")
-        return Response.error(error, {"Allow": allowed})
-
-    def allowed(self, path: str) -> list[str]:
-        """The methods that a path answers to."""
-        methods = {route.method for route in self.routes if route.match(path) is not None}
-        return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-
-
-async def _call(route: Route, request: Request, params: dict[str, str]) -> Response:
-    if request.user is None and not route.public:
-        raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
-    query = None if route.query is None else _query(request, route.query)
-    body = None if route.body is None else _body(request, route.body)
-    return await route.handler(Call(request, params, query, body))
-
-
-def _decoded(part: str) -> str:
-    try:
-        return unquote(part, errors="strict")
-    except UnicodeDecodeError:
-        raise BadRequest("The path of the address is not UTF-8.") from None
-
-
-def _query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
-    try:
-        return msgspec.convert(request.query, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"Query {_sentence(error)}") from None
-
-
-def _body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != JSON:
-        raise BadRequest(f"Send the body as Content-Type: {JSON}.")
-    try:
-        return msgspec.json.decode(request.body, type=kind)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"Body {_sentence(error)}") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise BadRequest("The body is no JSON that can be read.") from None
-
-
-def _sentence(error: msgspec.ValidationError) -> str:
-    """`limit: expected int >= 1.` from "Expected `int` >= 1 - at `$.limit`"."""
-    reason, _, path = str(error).partition(" - at `$")
-    name = path.strip(".`")
-    reason = reason[:1].lower() + reason[1:]
-    return f"{name}: {reason}." if name else f"{reason}."
+def api_routes(h: Handlers) -> tuple[Route, ...]:
+    """The table of the API."""
+    one = "/api/session/{ref}"
+    return (
+        Route("GET", "/health", h.health, "Whether server, store and model work: 200 or 503.", answer=Health, public=True),
+        Route("GET", "/api/sessions", h.sessions, "Sessions by last activity, newest first.", query=SessionsQuery, answer=Sessions),
+        Route("GET", one, h.session, "One session.", answer=Session),
+        Route("PATCH", one, h.rename, "Give it another title.", body=Title, answer=Session),
+        Route("DELETE", one, h.delete, "Remove it with its messages; answers what it was.", answer=Session),
+        Route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics.", answer=Session),
+        Route("GET", f"{one}/messages", h.messages, "Its messages, oldest first.", query=MessagesQuery, answer=Messages),
+        Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session),
+        Route("POST", f"{one}/regenerate-summary", h.regenerate, "Write its summary anew.", answer=Session),
+        Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
+    )  # fmt: skip

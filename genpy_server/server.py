@@ -28,7 +28,7 @@ from genpy_server.errors import (
 from genpy_server.gate import Attach, Gate
 from genpy_server.http import HttpConnection, to_wire
 from genpy_server.http_messages import Request, Response
-from genpy_server.routes import Router
+from genpy_server.router import Router
 from genpy_server.settings import Settings, check_exposure
 from genpy_server.wire import PROTOCOL
 
@@ -90,21 +90,21 @@ async def serve_until_stopped(server: Server, drain: Callable[[], Awaitable[None
     """
     with _stop_signals() as (first, second):
         await first.wait()
-        log.info("stopping; once more stops at once")
+        log.info("stopping; the same signal again stops at once")
         stopping = asyncio.create_task(_stop(server, drain))
         forcing = asyncio.create_task(second.wait())
         await asyncio.wait(
             {stopping, forcing}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
         )
-        graceful = stopping.done()
+        forcing.cancel()
+        if stopping.done():
+            await stopping
+            return True
+        stopping.cancel()
         for connection in server.handlers:
             connection.transport.abort()
-        for task in (stopping, forcing):
-            task.cancel()
-        await asyncio.gather(forcing, return_exceptions=True)
-        if graceful:
-            await stopping
-        return graceful
+        await asyncio.wait({stopping, forcing})
+        return False
 
 
 async def _stop(server: Server, drain: Callable[[], Awaitable[None]]) -> None:
@@ -204,10 +204,8 @@ class _Door:
 
 
 def _upgrade_required() -> Response:
-    error = {
-        "error": {"code": "bad_request", "message": "This address answers to WebSockets only."}
-    }
-    return replace(Response.json(error, 426), headers={"Upgrade": "websocket"})
+    answer = Response.error(BadRequest("This address answers to WebSockets only."))
+    return replace(answer, status=426, headers={"Upgrade": "websocket"})
 
 
 def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

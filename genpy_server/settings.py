@@ -33,6 +33,8 @@ class Limits:
     """Bytes of an HTTP body."""
     request_seconds: float = 10.0
     """Seconds in which a request must have arrived."""
+    answer_seconds: float = 120.0
+    """Seconds in which a client must have read an answer."""
     messages_per_minute: int = 60
     """Messages of one user; a minute's worth may come at once."""
     sockets_per_user: int = 32

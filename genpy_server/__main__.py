@@ -1,0 +1,50 @@
+"""`python -m genpy_server`: the server as a program of its own."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from genpy_server import __version__, app
+from genpy_server.errors import GenPyError
+from genpy_server.logs import configure_logging
+from genpy_server.settings import Settings, load
+
+PORTS = range(65_536)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; 0 done, 1 expected failure, 2 usage, 130 cut short."""
+    try:
+        settings = _with_options(load(), arguments)
+        configure_logging(settings.log_level)
+        return 0 if asyncio.run(app.serve(settings, _announce)) else 130
+    except GenPyError as error:
+        print(error.message, file=sys.stderr)  # noqa: T201 - what a program says
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _with_options(settings: Settings, arguments: Sequence[str] | None) -> Settings:
+    parser = argparse.ArgumentParser(prog="python -m genpy_server", description=__doc__)
+    parser.add_argument("--host", default=settings.host, help="address to listen on")
+    parser.add_argument("--port", default=settings.port, type=_port, help="port; 0 takes any")
+    parser.add_argument("--version", action="version", version=__version__)
+    options = parser.parse_args(arguments)
+    return replace(settings, host=options.host, port=options.port)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) not in PORTS:
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 65535")
+    return int(text)
+
+
+def _announce(address: str) -> None:
+    print(f"GenPy listens on {address}", flush=True)  # noqa: T201 - what a program says
+
+
+if __name__ == "__main__":
+    sys.exit(main())
