@@ -6,15 +6,13 @@ from typing import Any
 QUERY_WORDS = 48
 """Distinct words of a query that are looked for; a whole message may be the query."""
 
-_REPLACED = re.compile("[\x00\ud800-\udfff]")
-_WORD = re.compile(r"[^\W_]+")
+# Patterns are compiled when first needed: every command imports this module.
+_WORD = r"[^\W_]+"
 _UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"  # kana, Han, Hangul
-    "\U00020000-\U0003ffff"
+    "\U00020000-\U0003ffff]+"
 )
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
 
 STOP_WORDS = frozenset(
     """
@@ -31,7 +29,13 @@ STOP_WORDS = frozenset(
 
 def storable(text: str) -> str:
     """`text` without what no database takes: NUL and lone surrogates become U+FFFD."""
-    return _REPLACED.sub("\ufffd", text)
+    text = text.replace("\0", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Two surrogates that belong together become the character they stand for.
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def storable_tree(value: Any) -> Any:
@@ -51,7 +55,7 @@ def search_words(query: str) -> list[str]:
     English stop words are left out when other words remain. Any punctuation separates words, so
     a word never holds a character with a meaning in a query language.
     """
-    words = list(dict.fromkeys(_WORD.findall(storable(query).lower())))
+    words = list(dict.fromkeys(re.findall(_WORD, storable(query).lower())))
     telling = [word for word in words if word not in STOP_WORDS]
     return (telling or words)[:QUERY_WORDS]
 
@@ -62,6 +66,5 @@ def unspaced(text: str) -> str | None:
     An index that splits at spaces sees a Chinese sentence as one word; in this form it finds a
     part of it, when the words of a query are given in the same form, as a phrase.
     """
-    if text.isascii() or not _UNSPACED_CHARACTER.search(text):
-        return None
-    return "  ".join(" ".join(run) for run in _UNSPACED_RUN.findall(text))
+    runs = [] if text.isascii() else re.findall(_UNSPACED, text)
+    return "  ".join(" ".join(run) for run in runs) or None

@@ -242,13 +242,16 @@ def extend_memory(
 def session_of(row: tuple[Any, ...]) -> Session:
     """A session from the columns of `_SESSION`."""
     *plain, topics, sentiment, outcomes, metrics, rating, rated_at = row
-    decoded: list[Any] = [
+    values: list[Any] = [
+        *plain,
         _texts_decoder.decode(topics),
         sentiment,
         _texts_decoder.decode(outcomes),
         None if metrics == "{}" else _metrics_decoder.decode(metrics),
+        rating,
+        rated_at,
     ]
-    return Session(*plain, *decoded, rating, rated_at)
+    return Session(*values)
 
 
 def to_json(value: Any) -> str:

@@ -1,0 +1,69 @@
+"""The adapters that every test with a `store` runs against, and what those tests share.
+
+An adapter is a line in `ADAPTERS`: a function of the fixture request that returns a function
+that makes stores, not yet opened, all on one database. The database may hold other users' rows.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from people import Person
+
+from genpy_server.stores.base import Store
+from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.sqlite_inline import InlineRunner
+
+MakeStore = Callable[[], Store]
+
+
+def _sqlite(request: pytest.FixtureRequest) -> MakeStore:
+    path = request.getfixturevalue("tmp_path") / "genpy.db"
+    return lambda: SqliteStore(path)
+
+
+def _sqlite_inline(request: pytest.FixtureRequest) -> MakeStore:
+    path = request.getfixturevalue("tmp_path") / "genpy.db"
+    return lambda: SqliteStore(path, InlineRunner())
+
+
+ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], MakeStore]] = {
+    "sqlite": _sqlite,
+    "sqlite-inline": _sqlite_inline,
+}
+
+
+@pytest.fixture(params=ADAPTERS)
+async def open_store(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+    """Opens stores on one database, as several servers do."""
+    make = ADAPTERS[request.param](request)
+    opened: list[Store] = []
+
+    async def open_one() -> Store:
+        store = make()
+        await store.open()
+        opened.append(store)
+        return store
+
+    yield open_one
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+async def store(open_store: Callable[[], Awaitable[Store]]) -> Store:
+    """An open store."""
+    return await open_store()
+
+
+@pytest.fixture
+def person(store: Store) -> Person:
+    """A user nobody else is."""
+    return Person(store)
+
+
+@pytest.fixture
+def stranger(store: Store) -> Person:
+    """Another one."""
+    return Person(store)

@@ -1,0 +1,150 @@
+"""What every store promises of an import."""
+
+import msgspec
+import pytest
+from people import Person
+
+from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage
+from genpy_server.errors import BadRequest, NotFound
+from genpy_server.stores.base import Result, Store
+
+RESULT = Result(
+    Metrics(messages=3), summary="S.", topics=("a",), sentiment="neutral", outcomes=("o",)
+)
+
+
+async def _talk(person: Person) -> None:
+    asked = await person.say("a penguin?", title="Birds")
+    meta = MessageMeta(reply_to=asked.id, usage=Usage(1, 2), tools=(ToolRecord("t", {"a": 1}),))
+    await person.say("A penguin.", role="assistant", meta=meta)
+    await person.store.append(
+        person.id, person.session, "user", "thanks", title="", client_id="c-3"
+    )
+    await person.complete(RESULT)
+    await person.store.rate(person.id, person.session, 4)
+
+
+async def test_an_import_into_an_empty_database_loses_nothing(store: Store, person: Person) -> None:
+    """Times, rating, summary, order, roles, client ids and metadata are as they were."""
+    await _talk(person)
+    session, messages = await person.export()
+    await store.delete(person.id, person.session)
+    assert await store.import_session(session, messages) == 3
+    moved_session, moved = await person.export()
+    ids = [message["id"] for message in moved]
+    assert moved_session == msgspec.structs.replace(session, last_message_id=ids[-1])
+    assert moved[1]["meta"] == {**messages[1]["meta"], "reply_to": ids[0]}
+    for old, new in zip(messages, moved, strict=True):
+        assert {**old, "id": 0, "meta": 0} == {**new, "id": 0, "meta": 0}
+    assert (await store.search(person.id, "penguin", limit=5))[0].session_title == "Birds"
+    metrics = await store.metrics(person.id, person.session)
+    assert (metrics.user_words, metrics.completion_tokens) == (3, 2)
+
+
+async def test_a_second_import_changes_nothing(store: Store, person: Person) -> None:
+    """The same import adds no message and alters none, wherever it came from."""
+    await _talk(person)
+    export = await person.export()
+    assert await store.import_session(*export) == 0
+    assert await person.export() == export
+    await store.delete(person.id, person.session)
+    assert await store.import_session(*export) == 3
+    moved = await person.export()
+    assert await store.import_session(*export) == 0
+    assert await store.import_session(*moved) == 0
+    assert await person.export() == moved
+
+
+async def test_an_import_brings_what_is_new(store: Store, person: Person) -> None:
+    """A conversation that went on elsewhere comes back longer, with its newer state."""
+    await _talk(person)
+    session, messages = await person.export()
+    later = msgspec.structs.replace(session, title="Newer", updated_at="2999-01-01T00:00:00+00:00")
+    more = {
+        **messages[0],
+        "id": 10**6,
+        "uid": "5f0c2a6e-6a52-4d28-9a6f-0f3a5cf0a001",
+        "text": "more",
+        "meta": {"reply_to": messages[2]["id"]},
+    }
+    assert await store.import_session(later, [more, *messages]) == 1
+    after, stored = await person.export()
+    assert [message["text"] for message in stored][2:] == ["thanks", "more"]
+    assert stored[3]["meta"] == {"reply_to": messages[2]["id"]}
+    assert (after.title, after.message_count) == ("Newer", 4)
+    assert after.last_message_id == stored[3]["id"]
+
+
+async def test_an_older_state_does_not_replace_a_newer_one(store: Store, person: Person) -> None:
+    """What was changed here after the export stays."""
+    await _talk(person)
+    export = await person.export()
+    renamed = await store.rename(person.id, person.session, "Newer")
+    assert renamed.updated_at >= export[0].updated_at
+    assert await store.import_session(*export) == 0
+    assert await store.session(person.id, person.session) == renamed
+
+
+async def test_messages_without_uid_are_imported_once(store: Store, person: Person) -> None:
+    """An export of a program that knows no uid is told apart by its ids."""
+    await _talk(person)
+    session, messages = await person.export()
+    await store.delete(person.id, person.session)
+    bare = [{**message, "uid": "", "client_id": None} for message in messages]
+    assert await store.import_session(session, bare) == 3
+    assert await store.import_session(session, bare) == 0
+
+
+async def test_an_active_session_is_imported_active(store: Store, person: Person) -> None:
+    """It waits for the sweep, as nobody hosts it."""
+    await person.say("x", live_seconds=60)
+    export = await person.export()
+    await store.delete(person.id, person.session)
+    await store.import_session(*export)
+    assert (person.id, person.session) in await store.abandoned(10_000)
+
+
+async def test_a_session_without_messages_is_not_imported(store: Store, person: Person) -> None:
+    """A session with no message writes nothing."""
+    await person.say("x")
+    session, _ = await person.export()
+    await store.delete(person.id, person.session)
+    assert await store.import_session(session, []) == 0
+    assert await store.session(person.id, person.session) is None
+
+
+async def test_an_import_never_takes_somebody_elses_session(
+    store: Store, person: Person, stranger: Person
+) -> None:
+    """Importing a session whose id another owner has is `NotFound`."""
+    await _talk(person)
+    session, messages = await person.export()
+    with pytest.raises(NotFound):
+        await store.import_session(msgspec.structs.replace(session, user_id=stranger.id), messages)
+    assert await person.export() == (session, messages)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"role": "robot"}, {"at": "yesterday"}, {"id": "x"}, {"uid": "u"}, {"text": None}]
+)
+async def test_an_unreadable_message_imports_nothing(
+    store: Store, person: Person, wrong: dict[str, object]
+) -> None:
+    """An import is whole or not at all."""
+    await _talk(person)
+    session, messages = await person.export()
+    await store.delete(person.id, person.session)
+    with pytest.raises(BadRequest):
+        await store.import_session(session, [*messages[:2], {**messages[2], **wrong}])
+    assert await store.session(person.id, person.session) is None
+
+
+@pytest.mark.parametrize("wrong", [{"id": "x"}, {"started_at": ""}, {"ended_at": "soon"}])
+async def test_an_unreadable_session_is_refused(
+    store: Store, person: Person, wrong: dict[str, str]
+) -> None:
+    """A session needs an id that is one, and times that are some."""
+    await person.say("x")
+    session, messages = await person.export()
+    with pytest.raises(BadRequest):
+        await store.import_session(msgspec.structs.replace(session, **wrong), messages)
