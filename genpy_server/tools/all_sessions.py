@@ -7,22 +7,18 @@ import msgspec
 from genpy_server.core.models import Session
 from genpy_server.tools.base import Asker, Tool, ToolResult, excerpt, short_date, spec
 
-DATE = r"^\d{4}-\d{2}-\d{2}$"
+Topic = Annotated[
+    str, msgspec.Meta(max_length=200, description="A word of the title, summary or topics.")
+]
+Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A day, YYYY-MM-DD.")]
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
-    """Which conversations."""
+    """Which conversations: of a topic, from the day `since` to before the day `until`."""
 
-    topic: Annotated[
-        str | None,
-        msgspec.Meta(max_length=200, description="A word of the title, summary or topics."),
-    ] = None
-    since: Annotated[
-        str | None, msgspec.Meta(pattern=DATE, description="First day, YYYY-MM-DD.")
-    ] = None
-    until: Annotated[
-        str | None, msgspec.Meta(pattern=DATE, description="First day after, YYYY-MM-DD.")
-    ] = None
+    topic: Topic | None = None
+    since: Day | None = None
+    until: Day | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 
