@@ -71,7 +71,8 @@ class HttpConnection(ServerConnection):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio.Protocol has it
         """A client that has finished sending may still read the answer."""
-        if self._library_reads or not self._reader.started:
+        answered = self.protocol.eof_sent
+        if self._library_reads or answered or not self._reader.started:
             return super().eof_received()
         self._peer_finished = True
         try:
