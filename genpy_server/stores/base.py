@@ -152,14 +152,15 @@ class Store(Protocol):
         """Sessions by last activity, newest first; one call whatever their number.
 
         `before` is a `last_message_id`; `query` is a part of title, summary or a topic, without
-        regard to case; `since` and `until` bound `updated_at` (ISO 8601, half open).
+        regard to case; `since` and `until` bound `updated_at` (ISO 8601, half open), the time of
+        the last message, title, rating or end.
         """
 
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:
         """Give a session another title; `NotFound` when there is none."""
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
-        """Keep a rating from 1 to 5; `NotFound` when there is no such session."""
+        """Keep a rating from 1 to 5, else `BadRequest`; `NotFound` without such a session."""
 
     async def delete(self, user_id: str, session_id: str) -> None:
         """Remove a session and its messages; `NotFound` when there is none."""
@@ -207,7 +208,10 @@ class Store(Protocol):
     # Moving
 
     async def import_session(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
-        """Write an exported session as it was, for `session.user_id`; see `records.py`.
+        """Write an exported session as it was, for `session.user_id`; see `exported.py`.
 
-        Returns how many messages were new: twice the same import adds none the second time.
+        Returns how many messages were new: a message is known by its `uid` or client id, so the
+        same import adds none the second time. Ids are this database's, in the same order, and
+        `reply_to` follows them. Of two states of a session the one updated last stays. `BadRequest`
+        for what cannot be read; `NotFound` for a session of another owner.
         """

@@ -3,7 +3,7 @@
     SqliteStore(path)                  in a server: threads beside the event loop
     SqliteStore(path, InlineRunner())  in a command: on the calling thread, without asyncio
 
-The statements stand in `sqlite_messages`, `sqlite_sessions` and `sqlite_moving`.
+The statements stand in `sqlite_messages`, `sqlite_search`, `sqlite_sessions` and `sqlite_moving`.
 """
 
 import sqlite3
@@ -26,7 +26,13 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.text import storable, storable_tree
 from genpy_server.errors import BadRequest, StoreUnavailable
-from genpy_server.stores import sqlite_messages, sqlite_moving, sqlite_schema, sqlite_sessions
+from genpy_server.stores import (
+    sqlite_messages,
+    sqlite_moving,
+    sqlite_schema,
+    sqlite_search,
+    sqlite_sessions,
+)
 from genpy_server.stores.base import Appended, Ending, Result, StoreHealth
 from genpy_server.stores.exported import checked_messages, checked_session
 from genpy_server.stores.sqlite_errors import translated
@@ -148,7 +154,7 @@ class SqliteStore:
     ) -> list[Hit]:
         """See `Store.search`."""
         return await self._read(
-            sqlite_messages.search,
+            sqlite_search.search,
             user_id,
             query,
             limit=limit,

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Role
-from genpy_server.core.text import search_words, storable_tree, unspaced
+from genpy_server.core.models import Message, MessageMeta, Metrics, Role
+from genpy_server.core.text import storable_tree, unspaced
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import Appended
 from genpy_server.stores.sqlite_schema import NOW, from_now
@@ -17,10 +17,10 @@ from genpy_server.stores.sqlite_schema import NOW, from_now
 EVENT_TYPE: Final[dict[Role, str]] = {"user": "user", "assistant": "ai", "system": "system"}
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPE.items()}
 
-_MESSAGE = (
+MESSAGE = (
     "m.id, m.session_id, m.event_type, m.message, m.created_at, m.client_id, m.metadata, m.uid"
 )
-_OWNED = "session_logs m JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id"
+OWNED = "session_logs m JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id"
 
 _meta_decoder = msgspec.json.Decoder(MessageMeta)
 
@@ -126,7 +126,7 @@ def find_client_id(
 ) -> Message | None:
     """See `Store.find_client_id`."""
     row = connection.execute(
-        f"SELECT {_MESSAGE} FROM {_OWNED} WHERE m.session_id = :session_id AND m.client_id = :id",
+        f"SELECT {MESSAGE} FROM {OWNED} WHERE m.session_id = :session_id AND m.client_id = :id",
         {"user_id": user_id, "session_id": session_id, "id": client_id},
     ).fetchone()
     return row and message_of(row)
@@ -145,7 +145,7 @@ def messages(
     order = "DESC" if after is None else "ASC"
     rows = connection.execute(
         f"""
-        SELECT {_MESSAGE} FROM {_OWNED}
+        SELECT {MESSAGE} FROM {OWNED}
         WHERE m.session_id = :session_id
             AND m.id > coalesce(:after, 0) AND (:before IS NULL OR m.id < :before)
         ORDER BY m.id {order} LIMIT :limit
@@ -162,60 +162,10 @@ def messages(
     return found if after is not None else found[::-1]
 
 
-def search(
-    connection: sqlite3.Connection,
-    user_id: str,
-    query: str,
-    *,
-    limit: int,
-    session_id: str | None,
-    neighbours: bool,
-) -> list[Hit]:
-    """See `Store.search`. The index gives rows best first, so that reading stops at `limit`."""
-    match = match_expression(query)
-    if not match:
-        return []
-    rows = connection.execute(
-        f"""
-        SELECT {_MESSAGE}, s.title, -f.rank
-        FROM session_logs_search f
-            CROSS JOIN session_logs m ON m.id = f.rowid
-            CROSS JOIN sessions s ON s.session_id = m.session_id
-        WHERE session_logs_search MATCH :match AND s.user_id = :user_id
-            AND (:session_id IS NULL OR m.session_id = :session_id)
-        ORDER BY f.rank LIMIT :limit
-        """,
-        {"match": match, "user_id": user_id, "session_id": session_id, "limit": max(limit, 0)},
-    ).fetchall()
-    hits = [Hit(message_of(row[:-2]), row[-2], row[-1]) for row in rows]
-    return [_with_neighbours(connection, hit) for hit in hits] if neighbours else hits
-
-
-def match_expression(query: str) -> str:
-    """Any of the query's words, each quoted; words without spaces as phrases of characters."""
-    words = search_words(query)
-    phrases = words + [spaced for word in words if (spaced := unspaced(word))]
-    return " OR ".join(f'"{phrase}"' for phrase in phrases)
-
-
-def _with_neighbours(connection: sqlite3.Connection, hit: Hit) -> Hit:
-    def neighbour(side: str, order: str) -> Message | None:
-        row = connection.execute(
-            f"""
-            SELECT {_MESSAGE} FROM session_logs m WHERE m.session_id = ? AND m.id {side} ?
-            ORDER BY m.id {order} LIMIT 1
-            """,
-            (hit.message.session_id, hit.message.id),
-        ).fetchone()
-        return row and message_of(row)
-
-    return msgspec.structs.replace(hit, before=neighbour("<", "DESC"), after=neighbour(">", "ASC"))
-
-
 def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
     """See `Store.metrics`."""
     owned = {"user_id": user_id, "session_id": session_id}
-    where = f"FROM {_OWNED} WHERE m.session_id = :session_id"
+    where = f"FROM {OWNED} WHERE m.session_id = :session_id"
     row = connection.execute(
         f"""
         SELECT
@@ -243,7 +193,7 @@ def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Me
     ).fetchone()
     tools = f"""
         SELECT json_extract(t.value, '$.name') AS name, count(*)
-        FROM {_OWNED}, json_each(m.metadata, '$.tools') t
+        FROM {OWNED}, json_each(m.metadata, '$.tools') t
         WHERE m.session_id = :session_id AND m.event_type = 'ai' GROUP BY name ORDER BY name
     """
     intents = f"""
@@ -267,7 +217,7 @@ def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Me
 
 
 def message_of(row: tuple[Any, ...]) -> Message:
-    """A message from the columns of `_MESSAGE`."""
+    """A message from the columns of `MESSAGE`."""
     id_, session_id, event_type, text, at, client_id, meta, uid = row
     role = ROLE[event_type]
     return Message(id_, session_id, role, text, at, client_id, _meta_decoder.decode(meta), uid)

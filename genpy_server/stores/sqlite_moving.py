@@ -75,17 +75,15 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
 def _write_messages(
     connection: sqlite3.Connection, session: Session, messages: Sequence[Message]
 ) -> int:
-    known: dict[str, int] = {}
-    for id_, uid, client_id in connection.execute(
+    rows = connection.execute(
         "SELECT id, uid, client_id FROM session_logs WHERE session_id = ?", (session.id,)
-    ):
-        known[uid] = id_
-        if client_id is not None:
-            known[f"client {client_id}"] = id_
+    ).fetchall()
+    by_uid = {uid: id_ for id_, uid, _ in rows}
+    by_client_id = {client_id: id_ for id_, _, client_id in rows if client_id is not None}
     ids: dict[int, int] = {}
     new = 0
     for message in messages:
-        stored = known.get(message.uid) or known.get(f"client {message.client_id}")
+        stored = by_uid.get(message.uid) or by_client_id.get(message.client_id)
         if stored is None:
             meta = with_reply_to(message.meta, ids)
             stored = insert(connection, msgspec.structs.replace(message, meta=meta)).id

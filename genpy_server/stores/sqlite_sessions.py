@@ -20,6 +20,18 @@ _SESSION = """
 """
 _OWNED = "session_id = :session_id AND user_id = :user_id"
 
+_FILTERS = {
+    "before": "last_message_id < :before",
+    "status": "status = :status",
+    "query": """(
+        instr(casefold(title), :query) OR instr(casefold(summary), :query)
+        OR EXISTS (SELECT 1 FROM json_each(topics) WHERE instr(casefold(value), :query))
+    )""",
+    "id_prefix": "substr(session_id, 1, length(:id_prefix)) = :id_prefix",
+    "since": f"updated_at >= strftime({TIME}, :since)",
+    "until": f"updated_at < strftime({TIME}, :until)",
+}
+
 _texts_decoder = msgspec.json.Decoder(tuple[str, ...])
 _metrics_decoder = msgspec.json.Decoder(Metrics)
 
@@ -46,30 +58,22 @@ def sessions(
     until: str | None,
 ) -> list[Session]:
     """See `Store.sessions`."""
-    filters = {
-        "last_message_id < :before": before,
-        "status = :status": status,
-        """(
-            instr(casefold(title), :query) OR instr(casefold(summary), :query)
-            OR EXISTS (SELECT 1 FROM json_each(topics) WHERE instr(casefold(value), :query))
-        )""": query and query.casefold(),
-        "substr(session_id, 1, length(:id_prefix)) = :id_prefix": id_prefix and id_prefix.lower(),
-        f"updated_at >= strftime({TIME}, :since)": since,
-        f"updated_at < strftime({TIME}, :until)": until,
+    given = {
+        "before": before,
+        "status": status,
+        "query": query and query.casefold(),
+        "id_prefix": id_prefix and id_prefix.lower(),
+        "since": since,
+        "until": until,
     }
-    asked = [sql for sql, value in filters.items() if value is not None and value != ""]
-    names = ("before", "status", "query", "id_prefix", "since", "until")
+    asked = {name: value for name, value in given.items() if value is not None and value != ""}
+    where = " AND ".join(["user_id = :user_id", *(_FILTERS[name] for name in asked)])
     rows = connection.execute(
         f"""
-        SELECT {_SESSION} FROM sessions
-        WHERE {" AND ".join(["user_id = :user_id", *asked])}
+        SELECT {_SESSION} FROM sessions WHERE {where}
         ORDER BY last_message_id DESC LIMIT :limit
         """,
-        {
-            "user_id": user_id,
-            "limit": max(limit, 0),
-            **dict(zip(names, filters.values(), strict=True)),
-        },
+        {"user_id": user_id, "limit": max(limit, 0), **asked},
     )
     return [session_of(row) for row in rows]
 

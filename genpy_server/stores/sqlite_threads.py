@@ -10,6 +10,7 @@ import asyncio
 import queue
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from threading import Thread
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -55,6 +56,7 @@ class ThreadRunner:
 
     async def start(self, connect: Connect) -> None:
         """Open the writer, which makes the file where there is none, then the readers."""
+        self._reads, self._writes = queue.SimpleQueue(), queue.SimpleQueue()
         await self._start(partial(_Lane, self._writes, _serve_writes, GROUP), connect)
         for _ in range(READERS):
             await self._start(partial(_Lane, self._reads, _serve_reads, 1), connect)
@@ -146,7 +148,7 @@ class _Lane:
         return batch
 
     def _answer(self, batch: list[_Job]) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             self._loop.call_soon_threadsafe(_resolve, batch)
 
 

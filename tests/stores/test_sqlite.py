@@ -1,0 +1,465 @@
+"""What the SQLite store does beyond the promises of every store: its file and its commits."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+from uuid import uuid4
+
+import pytest
+from people import Person
+
+from genpy_server.errors import (
+    Conflict,
+    StoreError,
+    StoreForbidden,
+    StoreSchemaMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
+from genpy_server.stores import sqlite_schema
+from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.sqlite_errors import translated
+from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database not yet made, in a folder not yet made."""
+    return tmp_path / "data" / "genpy.db"
+
+
+@contextmanager
+def opened(path: Path, **options: float) -> Iterator[SqliteStore]:
+    """A store on the calling thread."""
+    store = SqliteStore(path, InlineRunner(), **options)
+    run_inline(store.open())
+    yield store
+    run_inline(store.close())
+
+
+def traced(store: SqliteStore) -> list[str]:
+    """The statements that the store's connections will run, as they run."""
+    statements: list[str] = []
+    connect = store._connect
+
+    def connect_traced() -> sqlite3.Connection:
+        connection = connect()
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    store._connect = connect_traced  # type: ignore[assignment]
+    return statements
+
+
+def query(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """What another program reads in the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+# The file
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o377])
+def test_the_files_are_their_owners_alone(path: Path, umask: int) -> None:
+    """Whatever the umask, nobody else can read the database or its -wal and -shm."""
+    path.parent.mkdir(mode=0o700)
+    before = os.umask(umask)
+    try:
+        with opened(path) as store:
+            run_inline(Person(store).say("secret"))
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"genpy.db": 0o600, "genpy.db-wal": 0o600, "genpy.db-shm": 0o600}
+
+
+@posix
+def test_the_folder_is_made_for_its_owner_alone(path: Path) -> None:
+    """A folder that was missing is private; one that was there keeps its mode."""
+    with opened(path):
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    path.parent.chmod(0o755)
+    with opened(path):
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+
+
+def test_every_connection_keeps_commits_through_a_power_cut(path: Path) -> None:
+    """WAL with an fsync at each commit, foreign keys on."""
+    for _ in range(2):
+        with closing(sqlite_schema.connect(path)) as connection:
+            pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
+            assert values == ["wal", 2, 1, 10_000]
+
+
+def test_the_index_agrees_with_the_messages(path: Path) -> None:
+    """After appending, importing and deleting the search index is whole."""
+    with opened(path) as store:
+        people = [Person(store) for _ in range(3)]
+        for person in people:
+            for text in ("a penguin", "今天天气很好", "x" * 10_000, ""):
+                run_inline(person.say(text))
+        export = run_inline(people[0].export())
+        run_inline(store.delete(people[0].id, people[0].session))
+        run_inline(store.delete(people[1].id, people[1].session))
+        run_inline(store.import_session(*export))
+    check = "INSERT INTO session_logs_search (session_logs_search, rank) VALUES ({}, 1)"
+    assert query(path, check.format("'integrity-check'")) == []
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    assert query(path, "SELECT count(*) FROM session_logs") == [(8,)]
+
+
+# Versions of the file
+
+
+def test_an_older_file_is_upgraded_and_keeps_its_rows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each version is reached by the statements that lead to it, once."""
+    with opened(path) as store:
+        person = Person(store)
+        message = run_inline(person.say("a penguin"))
+    first = sqlite_schema.MIGRATIONS
+    later = (*first, ("ALTER TABLE sessions ADD COLUMN colour text DEFAULT 'blue'",))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", later)
+    for _ in range(2):
+        with opened(path) as store:
+            assert run_inline(store.messages(person.id, person.session, limit=1)) == [message]
+    assert query(path, "SELECT colour FROM sessions") == [("blue",)]
+    assert query(path, "PRAGMA user_version") == [(len(later),)]
+
+
+def test_a_failed_upgrade_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade is whole or not at all."""
+    with opened(path):
+        pass
+    first = sqlite_schema.MIGRATIONS
+    broken = (*first, ("ALTER TABLE sessions ADD COLUMN colour text", "no SQL"))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", broken)
+    with pytest.raises(StoreError), opened(path):
+        pass
+    monkeypatch.undo()
+    with opened(path):
+        columns = query(path, "SELECT name FROM pragma_table_info('sessions')")
+    assert ("colour",) not in columns
+
+
+def test_a_newer_file_is_refused(path: Path) -> None:
+    """A file of a later version is left alone, and the sentence says to upgrade."""
+    with opened(path):
+        pass
+    query(path, "PRAGMA user_version = 99")
+    with pytest.raises(StoreSchemaMissing, match=r"newer GenPy.*Upgrade"), opened(path):
+        pass
+    assert query(path, "PRAGMA user_version") == [(99,)]
+
+
+def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    """No table is added to somebody else's database, and its journal stays as it was."""
+    path = tmp_path / "other.db"
+    query(path, "CREATE TABLE bookmarks (url text)")
+    before = path.read_bytes()
+    with pytest.raises(StoreSchemaMissing, match="another program"), opened(path):
+        pass
+    assert path.read_bytes() == before
+
+
+# Errors
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """Text in the place of the database is named and left alone."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Dear diary, " * 100)
+    with pytest.raises(StoreSchemaMissing, match=r"notes\.txt is no SQLite database"), opened(path):
+        pass
+    assert path.read_text().startswith("Dear diary")
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    """A path that is a folder cannot be opened, and the sentence says what to set."""
+    with pytest.raises(StoreUnavailable, match="GENPY_DATABASE"), opened(tmp_path):
+        pass
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    """A path below a file cannot be made."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match="GENPY_DATABASE"), opened(tmp_path / "file" / "db"):
+        pass
+
+
+@contextmanager
+def no_superuser() -> Iterator[None]:
+    """Permissions do not hold for root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@posix
+def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
+    """The sentence names the folder's fault and the setting."""
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    sentence = r"not writable.*GENPY_DATABASE"
+    with no_superuser(), pytest.raises(StoreForbidden, match=sentence), opened(folder / "genpy.db"):
+        pass
+
+
+def test_a_full_disk_fails_who_needs_the_space(path: Path) -> None:
+    """A write that does not fit says that the disk is full; smaller ones go on."""
+    with opened(path) as store:
+        person = Person(store)
+        run_inline(person.say("before"))
+        connection = store._runner._connection  # type: ignore[attr-defined]
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(StoreError, match="full"):
+            run_inline(person.say("x" * 100_000))
+        stored = run_inline(store.messages(person.id, person.session, limit=9))
+        assert [message.text for message in stored] == ["before"]
+        connection.execute("PRAGMA max_page_count = 100000")
+        run_inline(person.say("after"))
+
+
+def test_a_database_that_stays_locked(path: Path) -> None:
+    """Another program's lock is waited for a while, then named."""
+    with opened(path, busy_seconds=0.02) as store, closing(sqlite3.connect(path)) as other:
+        person = Person(store)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreTimeout, match="locked"):
+            run_inline(person.say("x"))
+        other.execute("ROLLBACK")
+        run_inline(person.say("x"))
+
+
+def test_a_removed_file_is_noticed(path: Path) -> None:
+    """`check` says that the file is gone, though its connections go on."""
+    with opened(path) as store:
+        run_inline(store.check())
+        path.rename(path.with_name("elsewhere.db"))
+        with pytest.raises(StoreUnavailable, match="moved or removed"):
+            run_inline(store.check())
+        path.with_name("elsewhere.db").rename(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreTimeout),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, StoreForbidden),
+        (sqlite3.SQLITE_CANTOPEN_ISDIR, StoreUnavailable),
+        (sqlite3.SQLITE_IOERR_FSYNC, StoreUnavailable),
+        (sqlite3.SQLITE_CORRUPT_INDEX, StoreError),
+        (sqlite3.SQLITE_NOMEM, StoreError),
+        (None, StoreError),
+    ],
+)
+def test_every_error_has_a_sentence_with_the_file(code: int | None, kind: type[StoreError]) -> None:
+    """An extended code is known by its kind, and an unknown one still says what happened."""
+    error = sqlite3.OperationalError("out of luck")
+    if code is not None:
+        error.sqlite_errorcode = code
+    ours = translated(error, Path("/somewhere/genpy.db"))
+    assert type(ours) is kind
+    assert "/somewhere/genpy.db" in ours.message or os.sep != "/"
+    assert ours.message.endswith(".")
+
+
+# Commits
+
+
+async def test_writes_that_wait_together_share_a_commit(path: Path) -> None:
+    """A thousand messages at once take a few commits, each answered after its own."""
+    store = SqliteStore(path)
+    statements = traced(store)
+    await store.open()
+    person = Person(store)
+    await asyncio.gather(*(person.say(f"{n}") for n in range(1_000)))
+    commits = statements.count("COMMIT")
+    await store.close()
+    assert 4 <= commits <= 20
+    assert query(path, "SELECT count(*) FROM session_logs") == [(1_000,)]
+
+
+@contextmanager
+def held_up(path: Path) -> Iterator[Callable[[], None]]:
+    """Makes writers wait, as another process does; call what it gives to let them go."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield lambda: other.execute("ROLLBACK") and None
+
+
+async def test_a_failing_write_does_not_spoil_its_neighbours(path: Path) -> None:
+    """Writes of one commit fail alone: a conflict, a bug and a full disk are their caller's."""
+    store = SqliteStore(path)
+    statements = traced(store)
+    await store.open()
+    person = Person(store)
+    say = store.append
+    await say(person.id, person.session, "user", "first", title="", client_id="a")
+    await store._write(lambda connection: connection.execute("PRAGMA max_page_count = 60") and None)
+    statements.clear()
+
+    def half_done(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE sessions SET title = 'half'")
+        raise ZeroDivisionError
+
+    with held_up(path) as let_go:
+        waiting = asyncio.gather(
+            *(person.say(f"{n}") for n in range(50)),
+            say(person.id, person.session, "user", "other", title="", client_id="a"),
+            store._write(half_done),
+            say(person.id, person.session, "user", "first", title="", client_id="a"),
+            *(person.say(f"{n}") for n in range(50, 100)),
+            return_exceptions=True,
+        )
+        await asyncio.sleep(0)
+        let_go()
+        *done, conflict, bug, duplicate = [*(answers := await waiting)[:50], *answers[50:53]]
+    assert isinstance(conflict, Conflict)
+    assert isinstance(bug, ZeroDivisionError)
+    assert not isinstance(duplicate, BaseException)
+    assert duplicate.duplicate
+    assert not any(isinstance(answer, BaseException) for answer in [*done, *answers[53:]])
+    assert statements.count("COMMIT") <= 3
+    with pytest.raises(StoreError, match="full"):
+        await person.say("x" * 1_000_000)
+    full, fits = await asyncio.gather(
+        person.say("x" * 1_000_000), person.say("small"), return_exceptions=True
+    )
+    assert isinstance(full, StoreError)
+    assert not isinstance(fits, BaseException)
+    session = await store.session(person.id, person.session)
+    await store.close()
+    assert session is not None
+    assert (session.title, session.message_count) == ("", 102)
+
+
+async def test_a_lock_fails_all_who_waited_once(path: Path) -> None:
+    """When another program keeps the file, a hundred waiting writers fail after one wait."""
+    store = SqliteStore(path, busy_seconds=0.05)
+    await store.open()
+    person = Person(store)
+    with held_up(path) as let_go:
+        async with asyncio.timeout(2):
+            answers = await asyncio.gather(
+                *(person.say("x") for _ in range(100)), return_exceptions=True
+            )
+        let_go()
+    assert all(isinstance(answer, StoreTimeout) for answer in answers)
+    await person.say("x")
+    await store.close()
+
+
+async def test_a_long_read_delays_no_write(path: Path) -> None:
+    """With every reader at work a message is committed all the same."""
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    go_on = Event()
+
+    def read_for_long(connection: sqlite3.Connection) -> object:
+        (count,) = connection.execute("SELECT count(*) FROM session_logs").fetchone()
+        assert go_on.wait(10)
+        again = connection.execute("SELECT count(*) FROM session_logs").fetchone()
+        return count, *again
+
+    reads = [asyncio.create_task(store._read(read_for_long)) for _ in range(10)]
+    async with asyncio.timeout(5):
+        await person.say("x")
+    go_on.set()
+    first, *_, last = await asyncio.gather(*reads)
+    await store.close()
+    assert first == (0, 0)
+    assert last == (1, 1)
+
+
+async def test_closing_finishes_what_is_under_way(path: Path) -> None:
+    """Writes asked for before `close` are committed, calls after it are refused."""
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    writes = [asyncio.create_task(person.say("x")) for _ in range(300)]
+    await asyncio.sleep(0)
+    await store.close()
+    assert len({message.id for message in await asyncio.gather(*writes)}) == 300
+    with pytest.raises(StoreUnavailable):
+        await person.say("y")
+    with pytest.raises(StoreUnavailable):
+        await store.check()
+    await store.close()
+
+
+async def test_a_caller_who_stops_waiting_stops_nobody_else(path: Path) -> None:
+    """Cancelling one of many waiting writers leaves the others theirs."""
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    with held_up(path) as let_go:
+        writes = [asyncio.create_task(person.say("x")) for _ in range(20)]
+        await asyncio.sleep(0)
+        writes[7].cancel()
+        let_go()
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+    await store.close()
+    assert [type(answer).__name__ for answer in answers].count("Message") == 19
+
+
+async def test_a_store_that_did_not_open_can_be_closed(tmp_path: Path) -> None:
+    """A failed `open` leaves no thread behind, and another one may succeed."""
+    path = tmp_path / "genpy.db"
+    path.mkdir()
+    store = SqliteStore(path)
+    with pytest.raises(StoreUnavailable):
+        await store.open()
+    assert store._runner._threads == []  # type: ignore[attr-defined]
+    await store.close()
+    path.rmdir()
+    await store.open()
+    await Person(store).say("x")
+    await store.close()
+
+
+def test_a_closed_inline_store_refuses(path: Path) -> None:
+    """A store used before `open` or after `close` says so."""
+    store = SqliteStore(path, InlineRunner())
+    with pytest.raises(StoreUnavailable):
+        run_inline(store.check())
+    assert not path.exists()
+
+
+def test_run_inline_refuses_what_waits() -> None:
+    """A coroutine that needs an event loop is closed and named."""
+    with pytest.raises(RuntimeError, match="event loop"):
+        run_inline(asyncio.sleep(0))
+
+
+def test_appending_beside_other_sessions_stays_in_order(path: Path) -> None:
+    """`previous_id` never skips over a message another connection wrote."""
+    with opened(path) as one, opened(path) as two:
+        user, session = "u", str(uuid4())
+        last = 0
+        for n in range(10):
+            store = (one, two)[n % 2]
+            done = run_inline(store.append(user, session, "user", f"{n}", title=""))
+            assert done.previous_id == last
+            last = done.message.id
