@@ -15,7 +15,7 @@ PAGE = 200
 """Rows of one page at most."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
-Cursor = Annotated[int, msgspec.Meta(ge=1)]
+Cursor = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
