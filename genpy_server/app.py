@@ -17,7 +17,7 @@ from genpy_server.memory import MemoryKeeper
 from genpy_server.records import LocalRecords
 from genpy_server.router import Router
 from genpy_server.routes import api_routes
-from genpy_server.server import listen, serve_until_stopped, url
+from genpy_server.server import listen, serve_until_stopped
 from genpy_server.sessions import SessionHub
 from genpy_server.settings import Settings, check_exposure
 from genpy_server.stores.base import Store
@@ -89,7 +89,6 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
     app = await App.open(settings)
     try:
         server = await app.listen()
-        announce(url(server))
-        return await serve_until_stopped(server, app.drain)
+        return await serve_until_stopped(server, app.drain, announce)
     finally:
         await app.close()

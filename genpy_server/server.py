@@ -82,13 +82,16 @@ def url(server: Server) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve_until_stopped(server: Server, drain: Callable[[], Awaitable[None]]) -> bool:
-    """Serve until SIGINT or SIGTERM, then stop; False when the stop was cut short.
+async def serve_until_stopped(
+    server: Server, drain: Callable[[], Awaitable[None]], announce: Callable[[str], None]
+) -> bool:
+    """Announce the address, serve until SIGINT or SIGTERM, then stop.
 
     Stopping closes the sockets with 1001 and lets `drain` finish or mark the replies in
-    progress, for at most `STOP_SECONDS` or until the second signal.
+    progress, for at most `STOP_SECONDS` or until the second signal; False when it was cut short.
     """
     with _stop_signals() as (first, second):
+        announce(url(server))
         await first.wait()
         log.info("stopping; the same signal again stops at once")
         stopping = asyncio.create_task(_stop(server, drain))
