@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -26,7 +27,7 @@ from genpy_server.errors import (
     Unauthorized,
 )
 from genpy_server.gate import Attach, Gate
-from genpy_server.http import HttpConnection, to_wire
+from genpy_server.http import SECURITY_HEADERS, HttpConnection, to_wire
 from genpy_server.http_messages import Request, Response
 from genpy_server.router import Router
 from genpy_server.settings import Settings, check_exposure
@@ -58,7 +59,7 @@ async def listen(*, settings: Settings, gate: Gate, router: Router, connect: Con
             settings.host,
             settings.port,
             process_request=door.answer,
-            process_response=_log_access,
+            process_response=_finish,
             select_subprotocol=_select_subprotocol,
             create_connection=cast(
                 "type[ServerConnection]", partial(HttpConnection, limits=settings.limits)
@@ -216,9 +217,14 @@ def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> 
     return protocol if protocol in offered else None
 
 
-def _log_access(connection: ServerConnection, _: WireRequest, response: WireResponse) -> None:
-    """One line a request: no query, header or body, which may hold secrets."""
+def _finish(connection: ServerConnection, _: WireRequest, response: WireResponse) -> None:
+    """Complete the library's own refusals, and log one line a request.
+
+    No query, header or body, which may hold secrets.
+    """
     assert isinstance(connection, HttpConnection)  # noqa: S101 - as `listen` made it
+    if response.status_code >= HTTPStatus.BAD_REQUEST and "X-Frame-Options" not in response.headers:
+        response.headers.update(SECURITY_HEADERS)
     request = connection.http_request
     ms = (connection.loop.time() - connection.began) * 1000
     method, path = ("-", "-") if request is None else (request.method, request.path)

@@ -152,6 +152,7 @@ async def test_each_request_gets_one_answer(
     answer = await front.exchange(request_bytes)
     assert status(answer) == wanted
     assert answer.count(b"\r\nDate: ") == 1
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
 
 
 async def test_a_client_that_leaves_after_its_answer_is_let_go_at_once(front: Listening) -> None:
