@@ -8,15 +8,17 @@ from websockets.asyncio.server import Server, ServerConnection
 
 from genpy_server.chat import Chat
 from genpy_server.connection import serve_session
+from genpy_server.docs.handlers import Docs
 from genpy_server.gate import Attach, Gate
 from genpy_server.handlers import Handlers
 from genpy_server.health import HealthCheck
 from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
 from genpy_server.memory import MemoryKeeper
+from genpy_server.pages.handlers import Pages
 from genpy_server.records import LocalRecords
 from genpy_server.router import Router
-from genpy_server.routes import api_routes
+from genpy_server.routes import api_routes, page_routes
 from genpy_server.server import listen, serve_until_stopped
 from genpy_server.sessions import SessionHub
 from genpy_server.settings import Settings, check_exposure
@@ -52,7 +54,8 @@ class App:
             return LocalRecords(store, user, ender=summaries, live=hub)
 
         handlers = Handlers(records, HealthCheck(store, llm))
-        router = Router(api_routes(handlers))
+        docs = Docs(lambda: router.routes)
+        router = Router((*api_routes(handlers), *page_routes(Pages(), docs)))
         return cls(settings, store, llm, hub, summaries, Gate(settings), router)
 
     async def connect(self, connection: ServerConnection, attach: Attach) -> None:

@@ -1,6 +1,7 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
 from genpy_server.core.models import Session
+from genpy_server.docs.handlers import Docs
 from genpy_server.handlers import (
     Handlers,
     Hits,
@@ -13,6 +14,7 @@ from genpy_server.handlers import (
     Title,
 )
 from genpy_server.health import Health
+from genpy_server.pages.handlers import Pages, Rendered, Texts
 from genpy_server.router import Route
 
 
@@ -30,4 +32,17 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session),
         Route("POST", f"{one}/regenerate-summary", h.regenerate, "Write its summary anew.", answer=Session),
         Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
+    )  # fmt: skip
+
+
+def page_routes(pages: Pages, docs: Docs) -> tuple[Route, ...]:
+    """The table of the pages."""
+    return (
+        Route("GET", "/", pages.chat, "The chat page; `?session=REF` says which conversation.", public=True),
+        Route("GET", "/summary/{ref}", pages.summary, "The summary page of a session.", public=True),
+        Route("GET", "/assets/{version}/{name}", pages.asset, "A file of the pages.", public=True),
+        Route("POST", "/api/render", pages.render, "Markdown as the safe HTML that the pages show.", body=Texts, answer=Rendered),
+        Route("GET", "/docs", docs.page, "Every endpoint and frame with an example.", public=True),
+        Route("GET", "/docs/openapi.json", docs.openapi, "The HTTP side as OpenAPI.", public=True),
+        Route("GET", "/docs/asyncapi.json", docs.asyncapi, "The WebSocket side as AsyncAPI.", public=True),
     )  # fmt: skip

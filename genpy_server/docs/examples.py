@@ -1,0 +1,129 @@
+"""An example of any type that crosses the wire, made from the type itself."""
+
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+SAMPLES: dict[str, Any] = {
+    "args": {"limit": 5},
+    "arguments": {"limit": 5},
+    "at": "2026-01-31T12:00:00Z",
+    "before": 4100,
+    "call": "call_1",
+    "client_id": "9f6fb2",
+    "code": "rate_limited",
+    "corrected_from": "tutorial",
+    "ended_at": "2026-01-31T12:30:00Z",
+    "epoch": "b7a2f0",
+    "error": "The tool did not answer in time.",
+    "first_at": "2026-01-31T12:00:00Z",
+    "first_token_ms": 180.0,
+    "html": ["<p>Some <strong>Markdown</strong></p>\n"],
+    "id": "9f6fb2",
+    "Session.id": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
+    "intent": "code_assistant",
+    "intents": {"code_assistant": 3},
+    "last_at": "2026-01-31T12:30:00Z",
+    "kind": "sqlite",
+    "message": "Too many messages in a minute. Wait 3 s and try again.",
+    "message_id": 4213,
+    "model": "openai/gpt-oss-120b",
+    "ms": 950.0,
+    "name": "get_session_stats",
+    "note": "No summary was written. No model is configured.",
+    "offset": 0,
+    "outcomes": ["A binary search was written."],
+    "q": "binary search",
+    "quota": {"requests": 900, "tokens": 7000},
+    "rated_at": "2026-01-31T12:31:00Z",
+    "re": "9f6fb2",
+    "reason": "asks to write a function",
+    "result": "| messages | 6 |",
+    "retry_after": 3.0,
+    "run": "5c1e88",
+    "score": 0.92,
+    "sentiment": "positive",
+    "server": "1.0.0",
+    "session": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
+    "session_id": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
+    "started_at": "2026-01-31T12:00:00Z",
+    "store": "sqlite",
+    "summary": "How a binary search works, and one in Python.",
+    "text": "How does a binary search work?",
+    "texts": ["Some **Markdown**"],
+    "title": "How does a binary search work?",
+    "token": "the server's GENPY_TOKEN",
+    "tools": {"get_session_stats": 1},
+    "topics": ["binary search"],
+    "updated_at": "2026-01-31T12:30:00Z",
+    "usage": {"prompt_tokens": 320, "completion_tokens": 180},
+    "user": "local",
+    "user_id": "local",
+    "version": "1.0.0",
+    "where": "genpy.db",
+}
+"""What a field of this name may hold; where that does not fit its type, the type decides."""
+
+
+def example(kind: Any) -> Any:
+    """An example as JSON holds it; every field is given."""
+    return _example(inspect.type_info(kind), "")
+
+
+def _example(info: inspect.Type, name: str) -> Any:
+    if isinstance(info, inspect.Metadata):
+        return _example(info.type, name)
+    if isinstance(info, inspect.StructType):
+        tag = {} if info.tag_field is None else {info.tag_field: info.tag}
+        return tag | {f.encode_name: _field(f, info.cls.__name__) for f in info.fields}
+    if isinstance(info, inspect.UnionType):
+        return _example(info.types[0], name)
+    if isinstance(info, inspect.LiteralType):
+        return info.values[0]
+    if isinstance(info, inspect.ListType | inspect.VarTupleType):
+        return [_example(info.item_type, name)]
+    return _plain(info)
+
+
+def _field(field: inspect.Field, owner: str) -> Any:
+    name = field.encode_name
+    sample = SAMPLES.get(f"{owner}.{name}", SAMPLES.get(name))
+    kind = field.type.type if isinstance(field.type, inspect.Metadata) else field.type
+    if sample is not None and _fits(sample, kind):
+        return sample
+    return _example(field.type, name)
+
+
+def _fits(sample: Any, info: inspect.Type) -> bool:
+    kinds: dict[type[inspect.Type], type | tuple[type, ...]] = {
+        inspect.StrType: str,
+        inspect.IntType: int,
+        inspect.FloatType: float,
+        inspect.DictType: dict,
+        inspect.ListType: list,
+        inspect.VarTupleType: list,
+    }
+    if isinstance(info, inspect.UnionType):
+        return any(_fits(sample, member) for member in info.types)
+    if isinstance(info, inspect.ListType | inspect.VarTupleType):
+        return isinstance(sample, list) and _fits(sample[0], info.item_type)
+    return isinstance(sample, kinds.get(type(info), ()))
+
+
+def _plain(info: inspect.Type) -> Any:
+    plain: dict[type[inspect.Type], Any] = {
+        inspect.StrType: "text",
+        inspect.IntType: 3,
+        inspect.FloatType: 1.0,
+        inspect.BoolType: True,
+        inspect.DictType: {},
+        inspect.AnyType: {},
+        inspect.NoneType: None,
+    }
+    return plain[type(info)]
+
+
+def as_json(value: Any) -> str:
+    """JSON as a person reads it."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -1,0 +1,104 @@
+// Requests to the server: JSON in and out, the token of this tab, and Markdown as safe HTML.
+
+import { ask } from "./dom.js";
+
+const KEY = "genpy-token";
+const BATCH_BYTES = 48 * 1024; // below the server's limit for a body, with room for escapes
+
+export class Refusal extends Error {
+  constructor({ code, message, retry_after: retryAfter }, status) {
+    super(message);
+    Object.assign(this, { code, retryAfter, status });
+  }
+}
+
+// The token lives in sessionStorage: this tab alone, and gone with it.
+export const token = () => sessionStorage.getItem(KEY);
+
+let asking = null;
+
+/** Ask for the token, once however many need it; false when the person will not say. */
+export function askToken(wrong) {
+  asking ??= (async () => {
+    sessionStorage.removeItem(KEY);
+    const given = await ask({
+      title: "This server asks for a token",
+      text: wrong ? "That token was refused. It is the server’s GENPY_TOKEN." : "It is the server’s GENPY_TOKEN. This tab keeps it until it is closed.",
+      field: { type: "password" },
+      yes: "Connect",
+    });
+    if (given) sessionStorage.setItem(KEY, given);
+    asking = null;
+    return Boolean(given);
+  })();
+  return asking;
+}
+
+export async function api(method, path, body) {
+  for (;;) {
+    const sent = token();
+    const headers = {};
+    if (sent) headers.Authorization = `Bearer ${sent}`;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store" });
+    const value = await answer.json();
+    if (answer.ok) return value;
+    if (answer.status === 401 && (token() !== sent || await askToken(Boolean(sent)))) continue;
+    throw new Refusal(value.error, answer.status);
+  }
+}
+
+export const session = (ref) => `/api/session/${encodeURIComponent(ref)}`;
+
+export const query = (given) => {
+  const present = Object.entries(given).filter(([, value]) => value);
+  return present.length ? `?${new URLSearchParams(present)}` : "";
+};
+
+// Markdown
+
+const policy = globalThis.trustedTypes?.createPolicy("genpy", { createHTML: (html) => html });
+const known = new Map();
+const size = (text) => new TextEncoder().encode(JSON.stringify(text)).length;
+let waiting = [];
+
+/** Nodes of HTML that the server's renderer made. The only place where HTML becomes nodes. */
+export function nodes(html) {
+  const template = document.createElement("template");
+  template.innerHTML = policy ? policy.createHTML(html) : html;
+  return template.content;
+}
+
+/** Safe HTML of a Markdown text; texts asked for at the same time travel together. */
+export function render(text) {
+  if (known.has(text)) return Promise.resolve(known.get(text));
+  return new Promise((resolve, reject) => {
+    if (!waiting.length) queueMicrotask(flush);
+    waiting.push({ text, resolve, reject });
+  });
+}
+
+function flush() {
+  const all = waiting;
+  waiting = [];
+  for (let batch = [], bytes = 0, at = 0; at < all.length; at += 1) {
+    batch.push(all[at]);
+    bytes += size(all[at].text);
+    if (at + 1 < all.length && bytes + size(all[at + 1].text) < BATCH_BYTES) continue;
+    send(batch);
+    [batch, bytes] = [[], 0];
+  }
+}
+
+async function send(batch) {
+  try {
+    const { html } = await api("POST", "/api/render", { texts: batch.map(({ text }) => text) });
+    batch.forEach(({ text, resolve }, index) => {
+      if (known.size > 500) known.clear();
+      known.set(text, html[index]);
+      resolve(html[index]);
+    });
+  } catch (error) {
+    batch.forEach(({ reject }) => reject(error));
+  }
+}

@@ -1,0 +1,183 @@
+// The chat page: the address names the session, and everything around the conversation.
+
+import { menuButton } from "./actions.js";
+import { announce, button, byId, icon, randomUuid } from "./dom.js";
+import { Room } from "./room.js";
+import { SessionList } from "./sessions.js";
+
+const REF = /^[A-Za-z0-9._-]{1,64}$/;
+const NARROW = matchMedia("(max-width: 52rem)");
+
+const box = byId("say");
+let room = null;
+
+const list = new SessionList({
+  search: byId("search"),
+  list: byId("sessions"),
+  changed: (deleted, { id }) => { if (deleted && id === room.transcript.session) openNew(); },
+});
+
+// The address
+
+function open(ref, message) {
+  room?.close();
+  byId("problem").hidden = true;
+  room = new Room({ ref, message, scroller: byId("conversation"), list: byId("messages"), tell, refused });
+  closeSidebar();
+}
+
+function go(address) {
+  history.pushState(null, "", address);
+  follow();
+}
+
+function follow() {
+  const asked = new URLSearchParams(location.search);
+  const ref = asked.get("session") ?? "";
+  if (REF.test(ref)) open(ref, asked.get("message"));
+  else {
+    const made = randomUuid();
+    history.replaceState(null, "", `/?session=${made}`);
+    open(made);
+    if (ref) refused("That is no name of a session, so this is a new one.");
+  }
+}
+
+function openNew() {
+  go("/");
+  box.focus();
+}
+
+addEventListener("popstate", follow);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='/?session='], a[href='/']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  if (link.getAttribute("href") === "/") openNew();
+  else go(link.href);
+});
+
+// What is around the conversation
+
+function stateWords({ name, attempt, seconds, why }) {
+  const waiting = room.outbox?.waiting.filter((one) => !one.refused).length ?? 0;
+  const kept = waiting ? `; ${waiting === 1 ? "1 message waits" : `${waiting} messages wait`}` : "";
+  switch (name) {
+    case "connecting": return ["Connecting", kept];
+    case "reconnecting": return ["Reconnecting", `${kept}, attempt ${attempt}`];
+    case "waiting": return [`${navigator.onLine ? "Connection lost" : "Offline"}${kept}`, `, attempt ${attempt} in ${seconds} s`];
+    case "replaying": return ["Catching up", ""];
+    case "refused": return [`Refused. ${why}`, ""];
+    default: return ["Connected", kept];
+  }
+}
+
+function tell(said, cause) {
+  if (said !== room && room) return;
+  room = said;
+  const { transcript, state } = said;
+  const { title, status, running, model, store, session } = transcript;
+  const [fixed, moving] = stateWords(state);
+  if (byId("state-words").textContent !== fixed) byId("state-words").textContent = fixed;
+  byId("state-more").textContent = moving;
+  byId("state").dataset.state = state.name;
+  byId("retry-now").hidden = state.name !== "waiting";
+  const name = title || "New conversation";
+  byId("title").textContent = name;
+  document.title = `${name} - GenPy`;
+  byId("model").textContent = model ? `${model} · kept in ${store}` : "";
+  byId("stop").hidden = !running;
+  byId("end").hidden = status !== "active";
+  byId("more").hidden = status === "new";
+  byId("welcome").hidden = status !== "new" || transcript.entries.length > 0 || said.outbox?.waiting.length > 0;
+  if (session) list.show(session);
+  if (["session", "summary", "ready", "run_finished"].includes(cause)) list.refresh(50);
+}
+
+function refused(text) {
+  byId("problem-words").textContent = text;
+  byId("problem").hidden = false;
+  announce(text);
+}
+
+byId("more").append(menuButton("More for this conversation", () => ({ id: room.transcript.session, title: room.transcript.title }), (deleted) => {
+  list.refresh();
+  if (deleted) openNew();
+}));
+byId("retry-now").addEventListener("click", () => room.link.now());
+byId("problem").append(button("Dismiss", () => { byId("problem").hidden = true; }, { name: "close", class: "quiet" }));
+byId("end").addEventListener("click", () => room.ask({ type: "end" }));
+byId("stop").addEventListener("click", () => room.ask({ type: "cancel" }));
+byId("new").addEventListener("click", openNew);
+
+// What is said
+
+function say() {
+  const text = box.value;
+  if (!text.trim()) return;
+  box.value = "";
+  grow();
+  byId("problem").hidden = true;
+  room.say(text);
+  box.focus();
+}
+
+function grow() {
+  box.rows = Math.min(10, box.value.split("\n").length);
+}
+
+byId("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  say();
+});
+box.addEventListener("input", grow);
+box.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  say();
+});
+for (const choice of document.querySelectorAll("#welcome button")) {
+  choice.addEventListener("click", () => {
+    box.value = choice.textContent;
+    box.focus();
+  });
+}
+
+// The sidebar, which covers a narrow screen while it is open
+
+function closeSidebar() {
+  document.body.classList.remove("sidebar-open");
+  byId("main").inert = false;
+  byId("menu").setAttribute("aria-expanded", "false");
+}
+
+byId("menu").addEventListener("click", () => {
+  document.body.classList.add("sidebar-open");
+  byId("main").inert = NARROW.matches;
+  byId("menu").setAttribute("aria-expanded", "true");
+  byId("search").focus();
+});
+byId("close-sidebar").addEventListener("click", () => {
+  closeSidebar();
+  byId("menu").focus();
+});
+NARROW.addEventListener("change", closeSidebar);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    if (NARROW.matches) byId("menu").click();
+    byId("search").focus();
+  } else if (event.key === "Escape" && document.body.classList.contains("sidebar-open")) {
+    byId("close-sidebar").click();
+  } else if (event.key === "Escape" && !byId("stop").hidden && !document.querySelector("dialog[open], :popover-open")) {
+    byId("stop").click();
+  }
+});
+
+for (const [id, name] of [["menu", "menu"], ["close-sidebar", "close"], ["send", "send"], ["stop", "stop"], ["new", "plus"]]) {
+  byId(id).prepend(icon(name));
+}
+list.refresh();
+follow();
+if (!NARROW.matches) box.focus();

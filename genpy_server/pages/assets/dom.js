@@ -1,0 +1,136 @@
+// Elements made from data, and the few words and signs that every page shares.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const ICONS = {
+  menu: "M4 7h16M4 12h16M4 17h16",
+  plus: "M12 5v14M5 12h14",
+  more: "M6 12h.01M12 12h.01M18 12h.01",
+  send: "M12 19V6M6 12l6-6 6 6",
+  stop: "M8 8h8v8H8z",
+  copy: "M9 9h10v11H9zM5 15V4h10",
+  check: "M5 13l4 4L19 7",
+  again: "M19 12a7 7 0 1 1-2-5M19 4v4h-4",
+  down: "M12 5v14M6 13l6 6 6-6",
+  close: "M6 6l12 12M18 6L6 18",
+  star: "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z",
+};
+
+/** An element: `text`, `on: {event: handler}`, properties such as `hidden`, else attributes. */
+export function el(tag, given = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || value === null) continue;
+    if (name === "text") made.textContent = value;
+    else if (name === "on") for (const [event, run] of Object.entries(value)) made.addEventListener(event, run);
+    else if (typeof value === "boolean" && name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export function svg(tag, attributes, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+export function icon(name) {
+  const shape = svg("path", { d: ICONS[name] });
+  return svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, shape);
+}
+
+export const button = (label, run, { name, ...more } = {}) =>
+  el("button", { type: "button", ...(name ? { "aria-label": label, title: label } : {}), on: { click: run }, ...more },
+    name ? icon(name) : label);
+
+export const byId = (id) => document.getElementById(id);
+
+export const words = (name) => (name ?? "").replaceAll("_", " ");
+
+export const plural = (count, noun) => `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
+
+/** A time as a person says it: the hour today, else the day. */
+export function when(at) {
+  if (!at) return "";
+  const time = new Date(at);
+  const today = new Date().toDateString() === time.toDateString();
+  return time.toLocaleString([], today
+    ? { hour: "2-digit", minute: "2-digit" }
+    : { year: "numeric", month: "short", day: "numeric" });
+}
+
+export const timeOf = (at) =>
+  el("time", { datetime: at, title: new Date(at).toLocaleString(), text: when(at) });
+
+/** 22 characters nobody will choose again; randomUUID is missing where a page has no TLS. */
+export function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").slice(0, 22);
+}
+
+export function randomUuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 15) | 64;
+  bytes[8] = (bytes[8] & 63) | 128;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
+
+/** Copy text; where a page has no TLS the browser knows only the old way. */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = el("textarea", { class: "unseen", "aria-hidden": "true" });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** A button that copies what `text()` says, and says that it did. */
+export function copyButton(label, text) {
+  const made = button(label, async () => {
+    await copy(text());
+    made.replaceChildren(icon("check"));
+    made.setAttribute("aria-label", "Copied");
+    announce("Copied.");
+    setTimeout(() => {
+      made.replaceChildren(icon("copy"));
+      made.setAttribute("aria-label", label);
+    }, 1500);
+  }, { name: "copy", class: "quiet" });
+  return made;
+}
+
+/** Say something to a screen reader, once. */
+export function announce(text) {
+  const line = el("p", { text });
+  byId("spoken").replaceChildren(line);
+}
+
+/** Ask in a dialog; resolves to what was entered, true without a field, or null when dismissed. */
+export function ask({ title, text, field, yes, danger }) {
+  return new Promise((resolve) => {
+    let answer = null;
+    const input = field && el("input", { ...field, id: "answer", "aria-labelledby": "question", required: true, autocomplete: "off" });
+    const submit = (event) => {
+      event.preventDefault();
+      answer = input ? input.value.trim() || null : true;
+      box.close();
+    };
+    const box = el("dialog", { "aria-labelledby": "question", on: { close: () => { box.remove(); resolve(answer); } } },
+      el("form", { on: { submit } },
+        el("h2", { text: title, id: "question" }),
+        text ? el("p", { text }) : null,
+        input ?? null,
+        el("p", { class: "buttons" },
+          button("Cancel", () => box.close()),
+          el("button", { type: "submit", class: danger ? "danger" : "primary", text: yes }))));
+    document.body.append(box);
+    box.showModal();
+    input?.select();
+  });
+}

@@ -1,0 +1,109 @@
+// One WebSocket to one session, opened again after every cut, and its state in words.
+
+import { askToken, token } from "./api.js";
+
+const PROTOCOL = "genpy.v1";
+const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
+const AGAIN = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4008]);
+const UNAUTHORIZED = 4401;
+
+export class Link {
+  #socket = null;
+  #timer = 0;
+  #attempt = 0;
+  #closed = false;
+
+  /** `place()` says where to go on; `frame` and `state` are told what comes. */
+  constructor({ ref, place, frame, state }) {
+    Object.assign(this, { ref, place, frame, state });
+    this.wake = () => { if (this.#timer) this.now(); };
+    addEventListener("online", this.wake);
+    document.addEventListener("visibilitychange", this.wake);
+    this.#open();
+  }
+
+  get ready() {
+    return this.#socket?.attached === true;
+  }
+
+  /** Send a frame; false when there is no connection. */
+  send(frame) {
+    if (!this.ready) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  /** Try at once instead of waiting. */
+  now() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+    this.#open();
+  }
+
+  /** Drop the connection and come back, since what it brought cannot be right or nothing comes. */
+  again() {
+    const socket = this.#socket;
+    this.#lost(socket, 1006, "");
+    socket?.close();
+  }
+
+  close() {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    removeEventListener("online", this.wake);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.#socket?.close(1000);
+  }
+
+  #open() {
+    const { epoch, after } = this.place();
+    const where = epoch ? `?${new URLSearchParams({ epoch, after })}` : "";
+    const base = location.origin.replace(/^http/, "ws");
+    const socket = new WebSocket(`${base}/ws/session/${encodeURIComponent(this.ref)}${where}`, PROTOCOL);
+    this.#socket = socket;
+    this.state(this.#attempt ? { name: "reconnecting", attempt: this.#attempt } : { name: "connecting" });
+    socket.addEventListener("open", () => {
+      socket.opened = true;
+      if (token()) socket.send(JSON.stringify({ type: "auth", token: token() }));
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (socket === this.#socket) this.#receive(socket, JSON.parse(data));
+    });
+    socket.addEventListener("close", ({ code, reason }) => this.#lost(socket, code, reason));
+  }
+
+  #receive(socket, frame) {
+    if (frame.type === "ready") {
+      socket.attached = true;
+      this.#attempt = 0;
+    }
+    if (frame.type === "error" && !socket.attached) socket.refusal = frame.message;
+    this.frame(frame);
+  }
+
+  #lost(socket, code, reason) {
+    if (this.#closed || socket !== this.#socket || !socket) return;
+    this.#socket = null;
+    if (code === UNAUTHORIZED) this.#unauthorized();
+    else if (AGAIN.has(code)) this.#wait();
+    else this.state({ name: "refused", why: socket.refusal ?? reason });
+  }
+
+  async #unauthorized() {
+    this.state({ name: "refused", why: "This server asks for a token." });
+    if (await askToken(Boolean(token())) && !this.#closed) this.#open();
+  }
+
+  #wait() {
+    const base = WAITS[Math.min(this.#attempt, WAITS.length - 1)];
+    let left = Math.ceil(base * (1 + Math.random() / 2) * 2) / 2;
+    this.#attempt += 1;
+    const tell = () => this.state({ name: "waiting", attempt: this.#attempt, seconds: Math.ceil(left) });
+    tell();
+    this.#timer = setInterval(() => {
+      left -= 0.5;
+      if (left <= 0) this.now();
+      else tell();
+    }, 500);
+  }
+}

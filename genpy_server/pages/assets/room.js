@@ -1,0 +1,140 @@
+// One open session: its connection, what is known of it, what is on its way, what is shown.
+
+import { api, query, session } from "./api.js";
+import { Link } from "./link.js";
+import { Outbox } from "./outbox.js";
+import { Gap, Transcript } from "./transcript.js";
+import { View } from "./view.js";
+
+const PAGE = 100;
+const SEARCHED_PAGES = 20;
+
+export class Room {
+  #caughtUp = 0;
+
+  /** `tell` is called after every change of what the page shows around the conversation. */
+  constructor({ ref, message, scroller, list, tell, refused }) {
+    Object.assign(this, { ref, wanted: message, tell, refused });
+    this.state = { name: "connecting" };
+    this.transcript = new Transcript();
+    const discard = (id) => this.outbox.remove(id);
+    this.view = new View({ scroller, list, act: {
+      again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
+      older: () => this.older(),
+      rate: (rating) => this.ask({ type: "rate", rating }),
+      resend: (id) => this.outbox.again(id),
+      discard,
+    } });
+    this.outbox = new Outbox(ref, {
+      send: (frame) => this.link?.send(frame) ?? false,
+      stuck: () => this.link.again(),
+      changed: () => this.#showWaiting(),
+    });
+    this.#showWaiting();
+    this.link = new Link({
+      ref,
+      place: () => ({ epoch: this.transcript.epoch, after: this.transcript.seq }),
+      frame: (frame) => this.#receive(frame),
+      state: (state) => this.#become(state),
+    });
+  }
+
+  close() {
+    this.link.close();
+    this.outbox.close();
+    this.view.close();
+  }
+
+  say(text) {
+    this.view.toEnd();
+    this.outbox.add(text);
+    this.tell(this);
+  }
+
+  /** Ask something of the session that makes sense only now. */
+  ask(frame) {
+    if (!this.link.send(frame)) this.refused("There is no connection. It comes back by itself; try again then.");
+  }
+
+  #become(state) {
+    this.state = state;
+    this.tell(this);
+  }
+
+  #receive(frame) {
+    let changed = null;
+    try {
+      changed = this.transcript.apply(frame);
+    } catch (error) {
+      if (!(error instanceof Gap)) throw error;
+      this.transcript.epoch = null;
+      this.link.again();
+      return;
+    }
+    if (frame.type === "ready") this.#attached(frame);
+    else if (frame.type === "ack") this.outbox.acknowledged(frame.id);
+    else if (frame.type === "error") this.#failed(frame);
+    else if (frame.type === "notice") this.view.notice(frame.text);
+    if (frame.type === "delta" && changed) this.view.update(this.transcript, changed);
+    else this.#show(frame, changed);
+    this.#catchUp();
+  }
+
+  #show(frame, changed) {
+    this.view.update(this.transcript, changed);
+    if (frame.type === "message") this.#showWaiting();
+    if (frame.type === "run_finished" && changed) this.#finished(changed);
+    this.tell(this, frame.type);
+  }
+
+  async #finished(entry) {
+    const { rendered } = this.view.viewOf(entry) ?? {};
+    await rendered;
+    this.view.spoke(entry);
+  }
+
+  #attached(ready) {
+    this.#caughtUp = ready.seq;
+    this.state = { name: "ready" };
+    this.outbox.flush();
+    if (this.wanted) setTimeout(() => this.#seek(this.wanted));
+    this.wanted = null;
+  }
+
+  #catchUp() {
+    const behind = this.transcript.seq < this.#caughtUp;
+    const name = behind ? "replaying" : "ready";
+    if (["ready", "replaying"].includes(this.state.name) && this.state.name !== name) this.#become({ name });
+  }
+
+  #failed({ re, message, code }) {
+    if (re === "auth" && code === "conflict") return; // the server needs no token any more
+    if (re && this.outbox.refused(re, message)) return;
+    this.refused(message);
+  }
+
+  #showWaiting() {
+    const known = new Set(this.transcript.entries.map(({ clientId }) => clientId));
+    this.view.waiting(this.outbox?.waiting ?? [], known);
+    this.tell(this);
+  }
+
+  async older() {
+    const { before } = this.transcript;
+    if (!before) return false;
+    const page = await api("GET", `${session(this.transcript.session)}/messages${query({ before, limit: PAGE })}`);
+    const frames = page.messages.map(({ id, ...message }) => ({ ...message, message_id: id }));
+    this.view.hold(() => {
+      this.transcript.older(frames, page.before);
+      this.view.update(this.transcript);
+    });
+    return true;
+  }
+
+  /** Bring a message into view, reading back as far as it takes within reason. */
+  async #seek(messageId) {
+    for (let pages = 0; pages < SEARCHED_PAGES && !this.view.find(messageId); pages += 1) {
+      if (!await this.older()) return;
+    }
+  }
+}

@@ -1,0 +1,157 @@
+// The conversation on the screen: its entries in order, kept at the end while one is there.
+
+import { announce, button, el } from "./dom.js";
+import { EntryView } from "./entry.js";
+import { stars } from "./stars.js";
+
+const NEAR = 80; // px from the end within which new text is followed
+const SPOKEN = 600; // characters of a reply that are announced
+
+export class View {
+  #views = new Map();
+  #follow = true;
+  #frame = 0;
+  #rating = null;
+
+  /** `act` has what a person can do here: again, choose, older, rate, resend, discard. */
+  constructor({ scroller, list, act }) {
+    Object.assign(this, { scroller, list, act });
+    this.entries = el("div", { class: "entries" });
+    this.pending = el("div", { class: "entries" });
+    this.ending = el("section", { class: "ending", "aria-label": "The end of this conversation", hidden: true });
+    this.older = button("Earlier messages", () => act.older(), { class: "older", hidden: true });
+    this.again = button("Answer again", () => act.again(), { name: "again", class: "quiet" });
+    this.jump = button("To the newest message", () => this.toEnd(), { name: "down", class: "jump", hidden: true });
+    list.replaceChildren(this.older, this.entries, this.pending, this.ending);
+    scroller.after(this.jump);
+    scroller.onscroll = () => this.#scrolled();
+    this.sizes = new ResizeObserver(() => this.#keepUp());
+    this.sizes.observe(list);
+  }
+
+  close() {
+    this.sizes.disconnect();
+    this.jump.remove();
+    this.list.replaceChildren();
+  }
+
+  /** Bring the screen up to the transcript; `changed` is the one entry that changed, if only one. */
+  update(transcript, changed) {
+    const known = changed && this.#views.get(changed);
+    if (known) known.update();
+    if (!known || transcript.entries.length !== this.#views.size) this.#arrange(transcript);
+    this.older.hidden = !transcript.before;
+    this.#place(transcript);
+    this.#end(transcript);
+  }
+
+  #arrange({ entries }) {
+    const wanted = new Set(entries);
+    for (const [entry, view] of this.#views) {
+      if (wanted.has(entry)) continue;
+      view.element.remove();
+      this.#views.delete(entry);
+    }
+    let before = this.entries.firstElementChild;
+    for (const entry of entries) {
+      let view = this.#views.get(entry);
+      if (!view) {
+        view = new EntryView(entry, { choose: (intent) => this.act.again(intent) });
+        this.#views.set(entry, view);
+      }
+      if (view.element === before) before = before.nextElementSibling;
+      else this.entries.insertBefore(view.element, before);
+    }
+  }
+
+  /** The last reply, once it is over, can be asked for again. */
+  #place({ entries, running }) {
+    const last = entries.at(-1);
+    const view = last?.role === "assistant" && !running ? this.#views.get(last) : null;
+    if (!view) this.again.remove();
+    else if (this.again.parentNode !== view.foot) view.foot.firstElementChild.after(this.again);
+    for (const [entry, one] of this.#views) one.element.classList.toggle("last", entry === last);
+  }
+
+  #end({ status, summary, rating, session }) {
+    this.ending.hidden = status !== "completed";
+    if (this.ending.hidden) return;
+    const text = summary ? summary.summary ?? summary.note : "This conversation was ended. Write to go on with it.";
+    const state = `${session}:${text}`;
+    if (this.ending.dataset.state !== state) {
+      this.ending.dataset.state = state;
+      this.#rating = stars(rating, (value) => this.act.rate(value));
+      this.ending.replaceChildren(
+        el("h2", { text: summary ? "Summary" : "Ended" }), el("p", { text }),
+        summary?.topics?.length ? el("ul", { class: "topics", "aria-label": "Topics" }, ...summary.topics.map((text) => el("li", { text }))) : "",
+        el("div", { class: "ending-foot" }, this.#rating.element, el("a", { href: `/summary/${session}`, text: "Open the summary" })));
+    }
+    this.#rating.show(rating);
+  }
+
+  /** Show what is on its way, and what was refused. */
+  waiting(messages, known) {
+    const shown = messages.filter(({ id }) => !known.has(id));
+    this.pending.replaceChildren(...shown.map(({ id, text, refused }) => {
+      const note = refused
+        ? el("p", { class: "note bad", text: `Not sent. ${refused} ` },
+          button("Send again", () => this.act.resend(id)), button("Discard", () => this.act.discard(id)))
+        : el("p", { class: "note", text: "On its way…" });
+      return el("article", { class: "message user pending" }, el("header", {}, el("h2", { text: "You" })),
+        el("div", { class: "body" }, el("p", { class: "tail", text })), note);
+    }));
+  }
+
+  /** A line between the messages that is none. */
+  notice(text) {
+    this.entries.append(el("p", { class: "notice", text }));
+    announce(text);
+  }
+
+  spoke(entry) {
+    const text = this.#views.get(entry)?.body.element.textContent || entry.text;
+    announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text || entry.error}`);
+  }
+
+  viewOf(entry) {
+    return this.#views.get(entry);
+  }
+
+  find(messageId) {
+    const article = document.getElementById(`m${messageId}`);
+    if (!article) return false;
+    this.#follow = false;
+    article.scrollIntoView({ block: "center" });
+    article.tabIndex = -1;
+    article.focus();
+    return true;
+  }
+
+  /** Keep what is on the screen where it is while `change` puts something in front. */
+  hold(change) {
+    const { scroller } = this;
+    const below = scroller.scrollHeight - scroller.scrollTop;
+    this.#follow = false;
+    change();
+    scroller.scrollTop = scroller.scrollHeight - below;
+  }
+
+  toEnd() {
+    this.#follow = true;
+    this.#keepUp();
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.#follow = scrollHeight - scrollTop - clientHeight < NEAR;
+    this.jump.hidden = this.#follow;
+  }
+
+  #keepUp() {
+    if (!this.#follow || this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (this.#follow) this.scroller.scrollTop = this.scroller.scrollHeight;
+    });
+  }
+}
