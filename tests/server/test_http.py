@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 
 from genpy_server.http_messages import Response
 from genpy_server.router import Call, Route
+from genpy_server.server import CLOSE_SECONDS
 
 POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 UPGRADE = (
@@ -160,7 +161,7 @@ async def test_a_client_that_leaves_after_its_answer_is_let_go_at_once(front: Li
     started = asyncio.get_running_loop().time()
     await front.exchange(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await front.empty()
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < CLOSE_SECONDS
 
 
 async def test_a_tls_client_fails_at_once(front: Listening) -> None:
@@ -187,7 +188,7 @@ async def test_a_client_that_finished_sending_gets_its_answer(
     started = asyncio.get_running_loop().time()
     assert status(await front.exchange(begun, finish=True)) == wanted
     await front.empty()
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < CLOSE_SECONDS
 
 
 async def test_an_upgrade_passes_byte_by_byte_with_an_early_frame(front: Listening) -> None:

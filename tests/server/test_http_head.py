@@ -1,7 +1,7 @@
 """The reader of requests, fed by plain calls."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.server import ServerProtocol
 
@@ -132,6 +132,7 @@ def test_bad_requests_are_refused_however_they_come(data: bytes, status: int) ->
     assert read(*single_bytes(data))[:2] == (None, status)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*GOOD.values(), *(data for data, _ in BAD.values())]), st.data())
 def test_any_split_gives_the_same_outcome(data: bytes, draw: st.DataObject) -> None:
     """Where the network cuts a request changes nothing."""
@@ -140,6 +141,7 @@ def test_any_split_gives_the_same_outcome(data: bytes, draw: st.DataObject) -> N
     assert read(*pieces)[:2] == read(data)[:2]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_never_crash_the_reader(data: bytes) -> None:
     """Any bytes are a request, a refusal, or not yet either."""
@@ -147,6 +149,7 @@ def test_arbitrary_bytes_never_crash_the_reader(data: bytes) -> None:
     read(b"GET / HTTP/1.1\r\nHost: h\r\n" + data + b"\r\n\r\n")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text("aZ-0", min_size=1), st.binary(max_size=30)), max_size=5))
 def test_what_we_pass_on_the_library_reads(fields: list[tuple[str, bytes]]) -> None:
     """A request to upgrade that the reader accepts is one for the library as well."""
