@@ -6,7 +6,7 @@ import { copyButton, el } from "./dom.js";
 
 const PART = 16 * 1024; // characters; a longer text is rendered in parts
 const RETRY = 2_000; // ms
-const FENCE_LINE = /^\s{0,3}(`{3,}|~{3,}).*\n/;
+const FENCE_LINE = /^\s{0,3}(`{3,}|~{3,})(.*)\n/;
 
 /** Safe HTML of a whole text, however long. */
 export async function renderWhole(text) {
@@ -21,19 +21,22 @@ export async function renderWhole(text) {
   }
 }
 
+/** Code with its head and a copy button. */
+function codeBox(language, pre) {
+  pre.tabIndex = 0;
+  pre.setAttribute("role", "region");
+  pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
+  return el("div", { class: "code" },
+    el("div", { class: "code-head" }, el("span", { text: language || "text" }), copyButton("Copy code", () => pre.textContent)),
+    pre);
+}
+
 /** Give code its head with a copy button, and what may scroll sideways a place in the tab order. */
 function finish(fragment) {
   for (const pre of fragment.querySelectorAll("pre")) {
-    const language = pre.dataset.language ?? "";
-    const code = pre.querySelector("code");
-    pre.tabIndex = 0;
-    pre.setAttribute("role", "region");
-    pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
-    const head = el("div", { class: "code-head" }, el("span", { text: language || "text" }),
-      copyButton("Copy code", () => code.textContent));
-    const box = el("div", { class: "code" });
-    pre.replaceWith(box);
-    box.append(head, pre);
+    const place = document.createComment("");
+    pre.replaceWith(place);
+    place.replaceWith(codeBox(pre.dataset.language, pre));
   }
   for (const table of fragment.querySelectorAll("table")) {
     const box = el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table" });
@@ -75,9 +78,8 @@ export class Body {
     let text = this.#blocks.text.slice(this.#shown);
     const fence = FENCE_LINE.exec(text);
     if (fence) text = text.slice(fence[0].length);
-    if (Boolean(fence) !== (this.#tailBox.tagName === "PRE")) {
-      const box = fence ? el("pre", { class: "tail", tabindex: "0", role: "region", "aria-label": "Code" }) : el("p", { class: "tail" });
-      box.append(this.#tail);
+    if (Boolean(fence) !== (this.#tailBox.tagName === "DIV")) {
+      const box = fence ? codeBox(fence[2].trim().split(/\s/)[0], el("pre", {}, el("code", {}, this.#tail))) : el("p", { class: "tail" }, this.#tail);
       this.#tailBox.replaceWith(box);
       this.#tailBox = box;
     }

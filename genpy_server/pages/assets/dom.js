@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   menu: "M4 7h16M4 12h16M4 17h16",
   plus: "M12 5v14M5 12h14",
-  more: "M6 12h.01M12 12h.01M18 12h.01",
+  more: "M6 11.5v1M12 11.5v1M18 11.5v1",
   send: "M12 19V6M6 12l6-6 6 6",
   stop: "M8 8h8v8H8z",
   copy: "M9 9h10v11H9zM5 15V4h10",

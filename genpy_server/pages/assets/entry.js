@@ -28,9 +28,12 @@ export class EntryView {
     this.body = new Body();
     const { chip, at, tools, note, facts } = this.#parts;
     const who = entry.role === "user" ? "You" : "GenPy";
-    this.foot = el("footer", { hidden: true }, copyButton(`Copy what ${who} said`, () => entry.text), facts);
-    this.element = el("article", { class: `message ${entry.role}` },
-      el("header", {}, el("h2", { text: who }), chip, at), tools, this.body.element, note, this.foot);
+    const copy = copyButton(`Copy what ${who} said`, () => entry.text);
+    const head = el("header", {}, el("h2", { text: who }), chip, at);
+    this.foot = el("footer", { hidden: true }, facts);
+    if (entry.role === "assistant") this.foot.prepend(copy);
+    else head.append(copy);
+    this.element = el("article", { class: `message ${entry.role}` }, head, tools, this.body.element, note, this.foot);
     this.update();
   }
 
@@ -100,8 +103,8 @@ export class EntryView {
     note.textContent = text;
     note.hidden = !text;
     note.classList.toggle("bad", Boolean(entry.error) || entry.status === "error");
-    this.foot.hidden = streaming || (!entry.text && !text);
-    if (entry.role !== "assistant" || streaming) return;
+    this.foot.hidden = streaming || entry.role !== "assistant";
+    if (this.foot.hidden) return;
     const told = [entry.model, entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,
       entry.usage.completion_tokens && `${entry.usage.completion_tokens.toLocaleString()} tokens`];
     facts.textContent = told.filter(Boolean).join(" · ");

@@ -97,8 +97,19 @@ export class Room {
     this.#caughtUp = ready.seq;
     this.state = { name: "ready" };
     this.outbox.flush();
+    if (ready.status === "completed" && !this.transcript.summary) this.#recall();
     if (this.wanted) setTimeout(() => this.#seek(this.wanted));
     this.wanted = null;
+  }
+
+  /** The summary of a session that was ended before. */
+  async #recall() {
+    const { transcript } = this;
+    const { summary, note, topics, rating } = await api("GET", `${session(transcript.session)}/summary`);
+    if (transcript.status !== "completed" || transcript.summary) return;
+    transcript.summary = { summary, note, topics };
+    transcript.rating = rating;
+    this.view.update(transcript);
   }
 
   #catchUp() {

@@ -109,7 +109,7 @@ export class View {
   }
 
   spoke(entry) {
-    const text = this.#views.get(entry)?.body.element.textContent || entry.text;
+    const text = this.#views.get(entry)?.body.element.innerText || entry.text;
     announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text || entry.error}`);
   }
 
