@@ -1,0 +1,1 @@
+"""The terminal client: one full-screen application over `genpy_server.client`."""

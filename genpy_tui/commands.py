@@ -1,0 +1,86 @@
+"""Every command: the one table from which keys, footer, help, palette and slash commands come."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Where = Literal["everywhere", "transcript"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something a person can ask for; `action` is a method of the chat screen, `action_…`."""
+
+    action: str
+    title: str
+    help: str
+    key: str = ""
+    slash: str = ""
+    argument: str = ""
+    """What may follow the slash command, as shown in help."""
+    footer: bool = False
+    where: Where = "everywhere"
+
+    @property
+    def binding(self) -> Binding:
+        """Its key as Textual takes it."""
+        return Binding(self.key, self.action, self.title, show=self.footer)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("help", "Help", "What every key does.", "f1", "help", footer=True),
+    Command("new", "New", "Begin a new conversation.", "ctrl+n", "new", footer=True),
+    Command("sessions", "Sessions", "Show or hide the list.", "ctrl+b", "sessions", footer=True),
+    Command("search", "Search", "Search every conversation.", "f3", "search", "WORDS", footer=True),
+    Command(
+        "summary", "Summary", "What this conversation was about.", "f4", "summary", footer=True
+    ),
+    Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
+    Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
+    Command("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry"),
+    Command("edit_last", "Edit last", "Put the last message back into the prompt.", "", "edit"),
+    Command(
+        "intent", "Intent", "Choose the kind of help for the next reply.", "f6", "intent", "NAME"
+    ),
+    Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
+    Command("end", "End", "End this conversation and write its summary.", "", "end"),
+    Command(
+        "export", "Export", "Write this conversation to a Markdown file.", "", "export", "FILE"
+    ),
+    Command("delete", "Delete", "Delete this conversation.", "", "delete"),
+    Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME"),
+    Command("editor", "Editor", "Write the message in $EDITOR.", "ctrl+g"),
+    Command("to_end", "Newest", "Show the newest and follow it.", "ctrl+end"),
+    Command("cursor_previous", "Block above", "Move the cursor up a block.", "alt+up"),
+    Command("cursor_next", "Block below", "Move the cursor down a block.", "alt+down"),
+    Command("leave", "Quit", "Leave GenPy.", "ctrl+q", "quit", footer=True),
+    Command("copy", "Copy", "Copy the message.", "c", where="transcript", footer=True),
+    Command(
+        "copy_code",
+        "Copy code",
+        "Copy its code; again for the next block.",
+        "y",
+        where="transcript",
+        footer=True,
+    ),
+    Command(
+        "expand",
+        "Expand",
+        "Show or hide what its tools did.",
+        "x,enter,space",
+        where="transcript",
+        footer=True,
+    ),
+    Command("quote", "Quote", "Quote it in the prompt.", "q", where="transcript", footer=True),
+    Command("retry_block", "Retry", "Answer it again.", "r", where="transcript", footer=True),
+    Command(
+        "edit_block", "Edit", "Put it back into the prompt.", "e", where="transcript", footer=True
+    ),
+)
+BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
+
+
+def bindings(where: Where) -> list[Binding]:
+    """The keys that work somewhere."""
+    return [command.binding for command in COMMANDS if command.key and command.where == where]

@@ -1,0 +1,11 @@
+"""What widgets tell the screen: small messages that travel up."""
+
+from textual.message import Message
+
+
+class Submitted(Message):
+    """The person sends what stands in the prompt."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text

@@ -1,0 +1,92 @@
+"""Code as lines: highlighted by Pygments, on a panel of its own, with the language above it."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from genpy_tui.render.lines import Line, Run, fold
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+
+BAR = "▎ "
+LABEL_LIMIT = 24
+_LEXED_LINE = 2_000
+"""A line longer than this is shown without colours: lexers are slow on such lines."""
+
+_STYLES = (
+    ("Comment", "comment"),
+    ("Keyword.Type", "type"),
+    ("Keyword", "keyword"),
+    ("Operator.Word", "keyword"),
+    ("Name.Function", "function"),
+    ("Name.Class", "type"),
+    ("Name.Decorator", "function"),
+    ("Name.Builtin", "builtin"),
+    ("Name.Exception", "type"),
+    ("Name.Tag", "keyword"),
+    ("Name.Attribute", "function"),
+    ("Literal.String", "string"),
+    ("Literal.Number", "number"),
+    ("Generic.Inserted", "inserted"),
+    ("Generic.Deleted", "deleted"),
+    ("Generic.Heading", "keyword"),
+    ("Generic.Subheading", "keyword"),
+)
+
+
+def code_lines(
+    source: str,
+    language: str,
+    width: int,
+    *,
+    lead: tuple[Run, ...] = (),
+    first: bool = True,
+) -> list[Line]:
+    """A block of code, or with `first` false the next part of one."""
+    bar = (*lead, Run(BAR, "code bar"))
+    size = sum(len(run.text) for run in bar)
+    room = max(8, width - size)
+    lines: list[Line] = []
+    if first:
+        label = language[:LABEL_LIMIT] or "text"
+        lines.append(Line((*bar, Run(label, "code label")), size + len(label), fill="code"))
+    for row in highlighted(source, language):
+        for number, part in enumerate(fold(row, room)):
+            lines.append(Line((*bar, *part), size, "" if number else "\n", "code"))
+    return lines
+
+
+def highlighted(source: str, language: str) -> list[list[Run]]:
+    """The lines of a source as runs."""
+    lexer = _lexer(language.lower())
+    if lexer is None or any(len(line) > _LEXED_LINE for line in source.split("\n")):
+        return [[Run(line.expandtabs(4), "code")] for line in source.split("\n")]
+    rows: list[list[Run]] = [[]]
+    for kind, text in lexer.get_tokens(source.expandtabs(4)):
+        style = _style(kind)
+        first, *rest = text.split("\n")
+        if first:
+            rows[-1].append(Run(first, style))
+        rows += ([Run(part, style)] if part else [] for part in rest)
+    if rows and not rows[-1]:
+        rows.pop()
+    return [row or [Run("", "code")] for row in rows] or [[Run("", "code")]]
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> "Lexer | None":
+    if not language:
+        return None
+    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415 - only when code is shown
+    from pygments.util import ClassNotFound  # noqa: PLC0415
+
+    try:
+        return get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return None
+
+
+@lru_cache(maxsize=512)
+def _style(kind: object) -> str:
+    name = str(kind).removeprefix("Token.")
+    return next((f"code {style}" for prefix, style in _STYLES if name.startswith(prefix)), "code")

@@ -1,0 +1,178 @@
+"""Which line of which block stands where: exact for what is seen, estimated for what is not.
+
+Heights of blocks nobody looks at are guesses, corrected when they come near the window. An anchor
+(block, part, line) keeps what is on the screen in its place while heights change around it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
+from typing import NamedTuple, Protocol
+
+from genpy_tui.render.lines import Line
+
+
+class Part:
+    """Lines that are made when they are needed, for one width at a time."""
+
+    __slots__ = ("_lines", "_width", "chars", "indent", "make", "newlines")
+
+    def __init__(
+        self,
+        make: Callable[[int], list[Line]],
+        *,
+        chars: int = 0,
+        newlines: int = 0,
+        indent: int = 0,
+    ) -> None:
+        self.make = make
+        self.chars = chars
+        self.newlines = newlines
+        self.indent = indent
+        self._lines: list[Line] | None = None
+        self._width = 0
+
+    def lines(self, width: int) -> list[Line]:
+        """Its lines at a width."""
+        if self._lines is None or self._width != width:
+            self._lines, self._width = self.make(max(8, width - self.indent)), width
+        return self._lines
+
+    def height(self, width: int) -> int:
+        """How many lines those are, or a guess when they were never made."""
+        if self._lines is not None and self._width == width:
+            return len(self._lines)
+        return self.newlines + 1 + self.chars // max(8, width - self.indent)
+
+    def known(self, width: int) -> bool:
+        """Whether the height is no guess."""
+        return self._lines is not None and self._width == width
+
+    def forget(self) -> None:
+        """Make the lines anew when they are needed next."""
+        self._lines = None
+
+
+class Block(Protocol):
+    """What the layout stacks: parts from top to bottom."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """Its parts; asking may split the text, so ask only for what is near the window."""
+
+    def height(self, width: int) -> int:
+        """Its height, exact or guessed, without splitting anything."""
+
+
+class Anchor(NamedTuple):
+    """A place in the conversation that survives a change of heights."""
+
+    block: Block
+    part: int
+    share: float
+    """How far down in the part, 0 to 1."""
+    line: int
+
+
+class Row(NamedTuple):
+    """One line and what it belongs to."""
+
+    block: Block
+    part: Part
+    line: Line
+    number: int
+    """Which line of its part it is."""
+
+
+class Layout:
+    """Blocks below each other at one width."""
+
+    def __init__(self, width: int = 80) -> None:
+        self.width = width
+        self.blocks: list[Block] = []
+        self._tops: list[int] = [0]
+
+    @property
+    def height(self) -> int:
+        """Lines of everything."""
+        return self._tops[-1]
+
+    def measure(self, start: int = 0) -> None:
+        """Add up heights again, from the block with this index on."""
+        start = max(0, min(start, len(self._tops) - 1))
+        heights = (block.height(self.width) for block in self.blocks[start:])
+        self._tops[start:] = accumulate(heights, initial=self._tops[start])
+
+    def top(self, index: int) -> int:
+        """The first line of a block."""
+        return self._tops[index]
+
+    def index_at(self, y: int) -> int:
+        """The block that a line belongs to."""
+        return max(0, min(bisect_right(self._tops, y) - 1, len(self.blocks) - 1))
+
+    def anchor(self, y: int) -> Anchor | None:
+        """The place that stands on line y."""
+        if not self.blocks:
+            return None
+        index = self.index_at(y)
+        block, rest = self.blocks[index], y - self._tops[index]
+        for number, part in enumerate(block.parts):
+            height = part.height(self.width)
+            if rest < height:
+                return Anchor(block, number, rest / height, rest)
+            rest -= height
+        return Anchor(block, max(0, len(block.parts) - 1), 1.0, 0)
+
+    def settle(self, anchor: Anchor | None, rows: int, *, rewrapped: bool = False) -> int:
+        """Make the lines below an anchor, as many as are seen; returns the line it is on now."""
+        if anchor is None or anchor.block not in self.blocks:
+            return self.settle_end(rows)
+        index = self.blocks.index(anchor.block)
+        parts = anchor.block.parts
+        number = min(anchor.part, len(parts) - 1)
+        height = len(parts[number].lines(self.width))
+        line = int(anchor.share * height) if rewrapped else anchor.line
+        line = max(0, min(line, height - 1))
+        need = rows + line
+        for place in range(index, len(self.blocks)):
+            for part in self.blocks[place].parts[number if place == index else 0 :]:
+                need -= len(part.lines(self.width))
+                if need <= 0:
+                    break
+            if need <= 0:
+                break
+        self.measure(index)
+        above = sum(part.height(self.width) for part in parts[:number])
+        return self._tops[index] + above + line
+
+    def settle_end(self, rows: int) -> int:
+        """Make the last lines, as many as are seen; returns the line the window begins with."""
+        first = len(self.blocks)
+        while first and rows > 0:
+            first -= 1
+            for part in reversed(self.blocks[first].parts):
+                rows -= len(part.lines(self.width))
+                if rows <= 0:
+                    break
+        self.measure(first)
+        return self.height
+
+    def rows(self, y: int, count: int) -> list[Row]:
+        """The lines of a window."""
+        out: list[Row] = []
+        if not self.blocks:
+            return out
+        for index in range(self.index_at(y), len(self.blocks)):
+            block, skip = self.blocks[index], max(0, y - self._tops[index])
+            for part in block.parts:
+                height = part.height(self.width)
+                if skip >= height:
+                    skip -= height
+                    continue
+                lines = part.lines(self.width)
+                out += (Row(block, part, line, skip + n) for n, line in enumerate(lines[skip:]))
+                skip = 0
+                if len(out) >= count:
+                    return out[:count]
+        return out

@@ -1,0 +1,181 @@
+"""Lines of styled text and how they wrap: the values that everything shown is made of.
+
+A line is runs of text with the name of a style each. Colours come later, from the theme, so that
+lines outlive a change of theme and can be tested without a terminal.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from rich.cells import cell_len, split_graphemes
+
+_WORDS = re.compile(r"(\S*)(\s*)")
+_GRAPHEME_LIMIT = 64
+"""Code points of one grapheme that are shown: a flood of combining marks is cut here."""
+
+
+class Run(NamedTuple):
+    """Text in one style; `style` holds names of the palette, later ones over earlier ones."""
+
+    text: str
+    style: str = ""
+    link: str = ""
+
+
+class Line(NamedTuple):
+    """One line of the screen.
+
+    `lead` counts the characters of decoration at its start, which are not copied. `glue` is what
+    stands between the line above and this one in the text: a newline, or a space or nothing where
+    the line above was only wrapped. `fill` is the style of the rest of the line.
+    """
+
+    runs: tuple[Run, ...]
+    lead: int = 0
+    glue: str = "\n"
+    fill: str = ""
+
+    @property
+    def text(self) -> str:
+        """Everything on the line."""
+        return "".join(run.text for run in self.runs)
+
+    @property
+    def cells(self) -> int:
+        """Its width."""
+        return cell_len(self.text)
+
+
+BLANK = Line(())
+
+
+class _Unit(NamedTuple):
+    """A piece that is not broken: text[start:end], its width, and whether a space precedes it."""
+
+    start: int
+    end: int
+    cells: int
+    gap: int
+
+
+def _units(text: str, start: int, width: int) -> Iterator[_Unit]:
+    """The pieces a line may be made of: words, wide characters, parts of words too long."""
+    gap = 0
+    for match in _WORDS.finditer(text):
+        word, space = match.groups()
+        if word:
+            at = start + match.start()
+            if word.isascii() and len(word) <= width:
+                yield _Unit(at, at + len(word), len(word), gap)
+            else:
+                yield from _split(word, at, width, gap)
+            gap = 0
+        gap += len(space)
+
+
+def _split(word: str, at: int, width: int, gap: int) -> Iterator[_Unit]:
+    if word.isascii():
+        for index in range(0, len(word), width):
+            size = min(width, len(word) - index)
+            yield _Unit(at + index, at + index + size, size, gap)
+            gap = 0
+        return
+    start = stop = cells = 0
+    for begin, end, size in split_graphemes(word)[0]:
+        wide = size > 1
+        if stop > start and (wide or cells + size > width):
+            yield _Unit(at + start, at + stop, cells, gap)
+            start, cells, gap = begin, 0, 0
+        stop, cells = end, cells + size
+        if wide:
+            yield _Unit(at + start, at + stop, cells, gap)
+            start, cells, gap = end, 0, 0
+    if stop > start:
+        yield _Unit(at + start, at + stop, cells, gap)
+
+
+def breaks(text: str, width: int) -> Iterator[tuple[int, int, str]]:
+    """The rows of a text at a width: where each starts and ends, and its glue."""
+    width = max(1, width)
+    at = 0
+    for line in text.split("\n"):
+        start, stop, cells, glue = at, at, 0, "\n"
+        for unit in _units(line, at, width):
+            if cells and cells + unit.gap + unit.cells > width:
+                yield start, stop, glue
+                start, cells, glue = unit.start, unit.cells, " " if unit.gap else ""
+            else:
+                cells += unit.gap + unit.cells
+            stop = unit.end
+        yield start, stop, glue
+        at += len(line) + 1
+
+
+def cut(runs: Iterable[Run], spans: Iterable[tuple[int, int, str]]) -> Iterator[list[Run]]:
+    """The runs of each span; spans ascend."""
+    source = iter(runs)
+    run = next(source, None)
+    at = 0
+    for start, end, _ in spans:
+        row: list[Run] = []
+        while run is not None:
+            low, high = max(start, at), min(end, at + len(run.text))
+            if low < high:
+                row.append(run._replace(text=run.text[low - at : high - at]))
+            if at + len(run.text) > end:
+                break
+            at += len(run.text)
+            run = next(source, None)
+        yield row
+
+
+def wrap(
+    runs: list[Run],
+    width: int,
+    lead: tuple[Run, ...] = (),
+    rest: tuple[Run, ...] | None = None,
+    fill: str = "",
+) -> list[Line]:
+    """Runs as lines no wider than `width`, the first behind `lead`, the others behind `rest`."""
+    rest = lead if rest is None else rest
+    text = "".join(run.text for run in runs)
+    room = width - max(cell_len("".join(run.text for run in lead)), _cells(rest))
+    spans = list(breaks(text, room))
+    lines: list[Line] = []
+    for row, (_, _, glue) in zip(cut(runs, spans), spans, strict=True):
+        before = rest if lines else lead
+        size = sum(len(run.text) for run in before)
+        lines.append(Line((*before, *map(_sane, row)), size, glue, fill))
+    return lines
+
+
+def fold(runs: list[Run], width: int) -> list[list[Run]]:
+    """Runs cut at the width and nowhere else, as code is shown."""
+    text = "".join(run.text for run in runs)
+    if len(text) <= width and text.isascii():
+        return [runs]
+    spans = []
+    start = stop = cells = 0
+    for begin, end, size in split_graphemes(text)[0]:
+        if cells + size > width and stop > start:
+            spans.append((start, stop, ""))
+            start, cells = begin, 0
+        stop, cells = end, cells + size
+    spans.append((start, stop, ""))
+    return [[_sane(run) for run in row] for row in cut(runs, spans)]
+
+
+def _cells(runs: tuple[Run, ...]) -> int:
+    return cell_len("".join(run.text for run in runs))
+
+
+def _sane(run: Run) -> Run:
+    """A run without floods of characters that have no width."""
+    if len(run.text) <= _GRAPHEME_LIMIT or run.text.isascii():
+        return run
+    spans, _ = split_graphemes(run.text)
+    if all(end - start <= _GRAPHEME_LIMIT for start, end, _ in spans):
+        return run
+    kept = (run.text[start : min(end, start + _GRAPHEME_LIMIT)] for start, end, _ in spans)
+    return run._replace(text="".join(kept))

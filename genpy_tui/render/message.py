@@ -1,0 +1,182 @@
+"""A message, a notice or a summary as a block of the transcript."""
+
+import json
+from collections.abc import Iterable
+
+from genpy_server.core.display import visible
+from genpy_server.core.transcript import Entry, ToolLine
+from genpy_tui.render.document import Document
+from genpy_tui.render.layout import Part
+from genpy_tui.render.lines import BLANK, Line, Run, wrap
+
+INDENT = 2
+TOOL_LINES = 24
+"""Lines of a tool's result that are shown before a count of the others."""
+
+STATUS = {
+    "stopped": "■ stopped, what came is kept",
+    "length": "■ cut at the longest reply allowed",
+    "interrupted": "■ interrupted, what came is kept",
+    "error": "✗ failed",
+}
+
+
+def clock(at: str) -> str:
+    """The hour and minute of an ISO time, in the zone of this machine."""
+    from datetime import datetime  # noqa: PLC0415
+
+    try:
+        return f"{datetime.fromisoformat(at).astimezone():%H:%M}"
+    except ValueError:
+        return ""
+
+
+class MessageBlock:
+    """One entry of the transcript: who and when, its tools, its text, how it ended."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.waiting = False
+        """It is in the outbox: not yet acknowledged."""
+        self.expanded = False
+        self._document: Document | None = None
+        self._fed = 0
+        self._head: Part | None = None
+        self._parts: list[Part] | None = None
+        self._stamp: object = None
+        self._height: tuple[int, int] | None = None
+
+    @property
+    def streaming(self) -> bool:
+        """The reply is being written."""
+        return self.entry.status == "streaming"
+
+    @property
+    def parts(self) -> list[Part]:
+        """From the name down to how it ended."""
+        if self._parts is None:
+            self._parts = list(self._build())
+        return self._parts
+
+    def height(self, width: int) -> int:
+        """Exact where it was shown, guessed elsewhere."""
+        if self._parts is not None:
+            return sum(part.height(width) for part in self._parts)
+        if self._document is None:
+            if self._height is None or self._height[0] != width:
+                text = self.entry.text
+                rows = text.count("\n") + len(text) // max(8, width - INDENT)
+                self._height = (width, rows + 3 + len(self.entry.tools))
+            return self._height[1]
+        return sum(part.height(width) for part in self.parts)
+
+    def sync(self) -> None:
+        """Take in what changed in the entry."""
+        self._parts = None
+        self._height = None
+
+    def _build(self) -> Iterable[Part]:
+        entry = self.entry
+        if self._document is None or self._fed > entry.length:
+            self._document, self._fed = Document(indent=INDENT), 0
+        if entry.length > self._fed:
+            self._document.feed(entry.since(self._fed))
+            self._fed = entry.length
+        if not self.streaming:
+            self._document.finish()
+        yield Part(self._heading)
+        for tool in entry.tools:
+            yield ToolPart(tool, expanded=self.expanded)
+        body = self._document.parts
+        if body and entry.tools:
+            yield Part(lambda _: [BLANK])
+        yield from body
+        yield Part(self._foot, indent=INDENT)
+
+    def _heading(self, width: int) -> list[Line]:
+        entry = self.entry
+        if entry.role == "user":
+            runs = [Run("› ", "you mark"), Run("You", "you")]
+            if entry.intent:
+                runs.append(Run(f"  as {spoken(entry.intent)}", "dim"))
+            if self.waiting:
+                runs.append(Run("  ◌ waiting to be sent", "warning"))
+            right = clock(entry.at)
+        elif entry.role == "assistant":
+            runs = [Run("◆ ", "genpy mark"), Run("GenPy", "genpy")]
+            if entry.intent:
+                runs += [Run("  "), Run(f" {spoken(entry.intent)} ", "chip")]
+            right = " · ".join(filter(None, (visible(entry.model or ""), clock(entry.at))))
+        else:
+            runs, right = [Run("· ", "dim"), Run("Note", "dim")], clock(entry.at)
+        used = sum(len(run.text) for run in runs)
+        if right and used + len(right) + 2 <= width:
+            runs += [Run(" " * (width - used - len(right))), Run(right, "dim")]
+        return [BLANK, Line(tuple(runs))]
+
+    def _foot(self, width: int) -> list[Line]:
+        entry = self.entry
+        if self.streaming and not entry.length:
+            return wrap([Run("…", "dim")], width)
+        lines: list[Line] = []
+        if entry.role == "assistant" and entry.status in STATUS:
+            style = "error" if entry.status == "error" else "warning"
+            text = STATUS[entry.status]
+            if entry.error:
+                text += f": {visible(entry.error)}"
+            lines += wrap([Run(text, style)], width)
+        return lines
+
+
+class ToolPart(Part):
+    """One tool call: a line, or with its arguments and its result."""
+
+    __slots__ = ("tool",)
+
+    def __init__(self, tool: ToolLine, *, expanded: bool) -> None:
+        self.tool = tool
+        super().__init__(lambda width: _tool_lines(tool, width, expanded=expanded), indent=INDENT)
+
+
+def spoken(intent: str) -> str:
+    """An intent as words."""
+    return visible(intent).replace("_", " ")
+
+
+def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
+    args = ", ".join(f"{key}={value!r}" for key, value in tool.args.items())
+    mark = "▾" if expanded else "▸"
+    runs = [Run(f"{mark} ", "dim"), Run(f"{visible(tool.name)}", "tool")]
+    state = {
+        None: Run(" … running", "warning"),
+        True: Run(f" ✓ {tool.ms:.0f} ms", "success"),
+        False: Run(" ✗ failed", "error"),
+    }[tool.ok]
+    room = width - sum(len(run.text) for run in runs) - len(state.text) - 2
+    shown = visible(args).replace("\n", "⏎")
+    runs.append(Run(f"({shown[: room - 1] + '…' if len(shown) > room else shown})", "dim"))
+    lines = [Line((*runs, state))]
+    if not expanded:
+        return lines
+    lead = (Run("│ ", "rule"),)
+    if tool.args:
+        pretty = visible(json.dumps(tool.args, ensure_ascii=False, indent=2))
+        for row in pretty.split("\n"):
+            lines += wrap([Run(row, "dim")], width, lead)
+    if tool.error:
+        return lines + wrap([Run(visible(tool.error), "error")], width, lead)
+    document = Document()
+    document.feed(tool.result)
+    document.finish()
+    result: list[Line] = []
+    for part in document.parts:
+        result += part.lines(width - 2)
+        if len(result) > TOOL_LINES:
+            break
+    lines += [
+        line._replace(runs=(*lead, *line.runs), lead=line.lead + 2) for line in result[:TOOL_LINES]
+    ]
+    hidden = tool.result.count("\n") + 1 - TOOL_LINES
+    if len(result) > TOOL_LINES:
+        lines.append(Line((*lead, Run(f"… {max(hidden, 1)} more lines", "dim")), 2))
+    return lines

@@ -1,0 +1,91 @@
+"""Blocks that are no messages: the greeting, what was summed up, notices, and older messages."""
+
+from collections.abc import Callable
+
+from genpy_server.core.display import visible
+from genpy_tui.render.layout import Part
+from genpy_tui.render.lines import BLANK, Line, Run, wrap
+
+EXAMPLES = (
+    "Explain Python generators with a small example",
+    "Why does Docker not use my build cache?",
+    "What did we talk about last time?",
+)
+KEYS = (
+    ("enter", "sends"),
+    ("ctrl+j", "new line"),
+    ("esc", "stops a reply and keeps it"),
+    ("f3", "searches everything"),
+    ("f1", "all keys"),
+)
+
+
+class NoteBlock:
+    """Lines made by a function of the width."""
+
+    def __init__(self, make: Callable[[int], list[Line]]) -> None:
+        self.parts = [Part(make)]
+
+    def height(self, width: int) -> int:
+        """Exact once it was shown."""
+        return self.parts[0].height(width)
+
+
+def greeting() -> NoteBlock:
+    """What an empty conversation shows."""
+
+    def make(width: int) -> list[Line]:
+        lines = [
+            BLANK,
+            Line((Run("◆ ", "genpy mark"), Run("GenPy", "genpy"))),
+            BLANK,
+            *wrap(
+                [
+                    Run(
+                        "A chat that remembers: every conversation is kept, can be searched, and is summed up when it ends."
+                    )
+                ],
+                width,
+                (Run("  "),),
+            ),
+            BLANK,
+            Line((Run("  Try asking", "dim"),)),
+            BLANK,
+        ]
+        for example in EXAMPLES:
+            lines += wrap([Run(example)], width, (Run("  › ", "you mark"),), (Run("    "),))
+        lines += [BLANK, BLANK]
+        for key, does in KEYS:
+            lines.append(Line((Run(f"  {key:<8}", "strong"), Run(does, "dim"))))
+        return lines
+
+    return NoteBlock(make)
+
+
+def notice(text: str, style: str = "warning", glyph: str = "!") -> NoteBlock:
+    """A sentence of the program."""
+
+    def make(width: int) -> list[Line]:
+        lead = (Run(f"{glyph} ", style),)
+        return [BLANK, *wrap([Run(visible(text), "dim")], width, lead, (Run("  "),))]
+
+    return NoteBlock(make)
+
+
+def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
+    """What a conversation was about, above or below its messages."""
+
+    def make(width: int) -> list[Line]:
+        bar = (Run("┃ ", "genpy mark"),)
+        lines = [BLANK, Line((*bar, Run(title, "genpy")), 2)]
+        lines += wrap([Run(visible(summary))], width, bar)
+        if topics:
+            lines += wrap([Run(visible(" · ".join(topics)), "dim")], width, bar)
+        return lines
+
+    return NoteBlock(make)
+
+
+def older_waiting() -> NoteBlock:
+    """The mark above the first message while older ones are not loaded."""
+    return NoteBlock(lambda _: [BLANK, Line((Run("↑ ", "dim"), Run("older messages", "dim")))])

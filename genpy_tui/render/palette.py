@@ -1,0 +1,88 @@
+"""The styles that lines name, from the colours of a theme."""
+
+from collections.abc import Mapping
+
+from rich.style import Style
+from textual.color import Color
+
+_TABLE = {
+    # name: (colour of the text, colour behind it, attributes)
+    "you": ("secondary", "", "bold"),
+    "you mark": ("secondary", "", "bold"),
+    "genpy": ("primary", "", "bold"),
+    "genpy mark": ("primary", "", "bold"),
+    "dim": ("muted", "", ""),
+    "chip": ("foreground", "panel", ""),
+    "warning": ("text-warning", "", ""),
+    "error": ("text-error", "", "bold"),
+    "success": ("text-success", "", ""),
+    "tool": ("accent", "", ""),
+    "strong": ("", "", "bold"),
+    "em": ("", "", "italic"),
+    "s": ("", "", "strike"),
+    "inline-code": ("accent", "panel", ""),
+    "link": ("link", "", "underline"),
+    "target": ("muted", "", ""),
+    "rule": ("rule", "", ""),
+    "quote": ("muted", "", ""),
+    "bullet": ("primary", "", ""),
+    "bar": ("rule", "", ""),
+    "th": ("", "", "bold"),
+    "h1": ("primary", "", "bold underline"),
+    "h2": ("primary", "", "bold"),
+    "h3": ("", "", "bold"),
+    "h4": ("", "", "bold italic"),
+    "h5": ("muted", "", "bold"),
+    "h6": ("muted", "", "italic"),
+    "code": ("foreground", "code", ""),
+    "label": ("muted", "", "italic"),
+    "comment": ("muted", "", "italic"),
+    "keyword": ("code-keyword", "", ""),
+    "type": ("code-type", "", ""),
+    "function": ("code-function", "", ""),
+    "builtin": ("code-type", "", ""),
+    "string": ("code-string", "", ""),
+    "number": ("code-number", "", ""),
+    "inserted": ("text-success", "", ""),
+    "deleted": ("text-error", "", ""),
+}
+
+
+class Palette:
+    """Names to Rich styles over one background."""
+
+    def __init__(self, variables: Mapping[str, str], base: Style) -> None:
+        self._variables = variables
+        self._cache: dict[str, Style] = {"": base}
+        self._base = base
+
+    def __getitem__(self, names: str) -> Style:
+        style = self._cache.get(names)
+        if style is None:
+            style = self._named(names)
+            self._cache[names] = style
+        return style
+
+    def _named(self, names: str) -> Style:
+        if names in _TABLE:
+            return self._base + self._style(names)
+        style = self._base
+        for name in names.split():
+            if name in _TABLE:
+                style += self._style(name)
+        return style
+
+    def _style(self, name: str) -> Style:
+        text, behind, attributes = _TABLE[name]
+        style = Style.parse(attributes) if attributes else Style()
+        return style + Style(color=self._colour(text), bgcolor=self._colour(behind))
+
+    def _colour(self, name: str) -> str | None:
+        value = self._variables.get(f"genpy-{name}") or self._variables.get(name)
+        if not name or value is None:
+            return None
+        try:
+            colour = Color.parse(value)
+        except ValueError:
+            return None
+        return colour.rich_color.name if colour.a == 1 else None

@@ -1,0 +1,429 @@
+"""Markdown cut into pieces that are final as soon as they end, read line by line.
+
+A reply arrives in bits of any size. The splitter decides at ends of lines only, so its pieces do
+not depend on the bits: what was streamed and what is read from the store give the same pieces, and
+a piece once closed is never rendered again. Cuts lie where CommonMark ends a block whatever
+follows, or inside a block that grew too large (code, list, table, paragraph), where the next piece
+says what it continues.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+MAX_LINES = 40
+"""Lines of a block that is still open; at the next good place after them it is cut."""
+MAX_CHARS = 2_000
+HARD = 3
+"""At so many times those limits it is cut anywhere."""
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
+_ITEM = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)])([ \t]+|$)")
+_NESTED = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s")
+_RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
+_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+_SETEXT = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
+_DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_QUOTE = re.compile(r" {0,3}>")
+_SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
+
+_SPACES = range(1, 5)
+"""Columns between a marker and the content that stands behind it."""
+
+Kind = Literal["markdown", "inline", "code", "table"]
+Mode = Literal["none", "text", "quote", "indented", "list", "code", "table"]
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of a reply that is rendered by itself."""
+
+    kind: Kind
+    lines: list[str] = field(default_factory=list)
+    language: str = ""
+    first: bool = True
+    """It begins its block; a later piece of the same block does not."""
+    last: bool = True
+    """It ends its block."""
+    gap: bool = True
+    """A blank line stands above it."""
+    number: int | None = None
+    """For a list continued: the number of its first item."""
+    pad: int = 0
+    """Columns it is moved to the right, for a list item continued."""
+    head: tuple[str, ...] = ()
+    """For a table continued: the lines that its columns are measured by."""
+
+    @property
+    def source(self) -> str:
+        """Its Markdown, or its code."""
+        return "\n".join(self.lines)
+
+
+@dataclass(slots=True)
+class _State:
+    """Where the splitter stands between two lines."""
+
+    mode: Mode = "none"
+    piece: Piece = field(default_factory=lambda: Piece("markdown"))
+    chars: int = 0
+    fence: tuple[str, int, int] = ("", 0, 0)
+    """Character, length and indentation of the fence that is open."""
+    inner: tuple[str, int] | None = None
+    """The fence that is open inside a list item."""
+    marker: str = ""
+    """What the items of the open list share: the bullet, or what ends the number."""
+    offset: int = 0
+    """Column where the content of the open list item begins."""
+    number: int = 1
+    items: int = 0
+    blank: bool = False
+    """The line before was blank."""
+    pad: int = 0
+    within: bool = False
+    """Inside an item of a list that was cut, so that indented lines are its content."""
+    joined: bool = False
+    """The line continues one that was cut, so it begins no block."""
+
+
+class Splitter:
+    """Feed it text; `closed` grows by pieces that are final, and `tail()` is what is open."""
+
+    def __init__(self) -> None:
+        self.closed: list[Piece] = []
+        self._at = _State()
+        self._rest: list[str] = []
+        self._rest_size = 0
+
+    def feed(self, text: str) -> None:
+        """Take in more text."""
+        self._rest.append(text)
+        self._rest_size += len(text)
+        if "\n" in text:
+            *lines, rest = "".join(self._rest).split("\n")
+            for line in lines:
+                self._whole(line)
+            self._rest, self._rest_size = [rest], len(rest)
+        if self._rest_size > 2 * MAX_CHARS:
+            rest = self._chop("".join(self._rest))
+            self._rest, self._rest_size = [rest], len(rest)
+
+    def tail(self) -> list[Piece]:
+        """The open pieces, with the line that has not ended yet."""
+        probe = Splitter()
+        probe._at = replace(self._at, piece=replace(self._at.piece, lines=self._at.piece.lines[:]))
+        rest = "".join(self._rest)
+        if rest:
+            probe._line(rest.removesuffix("\r"))
+        probe._close(last=probe._at.mode != "code")
+        return probe.closed
+
+    def finish(self) -> None:
+        """The text is over: close what is open."""
+        if self._rest_size:
+            self._whole("".join(self._rest))
+        self._rest, self._rest_size = [], 0
+        self._close()
+
+    # Lines
+
+    def _whole(self, line: str) -> None:
+        rest = self._chop(line.removesuffix("\r"))
+        self._line(rest)
+        self._at.joined = False
+
+    def _chop(self, line: str) -> str:
+        """Take all but the end of a line that is too long to wait for."""
+        while len(line) > 2 * MAX_CHARS:
+            at = next(
+                (m.end() for m in _SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)), 2 * MAX_CHARS
+            )
+            self._line(line[:at])
+            line = line[at:]
+            if self._at.mode == "code":
+                self._roll()
+            elif self._at.mode != "none":
+                if self._at.mode == "list":
+                    self._at.within, self._at.pad = True, self._at.offset
+                self._close(last=False)
+                self._open("inline", "text", continues=True)
+            else:
+                self._open("inline", "text", continues=True)
+            self._at.joined = True
+        return line
+
+    def _line(self, line: str) -> None:
+        at = self._at
+        if at.joined:
+            self._add(line)
+            return
+        body = line.lstrip(" \t")
+        line = line[: len(line) - len(body)].expandtabs(4) + body
+        blank = not line or line.isspace()
+        if at.pad and not blank:
+            indent = len(line) - len(line.lstrip(" "))
+            if indent < at.pad and at.mode != "none":
+                self._close()
+        if at.pad and at.mode != "none":
+            line = line[min(at.pad, len(line) - len(line.lstrip(" "))) :]
+        while not _MODES[at.mode](self, line, blank):
+            pass
+        at.blank = blank
+
+    def _in_none(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - a table of modes
+        at = self._at
+        if blank:
+            return True
+        at.pad = 0
+        if at.within:
+            indent = len(line) - len(line.lstrip(" "))
+            at.within = indent > 1
+            if at.within:
+                at.pad, line = indent, line[indent:]
+        fence = _FENCE.match(line)
+        if fence and not (fence[1][0] == "`" and "`" in fence[2]):
+            at.fence = (fence[1][0], len(fence[1]), len(line) - len(line.lstrip(" ")))
+            self._open("code", "code")
+            at.piece.language = fence[2].split(maxsplit=1)[0] if fence[2].strip() else ""
+            return True
+        if line.startswith("    "):
+            self._open("code", "indented")
+            return self._in_indented(line, blank)
+        if _HEADING.match(line) or _RULE.match(line):
+            self._open("markdown", "text")
+            self._add(line)
+            self._close()
+            return True
+        if item := _ITEM.match(line):
+            self._open("markdown", "list")
+            at.marker, at.items, at.inner = item[2][-1], 0, None
+            at.number = int(item[2][:-1]) if item[2][:-1] else 1
+            self._item(line, item)
+            return True
+        self._open("markdown", "quote" if _QUOTE.match(line) else "text")
+        self._add(line)
+        return True
+
+    def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+        at = self._at
+        if blank or _interrupts(line):
+            self._close()
+            return blank
+        if _SETEXT.match(line):
+            self._add(line)
+            self._close()
+            return True
+        if _RULE.match(line) or _QUOTE.match(line):
+            self._close()
+            return False
+        if (
+            _DELIMITER.match(line)
+            and "|" in at.piece.lines[-1]
+            and _columns(line) == _columns(at.piece.lines[-1])
+        ):
+            head = at.piece.lines.pop()
+            if at.piece.lines:
+                self._close()
+            else:
+                at.mode = "none"
+            self._open("table", "table")
+            self._add(head)
+            self._add(line)
+            return True
+        self._add(line)
+        if self._large():
+            self._close(last=False)
+            self._open("inline", "text", continues=True)
+        return True
+
+    def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+        if blank or (not _QUOTE.match(line) and (_interrupts(line) or _RULE.match(line))):
+            self._close()
+            return blank
+        self._add(line)
+        if self._large():
+            self._close(last=False)
+            self._open("markdown", "quote", continues=True)
+        return True
+
+    def _in_indented(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+        if not blank and not line.startswith("    "):
+            self._close()
+            return False
+        self._add(line[4:])
+        if self._large():
+            self._roll()
+        return True
+
+    def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+        at = self._at
+        character, length, indent = at.fence
+        bare = line.strip(" \t")
+        if len(bare) >= length and set(bare) == {character} and not line.startswith("    "):
+            self._close()
+            return True
+        self._add(line[min(indent, len(line) - len(line.lstrip(" "))) :])
+        lines = len(at.piece.lines)
+        if at.chars > HARD * MAX_CHARS or lines > HARD * MAX_LINES or (self._large() and blank):
+            self._roll()
+        return True
+
+    def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+        at = self._at
+        starts = _interrupts(line) or _RULE.match(line) or _QUOTE.match(line)
+        if blank or starts or line.startswith("    "):
+            self._close()
+            return blank
+        self._add(line)
+        if self._large():
+            head = at.piece.head or tuple(at.piece.lines)
+            self._close(last=False)
+            self._open("table", "table", continues=True)
+            at.piece.head = head
+        return True
+
+    def _in_list(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911
+        at = self._at
+        if blank:
+            self._add(line)
+            return True
+        indent = len(line) - len(line.lstrip(" "))
+        if at.inner is not None:
+            if indent >= at.offset:
+                bare = line.strip()
+                if set(bare) == {at.inner[0]} and len(bare) >= at.inner[1]:
+                    at.inner = None
+                self._add(line)
+                return self._hard(line)
+            at.inner = None
+            at.blank = True
+        if indent >= at.offset:
+            if self._large(HARD) and (at.blank or _NESTED.match(line)):
+                self._cut_inside()
+                return False
+            self._open_inner(line[at.offset :])
+            self._add(line)
+            return True
+        item = None if _RULE.match(line) else _ITEM.match(line)
+        if item and item[2][-1] == at.marker:
+            if self._large():
+                gap, number = at.blank, at.number + at.items
+                self._close(last=False)
+                self._open("markdown", "list", continues=True)
+                at.piece.gap = gap
+                at.piece.number = number if len(item[2]) > 1 else None
+            self._item(line, item)
+            return True
+        lazy = not (at.blank or item or _interrupts(line) or _RULE.match(line))
+        if lazy and not _QUOTE.match(line):
+            self._add(line)
+            return True
+        self._close()
+        return False
+
+    # Pieces
+
+    def _item(self, line: str, item: re.Match[str]) -> None:
+        """Add the line that begins a list item."""
+        at = self._at
+        space = len(item[3].expandtabs(4))
+        at.offset = item.end(2) + (space if space in _SPACES and item.end() < len(line) else 1)
+        at.items += 1
+        self._open_inner(line[at.offset :])
+        self._add(line)
+
+    def _open_inner(self, content: str) -> None:
+        fence = _FENCE.match(content.lstrip(" "))
+        if fence and not (fence[1][0] == "`" and "`" in fence[2]):
+            self._at.inner = (fence[1][0], len(fence[1]))
+
+    def _cut_inside(self) -> None:
+        """Cut inside an item of a list."""
+        gap = self._at.blank
+        self._close(last=False)
+        self._at.within = True
+        self._at.blank = gap
+
+    def _hard(self, line: str) -> bool:
+        """Cut code inside a list item that is far too long."""
+        at = self._at
+        if at.inner is not None and self._large(HARD):
+            character, length = at.inner
+            pad = len(line) - len(line.lstrip(" "))
+            pad = min(pad, at.offset)
+            self._close(last=False)
+            at.within, at.pad = True, pad
+            at.fence = (character, length, 0)
+            self._open("code", "code", continues=True)
+        return True
+
+    def _open(self, kind: Kind, mode: Mode, *, continues: bool = False) -> None:
+        at = self._at
+        at.mode, at.chars = mode, 0
+        gap = not continues and (at.blank or not at.within)
+        at.piece = Piece(kind, first=not continues, gap=gap, pad=at.pad)
+
+    def _add(self, line: str) -> None:
+        if self._at.joined and self._at.piece.lines:
+            self._at.piece.lines[-1] += line
+        else:
+            self._at.piece.lines.append(line)
+        self._at.chars += len(line) + 1
+
+    def _large(self, times: int = 1) -> bool:
+        at = self._at
+        return at.chars > times * MAX_CHARS or len(at.piece.lines) > times * MAX_LINES
+
+    def _roll(self) -> None:
+        """Go on with the same code in another piece."""
+        language, mode = self._at.piece.language, self._at.mode
+        self._close(last=False)
+        self._open("code", mode, continues=True)
+        self._at.piece.language = language
+
+    def _close(self, *, last: bool = True) -> None:
+        at = self._at
+        piece, mode = at.piece, at.mode
+        at.mode, at.inner, at.chars = "none", None, 0
+        if mode == "none":
+            return
+        piece.last = last
+        if mode in {"list", "indented"}:
+            while piece.lines and not piece.lines[-1].strip():
+                piece.lines.pop()
+        if piece.lines or mode == "code":
+            self.closed.append(piece)
+        at.piece = Piece("markdown")
+
+
+_MODES: dict[Mode, Callable[[Splitter, str, bool], bool]] = {
+    "none": Splitter._in_none,  # noqa: SLF001 - the rest of the class
+    "text": Splitter._in_text,  # noqa: SLF001
+    "quote": Splitter._in_quote,  # noqa: SLF001
+    "indented": Splitter._in_indented,  # noqa: SLF001
+    "list": Splitter._in_list,  # noqa: SLF001
+    "code": Splitter._in_code,  # noqa: SLF001
+    "table": Splitter._in_table,  # noqa: SLF001
+}
+"""What takes a line in each mode; False when it closed its piece and the line comes again."""
+
+
+def _interrupts(line: str) -> bool:
+    """Whether a line ends a paragraph by beginning a block: a fence, a heading or a list."""
+    fence = _FENCE.match(line)
+    if fence:
+        return not (fence[1][0] == "`" and "`" in fence[2])
+    if _HEADING.match(line):
+        return True
+    item = _ITEM.match(line)
+    return bool(
+        item
+        and item.end() < len(line)
+        and (len(item[2]) == 1 or item[2][:-1] == "1")
+        and not _RULE.match(line)
+    )
+
+
+def _columns(line: str) -> int:
+    return len(re.split(r"(?<!\\)\|", line.strip().strip("|")))

@@ -1,0 +1,75 @@
+"""A table as lines: columns as wide as their cells while there is room, then wrapped cells."""
+
+from rich.cells import cell_len
+
+from genpy_tui.render.lines import Line, Run, wrap
+
+Cell = tuple[list[Run], str]
+"""Its text and its alignment: "left", "right" or "center"."""
+GAP = " │ "
+NARROW = 6
+"""Cells a column keeps when the table is too wide."""
+
+
+def table_lines(
+    rows: list[list[Cell]],
+    width: int,
+    lead: tuple[Run, ...] = (),
+    *,
+    measure: list[list[Cell]] | None = None,
+    head: bool = True,
+) -> list[Line]:
+    """The first row is the head. `measure` are the rows that decide the columns' widths."""
+    if not rows or not rows[0]:
+        return []
+    room = width - sum(cell_len(run.text) for run in lead)
+    widths = _widths(measure or rows, room)
+    lines: list[Line] = []
+    if head:
+        lines += _row(rows[0], widths, lead)
+        rule = "─┼─".join("─" * size for size in widths)
+        lines.append(Line((*lead, Run(rule, "rule")), sum(len(r.text) for r in lead)))
+    for row in rows[1:]:
+        lines += _row(row, widths, lead)
+    return lines
+
+
+def _widths(rows: list[list[Cell]], room: int) -> list[int]:
+    columns = len(rows[0])
+    natural = [1] * columns
+    for row in rows:
+        for index, (runs, _) in enumerate(row[:columns]):
+            natural[index] = max(natural[index], cell_len("".join(run.text for run in runs)))
+    spare = room - len(GAP) * (columns - 1)
+    widths = natural[:]
+    while sum(widths) > spare and max(widths) > NARROW:
+        widest = max(widths)
+        second = max((size for size in widths if size < widest), default=NARROW)
+        many = widths.count(widest)
+        excess = sum(widths) - spare
+        floor = max(second, NARROW, widest - -(-excess // many))
+        widths = [floor if size == widest else size for size in widths]
+    return widths
+
+
+def _row(row: list[Cell], widths: list[int], lead: tuple[Run, ...]) -> list[Line]:
+    cells = []
+    for (runs, align), size in zip(row, widths, strict=False):
+        cells.append((wrap(runs, size), align, size))
+    height = max((len(lines) for lines, _, _ in cells), default=0)
+    out = []
+    for number in range(height):
+        joined: list[Run] = list(lead)
+        for column, (lines, align, size) in enumerate(cells):
+            if column:
+                joined.append(Run(GAP, "rule"))
+            part = lines[number].runs if number < len(lines) else ()
+            joined += _aligned(part, align, size)
+        out.append(Line(tuple(joined), sum(len(run.text) for run in lead)))
+    return out
+
+
+def _aligned(runs: tuple[Run, ...], align: str, size: int) -> list[Run]:
+    spare = max(0, size - cell_len("".join(run.text for run in runs)))
+    left = {"right": spare, "center": spare // 2}.get(align, 0)
+    return [Run(" " * left), *runs, Run(" " * (spare - left))]

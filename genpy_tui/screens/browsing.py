@@ -1,0 +1,249 @@
+"""Actions on conversations: list, open, search, summarise, rename, export, delete."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server.core.models import Message
+from genpy_server.errors import GenPyError
+from genpy_server.wire import MessageEvent
+from genpy_tui.screens.ask import AskLine, Choose
+from genpy_tui.screens.search import Found, SearchScreen
+from genpy_tui.screens.summary import SummaryScreen
+from genpy_tui.screens.talking import Talking
+from genpy_tui.widgets.sidebar import Sidebar
+
+if TYPE_CHECKING:
+    from genpy_server.records import Records
+
+PAGE = 200
+"""Messages that are loaded at once while scrolling up."""
+
+
+class Browsing(Talking):
+    """The part of the chat screen that knows other conversations."""
+
+    records: "Records | None" = None
+    open_session: "Callable[[str], Awaitable[None]]"
+
+    @property
+    def sidebar(self) -> Sidebar:
+        """The list of conversations."""
+        return self.query_one(Sidebar)
+
+    @property
+    def session(self) -> str:
+        """The id of the open conversation."""
+        return self.client.transcript.session if self.client is not None else ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the open conversation has a message, and so is kept."""
+        return self.client is not None and bool(self.client.transcript.entries)
+
+    async def list_sessions(self) -> None:
+        """Read the list again."""
+        if self.records is None:
+            return
+        try:
+            sessions = await self.records.sessions(limit=100)
+        except GenPyError:
+            return  # the status line tells of a server that does not answer
+        self.sidebar.show(sessions, self.session, self.running_sessions())
+
+    def running_sessions(self) -> set[str]:
+        """Sessions in which a reply is being written, as far as this client knows."""
+        running = self.client is not None and self.client.transcript.running is not None
+        return {self.session} if running else set()
+
+    def action_sessions(self) -> None:
+        """Show or hide the list."""
+        shown = not self.sidebar.display
+        self.sidebar.display = shown
+        if shown:
+            self.run_worker(self.list_sessions(), exclusive=True, group="list")
+            self.sidebar.focus()
+        else:
+            self.prompt.focus()
+
+    def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
+        """Open what was chosen in the list."""
+        self.run_worker(self.open_session(event.session), exclusive=True, group="open")
+        self.prompt.focus()
+
+    def action_new(self) -> None:
+        """Begin a new conversation."""
+        self.run_worker(self.open_session(str(uuid4())), exclusive=True, group="open")
+
+    def action_search(self, words: str = "") -> None:
+        """Search every conversation, and jump to what was chosen."""
+        if self.records is None:
+            self.notify("Not connected yet.")
+            return
+
+        def found(place: Found | None) -> None:
+            if place is not None:
+                self.run_worker(self.jump(place), exclusive=True, group="open")
+
+        self.app.push_screen(SearchScreen(self.records, words), found)
+
+    async def jump(self, place: Found) -> None:
+        """Open a session and show one of its messages, loading what lies between."""
+        if place.session != self.session:
+            await self.open_session(place.session)
+        client = self.client
+        if client is None:
+            return
+        while place.message not in {entry.message_id for entry in client.transcript.entries}:
+            if not await self.load_older():
+                self.notify("That message is no longer there.")
+                return
+        self.view.reveal(place.message)
+
+    async def load_older(self) -> bool:
+        """Put an older page in front of what is shown; False when that cannot be."""
+        client, records = self.client, self.records
+        if client is None or records is None or client.transcript.before is None:
+            return False
+        before = client.transcript.before
+        try:
+            page = await records.messages(self.session, limit=PAGE, before=before)
+        except GenPyError as error:
+            self.notify(error.message, severity="error", markup=False)
+            return False
+        if client is not self.client or client.transcript.before != before:
+            return False
+        oldest = page[0].id if len(page) == PAGE else None
+        client.transcript.older([_event(message) for message in page], oldest)
+        self.view.reset(client.transcript)
+        self.view.flush()
+        return True
+
+    def action_summary(self) -> None:
+        """What this conversation was about."""
+        if self.records is None or not self.begun:
+            self.notify("Say something first; a summary comes at the end.")
+            return
+        self.app.push_screen(SummaryScreen(self.records, self.session))
+
+    def action_rename(self, title: str = "") -> None:
+        """Give this conversation another title."""
+        if self.client is None or not self.begun:
+            self.notify("Say something first; then it can be renamed.")
+        elif title.strip():
+            self.run_worker(self._rename(title.strip()))
+        else:
+            self.app.push_screen(
+                AskLine("Title of this conversation", self.client.transcript.title),
+                lambda answer: self.action_rename(answer) if answer else None,
+            )
+
+    async def _rename(self, title: str) -> None:
+        await self._try(lambda records: records.rename(self.session, title), "Renamed.")
+
+    def action_delete(self) -> None:
+        """Delete a conversation: the one chosen in the list, else the open one."""
+        chosen = self.sidebar.highlighted_option if self.sidebar.has_focus else None
+        session = chosen.id if chosen is not None and chosen.id else self.session
+        if self.records is None or (session == self.session and not self.begun):
+            self.notify("There is nothing to delete.")
+            return
+        title = next((s.title for s in self.sidebar.sessions if s.id == session), "")
+        if session == self.session and self.client is not None:
+            title = self.client.transcript.title
+        answers = {"no": "Keep it", "yes": "Delete it with all its messages"}
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.run_worker(self._delete(session))
+
+        self.app.push_screen(
+            Choose(f"Delete “{title}”?", answers, "This cannot be undone."), answered
+        )
+
+    async def _delete(self, session: str) -> None:
+        done = await self._try(lambda records: records.delete(session), "Deleted.")
+        if done and session == self.session:
+            await self.open_session(str(uuid4()))
+
+    async def _try(self, work: "Callable[[Records], Awaitable[object]]", done: str) -> bool:
+        """Do something on the records and say how it went."""
+        if self.records is None:
+            return False
+        try:
+            await work(self.records)
+        except GenPyError as error:
+            self.notify(error.message, severity="error", markup=False)
+            return False
+        self.notify(done)
+        await self.list_sessions()
+        return True
+
+    def action_export(self, name: str = "") -> None:
+        """Write this conversation to a Markdown file."""
+        if not self.begun:
+            self.notify("There is nothing to export.")
+            return
+        self.run_worker(self._export(name.strip()))
+
+    async def _export(self, name: str) -> None:
+        client, records = self.client, self.records
+        if client is None or records is None:
+            return
+        title = client.transcript.title or "conversation"
+        try:
+            messages = await _all_messages(records, self.session)
+            path = await asyncio.to_thread(write_new, name, title, as_markdown(title, messages))
+        except FileExistsError as error:
+            text = f"{error.filename} exists; give another name: /export NAME"
+            self.notify(text, severity="error", markup=False)
+        except (GenPyError, OSError) as error:
+            self.notify(f"Not exported: {error}", severity="error", markup=False)
+        else:
+            self.notify(f"Exported to {path}", markup=False)
+
+
+def write_new(name: str, title: str, text: str) -> Path:
+    """Write a text to a file that must not exist; without a name, one is made of the title."""
+    safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
+    path = Path(name).expanduser() if name else Path(f"{safe}.md")
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    return path.resolve()
+
+
+async def _all_messages(records: "Records", session: str) -> list[Message]:
+    messages: list[Message] = []
+    before: int | None = None
+    while True:
+        page = await records.messages(session, limit=PAGE, before=before)
+        messages = page + messages
+        if len(page) < PAGE:
+            return messages
+        before = page[0].id
+
+
+def as_markdown(title: str, messages: list[Message]) -> str:
+    """A conversation as a Markdown document."""
+    names = {"user": "You", "assistant": "GenPy", "system": "Note"}
+    parts = [f"# {title}\n"]
+    parts += [f"## {names[m.role]} · {m.at}\n\n{m.text}\n" for m in messages]
+    return "\n".join(parts)
+
+
+def _event(message: Message) -> MessageEvent:
+    """A stored message as the frame that tells of it."""
+    return MessageEvent(
+        seq=0,
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        at=message.at,
+        client_id=message.client_id,
+        meta=msgspec.to_builtins(message.meta),
+    )

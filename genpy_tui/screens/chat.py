@@ -1,0 +1,254 @@
+"""The conversation: sidebar, transcript, prompt and status of one session.
+
+Frames are taken in as they come and only noted; the transcript draws them at its own pace. What a
+person can do is in the classes this one is made of: reading, talking, browsing.
+"""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Static
+
+from genpy_server.core.transcript import Entry, Transcript
+from genpy_server.errors import GenPyError
+from genpy_server.wire import (
+    Delta,
+    ErrorFrame,
+    Frame,
+    Notice,
+    Ready,
+    RunFinished,
+    SessionEvent,
+    SummaryEvent,
+)
+from genpy_tui.commands import BY_SLASH, bindings
+from genpy_tui.render.message import spoken
+from genpy_tui.render.notes import notice, summed_up
+from genpy_tui.screens.browsing import Browsing
+from genpy_tui.screens.help import HelpScreen
+from genpy_tui.state import CONNECTING, REFUSED, doing
+from genpy_tui.text import one_line, plain
+from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.widgets.sidebar import Sidebar
+from genpy_tui.widgets.status import StatusLine
+from genpy_tui.widgets.transcript import TranscriptView
+
+if TYPE_CHECKING:
+    from genpy_server.client import Link, SessionClient
+    from genpy_server.records import Records
+
+WIDE = 110
+"""Columns from which the sidebar is shown by itself."""
+TICK = 0.5
+"""Seconds between two updates of countdowns."""
+
+
+class ChatScreen(Browsing):
+    """One session, attached through one client."""
+
+    AUTO_FOCUS = "Prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.link: Link | None = None
+        self.limited_until = 0.0
+        self.seen_ready = False
+        self._reader: asyncio.Task[None] | None = None
+        self._refused: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """The list beside, the conversation, and the keys below."""
+        with Horizontal():
+            yield Sidebar()
+            with Vertical(id="main"):
+                yield Static(id="title")
+                yield TranscriptView()
+                yield Static(id="below")
+                yield Prompt()
+                yield StatusLine()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show the greeting; nothing waits for a server."""
+        self.sidebar.display = self.app.size.width >= WIDE
+        self.view.reset(Transcript())
+        self.set_interval(TICK, self.facts)
+        self.facts()
+
+    async def on_unmount(self) -> None:
+        """The program ends."""
+        await self.detach()
+
+    # The connection
+
+    async def attach(self, client: "SessionClient", records: "Records") -> None:
+        """Show what a client receives, from now on."""
+        await self.detach()
+        self.client, self.records = client, records
+        self.link, self.seen_ready, self.stopping = None, False, False
+        self.view.clear()
+        self._reader = asyncio.create_task(self._read(client))
+        self.facts()
+
+    async def detach(self) -> None:
+        """Let go of the client."""
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+        if self.client is not None:
+            await self.client.close()
+            self.client = None
+
+    def refuse(self, message: str) -> None:
+        """No connection can be made at all."""
+        self._refused = message
+        self.view.note(notice(message, "error", "✗"))
+        self.facts()
+
+    async def _read(self, client: "SessionClient") -> None:
+        """Take in frames as they come; drawing is done elsewhere, so this never waits for it."""
+        async for event in client:
+            if isinstance(event, Frame):
+                self._frame(client, event)
+            else:
+                self.link = event
+                self.facts()
+
+    def _frame(self, client: "SessionClient", frame: Frame) -> None:
+        transcript, running = client.transcript, client.transcript.running
+        if isinstance(frame, Delta):
+            if running is not None:
+                self.view.changed(running)
+                if running.length == len(frame.text):
+                    self.facts()
+            return
+        self.view.reset(transcript)
+        match frame:
+            case Ready():
+                self._ready(client)
+            case Notice():
+                self.view.note(notice(frame.text))
+                self.limited_until = monotonic() + (frame.retry_after or 0)
+            case ErrorFrame() if frame.run is None:
+                self.view.note(notice(frame.message, "error", "✗"))
+            case SummaryEvent():
+                text = frame.summary or frame.note or ""
+                self.view.note(summed_up("What this was about", text, frame.topics))
+            case RunFinished():
+                self.stopping = False
+            case _:
+                pass
+        if isinstance(frame, SummaryEvent | SessionEvent | RunFinished):
+            self.run_worker(self.list_sessions(), exclusive=True, group="list")
+        self.facts()
+
+    def _ready(self, client: "SessionClient") -> None:
+        if not self.seen_ready:
+            self.seen_ready = True
+            self.run_worker(self._introduce(client), exclusive=True, group="introduce")
+            self.run_worker(self.list_sessions(), exclusive=True, group="list")
+
+    async def _introduce(self, client: "SessionClient") -> None:
+        """Show what an earlier conversation was about, above its messages."""
+        if client.transcript.status == "new" or self.records is None:
+            return
+        try:
+            session = await self.records.session(client.transcript.session)
+        except GenPyError:
+            return  # it is only an addition; what fails is told by the status line
+        if session.summary and client is self.client:
+            self.view.note(summed_up("Earlier", session.summary, session.topics), top=True)
+
+    # What is told beside the transcript
+
+    def facts(self) -> None:
+        """Bring title and status up to date."""
+        client, status = self.client, self.query_one(StatusLine)
+        if self._refused is not None:
+            status.doing = REFUSED
+            return
+        if client is None:
+            status.doing = CONNECTING
+            return
+        transcript = client.transcript
+        title = self.query_one("#title", Static)
+        width = max(20, title.size.width - 4)
+        title.update(one_line(transcript.title or "New conversation", width))
+        status.doing = doing(
+            self.link,
+            transcript,
+            pending=len(client.pending),
+            stopping=self.stopping,
+            limited=self.limited_until - monotonic(),
+        )
+        status.facts = self._status_facts(client)
+
+    def _status_facts(self, client: "SessionClient") -> tuple[str, ...]:
+        transcript = client.transcript
+        last: Entry | None = transcript.entries[-1] if transcript.entries else None
+        intent = ""
+        if self.intent is not None:
+            intent = f"next: {spoken(self.intent)}"
+        elif last is not None and last.intent:
+            intent = spoken(last.intent)
+        used = sum(sum(entry.usage.values()) for entry in transcript.entries)
+        left = transcript.quota.get("remaining_tokens")
+        delay = client.latency_ms
+        return (
+            intent,
+            transcript.model,
+            transcript.store,
+            f"{used:,} tokens" if used else "",
+            f"{left:,} left" if left is not None else "",
+            f"{delay:.0f} ms" if delay is not None else "",
+        )
+
+    def on_transcript_view_scrolled(self) -> None:
+        """Say what is below, and load what is above."""
+        view = self.view
+        below = self.query_one("#below", Static)
+        below.display = not view.follow
+        news = f"{view.unseen} new" if view.unseen else "more below"
+        below.update(plain(f"↓ {news} · ctrl+end shows it", "$genpy-muted"))
+        if view.near_top:
+            self.run_worker(self.load_older(), exclusive=True, group="older")
+
+    def sent(self) -> None:
+        """Show what was sent, and follow the reply."""
+        if self.client is not None:
+            self.view.reset(self.client.transcript)
+        self.view.to_end()
+        self.facts()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The list of conversations has room, or has not."""
+        if self.is_mounted and not self.sidebar.has_focus:
+            self.sidebar.display = event.size.width >= WIDE
+
+    def action_help(self) -> None:
+        """What every key does."""
+        self.app.push_screen(HelpScreen())
+
+    def action_theme(self, name: str = "") -> None:
+        """Choose the colours."""
+        if name and name in self.app.available_themes:
+            self.app.theme = name
+        elif name:
+            self.notify(f"There is no theme {name}.", markup=False)
+        else:
+            self.app.search_themes()
+
+    def on_prompt_slash(self, event: Prompt.Slash) -> None:
+        """Run a slash command."""
+        command = BY_SLASH[event.name]
+        action = getattr(self, f"action_{command.action}")
+        if command.argument and event.argument:
+            action(event.argument)
+        else:
+            action()

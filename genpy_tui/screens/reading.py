@@ -1,0 +1,118 @@
+"""Actions on what stands in the transcript: the block cursor, copying, quoting, tools, links."""
+
+from urllib.parse import urlsplit
+
+from textual.screen import Screen
+
+from genpy_server.core.display import visible
+from genpy_tui.clipboard import copy
+from genpy_tui.render.blocks import code_blocks
+from genpy_tui.render.message import MessageBlock
+from genpy_tui.screens.ask import Choose
+from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.widgets.transcript import TranscriptView
+
+
+class Reading(Screen[None]):
+    """The part of the chat screen that reads."""
+
+    def retry(self, block: MessageBlock) -> None:
+        """Answer the message of a block again."""
+        raise NotImplementedError
+
+    def edit(self, block: MessageBlock) -> None:
+        """Put a message of the person back into the prompt."""
+        raise NotImplementedError
+
+    _code = (-1, 0)
+    """The block whose code was copied last, and which of its blocks of code is next."""
+
+    @property
+    def view(self) -> TranscriptView:
+        """The transcript."""
+        return self.query_one(TranscriptView)
+
+    @property
+    def prompt(self) -> Prompt:
+        """Where the person writes."""
+        return self.query_one(Prompt)
+
+    def action_to_end(self) -> None:
+        """Show the newest and follow it."""
+        self.view.to_end()
+
+    def action_cursor_previous(self) -> None:
+        """Move the cursor up a block."""
+        self.view.move_cursor(-1)
+        self.view.focus()
+
+    def action_cursor_next(self) -> None:
+        """Move the cursor down a block, and past the last one back to the prompt."""
+        if self.view.move_cursor(1):
+            self.view.focus()
+        else:
+            self.prompt.focus()
+
+    def action_copy(self) -> None:
+        """Copy the message under the cursor."""
+        block = self.view.block_at_cursor
+        if block is not None:
+            self.put_on_clipboard(block.entry.text, "the message")
+
+    def action_copy_code(self) -> None:
+        """Copy the code under the cursor; asked again, the next block of code."""
+        block, place = self.view.block_at_cursor, self.view.cursor
+        if block is None or place is None:
+            return
+        code = code_blocks(block.entry.text)
+        if not code:
+            self.notify("There is no code in this message.")
+            return
+        number = self._code[1] % len(code) if self._code[0] == place else 0
+        self._code = (place, number + 1)
+        which = f"code {number + 1} of {len(code)}" if len(code) > 1 else "the code"
+        self.put_on_clipboard(code[number], which)
+
+    def put_on_clipboard(self, text: str, what: str) -> None:
+        """Copy, and say what really happened."""
+        self.notify(copy(self.app, visible(text)).format(what=what), markup=False)
+
+    def action_expand(self) -> None:
+        """Show or hide what the tools of the message did."""
+        self.view.toggle()
+
+    def action_quote(self) -> None:
+        """Put the message into the prompt, quoted."""
+        block = self.view.block_at_cursor
+        if block is not None:
+            quoted = "\n".join(f"> {line}" for line in block.entry.text.splitlines())
+            self.prompt.insert(visible(quoted) + "\n\n")
+            self.prompt.focus()
+
+    def action_retry_block(self) -> None:
+        """Answer the message under the cursor again."""
+        block = self.view.block_at_cursor
+        if block is not None:
+            self.retry(block)
+
+    def action_edit_block(self) -> None:
+        """Put the message under the cursor back into the prompt."""
+        block = self.view.block_at_cursor
+        if block is not None:
+            self.edit(block)
+
+    def on_transcript_view_link(self, event: TranscriptView.Link) -> None:
+        """A link was clicked: show where it leads, and open it only when the person agrees."""
+        target = event.target
+        if urlsplit(target).scheme not in {"http", "https"}:
+            self.notify(f"Only web addresses are opened; this is {visible(target)}", markup=False)
+            return
+
+        def answer(choice: str | None) -> None:
+            if choice == "open":
+                self.app.open_url(target)
+            elif choice == "copy":
+                self.put_on_clipboard(target, "the address")
+
+        answers = {"open": "Open it in the browser", "copy": "Copy the address"}
+        self.app.push_screen(Choose("Open this link?", answers, target), answer)

@@ -1,0 +1,135 @@
+"""F4: what a conversation was about, its numbers, and its rating."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from genpy_server.core.models import Metrics, Session
+from genpy_server.errors import GenPyError
+from genpy_tui.text import plain, stars
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from genpy_server.records import Records
+
+FACES = {"positive": "☺ positive", "neutral": "○ neutral", "negative": "☹ negative"}
+MINUTE = 60
+
+
+class SummaryScreen(ModalScreen[None]):
+    """The summary; 1 to 5 rate, r asks for it anew."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f4,q", "leave", "Close"),
+        Binding("r", "regenerate", "Anew"),
+        *(Binding(str(n), f"rate({n})", f"Rate {n}", show=False) for n in range(1, 6)),
+    ]
+
+    def __init__(self, records: "Records", ref: str) -> None:
+        super().__init__()
+        self._records = records
+        self._ref = ref
+
+    def compose(self) -> ComposeResult:
+        """The page."""
+        with Vertical(classes="dialog wide"):
+            yield Static(plain("Summary", "bold"), classes="question")
+            with VerticalScroll():
+                yield Static(plain("Reading…"), id="about")
+            yield Static(plain("1–5 rate   r summarise anew   esc close"), classes="hint")
+
+    def on_mount(self) -> None:
+        """Read what is known."""
+        self._do(self._records.session(self._ref), "Reading…")
+
+    def action_regenerate(self) -> None:
+        """Ask for the summary anew."""
+        self._do(self._records.regenerate(self._ref), "Asking for the summary…")
+
+    def action_rate(self, rating: int) -> None:
+        """Rate the conversation."""
+        self._do(self._records.rate(self._ref, rating), "Rating…")
+
+    def _do(self, work: "Coroutine[object, object, Session]", meanwhile: str) -> None:
+        self.query_one(".question", Static).update(plain(f"Summary   {meanwhile}", "bold"))
+        self.run_worker(self._show(work), exclusive=True)
+
+    async def _show(self, work: "Coroutine[object, object, Session]") -> None:
+        heading = self.query_one(".question", Static)
+        try:
+            session = await work
+        except GenPyError as error:
+            heading.update(plain(f"✗ {error.message}", "$genpy-text-error"))
+            return
+        heading.update(plain(session.title, "bold"))
+        self.query_one("#about", Static).update(about(session))
+
+    def action_leave(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+
+def about(session: Session) -> Content:
+    """Everything known of a session, for reading."""
+    parts: list[Content] = []
+    if session.summary:
+        parts.append(plain(session.summary))
+    elif session.note:
+        parts.append(plain(session.note, "$genpy-text-warning"))
+    elif session.status == "active":
+        parts.append(plain("This conversation goes on. r ends it and writes its summary."))
+    if session.topics:
+        parts.append(_field("Topics", " · ".join(session.topics)))
+    if session.sentiment:
+        parts.append(_field("Sentiment", FACES[session.sentiment]))
+    if session.outcomes:
+        parts.append(_field("Outcomes", ""))
+        parts += [plain(f"  • {outcome}") for outcome in session.outcomes]
+    if session.metrics is not None:
+        parts.append(_metrics(session.metrics))
+    rating = f"{stars(session.rating)} {session.rating} of 5" if session.rating else "not rated yet"
+    parts.append(_field("Rating", rating))
+    return Content("\n\n").join(parts)
+
+
+def _field(name: str, value: str) -> Content:
+    return Content.styled(f"{name:<11}", "$genpy-muted") + plain(value)
+
+
+def _metrics(metrics: Metrics) -> Content:
+    rows = [
+        _field(
+            "Messages",
+            f"{metrics.messages} ({metrics.user_messages} yours, "
+            f"{metrics.assistant_messages} replies)",
+        ),
+        _field("Words", f"{metrics.user_words} yours, {metrics.assistant_words} in replies"),
+        _field("Duration", duration(metrics.duration_seconds)),
+    ]
+    if metrics.tools:
+        rows.append(_field("Tools", _counts(metrics.tools)))
+    if metrics.intents:
+        rows.append(_field("Intents", _counts(metrics.intents)))
+    if metrics.prompt_tokens or metrics.completion_tokens:
+        tokens = f"{metrics.prompt_tokens} in, {metrics.completion_tokens} out"
+        rows.append(_field("Tokens", tokens))
+    return Content("\n").join(rows)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+
+
+def duration(seconds: float) -> str:
+    """A time span in words."""
+    minutes, rest = divmod(round(seconds), MINUTE)
+    hours, minutes = divmod(minutes, MINUTE)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

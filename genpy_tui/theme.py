@@ -1,0 +1,75 @@
+"""GenPy's own themes, light and dark, and the colours that every other theme is asked for."""
+
+from textual.theme import Theme
+
+_DARK = {
+    "genpy-muted": "#8b93a7",
+    "genpy-rule": "#4a5168",
+    "genpy-code": "#1b1f2b",
+    "genpy-panel": "#2a3042",
+    "genpy-link": "#7ab7ff",
+    "genpy-code-keyword": "#c792ea",
+    "genpy-code-type": "#ffcb6b",
+    "genpy-code-function": "#82aaff",
+    "genpy-code-string": "#a5d6a7",
+    "genpy-code-number": "#f78c6c",
+    "genpy-text-warning": "#f0c674",
+    "genpy-text-error": "#ff7b86",
+    "genpy-text-success": "#8fd6a5",
+    "footer-key-foreground": "#8fd6c4",
+    "input-selection-background": "#5b8cff 35%",
+}
+_LIGHT = {
+    "genpy-muted": "#626a7d",
+    "genpy-rule": "#b4bac8",
+    "genpy-code": "#eceff5",
+    "genpy-panel": "#dde2ec",
+    "genpy-link": "#0b57c2",
+    "genpy-code-keyword": "#8b2fb8",
+    "genpy-code-type": "#8a5a00",
+    "genpy-code-function": "#0b4fb3",
+    "genpy-code-string": "#1d7a3c",
+    "genpy-code-number": "#b4460f",
+    "genpy-text-warning": "#7f5800",
+    "genpy-text-error": "#b3202f",
+    "genpy-text-success": "#1d6b36",
+    "footer-key-foreground": "#0b6e5f",
+    "input-selection-background": "#5b8cff 30%",
+}
+
+DARK = Theme(
+    name="genpy-dark",
+    primary="#7fd1bd",
+    secondary="#9db8ff",
+    accent="#f2b6a0",
+    warning="#f0c674",
+    error="#ff7b86",
+    success="#8fd6a5",
+    foreground="#dfe3ee",
+    background="#12141c",
+    surface="#171a24",
+    panel="#232838",
+    dark=True,
+    variables=_DARK,
+)
+LIGHT = Theme(
+    name="genpy-light",
+    primary="#0b6e5f",
+    secondary="#2f4fb5",
+    accent="#a3411c",
+    warning="#8a6100",
+    error="#b3202f",
+    success="#1d6b36",
+    foreground="#1d2230",
+    background="#fbfbfd",
+    surface="#f3f4f8",
+    panel="#e4e7ef",
+    dark=False,
+    variables=_LIGHT,
+)
+THEMES = (DARK, LIGHT)
+
+
+def fallback(*, dark: bool) -> dict[str, str]:
+    """The colours that GenPy needs beside those of a Textual theme."""
+    return {key: value for key, value in (_DARK if dark else _LIGHT).items() if "genpy" in key}

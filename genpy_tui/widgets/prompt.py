@@ -1,0 +1,134 @@
+"""The prompt: one to ten lines; enter sends, ctrl+j makes a newline, up recalls what was sent.
+
+A large paste stands as one short mark in the prompt and is sent whole.
+"""
+
+import re
+from typing import Any, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import TextArea
+
+from genpy_server.core.display import visible
+from genpy_tui.commands import BY_SLASH
+from genpy_tui.messages import Submitted
+
+PASTE_CHARS = 4_000
+PASTE_LINES = 40
+_SLASH = re.compile(r"/([a-z]+)(?:\s+(.*))?$")
+_MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
+
+
+class Prompt(TextArea):
+    """Where the person writes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", show=False, priority=True),
+        Binding("ctrl+j", "newline", "Newline", show=False, priority=True),
+        Binding("tab", "complete", "Complete", show=False),
+    ]
+
+    class Slash(Message):
+        """A slash command was given."""
+
+        def __init__(self, name: str, argument: str) -> None:
+            super().__init__()
+            self.name = name
+            self.argument = argument
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(
+            soft_wrap=True,
+            show_line_numbers=False,
+            compact=True,
+            highlight_cursor_line=False,
+            placeholder=Content("Ask anything   ·   / for commands"),
+            **arguments,
+        )
+        self._sent: list[str] = []
+        self._recall = 0
+        self._draft = ""
+        self._pasted: dict[str, str] = {}
+        self._pastes = 0
+
+    @property
+    def full_text(self) -> str:
+        """What was written, with large pastes in full."""
+        return _MARK.sub(lambda mark: self._pasted.get(mark[0], mark[0]), self.text)
+
+    def write(self, text: str) -> None:
+        """Replace what is written."""
+        self.text = ""
+        self._put(text)
+        self.move_cursor(self.document.end)
+
+    def action_submit(self) -> None:
+        """Send the message, or run the slash command."""
+        text = self.full_text.strip()
+        slash = _SLASH.fullmatch(text)
+        if slash is not None and slash[1] in BY_SLASH:
+            self.text = ""
+            self.post_message(self.Slash(slash[1], slash[2] or ""))
+        elif text:
+            self.remember([*self._sent, text])
+            self.text = ""
+            self.post_message(Submitted(text))
+
+    def remember(self, sent: list[str]) -> None:
+        """What up and down go through, oldest first."""
+        self._sent = sent
+        self._recall, self._draft = len(sent), ""
+
+    def action_newline(self) -> None:
+        """Begin a new line."""
+        self.insert("\n")
+
+    def action_complete(self) -> None:
+        """Complete a slash command, or go on to the next widget."""
+        text = self.text
+        fits = [name for name in BY_SLASH if text.startswith("/") and name.startswith(text[1:])]
+        if fits:
+            self.write(f"/{fits[0]} ")
+        else:
+            self.screen.focus_next()
+
+    def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
+        """Up a line, and from the first to what was sent before."""
+        if not select and self.cursor_at_first_line and self._recall > 0:
+            self._show(self._recall - 1)
+        else:
+            super().action_cursor_up(select)
+
+    def action_cursor_down(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
+        """Down a line, and from the last to what was sent after."""
+        if not select and self.cursor_at_last_line and self._recall < len(self._sent):
+            self._show(self._recall + 1)
+        else:
+            super().action_cursor_down(select)
+
+    def _show(self, place: int) -> None:
+        """Put a message of earlier, or the draft, into the prompt."""
+        if self._recall == len(self._sent):
+            self._draft = self.full_text
+        self._recall = place
+        self.write(self._sent[place] if place < len(self._sent) else self._draft)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self._put(event.text)
+
+    def _put(self, text: str) -> None:
+        """Insert a text; a large one as a mark."""
+        text = visible(text.replace("\r\n", "\n").replace("\r", "\n"))
+        lines = text.count("\n") + 1
+        if len(text) > PASTE_CHARS or lines > PASTE_LINES:
+            self._pastes += 1
+            many = f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
+            mark = f"[pasted text {self._pastes}: {many}]"
+            self._pasted[mark] = text
+            text = mark
+        self.insert(text)

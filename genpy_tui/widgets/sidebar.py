@@ -1,0 +1,65 @@
+"""The sidebar: the person's conversations, newest first."""
+
+from typing import Any
+
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from genpy_server.core.models import Session
+from genpy_tui.text import age, one_line, stars
+
+WIDTH = 32
+
+
+class Sidebar(OptionList):
+    """A list of sessions; choosing one opens it."""
+
+    BORDER_TITLE = "Conversations"
+
+    class Chosen(Message):
+        """The person wants to see this session."""
+
+        def __init__(self, session: str) -> None:
+            super().__init__()
+            self.session = session
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.sessions: list[Session] = []
+
+    def show(self, sessions: list[Session], current: str, running: set[str]) -> None:
+        """List these; `current` is open, and in those of `running` a reply is being written."""
+        chosen = self.highlighted_option.id if self.highlighted_option else current
+        self.sessions = sessions
+        self.clear_options()
+        self.add_options(
+            Option(self._row(session, current, running), id=session.id) for session in sessions
+        )
+        place = next((n for n, session in enumerate(sessions) if session.id == chosen), None)
+        self.highlighted = place
+
+    def _row(self, session: Session, current: str, running: set[str]) -> Content:
+        width = WIDTH - 4
+        mark = "▶ " if session.id in running else "● " if session.id == current else "  "
+        style = "bold" if session.id == current else ""
+        facts = [age(session.updated_at), stars(session.rating)]
+        if session.id in running:
+            facts.append("replying")
+        about = session.summary or session.note or f"{session.message_count} messages"
+        return Content("\n").join(
+            [
+                Content.styled(mark, "$primary") + one_line(session.title, width - 2, style),
+                Content("  ")
+                + one_line(" · ".join(filter(None, facts)), width - 2, "$genpy-muted"),
+                Content("  ") + one_line(about, width - 2, "$genpy-muted"),
+                Content(""),
+            ]
+        )
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Open a conversation."""
+        event.stop()
+        if event.option.id is not None:
+            self.post_message(self.Chosen(event.option.id))

@@ -1,0 +1,133 @@
+"""The splitter: pieces do not depend on how the text arrived, and lose nothing of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genpy_tui.render.blocks import parser, render
+from genpy_tui.render.pieces import HARD, MAX_CHARS, MAX_LINES, Piece, Splitter
+
+LINES = st.sampled_from(
+    [
+        "",
+        "",
+        "word and *more* words",
+        "# Heading",
+        "Setext",
+        "---",
+        "===",
+        "- item",
+        "  continued",
+        "* star",
+        "1. one",
+        "2. two",
+        "   deep",
+        "    code",
+        "```python",
+        "```",
+        "~~~",
+        "  ```",
+        "> quote",
+        "| a | b |",
+        "|---|---|",
+        "| 1 | 2 |",
+        "[ref]: https://example.org",
+        "a [ref] link",
+        "<div>",
+        "\ttab",
+        "      - nested",
+    ]
+)
+DOCUMENTS = st.lists(LINES, max_size=30).map("\n".join)
+
+
+def pieces(text: str, cuts: list[int] = []) -> list[Piece]:  # noqa: B006 - never changed
+    """The pieces of a text that arrives cut at these places."""
+    splitter = Splitter()
+    at = 0
+    for cut in sorted({min(cut, len(text)) for cut in cuts} | {len(text)}):
+        splitter.feed(text[at:cut])
+        splitter.tail()
+        at = cut
+    splitter.finish()
+    return splitter.closed
+
+
+@given(DOCUMENTS, st.lists(st.integers(0, 400), max_size=12))
+def test_pieces_do_not_depend_on_how_the_text_arrived(text: str, cuts: list[int]) -> None:
+    """A text gives the same pieces in one go and in any bits."""
+    assert pieces(text, cuts) == pieces(text)
+
+
+@given(DOCUMENTS)
+def test_the_tail_of_a_whole_text_is_what_finishing_closes(text: str) -> None:
+    """What is shown of an open text is what is shown once it has ended."""
+    splitter = Splitter()
+    splitter.feed(text)
+    shown = splitter.closed + splitter.tail()
+    splitter.finish()
+    for piece in [*shown, *splitter.closed]:
+        piece.last = True
+    assert shown == splitter.closed
+
+
+def outline(text: str) -> list[tuple[str, str, str]]:
+    """Block tokens of a text, without those that only say where a list or quote ends."""
+    return [
+        (token.type, token.tag, token.content)
+        for token in parser().parse(text)
+        if token.type in {"inline", "fence", "code_block", "hr"}
+    ]
+
+
+@given(st.lists(LINES.filter(lambda line: "[" not in line), max_size=25).map("\n".join))
+def test_pieces_hold_the_blocks_that_commonmark_finds(text: str) -> None:
+    """Parsing pieces one by one finds what parsing the whole text finds."""
+    found: list[tuple[str, str, str]] = []
+    text = text.expandtabs(4)
+    for piece in pieces(text):
+        if piece.kind == "code":
+            found.append(("code", "", piece.source.rstrip("\n")))
+        else:
+            found += outline(piece.source)
+    whole = [
+        ("code", "", content.rstrip("\n"))
+        if kind in {"fence", "code_block"}
+        else (kind, tag, content)
+        for kind, tag, content in outline(text)
+    ]
+    found = [
+        ("code", "", content.rstrip("\n"))
+        if kind in {"fence", "code_block"}
+        else (kind, tag, content)
+        for kind, tag, content in found
+    ]
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\n" + "\n".join(f"line_{n} = {n}" for n in range(2_000)) + "\n```\n",
+        "\n".join(f"- item number {n} with some words" for n in range(2_000)),
+        "1. top\n" + "\n".join(f"   - nested {n} with some words" for n in range(2_000)),
+        "| a | b |\n|---|---|\n" + "\n".join(f"| {n} | value {n} |" for n in range(2_000)),
+        "word " * 20_000,
+        "x" * 100_000,
+        "\n".join("> quoted words here" for _ in range(2_000)),
+        "1. a\n   ```\n" + "\n".join(f"   line {n}" for n in range(2_000)) + "\n   ```\n2. b",
+        "- " + "word " * 20_000,
+        "```\n" + "x" * 100_000,
+    ],
+    ids=["fence", "list", "nested", "table", "paragraph", "line", "quote", "inner", "item", "code"],
+)
+def test_no_piece_is_large(text: str) -> None:
+    """A block of any size is cut into pieces of a bounded size, of which none is lost."""
+    found = pieces(text)
+    assert len(found) > 10
+    for piece in found:
+        assert len(piece.lines) <= HARD * MAX_LINES + 2
+        assert len(piece.source) <= (HARD + 3) * MAX_CHARS
+    shown = "".join(line.text for piece in found for line in render(piece, 100))
+    for word in ("1999", "1234") if "1234" in text else ():
+        assert word in shown
