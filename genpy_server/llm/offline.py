@@ -1,0 +1,80 @@
+"""The answerer of a machine without a model: it says so, and answers what the data can answer."""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import TypeVar
+
+from genpy_server.core.models import Hit
+from genpy_server.errors import LlmUnavailable
+from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
+
+T = TypeVar("T")
+
+SHOWN_HITS = 3
+EXCERPT_CHARS = 160
+
+HOW_TO = """\
+**No model is configured**, so I cannot answer this, but your message is kept.
+
+To talk to a model, put one of these into a file `.env` where you start GenPy:
+
+- `GROQ_API_KEY=…` for Groq's models, or
+- `GENPY_LLM_URL=http://127.0.0.1:11434/v1` for Ollama, or any server of the same kind.
+
+`genpy doctor` then says whether it answers. Until then I can still answer from your own data: \
+*how many messages are in this chat?*, *did I mention Rome?*, *show my sessions*."""
+AGAIN = "Kept. No model is configured yet, so I cannot answer this."
+FOUND = "This is what was said about it before:"
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
+_WORDS = re.compile(r"\S+\s*|\s+")
+
+
+class OfflineLlm:
+    """See `llm.base.Llm`. It never pretends to be a model."""
+
+    kind = "offline"
+    model = "offline"
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+        """See `Llm.stream`."""
+        for word in _WORDS.findall(_answer(request)):
+            yield TextDelta(word)
+        yield Finish("stop")
+
+    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:  # noqa: ARG002
+        """See `Llm.structured`; there is none."""
+        raise LlmUnavailable(
+            "No model is configured. Configure one, and summarise the session again."
+        )
+
+    async def check(self) -> LlmHealth:
+        """See `Llm.check`."""
+        return LlmHealth(self.kind, "this program", self.model)
+
+    async def close(self) -> None:
+        """See `Llm.close`; there is nothing to let go of."""
+
+
+def _answer(request: ChatRequest) -> str:
+    results = [message.display for message in request.messages if message.role == "tool"]
+    if results:
+        return "\n\n".join(results)
+    told = any(m.role == "assistant" and m.content for m in request.messages)
+    parts = [AGAIN if told else HOW_TO]
+    if request.recalled:
+        lines = "\n".join(_excerpt(hit) for hit in request.recalled[:SHOWN_HITS])
+        parts.append(f"{FOUND}\n\n{lines}")
+    return "\n\n".join(parts)
+
+
+def _excerpt(hit: Hit) -> str:
+    message = hit.message
+    text = " ".join(message.text.split())
+    text = text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS] + "…"
+    who = "you" if message.role == "user" else "GenPy"
+    return f"- {message.at[:10]}, *{_plain(hit.session_title)}*, {who}: {_plain(text)}"
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", text)
