@@ -2,8 +2,8 @@
 
 The library answers a GET without a body through `process_request` and refuses all else.
 `HttpConnection`, given to it as `create_connection`, reads the request first: a request to
-upgrade then goes to the library byte for byte, with whatever came behind it; anything else is kept
-as `http_request`, and the library sees a bodyless GET in its place. So one port, one loop and one
+upgrade then goes to the library byte for byte, followed, once it is answered, by whatever came
+behind it; anything else is kept as `http_request`, and the library sees a bodyless GET in its place. So one port, one loop and one
 shutdown serve both, and `process_request` answers every method.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Response as WireResponse
+from websockets.protocol import State
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
 from genpy_server.gate import Attach
@@ -53,11 +54,13 @@ class HttpConnection(ServerConnection):
         self._timer = self.loop.call_later(limits.request_seconds, self._time_out)
         self._library_reads = False
         self._peer_finished = False
+        self._early = b""
 
     def data_received(self, data: bytes) -> None:
         """Read the request; after an upgrade the library reads."""
         if self._library_reads:
-            super().data_received(data)
+            self._early += data
+            self._pass_early()
             return
         try:
             request = self._reader.receive_data(data)
@@ -68,6 +71,18 @@ class HttpConnection(ServerConnection):
             self.transport.write(writes)
         if request is not None:
             self._hand_over(request)
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Answer the request; frames that came too early are read after it."""
+        await super().handshake(*args, **kwargs)
+        if self.state is State.OPEN:
+            self._pass_early()
+
+    def _pass_early(self) -> None:
+        # A bad frame that the library reads before it answered would keep it from answering.
+        if self.response is not None and self._early:
+            data, self._early = self._early, b""
+            super().data_received(data)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio.Protocol has it
         """A client that has finished sending may still read the answer."""
@@ -117,7 +132,10 @@ class HttpConnection(ServerConnection):
         self.http_request, self.refusal = request, refusal
         self.began = self.loop.time()
         self._library_reads = request is not None and request.upgrade
-        super().data_received(self._reader.raw if self._library_reads else PLACEHOLDER)
+        head = PLACEHOLDER
+        if self._library_reads:
+            head, self._early = self._reader.release()
+        super().data_received(head)
 
 
 def to_wire(response: Response, request: Request | None) -> WireResponse:

@@ -39,15 +39,17 @@ class RequestReader:
         self._request: Request | None = None
         self._length = 0
         self._writes = b""
+        self._end = 0
         self.started = False
         """Whether any byte came."""
         self.finished = False
         """Whether the request is complete or refused."""
 
-    @property
-    def raw(self) -> bytes:
-        """After a request to upgrade: every byte so far, head and all."""
-        return bytes(self._buffer)
+    def release(self) -> tuple[bytes, bytes]:
+        """After a request to upgrade: its head as it came, and what came behind it."""
+        head, behind = bytes(self._buffer[: self._end]), bytes(self._buffer[self._end :])
+        self._buffer.clear()
+        return head, behind
 
     def receive_data(self, data: bytes) -> Request | None:
         """Take bytes; returns the request when it is complete, and raises `Refused` once."""
@@ -81,10 +83,11 @@ class RequestReader:
                 return None
             request = parse_head(bytes(self._buffer[:end]))
             self._length = body_length(request, self._body_bytes)
+            self._end = end + len(END)
             if request.upgrade:
                 return request
             self._request = request
-            del self._buffer[: end + len(END)]
+            del self._buffer[: self._end]
             expected = [item.lower() for item in request.listed("expect")]
             if "100-continue" in expected and len(self._buffer) < self._length:
                 self._writes = CONTINUE
@@ -120,9 +123,18 @@ def parse_head(head: bytes) -> Request:
         raise BadRequest("An HTTP/1.1 request names its Host.")
     path, _, query = target.partition("?")
     request = Request(method, path, _query(query), headers)
-    if request.upgrade and minor == "0":
-        raise BadRequest("A WebSocket is opened by an HTTP/1.1 request.")
+    if request.upgrade and (minor == "0" or not _is_for_library(headers)):
+        raise BadRequest("The request to open a WebSocket is malformed.")
     return request
+
+
+def _is_for_library(headers: dict[str, str]) -> bool:
+    """Whether the library can read, and quote in a refusal, the fields that open a WebSocket."""
+    return all(
+        value.isascii()
+        for name, value in headers.items()
+        if name in {"connection", "upgrade"} or name.startswith("sec-websocket-")
+    )
 
 
 def body_length(request: Request, limit: int) -> int:

@@ -207,6 +207,14 @@ async def test_an_upgrade_passes_byte_by_byte_with_an_early_frame(front: Listeni
     assert [attach.ref for attach in front.attached] == ["a", "a"]
 
 
+@pytest.mark.parametrize("path", [b"session", b"other"])
+async def test_a_bad_early_frame_does_not_prevent_the_answer(front: Listening, path: bytes) -> None:
+    """What comes behind the head of an upgrade is read only after the answer."""
+    answer = await front.exchange(UPGRADE.replace(b"session", path) + b"\xff" * 8)
+    assert status(answer) == (101 if path == b"session" else 404)
+    assert answer.count(b"\r\nDate: ") == 1
+
+
 async def large(call: Call[Any, Any]) -> Response:
     """Answer 5 MB."""
     return Response(body=bytes(5_000_000), content_type="application/octet-stream")

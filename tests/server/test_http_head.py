@@ -87,6 +87,7 @@ BAD = {
     "an upgrade with a body": (UPGRADE[:-2] + b"Content-Length: 0\r\n\r\n", 400),
     "an upgrade with chunks": (UPGRADE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n", 411),
     "an upgrade of HTTP/1.0": (UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
+    "an upgrade beyond ASCII": (UPGRADE.replace(b"Version: 13", b"Version: \xff"), 400),
     "a long line": (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * LINE_BYTES + b"\r\n\r\n", 431),
     "a long address": (b"GET /" + b"x" * LINE_BYTES + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431),
     "many fields": (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: y\r\n" * FIELDS + b"\r\n", 431),
@@ -157,14 +158,14 @@ def test_what_we_pass_on_the_library_reads(fields: list[tuple[str, bytes]]) -> N
     request, _, reader = read(UPGRADE[:-2] + extra + b"\r\n")
     if request is not None and request.upgrade:
         protocol = ServerProtocol()
-        protocol.receive_data(reader.raw)
+        protocol.receive_data(reader.release()[0])
         assert protocol.handshake_exc is None
         assert protocol.events_received()
 
 
 def test_an_upgrade_is_kept_byte_for_byte() -> None:
-    """A frame that comes with the head of an upgrade is passed on with it."""
-    assert read(UPGRADE + FRAME)[2].raw == UPGRADE + FRAME
+    """The head of an upgrade, and a frame that came with it, are passed on as they came."""
+    assert read(UPGRADE + FRAME)[2].release() == (UPGRADE, FRAME)
 
 
 def test_a_body_is_exactly_its_length() -> None:
