@@ -11,11 +11,15 @@ CONNECTIONS = 300
 AT_ONCE = 50
 SEEDS = (
     b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    b'Content-Length: 12\r\nExpect: 100-continue\r\n\r\n{"text":"x"}',
-    b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
-    b"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    b"Sec-WebSocket-Version: 13\r\n\r\n\x81\x82\x00\x00\x00\x00hi\x88\x82\x00\x00\x00\x00\x03\xe8",
+    (
+        b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 12\r\nExpect: 100-continue\r\n\r\n{"text":"x"}'
+    ),
+    (
+        b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        b"Sec-WebSocket-Version: 13\r\n\r\n\x81\x82\x00\x00\x00\x00hi\x88\x82\x00\x00\x00\x00\x03\xe8"
+    ),
 )
 PIECES = (
     b"\r\n",
