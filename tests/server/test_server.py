@@ -23,7 +23,15 @@ PROGRAM = """
 import asyncio, sys
 from genpy_server import server, settings
 from genpy_server.gate import Gate
-from genpy_server.router import Router
+from genpy_server.http_messages import Response
+from genpy_server.router import Route, Router
+
+draining = asyncio.Event()
+
+async def slow(call):
+    print("asked", flush=True)
+    await draining.wait()
+    return Response.json("answered")
 
 async def connect(ws, attach):
     async for message in ws:
@@ -31,13 +39,15 @@ async def connect(ws, attach):
 
 async def drain():
     print("draining", flush=True)
+    draining.set()
     if "stuck" in sys.argv:
         await asyncio.Event().wait()
 
 async def main():
     configured = settings.load({"GENPY_PORT": "0"})
+    routes = [Route("GET", "/slow", slow, "Wait.")]
     listening = await server.listen(
-        settings=configured, gate=Gate(configured), router=Router(()), connect=connect
+        settings=configured, gate=Gate(configured), router=Router(routes), connect=connect
     )
     announce = lambda address: print(address, flush=True)
     graceful = await server.serve_until_stopped(listening, drain, announce)
@@ -96,6 +106,22 @@ async def test_a_signal_stops_gracefully(tmp_path: Path, number: signal.Signals)
         assert await line(process) == "draining"
         assert await line(process) == "graceful"
         assert await process.wait() == 0
+
+
+async def test_a_request_in_progress_is_answered_before_the_stop(tmp_path: Path) -> None:
+    """Who asked before the stop gets an answer; who comes after it finds nobody."""
+    async with running(tmp_path) as process:
+        port = int((await line(process)).rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert await line(process) == "asked"
+        process.terminate()
+        assert (await reader.read()).endswith(b'"answered"')
+        with pytest.raises(ConnectionError):
+            await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        assert await line(process) == "draining"
+        assert await line(process) == "graceful"
 
 
 async def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
