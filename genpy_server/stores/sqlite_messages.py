@@ -59,9 +59,7 @@ def append(
         UPDATE sessions SET
             last_message_id = :id, message_count = message_count + 1, updated_at = :at,
             status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
-            live_until = CASE WHEN :live > 0
-                THEN max(coalesce(live_until, ''), {from_now(":live")})
-                ELSE live_until END
+            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
         WHERE session_id = :session_id
         """,
         {

@@ -5,15 +5,18 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from people import Person
 
+from genpy_server.core.models import Message
 from genpy_server.errors import (
     Conflict,
     StoreError,
@@ -26,6 +29,7 @@ from genpy_server.stores import sqlite_schema
 from genpy_server.stores.sqlite import SqliteStore
 from genpy_server.stores.sqlite_errors import translated
 from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite_threads import READERS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -251,6 +255,20 @@ def test_a_database_that_stays_locked(path: Path) -> None:
         run_inline(person.say("x"))
 
 
+def test_a_new_file_that_another_process_is_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite does not wait to change a file to WAL; the store does, but not for ever."""
+    path = tmp_path / "genpy.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreTimeout, match="locked"), opened(path, busy_seconds=0.02):
+            pass
+        monkeypatch.setattr(sqlite_schema.time, "sleep", lambda _: other.execute("ROLLBACK"))
+        with opened(path) as store:
+            run_inline(Person(store).say("x"))
+
+
 def test_a_removed_file_is_noticed(path: Path) -> None:
     """`check` says that the file is gone, though its connections go on."""
     with opened(path) as store:
@@ -308,50 +326,80 @@ def held_up(path: Path) -> Iterator[Callable[[], None]]:
         yield lambda: other.execute("ROLLBACK") and None
 
 
+async def answers_together(
+    path: Path, writes: Sequence[Coroutine[Any, Any, Any]]
+) -> list[BaseException | Any]:
+    """What writes return or raise that wait together for another process."""
+    with held_up(path) as let_go:
+        waiting = asyncio.gather(*writes, return_exceptions=True)
+        await asyncio.sleep(0)
+        let_go()
+        return await waiting
+
+
+def half_done(connection: sqlite3.Connection) -> None:
+    """A write with a bug in its middle."""
+    connection.execute("UPDATE sessions SET title = 'half'")
+    raise ZeroDivisionError
+
+
+def ends_the_transaction(connection: sqlite3.Connection) -> None:
+    """A write after which SQLite rolls everything back, as after some errors of the disk."""
+    connection.execute("ROLLBACK")
+    raise sqlite3.OperationalError("disk on fire")
+
+
 async def test_a_failing_write_does_not_spoil_its_neighbours(path: Path) -> None:
-    """Writes of one commit fail alone: a conflict, a bug and a full disk are their caller's."""
+    """A conflict and a bug are their caller's; the others still share one commit."""
     store = SqliteStore(path)
     statements = traced(store)
     await store.open()
     person = Person(store)
-    say = store.append
-    await say(person.id, person.session, "user", "first", title="", client_id="a")
-    await store._write(lambda connection: connection.execute("PRAGMA max_page_count = 60") and None)
+    send = partial(store.append, person.id, person.session, "user", title="T", client_id="a")
+    await send("first")
     statements.clear()
-
-    def half_done(connection: sqlite3.Connection) -> None:
-        connection.execute("UPDATE sessions SET title = 'half'")
-        raise ZeroDivisionError
-
-    with held_up(path) as let_go:
-        waiting = asyncio.gather(
-            *(person.say(f"{n}") for n in range(50)),
-            say(person.id, person.session, "user", "other", title="", client_id="a"),
-            store._write(half_done),
-            say(person.id, person.session, "user", "first", title="", client_id="a"),
-            *(person.say(f"{n}") for n in range(50, 100)),
-            return_exceptions=True,
-        )
-        await asyncio.sleep(0)
-        let_go()
-        *done, conflict, bug, duplicate = [*(answers := await waiting)[:50], *answers[50:53]]
-    assert isinstance(conflict, Conflict)
-    assert isinstance(bug, ZeroDivisionError)
-    assert not isinstance(duplicate, BaseException)
-    assert duplicate.duplicate
-    assert not any(isinstance(answer, BaseException) for answer in [*done, *answers[53:]])
-    assert statements.count("COMMIT") <= 3
-    with pytest.raises(StoreError, match="full"):
-        await person.say("x" * 1_000_000)
-    full, fits = await asyncio.gather(
-        person.say("x" * 1_000_000), person.say("small"), return_exceptions=True
-    )
-    assert isinstance(full, StoreError)
-    assert not isinstance(fits, BaseException)
+    before, after = ([person.say(f"{n}") for n in range(50)] for _ in range(2))
+    writes = [*before, send("other"), store._write(half_done), send("first"), *after]
+    answers = await answers_together(path, writes)
     session = await store.session(person.id, person.session)
     await store.close()
+    conflict, bug, duplicate = answers[50:53]
+    assert isinstance(conflict, Conflict)
+    assert isinstance(bug, ZeroDivisionError)
+    assert duplicate.duplicate
+    assert {type(answer) for answer in [*answers[:50], *answers[53:]]} == {Message}
+    assert statements.count("COMMIT") <= 3
     assert session is not None
-    assert (session.title, session.message_count) == ("", 102)
+    assert (session.title, session.message_count) == ("T", 101)
+
+
+async def test_a_write_that_ends_the_transaction_fails_alone(path: Path) -> None:
+    """When SQLite rolls back a whole commit, its other writes are committed one by one."""
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    before, after = ([person.say(f"{n}") for n in range(5)] for _ in range(2))
+    answers = await answers_together(path, [*before, store._write(ends_the_transaction), *after])
+    stored = await store.messages(person.id, person.session, limit=20)
+    await store.close()
+    (lost,) = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert isinstance(lost, StoreError)
+    assert "disk on fire" in lost.message
+    assert sorted(m.id for m in stored) == sorted(m.id for m in answers if m is not lost)
+    assert len(stored) == 10
+
+
+async def test_a_full_disk_spares_what_fits(path: Path) -> None:
+    """Of writes that wait together only the one that needs the space fails."""
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    await store._write(lambda connection: connection.execute("PRAGMA max_page_count = 40") and None)
+    answers = await answers_together(
+        path, [person.say("a"), person.say("x" * 1_000_000), person.say("b")]
+    )
+    await store.close()
+    assert [type(answer) for answer in answers] == [Message, StoreError, Message]
 
 
 async def test_a_lock_fails_all_who_waited_once(path: Path) -> None:
@@ -375,16 +423,19 @@ async def test_a_long_read_delays_no_write(path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     person = Person(store)
-    go_on = Event()
+    started, go_on = Semaphore(0), Event()
 
     def read_for_long(connection: sqlite3.Connection) -> object:
         (count,) = connection.execute("SELECT count(*) FROM session_logs").fetchone()
+        started.release()
         assert go_on.wait(10)
         again = connection.execute("SELECT count(*) FROM session_logs").fetchone()
         return count, *again
 
     reads = [asyncio.create_task(store._read(read_for_long)) for _ in range(10)]
     async with asyncio.timeout(5):
+        for _ in range(READERS):
+            await asyncio.to_thread(started.acquire)
         await person.say("x")
     go_on.set()
     first, *_, last = await asyncio.gather(*reads)
