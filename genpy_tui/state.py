@@ -17,33 +17,78 @@ class Doing(NamedTuple):
     detail: str = ""
 
 
+STARTING = Doing("starting", "◌", "$genpy-text-warning")
 CONNECTING = Doing("connecting", "◌", "$genpy-text-warning")
 READY = Doing("ready", "●", "$genpy-text-success")
-WAITING = Doing("sending", "◍", "$genpy-text-warning")
-THINKING = Doing("thinking", "◍", "$primary")
+SENDING = Doing("sending", "◍", "$genpy-text-warning")
+THINKING = Doing("thinking", "◍", "$primary", "esc stops")
 STREAMING = Doing("replying", "▶", "$genpy-text-success", "esc stops")
-TOOL = Doing("asking a tool", "⚙", "$primary")
+TOOL = Doing("asking", "⚙", "$primary")
 STOPPING = Doing("stopping", "■", "$genpy-text-warning")
 RECONNECTING = Doing("reconnecting", "↻", "$genpy-text-warning")
+OFFLINE = Doing("offline", "○", "$genpy-text-error")
 LIMITED = Doing("rate limited", "◷", "$genpy-text-warning")
 REFUSED = Doing("refused", "✗", "$genpy-text-error")
+CLOSED = Doing("closed", "■", "$genpy-text-warning", "ctrl+n begins a new conversation")
 ENDING = Doing("ending", "◍", "$genpy-text-warning", "writing the summary…")
+PATIENT_ATTEMPTS = 3
+"""Attempts after which a server that does not answer is called offline."""
 
 
-def doing(
-    link: "Link | None", transcript: Transcript, *, pending: int, stopping: bool, limited: float
-) -> Doing:
-    """The state to show; `limited` are seconds left of a rate limit."""
-    if link is None or link.state != "open":
+class Moment(NamedTuple):
+    """What the state is made of, beside the transcript."""
+
+    link: "Link | None" = None
+    since: float = 0.0
+    """Seconds since the connection changed last."""
+    pending: int = 0
+    """Messages that are not acknowledged."""
+    stopping: bool = False
+    limited: float = 0.0
+    """Seconds left of a rate limit."""
+
+
+def doing(moment: Moment, transcript: Transcript) -> Doing:
+    """The state to show."""
+    link = moment.link
+    if link is None:
+        return STARTING
+    if link.state != "open":
+        return _away(link, moment, transcript)
+    return _open(moment, transcript)
+
+
+def _away(link: "Link", moment: Moment, transcript: Transcript) -> Doing:
+    if link.state == "connecting":
         return CONNECTING
+    if link.state == "refused":
+        return REFUSED._replace(detail=link.reason)
+    if link.state == "closed":
+        return CLOSED
+    wait = max(0.0, link.delay - moment.since)
+    details = [f"attempt {link.attempt}" + (f" in {wait:.0f} s" if wait >= 1 else "")]
+    if transcript.running is not None:
+        details.append("reply kept")
+    if moment.pending:
+        details.append(f"{moment.pending} waiting to be sent")
+    state = RECONNECTING if link.attempt <= PATIENT_ATTEMPTS else OFFLINE
+    return state._replace(detail=" · ".join(details))
+
+
+def _open(moment: Moment, transcript: Transcript) -> Doing:
     running = transcript.running
-    if stopping and running is not None:
-        return STOPPING
-    if limited > 0:
-        return LIMITED._replace(detail=f"goes on in {limited:.0f} s")
-    if running is not None:
+    if running is not None and moment.stopping:
+        state = STOPPING
+    elif moment.limited > 0:
+        state = LIMITED._replace(detail=f"goes on in {moment.limited:.0f} s")
+    elif running is not None:
         tool = next((tool for tool in running.tools if tool.ok is None), None)
         if tool is not None:
-            return TOOL._replace(detail=tool.name)
-        return STREAMING if running.length else THINKING
-    return WAITING if pending else READY
+            state = TOOL._replace(detail=tool.name)
+        else:
+            state = STREAMING if running.length else THINKING
+    elif moment.pending:
+        state = SENDING
+    else:
+        state = READY
+    return state

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genpy_tui.render.code import code_lines
 from genpy_tui.render.lines import BLANK, Line, Run, wrap
-from genpy_tui.render.pieces import Piece
+from genpy_tui.render.piece import Piece
 from genpy_tui.render.table import table_lines
 
 if TYPE_CHECKING:

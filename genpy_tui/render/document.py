@@ -6,7 +6,8 @@ from genpy_server.core.display import visible
 from genpy_tui.render.blocks import Env, parser, render
 from genpy_tui.render.layout import Part
 from genpy_tui.render.lines import BLANK, Line
-from genpy_tui.render.pieces import Piece, Splitter
+from genpy_tui.render.piece import Piece
+from genpy_tui.render.splitter import Splitter
 
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
 

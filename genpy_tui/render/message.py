@@ -36,8 +36,8 @@ class MessageBlock:
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        self.waiting = False
-        """It is in the outbox: not yet acknowledged."""
+        self.sending = ""
+        """How its sending stands, while the server did not tell of it."""
         self.expanded = False
         self._document: Document | None = None
         self._fed = 0
@@ -70,6 +70,13 @@ class MessageBlock:
             return self._height[1]
         return sum(part.height(width) for part in self.parts)
 
+    def show(self, entry: Entry) -> None:
+        """Show an entry, the same as before or one that tells of the same message."""
+        if entry is not self.entry and entry.text[: self._fed] != self.entry.text[: self._fed]:
+            self._document = None
+        self.entry = entry
+        self.sync()
+
     def sync(self) -> None:
         """Take in what changed in the entry."""
         self._parts = None
@@ -99,8 +106,6 @@ class MessageBlock:
             runs = [Run("› ", "you mark"), Run("You", "you")]
             if entry.intent:
                 runs.append(Run(f"  as {spoken(entry.intent)}", "dim"))
-            if self.waiting:
-                runs.append(Run("  ◌ waiting to be sent", "warning"))
             right = clock(entry.at)
         elif entry.role == "assistant":
             runs = [Run("◆ ", "genpy mark"), Run("GenPy", "genpy")]
@@ -119,6 +124,8 @@ class MessageBlock:
         if self.streaming and not entry.length:
             return wrap([Run("…", "dim")], width)
         lines: list[Line] = []
+        if self.sending:
+            lines += wrap([Run(visible(self.sending), "warning")], width)
         if entry.role == "assistant" and entry.status in STATUS:
             style = "error" if entry.status == "error" else "warning"
             text = STATUS[entry.status]

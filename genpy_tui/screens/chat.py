@@ -31,7 +31,7 @@ from genpy_tui.render.message import spoken
 from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.browsing import Browsing
 from genpy_tui.screens.help import HelpScreen
-from genpy_tui.state import CONNECTING, REFUSED, doing
+from genpy_tui.state import REFUSED, STARTING, Moment, doing
 from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.sidebar import Sidebar
@@ -57,6 +57,7 @@ class ChatScreen(Browsing):
     def __init__(self) -> None:
         super().__init__()
         self.link: Link | None = None
+        self.link_since = 0.0
         self.limited_until = 0.0
         self.seen_ready = False
         self._reader: asyncio.Task[None] | None = None
@@ -117,7 +118,7 @@ class ChatScreen(Browsing):
             if isinstance(event, Frame):
                 self._frame(client, event)
             else:
-                self.link = event
+                self.link, self.link_since = event, monotonic()
                 self.facts()
 
     def _frame(self, client: "SessionClient", frame: Frame) -> None:
@@ -136,7 +137,7 @@ class ChatScreen(Browsing):
                 self.view.note(notice(frame.text))
                 self.limited_until = monotonic() + (frame.retry_after or 0)
             case ErrorFrame() if frame.run is None:
-                self.view.note(notice(frame.message, "error", "✗"))
+                self._error(client, frame)
             case SummaryEvent():
                 text = frame.summary or frame.note or ""
                 self.view.note(summed_up("What this was about", text, frame.topics))
@@ -147,6 +148,15 @@ class ChatScreen(Browsing):
         if isinstance(frame, SummaryEvent | SessionEvent | RunFinished):
             self.run_worker(self.list_sessions(), exclusive=True, group="list")
         self.facts()
+
+    def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
+        """A request failed; one that is sent again needs no word but the countdown."""
+        if frame.retry_after:
+            self.limited_until = monotonic() + frame.retry_after
+        if frame.re is not None and not frame.retryable:
+            self.view.refused(frame.re, frame.message)
+        if frame.re is None or not client.pending:
+            self.view.note(notice(frame.message, "error", "✗"))
 
     def _ready(self, client: "SessionClient") -> None:
         if not self.seen_ready:
@@ -163,7 +173,7 @@ class ChatScreen(Browsing):
         except GenPyError:
             return  # it is only an addition; what fails is told by the status line
         if session.summary and client is self.client:
-            self.view.note(summed_up("Earlier", session.summary, session.topics), top=True)
+            self.view.note(summed_up("Earlier", session.summary, session.topics), above=True)
 
     # What is told beside the transcript
 
@@ -174,19 +184,21 @@ class ChatScreen(Browsing):
             status.doing = REFUSED
             return
         if client is None:
-            status.doing = CONNECTING
+            status.doing = STARTING
             return
         transcript = client.transcript
         title = self.query_one("#title", Static)
         width = max(20, title.size.width - 4)
         title.update(one_line(transcript.title or "New conversation", width))
-        status.doing = doing(
+        now = monotonic()
+        moment = Moment(
             self.link,
-            transcript,
-            pending=len(client.pending),
-            stopping=self.stopping,
-            limited=self.limited_until - monotonic(),
+            now - self.link_since,
+            client.pending,
+            self.stopping,
+            self.limited_until - now,
         )
+        status.doing = doing(moment, transcript)
         status.facts = self._status_facts(client)
 
     def _status_facts(self, client: "SessionClient") -> tuple[str, ...]:
@@ -218,13 +230,6 @@ class ChatScreen(Browsing):
         below.update(plain(f"↓ {news} · ctrl+end shows it", "$genpy-muted"))
         if view.near_top:
             self.run_worker(self.load_older(), exclusive=True, group="older")
-
-    def sent(self) -> None:
-        """Show what was sent, and follow the reply."""
-        if self.client is not None:
-            self.view.reset(self.client.transcript)
-        self.view.to_end()
-        self.facts()
 
     def on_resize(self, event: events.Resize) -> None:
         """The list of conversations has room, or has not."""

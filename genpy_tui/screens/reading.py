@@ -55,13 +55,13 @@ class Reading(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy the message under the cursor."""
-        block = self.view.block_at_cursor
+        block = self.view.marked
         if block is not None:
             self.put_on_clipboard(block.entry.text, "the message")
 
     def action_copy_code(self) -> None:
         """Copy the code under the cursor; asked again, the next block of code."""
-        block, place = self.view.block_at_cursor, self.view.cursor
+        block, place = self.view.marked, self.view.cursor
         if block is None or place is None:
             return
         code = code_blocks(block.entry.text)
@@ -83,7 +83,7 @@ class Reading(Screen[None]):
 
     def action_quote(self) -> None:
         """Put the message into the prompt, quoted."""
-        block = self.view.block_at_cursor
+        block = self.view.marked
         if block is not None:
             quoted = "\n".join(f"> {line}" for line in block.entry.text.splitlines())
             self.prompt.insert(visible(quoted) + "\n\n")
@@ -91,13 +91,13 @@ class Reading(Screen[None]):
 
     def action_retry_block(self) -> None:
         """Answer the message under the cursor again."""
-        block = self.view.block_at_cursor
+        block = self.view.marked
         if block is not None:
             self.retry(block)
 
     def action_edit_block(self) -> None:
         """Put the message under the cursor back into the prompt."""
-        block = self.view.block_at_cursor
+        block = self.view.marked
         if block is not None:
             self.edit(block)
 

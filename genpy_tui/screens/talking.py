@@ -42,12 +42,10 @@ class Talking(Reading):
             self.prompt.text = message.text
             self.notify("Still starting. Press enter again in a moment.")
             return
-        self.client.send(message.text, intent=self.intent)
+        client_id = self.client.send(message.text, intent=self.intent)
         self.intent = None
-        self.sent()
-
-    def sent(self) -> None:
-        """Show what was sent, and follow the reply."""
+        self.view.sent(client_id, message.text)
+        self.facts()
 
     def action_stop(self) -> None:
         """Stop the reply and keep what came; without one, leave the transcript."""
@@ -73,7 +71,7 @@ class Talking(Reading):
         elif client.transcript.running is not None:
             self.notify("A reply is being written. Esc stops it.")
         else:
-            client.retry(intent)
+            client.retry(intent=intent)
             self.view.to_end()
 
     def retry(self, block: MessageBlock) -> None:

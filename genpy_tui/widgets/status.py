@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from genpy_tui.state import CONNECTING, Doing
+from genpy_tui.state import STARTING, Doing
 from genpy_tui.text import plain
 
 SEPARATOR = " · "
@@ -16,7 +16,7 @@ SEPARATOR = " · "
 class StatusLine(Widget):
     """One line; facts that have no room are left out from the front."""
 
-    doing: reactive[Doing] = reactive(CONNECTING)
+    doing: reactive[Doing] = reactive(STARTING)
     facts: reactive[tuple[str, ...]] = reactive(())
 
     def render(self) -> Content:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_tui.render.blocks import parser, render
-from genpy_tui.render.pieces import HARD, MAX_CHARS, MAX_LINES, Piece, Splitter
+from genpy_tui.render.piece import HARD, MAX_CHARS, MAX_LINES, Piece
+from genpy_tui.render.splitter import Splitter
 
 LINES = st.sampled_from(
     [

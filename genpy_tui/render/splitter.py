@@ -7,58 +7,19 @@ follows, or inside a block that grew too large (code, list, table, paragraph), w
 says what it continues.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from re import Match
 from typing import Literal
 
-MAX_LINES = 40
-"""Lines of a block that is still open; at the next good place after them it is cut."""
-MAX_CHARS = 2_000
-HARD = 3
-"""At so many times those limits it is cut anywhere."""
-
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
-_ITEM = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)])([ \t]+|$)")
-_NESTED = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s")
-_RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
-_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
-_SETEXT = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
-_DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_QUOTE = re.compile(r" {0,3}>")
-_SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
+from genpy_tui.render import syntax
+from genpy_tui.render.piece import HARD, MAX_CHARS, MAX_LINES, Kind, Piece
+from genpy_tui.render.syntax import NO_FENCE, Fence
 
 _SPACES = range(1, 5)
 """Columns between a marker and the content that stands behind it."""
 
-Kind = Literal["markdown", "inline", "code", "table"]
 Mode = Literal["none", "text", "quote", "indented", "list", "code", "table"]
-
-
-@dataclass(slots=True)
-class Piece:
-    """A part of a reply that is rendered by itself."""
-
-    kind: Kind
-    lines: list[str] = field(default_factory=list)
-    language: str = ""
-    first: bool = True
-    """It begins its block; a later piece of the same block does not."""
-    last: bool = True
-    """It ends its block."""
-    gap: bool = True
-    """A blank line stands above it."""
-    number: int | None = None
-    """For a list continued: the number of its first item."""
-    pad: int = 0
-    """Columns it is moved to the right, for a list item continued."""
-    head: tuple[str, ...] = ()
-    """For a table continued: the lines that its columns are measured by."""
-
-    @property
-    def source(self) -> str:
-        """Its Markdown, or its code."""
-        return "\n".join(self.lines)
 
 
 @dataclass(slots=True)
@@ -68,9 +29,9 @@ class _State:
     mode: Mode = "none"
     piece: Piece = field(default_factory=lambda: Piece("markdown"))
     chars: int = 0
-    fence: tuple[str, int, int] = ("", 0, 0)
-    """Character, length and indentation of the fence that is open."""
-    inner: tuple[str, int] | None = None
+    fence: Fence = NO_FENCE
+    """The fence that is open."""
+    inner: Fence | None = None
     """The fence that is open inside a list item."""
     marker: str = ""
     """What the items of the open list share: the bullet, or what ends the number."""
@@ -137,7 +98,8 @@ class Splitter:
         """Take all but the end of a line that is too long to wait for."""
         while len(line) > 2 * MAX_CHARS:
             at = next(
-                (m.end() for m in _SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)), 2 * MAX_CHARS
+                (m.end() for m in syntax.SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)),
+                2 * MAX_CHARS,
             )
             self._line(line[:at])
             line = line[at:]
@@ -162,11 +124,11 @@ class Splitter:
         line = line[: len(line) - len(body)].expandtabs(4) + body
         blank = not line or line.isspace()
         if at.pad and not blank:
-            indent = len(line) - len(line.lstrip(" "))
+            indent = syntax.indent(line)
             if indent < at.pad and at.mode != "none":
                 self._close()
         if at.pad and at.mode != "none":
-            line = line[min(at.pad, len(line) - len(line.lstrip(" "))) :]
+            line = line[min(at.pad, syntax.indent(line)) :]
         while not _MODES[at.mode](self, line, blank):
             pass
         at.blank = blank
@@ -177,50 +139,49 @@ class Splitter:
             return True
         at.pad = 0
         if at.within:
-            indent = len(line) - len(line.lstrip(" "))
+            indent = syntax.indent(line)
             at.within = indent > 1
             if at.within:
                 at.pad, line = indent, line[indent:]
-        fence = _FENCE.match(line)
-        if fence and not (fence[1][0] == "`" and "`" in fence[2]):
-            at.fence = (fence[1][0], len(fence[1]), len(line) - len(line.lstrip(" ")))
+        if fence := syntax.fence(line):
+            at.fence = fence
             self._open("code", "code")
-            at.piece.language = fence[2].split(maxsplit=1)[0] if fence[2].strip() else ""
+            at.piece.language = fence.language
             return True
         if line.startswith("    "):
             self._open("code", "indented")
             return self._in_indented(line, blank)
-        if _HEADING.match(line) or _RULE.match(line):
+        if syntax.HEADING.match(line) or syntax.RULE.match(line):
             self._open("markdown", "text")
             self._add(line)
             self._close()
             return True
-        if item := _ITEM.match(line):
+        if item := syntax.ITEM.match(line):
             self._open("markdown", "list")
             at.marker, at.items, at.inner = item[2][-1], 0, None
             at.number = int(item[2][:-1]) if item[2][:-1] else 1
             self._item(line, item)
             return True
-        self._open("markdown", "quote" if _QUOTE.match(line) else "text")
+        self._open("markdown", "quote" if syntax.QUOTE.match(line) else "text")
         self._add(line)
         return True
 
     def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        if blank or _interrupts(line):
+        if blank or syntax.interrupts(line):
             self._close()
             return blank
-        if _SETEXT.match(line):
+        if syntax.SETEXT.match(line):
             self._add(line)
             self._close()
             return True
-        if _RULE.match(line) or _QUOTE.match(line):
+        if syntax.RULE.match(line) or syntax.QUOTE.match(line):
             self._close()
             return False
         if (
-            _DELIMITER.match(line)
+            syntax.DELIMITER.match(line)
             and "|" in at.piece.lines[-1]
-            and _columns(line) == _columns(at.piece.lines[-1])
+            and syntax.columns(line) == syntax.columns(at.piece.lines[-1])
         ):
             head = at.piece.lines.pop()
             if at.piece.lines:
@@ -238,7 +199,9 @@ class Splitter:
         return True
 
     def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001
-        if blank or (not _QUOTE.match(line) and (_interrupts(line) or _RULE.match(line))):
+        if blank or (
+            not syntax.QUOTE.match(line) and (syntax.interrupts(line) or syntax.RULE.match(line))
+        ):
             self._close()
             return blank
         self._add(line)
@@ -258,12 +221,10 @@ class Splitter:
 
     def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        character, length, indent = at.fence
-        bare = line.strip(" \t")
-        if len(bare) >= length and set(bare) == {character} and not line.startswith("    "):
+        if syntax.closes(line, at.fence) and not line.startswith("    "):
             self._close()
             return True
-        self._add(line[min(indent, len(line) - len(line.lstrip(" "))) :])
+        self._add(line[min(at.fence.indent, syntax.indent(line)) :])
         lines = len(at.piece.lines)
         if at.chars > HARD * MAX_CHARS or lines > HARD * MAX_LINES or (self._large() and blank):
             self._roll()
@@ -271,7 +232,7 @@ class Splitter:
 
     def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        starts = _interrupts(line) or _RULE.match(line) or _QUOTE.match(line)
+        starts = syntax.interrupts(line) or syntax.RULE.match(line) or syntax.QUOTE.match(line)
         if blank or starts or line.startswith("    "):
             self._close()
             return blank
@@ -288,24 +249,23 @@ class Splitter:
         if blank:
             self._add(line)
             return True
-        indent = len(line) - len(line.lstrip(" "))
+        indent = syntax.indent(line)
         if at.inner is not None:
             if indent >= at.offset:
-                bare = line.strip()
-                if set(bare) == {at.inner[0]} and len(bare) >= at.inner[1]:
+                if syntax.closes(line, at.inner):
                     at.inner = None
                 self._add(line)
                 return self._hard(line)
             at.inner = None
             at.blank = True
         if indent >= at.offset:
-            if self._large(HARD) and (at.blank or _NESTED.match(line)):
+            if self._large(HARD) and (at.blank or syntax.NESTED.match(line)):
                 self._cut_inside()
                 return False
             self._open_inner(line[at.offset :])
             self._add(line)
             return True
-        item = None if _RULE.match(line) else _ITEM.match(line)
+        item = None if syntax.RULE.match(line) else syntax.ITEM.match(line)
         if item and item[2][-1] == at.marker:
             if self._large():
                 gap, number = at.blank, at.number + at.items
@@ -315,8 +275,8 @@ class Splitter:
                 at.piece.number = number if len(item[2]) > 1 else None
             self._item(line, item)
             return True
-        lazy = not (at.blank or item or _interrupts(line) or _RULE.match(line))
-        if lazy and not _QUOTE.match(line):
+        lazy = not (at.blank or item or syntax.interrupts(line) or syntax.RULE.match(line))
+        if lazy and not syntax.QUOTE.match(line):
             self._add(line)
             return True
         self._close()
@@ -324,7 +284,7 @@ class Splitter:
 
     # Pieces
 
-    def _item(self, line: str, item: re.Match[str]) -> None:
+    def _item(self, line: str, item: Match[str]) -> None:
         """Add the line that begins a list item."""
         at = self._at
         space = len(item[3].expandtabs(4))
@@ -334,9 +294,7 @@ class Splitter:
         self._add(line)
 
     def _open_inner(self, content: str) -> None:
-        fence = _FENCE.match(content.lstrip(" "))
-        if fence and not (fence[1][0] == "`" and "`" in fence[2]):
-            self._at.inner = (fence[1][0], len(fence[1]))
+        self._at.inner = syntax.fence(content.lstrip(" "))
 
     def _cut_inside(self) -> None:
         """Cut inside an item of a list."""
@@ -349,12 +307,9 @@ class Splitter:
         """Cut code inside a list item that is far too long."""
         at = self._at
         if at.inner is not None and self._large(HARD):
-            character, length = at.inner
-            pad = len(line) - len(line.lstrip(" "))
-            pad = min(pad, at.offset)
+            at.fence = at.inner._replace(indent=0)
             self._close(last=False)
-            at.within, at.pad = True, pad
-            at.fence = (character, length, 0)
+            at.within, at.pad = True, min(syntax.indent(line), at.offset)
             self._open("code", "code", continues=True)
         return True
 
@@ -407,23 +362,3 @@ _MODES: dict[Mode, Callable[[Splitter, str, bool], bool]] = {
     "table": Splitter._in_table,  # noqa: SLF001
 }
 """What takes a line in each mode; False when it closed its piece and the line comes again."""
-
-
-def _interrupts(line: str) -> bool:
-    """Whether a line ends a paragraph by beginning a block: a fence, a heading or a list."""
-    fence = _FENCE.match(line)
-    if fence:
-        return not (fence[1][0] == "`" and "`" in fence[2])
-    if _HEADING.match(line):
-        return True
-    item = _ITEM.match(line)
-    return bool(
-        item
-        and item.end() < len(line)
-        and (len(item[2]) == 1 or item[2][:-1] == "1")
-        and not _RULE.match(line)
-    )
-
-
-def _columns(line: str) -> int:
-    return len(re.split(r"(?<!\\)\|", line.strip().strip("|")))

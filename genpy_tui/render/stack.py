@@ -1,0 +1,111 @@
+"""The blocks of a conversation in their order: its messages, and the notes between them."""
+
+from genpy_server.core.transcript import Entry, Transcript
+from genpy_tui.render.layout import Block
+from genpy_tui.render.message import MessageBlock
+from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
+
+
+class Stack:
+    """One block for each entry, kept as long as the entry or the stored message it shows."""
+
+    def __init__(self) -> None:
+        self.transcript = Transcript()
+        self.blocks: list[Block] = []
+        self._by_entry: dict[int, MessageBlock] = {}
+        self._by_message: dict[int, MessageBlock] = {}
+        self._places: dict[int, int] = {}
+        self._above: list[NoteBlock] = []
+        self._below: dict[int, tuple[MessageBlock | None, list[NoteBlock]]] = {}
+        self._outgoing: dict[str, MessageBlock] = {}
+        self._greeting = greeting()
+        self._older = older_waiting()
+
+    def block(self, entry: Entry) -> MessageBlock | None:
+        """The block of an entry."""
+        return self._by_entry.get(id(entry))
+
+    def place(self, block: MessageBlock) -> int:
+        """Where a block stands."""
+        return self._places[id(block)]
+
+    def message(self, message_id: int) -> int | None:
+        """Where the block of a stored message stands."""
+        block = self._by_message.get(message_id)
+        return None if block is None else self._places.get(id(block))
+
+    def rebuild(self, transcript: Transcript) -> int:
+        """Make the blocks those of a transcript; returns the first that may differ."""
+        self.transcript = transcript
+        old, self.blocks = self.blocks, []
+        by_entry: dict[int, MessageBlock] = {}
+        by_message: dict[int, MessageBlock] = {}
+        if transcript.before is not None:
+            self.blocks.append(self._older)
+        self.blocks += self._above
+        for entry in transcript.entries:
+            block = self._block(entry)
+            by_entry[id(entry)] = block
+            if entry.message_id is not None:
+                by_message[entry.message_id] = block
+            self.blocks.append(block)
+            self.blocks += self._below.get(id(block), (None, ()))[1]
+        self.blocks += self._outgoing.values()
+        if not self.blocks:
+            self.blocks.append(self._greeting)
+        self._by_entry, self._by_message = by_entry, by_message
+        self._places = {id(block): place for place, block in enumerate(self.blocks)}
+        same = 0
+        for before, after in zip(old, self.blocks, strict=False):
+            if before is not after:
+                break
+            same += 1
+        return max(0, min(same, len(self.blocks)) - 2)
+
+    def _block(self, entry: Entry) -> MessageBlock:
+        block = self._by_entry.get(id(entry))
+        if block is None and entry.message_id is not None:
+            # After a cut the server may send all anew: the same message stays in its place.
+            block = self._by_message.get(entry.message_id)
+        if block is None and entry.client_id in self._outgoing:
+            block = self._outgoing.pop(entry.client_id)
+            block.sending = ""
+        if block is None:
+            return MessageBlock(entry)
+        block.show(entry)
+        return block
+
+    def sent(self, client_id: str, text: str) -> None:
+        """Show a message that is on its way, below everything, until the server tells of it."""
+        entry = Entry("user")
+        entry.client_id = client_id
+        entry.append(text)
+        block = self._outgoing[client_id] = MessageBlock(entry)
+        block.sending = "◌ waiting to be sent"
+        self.rebuild(self.transcript)
+
+    def refused(self, client_id: str, reason: str) -> None:
+        """Say that a message will not be sent, and why."""
+        block = self._outgoing.get(client_id)
+        if block is not None:
+            block.sending = f"✗ not sent: {reason}"
+            block.sync()
+
+    def note(self, note: NoteBlock, *, above: bool = False) -> None:
+        """Put a note below the newest message, or above the oldest."""
+        entries = self.transcript.entries
+        newest = self._by_entry.get(id(entries[-1])) if entries else None
+        if above or newest is None:
+            self._above.append(note)
+        else:
+            self._below.setdefault(id(newest), (newest, []))[1].append(note)
+        self.rebuild(self.transcript)
+
+    def clear(self) -> None:
+        """Forget everything: another conversation comes."""
+        self._above.clear()
+        self._below.clear()
+        self._by_entry.clear()
+        self._by_message.clear()
+        self._outgoing.clear()
+        self.rebuild(Transcript())

@@ -1,0 +1,82 @@
+"""Rows of the layout as strips in the colours of a theme, kept for the next repaint."""
+
+from collections.abc import Iterator
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from genpy_tui.render.layout import Row
+from genpy_tui.render.lines import Line
+from genpy_tui.render.palette import Palette
+
+MARGIN = 2
+"""Columns on the left, where the cursor stands, and on the right."""
+KEPT = 400
+"""Strips that are kept."""
+CURSOR = "▌ "
+
+
+class Painter:
+    """Paints for one theme."""
+
+    def __init__(self, palette: Palette, selection: Style) -> None:
+        self._palette = palette
+        self._selection = selection
+        self._kept: dict[int, tuple[Line, bool, int, Strip]] = {}
+
+    def blank(self, width: int) -> Strip:
+        """A line with nothing on it."""
+        return Strip.blank(width, self._palette[""])
+
+    def strip(
+        self,
+        row: Row,
+        y: int,
+        width: int,
+        *,
+        marked: bool = False,
+        span: tuple[int, int] | None = None,
+    ) -> Strip:
+        """A row that stands on line `y` of everything; `span` are the characters selected."""
+        if span is not None:
+            return self._paint(row, width, marked=marked, span=span).apply_offsets(0, y)
+        kept = self._kept.get(y)
+        if kept is not None and kept[0] is row.line and kept[1:3] == (marked, width):
+            return kept[3]
+        strip = self._paint(row, width, marked=marked).apply_offsets(0, y)
+        if len(self._kept) > KEPT:
+            self._kept.clear()
+        self._kept[y] = (row.line, marked, width, strip)
+        return strip
+
+    def _paint(
+        self, row: Row, width: int, *, marked: bool, span: tuple[int, int] | None = None
+    ) -> Strip:
+        palette, line = self._palette, row.line
+        before = (CURSOR if marked else " " * MARGIN) + " " * row.part.indent
+        segments = [Segment(before, palette["genpy"])]
+        segments += [Segment(run.text, palette[run.style]) for run in line.runs]
+        if span is not None:
+            segments = list(self._selected(segments, span, len(before) + line.lead))
+        cells = len(before) + line.cells
+        if line.fill and cells < width - MARGIN:
+            segments.append(Segment(" " * (width - MARGIN - cells), palette[line.fill]))
+            cells = width - MARGIN
+        if cells < width:
+            segments.append(Segment(" " * (width - cells), palette[""]))
+        return Strip(segments, max(cells, width)).crop(0, width)
+
+    def _selected(
+        self, segments: list[Segment], span: tuple[int, int], lead: int
+    ) -> Iterator[Segment]:
+        """Segments with the selected characters marked; decoration is never selected."""
+        low, high, at = max(span[0], lead), span[1], 0
+        for text, own, _ in segments:
+            end = len(text) if high == -1 else max(0, min(len(text), high - at))
+            start = min(max(0, low - at), end)
+            style = (own or Style()) + self._selection
+            for part, look in ((text[:start], own), (text[start:end], style), (text[end:], own)):
+                if part:
+                    yield Segment(part, look)
+            at += len(text)
