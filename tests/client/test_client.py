@@ -1,0 +1,197 @@
+"""The client of both front ends against real servers that come and go."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from servers import ServerProcess, serving
+from upstream import Upstream
+
+from genpy_server.client import Link, SessionClient
+from genpy_server.wire import ErrorFrame, RunFinished, SessionEvent, SummaryEvent
+
+PATIENCE = 20.0
+
+
+class Watcher:
+    """Reads a client in the background, and waits for what a test wants to see."""
+
+    def __init__(self, client: SessionClient) -> None:
+        self.client = client
+        self.seen: list[object] = []
+        self._more = asyncio.Condition()
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        async with aclosing(aiter(self.client)) as events:
+            async for event in events:
+                async with self._more:
+                    self.seen.append(event)
+                    self._more.notify_all()
+
+    async def until(self, kind: type, count: int = 1, when=lambda _: True):
+        """The `count`-th event of a kind."""
+
+        def found() -> list[object]:
+            return [e for e in self.seen if isinstance(e, kind) and when(e)]
+
+        async with asyncio.timeout(PATIENCE), self._more:
+            await self._more.wait_for(lambda: len(found()) >= count)
+        return found()[count - 1]
+
+    async def done(self) -> None:
+        """Leave, and see the iteration end."""
+        await self.client.close()
+        async with asyncio.timeout(PATIENCE):
+            await self._task
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "genpy.db"
+
+
+def texts(client: SessionClient) -> list[str]:
+    return [entry.text for entry in client.transcript]
+
+
+async def test_conversation_is_folded_into_the_transcript(database):
+    """A message and its reply stand in the transcript, and the outbox is empty."""
+    async with serving(database) as server:
+        client = SessionClient(server.url, "one")
+        watcher = Watcher(client)
+        client.send("hello")
+        await watcher.until(RunFinished)
+        client.rate(5)
+        await watcher.until(SessionEvent, when=lambda e: e.rating == 5)
+        client.end()
+        await watcher.until(SummaryEvent)
+        await watcher.done()
+    assert texts(client)[0] == "hello"
+    assert texts(client)[1]
+    assert client.pending == 0
+    assert client.transcript.status == "completed"
+
+
+async def test_what_is_said_before_there_is_a_server_arrives_once(database):
+    """Messages wait in the outbox until a server is there, and arrive in order, each once."""
+    port_holder = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = port_holder.sockets[0].getsockname()[1]
+    port_holder.close()
+    await port_holder.wait_closed()
+    client = SessionClient(f"http://127.0.0.1:{port}", "one", jitter=lambda: 0.0)
+    watcher = Watcher(client)
+    for number in range(3):
+        client.send(f"message {number}")
+    lost = await watcher.until(Link, when=lambda e: e.state == "lost")
+    assert lost.delay > 0
+    assert "127.0.0.1" in lost.reason
+    assert client.pending == 3
+    async with serving(database, GENPY_PORT=str(port)):
+        await watcher.until(RunFinished, 3)
+        await watcher.done()
+    asked = [entry.text for entry in client.transcript if entry.role == "user"]
+    assert asked == ["message 0", "message 1", "message 2"]
+
+
+async def test_server_killed_in_mid_reply_costs_nothing_that_was_said(database):
+    """After kill -9 and a restart the client is back by itself, with every message, once."""
+    async with Upstream() as upstream:
+        server = ServerProcess(database, GENPY_LLM_URL=upstream.url)
+        await server.start()
+        port = server.url.rsplit(":", 1)[1]
+        client = SessionClient(server.url, "one", jitter=lambda: 0.0)
+        watcher = Watcher(client)
+        upstream.say("never", " finished", paused_at=1)
+        client.send("first")
+        await upstream.until(lambda: upstream.open == 1)
+        await server.kill()
+        client.send("second")
+        await watcher.until(Link, when=lambda e: e.state == "lost")
+        upstream.say("an answer")
+        server = ServerProcess(database, GENPY_LLM_URL=upstream.url, GENPY_PORT=port)
+        await server.start()
+        await watcher.until(RunFinished)
+        await watcher.done()
+        await server.stop()
+    asked = [entry.text for entry in client.transcript if entry.role == "user"]
+    assert asked == ["first", "second"]
+    assert texts(client)[-1] == "an answer"
+
+
+async def test_connection_cut_in_mid_reply_resumes_without_loss(database):
+    """Cut again and again while a reply streams, the text is what the server said."""
+    words = [f"word{number} " for number in range(40)]
+    async with Upstream() as upstream, serving(database, GENPY_LLM_URL=upstream.url) as server:
+        client = SessionClient(server.url, "one", jitter=lambda: -0.5)
+        watcher = Watcher(client)
+        gate = upstream.say(*words, paused_at=20)
+        client.send("go on")
+        for cut in range(1, 6):
+            await watcher.until(Link, cut, lambda e: e.state == "open")
+            assert client._ws is not None
+            client._ws.transport.abort()
+            await watcher.until(Link, cut, lambda e: e.state == "lost")
+        await watcher.until(Link, 6, lambda e: e.state == "open")
+        gate.set()
+        await watcher.until(RunFinished)
+        await watcher.done()
+    assert texts(client) == ["go on", "".join(words)]
+
+
+async def test_wrong_token_is_refused_for_good(database):
+    """A client that the server will not have stops trying, and says why."""
+    async with serving(database, GENPY_TOKEN="correct-horse-battery") as server:
+        client = SessionClient(server.url, "one", token="wrong-token-altogether")
+        watcher = Watcher(client)
+        refused = await watcher.until(Link, when=lambda e: e.state == "refused")
+        async with asyncio.timeout(PATIENCE):
+            await watcher._task
+    assert "token" in refused.reason
+
+
+async def test_message_refused_for_good_leaves_the_outbox(database):
+    """A message that can never be taken is reported once and not sent again."""
+    async with serving(database, limits={"message_chars": 5}) as server:
+        client = SessionClient(server.url, "one")
+        watcher = Watcher(client)
+        client.send("far too long")
+        error = await watcher.until(ErrorFrame)
+        await watcher.done()
+    assert error.code == "too_large"
+    assert client.pending == 0
+
+
+async def test_message_over_the_rate_limit_goes_out_when_its_time_has_come(database):
+    """A passing refusal keeps the message, and it is sent again when the server said."""
+    async with serving(database, limits={"messages_per_minute": 120}) as server:
+        client = SessionClient(server.url, "one")
+        watcher = Watcher(client)
+        for _ in range(120):
+            server.app.hub._refusal(await server.app.hub._open("local", "one"))
+        client.send("hello")
+        error = await watcher.until(ErrorFrame)
+        assert client.pending == 1
+        await watcher.until(RunFinished)
+        await watcher.done()
+    assert error.retry_after is not None
+    assert texts(client)[0] == "hello"
+
+
+async def test_slow_consumer_gets_joined_deltas(database):
+    """Deltas that were not fetched yet are joined, so that the reader never waits."""
+    words = [f"word{number} " for number in range(200)]
+    async with Upstream() as upstream, serving(database, GENPY_LLM_URL=upstream.url) as server:
+        upstream.say(*words)
+        client = SessionClient(server.url, "one")
+        events = aiter(client)
+        first = await anext(events)
+        client.send("go on")
+        async with asyncio.timeout(PATIENCE):
+            while not any(e.role == "assistant" and e.status == "done" for e in client.transcript):
+                await asyncio.sleep(0)
+        await client.close()
+        rest = [event async for event in events]
+    assert first == Link("connecting")
+    assert len([e for e in rest if type(e).__name__ == "Delta"]) == 1
+    assert texts(client)[1] == "".join(words)
