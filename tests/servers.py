@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from websockets.asyncio.server import Server
+
 from genpy_server import settings
 from genpy_server.app import App
 from genpy_server.server import url
@@ -25,6 +27,7 @@ class Running:
 
     app: App
     url: str
+    server: Server
 
 
 def configure(database: Path, **variables: str) -> Settings:
@@ -42,7 +45,7 @@ async def serving(
     app = await App.open(configured)
     server = await app.listen()
     try:
-        yield Running(app, url(server))
+        yield Running(app, url(server), server)
     finally:
         server.close()
         await app.drain()

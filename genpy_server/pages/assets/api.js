@@ -29,6 +29,7 @@ export function askToken(wrong) {
     });
     if (given) sessionStorage.setItem(KEY, given);
     asking = null;
+    dispatchEvent(new Event("token"));
     return Boolean(given);
   })();
   return asking;

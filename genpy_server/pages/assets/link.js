@@ -17,6 +17,8 @@ export class Link {
   constructor({ ref, place, frame, state }) {
     Object.assign(this, { ref, place, frame, state });
     this.wake = () => { if (this.#timer) this.now(); };
+    this.named = () => { if (!this.ready) this.#anew(); };
+    addEventListener("token", this.named);
     addEventListener("online", this.wake);
     document.addEventListener("visibilitychange", this.wake);
     this.#open();
@@ -47,9 +49,17 @@ export class Link {
     socket?.close();
   }
 
+  #anew() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.now();
+  }
+
   close() {
     this.#closed = true;
     clearInterval(this.#timer);
+    removeEventListener("token", this.named);
     removeEventListener("online", this.wake);
     document.removeEventListener("visibilitychange", this.wake);
     this.#socket?.close(1000);
@@ -61,10 +71,10 @@ export class Link {
     const base = location.origin.replace(/^http/, "ws");
     const socket = new WebSocket(`${base}/ws/session/${encodeURIComponent(this.ref)}${where}`, PROTOCOL);
     this.#socket = socket;
+    socket.token = token();
     this.state(this.#attempt ? { name: "reconnecting", attempt: this.#attempt } : { name: "connecting" });
     socket.addEventListener("open", () => {
-      socket.opened = true;
-      if (token()) socket.send(JSON.stringify({ type: "auth", token: token() }));
+      if (socket.token) socket.send(JSON.stringify({ type: "auth", token: socket.token }));
     });
     socket.addEventListener("message", ({ data }) => {
       if (socket === this.#socket) this.#receive(socket, JSON.parse(data));
@@ -84,14 +94,18 @@ export class Link {
   #lost(socket, code, reason) {
     if (this.#closed || socket !== this.#socket || !socket) return;
     this.#socket = null;
-    if (code === UNAUTHORIZED) this.#unauthorized();
+    if (code === UNAUTHORIZED) this.#unauthorized(socket.token);
     else if (AGAIN.has(code)) this.#wait();
     else this.state({ name: "refused", why: socket.refusal ?? reason });
   }
 
-  async #unauthorized() {
-    this.state({ name: "refused", why: "This server asks for a token." });
-    if (await askToken(Boolean(token())) && !this.#closed) this.#open();
+  /** Ask for a token, unless another one was given since; the event `token` opens anew. */
+  #unauthorized(used) {
+    if (token() !== used) this.#open();
+    else {
+      this.state({ name: "refused", why: "This server asks for a token." });
+      askToken(Boolean(used));
+    }
   }
 
   #wait() {

@@ -8,6 +8,7 @@ import { View } from "./view.js";
 
 const PAGE = 100;
 const SEARCHED_PAGES = 20;
+const ARRIVAL = 300; // ms in which the newest messages have come
 
 export class Room {
   #caughtUp = 0;
@@ -98,8 +99,7 @@ export class Room {
     this.state = { name: "ready" };
     this.outbox.flush();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();
-    if (this.wanted) setTimeout(() => this.#seek(this.wanted));
-    this.wanted = null;
+    if (this.wanted) setTimeout(() => this.#seek(), ARRIVAL);
   }
 
   /** The summary of a session that was ended before. */
@@ -143,8 +143,10 @@ export class Room {
   }
 
   /** Bring a message into view, reading back as far as it takes within reason. */
-  async #seek(messageId) {
-    for (let pages = 0; pages < SEARCHED_PAGES && !this.view.find(messageId); pages += 1) {
+  async #seek() {
+    const { wanted } = this;
+    this.wanted = null;
+    for (let pages = 0; pages < SEARCHED_PAGES && !this.view.find(wanted); pages += 1) {
       if (!await this.older()) return;
     }
   }

@@ -1,0 +1,219 @@
+"""The chat page in a real browser: said, seen, stopped, asked again, ended, rated, found."""
+
+import pytest
+from browsing import visiting
+from playwright.async_api import Browser, expect
+from servers import Running
+from upstream import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CODE = "Here it **is**:\n\n```python\nprint('hi')\n```\n\nThat prints `hi`."
+
+
+async def test_a_conversation_from_first_word_to_rating(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A person talks, sees code, ends the session, rates it, and the rating is kept."""
+    upstream.say(*CODE)
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.state("Connected")
+        await visit.say("Print hi in Python")
+        reply = await visit.finished()
+        await expect(reply.locator("strong")).to_have_text("is")
+        await expect(reply.locator("pre .s").first).to_be_visible()
+        await expect(page.locator("article.user .body")).to_have_text("Print hi in Python")
+        await page.get_by_role("button", name="End", exact=True).click()
+        ending = page.get_by_role("region", name="The end of this conversation")
+        await expect(ending).to_contain_text("got one")
+        await ending.get_by_title("4 of 5").click()
+        await expect(page.locator("#sessions .told")).to_contain_text("4 of 5")
+        await ending.get_by_role("link", name="Open the summary").click()
+        await expect(page.get_by_role("radio", name="4 of 5")).to_be_checked()
+
+
+async def test_code_is_copied_as_it_is(browser: Browser, server: Running, upstream: Upstream):
+    """The button above a block of code copies the code and nothing else."""
+    upstream.say(CODE)
+    async with visiting(browser, server.url) as visit:
+        await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await visit.say("Print hi")
+        reply = await visit.finished()
+        await reply.get_by_role("button", name="Copy code").click()
+        await expect(reply.get_by_role("button", name="Copied")).to_be_visible()
+        assert await visit.page.evaluate("navigator.clipboard.readText()") == "print('hi')\n"
+
+
+async def test_a_reply_grows_formatted(browser: Browser, server: Running, upstream: Upstream):
+    """While a reply streams, finished blocks are HTML already and stay the same nodes."""
+    upstream.say("A **first** block.\n\n", "- one\n- *two*\n", "- thr", "ee\n\nEnd.", paused_at=3)
+    gate = upstream._scripts[-1].gates[3]  # noqa: SLF001 - the pause that `say` made
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        reply = visit.reply()
+        await expect(reply.locator("strong")).to_have_text("first")
+        await expect(reply.locator("li em")).to_have_text("two")
+        await expect(reply.locator(".tail")).to_have_text("- thr")
+        assert await reply.get_attribute("aria-busy") == "true"
+        await reply.locator("strong").evaluate("node => { node.marked = true; }")
+        gate.set()
+        await visit.finished()
+        await expect(reply.locator("li")).to_have_count(3)
+        assert await reply.locator("strong").evaluate("node => node.marked")
+
+
+async def test_only_finished_replies_are_announced(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The live region says nothing while a reply streams, and the reply once it is over."""
+    gate = upstream.say("Half. ", "Whole.", paused_at=1)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        await expect(visit.reply().locator(".tail")).to_have_text("Half. ")
+        spoken = visit.page.locator("#spoken")
+        await expect(spoken).to_have_text("")
+        gate.set()
+        await expect(spoken).to_have_text("GenPy: Half. Whole.")
+
+
+async def test_a_reply_is_stopped(browser: Browser, server: Running, upstream: Upstream):
+    """Stop ends a reply and keeps what came, and says so."""
+    upstream.say("Half.", " Never.", paused_at=1)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        await expect(visit.reply().locator(".tail")).to_have_text("Half.")
+        await visit.page.get_by_role("button", name="Stop the reply").click()
+        reply = await visit.finished()
+        await expect(reply).to_contain_text("Stopped by you")
+        await expect(reply.locator(".body")).to_have_text("Half.")
+
+
+async def test_the_intent_is_told_and_corrected(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The chip says what was understood and why; another choice answers anew in its place."""
+    upstream.say("First.")
+    upstream.say("Second.")
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Write a Python function")
+        reply = await visit.finished()
+        chip = reply.locator(".chip summary")
+        await expect(chip).to_have_text("code assistant")
+        assert await chip.get_attribute("title")
+        await chip.click()
+        await reply.get_by_role("button", name="tutorial").click()
+        await expect(visit.page.locator("article.assistant")).to_have_count(1)
+        await expect(visit.reply().locator(".body")).to_have_text("Second.")
+        await expect(visit.reply().locator(".chip summary")).to_have_text("tutorial")
+
+
+async def test_a_tool_call_is_shown(browser: Browser, server: Running, upstream: Upstream):
+    """A tool that was asked is a disclosure with its result as a table."""
+    upstream.say("You said one thing.")
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Show me the stats of this conversation")
+        reply = await visit.finished()
+        await reply.locator(".tool summary").click()
+        await expect(reply.locator(".tool table")).to_contain_text("Messages")
+
+
+async def test_two_tabs_show_the_same(browser: Browser, server: Running, upstream: Upstream):
+    """What one tab says and hears, another on the same address sees as it happens."""
+    gate = upstream.say("Half. ", "Whole.", paused_at=1)
+    async with visiting(browser, server.url) as visit:
+        await visit.state("Connected")
+        other = await visit.context.new_page()
+        await other.goto(visit.page.url)
+        await visit.state("Connected", other)
+        await visit.say("Go")
+        await expect(other.locator("article.user .body")).to_have_text("Go")
+        await expect(visit.reply(other).locator(".tail")).to_have_text("Half. ")
+        gate.set()
+        for page in (visit.page, other):
+            reply = await visit.finished(page)
+            await expect(reply.locator(".body")).to_have_text("Half. Whole.")
+
+
+async def test_a_session_is_renamed_searched_opened_and_deleted(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The list finds a conversation by its title and by its words, and can rename and delete it."""
+    upstream.say("The capital is Canberra.")
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.say("What is the capital of Australia?")
+        await visit.finished()
+        await page.get_by_role("button", name="More for this conversation").click()
+        await page.get_by_role("button", name="Rename").click()
+        await page.get_by_role("dialog").get_by_role("textbox").fill("Geography")
+        await page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Geography")
+        await page.get_by_role("button", name="New conversation").click()
+        await expect(page.locator("article")).to_have_count(0)
+        search = page.get_by_role("searchbox")
+        await search.fill("canberra")
+        await page.get_by_role("link", name="The capital is Canberra").click()
+        await expect(page.locator("article.assistant .body")).to_have_text(
+            "The capital is Canberra."
+        )
+        await expect(page.locator("article.assistant")).to_be_focused()
+        await search.fill("geog")
+        await page.get_by_role("button", name="More for Geography").click()
+        await page.get_by_role("button", name="Delete").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        await expect(page.locator("#sessions")).to_contain_text("No conversation is called that")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("New conversation")
+
+
+async def test_older_messages_are_read_on_wish(browser: Browser, server: Running):
+    """A long conversation opens at its end, and its beginning is read by a button."""
+    store, user = server.app.store, server.app.settings.user
+    ref = "00000000-0000-4000-8000-000000000001"
+    for number in range(230):
+        await store.append(user, ref, "user", f"Message {number}", title="Long")
+    async with visiting(browser, server.url, f"/?session={ref}") as visit:
+        page = visit.page
+        await expect(page.locator("article").last.locator(".body")).to_have_text("Message 229")
+        assert await page.locator("article").count() < 230
+        await page.get_by_role("button", name="Earlier messages").click()
+        await expect(page.locator("article").first.locator(".body")).to_have_text("Message 0")
+        await expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
+
+
+async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):
+    """A session can be opened by a name of one's own, which stays in the address."""
+    upstream.say("Ciao.")
+    async with visiting(browser, server.url, "/?session=trip-to-rome") as visit:
+        await visit.say("Hello")
+        await visit.finished()
+        assert visit.page.url.endswith("/?session=trip-to-rome")
+        await expect(visit.page.get_by_role("heading", level=1)).to_have_text("trip-to-rome")
+
+
+async def test_going_back_returns_to_the_session_before(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The browser's Back opens the conversation that was open before."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        await visit.say("Is this one?")
+        await visit.finished()
+        await visit.page.get_by_role("button", name="New conversation").click()
+        await expect(visit.page.locator("article")).to_have_count(0)
+        await visit.page.go_back()
+        await expect(visit.page.locator("article.assistant .body")).to_have_text("Yes.")
+
+
+async def test_an_error_of_the_model_is_told_in_place(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A model that fails leaves a sentence where its reply would stand, and it can be asked again."""
+    upstream.fail(400, "invalid_request")
+    upstream.say("Now it works.")
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        reply = await visit.finished()
+        await expect(reply.locator(".note")).to_be_visible()
+        await reply.get_by_role("button", name="Answer again").click()
+        await expect(visit.reply().locator(".body")).to_have_text("Now it works.")

@@ -1,0 +1,124 @@
+"""What a browser keeps through reloads, cuts and a server that is killed: everything, once."""
+
+from pathlib import Path
+
+import pytest
+from browsing import visiting
+from playwright.async_api import Browser, expect
+from servers import Running, ServerProcess
+from upstream import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def cut(server: Running) -> None:
+    """Cut every socket without a word, as a network does."""
+    for connection in server.server.connections:
+        connection.transport.abort()
+
+
+async def test_a_reload_in_mid_reply_goes_on_with_it(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A page that is loaded anew shows the reply so far and then the rest, once."""
+    gate = upstream.say("One ", "two ", "three.", paused_at=2)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Count")
+        await expect(visit.reply().locator(".body")).to_have_text("One two ")
+        await visit.page.reload()
+        await expect(visit.reply().locator(".body")).to_have_text("One two ")
+        await expect(visit.page.locator("article.user .body")).to_have_text("Count")
+        gate.set()
+        reply = await visit.finished()
+        await expect(reply.locator(".body")).to_have_text("One two three.")
+        await expect(visit.page.locator("article")).to_have_count(2)
+
+
+async def test_a_cut_in_mid_reply_costs_nothing(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """After a cut the page gets just what it missed, even between the halves of its own text."""
+    gate = upstream.say("\N{GRINNING FACE} one\n\n", "two ", "three.", paused_at=2)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Count")
+        await expect(visit.reply().locator(".body")).to_contain_text("two")
+        cut(server)
+        await visit.state("Connection lost")
+        gate.set()
+        await visit.page.get_by_role("button", name="Try now").click()
+        reply = await visit.finished()
+        await expect(reply.locator(".body p")).to_have_text(["\N{GRINNING FACE} one", "two three."])
+        await expect(visit.page.locator("article")).to_have_count(2)
+
+
+async def test_what_is_said_offline_waits_and_is_said_once(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A message written without a connection survives a reload and is sent when there is one."""
+    upstream.say("Heard.")
+    async with visiting(browser, server.url) as visit:
+        await visit.state("Connected")
+        await visit.context.set_offline(offline=True)
+        cut(server)
+        await visit.state("Offline")
+        await visit.say("Are you there?")
+        await visit.state("1 message waits")
+        await expect(visit.page.locator(".pending")).to_contain_text("On its way")
+        await visit.context.set_offline(offline=False)
+        await visit.page.reload()
+        reply = await visit.finished()
+        await expect(reply.locator(".body")).to_have_text("Heard.")
+        await expect(visit.page.locator("article.user")).to_have_count(1)
+        await expect(visit.page.locator(".pending")).to_have_count(0)
+
+
+async def test_a_killed_server_loses_nothing_acknowledged(browser: Browser, tmp_path: Path):
+    """After kill -9 and a new start on the same port the page goes on by itself."""
+    async with Upstream() as upstream:
+        upstream.say("Before.")
+        upstream.say("After.")
+        variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "scripted"}
+        process = ServerProcess(tmp_path / "genpy.db", **variables)
+        await process.start()
+        url = process.url
+        try:
+            async with visiting(browser, url) as visit:
+                await visit.say("One")
+                await visit.finished()
+                await process.kill()
+                await visit.state("Connection lost")
+                await visit.say("Two")
+                await visit.state("1 message waits")
+                process = ServerProcess(
+                    tmp_path / "genpy.db", GENPY_PORT=url.rpartition(":")[2], **variables
+                )
+                await process.start()
+                await visit.state("Connected")
+                said = visit.page.locator("article .body")
+                await expect(said).to_have_text(["One", "Before.", "Two", "After."])
+        finally:
+            await process.kill()
+
+
+async def test_a_message_the_server_refuses_is_given_back(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A message over the limit is not lost: it says why, and can be discarded."""
+    upstream.say("Fine.")
+    async with visiting(browser, server.url) as visit:
+        await visit.say("x" * 200_001)
+        await expect(visit.page.locator(".pending .note")).to_contain_text("at most 200,000")
+        await visit.page.get_by_role("button", name="Discard").click()
+        await expect(visit.page.locator(".pending")).to_have_count(0)
+        await visit.say("Short")
+        await visit.finished()
+
+
+async def test_a_deleted_session_says_so(browser: Browser, server: Running, upstream: Upstream):
+    """A page whose session is deleted elsewhere says why it is over and does not come back."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url, "/?session=gone") as visit:
+        await visit.say("Is it here?")
+        await visit.finished()
+        await visit.context.request.delete(f"{server.url}/api/session/gone")
+        await visit.state("deleted")

@@ -1,0 +1,126 @@
+"""Text that nobody trusts, in a real browser: no script runs, nothing is asked of anyone else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from browsing import Visit, visiting
+from hostile import CASES, MARKDOWN, PWN
+from playwright.async_api import Browser, expect
+from servers import Running
+from upstream import Upstream
+
+from genpy_server.markdown import sanitise
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+REF = "00000000-0000-4000-8000-000000000002"
+
+SEEN = """() => {
+  const kept = new Set(["A", "BLOCKQUOTE", "BR", "CODE", "DEL", "EM", "H3", "H4", "H5", "H6", "HR",
+    "LI", "OL", "P", "PRE", "S", "SPAN", "STRONG", "TABLE", "TBODY", "TD", "TH", "THEAD", "TR",
+    "UL", "DIV", "BUTTON", "svg", "path"]);
+  const strange = [];
+  for (const body of document.querySelectorAll(".body, .harness")) {
+    for (const node of body.querySelectorAll("*")) {
+      if (!kept.has(node.tagName)) strange.push(node.tagName);
+      for (const { name, value } of node.attributes) {
+        if (/^on|^style$|^src|^id$|^name$/i.test(name)) strange.push(`${node.tagName} ${name}`);
+        if (name === "href" && !/^(https?|mailto):/i.test(value)) strange.push(value);
+      }
+      if (node.tagName === "A" && node.hasAttribute("href")
+        && (node.rel !== "noopener noreferrer" || node.target !== "_blank")) strange.push(node.outerHTML);
+    }
+  }
+  return { pwned: window.pwned ?? null, strange };
+}"""
+
+
+async def harmless(visit: Visit) -> None:
+    """Nothing ran, and nothing is on the page that our renderer does not make."""
+    assert await visit.page.evaluate(SEEN) == {"pwned": None, "strange": []}
+
+
+async def store(server: Running, role: Any, texts: Sequence[str]) -> None:
+    """Put messages in the store as if they had been said."""
+    store, user = server.app.store, server.app.settings.user
+    for text in texts:
+        await store.append(user, REF, role, text.replace("\x00", "\ufffd"), title=text[:200])
+
+
+async def test_hostile_messages_do_nothing(browser: Browser, server: Running):
+    """More than 300 known attacks, stored as messages and titles, are shown and do nothing."""
+    assert len(set(CASES)) > 300
+    await store(server, "user", CASES[::2])
+    await store(server, "assistant", CASES[1::2])
+    async with visiting(browser, server.url, f"/?session={REF}") as visit:
+        page = visit.page
+        articles = page.locator("article.message")
+        await expect(articles.first).to_be_attached()
+        older = page.get_by_role("button", name="Earlier messages")
+        while await articles.count() < len(CASES):
+            before = await articles.count()
+            await older.click()
+            await page.wait_for_function(
+                "n => document.querySelectorAll('article.message').length > n", arg=before
+            )
+        await page.wait_for_function(
+            "() => !document.querySelector('article.message .growing, article.message p.tail')"
+        )
+        await harmless(visit)
+
+
+async def test_a_hostile_reply_does_nothing_while_it_streams(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A reply made of attacks, cut anywhere into tokens, does nothing at any moment."""
+    text = "\n\n".join(MARKDOWN[:40])
+    pieces = [text[at : at + 7] for at in range(0, len(text), 7)]
+    gate = upstream.say(*pieces, paused_at=len(pieces) // 2)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Attack")
+        await expect(visit.reply().locator(".body p").first).to_be_visible()
+        await harmless(visit)
+        gate.set()
+        await visit.finished()
+        await harmless(visit)
+
+
+async def test_the_sanitiser_holds_by_itself(browser: Browser, server: Running):
+    """Even HTML that no parser had tamed does nothing once it went through the sanitiser."""
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        source = await page.locator("script[src$='chat.js']").get_attribute("src")
+        assert source is not None
+        await page.evaluate(
+            """async ([source, cases]) => {
+              const { nodes } = await import(source.replace("chat.js", "api.js"));
+              const place = document.createElement("div");
+              place.className = "harness";
+              document.body.append(place);
+              for (const html of cases) place.append(nodes(html));
+            }""",
+            [source, [sanitise(case) for case in CASES]],
+        )
+        await harmless(visit)
+
+
+async def test_the_policy_holds_by_itself(browser: Browser, server: Running):
+    """Were the sanitiser to fail, the page's own policy would still run and load nothing."""
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        source = await page.locator("script[src$='chat.js']").get_attribute("src")
+        assert source is not None
+        await page.evaluate(
+            """async ([source, html]) => {
+              const { nodes } = await import(source.replace("chat.js", "api.js"));
+              document.body.append(nodes(html));
+            }""",
+            [source, f"<img src=x onerror={PWN}><img src=http://elsewhere.invalid/x.png>"],
+        )
+        await page.wait_for_function("() => true")
+        assert await page.evaluate("window.pwned ?? null") is None
+        await expect(page.locator("body > img")).to_have_count(2)
+        assert visit.violations
+        visit.violations.clear()
+        visit.elsewhere.clear()

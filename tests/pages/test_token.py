@@ -1,0 +1,46 @@
+"""A server that asks for a token, seen from a browser."""
+
+from pathlib import Path
+
+import pytest
+from browsing import visiting
+from playwright.async_api import Browser, expect
+from servers import serving
+from upstream import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TOKEN = "a-token-that-is-long-enough"
+
+
+async def test_the_token_is_asked_for_once_and_kept_for_the_tab(
+    browser: Browser, tmp_path: Path, upstream: Upstream
+):
+    """A wrong token is asked for again; the right one serves reloads, and no other tab."""
+    upstream.say("Welcome.")
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m", "GENPY_TOKEN": TOKEN}
+    async with (
+        serving(tmp_path / "genpy.db", **variables) as server,
+        visiting(browser, server.url) as visit,
+    ):
+        page = visit.page
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("textbox").fill("a-wrong-token-of-some-length")
+        await dialog.get_by_role("button", name="Connect").click()
+        await expect(dialog).to_contain_text("was refused")
+        await dialog.get_by_role("textbox").fill(TOKEN)
+        await dialog.get_by_role("button", name="Connect").click()
+        await visit.state("Connected")
+        await visit.say("Hello")
+        await visit.finished()
+        await page.reload()
+        await expect(page.locator("article.assistant .body")).to_have_text("Welcome.")
+        assert TOKEN not in page.url
+        assert (
+            await page.evaluate("Object.values(localStorage).concat(document.cookie).join('')")
+            == ""
+        )
+        other = await visit.context.new_page()
+        await other.goto(page.url)
+        await expect(other.get_by_role("dialog")).to_be_visible()
+        await expect(other.locator("article")).to_have_count(0)
