@@ -118,6 +118,7 @@ def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connec
         _refuse_unknown(connection, path)
         _use_wal(connection, time.monotonic() + busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS keeps what is only fsynced in a cache
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.create_function("casefold", 1, _casefold, deterministic=True)

@@ -211,7 +211,9 @@ async def test_touch_is_no_activity(store: Store, person: Person) -> None:
     assert await store.session(person.id, person.session) == before
 
 
-async def test_a_later_message_does_not_shorten_hosting(store: Store, person: Person) -> None:
+async def test_a_message_that_hosts_nothing_changes_no_hosting(
+    store: Store, person: Person
+) -> None:
     """A message of a caller that hosts nothing leaves the host's time as it is."""
     await person.say("x", live_seconds=60)
     await person.say("y")

@@ -103,9 +103,9 @@ def test_every_connection_keeps_commits_through_a_power_cut(path: Path) -> None:
     """WAL with an fsync at each commit, foreign keys on."""
     for _ in range(2):
         with closing(sqlite_schema.connect(path)) as connection:
-            pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            pragmas = ("journal_mode", "synchronous", "fullfsync", "foreign_keys", "busy_timeout")
             values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
-            assert values == ["wal", 2, 1, 10_000]
+            assert values == ["wal", 2, 1, 1, 10_000]
 
 
 def test_the_index_agrees_with_the_messages(path: Path) -> None:
