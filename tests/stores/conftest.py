@@ -12,6 +12,7 @@ from people import Person
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite import SqliteStore
 from genpy_server.stores.sqlite_inline import InlineRunner
+from genpy_server.stores.supabase import SupabaseStore
 
 MakeStore = Callable[[], Store]
 
@@ -26,9 +27,21 @@ def _sqlite_inline(request: pytest.FixtureRequest) -> MakeStore:
     return lambda: SqliteStore(path, InlineRunner())
 
 
+def _supabase(request: pytest.FixtureRequest) -> MakeStore:
+    stack = request.getfixturevalue("supabase")
+    return lambda: SupabaseStore(stack.url, stack.secret_key)
+
+
+def _postgrest(request: pytest.FixtureRequest) -> MakeStore:
+    stack = request.getfixturevalue("postgrest")
+    return lambda: SupabaseStore(stack.url, stack.secret_key)
+
+
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], MakeStore]] = {
     "sqlite": _sqlite,
     "sqlite-inline": _sqlite_inline,
+    "supabase": _supabase,
+    "supabase-postgrest": _postgrest,
 }
 
 

@@ -1,0 +1,151 @@
+"""Supabase's errors as ours, each with a sentence that says what to do.
+
+PostgREST puts its own codes (PGRST…) and PostgreSQL's (SQLSTATE) into the same field; what stands
+before it answers with a bare HTTP status. Codes are compared, never texts.
+"""
+
+import base64
+import binascii
+import json
+from typing import Final
+
+import httpx
+
+from genpy_server.errors import (
+    StoreError,
+    StoreForbidden,
+    StoreKeyRejected,
+    StoreSchemaMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
+
+SCHEMA_MISSING = (
+    "The Supabase project has no tables of GenPy, or old ones. "
+    "Run schema.sql in the project's SQL editor; it may be run any number of times."
+)
+PUBLISHABLE = (
+    "SUPABASE_KEY is the publishable key, which may not read conversations. Set it to the secret "
+    "key (sb_secret_…, or service_role) from the project's settings, API keys."
+)
+REJECTED = (
+    "Supabase refuses the key in SUPABASE_KEY. Set it to the secret key (sb_secret_…) of the "
+    "project in SUPABASE_URL; it stands in the project's settings, API keys."
+)
+FORBIDDEN = (
+    "Supabase's row level security refuses the statement. Set SUPABASE_KEY to the secret key, and "
+    "run schema.sql again, which restores what the server may do."
+)
+UNREACHABLE = (
+    "Supabase cannot be reached at {url}. See whether SUPABASE_URL is right, whether this machine "
+    "is online, and whether the project is paused; GenPy goes on when it is back."
+)
+SLOW = (
+    "Supabase at {url} did not answer in time. Try again; if it stays so, see the project's "
+    "reports for what its database is busy with."
+)
+NOT_SUPABASE = (
+    "What answers at {url} is no Supabase project. Set SUPABASE_URL to the project's URL, "
+    "such as https://abcdefgh.supabase.co."
+)
+
+_Kind = tuple[type[StoreError], str]
+
+_SCHEMA: Final[_Kind] = (StoreSchemaMissing, SCHEMA_MISSING)
+_UNAVAILABLE: Final[_Kind] = (StoreUnavailable, UNREACHABLE)
+_TIMEOUT: Final[_Kind] = (StoreTimeout, SLOW)
+_NOT_SUPABASE: Final[_Kind] = (StoreUnavailable, NOT_SUPABASE)
+
+_CODES: Final[dict[str, _Kind]] = {
+    "PGRST000": _UNAVAILABLE,  # no connection to the database
+    "PGRST001": _UNAVAILABLE,
+    "PGRST002": _UNAVAILABLE,
+    "PGRST003": _TIMEOUT,  # no free connection in the pool
+    "PGRST106": _SCHEMA,  # schema not exposed
+    "PGRST202": _SCHEMA,  # no such function
+    "PGRST203": _SCHEMA,
+    "PGRST204": _SCHEMA,  # no such column
+    "PGRST205": _SCHEMA,  # no such table
+    "42P01": _SCHEMA,
+    "42703": _SCHEMA,
+    "42883": _SCHEMA,
+    "3F000": _SCHEMA,
+    "42501": (StoreForbidden, FORBIDDEN),
+    "57014": _TIMEOUT,  # statement_timeout
+    "55P03": _TIMEOUT,  # lock_timeout
+    "25006": _UNAVAILABLE,  # read-only while it fails over, or for want of space
+}
+_CLASSES: Final[dict[str, _Kind]] = {
+    "08": _UNAVAILABLE,  # connection
+    "53": _UNAVAILABLE,  # resources: too many connections, disk full
+    "57": _UNAVAILABLE,  # shutting down, starting up
+    "58": _UNAVAILABLE,  # system error
+}
+_STATUSES: Final[dict[int, _Kind]] = {
+    401: (StoreKeyRejected, REJECTED),
+    403: (StoreForbidden, FORBIDDEN),
+    404: _NOT_SUPABASE,
+    408: _TIMEOUT,
+    429: (StoreUnavailable, "Supabase at {url} asks to slow down. Try again in a moment."),
+    504: _TIMEOUT,
+}
+SQLSTATE_CHARS = 5
+
+
+def refused_locally(key: str) -> StoreKeyRejected | None:
+    """What can be said of a key without asking: the publishable one, in its new form or its old."""
+    if key.startswith("sb_publishable_") or _role(key) in {"anon", "authenticated"}:
+        return StoreKeyRejected(PUBLISHABLE)
+    return None
+
+
+def _role(key: str) -> str | None:
+    """The role that a key of the old form, a JWT, was made for."""
+    try:
+        _, claims, _ = key.split(".")
+        decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+    role = decoded.get("role") if isinstance(decoded, dict) else None
+    return role if isinstance(role, str) else None
+
+
+def refusal(response: httpx.Response, url: str) -> StoreError:
+    """The error that an answer other than a success is, once its body was read."""
+    code, status = _code(response), response.status_code
+    known = _CODES.get(code) or _CLASSES.get(code[:2] if len(code) == SQLSTATE_CHARS else "")
+    if status == httpx.codes.UNAUTHORIZED:
+        known = _STATUSES[status]  # with 42501 as well: the key opens nothing
+    known = known or _STATUSES.get(status)
+    if known is None and status > httpx.codes.INTERNAL_SERVER_ERROR:
+        known = _UNAVAILABLE
+    if known is None and response.is_redirect:
+        known = _NOT_SUPABASE
+    if known is None:
+        known = (StoreError, "Supabase at {url} failed with the code {code}. Try again.")
+    return _made(known, url, code or str(status))
+
+
+def not_supabase(url: str) -> StoreError:
+    """The error of an address where something else answers."""
+    return _made(_NOT_SUPABASE, url)
+
+
+def _code(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return ""
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, str) else ""
+
+
+def _made(kind: _Kind, url: str, code: str = "") -> StoreError:
+    error, sentence = kind
+    return error(sentence.format(url=url, code=code))
+
+
+def unanswered(error: httpx.HTTPError, url: str) -> StoreError:
+    """The error to raise when no answer came."""
+    slow = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
+    return _made(_TIMEOUT if slow else _UNAVAILABLE, url)

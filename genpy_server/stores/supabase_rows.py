@@ -1,0 +1,59 @@
+"""Rows of Supabase as values, also those that GenPy's first version wrote."""
+
+from typing import Any, get_args
+
+import msgspec
+
+from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Role, Sentiment, Session
+
+EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
+
+
+def message_of(row: dict[str, Any]) -> Message:
+    """A row of the view `genpy.messages`."""
+    return msgspec.convert({**row, "meta": _as(MessageMeta, row["meta"]) or MessageMeta()}, Message)
+
+
+def session_of(row: dict[str, Any]) -> Session:
+    """A row of the view `genpy.sessions`."""
+    known = {
+        "topics": _texts(row["topics"]),
+        "outcomes": _outcomes(row["outcomes"]),
+        "sentiment": row["sentiment"] if row["sentiment"] in get_args(Sentiment) else None,
+        "metrics": _as(Metrics, row["metrics"]) if row["metrics"] else None,
+    }
+    return msgspec.convert(row | known, Session)
+
+
+def hit_of(row: dict[str, Any]) -> Hit:
+    """One result of `genpy_search`."""
+    return Hit(
+        message_of(row["message"]),
+        row["session_title"],
+        row["score"],
+        row["before"] and message_of(row["before"]),
+        row["after"] and message_of(row["after"]),
+    )
+
+
+def _as(kind: type[Any], value: Any) -> Any:
+    """A value of this kind, or None where an earlier version wrote something else."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return None
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _outcomes(text: str | None) -> tuple[str, ...]:
+    """A JSON list of texts; the first version kept plain text, a line for each."""
+    try:
+        value = msgspec.json.decode(text or "[]")
+    except msgspec.DecodeError:
+        value = None
+    if isinstance(value, list):
+        return _texts(value)
+    return tuple(line.strip() for line in (text or "").splitlines() if line.strip())

@@ -1,0 +1,696 @@
+-- GenPy's database for Supabase: paste it into the SQL editor and run it.
+--
+-- It may be run any number of times, on an empty database or on one of an earlier version, whose
+-- rows all stay. The tables hold the conversations; the schema "genpy", which no API shows, holds
+-- what the functions share; the functions "genpy_…" are what the server calls, one for each method
+-- of genpy_server/stores/base.py. Nobody but the secret key may call them.
+
+-- Tables --------------------------------------------------------------------------------------
+
+create table if not exists public.sessions (
+  id bigserial primary key,
+  session_id uuid not null unique,
+  user_id text not null,
+  status text not null default 'active',
+  start_time timestamptz not null default now(),
+  end_time timestamptz,
+  summary text,
+  topics jsonb default '[]',
+  sentiment text,
+  metrics jsonb default '{}',
+  user_rating integer check (user_rating between 1 and 5),
+  rated_at timestamptz,
+  key_outcomes text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+
+create table if not exists public.session_logs (
+  id bigserial primary key,
+  session_id uuid not null references public.sessions (session_id) on delete cascade,
+  event_type text not null check (event_type in ('user', 'ai', 'system')),
+  message text not null,
+  metadata jsonb default '{}',
+  created_at timestamptz not null default now()
+);
+
+-- key_outcomes holds a JSON list of texts; plain text of earlier versions is read as well.
+alter table public.sessions
+  add column if not exists title text,
+  add column if not exists note text,
+  add column if not exists last_message_id bigint not null default 0,
+  add column if not exists message_count integer not null default 0,
+  add column if not exists live_until timestamptz,
+  add column if not exists ending_token text,
+  add column if not exists ending_until timestamptz,
+  add column if not exists memory text,
+  add column if not exists memory_upto bigint not null default 0;
+
+create schema if not exists genpy;
+
+-- The form in which text is indexed and looked for: punctuation separates words, accents are gone,
+-- and each character of a script without spaces is a word, so that a part of a sentence is a phrase.
+create or replace function genpy.plain(message text) returns text
+language sql immutable parallel safe set search_path = '' as $$
+  select regexp_replace(
+    normalize(
+      regexp_replace(
+        regexp_replace(left(message, 200000), '[!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f]+', ' ', 'g'),
+        '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff'
+          '\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])',
+        ' \1 ', 'g'),
+      nfkd),
+    '[\u0300-\u036f]+', '', 'g')
+$$;
+
+alter table public.session_logs
+  add column if not exists client_id text,
+  add column if not exists uid uuid not null default gen_random_uuid(),
+  add column if not exists words integer,
+  add column if not exists search tsvector
+    generated always as (to_tsvector('pg_catalog.english', genpy.plain(message))) stored;
+
+-- updated_at follows what a person can see; hosting, endings and memory are no change to them.
+-- The first version had a trigger for every update, under whatever name.
+do $$
+declare
+  old record;
+begin
+  for old in
+    select t.tgname from pg_catalog.pg_trigger t
+      join pg_catalog.pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = 'public.sessions'::regclass and not t.tgisinternal
+      and p.prosrc ilike '%updated_at%'
+  loop
+    execute format('drop trigger %I on public.sessions', old.tgname);
+  end loop;
+end
+$$;
+
+create or replace function genpy.keep_updated_at() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if new.updated_at is not distinct from old.updated_at then
+    new.updated_at := clock_timestamp();
+  end if;
+  return new;
+end
+$$;
+
+create trigger sessions_updated_at
+  before update of user_id, status, start_time, end_time, summary, topics, sentiment, metrics,
+    user_rating, rated_at, key_outcomes, title, note
+  on public.sessions for each row execute function genpy.keep_updated_at();
+
+-- Rows of the first version, which knew neither count nor title.
+update public.sessions s
+set message_count = counted.messages, last_message_id = counted.last_id
+from (
+  select session_id, count(*) as messages, max(id) as last_id
+  from public.session_logs group by session_id
+) counted
+where s.session_id = counted.session_id and s.message_count = 0;
+
+alter table public.sessions disable trigger sessions_updated_at;
+update public.sessions s
+set title = coalesce(
+  (select left(btrim(regexp_replace(m.message, '\s+', ' ', 'g')), 60) from public.session_logs m
+   where m.session_id = s.session_id and m.event_type = 'user' order by m.id limit 1),
+  'Untitled')
+where s.title is null;
+alter table public.sessions enable trigger sessions_updated_at;
+
+-- Indexes; unique ones and ones that begin with the same column serve the first version's too.
+create index if not exists idx_sessions_status on public.sessions (status);
+create index if not exists idx_sessions_start_time on public.sessions (start_time desc);
+create index if not exists sessions_by_activity on public.sessions (user_id, last_message_id desc);
+create index if not exists sessions_active on public.sessions (last_message_id)
+  where status = 'active';
+create index if not exists idx_session_logs_created_at on public.session_logs (created_at desc);
+create index if not exists session_logs_by_session on public.session_logs (session_id, id);
+create unique index if not exists session_logs_uid on public.session_logs (session_id, uid);
+create unique index if not exists session_logs_client_id on public.session_logs (session_id, client_id)
+  where client_id is not null;
+create index if not exists session_logs_search on public.session_logs using gin (search);
+
+-- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
+
+drop view if exists genpy.messages, genpy.sessions;
+
+create view genpy.messages with (security_invoker = true) as
+select
+  id,
+  session_id,
+  case event_type when 'ai' then 'assistant' else event_type end as role,
+  message as text,
+  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as at,
+  client_id,
+  metadata as meta,
+  uid
+from public.session_logs;
+
+create view genpy.sessions with (security_invoker = true) as
+select
+  session_id as id,
+  user_id,
+  title,
+  case status when 'active' then 'active' else 'completed' end as status,
+  to_char(start_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as started_at,
+  to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as updated_at,
+  last_message_id,
+  message_count,
+  to_char(end_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as ended_at,
+  summary,
+  note,
+  topics,
+  sentiment,
+  key_outcomes as outcomes,
+  metrics,
+  user_rating as rating,
+  to_char(rated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as rated_at
+from public.sessions;
+
+-- Messages ----------------------------------------------------------------------------------------
+
+-- One round trip: the session is made if there is none and locked, so that its ids rise in the
+-- order of commits. The same client_id, or the same uid (a call that was repeated after its answer
+-- was lost), is stored once.
+create or replace function public.genpy_append(
+  p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
+  p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+declare
+  owner text;
+  previous bigint;
+  stored record;
+  now_ timestamptz;
+begin
+  select user_id, last_message_id into owner, previous
+    from public.sessions where session_id = p_session_id for update;
+  if not found then
+    insert into public.sessions (session_id, user_id, title)
+      values (p_session_id, p_user_id, p_title) on conflict (session_id) do nothing;
+    select user_id, last_message_id into owner, previous
+      from public.sessions where session_id = p_session_id for update;
+  end if;
+  if owner is distinct from p_user_id then
+    return '{"refused": "not_found"}';
+  end if;
+
+  select id, message, uid into stored from public.session_logs
+    where session_id = p_session_id and (client_id = p_client_id or uid = p_uid) limit 1;
+  if found then
+    if stored.message <> p_message then
+      return '{"refused": "conflict"}';
+    end if;
+    return jsonb_build_object(
+      'message', (select to_jsonb(m) from genpy.messages m where m.id = stored.id),
+      'duplicate', stored.uid <> p_uid,
+      'previous_id', (
+        select coalesce(max(id), 0) from public.session_logs
+        where session_id = p_session_id and id < stored.id));
+  end if;
+
+  now_ := clock_timestamp();
+  insert into public.session_logs
+      (session_id, event_type, message, metadata, created_at, client_id, uid, words)
+    values (p_session_id, p_event_type, p_message, p_metadata, now_, p_client_id, p_uid, p_words)
+    returning id into stored;
+  update public.sessions set
+      last_message_id = stored.id, message_count = message_count + 1, updated_at = now_,
+      status = 'active', end_time = null, ending_token = null, ending_until = null,
+      live_until = case when p_live_seconds > 0
+        then greatest(live_until, now_ + p_live_seconds * interval '1 second')
+        else live_until end
+    where session_id = p_session_id;
+  return jsonb_build_object(
+    'message', (select to_jsonb(m) from genpy.messages m where m.id = stored.id),
+    'duplicate', false,
+    'previous_id', previous);
+end
+$$;
+
+create or replace function public.genpy_find_client_id(
+  p_user_id text, p_session_id uuid, p_client_id text
+) returns jsonb language sql stable security invoker set search_path = '' as $$
+  select to_jsonb(m) from genpy.messages m join public.sessions s using (session_id)
+  where session_id = p_session_id and s.user_id = p_user_id and m.client_id = p_client_id
+$$;
+
+create or replace function public.genpy_messages(
+  p_user_id text, p_session_id uuid, p_limit integer, p_before bigint, p_after bigint
+) returns jsonb language plpgsql stable security invoker set search_path = '' as $$
+declare
+  ids bigint[];
+begin
+  if not exists (
+    select 1 from public.sessions where session_id = p_session_id and user_id = p_user_id
+  ) then
+    return '[]';
+  end if;
+  if p_after is null then
+    ids := array(
+      select id from public.session_logs
+      where session_id = p_session_id and (p_before is null or id < p_before)
+      order by id desc limit p_limit);
+  else
+    ids := array(
+      select id from public.session_logs
+      where session_id = p_session_id and id > p_after and (p_before is null or id < p_before)
+      order by id limit p_limit);
+  end if;
+  return coalesce(
+    (select jsonb_agg(to_jsonb(m) order by m.id) from genpy.messages m where m.id = any (ids)), '[]');
+end
+$$;
+
+create or replace function public.genpy_metrics(p_user_id text, p_session_id uuid)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  with m as (
+    select l.*,
+      coalesce(l.words, regexp_count(l.message, '\S+')) as counted_words,
+      case jsonb_typeof(l.metadata) when 'object' then l.metadata else '{}' end as meta
+    from public.session_logs l join public.sessions s using (session_id)
+    where session_id = p_session_id and s.user_id = p_user_id
+  ), ends as (
+    select
+      (select created_at from m order by id limit 1) as first_at,
+      (select created_at from m order by id desc limit 1) as last_at
+  ), tools as (
+    select t.value ->> 'name' as name, count(*) as times
+    from m, jsonb_array_elements(
+      case jsonb_typeof(meta -> 'tools') when 'array' then meta -> 'tools' else '[]' end) t
+    where event_type = 'ai' and jsonb_typeof(t.value -> 'name') = 'string' group by 1
+  ), intents as (
+    select meta ->> 'intent' as name, count(*) as times
+    from m where event_type = 'ai' and meta ->> 'intent' is not null group by 1
+  )
+  select jsonb_build_object(
+    'messages', count(*),
+    'user_messages', count(*) filter (where event_type = 'user'),
+    'assistant_messages', count(*) filter (where event_type = 'ai'),
+    'user_words', coalesce(sum(counted_words) filter (where event_type = 'user'), 0),
+    'assistant_words', coalesce(sum(counted_words) filter (where event_type = 'ai'), 0),
+    'first_at', (select to_char(first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+      from ends),
+    'last_at', (select to_char(last_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+      from ends),
+    'duration_seconds', coalesce((
+      select greatest(0, round(extract(epoch from last_at - first_at), 3)) from ends), 0),
+    'tools', coalesce((select jsonb_object_agg(name, times) from tools), '{}'),
+    'intents', coalesce((select jsonb_object_agg(name, times) from intents), '{}'),
+    'prompt_tokens', coalesce(sum((meta #>> '{usage,prompt_tokens}')::bigint)
+      filter (where jsonb_typeof(meta #> '{usage,prompt_tokens}') = 'number'), 0),
+    'completion_tokens', coalesce(sum((meta #>> '{usage,completion_tokens}')::bigint)
+      filter (where jsonb_typeof(meta #> '{usage,completion_tokens}') = 'number'), 0)
+  ) from m
+$$;
+
+-- Search ------------------------------------------------------------------------------------------
+
+-- BM25 (k1 = 1.2, b = 0.75) over the user's messages that hold any word of `wanted`. ts_rank of one
+-- word is 1 + 1/4 + 1/9 + …, as often as the word occurs, over pi^2/6: a frequency that saturates.
+create or replace function genpy.ranked(
+  p_user_id text, p_session_id uuid, wanted tsquery, terms tsquery[], weights double precision[],
+  p_limit integer
+) returns table (id bigint, score double precision)
+language sql stable set search_path = '' as $$
+  with found as materialized (
+    select m.id, m.search, greatest(m.words, length(m.search)) as length
+    from public.session_logs m join public.sessions s using (session_id)
+    where m.search operator(pg_catalog.@@) wanted and s.user_id = p_user_id
+      and (p_session_id is null or session_id = p_session_id)
+  ), usual as (
+    select greatest(avg(length), 1) as length from found
+  )
+  select f.id, sum(
+    t.weight * t.often * 2.2 / (t.often + 1.2 * (0.25 + 0.75 * f.length / usual.length))
+  ) as score
+  from found f, usual, lateral (
+    select weight, 1.644934 * ts_rank('{1, 1, 1, 1}', f.search, term) as often
+    from unnest(terms, weights) as _(term, weight)
+    where f.search operator(pg_catalog.@@) term
+  ) t
+  group by f.id order by score desc, f.id desc limit p_limit
+$$;
+
+-- Rare words first: in a large database, common words are looked for only where rare ones are
+-- found, unless those give too little. `p_words` is a list of lower-case words without punctuation.
+create or replace function public.genpy_search(
+  p_user_id text, p_words jsonb, p_limit integer, p_session_id uuid, p_neighbours boolean
+) returns jsonb language plpgsql stable security invoker set search_path = ''
+set plan_cache_mode = force_custom_plan as $$
+declare
+  few constant integer := 5000;
+  total double precision;
+  terms tsquery[];
+  frequencies bigint[];
+  weights double precision[];
+  sums bigint[];
+  all_of_them tsquery;
+  rare tsquery;
+  ids bigint[];
+  scores double precision[];
+begin
+  select array_agg(term order by frequency), array_agg(frequency order by frequency)
+    into terms, frequencies
+  from (
+    select term, (
+      select count(*) from public.session_logs m where m.search operator(pg_catalog.@@) term
+    ) as frequency
+    from (
+      select distinct phraseto_tsquery('pg_catalog.english', genpy.plain(word)) as term
+      from jsonb_array_elements_text(p_words) as word
+    ) parsed
+    where numnode(term) > 0
+  ) counted
+  where frequency > 0;
+  if terms is null then
+    return '[]';
+  end if;
+
+  select reltuples into total from pg_catalog.pg_class where oid = 'public.session_logs'::regclass;
+  if total <= 0 then
+    select count(*) into total from public.session_logs;
+  end if;
+  total := greatest(total, frequencies[cardinality(frequencies)]);
+  weights := array(
+    select ln(1 + (total - frequency + 0.5) / (frequency + 0.5)) from unnest(frequencies) frequency);
+  sums := array(
+    select sum(frequency) over (order by place)
+    from unnest(frequencies) with ordinality as _(frequency, place));
+  select
+      string_agg('(' || term::text || ')', ' | ')::tsquery,
+      string_agg('(' || term::text || ')', ' | ') filter (where place = 1 or sum <= few)::tsquery
+    into all_of_them, rare
+    from unnest(terms, sums) with ordinality as _(term, sum, place);
+
+  select array_agg(r.id), array_agg(r.score) into ids, scores
+    from genpy.ranked(p_user_id, p_session_id, rare, terms, weights, p_limit) r;
+  if rare <> all_of_them and coalesce(cardinality(ids), 0) < p_limit then
+    select array_agg(r.id), array_agg(r.score) into ids, scores
+      from genpy.ranked(p_user_id, p_session_id, all_of_them, terms, weights, p_limit) r;
+  end if;
+
+  return coalesce((
+    select jsonb_agg(jsonb_build_object(
+      'message', to_jsonb(m),
+      'session_title', s.title,
+      'score', hit.score,
+      'before', case when p_neighbours then (
+        select to_jsonb(n) from genpy.messages n
+        where n.session_id = m.session_id and n.id < m.id order by n.id desc limit 1) end,
+      'after', case when p_neighbours then (
+        select to_jsonb(n) from genpy.messages n
+        where n.session_id = m.session_id and n.id > m.id order by n.id limit 1) end
+    ) order by hit.place)
+    from unnest(ids, scores) with ordinality as hit(id, score, place)
+      join genpy.messages m on m.id = hit.id
+      join public.sessions s on s.session_id = m.session_id
+  ), '[]');
+end
+$$;
+
+-- Sessions ----------------------------------------------------------------------------------------
+
+create or replace function public.genpy_session(p_user_id text, p_session_id uuid)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select to_jsonb(s) from genpy.sessions s where s.id = p_session_id and s.user_id = p_user_id
+$$;
+
+create or replace function public.genpy_sessions(
+  p_user_id text, p_limit integer, p_before bigint, p_status text, p_query text, p_id_prefix text,
+  p_since text, p_until text
+) returns jsonb language sql stable security invoker set search_path = '' set timezone = 'UTC' as $$
+  with page as (
+    select session_id, last_message_id from public.sessions
+    where user_id = p_user_id
+      and (p_before is null or last_message_id < p_before)
+      and (p_status is null or (status = 'active') = (p_status = 'active'))
+      and (p_id_prefix is null or starts_with(session_id::text, lower(p_id_prefix)))
+      and (p_since is null or updated_at >= p_since::timestamptz)
+      and (p_until is null or updated_at < p_until::timestamptz)
+      and (
+        p_query is null
+        or strpos(lower(title), lower(p_query)) > 0
+        or strpos(lower(summary), lower(p_query)) > 0
+        or exists (
+          select 1 from jsonb_array_elements_text(
+            case jsonb_typeof(topics) when 'array' then topics else '[]' end) topic
+          where strpos(lower(topic), lower(p_query)) > 0))
+    order by last_message_id desc limit p_limit
+  )
+  select coalesce(jsonb_agg(to_jsonb(s) order by s.last_message_id desc), '[]')
+  from genpy.sessions s join page on page.session_id = s.id
+$$;
+
+create or replace function public.genpy_rename(p_user_id text, p_session_id uuid, p_title text)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set title = p_title
+    where session_id = p_session_id and user_id = p_user_id;
+  return public.genpy_session(p_user_id, p_session_id);
+end
+$$;
+
+create or replace function public.genpy_rate(p_user_id text, p_session_id uuid, p_rating integer)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set user_rating = p_rating, rated_at = clock_timestamp()
+    where session_id = p_session_id and user_id = p_user_id;
+  return public.genpy_session(p_user_id, p_session_id);
+end
+$$;
+
+create or replace function public.genpy_delete(p_user_id text, p_session_id uuid)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  delete from public.sessions where session_id = p_session_id and user_id = p_user_id;
+  return to_jsonb(found);
+end
+$$;
+
+-- The end of a session ----------------------------------------------------------------------------
+
+create or replace function public.genpy_touch(p_session_ids jsonb, p_live_seconds double precision)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  -- Locked in one order, so that two servers never wait for each other.
+  perform 1 from public.sessions
+    where session_id in (select value::uuid from jsonb_array_elements_text(p_session_ids))
+    order by id for no key update;
+  update public.sessions
+    set live_until = clock_timestamp() + p_live_seconds * interval '1 second'
+    where session_id in (select value::uuid from jsonb_array_elements_text(p_session_ids));
+  return to_jsonb(found);
+end
+$$;
+
+create or replace function public.genpy_abandoned(p_limit integer)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_array(user_id, session_id) order by last_message_id), '[]')
+  from (
+    select user_id, session_id, last_message_id from public.sessions
+    where status = 'active' and message_count > 0
+      and (live_until is null or live_until < clock_timestamp())
+    order by last_message_id limit p_limit
+  ) found
+$$;
+
+create or replace function public.genpy_claim_ending(
+  p_user_id text, p_session_id uuid, p_token text, p_lease_seconds double precision,
+  p_abandoned_only boolean, p_again boolean
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set
+      ending_token = p_token,
+      ending_until = clock_timestamp() + p_lease_seconds * interval '1 second'
+    where session_id = p_session_id and user_id = p_user_id and (status = 'active' or p_again)
+      and (ending_token is null or ending_token = p_token or ending_until <= clock_timestamp())
+      and (not p_abandoned_only or live_until is null or live_until < clock_timestamp());
+  return to_jsonb(found);
+end
+$$;
+
+create or replace function public.genpy_finish_ending(
+  p_user_id text, p_session_id uuid, p_token text, p_result jsonb
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set
+      status = 'completed', end_time = clock_timestamp(), updated_at = clock_timestamp(),
+      ending_token = null, ending_until = null,
+      summary = p_result ->> 'summary', note = p_result ->> 'note',
+      topics = p_result -> 'topics', sentiment = p_result ->> 'sentiment',
+      key_outcomes = (p_result -> 'outcomes')::text, metrics = p_result -> 'metrics'
+    where session_id = p_session_id and user_id = p_user_id
+      and ending_token = p_token and ending_until > clock_timestamp();
+  return case when found then public.genpy_session(p_user_id, p_session_id) end;
+end
+$$;
+
+create or replace function public.genpy_release_ending(
+  p_user_id text, p_session_id uuid, p_token text
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set ending_token = null, ending_until = null
+    where session_id = p_session_id and user_id = p_user_id and ending_token = p_token;
+  return to_jsonb(found);
+end
+$$;
+
+-- Memory ------------------------------------------------------------------------------------------
+
+create or replace function public.genpy_memory(p_user_id text, p_session_id uuid)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select jsonb_build_object('text', memory, 'upto', memory_upto) from public.sessions
+  where session_id = p_session_id and user_id = p_user_id and memory is not null
+$$;
+
+create or replace function public.genpy_extend_memory(
+  p_user_id text, p_session_id uuid, p_text text, p_upto bigint, p_previous_upto bigint
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set memory = p_text, memory_upto = p_upto
+    where session_id = p_session_id and user_id = p_user_id and memory_upto = p_previous_upto;
+  return to_jsonb(found);
+end
+$$;
+
+-- Moving ------------------------------------------------------------------------------------------
+
+-- Of two states of one session the one changed last stays; messages are never removed. `reply_to`
+-- is put in the terms of this database; returns how many messages were new.
+create or replace function public.genpy_import(p_session jsonb, p_messages jsonb)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+declare
+  target uuid := (p_session ->> 'id')::uuid;
+  value jsonb;
+  meta jsonb;
+  stored bigint;
+  ids jsonb := '{}';
+  added integer := 0;
+begin
+  insert into public.sessions as s (
+      session_id, user_id, status, start_time, end_time, created_at, updated_at, title, summary,
+      note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at)
+    values (
+      target, p_session ->> 'user_id', p_session ->> 'status',
+      (p_session ->> 'started_at')::timestamptz, (p_session ->> 'ended_at')::timestamptz,
+      (p_session ->> 'started_at')::timestamptz, (p_session ->> 'updated_at')::timestamptz,
+      p_session ->> 'title', p_session ->> 'summary', p_session ->> 'note', p_session -> 'topics',
+      p_session ->> 'sentiment', (p_session -> 'outcomes')::text,
+      coalesce(nullif(p_session -> 'metrics', 'null'), '{}'), (p_session ->> 'rating')::integer,
+      (p_session ->> 'rated_at')::timestamptz)
+    on conflict (session_id) do update set
+      status = excluded.status, start_time = excluded.start_time, end_time = excluded.end_time,
+      updated_at = excluded.updated_at, title = excluded.title, summary = excluded.summary,
+      note = excluded.note, topics = excluded.topics, sentiment = excluded.sentiment,
+      key_outcomes = excluded.key_outcomes, metrics = excluded.metrics,
+      user_rating = excluded.user_rating, rated_at = excluded.rated_at
+    where s.user_id = excluded.user_id and s.updated_at < excluded.updated_at;
+  perform 1 from public.sessions
+    where session_id = target and user_id = p_session ->> 'user_id' for update;
+  if not found then
+    return '{"refused": "not_found"}';
+  end if;
+
+  for value in select * from jsonb_array_elements(p_messages) loop
+    select id into stored from public.session_logs
+      where session_id = target
+        and (uid = (value ->> 'uid')::uuid or client_id = value ->> 'client_id')
+      order by uid <> (value ->> 'uid')::uuid limit 1;
+    if not found then
+      meta := value -> 'meta';
+      if meta ? 'reply_to' then
+        meta := case when ids ? (meta ->> 'reply_to')
+          then jsonb_set(meta, '{reply_to}', ids -> (meta ->> 'reply_to'))
+          else meta - 'reply_to' end;
+      end if;
+      insert into public.session_logs
+          (session_id, event_type, message, metadata, created_at, client_id, uid, words)
+        values (
+          target, value ->> 'event_type', value ->> 'text', meta, (value ->> 'at')::timestamptz,
+          value ->> 'client_id', (value ->> 'uid')::uuid, (value ->> 'words')::integer)
+        returning id into stored;
+      added := added + 1;
+    end if;
+    ids := ids || jsonb_build_object(value ->> 'id', stored);
+  end loop;
+
+  if added > 0 then
+    update public.sessions s set
+        ending_token = null, ending_until = null,
+        message_count = counted.messages, last_message_id = counted.last_id
+      from (
+        select count(*) as messages, max(id) as last_id
+        from public.session_logs where session_id = target
+      ) counted
+      where s.session_id = target;
+  end if;
+  return jsonb_build_object('added', added);
+end
+$$;
+
+-- What the server asks when it starts, and for /health; the version rises with this file.
+create or replace function public.genpy_version()
+returns jsonb language sql immutable security invoker set search_path = '' as $$ select '1'::jsonb $$;
+
+create or replace function public.genpy_check()
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select jsonb_build_object(
+    'version', public.genpy_version(),
+    'sessions', count(*), 'messages', coalesce(sum(message_count), 0))
+  from public.sessions
+$$;
+
+-- Who may do what ---------------------------------------------------------------------------------
+
+-- The publishable key sees and changes nothing. A signed-in user reads their own rows. The secret
+-- key (service_role) is above row level security; GenPy puts the owner into every query.
+do $$
+declare
+  old record;
+  routine regprocedure;
+begin
+  for old in
+    select policyname, tablename from pg_catalog.pg_policies
+    where schemaname = 'public' and tablename in ('sessions', 'session_logs')
+  loop
+    execute format('drop policy %I on public.%I', old.policyname, old.tablename);
+  end loop;
+  for routine in
+    select p.oid::regprocedure from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace and p.proname like 'genpy\_%'
+  loop
+    execute format('revoke all on function %s from public, anon, authenticated', routine);
+    execute format('grant execute on function %s to service_role', routine);
+  end loop;
+end
+$$;
+
+alter table public.sessions enable row level security;
+alter table public.sessions force row level security;
+alter table public.session_logs enable row level security;
+alter table public.session_logs force row level security;
+
+create policy "A user reads their own sessions" on public.sessions
+  for select to authenticated using (user_id = (select auth.uid())::text);
+create policy "A user reads their own messages" on public.session_logs
+  for select to authenticated using (
+    session_id in (select s.session_id from public.sessions s
+      where s.user_id = (select auth.uid())::text));
+
+revoke all on public.sessions, public.session_logs from public, anon, authenticated;
+revoke all on sequence public.sessions_id_seq, public.session_logs_id_seq
+  from public, anon, authenticated;
+grant select on public.sessions, public.session_logs to authenticated;
+grant all on public.sessions, public.session_logs to service_role;
+grant all on sequence public.sessions_id_seq, public.session_logs_id_seq to service_role;
+
+revoke all on schema genpy from public, anon, authenticated;
+grant usage on schema genpy to service_role;
+revoke all on all functions in schema genpy from public, anon, authenticated;
+grant execute on all functions in schema genpy to service_role;
+grant select on all tables in schema genpy to service_role;
+
+notify pgrst, 'reload schema';
