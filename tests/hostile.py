@@ -19,7 +19,7 @@ RAW = (
     f"<script>{PWN}",
     f"<script type=module>{PWN}</script>",
     f"<script src=data:text/javascript,{PWN}></script>",
-    f"<script src=//elsewhere.invalid/x.js></script>",
+    "<script src=//elsewhere.invalid/x.js></script>",
     f"<script/src={ELSEWHERE}.js>",
     f"</script><script>{PWN}</script>",
     f"\x00<scr\x00ipt>{PWN}</script>",

@@ -47,8 +47,9 @@ async def test_code_is_copied_as_it_is(browser: Browser, server: Running, upstre
 
 async def test_a_reply_grows_formatted(browser: Browser, server: Running, upstream: Upstream):
     """While a reply streams, finished blocks are HTML already and stay the same nodes."""
-    upstream.say("A **first** block.\n\n", "- one\n- *two*\n", "- thr", "ee\n\nEnd.", paused_at=3)
-    gate = upstream._scripts[-1].gates[3]  # noqa: SLF001 - the pause that `say` made
+    gate = upstream.say(
+        "A **first** block.\n\n", "- one\n- *two*\n", "- thr", "ee\n\nEnd.", paused_at=3
+    )
     async with visiting(browser, server.url) as visit:
         await visit.say("Go")
         reply = visit.reply()

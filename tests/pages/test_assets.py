@@ -1,0 +1,121 @@
+"""What a browser is sent for a page: little, cacheable, and nothing from elsewhere."""
+
+import re
+from importlib.resources import files
+
+import httpx
+import pytest
+from servers import Running
+
+from genpy_server.core.intents import INTENTS
+from genpy_server.pages.assets import ASSETS, MODULES, asset
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PAGES = ("/", "/summary/x", "/docs")
+MOST_BYTES = 60_000
+FOLDER = files("genpy_server.pages")
+IMPORT = re.compile(r'from "\./([\w.]+)"')
+
+
+def imported(script: str) -> set[str]:
+    """The modules that a script needs, directly or not."""
+    found: set[str] = set()
+    waiting = [script]
+    while waiting:
+        for name in IMPORT.findall(asset(waiting.pop()).decode()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+async def test_the_table_names_every_file():
+    """A file that the table does not name is not served, so none is left out."""
+    assert {entry.name for entry in FOLDER.joinpath("assets").iterdir()} == set(ASSETS)
+
+
+@pytest.mark.parametrize("page", MODULES)
+async def test_a_page_names_all_its_modules(page: str):
+    """A browser learns of every module from the page itself, and need not ask one after another."""
+    assert imported(page.replace(".html", ".js")) == set(MODULES[page])
+
+
+async def test_nothing_is_inline_or_from_elsewhere():
+    """No page holds a script, a style or a handler, and no file names another host."""
+    pages = [FOLDER.joinpath(name).read_text() for name in MODULES]
+    assert not any(re.search(r"<script>|<style|\sstyle=|\son\w+=", page) for page in pages)
+    known = ("http://www.w3.org/2000/svg",)
+    texts = [*pages, *(asset(name).decode() for name in ASSETS)]
+    links = [link for text in texts for link in re.findall(r"https?://[\w.]+[\w/.]*", text)]
+    assert [link for link in links if link not in known] == []
+    assert not any(re.search(r"\beval\(|new Function|localStorage", text) for text in texts)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_with_all_its_files_is_small(server: Running, path: str):
+    """A page and everything it names are under 60 kB on the wire."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        page = await client.get(path)
+        names = set(re.findall(r'"(/assets/[^"]+)"', page.text))
+        assert names
+        sent = int(page.headers["content-length"])
+        for name in names:
+            answer = await client.get(name)
+            assert answer.headers["cache-control"].endswith("immutable")
+            sent += int(answer.headers["content-length"])
+    assert sent < MOST_BYTES
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_has_a_strict_policy(server: Running, path: str):
+    """A page may load only what this server sends; nothing inline, no frame around it."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.get(path)
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy)
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_an_unchanged_page_is_not_sent_again(server: Running):
+    """Page and files are answered by 304 to a browser that holds them, packed or not."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        for coding in ("gzip", "identity"):
+            given = {"Accept-Encoding": coding}
+            answer = await client.get("/", headers=given)
+            assert answer.headers.get("content-encoding", "identity") == coding
+            given["If-None-Match"] = answer.headers["etag"]
+            assert (await client.get("/", headers=given)).status_code == 304
+
+
+async def test_a_file_of_another_version_is_not_kept(server: Running):
+    """A file asked for under an old address is answered, but not kept under it."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.get("/assets/old/chat.js")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+        for name in ("nothing.js", "..%2fchat.html", "__init__.py"):
+            assert (await client.get(f"/assets/old/{name}")).status_code == 404
+
+
+async def test_markdown_is_rendered_for_its_owner_alone(server: Running):
+    """The renderer answers POST with safe HTML that nobody may keep, and no other site's page."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        body = {"texts": ["**a**", "<b>"]}
+        answer = await client.post("/api/render", json=body)
+        assert answer.json() == {
+            "html": ["<p><strong>a</strong></p>\n", "<p>&lt;b&gt;</p>\n"],
+        }
+        assert answer.headers["cache-control"] == "no-store"
+        assert (await client.get("/api/render")).status_code == 405
+        for headers in ({"Origin": "http://elsewhere.invalid"}, {"Sec-Fetch-Site": "cross-site"}):
+            refused = await client.post("/api/render", json=body, headers=headers)
+            assert refused.status_code == 403
+
+
+async def test_the_page_knows_every_intent():
+    """The kinds of help that the page offers are those of the server."""
+    listed = re.search(r"INTENTS = \[([^\]]*)\]", asset("entry.js").decode())
+    assert listed is not None
+    assert set(re.findall(r'"(\w+)"', listed[1])) == set(INTENTS)

@@ -1,0 +1,74 @@
+"""The one renderer: what Markdown becomes, and what it never becomes."""
+
+import pytest
+
+from genpy_server.markdown import HIGHLIGHTED_CHARS, render
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("*a* **b** ~~c~~ `d`", "<p><em>a</em> <strong>b</strong> <s>c</s> <code>d</code></p>"),
+        ("a\nb", "<p>a<br>\nb</p>"),
+        ("3. a\n4. b", '<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>'),
+        ("<b>a</b>", "<p>&lt;b&gt;a&lt;/b&gt;</p>"),
+        ("```\na < b\n```", "<pre><code>a &lt; b\n</code></pre>"),
+        ("foo.py and www.example.org", "<p>foo.py and www.example.org</p>"),
+        ("[a](/b) [c](javascript:d)", "<p>[a](/b) [c](javascript:d)</p>"),
+    ],
+)
+def test_markdown_becomes_html(text: str, html: str):
+    """Each construct becomes its element; HTML and odd addresses stay text."""
+    assert render(text).strip() == html
+
+
+@pytest.mark.parametrize("address", ["http://a.example", "https://a.example/?b=c", "mailto:a@b.c"])
+def test_a_link_opens_elsewhere_and_tells_nothing(address: str):
+    """A link gets a tab of its own, without a way back or a referrer."""
+    expected = f'<a href="{address}" target="_blank" rel="noopener noreferrer">x</a>'
+    assert expected in render(f"[x]({address})")
+
+
+def test_an_image_is_a_link():
+    """A picture is not loaded; its description links to it."""
+    html = render("![a cat](https://a.example/cat.png)")
+    assert "<img" not in html
+    assert ">a cat</a>" in html
+
+
+def test_code_is_coloured_by_classes():
+    """Tokens of a known language have a class each, and none has a style."""
+    html = render("```python\ndef f(): return 'x'\n```")
+    assert '<pre data-language="python"><code><span class="k">def</span>' in html
+    assert "style" not in html
+
+
+@pytest.mark.parametrize(
+    "language", ["nonsense", 'x" onload=y', "a" * 99], ids=["unknown", "hostile", "long"]
+)
+def test_code_of_a_strange_language_is_plain(language: str):
+    """A language that nobody knows leaves the code as it is."""
+    assert "<code>def f</code>" in render(f"```{language}\ndef f\n```").replace("\n", "")
+
+
+def test_a_long_block_of_code_is_plain():
+    """Colouring is left out where it would take long."""
+    assert "<span" not in render(f"```python\n{'x = 1  # y' * HIGHLIGHTED_CHARS}\n```")
+
+
+def test_headings_follow_their_message():
+    """Headings stand under the message's own and leave out no level, whatever the text does."""
+    html = render("# a\n### b\n## c\n# d\n###### e")
+    assert [html[at + 1 : at + 3] for at in range(len(html)) if html.startswith("<h", at)] == [
+        *("h3", "h4", "h4", "h3", "h4"),
+    ]
+
+
+def test_cells_are_aligned_by_class():
+    """The alignment of a table's column is a class, since no page allows a style."""
+    html = render("|a|b|\n|-:|:-:|\n|1|2|")
+    assert '<td class="right">1</td>' in html
+    assert '<td class="center">2</td>' in html
+    assert "style" not in html
