@@ -1,35 +1,45 @@
-"""The client of a session that both front ends use: it reconnects, resumes, and loses nothing.
+"""A client of one session that stays: it comes back after a cut and loses nothing on either side.
 
-    async for event in client:      # frames of genpy.v1, and `Link` for changes of the connection
-        ...
+    async with SessionClient(url, "trip-to-rome", token=token) as client:
+        client.send("Where were we?")
+        async for event in client:
+            ...
 
-`send` never waits: what is not acknowledged is in the outbox, and is sent again, with the same id,
-until it is. `transcript` is what a screen shows, folded from every frame before it is given out.
+Events are the frames of genpy.v1 and the `Link` beside them; `client.transcript` has taken in each
+frame before it is an event.
 """
 
 import asyncio
-import contextlib
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote, urlencode
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
-import msgspec
-
+from genpy_server.address import Address
 from genpy_server.core.transcript import Gap, Transcript
-from genpy_server.errors import BadFrame, GenPyError, Unreachable, from_wire
+from genpy_server.errors import (
+    BadFrame,
+    Conflict,
+    GenPyError,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+    from_wire,
+)
+from genpy_server.event_buffer import EventBuffer
+from genpy_server.link import Backoff, Link
 from genpy_server.outbox import Outbox
-from genpy_server.remote import RemoteRecords, failure
+from genpy_server.remote import RemoteRecords
 from genpy_server.wire import (
-    CLOSE_AGAIN,
-    PROTOCOL,
+    Ack,
+    Auth,
     Cancel,
     ClientFrame,
-    Delta,
     End,
     ErrorFrame,
+    MessageEvent,
     Rate,
     Ready,
     Retry,
@@ -37,41 +47,19 @@ from genpy_server.wire import (
     ServerFrame,
     decode_server,
     encode,
+    error_frame,
 )
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
+    from genpy_server.dial import Lost, Socket
 
-__all__ = ["Link", "RemoteRecords", "SessionClient"]
-
-FIRST_WAIT = 0.25
-LONGEST_WAIT = 15.0
-CLOSE_NORMAL = 1000
-CONNECT_SECONDS = 10.0
-PING_SECONDS = 10.0
-FRAME_BYTES = 64 * 1024 * 1024
-REFUSALS = frozenset({400, 401, 403, 404})
-
-
-class Link(msgspec.Struct, frozen=True):
-    """A change of the connection.
-
-    `connecting`: the first attempt. `open`: attached. `lost`: attempt number `attempt` follows in
-    `delay` seconds. `refused`: the server will not have us; `reason` is its sentence. `closed`: by
-    us, or because the session is gone.
-    """
-
-    state: Literal["connecting", "open", "lost", "refused", "closed"]
-    attempt: int = 0
-    delay: float = 0.0
-    reason: str = ""
-
+__all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
 
 Event = ServerFrame | Link
 
 
 class SessionClient:
-    """One session of a server, seen over a connection that may come and go."""
+    """See the module. It connects when it is first iterated over, by one reader at most."""
 
     def __init__(
         self,
@@ -80,218 +68,233 @@ class SessionClient:
         *,
         token: str | None = None,
         history: int = 50,
-        jitter: Callable[[], float] = random.random,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.transcript = Transcript()
-        self.latency_ms: float | None = None
-        self._base = url.replace("http", "ws", 1) if url.startswith("http") else url
+        self.link = Link("connecting")
+        self._address = Address.parse(url)
         self._ref = ref
         self._token = token
         self._history = history
-        self._jitter = jitter
-        self._anew = False
+        self._sleep = sleep
+        self._backoff = Backoff(chance, clock)
+        self._events: EventBuffer[Event] = EventBuffer()
         self._outbox = Outbox()
-        self._events: deque[Event] = deque()
-        self._news = asyncio.Event()
-        self._ws: ClientConnection | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._writers: set[asyncio.Task[None]] = set()
+        self._told: tuple[str, str] | None = None
+        self._wake = asyncio.Event()
+        self._socket: Socket | None = None
+        self._farewell: ErrorFrame | None = None
+        self._staying: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
 
-    # What a person does
+    # What people do. None of it waits.
 
-    @property
-    def pending(self) -> int:
-        """How many messages are not acknowledged yet."""
-        return len(self._outbox)
-
-    def send(
-        self, text: str, *, intent: str | None = None, corrected_from: str | None = None
-    ) -> str:
-        """Say something, now or as soon as there is a connection; returns the message's own id."""
+    def send(self, text: str, intent: str | None = None, corrected_from: str | None = None) -> str:
+        """Say something; the id that its `MessageEvent` will carry as `client_id`."""
         frame = Send(uuid4().hex, text, intent, corrected_from)
-        self._outbox.send(frame)
+        self._say(frame)
         return frame.id
 
     def cancel(self) -> None:
-        """Stop the running reply; without a connection there is nothing to stop it by."""
-        if self._ws is not None:
-            self._write(Cancel())
-
-    def retry(self, *, intent: str | None = None) -> None:
-        """Answer the last message again."""
-        self._outbox.request(Retry(intent))
+        """Stop the reply in progress and keep what came of it."""
+        running = self.transcript.running
+        self._say(Cancel(None if running is None else running.run))
 
     def end(self) -> None:
-        """End the session."""
-        self._outbox.request(End())
+        """End the session and write its summary."""
+        self._say(End())
 
     def rate(self, rating: int) -> None:
-        """Rate the session."""
-        self._outbox.request(Rate(rating))
+        """Rate the session, 1 to 5."""
+        self._say(Rate(rating))
+
+    def retry(self, intent: str | None = None) -> None:
+        """Answer the last message again, perhaps as another intent."""
+        self._say(Retry(intent))
+
+    @property
+    def pending(self) -> tuple[Send, ...]:
+        """What was said and is not known to be kept, oldest first."""
+        return self._outbox.messages
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Milliseconds of the newest ping; None while there is no connection."""
+        return None if self._socket is None else self._socket.latency_ms
+
+    def _say(self, frame: ClientFrame) -> None:
+        self._outbox.add(frame)
+        self._wake.set()
+
+    # What comes back
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Connect, the first time; every event in order until the link is refused or closed."""
+        if self._staying is None:
+            self._staying = asyncio.create_task(self._stay())
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event."""
+        if (event := await self._events.take()) is not None:
+            return event
+        if self._staying is not None and not self._staying.cancelled():
+            await self._staying  # raises what it died of, which no frame can tell
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Self:
+        """Nothing yet: see `__aiter__`."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Leave."""
+        await self.close()
 
     async def close(self) -> None:
-        """Leave; the iteration ends."""
-        self._outbox.disconnected()
-        if self._ws is not None:
-            await self._ws.close()
-        if self._life is not None:
-            self._life.cancel()
-        self._tell(Link("closed"))
+        """Leave; the session goes on, and ends by itself when nobody is left."""
+        tasks = [task for task in (self._staying, self._waiting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self.link.state not in {"refused", "closed"}:
+            self._show(Link("closed"))
+        self._events.finish()
 
-    def _write(self, frame: ClientFrame) -> None:
-        """Write without waiting; what is lost with the connection, the outbox sends again."""
-        if self._ws is not None:
-            task = asyncio.ensure_future(_quietly(self._ws, encode(frame)))
-            self._writers.add(task)
-            task.add_done_callback(self._writers.discard)
+    def _show(self, link: Link) -> None:
+        self.link = link
+        self._events.put(link)
 
-    # What comes
+    # The connection
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """Connect, and give everything that comes until the client is closed or refused."""
-        self._news = asyncio.Event()
-        self._life = life = asyncio.create_task(self._live())
+    async def _stay(self) -> None:
+        """Connect, and come back, until that makes no sense."""
+        from genpy_server.dial import Lost  # noqa: PLC0415 - websockets takes its time
+
         try:
             while True:
-                while self._events:
-                    yield self._events.popleft()
-                if life.done():
-                    if not life.cancelled():
-                        life.result()
+                self._show(Link("connecting", self._backoff.failures))
+                try:
+                    await self._attend()
+                except Lost as lost:
+                    error = self._explained(lost)
+                    if not lost.again:
+                        self._show(Link("closed" if lost.over else "refused", error=error))
+                        return
+                except Gap:
+                    # What was missed cannot be asked for: begin anew with all that is kept.
+                    self.transcript.epoch = None
+                    error = Unreachable("Something was missed. Loading the conversation again.")
+                delay = self._backoff.next(error.retry_after or 0.0)
+                self._show(Link("reconnecting", self._backoff.failures, delay, error))
+                await self._sleep(delay)
+        finally:
+            self._events.finish()
+
+    async def _attend(self) -> None:
+        """Attach once, and take in what comes; ends by raising `Lost` or `Gap`."""
+        from genpy_server.dial import Socket  # noqa: PLC0415 - see `_stay`
+
+        self._farewell = None
+        epoch = self.transcript.epoch
+        after = None if epoch is None else self.transcript.seq
+        url = self._address.session(self._ref, epoch=epoch, after=after, history=self._history)
+        socket = await Socket.open(self._address, url, self._token)
+        writer: asyncio.Task[None] | None = None
+        try:
+            if self._token is None:
+                # A server that wants a token would wait for this; so it refuses at once.
+                await socket.send(encode(Auth("")))
+            while True:
+                self._take(await socket.receive())
+                if writer is None and self.link.state == "open":
+                    self._socket = socket
+                    writer = asyncio.create_task(self._write(socket))
+        finally:
+            self._socket = None
+            if writer is not None:
+                writer.cancel()
+                await asyncio.wait({writer})
+            await socket.close()
+
+    async def _write(self, socket: "Socket") -> None:
+        """Say what there is to say, for as long as the connection lasts."""
+        from genpy_server.dial import Lost  # noqa: PLC0415 - see `_stay`
+
+        self._outbox.reconnect()
+        try:
+            while True:
+                while (frame := self._outbox.next()) is not None:
+                    await socket.send(encode(frame))
+                    self._outbox.written(frame)
+                self._wake.clear()
+                await self._wake.wait()
+        except Lost:
+            return  # the reader learns of it too, and comes back
+
+    def _take(self, text: str) -> None:
+        """Take in one frame."""
+        try:
+            frame = decode_server(text)
+        except BadFrame as error:
+            self._events.put(error_frame(error))
+            return
+        self.transcript.apply(frame)
+        match frame:
+            case Ready():
+                self._backoff.opened()
+                self._show(Link("open"))
+            case Ack():
+                self._kept(frame.id)
+            case MessageEvent():
+                self._kept(frame.client_id)
+            case ErrorFrame():
+                if not self._failed(frame):
                     return
-                await self._news.wait()
-                self._news.clear()
-        finally:
-            life.cancel()
-            await asyncio.gather(life, return_exceptions=True)
+        self._events.put(frame)
 
-    def _tell(self, event: Event) -> None:
-        """Queue for the consumer; deltas that it has not fetched yet are joined."""
-        last = self._events[-1] if self._events else None
-        if isinstance(event, Delta) and isinstance(last, Delta) and last.run == event.run:
-            self._events[-1] = Delta(event.seq, event.run, last.offset, last.text + event.text)
-        else:
-            self._events.append(event)
-        self._news.set()
+    def _kept(self, client_id: str | None) -> None:
+        self._outbox.done(client_id)
+        self._wake.set()
 
-    async def _live(self) -> None:
-        try:
-            await self._connect_again_and_again()
-        except GenPyError as error:
-            self._tell(Link("refused", reason=error.message))
-        finally:
-            self._news.set()
-
-    async def _connect_again_and_again(self) -> None:
-        """Returns when the session is gone; raises what no further attempt would change."""
-        self._tell(Link("connecting"))
-        attempt = 0
-        while True:
-            reason, wait = "The connection was lost.", None
-            try:
-                if await self._attach():
-                    self._tell(Link("closed", reason="The session was closed."))
-                    return
-                attempt = 0
-            except GenPyError as error:
-                if not error.retryable:
-                    raise
-                reason, wait = error.message, error.retry_after
-            attempt += 1
-            delay = wait if wait is not None else self._delay(attempt)
-            self._tell(Link("lost", attempt, delay, reason))
-            await asyncio.sleep(delay)
-
-    def _delay(self, attempt: int) -> float:
-        wait: float = min(FIRST_WAIT * 2 ** min(attempt - 1, 10), LONGEST_WAIT)
-        return wait * (0.5 + self._jitter())
-
-    async def _attach(self) -> bool:
-        """One connection, from its handshake to its end; True when the session is gone with it.
-
-        Raises the error that keeps us out.
-        """
-        from websockets.asyncio.client import connect  # noqa: PLC0415 - heavy, only to connect
-        from websockets.exceptions import (  # noqa: PLC0415
-            ConnectionClosed,
-            InvalidHandshake,
-            InvalidStatus,
-        )
-        from websockets.typing import Subprotocol  # noqa: PLC0415
-
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        try:
-            ws = await connect(
-                self._address(),
-                subprotocols=[Subprotocol(PROTOCOL)],
-                additional_headers=headers,
-                open_timeout=CONNECT_SECONDS,
-                ping_interval=PING_SECONDS,
-                compression=None,
-                max_size=FRAME_BYTES,
-                proxy=None,
-            )
-        except InvalidStatus as error:
-            raise _refusal(error.response.status_code, error.response.body) from None
-        except (OSError, InvalidHandshake, EOFError) as error:
-            raise Unreachable(f"No GenPy server answers at {self._base}.") from error
-        try:
-            return await self._listen(ws)
-        except ConnectionClosed:
+    def _failed(self, frame: ErrorFrame) -> bool:
+        """Do what an error asks for; False when nobody needs to see it."""
+        if self.link.state != "open":
+            self._farewell = frame
             return False
-        finally:
-            self._ws = None
-            self._outbox.disconnected()
-            await ws.close()
-
-    def _address(self) -> str:
-        query: dict[str, str | int] = {"history": self._history}
-        if self.transcript.epoch is not None and not self._anew:
-            query |= {"epoch": self.transcript.epoch, "after": self.transcript.seq}
-        return f"{self._base}/ws/session/{quote(self._ref, safe='')}?{urlencode(query)}"
-
-    async def _listen(self, ws: "ClientConnection") -> bool:
-        refused: GenPyError | None = None
-        async for message in ws:
-            self.latency_ms = ws.latency * 1000 if ws.latency else self.latency_ms
-            try:
-                frame = decode_server(message if isinstance(message, str) else "")
-                self.transcript.apply(frame)
-            except BadFrame:
-                continue  # of a newer server, which says nothing that we could show
-            except Gap:
-                self._anew = True
-                return False
-            if isinstance(frame, Ready):
-                self._anew, self._ws = False, ws
-                self._tell(Link("open"))
-                self._outbox.connected(self._write)
-            elif self._ws is None and isinstance(frame, ErrorFrame):
-                refused = from_wire(frame.code, frame.message, frame.retry_after)
-                continue
-            self._outbox.settle(frame)
-            self._tell(frame)
-        if refused is not None:
-            raise refused
-        if ws.close_code in {None, *CLOSE_AGAIN}:
-            return False
-        if ws.close_code == CLOSE_NORMAL:
+        if frame.re == "auth" or (frame.re == "cancel" and frame.code == Conflict.code):
+            return False  # no token was needed; the reply was over already
+        head = self._outbox.head
+        if head is None or frame.re != head.id:
             return True
-        raise from_wire("forbidden", ws.close_reason or "The server closed the connection.")
+        if not frame.retryable:
+            self._kept(head.id)
+            return True
+        self._waiting = asyncio.create_task(self._wait(self._outbox.hold(frame.retry_after)))
+        before, self._told = self._told, (head.id, frame.code)
+        return before != self._told
 
+    async def _wait(self, seconds: float) -> None:
+        await self._sleep(seconds)
+        self._outbox.release()
+        self._wake.set()
 
-async def _quietly(ws: "ClientConnection", text: str) -> None:
-    from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded by the connection
-
-    with contextlib.suppress(ConnectionClosed):  # the reader notices as well, and connects again
-        await ws.send(text)
-
-
-def _refusal(status: int, body: bytes | None) -> GenPyError:
-    """A handshake that was answered with an error instead."""
-    error = failure(body or b"")
-    if error is not None:
-        return error
-    if status in REFUSALS:
-        return from_wire("bad_request", f"The server refuses the connection ({status}).")
-    return Unreachable(f"The server is not ready ({status}).")
+    def _explained(self, lost: "Lost") -> GenPyError:
+        """Why the connection is lost, in the words of the frame before it where there was one."""
+        head = self._outbox.head
+        if lost.too_large and head is not None:
+            error = TooLarge("That message is too large for the server. Send it in parts.")
+            self._outbox.done(head.id)
+            self._events.put(error_frame(error, re=head.id))
+            return error
+        if isinstance(lost.error, Unauthorized) and self._token is None:
+            return Unauthorized("This server asks for a token. Set GENPY_TOKEN to yours.")
+        said = self._farewell
+        return lost.error if said is None else from_wire(said.code, said.message, said.retry_after)

@@ -1,76 +1,84 @@
-"""What a client said that the server has not confirmed: nothing is lost, and nothing said twice.
+"""What a client still has to say, in order: nothing is lost by a cut, and nothing said twice.
 
-A message stays until its `ack`, and goes out again, with the same id, after each reconnection and
-after a passing error. Other requests wait here only while there is no connection.
+A message stays until the server says that it is committed, and goes out again with the same id
+after each reconnection; the server answers a repeated id without a second reply. One message is
+under way at a time, so that what waits for a rate limit is not overtaken by what was said later.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections import deque
 
-from genpy_server.wire import Ack, ClientFrame, ErrorFrame, Send, ServerFrame
+from genpy_server.wire import Cancel, ClientFrame, Send
 
-RESEND_WAIT = 2.0
-"""Seconds until a message that met a passing error goes out again, where the server names none."""
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 30.0
+"""Seconds before a message that was refused for now goes out again, where nobody says."""
 
 
 class Outbox:
-    """Frames to be written; `write` is there while a connection is."""
+    """Plain values: it knows no socket and no clock."""
 
     def __init__(self) -> None:
-        self._messages: dict[str, Send] = {}
-        self._errands: list[ClientFrame] = []
-        self._timers: set[asyncio.TimerHandle] = set()
-        self._write: Callable[[ClientFrame], None] | None = None
+        self._queue: deque[ClientFrame] = deque()
+        self._cancel: Cancel | None = None
+        self._under_way = False
+        self._held = False
+        self._wait = FIRST_WAIT
 
-    def __len__(self) -> int:
-        return len(self._messages)
+    @property
+    def messages(self) -> tuple[Send, ...]:
+        """Messages that are not known to be committed."""
+        return tuple(frame for frame in self._queue if isinstance(frame, Send))
 
-    def send(self, frame: Send) -> None:
-        """A message, which must arrive exactly once."""
-        self._messages[frame.id] = frame
-        if self._write is not None:
-            self._write(frame)
+    @property
+    def head(self) -> Send | None:
+        """The message that was sent and is not answered yet."""
+        frame = self._queue[0] if self._queue and self._under_way else None
+        return frame if isinstance(frame, Send) else None
 
-    def request(self, frame: ClientFrame) -> None:
-        """Something else, which must be asked once there is a connection."""
-        if self._write is not None:
-            self._write(frame)
+    def add(self, frame: ClientFrame) -> None:
+        """Something to say. A cancel overtakes everything."""
+        if isinstance(frame, Cancel):
+            self._cancel = frame
         else:
-            self._errands.append(frame)
+            self._queue.append(frame)
 
-    def connected(self, write: Callable[[ClientFrame], None]) -> None:
-        """A connection is there: everything that waits goes out, in order."""
-        self._write = write
-        for message in self._messages.values():
-            write(message)
-        errands, self._errands = self._errands, []
-        for errand in errands:
-            write(errand)
+    def next(self) -> ClientFrame | None:
+        """What to write now; None when there is nothing, or an answer is awaited first."""
+        if self._cancel is not None:
+            return self._cancel
+        if self._under_way or self._held or not self._queue:
+            return None
+        return self._queue[0]
 
-    def disconnected(self) -> None:
-        """The connection is gone; what it carried may be lost."""
-        self._write = None
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+    def written(self, frame: ClientFrame) -> None:
+        """A frame was written. Only a message is kept, until it is known to be committed."""
+        if frame is self._cancel:
+            self._cancel = None
+        elif isinstance(frame, Send):
+            self._under_way = True
+        else:
+            self._queue.popleft()
 
-    def settle(self, frame: ServerFrame) -> None:
-        """Take an answer: a message is done, refused for good, or to go out again later."""
-        if isinstance(frame, Ack):
-            self._messages.pop(frame.id, None)
-        elif isinstance(frame, ErrorFrame) and frame.re in self._messages:
-            if not frame.retryable:
-                del self._messages[frame.re]
+    def reconnect(self) -> None:
+        """Begin again on a new connection: what was under way is not known to have arrived."""
+        self._under_way = False
+
+    def done(self, client_id: str | None) -> None:
+        """A message is committed, or will never be."""
+        for frame in self._queue:
+            if isinstance(frame, Send) and frame.id == client_id:
+                if frame is self._queue[0]:
+                    self._under_way, self._wait = False, FIRST_WAIT
+                self._queue.remove(frame)
                 return
-            wait = frame.retry_after if frame.retry_after is not None else RESEND_WAIT
-            self._again(wait, frame.re)
 
-    def _again(self, wait: float, client_id: str) -> None:
-        def send() -> None:
-            self._timers.discard(timer)
-            message = self._messages.get(client_id)
-            if message is not None and self._write is not None:
-                self._write(message)
+    def hold(self, retry_after: float | None) -> float:
+        """The message under way was refused for now; seconds until `release` is due."""
+        self._under_way, self._held = False, True
+        wait = self._wait if retry_after is None else retry_after
+        self._wait = min(self._wait * 2, LONGEST_WAIT)
+        return wait
 
-        timer = asyncio.get_running_loop().call_later(wait, send)
-        self._timers.add(timer)
+    def release(self) -> None:
+        """Go on after a `hold`."""
+        self._held = False

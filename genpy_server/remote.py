@@ -1,10 +1,11 @@
-"""The records of a server elsewhere: `Records` over HTTP."""
+"""The conversations of a server elsewhere: `records.Records` over HTTP."""
 
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from genpy_server.address import Address
 from genpy_server.core.models import Hit, Message, Session, SessionStatus
 from genpy_server.errors import GenPyError, Unreachable, from_wire
 
@@ -13,37 +14,71 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS = 30.0
+PAGE = 200
+"""Rows that a server gives at most at once."""
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
 SUMMARY_SECONDS = 150.0
+"""A model that writes a summary takes its time."""
+
+
+class _Detail(msgspec.Struct):
+    code: str
+    message: str
+    retry_after: float | None = None
+
+
+class _Failure(msgspec.Struct):
+    error: _Detail
 
 
 class _Sessions(msgspec.Struct):
     sessions: list[Session]
+    next: int | None = None
 
 
 class _Messages(msgspec.Struct):
     messages: list[Message]
+    before: int | None = None
 
 
 class _Hits(msgspec.Struct):
     hits: list[Hit]
 
 
-class _Error(msgspec.Struct):
-    code: str
-    message: str
-    retry_after: float | None = None
+class PartHealth(msgspec.Struct, frozen=True):
+    """How a server's store or model is."""
+
+    ok: bool
+    kind: str
+    model: str | None = None
+    where: str | None = None
+    error: str | None = None
 
 
-class _Failed(msgspec.Struct):
-    error: _Error
+class ServerHealth(msgspec.Struct, frozen=True):
+    """How a server is; to a stranger it says only whether it is well."""
+
+    status: str
+    version: str | None = None
+    store: PartHealth | None = None
+    model: PartHealth | None = None
+
+
+def read_error(body: bytes) -> GenPyError | None:
+    """The error in the body of an HTTP answer; None when it is not one of GenPy's."""
+    try:
+        detail = msgspec.json.decode(body, type=_Failure).error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return from_wire(detail.code, detail.message, detail.retry_after)
 
 
 class RemoteRecords:
-    """See `records.Records`. `url` is the server's address; httpx is imported on first use."""
+    """See `records.Records`. `httpx` is imported with the first request."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        self._url = url.replace("ws", "http", 1) if url.startswith("ws") else url
+        self.address = Address.parse(url)
         self._token = token
         self._http: httpx.AsyncClient | None = None
 
@@ -56,8 +91,20 @@ class RemoteRecords:
         query: str | None = None,
     ) -> list[Session]:
         """See `Records`."""
-        asked = {"limit": limit, "before": before, "status": status, "q": query or None}
-        return (await self._get("/api/sessions", _Sessions, **asked)).sessions
+        found: list[Session] = []
+        while len(found) < limit:
+            asked = {
+                "limit": min(limit - len(found), PAGE),
+                "before": before,
+                "status": status,
+                "q": query,
+            }
+            page = await self._get("/api/sessions", _Sessions, asked)
+            found += page.sessions
+            before = page.next
+            if before is None:
+                break
+        return found
 
     async def session(self, ref: str) -> Session:
         """See `Records`."""
@@ -67,22 +114,28 @@ class RemoteRecords:
         self, ref: str, *, limit: int = 200, before: int | None = None
     ) -> list[Message]:
         """See `Records`."""
-        path = _path(ref, "messages")
-        return (await self._get(path, _Messages, limit=limit, before=before)).messages
+        found: list[Message] = []
+        while len(found) < limit:
+            asked = {"limit": min(limit - len(found), PAGE), "before": before}
+            page = await self._get(_path(ref, "messages"), _Messages, asked)
+            found = page.messages + found
+            before = page.before
+            if before is None:
+                break
+        return found
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
         """See `Records`."""
-        if not query.strip():
-            return []
-        return (await self._get("/api/search", _Hits, q=query, limit=limit, session=ref)).hits
+        asked = {"q": query, "limit": min(limit, PAGE), "session": ref}
+        return (await self._get("/api/search", _Hits, asked)).hits
 
     async def rename(self, ref: str, title: str) -> Session:
         """See `Records`."""
-        return await self._ask("PATCH", _path(ref), Session, json={"title": title})
+        return await self._ask("PATCH", _path(ref), Session, body={"title": title})
 
     async def rate(self, ref: str, rating: int) -> Session:
         """See `Records`."""
-        return await self._ask("POST", _path(ref, "rate"), Session, json={"rating": rating})
+        return await self._ask("POST", _path(ref, "rate"), Session, body={"rating": rating})
 
     async def delete(self, ref: str) -> Session:
         """See `Records`."""
@@ -91,13 +144,12 @@ class RemoteRecords:
     async def regenerate(self, ref: str) -> Session:
         """See `Records`."""
         path = _path(ref, "regenerate-summary")
-        return await self._ask("POST", path, Session, timeout=SUMMARY_SECONDS)
+        return await self._ask("POST", path, Session, body={}, seconds=SUMMARY_SECONDS)
 
-    async def health(self) -> dict[str, Any]:
-        """What the server says of itself; a degraded one is an answer too."""
-        response = await self._request("GET", "/health")
-        health: dict[str, Any] = msgspec.json.decode(response.content)
-        return health
+    async def health(self) -> ServerHealth:
+        """How the server is, well or not."""
+        response = await self._response("GET", "/health")
+        return self._read(response, ServerHealth)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -105,50 +157,64 @@ class RemoteRecords:
             await self._http.aclose()
             self._http = None
 
-    async def _get(self, path: str, kind: type[T], **query: Any) -> T:
-        asked = {name: value for name, value in query.items() if value is not None}
-        return await self._ask("GET", path, kind, params=asked)
+    async def _get(self, path: str, kind: type[T], query: dict[str, Any] | None = None) -> T:
+        return await self._ask("GET", path, kind, query=query)
 
-    async def _ask(self, method: str, path: str, kind: type[T], **more: Any) -> T:
-        response = await self._request(method, path, **more)
-        if response.is_success:
-            try:
-                return msgspec.json.decode(response.content, type=kind)
-            except msgspec.MsgspecError:
-                raise _stranger(self._url) from None
-        raise failure(response.content) or _stranger(self._url)
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> T:
+        response = await self._response(method, path, query=query, body=body, seconds=seconds)
+        if not response.is_success:
+            error = read_error(response.content)
+            raise error or self.address.no_server(response.status_code)
+        return self._read(response, kind)
 
-    async def _request(self, method: str, path: str, **more: Any) -> "httpx.Response":
-        import httpx  # noqa: PLC0415 - heavy, only to talk to a server
+    def _read(self, response: "httpx.Response", kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self.address.no_server(response.status_code) from None
+
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 - a tenth of a second that local commands do not pay
 
         if self._http is None:
-            headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-            self._http = httpx.AsyncClient(
-                base_url=self._url, headers=headers, timeout=SECONDS, trust_env=False
-            )
+            self._http = self._client()
+        params = {key: value for key, value in (query or {}).items() if value is not None}
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            return await self._http.request(method, path, **more)
+            return await self._http.request(method, path, params=params, json=body, timeout=timeout)
         except httpx.TimeoutException:
-            raise Unreachable(f"The server at {self._url} does not answer in time.") from None
-        except httpx.HTTPError:
-            raise Unreachable(
-                f"No server answers at {self._url}. Start one with `genpy serve`, "
-                "or check GENPY_SERVER."
-            ) from None
+            raise Unreachable(f"{self.address.http} did not answer in time.") from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self.address.unreachable() from error
+
+    def _client(self) -> "httpx.AsyncClient":
+        import httpx  # noqa: PLC0415 - see `_response`
+
+        return httpx.AsyncClient(
+            base_url=self.address.http,
+            headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
+            # The environment may name a proxy, which does not reach this machine.
+            trust_env=not self.address.is_loopback,
+        )
 
 
 def _path(ref: str, part: str = "") -> str:
-    return f"/api/session/{quote(ref, safe='')}" + (f"/{part}" if part else "")
-
-
-def failure(body: bytes) -> GenPyError | None:
-    """The error that an answer's body tells of, as the class the server meant; None for none."""
-    try:
-        error = msgspec.json.decode(body, type=_Failed).error
-    except msgspec.MsgspecError:
-        return None
-    return from_wire(error.code, error.message, error.retry_after)
-
-
-def _stranger(url: str) -> GenPyError:
-    return Unreachable(f"What answers at {url} is no GenPy server of this version.")
+    path = f"/api/session/{quote(ref, safe='')}"
+    return f"{path}/{part}" if part else path
