@@ -1,33 +1,29 @@
-"""Text that nobody trusts on its way to a terminal: what would act there becomes visible instead.
+"""Text that nobody trusts, on its way to a terminal: what would act there is shown instead.
 
-Escape sequences set the title and the clipboard of a terminal, and controls of direction make text
-read differently from what it says. The rule is one character for one, so that it holds however a
-stream is split, and offsets stay what they were.
+Escape sequences set clipboards and titles, carriage returns overwrite what was read, and bidi
+controls show a line in another order than it has. Each such character becomes one glyph of one
+cell, character by character, so that a stream may be cut anywhere.
 """
 
-REPLACEMENT = "\ufffd"
-
-_PICTURES = 0x2400
-"""U+2400 is the picture of NUL, and so on."""
-_KEPT = "\t\n"
+_CONTROL_PICTURES = 0x2400
 _DELETE = 0x7F
-_REPLACED = (
-    (0x80, 0x9F),  # C1 controls: 0x9B begins a sequence as ESC [ does
-    (0x061C, 0x061C),  # controls of direction
-    (0x200E, 0x200F),
-    (0x2028, 0x202E),  # separators of lines, then controls of direction
-    (0x2066, 0x2069),
-    (0xD800, 0xDFFF),  # halves of a character, which no terminal can be sent
-    (0xFFF9, 0xFFFB),  # annotations, which hide text
-)
+_KEPT = {ord("\n"), ord("\t")}
 
-_TABLE: dict[int, str] = {
-    **{code: chr(_PICTURES + code) for code in range(0x20) if chr(code) not in _KEPT},
-    _DELETE: "\u2421",
-    **{code: REPLACEMENT for first, last in _REPLACED for code in range(first, last + 1)},
+_GLYPHS: dict[int, int | str] = {
+    **{code: _CONTROL_PICTURES + code for code in range(0x20) if code not in _KEPT},
+    _DELETE: "␡",
+    **dict.fromkeys(range(0x80, 0xA0), "␦"),  # C1: the same commands as ESC and a letter
+    **dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "⇄"),
+    **dict.fromkeys((0x2028, 0x2029), "␤"),
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),  # lone surrogates, which no terminal takes
 }
 
 
 def visible(text: str) -> str:
-    """The text with a glyph in place of every character that is none."""
-    return text.translate(_TABLE)
+    """`text` without a character that a terminal obeys, but newline and tab; of the same length."""
+    return text.translate(_GLYPHS)
+
+
+def one_line(text: str) -> str:
+    """The same on one line, each run of white space as one space."""
+    return visible(" ".join(text.split()))
