@@ -128,8 +128,13 @@ def _set_levels(tokens: Sequence["Token"]) -> None:
 
 
 def _set_alignment(tokens: Sequence["Token"]) -> None:
-    """Say the alignment of a cell by a class: the page allows no inline style."""
-    for token in tokens:
+    """Say the alignment of a cell by a class, as the page allows no inline style.
+
+    An empty head of a column is no head: a screen reader would announce it as one.
+    """
+    for number, token in enumerate(tokens):
+        if token.type == "th_open" and not tokens[number + 1].content:
+            token.tag = tokens[number + 2].tag = "td"
         if token.type in {"td_open", "th_open"}:
             found = _ALIGN.search(str(token.attrs.pop("style", "")))
             if found:

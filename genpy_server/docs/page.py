@@ -162,7 +162,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{text}</th>' if text else "<td></td>" for text in heads)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
-        '<div class="wide" role="region" tabindex="0" aria-label="Table"><table>'
+        '<div class="wide" role="group" tabindex="0" aria-label="Table"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -173,7 +173,7 @@ def _cell(text: str) -> str:
 
 def _json(value: Any, label: str) -> str:
     text = escape(as_json(value))
-    return f'<pre role="region" tabindex="0" aria-label="{escape(label)}"><code>{text}</code></pre>'
+    return f'<pre role="group" tabindex="0" aria-label="{escape(label)}"><code>{text}</code></pre>'
 
 
 def _paragraphs(text: str) -> str:

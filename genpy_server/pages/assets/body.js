@@ -24,7 +24,7 @@ export async function renderWhole(text) {
 /** Code with its head and a copy button. */
 function codeBox(language, pre) {
   pre.tabIndex = 0;
-  pre.setAttribute("role", "region");
+  pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
   return el("div", { class: "code" },
     el("div", { class: "code-head" }, el("span", { text: language || "text" }), copyButton("Copy code", () => pre.textContent)),
@@ -39,7 +39,7 @@ function finish(fragment) {
     place.replaceWith(codeBox(pre.dataset.language, pre));
   }
   for (const table of fragment.querySelectorAll("table")) {
-    const box = el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table" });
+    const box = el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" });
     table.replaceWith(box);
     box.append(table);
   }

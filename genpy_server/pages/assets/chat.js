@@ -23,7 +23,7 @@ function open(ref, message) {
   room?.close();
   byId("problem").hidden = true;
   room = new Room({ ref, message, scroller: byId("conversation"), list: byId("messages"), tell, refused });
-  closeSidebar();
+  showSidebar(false);
 }
 
 function go(address) {
@@ -145,23 +145,25 @@ for (const choice of document.querySelectorAll("#welcome button")) {
 
 // The sidebar, which covers a narrow screen while it is open
 
-function closeSidebar() {
-  document.body.classList.remove("sidebar-open");
-  byId("main").inert = false;
-  byId("menu").setAttribute("aria-expanded", "false");
+function showSidebar(open) {
+  document.body.classList.toggle("sidebar-open", open);
+  byId("main").inert = open;
+  byId("menu").setAttribute("aria-expanded", String(open));
+  for (const [name, value] of [["role", "dialog"], ["aria-modal", "true"], ["aria-label", "Conversations"]]) {
+    if (open) byId("sidebar").setAttribute(name, value);
+    else byId("sidebar").removeAttribute(name);
+  }
 }
 
 byId("menu").addEventListener("click", () => {
-  document.body.classList.add("sidebar-open");
-  byId("main").inert = NARROW.matches;
-  byId("menu").setAttribute("aria-expanded", "true");
+  showSidebar(true);
   byId("search").focus();
 });
 byId("close-sidebar").addEventListener("click", () => {
-  closeSidebar();
+  showSidebar(false);
   byId("menu").focus();
 });
-NARROW.addEventListener("change", closeSidebar);
+NARROW.addEventListener("change", () => showSidebar(false));
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "k" && (event.ctrlKey || event.metaKey)) {

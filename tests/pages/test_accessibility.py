@@ -1,0 +1,95 @@
+"""What axe-core finds wrong with the pages, in light and dark, wide and narrow: nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import DESKTOP, PHONE, Visit, visiting
+from playwright.async_api import Browser, Page, expect
+from servers import Running
+from upstream import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+REPLY = """A [link](https://a.example) and `code`:
+
+```python
+def f(x):  # says so
+    return "text", 1, len(x)
+```
+
+# Title
+- a list
+
+| A | B |
+|---|--:|
+| 1 | 2 |
+
+> quoted
+"""
+LOOKS: list[dict[str, Any]] = [
+    {"viewport": size, "color_scheme": scheme}
+    for size in (DESKTOP, PHONE)
+    for scheme in ("light", "dark")
+]
+
+
+@pytest.fixture(scope="session")
+def axe(modules: Path) -> str:
+    """The engine as a script."""
+    return (modules / "axe-core" / "axe.min.js").read_text()
+
+
+async def clean(page: Page, axe: str) -> None:
+    """No rule of axe is broken, best practices included."""
+    await page.evaluate(axe)
+    found = await page.evaluate("axe.run().then(({ violations }) => violations)")
+    told = [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+    assert "\n".join(told) == ""
+
+
+async def talk(visit: Visit) -> None:
+    """A conversation with everything that a page can show, ended and open."""
+    await visit.say("Show me the stats of this conversation")
+    reply = await visit.finished()
+    await reply.locator(".tool summary").click()
+    await reply.locator(".chip summary").click()
+    await expect(reply.locator(".tool table")).to_be_visible()
+    await expect(reply.locator(".body .code pre").last).to_be_visible()
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=["light", "dark", "phone light", "phone dark"])
+async def test_the_pages_break_no_rule(
+    browser: Browser, server: Running, upstream: Upstream, axe: str, look: dict[str, Any]
+):
+    """Chat, its dialogs, the summary before and after the end, and the docs pass every rule."""
+    upstream.say(REPLY)
+    async with visiting(browser, server.url, **look) as visit:
+        page = visit.page
+        await visit.state("Connected")
+        await clean(page, axe)
+        await talk(visit)
+        await clean(page, axe)
+        session = page.url.partition("=")[2]
+        await page.goto(f"/summary/{session}")
+        await expect(page.locator("#missing")).to_be_visible()
+        await clean(page, axe)
+        await page.get_by_role("button", name="End and summarise").click()
+        await expect(page.locator("#summary")).not_to_be_empty()
+        await clean(page, axe)
+        await page.goto(f"/?session={session}")
+        await expect(page.locator(".ending")).to_be_visible()
+        if look["viewport"] == PHONE:
+            await page.get_by_role("button", name="Conversations").click()
+        await expect(page.locator("#sessions a").first).to_be_visible()
+        await clean(page, axe)
+        await page.get_by_role("button", name="More for Show").click()
+        await page.get_by_role("button", name="Delete").click()
+        await expect(page.locator("dialog[open]")).to_be_visible()
+        await clean(page, axe)
+        await page.goto("/docs")
+        await clean(page, axe)

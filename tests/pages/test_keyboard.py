@@ -1,0 +1,113 @@
+"""The pages without a mouse: everything is reached, done, and seen to be reached."""
+
+import pytest
+from browsing import PHONE, visiting
+from playwright.async_api import Browser, Page, expect
+from servers import Running
+from upstream import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MOST_STEPS = 40
+OUTLINED = """() => {
+  const style = getComputedStyle(document.activeElement);
+  const around = getComputedStyle(document.activeElement.closest("label, form") ?? document.body);
+  return style.outlineStyle !== "none" || around.outlineStyle !== "none" || around.boxShadow !== "none";
+}"""
+
+
+async def reach(page: Page, name: str, key: str = "Tab") -> None:
+    """Press Tab until what has this name, as a screen reader says it, has the focus."""
+    for _ in range(MOST_STEPS):
+        await page.keyboard.press(key)
+        focused = page.locator(":focus")
+        if await focused.count() and name in await focused.aria_snapshot():
+            assert await page.evaluate(OUTLINED)
+            return
+    pytest.fail(f"Tab does not reach {name!r}")
+
+
+async def test_a_conversation_by_keyboard_alone(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """Talk, look why, ask again, end, rate, rename and search without touching a mouse."""
+    upstream.say("First.")
+    upstream.say("Second.")
+    async with visiting(browser, server.url) as visit:
+        page, keys = visit.page, visit.page.keyboard
+        await expect(page.locator("#say")).to_be_focused()
+        await keys.type("Write a function")
+        await keys.press("Shift+Enter")
+        await keys.type("in Python")
+        await keys.press("Enter")
+        reply = await visit.finished()
+        await expect(page.locator("article.user .body")).to_have_text("Write a function\nin Python")
+        await expect(page.locator("#say")).to_be_focused()
+        await reach(page, "Answer again", "Shift+Tab")
+        await keys.press("Enter")
+        await expect(visit.reply().locator(".body")).to_have_text("Second.")
+        await page.locator("#say").focus()
+        await reach(page, "code assistant", "Shift+Tab")
+        await keys.press("Enter")
+        await expect(reply.locator(".panel")).to_be_visible()
+        await page.locator("#say").focus()
+        await reach(page, 'button "More for this conversation"', "Shift+Tab")
+        await keys.press("Enter")
+        await reach(page, "Rename")
+        await keys.press("Enter")
+        await keys.type("By keyboard")
+        await keys.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
+        await page.locator("#say").focus()
+        await reach(page, 'button "End"', "Shift+Tab")
+        await keys.press("Enter")
+        await expect(page.locator(".ending")).to_be_visible()
+        await page.locator("#say").focus()
+        await reach(page, "radio", "Shift+Tab")
+        await keys.press("ArrowLeft")
+        await expect(page.locator("#sessions .told")).to_contain_text("of 5")
+        await keys.press("Control+k")
+        await expect(page.get_by_role("searchbox")).to_be_focused()
+        await keys.type("second")
+        await expect(page.get_by_role("link", name="Second.")).to_be_visible()
+        await reach(page, "Second.")
+        await keys.press("Enter")
+        await expect(page.locator("article.assistant")).to_be_focused()
+
+
+async def test_escape_stops_a_reply(browser: Browser, server: Running, upstream: Upstream):
+    """Escape ends the reply in progress."""
+    upstream.say("Half.", " Never.", paused_at=1)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        await expect(visit.reply().locator(".tail")).to_have_text("Half.")
+        await visit.page.keyboard.press("Escape")
+        await expect(await visit.finished()).to_contain_text("Stopped by you")
+
+
+async def test_the_first_tab_skips_to_the_message_box(browser: Browser, server: Running):
+    """The first thing reached from the top is the way past the list."""
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.locator(".skip").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#say")).to_be_focused()
+
+
+async def test_the_list_on_a_phone_takes_and_gives_back_the_focus(
+    browser: Browser, server: Running
+):
+    """The list that covers a phone holds the focus until Escape gives it back."""
+    async with visiting(browser, server.url, viewport=PHONE) as visit:
+        page = visit.page
+        await expect(page.get_by_role("searchbox")).to_be_hidden()
+        opener = page.get_by_role("button", name="Conversations")
+        await opener.press("Enter")
+        await expect(page.get_by_role("searchbox")).to_be_focused()
+        for _ in range(6):
+            await page.keyboard.press("Tab")
+            assert await page.evaluate(
+                "!document.getElementById('main').contains(document.activeElement)"
+            )
+        await page.keyboard.press("Escape")
+        await expect(opener).to_be_focused()

@@ -1,0 +1,100 @@
+"""The summary page in a real browser: what was said, counted, rated, written anew, printed."""
+
+import pytest
+from browsing import visiting
+from playwright.async_api import Browser, expect
+from servers import Running
+from upstream import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_an_active_session_says_what_to_do(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A session without a summary says so, and is ended and summed up by a button."""
+    upstream.say("**Yes**, and `no`.")
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        page = visit.page
+        await visit.say("Show me the stats of this conversation")
+        await visit.finished()
+        await page.goto("/summary/one")
+        await expect(page.locator("#missing")).to_contain_text("still active")
+        await page.get_by_role("button", name="End and summarise").click()
+        await expect(page.locator("#summary")).to_contain_text("got one")
+        await expect(page.locator("#topics li")).to_have_text(["sorted lists", "python"])
+        await expect(page.locator("#sentiment")).to_have_text("Positive")
+        await expect(page.locator("#outcomes li")).to_have_text(["A merge function was written."])
+        numbers = page.get_by_role("figure", name="Messages").locator("dd span")
+        await expect(numbers).to_have_text(["1", "1"])
+        await expect(page.get_by_role("figure", name="Tools asked")).to_contain_text(
+            "session stats"
+        )
+        await expect(page.locator("#transcript strong")).to_have_text("Yes")
+        upstream.answer = {
+            "summary": "Another look at it.",
+            "topics": [],
+            "sentiment": "neutral",
+            "outcomes": [],
+        }
+        await page.get_by_role("button", name="Summarise again").click()
+        await expect(page.locator("#summary")).to_have_text("Another look at it.")
+        await expect(page.locator("#topics-part")).to_be_hidden()
+
+
+async def test_a_rating_is_given_and_changed(browser: Browser, server: Running, upstream: Upstream):
+    """Stars set the rating, and set it anew; a reload shows the last one."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        page = visit.page
+        await visit.say("Is it?")
+        await visit.finished()
+        await page.goto("/summary/one")
+        for rating in (2, 5):
+            async with page.expect_response("**/rate"):
+                await page.get_by_title(f"{rating} of 5").click()
+        await page.reload()
+        await expect(page.get_by_role("radio", name="5 of 5")).to_be_checked()
+
+
+async def test_a_summary_that_could_not_be_written_says_why(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A completed session whose model failed shows the reason instead of an empty page."""
+    upstream.say("Yes.")
+    upstream.answer = {"nonsense": 1}
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        page = visit.page
+        await visit.say("Is it?")
+        await visit.finished()
+        await page.goto("/summary/one")
+        await page.get_by_role("button", name="End and summarise").click()
+        await expect(page.locator("#missing")).to_contain_text("No summary was written")
+        await expect(page.get_by_role("button", name="Summarise", exact=True)).to_be_visible()
+
+
+async def test_a_missing_session_is_an_error_in_words(browser: Browser, server: Running):
+    """The page of a session that is not there says so."""
+    async with visiting(browser, server.url, "/summary/nothing") as visit:
+        await expect(visit.page.get_by_role("alert")).to_contain_text("no session")
+
+
+async def test_it_is_printed_without_its_buttons(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """On paper there is the record alone, dark on light, nothing cut off."""
+    upstream.say(f"```\n{'x' * 300}\n```")
+    async with visiting(browser, server.url, "/?session=one", color_scheme="dark") as visit:
+        page = visit.page
+        await visit.say("Is it?")
+        await visit.finished()
+        await page.goto("/summary/one")
+        await expect(page.locator("#transcript .code")).to_be_visible()
+        await page.emulate_media(media="print")
+        await expect(page.get_by_role("button", name="Print")).to_be_hidden()
+        await expect(page.locator("#transcript pre")).to_be_visible()
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not await page.evaluate(wide)
+        assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+            "rgb(255, 255, 255)"
+        )
