@@ -1,7 +1,6 @@
 """The composition root: settings in, a running application out. Nothing else builds objects."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -27,36 +26,37 @@ from genpy_server.stores.select import open_store
 from genpy_server.summaries import Summaries
 
 
-@dataclass(frozen=True, slots=True)
 class App:
-    """Everything a server consists of, open and ready to listen."""
+    """Everything a server consists of."""
 
-    settings: Settings
-    store: Store
-    llm: Llm
-    hub: SessionHub
-    summaries: Summaries
-    gate: Gate
-    router: Router
+    def __init__(self, settings: Settings, store: Store, llm: Llm) -> None:
+        self.settings = settings
+        self.store = store
+        self.llm = llm
+        self.summaries = Summaries(store, llm, settings)
+        keeper = MemoryKeeper(store, llm, settings.context_tokens)
+        self.hub = SessionHub(Chat(store, llm, settings), self.summaries, keeper, settings)
+        self.gate = Gate(settings)
+        handlers = Handlers(self.records, HealthCheck(store, llm))
+        docs = Docs(lambda: self.router.routes)
+        self.router = Router((*api_routes(handlers), *page_routes(Pages(), docs)))
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Open the doors and put the parts together; raises the error of a door that is shut."""
+        """Open the doors and begin; raises the error of a door that is shut."""
         store = open_store(settings)
         await store.open()
-        llm = open_llm(settings)
-        summaries = Summaries(store, llm, settings)
-        keeper = MemoryKeeper(store, llm, settings.context_tokens)
-        hub = SessionHub(Chat(store, llm, settings), summaries, keeper, settings)
-        hub.start()
+        try:
+            app = cls(settings, store, open_llm(settings))
+        except BaseException:
+            await store.close()
+            raise
+        app.hub.start()
+        return app
 
-        def records(user: str) -> LocalRecords:
-            return LocalRecords(store, user, ender=summaries, live=hub)
-
-        handlers = Handlers(records, HealthCheck(store, llm))
-        docs = Docs(lambda: router.routes)
-        router = Router((*api_routes(handlers), *page_routes(Pages(), docs)))
-        return cls(settings, store, llm, hub, summaries, Gate(settings), router)
+    def records(self, user: str) -> LocalRecords:
+        """The conversations of a user, whose live sessions hear of every change."""
+        return LocalRecords(self.store, user, ender=self.summaries, live=self.hub)
 
     async def connect(self, connection: ServerConnection, attach: Attach) -> None:
         """The life of one WebSocket that passed the gate."""

@@ -69,6 +69,7 @@ class Upstream:
         self.open = 0
         self.answer: Json | Callable[[Json], str] | None = None
         self._scripts: deque[Script] = deque()
+        self._last = Script(500)
         self._changed = asyncio.Condition()
         self._handlers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server
@@ -171,7 +172,7 @@ class Upstream:
             whole = {"choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
             await self._answer(writer, Script(body=json.dumps(whole).encode()))
         else:
-            script = self._scripts.popleft() if len(self._scripts) > 1 else self._scripts[0]
+            self._last = script = self._scripts.popleft() if self._scripts else self._last
             if script.pieces:
                 await self._stream(reader, writer, script)
                 return not script.hang_up

@@ -18,16 +18,16 @@ HOW_TO = """\
 
 To talk to a model, put one of these into a file `.env` where you start GenPy:
 
-- `GROQ_API_KEY=…` for Groq's models, or
+- `GROQ_API_KEY=…` for Groq's models (keys are made at console.groq.com/keys), or
 - `GENPY_LLM_URL=http://127.0.0.1:11434/v1` for Ollama, or any server of the same kind.
 
 `genpy doctor` then says whether it answers. Until then I can still answer from your own data: \
 *how many messages are in this chat?*, *did I mention Rome?*, *show my sessions*."""
-AGAIN = "Kept. No model is configured yet, so I cannot answer this."
+AGAIN = "Your message is kept. No model is configured, so I cannot answer it: see `genpy doctor`."
+ANSWERED = "From your own data, without a model:"
 FOUND = "This is what was said about it before:"
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
-_WORDS = re.compile(r"\S+\s*|\s+")
+_MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 
 
 class OfflineLlm:
@@ -38,8 +38,8 @@ class OfflineLlm:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
-        for word in _WORDS.findall(_answer(request)):
-            yield TextDelta(word)
+        for line in _answer(request).splitlines(keepends=True):
+            yield TextDelta(line)
         yield Finish("stop")
 
     async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:  # noqa: ARG002
@@ -59,7 +59,7 @@ class OfflineLlm:
 def _answer(request: ChatRequest) -> str:
     results = [message.display for message in request.messages if message.role == "tool"]
     if results:
-        return "\n\n".join(results)
+        return "\n\n".join((ANSWERED, *results))
     told = any(m.role == "assistant" and m.content for m in request.messages)
     parts = [AGAIN if told else HOW_TO]
     if request.recalled:
@@ -73,7 +73,7 @@ def _excerpt(hit: Hit) -> str:
     text = " ".join(message.text.split())
     text = text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS] + "…"
     who = "you" if message.role == "user" else "GenPy"
-    return f"- {message.at[:10]}, *{_plain(hit.session_title)}*, {who}: {_plain(text)}"
+    return f"- {message.at[:10]}, *{_plain(hit.session_title)}*, {who}: “{_plain(text)}”"
 
 
 def _plain(text: str) -> str:
