@@ -1,5 +1,7 @@
 """The one renderer: what Markdown becomes, and what it never becomes."""
 
+import time
+
 import pytest
 
 from genpy_server.markdown import HIGHLIGHTED_CHARS, render
@@ -72,3 +74,16 @@ def test_cells_are_aligned_by_class():
     assert '<td class="right">1</td>' in html
     assert '<td class="center">2</td>' in html
     assert "style" not in html
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["[", "![", "*a **b", "_a", "<a ", "&#", "://", "> ", "- ", "|a", "a@", "`` ` ", "[a]: b\n"],
+)
+def test_no_text_takes_for_ever(piece: str):
+    """The time for a text made to take long grows with its length, not with its square."""
+    text = piece * (10_000 // len(piece))
+    render.cache_clear()
+    began = time.perf_counter()
+    render(text)
+    assert time.perf_counter() - began < 5

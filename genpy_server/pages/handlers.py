@@ -26,6 +26,9 @@ class Rendered(msgspec.Struct, frozen=True):
 class Pages:
     """What a browser is given. The pages hold nothing private: they ask the API for that."""
 
+    def __init__(self) -> None:
+        self._rendering = asyncio.Lock()
+
     async def chat(self, call: Call[None, None]) -> Response:
         """The chat page; the address says which session."""
         return assets.packed(assets.page("chat.html"), call.request)
@@ -40,6 +43,8 @@ class Pages:
         return assets.packed(found, call.request)
 
     async def render(self, call: Call[None, Texts]) -> Response:
-        """Markdown as HTML, made in a thread so that no reply of anybody waits for it."""
+        """Markdown as HTML, made in one thread at a time so that nobody's reply waits for it."""
         texts = call.body.texts
-        return Response.json(Rendered(await asyncio.to_thread(lambda: [*map(render, texts)])))
+        async with self._rendering:
+            html = await asyncio.to_thread(lambda: [render(text) for text in texts])
+        return Response.json(Rendered(html))

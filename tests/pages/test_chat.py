@@ -2,7 +2,7 @@
 
 import pytest
 from browsing import visiting
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Request, expect
 from servers import Running
 from upstream import Upstream
 
@@ -218,3 +218,47 @@ async def test_an_error_of_the_model_is_told_in_place(
         await expect(reply.locator(".note")).to_be_visible()
         await reply.get_by_role("button", name="Answer again").click()
         await expect(visit.reply().locator(".body")).to_have_text("Now it works.")
+
+
+async def test_a_long_reply_is_rendered_about_twice(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """While it grows each block is rendered once, and the whole once more in the end."""
+    paragraphs = [f"Paragraph {number} is **here**. " * 5 + "\n\n" for number in range(60)]
+    upstream.say(*(word for paragraph in paragraphs for word in paragraph.split(" ")))
+    text = "".join(paragraphs).replace(" ", "")
+    rendered = 0
+
+    def count(request: Request) -> None:
+        nonlocal rendered
+        if request.url.endswith("/api/render"):
+            rendered += sum(map(len, request.post_data_json["texts"]))
+
+    async with visiting(browser, server.url) as visit:
+        visit.context.on("request", count)
+        await visit.say("At length")
+        reply = await visit.finished()
+        await expect(reply.locator(".body p:has(strong)")).to_have_count(60)
+        assert rendered < 2.2 * len(text)
+
+
+async def test_new_text_is_followed_only_at_the_end(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A person who reads further up stays there while a reply grows; a button leads to its end."""
+    lines = [f"Line {number}\n\n" for number in range(80)]
+    gate = upstream.say(*lines, "The end.", paused_at=60)
+    async with visiting(browser, server.url) as visit:
+        scroller = visit.page.locator("#conversation")
+        await visit.say("Go")
+        await expect(visit.reply().get_by_text("Line 59")).to_be_in_viewport()
+        await scroller.hover()
+        await visit.page.mouse.wheel(0, -10_000)
+        jump = visit.page.get_by_role("button", name="To the newest message")
+        await expect(jump).to_be_visible()
+        gate.set()
+        await visit.finished()
+        await expect(visit.reply().get_by_text("The end.")).not_to_be_in_viewport()
+        assert await scroller.evaluate("node => node.scrollTop") < 200
+        await jump.click()
+        await expect(visit.reply().get_by_text("The end.")).to_be_in_viewport()

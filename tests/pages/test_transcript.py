@@ -91,9 +91,8 @@ class Storm:
         """A ready and what follows it."""
         kinds = (self.message, self.start, self.delta, self.delta, self.delta, self.tool)
         rare = (self.finish, self.stored, self.session, self.summary, self.error, self.ready)
-        made = [self.ready()]
-        for _ in range(60):
-            made.append(self.random.choice((*kinds, *kinds, *rare))())
+        choices = (*kinds, *kinds, *rare)
+        made = [self.ready(), *(self.random.choice(choices)() for _ in range(60))]
         return [encode(frame) for frame in made]
 
     def next(self) -> int:

@@ -6,6 +6,7 @@ import { copyButton, el } from "./dom.js";
 
 const PART = 16 * 1024; // characters; a longer text is rendered in parts
 const RETRY = 2_000; // ms
+const HOLD = 150; // ms that a stored text may take to be rendered before it is shown as it is
 const FENCE_LINE = /^\s{0,3}(`{3,}|~{3,})(.*)\n/;
 
 /** Safe HTML of a whole text, however long. */
@@ -120,11 +121,14 @@ export class Body {
   async finish(text) {
     if (!text) return;
     let html;
-    if (!this.#blocks.text) this.grow(text);
+    const late = setTimeout(() => this.grow(text), this.#blocks.text ? 0 : HOLD);
     try {
       html = await renderWhole(text);
     } catch {
+      this.grow(text);
       return; // refused: it stays readable as plain text
+    } finally {
+      clearTimeout(late);
     }
     this.#done = true;
     this.#growing.remove();

@@ -21,6 +21,7 @@ const list = new SessionList({
 
 function open(ref, message) {
   room?.close();
+  room = null; // what a new room tells while it is being made is the new room's
   byId("problem").hidden = true;
   room = new Room({ ref, message, scroller: byId("conversation"), list: byId("messages"), tell, refused });
   showSidebar(false);
@@ -73,8 +74,8 @@ function stateWords({ name, attempt, seconds, why }) {
 }
 
 function tell(said, cause) {
-  if (said !== room && room) return;
-  room = said;
+  room ??= said;
+  if (said !== room) return;
   const { transcript, state } = said;
   const { title, status, running, model, store, session } = transcript;
   const [fixed, moving] = stateWords(state);

@@ -36,11 +36,6 @@ export class Outbox {
     if (open) this.#timer = setTimeout(this.stuck, PATIENCE);
   }
 
-  /** The server has it. */
-  acknowledged(id) {
-    this.remove(id);
-  }
-
   /** The server will not have it; false when it is not one of ours. */
   refused(id, why) {
     const message = this.waiting.find((one) => one.id === id);
@@ -57,6 +52,7 @@ export class Outbox {
     this.flush();
   }
 
+  /** The server has it, or it is not wanted any more. */
   remove(id) {
     this.waiting = this.waiting.filter((one) => one.id !== id);
     this.#keep();
@@ -68,8 +64,12 @@ export class Outbox {
   }
 
   #keep() {
-    if (this.waiting.length) sessionStorage.setItem(this.#key, JSON.stringify(this.waiting));
-    else sessionStorage.removeItem(this.#key);
+    try {
+      if (this.waiting.length) sessionStorage.setItem(this.#key, JSON.stringify(this.waiting));
+      else sessionStorage.removeItem(this.#key);
+    } catch (error) {
+      if (error.name !== "QuotaExceededError") throw error; // then it outlives a cut, not a reload
+    }
     this.changed();
   }
 }

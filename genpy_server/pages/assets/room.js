@@ -18,13 +18,12 @@ export class Room {
     Object.assign(this, { ref, wanted: message, tell, refused });
     this.state = { name: "connecting" };
     this.transcript = new Transcript();
-    const discard = (id) => this.outbox.remove(id);
     this.view = new View({ scroller, list, act: {
       again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
       older: () => this.older(),
       rate: (rating) => this.ask({ type: "rate", rating }),
       resend: (id) => this.outbox.again(id),
-      discard,
+      discard: (id) => this.outbox.remove(id),
     } });
     this.outbox = new Outbox(ref, {
       send: (frame) => this.link?.send(frame) ?? false,
@@ -73,7 +72,7 @@ export class Room {
       return;
     }
     if (frame.type === "ready") this.#attached(frame);
-    else if (frame.type === "ack") this.outbox.acknowledged(frame.id);
+    else if (frame.type === "ack") this.outbox.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
     else if (frame.type === "notice") this.view.notice(frame.text);
     if (frame.type === "delta" && changed) this.view.update(this.transcript, changed);

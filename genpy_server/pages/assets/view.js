@@ -59,6 +59,7 @@ export class View {
         view = new EntryView(entry, { choose: (intent) => this.act.again(intent) });
         this.#views.set(entry, view);
       }
+      while (before?.classList.contains("notice")) before = before.nextElementSibling;
       if (view.element === before) before = before.nextElementSibling;
       else this.entries.insertBefore(view.element, before);
     }
