@@ -5,20 +5,29 @@ are imported afterwards, in a thread.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.screen import Screen
 
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
+from genpy_tui import preferences
+from genpy_tui.commands import COMMANDS
+from genpy_tui.screens.ask import Choose
 from genpy_tui.screens.chat import ChatScreen
+from genpy_tui.screens.leave import LeaveScreen
+from genpy_tui.state import ENDING
 from genpy_tui.theme import THEMES, fallback
 
 if TYPE_CHECKING:
     from genpy_server.client import RemoteRecords, SessionClient
     from genpy_server.embedded import Embedded
+
+LINGER_SECONDS = 30.0
+"""How long a conversation that was left may go on sending what is in its outbox."""
 
 
 class GenPyApp(App[int]):
@@ -26,7 +35,6 @@ class GenPyApp(App[int]):
 
     CSS_PATH = "app.tcss"
     TITLE = "GenPy"
-    ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self,
@@ -42,18 +50,37 @@ class GenPyApp(App[int]):
         self.token = token
         self.ref = session or str(uuid4())
         self.embedded: Embedded | None = None
+        self.chat = ChatScreen(self.open_session)
+        self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
+        self._lingering: set[asyncio.Task[None]] = set()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = "genpy-dark"
+        chosen = preferences.theme(settings.database.parent)
+        self.theme = chosen if chosen in self.available_themes else THEMES[0].name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that GenPy needs beside those of any theme."""
         return fallback(dark=self.current_theme.dark)
 
+    def _remember(self, _: object) -> None:
+        preferences.remember_theme(self.settings.database.parent, self.theme)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers: every command of the table."""
+        if screen is not self.chat:
+            return
+        for command in COMMANDS:
+            if command.where == "everywhere":
+                action = getattr(self.chat, f"action_{command.action}")
+                title = f"{command.title}  {command.key}" if command.key else command.title
+                yield SystemCommand(title, command.help, action)
+
+    # Starting
+
     def on_mount(self) -> None:
         """Show the screen first, and connect once it is painted."""
-        self.chat = ChatScreen()
         self.push_screen(self.chat)
+        self.theme_changed_signal.subscribe(self, self._remember)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -68,28 +95,77 @@ class GenPyApp(App[int]):
         except GenPyError as error:
             self.chat.refuse(error.message)
             return
-        self.records = self._doors[1](self._url, self._token)
         await self.open_session(self.ref)
 
-    @property
-    def _url(self) -> str:
-        return self.embedded.url if self.embedded is not None else self.server or ""
-
-    @property
-    def _token(self) -> str | None:
-        return self.embedded.token if self.embedded is not None else self.token
-
     async def open_session(self, ref: str) -> None:
-        """Show a conversation."""
-        client = self._doors[0](self._url, ref, token=self._token)
-        await self.chat.attach(client, self.records)
+        """Show a conversation; what is on its way in the one before still arrives."""
+        if self._doors is None:
+            return
+        url = self.embedded.url if self.embedded is not None else self.server or ""
+        token = self.embedded.token if self.embedded is not None else self.token
+        make_client, make_records = self._doors
+        left = self.chat.release()
+        if left is not None:
+            task = asyncio.create_task(_linger(left))
+            self._lingering.add(task)
+            task.add_done_callback(self._lingering.discard)
+        self.chat.attach(make_client(url, ref, token=token), make_records(url, token))
 
-    async def action_leave(self) -> None:
-        """Leave: on our own server the conversation ends, which takes a moment."""
-        await self.chat.detach()
+    # Leaving
+
+    async def action_quit(self) -> None:
+        """Leave; first ask about what would be lost."""
+        client = self.chat.client
+        if client is not None and client.pending:
+            count = len(client.pending)
+            many = "A message is" if count == 1 else f"{count} messages are"
+            self._ask_to_leave(f"{many} not sent yet. Leave all the same?")
+        elif client is not None and client.transcript.running is not None and self.embedded:
+            self._ask_to_leave("A reply is being written. Leave, and keep what came of it?")
+        else:
+            self.run_worker(self._leave(), exclusive=True, group="leave")
+
+    def _ask_to_leave(self, question: str) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == "leave":
+                self.run_worker(self._leave(), exclusive=True, group="leave")
+
+        answers = {"stay": "Stay", "leave": "Leave now"}
+        self.push_screen(Choose(question, answers), answered)
+
+    async def _leave(self) -> None:
+        client, message = self.chat.client, None
         if self.embedded is not None:
+            if client is not None and client.transcript.entries and client.transcript.epoch:
+                client.cancel()
+                await self.push_screen_wait(LeaveScreen(client, self.chat.ended))
+            self.chat.release()
+            self.chat.say(ENDING)
+            if client is not None:
+                await client.close()
             await self.embedded.stop(end_sessions=True)
-        self.exit(0)
+        elif client is not None:
+            if client.transcript.running is not None:
+                message = (
+                    "The reply goes on. To see it: genpy chat --server "
+                    f"{self.server} --session {client.transcript.session}"
+                )
+            await client.close()
+        self.exit(0, message=message)
+
+
+async def _linger(client: "SessionClient") -> None:
+    """Let a client that was left send what it has, then close it."""
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            if client.pending:
+                async for _ in client:
+                    if not client.pending:
+                        break
+    except TimeoutError:
+        pass  # its server does not come back; the transcript said that it was not sent
+    finally:
+        await client.close()
 
 
 def _embedded_start() -> "Callable[[Settings], Awaitable[Embedded]]":
@@ -99,8 +175,8 @@ def _embedded_start() -> "Callable[[Settings], Awaitable[Embedded]]":
 
 
 def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
-    from genpy_server.client import RemoteRecords, SessionClient  # noqa: PLC0415 - after the first paint
-    from genpy_tui.render.blocks import parser  # noqa: PLC0415
+    from genpy_server.client import RemoteRecords, SessionClient  # noqa: PLC0415 - after first paint
+    from genpy_tui.render.blocks import parser  # noqa: PLC0415 - after the first paint
 
     parser()
     return SessionClient, RemoteRecords

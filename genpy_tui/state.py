@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from genpy_server.core.transcript import Transcript
 
 if TYPE_CHECKING:
-    from genpy_server.client import Link
+    from genpy_server.link import Link
 
 
 class Doing(NamedTuple):
@@ -59,12 +59,12 @@ def doing(moment: Moment, transcript: Transcript) -> Doing:
 
 
 def _away(link: "Link", moment: Moment, transcript: Transcript) -> Doing:
-    if link.state == "connecting":
-        return CONNECTING
     if link.state == "refused":
         return REFUSED._replace(detail=link.reason)
     if link.state == "closed":
         return CLOSED
+    if not link.attempt:
+        return CONNECTING
     wait = max(0.0, link.delay - moment.since)
     details = [f"attempt {link.attempt}" + (f" in {wait:.0f} s" if wait >= 1 else "")]
     if transcript.running is not None:

@@ -29,7 +29,7 @@ class Browsing(Talking):
     """The part of the chat screen that knows other conversations."""
 
     records: "Records | None" = None
-    open_session: "Callable[[str], Awaitable[None]]"
+    open_session: Callable[[str], Awaitable[None]]
 
     @property
     def sidebar(self) -> Sidebar:

@@ -5,6 +5,7 @@ person can do is in the classes this one is made of: reading, talking, browsing.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,7 +32,7 @@ from genpy_tui.render.message import spoken
 from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.browsing import Browsing
 from genpy_tui.screens.help import HelpScreen
-from genpy_tui.state import REFUSED, STARTING, Moment, doing
+from genpy_tui.state import REFUSED, STARTING, Doing, Moment, doing
 from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.sidebar import Sidebar
@@ -39,7 +40,8 @@ from genpy_tui.widgets.status import StatusLine
 from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
-    from genpy_server.client import Link, SessionClient
+    from genpy_server.client import SessionClient
+    from genpy_server.link import Link
     from genpy_server.records import Records
 
 WIDE = 110
@@ -54,14 +56,17 @@ class ChatScreen(Browsing):
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
 
-    def __init__(self) -> None:
+    def __init__(self, open_session: Callable[[str], Awaitable[None]]) -> None:
         super().__init__()
+        self.open_session = open_session
+        self.ended = asyncio.Event()
+        """The session was summed up since it was opened."""
         self.link: Link | None = None
         self.link_since = 0.0
         self.limited_until = 0.0
         self.seen_ready = False
         self._reader: asyncio.Task[None] | None = None
-        self._refused: str | None = None
+        self._said: Doing | None = None
 
     def compose(self) -> ComposeResult:
         """The list beside, the conversation, and the keys below."""
@@ -82,34 +87,37 @@ class ChatScreen(Browsing):
         self.set_interval(TICK, self.facts)
         self.facts()
 
-    async def on_unmount(self) -> None:
+    def on_unmount(self) -> None:
         """The program ends."""
-        await self.detach()
+        self.release()
 
     # The connection
 
-    async def attach(self, client: "SessionClient", records: "Records") -> None:
+    def attach(self, client: "SessionClient", records: "Records") -> None:
         """Show what a client receives, from now on."""
-        await self.detach()
         self.client, self.records = client, records
         self.link, self.seen_ready, self.stopping = None, False, False
+        self.ended.clear()
         self.view.clear()
         self._reader = asyncio.create_task(self._read(client))
         self.facts()
 
-    async def detach(self) -> None:
-        """Let go of the client."""
+    def release(self) -> "SessionClient | None":
+        """Let go of the client, without closing it."""
         if self._reader is not None:
             self._reader.cancel()
-            self._reader = None
-        if self.client is not None:
-            await self.client.close()
-            self.client = None
+        self._reader, client, self.client = None, self.client, None
+        return client
 
     def refuse(self, message: str) -> None:
         """No connection can be made at all."""
-        self._refused = message
+        self._said = REFUSED._replace(detail=message)
         self.view.note(notice(message, "error", "✗"))
+        self.facts()
+
+    def say(self, what: Doing) -> None:
+        """Show this state, whatever happens."""
+        self._said = what
         self.facts()
 
     async def _read(self, client: "SessionClient") -> None:
@@ -139,6 +147,7 @@ class ChatScreen(Browsing):
             case ErrorFrame() if frame.run is None:
                 self._error(client, frame)
             case SummaryEvent():
+                self.ended.set()
                 text = frame.summary or frame.note or ""
                 self.view.note(summed_up("What this was about", text, frame.topics))
             case RunFinished():
@@ -180,8 +189,8 @@ class ChatScreen(Browsing):
     def facts(self) -> None:
         """Bring title and status up to date."""
         client, status = self.client, self.query_one(StatusLine)
-        if self._refused is not None:
-            status.doing = REFUSED
+        if self._said is not None:
+            status.doing = self._said
             return
         if client is None:
             status.doing = STARTING
@@ -194,7 +203,7 @@ class ChatScreen(Browsing):
         moment = Moment(
             self.link,
             now - self.link_since,
-            client.pending,
+            len(client.pending),
             self.stopping,
             self.limited_until - now,
         )

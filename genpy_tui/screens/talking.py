@@ -71,7 +71,7 @@ class Talking(Reading):
         elif client.transcript.running is not None:
             self.notify("A reply is being written. Esc stops it.")
         else:
-            client.retry(intent=intent)
+            client.retry(intent)
             self.view.to_end()
 
     def retry(self, block: MessageBlock) -> None:
@@ -162,6 +162,10 @@ class Talking(Reading):
         if self.client is not None and self.client.transcript.entries:
             self.client.end()
             self.notify("Ending the conversation; its summary is being written.")
+
+    async def action_leave(self) -> None:
+        """Leave GenPy."""
+        await self.app.action_quit()
 
     def action_editor(self) -> None:
         """Write the message in the person's editor."""
