@@ -5,7 +5,7 @@
         upstream.fail(429, "rate_limit_exceeded", headers={"retry-after": "1"})
 
 Each request takes the next script, or the last one again when there is no other. What was asked
-is in `requests`; `open` counts the connections that stream right now.
+is in `requests`; `open` counts the replies that stream right now, `connections` those ever made.
 """
 
 import asyncio
@@ -27,9 +27,11 @@ class Script:
     pieces: Sequence[bytes] = ()
     headers: dict[str, str] = field(default_factory=dict)
     hang_up: bool = False
-    """Close the socket after the pieces instead of ending the stream."""
+    """Close the socket after the pieces instead of ending the stream; without any, at once."""
     gates: dict[int, asyncio.Event] = field(default_factory=dict)
     """Before the piece of a number, wait for its event."""
+    silent: bool = False
+    """Say nothing at all until the client goes away."""
 
 
 def event(payload: Json | str, name: str = "") -> bytes:
@@ -67,6 +69,7 @@ class Upstream:
         self.key: str | None = None
         self.requests: list[Json] = []
         self.open = 0
+        self.connections = 0
         self.answer: Json | Callable[[Json], str] | None = None
         self._scripts: deque[Script] = deque()
         self._last = Script(500)
@@ -132,6 +135,10 @@ class Upstream:
         error = {"error": {"message": message, "type": code, "code": code}}
         self.script(Script(status, json.dumps(error).encode(), headers=dict(headers or {})))
 
+    def silence(self) -> None:
+        """No answer, on an open connection."""
+        self.script(Script(silent=True))
+
     async def until(self, when: Callable[[], bool], patience: float = 20.0) -> None:
         """Wait until something about this service holds."""
         async with asyncio.timeout(patience), self._changed:
@@ -143,6 +150,7 @@ class Upstream:
         task = asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
+        self.connections += 1
         try:
             while await self._exchange(reader, writer):
                 pass
@@ -172,12 +180,20 @@ class Upstream:
             whole = {"choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
             await self._answer(writer, Script(body=json.dumps(whole).encode()))
         else:
-            self._last = script = self._scripts.popleft() if self._scripts else self._last
-            if script.pieces:
-                await self._stream(reader, writer, script)
-                return not script.hang_up
-            await self._answer(writer, script)
+            return await self._play(reader, writer)
         return True
+
+    async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        self._last = script = self._scripts.popleft() if self._scripts else self._last
+        if script.silent:
+            await self._note(opened=1)
+            await reader.read(1)
+            await self._note(opened=-1)
+        elif script.pieces:
+            await self._stream(reader, writer, script)
+        elif not script.hang_up:
+            await self._answer(writer, script)
+        return not (script.silent or script.hang_up)
 
     async def _note(self, request: Json | None = None, opened: int = 0) -> None:
         async with self._changed:

@@ -7,21 +7,22 @@ value may follow the colon without a space, several data lines are one value, ot
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
 from genpy_server.core.models import ToolCall, Usage
 from genpy_server.errors import LlmCutOff
 
-LINE_BYTES = 4 * 1024 * 1024
-"""The longest line; a service that sends a longer one is broken."""
+EVENT_BYTES = 4 * 1024 * 1024
+"""The largest event, and the longest line; a service that sends more is broken."""
 
 
 class Function(msgspec.Struct):
-    """A piece of a tool call."""
+    """A piece of a tool call; some services give the arguments as the object itself."""
 
     name: str | None = None
-    arguments: str | None = None
+    arguments: str | dict[str, Any] | None = None
 
 
 class CallPiece(msgspec.Struct):
@@ -49,8 +50,8 @@ class Choice(msgspec.Struct):
 class ChunkUsage(msgspec.Struct):
     """Tokens, as the service counts them."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class GroqPart(msgspec.Struct):
@@ -63,7 +64,7 @@ class GroqPart(msgspec.Struct):
 class Chunk(msgspec.Struct):
     """One event's data."""
 
-    choices: list[Choice] = []
+    choices: list[Choice] | None = None
     usage: ChunkUsage | None = None
     x_groq: GroqPart | None = None
     error: Any = None
@@ -88,17 +89,18 @@ class EventSplitter:
         self._rest = b""
         self._event = b""
         self._data: list[bytes] = []
+        self._held = 0
         self.done = False
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         """The chunks that are complete now; raises `ServiceError` or `LlmCutOff`."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LINE_BYTES:
-            raise LlmCutOff("The model's service sends a line without end. Try again.")
         for line in lines:
             chunk = self._line(line.removesuffix(b"\r"))
             if chunk is not None:
                 yield chunk
+        if self._held + len(self._rest) > EVENT_BYTES:
+            raise LlmCutOff("The model's service sends an event without end. Try again.")
 
     def _line(self, line: bytes) -> Chunk | None:
         if not line:
@@ -107,13 +109,14 @@ class EventSplitter:
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data.append(value)
+            self._held += len(value)
         elif name == b"event":
             self._event = value
         return None
 
     def _dispatch(self) -> Chunk | None:
         data, event = b"\n".join(self._data), self._event
-        self._data, self._event = [], b""
+        self._data, self._event, self._held = [], b"", 0
         if event == b"error":
             raise ServiceError(_loose(data))
         if not data:
@@ -162,19 +165,24 @@ class CallCollector:
             self._by_index[piece.index] = place
         self._ids[place] = piece.id or self._ids[place]
         if piece.function is not None:
-            self._names[place] += piece.function.name or ""
-            self._arguments[place].append(piece.function.arguments or "")
+            name, arguments = piece.function.name, piece.function.arguments
+            # Some services repeat the whole name with every fragment.
+            if name and name != self._names[place]:
+                self._names[place] += name
+            if isinstance(arguments, dict):
+                arguments = msgspec.json.encode(arguments).decode()
+            self._arguments[place].append(arguments or "")
 
     def calls(self) -> list[ToolCall]:
-        """The calls; one without an id gets one."""
+        """The calls; one without an id gets one that no other call of the reply has."""
         rows = zip(self._ids, self._names, self._arguments, strict=True)
         return [
-            ToolCall(call_id or f"call_{number}", name, "".join(arguments))
-            for number, (call_id, name, arguments) in enumerate(rows)
+            ToolCall(call_id or f"call_{uuid4().hex[:12]}", name, "".join(arguments))
+            for call_id, name, arguments in rows
         ]
 
 
 def usage_of(chunk: Chunk) -> Usage | None:
     """The tokens that a chunk tells of."""
     found = chunk.usage or (chunk.x_groq.usage if chunk.x_groq else None)
-    return Usage(found.prompt_tokens, found.completion_tokens) if found else None
+    return Usage(found.prompt_tokens or 0, found.completion_tokens or 0) if found else None

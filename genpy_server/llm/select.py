@@ -14,4 +14,6 @@ def open_llm(settings: Settings) -> Llm:
 
     if settings.llm_url is not None:
         return GroqLlm(key=settings.llm_key, model=settings.llm_model, url=settings.llm_url)
-    return GroqLlm(key=settings.groq_key, model=settings.groq_model)
+    return GroqLlm(
+        key=settings.groq_key, model=settings.groq_model, groq_url=settings.groq_base_url
+    )

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from upstream import DONE, call_piece, chunk, event
+from upstream import DONE, chunk, event
 
 from genpy_server.core.models import ToolCall
 from genpy_server.errors import LlmCutOff
@@ -100,5 +100,29 @@ def test_new_id_under_the_same_index_is_another_call():
 def test_call_without_index_or_id_gets_an_id():
     """A service that gives neither still gets an answer to its call."""
     (call,) = collected((None, None, "f", "{}"))
-    assert (call.id, call.name) == ("call_0", "f")
-    assert call_piece(0, None, None, "")["function"] == {"arguments": ""}
+    assert (call.name, call.arguments) == ("f", "{}")
+    (other,) = collected((None, None, "f", "{}"))
+    assert call.id.startswith("call_")
+    assert call.id != other.id
+
+
+def test_name_may_be_repeated_or_split():
+    """A name that comes whole with every fragment is not doubled, one in pieces is joined."""
+    assert collected((0, "a", "f", "{"), (0, "a", "f", "}")) == [ToolCall("a", "f", "{}")]
+    assert collected((0, "a", "get_", ""), (0, "a", "all", "")) == [ToolCall("a", "get_all", "")]
+
+
+def test_arguments_may_be_an_object():
+    """Arguments that are an object instead of its text become its text."""
+    data = chunk({"tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]})
+    (piece,) = next(EventSplitter().feed(data)).choices[0].delta.tool_calls
+    collector = CallCollector()
+    collector.add(piece)
+    assert collector.calls()[0].arguments == '{"x":1}'
+
+
+def test_event_without_end_is_bounded():
+    """Many lines of one event are held up to a limit, as is one long line."""
+    lines = (b"data: " + b"x" * 1_000_000 + b"\n" for _ in range(5))
+    with pytest.raises(LlmCutOff):
+        read(EventSplitter(), *lines)

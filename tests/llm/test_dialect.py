@@ -1,0 +1,275 @@
+"""The chat-completions dialect both ways, through the real SDK."""
+
+import json
+
+import msgspec
+import pytest
+from replies import REQUEST, everything, said
+from upstream import DONE, USAGE, Script, call_piece, chunk, event
+
+from genpy_server.core.models import SummaryDraft, Usage
+from genpy_server.errors import LlmBadOutput, LlmModelUnknown, LlmUnavailable
+from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, Quota, TextDelta, ToolCall
+from genpy_server.llm.groq import GroqLlm
+from genpy_server.llm.schema import strict_schema
+from genpy_server.tools.registry import SPECS
+
+ASKED = [ChatMessage("system", "sum up"), ChatMessage("user", "hello")]
+DRAFT = {"summary": "Hello.", "topics": ["greeting"], "sentiment": "positive", "outcomes": []}
+
+
+def completions(upstream):
+    return [r["body"] for r in upstream.requests if r["path"].endswith("/chat/completions")]
+
+
+async def test_request_says_what_was_meant(llm, upstream):
+    """Model, messages, tools, limits and temperature reach the service on its own path."""
+    upstream.say("Hello")
+    await everything(llm, msgspec.structs.replace(REQUEST, tools=SPECS, temperature=0.1))
+    (body,) = completions(upstream)
+    assert body["model"] == llm.model == "openai/gpt-oss-120b"
+    assert body["messages"] == [
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "hello"},
+    ]
+    assert [tool["function"]["name"] for tool in body["tools"]] == [spec.name for spec in SPECS]
+    assert body["temperature"] == 0.1
+    path = upstream.requests[-1]["path"]
+    if llm.kind == "groq":
+        assert path == "/openai/v1/chat/completions"
+        assert body["max_completion_tokens"] == 2048
+    else:
+        assert path == "/v1/chat/completions"
+        assert body["max_tokens"] == 2048
+        assert body["stream_options"] == {"include_usage": True}
+
+
+async def test_calls_and_results_are_sent_as_pairs(llm, upstream):
+    """A tool's call and its result reach the service; what is for a person's eyes does not."""
+    upstream.say("ok")
+    call = ToolCall("c1", "get_session_stats", "{}")
+    pair = (
+        ChatMessage("assistant", "", tool_calls=(call,)),
+        ChatMessage("tool", '{"n":1}', tool_call_id="c1", name=call.name, display="**never**"),
+    )
+    await everything(llm, ChatRequest((*REQUEST.messages, *pair)))
+    assistant, tool = completions(upstream)[0]["messages"][-2:]
+    assert assistant["tool_calls"][0]["function"] == {"name": call.name, "arguments": "{}"}
+    assert tool == {"role": "tool", "content": '{"n":1}', "tool_call_id": "c1"}
+
+
+async def test_text_usage_and_quota_arrive(llm, upstream):
+    """Text, tokens used and what is left of the service's limits are told."""
+    left = {"x-ratelimit-remaining-requests": "999", "x-ratelimit-limit-tokens": "8000"}
+    pieces = [chunk({"content": "Hi"}), chunk(finish="stop", x_groq={"usage": USAGE}), DONE]
+    upstream.script(Script(pieces=pieces, headers=left))
+    *texts, finish = await everything(llm)
+    assert said(texts) == "Hi"
+    assert finish == Finish("stop", Usage(11, 7), Quota(requests_left=999, tokens_limit=8000))
+
+
+async def test_tokens_of_one_read_are_one_delta(compatible, upstream):
+    """What arrives together is joined, so that it travels on in one frame."""
+    together = b"".join(chunk({"content": word}) for word in ("a", "b", "c"))
+    upstream.script(Script(pieces=[together, chunk(finish="stop") + DONE]))
+    assert (await everything(compatible))[0] == TextDelta("abc")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [chunk(finish="stop"), event({"choices": [], "usage": USAGE}), DONE],
+        [chunk(finish="stop"), event({"choices": None, "usage": USAGE})],
+        [event({"usage": USAGE}), DONE],
+    ],
+)
+async def test_usage_may_come_in_a_chunk_of_its_own(compatible, upstream, last):
+    """Servers close a stream in several ways, and each is a complete reply with its usage."""
+    upstream.script(Script(pieces=[chunk({"content": "Hi"}), *last]))
+    *texts, finish = await everything(compatible)
+    assert said(texts) == "Hi"
+    assert finish == Finish("stop", Usage(11, 7))
+
+
+async def test_reasoning_is_no_part_of_the_reply(llm, upstream):
+    """What a model thinks aloud is not shown as its answer."""
+    thought = chunk({"reasoning": "hmm", "channel": "analysis", "content": None})
+    upstream.script(Script(pieces=[thought, chunk({"content": "yes"}), chunk(finish="stop"), DONE]))
+    assert said(await everything(llm)) == "yes"
+
+
+async def test_model_may_say_nothing(llm, upstream):
+    """A stream of nothing but its finish is a finish."""
+    upstream.say()
+    assert [type(event) for event in await everything(llm)] == [Finish]
+
+
+async def test_tool_calls_come_whole_and_in_order(llm, upstream):
+    """Parallel and fragmented calls are put together before the finish, broken JSON as it is."""
+    pieces = [
+        chunk({"tool_calls": [call_piece(0, "a", "f", '{"x"')]}),
+        chunk({"tool_calls": [call_piece(1, "b", "g", "{no json")]}),
+        chunk({"tool_calls": [call_piece(0, None, None, ":1}")]}),
+        chunk(finish="tool_calls"),
+        DONE,
+    ]
+    upstream.script(Script(pieces=pieces))
+    first, second, finish = await everything(llm)
+    assert (first, second) == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", "{no json"))
+    assert finish.reason == "tool_calls"
+
+
+async def test_reply_cut_by_its_limit_calls_nothing(llm, upstream):
+    """A call that the limit of tokens cut in the middle is no call."""
+    piece = call_piece(0, "a", "f", '{"x"')
+    upstream.script(Script(pieces=[chunk({"tool_calls": [piece]}), chunk(finish="length"), DONE]))
+    (finish,) = await everything(llm)
+    assert finish.reason == "length"
+
+
+async def test_groq_is_asked_for_strict_json(groq, upstream):
+    """Groq's models of strict output get the schema, everything in it required."""
+    upstream.answer = DRAFT
+    assert (await groq.structured(ASKED, SummaryDraft)).topics == ["greeting"]
+    (body,) = completions(upstream)
+    wanted = body["response_format"]["json_schema"]
+    assert wanted["strict"]
+    assert wanted["schema"]["required"] == ["summary", "topics", "sentiment", "outcomes"]
+    assert wanted["schema"]["additionalProperties"] is False
+    assert body["messages"][0]["content"] == "sum up"
+    assert not body.get("stream")
+    assert "tools" not in body
+
+
+async def test_other_models_of_groq_are_asked_in_words(upstream):
+    """A model of Groq without strict output gets the schema in its prompt."""
+    llm = GroqLlm(key="k", model="qwen/qwen3-32b", groq_url=upstream.root)
+    upstream.answer = DRAFT
+    await llm.structured(ASKED, SummaryDraft)
+    await llm.close()
+    (body,) = completions(upstream)
+    assert body["response_format"] == {"type": "json_object"}
+    assert '"outcomes"' in body["messages"][0]["content"]
+
+
+async def test_form_that_a_server_does_not_know_is_asked_for_once(compatible, upstream):
+    """A server without JSON schemas is asked for a JSON object, then in words, and remembered."""
+    for form in ("json_schema", "json_object"):
+        upstream.fail(400, "invalid_request_error", f"response_format {form} is not supported")
+    whole = {"choices": [{"message": {"content": f"```json\n{json.dumps(DRAFT)}\n```"}}]}
+    upstream.script(Script(body=json.dumps(whole).encode()))
+    for _ in range(2):
+        assert (await compatible.structured(ASKED, SummaryDraft)).sentiment == "positive"
+    forms = [body.get("response_format", {}).get("type") for body in completions(upstream)]
+    assert forms == ["json_schema", "json_object", None, None]
+
+
+async def test_form_is_not_blamed_for_other_trouble(llm, upstream):
+    """A service in trouble is not asked a second time in another form."""
+    upstream.fail(503, "", "json_schema worker died")
+    with pytest.raises(LlmUnavailable):
+        await llm.structured(ASKED, SummaryDraft)
+    assert len(completions(upstream)) == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["", "nonsense", "[]", "```json\n{}\n```", '{"summary": 1}', "[" * 5000]
+)
+async def test_answer_that_does_not_fit_is_refused(llm, upstream, content):
+    """Nothing but the form asked for is taken."""
+    upstream.answer = lambda _: content
+    with pytest.raises(LlmBadOutput):
+        await llm.structured(ASKED, SummaryDraft)
+
+
+async def test_whole_answer_that_is_none_is_refused(llm, upstream):
+    """A page of HTML or an answer without choices is no structured answer."""
+    for body in (b"<html>", b"{}", b'{"choices": []}'):
+        upstream.only(Script(body=body))
+        with pytest.raises(LlmBadOutput):
+            await llm.structured(ASKED, SummaryDraft)
+
+
+def test_strict_schema_has_no_references_and_requires_everything():
+    """Nested types stand in place, closed, without defaults."""
+
+    class Inner(msgspec.Struct):
+        text: str = ""
+
+    class Outer(msgspec.Struct):
+        items: list[Inner]
+
+    assert strict_schema(Outer) == {
+        "type": "object",
+        "properties": {
+            "items": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"text": {"type": "string"}},
+                    "required": ["text"],
+                    "additionalProperties": False,
+                },
+            }
+        },
+        "required": ["items"],
+        "additionalProperties": False,
+    }
+
+
+async def test_first_model_that_can_talk_is_taken_and_asked_for_once(compatible, upstream):
+    """Without a configured model a server's first one is used, but none for embeddings."""
+    upstream.models = ["nomic-embed-text:latest", "llama3.2:latest"]
+    upstream.say("Hi")
+    assert compatible.model == ""
+    await everything(compatible)
+    await everything(compatible)
+    assert compatible.model == "llama3.2:latest"
+    assert sum(r["method"] == "GET" for r in upstream.requests) == 1
+
+
+async def test_model_taken_by_itself_is_found_anew_when_it_is_gone(compatible, upstream):
+    """A server that changed its model works again at the next message."""
+    upstream.say("Hi")
+    await everything(compatible)
+    upstream.models = ["another"]
+    upstream.only(Script(404, b'{"error": {"message": "model not found", "code": null}}'))
+    with pytest.raises(LlmModelUnknown):
+        await everything(compatible)
+    upstream.say("Hi")
+    await everything(compatible)
+    assert compatible.model == "another"
+
+
+async def test_check_tells_a_living_model_from_a_dead_one(groq, upstream):
+    """A model that is not listed is named with its setting and three that live."""
+    upstream.models = ["a", "b", "c", "d"]
+    with pytest.raises(LlmModelUnknown, match=r"openai/gpt-oss-120b.*GROQ_MODEL.*a, b, c\."):
+        await groq.check()
+
+
+async def test_latest_need_not_be_said(upstream):
+    """Ollama's `name:latest` may be configured as `name`."""
+    upstream.models = ["llama3.2:latest"]
+    llm = GroqLlm(key=None, model="llama3.2", url=upstream.url)
+    assert (await llm.check()).model == "llama3.2"
+    await llm.close()
+
+
+async def test_server_without_models_says_so(compatible, upstream):
+    """A server that has loaded no model is no riddle."""
+    upstream.models = []
+    with pytest.raises(LlmModelUnknown, match="Load one"):
+        await everything(compatible)
+
+
+async def test_model_without_tools_is_offered_none_again(compatible, upstream):
+    """A server's refusal of tools is a bad call once; later requests come without tools."""
+    upstream.fail(400, "", "registry/gemma3 does not support tools")
+    upstream.say("Hi")
+    request = msgspec.structs.replace(REQUEST, tools=SPECS)
+    with pytest.raises(Exception, match="tool") as caught:
+        await everything(compatible, request)
+    assert caught.value.code == "llm_bad_tool_call"
+    assert said(await everything(compatible, request)) == "Hi"
+    assert ["tools" in body for body in completions(upstream)] == [True, False]
