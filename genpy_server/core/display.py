@@ -7,15 +7,23 @@ cell, character by character, so that a stream may be cut anywhere.
 
 _CONTROL_PICTURES = 0x2400
 _DELETE = 0x7F
+_C1 = range(0x80, 0xA0)  # the same commands as ESC and a letter
 _KEPT = {ord("\n"), ord("\t")}
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SEPARATORS = (0x2028, 0x2029)
+_SURROGATES = range(0xD800, 0xE000)  # no terminal takes a lone one
+_STARS = 5
 
 _GLYPHS: dict[int, int | str] = {
     **{code: _CONTROL_PICTURES + code for code in range(0x20) if code not in _KEPT},
     _DELETE: "␡",
-    **dict.fromkeys(range(0x80, 0xA0), "␦"),  # C1: the same commands as ESC and a letter
-    **dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "⇄"),
-    **dict.fromkeys((0x2028, 0x2029), "␤"),
-    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),  # lone surrogates, which no terminal takes
+    **dict.fromkeys(_C1, "␦"),
+    **dict.fromkeys(_BIDI, "⇄"),
+    **dict.fromkeys(_SEPARATORS, "␤"),
+    **dict.fromkeys(_SURROGATES, "\ufffd"),
+}
+_ESCAPES: dict[int, str] = {
+    code: f"\\u{code:04x}" for code in (_DELETE, *_C1, *_BIDI, *_SEPARATORS)
 }
 
 
@@ -27,3 +35,13 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line, each run of white space as one space."""
     return visible(" ".join(text.split()))
+
+
+def escaped(document: str) -> str:
+    """A JSON document of the same meaning without a character that a terminal obeys."""
+    return document.translate(_ESCAPES)
+
+
+def stars(rating: int | None) -> str:
+    """A rating as five glyphs; nothing when there is none."""
+    return "" if rating is None else "★" * rating + "☆" * (_STARS - rating)

@@ -1,14 +1,26 @@
 """What untrusted text may do to a terminal: nothing."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_server.core.display import one_line, visible
+from genpy_server.core.display import escaped, one_line, stars, visible
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
+JSON_TEXT = st.text(st.characters(exclude_categories=("Cs",)))
+ACTING_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+ACTING_DIRECTIONS = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+
+
+def acts(character: str) -> bool:
+    """Whether a terminal obeys it, by what Unicode says of it."""
+    return character not in "\n\t" and (
+        unicodedata.category(character) in ACTING_CATEGORIES
+        or unicodedata.bidirectional(character) in ACTING_DIRECTIONS
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,17 +49,7 @@ def test_nothing_that_acts_is_left(text):
     """No control, bidi control, separator or surrogate passes, and the length stays."""
     shown = visible(text)
     assert len(shown) == len(text)
-    assert not [
-        c
-        for c in shown
-        if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} - {"\n"} and c not in "\n\t"
-    ]
-    assert not [
-        c
-        for c in shown
-        if unicodedata.bidirectional(c)
-        in {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
-    ]
+    assert not any(map(acts, shown))
 
 
 @given(ANY_TEXT, ANY_TEXT)
@@ -62,6 +64,19 @@ def test_visible_text_stays(text):
     assert visible(visible(text)) == visible(text)
 
 
+@given(JSON_TEXT)
+def test_json_keeps_its_meaning(text):
+    """A JSON document without acting characters reads as the same text."""
+    document = escaped(json.dumps({text: [text]}, ensure_ascii=False))
+    assert not any(map(acts, document))
+    assert json.loads(document) == {text: [text]}
+
+
 def test_one_line_is_one_line():
     """Newlines and tabs become spaces where there is room for one line alone."""
     assert one_line("  a\n\tb \u2028c\x1b[31m ") == "a b c␛[31m"
+
+
+def test_stars_are_five():
+    """A rating is five glyphs, and no rating is none."""
+    assert [stars(None), stars(1), stars(5)] == ["", "★☆☆☆☆", "★★★★★"]
