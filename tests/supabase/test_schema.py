@@ -1,0 +1,112 @@
+"""schema.sql on an empty database and on one of the first version."""
+
+from collections.abc import Callable
+
+from supabase_stack import FIRST_VERSION, SCHEMA, Stack
+
+from genpy_server.stores.supabase import SupabaseStore
+
+CATALOGUE = """
+    select 'column' as kind, c.table_schema || '.' || c.table_name || '.' || c.column_name as name,
+        concat_ws(' ', c.data_type, c.is_nullable, c.column_default, c.generation_expression) as what
+        from information_schema.columns c where c.table_schema in ('public', 'genpy')
+    union all select 'function', p.oid::regprocedure::text,
+        concat_ws(' ', p.prosecdef, p.proconfig::text, p.proacl::text, md5(p.prosrc))
+        from pg_proc p where p.pronamespace in ('public'::regnamespace, 'genpy'::regnamespace)
+        and p.proname <> 'update_updated_at_column'
+    union all select 'policy', policyname, concat_ws(' ', tablename, roles::text, cmd, qual)
+        from pg_policies where schemaname = 'public'
+    union all select 'trigger', tgname, pg_get_triggerdef(oid)
+        from pg_trigger where tgrelid = 'public.sessions'::regclass and not tgisinternal
+    union all select 'table', relname, concat_ws(' ', relrowsecurity, relforcerowsecurity, relacl::text)
+        from pg_class where oid in ('public.sessions'::regclass, 'public.session_logs'::regclass)
+    order by 1, 2
+"""
+INDEXES = "select indexdef from pg_indexes where schemaname = 'public'"
+FIRST_ROWS = """
+    select to_jsonb(s) from (
+        select id, session_id, user_id, status, start_time, end_time, summary, topics, sentiment,
+            metrics, user_rating, rated_at, key_outcomes, created_at, updated_at
+        from sessions order by id) s
+    union all select to_jsonb(l) from (
+        select id, session_id, event_type, message, metadata, created_at
+        from session_logs order by id) l
+"""
+MakeStack = Callable[..., Stack]
+
+
+def test_loading_the_schema_again_changes_nothing(make_stack: MakeStack) -> None:
+    """Loaded three times it is what it was after the first time."""
+    stack = make_stack(SCHEMA)
+    once = stack.sql(CATALOGUE)
+    for _ in range(2):
+        stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == once
+    assert len(once) > 60
+
+
+def test_the_first_version_is_upgraded_without_losing_a_row(make_stack: MakeStack) -> None:
+    """Every value of every row stays through three loads, and nothing of the schema is missing."""
+    stack = make_stack(FIRST_VERSION)
+    before = stack.sql(FIRST_ROWS)
+    for _ in range(3):
+        stack.sql(SCHEMA.read_text())
+    assert len(before) == 7
+    assert stack.sql(FIRST_ROWS) == before
+    assert stack.sql(CATALOGUE) == make_stack(SCHEMA).sql(CATALOGUE)
+    kept = {row["indexdef"] for row in stack.sql(INDEXES)}
+    fresh = {row["indexdef"] for row in make_stack(SCHEMA).sql(INDEXES)}
+    assert fresh <= kept
+
+
+def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:
+    """No function has more rights than who calls it, and none looks names up elsewhere."""
+    rows = make_stack(SCHEMA).sql("""
+        select proname, prosecdef, proconfig::text as config from pg_proc
+        where pronamespace in ('public'::regnamespace, 'genpy'::regnamespace)
+    """)
+    assert len(rows) > 20
+    assert [row for row in rows if row["prosecdef"]] == []
+    assert [
+        row for row in rows if 'search_path=""' not in str(row["config"]).replace("\\", "")
+    ] == []
+
+
+def test_updated_at_follows_what_a_person_sees(make_stack: MakeStack) -> None:
+    """The trigger moves it for a visible column, whoever writes; hosting does not move it."""
+    stack = make_stack(SCHEMA)
+    ask = """
+        select updated_at > start_time as moved from sessions
+    """
+    insert = """
+        insert into sessions (session_id, user_id, start_time, updated_at)
+        values (gen_random_uuid(), 'u', '2020-01-01', '2020-01-01');
+    """
+    assert stack.sql(f"{insert} update sessions set live_until = now(); {ask}") == [
+        {"moved": False}
+    ]
+    assert stack.sql(f"update sessions set summary = 'S'; {ask}") == [{"moved": True}]
+
+
+async def test_the_store_reads_rows_of_the_first_version(supabase: Stack) -> None:
+    """Old sessions are listed, read, counted and found, whatever their columns hold."""
+    store = SupabaseStore(supabase.url, supabase.secret_key)
+    await store.open()
+    active, completed = await store.sessions("old-user", limit=5)
+    assert (active.title, active.status, active.topics) == ("Hello there", "active", ())
+    assert (active.sentiment, active.metrics, active.message_count) == (None, None, 2)
+    assert (completed.title, completed.rating) == ("Where do penguins swim?", 4)
+    assert completed.topics == ("penguins", "ice")
+    assert completed.outcomes == ("A plan was made.",)
+    assert completed.started_at == "2025-01-02T03:04:05.678000+00:00"
+    asked, answered = await store.messages("old-user", completed.id, limit=5)
+    assert (answered.role, answered.meta.intent) == ("assistant", "casual_chat")
+    metrics = await store.metrics("old-user", completed.id)
+    assert (metrics.messages, metrics.user_words, metrics.assistant_words) == (2, 4, 4)
+    assert (await store.metrics("old-user", active.id)).messages == 2
+    (hit,) = await store.search("old-user", "a swimming penguin", limit=5)
+    assert hit.message == asked
+    (empty,) = await store.sessions("other-user", limit=5)
+    assert (empty.status, empty.title, empty.message_count) == ("completed", "Untitled", 0)
+    assert ("old-user", active.id) in await store.abandoned(10_000)
+    await store.close()
