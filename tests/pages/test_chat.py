@@ -216,6 +216,7 @@ async def test_an_error_of_the_model_is_told_in_place(
         await visit.say("Go")
         reply = await visit.finished()
         await expect(reply.locator(".note")).to_be_visible()
+        await expect(visit.page.get_by_role("alert")).to_be_hidden()
         await reply.get_by_role("button", name="Answer again").click()
         await expect(visit.reply().locator(".body")).to_have_text("Now it works.")
 

@@ -63,7 +63,7 @@ async def test_what_is_said_offline_waits_and_is_said_once(
         await visit.state("Offline")
         await visit.say("Are you there?")
         await visit.state("1 message waits")
-        await expect(visit.page.locator(".pending")).to_contain_text("On its way")
+        await expect(visit.page.locator(".pending")).to_contain_text("Waits for the connection")
         await visit.context.set_offline(offline=False)
         await visit.page.reload()
         reply = await visit.finished()

@@ -28,11 +28,11 @@ export class EntryView {
     this.body = new Body();
     const { chip, at, tools, note, facts } = this.#parts;
     const who = entry.role === "user" ? "You" : "GenPy";
-    const copy = copyButton(`Copy what ${who} said`, () => entry.text);
+    this.copy = copyButton(`Copy what ${who} said`, () => entry.text);
     const head = el("header", {}, el("h2", { text: who }), chip, at);
     this.foot = el("footer", { hidden: true }, facts);
-    if (entry.role === "assistant") this.foot.prepend(copy);
-    else head.append(copy);
+    if (entry.role === "assistant") this.foot.prepend(this.copy);
+    else head.append(this.copy);
     this.element = el("article", { class: `message ${entry.role}` }, head, tools, this.body.element, note, this.foot);
     this.update();
   }
@@ -104,6 +104,7 @@ export class EntryView {
     note.hidden = !text;
     note.classList.toggle("bad", Boolean(entry.error) || entry.status === "error");
     this.foot.hidden = streaming || entry.role !== "assistant";
+    this.copy.hidden = !entry.text;
     if (this.foot.hidden) return;
     const told = [entry.model, entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,
       entry.usage.completion_tokens && `${entry.usage.completion_tokens.toLocaleString()} tokens`];

@@ -57,8 +57,10 @@ export class Room {
   }
 
   #become(state) {
+    const changed = state.name !== this.state.name;
     this.state = state;
-    this.tell(this);
+    if (changed) this.#showWaiting();
+    else this.tell(this);
   }
 
   #receive(frame) {
@@ -95,7 +97,7 @@ export class Room {
 
   #attached(ready) {
     this.#caughtUp = ready.seq;
-    this.state = { name: "ready" };
+    this.#become({ name: "ready" });
     this.outbox.flush();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();
     if (this.wanted) setTimeout(() => this.#seek(), ARRIVAL);
@@ -117,7 +119,8 @@ export class Room {
     if (["ready", "replaying"].includes(this.state.name) && this.state.name !== name) this.#become({ name });
   }
 
-  #failed({ re, message, code }) {
+  #failed({ re, run, message, code }) {
+    if (run && this.transcript.entries.some((entry) => entry.run === run)) return; // told in place
     if (re === "auth" && code === "conflict") return; // the server needs no token any more
     if (re && this.outbox.refused(re, message)) return;
     this.refused(message);
@@ -125,7 +128,7 @@ export class Room {
 
   #showWaiting() {
     const known = new Set(this.transcript.entries.map(({ clientId }) => clientId));
-    this.view.waiting(this.outbox?.waiting ?? [], known);
+    this.view.waiting(this.outbox?.waiting ?? [], known, this.link?.ready);
     this.tell(this);
   }
 

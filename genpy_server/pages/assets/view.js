@@ -11,6 +11,7 @@ export class View {
   #views = new Map();
   #follow = true;
   #frame = 0;
+  #top = 0;
   #rating = null;
 
   /** `act` has what a person can do here: again, choose, older, rate, resend, discard. */
@@ -27,6 +28,7 @@ export class View {
     scroller.onscroll = () => this.#scrolled();
     this.sizes = new ResizeObserver(() => this.#keepUp());
     this.sizes.observe(list);
+    this.sizes.observe(scroller);
   }
 
   close() {
@@ -91,13 +93,13 @@ export class View {
   }
 
   /** Show what is on its way, and what was refused. */
-  waiting(messages, known) {
+  waiting(messages, known, connected) {
     const shown = messages.filter(({ id }) => !known.has(id));
     this.pending.replaceChildren(...shown.map(({ id, text, refused }) => {
       const note = refused
         ? el("p", { class: "note bad", text: `Not sent. ${refused} ` },
           button("Send again", () => this.act.resend(id)), button("Discard", () => this.act.discard(id)))
-        : el("p", { class: "note", text: "On its way…" });
+        : el("p", { class: "note", text: connected ? "On its way…" : "Waits for the connection…" });
       return el("article", { class: "message user pending" }, el("header", {}, el("h2", { text: "You" })),
         el("div", { class: "body" }, el("p", { class: "tail", text })), note);
     }));
@@ -144,7 +146,10 @@ export class View {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    this.#follow = scrollHeight - scrollTop - clientHeight < NEAR;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR;
+    // What is not near the end may be new text that was not followed yet; only going up leaves it.
+    if (near || scrollTop < this.#top) this.#follow = near;
+    this.#top = scrollTop;
     this.jump.hidden = this.#follow;
   }
 
