@@ -9,6 +9,7 @@ from genpy_server.core import context
 from genpy_server.core.intents import Intent, detect_intent
 from genpy_server.core.models import ChatMessage, Hit, Message
 from genpy_server.core.prompts import system_prompt
+from genpy_server.core.recall import CANDIDATES, best
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
@@ -58,13 +59,13 @@ class Chat:
                 hits = await self.store.search(
                     turn.user_id,
                     turn.question.text[:RECALL_CHARS],
-                    limit=RECALL_HITS + 1,
+                    limit=CANDIDATES,
                     neighbours=True,
                 )
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []
-        return [hit for hit in hits if hit.message.id < turn.question.id][:RECALL_HITS]
+        return best(hits, RECALL_HITS, before=turn.question.id)
 
     async def keep(self, turn: Turn, reply: Message) -> Message:
         """Commit a reply; any number of times is once."""
