@@ -5,9 +5,15 @@ import logging
 
 from genpy_server.core.models import Memory, Message, Session
 from genpy_server.errors import StoreError
+from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
 
 log = logging.getLogger("genpy.conversation")
+
+
+def window(settings: Settings) -> int:
+    """Messages to hold, by the shortest that a turn is: what the model's budget can take."""
+    return max(settings.limits.history_messages, settings.context_tokens // 20)
 
 
 class Conversation:

@@ -13,7 +13,7 @@ import msgspec
 
 from genpy_server import __version__
 from genpy_server.chat import Chat
-from genpy_server.conversation import Conversation
+from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.intents import INTENTS
 from genpy_server.core.models import Message, MessageMeta, Session
@@ -79,8 +79,7 @@ class LiveSession:
         self._live_seconds = live_seconds
         self._limits = chat.settings.limits
         self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
-        window = max(self._limits.history_messages, chat.settings.context_tokens // 20)
-        self._conversation = Conversation(chat.store, user_id, session_id, window)
+        self._conversation = Conversation(chat.store, user_id, session_id, window(chat.settings))
         self.runs = RunQueue(
             chat=chat,
             keeper=keeper,

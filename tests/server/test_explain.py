@@ -1,0 +1,61 @@
+"""What `genpy explain` explains."""
+
+import pytest
+from servers import configure
+
+from genpy_server.core.models import MessageMeta
+from genpy_server.errors import NotFound
+from genpy_server.explain import explain
+from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+
+SESSION = "aaaa0000-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    configured = configure(tmp_path / "genpy.db", GENPY_CONTEXT_TOKENS="1500")
+    store = SqliteStore(configured.database, InlineRunner())
+    run_inline(store.open())
+    for number in range(40):
+        said = run_inline(
+            store.append("local", SESSION, "user", f"Fact {number} about Rome " * 10, title="Rome")
+        )
+        meta = MessageMeta(reply_to=said.message.id, intent="tutorial")
+        run_inline(store.append("local", SESSION, "assistant", "Noted.", title="Rome", meta=meta))
+    run_inline(store.close())
+    return configured
+
+
+def test_text_alone_is_explained_without_a_store(tmp_path):
+    """Without a session there is an intent with its reason, and no database is made."""
+    configured = configure(tmp_path / "none.db")
+    explanation = explain(configured, "VPN won't connect")
+    assert explanation.intent.name == "technical_support"
+    assert explanation.intent.reason
+    assert explanation.context is None
+    assert not configured.database.exists()
+
+
+def test_tool_request_is_named(tmp_path):
+    """A question about the conversation is explained as the tool it asks for."""
+    explanation = explain(configure(tmp_path / "none.db"), "Did I mention Ruby?")
+    assert explanation.tool is not None
+    assert explanation.tool.args == {"keyword": "ruby"}
+
+
+def test_context_is_told_by_part_and_fits_the_budget(settings):
+    """With a session, the tokens of each part are told, and their sum is within the budget."""
+    explanation = explain(settings, "What was fact 3 about Rome?", SESSION[:8])
+    context = explanation.context
+    assert context is not None
+    assert context.total == sum(context.tokens.values()) <= context.budget == 1500
+    assert context.tokens["turns"] > 0
+    assert context.tokens["recalled"] > 0
+    assert context.messages[-1].content == "What was fact 3 about Rome?"
+
+
+def test_unknown_session_is_not_found(settings):
+    """A session that is not there is an error, not an empty context."""
+    with pytest.raises(NotFound):
+        explain(settings, "hello", "nowhere")
