@@ -97,7 +97,7 @@ def _attribute(_: str, name: str, value: str) -> str | None:
 def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two parsers
     from markdown_it import MarkdownIt  # noqa: PLC0415 - only where HTML is wanted
 
-    parser = MarkdownIt("js-default", {"html": False, "linkify": bare_links, "breaks": True})
+    parser = MarkdownIt("js-default", {"html": False, "linkify": bare_links})
     if parser.linkify is not None:
         # A word with a dot in it is more often a file than a host.
         parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})

@@ -1,12 +1,18 @@
 """A visit of the pages by a real browser, which must never do what a page of ours never does."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 15_000
@@ -16,6 +22,11 @@ REPORT = """
 addEventListener("securitypolicyviolation", (event) =>
   report(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+
+
+async def launch(playwright: Playwright) -> Browser:
+    """Debian's Chromium, which asks nobody anything by itself."""
+    return await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
 
 @dataclass

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
     ("text", "html"),
     [
         ("*a* **b** ~~c~~ `d`", "<p><em>a</em> <strong>b</strong> <s>c</s> <code>d</code></p>"),
-        ("a\nb", "<p>a<br>\nb</p>"),
+        ("a\nb  \nc", "<p>a\nb<br>\nc</p>"),
         ("3. a\n4. b", '<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>'),
         ("<b>a</b>", "<p>&lt;b&gt;a&lt;/b&gt;</p>"),
         ("```\na < b\n```", "<pre><code>a &lt; b\n</code></pre>"),

@@ -1,21 +1,16 @@
 """A real browser for the tests of the pages, and a server with a scripted model to open them on."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from browsing import CHROMIUM, launch
 from playwright.async_api import Browser, async_playwright
 from servers import Running, serving
 from upstream import Upstream
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 INSTALLED = Path(__file__).parent / "node_modules"
 SUMMARY = {
     "summary": "The person asked for a merge of two sorted lists, and got one.",
@@ -39,7 +34,7 @@ async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         missing("Chromium", "apt-get install chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await launch(playwright)
         yield browser
         await browser.close()
 

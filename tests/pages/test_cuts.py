@@ -62,7 +62,7 @@ async def test_what_is_said_offline_waits_and_is_said_once(
         cut(server)
         await visit.state("Offline")
         await visit.say("Are you there?")
-        await visit.state("1 message waits")
+        await visit.state("1 waiting")
         await expect(visit.page.locator(".pending")).to_contain_text("Waits for the connection")
         await visit.context.set_offline(offline=False)
         await visit.page.reload()
@@ -88,7 +88,7 @@ async def test_a_killed_server_loses_nothing_acknowledged(browser: Browser, tmp_
                 await process.kill()
                 await visit.state("Connection lost")
                 await visit.say("Two")
-                await visit.state("1 message waits")
+                await visit.state("1 waiting")
                 process = ServerProcess(
                     tmp_path / "genpy.db", GENPY_PORT=url.rpartition(":")[2], **variables
                 )

@@ -62,7 +62,7 @@ document.addEventListener("click", (event) => {
 
 function stateWords({ name, attempt, seconds, why }) {
   const waiting = room.outbox?.waiting.filter((one) => !one.refused).length ?? 0;
-  const kept = waiting ? `; ${waiting === 1 ? "1 message waits" : `${waiting} messages wait`}` : "";
+  const kept = waiting ? `; ${waiting} waiting` : "";
   switch (name) {
     case "connecting": return ["Connecting", kept];
     case "reconnecting": return ["Reconnecting", `${kept}, attempt ${attempt}`];

@@ -73,6 +73,7 @@ export class Room {
       this.link.again();
       return;
     }
+    if (frame.type === "run_finished" && changed) changed.at ||= new Date().toISOString();
     if (frame.type === "ready") this.#attached(frame);
     else if (frame.type === "ack") this.outbox.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
