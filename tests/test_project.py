@@ -1,0 +1,101 @@
+"""The project keeps its own word: what is documented is there, and what is there is documented."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genpy_server import __version__
+from genpy_server.settings import FIELDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODULES = sorted(
+    path
+    for package in ("genpy_server", "genpy_tui", "genpy_cli")
+    for path in (ROOT / package).rglob("*.py")
+)
+TESTS = sorted(
+    path for path in (ROOT / "tests").rglob("test_*.py") if "node_modules" not in path.parts
+)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.variable)
+def test_every_setting_is_documented(field):
+    """A setting stands in .env.example and in the README, with its help and default."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert f"# {field.help}\n# {field.variable}={field.default}\n" in example
+    default = f"`{field.default}`" if field.default else ""
+    assert f"| `{field.variable}` | {default} | {field.help} |" in README
+
+
+def test_no_other_setting_is_documented():
+    """The README and .env.example name no variable that is not read."""
+    known = {field.variable for field in FIELDS}
+    text = README + (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:GENPY|GROQ|SUPABASE)_[A-Z_]+\b", text))
+    assert named <= known
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_states_a_fact(path):
+    """A test's docstring is a sentence."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test"
+        ):
+            fact = ast.get_docstring(node) or ""
+            assert re.match(r"[^a-z].*[.!?]", fact, re.DOTALL), f"{node.name}: {fact!r}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_stay_small(path):
+    """A module is about one thing: 300 lines at most."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_nothing_names_a_machine_or_a_neighbour():
+    """No file of the tree holds a path of the machine it was written on, or of its workplace."""
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    strange = re.compile(rb"/(?:work|root|home/\w+)/|\.\./shared")
+    for name in files:
+        if name != "tests/test_project.py" and (ROOT / name).is_file():
+            assert not strange.search((ROOT / name).read_bytes()), name
+
+
+def test_changelog_tells_of_this_version():
+    """The newest entry of the changelog is this version."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first = re.search(r"^## (\S+)", changelog, re.MULTILINE)
+    assert first is not None
+    assert first.group(1) == __version__
+
+
+def test_layers_hold():
+    """Imports run downward only, and a file in no layer fails."""
+    lint = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert lint.returncode == 0, lint.stdout
+
+
+HEAVY = "textual websockets httpx supabase groq aiohttp pydantic"
+
+
+@pytest.mark.parametrize("module", ["genpy_server", "genpy_server.local", "genpy_server.settings"])
+def test_light_modules_import_nothing_heavy(module):
+    """What small commands import brings none of the heavy packages, and no asyncio."""
+    code = f"import sys, {module}; print(*set({f'{HEAVY} asyncio'!r}.split()) & set(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == []
