@@ -176,9 +176,9 @@ def _embedded_start() -> "Callable[[Settings], Awaitable[Embedded]]":
 
 def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
     from genpy_server.client import RemoteRecords, SessionClient  # noqa: PLC0415 - after first paint
-    from genpy_tui.render.blocks import parser  # noqa: PLC0415 - after the first paint
+    from genpy_tui.render.document import warm_up  # noqa: PLC0415 - after the first paint
 
-    parser()
+    warm_up()
     return SessionClient, RemoteRecords
 
 

@@ -11,6 +11,18 @@ from genpy_tui.render.splitter import Splitter
 
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
 
+_SAMPLE = "text `code`\n\n```python\npass\n```\n\n| a |\n|---|\n| b |\n\n- c\n"
+_SAMPLE_WIDTH = 40
+
+
+def warm_up() -> None:
+    """Import and build what the first reply would otherwise wait for."""
+    document = Document()
+    document.feed(_SAMPLE)
+    document.finish()
+    for part in document.parts:
+        part.lines(_SAMPLE_WIDTH)
+
 
 class Document:
     """Feed it text; closed parts keep their lines, only what is open is rendered again.
