@@ -1,0 +1,72 @@
+"""What `genpy doctor` finds, and what it tells to do."""
+
+from commandline import Genpy
+from servers import ServerProcess
+from upstream import Upstream
+
+KEY = "gsk_a_secret_of_a_test_0123456789"
+
+
+def test_all_is_well(kept):
+    """With a local store and no model it is well: it counts what is kept, and says how to get a model."""
+    shown = kept("doctor").out
+    for part in ("3", "5", str(kept.database), "offline", "GROQ_API_KEY"):
+        assert part in shown
+    document = kept("doctor", "--json").json
+    assert document["ok"] is True
+
+
+def test_settings_have_sources_and_secrets_do_not_show(empty):
+    """Each setting is shown with where it comes from, and a secret is masked everywhere."""
+    (empty.home / ".env").write_text("GENPY_GRACE_SECONDS=7\n", encoding="utf-8")
+    for words in (("doctor",), ("doctor", "--json")):
+        ran = empty.run(*words, GROQ_API_KEY=KEY, GROQ_BASE_URL="http://127.0.0.1:9")
+        assert KEY not in ran.out + ran.err
+        assert "GROQ_API_KEY" in ran.out
+        assert "GENPY_GRACE_SECONDS" in ran.out
+        assert ".env" in ran.out
+        assert ran.code == 1
+
+
+async def test_a_model_that_works(tmp_path):
+    """A model that answers is shown with its name."""
+    async with Upstream() as upstream:
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url)
+        assert upstream.models[0] in (await genpy.beside("doctor")).out
+
+
+def test_a_model_that_is_not_there(empty):
+    """A model that cannot be reached is exit code 1, with the next step."""
+    ran = empty("doctor", code=1, GENPY_LLM_URL="http://127.0.0.1:9/v1")
+    assert "GENPY_LLM_URL" in ran.out
+    assert (
+        empty("doctor", "--json", code=1, GENPY_LLM_URL="http://127.0.0.1:9/v1").json["ok"] is False
+    )
+
+
+def test_a_database_that_is_none(empty):
+    """A database that cannot be read is exit code 1, and the model is looked at all the same."""
+    empty.database.write_bytes(b"no database at all" * 100)
+    ran = empty("doctor", code=1)
+    assert str(empty.database) in ran.out
+    assert "offline" in ran.out
+
+
+def test_wrong_settings_are_all_shown(empty):
+    """Every setting that cannot work is named."""
+    ran = empty("doctor", code=1, GENPY_PORT="many", GENPY_RECALL="perhaps")
+    assert "GENPY_PORT" in ran.out + ran.err
+    assert "GENPY_RECALL" in ran.out + ran.err
+
+
+async def test_a_server_elsewhere(kept):
+    """With `--server` it tells how that server, its store and its model are."""
+    server = ServerProcess(kept.database)
+    await server.start()
+    try:
+        shown = (await kept.beside("doctor", "--server", server.url)).out
+        assert server.url in shown
+        assert "sqlite" in shown.lower()
+        assert "offline" in shown
+    finally:
+        await server.stop()

@@ -1,0 +1,183 @@
+"""How a command ends: its exit code, and one sentence where something went wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import genpy_cli.bug
+from genpy_server import __version__
+
+COMMANDS = ("chat", "ask", "sessions", "summary", "rate", "search", "serve", "doctor", "export")
+
+
+def test_version(empty):
+    """`genpy --version` is the version of the package."""
+    assert __version__ in empty("--version").out
+
+
+def test_help_names_every_command(empty):
+    """`genpy --help` names every command; `genpy` alone says the same."""
+    shown = empty("--help").out
+    for command in COMMANDS:
+        assert f"  {command}" in shown
+    alone = empty.run()
+    assert shown.strip() in alone.out + alone.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(empty, command):
+    """Every command explains itself and its options."""
+    shown = empty(*command.split(), "--help").out
+    assert shown.startswith("Usage: genpy " + command)
+    assert "--help" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("chatt",),
+        ("sessions", "lst"),
+        ("sessions", "list", "--nothing"),
+        ("sessions", "list", "--limit", "many"),
+        ("sessions", "list", "--limit", "0"),
+        ("sessions", "list", "--status", "gone"),
+        ("sessions", "list", "too", "many"),
+        ("sessions", "show"),
+        ("rate", "last"),
+        ("search",),
+        ("serve", "--port", "70000"),
+        ("summary", "--server"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(empty, words):
+    """A line that cannot be understood is exit code 2, explained on standard error."""
+    ran = empty(*words, code=2)
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    assert "--help" in ran.err
+
+
+def test_wrong_settings(empty):
+    """Settings that cannot work are all named at once, and are an expected failure."""
+    ran = empty("sessions", "list", code=1, GENPY_PORT="many", GENPY_GRACE_SECONDS="-1")
+    assert "GENPY_PORT" in ran.err
+    assert "GENPY_GRACE_SECONDS" in ran.err
+
+
+def test_a_database_that_is_none(empty):
+    """A file that is no database is told in a sentence."""
+    empty.database.write_bytes(b"no database at all" * 100)
+    ran = empty("sessions", "list", code=1)
+    assert "Traceback" not in ran.err
+    assert ran.err.strip()
+
+
+def test_a_bug_is_kept(empty):
+    """A bug is one sentence, and a file in the user's state folder with traceback and versions."""
+    code = (
+        "import sys, genpy_cli.reach, genpy_cli.__main__ as m\n"
+        "import genpy_cli.commands.rate as command\n"
+        "def run(*, ref: command.Ref) -> None:\n    raise ZeroDivisionError('inside')\n"
+        "command.run = run\n"
+        "sys.exit(m.main(['rate', 'last']))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=empty.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    logs = [path for path in empty.home.rglob("*.log") if str(path) in ended.stderr]
+    assert len(logs) == 1
+    kept = logs[0].read_text(encoding="utf-8")
+    assert "ZeroDivisionError: inside" in kept
+    assert __version__ in kept
+
+
+def test_a_bug_that_cannot_be_kept(tmp_path, monkeypatch):
+    """Where the file cannot be written, the sentence says so instead of failing again."""
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", encoding="utf-8")
+    monkeypatch.setattr(genpy_cli.bug, "user_state_path", lambda *_, **__: blocked / "genpy")
+    assert "could not be written" in genpy_cli.bug.keep(ValueError("x"))
+
+
+def test_a_reader_that_has_enough(kept):
+    """When a pipe is closed, as `head` closes it, the command ends quietly."""
+    process = subprocess.Popen(
+        kept.words("sessions", "export", "--all"),
+        env=kept.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait() in {0, 1}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C reaches the tests as well")
+def test_serve_and_interrupt(empty):
+    """`genpy serve` says where it listens; Ctrl-C ends it in good order, with nothing to complain of."""
+    process = subprocess.Popen(
+        empty.words("serve", "--port", "0"),
+        env=empty.environment,
+        cwd=empty.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert "http://127.0.0.1:" in line
+    address = line[line.index("http://") :].split()[0]
+    assert empty("sessions", "list", "--json", "--server", address).json == []
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in err
+
+
+def test_serving_everybody_needs_a_token(empty):
+    """A server beyond this machine without a token refuses, and says what to set."""
+    assert "GENPY_TOKEN" in empty("serve", "--host", "0.0.0.0", code=1).err
+
+
+def test_the_home_stays_clean(empty):
+    """A command writes its database and nothing else, least of all in the real home."""
+    real = Path.home()
+    before = {path: path.stat().st_mtime_ns for path in _places(real) if path.exists()}
+    empty("sessions", "list")
+    empty("ask", "x")
+    names = {path.name for path in empty.home.iterdir()}
+    assert names <= {"genpy.db", "genpy.db-wal", "genpy.db-shm"}
+    assert before == {path: path.stat().st_mtime_ns for path in _places(real) if path.exists()}
+
+
+def test_the_default_database_is_in_the_data_folder(empty):
+    """Without a setting the database is in the user's data folder, readable by nobody else."""
+    del empty.environment["GENPY_DATABASE"]
+    empty("sessions", "list")
+    found = list(empty.home.rglob("genpy.db"))
+    assert len(found) == 1
+    if os.name != "nt":
+        assert found[0].stat().st_mode & 0o077 == 0
+
+
+def _places(home: Path) -> list[Path]:
+    """Where a command might write in a home."""
+    return [
+        home,
+        *(home / f".local/{kind}/genpy" for kind in ("share", "state")),
+        home / ".config/genpy",
+    ]

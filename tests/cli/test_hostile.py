@@ -1,0 +1,61 @@
+"""What conversations hold never acts on a terminal, whichever command shows it."""
+
+import json
+import unicodedata
+
+import pytest
+
+HOSTILE = "c9a4e6d8-1f23-4c57-9b0a-d3e5f7a91b03"
+EVERY_VIEW = (
+    ("sessions", "list"),
+    ("sessions", "list", "--json"),
+    ("sessions", "show", HOSTILE),
+    ("sessions", "show", HOSTILE, "--json"),
+    ("sessions", "export", HOSTILE),
+    ("sessions", "export", "--all"),
+    ("sessions", "rename", HOSTILE, "worse \x1b[2J \x9b \u202e title"),
+    ("summary", HOSTILE),
+    ("summary", HOSTILE, "--json"),
+    ("search", "hostile"),
+    ("search", "hostile", "--json"),
+    ("rate", HOSTILE, "1"),
+    ("rate", HOSTILE, "1", "--json"),
+    ("sessions", "delete", HOSTILE, "--yes"),
+)
+
+
+def acting(text: str) -> set[str]:
+    """The characters of a text that a terminal obeys."""
+    return {
+        c
+        for c in text
+        if (unicodedata.category(c) == "Cc" and c not in "\n\t") or c in "\u202e\u2066\u2028"
+    }
+
+
+@pytest.mark.parametrize("words", EVERY_VIEW, ids=" ".join)
+def test_nothing_acts(genpy, words):
+    """No escape or control character of a conversation reaches the output."""
+    ran = genpy(*words)
+    assert acting(ran.out + ran.err) == set()
+    assert "[bold]" in ran.out or "title" in ran.out + ran.err
+    if "--json" in words or "--all" in words:
+        json.loads(ran.out)
+
+
+def test_json_loses_nothing(genpy):
+    """A program reads exactly what was said, control characters and all."""
+    messages = genpy("sessions", "show", HOSTILE, "--json").json["messages"]
+    assert "\x1b]52;c;cHduZWQ=\x07\x1b[2J\x9b31m\rsudo\u202e [bold]x" in messages[0]["text"]
+
+
+def test_an_error_is_harmless(genpy):
+    """What was typed wrongly is repeated without what would act."""
+    for words in (
+        ("summary", "\x1b[2J\x9b"),
+        ("search", "\x1b[2J"),
+        ("--\x1b[2J",),
+        ("rate", "last", "\x1b[2J"),
+    ):
+        ran = genpy.run(*words)
+        assert acting(ran.out + ran.err) == set()

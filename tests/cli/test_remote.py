@@ -1,0 +1,87 @@
+"""The local store and a server are the same to whoever types a command."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+from servers import ServerProcess
+
+ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
+PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"
+TOKEN = "a-token-of-a-test-0123456789"
+SAME = (
+    ("sessions", "list"),
+    ("sessions", "list", "--json", "--limit", "2"),
+    ("sessions", "show", ROME[:8]),
+    ("sessions", "show", "last", "--json"),
+    ("sessions", "export", ROME),
+    ("sessions", "export", "--all"),
+    ("search", "hotel", "hostile"),
+    ("search", "hotel", "--session", ROME, "--json"),
+    ("summary", ROME),
+    ("summary", ROME, "--json"),
+    ("rate", ROME, "4"),
+    ("sessions", "rename", ROME, "Trip to Rome"),
+    ("sessions", "show", "nothing"),
+    ("sessions", "rename", ROME, "x" * 201),
+)
+
+
+@asynccontextmanager
+async def serving(genpy, **variables):
+    """A server process over the database of a command."""
+    server = ServerProcess(genpy.database, **variables)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def test_the_same_output(genpy):
+    """Every command says the same of a server as of the local store it serves, with the same code."""
+    async with serving(genpy) as server:
+        for words in SAME:
+            local = genpy.run(*words)
+            remote = genpy.run(*words, "--server", server.url)
+            if "title" not in words[0]:
+                assert _timeless(remote) == _timeless(local), words
+        assert genpy("sessions", "list", "--json", GENPY_SERVER=server.url).json
+        genpy("sessions", "delete", PYTHON, "--yes", "--server", server.url)
+        assert len(genpy("sessions", "list", "--json").json) == 2
+
+
+async def test_a_summary_of_a_server(genpy):
+    """A server writes a summary anew when it is asked to from elsewhere."""
+    async with serving(genpy) as server:
+        session = genpy("summary", PYTHON, "--regenerate", "--json", "--server", server.url).json
+        assert session["note"]
+        assert session == genpy("summary", PYTHON, "--json").json
+
+
+async def test_a_token_opens_a_server(genpy):
+    """The first token of the settings is shown to a server; without one it is exit code 1."""
+    async with serving(genpy, GENPY_TOKEN=TOKEN) as server:
+        words = ("sessions", "list", "--json", "--server", server.url)
+        assert len(genpy(*words, GENPY_TOKEN=TOKEN).json) == 3
+        assert "GENPY_TOKEN" in genpy(*words, code=1).err
+        assert genpy(*words, GENPY_TOKEN=TOKEN[::-1], code=1).err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("sessions", "list"), ("search", "x"), ("ask", "x"), ("doctor",)], ids=" ".join
+)
+def test_no_server_there(empty, words):
+    """Where no server answers the exit code is 3, with one sentence."""
+    ran = empty(*words, "--server", "http://127.0.0.1:9", code=3)
+    assert "http://127.0.0.1:9" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_no_address(empty):
+    """What is no address of a server is an expected failure."""
+    assert "no address" in empty("sessions", "list", "--server", "gopher://x", code=1).err
+
+
+def _timeless(ran):
+    """What was said, but for when the last change was."""
+    return ran.code, ran.out, ran.err

@@ -1,0 +1,141 @@
+"""The conversations a person has, by `genpy sessions`."""
+
+import json
+
+from genpy_server.core.display import one_line
+
+ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
+PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"
+HOSTILE = "c9a4e6d8-1f23-4c57-9b0a-d3e5f7a91b03"
+
+
+def test_list_shows_the_latest_first(kept):
+    """The list has one row a conversation, the latest first, with its status, rating and summary."""
+    rows = kept("sessions", "list", COLUMNS="200").out.splitlines()
+    shown = [row[:8] for row in rows if row[:8] in {ROME[:8], PYTHON[:8], HOSTILE[:8]}]
+    assert shown == [HOSTILE[:8], PYTHON[:8], ROME[:8]]
+    rome = next(row for row in rows if row.startswith(ROME[:8]))
+    for part in ("Trip to Rome", "✓ completed", "now", "2", "★★★★☆", "You looked for a hotel"):
+        assert part in rome
+
+
+def test_list_fits_the_terminal(kept):
+    """No line of the list is longer than a terminal of 80 columns."""
+    assert max(map(len, kept("sessions", "list", COLUMNS="80").out.splitlines())) <= 80
+
+
+def test_list_of_nothing_says_what_to_do(empty):
+    """A list without conversations names the command that begins one; for programs it is empty."""
+    ran = empty("sessions", "list")
+    assert "genpy chat" in ran.out + ran.err
+    assert empty("sessions", "list", "--json").json == []
+
+
+def test_list_for_programs(kept):
+    """`--json` gives every field of every conversation as one document."""
+    rows = kept("sessions", "list", "--json").json
+    assert [row["id"] for row in rows] == [HOSTILE, PYTHON, ROME]
+    assert rows[2]["summary"].startswith("You looked")
+    assert rows[2]["topics"] == ["travel", "Rome"]
+    assert rows[2]["metrics"]["user_words"] == 6
+
+
+def test_list_can_be_narrowed(kept):
+    """The list can be limited, to a status and to a text."""
+    assert len(kept("sessions", "list", "--json", "--limit", "1").json) == 1
+    completed = kept("sessions", "list", "--json", "--status", "completed").json
+    assert [row["id"] for row in completed] == [ROME]
+    found = kept("sessions", "list", "--json", "--find", "rome").json
+    assert [row["id"] for row in found] == [ROME]
+
+
+def test_show_is_a_transcript(kept):
+    """A conversation is shown with who said what, the kind of help and the tools that were used."""
+    shown = kept("sessions", "show", ROME[:8]).out
+    for part in (
+        "Trip to Rome",
+        "Where is a hotel in Rome?",
+        "Termini",
+        "casual",
+        "search_chat_history",
+    ):
+        assert part in shown
+    document = kept("sessions", "show", ROME, "--json").json
+    assert document["session"]["id"] == ROME
+    assert [message["role"] for message in document["messages"]] == ["user", "assistant"]
+
+
+def test_references(kept):
+    """A conversation is named by its id, by a beginning of it, by `last`."""
+    for ref in (HOSTILE, HOSTILE.upper(), HOSTILE[:4], "last"):
+        assert kept("sessions", "show", ref, "--json").json["session"]["id"] == HOSTILE
+    assert "nothing-of-this-name" in kept("sessions", "show", "nothing-of-this-name", code=1).err
+
+
+def test_rename(genpy):
+    """A conversation gets another title."""
+    genpy("sessions", "rename", ROME[:8], "Rome in spring")
+    assert genpy("sessions", "show", ROME, "--json").json["session"]["title"] == "Rome in spring"
+    renamed = genpy("sessions", "rename", ROME, "Rome in May", "--json").json
+    assert renamed["title"] == "Rome in May"
+    assert "1 to 200" in genpy("sessions", "rename", ROME, " ", code=1).err
+
+
+def test_delete_asks(genpy):
+    """Nothing is removed before the person has agreed, or said so beforehand."""
+    genpy("sessions", "delete", ROME[:8], given="n\n", code=1)
+    assert len(genpy("sessions", "list", "--json").json) == 3
+    genpy("sessions", "delete", ROME[:8], given="y\n")
+    genpy("sessions", "delete", PYTHON[:8], "--yes")
+    assert [row["id"] for row in genpy("sessions", "list", "--json").json] == [HOSTILE]
+    assert genpy("sessions", "delete", ROME, "--yes", code=1).err.count("\n") == 1
+
+
+def test_delete_without_an_answer_keeps(genpy):
+    """Where nobody can answer, nothing is removed."""
+    genpy("sessions", "delete", ROME, given="", code=1)
+    assert len(genpy("sessions", "list", "--json").json) == 3
+
+
+def test_export_as_markdown(kept):
+    """A conversation is exported as Markdown to read."""
+    text = kept("sessions", "export", ROME[:8]).out
+    assert text.startswith("# Trip to Rome\n")
+    assert "Where is a hotel in Rome?" in text
+    assert "Near **Termini** there are many." in text
+
+
+def test_export_of_everything(kept, tmp_path):
+    """Everything is one JSON document with every message, to standard output or to a file."""
+    document = kept("sessions", "export", "--all").json
+    assert document["version"] == 1
+    assert {entry["session"]["id"] for entry in document["sessions"]} == {ROME, PYTHON, HOSTILE}
+    rome = next(entry for entry in document["sessions"] if entry["session"]["id"] == ROME)
+    assert rome["messages"][1]["meta"]["tools"][0]["name"] == "search_chat_history"
+    assert all(message["uid"] for message in rome["messages"])
+    path = tmp_path / "all.json"
+    kept("sessions", "export", "--all", "--output", str(path))
+    assert json.loads(path.read_text(encoding="utf-8")) == document
+
+
+def test_export_of_one_as_json(kept):
+    """One conversation is exported in the same form as all of them."""
+    document = kept("sessions", "export", ROME, "--format", "json").json
+    assert [entry["session"]["id"] for entry in document["sessions"]] == [ROME]
+    assert document == kept("export", ROME, "--format", "json").json
+
+
+def test_export_wants_to_know_what(kept):
+    """An export of nothing, or of one and all, is wrong usage."""
+    kept("sessions", "export", code=2)
+    kept("sessions", "export", ROME, "--all", code=2)
+
+
+def test_titles_survive_one_line(kept):
+    """A hostile title is shown on one line, made visible."""
+    row = next(
+        line
+        for line in kept("sessions", "list", COLUMNS="300").out.splitlines()
+        if HOSTILE[:8] in line
+    )
+    assert one_line("bad \x1b]52;c;cHduZWQ=\x07") in row
