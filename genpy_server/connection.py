@@ -184,7 +184,7 @@ class Connection:
             self._outbox.answer(error_frame(error, re=about))
 
     async def _auth(self, _: Auth) -> None:
-        raise Conflict("This connection is authenticated already.")
+        """A client cannot know whether a token is asked for; here none is, or it was sent."""
 
     async def _send(self, frame: Send) -> None:
         self._outbox.answer(await self._hub.send(self._session, frame))

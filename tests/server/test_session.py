@@ -196,7 +196,6 @@ async def test_bad_frames_get_a_typed_error_and_the_socket_stays(database):
             (Retry(), "conflict"),
             (Cancel(), "conflict"),
             (End(), "conflict"),
-            (Auth("x"), "conflict"),
         ):
             await peer.say(frame)
             assert (await peer.until("error"))["code"] == code
