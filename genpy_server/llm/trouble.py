@@ -100,9 +100,8 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
         return LlmTimeout(f"The model at {service.where} took too long. Try again in a moment.")
     if begun:
         return LlmCutOff("The connection to the model broke off. What came is kept; try again.")
-    return LlmUnavailable(
-        f"No model answers at {service.where}. Check that it runs and that the address is right."
-    )
+    check = "the network" if service.kind == "groq" else "that it runs and the address is right"
+    return LlmUnavailable(f"No model answers at {service.where}. Check {check}.")
 
 
 def refuses_format(status: int, body: Any) -> bool:
