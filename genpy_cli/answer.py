@@ -1,0 +1,126 @@
+"""The reply to one question, printed as it comes."""
+
+import time
+from collections.abc import Callable
+
+from genpy_cli import output
+from genpy_cli.failures import FAILED
+from genpy_server.client import Event, Link, SessionClient
+from genpy_server.core.transcript import Entry
+from genpy_server.errors import LlmCutOff, Unreachable, from_wire
+from genpy_server.wire import (
+    Delta,
+    ErrorFrame,
+    MessageEvent,
+    Notice,
+    Ready,
+    RunFinished,
+    RunStarted,
+    encode,
+)
+
+PATIENCE = 60.0
+"""Seconds in which a lost connection must be back."""
+
+_ENDINGS = {
+    "stopped": "The reply was stopped.",
+    "length": "The reply was cut at its greatest length; GENPY_REPLY_TOKENS allows more.",
+    "interrupted": "The reply was interrupted.",
+}
+
+
+class Answer:
+    """Follows one question through the events of a session."""
+
+    def __init__(self, *, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self.code = 0
+        self._as_json = as_json
+        self._clock = clock
+        self._client: SessionClient
+        self._question = ""
+        self._message_id: int | None = None
+        self._run: str | None = None
+        self._printed = 0
+        self._last = "\n"
+        self._opened = False
+        self._lost_at: float | None = None
+        self._failure = ""
+
+    def begin(self, client: SessionClient, question: str) -> None:
+        """Follow the message of this client id."""
+        self._client = client
+        self._question = question
+
+    def take(self, event: Event) -> bool:
+        """Print what an event brings; True when the reply is over. Raises what ends it badly."""
+        if isinstance(event, Link):
+            self._link(event)
+            return False
+        if self._as_json:
+            output.json_line(encode(event))
+        match event:
+            case Ready():
+                self._ready(event)
+            case MessageEvent() if event.client_id == self._question:
+                self._message_id = event.message_id
+            case RunStarted() if event.reply_to == self._message_id:
+                self._run = event.run
+            case Delta() if event.run == self._run:
+                self._print()
+            case Notice():
+                output.note(event.text)
+            case ErrorFrame():
+                self._error(event)
+            case RunFinished() if event.run == self._run:
+                self._finish(event)
+                return True
+        return False
+
+    def _link(self, link: Link) -> None:
+        error = link.error or Unreachable("The connection was closed.")
+        if link.state in {"refused", "closed"}:
+            raise error
+        if link.state == "open":
+            self._opened, self._lost_at = True, None
+        elif link.state == "reconnecting":
+            self._lost_at = self._lost_at or self._clock()
+            if not self._opened or self._clock() - self._lost_at > PATIENCE:
+                raise error
+
+    def _ready(self, frame: Ready) -> None:
+        if self._message_id is not None and frame.replay != "complete":
+            raise LlmCutOff(
+                "The server was started anew while it answered. "
+                f"`genpy sessions show {frame.session[:8]}` shows what was kept."
+            )
+
+    def _error(self, frame: ErrorFrame) -> None:
+        if frame.re == self._question and not frame.retryable:
+            raise from_wire(frame.code, frame.message, frame.retry_after)
+        if frame.run is not None and frame.run == self._run:
+            self._failure = frame.message
+        else:
+            output.note(frame.message)
+
+    def _reply(self) -> Entry | None:
+        return next((entry for entry in self._client.transcript if entry.run == self._run), None)
+
+    def _print(self) -> None:
+        entry = self._reply()
+        if entry is None or self._as_json:
+            return
+        piece = entry.since(self._printed)
+        self._printed += len(piece)
+        if piece:
+            output.piece(piece)
+            self._last = piece[-1]
+
+    def _finish(self, frame: RunFinished) -> None:
+        self._print()
+        if self._last != "\n":
+            output.piece("\n")
+        if frame.status in {"error", "interrupted", "stopped"}:
+            self.code = FAILED
+        told = self._failure or _ENDINGS.get(frame.status, "")
+        if told:
+            output.note(told)

@@ -1,0 +1,1 @@
+"""The commands: each module has a `run` whose signature says what the command takes."""

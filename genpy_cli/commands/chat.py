@@ -1,0 +1,37 @@
+"""`genpy chat`."""
+
+import sys
+from typing import Annotated
+
+from genpy_cli import output
+from genpy_cli.parameters import Option, Server
+from genpy_cli.reach import opened, token_of
+from genpy_server.errors import ConfigError
+from genpy_server.settings import load
+
+
+def run(
+    *,
+    session: Annotated[
+        str | None,
+        Option(
+            "Go on with this conversation, or begin one of this name.",
+            metavar="SESSION",
+            completes=True,
+        ),
+    ] = None,
+    server: Server = None,
+) -> int:
+    """Talk, in the terminal."""
+    if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
+        raise ConfigError("The chat needs a terminal. In a script there is `genpy ask`.")
+    settings = load()
+    ref = None if session is None else opened(session, server)
+    from genpy_tui.app import run_chat  # noqa: PLC0415 - Textual takes a quarter of a second
+
+    return run_chat(
+        settings=settings,
+        session=ref,
+        server=server or settings.server,
+        token=token_of(settings),
+    )

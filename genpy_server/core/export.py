@@ -1,0 +1,43 @@
+"""A conversation in the forms in which it leaves: Markdown to read, corrections to learn from."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from genpy_server.core.display import one_line, visible
+from genpy_server.core.models import Message
+
+_NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """A turn whose detected intent a person corrected."""
+
+    text: str
+    intent: str
+    """What the person chose."""
+    detected: str
+
+
+def markdown(title: str, messages: Sequence[Message]) -> str:
+    """A conversation as a Markdown document, harmless in a terminal."""
+    parts = [f"# {one_line(title)}\n"]
+    parts += [f"## {_NAMES[m.role]} · {m.at}\n\n{visible(m.text)}\n" for m in messages]
+    return "\n".join(parts)
+
+
+def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
+    """One for each corrected turn of a conversation; of several the newest counts.
+
+    The correction stands on the reply that was given anew, or on the message that was sent with it.
+    """
+    texts: dict[int, str] = {}
+    found: dict[int, Correction] = {}
+    for message in messages:
+        meta = message.meta
+        if message.role == "user":
+            texts[message.id] = message.text
+        turn = message.id if message.role == "user" else meta.reply_to
+        if turn in texts and meta.intent is not None and meta.intent_corrected_from is not None:
+            found[turn] = Correction(texts[turn], meta.intent, meta.intent_corrected_from)
+    yield from found.values()
