@@ -4,15 +4,21 @@ import { api, session } from "./api.js";
 import { ask, button, el } from "./dom.js";
 
 export async function rename({ id, title }) {
-  const given = await ask({ title: "Rename the conversation", field: { type: "text", maxlength: 200, value: title }, yes: "Rename" });
+  const given = await ask({
+    title: "Rename the conversation",
+    field: { type: "text", maxlength: 200, value: title },
+    yes: "Rename",
+  });
   if (given && given !== title) await api("PATCH", session(id), { title: given });
 }
 
 /** True when it was deleted. */
 export async function remove({ id, title }) {
   const sure = await ask({
-    title: "Delete the conversation?", text: `“${title}” and all of its messages will be gone for good.`,
-    yes: "Delete", danger: true,
+    title: "Delete the conversation?",
+    text: `“${title}” and all of its messages will be gone for good.`,
+    yes: "Delete",
+    danger: true,
   });
   if (sure) await api("DELETE", session(id));
   return Boolean(sure);
@@ -25,17 +31,25 @@ export function menuButton(label, about, done) {
     await done(Boolean(await action(about())), about());
   };
   const menu = el("div", { class: "menu", popover: "auto" });
-  const opener = button(label, () => {
-    menu.replaceChildren(
-      el("a", { href: `/summary/${about().id}`, text: "Summary" }),
-      button("Rename", run(rename)), button("Delete", run(remove), { class: "danger" }));
-    menu.showPopover();
-    const { bottom, right } = opener.getBoundingClientRect();
-    const { offsetHeight, offsetWidth } = menu;
-    menu.style.top = `${Math.min(bottom + 4, innerHeight - offsetHeight - 8)}px`;
-    menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
-    menu.querySelector("a").focus();
-  }, { name: "more", class: "quiet", "aria-haspopup": "dialog" });
-  menu.addEventListener("toggle", ({ newState }) => { if (newState === "closed" && menu.contains(document.activeElement)) opener.focus(); });
+  const opener = button(
+    label,
+    () => {
+      menu.replaceChildren(
+        el("a", { href: `/summary/${about().id}`, text: "Summary" }),
+        button("Rename", run(rename)),
+        button("Delete", run(remove), { class: "danger" }),
+      );
+      menu.showPopover();
+      const { bottom, right } = opener.getBoundingClientRect();
+      const { offsetHeight, offsetWidth } = menu;
+      menu.style.top = `${Math.min(bottom + 4, innerHeight - offsetHeight - 8)}px`;
+      menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
+      menu.querySelector("a").focus();
+    },
+    { name: "more", class: "quiet", "aria-haspopup": "dialog" },
+  );
+  menu.addEventListener("toggle", ({ newState }) => {
+    if (newState === "closed" && menu.contains(document.activeElement)) opener.focus();
+  });
   return el("span", { class: "menu-box" }, opener, menu);
 }

@@ -23,7 +23,9 @@ export function askToken(wrong) {
     sessionStorage.removeItem(KEY);
     const given = await ask({
       title: "This server asks for a token",
-      text: wrong ? "That token was refused. It is the server’s GENPY_TOKEN." : "It is the server’s GENPY_TOKEN. This tab keeps it until it is closed.",
+      text: wrong
+        ? "That token was refused. It is the server’s GENPY_TOKEN."
+        : "It is the server’s GENPY_TOKEN. This tab keeps it until it is closed.",
       field: { type: "password" },
       yes: "Connect",
     });
@@ -41,10 +43,15 @@ export async function api(method, path, body) {
     const headers = {};
     if (sent) headers.Authorization = `Bearer ${sent}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store" });
+    const answer = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+    });
     const value = await answer.json();
     if (answer.ok) return value;
-    if (answer.status === 401 && (token() !== sent || await askToken(Boolean(sent)))) continue;
+    if (answer.status === 401 && (token() !== sent || (await askToken(Boolean(sent))))) continue;
     throw new Refusal(value.error, answer.status);
   }
 }

@@ -21,7 +21,7 @@ export class Blocks {
 
   feed(text) {
     this.text += text;
-    for (let end; (end = this.text.indexOf("\n", this.lines)) >= 0; ) {
+    for (let end; (end = this.text.indexOf("\n", this.lines)) >= 0;) {
       const start = this.lines;
       this.lines = end + 1;
       this.#line(this.text.slice(start, end), start);

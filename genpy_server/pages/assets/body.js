@@ -17,7 +17,9 @@ export async function renderWhole(text) {
     } catch (error) {
       // A server that is away comes back; one that refuses the text will refuse it again.
       if (error instanceof Refusal) throw error;
-      await new Promise((resolve) => { setTimeout(resolve, RETRY); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, RETRY);
+      });
     }
   }
 }
@@ -27,9 +29,17 @@ function codeBox(language, pre) {
   pre.tabIndex = 0;
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
-  return el("div", { class: "code" },
-    el("div", { class: "code-head" }, el("span", { text: language || "text" }), copyButton("Copy code", () => pre.textContent)),
-    pre);
+  return el(
+    "div",
+    { class: "code" },
+    el(
+      "div",
+      { class: "code-head" },
+      el("span", { text: language || "text" }),
+      copyButton("Copy code", () => pre.textContent),
+    ),
+    pre,
+  );
 }
 
 /** Give code its head with a copy button, and what may scroll sideways a place in the tab order. */
@@ -80,7 +90,9 @@ export class Body {
     const fence = FENCE_LINE.exec(text);
     if (fence) text = text.slice(fence[0].length);
     if (Boolean(fence) !== (this.#tailBox.tagName === "DIV")) {
-      const box = fence ? codeBox(fence[2].trim().split(/\s/)[0], el("pre", {}, el("code", {}, this.#tail))) : el("p", { class: "tail" }, this.#tail);
+      const box = fence
+        ? codeBox(fence[2].trim().split(/\s/)[0], el("pre", {}, el("code", {}, this.#tail)))
+        : el("p", { class: "tail" }, this.#tail);
       this.#tailBox.replaceWith(box);
       this.#tailBox = box;
     }
@@ -94,7 +106,11 @@ export class Body {
     if (this.#busy) return;
     const settles = cut > this.#upto;
     const until = settles ? cut : lines;
-    if (!settles && (kind === "text" || kind === "code" || lines <= this.#shown || lines - cut > PART)) return;
+    if (
+      !settles &&
+      (kind === "text" || kind === "code" || lines <= this.#shown || lines - cut > PART)
+    )
+      return;
     const piece = text.slice(this.#upto, until);
     if (!piece.trim() || piece.length > PART * 2) return;
     this.#busy = true;

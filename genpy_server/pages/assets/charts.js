@@ -11,10 +11,25 @@ export function bars(caption, rows) {
   const most = Math.max(...shown.map(([, number]) => number));
   const list = el("dl", {});
   for (const [label, number] of shown) {
-    const bar = svg("svg", { viewBox: `0 0 ${WIDTH} 8`, preserveAspectRatio: "none", class: "bar", "aria-hidden": "true" },
+    const bar = svg(
+      "svg",
+      {
+        viewBox: `0 0 ${WIDTH} 8`,
+        preserveAspectRatio: "none",
+        class: "bar",
+        "aria-hidden": "true",
+      },
       svg("rect", { width: WIDTH, height: 8, rx: 2, class: "track" }),
-      svg("rect", { width: Math.max(1, (number / most) * WIDTH), height: 8, rx: 2, class: "fill" }));
-    list.append(el("div", { class: "row" }, el("dt", { text: label }), el("dd", {}, bar, el("span", { text: number.toLocaleString() }))));
+      svg("rect", { width: Math.max(1, (number / most) * WIDTH), height: 8, rx: 2, class: "fill" }),
+    );
+    list.append(
+      el(
+        "div",
+        { class: "row" },
+        el("dt", { text: label }),
+        el("dd", {}, bar, el("span", { text: number.toLocaleString() })),
+      ),
+    );
   }
   return el("figure", { class: "chart" }, el("figcaption", { text: caption }), list);
 }

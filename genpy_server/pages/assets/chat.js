@@ -14,7 +14,9 @@ let room = null;
 const list = new SessionList({
   search: byId("search"),
   list: byId("sessions"),
-  changed: (deleted, { id }) => { if (deleted && id === room.transcript.session) openNew(); },
+  changed: (deleted, { id }) => {
+    if (deleted && id === room.transcript.session) openNew();
+  },
 });
 
 // The address
@@ -23,7 +25,14 @@ function open(ref, message) {
   room?.close();
   room = null; // what a new room tells while it is being made is the new room's
   byId("problem").hidden = true;
-  room = new Room({ ref, message, scroller: byId("conversation"), list: byId("messages"), tell, refused });
+  room = new Room({
+    ref,
+    message,
+    scroller: byId("conversation"),
+    list: byId("messages"),
+    tell,
+    refused,
+  });
   showSidebar(false);
 }
 
@@ -64,12 +73,21 @@ function stateWords({ name, attempt, seconds, why }) {
   const waiting = room.outbox?.waiting.filter((one) => !one.refused).length ?? 0;
   const kept = waiting ? `; ${waiting} waiting` : "";
   switch (name) {
-    case "connecting": return ["Connecting", kept];
-    case "reconnecting": return ["Reconnecting", `${kept}, attempt ${attempt}`];
-    case "waiting": return [`${navigator.onLine ? "Connection lost" : "Offline"}${kept}`, `, attempt ${attempt} in ${seconds} s`];
-    case "replaying": return ["Catching up", ""];
-    case "refused": return [`Refused. ${why}`, ""];
-    default: return ["Connected", kept];
+    case "connecting":
+      return ["Connecting", kept];
+    case "reconnecting":
+      return ["Reconnecting", `${kept}, attempt ${attempt}`];
+    case "waiting":
+      return [
+        `${navigator.onLine ? "Connection lost" : "Offline"}${kept}`,
+        `, attempt ${attempt} in ${seconds} s`,
+      ];
+    case "replaying":
+      return ["Catching up", ""];
+    case "refused":
+      return [`Refused. ${why}`, ""];
+    default:
+      return ["Connected", kept];
   }
 }
 
@@ -90,7 +108,8 @@ function tell(said, cause) {
   byId("stop").hidden = !running;
   byId("end").hidden = status !== "active";
   byId("more").hidden = status === "new";
-  byId("welcome").hidden = status !== "new" || transcript.entries.length > 0 || said.outbox?.waiting.length > 0;
+  byId("welcome").hidden =
+    status !== "new" || transcript.entries.length > 0 || said.outbox?.waiting.length > 0;
   if (session) list.show(session);
   if (["session", "summary", "ready", "run_finished"].includes(cause)) list.refresh(50);
 }
@@ -101,12 +120,26 @@ function refused(text) {
   announce(text);
 }
 
-byId("more").append(menuButton("More for this conversation", () => ({ id: room.transcript.session, title: room.transcript.title }), (deleted) => {
-  list.refresh();
-  if (deleted) openNew();
-}));
+byId("more").append(
+  menuButton(
+    "More for this conversation",
+    () => ({ id: room.transcript.session, title: room.transcript.title }),
+    (deleted) => {
+      list.refresh();
+      if (deleted) openNew();
+    },
+  ),
+);
 byId("retry-now").addEventListener("click", () => room.link.now());
-byId("problem").append(button("Dismiss", () => { byId("problem").hidden = true; }, { name: "close", class: "quiet" }));
+byId("problem").append(
+  button(
+    "Dismiss",
+    () => {
+      byId("problem").hidden = true;
+    },
+    { name: "close", class: "quiet" },
+  ),
+);
 byId("end").addEventListener("click", () => room.ask({ type: "end" }));
 byId("stop").addEventListener("click", () => room.ask({ type: "cancel" }));
 byId("new").addEventListener("click", openNew);
@@ -150,7 +183,11 @@ function showSidebar(open) {
   document.body.classList.toggle("sidebar-open", open);
   byId("main").inert = open;
   byId("menu").setAttribute("aria-expanded", String(open));
-  for (const [name, value] of [["role", "dialog"], ["aria-modal", "true"], ["aria-label", "Conversations"]]) {
+  for (const [name, value] of [
+    ["role", "dialog"],
+    ["aria-modal", "true"],
+    ["aria-label", "Conversations"],
+  ]) {
     if (open) byId("sidebar").setAttribute(name, value);
     else byId("sidebar").removeAttribute(name);
   }
@@ -173,12 +210,22 @@ document.addEventListener("keydown", (event) => {
     byId("search").focus();
   } else if (event.key === "Escape" && document.body.classList.contains("sidebar-open")) {
     byId("close-sidebar").click();
-  } else if (event.key === "Escape" && !byId("stop").hidden && !document.querySelector("dialog[open], :popover-open")) {
+  } else if (
+    event.key === "Escape" &&
+    !byId("stop").hidden &&
+    !document.querySelector("dialog[open], :popover-open")
+  ) {
     byId("stop").click();
   }
 });
 
-for (const [id, name] of [["menu", "menu"], ["close-sidebar", "close"], ["send", "send"], ["stop", "stop"], ["new", "plus"]]) {
+for (const [id, name] of [
+  ["menu", "menu"],
+  ["close-sidebar", "close"],
+  ["send", "send"],
+  ["stop", "stop"],
+  ["new", "plus"],
+]) {
   byId(id).prepend(icon(name));
 }
 list.refresh();

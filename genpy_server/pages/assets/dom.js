@@ -22,7 +22,8 @@ export function el(tag, given = {}, ...children) {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null) continue;
     if (name === "text") made.textContent = value;
-    else if (name === "on") for (const [event, run] of Object.entries(value)) made.addEventListener(event, run);
+    else if (name === "on")
+      for (const [event, run] of Object.entries(value)) made.addEventListener(event, run);
     else if (typeof value === "boolean" && name in made) made[name] = value;
     else made.setAttribute(name, value);
   }
@@ -43,8 +44,16 @@ export function icon(name) {
 }
 
 export const button = (label, run, { name, ...more } = {}) =>
-  el("button", { type: "button", ...(name ? { "aria-label": label, title: label } : {}), on: { click: run }, ...more },
-    name ? icon(name) : label);
+  el(
+    "button",
+    {
+      type: "button",
+      ...(name ? { "aria-label": label, title: label } : {}),
+      on: { click: run },
+      ...more,
+    },
+    name ? icon(name) : label,
+  );
 
 export const byId = (id) => document.getElementById(id);
 
@@ -57,9 +66,12 @@ export function when(at) {
   if (!at) return "";
   const time = new Date(at);
   const today = new Date().toDateString() === time.toDateString();
-  return time.toLocaleString([], today
-    ? { hour: "2-digit", minute: "2-digit" }
-    : { year: "numeric", month: "short", day: "numeric" });
+  return time.toLocaleString(
+    [],
+    today
+      ? { hour: "2-digit", minute: "2-digit" }
+      : { year: "numeric", month: "short", day: "numeric" },
+  );
 }
 
 export const timeOf = (at) =>
@@ -68,7 +80,10 @@ export const timeOf = (at) =>
 /** 22 characters nobody will choose again; randomUUID is missing where a page has no TLS. */
 export function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").slice(0, 22);
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .slice(0, 22);
 }
 
 export function randomUuid() {
@@ -92,16 +107,20 @@ export async function copy(text) {
 
 /** A button that copies what `text()` says, and says that it did. */
 export function copyButton(label, text) {
-  const made = button(label, async () => {
-    await copy(text());
-    made.replaceChildren(icon("check"));
-    made.setAttribute("aria-label", "Copied");
-    announce("Copied.");
-    setTimeout(() => {
-      made.replaceChildren(icon("copy"));
-      made.setAttribute("aria-label", label);
-    }, 1500);
-  }, { name: "copy", class: "quiet" });
+  const made = button(
+    label,
+    async () => {
+      await copy(text());
+      made.replaceChildren(icon("check"));
+      made.setAttribute("aria-label", "Copied");
+      announce("Copied.");
+      setTimeout(() => {
+        made.replaceChildren(icon("copy"));
+        made.setAttribute("aria-label", label);
+      }, 1500);
+    },
+    { name: "copy", class: "quiet" },
+  );
   return made;
 }
 
@@ -115,20 +134,45 @@ export function announce(text) {
 export function ask({ title, text, field, yes, danger }) {
   return new Promise((resolve) => {
     let answer = null;
-    const input = field && el("input", { ...field, id: "answer", "aria-labelledby": "question", required: true, autocomplete: "off" });
+    const input =
+      field &&
+      el("input", {
+        ...field,
+        id: "answer",
+        "aria-labelledby": "question",
+        required: true,
+        autocomplete: "off",
+      });
     const submit = (event) => {
       event.preventDefault();
       answer = input ? input.value.trim() || null : true;
       box.close();
     };
-    const box = el("dialog", { "aria-labelledby": "question", on: { close: () => { box.remove(); resolve(answer); } } },
-      el("form", { on: { submit } },
+    const box = el(
+      "dialog",
+      {
+        "aria-labelledby": "question",
+        on: {
+          close: () => {
+            box.remove();
+            resolve(answer);
+          },
+        },
+      },
+      el(
+        "form",
+        { on: { submit } },
         el("h2", { text: title, id: "question" }),
         text ? el("p", { text }) : null,
         input ?? null,
-        el("p", { class: "buttons" },
+        el(
+          "p",
+          { class: "buttons" },
           button("Cancel", () => box.close()),
-          el("button", { type: "submit", class: danger ? "danger" : "primary", text: yes }))));
+          el("button", { type: "submit", class: danger ? "danger" : "primary", text: yes }),
+        ),
+      ),
+    );
     document.body.append(box);
     box.showModal();
     input?.select();

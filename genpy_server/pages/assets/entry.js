@@ -17,8 +17,11 @@ export class EntryView {
   #finished = false;
   #chipped = "";
   #parts = {
-    chip: el("span", {}), at: el("span", { class: "at" }), tools: el("div", { class: "tools" }),
-    note: el("p", { class: "note", hidden: true }), facts: el("span", { class: "facts" }),
+    chip: el("span", {}),
+    at: el("span", { class: "at" }),
+    tools: el("div", { class: "tools" }),
+    note: el("p", { class: "note", hidden: true }),
+    facts: el("span", { class: "facts" }),
   };
 
   /** `choose(intent)` answers anew as another intent. */
@@ -33,7 +36,15 @@ export class EntryView {
     this.foot = el("footer", { hidden: true }, facts);
     if (entry.role === "assistant") this.foot.prepend(this.copy);
     else head.append(this.copy);
-    this.element = el("article", { class: `message ${entry.role}` }, head, tools, this.body.element, note, this.foot);
+    this.element = el(
+      "article",
+      { class: `message ${entry.role}` },
+      head,
+      tools,
+      this.body.element,
+      note,
+      this.foot,
+    );
     this.update();
   }
 
@@ -60,11 +71,30 @@ export class EntryView {
     this.#chipped = state;
     const why = `${reason || "found by GenPy"}${score != null && score < 1 ? ` (${Math.round(score * 100)} %)` : ""}`;
     const others = INTENTS.filter((name) => name !== intent).map((name) =>
-      el("button", { type: "button", class: "chip-choice", text: words(name), on: { click: () => this.choose(name) } }));
-    const panel = el("div", { class: "panel" }, el("p", { text: `Understood as ${words(intent)}: ${why}.` }));
-    if (this.choose) panel.append(el("p", { class: "choices", text: "Answer again as " }, ...others));
-    const chip = el("details", { class: "chip" },
-      el("summary", { title: why, "aria-label": `Intent: ${words(intent)}. Why: ${why}`, text: words(intent) }), panel);
+      el("button", {
+        type: "button",
+        class: "chip-choice",
+        text: words(name),
+        on: { click: () => this.choose(name) },
+      }),
+    );
+    const panel = el(
+      "div",
+      { class: "panel" },
+      el("p", { text: `Understood as ${words(intent)}: ${why}.` }),
+    );
+    if (this.choose)
+      panel.append(el("p", { class: "choices", text: "Answer again as " }, ...others));
+    const chip = el(
+      "details",
+      { class: "chip" },
+      el("summary", {
+        title: why,
+        "aria-label": `Intent: ${words(intent)}. Why: ${why}`,
+        text: words(intent),
+      }),
+      panel,
+    );
     this.#parts.chip.replaceWith(chip);
     this.#parts.chip = chip;
   }
@@ -74,10 +104,20 @@ export class EntryView {
     if (!shown) {
       const state = el("span", { class: "tool-state" });
       const result = el("div", { class: "tool-result" });
-      const args = Object.keys(tool.args).length ? el("p", { class: "args", text: JSON.stringify(tool.args) }) : null;
-      const box = el("details", { class: "tool" }, el("summary", {}, el("span", { text: words(tool.name) }), state), args, result);
+      const args = Object.keys(tool.args).length
+        ? el("p", { class: "args", text: JSON.stringify(tool.args) })
+        : null;
+      const box = el(
+        "details",
+        { class: "tool" },
+        el("summary", {}, el("span", { text: words(tool.name) }), state),
+        args,
+        result,
+      );
       // The result is rendered when somebody looks at it.
-      box.addEventListener("toggle", () => { if (box.open) this.#result(tool, result); });
+      box.addEventListener("toggle", () => {
+        if (box.open) this.#result(tool, result);
+      });
       shown = { box, state, result };
       this.#tools.set(tool.call, shown);
       this.#parts.tools.append(box);
@@ -99,15 +139,18 @@ export class EntryView {
   #ending(streaming) {
     const { entry } = this;
     const { note, facts } = this.#parts;
-    const text = entry.error || (streaming ? "" : ENDINGS[entry.status] ?? "");
+    const text = entry.error || (streaming ? "" : (ENDINGS[entry.status] ?? ""));
     note.textContent = text;
     note.hidden = !text;
     note.classList.toggle("bad", Boolean(entry.error) || entry.status === "error");
     this.foot.hidden = streaming || entry.role !== "assistant";
     this.copy.hidden = !entry.text;
     if (this.foot.hidden) return;
-    const told = [entry.model, entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,
-      entry.usage.completion_tokens && `${entry.usage.completion_tokens.toLocaleString()} tokens`];
+    const told = [
+      entry.model,
+      entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,
+      entry.usage.completion_tokens && `${entry.usage.completion_tokens.toLocaleString()} tokens`,
+    ];
     facts.textContent = told.filter(Boolean).join(" · ");
   }
 }

@@ -16,8 +16,12 @@ export class Link {
   /** `place()` says where to go on; `frame` and `state` are told what comes. */
   constructor({ ref, place, frame, state }) {
     Object.assign(this, { ref, place, frame, state });
-    this.wake = () => { if (this.#timer) this.now(); };
-    this.named = () => { if (!this.ready) this.#anew(); };
+    this.wake = () => {
+      if (this.#timer) this.now();
+    };
+    this.named = () => {
+      if (!this.ready) this.#anew();
+    };
     addEventListener("token", this.named);
     addEventListener("online", this.wake);
     document.addEventListener("visibilitychange", this.wake);
@@ -69,10 +73,15 @@ export class Link {
     const { epoch, after } = this.place();
     const where = epoch ? `?${new URLSearchParams({ epoch, after })}` : "";
     const base = location.origin.replace(/^http/, "ws");
-    const socket = new WebSocket(`${base}/ws/session/${encodeURIComponent(this.ref)}${where}`, PROTOCOL);
+    const socket = new WebSocket(
+      `${base}/ws/session/${encodeURIComponent(this.ref)}${where}`,
+      PROTOCOL,
+    );
     this.#socket = socket;
     socket.token = token();
-    this.state(this.#attempt ? { name: "reconnecting", attempt: this.#attempt } : { name: "connecting" });
+    this.state(
+      this.#attempt ? { name: "reconnecting", attempt: this.#attempt } : { name: "connecting" },
+    );
     socket.addEventListener("open", () => {
       if (socket.token) socket.send(JSON.stringify({ type: "auth", token: socket.token }));
     });
@@ -112,7 +121,8 @@ export class Link {
     const base = WAITS[Math.min(this.#attempt, WAITS.length - 1)];
     let left = Math.ceil(base * (1 + Math.random() / 2) * 2) / 2;
     this.#attempt += 1;
-    const tell = () => this.state({ name: "waiting", attempt: this.#attempt, seconds: Math.ceil(left) });
+    const tell = () =>
+      this.state({ name: "waiting", attempt: this.#attempt, seconds: Math.ceil(left) });
     tell();
     this.#timer = setInterval(() => {
       left -= 0.5;

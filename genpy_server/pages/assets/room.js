@@ -18,13 +18,17 @@ export class Room {
     Object.assign(this, { ref, wanted: message, tell, refused });
     this.state = { name: "connecting" };
     this.transcript = new Transcript();
-    this.view = new View({ scroller, list, act: {
-      again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
-      older: () => this.older(),
-      rate: (rating) => this.ask({ type: "rate", rating }),
-      resend: (id) => this.outbox.again(id),
-      discard: (id) => this.outbox.remove(id),
-    } });
+    this.view = new View({
+      scroller,
+      list,
+      act: {
+        again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
+        older: () => this.older(),
+        rate: (rating) => this.ask({ type: "rate", rating }),
+        resend: (id) => this.outbox.again(id),
+        discard: (id) => this.outbox.remove(id),
+      },
+    });
     this.outbox = new Outbox(ref, {
       send: (frame) => this.link?.send(frame) ?? false,
       stuck: () => this.link.again(),
@@ -53,7 +57,8 @@ export class Room {
 
   /** Ask something of the session that makes sense only now. */
   ask(frame) {
-    if (!this.link.send(frame)) this.refused("There is no connection. It comes back by itself; try again then.");
+    if (!this.link.send(frame))
+      this.refused("There is no connection. It comes back by itself; try again then.");
   }
 
   #become(state) {
@@ -107,7 +112,10 @@ export class Room {
   /** The summary of a session that was ended before. */
   async #recall() {
     const { transcript } = this;
-    const { summary, note, topics, rating } = await api("GET", `${session(transcript.session)}/summary`);
+    const { summary, note, topics, rating } = await api(
+      "GET",
+      `${session(transcript.session)}/summary`,
+    );
     if (transcript.status !== "completed" || transcript.summary) return;
     transcript.summary = { summary, note, topics };
     transcript.rating = rating;
@@ -117,7 +125,8 @@ export class Room {
   #catchUp() {
     const behind = this.transcript.seq < this.#caughtUp;
     const name = behind ? "replaying" : "ready";
-    if (["ready", "replaying"].includes(this.state.name) && this.state.name !== name) this.#become({ name });
+    if (["ready", "replaying"].includes(this.state.name) && this.state.name !== name)
+      this.#become({ name });
   }
 
   #failed({ re, run, message, code }) {
@@ -136,7 +145,10 @@ export class Room {
   async older() {
     const { before } = this.transcript;
     if (!before) return false;
-    const page = await api("GET", `${session(this.transcript.session)}/messages${query({ before, limit: PAGE })}`);
+    const page = await api(
+      "GET",
+      `${session(this.transcript.session)}/messages${query({ before, limit: PAGE })}`,
+    );
     const frames = page.messages.map(({ id, ...message }) => ({ ...message, message_id: id }));
     this.view.hold(() => {
       this.transcript.older(frames, page.before);
@@ -150,7 +162,7 @@ export class Room {
     const { wanted } = this;
     this.wanted = null;
     for (let pages = 0; pages < SEARCHED_PAGES && !this.view.find(wanted); pages += 1) {
-      if (!await this.older()) return;
+      if (!(await this.older())) return;
     }
   }
 }

@@ -51,28 +51,56 @@ export class SessionList {
   #render(q, hits) {
     const focused = document.activeElement?.dataset?.session;
     const more = this.#next ? button("More", () => this.#load(this.#next)) : "";
-    const none = el("p", { class: "empty", text: q ? "No conversation is called that." : "What you talk about will be listed here." });
+    const none = el("p", {
+      class: "empty",
+      text: q ? "No conversation is called that." : "What you talk about will be listed here.",
+    });
     this.list.replaceChildren(
       ...(q ? [el("h2", { text: "Conversations" })] : []),
-      this.#found.length ? el("ul", {}, ...this.#found.map((one) => this.#row(one))) : none, more,
-      ...(q ? [el("h2", { text: "Messages" }), hits.length
-        ? el("ul", {}, ...hits.map((hit) => hitRow(hit, q)))
-        : el("p", { class: "empty", text: "No message holds any of these words." })] : []));
+      this.#found.length ? el("ul", {}, ...this.#found.map((one) => this.#row(one))) : none,
+      more,
+      ...(q
+        ? [
+            el("h2", { text: "Messages" }),
+            hits.length
+              ? el("ul", {}, ...hits.map((hit) => hitRow(hit, q)))
+              : el("p", { class: "empty", text: "No message holds any of these words." }),
+          ]
+        : []),
+    );
     this.show(this.current);
     if (focused) this.list.querySelector(`a[data-session="${focused}"]`)?.focus();
-    if (q) announce(`${plural(this.#found.length, "conversation")}, ${plural(hits.length, "message")}.`);
+    if (q)
+      announce(`${plural(this.#found.length, "conversation")}, ${plural(hits.length, "message")}.`);
   }
 
   #row(session) {
-    const told = [plural(session.message_count, "message"), session.status === "active" ? "" : "ended",
-      session.rating ? `${session.rating} of 5` : ""].filter(Boolean).join(" · ");
-    const link = el("a", { href: `/?session=${session.id}`, "data-session": session.id },
+    const told = [
+      plural(session.message_count, "message"),
+      session.status === "active" ? "" : "ended",
+      session.rating ? `${session.rating} of 5` : "",
+    ]
+      .filter(Boolean)
+      .join(" · ");
+    const link = el(
+      "a",
+      { href: `/?session=${session.id}`, "data-session": session.id },
       el("span", { class: "title", text: session.title }),
-      el("span", { class: "told" }, timeOf(session.updated_at), ` · ${told}`));
-    return el("li", {}, link, menuButton(`More for ${session.title}`, () => session, (deleted) => {
-      this.refresh();
-      this.changed(deleted, session);
-    }));
+      el("span", { class: "told" }, timeOf(session.updated_at), ` · ${told}`),
+    );
+    return el(
+      "li",
+      {},
+      link,
+      menuButton(
+        `More for ${session.title}`,
+        () => session,
+        (deleted) => {
+          this.refresh();
+          this.changed(deleted, session);
+        },
+      ),
+    );
   }
 }
 
@@ -80,7 +108,17 @@ function hitRow({ message, session_title: title }, q) {
   const at = message.text.toLowerCase().indexOf(q.split(/\s+/)[0].toLowerCase());
   const from = Math.max(0, at - SNIPPET / 3);
   const snippet = `${from ? "…" : ""}${message.text.slice(from, from + SNIPPET)}`;
-  return el("li", {}, el("a", { href: `/?session=${message.session_id}&message=${message.id}` },
-    el("span", { class: "title", text: snippet }),
-    el("span", { class: "told", text: `${message.role === "user" ? "You" : "GenPy"} in “${title}”` })));
+  return el(
+    "li",
+    {},
+    el(
+      "a",
+      { href: `/?session=${message.session_id}&message=${message.id}` },
+      el("span", { class: "title", text: snippet }),
+      el("span", {
+        class: "told",
+        text: `${message.role === "user" ? "You" : "GenPy"} in “${title}”`,
+      }),
+    ),
+  );
 }

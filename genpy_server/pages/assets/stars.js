@@ -9,11 +9,32 @@ export function stars(rating, rate) {
   groups += 1;
   const group = `rating-${groups}`;
   const inputs = [1, 2, 3, 4, 5].map((value) =>
-    el("input", { type: "radio", name: group, value, id: `${group}-${value}`, on: { change: () => rate(value) } }));
-  const element = el("fieldset", { class: "stars" }, el("legend", { text: "Rating" }),
-    ...inputs.map((input) => el("label", { for: input.id, title: `${input.value} of 5` },
-      input, icon("star"), el("span", { class: "unseen", text: `${input.value} of 5` }))));
-  const show = (value) => inputs.forEach((input) => { input.checked = Number(input.value) === value; });
+    el("input", {
+      type: "radio",
+      name: group,
+      value,
+      id: `${group}-${value}`,
+      on: { change: () => rate(value) },
+    }),
+  );
+  const element = el(
+    "fieldset",
+    { class: "stars" },
+    el("legend", { text: "Rating" }),
+    ...inputs.map((input) =>
+      el(
+        "label",
+        { for: input.id, title: `${input.value} of 5` },
+        input,
+        icon("star"),
+        el("span", { class: "unseen", text: `${input.value} of 5` }),
+      ),
+    ),
+  );
+  const show = (value) =>
+    inputs.forEach((input) => {
+      input.checked = Number(input.value) === value;
+    });
   show(rating);
   return { element, show };
 }

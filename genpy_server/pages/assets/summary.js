@@ -23,15 +23,27 @@ function duration(seconds) {
   return `${plural(Math.floor(minutes / 60), "hour")}${minutes % 60 ? ` ${plural(minutes % 60, "minute")}` : ""}`;
 }
 
-const exact = (at) => el("time", { datetime: at, text: new Date(at).toLocaleString([], { dateStyle: "long", timeStyle: "short" }) });
+const exact = (at) =>
+  el("time", {
+    datetime: at,
+    text: new Date(at).toLocaleString([], { dateStyle: "long", timeStyle: "short" }),
+  });
 
 function show(found) {
   document.title = `${found.title} - summary - GenPy`;
   byId("title").textContent = found.title;
   byId("back").href = `/?session=${found.id}`;
-  byId("when").replaceChildren("Begun ", exact(found.started_at), ...(found.ended_at ? [", ended ", exact(found.ended_at)] : [", still active"]));
+  byId("when").replaceChildren(
+    "Begun ",
+    exact(found.started_at),
+    ...(found.ended_at ? [", ended ", exact(found.ended_at)] : [", still active"]),
+  );
   const ended = found.status === "completed";
-  byId("again").textContent = ended ? (found.summary ? "Summarise again" : "Summarise") : "End and summarise";
+  byId("again").textContent = ended
+    ? found.summary
+      ? "Summarise again"
+      : "Summarise"
+    : "End and summarise";
   byId("again").hidden = false;
   byId("missing").hidden = Boolean(found.summary);
   byId("missing").textContent = !ended
@@ -55,11 +67,13 @@ function fill(id, texts) {
 
 function showRating(value) {
   if (!rating) {
-    rating = stars(value, (chosen) => act(async () => {
-      const found = await api("POST", `${place}/rate`, { rating: chosen });
-      announce(`Rated ${found.rating} of 5.`);
-      showRating(found.rating);
-    }));
+    rating = stars(value, (chosen) =>
+      act(async () => {
+        const found = await api("POST", `${place}/rate`, { rating: chosen });
+        announce(`Rated ${found.rating} of 5.`);
+        showRating(found.rating);
+      }),
+    );
     byId("rating").append(rating.element);
   }
   rating.show(value);
@@ -68,23 +82,48 @@ function showRating(value) {
 function measure(metrics) {
   byId("metrics-part").hidden = !metrics;
   if (!metrics) return;
-  const facts = [[plural(metrics.messages, "message"), "exchanged"], [duration(metrics.duration_seconds), "from first to last"]];
-  byId("facts").replaceChildren(...facts.map(([number, text]) => el("p", {}, el("strong", { text: number }), ` ${text}`)));
-  const named = (counts) => Object.entries(counts).map(([name, count]) => [words(name), count]).sort((a, b) => b[1] - a[1]);
-  byId("charts").replaceChildren(...[
-    bars("Messages", [["You", metrics.user_messages], ["GenPy", metrics.assistant_messages]]),
-    bars("Words", [["You", metrics.user_words], ["GenPy", metrics.assistant_words]]),
-    bars("Kinds of help", named(metrics.intents)),
-    bars("Tools asked", named(metrics.tools)),
-    bars("Tokens", [["Read", metrics.prompt_tokens], ["Written", metrics.completion_tokens]]),
-  ].filter(Boolean));
+  const facts = [
+    [plural(metrics.messages, "message"), "exchanged"],
+    [duration(metrics.duration_seconds), "from first to last"],
+  ];
+  byId("facts").replaceChildren(
+    ...facts.map(([number, text]) => el("p", {}, el("strong", { text: number }), ` ${text}`)),
+  );
+  const named = (counts) =>
+    Object.entries(counts)
+      .map(([name, count]) => [words(name), count])
+      .sort((a, b) => b[1] - a[1]);
+  byId("charts").replaceChildren(
+    ...[
+      bars("Messages", [
+        ["You", metrics.user_messages],
+        ["GenPy", metrics.assistant_messages],
+      ]),
+      bars("Words", [
+        ["You", metrics.user_words],
+        ["GenPy", metrics.assistant_words],
+      ]),
+      bars("Kinds of help", named(metrics.intents)),
+      bars("Tools asked", named(metrics.tools)),
+      bars("Tokens", [
+        ["Read", metrics.prompt_tokens],
+        ["Written", metrics.completion_tokens],
+      ]),
+    ].filter(Boolean),
+  );
 }
 
 async function read(before) {
   const page = await api("GET", `${place}/messages${query({ limit: PAGE, before })}`);
-  transcript.older(page.messages.map(({ id, ...message }) => ({ ...message, message_id: id })), page.before);
-  for (const entry of transcript.entries) if (!views.has(entry)) views.set(entry, new EntryView(entry));
-  byId("transcript").replaceChildren(...transcript.entries.map((entry) => views.get(entry).element));
+  transcript.older(
+    page.messages.map(({ id, ...message }) => ({ ...message, message_id: id })),
+    page.before,
+  );
+  for (const entry of transcript.entries)
+    if (!views.has(entry)) views.set(entry, new EntryView(entry));
+  byId("transcript").replaceChildren(
+    ...transcript.entries.map((entry) => views.get(entry).element),
+  );
   byId("older").hidden = !page.before;
 }
 
@@ -93,7 +132,10 @@ async function act(work) {
   try {
     await work();
   } catch (error) {
-    byId("problem").textContent = error.message === "Failed to fetch" ? "The server does not answer. Try again when it runs." : error.message;
+    byId("problem").textContent =
+      error.message === "Failed to fetch"
+        ? "The server does not answer. Try again when it runs."
+        : error.message;
     byId("problem").hidden = false;
   }
 }
@@ -105,17 +147,20 @@ async function load() {
   await read();
 }
 
-byId("again").addEventListener("click", () => act(async () => {
-  byId("again").disabled = true;
-  byId("again").textContent = "Summing up…";
-  try {
-    show(await api("POST", `${place}/regenerate-summary`));
-    announce("The summary is written.");
-  } finally {
-    byId("again").disabled = false;
-    if (byId("again").textContent === "Summing up…") byId("again").textContent = "Summarise again";
-  }
-}));
+byId("again").addEventListener("click", () =>
+  act(async () => {
+    byId("again").disabled = true;
+    byId("again").textContent = "Summing up…";
+    try {
+      show(await api("POST", `${place}/regenerate-summary`));
+      announce("The summary is written.");
+    } finally {
+      byId("again").disabled = false;
+      if (byId("again").textContent === "Summing up…")
+        byId("again").textContent = "Summarise again";
+    }
+  }),
+);
 byId("older").append(button("Earlier messages", () => act(() => read(transcript.before))));
 byId("print").addEventListener("click", () => print());
 act(load);

@@ -27,22 +27,50 @@ const skip = (text, count) => Array.from(text).slice(count).join("");
 export class Entry {
   constructor(role, text = "") {
     Object.assign(this, {
-      role, text, length: characters(text), messageId: null, clientId: null, run: null,
-      replyTo: null, at: "", intent: null, score: null, reason: "", model: "", status: "done",
-      tools: [], error: "", ms: null, firstTokenMs: null, usage: {},
+      role,
+      text,
+      length: characters(text),
+      messageId: null,
+      clientId: null,
+      run: null,
+      replyTo: null,
+      at: "",
+      intent: null,
+      score: null,
+      reason: "",
+      model: "",
+      status: "done",
+      tools: [],
+      error: "",
+      ms: null,
+      firstTokenMs: null,
+      usage: {},
     });
   }
 
   fill({ message_id: messageId, client_id: clientId = null, at, meta = {} }) {
     Object.assign(this, {
-      messageId, clientId, at, run: meta.run ?? null, replyTo: meta.reply_to ?? null,
-      intent: meta.intent ?? null, score: meta.intent_score ?? null,
-      reason: meta.intent_reason ?? "", model: meta.model ?? "", status: meta.status ?? "done",
-      error: meta.error ?? "", ms: meta.ms ?? null, firstTokenMs: meta.first_token_ms ?? null,
+      messageId,
+      clientId,
+      at,
+      run: meta.run ?? null,
+      replyTo: meta.reply_to ?? null,
+      intent: meta.intent ?? null,
+      score: meta.intent_score ?? null,
+      reason: meta.intent_reason ?? "",
+      model: meta.model ?? "",
+      status: meta.status ?? "done",
+      error: meta.error ?? "",
+      ms: meta.ms ?? null,
+      firstTokenMs: meta.first_token_ms ?? null,
       usage: meta.usage ?? {},
       tools: (meta.tools ?? []).map((tool, number) => ({
-        call: `${messageId}-${number}`, name: tool.name, args: tool.args ?? {},
-        ok: tool.ok ?? true, ms: tool.ms ?? 0, result: tool.result ?? "",
+        call: `${messageId}-${number}`,
+        name: tool.name,
+        args: tool.args ?? {},
+        ok: tool.ok ?? true,
+        ms: tool.ms ?? 0,
+        result: tool.result ?? "",
       })),
     });
   }
@@ -84,7 +112,12 @@ export class Transcript {
 
   #ready(frame) {
     if (frame.replay !== "complete") {
-      Object.assign(this, { entries: [], before: frame.before ?? null, summary: null, seq: frame.seq });
+      Object.assign(this, {
+        entries: [],
+        before: frame.before ?? null,
+        summary: null,
+        seq: frame.seq,
+      });
     }
     const { session, epoch, title, status, model, store } = frame;
     Object.assign(this, { session, epoch, title, status, model, store });
@@ -118,7 +151,15 @@ export class Transcript {
       entry = new Entry("assistant");
       this.entries.splice(this.#place(replyTo), 0, entry);
     }
-    return Object.assign(entry, { run, replyTo, intent, score, reason, model, status: "streaming" });
+    return Object.assign(entry, {
+      run,
+      replyTo,
+      intent,
+      score,
+      reason,
+      model,
+      status: "streaming",
+    });
   }
 
   _tool_started({ run, call, name, args = {} }) {
@@ -140,8 +181,11 @@ export class Transcript {
     const entry = this.#run(frame.run);
     if (entry) {
       Object.assign(entry, {
-        status: frame.status, ms: frame.ms, firstTokenMs: frame.first_token_ms ?? null,
-        messageId: frame.message_id ?? null, usage: frame.usage ?? {},
+        status: frame.status,
+        ms: frame.ms,
+        firstTokenMs: frame.first_token_ms ?? null,
+        messageId: frame.message_id ?? null,
+        usage: frame.usage ?? {},
       });
     }
     this.quota = frame.quota ?? this.quota;
@@ -168,7 +212,8 @@ export class Transcript {
 
   /** Where an entry that answers `replyTo` goes; drops the reply it supersedes. */
   #place(replyTo) {
-    const asked = replyTo == null ? -1 : this.entries.findLastIndex((entry) => entry.messageId === replyTo);
+    const asked =
+      replyTo == null ? -1 : this.entries.findLastIndex((entry) => entry.messageId === replyTo);
     if (asked < 0) return this.entries.length;
     if (this.entries[asked + 1]?.replyTo === replyTo) this.entries.splice(asked + 1, 1);
     return asked + 1;

@@ -19,10 +19,18 @@ export class View {
     Object.assign(this, { scroller, list, act });
     this.entries = el("div", { class: "entries" });
     this.pending = el("div", { class: "entries" });
-    this.ending = el("section", { class: "ending", "aria-label": "The end of this conversation", hidden: true });
+    this.ending = el("section", {
+      class: "ending",
+      "aria-label": "The end of this conversation",
+      hidden: true,
+    });
     this.older = button("Earlier messages", () => act.older(), { class: "older", hidden: true });
     this.again = button("Answer again", () => act.again(), { name: "again", class: "quiet" });
-    this.jump = button("To the newest message", () => this.toEnd(), { name: "down", class: "jump", hidden: true });
+    this.jump = button("To the newest message", () => this.toEnd(), {
+      name: "down",
+      class: "jump",
+      hidden: true,
+    });
     list.replaceChildren(this.older, this.entries, this.pending, this.ending);
     scroller.after(this.jump);
     scroller.onscroll = () => this.#scrolled();
@@ -79,15 +87,30 @@ export class View {
   #end({ status, summary, rating, session }) {
     this.ending.hidden = status !== "completed";
     if (this.ending.hidden) return;
-    const text = summary ? summary.summary ?? summary.note : "This conversation was ended. Write to go on with it.";
+    const text = summary
+      ? (summary.summary ?? summary.note)
+      : "This conversation was ended. Write to go on with it.";
     const state = `${session}:${text}`;
     if (this.ending.dataset.state !== state) {
       this.ending.dataset.state = state;
       this.#rating = stars(rating, (value) => this.act.rate(value));
       this.ending.replaceChildren(
-        el("h2", { text: summary ? "Summary" : "Ended" }), el("p", { text }),
-        summary?.topics?.length ? el("ul", { class: "topics", "aria-label": "Topics" }, ...summary.topics.map((text) => el("li", { text }))) : "",
-        el("div", { class: "ending-foot" }, this.#rating.element, el("a", { href: `/summary/${session}`, text: "Open the summary" })));
+        el("h2", { text: summary ? "Summary" : "Ended" }),
+        el("p", { text }),
+        summary?.topics?.length
+          ? el(
+              "ul",
+              { class: "topics", "aria-label": "Topics" },
+              ...summary.topics.map((text) => el("li", { text })),
+            )
+          : "",
+        el(
+          "div",
+          { class: "ending-foot" },
+          this.#rating.element,
+          el("a", { href: `/summary/${session}`, text: "Open the summary" }),
+        ),
+      );
     }
     this.#rating.show(rating);
   }
@@ -95,14 +118,28 @@ export class View {
   /** Show what is on its way, and what was refused. */
   waiting(messages, known, connected) {
     const shown = messages.filter(({ id }) => !known.has(id));
-    this.pending.replaceChildren(...shown.map(({ id, text, refused }) => {
-      const note = refused
-        ? el("p", { class: "note bad", text: `Not sent. ${refused} ` },
-          button("Send again", () => this.act.resend(id)), button("Discard", () => this.act.discard(id)))
-        : el("p", { class: "note", text: connected ? "On its way…" : "Waits for the connection…" });
-      return el("article", { class: "message user pending" }, el("header", {}, el("h2", { text: "You" })),
-        el("div", { class: "body" }, el("p", { class: "tail", text })), note);
-    }));
+    this.pending.replaceChildren(
+      ...shown.map(({ id, text, refused }) => {
+        const note = refused
+          ? el(
+              "p",
+              { class: "note bad", text: `Not sent. ${refused} ` },
+              button("Send again", () => this.act.resend(id)),
+              button("Discard", () => this.act.discard(id)),
+            )
+          : el("p", {
+              class: "note",
+              text: connected ? "On its way…" : "Waits for the connection…",
+            });
+        return el(
+          "article",
+          { class: "message user pending" },
+          el("header", {}, el("h2", { text: "You" })),
+          el("div", { class: "body" }, el("p", { class: "tail", text })),
+          note,
+        );
+      }),
+    );
   }
 
   /** A line between the messages that is none. */
