@@ -26,8 +26,8 @@ class Prompt(TextArea):
     """Where the person writes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", show=False, priority=True),
-        Binding("ctrl+j", "newline", "Newline", show=False, priority=True),
+        Binding("enter", "submit", "Send", show=False),
+        Binding("ctrl+j", "newline", "Newline", show=False),
         Binding("tab", "complete", "Complete", show=False),
     ]
 
@@ -115,6 +115,14 @@ class Prompt(TextArea):
             self._draft = self.full_text
         self._recall = place
         self.write(self._sent[place] if place < len(self._sent) else self._draft)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Take enter and ctrl+j in their turn: a priority binding would overtake typed letters."""
+        action = {"enter": self.action_submit, "ctrl+j": self.action_newline}.get(event.key)
+        if action is not None:
+            event.prevent_default()
+            event.stop()
+            action()
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
