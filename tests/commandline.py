@@ -5,9 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from genpy_cli.__main__ import main
 
 PATIENCE = 30.0
 
@@ -29,6 +33,17 @@ class Ran:
     def lines(self) -> list[Any]:
         """Its JSON documents, one a line."""
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+def parsed(*words: str) -> Ran:
+    """What a line says that never gets as far as a command, run in this process, which is quick."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(words)
+        except SystemExit as end:  # Typer, having shown its help or a mistake
+            code = end.code if isinstance(end.code, int) else 1
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 class Genpy:
@@ -70,6 +85,30 @@ class Genpy:
             cwd=self.home,
         )
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def typed(self, *words: str, keys: str = "", columns: int = 80, **variables: str) -> Ran:
+        """Run it in a terminal, type `keys`; what the terminal was sent. Not on Windows."""
+        import pty  # noqa: PLC0415 - Windows has none
+
+        terminal, end = pty.openpty()
+        process = subprocess.Popen(
+            self.words(*words),
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            env={**self.environment, "TERM": "xterm", "COLUMNS": str(columns), **variables},
+            cwd=self.home,
+        )
+        os.close(end)
+        os.write(terminal, keys.encode())
+        sent = b""
+        try:
+            while piece := os.read(terminal, 65_536):
+                sent += piece
+        except OSError:
+            pass  # how Linux tells that the other end is closed
+        os.close(terminal)
+        return Ran(process.wait(PATIENCE), sent.decode(), "")
 
     async def beside(self, *words: str, given: str = "", code: int = 0, **variables: str) -> Ran:
         """The same while this process goes on, to answer it for example."""

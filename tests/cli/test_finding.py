@@ -24,7 +24,7 @@ def test_search_for_programs(kept):
 def test_search_without_a_hit(kept):
     """A search that finds nothing says so and is no failure; for programs it is empty."""
     ran = kept("search", "zeppelin")
-    assert "zeppelin" in ran.out + ran.err
+    assert ran.out + ran.err == "Nothing was found.\n"
     assert kept("search", "zeppelin", "--json").json == []
 
 

@@ -1,6 +1,9 @@
 """The conversations a person has, by `genpy sessions`."""
 
 import json
+import os
+
+import pytest
 
 from genpy_server.core.display import one_line
 
@@ -81,19 +84,27 @@ def test_rename(genpy):
     assert "1 to 200" in genpy("sessions", "rename", ROME, " ", code=1).err
 
 
-def test_delete_asks(genpy):
-    """Nothing is removed before the person has agreed, or said so beforehand."""
-    genpy("sessions", "delete", ROME[:8], given="n\n", code=1)
-    assert len(genpy("sessions", "list", "--json").json) == 3
-    genpy("sessions", "delete", ROME[:8], given="y\n")
+def test_delete(genpy):
+    """A conversation is removed at once where that was agreed beforehand."""
     genpy("sessions", "delete", PYTHON[:8], "--yes")
-    assert [row["id"] for row in genpy("sessions", "list", "--json").json] == [HOSTILE]
-    assert genpy("sessions", "delete", ROME, "--yes", code=1).err.count("\n") == 1
+    assert [row["id"] for row in genpy("sessions", "list", "--json").json] == [HOSTILE, ROME]
+    assert genpy("sessions", "delete", PYTHON, "--yes", code=1).err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_delete_asks(genpy):
+    """In a terminal nothing is removed before the person has agreed."""
+    assert genpy.typed("sessions", "delete", HOSTILE, keys="n\n").code == 1
+    assert len(genpy("sessions", "list", "--json").json) == 3
+    asked = genpy.typed("sessions", "delete", HOSTILE, keys="y\n")
+    assert asked.code == 0
+    assert "\x1b]52" not in asked.out
+    assert [row["id"] for row in genpy("sessions", "list", "--json").json] == [PYTHON, ROME]
 
 
 def test_delete_without_an_answer_keeps(genpy):
-    """Where nobody can answer, nothing is removed."""
-    genpy("sessions", "delete", ROME, given="", code=1)
+    """Where nobody can answer, nothing is removed, and the command says how to do it."""
+    assert "--yes" in genpy("sessions", "delete", ROME, code=2).err
     assert len(genpy("sessions", "list", "--json").json) == 3
 
 
