@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "rate": "rate",
     "search": "search",
     "export": "export",
+    "explain": "explain",
     "serve": "serve",
     "doctor": "doctor",
 }
