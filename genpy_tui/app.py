@@ -15,6 +15,7 @@ from textual.screen import Screen
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
 from genpy_tui import preferences
+from genpy_tui.background import background
 from genpy_tui.commands import COMMANDS
 from genpy_tui.screens.ask import Choose
 from genpy_tui.screens.chat import ChatScreen
@@ -84,7 +85,7 @@ class GenPyApp(App[int]):
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
-        self.run_worker(self._connect(), exclusive=True, group="start")
+        background(self, self._connect, "start")
 
     async def _connect(self) -> None:
         try:
@@ -123,12 +124,12 @@ class GenPyApp(App[int]):
         elif client is not None and client.transcript.running is not None and self.embedded:
             self._ask_to_leave("A reply is being written. Leave, and keep what came of it?")
         else:
-            self.run_worker(self._leave(), exclusive=True, group="leave")
+            background(self, self._leave, "leave")
 
     def _ask_to_leave(self, question: str) -> None:
         def answered(answer: str | None) -> None:
             if answer == "leave":
-                self.run_worker(self._leave(), exclusive=True, group="leave")
+                background(self, self._leave, "leave")
 
         answers = {"stay": "Stay", "leave": "Leave now"}
         self.push_screen(Choose(question, answers), answered)

@@ -41,7 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry"),
     Command("edit_last", "Edit last", "Put the last message back into the prompt.", "", "edit"),
     Command(
-        "intent", "Intent", "Choose the kind of help for the next reply.", "f6", "intent", "NAME"
+        "intent", "Intent", "Choose the kind of help for the next reply.", "f5", "intent", "NAME"
     ),
     Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
     Command("end", "End", "End this conversation and write its summary.", "", "end"),

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from genpy_server.core.models import Message
 from genpy_server.errors import GenPyError
 from genpy_server.wire import MessageEvent
+from genpy_tui.background import background
 from genpy_tui.screens.ask import AskLine, Choose
 from genpy_tui.screens.search import Found, SearchScreen
 from genpy_tui.screens.summary import SummaryScreen
@@ -28,13 +30,11 @@ PAGE = 200
 class Browsing(Talking):
     """The part of the chat screen that knows other conversations."""
 
-    records: "Records | None" = None
-    open_session: Callable[[str], Awaitable[None]]
-
-    @property
-    def sidebar(self) -> Sidebar:
-        """The list of conversations."""
-        return self.query_one(Sidebar)
+    def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        super().__init__()
+        self.open_session = open_session
+        self.records: Records | None = None
+        self.sidebar = Sidebar()
 
     @property
     def session(self) -> str:
@@ -66,19 +66,19 @@ class Browsing(Talking):
         shown = not self.sidebar.display
         self.sidebar.display = shown
         if shown:
-            self.run_worker(self.list_sessions(), exclusive=True, group="list")
+            background(self, self.list_sessions, "list")
             self.sidebar.focus()
         else:
             self.prompt.focus()
 
     def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
         """Open what was chosen in the list."""
-        self.run_worker(self.open_session(event.session), exclusive=True, group="open")
+        background(self, partial(self.open_session, event.session), "open")
         self.prompt.focus()
 
     def action_new(self) -> None:
         """Begin a new conversation."""
-        self.run_worker(self.open_session(str(uuid4())), exclusive=True, group="open")
+        background(self, partial(self.open_session, str(uuid4())), "open")
 
     def action_search(self, words: str = "") -> None:
         """Search every conversation, and jump to what was chosen."""
@@ -88,7 +88,7 @@ class Browsing(Talking):
 
         def found(place: Found | None) -> None:
             if place is not None:
-                self.run_worker(self.jump(place), exclusive=True, group="open")
+                background(self, partial(self.jump, place), "open")
 
         self.app.push_screen(SearchScreen(self.records, words), found)
 
@@ -136,7 +136,7 @@ class Browsing(Talking):
         if self.client is None or not self.begun:
             self.notify("Say something first; then it can be renamed.")
         elif title.strip():
-            self.run_worker(self._rename(title.strip()))
+            background(self, partial(self._rename, title.strip()))
         else:
             self.app.push_screen(
                 AskLine("Title of this conversation", self.client.transcript.title),
@@ -160,7 +160,7 @@ class Browsing(Talking):
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                self.run_worker(self._delete(session))
+                background(self, partial(self._delete, session))
 
         self.app.push_screen(
             Choose(f"Delete “{title}”?", answers, "This cannot be undone."), answered
@@ -189,7 +189,7 @@ class Browsing(Talking):
         if not self.begun:
             self.notify("There is nothing to export.")
             return
-        self.run_worker(self._export(name.strip()))
+        background(self, partial(self._export, name.strip()))
 
     async def _export(self, name: str) -> None:
         client, records = self.client, self.records

@@ -5,9 +5,10 @@ person can do is in the classes this one is made of: reading, talking, browsing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -27,6 +28,7 @@ from genpy_server.wire import (
     SessionEvent,
     SummaryEvent,
 )
+from genpy_tui.background import background
 from genpy_tui.commands import BY_SLASH, bindings
 from genpy_tui.render.message import spoken
 from genpy_tui.render.notes import notice, summed_up
@@ -35,9 +37,7 @@ from genpy_tui.screens.help import HelpScreen
 from genpy_tui.state import REFUSED, STARTING, Doing, Moment, doing
 from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.sidebar import Sidebar
 from genpy_tui.widgets.status import StatusLine
-from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
     from genpy_server.client import SessionClient
@@ -56,9 +56,11 @@ class ChatScreen(Browsing):
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
 
-    def __init__(self, open_session: Callable[[str], Awaitable[None]]) -> None:
-        super().__init__()
-        self.open_session = open_session
+    def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        super().__init__(open_session)
+        self.heading = Static(id="title")
+        self.below = Static(id="below")
+        self.status = StatusLine()
         self.ended = asyncio.Event()
         """The session was summed up since it was opened."""
         self.link: Link | None = None
@@ -71,13 +73,13 @@ class ChatScreen(Browsing):
     def compose(self) -> ComposeResult:
         """The list beside, the conversation, and the keys below."""
         with Horizontal():
-            yield Sidebar()
+            yield self.sidebar
             with Vertical(id="main"):
-                yield Static(id="title")
-                yield TranscriptView()
-                yield Static(id="below")
-                yield Prompt()
-                yield StatusLine()
+                yield self.heading
+                yield self.view
+                yield self.below
+                yield self.prompt
+                yield self.status
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -155,7 +157,7 @@ class ChatScreen(Browsing):
             case _:
                 pass
         if isinstance(frame, SummaryEvent | SessionEvent | RunFinished):
-            self.run_worker(self.list_sessions(), exclusive=True, group="list")
+            background(self, self.list_sessions, "list")
         self.facts()
 
     def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
@@ -170,8 +172,8 @@ class ChatScreen(Browsing):
     def _ready(self, client: "SessionClient") -> None:
         if not self.seen_ready:
             self.seen_ready = True
-            self.run_worker(self._introduce(client), exclusive=True, group="introduce")
-            self.run_worker(self.list_sessions(), exclusive=True, group="list")
+            background(self, partial(self._introduce, client), "introduce")
+            background(self, self.list_sessions, "list")
 
     async def _introduce(self, client: "SessionClient") -> None:
         """Show what an earlier conversation was about, above its messages."""
@@ -188,7 +190,7 @@ class ChatScreen(Browsing):
 
     def facts(self) -> None:
         """Bring title and status up to date."""
-        client, status = self.client, self.query_one(StatusLine)
+        client, status = self.client, self.status
         if self._said is not None:
             status.doing = self._said
             return
@@ -196,9 +198,8 @@ class ChatScreen(Browsing):
             status.doing = STARTING
             return
         transcript = client.transcript
-        title = self.query_one("#title", Static)
-        width = max(20, title.size.width - 4)
-        title.update(one_line(transcript.title or "New conversation", width))
+        width = max(20, self.heading.size.width)
+        self.heading.update(one_line(transcript.title or "New conversation", width))
         now = monotonic()
         moment = Moment(
             self.link,
@@ -232,13 +233,12 @@ class ChatScreen(Browsing):
 
     def on_transcript_view_scrolled(self) -> None:
         """Say what is below, and load what is above."""
-        view = self.view
-        below = self.query_one("#below", Static)
+        view, below = self.view, self.below
         below.display = not view.follow
         news = f"{view.unseen} new" if view.unseen else "more below"
         below.update(plain(f"↓ {news} · ctrl+end shows it", "$genpy-muted"))
         if view.near_top:
-            self.run_worker(self.load_older(), exclusive=True, group="older")
+            background(self, self.load_older, "older")
 
     def on_resize(self, event: events.Resize) -> None:
         """The list of conversations has room, or has not."""

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from genpy_server.wire import SummaryEvent
+from genpy_tui.background import background
 from genpy_tui.text import plain, stars
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class LeaveScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Ask the server to end the conversation."""
         self._client.end()
-        self.run_worker(self._farewell())
+        background(self, self._farewell)
 
     async def _farewell(self) -> None:
         try:

@@ -24,18 +24,12 @@ class Reading(Screen[None]):
         """Put a message of the person back into the prompt."""
         raise NotImplementedError
 
-    _code = (-1, 0)
-    """The block whose code was copied last, and which of its blocks of code is next."""
-
-    @property
-    def view(self) -> TranscriptView:
-        """The transcript."""
-        return self.query_one(TranscriptView)
-
-    @property
-    def prompt(self) -> Prompt:
-        """Where the person writes."""
-        return self.query_one(Prompt)
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = TranscriptView()
+        self.prompt = Prompt()
+        self._code = (-1, 0)
+        """The block whose code was copied last, and which of its blocks of code is next."""
 
     def action_to_end(self) -> None:
         """Show the newest and follow it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
+from genpy_tui.background import background
 from genpy_tui.text import age, one_line, plain
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class SearchScreen(ModalScreen[Found | None]):
             self._choose(0)
 
     def _search(self, pause: float = 0) -> None:
-        self.run_worker(self._run(self._query, pause), exclusive=True)
+        background(self, partial(self._run, self._query, pause), "work")
 
     async def _run(self, query: str, pause: float) -> None:
         await asyncio.sleep(pause)

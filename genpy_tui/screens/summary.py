@@ -1,5 +1,6 @@
 """F4: what a conversation was about, its numbers, and its rating."""
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -11,10 +12,11 @@ from textual.widgets import Static
 
 from genpy_server.core.models import Metrics, Session
 from genpy_server.errors import GenPyError
+from genpy_tui.background import background
 from genpy_tui.text import plain, stars
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable
 
     from genpy_server.records import Records
 
@@ -46,24 +48,24 @@ class SummaryScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Read what is known."""
-        self._do(self._records.session(self._ref), "Reading…")
+        self._do(partial(self._records.session, self._ref), "Reading…")
 
     def action_regenerate(self) -> None:
         """Ask for the summary anew."""
-        self._do(self._records.regenerate(self._ref), "Asking for the summary…")
+        self._do(partial(self._records.regenerate, self._ref), "Asking for the summary…")
 
     def action_rate(self, rating: int) -> None:
         """Rate the conversation."""
-        self._do(self._records.rate(self._ref, rating), "Rating…")
+        self._do(partial(self._records.rate, self._ref, rating), "Rating…")
 
-    def _do(self, work: "Coroutine[object, object, Session]", meanwhile: str) -> None:
+    def _do(self, work: "Callable[[], Awaitable[Session]]", meanwhile: str) -> None:
         self.query_one(".question", Static).update(plain(f"Summary   {meanwhile}", "bold"))
-        self.run_worker(self._show(work), exclusive=True)
+        background(self, partial(self._show, work), "work")
 
-    async def _show(self, work: "Coroutine[object, object, Session]") -> None:
+    async def _show(self, work: "Callable[[], Awaitable[Session]]") -> None:
         heading = self.query_one(".question", Static)
         try:
-            session = await work
+            session = await work()
         except GenPyError as error:
             heading.update(plain(f"✗ {error.message}", "$genpy-text-error"))
             return

@@ -31,10 +31,12 @@ RATINGS = {str(n): f"{'★' * n}{'☆' * (5 - n)}  {n} of 5" for n in range(5, 0
 class Talking(Reading):
     """The part of the chat screen that speaks."""
 
-    client: "SessionClient | None" = None
-    intent: str | None = None
-    """The kind of help that was chosen for the next message."""
-    stopping = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.client: SessionClient | None = None
+        self.intent: str | None = None
+        """The kind of help that was chosen for the next message."""
+        self.stopping = False
 
     def on_submitted(self, message: Submitted) -> None:
         """Send what was typed."""

@@ -52,6 +52,8 @@ class ScriptedServer:
         self.close_with: int | None = None
         """Close every new socket with this code."""
         self.acknowledges = True
+        self.refusing = False
+        """Cut every new socket, as if nobody listened."""
         self._arrived = asyncio.Event()
         self._server: Server
 
@@ -123,6 +125,9 @@ class ScriptedServer:
         assert socket.request is not None
         query = parse_qs(urlsplit(socket.request.path).query)
         self.queries.append(query)
+        if self.refusing:
+            socket.transport.abort()
+            return
         if self.close_with is not None:
             await socket.close(self.close_with)
             return

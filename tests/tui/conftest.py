@@ -1,0 +1,20 @@
+"""What the tests of the terminal client share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from scripted import ScriptedServer
+
+
+@pytest.fixture(autouse=True)
+def _own_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the clipboard of the person who runs it."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    """A server that does what the test tells it."""
+    async with ScriptedServer().running() as running:
+        yield running

@@ -1,0 +1,181 @@
+"""Talking: sending, stopping, and what happens while the connection is away."""
+
+from pathlib import Path
+
+from scripted import ScriptedServer
+from terminal import terminal
+from textual.events import Paste
+
+from genpy_server.wire import Cancel, ErrorFrame, Notice, Retry, Send, ToolFinished, ToolStarted
+
+
+async def test_a_message_is_sent_and_its_reply_shown(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """Enter sends; the reply appears with its intent, its Markdown rendered."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        await tui.type("Hello")
+        sent = await server.until(Send)
+        assert sent.text == "Hello"
+        server.reply("Good **day**\n\n- one\n- two")
+        await tui.shows("› You", "◆ GenPy", "casual chat", "Good day", "• one", "• two")
+        await tui.says("ready")
+
+
+async def test_escape_stops_and_keeps(server: ScriptedServer, tmp_path: Path) -> None:
+    """Esc asks the server to stop; what came stays, marked as stopped."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.start(server.message("Count"))
+        server.stream("One, two, ")
+        await tui.says("replying")
+        await tui.press("escape")
+        await server.until(Cancel)
+        await tui.says("stopping")
+        server.finish(status="stopped")
+        await tui.shows("One, two,", "■ stopped")
+        await tui.says("ready")
+
+
+async def test_what_is_typed_offline_is_sent_once(server: ScriptedServer, tmp_path: Path) -> None:
+    """A message typed while the connection is away is sent exactly once when it is back."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        server.refusing = True
+        await server.cut()
+        await tui.says("reconnecting")
+        await tui.type("Are you there?")
+        await tui.shows("Are you there?", "waiting to be sent")
+        await tui.says("1 waiting to be sent")
+        server.refusing = False
+        await server.attach(2)
+        await tui.says("ready")
+        server.reply("Yes.")
+        await tui.shows("Yes.")
+        assert tui.screen.count("Are you there?") == 1
+        assert "waiting" not in tui.screen
+        assert len([frame for frame in server.received if isinstance(frame, Send)]) == 1
+
+
+async def test_a_refused_message_says_why(server: ScriptedServer, tmp_path: Path) -> None:
+    """A message the server refuses stays on the screen with the reason."""
+    server.acknowledges = False
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.type("x" * 30)
+        sent = await server.until(Send)
+        server.tell(ErrorFrame("too_large", "That is too long.", re=sent.id))
+        await tui.shows("x" * 30, "✗ not sent: That is too long.")
+
+
+async def test_a_rate_limit_counts_down(server: ScriptedServer, tmp_path: Path) -> None:
+    """A rate limit of the model is shown with the seconds left."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.start(server.message("Hi"))
+        server.emit(Notice(0, "llm_rate_limited", "The model is busy.", 30.0))
+        await tui.shows("The model is busy.")
+        await tui.says("rate limited goes on in")
+
+
+async def test_the_states_of_a_reply_are_words(server: ScriptedServer, tmp_path: Path) -> None:
+    """Thinking, asking a tool, replying and ready are told one after the other."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.start(server.message("Hi"))
+        await tui.says("thinking")
+        server.emit(ToolStarted(0, "run-1", "call", "get_session_stats", {"days": 3}))
+        await tui.says("asking get_session_stats")
+        await tui.shows("▸ get_session_stats(days=3)", "… running")
+        server.emit(ToolFinished(0, "run-1", "call", ok=True, ms=12.0, result="**4** messages"))
+        server.stream("You said four things.")
+        await tui.says("replying")
+        await tui.shows("✓ 12 ms")
+        server.finish()
+        await tui.says("ready")
+
+
+async def test_retry_asks_for_another_reply(server: ScriptedServer, tmp_path: Path) -> None:
+    """ctrl+r runs the last message again, and the new reply stands in the place of the old."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.message("Hi")
+        server.reply("First answer")
+        await tui.shows("First answer")
+        await tui.press("ctrl+r")
+        await server.until(Retry)
+        server.reply("Second answer", run="run-2")
+        await tui.shows("Second answer")
+        await tui.until(lambda: "First answer" not in tui.screen)
+
+
+async def test_another_intent_for_the_next_message(server: ScriptedServer, tmp_path: Path) -> None:
+    """/intent chooses the kind of help of the next message, and of no other."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        await tui.type("/intent tutorial")
+        await tui.shows("next: tutorial")
+        await tui.type("Generators")
+        assert (await server.until(Send)).intent == "tutorial"
+        await tui.type("And then?")
+        assert (await server.until(Send, 2)).intent is None
+
+
+async def test_the_last_turn_can_be_run_with_another_intent(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """f5 offers to answer again as something else."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.message("Hi")
+        server.reply("Hello")
+        await tui.shows("Hello")
+        await tui.press("f5")
+        await tui.shows("Which kind of help?", "Answer again as: Tutorial")
+        await tui.press("down", "enter")
+        assert (await server.until(Retry)).intent == "tutorial"
+
+
+async def test_up_recalls_and_down_returns(server: ScriptedServer, tmp_path: Path) -> None:
+    """Up goes through what was sent; down comes back to what was being written."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        await tui.type("one")
+        await tui.type("two")
+        tui.chat.prompt.insert("draft")
+        await tui.press("up")
+        assert tui.chat.prompt.text == "two"
+        await tui.press("up")
+        assert tui.chat.prompt.text == "one"
+        await tui.press("down", "down")
+        assert tui.chat.prompt.text == "draft"
+
+
+async def test_ctrl_j_makes_a_line_and_the_prompt_grows(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """ctrl+j adds a line; the prompt is as high as its text, at most ten lines."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        assert tui.chat.prompt.size.height == 1
+        await tui.press("a", "ctrl+j", "b")
+        assert tui.chat.prompt.text == "a\nb"
+        await tui.until(lambda: tui.chat.prompt.size.height == 2)
+        await tui.press(*["ctrl+j"] * 20)
+        await tui.until(lambda: tui.chat.prompt.size.height == 10)
+
+
+async def test_a_large_paste_is_sent_whole(server: ScriptedServer, tmp_path: Path) -> None:
+    """A large paste stands as a short mark in the prompt, and is sent as it was."""
+    text = "\n".join(f"line {number}" for number in range(5_000))
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        await tui.chat.prompt._on_paste(Paste(text.replace("\n", "\r")))
+        assert tui.chat.prompt.text == "[pasted text 1: 5,000 lines]"
+        await tui.press("enter")
+        assert (await server.until(Send)).text == text
