@@ -122,3 +122,25 @@ async def test_a_deleted_session_says_so(browser: Browser, server: Running, upst
         await visit.finished()
         await visit.context.request.delete(f"{server.url}/api/session/gone")
         await visit.state("deleted")
+
+
+async def test_a_server_that_is_away_is_told_in_words(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """What is asked for while the server is away is refused in a sentence that says what to do."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Are you there?")
+        await visit.finished()
+        await visit.context.set_offline(offline=True)
+        cut(server)
+        await visit.state("Offline")
+        await visit.page.get_by_role("button", name="Answer again").click()
+        alert = visit.page.get_by_role("alert")
+        await expect(alert).to_contain_text("no connection")
+        await visit.page.get_by_role("button", name="Dismiss").click()
+        await expect(alert).to_be_hidden()
+        await visit.page.get_by_role("button", name="More for this conversation").click()
+        await visit.page.get_by_role("button", name="Delete").click()
+        await visit.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        await expect(alert).to_contain_text("does not answer")

@@ -2,6 +2,7 @@
 
 import { ask } from "./dom.js";
 
+export const UNREACHABLE = "unreachable";
 const KEY = "genpy-token";
 const BATCH_BYTES = 48 * 1024; // below the server's limit for a body, with room for escapes
 
@@ -43,16 +44,26 @@ export async function api(method, path, body) {
     const headers = {};
     if (sent) headers.Authorization = `Bearer ${sent}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const answer = await fetch(path, {
+    const { ok, status, value } = await reach(path, {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
     });
-    const value = await answer.json();
-    if (answer.ok) return value;
-    if (answer.status === 401 && (token() !== sent || (await askToken(Boolean(sent))))) continue;
-    throw new Refusal(value.error, answer.status);
+    if (ok) return value;
+    if (status === 401 && (token() !== sent || (await askToken(Boolean(sent))))) continue;
+    throw new Refusal(value.error, status);
+  }
+}
+
+/** An answer with its JSON, or the refusal of a server that is away. */
+async function reach(path, request) {
+  try {
+    const answer = await fetch(path, request);
+    return { ok: answer.ok, status: answer.status, value: await answer.json() };
+  } catch {
+    const message = "The server does not answer. Try again when it runs.";
+    throw new Refusal({ code: UNREACHABLE, message }, 0);
   }
 }
 

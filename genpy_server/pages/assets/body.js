@@ -1,6 +1,6 @@
 // The text of one message: rendered by the server block by block while it grows, then whole.
 
-import { Refusal, nodes, render } from "./api.js";
+import { UNREACHABLE, nodes, render } from "./api.js";
 import { Blocks, parts } from "./blocks.js";
 import { copyButton, el } from "./dom.js";
 
@@ -16,7 +16,7 @@ export async function renderWhole(text) {
       return (await Promise.all(parts(text, PART).map(render))).join("");
     } catch (error) {
       // A server that is away comes back; one that refuses the text will refuse it again.
-      if (error instanceof Refusal) throw error;
+      if (error.code !== UNREACHABLE) throw error;
       await new Promise((resolve) => {
         setTimeout(resolve, RETRY);
       });

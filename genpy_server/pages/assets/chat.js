@@ -1,6 +1,7 @@
 // The chat page: the address names the session, and everything around the conversation.
 
 import { menuButton } from "./actions.js";
+import { Refusal } from "./api.js";
 import { announce, button, byId, icon, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
@@ -85,7 +86,7 @@ function stateWords({ name, attempt, seconds, why }) {
     case "replaying":
       return ["Catching up", ""];
     case "refused":
-      return [`Refused. ${why}`, ""];
+      return [why, ""];
     default:
       return ["Connected", kept];
   }
@@ -130,6 +131,11 @@ byId("more").append(
     },
   ),
 );
+addEventListener("unhandledrejection", (event) => {
+  if (!(event.reason instanceof Refusal)) return;
+  event.preventDefault();
+  refused(event.reason.message);
+});
 byId("retry-now").addEventListener("click", () => room.link.now());
 byId("problem").append(
   button(

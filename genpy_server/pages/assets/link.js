@@ -105,14 +105,18 @@ export class Link {
     this.#socket = null;
     if (code === UNAUTHORIZED) this.#unauthorized(socket.token);
     else if (AGAIN.has(code)) this.#wait();
-    else this.state({ name: "refused", why: socket.refusal ?? reason });
+    else
+      this.state({
+        name: "refused",
+        why: code === 1000 ? reason : `Refused. ${socket.refusal ?? reason}`,
+      });
   }
 
   /** Ask for a token, unless another one was given since; the event `token` opens anew. */
   #unauthorized(used) {
     if (token() !== used) this.#open();
     else {
-      this.state({ name: "refused", why: "This server asks for a token." });
+      this.state({ name: "refused", why: "Refused. This server asks for a token." });
       askToken(Boolean(used));
     }
   }

@@ -8,6 +8,7 @@ const PATIENCE = 10_000; // ms without an answer after which the connection coun
 export class Outbox {
   #key;
   #timer = 0;
+  #sent = new Set(); // over the present connection
 
   constructor(ref, { send, stuck, changed }) {
     this.#key = `genpy-outbox:${ref}`;
@@ -15,17 +16,23 @@ export class Outbox {
     this.waiting = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
   }
 
-  add(text, more = {}) {
-    this.waiting.push({ id: randomId(), text, ...more });
+  add(text) {
+    this.waiting.push({ id: randomId(), text });
     this.#keep();
     this.flush();
   }
 
-  /** Send what is not committed, in order; after a cut that is done for all of it again. */
+  /** Over a new connection all that is not committed is sent again, in order. */
+  connected() {
+    this.#sent.clear();
+    this.flush();
+  }
+
   flush() {
-    for (const message of this.waiting) {
-      const { refused, ...frame } = message;
-      if (!refused && !this.send({ type: "send", ...frame })) break;
+    for (const { refused, ...frame } of this.waiting) {
+      if (refused || this.#sent.has(frame.id)) continue;
+      if (!this.send({ type: "send", ...frame })) break;
+      this.#sent.add(frame.id);
     }
     this.#watch();
   }
@@ -48,6 +55,7 @@ export class Outbox {
 
   again(id) {
     delete this.waiting.find((one) => one.id === id)?.refused;
+    this.#sent.delete(id);
     this.#keep();
     this.flush();
   }

@@ -104,7 +104,7 @@ export class Room {
   #attached(ready) {
     this.#caughtUp = ready.seq;
     this.#become({ name: "ready" });
-    this.outbox.flush();
+    this.outbox.connected();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();
     if (this.wanted) setTimeout(() => this.#seek(), ARRIVAL);
   }

@@ -1,6 +1,6 @@
 // The summary page: what a session was about, counted and told, and everything that was said.
 
-import { api, query, session } from "./api.js";
+import { Refusal, api, query, session } from "./api.js";
 import { bars } from "./charts.js";
 import { announce, button, byId, el, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
@@ -132,10 +132,8 @@ async function act(work) {
   try {
     await work();
   } catch (error) {
-    byId("problem").textContent =
-      error.message === "Failed to fetch"
-        ? "The server does not answer. Try again when it runs."
-        : error.message;
+    if (!(error instanceof Refusal)) throw error;
+    byId("problem").textContent = error.message;
     byId("problem").hidden = false;
   }
 }
