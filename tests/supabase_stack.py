@@ -233,10 +233,13 @@ class Stack:
             self._lite("start", "--no-admin")
         else:
             self._start_postgrest()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the API answers from the database."""
         deadline = time.monotonic() + START_SECONDS
-        request = urllib.request.Request(
-            self.url + "/rest/v1/", headers={"apikey": self.secret_key}
-        )
+        address = f"{self.url}/rest/v1/rpc/genpy_version"
+        request = urllib.request.Request(address, headers={"apikey": self.secret_key})
         while True:
             try:
                 urllib.request.urlopen(request, timeout=5).close()

@@ -113,11 +113,12 @@ def _role(key: str) -> str | None:
 def refusal(response: httpx.Response, url: str) -> StoreError:
     """The error that an answer other than a success is, once its body was read."""
     code, status = _code(response), response.status_code
-    known = _CODES.get(code) or _CLASSES.get(code[:2] if len(code) == SQLSTATE_CHARS else "")
+    from_postgres = len(code) == SQLSTATE_CHARS
+    known = _CODES.get(code) or _CLASSES.get(code[:2] if from_postgres else "")
     if status == httpx.codes.UNAUTHORIZED:
         known = _STATUSES[status]  # with 42501 as well: the key opens nothing
     known = known or _STATUSES.get(status)
-    if known is None and status > httpx.codes.INTERNAL_SERVER_ERROR:
+    if known is None and response.is_server_error and not from_postgres:
         known = _UNAVAILABLE
     if known is None and response.is_redirect:
         known = _NOT_SUPABASE

@@ -194,9 +194,12 @@ async def test_a_schema_or_rights_of_another_time(make_stack: Callable[..., Stac
         (504, "", StoreTimeout),
         (400, {"code": "23514"}, StoreError),
         (400, {"code": None, "message": None}, StoreError),
-        (500, [], StoreError),
-        (500, {"code": 5}, StoreError),
-        (500, "[" * 100_000, StoreError),
+        (400, [], StoreError),
+        (400, {"code": 5}, StoreError),
+        (400, "[" * 100_000, StoreError),
+        (500, {"code": "XX000"}, StoreError),
+        (500, {"code": "P0001"}, StoreError),
+        (500, {"code": "SUP", "message": "connect ENOENT"}, StoreUnavailable),
     ],
 )
 def test_an_answer_is_named_by_its_code_or_its_status(

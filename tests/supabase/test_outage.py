@@ -1,0 +1,201 @@
+"""The database goes away and comes back while people talk; its end is real, and so is its return."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from eventually import eventually
+from peer import Peer
+from servers import Running, serving
+from supabase_stack import Database, Stack, need
+from upstream import Upstream
+
+from genpy_server.core.models import Message
+from genpy_server.wire import End, Send
+
+USER = "local"
+Serve = Callable[[str], AbstractAsyncContextManager[Running]]
+
+
+class Outage:
+    """A way in which a database can be away."""
+
+    def __init__(self, stack: Stack, kind: str) -> None:
+        self._stack = stack
+        self._stop = stack.stop_api if kind == "api" else stack.database.stop
+        self._start = stack.start_api if kind == "api" else stack.database.start
+        self.away = False
+
+    async def begin(self) -> None:
+        """Stop it, killing every connection."""
+        self.away = True
+        await asyncio.to_thread(self._stop)
+
+    async def end(self) -> None:
+        """Start it again, and wait until it answers."""
+        await asyncio.to_thread(self._start)
+        await asyncio.to_thread(self._stack.wait)
+        self.away = False
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Stack]:
+    """A server and an API that nobody else needs."""
+    need()
+    stack = Stack.new(database=Database.new(), name="fragile")
+    stack.start()
+    yield stack
+    stack.remove()
+
+
+@pytest.fixture(params=["api", "database"])
+async def outage(fragile: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Outage]:
+    """The API is gone, or the API is there and PostgreSQL behind it is gone."""
+    if request.param == "database":
+        need("postgres")
+    outage = Outage(fragile, request.param)
+    yield outage
+    if outage.away:
+        await outage.end()
+
+
+@pytest.fixture
+def serve(fragile: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Starts a server that talks to a scripted model and tries to store again quickly."""
+    monkeypatch.setattr("genpy_server.run_queue.SAVE_WAITS", (0.05,))
+
+    def start(model: str) -> AbstractAsyncContextManager[Running]:
+        return serving(
+            tmp_path / "unused.db",
+            SUPABASE_URL=fragile.url,
+            SUPABASE_KEY=fragile.secret_key,
+            GENPY_LLM_URL=model,
+            GENPY_RECALL="off",
+        )
+
+    return start
+
+
+async def stored(server: Running, session: str) -> list[Message]:
+    """Everything that the database holds of a session."""
+    return await server.app.store.messages(USER, session, limit=1_000)
+
+
+async def test_a_message_is_refused_while_the_database_is_away(
+    outage: Outage, serve: Serve
+) -> None:
+    """Nothing is acknowledged, the error may be tried again, and trying again stores it once."""
+    session = str(uuid4())
+    async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
+        model.say("Hello.")
+        await peer.until("ready")
+        await outage.begin()
+        await peer.say(Send("a", "hello?"))
+        error = await peer.until("error")
+        assert error["code"] in {"store_unavailable", "store_timeout"}
+        assert error["re"] == "a"
+        assert error["retryable"]
+        await outage.end()
+        await peer.say(Send("a", "hello?"))
+        finished = await peer.until("run_finished")
+        texts = [message.text for message in await stored(server, session)]
+    assert finished["status"] == "done"
+    assert [ack["id"] for ack in peer.of("ack")] == ["a"]
+    assert texts == ["hello?", "Hello."]
+
+
+@pytest.mark.parametrize("paused_at", [1, 2], ids=["in mid-reply", "at its end"])
+async def test_a_reply_in_progress_is_finished_and_stored_later(
+    outage: Outage, serve: Serve, paused_at: int
+) -> None:
+    """The reply goes on on the screen, every reader stays, and it is stored once, when it can be."""
+    session = str(uuid4())
+    async with Upstream() as model, serve(model.url) as server:
+        go_on = model.say("One ", "two.", paused_at=paused_at)
+        async with Peer(server.url, session) as peer, Peer(server.url, session) as reader:
+            await peer.say(Send("a", "count"))
+            await peer.until("delta")
+            await outage.begin()
+            go_on.set()
+            finished = await peer.until("run_finished")
+            assert finished["status"] == "done"
+            assert finished.get("message_id") is None
+            assert peer.text == "One two."
+            assert peer.of("notice")[-1]["code"] in {"store_unavailable", "store_timeout"}
+            await outage.end()
+            late = await peer.until("message", lambda frame: frame["role"] == "assistant")
+            await reader.until("message", lambda frame: frame["role"] == "assistant")
+            model.say("Three.")
+            await reader.say(Send("b", "go on"))
+            await peer.until("run_finished")
+            kept = await stored(server, session)
+    assert [message.text for message in kept] == ["count", "One two.", "go on", "Three."]
+    assert kept[1].id == late["message_id"]
+    assert kept[1].meta.reply_to == kept[0].id
+
+
+async def test_no_acknowledged_message_is_missing_or_doubled(outage: Outage, serve: Serve) -> None:
+    """Someone who repeats what was refused has each message stored once, through two outages."""
+    session = str(uuid4())
+    refused = 0
+    async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
+        model.say("Yes.")
+
+        async def answer(number: int) -> str:
+            await peer.say(Send(f"m{number}", f"message {number}"))
+            while True:
+                frame = await peer.next()
+                if f"m{number}" in {frame.get("id"), frame.get("re")}:
+                    return str(frame["type"])
+
+        for number in range(12):
+            if number in {3, 8}:
+                await outage.begin()
+                refused += await answer(number) == "error"
+                await outage.end()
+            while await answer(number) == "error":
+                refused += 1
+        await eventually(lambda: _replies(server, session, 12))
+        texts = [m.text for m in await stored(server, session) if m.role == "user"]
+    assert refused >= 2
+    assert texts == [f"message {number}" for number in range(12)]
+    assert len(peer.of("ack")) == 12
+
+
+async def _replies(server: Running, session: str, count: int) -> bool:
+    kept = await stored(server, session)
+    return sum(message.role == "assistant" for message in kept) == count
+
+
+async def test_a_session_ends_once_the_database_is_back(outage: Outage, serve: Serve) -> None:
+    """An end that fails is told, and works when it is asked for again."""
+    session = str(uuid4())
+    async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
+        model.answer = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
+        model.say("Yes.")
+        await peer.say(Send("a", "hello"))
+        await peer.until("run_finished")
+        await outage.begin()
+        await peer.say(End())
+        error = await peer.until("error")
+        assert error["retryable"]
+        await outage.end()
+        await peer.say(End())
+        summary = await peer.until("summary")
+    assert summary["summary"] == "S."
+
+
+async def test_a_server_starts_before_its_database(outage: Outage, serve: Serve) -> None:
+    """A server whose database is away starts all the same, and works once it is there."""
+    session = str(uuid4())
+    await outage.begin()
+    async with Upstream() as model, serve(model.url) as server:
+        await outage.end()
+        model.say("Yes.")
+        async with Peer(server.url, session) as peer:
+            await peer.say(Send("a", "hello"))
+            await peer.until("run_finished")
+        assert len(await stored(server, session)) == 2
