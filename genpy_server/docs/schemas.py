@@ -62,7 +62,10 @@ def _structs(kinds: Iterable[type]) -> list[type[msgspec.Struct]]:
 @cache
 def field_docs(kind: type) -> dict[str, str]:
     """The docstrings that stand behind the fields of a class, by field."""
-    source = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    try:
+        source = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    except OSError:  # installed without sources: the types are there, these texts are not
+        return {}
     assert isinstance(source, ast.ClassDef)  # noqa: S101 - the source of a class is one
     docs: dict[str, str] = {}
     for field, after in zip(source.body, source.body[1:], strict=False):

@@ -41,6 +41,21 @@ async def harmless(visit: Visit) -> None:
     assert await visit.page.evaluate(SEEN) == {"pwned": None, "strange": []}
 
 
+async def put(visit: Visit, texts: Sequence[str]) -> None:
+    """Show HTML by the page's own function for it."""
+    source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
+    await visit.page.evaluate(
+        """async ([source, texts]) => {
+          const { nodes } = await import(source.replace("chat.js", "api.js"));
+          const place = document.createElement("div");
+          place.className = "harness";
+          document.body.append(place);
+          for (const html of texts) place.append(nodes(html));
+        }""",
+        [source, texts],
+    )
+
+
 async def store(server: Running, role: Any, texts: Sequence[str]) -> None:
     """Put messages in the store as if they had been said."""
     store, user = server.app.store, server.app.settings.user
@@ -89,38 +104,17 @@ async def test_a_hostile_reply_does_nothing_while_it_streams(
 async def test_the_sanitiser_holds_by_itself(browser: Browser, server: Running):
     """Even HTML that no parser had tamed does nothing once it went through the sanitiser."""
     async with visiting(browser, server.url) as visit:
-        page = visit.page
-        source = await page.locator("script[src$='chat.js']").get_attribute("src")
-        assert source is not None
-        await page.evaluate(
-            """async ([source, cases]) => {
-              const { nodes } = await import(source.replace("chat.js", "api.js"));
-              const place = document.createElement("div");
-              place.className = "harness";
-              document.body.append(place);
-              for (const html of cases) place.append(nodes(html));
-            }""",
-            [source, [sanitise(case) for case in CASES]],
-        )
+        await put(visit, [sanitise(case) for case in CASES])
         await harmless(visit)
 
 
 async def test_the_policy_holds_by_itself(browser: Browser, server: Running):
     """Were the sanitiser to fail, the page's own policy would still run and load nothing."""
     async with visiting(browser, server.url) as visit:
-        page = visit.page
-        source = await page.locator("script[src$='chat.js']").get_attribute("src")
-        assert source is not None
-        await page.evaluate(
-            """async ([source, html]) => {
-              const { nodes } = await import(source.replace("chat.js", "api.js"));
-              document.body.append(nodes(html));
-            }""",
-            [source, f"<img src=x onerror={PWN}><img src=http://elsewhere.invalid/x.png>"],
-        )
-        await page.wait_for_function("() => true")
-        assert await page.evaluate("window.pwned ?? null") is None
-        await expect(page.locator("body > img")).to_have_count(2)
+        await put(visit, [f"<img src=x onerror={PWN}>", "<img src=http://elsewhere.invalid/x.png>"])
+        await expect(visit.page.locator("body > .harness > img")).to_have_count(2)
+        await visit.page.wait_for_function("() => document.images[1].complete")
+        assert await visit.page.evaluate("window.pwned ?? null") is None
         assert visit.violations
         visit.violations.clear()
         visit.elsewhere.clear()
