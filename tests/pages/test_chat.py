@@ -167,19 +167,52 @@ async def test_a_session_is_renamed_searched_opened_and_deleted(
         await expect(page.get_by_role("heading", level=1)).to_have_text("New conversation")
 
 
-async def test_older_messages_are_read_on_wish(browser: Browser, server: Running):
-    """A long conversation opens at its end, and its beginning is read by a button."""
+LONG = "00000000-0000-4000-8000-000000000001"
+
+
+async def remember(server: Running, count: int) -> list[int]:
+    """A long conversation in the store; the ids of its messages."""
     store, user = server.app.store, server.app.settings.user
-    ref = "00000000-0000-4000-8000-000000000001"
-    for number in range(230):
-        await store.append(user, ref, "user", f"Message {number}", title="Long")
-    async with visiting(browser, server.url, f"/?session={ref}") as visit:
+    said = [
+        await store.append(user, LONG, "user", f"Message {number}", title="Long")
+        for number in range(count)
+    ]
+    return [appended.message.id for appended in said]
+
+
+async def test_older_messages_are_read_on_wish(browser: Browser, server: Running):
+    """A long conversation opens at its end; its beginning comes by a button and moves nothing."""
+    await remember(server, 230)
+    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
         page = visit.page
         await expect(page.locator("article").last.locator(".body")).to_have_text("Message 229")
-        assert await page.locator("article").count() < 230
-        await page.get_by_role("button", name="Earlier messages").click()
-        await expect(page.locator("article").first.locator(".body")).to_have_text("Message 0")
-        await expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
+        first = page.locator("article").first
+        text = await first.locator(".body").inner_text()
+        assert text != "Message 0"
+        await first.scroll_into_view_if_needed()
+        older = page.get_by_role("button", name="Earlier messages")
+        await older.scroll_into_view_if_needed()
+        seen = page.locator("article", has=page.get_by_text(text, exact=True))
+        before = await seen.bounding_box()
+        await older.click()
+        await expect(page.locator("article").first.locator(".body p")).to_have_text("Message 0")
+        await expect(page.locator("p.tail")).to_have_count(0)
+        await expect(older).to_be_hidden()
+        after = await seen.bounding_box()
+        assert before is not None
+        assert after is not None
+        assert abs(after["y"] - before["y"]) < 80  # the button above it is gone
+
+
+async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running):
+    """The address of a message opens its conversation there, however far back it was said."""
+    ids = await remember(server, 230)
+    path = f"/?session={LONG}&message={ids[5]}"
+    async with visiting(browser, server.url, path) as visit:
+        wanted = visit.page.locator(f"#m{ids[5]}")
+        await expect(wanted).to_be_focused()
+        await expect(wanted).to_be_in_viewport()
+        await expect(wanted.locator(".body")).to_have_text("Message 5")
 
 
 async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):
