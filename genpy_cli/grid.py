@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 GAP = "  "
 ELLIPSIS = "…"
-LEAST = 12
-"""Cells below which a column that takes what is left is not worth showing."""
 
 
 class Column(NamedTuple):
@@ -15,9 +13,11 @@ class Column(NamedTuple):
     title: str
     most: int = 1_000
     """Cells at most."""
+    least: int | None = None
+    """Cells it can be narrowed to; None where it is never cut."""
+    optional: bool = False
+    """Goes where there is no room even so."""
     right: bool = False
-    grows: bool = False
-    """Takes what the others leave, and goes when that is too little."""
     style: str = ""
 
 
@@ -26,21 +26,29 @@ def lines(
 ) -> Iterator[list[str]]:
     """The titles, then each row, every cell padded or cut to its column."""
     table = [[column.title for column in columns], *rows]
-    widths = [
-        min(column.most, max(cell_width(row[number]) for row in table))
-        for number, column in enumerate(columns)
-    ]
-    left = width - sum(
-        size + len(GAP) for size, column in zip(widths, columns, strict=True) if not column.grows
-    )
-    for number, column in enumerate(columns):
-        if column.grows:
-            widths[number] = 0 if left < LEAST else min(widths[number], left)
+    widths = _widths(columns, table, width)
     for row in table:
         yield [
             fitted(cell, size, right=column.right)
             for cell, size, column in zip(row, widths, columns, strict=True)
         ]
+
+
+def _widths(columns: Sequence[Column], table: Sequence[Sequence[str]], width: int) -> list[int]:
+    """As wide as what is in them; where that is too much, the last are narrowed first."""
+    widths = [
+        min(column.most, max(cell_width(row[number]) for row in table))
+        for number, column in enumerate(columns)
+    ]
+    excess = sum(widths) + len(GAP) * (len(columns) - 1) - width
+    for number, column in reversed(list(enumerate(columns))):
+        if column.least is not None and excess > 0:
+            given = min(excess, max(0, widths[number] - column.least))
+            widths[number] -= given
+            excess -= given
+    if excess > 0:
+        return [0 if c.optional else size for c, size in zip(columns, widths, strict=True)]
+    return widths
 
 
 def fitted(text: str, width: int, *, right: bool = False) -> str:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from genpy_server.errors import BadRequest, GenPyError, Unreachable
+from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable
 from genpy_server.settings import is_loopback
 
 AWAY = frozenset(
@@ -50,6 +50,12 @@ class Address(NamedTuple):
         """Nobody answers there."""
         hint = " Start one with `genpy serve`." if self.is_loopback else ""
         return Unreachable(f"No server answers at {self.http}.{hint}")
+
+    def wants_token(self) -> Unauthorized:
+        """The server there asks for a token, and we have none."""
+        return Unauthorized(
+            f"The server at {self.http} asks for a token. Set GENPY_TOKEN to yours."
+        )
 
     def no_server(self, status: int | None = None) -> GenPyError:
         """Something answers that is no GenPy server, or a proxy whose server is away."""

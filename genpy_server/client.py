@@ -295,6 +295,6 @@ class SessionClient:
             self._events.put(error_frame(error, re=head.id))
             return error
         if isinstance(lost.error, Unauthorized) and self._token is None:
-            return Unauthorized("This server asks for a token. Set GENPY_TOKEN to yours.")
+            return self._address.wants_token()
         said = self._farewell
         return lost.error if said is None else from_wire(said.code, said.message, said.retry_after)

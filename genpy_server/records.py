@@ -1,7 +1,7 @@
 """What a person does with kept conversations: list, read, search, rename, rate, delete, move.
 
 One Protocol with two implementations that give the same values: `LocalRecords` here, over a
-store, and `RemoteRecords` in `client.py`, over HTTP. A `ref` names a session: its id, any
+store, and `RemoteRecords` in `remote.py`, over HTTP. A `ref` names a session: its id, any
 unambiguous prefix of it (4 characters or more), the name it was opened with, or `last`.
 """
 
@@ -79,6 +79,21 @@ class Ender(Protocol):
         """Summarise anew, ending the session if it is active."""
 
 
+def checked_title(title: str) -> str:
+    """A title on one line; raises `BadRequest` for none, and for one that is too long."""
+    title = " ".join(title.split())
+    if not 1 <= len(title) <= TITLE_CHARS:
+        raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters.")
+    return title
+
+
+def checked_rating(rating: int) -> int:
+    """A rating; raises `BadRequest` for what is none."""
+    if rating not in RATINGS:
+        raise BadRequest("A rating is a whole number from 1 to 5.")
+    return rating
+
+
 class LocalRecords:
     """The conversations of one user in a store, beside the live sessions where there are some."""
 
@@ -137,16 +152,13 @@ class LocalRecords:
 
     async def rename(self, ref: str, title: str) -> Session:
         """See `Records`."""
-        title = " ".join(title.split())
-        if not 1 <= len(title) <= TITLE_CHARS:
-            raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters.")
+        title = checked_title(title)
         session = await self.session(ref)
         return self._changed(await self._store.rename(self._user_id, session.id, title))
 
     async def rate(self, ref: str, rating: int) -> Session:
         """See `Records`."""
-        if rating not in RATINGS:
-            raise BadRequest("A rating is a whole number from 1 to 5.")
+        rating = checked_rating(rating)
         session = await self.session(ref)
         return self._changed(await self._store.rate(self._user_id, session.id, rating))
 

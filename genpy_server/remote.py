@@ -7,7 +7,8 @@ import msgspec
 
 from genpy_server.address import Address
 from genpy_server.core.models import Hit, Message, Session, SessionStatus
-from genpy_server.errors import GenPyError, Unreachable, from_wire
+from genpy_server.errors import GenPyError, Unauthorized, Unreachable, from_wire
+from genpy_server.records import checked_rating, checked_title
 
 if TYPE_CHECKING:
     import httpx
@@ -97,7 +98,7 @@ class RemoteRecords:
                 "limit": min(limit - len(found), PAGE),
                 "before": before,
                 "status": status,
-                "q": query,
+                "q": query or None,
             }
             page = await self._get("/api/sessions", _Sessions, asked)
             found += page.sessions
@@ -126,16 +127,20 @@ class RemoteRecords:
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
         """See `Records`."""
+        if not query.strip():
+            return []
         asked = {"q": query, "limit": min(limit, PAGE), "session": ref}
         return (await self._get("/api/search", _Hits, asked)).hits
 
     async def rename(self, ref: str, title: str) -> Session:
         """See `Records`."""
-        return await self._ask("PATCH", _path(ref), Session, body={"title": title})
+        return await self._ask("PATCH", _path(ref), Session, body={"title": checked_title(title)})
 
     async def rate(self, ref: str, rating: int) -> Session:
         """See `Records`."""
-        return await self._ask("POST", _path(ref, "rate"), Session, body={"rating": rating})
+        return await self._ask(
+            "POST", _path(ref, "rate"), Session, body={"rating": checked_rating(rating)}
+        )
 
     async def delete(self, ref: str) -> Session:
         """See `Records`."""
@@ -173,6 +178,8 @@ class RemoteRecords:
         response = await self._response(method, path, query=query, body=body, seconds=seconds)
         if not response.is_success:
             error = read_error(response.content)
+            if isinstance(error, Unauthorized) and self._token is None:
+                raise self.address.wants_token()
             raise error or self.address.no_server(response.status_code)
         return self._read(response, kind)
 

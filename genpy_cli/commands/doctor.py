@@ -15,9 +15,9 @@ from genpy_server.settings import FIELDS, Field, Settings, load
 
 SECONDS = 15.0
 """Within which each part must answer."""
-COLUMNS = (Column("SETTING"), Column("VALUE", most=60), Column("FROM", style=output.DIM))
-NO_MODEL = (
-    "No model is configured: replies come from what was said before. "
+COLUMNS = (Column("SETTING"), Column("VALUE", least=20), Column("FROM", style=output.DIM))
+OFFLINE = (
+    "offline, for no model is configured. "
     "Set GROQ_API_KEY, or GENPY_LLM_URL for Ollama and its like."
 )
 
@@ -44,22 +44,23 @@ def run(*, server: Server = None, as_json: Json = False) -> int:
 
     settings = load()
     rows = [_setting(field, settings) for field in FIELDS]
-    checks = asyncio.run(_checks(settings, server or settings.server))
-    if as_json:
-        output.json_document(
-            {
-                "version": __version__,
-                "settings": [row._asdict() for row in rows],
-                "checks": [check._asdict() for check in checks],
-            }
-        )
-    else:
+    if not as_json:
         output.text(f"GenPy {__version__}\n")
         output.table(COLUMNS, rows)
         output.text("")
-        for check in checks:
-            output.text(f"{'✓' if check.ok else '✗'} {check.part}: {check.detail}")
-    return 0 if all(check.ok for check in checks) else FAILED
+    checks = asyncio.run(_checks(settings, server or settings.server))
+    well = all(check.ok for check in checks)
+    if as_json:
+        document = {
+            "ok": well,
+            "version": __version__,
+            "settings": [row._asdict() for row in rows],
+            "checks": [check._asdict() for check in checks],
+        }
+        output.json_document(document)
+    for check in checks if not as_json else ():
+        output.text(f"{'✓' if check.ok else '✗'} {check.part}: {check.detail}")
+    return 0 if well else FAILED
 
 
 def _setting(field: Field, settings: Settings) -> Setting:
@@ -124,7 +125,7 @@ async def _model(settings: Settings) -> str:
         seen = await llm.check()
     finally:
         await llm.close()
-    return NO_MODEL if seen.kind == "offline" else f"{seen.model} at {seen.where}"
+    return OFFLINE if seen.kind == "offline" else f"{seen.model} at {seen.where}"
 
 
 async def _server(url: str, token: str | None) -> list[Check]:
@@ -133,9 +134,7 @@ async def _server(url: str, token: str | None) -> list[Check]:
     records = RemoteRecords(url, token)
     try:
         health = await records.health()
-        await records.sessions(limit=1)
-    except GenPyError as error:
-        return [Check("server", ok=False, detail=error.message)]
+        await records.sessions(limit=1)  # health answers strangers too
     finally:
         await records.close()
     checks = [Check("server", ok=True, detail=f"GenPy {health.version} at {records.address.http}")]

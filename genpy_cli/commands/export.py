@@ -11,12 +11,14 @@ from genpy_cli import output
 from genpy_cli.failures import Misused
 from genpy_cli.parameters import Option, OptionalRef, Server
 from genpy_cli.reach import every_message, every_session, with_records
-from genpy_server import __version__
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections, markdown
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import BadRequest
 from genpy_server.records import Records
+
+VERSION = 1
+"""Of the form of an export."""
 
 Write = Callable[[str], object]
 Conversations = AsyncIterator[tuple[Session, list[Message]]]
@@ -81,7 +83,7 @@ async def _markdown(conversations: Conversations, write: Write) -> None:
 
 async def _json(conversations: Conversations, write: Write) -> None:
     """One document, written conversation by conversation: all of them may be large."""
-    write(f'{{"genpy": "{__version__}", "sessions": [')
+    write(f'{{"version": {VERSION}, "sessions": [')
     between = "\n"
     async for session, messages in conversations:
         line = msgspec.json.encode({"session": session, "messages": messages}).decode()

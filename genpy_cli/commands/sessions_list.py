@@ -14,12 +14,12 @@ from genpy_server.records import Records
 
 COLUMNS = (
     Column("ID", style=output.DIM),
-    Column("TITLE", most=40),
+    Column("TITLE", most=40, least=14),
     Column("STATUS"),
     Column("ACTIVE", right=True),
-    Column("MESSAGES", right=True),
+    Column("MSGS", right=True),
     Column("RATING"),
-    Column("SUMMARY", grows=True, style=output.DIM),
+    Column("SUMMARY", least=12, optional=True, style=output.DIM),
 )
 
 
