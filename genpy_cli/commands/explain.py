@@ -1,12 +1,14 @@
 """`genpy explain`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from genpy_cli import output
 from genpy_cli.grid import Column
 from genpy_cli.parameters import Argument, Json, Option
-from genpy_server.explain import Explanation, Sent, explain
 from genpy_server.settings import load
+
+if TYPE_CHECKING:
+    from genpy_server.explain import Explanation, Sent
 
 
 def run(
@@ -20,6 +22,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Show what GenPy makes of a text: the kind of help, the tool, the context."""
+    from genpy_server.explain import explain  # noqa: PLC0415 - brings in asyncio
+
     explanation = explain(load(), text, session)
     if as_json:
         output.json_document(explanation)
@@ -34,7 +38,7 @@ def run(
                 output.text(message.content)
 
 
-def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+def _facts(explanation: "Explanation") -> list[tuple[str, str]]:
     intent, tool = explanation.intent, explanation.tool
     facts = [
         ("Kind of help", f"{intent.name.replace('_', ' ')} ({intent.score:.0%})"),
@@ -46,7 +50,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     return [*facts, ("Tool", f"{tool.name}({arguments})"), ("Because", tool.reason)]
 
 
-def _show_context(context: Sent) -> None:
+def _show_context(context: "Sent") -> None:
     output.text("")
     output.heading(context.title, f"{context.total:,} of {context.budget:,} tokens")
     rows = [
