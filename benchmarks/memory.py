@@ -1,10 +1,10 @@
 """What is recalled of long past conversations: recall among ten hits with their neighbours.
 
-    python benchmarks/memory.py [--sizes 1000,20000,200000] [--supabase]
+    python benchmarks/memory.py [--sizes 1000,20000,200000] [--no-supabase]
 
 Three ways in one run over the same lines: the last twenty messages, a search that wants every
-word, and GenPy's (any word, ranked, with neighbours). `--supabase` adds the same over the test
-stack's PostgreSQL. Recall counts questions whose answering message is among what was found.
+word, and GenPy's (any word, ranked, with neighbours), on SQLite and on the test stack's Supabase
+where this machine has its parts. Recall counts questions whose answering message is among what was found.
 """
 
 import argparse
@@ -19,11 +19,15 @@ from uuid import UUID
 
 import planted
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import supabase_stack
+
 from genpy_server.core.models import Session
 from genpy_server.core.recall import CANDIDATES, best
 from genpy_server.core.text import search_words
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.supabase import SupabaseStore
 
 USER = "bench"
 HITS = 10
@@ -111,25 +115,50 @@ async def compare(store: Store, talk: planted.Talk, label: str, *, baselines: bo
         )
 
 
-async def main() -> None:
+async def compare_filled(store: Store, talk: planted.Talk, label: str, *, baselines: bool) -> None:
+    """Fill a store, print its rows, close it."""
+    await store.open()
+    try:
+        await fill(store, talk)
+        await compare(store, talk, label, baselines=baselines)
+    finally:
+        await store.close()
+
+
+def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default="1000,20000,200000")
-    parser.add_argument("--supabase", action="store_true")
+    parser.add_argument("--no-supabase", action="store_true", help="SQLite alone")
     options = parser.parse_args()
+    sizes = [int(size) for size in options.sizes.split(",")]
+    lacks = "asked for SQLite alone" if options.no_supabase else supabase_stack.missing()
+    if lacks is not None:
+        print(f"without Supabase: {lacks}")
+        asyncio.run(table(sizes, None))
+        return
+    stack = supabase_stack.Stack.new()
+    try:
+        stack.start()
+        asyncio.run(table(sizes, stack))
+    finally:
+        stack.remove()
+
+
+async def table(sizes: list[int], stack: "supabase_stack.Stack | None") -> None:
+    """The rows of every size, on every store there is."""
     print(f"{'messages':>8}  {'way':<34}{'said':>12}{'changed':>12}{'never said':>12}"
           f"{'ms p50':>10}{'ms max':>9}")  # fmt: skip
-    for size in map(int, options.sizes.split(",")):
+    for size in sizes:
         talk = planted.make(size)
         with tempfile.TemporaryDirectory() as folder:
             store = SqliteStore(Path(folder) / "memory.db")
-            await store.open()
-            try:
-                await fill(store, talk)
-                await compare(store, talk, "SQLite", baselines=True)
-            finally:
-                await store.close()
+            await compare_filled(store, talk, "SQLite", baselines=True)
+        if stack is not None:
+            stack.sql("truncate public.sessions cascade")
+            supabase = SupabaseStore(stack.url, stack.secret_key)
+            await compare_filled(supabase, talk, "Supabase", baselines=False)
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    main()
