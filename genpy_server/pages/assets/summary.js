@@ -48,7 +48,7 @@ function show(found) {
   byId("missing").hidden = Boolean(found.summary);
   byId("missing").textContent = !ended
     ? "This conversation is still active, so it has no summary yet. Go on talking, or end it here to have it summed up."
-    : `${found.note ?? "This conversation has no summary yet."} Summarise it here when the model is there.`;
+    : (found.note ?? "This conversation has no summary yet. It can be summarised here.");
   byId("summary").textContent = found.summary ?? "";
   byId("told").hidden = !found.summary;
   fill("topics", found.topics);

@@ -87,15 +87,14 @@ export class View {
   #end({ status, summary, rating, session }) {
     this.ending.hidden = status !== "completed";
     if (this.ending.hidden) return;
-    const text = summary
-      ? (summary.summary ?? summary.note)
-      : "This conversation was ended. Write to go on with it.";
+    const text =
+      summary?.summary ?? summary?.note ?? "This conversation was ended. Write to go on with it.";
     const state = `${session}:${text}`;
     if (this.ending.dataset.state !== state) {
       this.ending.dataset.state = state;
       this.#rating = stars(rating, (value) => this.act.rate(value));
       this.ending.replaceChildren(
-        el("h2", { text: summary ? "Summary" : "Ended" }),
+        el("h2", { text: summary?.summary ? "Summary" : "Ended" }),
         el("p", { text }),
         summary?.topics?.length
           ? el(
