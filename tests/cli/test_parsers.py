@@ -26,6 +26,9 @@ PLAIN = (
     ["search", "hotel", "--json", "rome"],
     ["ask", "What is this?"],
     ["chat"],
+    ["export", "--all"],
+    ["export", "last", "--format", "json"],
+    ["explain", "hello there"],
     ["doctor", "--json"],
 )
 WORDS = [

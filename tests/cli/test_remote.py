@@ -3,6 +3,7 @@
 from contextlib import asynccontextmanager
 
 import pytest
+from eventually import eventually
 from servers import ServerProcess
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
@@ -22,7 +23,6 @@ SAME = (
     ("rate", ROME, "4"),
     ("sessions", "rename", ROME, "Trip to Rome"),
     ("sessions", "show", "nothing"),
-    ("sessions", "rename", ROME, "x" * 201),
 )
 
 
@@ -32,9 +32,15 @@ async def serving(genpy, **variables):
     server = ServerProcess(genpy.database, **variables)
     await server.start()
     try:
+        await eventually(lambda: swept(genpy))
         yield server
     finally:
         await server.stop()
+
+
+async def swept(genpy) -> bool:
+    """Whether the server has ended what nobody attends, as it does when it starts."""
+    return not genpy("sessions", "list", "--json", "--status", "active").json
 
 
 async def test_the_same_output(genpy):
@@ -43,8 +49,7 @@ async def test_the_same_output(genpy):
         for words in SAME:
             local = genpy.run(*words)
             remote = genpy.run(*words, "--server", server.url)
-            if "title" not in words[0]:
-                assert _timeless(remote) == _timeless(local), words
+            assert remote == local, words
         assert genpy("sessions", "list", "--json", GENPY_SERVER=server.url).json
         genpy("sessions", "delete", PYTHON, "--yes", "--server", server.url)
         assert len(genpy("sessions", "list", "--json").json) == 2
@@ -68,7 +73,7 @@ async def test_a_token_opens_a_server(genpy):
 
 
 @pytest.mark.parametrize(
-    "words", [("sessions", "list"), ("search", "x"), ("ask", "x"), ("doctor",)], ids=" ".join
+    "words", [("sessions", "list"), ("search", "x"), ("ask", "x")], ids=" ".join
 )
 def test_no_server_there(empty, words):
     """Where no server answers the exit code is 3, with one sentence."""
@@ -80,8 +85,3 @@ def test_no_server_there(empty, words):
 def test_no_address(empty):
     """What is no address of a server is an expected failure."""
     assert "no address" in empty("sessions", "list", "--server", "gopher://x", code=1).err
-
-
-def _timeless(ran):
-    """What was said, but for when the last change was."""
-    return ran.code, ran.out, ran.err
