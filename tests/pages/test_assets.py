@@ -1,12 +1,15 @@
 """What a browser is sent for a page: little, cacheable, and nothing from elsewhere."""
 
 import asyncio
+import logging
 import re
 from importlib.resources import files
 from pathlib import Path
 
 import httpx
 import pytest
+from browsing import visiting
+from playwright.async_api import Browser
 from servers import Running
 
 from genpy_server.core.intents import INTENTS
@@ -90,6 +93,24 @@ async def test_an_unchanged_page_is_not_sent_again(server: Running):
             assert answer.headers.get("content-encoding", "identity") == coding
             given["If-None-Match"] = answer.headers["etag"]
             assert (await client.get("/", headers=given)).status_code == 304
+
+
+async def test_a_second_visit_asks_for_no_file(
+    browser: Browser, server: Running, caplog: pytest.LogCaptureFixture
+):
+    """A browser that was here before, even one that reloads, takes every file from its cache."""
+    caplog.set_level(logging.INFO, "genpy.server")
+
+    def asked() -> int:
+        return sum("GET /assets/" in record.getMessage() for record in caplog.records)
+
+    async with visiting(browser, server.url) as visit:
+        await visit.state("Connected")
+        first = asked()
+        assert first == len(MODULES["chat.html"]) + len(("chat.js", "base.css", "chat.css", "icon"))
+        await visit.page.reload()
+        await visit.state("Connected")
+        assert asked() == first
 
 
 async def test_a_file_of_another_version_is_not_kept(server: Running):
