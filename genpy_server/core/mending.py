@@ -27,10 +27,21 @@ class Mender:
             return word
         for candidate in (word, *_without_one(word)):
             meant = self._near.get(candidate)
-            if meant is not None and meant[0] == word[0]:
+            if meant is not None and meant[0] == word[0] and _one_slip(word, meant):
                 return meant
         return word
 
 
 def _without_one(word: str) -> list[str]:
     return [word[:at] + word[at + 1 :] for at in range(len(word))]
+
+
+def _one_slip(word: str, meant: str) -> bool:
+    """Whether words of one length differ by one letter or one swap; other lengths always pass."""
+    if len(word) != len(meant):
+        return True
+    apart = [at for at, (one, other) in enumerate(zip(word, meant, strict=True)) if one != other]
+    first, last = apart[0], apart[-1]
+    return first == last or (
+        last == first + 1 and word[first : last + 1] == meant[last] + meant[first]
+    )

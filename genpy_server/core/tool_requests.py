@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from genpy_server.core.mending import Mender
+from genpy_server.core.request_words import tool_by_words
 
 LONGEST = 200
 """Characters of a message that can be a request."""
@@ -43,7 +44,16 @@ _SHORTHAND |= {
     "whats": "what's",
 }
 _SHORTHAND |= {"mny": "many", "lst": "list", "meny": "many", "beleive": "believe"}
-_SHORTHAND |= {"hw": "how", "hwo": "how", "ddi": "did", "shw": "show", "sows": "shows"}
+_SHORTHAND |= {
+    "hw": "how",
+    "al": "all",
+    "abot": "about",
+    "abuot": "about",
+    "hwo": "how",
+    "ddi": "did",
+    "shw": "show",
+    "sows": "shows",
+}
 _WORD = re.compile(r"[a-z']+")
 
 
@@ -62,7 +72,7 @@ _OURS = (
 _HERE = rf"(?:(?:so far|already )?(?:in |of |for |during |about |within )?{_OURS}|so far|here|today|until now|up to now|by now|yet|to each other|altogether|in total|overall)"
 _OPENING = (
     r"(?:(?:hi|hey|hello|ok|okay|so|well|nice|great|cool|thanks|thank you|please|btw|by the way|and|now|done|ok done here|wait|hmm|sorry|quick question|just curious|one question|remind me|out of curiosity)[,.!:?]*\s+)*"
-    r"(?:(?:can|could|would|will) you (?:please )?|please (?:to )?|i(?:'?d| would)? (?:like|love|want|wish|need) (?:to )?(?:(?:know|see|have) )?|tell (?:to )?me |do you (?:know|remember|recall) (?:if |whether )?|can i (?:see|get|have) |may i see |let me (?:see|have) |give me |show me |i wonder |i forgot[,:]? |check (?:if|whether) )*"
+    r"(?:(?:any chance )?(?:can|could|would|will) you (?:please )?|(?:any chance )?you can |please (?:to )?|i(?:'?d| would)? (?:like|love|want|wish|need) (?:to )?(?:(?:know|see|have) )?|tell (?:to )?me |do you (?:know|remember|recall) (?:if |whether )?|can i (?:see|get|have) |may i see |let me (?:see|have) |give me |show me |i wonder |i forgot[,:]? |check (?:if|whether) )*"
 )
 _TAIL = r"(?:[,.]? (?:please|thanks|thank you|can you check|do you know|pls|again|for me|right now|now|can you tell me|i wonder))?\s*[?.!]*\s*"
 _WE = r"(?:i|we|you)"
@@ -90,7 +100,7 @@ _STATS = (
 )
 _SEARCH = (
     rf"(?:did|do|have|has|had) {_WE} {_EVER}(?:{_SAY}|{_SAID}) {_THING}(?P<a>.+?){_WHEN}",
-    rf"(?:if|whether) {_WE} {_EVER}(?:have |had )?{_EVER}(?:{_SAID}) {_THING}(?P<b>.+?){_WHEN}",
+    rf"(?:(?:check|see|verify|look|confirm) )?(?:if|whether) {_WE} {_EVER}(?:have |had )?{_EVER}(?:{_SAID}) {_THING}(?P<b>.+?){_WHEN}",
     rf"(?:when|where|how often|in which message|at what point)(?: exactly)? (?:did|have) {_WE} {_EVER}(?:last )?(?:{_SAY}|{_SAID}) {_THING}(?P<c>.+?){_WHEN}",
     rf"what (?:did|have) {_WE} (?:say|said|tell you|told you|tell me|told me|write|written|mention|decide|decided|conclude|agree|discuss|ask) (?:about|regarding|on|concerning) (?P<d>.+?){_WHEN}",
     rf"what was it (?:that )?{_WE} said about (?P<e>.+?){_WHEN}",
@@ -107,7 +117,7 @@ _SEARCH = (
 )
 _OLD = r"(?:all |other |old |older |past |previous |earlier |recent |last |ten |five |three |first |saved |archived |entire |whole |of |the )*"
 _SESSIONS = (
-    rf"(?:list|show|see|display|open|open up|bring up|bring back|view|browse|pull up|get|load|find|look at|go to|go back to|have a look at|give|give me|retrieve|fetch)(?: me)? {_OLD}(?:my|our) {_OLD}(?:{_CHAT}|chat history|conversation history|list of {_CHAT})(?: (?:with you|list|i had|again|from before|of before|history|from last week|from yesterday|from this week))*",
+    rf"(?:list|show|see|display|open|open up|bring up|bring back|view|browse|pull up|get|load|find|look at|go to|go back to|have a look at|give|give me|retrieve|fetch)(?: me)? {_OLD}(?:my|our) {_OLD}(?:{_CHAT}|chat history|conversation history|list of {_CHAT})(?: (?:with you|list|i had|again|from before|of before|of the past|from the past|history|from last week|from yesterday|from this week))*",
     rf"(?:list|show|see|display|bring up|view)(?: me)? (?:all |the |past |previous |earlier |old |older |other )+(?:{_CHAT})(?: (?:with you|we had|we've had|we have had|i had|i have had|i've had|i had with you|list))*",
     r"(?:my |our |the )?(?:list of )?(?:all )?(?:my |our )?(?:old|past|previous|earlier|older|other|recent) (?:chats|conversations|sessions|discussions)",
     r"(?:my|all|all my) (?:chats|conversations|sessions)|(?:chat|conversation) history",
@@ -116,17 +126,19 @@ _SESSIONS = (
     rf"where (?:i can|can i|do i) (?:see|find|open) (?:all )?(?:my|our) {_OLD}(?:{_CHAT})(?: (?:of|from) before)?",
     r"how many (?:chats|conversations|sessions) (?:have|did|do) (?:i|we) (?:have|had|start|started)(?: (?:with you|before|so far|already|today|this week|last week|until now))*",
     r"what (?:did|have) we (?:talk|talked|chat|speak) about (?:last|this|yester|on|in our last|the other|in earlier|in previous).{0,25}",
-    rf"(?:go|take me|switch) back to (?:my|our) {_OLD}{_CHAT}",
+    rf"(?:go|take me|switch|bring me|return|jump)(?: back)? to (?:my|our) {_OLD}{_CHAT}",
+    rf"(?:the |a )?list of (?:all )?(?:my|our) {_OLD}{_CHAT}",
+    r"what were we (?:talking|chatting|speaking) about (?:last|this|yester|on|in our last|the other).{0,25}",
 )
 _NOT_A_THING = re.compile(
-    r"^(?:that |i |i'm |i've |how |to |it$|this$|that$|you |we |my name$|what |something (?:wrong|else|bad|stupid|good|nice)|wrong)"
+    r"^so$|^(?:(?:that|it|he|she|they|there)\b|i |i'm |i've |how |to |it$|this$|that$|you |we |my name$|what |something (?:wrong|else|bad|stupid|good|nice)|wrong)"
     r"|[?!.;] |\b(?:but|anyway|because|so how|so what|, so|which)\b|[(){}=<>]|,",
     re.IGNORECASE,
 )
 _ARTICLES = re.compile(
     r"^(?:the (?:word|term|name|topic) |the |a |an |my |our |your |any |about )+", re.IGNORECASE
 )
-QUOTES = " \"'`\u201c\u201d\u2018\u2019?.!"
+QUOTES = " \"'`\u201c\u201d\u2018\u2019?.!,;:"
 
 
 def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
@@ -140,7 +152,7 @@ _TABLE = (
     ("search_chat_history", _compiled(_SEARCH), "asks what was said before"),
 )
 _HINT = re.compile(
-    r"\b(?:i|i've|we|you|my|our|chats?|conversations?|sessions?|stats|history|messages?|mentions?)\b"
+    r"\b(?:i|i've|we|you|my|our|chats?|conversations?|sessions?|stats|history|messages?|mention\w*|discuss\w*)\b"
 )
 
 
@@ -165,7 +177,8 @@ def find_tool_request(text: str) -> ToolRequest | None:
         keyword = _ARTICLES.sub("", " ".join(words).strip(QUOTES)).strip(QUOTES).lower()
         if keyword and len(words) <= MOST_KEYWORDS and not _NOT_A_THING.search(keyword):
             return ToolRequest(name, {"keyword": keyword}, reason)
-    return None
+    by_words = tool_by_words(line)
+    return ToolRequest(by_words, {}, "asks only about these chats") if by_words else None
 
 
 def _mended(word: str) -> str:

@@ -1,0 +1,183 @@
+"""How well GenPy understands: intents and tool requests, beside what the simplest ways achieve.
+
+    python benchmarks/understanding.py
+
+Prints accuracy, macro-F1, confusion, calibration, false triggers and time a message on the
+development sample and on the held-out messages, which were written apart from the training
+messages. The baselines in the same run: the most frequent label, and keywords found anywhere.
+"""
+
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from genpy_server.core.intent_rules import RULES
+from genpy_server.core.intents import INTENTS, detect_intent
+from genpy_server.core.tool_requests import find_tool_request
+
+DATA = Path(__file__).parent / "data"
+PASSES = 5
+KEYWORDS = {
+    "technical_support": "error problem issue fix not working crash bug fail".split(),
+    "code_assistant": "code function write script class python program".split(),
+    "tutorial": "explain how what teach learn tutorial why".split(),
+}
+TOOL_KEYWORDS = {
+    "get_session_stats": ("how many messages", "stats", "how long"),
+    "search_chat_history": ("did i", "mention", "search", "find"),
+    "get_all_sessions": ("sessions", "chats", "conversations", "previous"),
+}
+Row = dict[str, Any]
+
+
+def read(name: str) -> list[Row]:
+    """The rows of a file of messages."""
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+def keyword_intent(text: str) -> str:
+    """The first intent one of whose keywords stands anywhere, else casual chat."""
+    low = text.lower()
+    return next(
+        (name for name, words in KEYWORDS.items() if any(w in low for w in words)), INTENTS[0]
+    )
+
+
+def keyword_tool(text: str) -> str | None:
+    """The first tool one of whose phrases stands anywhere."""
+    low = text.lower()
+    return next(
+        (name for name, words in TOOL_KEYWORDS.items() if any(w in low for w in words)), None
+    )
+
+
+def macro_f1(gold: list[str], found: list[str]) -> float:
+    """The mean over labels of the harmonic mean of precision and recall."""
+    both, wanted, given = Counter(), Counter(gold), Counter(found)
+    both.update(one for one, other in zip(gold, found, strict=True) if one == other)
+    return statistics.fmean(2 * both[name] / (wanted[name] + given[name]) for name in wanted)
+
+
+def accuracy(gold: list[Any], found: list[Any]) -> float:
+    """The share that agrees."""
+    return statistics.fmean(one == other for one, other in zip(gold, found, strict=True))
+
+
+def print_times(call: Callable[[str], object], rows: list[Row]) -> None:
+    """Median, 95th percentile and maximum of the median time of each message."""
+    spent = []
+    for row in rows:
+        laps = []
+        for _ in range(PASSES):
+            start = time.perf_counter_ns()
+            call(row["text"])
+            laps.append(time.perf_counter_ns() - start)
+        spent.append(statistics.median(laps) / 1000)
+    spent.sort()
+    late = spent[int(0.95 * (len(spent) - 1))]
+    print(
+        f"  time a message: median {spent[len(spent) // 2]:.0f} us, p95 {late:.0f}, max {spent[-1]:.0f}"
+    )
+
+
+def print_calibration(scores: list[float], right: list[bool]) -> None:
+    """Expected calibration error, and by bin how sure it was and how often it was right."""
+    error = 0.0
+    for low in (0.0, 0.5, 0.6, 0.7, 0.8, 0.9):
+        high = 1.01 if low == 0.9 else 0.5 if low == 0.0 else low + 0.1
+        inside = [at for at, score in enumerate(scores) if low <= score < high]
+        if inside:
+            sure = statistics.fmean(scores[at] for at in inside)
+            hit = statistics.fmean(right[at] for at in inside)
+            error += abs(sure - hit) * len(inside) / len(scores)
+            print(
+                f"  score {low:.1f}-{min(high, 1):.1f}: n {len(inside):4}  said {sure:.2f}  was {hit:.2f}"
+            )
+    print(f"  expected calibration error {error:.3f}")
+
+
+def print_confusion(gold: list[str], found: list[str]) -> None:
+    """Rows are what was wanted, columns what was found."""
+    counts = Counter(zip(gold, found, strict=True))
+    names = sorted(set(gold) | set(found))
+    print("  " + " " * 20 + "".join(f"{name[:17]:>19}" for name in names))
+    for one in sorted(set(gold)):
+        print(f"  {one:20}" + "".join(f"{counts[one, other]:19}" for other in names))
+
+
+def intents(name: str) -> None:
+    """The table of one file of intents."""
+    rows = read(name)
+    gold = [row["intent"] for row in rows]
+    most = Counter(gold).most_common(1)[0][0]
+    found = [detect_intent(row["text"]) for row in rows]
+    print(f"\nIntents, {name}, {len(rows)} messages")
+    ways = {
+        "majority": [most] * len(rows),
+        "keywords": [keyword_intent(row["text"]) for row in rows],
+        "GenPy": [intent.name for intent in found],
+    }
+    for way, names in ways.items():
+        print(
+            f"  {way:10} accuracy {accuracy(gold, names):.3f}  macro-F1 {macro_f1(gold, names):.3f}"
+        )
+    print_confusion(gold, ways["GenPy"])
+    by_kind: dict[str, list[bool]] = {}
+    for row, intent in zip(rows, found, strict=True):
+        by_kind.setdefault(row["kind"], []).append(intent.name == row["intent"])
+    print(
+        "  "
+        + ", ".join(
+            f"{kind} {statistics.fmean(hits):.2f} ({len(hits)})" for kind, hits in by_kind.items()
+        )
+    )
+    right = [intent.name == label for intent, label in zip(found, gold, strict=True)]
+    print_calibration([intent.score for intent in found], right)
+    print_times(detect_intent, rows)
+
+
+def tools(name: str) -> None:
+    """The table of one file of tool requests."""
+    rows = read(name)
+    gold = [(row["tool"], row["args"].get("keyword")) for row in rows]
+    found = [find_tool_request(row["text"]) for row in rows]
+    ways: dict[str, list[tuple[str | None, str | None]]] = {
+        "never": [(None, None)] * len(rows),
+        "keywords": [
+            (keyword_tool(row["text"]), row["text"].lower().strip("?.!").split()[-1])
+            for row in rows
+        ],
+        "GenPy": [(one.name, one.args.get("keyword")) if one else (None, None) for one in found],
+    }
+    print(f"\nTool requests, {name}, {len(rows)} messages")
+    idle = [at for at, (tool, _) in enumerate(gold) if tool is None]
+    for way, answers in ways.items():
+        exact = [
+            one[0] == two[0] and (one[0] != "search_chat_history" or one == two)
+            for one, two in zip(gold, answers, strict=True)
+        ]
+        false = statistics.fmean(answers[at][0] is not None for at in idle)
+        print(f"  {way:10} exact {statistics.fmean(exact):.3f}  false triggers {false:.3f}")
+    print_confusion([str(one) for one, _ in gold], [str(one) for one, _ in ways["GenPy"]])
+    print_times(find_tool_request, rows)
+
+
+def rules() -> None:
+    """How often each rule is right on the training messages that it fires on."""
+    rows = read("intents_train.jsonl")
+    print("\nRules, on the training messages")
+    for rule in RULES:
+        hits = [row["intent"] == rule.intent for row in rows if rule.pattern.search(row["text"])]
+        print(f"  {sum(hits):3} of {len(hits):3}  {rule.intent}: {rule.why}")
+
+
+if __name__ == "__main__":
+    rules()
+    for part in ("dev", "heldout"):
+        intents(f"intents_{part}.jsonl")
+    for part in ("dev", "tuning", "heldout"):
+        tools(f"tools_{part}.jsonl")

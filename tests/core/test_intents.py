@@ -1,0 +1,114 @@
+"""Intents: the rules, the model, follow-ups, and how often they are right on held-out messages."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from genpy_server.core.intent_rules import RULES
+from genpy_server.core.intents import INTENTS, detect_intent
+from genpy_server.core.linear import LOOKED_AT, MOST_WORDS, clip, features, intent_model
+
+DATA = Path(__file__).parents[2] / "benchmarks" / "data"
+HELD_OUT = [
+    json.loads(line)
+    for line in (DATA / "intents_heldout.jsonl").read_text(encoding="utf-8").splitlines()
+]
+HOSTILE = ("a" * 1_000_000, "how " * 250_000, "\x00\ud800" * 500_000, "((((" * 250_000)
+
+
+def test_held_out_messages_are_mostly_right():
+    """At least 88% of the held-out messages get the label that people gave them."""
+    right = sum(detect_intent(row["text"]).name == row["intent"] for row in HELD_OUT)
+    assert right / len(HELD_OUT) >= 0.88
+
+
+def test_no_intent_is_neglected():
+    """Each intent is found on at least 80% of its held-out messages."""
+    for intent in INTENTS:
+        rows = [row for row in HELD_OUT if row["intent"] == intent]
+        assert sum(detect_intent(row["text"]).name == intent for row in rows) >= 0.8 * len(rows)
+
+
+def test_scores_mean_what_they_say():
+    """The mean score on held-out messages is within eight points of the share that is right."""
+    found = [detect_intent(row["text"]) for row in HELD_OUT]
+    said = sum(intent.score for intent in found) / len(found)
+    right = [intent.name == row["intent"] for intent, row in zip(found, HELD_OUT, strict=True)]
+    assert abs(said - sum(right) / len(right)) < 0.08
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.why)
+def test_every_rule_fires_on_its_example(rule):
+    """A rule decides its example, and says which words made it."""
+    found = detect_intent(rule.example)
+    assert found.name == rule.intent
+    assert found.reason.startswith("rule: ")
+    assert rule.pattern.search(rule.example)
+
+
+def test_the_model_was_trained_on_these_messages():
+    """The shipped model carries the fingerprint of the training messages in the repository."""
+    trained_on = hashlib.sha256((DATA / "intents_train.jsonl").read_bytes()).hexdigest()
+    assert intent_model().fingerprint == trained_on
+
+
+def test_held_out_messages_were_not_trained_on():
+    """No held-out message stands among the training messages."""
+    lines = (DATA / "intents_train.jsonl").read_text(encoding="utf-8").splitlines()
+    trained = {json.loads(line)["text"].lower() for line in lines}
+    assert not trained & {row["text"].lower() for row in HELD_OUT}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=["letters", "words", "controls", "brackets"])
+def test_a_huge_message_is_looked_at_in_part(text):
+    """However long a message is, only a bounded part of it is weighed."""
+    assert len(clip(text)) <= LOOKED_AT + 1
+    assert len(features(text).words) <= 6 * MOST_WORDS
+    assert detect_intent(text).name in INTENTS
+
+
+def test_the_end_of_a_long_message_counts():
+    """A question behind a long paste is still seen."""
+    assert clip("x" * 10_000 + " why does it crash?").endswith("why does it crash?")
+
+
+def test_the_same_message_gets_the_same_answer():
+    """Two looks at one message agree in name, score and reason."""
+    assert detect_intent("it just sits there") == detect_intent("it just sits there")
+
+
+@pytest.mark.parametrize("text", ["zzzq", "", "   ", "\u0645\u0631\u062d\u0628\u0627", "12345"])
+def test_nothing_known_is_not_chat(text):
+    """A message with no known word is not taken for chat, and the score says that it is a guess."""
+    found = detect_intent(text)
+    assert found.name != "casual_chat"
+    assert found.score < 0.5
+
+
+@pytest.mark.parametrize("previous", INTENTS)
+def test_a_bare_follow_up_keeps_the_intent(previous):
+    """A message that means nothing alone keeps the previous intent and says so."""
+    for text in ("why?", "and now in Rust?", "another one please"):
+        found = detect_intent(text, previous)
+        assert found.name == previous
+        assert "previous" in found.reason
+
+
+def test_a_follow_up_with_evidence_goes_its_own_way():
+    """Words of its own outweigh what the previous message wanted."""
+    assert detect_intent("still nothing", "code_assistant").name == "technical_support"
+    assert detect_intent("thanks!", "technical_support").name == "casual_chat"
+
+
+def test_an_unknown_previous_intent_is_ignored():
+    """An intent that GenPy does not know changes nothing."""
+    assert detect_intent("why?", "poetry") == detect_intent("why?")
+
+
+def test_a_reason_names_words_of_the_message():
+    """The reason of a weighed message quotes words that stand in it."""
+    reason = detect_intent("My laptop gets hot and loud").reason
+    assert reason.startswith("words: ")
+    assert any(f'"{word}"' in reason for word in ("my laptop", "laptop", "hot", "loud", "my"))
