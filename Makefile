@@ -54,7 +54,7 @@ doctor: $(VENV)/runtime
 	@$(BIN)/genpy doctor
 
 unit: $(VENV)/dev
-	$(BIN)/python -m pytest tests/core tests/llm tests/client
+	$(BIN)/python -m pytest tests/core tests/llm tests/tools
 
 test: $(VENV)/dev $(NPM_PROJECTS:%=%/node_modules)
 	$(BIN)/python -m pytest

@@ -1,10 +1,12 @@
 """get_all_sessions: the person's conversations, by time and topic."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 
 from genpy_server.core.models import Session
+from genpy_server.core.periods import Period, days
 from genpy_server.tools.base import Asker, Tool, ToolResult, excerpt, short_date, spec
 
 Topic = Annotated[
@@ -14,9 +16,10 @@ Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
-    """Which conversations: of a topic, from the day `since` to before the day `until`."""
+    """Which conversations: of a topic; of a period, or from `since` to before `until`."""
 
     topic: Topic | None = None
+    period: Period | None = None
     since: Day | None = None
     until: Day | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
@@ -24,12 +27,12 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True):
 
 async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
     """Sessions by last activity, newest first, the current one included."""
+    since, until = arguments.since, arguments.until
+    if arguments.period is not None:
+        first, after = days(arguments.period, datetime.now(UTC).date())
+        since, until = first.isoformat(), after.isoformat()
     sessions = await asker.store.sessions(
-        asker.user_id,
-        limit=arguments.limit,
-        query=arguments.topic,
-        since=arguments.since,
-        until=arguments.until,
+        asker.user_id, limit=arguments.limit, query=arguments.topic, since=since, until=until
     )
     data = [
         {
@@ -44,10 +47,11 @@ async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
         }
         for session in sessions
     ]
+    when = f" of {arguments.period.replace('_', ' ')}" if arguments.period else ""
     if not sessions:
-        return ToolResult(data, "There is no such conversation.")
+        return ToolResult(data, f"There is no such conversation{when}.")
     lines = "\n".join(_line(session, current=asker.session_id) for session in sessions)
-    return ToolResult(data, f"Your conversations, the latest first:\n\n{lines}")
+    return ToolResult(data, f"Your conversations{when}, the latest first:\n\n{lines}")
 
 
 def _line(session: Session, *, current: str) -> str:

@@ -1,0 +1,127 @@
+"""The three tools over a real SQLite file: exact for a person, compact for a model."""
+
+import pytest
+
+from genpy_server.core.models import MessageMeta, ToolRecord
+from genpy_server.errors import BadRequest
+from genpy_server.stores.base import Result
+from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.tools import registry
+from genpy_server.tools.base import Asker
+
+ROME = "aaaa0000-0000-4000-8000-000000000001"
+OTHER = "bbbb0000-0000-4000-8000-000000000002"
+
+
+@pytest.fixture
+async def store(tmp_path):
+    store = SqliteStore(tmp_path / "genpy.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def asker(store):
+    await store.append("ann", OTHER, "user", "I bought a telescope in Ghent", title="Stars")
+    await store.append("ann", ROME, "user", "We fly to Rome in May", title="Rome")
+    meta = MessageMeta(intent="casual_chat", tools=(ToolRecord("get_session_stats", {}),))
+    await store.append("ann", ROME, "assistant", "Lovely, pack light.", title="Rome", meta=meta)
+    asked = await store.append("ann", ROME, "user", "How many messages so far?", title="Rome")
+    return Asker(store, "ann", ROME, asked.message.id)
+
+
+async def test_statistics_are_counted_by_role(asker):
+    """Messages, words and tools are those of this session alone."""
+    result = await registry.call("get_session_stats", {}, asker)
+    assert result.data["messages"] == 3
+    assert result.data["from_the_person"] == 2
+    assert result.data["words_of_the_assistant"] == 3
+    assert result.data["tools"] == {"get_session_stats": 1}
+    assert "| Messages | 3 (2 from you, 1 from the assistant) |" in result.display
+
+
+async def test_search_finds_here_first(asker):
+    """A hit of this session is told with who, when and where, and with its neighbours."""
+    result = await registry.call("search_chat_history", {"keyword": "rome"}, asker)
+    assert result.data["found_in_this_conversation"]
+    (hit,) = result.data["hits"]
+    assert hit["text"] == "We fly to Rome in May"
+    assert hit["near"][0]["text"] == "Lovely, pack light."
+    assert "you" in result.display
+    assert f"`{ROME[:8]}#" in result.display
+
+
+async def test_search_looks_elsewhere_when_nothing_is_here(asker):
+    """What was said in another conversation is found, and told to be from there."""
+    result = await registry.call("search_chat_history", {"keyword": "telescope"}, asker)
+    assert not result.data["found_in_this_conversation"]
+    assert result.data["hits"][0]["conversation"] == "Stars"
+    assert "Not in this conversation" in result.display
+
+
+async def test_search_never_finds_the_question_itself(asker):
+    """The message that asks is no answer."""
+    result = await registry.call("search_chat_history", {"keyword": "how many messages"}, asker)
+    assert result.data["hits"] == []
+    assert "Nothing" in result.display
+
+
+async def test_sessions_are_listed_with_topics_and_rating(asker, store):
+    """Sessions come by last activity, with what is known of them."""
+    ending = await store.claim_ending("ann", OTHER, lease_seconds=60)
+    metrics = await store.metrics("ann", OTHER)
+    await store.finish_ending(ending, Result(metrics, summary="A telescope.", topics=("stars",)))
+    await store.rate("ann", OTHER, 4)
+    result = await registry.call("get_all_sessions", {}, asker)
+    assert {row["title"]: row["current"] for row in result.data} == {"Rome": True, "Stars": False}
+    assert "★★★★" in result.display
+    found = await registry.call("get_all_sessions", {"topic": "STARS"}, asker)
+    assert [row["title"] for row in found.data] == ["Stars"]
+
+
+@pytest.mark.parametrize(("period", "count"), [("today", 2), ("this_month", 2), ("last_week", 0)])
+async def test_sessions_of_a_period(asker, period, count):
+    """A period keeps only the conversations of its days."""
+    result = await registry.call("get_all_sessions", {"period": period}, asker)
+    assert len(result.data) == count
+
+
+async def test_other_users_records_are_out_of_reach(asker, store):
+    """Every tool sees the asking user's rows only."""
+    bob = Asker(store, "bob", ROME, 0)
+    assert (await registry.call("get_session_stats", {}, bob)).data["messages"] == 0
+    assert (await registry.call("search_chat_history", {"keyword": "rome"}, bob)).data["hits"] == []
+    assert (await registry.call("get_all_sessions", {}, bob)).data == []
+
+
+async def test_markup_of_messages_is_shown_and_not_obeyed(store):
+    """Markdown in what was said is escaped in what a tool shows."""
+    said = await store.append(
+        "ann", ROME, "user", "<b>rome</b> [x](javascript:1) `y` | z", title="a*b*"
+    )
+    result = await registry.call(
+        "search_chat_history", {"keyword": "rome"}, Asker(store, "ann", ROME, said.message.id + 1)
+    )
+    assert "\\<b\\>rome" in result.display
+    assert "\\[x\\](javascript:1)" in result.display
+    assert "a\\*b\\*" in result.display
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("rm", {}),
+        ("get_session_stats", {"x": 1}),
+        ("search_chat_history", {}),
+        ("search_chat_history", {"keyword": ""}),
+        ("search_chat_history", {"keyword": "x", "scope": "everybody"}),
+        ("get_all_sessions", {"limit": 0}),
+        ("get_all_sessions", {"since": "yesterday"}),
+        ("get_all_sessions", {"period": "next_week"}),
+    ],
+)
+async def test_bad_call_is_refused_with_a_sentence(asker, name, arguments):
+    """Unknown tools and arguments that do not fit are refused."""
+    with pytest.raises(BadRequest, match=r"\w"):
+        await registry.call(name, arguments, asker)
