@@ -8,6 +8,10 @@ from textual.binding import Binding
 Where = Literal["everywhere", "transcript"]
 
 
+_TAKEN = frozenset({"pageup", "pagedown", "ctrl+home", "ctrl+end"})
+"""Keys that the prompt would take for itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Something a person can ask for; `action` is a method of the chat screen, `action_…`."""
@@ -25,7 +29,9 @@ class Command:
     @property
     def binding(self) -> Binding:
         """Its key as Textual takes it."""
-        return Binding(self.key, self.action, self.title, show=self.footer)
+        return Binding(
+            self.key, self.action, self.title, show=self.footer, priority=self.key in _TAKEN
+        )
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -51,7 +57,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("delete", "Delete", "Delete this conversation.", "", "delete"),
     Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME"),
     Command("editor", "Editor", "Write the message in $EDITOR.", "ctrl+g"),
-    Command("to_end", "Newest", "Show the newest and follow it.", "ctrl+end"),
+    Command("page_up", "Page up", "Scroll the conversation up.", "pageup"),
+    Command("page_down", "Page down", "Scroll the conversation down.", "pagedown"),
+    Command("to_start", "Oldest", "Show the beginning.", "ctrl+home"),
+    Command(
+        "to_end",
+        "Newest",
+        "Show the newest and follow it (or end, in an empty prompt).",
+        "ctrl+end",
+    ),
     Command("cursor_previous", "Block above", "Move the cursor up a block.", "alt+up"),
     Command("cursor_next", "Block below", "Move the cursor down a block.", "alt+down"),
     Command("leave", "Quit", "Leave GenPy.", "ctrl+q", "quit", footer=True),

@@ -3,6 +3,10 @@
 from textual.message import Message
 
 
+class ToEnd(Message):
+    """The person wants to see the newest."""
+
+
 class Submitted(Message):
     """The person sends what stands in the prompt."""
 

@@ -75,6 +75,10 @@ class ScriptedServer:
         self.emit(MessageEvent(seq=0, message_id=number, role=role, text=text, at=AT, **fields))  # type: ignore[arg-type]  # a role
         return number
 
+    def stored(self, number: int, text: str, role: str = "user") -> MessageEvent:
+        """A message as the server sends it to who attaches."""
+        return MessageEvent(0, number, role, text, AT)  # type: ignore[arg-type]  # a role
+
     def start(self, reply_to: int, run: str = "run-1", intent: str = "casual_chat") -> str:
         """A reply begins."""
         self.emit(RunStarted(0, run, reply_to, intent, 0.9, "because", self.model))

@@ -17,7 +17,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
 from genpy_server.core.transcript import Entry, Transcript
-from genpy_server.errors import GenPyError
+from genpy_server.errors import BadFrame, GenPyError
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
@@ -67,6 +67,7 @@ class ChatScreen(Browsing):
         self.link_since = 0.0
         self.limited_until = 0.0
         self.seen_ready = False
+        self._told_newer = False
         self._reader: asyncio.Task[None] | None = None
         self._said: Doing | None = None
 
@@ -77,9 +78,10 @@ class ChatScreen(Browsing):
             with Vertical(id="main"):
                 yield self.heading
                 yield self.view
-                yield self.below
-                yield self.prompt
-                yield self.status
+                with Vertical(id="bottom"):
+                    yield self.below
+                    yield self.prompt
+                    yield self.status
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -128,8 +130,14 @@ class ChatScreen(Browsing):
             if isinstance(event, Frame):
                 self._frame(client, event)
             else:
-                self.link, self.link_since = event, monotonic()
-                self.facts()
+                self._connection(event)
+
+    def _connection(self, link: "Link") -> None:
+        """The connection changed."""
+        self.link, self.link_since = link, monotonic()
+        if link.state == "refused":
+            self.view.note(notice(link.reason, "error", "✗"))
+        self.facts()
 
     def _frame(self, client: "SessionClient", frame: Frame) -> None:
         transcript, running = client.transcript, client.transcript.running
@@ -166,8 +174,17 @@ class ChatScreen(Browsing):
             self.limited_until = monotonic() + frame.retry_after
         if frame.re is not None and not frame.retryable:
             self.view.refused(frame.re, frame.message)
-        if frame.re is None or not client.pending:
+        if frame.code == BadFrame.code and frame.seq is None:
+            self._newer()
+        elif frame.re is None or not client.pending:
             self.view.note(notice(frame.message, "error", "✗"))
+
+    def _newer(self) -> None:
+        """The server says what this version does not understand: tell it once."""
+        if not self._told_newer:
+            self._told_newer = True
+            text = "This server is newer than this client. Update GenPy to see all that it sends."
+            self.view.note(notice(text))
 
     def _ready(self, client: "SessionClient") -> None:
         if not self.seen_ready:
@@ -231,11 +248,12 @@ class ChatScreen(Browsing):
             f"{delay:.0f} ms" if delay is not None else "",
         )
 
-    def on_transcript_view_scrolled(self) -> None:
+    def on_window_scrolled(self) -> None:
         """Say what is below, and load what is above."""
         view, below = self.view, self.below
         below.display = not view.follow
-        news = f"{view.unseen} new" if view.unseen else "more below"
+        lines = "line" if view.unseen == 1 else "lines"
+        news = f"{view.unseen} new {lines}" if view.unseen else "more below"
         below.update(plain(f"↓ {news} · ctrl+end shows it", "$genpy-muted"))
         if view.near_top:
             background(self, self.load_older, "older")

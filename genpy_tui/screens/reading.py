@@ -35,6 +35,26 @@ class Reading(Screen[None]):
         """Show the newest and follow it."""
         self.view.to_end()
 
+    def action_focus_prompt(self) -> None:
+        """Go on writing."""
+        self.prompt.focus()
+
+    def on_to_end(self) -> None:
+        """End was pressed in an empty prompt."""
+        self.view.to_end()
+
+    def action_to_start(self) -> None:
+        """Show the oldest message that is loaded; older ones are then loaded."""
+        self.view.scroll_to(y=0, animate=False)
+
+    def action_page_up(self) -> None:
+        """Scroll the conversation up."""
+        self.view.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """Scroll the conversation down."""
+        self.view.scroll_page_down(animate=False)
+
     def action_cursor_previous(self) -> None:
         """Move the cursor up a block."""
         self.view.move_cursor(-1)

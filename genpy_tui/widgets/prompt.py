@@ -14,7 +14,7 @@ from textual.widgets import TextArea
 
 from genpy_server.core.display import visible
 from genpy_tui.commands import BY_SLASH
-from genpy_tui.messages import Submitted
+from genpy_tui.messages import Submitted, ToEnd
 
 PASTE_CHARS = 4_000
 PASTE_LINES = 40
@@ -94,6 +94,13 @@ class Prompt(TextArea):
             self.write(f"/{fits[0]} ")
         else:
             self.screen.focus_next()
+
+    def action_cursor_line_end(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
+        """To the end of the line; in an empty prompt, to the end of the conversation."""
+        if self.text:
+            super().action_cursor_line_end(select)
+        else:
+            self.post_message(ToEnd())
 
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
         """Up a line, and from the first to what was sent before."""

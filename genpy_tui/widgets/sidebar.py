@@ -1,7 +1,8 @@
 """The sidebar: the person's conversations, newest first."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
@@ -16,7 +17,10 @@ WIDTH = 32
 class Sidebar(OptionList):
     """A list of sessions; choosing one opens it."""
 
-    BORDER_TITLE = "Conversations"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("delete", "screen.delete", "Delete"),
+        Binding("escape", "screen.focus_prompt", "Back", show=False),
+    ]
 
     class Chosen(Message):
         """The person wants to see this session."""

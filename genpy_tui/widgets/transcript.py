@@ -75,7 +75,7 @@ class TranscriptView(Window, can_focus=True):
             self._timer.stop()
             self._timer = None
         begin = perf_counter()
-        anchor = None if self.follow else self.column.anchor(self.scroll_offset.y)
+        anchor = self._kept_anchor()
         first = len(self.column.blocks)
         if self._structure is not None:
             first = self._rebuild()
@@ -84,13 +84,24 @@ class TranscriptView(Window, can_focus=True):
             if block is not None:
                 block.sync()
                 first = min(first, self._stack.place(block))
-        if self._changed and not self.follow:
-            self.unseen += 1
-            self.post_message(self.Scrolled())
+        below = self.column.height
         self._changed.clear()
-        self._place(anchor, first)
+        self.place(anchor, first)
+        if not self.follow and self.column.height > below:
+            self.unseen += self.column.height - below
+            self.post_message(self.Scrolled())
         self.flushes += 1
         self.call_after_refresh(self._measured, begin)
+
+    def _kept_anchor(self) -> Anchor | None:
+        """The anchor, on a block that stays when older messages come above it."""
+        anchor = self.reading_place()
+        if anchor is None or isinstance(anchor.block, MessageBlock):
+            return anchor
+        blocks = self.column.blocks
+        below = blocks[blocks.index(anchor.block) :]
+        message = next((block for block in below if isinstance(block, MessageBlock)), None)
+        return anchor if message is None else Anchor(message, 0, 0.0, 0)
 
     def _measured(self, begin: float) -> None:
         self._cost = perf_counter() - begin
@@ -167,7 +178,7 @@ class TranscriptView(Window, can_focus=True):
         y = column.settle(Anchor(block, 0, 0.0, 0), rows)
         fits = column.top(place + 1) - y <= rows
         y = column.top(place + 1) - rows if fits and top > at else y
-        self._resize_to(max(0, min(y, column.height - rows)))
+        self._show(max(0, min(y, column.height - rows)))
         self.follow = self.scroll_offset.y >= self.max_scroll_y
 
     @property
@@ -196,7 +207,7 @@ class TranscriptView(Window, can_focus=True):
         anchor = self.column.anchor(self.scroll_offset.y)
         block.sync()
         self.follow = False
-        self._place(anchor, self._stack.place(block))
+        self.place(anchor, self._stack.place(block))
         self.follow = self.scroll_offset.y >= self.max_scroll_y
 
     def on_blur(self) -> None:

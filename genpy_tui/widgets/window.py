@@ -31,7 +31,8 @@ class Window(ScrollView):
         super().__init__(**arguments)
         self.column = Layout()
         self.unseen = 0
-        """How often something arrived below what is seen."""
+        """Lines that arrived below what is seen."""
+        self._settling = False
         self._painter: Painter | None = None
         self._rows: list[Row] = []
         self._rows_at: tuple[int, int] | None = None
@@ -43,62 +44,69 @@ class Window(ScrollView):
 
     # Where things stand
 
-    def _place(self, anchor: Anchor | None, first: int = 0, *, rewrapped: bool = False) -> None:
-        """Measure again from a block on, and keep the window where it belongs."""
+    def reading_place(self) -> Anchor | None:
+        """What keeps its place while heights change: None while the end is followed."""
+        return None if self.follow else self.column.anchor(self.scroll_offset.y)
+
+    def place(self, anchor: Anchor | None, first: int = 0, *, rewrapped: bool = False) -> None:
+        """Measure again from a block on, and show the anchor where it was, or the end."""
         rows = max(1, self.size.height)
         self.column.measure(first)
-        if self.follow or anchor is None:
-            self.column.settle_end(rows)
-            top = max(0, self.column.height - rows)
-        else:
+        if not self.follow and anchor is not None:
             top = self.column.settle(anchor, rows, rewrapped=rewrapped)
-        self._resize_to(top)
+            if top <= self.column.height - rows:
+                self._show(top)
+                return
+        self.column.settle_end(rows)
+        self._show(max(0, self.column.height - rows))
 
-    def _resize_to(self, top: int) -> None:
+    def _show(self, top: int) -> None:
+        """Bring size and scroll bar up to date, with this line on top."""
         size = Size(self.size.width, self.column.height)
+        self._settling = True
         if size != self.virtual_size:
             # Not by assignment: the scroll bar always has its room, so nothing else moves.
             self.set_reactive(Widget.virtual_size, size)
             self._scroll_update(size)
+        self.scroll_target_y = self.scroll_y = top
+        self._settling = False
         self._rows_at = None
-        if top != self.scroll_offset.y:
-            self.scroll_target_y = top
-            self.set_reactive(Widget.scroll_y, float(top))
-            self.vertical_scrollbar.position = top
         self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Make the lines that came into view; follow the end when it is reached."""
+        """The person scrolled: make what came into view; follow the end when it is reached."""
         super().watch_scroll_y(old_value, new_value)
-        if round(old_value) == round(new_value) or not self.column.blocks:
+        if self._settling or round(old_value) == round(new_value) or not self.column.blocks:
             return
-        at_end = new_value >= self.max_scroll_y
-        if at_end != self.follow:
-            self.follow = at_end
-        if at_end:
+        self.follow = new_value >= self.max_scroll_y
+        if self.follow:
             self.unseen = 0
         else:
-            y = round(new_value)
-            anchor = self.column.anchor(y)
-            top = self.column.settle(anchor, self.size.height)
-            self._rows_at = None
-            if top != y or self.column.height != self.virtual_size.height:
-                self._resize_to(top)
+            self.place(self.reading_place(), self.column.index_at(round(new_value)))
         self.post_message(self.Scrolled())
 
     def to_end(self) -> None:
         """Show the end and follow it."""
         self.follow, self.unseen = True, 0
-        self._place(None)
+        self.place(None)
         self.post_message(self.Scrolled())
 
-    def on_resize(self) -> None:
-        """Wrap anew what is seen; what is read stays in its place."""
+    def _size_updated(
+        self,
+        size: Size,
+        virtual_size: Size,
+        container_size: Size,
+        layout: bool = True,  # noqa: FBT001, FBT002 - as in Textual
+    ) -> bool:
+        """Wrap anew what is seen; what is read stays in its place, and the end stays the end."""
+        anchor, self._settling = self.reading_place(), True
+        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        self._settling = False
         width = max(20, self.scrollable_content_region.width - 2 * MARGIN)
-        anchor = None if self.follow else self.column.anchor(self.scroll_offset.y)
-        rewrapped = width != self.column.width
-        self.column.width = width
-        self._place(anchor, 0, rewrapped=rewrapped)
+        if changed or width != self.column.width:
+            rewrapped, self.column.width = width != self.column.width, width
+            self.place(anchor, rewrapped=rewrapped)
+        return changed
 
     # Drawing
 
