@@ -4,6 +4,7 @@ It builds its commands from the same signatures as `straight`. It only parses: t
 after it has returned, where one handler sees every error.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from inspect import Parameter as SignatureParameter
 from inspect import Signature
@@ -11,12 +12,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genpy_cli.completion import complete_session
 from genpy_cli.parameters import Argument, Parameter, parameters
 from genpy_cli.straight import Invocation
 from genpy_cli.table import COMMANDS, GROUPS, Run, find
 
 HELP = "GenPy: an AI chat you live in from your terminal. Begin with `genpy chat`."
+
+COMPLETING = "_GENPY_COMPLETE"
+"""The variable by which a shell asks for completion."""
 
 
 class _Chosen(Exception):
@@ -30,25 +33,30 @@ class _Chosen(Exception):
 def parse(line: Sequence[str]) -> Invocation:
     """What a line asks for. Raises `SystemExit` when Typer answered it itself (0 or 2)."""
     try:
-        build()(args=list(line), prog_name="genpy")
+        _build(line)(args=list(line), prog_name="genpy")
     except _Chosen as chosen:
         return chosen.invocation
     raise SystemExit(0)
 
 
-def build() -> typer.Typer:
-    """The whole command line."""
+def _build(line: Sequence[str]) -> typer.Typer:
+    """The command line. The modules of commands that the line does not name are not imported."""
     app = _typer(HELP, add_completion=True)
     app.callback()(_options)
-    groups = {name: _typer(text) for name, text in GROUPS.items()}
-    for name in COMMANDS:
+    groups: dict[str, typer.Typer] = {}
+    for name, command in COMMANDS.items():
         group, _, last = name.rpartition(" ")
-        target = groups[group] if group else app
-        if group and group not in {info.name for info in app.registered_groups}:
-            app.add_typer(target, name=group)
-        run = find(name)
-        target.command(last, help=run.__doc__)(_callback(run))
+        if group and group not in groups:
+            groups[group] = _typer(GROUPS[group])
+            app.add_typer(groups[group], name=group)
+        named = COMPLETING in os.environ or set(name.split()) <= set(line)
+        callback = _callback(find(name)) if named else _unnamed
+        groups.get(group, app).command(last, help=command.help)(callback)
     return app
+
+
+def _unnamed() -> None:
+    """Stands for a command in the help of others."""
 
 
 def _typer(text: str, *, add_completion: bool = False) -> typer.Typer:
@@ -90,6 +98,12 @@ def _signature(run: Run) -> Iterator[SignatureParameter]:
         )
 
 
+def _complete(incomplete: str) -> list[tuple[str, str]]:
+    from genpy_cli.completion import complete_session  # noqa: PLC0415 - only to complete
+
+    return complete_session(incomplete)
+
+
 def _type(parameter: Parameter) -> Any:
     if parameter.choices:
         kind: Any = Literal[parameter.choices]
@@ -105,7 +119,7 @@ def _info(parameter: Parameter) -> Any:
         "metavar": marker.metavar,
         "min": marker.low,
         "max": marker.high,
-        "autocompletion": complete_session if marker.completes else None,
+        "autocompletion": _complete if marker.completes else None,
         "show_default": parameter.default not in {None, False},
     }
     if isinstance(marker, Argument):
