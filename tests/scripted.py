@@ -115,6 +115,10 @@ class ScriptedServer:
                 self._arrived.clear()
                 await self._arrived.wait()
 
+    def forget(self) -> None:
+        """Begin another epoch: who comes back gets everything anew."""
+        self.epoch += "'"
+
     async def cut(self, code: int | None = None) -> None:
         """Cut every connection, without a word or with a close code."""
         for socket in list(self.sockets):

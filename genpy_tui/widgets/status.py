@@ -16,6 +16,8 @@ SEPARATOR = " · "
 class StatusLine(Widget):
     """One line; facts that have no room are left out from the front."""
 
+    ALLOW_SELECT = False
+
     doing: reactive[Doing] = reactive(STARTING)
     facts: reactive[tuple[str, ...]] = reactive(())
 

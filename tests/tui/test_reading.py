@@ -18,8 +18,9 @@ async def talk(tui: Terminal, server: ScriptedServer, text: str) -> None:
     await server.attach()
     server.message("Tell me")
     server.reply(text)
+    last = text.rsplit(maxsplit=1)[-1]
+    await tui.until(lambda: "Tell me" in tui.transcript and last in tui.transcript)
     await tui.says("ready")
-    await tui.until(lambda: text.rsplit(maxsplit=1)[-1] in tui.transcript)
 
 
 def paragraphs(tui: Terminal) -> list[str]:
