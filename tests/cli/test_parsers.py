@@ -94,5 +94,6 @@ def test_every_command_explains_itself(name):
     run = find(name)
     assert run.__doc__
     assert run.__doc__.splitlines()[0].endswith(".")
+    assert run.__doc__ == COMMANDS[name].help
     for parameter in parameters(run):
         assert parameter.marker.help.rstrip("`").endswith((".", "?")), parameter.name

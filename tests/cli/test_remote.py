@@ -49,7 +49,8 @@ async def test_the_same_output(genpy):
         for words in SAME:
             local = genpy.run(*words)
             remote = genpy.run(*words, "--server", server.url)
-            assert remote == local, words
+            # An age in minutes may have changed between the two.
+            assert remote == local or remote == genpy.run(*words), words
         assert genpy("sessions", "list", "--json", GENPY_SERVER=server.url).json
         genpy("sessions", "delete", PYTHON, "--yes", "--server", server.url)
         assert len(genpy("sessions", "list", "--json").json) == 2

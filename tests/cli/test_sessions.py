@@ -6,10 +6,25 @@ import os
 import pytest
 
 from genpy_server.core.display import one_line
+from genpy_server.core.models import MessageMeta
+from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"
 HOSTILE = "c9a4e6d8-1f23-4c57-9b0a-d3e5f7a91b03"
+
+
+def correct(database, session, text, *, chosen):
+    """Keep a turn whose intent the person corrected from tutorial."""
+    meta = MessageMeta(intent=chosen, intent_corrected_from="tutorial")
+
+    async def write(store):
+        await store.open()
+        await store.append("local", session, "user", text, title="", meta=meta)
+        await store.close()
+
+    run_inline(write(SqliteStore(database, InlineRunner())))
 
 
 def test_list_shows_the_latest_first(kept):
@@ -18,7 +33,7 @@ def test_list_shows_the_latest_first(kept):
     shown = [row[:8] for row in rows if row[:8] in {ROME[:8], PYTHON[:8], HOSTILE[:8]}]
     assert shown == [HOSTILE[:8], PYTHON[:8], ROME[:8]]
     rome = next(row for row in rows if row.startswith(ROME[:8]))
-    for part in ("Trip to Rome", "✓ completed", "now", "2", "★★★★☆", "You looked for a hotel"):
+    for part in ("Trip to Rome", "✓ completed", "2", "★★★★☆", "You looked for a hotel"):
         assert part in rome
 
 
@@ -134,6 +149,18 @@ def test_export_of_one_as_json(kept):
     document = kept("sessions", "export", ROME, "--format", "json").json
     assert [entry["session"]["id"] for entry in document["sessions"]] == [ROME]
     assert document == kept("export", ROME, "--format", "json").json
+
+
+def test_export_of_corrections(genpy):
+    """Each turn whose intent was corrected is one JSON line: what was said, was meant, was detected."""
+    assert genpy("export", "--corrections").out == ""
+    correct(genpy.database, PYTHON, "Why is it slow?", chosen="technical_support")
+    lines = genpy("export", "--corrections").lines
+    assert lines == [
+        {"text": "Why is it slow?", "intent": "technical_support", "detected": "tutorial"}
+    ]
+    assert genpy("export", PYTHON, "--corrections").lines == lines
+    assert genpy("export", ROME, "--corrections").lines == []
 
 
 def test_export_wants_to_know_what(kept):
