@@ -66,7 +66,7 @@ export class EntryView {
 
   #chip() {
     const { intent, score, reason } = this.entry;
-    const state = `${intent}:${reason}:${this.entry.status === "streaming"}`;
+    const state = `${intent}:${reason}`;
     if (!intent || state === this.#chipped) return;
     this.#chipped = state;
     const why = `${reason || "found by GenPy"}${score != null && score < 1 ? ` (${Math.round(score * 100)} %)` : ""}`;

@@ -90,7 +90,10 @@ export class Room {
 
   #show(frame, changed) {
     this.view.update(this.transcript, changed);
-    if (frame.type === "message") this.#showWaiting();
+    if (frame.type === "message") {
+      this.#showWaiting();
+      this.#found();
+    }
     if (frame.type === "run_finished" && changed) this.#finished(changed);
     this.tell(this, frame.type);
   }
@@ -159,10 +162,14 @@ export class Room {
 
   /** Bring a message into view, reading back as far as it takes within reason. */
   async #seek() {
-    const { wanted } = this;
-    this.wanted = null;
-    for (let pages = 0; pages < SEARCHED_PAGES && !this.view.find(wanted); pages += 1) {
+    for (let pages = 0; pages < SEARCHED_PAGES && !this.#found(); pages += 1) {
       if (!(await this.older())) return;
     }
+  }
+
+  /** Show the message that was asked for, as soon as it is there. */
+  #found() {
+    if (this.wanted && this.view.find(this.wanted)) this.wanted = null;
+    return !this.wanted;
   }
 }
