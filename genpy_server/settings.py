@@ -240,7 +240,10 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
         return dict(os.environ)
     from dotenv import dotenv_values  # noqa: PLC0415 - only for who has a .env
 
-    values = {key: value for key, value in dotenv_values(path).items() if value is not None}
+    try:
+        values = {key: value for key, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}.") from None
     return {**values, **os.environ}
 
 

@@ -77,6 +77,12 @@ def test_wrong_settings(empty):
     assert "GENPY_GRACE_SECONDS" in ran.err
 
 
+def test_a_file_of_settings_that_is_no_text(empty):
+    """A .env that cannot be read is an expected failure that names it."""
+    (empty.home / ".env").write_bytes(b"\xff\xfe GENPY_PORT")
+    assert ".env" in empty("sessions", "list", code=1).err
+
+
 def test_a_database_that_is_none(empty):
     """A file that is no database is told in a sentence."""
     empty.database.write_bytes(b"no database at all" * 100)
