@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable
 from genpy_server.settings import is_loopback
@@ -44,7 +44,8 @@ class Address(NamedTuple):
     def session(self, ref: str, **query: str | int | None) -> str:
         """The WebSocket of a session; a query of None is left out."""
         asked = {key: value for key, value in query.items() if value is not None}
-        return f"ws{'s' if self.secure else ''}://{self.base}/ws/session/{ref}?{urlencode(asked)}"
+        name = quote(ref, safe="")
+        return f"ws{'s' if self.secure else ''}://{self.base}/ws/session/{name}?{urlencode(asked)}"
 
     def unreachable(self) -> Unreachable:
         """Nobody answers there."""

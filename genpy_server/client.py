@@ -132,7 +132,7 @@ class SessionClient:
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """Connect, the first time; every event in order until the link is refused or closed."""
-        if self._staying is None:
+        if self._staying is None and self.link.state != "closed":
             self._staying = asyncio.create_task(self._stay())
         return self
 
@@ -269,8 +269,8 @@ class SessionClient:
         if self.link.state != "open":
             self._farewell = frame
             return False
-        if frame.re == "auth" or (frame.re == "cancel" and frame.code == Conflict.code):
-            return False  # no token was needed; the reply was over already
+        if frame.re == "cancel" and frame.code == Conflict.code:
+            return False  # the reply was over already, which is what was wanted
         head = self._outbox.head
         if head is None or frame.re != head.id:
             return True

@@ -1,0 +1,60 @@
+"""How long a client waits before it comes back, with a clock and chance of the test's own."""
+
+import pytest
+
+from genpy_server.errors import Unreachable
+from genpy_server.link import FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS, Backoff, Link
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_delays_double_up_to_a_limit(clock):
+    """Each failure doubles the delay, until it stays at the longest."""
+    backoff = Backoff(lambda: 1.0, clock)
+    delays = [backoff.next() for _ in range(30)]
+    assert delays[:3] == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]
+    assert delays[-1] == LONGEST_DELAY
+    assert backoff.failures == 30
+
+
+def test_chance_spreads_clients(clock):
+    """Of clients that were cut at once some come back after half the delay."""
+    assert Backoff(lambda: 0.0, clock).next() == FIRST_DELAY / 2
+    assert Backoff(lambda: 0.5, clock).next() == FIRST_DELAY * 0.75
+
+
+def test_server_may_ask_for_more(clock):
+    """A wait that the server names is kept."""
+    assert Backoff(lambda: 1.0, clock).next(at_least=42.0) == 42.0
+
+
+def test_steady_connection_begins_anew(clock):
+    """After a connection that lasted the delays begin anew; after one that did not they go on."""
+    backoff = Backoff(lambda: 1.0, clock)
+    backoff.next()
+    backoff.opened()
+    clock.now += STEADY_SECONDS - 1
+    assert backoff.next() == FIRST_DELAY * 2
+    backoff.opened()
+    clock.now += STEADY_SECONDS
+    assert backoff.next() == FIRST_DELAY
+    assert backoff.failures == 1
+
+
+def test_reason_is_a_sentence():
+    """A link tells why there is no connection, and nothing while there is one."""
+    assert Link("open").reason == ""
+    assert Link("reconnecting", error=Unreachable("Nobody is there.")).reason == "Nobody is there."

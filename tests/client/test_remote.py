@@ -1,0 +1,118 @@
+"""Records over HTTP give what the store gives, and fail as it fails."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+from servers import serving
+
+import genpy_server.remote
+from genpy_server.errors import Ambiguous, BadRequest, NotFound, Refused, Unauthorized, Unreachable
+from genpy_server.records import LocalRecords
+from genpy_server.remote import RemoteRecords
+
+TOKEN = "correct-horse-battery"
+SESSIONS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(7)]
+
+
+@asynccontextmanager
+async def both(database, **variables):
+    """The same conversations, by way of the store and by way of the server."""
+    async with serving(database, **variables) as running:
+        store = running.app.store
+        for number, session in enumerate(SESSIONS):
+            for said in ("Where is a hotel?", f"Near station {number}."):
+                await store.append("local", session, "user", said, title=f"Trip {number}")
+        records = RemoteRecords(running.url)
+        try:
+            yield LocalRecords(store, "local", ender=running.app.summaries), records
+        finally:
+            await records.close()
+
+
+async def test_both_give_the_same(tmp_path):
+    """Lists, messages, search and one session are equal, value for value."""
+    async with both(tmp_path / "genpy.db") as (local, remote):
+        asked = [
+            lambda r: r.sessions(),
+            lambda r: r.sessions(limit=2, before=5, status="active", query="trip"),
+            lambda r: r.sessions(query=""),
+            lambda r: r.sessions(status="completed"),
+            lambda r: r.session(SESSIONS[3][:8]),
+            lambda r: r.session("last"),
+            lambda r: r.messages(SESSIONS[1]),
+            lambda r: r.messages(SESSIONS[1], limit=1),
+            lambda r: r.search("hotel station", limit=5),
+            lambda r: r.search("station", ref=SESSIONS[2]),
+            lambda r: r.search("  "),
+        ]
+        for ask in asked:
+            assert await ask(remote) == await ask(local)
+        await remote.rename(SESSIONS[0], "  Another \n title ")
+        session = await remote.rate(SESSIONS[0], 4)
+        assert (session.title, session.rating) == ("Another title", 4)
+        assert session == await local.session(SESSIONS[0])
+
+
+async def test_long_lists_come_in_pages(tmp_path, monkeypatch):
+    """More rows than a page has are fetched page by page, each once, in order."""
+    monkeypatch.setattr(genpy_server.remote, "PAGE", 3)
+    async with both(tmp_path / "genpy.db") as (local, remote):
+        for limit in (2, 3, 6, 7, 50):
+            assert await remote.sessions(limit=limit) == await local.sessions(limit=limit)
+        for number in range(7):
+            await local._store.append("local", SESSIONS[0], "user", f"word {number}", title="")
+        for limit in (1, 3, 8, 50):
+            here = await local.messages(SESSIONS[0], limit=limit)
+            assert await remote.messages(SESSIONS[0], limit=limit) == here
+
+
+async def test_failures_are_of_the_same_class(tmp_path):
+    """What the store refuses, the server refuses, in the same words."""
+    async with both(tmp_path / "genpy.db") as (local, remote):
+        for kind, ask in (
+            (NotFound, lambda r: r.session("nothing")),
+            (Ambiguous, lambda r: r.session("0000")),
+            (NotFound, lambda r: r.delete("nothing")),
+            (Refused, lambda r: r.session("no name")),
+            (BadRequest, lambda r: r.rename(SESSIONS[0], "x" * 201)),
+            (BadRequest, lambda r: r.rate(SESSIONS[0], 6)),
+        ):
+            with pytest.raises(kind) as here:
+                await ask(local)
+            with pytest.raises(kind) as there:
+                await ask(remote)
+            assert there.value.message == here.value.message
+
+
+async def test_delete_and_summary(tmp_path):
+    """A session is summarised anew and removed from elsewhere."""
+    async with both(tmp_path / "genpy.db") as (local, remote):
+        session = await remote.regenerate(SESSIONS[0])
+        assert session.status == "completed"
+        assert session == await local.session(SESSIONS[0])
+        assert await remote.delete(SESSIONS[0]) == session
+        with pytest.raises(NotFound):
+            await local.session(SESSIONS[0])
+
+
+async def test_health_tells_who_may_know(tmp_path):
+    """With a token the parts are shown; without one, only whether all is well."""
+    async with serving(tmp_path / "genpy.db", GENPY_TOKEN=TOKEN) as running:
+        for token, known in ((TOKEN, True), (None, False)):
+            records = RemoteRecords(running.url, token)
+            health = await records.health()
+            await records.close()
+            assert health.status == "ok"
+            assert (health.store is not None) == known
+        wrong = RemoteRecords(running.url, TOKEN[::-1])
+        with pytest.raises(Unauthorized):
+            await wrong.sessions()
+        await wrong.close()
+
+
+async def test_nobody_there():
+    """An address where nobody answers is unreachable, and the sentence names it."""
+    records = RemoteRecords("http://127.0.0.1:9")
+    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9.*genpy serve"):
+        await records.sessions()
+    await records.close()
