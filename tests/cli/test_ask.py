@@ -30,7 +30,6 @@ def test_what_is_read_is_asked(empty):
     """Standard input is the question, or stands behind the one that was typed."""
     empty("ask", given="piped question\n")
     empty("ask", "typed question", given="piped text\n")
-    empty("ask", "--session", "name", "-", given="dash question")
     asked = [
         message["text"]
         for row in reversed(empty("sessions", "list", "--json").json)

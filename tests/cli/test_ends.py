@@ -167,6 +167,22 @@ def test_serving_everybody_needs_a_token(empty):
     assert "GENPY_TOKEN" in empty("serve", "--host", "0.0.0.0", code=1).err
 
 
+def test_chat_needs_a_terminal(empty):
+    """Without a terminal the chat names the command for scripts instead of drawing into a file."""
+    ran = empty("chat", code=1)
+    assert "genpy ask" in ran.err
+    assert ran.out == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_chat_with_what_is_not_there(empty):
+    """In a terminal a conversation that cannot be meant is refused before anything is drawn."""
+    for ref in ("last", "no name"):
+        ran = empty.typed("chat", "--session", ref)
+        assert ran.code == 1
+        assert "\x1b" not in ran.out
+
+
 def test_the_home_stays_clean(empty):
     """A command writes its database and nothing else, least of all in the real home."""
     real = Path.home()
