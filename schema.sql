@@ -308,88 +308,111 @@ $$;
 
 -- Search ------------------------------------------------------------------------------------------
 
--- BM25 (k1 = 1.2, b = 0.75) over the user's messages that hold any word of `wanted`. ts_rank of one
--- word is 1 + 1/4 + 1/9 + …, as often as the word occurs, over pi^2/6: a frequency that saturates.
+-- BM25 (k1 = 1.2, b = 0.75) over the newest of the user's messages that hold any word of `wanted`.
+-- ts_rank of one word is 1 + 1/4 + 1/9 + …, as often as the word occurs, over pi^2/6: a frequency
+-- that saturates, as BM25's does.
 create or replace function genpy.ranked(
   p_user_id text, p_session_id uuid, wanted tsquery, terms tsquery[], weights double precision[],
-  p_limit integer
+  most integer, p_limit integer
 ) returns table (id bigint, score double precision)
-language sql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
   with found as materialized (
-    select m.id, m.search, greatest(m.words, length(m.search)) as length
+    select m.id, m.search, greatest(m.words, length(m.search))::double precision as length
     from public.session_logs m join public.sessions s using (session_id)
     where m.search operator(pg_catalog.@@) wanted and s.user_id = p_user_id
       and (p_session_id is null or session_id = p_session_id)
+    order by m.id desc limit most
   ), usual as (
     select greatest(avg(length), 1) as length from found
   )
-  select f.id, sum(
-    t.weight * t.often * 2.2 / (t.often + 1.2 * (0.25 + 0.75 * f.length / usual.length))
+  select f.id, (
+    select sum(weight * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * f.length / usual.length)))
+    from unnest(terms, weights) as t(term, weight),
+      lateral (select 1.644934 * ts_rank('{1, 1, 1, 1}', f.search, term) as often) _
+    where often > 0
   ) as score
-  from found f, usual, lateral (
-    select weight, 1.644934 * ts_rank('{1, 1, 1, 1}', f.search, term) as often
-    from unnest(terms, weights) as _(term, weight)
-    where f.search operator(pg_catalog.@@) term
-  ) t
-  group by f.id order by score desc, f.id desc limit p_limit
+  from found f, usual
+  order by score desc, f.id desc limit p_limit;
+end
 $$;
 
--- Rare words first: in a large database, common words are looked for only where rare ones are
--- found, unless those give too little. `p_words` is a list of lower-case words without punctuation.
+-- In how many messages each term occurs. In a large table the planner's statistics tell it of
+-- common words, to count which would take long; all others are counted in the index.
+create or replace function genpy.frequencies(parsed tsquery[], large boolean, total double precision)
+returns table (term tsquery, frequency double precision)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  with common as (
+    select element, share from pg_catalog.pg_stats,
+      unnest(most_common_elems::text::text[], most_common_elem_freqs) as _(element, share)
+    where large and schemaname = 'public' and tablename = 'session_logs' and attname = 'search'
+      and element is not null
+  )
+  select term, coalesce(
+    (select share * total from common where quote_literal(element) = term::text),
+    (select count(*) from public.session_logs m where m.search operator(pg_catalog.@@) term))
+  from unnest(parsed) as term;
+end
+$$;
+
+-- Rare words first: where common words alone would give too many messages to rank, those count
+-- only beside a rarer word, unless there are too few. `p_words` holds lower-case words without
+-- punctuation.
 create or replace function public.genpy_search(
   p_user_id text, p_words jsonb, p_limit integer, p_session_id uuid, p_neighbours boolean
 ) returns jsonb language plpgsql stable security invoker set search_path = ''
 set plan_cache_mode = force_custom_plan as $$
 declare
-  few constant integer := 5000;
+  most constant integer := 10000;
   total double precision;
+  large boolean;
   terms tsquery[];
-  frequencies bigint[];
+  frequencies double precision[];
   weights double precision[];
-  sums bigint[];
-  all_of_them tsquery;
+  any_of_them tsquery;
   rare tsquery;
   ids bigint[];
   scores double precision[];
 begin
-  select array_agg(term order by frequency), array_agg(frequency order by frequency)
+  select reltuples / greatest(relpages, 1) * pg_relation_size(oid) / 8192 into total
+    from pg_catalog.pg_class where oid = 'public.session_logs'::regclass;
+  large := total > most;
+  if not large then
+    select count(*) into total from public.session_logs;
+  end if;
+  terms := array(
+    select distinct term from jsonb_array_elements_text(p_words) as word,
+      phraseto_tsquery('pg_catalog.english', genpy.plain(word)) as term
+    where numnode(term) > 0);
+  select array_agg(f.term order by f.frequency), array_agg(f.frequency order by f.frequency)
     into terms, frequencies
-  from (
-    select term, (
-      select count(*) from public.session_logs m where m.search operator(pg_catalog.@@) term
-    ) as frequency
-    from (
-      select distinct phraseto_tsquery('pg_catalog.english', genpy.plain(word)) as term
-      from jsonb_array_elements_text(p_words) as word
-    ) parsed
-    where numnode(term) > 0
-  ) counted
-  where frequency > 0;
+    from genpy.frequencies(terms, large, total) f where f.frequency > 0;
   if terms is null then
     return '[]';
   end if;
 
-  select reltuples into total from pg_catalog.pg_class where oid = 'public.session_logs'::regclass;
-  if total <= 0 then
-    select count(*) into total from public.session_logs;
-  end if;
-  total := greatest(total, frequencies[cardinality(frequencies)]);
   weights := array(
-    select ln(1 + (total - frequency + 0.5) / (frequency + 0.5)) from unnest(frequencies) frequency);
-  sums := array(
-    select sum(frequency) over (order by place)
-    from unnest(frequencies) with ordinality as _(frequency, place));
+    select ln(1 + (greatest(total, frequency) - frequency + 0.5) / (frequency + 0.5))
+    from unnest(frequencies) frequency);
   select
       string_agg('(' || term::text || ')', ' | ')::tsquery,
-      string_agg('(' || term::text || ')', ' | ') filter (where place = 1 or sum <= few)::tsquery
-    into all_of_them, rare
-    from unnest(terms, sums) with ordinality as _(term, sum, place);
+      string_agg('(' || term::text || ')', ' | ') filter (where place = 1 or so_far <= most)::tsquery
+    into any_of_them, rare
+    from (
+      select term, place, sum(frequency) over (order by place) as so_far
+      from unnest(terms, frequencies) with ordinality as _(term, frequency, place)
+    ) summed;
 
   select array_agg(r.id), array_agg(r.score) into ids, scores
-    from genpy.ranked(p_user_id, p_session_id, rare, terms, weights, p_limit) r;
-  if rare <> all_of_them and coalesce(cardinality(ids), 0) < p_limit then
+    from genpy.ranked(p_user_id, p_session_id, rare, terms, weights, most, p_limit) r;
+  if rare <> any_of_them and coalesce(cardinality(ids), 0) < p_limit then
     select array_agg(r.id), array_agg(r.score) into ids, scores
-      from genpy.ranked(p_user_id, p_session_id, all_of_them, terms, weights, p_limit) r;
+      from genpy.ranked(p_user_id, p_session_id, any_of_them, terms, weights, most, p_limit) r;
   end if;
 
   return coalesce((
