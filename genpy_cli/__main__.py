@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TextIO
 
 from genpy_cli.failures import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Misused
@@ -19,8 +20,7 @@ EXPECTED = ((Misused, WRONG_USAGE), (Unreachable, UNREACHABLE), (GenPyError, FAI
 def main(line: Sequence[str] | None = None) -> int:
     """Run one line; the exit code."""
     words = sys.argv[1:] if line is None else line
-    for stream in (sys.stdout, sys.stderr):
-        _reconfigure(stream)
+    _prepare_output()
     try:
         code = _run([word.encode("utf-8", "replace").decode() for word in words])
         sys.stdout.flush()
@@ -38,15 +38,19 @@ def _failed(error: Exception) -> int:
     """Say what went wrong; the exit code."""
     from genpy_server.core.display import visible  # noqa: PLC0415 - only for failures
 
-    expected = next((code for kind, code in EXPECTED if isinstance(error, kind)), None)
-    if expected is None:
+    code = next((code for kind, code in EXPECTED if isinstance(error, kind)), None)
+    if code is not None:
+        sentence = str(error)
+    elif isinstance(error, OSError):  # the machine's: a full disk, a folder that is not ours
+        _drop(sys.stdout)
+        where = f"{error.filename}: " if error.filename else ""
+        sentence = f"{where}{error.strerror or error}."
+    else:
         from genpy_cli.bug import keep  # noqa: PLC0415 - only for bugs
 
         sentence = keep(error)
-    else:
-        sentence = str(error)
     sys.stderr.write(visible(sentence) + "\n")
-    return FAILED if expected is None else expected
+    return FAILED if code is None else code
 
 
 def _run(line: list[str]) -> int:
@@ -65,13 +69,15 @@ def _run(line: list[str]) -> int:
     return invocation.run(**invocation.values) or 0
 
 
-def _reconfigure(stream: TextIO) -> None:
+def _prepare_output() -> None:
     """Never fail for a character that a terminal cannot show; a pipe gets UTF-8."""
-    if isinstance(stream, TextIOWrapper):
-        stream.reconfigure(
-            encoding=None if stream.isatty() else "utf-8",
-            errors="replace",
-        )
+    # Closed streams are None, and what is written to them goes nowhere.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
+    sys.stderr = sys.stderr or sys.stdout
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
 
 
 def _drop(stream: TextIO) -> None:

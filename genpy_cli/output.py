@@ -89,6 +89,8 @@ def _has_styles() -> bool:
         is_terminal(sys.stdout)
         and "NO_COLOR" not in os.environ
         and os.environ.get("TERM") != "dumb"
+        # The old console of Windows shows them as they are.
+        and (os.name != "nt" or "WT_SESSION" in os.environ)
     )
 
 
@@ -128,9 +130,8 @@ def markdown(value: str) -> None:
     from rich.markdown import Markdown  # noqa: PLC0415
 
     # An address is shown, not hidden behind its text.
-    Console(markup=False, highlight=False, emoji=False).print(
-        Markdown(visible(value), hyperlinks=False)
-    )
+    console = Console(markup=False, highlight=False, emoji=False, width=width())
+    console.print(Markdown(visible(value), hyperlinks=False))
 
 
 def width() -> int:
@@ -139,6 +140,6 @@ def width() -> int:
     if told.isdecimal() and int(told) > 0:
         return int(told)
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
+        return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
     except (OSError, ValueError):
         return WIDTH

@@ -43,6 +43,7 @@ def run(
 
 def _show(hit: Hit, words: list[str], now: datetime) -> None:
     message = hit.message
-    facts = f"{ROLES[message.role]} · {age(message.at, now)} · {message.session_id[:SHORT_ID]}"
+    place = f"{message.session_id[:SHORT_ID]}#{message.id}"
+    facts = f"{ROLES[message.role]} · {age(message.at, now)} · {place}"
     output.heading(one_line(hit.session_title), facts)
     output.excerpt(excerpt(message.text, words, output.width() - 2))

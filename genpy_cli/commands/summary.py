@@ -7,7 +7,8 @@ from genpy_cli.parameters import Json, Option, Ref, Server
 from genpy_cli.reach import with_records
 from genpy_cli.words import STATUS, local_time
 from genpy_server.core.display import stars
-from genpy_server.core.models import Metrics, Session
+from genpy_server.core.metrics import statistics
+from genpy_server.core.models import Session
 from genpy_server.records import Records
 
 
@@ -51,32 +52,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         ("Topics", ", ".join(session.topics)),
         ("Sentiment", session.sentiment or ""),
         *(("Outcome", outcome) for outcome in session.outcomes),
-        *(_counts(session.metrics) if session.metrics is not None else ()),
+        *(statistics(session.metrics) if session.metrics is not None else ()),
         ("Rating", stars(session.rating)),
     ]
     return [(name, value) for name, value in facts if value]
-
-
-def _counts(metrics: Metrics) -> list[tuple[str, str]]:
-    words = f"{metrics.user_words:,} yours, {metrics.assistant_words:,} in replies"
-    tokens = f"{metrics.prompt_tokens:,} read, {metrics.completion_tokens:,} written"
-    return [
-        ("Messages", f"{metrics.user_messages} yours, {metrics.assistant_messages} replies"),
-        ("Words", words),
-        ("Duration", _duration(metrics.duration_seconds)),
-        ("Tools", _tally(metrics.tools)),
-        ("Intents", _tally(metrics.intents)),
-        ("Tokens", tokens if metrics.prompt_tokens else ""),
-    ]
-
-
-def _tally(counts: dict[str, int]) -> str:
-    most_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name.replace('_', ' ')} ({count})" for name, count in most_first)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "", f"{rest} s")
-    return " ".join(part for part in parts[: 2 if hours else 3] if part)
