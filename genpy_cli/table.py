@@ -30,6 +30,10 @@ COMMANDS: dict[str, Command] = {
         "search", "Find messages that hold any of the words, in all conversations, the best first."
     ),
     "export": Command("export", "Export a conversation, or all, as Markdown or JSON."),
+    "import": Command(
+        "import_",
+        "Import conversations that `genpy export` wrote; a second time changes nothing.",
+    ),
     "explain": Command(
         "explain", "Show what GenPy makes of a text: the kind of help, the tool, the context."
     ),

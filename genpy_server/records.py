@@ -6,7 +6,10 @@ unambiguous prefix of it (4 characters or more), the name it was opened with, or
 """
 
 import re
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
 
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Hit, Message, Session, SessionStatus
@@ -178,6 +181,11 @@ class LocalRecords:
         if self._live is not None:
             await self._live.settle(self._user_id, session.id)
         return self._changed(await self._ender.again(self._user_id, session.id), summarised=True)
+
+    async def take(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
+        """Write an exported session as this user's own; returns how many messages were new."""
+        mine = msgspec.structs.replace(session, user_id=self._user_id)
+        return await self._store.import_session(mine, messages)
 
     def _changed(self, session: Session, *, summarised: bool = False) -> Session:
         if self._live is not None:
