@@ -6,7 +6,7 @@ are imported afterwards, in a thread.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from textual.app import App, SystemCommand
@@ -17,9 +17,7 @@ from genpy_server.settings import Settings
 from genpy_tui import preferences
 from genpy_tui.background import background
 from genpy_tui.commands import COMMANDS
-from genpy_tui.screens.ask import Choose
 from genpy_tui.screens.chat import ChatScreen
-from genpy_tui.screens.leave import LeaveScreen
 from genpy_tui.state import ENDING
 from genpy_tui.theme import THEMES, fallback
 
@@ -78,16 +76,17 @@ class GenPyApp(App[int]):
 
     # Starting
 
-    def on_mount(self) -> None:
-        """Show the screen first, and connect once it is painted."""
-        self.push_screen(self.chat)
-        self.theme_changed_signal.subscribe(self, self._remember)
-        self.call_after_refresh(self._start)
+    def get_default_screen(self) -> Screen[object]:
+        """The conversation is the first screen, and the last."""
+        return cast("Screen[object]", self.chat)
 
-    def _start(self) -> None:
+    def on_mount(self) -> None:
+        """Connect once the screen is painted."""
+        self.theme_changed_signal.subscribe(self, self._remember)
         background(self, self._connect, "start")
 
     async def _connect(self) -> None:
+        await self.chat.painted.wait()
         try:
             if self.server is None:
                 start = await asyncio.to_thread(_embedded_start)
@@ -131,10 +130,14 @@ class GenPyApp(App[int]):
             if answer == "leave":
                 background(self, self._leave, "leave")
 
+        from genpy_tui.screens.ask import Choose  # noqa: PLC0415 - when first needed
+
         answers = {"stay": "Stay", "leave": "Leave now"}
         self.push_screen(Choose(question, answers), answered)
 
     async def _leave(self) -> None:
+        from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
+
         client, message = self.chat.client, None
         if self.embedded is not None:
             if client is not None and client.transcript.entries and client.transcript.epoch:

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from genpy_server.core.display import visible
 from genpy_server.core.transcript import Entry, ToolLine
-from genpy_tui.render.document import Document
 from genpy_tui.render.layout import Part
 from genpy_tui.render.lines import BLANK, Line, Run, wrap
+
+if TYPE_CHECKING:
+    from genpy_tui.render.document import Document
 
 INDENT = 2
 TOOL_LINES = 24
@@ -84,6 +87,8 @@ class MessageBlock:
 
     def _build(self) -> Iterable[Part]:
         entry = self.entry
+        from genpy_tui.render.document import Document  # noqa: PLC0415 - after the first paint
+
         if self._document is None or self._fed > entry.length:
             self._document, self._fed = Document(indent=INDENT), 0
         if entry.length > self._fed:
@@ -172,6 +177,8 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
             lines += wrap([Run(row, "dim")], width, lead)
     if tool.error:
         return lines + wrap([Run(visible(tool.error), "error")], width, lead)
+    from genpy_tui.render.document import Document  # noqa: PLC0415 - after the first paint
+
     document = Document()
     document.feed(tool.result)
     document.finish()

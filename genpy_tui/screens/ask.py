@@ -16,6 +16,8 @@ from genpy_tui.text import plain
 class Choose(ModalScreen[str | None]):
     """A question with a few answers; None when it was left unanswered."""
 
+    CSS_PATH = "dialog.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
 
     def __init__(self, question: str, answers: dict[str, str], detail: str = "") -> None:
@@ -45,6 +47,8 @@ class Choose(ModalScreen[str | None]):
 
 class AskLine(ModalScreen[str | None]):
     """A question that is answered by one line; None when it was left unanswered."""
+
+    CSS_PATH = "dialog.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
 

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
+from textual.containers import Vertical
 
 from genpy_server.core.models import Message
 from genpy_server.errors import GenPyError
 from genpy_server.wire import MessageEvent
 from genpy_tui.background import background
-from genpy_tui.screens.ask import AskLine, Choose
-from genpy_tui.screens.search import Found, SearchScreen
-from genpy_tui.screens.summary import SummaryScreen
-from genpy_tui.screens.talking import Talking
+from genpy_tui.screens.talking import Talking, choose
 from genpy_tui.widgets.sidebar import Sidebar
 
 if TYPE_CHECKING:
     from genpy_server.records import Records
+    from genpy_tui.screens.search import Found
 
 PAGE = 200
 """Messages that are loaded at once while scrolling up."""
@@ -35,6 +34,7 @@ class Browsing(Talking):
         self.open_session = open_session
         self.records: Records | None = None
         self.sidebar = Sidebar()
+        self.beside = Vertical(id="beside")
 
     @property
     def session(self) -> str:
@@ -63,8 +63,8 @@ class Browsing(Talking):
 
     def action_sessions(self) -> None:
         """Show or hide the list."""
-        shown = not self.sidebar.display
-        self.sidebar.display = shown
+        shown = not self.beside.display
+        self.beside.display = shown
         if shown:
             background(self, self.list_sessions, "list")
             self.sidebar.focus()
@@ -86,13 +86,15 @@ class Browsing(Talking):
             self.notify("Not connected yet.")
             return
 
-        def found(place: Found | None) -> None:
+        from genpy_tui.screens.search import SearchScreen  # noqa: PLC0415 - when first needed
+
+        def found(place: "Found | None") -> None:
             if place is not None:
                 background(self, partial(self.jump, place), "open")
 
         self.app.push_screen(SearchScreen(self.records, words), found)
 
-    async def jump(self, place: Found) -> None:
+    async def jump(self, place: "Found") -> None:
         """Open a session and show one of its messages, loading what lies between."""
         if place.session != self.session:
             await self.open_session(place.session)
@@ -129,6 +131,8 @@ class Browsing(Talking):
         if self.records is None or not self.begun:
             self.notify("Say something first; a summary comes at the end.")
             return
+        from genpy_tui.screens.summary import SummaryScreen  # noqa: PLC0415 - when first needed
+
         self.app.push_screen(SummaryScreen(self.records, self.session))
 
     def action_rename(self, title: str = "") -> None:
@@ -138,6 +142,8 @@ class Browsing(Talking):
         elif title.strip():
             background(self, partial(self._rename, title.strip()))
         else:
+            from genpy_tui.screens.ask import AskLine  # noqa: PLC0415 - when first needed
+
             self.app.push_screen(
                 AskLine("Title of this conversation", self.client.transcript.title),
                 lambda answer: self.action_rename(answer) if answer else None,
@@ -163,7 +169,7 @@ class Browsing(Talking):
                 background(self, partial(self._delete, session))
 
         self.app.push_screen(
-            Choose(f"Delete “{title}”?", answers, "This cannot be undone."), answered
+            choose(f"Delete “{title}”?", answers, "This cannot be undone."), answered
         )
 
     async def _delete(self, session: str) -> None:

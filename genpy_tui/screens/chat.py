@@ -16,7 +16,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
-from genpy_server.core.transcript import Entry, Transcript
+from genpy_server.core.transcript import Entry
 from genpy_server.errors import BadFrame, GenPyError
 from genpy_server.wire import (
     Delta,
@@ -33,7 +33,6 @@ from genpy_tui.commands import BY_SLASH, bindings
 from genpy_tui.render.message import spoken
 from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.browsing import Browsing
-from genpy_tui.screens.help import HelpScreen
 from genpy_tui.state import REFUSED, STARTING, Doing, Moment, doing
 from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.prompt import Prompt
@@ -61,6 +60,9 @@ class ChatScreen(Browsing):
         self.heading = Static(id="title")
         self.below = Static(id="below")
         self.status = StatusLine()
+        self.keys = Vertical(id="keys")
+        self.painted = asyncio.Event()
+        """The first paint is done."""
         self.ended = asyncio.Event()
         """The session was summed up since it was opened."""
         self.link: Link | None = None
@@ -74,7 +76,7 @@ class ChatScreen(Browsing):
     def compose(self) -> ComposeResult:
         """The list beside, the conversation, and the keys below."""
         with Horizontal():
-            yield self.sidebar
+            yield self.beside
             with Vertical(id="main"):
                 yield self.heading
                 yield self.view
@@ -82,14 +84,20 @@ class ChatScreen(Browsing):
                     yield self.below
                     yield self.prompt
                     yield self.status
-        yield Footer(show_command_palette=False)
+        yield self.keys
 
     def on_mount(self) -> None:
-        """Show the greeting; nothing waits for a server."""
-        self.sidebar.display = self.app.size.width >= WIDE
-        self.view.reset(Transcript())
+        """Show the greeting; nothing waits for a server, nor for what can come a moment later."""
+        self.beside.display = self.app.size.width >= WIDE
+        self.call_after_refresh(self._complete)
         self.set_interval(TICK, self.facts)
         self.facts()
+
+    async def _complete(self) -> None:
+        """After the first paint: the list beside and the keys below."""
+        await self.beside.mount(self.sidebar)
+        await self.keys.mount(Footer(show_command_palette=False))
+        self.painted.set()
 
     def on_unmount(self) -> None:
         """The program ends."""
@@ -261,10 +269,12 @@ class ChatScreen(Browsing):
     def on_resize(self, event: events.Resize) -> None:
         """The list of conversations has room, or has not."""
         if self.is_mounted and not self.sidebar.has_focus:
-            self.sidebar.display = event.size.width >= WIDE
+            self.beside.display = event.size.width >= WIDE
 
     def action_help(self) -> None:
         """What every key does."""
+        from genpy_tui.screens.help import HelpScreen  # noqa: PLC0415 - when first needed
+
         self.app.push_screen(HelpScreen())
 
     def action_theme(self, name: str = "") -> None:

@@ -25,6 +25,8 @@ TYPING = (
 class HelpScreen(ModalScreen[None]):
     """What can be done, on one page."""
 
+    CSS_PATH = "dialog.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "leave", "Close")]
 
     def compose(self) -> ComposeResult:

@@ -26,6 +26,8 @@ RATINGS = "12345"
 class LeaveScreen(ModalScreen[None]):
     """Any key leaves at once; 1 to 5 rate first."""
 
+    CSS_PATH = "dialog.tcss"
+
     def __init__(self, client: "SessionClient", ended: "asyncio.Event") -> None:
         super().__init__()
         self._client = client

@@ -5,10 +5,7 @@ from urllib.parse import urlsplit
 from textual.screen import Screen
 
 from genpy_server.core.display import visible
-from genpy_tui.clipboard import copy
-from genpy_tui.render.blocks import code_blocks
 from genpy_tui.render.message import MessageBlock
-from genpy_tui.screens.ask import Choose
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.transcript import TranscriptView
 
@@ -78,6 +75,8 @@ class Reading(Screen[None]):
         block, place = self.view.marked, self.view.cursor
         if block is None or place is None:
             return
+        from genpy_tui.render.blocks import code_blocks  # noqa: PLC0415 - when first needed
+
         code = code_blocks(block.entry.text)
         if not code:
             self.notify("There is no code in this message.")
@@ -89,6 +88,8 @@ class Reading(Screen[None]):
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy, and say what really happened."""
+        from genpy_tui.clipboard import copy  # noqa: PLC0415 - when first needed
+
         self.notify(copy(self.app, visible(text)).format(what=what), markup=False)
 
     def action_expand(self) -> None:
@@ -127,6 +128,8 @@ class Reading(Screen[None]):
                 self.app.open_url(target)
             elif choice == "copy":
                 self.put_on_clipboard(target, "the address")
+
+        from genpy_tui.screens.ask import Choose  # noqa: PLC0415 - when first needed
 
         answers = {"open": "Open it in the browser", "copy": "Copy the address"}
         self.app.push_screen(Choose("Open this link?", answers, target), answer)

@@ -38,6 +38,8 @@ class Found(NamedTuple):
 class SearchScreen(ModalScreen[Found | None]):
     """Type words; the best hits come first."""
 
+    CSS_PATH = "dialog.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close"),
         Binding("down", "list", "Hits", show=False),

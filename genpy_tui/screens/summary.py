@@ -27,6 +27,8 @@ MINUTE = 60
 class SummaryScreen(ModalScreen[None]):
     """The summary; 1 to 5 rate, r asks for it anew."""
 
+    CSS_PATH = "dialog.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f4,q", "leave", "Close"),
         Binding("r", "regenerate", "Anew"),

@@ -12,11 +12,11 @@ from textual.app import SuspendNotSupported
 from genpy_server.core.transcript import Entry
 from genpy_tui.messages import Submitted
 from genpy_tui.render.message import MessageBlock, spoken
-from genpy_tui.screens.ask import Choose
 from genpy_tui.screens.reading import Reading
 
 if TYPE_CHECKING:
     from genpy_server.client import SessionClient
+    from genpy_tui.screens.ask import Choose
 
 INTENTS = {
     "casual_chat": "Casual chat",
@@ -26,6 +26,13 @@ INTENTS = {
 }
 AUTOMATIC = "Find out by itself"
 RATINGS = {str(n): f"{'★' * n}{'☆' * (5 - n)}  {n} of 5" for n in range(5, 0, -1)}
+
+
+def choose(question: str, answers: dict[str, str], detail: str = "") -> "Choose":
+    """A question with a few answers."""
+    from genpy_tui.screens.ask import Choose  # noqa: PLC0415 - when first needed
+
+    return Choose(question, answers, detail)
 
 
 class Talking(Reading):
@@ -131,7 +138,7 @@ class Talking(Reading):
         if last is not None and last.intent:
             reason = f" ({last.intent_reason})" if last.intent_reason else ""
             detail = f"The last reply was given as {spoken(last.intent)}{reason}."
-        self.app.push_screen(Choose("Which kind of help?", answers, detail), chosen)
+        self.app.push_screen(choose("Which kind of help?", answers, detail), chosen)
 
     def _last_reply(self) -> Entry | None:
         """The reply that ended last, when nothing was said since."""
@@ -155,7 +162,7 @@ class Talking(Reading):
             self.notify(f"Rated {value.strip()} of 5.")
         else:
             self.app.push_screen(
-                Choose("How was this conversation?", RATINGS),
+                choose("How was this conversation?", RATINGS),
                 lambda answer: self.action_rate(answer) if answer else None,
             )
 

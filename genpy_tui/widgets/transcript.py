@@ -46,6 +46,8 @@ class TranscriptView(Window, can_focus=True):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._stack = Stack()
+        self._stack.rebuild(Transcript())
+        self.column.blocks = self._stack.blocks
         self._structure: Transcript | None = None
         self._changed: dict[int, Entry] = {}
         self._timer: Timer | None = None
