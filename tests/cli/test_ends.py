@@ -140,6 +140,23 @@ def test_a_reader_that_has_enough(kept):
     assert process.wait() in {0, 1}
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_disk_that_is_full(kept):
+    """Output that cannot be written is an expected failure, and no bug."""
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            kept.words("sessions", "list"),
+            env=kept.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "bug" not in ended.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C reaches the tests as well")
 def test_serve_and_interrupt(empty):
     """`genpy serve` says where it listens; Ctrl-C ends it in good order, with nothing to complain of."""
