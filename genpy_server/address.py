@@ -8,9 +8,14 @@ from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachabl
 from genpy_server.settings import is_loopback
 
 AWAY = frozenset(
-    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
 )
-"""What a proxy answers while the server behind it is away."""
+"""What a proxy answers while the server behind it is away, or busy."""
 
 
 class Address(NamedTuple):

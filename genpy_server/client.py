@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from genpy_server.address import Address
+from genpy_server.core.text import storable
 from genpy_server.core.transcript import Gap, Transcript
 from genpy_server.errors import (
     BadFrame,
@@ -93,7 +94,7 @@ class SessionClient:
 
     def send(self, text: str, intent: str | None = None, corrected_from: str | None = None) -> str:
         """Say something; the id that its `MessageEvent` will carry as `client_id`."""
-        frame = Send(uuid4().hex, text, intent, corrected_from)
+        frame = Send(uuid4().hex, storable(text), intent, corrected_from)
         self._say(frame)
         return frame.id
 
@@ -145,7 +146,6 @@ class SessionClient:
         raise StopAsyncIteration
 
     async def __aenter__(self) -> Self:
-        """Nothing yet: see `__aiter__`."""
         return self
 
     async def __aexit__(

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
+    InvalidProxy,
     InvalidStatus,
     InvalidURI,
 )
@@ -20,6 +21,7 @@ from genpy_server.errors import (
     BadRequest,
     Forbidden,
     GenPyError,
+    NotFound,
     Refused,
     TooLarge,
     Unauthorized,
@@ -30,6 +32,8 @@ from genpy_server.wire import CLOSE_AGAIN, CLOSE_FORBIDDEN, CLOSE_UNAUTHORIZED, 
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
+PING_SECONDS = 10.0
+"""Between pings, and for their answer: a dead connection is noticed within twice as long."""
 NORMAL = 1000
 ABNORMAL = 1006
 TOO_BIG = 1009
@@ -84,13 +88,15 @@ class Socket:
                 compression=None,
                 proxy=None if address.is_loopback else True,
                 open_timeout=OPEN_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 max_size=None,
                 logger=_log,
             )
         except InvalidStatus as error:
             raise _answered(address, error) from error
-        except (InvalidURI, ValueError) as error:
+        except (InvalidURI, InvalidProxy, ValueError, ImportError) as error:  # the last for SOCKS
             refused = BadRequest(f"Cannot connect to {address.http}: {error}.")
             raise Lost(refused, again=False) from error
         except SSLCertVerificationError as error:
@@ -138,9 +144,11 @@ class Socket:
     def _lost(self, closed: ConnectionClosed) -> Lost:
         code = ABNORMAL if closed.rcvd is None else closed.rcvd.code
         reason = "" if closed.rcvd is None else closed.rcvd.reason
-        if code in CLOSE_AGAIN or code == NORMAL:
+        if code == NORMAL:
+            return Lost(NotFound(reason or "The session was closed."), again=False, code=code)
+        if code in CLOSE_AGAIN:
             reason = reason or f"The connection to {self._address.http} was cut."
-            return Lost(Unreachable(reason), again=code != NORMAL, code=code)
+            return Lost(Unreachable(reason), again=True, code=code)
         reason = reason or f"The server closed the connection with code {code}."
         error = _CLOSED.get(code, Refused)(reason)
         return Lost(error, again=code == TOO_BIG, code=code)

@@ -6,6 +6,7 @@ from typing import Annotated
 from genpy_cli import output
 from genpy_cli.parameters import Option, Server
 from genpy_cli.reach import opened, token_of
+from genpy_server.address import Address
 from genpy_server.errors import ConfigError
 from genpy_server.settings import load
 
@@ -26,12 +27,15 @@ def run(
     if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
         raise ConfigError("The chat needs a terminal. In a script there is `genpy ask`.")
     settings = load()
+    url = server or settings.server
+    if url is not None:
+        Address.parse(url)  # refuses what is none before the screen is taken
     ref = None if session is None else opened(session, server)
     from genpy_tui.app import run_chat  # noqa: PLC0415 - Textual takes a quarter of a second
 
     return run_chat(
         settings=settings,
         session=ref,
-        server=server or settings.server,
+        server=url,
         token=token_of(settings),
     )

@@ -1,6 +1,7 @@
 """The client of both front ends against real servers that come and go."""
 
 import asyncio
+import socket
 
 import pytest
 from servers import ServerProcess, serving
@@ -40,10 +41,9 @@ async def test_conversation_is_folded_into_the_transcript(database):
 
 async def test_what_is_said_before_there_is_a_server_arrives_once(database):
     """Messages wait in the outbox until a server is there, and arrive in order, each once."""
-    port_holder = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = port_holder.sockets[0].getsockname()[1]
-    port_holder.close()
-    await port_holder.wait_closed()
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes it
+    port = holder.getsockname()[1]
     client = SessionClient(f"http://127.0.0.1:{port}", "one", sleep=soon)
     watcher = Watcher(client)
     for number in range(3):
@@ -52,6 +52,7 @@ async def test_what_is_said_before_there_is_a_server_arrives_once(database):
     assert lost.delay > 0
     assert "127.0.0.1" in lost.reason
     assert len(client.pending) == 3
+    holder.close()
     async with serving(database, GENPY_PORT=str(port)):
         await watcher.until(RunFinished, 3)
         await watcher.done()

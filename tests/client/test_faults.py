@@ -181,6 +181,17 @@ async def test_cancel_that_comes_late_is_no_failure(tmp_path):
     assert not any(isinstance(event, ErrorFrame) for event in watcher.seen)
 
 
+async def test_text_that_no_wire_takes_is_mended(server):
+    """Half a character, as a paste may hold, does not stop what follows it."""
+    client = SessionClient(server.url, "one", sleep=soon)
+    watcher = Watcher(client)
+    client.send("half \ud83d")
+    client.send("whole")
+    await watcher.until(MessageEvent, 2)
+    assert texts(client) == ["half \ufffd", "whole"]
+    await watcher.done()
+
+
 async def test_frame_that_cannot_be_read_is_told(server):
     """A frame of a later version is an error event, and the connection goes on."""
     client = SessionClient(server.url, "one", sleep=soon)
