@@ -360,6 +360,39 @@ begin
 end
 $$;
 
+-- A word, and what is left of it without any one letter: two words that share one of these differ
+-- by a letter too many, missing, wrong or swapped with the next.
+create or replace function genpy.pieces(word text) returns setof text
+language sql immutable parallel safe set search_path = '' as $$
+  select word union select left(word, place - 1) || substr(word, place + 1)
+  from generate_series(1, length(word)) as place
+$$;
+
+-- What a mistyped word may have meant: words that begin like it and differ by little, the most used
+-- first, from the newest messages of the user that hold any such word.
+create or replace function genpy.mended(p_user_id text, word text) returns tsquery[]
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  beginning text := left(word, case when length(word) < 6 then 2 else 3 end);
+  begun tsquery := (quote_literal(beginning) || ':*')::tsquery;
+  typed text[] := array(select genpy.pieces(word));
+begin
+  if length(word) < 4 then
+    return '{}';
+  end if;
+  return array(
+    select quote_literal(known.lexeme)::tsquery
+    from (
+      select m.search from public.session_logs m join public.sessions s using (session_id)
+      where m.search operator(pg_catalog.@@) begun and s.user_id = p_user_id
+      order by m.id desc limit 2000
+    ) newest, unnest(newest.search) as known
+    where starts_with(known.lexeme, beginning)
+      and exists (select 1 from genpy.pieces(known.lexeme) as piece where piece = any (typed))
+    group by known.lexeme order by count(*) desc, known.lexeme limit 3);
+end
+$$;
+
 -- Rare words first: where common words alone would give too many messages to rank, those count
 -- only beside a rarer word, unless there are too few. `p_words` holds lower-case words without
 -- punctuation.
@@ -372,6 +405,7 @@ declare
   total double precision;
   large boolean;
   terms tsquery[];
+  unknown tsquery[];
   frequencies double precision[];
   weights double precision[];
   any_of_them tsquery;
@@ -389,6 +423,14 @@ begin
     select distinct term from jsonb_array_elements_text(p_words) as word,
       phraseto_tsquery('pg_catalog.english', genpy.plain(word)) as term
     where numnode(term) > 0);
+  unknown := array(
+    select f.term from genpy.frequencies(terms, large, total) f
+    where f.frequency = 0 and numnode(f.term) = 1);
+  if cardinality(unknown) > 0 then
+    terms := array(
+      select unnest(terms) union
+      select unnest(genpy.mended(p_user_id, btrim(term::text, ''''))) from unnest(unknown) as term);
+  end if;
   select array_agg(f.term order by f.frequency), array_agg(f.frequency order by f.frequency)
     into terms, frequencies
     from genpy.frequencies(terms, large, total) f where f.frequency > 0;

@@ -119,12 +119,15 @@ class Database:
 
     folder: Path
     programs: Path | None
+    durable: bool = False
+    """Whether commits wait for the disk, as they do in a project; tests do not."""
     running: bool = False
 
     @classmethod
-    def new(cls) -> Self:
+    def new(cls, *, durable: bool = False) -> Self:
         """An empty one, not started."""
-        database = cls(Path(tempfile.mkdtemp(prefix="genpy-db-")), postgres_programs())
+        folder = Path(tempfile.mkdtemp(prefix="genpy-db-"))
+        database = cls(folder, postgres_programs(), durable)
         if database.programs is not None:
             if _is_root():  # PostgreSQL refuses to run as root
                 shutil.chown(database.folder, "postgres", "postgres")
@@ -145,7 +148,8 @@ class Database:
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         if self.programs is not None:
-            options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=60"
+            fsync = "on" if self.durable else "off"
+            options = f"-c listen_addresses='' -k {self.folder} -c fsync={fsync}"
             self._pg("pg_ctl", "start", "-w", "-o", options)
         self.running = True
 

@@ -105,11 +105,9 @@ class SupabaseStore:
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
         """See `Store.find_client_id`."""
+        client_id = storable(client_id)
         row = await self._call(
-            "find_client_id",
-            user_id=user_id,
-            session_id=session_id,
-            client_id=storable(client_id),
+            "find_client_id", user_id=user_id, session_id=session_id, client_id=client_id
         )
         return row and message_of(row)
 
@@ -196,10 +194,9 @@ class SupabaseStore:
 
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:
         """See `Store.rename`."""
+        title = storable(title)
         return _found(
-            await self._call(
-                "rename", user_id=user_id, session_id=session_id, title=storable(title)
-            )
+            await self._call("rename", user_id=user_id, session_id=session_id, title=title)
         )
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
@@ -268,15 +265,9 @@ class SupabaseStore:
         self, user_id: str, session_id: str, memory: Memory, *, previous_upto: int
     ) -> bool:
         """See `Store.extend_memory`."""
-        moved = await self._call(
-            "extend_memory",
-            user_id=user_id,
-            session_id=session_id,
-            text=storable(memory.text),
-            upto=memory.upto,
-            previous_upto=previous_upto,
-        )
-        return bool(moved)
+        ids = {"user_id": user_id, "session_id": session_id}
+        upto = {"upto": memory.upto, "previous_upto": previous_upto}
+        return bool(await self._call("extend_memory", **ids, text=storable(memory.text), **upto))
 
     # Moving
 
@@ -291,8 +282,7 @@ class SupabaseStore:
         if not rows:
             return 0
         answer = await self._call("import", session=msgspec.to_builtins(session), messages=rows)
-        added: int = answer["added"]
-        return added
+        return int(answer["added"])
 
 
 def _check_version(version: int) -> None:
