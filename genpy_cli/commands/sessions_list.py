@@ -55,8 +55,14 @@ def _row(session: Session, now: datetime) -> tuple[str, ...]:
         session.id[:SHORT_ID],
         session.title,
         STATUS[session.status],
-        age(session.updated_at, now),
+        age(_last_active(session), now),
         str(session.message_count),
         stars(session.rating),
         session.summary or session.note or "",
     )
+
+
+def _last_active(session: Session) -> str:
+    """When something was said last; a session is updated by its end and its rating as well."""
+    counted = session.metrics if session.status == "completed" else None
+    return (counted and counted.last_at) or session.updated_at

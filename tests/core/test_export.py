@@ -1,0 +1,54 @@
+"""A conversation as it leaves: Markdown to read, corrections to learn from."""
+
+from genpy_server.core.export import Correction, corrections, markdown
+from genpy_server.core.models import Message, MessageMeta
+
+AT = "2026-01-02T10:00:00+00:00"
+
+
+def message(number, role, text, **meta):
+    return Message(number, "s", role, text, AT, meta=MessageMeta(**meta))
+
+
+def test_markdown_has_who_said_what_and_when():
+    """A heading for the title, one for each message, and nothing that a terminal obeys."""
+    said = [message(1, "user", "a *b*\x1b[2J"), message(2, "assistant", "c")]
+    assert markdown("My\ntitle\x07", said) == (
+        f"# My title␇\n\n## You · {AT}\n\na *b*␛[2J\n\n## GenPy · {AT}\n\nc\n"
+    )
+
+
+def test_correction_on_the_reply_tells_of_the_message_it_answers():
+    """A turn that was given again as another intent is one correction, of the person's text."""
+    said = [
+        message(1, "user", "it crashes"),
+        message(2, "assistant", "x", reply_to=1, intent="casual_chat"),
+        message(
+            3,
+            "assistant",
+            "y",
+            reply_to=1,
+            intent="technical_support",
+            intent_corrected_from="casual_chat",
+        ),
+    ]
+    assert list(corrections(said)) == [
+        Correction("it crashes", "technical_support", "casual_chat"),
+    ]
+
+
+def test_correction_on_the_message_and_its_reply_is_one():
+    """A message that was sent with another intent and the reply to it are one turn."""
+    meta = {"intent": "tutorial", "intent_corrected_from": "casual_chat"}
+    said = [
+        message(1, "user", "teach me", **meta),
+        message(2, "assistant", "x", reply_to=1, **meta),
+        message(3, "user", "thanks"),
+        message(4, "assistant", "y", reply_to=3, intent="casual_chat"),
+    ]
+    assert list(corrections(said)) == [Correction("teach me", "tutorial", "casual_chat")]
+
+
+def test_intent_that_was_merely_chosen_is_no_correction():
+    """A message for which a person chose the kind of help corrects nothing."""
+    assert list(corrections([message(1, "user", "hi", intent="tutorial")])) == []
