@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from genpy_server.core.mending import Mender
+from genpy_server.core.periods import period_in
 from genpy_server.core.request_words import tool_by_words
 
 LONGEST = 200
@@ -170,7 +171,7 @@ def find_tool_request(text: str) -> ToolRequest | None:
         if found is None:
             continue
         if name != "search_chat_history":
-            return ToolRequest(name, {}, reason)
+            return ToolRequest(name, _period(name, line), reason)
         group = next(key for key, value in found.groupdict().items() if value is not None)
         first = line.count(" ", 0, found.start(group))
         words = written[first : first + len(found[group].split())]
@@ -178,7 +179,15 @@ def find_tool_request(text: str) -> ToolRequest | None:
         if keyword and len(words) <= MOST_KEYWORDS and not _NOT_A_THING.search(keyword):
             return ToolRequest(name, {"keyword": keyword}, reason)
     by_words = tool_by_words(line)
-    return ToolRequest(by_words, {}, "asks only about these chats") if by_words else None
+    if by_words is None:
+        return None
+    return ToolRequest(by_words, _period(by_words, line), "asks only about these chats")
+
+
+def _period(name: str, line: str) -> dict[str, str]:
+    """The days that a request for sessions names."""
+    period = period_in(line) if name == "get_all_sessions" else None
+    return {} if period is None else {"period": period}
 
 
 def _mended(word: str) -> str:

@@ -102,3 +102,18 @@ def test_one_slip_is_mended(slip):
 def test_real_words_are_spared(word):
     """Spared words, known words, short words and far words stay."""
     assert Mender(["chats", "chat"], ["charts"]).mend(word) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("What did we talk about last week?", {"period": "last_week"}),
+        ("Show my chats from yesterday", {"period": "yesterday"}),
+        ("Show my chats", {}),
+    ],
+)
+def test_sessions_of_a_period_are_asked_for_by_its_name(text, args):
+    """A request for sessions carries the days it names."""
+    request = find_tool_request(text)
+    assert request is not None
+    assert (request.name, request.args) == ("get_all_sessions", args)
