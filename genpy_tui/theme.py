@@ -6,7 +6,7 @@ _DARK = {
     "genpy-muted": "#8b93a7",
     "genpy-rule": "#4a5168",
     "genpy-code": "#1b1f2b",
-    "genpy-panel": "#2a3042",
+    "genpy-chip": "#2a3042",
     "genpy-link": "#7ab7ff",
     "genpy-code-keyword": "#c792ea",
     "genpy-code-type": "#ffcb6b",
@@ -23,7 +23,7 @@ _LIGHT = {
     "genpy-muted": "#626a7d",
     "genpy-rule": "#b4bac8",
     "genpy-code": "#eceff5",
-    "genpy-panel": "#dde2ec",
+    "genpy-chip": "#dde2ec",
     "genpy-link": "#0b57c2",
     "genpy-code-keyword": "#8b2fb8",
     "genpy-code-type": "#8a5a00",
@@ -36,6 +36,20 @@ _LIGHT = {
     "footer-key-foreground": "#0b6e5f",
     "input-selection-background": "#5b8cff 30%",
 }
+_ANSI = {
+    "genpy-muted": "ansi_bright_black",
+    "genpy-rule": "ansi_bright_black",
+    "genpy-link": "ansi_bright_blue",
+    "genpy-code-keyword": "ansi_magenta",
+    "genpy-code-type": "ansi_yellow",
+    "genpy-code-function": "ansi_blue",
+    "genpy-code-string": "ansi_green",
+    "genpy-code-number": "ansi_cyan",
+    "genpy-text-warning": "ansi_yellow",
+    "genpy-text-error": "ansi_red",
+    "genpy-text-success": "ansi_green",
+}
+"""For themes that leave the colours to the terminal; code has a bar instead of a background."""
 
 DARK = Theme(
     name="genpy-dark",
@@ -70,6 +84,8 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 
-def fallback(*, dark: bool) -> dict[str, str]:
+def fallback(*, dark: bool, ansi: bool) -> dict[str, str]:
     """The colours that GenPy needs beside those of a Textual theme."""
+    if ansi:
+        return _ANSI
     return {key: value for key, value in (_DARK if dark else _LIGHT).items() if "genpy" in key}

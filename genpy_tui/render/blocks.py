@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genpy_tui.render.code import code_lines
 from genpy_tui.render.lines import BLANK, Line, Run, wrap
 from genpy_tui.render.piece import Piece
-from genpy_tui.render.table import table_lines
+from genpy_tui.render.table import Cell, table_lines
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -44,12 +44,10 @@ def render(piece: Piece, width: int, env: Env | None = None) -> list[Line]:
     from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
 
     if piece.kind == "table" and not piece.first:
-        head = SyntaxTreeNode(parser().parse("\n".join(piece.head), env))
         source = "\n".join((*piece.head[:2], piece.source))
-        body = SyntaxTreeNode(parser().parse(source, env))
-        return table_lines(
-            _table(body.children[0]), width, lead, measure=_table(head.children[0]), head=False
-        )
+        rows = _table(SyntaxTreeNode(parser().parse(source, env)).children[0])
+        measure = [*_rows(piece.head), *rows]
+        return table_lines(rows, width, lead, measure=measure, head=False)
     if piece.kind == "inline":
         node = SyntaxTreeNode(parser().parseInline(piece.source, env))
         return wrap(list(_inline(node.children[0].children)), width, lead)
@@ -205,7 +203,15 @@ def _target(target: str, style: str) -> Iterator[Run]:
         yield Run(f" ({target})", f"{style} target".strip(), target)
 
 
-def _table(node: "SyntaxTreeNode") -> list[list[tuple[list[Run], str]]]:
+@lru_cache(maxsize=4)
+def _rows(source: tuple[str, ...]) -> list[list[Cell]]:
+    """The rows that the columns of the later parts of a table are measured by."""
+    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
+
+    return _table(SyntaxTreeNode(parser().parse("\n".join(source))).children[0])
+
+
+def _table(node: "SyntaxTreeNode") -> list[list[Cell]]:
     """Rows of cells: their runs and their alignment, "left", "right" or "center"."""
     rows = []
     for part in node.children:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from rich.color import Color as RichColor
 from rich.style import Style
-from textual.color import Color
+from textual.color import Color, ColorParseError
 
 _TABLE = {
     # name: (colour of the text, colour behind it, attributes)
@@ -12,7 +13,7 @@ _TABLE = {
     "genpy": ("primary", "", "bold"),
     "genpy mark": ("primary", "", "bold"),
     "dim": ("muted", "", ""),
-    "chip": ("foreground", "panel", ""),
+    "chip": ("", "chip", ""),
     "warning": ("text-warning", "", ""),
     "error": ("text-error", "", "bold"),
     "success": ("text-success", "", ""),
@@ -20,7 +21,7 @@ _TABLE = {
     "strong": ("", "", "bold"),
     "em": ("", "", "italic"),
     "s": ("", "", "strike"),
-    "inline-code": ("accent", "panel", ""),
+    "inline-code": ("accent", "chip", ""),
     "link": ("link", "", "underline"),
     "target": ("muted", "", ""),
     "rule": ("rule", "", ""),
@@ -34,7 +35,7 @@ _TABLE = {
     "h4": ("", "", "bold italic"),
     "h5": ("muted", "", "bold"),
     "h6": ("muted", "", "italic"),
-    "code": ("foreground", "code", ""),
+    "code": ("", "code", ""),
     "label": ("muted", "", "italic"),
     "comment": ("muted", "", "italic"),
     "keyword": ("code-keyword", "", ""),
@@ -77,12 +78,12 @@ class Palette:
         style = Style.parse(attributes) if attributes else Style()
         return style + Style(color=self._colour(text), bgcolor=self._colour(behind))
 
-    def _colour(self, name: str) -> str | None:
+    def _colour(self, name: str) -> RichColor | None:
         value = self._variables.get(f"genpy-{name}") or self._variables.get(name)
         if not name or value is None:
             return None
         try:
             colour = Color.parse(value)
-        except ValueError:
-            return None
-        return colour.rich_color.name if colour.a == 1 else None
+        except ColorParseError:
+            return None  # such as "auto 60%", which means nothing without a background
+        return colour.rich_color if colour.a == 1 or colour.ansi is not None else None

@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-MAX_LINES = 40
+MAX_LINES = 30
 """Lines of a block that is still open; at the next good place after them it is cut."""
 MAX_CHARS = 2_000
+SOFT = 1.5
+"""Code is cut at a blank line while it is no larger than this, then anywhere."""
 HARD = 3
-"""At so many times those limits it is cut anywhere."""
+"""At so many times those limits a list item or a quote is cut anywhere."""
 
 Kind = Literal["markdown", "inline", "code", "table"]
 

@@ -13,7 +13,7 @@ from re import Match
 from typing import Literal
 
 from genpy_tui.render import syntax
-from genpy_tui.render.piece import HARD, MAX_CHARS, MAX_LINES, Kind, Piece
+from genpy_tui.render.piece import HARD, MAX_CHARS, MAX_LINES, SOFT, Kind, Piece
 from genpy_tui.render.syntax import NO_FENCE, Fence
 
 _SPACES = range(1, 5)
@@ -225,8 +225,7 @@ class Splitter:
             self._close()
             return True
         self._add(line[min(at.fence.indent, syntax.indent(line)) :])
-        lines = len(at.piece.lines)
-        if at.chars > HARD * MAX_CHARS or lines > HARD * MAX_LINES or (self._large() and blank):
+        if self._large() and (blank or self._large(SOFT)):
             self._roll()
         return True
 
@@ -326,7 +325,7 @@ class Splitter:
             self._at.piece.lines.append(line)
         self._at.chars += len(line) + 1
 
-    def _large(self, times: int = 1) -> bool:
+    def _large(self, times: float = 1) -> bool:
         at = self._at
         return at.chars > times * MAX_CHARS or len(at.piece.lines) > times * MAX_LINES
 

@@ -29,10 +29,9 @@ class Stack:
         """Where a block stands."""
         return self._places[id(block)]
 
-    def message(self, message_id: int) -> int | None:
-        """Where the block of a stored message stands."""
-        block = self._by_message.get(message_id)
-        return None if block is None else self._places.get(id(block))
+    def message(self, message_id: int) -> MessageBlock | None:
+        """The block of a stored message."""
+        return self._by_message.get(message_id)
 
     def rebuild(self, transcript: Transcript) -> int:
         """Make the blocks those of a transcript; returns the first that may differ."""

@@ -97,6 +97,7 @@ class ChatScreen(Browsing):
         """After the first paint: the list beside and the keys below."""
         await self.beside.mount(self.sidebar)
         await self.keys.mount(Footer(show_command_palette=False))
+        self.refresh_bindings()
         self.painted.set()
 
     def on_unmount(self) -> None:
@@ -262,7 +263,7 @@ class ChatScreen(Browsing):
         below.display = not view.follow
         lines = "line" if view.unseen == 1 else "lines"
         news = f"{view.unseen} new {lines}" if view.unseen else "more below"
-        below.update(plain(f"↓ {news} · ctrl+end shows it", "$genpy-muted"))
+        below.update(plain(f"↓ {news} · end returns", "$genpy-muted"))
         if view.near_top:
             background(self, self.load_older, "older")
 

@@ -15,7 +15,7 @@ from genpy_tui.text import plain
 TYPING = (
     ("enter", "Send the message."),
     ("ctrl+j", "New line."),
-    ("up, down", "Earlier messages, when the cursor is on the first or last line."),
+    ("up, down", "Earlier messages, from the first or last line."),
     ("tab", "Complete a slash command."),
     ("ctrl+p", "Palette: every command by name."),
     ("shift+drag", "Select with the terminal itself; drag alone selects here."),

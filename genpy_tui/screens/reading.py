@@ -25,7 +25,7 @@ class Reading(Screen[None]):
         super().__init__()
         self.view = TranscriptView()
         self.prompt = Prompt()
-        self._code = (-1, 0)
+        self._code: tuple[MessageBlock | None, int] = (None, 0)
         """The block whose code was copied last, and which of its blocks of code is next."""
 
     def action_to_end(self) -> None:
@@ -72,8 +72,8 @@ class Reading(Screen[None]):
 
     def action_copy_code(self) -> None:
         """Copy the code under the cursor; asked again, the next block of code."""
-        block, place = self.view.marked, self.view.cursor
-        if block is None or place is None:
+        block = self.view.marked
+        if block is None:
             return
         from genpy_tui.render.blocks import code_blocks  # noqa: PLC0415 - when first needed
 
@@ -81,8 +81,8 @@ class Reading(Screen[None]):
         if not code:
             self.notify("There is no code in this message.")
             return
-        number = self._code[1] % len(code) if self._code[0] == place else 0
-        self._code = (place, number + 1)
+        number = self._code[1] % len(code) if self._code[0] is block else 0
+        self._code = (block, number + 1)
         which = f"code {number + 1} of {len(code)}" if len(code) > 1 else "the code"
         self.put_on_clipboard(code[number], which)
 

@@ -34,7 +34,7 @@ class TranscriptView(Window, can_focus=True):
         replace(binding, action=f"screen.{binding.action}") for binding in bindings("transcript")
     ]
 
-    cursor: var[int | None] = var(default=None)
+    cursor: var[MessageBlock | None] = var(default=None)
 
     class Link(Message):
         """A link was clicked."""
@@ -65,6 +65,11 @@ class TranscriptView(Window, can_focus=True):
         """An entry has more text or another state."""
         self._changed[id(entry)] = entry
         self._schedule()
+
+    @property
+    def pending(self) -> bool:
+        """Something arrived that is not drawn yet."""
+        return self._structure is not None or bool(self._changed)
 
     def _schedule(self) -> None:
         if self._timer is None and self.is_attached:
@@ -147,24 +152,22 @@ class TranscriptView(Window, can_focus=True):
     @property
     def marked(self) -> MessageBlock | None:
         """The message that the cursor is on."""
-        if self.cursor is None or self.cursor >= len(self.column.blocks):
-            return None
-        block = self.column.blocks[self.cursor]
-        return block if isinstance(block, MessageBlock) else None
+        return self.cursor
 
     def move_cursor(self, step: int) -> bool:
-        """Move it by blocks; False, and no cursor, when it leaves at the end."""
-        blocks = self.column.blocks
-        place = (len(blocks) if self.cursor is None else self.cursor) + step
-        while 0 <= place < len(blocks) and not isinstance(blocks[place], MessageBlock):
-            place += step
-        if place >= len(blocks):
+        """Move it by messages; False, and no cursor, when it leaves at the end."""
+        messages = [block for block in self.column.blocks if isinstance(block, MessageBlock)]
+        at = len(messages)
+        if self.cursor in messages:
+            at = messages.index(self.cursor)
+        at += step
+        if at >= len(messages):
             self.cursor = None
             self.to_end()
             return False
-        self.cursor = max(0, place) if blocks else None
-        if self.cursor is not None:
-            self.show_block(self.cursor)
+        if messages:
+            self.cursor = messages[max(0, at)]
+            self.show_block(self._stack.place(self.cursor))
         return True
 
     def show_block(self, place: int) -> None:
@@ -191,11 +194,11 @@ class TranscriptView(Window, can_focus=True):
     def reveal(self, message_id: int) -> None:
         """Show the message with this id, with the cursor on it."""
         self.flush()
-        place = self._stack.message(message_id)
-        if place is not None:
+        block = self._stack.message(message_id)
+        if block is not None:
             self.focus()
-            self.cursor = place
-            self.show_block(place)
+            self.cursor = block
+            self.show_block(self._stack.place(block))
 
     def toggle(self) -> None:
         """Expand or collapse the tools of the message under the cursor."""

@@ -139,9 +139,14 @@ class Window(ScrollView):
             row,
             top + y,
             width,
-            marked=self.marked is row.block and bool(row.line.runs or row.number),
+            marked=self.marked is row.block and not self._is_gap(row),
             span=None if selection is None else selection.get_span(top + y),
         )
+
+    @staticmethod
+    def _is_gap(row: Row) -> bool:
+        """Whether a row is the space above its block."""
+        return row.number == 0 and row.part is row.block.parts[0]
 
     # Selecting
 
