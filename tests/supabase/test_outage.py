@@ -25,19 +25,22 @@ class Outage:
 
     def __init__(self, stack: Stack, kind: str) -> None:
         self._stack = stack
-        self._stop = stack.stop_api if kind == "api" else stack.database.stop
-        self._start = stack.start_api if kind == "api" else stack.database.start
+        self._kind = kind
         self.away = False
 
     async def begin(self) -> None:
         """Stop it, killing every connection."""
         self.away = True
-        await asyncio.to_thread(self._stop)
+        stop = self._stack.stop_api if self._kind == "api" else self._stack.database.stop
+        await asyncio.to_thread(stop)
 
     async def end(self) -> None:
         """Start it again, and wait until it answers."""
-        await asyncio.to_thread(self._start)
-        await asyncio.to_thread(self._stack.wait)
+        if self._kind == "database":
+            await asyncio.to_thread(self._stack.database.start)
+            # Supabase Lite does not always survive that its connections are cut.
+            await asyncio.to_thread(self._stack.stop_api)
+        await asyncio.to_thread(self._stack.start_api)
         self.away = False
 
 

@@ -28,9 +28,9 @@ def _settings(stack: Stack, model: Upstream) -> dict[str, str]:
     }
 
 
-async def test_two_servers_end_each_session_once(supabase: Stack, tmp_path: Path) -> None:
+async def test_two_servers_end_each_session_once(quick: Stack, tmp_path: Path) -> None:
     """Two processes that find the same 200 sessions left behind summarise each exactly once."""
-    store = SupabaseStore(supabase.url, supabase.secret_key)
+    store = SupabaseStore(quick.url, quick.secret_key)
     await store.open()
     user = f"user-{uuid4()}"
     names = [f"conversation {number} of {user}" for number in range(SESSIONS)]
@@ -39,7 +39,7 @@ async def test_two_servers_end_each_session_once(supabase: Stack, tmp_path: Path
     )
     async with Upstream() as model:
         model.answer = DRAFT
-        settings = _settings(supabase, model) | {"GENPY_GRACE_SECONDS": "0.6"}
+        settings = _settings(quick, model) | {"GENPY_GRACE_SECONDS": "0.6"}
         servers = [ServerProcess(tmp_path / "unused.db", **settings) for _ in range(2)]
         await asyncio.gather(*(server.start() for server in servers))
 
@@ -62,12 +62,12 @@ async def test_two_servers_end_each_session_once(supabase: Stack, tmp_path: Path
     assert set(asked.values()) == {1}
 
 
-async def test_a_conversation_goes_on_on_another_server(supabase: Stack, tmp_path: Path) -> None:
+async def test_a_conversation_goes_on_on_another_server(quick: Stack, tmp_path: Path) -> None:
     """Its history is there, and the first server learns what was said on the second."""
     session = str(uuid4())
     async with Upstream() as model:
         model.say("Answer.")
-        settings = _settings(supabase, model)
+        settings = _settings(quick, model)
         async with (
             serving(tmp_path / "a.db", **settings) as first,
             serving(tmp_path / "b.db", **settings) as second,
@@ -95,12 +95,12 @@ async def test_a_conversation_goes_on_on_another_server(supabase: Stack, tmp_pat
     assert "gone on on the second" in str(seen)
 
 
-async def test_a_hundred_sessions_talk_at_once(supabase: Stack, tmp_path: Path) -> None:
+async def test_a_hundred_sessions_talk_at_once(quick: Stack, tmp_path: Path) -> None:
     """Each gets its acknowledgements and replies, and each message is stored once."""
     async with Upstream() as model:
         model.say("Answer.")
         limits = {"sockets_per_user": PEOPLE, "runs_per_user": PEOPLE, "messages_per_minute": 1_000}
-        settings = _settings(supabase, model)
+        settings = _settings(quick, model)
         async with serving(tmp_path / "unused.db", limits=limits, **settings) as server:
 
             async def talk(session: str) -> list[str]:
