@@ -48,8 +48,9 @@ def code_lines(
     room = max(8, width - size)
     lines: list[Line] = []
     if first:
-        label = language[:LABEL_LIMIT] or "text"
-        lines.append(Line((*bar, Run(label, "code label")), size + len(label), fill="code"))
+        label = fold([Run(language[:LABEL_LIMIT] or "text", "code label")], room)[0]
+        shown = sum(len(run.text) for run in label)
+        lines.append(Line((*bar, *label), size + shown, fill="code"))
     for row in highlighted(source, language):
         for number, part in enumerate(fold(row, room)):
             lines.append(Line((*bar, *part), size, "" if number else "\n", "code"))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from genpy_server.records import Records
     from genpy_tui.screens.search import Found
 
+ARRIVAL = 10.0
+"""Seconds in which a message that is jumped to must have come."""
 PAGE = 200
 """Messages that are loaded at once while scrolling up."""
 
@@ -33,6 +35,8 @@ class Browsing(Talking):
         super().__init__()
         self.open_session = open_session
         self.records: Records | None = None
+        self.arrived = asyncio.Event()
+        """A frame was taken in."""
         self.sidebar = Sidebar()
         self.beside = Vertical(id="beside")
 
@@ -98,14 +102,14 @@ class Browsing(Talking):
         """Open a session and show one of its messages, loading what lies between."""
         if place.session != self.session:
             await self.open_session(place.session)
-        client = self.client
-        if client is None:
-            return
-        while place.message not in {entry.message_id for entry in client.transcript.entries}:
-            if not await self.load_older():
-                self.notify("That message is no longer there.")
-                return
-        self.view.reveal(place.message)
+        try:
+            async with asyncio.timeout(ARRIVAL):
+                while not self.view.reveal(place.message):
+                    if not await self.load_older():
+                        self.arrived.clear()
+                        await self.arrived.wait()
+        except TimeoutError:
+            self.notify("That message is no longer there.")
 
     async def load_older(self) -> bool:
         """Put an older page in front of what is shown; False when that cannot be."""

@@ -157,6 +157,7 @@ class ChatScreen(Browsing):
                     self.facts()
             return
         self.view.reset(transcript)
+        self.arrived.set()
         match frame:
             case Ready():
                 self._ready(client)

@@ -191,14 +191,16 @@ class TranscriptView(Window, can_focus=True):
         """Older messages will be wanted soon."""
         return self._stack.transcript.before is not None and self.scroll_offset.y < self.size.height
 
-    def reveal(self, message_id: int) -> None:
-        """Show the message with this id, with the cursor on it."""
+    def reveal(self, message_id: int) -> bool:
+        """Show the message with this id, with the cursor on it; False when it is not here."""
         self.flush()
         block = self._stack.message(message_id)
-        if block is not None:
-            self.focus()
-            self.cursor = block
-            self.show_block(self._stack.place(block))
+        if block is None:
+            return False
+        self.focus()
+        self.cursor = block
+        self.show_block(self._stack.place(block))
+        return True
 
     def toggle(self) -> None:
         """Expand or collapse the tools of the message under the cursor."""
