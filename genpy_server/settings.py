@@ -50,8 +50,12 @@ class Limits:
     log_bytes: int = 2 * 1024 * 1024
     history_messages: int = 200
     """Messages sent at most when a client attaches, or in one page."""
+    history_bytes: int = 1024 * 1024
+    """Bytes of them beyond the newest when a client attaches, well below what its queue holds."""
     tool_rounds: int = 3
     """Times a model may call tools before it must answer."""
+    tool_calls: int = 8
+    """Calls of one such round that are heard; a model may wish for any number."""
     rate_limit_wait: float = 60.0
     """Seconds a run waits at most for a rate-limited model."""
     end_seconds: float = 120.0
@@ -141,6 +145,10 @@ def _url(text: str) -> str | None:
     return text.rstrip("/")
 
 
+def _host(text: str) -> str:
+    return text.removeprefix("[").removesuffix("]")  # as IPv6 is written in addresses
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.replace(",", " ").split() if word)
 
@@ -193,7 +201,7 @@ FIELDS: tuple[Field, ...] = (
     Field("SUPABASE_URL", "supabase_url", _url, "", "Keep conversations in this Supabase project."),
     Field("SUPABASE_KEY", "supabase_key", _text, "", "Its secret key (sb_secret_…).", secret=True),
     Field("GENPY_DATABASE", "database", _database, "", "The SQLite file used without Supabase."),
-    Field("GENPY_HOST", "host", str, "127.0.0.1", "Address that `genpy serve` listens on."),
+    Field("GENPY_HOST", "host", _host, "127.0.0.1", "Address that `genpy serve` listens on."),
     Field("GENPY_PORT", "port", _whole(0, 65535), "8001", "Port that `genpy serve` listens on."),
     Field(
         "GENPY_TOKEN",
@@ -241,7 +249,7 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     from dotenv import dotenv_values  # noqa: PLC0415 - only for who has a .env
 
     try:
-        values = {key: value for key, value in dotenv_values(path).items() if value is not None}
+        values = {k: v for k, v in dotenv_values(path, encoding="utf-8-sig").items() if v}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}.") from None
     return {**values, **os.environ}

@@ -112,9 +112,14 @@ def test_tokens_name_their_users():
     assert loaded.tokens == {one: "ann", two: "bob"}
 
 
+def test_address_of_ipv6_may_stand_in_brackets():
+    """GENPY_HOST takes an IPv6 address as it is written in a URL, and without brackets."""
+    assert settings.load({"GENPY_HOST": "[::1]"}).host == settings.load({"GENPY_HOST": "::1"}).host
+
+
 def test_environment_wins_over_the_file(tmp_path, monkeypatch):
-    """A .env gives what the environment does not say."""
-    (tmp_path / ".env").write_text("GENPY_PORT=9001\nGENPY_USER=ann\n")
+    """A .env gives what the environment does not say, though Notepad marked it as UTF-8."""
+    (tmp_path / ".env").write_text("GENPY_PORT=9001\nGENPY_USER=ann\n", encoding="utf-8-sig")
     monkeypatch.setenv("GENPY_USER", "bob")
     loaded = settings.load(settings.read_environment(tmp_path))
     assert (loaded.port, loaded.user) == (9001, "bob")
