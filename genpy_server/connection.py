@@ -50,6 +50,8 @@ from genpy_server.wire import (
 WATERMARK = 32 * 1024
 """Bytes in the transport's buffer above which frames wait in our own queue, where they join."""
 AUTH_SECONDS = 10.0
+CUT_SECONDS = 5.0
+"""How long a reader that is told to go may take to hear of it."""
 CLOSE_POLICY = 1008
 JOINED_CHARS = 64 * 1024
 
@@ -65,6 +67,7 @@ class Outbox:
         self._chars = 0
         self._wake = asyncio.Event()
         self._sending = False
+        self._cut: asyncio.TimerHandle | None = None
         self.closing: tuple[int, str] | None = None
 
     def offer(self, event: Event) -> None:
@@ -76,9 +79,18 @@ class Outbox:
         self._put(frame, "" if self._text_mode else encode(frame))
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket; what is queued is dropped."""
-        self.closing = self.closing or (code, reason)
-        self._wake.set()
+        """Close the socket, or cut one that reads nothing; what is queued is dropped."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self._queue.clear()
+            loop = asyncio.get_running_loop()
+            self._cut = loop.call_later(CUT_SECONDS, self._ws.transport.abort)
+            self._wake.set()
+
+    def gone(self) -> None:
+        """Be told that the socket is closed."""
+        if self._cut is not None:
+            self._cut.cancel()
 
     def _put(self, frame: Frame, text: str) -> None:
         if self._text_mode:
@@ -194,8 +206,18 @@ class Connection:
             raise Conflict("No such reply is running.")
 
     async def _end(self, _: End) -> None:
-        if await self._session.end() is None:
-            raise Conflict("There is nothing to end: nothing was said since the last end.")
+        """End the session; its summary takes its time, and what is said next does not wait."""
+        claimed = asyncio.Event()
+        work = self._hub.spawn(self._summarise(claimed))
+        work.add_done_callback(lambda _: claimed.set())
+        await claimed.wait()
+
+    async def _summarise(self, claimed: asyncio.Event) -> None:
+        try:
+            if await self._session.end(claimed) is None:
+                raise Conflict("Nothing was said since the last end, or the talk goes on.")
+        except GenPyError as error:
+            self._outbox.answer(error_frame(error, re="end"))
 
     async def _rate(self, frame: Rate) -> None:
         await self._session.rate(frame.rating)
@@ -244,6 +266,7 @@ async def serve_session(
         pass  # the peer is gone without a closing handshake, which is no failure of ours
     finally:
         hub.detach(session, outbox)
+        outbox.gone()
         drain.cancel()
         await asyncio.gather(drain, return_exceptions=True)
 

@@ -4,6 +4,7 @@ Its token is made anew for each run, so that no other user of the machine can ta
 """
 
 import asyncio
+import logging
 import secrets
 import threading
 from concurrent.futures import Future
@@ -14,6 +15,8 @@ from genpy_server.server import url
 from genpy_server.settings import Settings
 
 TOKEN_BYTES = 24
+
+log = logging.getLogger("genpy.embedded")
 
 
 class Embedded:
@@ -39,9 +42,11 @@ class Embedded:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that started us
+        except BaseException as error:
             if not self._started.done():
                 self._started.set_exception(error)
+            else:
+                log.exception("the embedded server failed")
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

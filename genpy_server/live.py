@@ -6,7 +6,7 @@ belongs to the session: it goes on when the socket that asked for it is gone.
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -17,7 +17,7 @@ from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.intents import INTENTS
 from genpy_server.core.models import Message, MessageMeta, Session
-from genpy_server.errors import BadRequest, Conflict, TooLarge
+from genpy_server.errors import BadRequest, Conflict, NotFound, TooLarge
 from genpy_server.event_log import Event, EventLog
 from genpy_server.memory import MemoryKeeper
 from genpy_server.run_queue import RunQueue, Spawn
@@ -33,6 +33,7 @@ from genpy_server.wire import (
     Send,
     SessionEvent,
     SessionFrame,
+    encode,
 )
 
 CLIENT_ID_CHARS = 64
@@ -91,6 +92,7 @@ class LiveSession:
         )
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
+        self._deleted = False
 
     async def load(self) -> None:
         """Read what the store knows of it."""
@@ -109,9 +111,8 @@ class LiveSession:
         replay: Literal["complete", "truncated", "none"] = "none"
         if asked:
             replay = "complete" if missed is not None else "truncated"
-        messages = self._conversation.messages
-        shown = messages[-history:] if history else []
-        older = self._conversation.older or len(shown) < len(messages)
+        shown = self._newest(history)
+        older = self._conversation.older or len(shown) < len(self._conversation.messages)
         subscriber.answer(
             Ready(
                 session=self.id,
@@ -124,18 +125,29 @@ class LiveSession:
                 status=self.status,
                 server=__version__,
                 user=self.user_id,
-                before=next((m.id for m in shown if m.id), None) if older else None,
+                before=next((e.message_id for e in shown if e.message_id), None) if older else None,
             )
         )
         if missed is not None:
             for event in missed:
                 subscriber.offer(event)
         else:
-            for message in shown:
-                subscriber.answer(message_event(message, self._log.seq))
+            for stored in shown:
+                subscriber.answer(stored)
             for frame in self._log.run_so_far():
                 subscriber.answer(frame)
         self.subscribers.add(subscriber)
+
+    def _newest(self, count: int) -> list[MessageEvent]:
+        """The newest messages, at most `count`, that together fit a reader's queue."""
+        shown, room = list[MessageEvent](), self._limits.history_bytes
+        for message in reversed(self._conversation.messages[-count:] if count else []):
+            event = message_event(message, self._log.seq)
+            room -= len(encode(event))
+            if room < 0 and shown:
+                break
+            shown.append(event)
+        return shown[::-1]
 
     def publish(self, frame: SessionFrame | ErrorFrame) -> None:
         """Log an event and give it to everybody."""
@@ -143,17 +155,27 @@ class LiveSession:
         for subscriber in tuple(self.subscribers):
             subscriber.offer(event)
 
+    def delete(self) -> None:
+        """Let everybody go, and refuse what would bring the session back."""
+        self._deleted = True
+        for subscriber in tuple(self.subscribers):
+            subscriber.close(1000, "The session was deleted.")
+
     # What people do
+
+    def _check_there(self) -> None:
+        if self._deleted:
+            raise NotFound("The session was deleted.")
 
     async def was_sent(self, client_id: str) -> bool:
         """Whether a message with this id is committed already."""
-        message = await self._chat.store.find_client_id(self.user_id, self.id, client_id)
-        return message is not None
+        return await self._chat.store.find_client_id(self.user_id, self.id, client_id) is not None
 
     async def send(self, frame: Send) -> Ack:
         """Commit a message and let it be answered; the same id twice is answered once."""
         self._check(frame)
         async with self._sending:
+            self._check_there()
             appended = await self._append(frame)
             if not appended.duplicate:
                 await self._heard(appended, frame)
@@ -200,6 +222,7 @@ class LiveSession:
     def retry(self, intent: str | None) -> None:
         """Answer the last message again, perhaps as another intent."""
         _check_intent(intent)
+        self._check_there()
         if self.runs.running:
             raise Conflict("A reply is running. Stop it before trying again.")
         question = self._conversation.question
@@ -235,24 +258,28 @@ class LiveSession:
         self._tell()
 
     def _tell(self) -> None:
-        status: Literal["active", "completed"] = (
-            "completed" if self.status == "completed" else "active"
-        )
+        status: Final = "completed" if self.status == "completed" else "active"
         self.publish(SessionEvent(seq=0, title=self.title, status=status, rating=self.rating))
 
-    async def end(self) -> Session | None:
-        """Stop, complete and summarise; None when nothing was said or it is being ended."""
+    async def end(self, claimed: asyncio.Event | None = None) -> Session | None:
+        """Stop, complete and summarise; None when nothing was said or it is being ended.
+
+        What is said once `claimed` is set comes after this end.
+        """
         async with self._ending:
-            await self.runs.stop("stopped")
-            if self.status == "new":
-                return None
-            session = await self._summaries.end(self.user_id, self.id)
-            if session is None:
-                session = await self._chat.store.session(self.user_id, self.id)
-            if session is None or session.status != "completed":
-                return None
-            self.changed(session, summarised=True)
-            return session
+            async with self._sending:
+                await self.runs.stop("stopped")
+                if self.status == "new":
+                    return None
+                ending = await self._summaries.claim(self.user_id, self.id)
+            if claimed is not None:
+                claimed.set()
+            session = await self._summaries.write(ending) if ending is not None else None
+            session = session or await self._chat.store.session(self.user_id, self.id)
+            if session is not None and session.status == "completed":
+                self.changed(session, summarised=True)
+                return session
+            return None
 
 
 def message_event(message: Message, seq: int = 0) -> MessageEvent:

@@ -54,7 +54,10 @@ from genpy_server.wire import (
 TOOL_RESULT_TOKENS = 800
 DEFAULT_WAIT = 5.0
 """Seconds to wait for a rate-limited model that does not say how long."""
+SHORTEST_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds to wait at least before each further attempt: a service that says 0 may say it again."""
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
+LOST = "The reply is on the screen and cannot be stored."
 
 log = logging.getLogger("genpy.run")
 
@@ -99,7 +102,7 @@ class Run:
         error: GenPyError | None = None
         status: RunStatus
         try:
-            status = await self._reply()
+            status = control.status if control.unwanted else await self._reply()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None:
@@ -145,8 +148,9 @@ class Run:
         )
         try:
             reply = await self.chat.keep(self.turn, reply)
-        except StoreError as failed:
-            self.emit(Notice(seq=0, code=failed.code, text=f"{failed.message} {UNSAVED}"))
+        except GenPyError as failed:
+            outlook = UNSAVED if failed.retryable else LOST
+            self.emit(Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}"))
         self.emit(
             RunFinished(
                 seq=0,
@@ -203,17 +207,19 @@ class Run:
     async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
         """One request, waiting as long as a rate-limited service asks, within bounds."""
         patience = self.chat.settings.limits.rate_limit_wait
-        while True:
+        for shortest in SHORTEST_WAITS:
             try:
                 return await self._stream_once(request)
             except LlmRateLimited as limited:
-                wait = limited.retry_after if limited.retry_after is not None else DEFAULT_WAIT
+                told = limited.retry_after if limited.retry_after is not None else DEFAULT_WAIT
+                wait = max(told, shortest)
                 if self.length or wait > patience:
                     raise
-                patience -= max(wait, 1.0)
+                patience -= wait
                 text = f"The model is rate limited; trying again in {wait:.0f} s."
                 self.emit(Notice(seq=0, code=limited.code, text=text, retry_after=wait))
                 await asyncio.sleep(wait)
+        return await self._stream_once(request)
 
     async def _stream_once(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
         calls: list[ToolCall] = []
@@ -224,7 +230,8 @@ class Run:
                     self._say(joint + event.text)
                     joint = ""
                 elif type(event) is ToolCall:
-                    calls.append(event)
+                    if len(calls) < self.chat.settings.limits.tool_calls:
+                        calls.append(event)
                 elif type(event) is Finish:
                     self.usage += event.usage
                     self.quota = event.quota or self.quota

@@ -10,7 +10,7 @@ from typing import Any
 from genpy_server.chat import Chat
 from genpy_server.conversation import Conversation
 from genpy_server.core.models import Message, RunStatus
-from genpy_server.errors import StoreError
+from genpy_server.errors import GenPyError
 from genpy_server.memory import MemoryKeeper, to_remember
 from genpy_server.run import Emit, Run
 from genpy_server.turn import Control, Turn
@@ -51,6 +51,10 @@ class RunQueue:
         self._task: asyncio.Task[None] | None = None
         self._run: Run | None = None
         self._control = Control()
+        self._unwanted: RunStatus | None = None
+        """The status of the next run, which was cancelled before it began."""
+        self._stopping: RunStatus | None = None
+        """The status of every run that would begin while all are being stopped."""
         self._unsaved = 0
         self._remembering = False
 
@@ -81,13 +85,15 @@ class RunQueue:
             await self._answer(self._waiting.popleft())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._task = None
+        self._task, self._unwanted = None, None
         if not task.cancelled() and task.exception() is not None:
             log.error("the queue of runs failed", exc_info=task.exception())
         self._idle()
 
     async def _answer(self, turn: Turn) -> None:
-        self._control = Control()
+        unwanted = self._stopping or self._unwanted
+        self._control = Control(unwanted or "stopped", unwanted=unwanted is not None)
+        self._unwanted = None
         turn = replace(
             turn,
             history=tuple(self._conversation.messages),
@@ -106,24 +112,30 @@ class RunQueue:
         self._extend_memory(turn, reply.dropped_upto)
 
     def cancel(self, run: str | None = None) -> bool:
-        """Stop the running reply and keep what came; False when there is none, or another."""
-        if self._run is None or (run is not None and run != self._run.id):
+        """Stop the current reply and keep what came; False when there is none, or another."""
+        if self._task is None or (run is not None and (self._run is None or run != self._run.id)):
             return False
         self._cancel("stopped")
         return True
 
     def _cancel(self, status: RunStatus) -> None:
-        if self._task is not None and not self._control.closing:
+        if self._run is None:  # its task has not had its first turn yet
+            self._unwanted = status
+        elif self._task is not None and not self._control.closing:
             self._control.status = status
             self._task.cancel()
 
     async def stop(self, status: RunStatus) -> None:
         """Stop every run and wait until what came is kept."""
-        self._waiting.clear()
-        while self._task is not None:
-            self._cancel(status)
-            await asyncio.wait([self._task])
-            await asyncio.sleep(0)
+        try:
+            while self._task is not None:
+                self._waiting.clear()
+                self._stopping = status
+                self._cancel(status)
+                await asyncio.wait([self._task])
+                await asyncio.sleep(0)
+        finally:
+            self._stopping = None
 
     async def _save(self, turn: Turn, reply: Message) -> None:
         """Store a reply as soon as the database is back."""
@@ -139,7 +151,7 @@ class RunQueue:
     async def _saved(self, turn: Turn, reply: Message) -> bool:
         try:
             stored = await self._chat.keep(turn, reply)
-        except StoreError as error:
+        except GenPyError as error:
             log.warning("a reply is not stored yet: %s", error.code)
             return not error.retryable
         self._conversation.replace(reply, stored)

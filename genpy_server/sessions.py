@@ -16,7 +16,7 @@ from typing import Any
 from genpy_server.chat import Chat
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Session
-from genpy_server.errors import GenPyError, RateLimited, ShuttingDown, StoreError, TooMany
+from genpy_server.errors import GenPyError, RateLimited, ShuttingDown, TooMany
 from genpy_server.live import LiveSession, Subscriber
 from genpy_server.memory import MemoryKeeper
 from genpy_server.rates import TokenBucket
@@ -55,13 +55,15 @@ class SessionHub:
 
     def start(self) -> None:
         """Begin to speak for the live sessions and to end abandoned ones."""
-        self._spawn(self._every_beat(self._speak))
-        self._spawn(self._every_beat(self._sweep))
+        self.spawn(self._every_beat(self._speak))
+        self.spawn(self._every_beat(self._sweep))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Work in the background, until it is done or the hub is closed."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -81,8 +83,7 @@ class SessionHub:
         history: int,
     ) -> LiveSession:
         """Open a session for a socket, or join it."""
-        if self._closing:
-            raise ShuttingDown("The server is about to stop. Come back in a moment.")
+        self._check_open()
         if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
             raise TooMany("Too many connections are open for this user. Close one first.")
         self._sockets[user_id] += 1
@@ -93,6 +94,10 @@ class SessionHub:
             raise
         session.attach(subscriber, epoch=epoch, after=after, history=history)
         return session
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise ShuttingDown("The server is about to stop. Come back in a moment.")
 
     async def _open(self, user_id: str, ref: str) -> LiveSession:
         identity = identify(user_id, ref)
@@ -108,7 +113,7 @@ class SessionHub:
                 chat=self._chat,
                 summaries=self._summaries,
                 keeper=self._keeper,
-                spawn=self._spawn,
+                spawn=self.spawn,
                 idle=self._maybe_leave,
                 live_seconds=self._live_seconds,
             )
@@ -121,7 +126,8 @@ class SessionHub:
                 await asyncio.shield(loading)
             except BaseException:
                 if self._loading.get(key) is loading and loading.done():
-                    del self._loading[key], self._live[key]
+                    del self._loading[key]
+                    self._live.pop(key, None)
                 raise
             self._loading.pop(key, None)
         return session
@@ -137,6 +143,7 @@ class SessionHub:
 
         A limit never refuses what was said before: that is answered as before.
         """
+        self._check_open()
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal
@@ -144,6 +151,7 @@ class SessionHub:
 
     def retry(self, session: LiveSession, intent: str | None) -> None:
         """Answer a session's last message again, within the limits of its user."""
+        self._check_open()
         refusal = self._refusal(session)
         if refusal is not None:
             raise refusal
@@ -177,9 +185,8 @@ class SessionHub:
         """Stop a session that is about to be deleted, and let everybody go."""
         live = self._live.pop((user_id, session_id), None)
         if live is not None:
+            live.delete()
             await live.runs.stop("stopped")
-            for subscriber in tuple(live.subscribers):
-                subscriber.close(1000, "The session was deleted.")
 
     async def settle(self, user_id: str, session_id: str) -> None:
         """Stop a session's running reply and wait until what came of it is kept."""
@@ -193,10 +200,14 @@ class SessionHub:
         key = (session.user_id, session.id)
         if self._closing or session.subscribers or session.runs.busy or key in self._timers:
             return
-        if self._live.get(key) is session:
+        if self._live.get(key) is not session:
+            return
+        if session.status == "new":  # nothing to keep, or names alone could fill the memory
+            del self._live[key]
+        else:
             loop = asyncio.get_running_loop()
             self._timers[key] = loop.call_later(
-                self._settings.grace_seconds, lambda: self._spawn(self._leave(key))
+                self._settings.grace_seconds, lambda: self.spawn(self._leave(key))
             )
 
     async def _leave(self, key: Key) -> None:
@@ -217,8 +228,10 @@ class SessionHub:
         while True:
             try:
                 await work()
-            except StoreError as error:
+            except GenPyError as error:
                 log.warning("%s failed: %s", work.__name__, error.code)
+            except Exception:  # a bug must not silence us for good: others would end our sessions
+                log.exception("%s failed", work.__name__)
             await asyncio.sleep(self._beat)
 
     async def _speak(self) -> None:
@@ -230,7 +243,11 @@ class SessionHub:
         for user_id, session_id in await self._chat.store.abandoned(SWEEP_SESSIONS):
             if (user_id, session_id) in self._live:
                 continue
-            session = await self._summaries.end(user_id, session_id, abandoned_only=True)
+            try:
+                session = await self._summaries.end(user_id, session_id, abandoned_only=True)
+            except GenPyError as error:  # the next one may do better
+                log.warning("a session left behind could not be ended: %s", error.code)
+                continue
             if session is not None:
                 log.info("ended a session that was left behind")
 

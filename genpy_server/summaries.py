@@ -35,13 +35,19 @@ class Summaries:
         self, user_id: str, session_id: str, *, abandoned_only: bool = False
     ) -> Session | None:
         """End an active session; None when there is none to end or another ends it."""
-        ending = await self._store.claim_ending(
+        ending = await self.claim(user_id, session_id, abandoned_only=abandoned_only)
+        return await self.write(ending) if ending is not None else None
+
+    async def claim(
+        self, user_id: str, session_id: str, *, abandoned_only: bool = False
+    ) -> Ending | None:
+        """Take the right to end an active session, where it is to be had; `write` uses it."""
+        return await self._store.claim_ending(
             user_id,
             session_id,
             lease_seconds=self._settings.limits.end_seconds,
             abandoned_only=abandoned_only,
         )
-        return await self._write(ending) if ending is not None else None
 
     async def again(self, user_id: str, session_id: str) -> Session:
         """Summarise anew, ending the session if it is active."""
@@ -50,12 +56,13 @@ class Summaries:
         ending = await self._store.claim_ending(
             user_id, session_id, lease_seconds=self._settings.limits.end_seconds, again=True
         )
-        session = await self._write(ending) if ending is not None else None
+        session = await self.write(ending) if ending is not None else None
         if session is None:
             raise Conflict("The session is being summarised or talked in just now. Try again soon.")
         return session
 
-    async def _write(self, ending: Ending) -> Session | None:
+    async def write(self, ending: Ending) -> Session | None:
+        """Complete a session; None when the right was lost in the meantime."""
         try:
             result = await self._result(ending)
             return await self._store.finish_ending(ending, result)

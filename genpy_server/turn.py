@@ -28,6 +28,8 @@ class Control:
     """How a cancelled run is to be marked, and whether it can be cancelled at all any more."""
 
     status: RunStatus = "stopped"
+    unwanted: bool = False
+    """It was cancelled before it began."""
     closing: bool = False
 
 

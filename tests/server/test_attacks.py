@@ -1,0 +1,221 @@
+"""What a careless or hostile client does to a server, and what a hostile moment does."""
+
+import asyncio
+import logging
+
+import pytest
+from eventually import eventually
+from peer import Peer
+from servers import serving
+from upstream import DONE, Script, Upstream, call_piece, chunk
+from websockets.asyncio.client import connect
+
+from genpy_server import connection, run
+from genpy_server.core.identity import identify
+from genpy_server.errors import ShuttingDown, StoreUnavailable
+from genpy_server.wire import Cancel, End, Retry, Send, encode
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "genpy.db"
+
+
+@pytest.fixture
+async def upstream():
+    async with Upstream() as service:
+        yield service
+
+
+@pytest.fixture
+async def server(database, upstream):
+    async with serving(database, GENPY_LLM_URL=upstream.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def peer(server):
+    async with Peer(server.url, "one") as connected:
+        yield connected
+
+
+async def test_cancel_right_behind_a_message_stops_its_reply(upstream, peer):
+    """A reply can be stopped before it has begun; it is marked, and the next message works."""
+    upstream.say("never")
+    await peer.ws.send(encode(Send("a", "hi")))
+    await peer.ws.send(encode(Cancel()))
+    assert (await peer.until("run_finished"))["status"] == "stopped"
+    assert not upstream.requests
+    await peer.say(Send("b", "again"))
+    assert (await peer.until("run_finished"))["status"] == "done"
+
+
+async def test_message_id_that_equals_a_run_costs_nobody_a_reply(upstream, peer):
+    """A reply whose id was taken by a message ends with a notice, and the next is answered."""
+    gate = upstream.say("one", "two", paused_at=1)
+    upstream.say("three")
+    await peer.say(Send("a", "hi"))
+    await peer.until("delta")
+    await peer.say(Send(peer.of("run_started")[0]["run"], "mine"))
+    await peer.until("ack", lambda frame: frame["id"] != "a")
+    gate.set()
+    assert (await peer.until("notice"))["code"] == "conflict"
+    await peer.until("run_finished")
+    assert (await peer.until("run_finished"))["message_id"]
+
+
+async def test_calls_of_one_round_are_bounded(server, upstream, peer):
+    """Of two hundred calls in one reply only so many are made."""
+    pieces = [call_piece(i, f"c{i}", "get_session_stats", "{}") for i in range(200)]
+    end = chunk(finish="tool_calls")
+    upstream.script(Script(pieces=[chunk({"tool_calls": pieces}), end, DONE]))
+    upstream.say("counted")
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    assert len(peer.of("tool_finished")) == server.app.settings.limits.tool_calls
+
+
+async def test_service_that_always_says_try_now_is_asked_a_few_times(upstream, peer, monkeypatch):
+    """retry-after: 0 without end leads to a few attempts, each later than the one before."""
+    monkeypatch.setattr(run, "SHORTEST_WAITS", (0.0, 0.01, 0.02))
+    upstream.fail(429, "rate_limit_exceeded", headers={"retry-after": "0"})
+    await peer.say(Send("a", "hi"))
+    assert (await peer.until("run_finished"))["status"] == "error"
+    assert [notice["retry_after"] for notice in peer.of("notice")] == [0, 0.01, 0.02]
+    assert len(upstream.requests) == 1 + 3 + 1  # its models, and the attempts
+
+
+async def test_waits_for_a_service_that_says_now_grow():
+    """Six attempts in half a minute are the most a service is asked, and the wait then ends."""
+    assert list(run.SHORTEST_WAITS) == sorted(run.SHORTEST_WAITS)
+    assert sum(run.SHORTEST_WAITS) > 30
+
+
+async def test_slow_summary_keeps_nobody_from_talking(upstream, peer):
+    """A message sent behind an end is acknowledged and answered while the summary is written."""
+    upstream.say("hello")
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    upstream.silence()
+    upstream.say("still here")
+    await peer.ws.send(encode(End()))
+    await upstream.until(lambda: upstream.open == 1)
+    await peer.say(Send("b", "one more thing"))
+    await peer.until("run_finished")
+    assert peer.text.endswith("still here")
+
+
+async def test_end_comes_before_the_message_sent_behind_it(server, upstream, peer):
+    """A message that follows an end at once is not stopped by it and leaves the session active."""
+    upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
+    upstream.say("hello")
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    await peer.ws.send(encode(End()))
+    await peer.ws.send(encode(Send("b", "more")))
+    assert (await peer.until("run_finished"))["status"] == "done"
+    session = await server.app.store.session("local", peer.of("ready")[0]["session"])
+    assert session.status == "active"
+
+
+async def test_deleted_session_stays_deleted(server, upstream):
+    """What others say while a session is deleted neither holds it up nor brings it back."""
+    async with Peer(server.url, "one") as peer, Peer(server.url, "one") as other:
+        upstream.say("a", "b", paused_at=1)
+        await peer.say(Send("a", "hi"))
+        await peer.until("delta")
+        for number in range(5):
+            await other.ws.send(encode(Send(f"late-{number}", "late")))
+        await server.app.records("local").delete("one")
+        await asyncio.gather(peer.ws.wait_closed(), other.ws.wait_closed())
+    assert await server.app.store.sessions("local", limit=5) == []
+
+
+async def test_stopping_is_not_held_up_by_what_is_said_meanwhile(server, upstream, peer):
+    """A stop ends also the reply to a message that came while it stopped another."""
+    upstream.say("a", "b", paused_at=1)
+    await peer.say(Send("a", "hi"))
+    await peer.until("delta")
+    (live,) = server.app.hub._live.values()
+    async with asyncio.timeout(10):
+        await asyncio.gather(
+            live.runs.stop("interrupted"), *(live.send(Send(f"s{n}", "hm")) for n in range(3))
+        )
+        await live.runs.stop("interrupted")
+    assert not live.runs.running
+
+
+async def test_long_messages_can_be_attached_to(server):
+    """A session larger than a reader's queue opens with its newest messages, and says so."""
+    session_id = identify("local", "big").id
+    for number in range(60):
+        await server.app.store.append("local", session_id, "user", "x" * 150_000, title=str(number))
+    async with Peer(server.url, "big") as peer:
+        ready = await peer.next()
+        shown = [await peer.until("message")]
+        while shown[-1]["message_id"] < 60:
+            shown.append(await peer.until("message"))
+    assert 1 <= len(shown) < 60
+    assert ready["before"] == shown[0]["message_id"]
+
+
+async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch):
+    """A socket that is never read from is let go, though its close frame cannot be delivered."""
+    monkeypatch.setattr(connection, "CUT_SECONDS", 0.05)
+    async with serving(database, limits={"queue_bytes": 200_000}) as server:
+        session_id = identify("local", "one").id
+        address = server.url.replace("http", "ws") + "/ws/session/one"
+        reader = await connect(address, subprotocols=["genpy.v1"], compression=None, max_queue=1)
+        await reader.recv()
+        reader.transport.pause_reading()
+        (live,) = server.app.hub._live.values()
+        for number in range(80):
+            await live.send(Send(f"m{number}", "x" * 150_000))
+
+        async def alone():
+            return not live.subscribers
+
+        await eventually(alone)
+        reader.transport.abort()
+    assert live.id == session_id
+
+
+async def test_names_alone_fill_no_memory(server):
+    """A session in which nothing was said is let go with its last socket."""
+    for name in ("a", "b", "c"):
+        async with Peer(server.url, name) as peer:
+            await peer.next()
+
+    async def none():
+        return not server.app.hub._live
+
+    assert await eventually(none)
+
+
+async def test_stopping_server_takes_no_more_messages(server, peer):
+    """A message that arrives while the server stops is refused, to be sent again to the next."""
+    await peer.next()
+    (live,) = server.app.hub._live.values()
+    await server.app.hub.close()
+    with pytest.raises(ShuttingDown):
+        await server.app.hub.send(live, Send("a", "hi"))
+    with pytest.raises(ShuttingDown):
+        server.app.hub.retry(live, Retry().intent)
+
+
+async def test_signs_of_life_survive_a_bug(database, monkeypatch, caplog):
+    """Background work that fails in an unforeseen way is told of, and goes on."""
+    calls = []
+
+    async def failing(_):
+        calls.append(1)
+        raise ZeroDivisionError if len(calls) == 1 else StoreUnavailable("away")
+
+    async def going_on():
+        return len(calls) > 2
+
+    with caplog.at_level(logging.WARNING):
+        async with serving(database, GENPY_GRACE_SECONDS="0.05") as server:
+            monkeypatch.setattr(server.app.store, "abandoned", failing)
+            await eventually(going_on)
+    assert "_sweep failed" in caplog.text
