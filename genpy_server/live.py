@@ -172,8 +172,7 @@ class LiveSession:
         return await self._chat.store.find_client_id(self.user_id, self.id, client_id) is not None
 
     async def send(self, frame: Send) -> Ack:
-        """Commit a message and let it be answered; the same id twice is answered once."""
-        self._check(frame)
+        """Commit a checked message and let it be answered; the same id twice is answered once."""
         async with self._sending:
             self._check_there()
             appended = await self._append(frame)
@@ -181,7 +180,8 @@ class LiveSession:
                 await self._heard(appended, frame)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    def _check(self, frame: Send) -> None:
+    def check(self, frame: Send) -> None:
+        """Raise what no waiting mends: a message that is too long, or is none."""
         limit = self._limits.message_chars
         if len(frame.text) > limit:
             raise TooLarge(

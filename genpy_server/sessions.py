@@ -144,6 +144,7 @@ class SessionHub:
         A limit never refuses what was said before: that is answered as before.
         """
         self._check_open()
+        session.check(frame)
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal

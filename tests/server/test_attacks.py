@@ -118,6 +118,17 @@ async def test_end_comes_before_the_message_sent_behind_it(server, upstream, pee
     assert session.status == "active"
 
 
+async def test_what_no_waiting_mends_is_refused_for_good(database):
+    """A message that can never be taken is no matter of a limit, and uses none up."""
+    limits = {"messages_per_minute": 1, "message_chars": 10}
+    async with serving(database, limits=limits) as server, Peer(server.url, "one") as peer:
+        for text, code in (("x" * 11, "too_large"), (" ", "bad_request"), ("y" * 11, "too_large")):
+            await peer.say(Send("a", text))
+            assert (await peer.until("error"))["code"] == code
+        await peer.say(Send("a", "fits"))
+        await peer.until("ack")
+
+
 async def test_deleted_session_stays_deleted(server, upstream):
     """What others say while a session is deleted neither holds it up nor brings it back."""
     async with Peer(server.url, "one") as peer, Peer(server.url, "one") as other:
