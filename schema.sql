@@ -369,7 +369,7 @@ language sql immutable parallel safe set search_path = '' as $$
 $$;
 
 -- What a mistyped word may have meant: words that begin like it and differ by little, the most used
--- first, from the newest messages of the user that hold any such word.
+-- first, from the newest messages of the user that hold any such word. Numbers are never mistyped.
 create or replace function genpy.mended(p_user_id text, word text) returns tsquery[]
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
@@ -377,19 +377,23 @@ declare
   begun tsquery := (quote_literal(beginning) || ':*')::tsquery;
   typed text[] := array(select genpy.pieces(word));
 begin
-  if length(word) < 4 then
+  if length(word) < 4 or word ~ '[0-9]' then
     return '{}';
   end if;
   return array(
     select quote_literal(known.lexeme)::tsquery
     from (
-      select m.search from public.session_logs m join public.sessions s using (session_id)
-      where m.search operator(pg_catalog.@@) begun and s.user_id = p_user_id
-      order by m.id desc limit 2000
-    ) newest, unnest(newest.search) as known
-    where starts_with(known.lexeme, beginning)
-      and exists (select 1 from genpy.pieces(known.lexeme) as piece where piece = any (typed))
-    group by known.lexeme order by count(*) desc, known.lexeme limit 3);
+      select said.lexeme, count(*) as times
+      from (
+        select m.search from public.session_logs m join public.sessions s using (session_id)
+        where m.search operator(pg_catalog.@@) begun and s.user_id = p_user_id
+        order by m.id desc limit 2000
+      ) newest, unnest(newest.search) as said
+      where starts_with(said.lexeme, beginning)
+      group by said.lexeme
+    ) known
+    where exists (select 1 from genpy.pieces(known.lexeme) as piece where piece = any (typed))
+    order by known.times desc, known.lexeme limit 3);
 end
 $$;
 

@@ -56,7 +56,7 @@ class SupabaseStore:
         try:
             _check_version(await self._call("version"))
         except (StoreUnavailable, StoreTimeout) as error:
-            log.warning("%s", error.message)
+            log.info("%s", error.message)  # whoever asks next is told; a command only once
         except BaseException:
             await self.close()
             raise

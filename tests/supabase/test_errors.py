@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from commandline import Genpy
 from servers import serving
 from supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
 
@@ -228,3 +229,18 @@ async def test_health_says_what_is_wrong_and_what_to_do(
     assert well.json()["store"]["kind"] == "supabase"
     assert "Supabase cannot be reached" in ill.json()["store"]["error"]
     assert not (tmp_path / "unused.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [(KEY, "Supabase cannot be reached"), ("sb_publishable_x", "the publishable key")],
+)
+def test_a_command_says_it_in_one_sentence(tmp_path: Path, key: str, says: str) -> None:
+    """A command ends with the sentence, said once; `genpy doctor` shows it beside the rest."""
+    address = f"http://127.0.0.1:{free_port()}"
+    genpy = Genpy(tmp_path, SUPABASE_URL=address, SUPABASE_KEY=key)
+    ran = genpy("sessions", "list", code=1)
+    assert ran.err.count(says) == 1
+    assert len(ran.err.splitlines()) == 1
+    assert says in genpy("doctor", code=1).out
+    assert not genpy.database.exists()
