@@ -6,6 +6,7 @@ are imported afterwards, in a thread.
 
 import asyncio
 import gc
+import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -201,4 +202,6 @@ def run_chat(
     *, settings: Settings, session: str | None, server: str | None, token: str | None
 ) -> int:
     """Open the client; returns the exit code of the command."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # exported, they would hide every resize of the window
     return GenPyApp(settings=settings, session=session, server=server, token=token).run() or 0

@@ -1,0 +1,133 @@
+"""The real program in a real terminal: a conversation, a resize storm, a server that dies."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import servers
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+PATIENCE = 30.0
+ROOT = Path(servers.__file__).parent.parent
+PROGRAM = (
+    "import sys; from genpy_server import settings; from genpy_tui.app import run_chat; "
+    "sys.exit(run_chat(settings=settings.load({'GENPY_DATABASE': sys.argv[1]}), "
+    "session='talk', server=sys.argv[2] or None, token=None))"
+)
+
+
+class Tmux:
+    """One window of a tmux of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "tmux"
+        self.folder = folder
+
+    def run(self, *arguments: str) -> str:
+        """A tmux command."""
+        command = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def start(self, server: str = "", *, columns: int = 100, rows: int = 30, **extra: str) -> None:
+        """The program in the window."""
+        environment = {"PYTHONPATH": str(ROOT), **extra}
+        words = [f"{name}={value}" for name, value in environment.items()]
+        program = [sys.executable, "-c", PROGRAM, str(self.folder / "genpy.db"), server]
+        quoted = " ".join(f"'{word}'" for word in ["env", *words]) + " "
+        quoted += " ".join('"' + word.replace('"', '\\"') + '"' for word in program)
+        size = ("-x", str(columns), "-y", str(rows))
+        self.run("new-session", "-d", *size, quoted)
+        self.run("set", "-g", "remain-on-exit", "on")
+        self.run("set", "-g", "escape-time", "0")
+        self.run("set", "-g", "window-size", "manual")
+
+    @property
+    def screen(self) -> str:
+        """What is on the screen."""
+        return self.run("capture-pane", "-p")
+
+    def shows(self, *texts: str) -> None:
+        """Wait until all of these are on the screen."""
+        self.until(lambda: all(text in self.screen for text in texts))
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < end, self.screen
+            time.sleep(0.05)
+
+    def type(self, text: str) -> None:
+        """Type a line and send it."""
+        self.run("send-keys", "-l", text)
+        self.run("send-keys", "Enter")
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    """A tmux that ends with the test."""
+    tmux = Tmux(tmp_path)
+    yield tmux
+    tmux.run("kill-server")
+
+
+def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
+    """Nothing is configured: it starts, answers, and leaves with a summary and status 0."""
+    tmux.start()
+    tmux.shows("● ready")
+    tmux.type("Good morning")
+    tmux.shows("› You", "Good morning", "◆ GenPy", "No model is configured")
+    tmux.run("send-keys", "C-q")
+    tmux.shows("1-5 rates it")
+    tmux.run("send-keys", "4")
+    tmux.shows("Pane is dead (status 0")
+
+
+def test_a_storm_of_resizes(tmux: Tmux) -> None:
+    """The window is resized again and again; the conversation and the prompt are still there."""
+    tmux.start()
+    tmux.shows("● ready")
+    tmux.type("Good morning")
+    tmux.shows("No model is configured")
+    for columns, rows in ((40, 10), (200, 60), (20, 5), (99, 24), (61, 17), (150, 40)) * 3:
+        tmux.run("resize-window", "-x", str(columns), "-y", str(rows))
+    tmux.run("resize-window", "-x", "110", "-y", "40")
+    tmux.shows("Good morning", "No model is configured", "● ready")
+    tmux.type("Still there?")
+    tmux.shows("Still there?")
+
+
+async def test_the_server_dies_and_returns(tmux: Tmux, tmp_path: Path) -> None:
+    """Kill -9 of the server, words typed meanwhile, a restart: all is answered."""
+    process = servers.ServerProcess(tmp_path / "served.db")
+    await process.start()
+    port = process.url.rpartition(":")[2]
+    await asyncio.to_thread(tmux.start, process.url)
+    await asyncio.to_thread(tmux.shows, "● ready")
+    await process.kill()
+    await asyncio.to_thread(tmux.shows, "reconnecting")
+    await asyncio.to_thread(tmux.type, "Typed in the dark")
+    await asyncio.to_thread(tmux.shows, "waiting to be sent")
+    again = servers.ServerProcess(tmp_path / "served.db", GENPY_PORT=port)
+    await again.start()
+    await asyncio.to_thread(tmux.shows, "Typed in the dark", "◆ GenPy", "● ready")
+    await again.stop()
+
+
+def test_without_colours_everything_is_told_by_words(tmux: Tmux) -> None:
+    """With NO_COLOR no colour is written, and roles and states are still told apart."""
+    tmux.start(NO_COLOR="1", TERM="xterm-16color")
+    tmux.shows("● ready")
+    tmux.type("Good morning")
+    tmux.shows("› You", "◆ GenPy", "● ready")
+    coloured = tmux.run("capture-pane", "-p", "-e")
+    for line in coloured.split("\n"):
+        for code in line.split("\x1b[")[1:]:
+            numbers = code.partition("m")[0].split(";")
+            assert not {"31", "32", "33", "34", "35", "36"} & set(numbers), line
