@@ -1,7 +1,8 @@
 """Which kind of help a message wants, with how sure that is and why.
 
 Rules of high precision speak first; where they abstain, a small linear model weighs the words.
-Casual chat is a finding like any other, never what is left when nothing fits.
+Casual chat is a finding like any other, not what is left when nothing fits; only a message too
+brief to ask for anything, or made of no letters, is guessed to be chat.
 """
 
 import msgspec
@@ -17,6 +18,8 @@ GUESS = 0.3
 KNOWN_AT_LEAST = 0.15
 """The share of a message's runs of letters that training must have met for its words to count."""
 SHORT_WORDS = 6
+BRIEF = 12
+"""Characters up to which a message of unknown words is likelier a greeting than a question."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -43,10 +46,16 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
     if previous in INTENTS and unsure and goes_on:
         return _follow_up(previous)
     if scored.known < KNOWN_AT_LEAST:
-        return Intent("tutorial", GUESS, "no word is known, so an explanation is the safest guess")
+        return _guess(seen)
     words = ", ".join(f'"{word}"' for word in scored.because)
     reason = f"words: {words}" if words else "how it is written, no single word"
     return Intent(scored.label, round(scored.probability, 3), reason)
+
+
+def _guess(seen: str) -> Intent:
+    if len(seen.strip()) <= BRIEF or not any(map(str.isalnum, seen)):
+        return Intent("casual_chat", GUESS, "no word is known, and it is too brief to be a request")
+    return Intent("tutorial", GUESS, "no word is known, so an explanation is the safest guess")
 
 
 def _follow_up(previous: str) -> Intent:

@@ -21,7 +21,10 @@ LANE = 24
 _HALF = 1 << LANE - 1
 _MASK = (1 << LANE) - 1
 
-_WORD = re.compile(r"[a-z][a-z0-9'+#.-]*[a-z0-9+#]|[a-z]|[^\w\s]+|[0-9]+")
+_WORD = re.compile(r"[^\W\d_](?:[^\W_]|['+#.-])*(?:[^\W_]|[+#])|[^\W\d_]|[^\w\s]+|[0-9]+")
+_ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
+_PICTURES = "\u2190"
+"""Arrows, dingbats and emoji begin here, behind letters and common punctuation."""
 _STRAIGHT = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 
 
@@ -70,8 +73,14 @@ def features(text: str) -> Features:
 
 
 def _kind(token: str) -> str:
-    """The family of a token that has none: punctuation is its own, a word says its length."""
-    return token[:2] if not token[0].isalnum() else "long" if len(token) > SHORT else "short"
+    """The family of a token that has none: how it ends, its script, or its length."""
+    if not token[0].isalnum():
+        return "picture" if token[0] >= _PICTURES else token[:2]
+    if not token.isascii():
+        return "foreign"
+    if len(token) <= SHORT:
+        return "short"
+    return next((ending for ending in _ENDINGS if token.endswith(ending)), "long")
 
 
 class LinearModel:

@@ -11,24 +11,31 @@ from genpy_server.core.intents import INTENTS, detect_intent
 from genpy_server.core.linear import LOOKED_AT, MOST_WORDS, clip, features, intent_model
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
-HELD_OUT = [
-    json.loads(line)
-    for line in (DATA / "intents_heldout.jsonl").read_text(encoding="utf-8").splitlines()
-]
+FILES = ("heldout", "fresh", "stranger", "stranger_b")
+FLOORS = dict(zip(FILES, (0.91, 0.84, 0.92, 0.91), strict=True))
+HELD = {
+    name: [
+        json.loads(line)
+        for line in (DATA / f"intents_{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    for name in FILES
+}
+HELD_OUT = [row for rows in HELD.values() for row in rows]
 HOSTILE = ("a" * 1_000_000, "how " * 250_000, "\x00\ud800" * 500_000, "((((" * 250_000)
 
 
-def test_held_out_messages_are_mostly_right():
-    """At least 88% of the held-out messages get the label that people gave them."""
-    right = sum(detect_intent(row["text"]).name == row["intent"] for row in HELD_OUT)
-    assert right / len(HELD_OUT) >= 0.88
+@pytest.mark.parametrize("name", FILES)
+def test_held_out_messages_are_mostly_right(name):
+    """Of each held-out file, the share that gets its given label is above its floor."""
+    right = sum(detect_intent(row["text"]).name == row["intent"] for row in HELD[name])
+    assert right / len(HELD[name]) >= FLOORS[name]
 
 
 def test_no_intent_is_neglected():
-    """Each intent is found on at least 80% of its held-out messages."""
+    """Each intent is found on at least 85% of its held-out messages."""
     for intent in INTENTS:
         rows = [row for row in HELD_OUT if row["intent"] == intent]
-        assert sum(detect_intent(row["text"]).name == intent for row in rows) >= 0.8 * len(rows)
+        assert sum(detect_intent(row["text"]).name == intent for row in rows) >= 0.85 * len(rows)
 
 
 def test_scores_mean_what_they_say():
@@ -79,9 +86,17 @@ def test_the_same_message_gets_the_same_answer():
     assert detect_intent("it just sits there") == detect_intent("it just sits there")
 
 
-@pytest.mark.parametrize("text", ["zzzq", "", "   ", "\u0645\u0631\u062d\u0628\u0627", "12345"])
+@pytest.mark.parametrize("text", ["zzzq", "", "   ", "12345", "\U0001f44d\U0001f44d", "((("])
+def test_nothing_known_and_brief_is_a_guess_at_chat(text):
+    """A brief message with no known word is guessed to be chat, and the score says so."""
+    found = detect_intent(text)
+    assert found.name == "casual_chat"
+    assert found.score < 0.5
+
+
+@pytest.mark.parametrize("text", ["zzzq " * 9, "\u0416\u0449\u044a " * 9, "\u9f98\u9750 " * 9])
 def test_nothing_known_is_not_chat(text):
-    """A message with no known word is not taken for chat, and the score says that it is a guess."""
+    """A longer message is not taken for chat merely because no word is known."""
     found = detect_intent(text)
     assert found.name != "casual_chat"
     assert found.score < 0.5
