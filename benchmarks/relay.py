@@ -1,0 +1,265 @@
+"""What a token costs through the whole server: model's service, server, one WebSocket each.
+
+    python benchmarks/relay.py [--repeat 3]
+
+Three processes: a scripted service that writes the time into each token, a server, and a client
+that reads bare sockets. The servers, in turn in each repetition: a floor of asyncio streams and
+msgspec that only relays, and `python -m genpy_server` as people run it, with SQLite. A reply of
+one token is measured beside each reply of many, so that what a reply costs (its message committed,
+its intent, its context, its request) is told apart from what a token costs. Linux: it reads /proc.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from relay_ends import RATE, now
+
+from genpy_server.wire import PROTOCOL, Delta, RunFinished, Send, decode_server, encode
+
+TOKENS = 150
+LOADS = (10, 40)
+ENDS = str(Path(__file__).with_name("relay_ends.py"))
+TICKS = os.sysconf("SC_CLK_TCK")
+SATURATED = 0.95
+BUSY = 0.9
+"""Share of a core above which the service or the client is the limit, and a row is void."""
+
+
+# The client
+
+
+class Reader(asyncio.Protocol):
+    """One WebSocket, read without a library: it counts tokens and how late each came."""
+
+    def __init__(self, token: str, name: str, count: int) -> None:
+        self._hello = (
+            f"GET /ws/session/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            f"Sec-WebSocket-Protocol: {PROTOCOL}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ).encode()
+        self._text = encode(Send("a", f"Please write {count} tokens")).encode()
+        self._buffer = b""
+        self._open = False
+        self.late: list[int] = []
+        self.asked_at = self.first_at = self.ended_at = 0
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the WebSocket."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._hello)
+
+    def ask(self) -> None:
+        """Say something, masked with zeros."""
+        self.asked_at = now()
+        self._transport.write(bytes((0x81, 0x80 | len(self._text))) + bytes(4) + self._text)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came."""
+        at = now()
+        self._buffer += data
+        if not self._open:
+            head, end, self._buffer = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                self._buffer = head
+                return
+            assert b" 101 " in head, head
+            self._open = True
+            self.ready.set_result(None)
+        while (payload := self._frame()) is not None:
+            self._take(payload, at)
+
+    def _frame(self) -> bytes | None:
+        data = self._buffer
+        if len(data) < 4:
+            return None
+        size, start = data[1], 2
+        if size == 126:
+            size, start = int.from_bytes(data[2:4]), 4
+        if len(data) < start + size:
+            return None
+        self._buffer = data[start + size :]
+        return data[start : start + size]
+
+    def _take(self, payload: bytes, at: int) -> None:
+        frame = decode_server(payload.decode())
+        if isinstance(frame, Delta):
+            self.first_at = self.first_at or at
+            self.late += [at - int(stamp) for stamp in frame.text.split()]
+        elif isinstance(frame, RunFinished):
+            assert frame.status == "done", frame
+            self.ended_at = at
+            self._transport.close()
+            self.done.set_result(None)
+
+
+# Measuring
+
+
+@dataclass
+class Program:
+    """A process under measurement."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, of all its threads."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> int:
+        """Megabytes of memory now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+@asynccontextmanager
+async def program(*arguments: str, core: int, **variables: str) -> AsyncIterator[Program]:
+    """A program that prints its address, pinned to a core."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, env={**os.environ, **variables},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        os.sched_setaffinity(process.pid, {core})
+        assert process.stdout is not None
+        found = re.search(r"http://[\d.]+:\d+", (await process.stdout.readline()).decode())
+        assert found, arguments
+        yield Program(process, found.group())
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@dataclass
+class Row:
+    """What came of the repetitions of one server under one load."""
+
+    token_us: list[float] = field(default_factory=list)
+    reply_ms: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
+    first_ms: list[float] = field(default_factory=list)
+    delivered: list[float] = field(default_factory=list)
+    received: int = 0
+    void: bool = False
+    memory: int = 0
+
+
+async def replies(url: str, users: Sequence[str], name: str, count: int) -> list[Reader]:
+    """Readers of one reply each, all at once."""
+    host, port = url.removeprefix("http://").split(":")
+    loop = asyncio.get_running_loop()
+    readers = [Reader(user, name, count) for user in users]
+    for reader in readers:
+        await loop.create_connection(lambda reader=reader: reader, host, int(port))  # type: ignore[misc]
+    await asyncio.gather(*(reader.ready for reader in readers))
+    for reader in readers:
+        reader.ask()
+    await asyncio.gather(*(reader.done for reader in readers))
+    return readers
+
+
+async def measure(row: Row, server: Program, service: Program, users: list[str], name: str) -> None:
+    """One repetition: a short reply to each user, then a long one."""
+    before = server.cpu()
+    for number in range(3):
+        await replies(server.url, users, f"{name}-short-{number}", 1)
+    reply = (server.cpu() - before) / 3 / len(users)
+    clock, before, others = now(), server.cpu(), (time.process_time(), service.cpu())
+    readers = await replies(server.url, users, f"{name}-long", TOKENS)
+    seconds = (max(reader.ended_at for reader in readers) - clock) / 1e6
+    tokens = sum(len(reader.late) for reader in readers)
+    row.received += tokens
+    row.reply_ms.append(reply * 1e3)
+    row.token_us.append(((server.cpu() - before) / len(users) - reply) / (TOKENS - 1) * 1e6)
+    slowest = max(reader.ended_at - reader.first_at for reader in readers) / 1e6
+    row.delivered.append(min((TOKENS - 1) / RATE / slowest, 1.0) * tokens / TOKENS / len(users))
+    row.first_ms += [(reader.first_at - reader.asked_at) / 1e3 for reader in readers]
+    row.late += [late for reader in readers for late in reader.late]
+    row.memory = server.memory()
+    busiest = max(time.process_time() - others[0], service.cpu() - others[1])
+    row.void |= busiest > BUSY * seconds
+
+
+def show(load: int, name: str, row: Row, repeat: int) -> None:
+    """One line of the table."""
+    token, reply = statistics.median(row.token_us), statistics.median(row.reply_ms)
+    delivered = statistics.median(row.delivered)
+    late = sorted(row.late)
+    times = [late[min(int(len(late) * q), len(late) - 1)] / 1e3 for q in (0.5, 0.9, 0.99, 1)]
+    shown = " / ".join(f"{ms:.1f}" for ms in times) if delivered >= SATURATED else "saturated"
+    print(
+        f"| {load} | {name} | {token:.0f} | {statistics.median(row.ratios):.2f} | {reply:.2f} "
+        f"| {row.received} of {load * TOKENS * repeat} | {delivered:.0%} "
+        f"| {statistics.median(row.first_ms):.0f} "
+        f"| {'void' if row.void else shown} | {row.memory} |"
+    )
+
+
+async def compare(repeat: int) -> None:
+    """Measure the servers in turn, and print the table."""
+    users = [f"user{number:02d}-{os.urandom(8).hex()}" for number in range(max(LOADS))]
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    rows = {(load, name): Row() for load in LOADS for name in ("floor", "genpy")}
+    with tempfile.TemporaryDirectory() as folder:
+        own = {
+            "GENPY_DATABASE": f"{folder}/genpy.db",
+            "GENPY_PORT": "0",
+            "GENPY_TOKEN": ",".join(f"u{number}:{user}" for number, user in enumerate(users)),
+            "GENPY_LLM_MODEL": "m",
+            "GENPY_LOG_LEVEL": "WARNING",
+        }
+        async with program(ENDS, "service", core=cores[-1]) as service:
+            port = service.url.rpartition(":")[2]
+            own["GENPY_LLM_URL"] = service.url
+            async with (
+                program(ENDS, "floor", port, core=cores[0]) as floor,
+                program("-m", "genpy_server", core=cores[0], **own) as genpy,
+            ):
+                for number in range(repeat):
+                    for load in LOADS:
+                        pair = (rows[load, "floor"], rows[load, "genpy"])
+                        for row, server in zip(pair, (floor, genpy), strict=True):
+                            await measure(row, server, service, users[:load], f"{number}-{load}")
+                        for row in pair:
+                            row.ratios.append(row.token_us[-1] / pair[0].token_us[-1])
+    print(
+        f"Python {platform.python_version()}, websockets {version('websockets')}, groq "
+        f"{version('groq')}, aiohttp {version('aiohttp')}, msgspec {version('msgspec')}; "
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {repeat} repetitions, "
+        f"{RATE} tokens a second a stream\n"
+    )
+    print("| streams | server | us CPU a token | ratio | ms CPU a reply | tokens received "
+          "| delivered | ms to the first | ms late, p50 / p90 / p99 / max | MB |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for (load, name), row in rows.items():
+        show(load, name, row, repeat)
+
+
+def main() -> None:
+    """Read the arguments, and compare."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--repeat", type=int, default=3)
+    asyncio.run(compare(parser.parse_args().repeat))
+
+
+if __name__ == "__main__":
+    main()

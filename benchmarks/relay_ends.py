@@ -1,0 +1,102 @@
+"""The processes around a server in relay.py: a model's service, and the floor of a relay.
+
+    python benchmarks/relay_ends.py service
+    python benchmarks/relay_ends.py floor PORT
+
+Prints its address. The service writes the time into each token; the floor is asyncio streams and
+msgspec between the service on PORT and a WebSocket, and keeps nothing.
+"""
+
+import asyncio
+import re
+import sys
+import time
+
+import msgspec
+from websockets.asyncio.server import ServerConnection, serve
+
+from genpy_server.llm.events import EventSplitter
+from genpy_server.wire import PROTOCOL, Delta, RunFinished, encode
+
+RATE = 50
+"""Tokens a second of one reply."""
+STAMP = "%015d"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+
+
+def now() -> int:
+    """Microseconds on the clock that all processes of a machine share."""
+    return time.monotonic_ns() // 1000
+
+
+# The model's service
+
+
+def chunk(text: str | None, finish: str | None = None) -> bytes:
+    """One event of a reply, as Groq sends it, in one HTTP chunk."""
+    choice = {"index": 0, "delta": {"content": text}, "logprobs": None, "finish_reason": finish}
+    body = {"id": "chatcmpl-5f6f2a53", "object": "chat.completion.chunk", "choices": [choice]}
+    data = b"data: " + msgspec.json.encode(body) + b"\n\n"
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Replies of as many tokens as the last message says, at an even rate."""
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            count = int(re.findall(rb"(\d+) tokens", body)[-1])
+            writer.write(HEAD)
+            start = time.monotonic()
+            for number in range(count):
+                await asyncio.sleep(max(start + number / RATE - time.monotonic(), 0))
+                writer.write(chunk(" " + STAMP % now()))
+            writer.write(chunk("", "stop") + b"e\r\ndata: [DONE]\n\n\r\n" + END)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+# The floor
+
+
+async def relay(socket: ServerConnection, port: int) -> None:
+    """Relay replies, and nothing else."""
+    async for message in socket:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = msgspec.json.encode(message)
+        head = b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body)
+        writer.write(head + body)
+        await reader.readuntil(b"\r\n\r\n")
+        splitter, offset = EventSplitter(), 0
+        while not splitter.done:
+            size = int(await reader.readline(), 16)
+            data = await reader.readexactly(size + 2)
+            for event in splitter.feed(data[:-2]):
+                text = "".join(c.delta.content or "" for c in event.choices or () if c.delta)
+                if text:
+                    await socket.send(encode(Delta(0, "r", offset, text)))
+                    offset += len(text)
+        writer.close()
+        await socket.send(encode(RunFinished(0, "r", "done", 0.0)))
+
+
+async def listen(kind: str, port: int) -> None:
+    """Be the service, or the floor in front of the one on `port`."""
+    if kind == "service":
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        sockets = server.sockets
+    else:
+        floor = await serve(
+            lambda socket: relay(socket, port), "127.0.0.1", 0, compression=None,
+            subprotocols=[PROTOCOL],  # type: ignore[list-item]
+        )  # fmt: skip
+        sockets = tuple(floor.sockets)
+    print(f"http://127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(listen(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0))
