@@ -106,10 +106,9 @@ class LiveSession:
         self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
     ) -> None:
         """Give a subscriber what it missed, or all anew, and from now on every event."""
-        asked = epoch is not None and after is not None
         missed = self._log.after(after) if after is not None and epoch == self.epoch else None
         replay: Literal["complete", "truncated", "none"] = "none"
-        if asked:
+        if epoch is not None and after is not None:
             replay = "complete" if missed is not None else "truncated"
         shown = self._newest(history)
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
@@ -158,6 +157,7 @@ class LiveSession:
     def delete(self) -> None:
         """Let everybody go, and refuse what would bring the session back."""
         self._deleted = True
+        self.runs.forget()
         for subscriber in tuple(self.subscribers):
             subscriber.close(1000, "The session was deleted.")
 

@@ -56,6 +56,7 @@ class RunQueue:
         self._stopping: RunStatus | None = None
         """The status of every run that would begin while all are being stopped."""
         self._unsaved = 0
+        self._forgotten = False
         self._remembering = False
 
     @property
@@ -137,12 +138,16 @@ class RunQueue:
         finally:
             self._stopping = None
 
+    def forget(self) -> None:
+        """Store no reply any more that is not stored yet: its session is deleted."""
+        self._forgotten = True
+
     async def _save(self, turn: Turn, reply: Message) -> None:
         """Store a reply as soon as the database is back."""
         try:
             for attempt in range(1_000_000):
                 await asyncio.sleep(SAVE_WAITS[min(attempt, len(SAVE_WAITS) - 1)])
-                if await self._saved(turn, reply):
+                if self._forgotten or await self._saved(turn, reply):
                     return
         finally:
             self._unsaved -= 1

@@ -10,7 +10,7 @@ from servers import serving
 from upstream import DONE, Script, Upstream, call_piece, chunk
 from websockets.asyncio.client import connect
 
-from genpy_server import connection, run
+from genpy_server import connection, run, run_queue
 from genpy_server.core.identity import identify
 from genpy_server.errors import ShuttingDown, StoreUnavailable
 from genpy_server.wire import Cancel, End, Retry, Send, encode
@@ -139,6 +139,34 @@ async def test_deleted_session_stays_deleted(server, upstream):
             await other.ws.send(encode(Send(f"late-{number}", "late")))
         await server.app.records("local").delete("one")
         await asyncio.gather(peer.ws.wait_closed(), other.ws.wait_closed())
+    assert await server.app.store.sessions("local", limit=5) == []
+
+
+async def test_reply_stored_late_does_not_bring_a_deleted_session_back(
+    server, upstream, peer, monkeypatch
+):
+    """A reply that waits for the database is given up when its session is deleted."""
+    monkeypatch.setattr(run_queue, "SAVE_WAITS", (0.01,))
+    append = server.app.store.append
+
+    async def without_replies(user_id, session_id, role, text, **more):
+        if role == "assistant":
+            raise StoreUnavailable("away")
+        return await append(user_id, session_id, role, text, **more)
+
+    monkeypatch.setattr(server.app.store, "append", without_replies)
+    upstream.say("lost")
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    (live,) = server.app.hub._live.values()
+    assert live.runs.busy
+    await server.app.records("local").delete("one")
+    monkeypatch.setattr(server.app.store, "append", append)
+
+    async def given_up():
+        return not live.runs.busy
+
+    assert await eventually(given_up)
     assert await server.app.store.sessions("local", limit=5) == []
 
 
