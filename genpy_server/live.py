@@ -214,9 +214,6 @@ class LiveSession:
                 self.publish(message_event(message))
         self._conversation.add(appended.message)
         self.publish(message_event(appended.message))
-        if self.status != "active":
-            self.title, self.status = self.title or title_from(frame.text), "active"
-            self._tell()
         self._answer(appended.message, frame.intent, frame.corrected_from)
 
     def retry(self, intent: str | None) -> None:
@@ -232,6 +229,9 @@ class LiveSession:
         self._answer(question, intent, before if intent and intent != before else None)
 
     def _answer(self, question: Message, intent: str | None, corrected: str | None) -> None:
+        if self.status != "active":
+            self.title, self.status = self.title or title_from(question.text), "active"
+            self._tell()
         self.runs.add(
             Turn(
                 user_id=self.user_id,

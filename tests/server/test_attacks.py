@@ -118,6 +118,22 @@ async def test_end_comes_before_the_message_sent_behind_it(server, upstream, pee
     assert session.status == "active"
 
 
+async def test_retry_makes_an_ended_session_active(server, upstream, peer):
+    """Who tries again after the end is told that the session goes on, and its end is due anew."""
+    upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
+    upstream.say("hello")
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    await peer.say(End())
+    await peer.until("session", lambda frame: frame["status"] == "completed")
+    await peer.say(Retry())
+    await peer.until("session", lambda frame: frame["status"] == "active")
+    await peer.until("run_finished")
+    await peer.say(End())
+    await peer.until("session", lambda frame: frame["status"] == "completed")
+    assert len(peer.of("summary")) == 2
+
+
 async def test_what_no_waiting_mends_is_refused_for_good(database):
     """A message that can never be taken is no matter of a limit, and uses none up."""
     limits = {"messages_per_minute": 1, "message_chars": 10}
