@@ -52,6 +52,11 @@ class Tmux:
         """What is on the screen."""
         return self.run("capture-pane", "-p")
 
+    @property
+    def ended(self) -> str:
+        """Whether the program has ended, and its status."""
+        return self.run("display-message", "-p", "#{pane_dead} #{pane_dead_status}").strip()
+
     def shows(self, *texts: str) -> None:
         """Wait until all of these are on the screen."""
         self.until(lambda: all(text in self.screen for text in texts))
@@ -86,7 +91,7 @@ def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
     tmux.run("send-keys", "C-q")
     tmux.shows("1-5 rates it")
     tmux.run("send-keys", "4")
-    tmux.shows("Pane is dead (status 0")
+    tmux.until(lambda: tmux.ended == "1 0")
 
 
 def test_a_storm_of_resizes(tmux: Tmux) -> None:
