@@ -22,6 +22,7 @@ from genpy_server.wire import (
     Delta,
     ErrorFrame,
     Frame,
+    MessageEvent,
     Notice,
     Ready,
     RunFinished,
@@ -112,6 +113,7 @@ class ChatScreen(Browsing):
         self.link, self.seen_ready, self.stopping = None, False, False
         self.ended.clear()
         self.view.clear()
+        self.prompt.remember([])
         self._reader = asyncio.create_task(self._read(client))
         self.facts()
 
@@ -166,6 +168,8 @@ class ChatScreen(Browsing):
                 self.limited_until = monotonic() + (frame.retry_after or 0)
             case ErrorFrame() if frame.run is None:
                 self._error(client, frame)
+            case MessageEvent(role="user"):
+                self.prompt.heard(frame.text)
             case SummaryEvent():
                 self.ended.set()
                 text = frame.summary or frame.note or ""
@@ -241,11 +245,9 @@ class ChatScreen(Browsing):
     def _status_facts(self, client: "SessionClient") -> tuple[str, ...]:
         transcript = client.transcript
         last: Entry | None = transcript.entries[-1] if transcript.entries else None
-        intent = ""
+        intent = spoken(last.intent) if last is not None and last.intent else ""
         if self.intent is not None:
             intent = f"next: {spoken(self.intent)}"
-        elif last is not None and last.intent:
-            intent = spoken(last.intent)
         used = sum(sum(entry.usage.values()) for entry in transcript.entries)
         left = transcript.quota.get("remaining_tokens")
         delay = client.latency_ms

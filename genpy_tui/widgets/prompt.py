@@ -82,6 +82,11 @@ class Prompt(TextArea):
         self._sent = sent
         self._recall, self._draft = len(sent), ""
 
+    def heard(self, text: str) -> None:
+        """The person said this, here before or in another terminal."""
+        if text not in self._sent[-1:] and self._recall == len(self._sent):
+            self.remember([*self._sent, text])
+
     def action_newline(self) -> None:
         """Begin a new line."""
         self.insert("\n")

@@ -141,3 +141,5 @@ async def test_resume_shows_the_summary_above(server: ScriptedServer, tmp_path: 
     }
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.shows("┃ A trip to Rome was planned.", "Rome · travel", "A fine city.")
+        await tui.press("up")
+        assert tui.chat.prompt.text == "What about Rome?"
