@@ -123,7 +123,14 @@ class Measured(App[Any]):
 class Ours(Measured, GenPyApp):
     """GenPy's client as it is."""
 
-    CSS_PATH = GenPyApp._inherit_css and "../genpy_tui/app.tcss"
+    def _display(self, screen: Any, renderable: Any) -> None:
+        painted, flushed = self.meter.painted, self.chat.view.flushes
+        super()._display(screen, renderable)
+        if flushed == self.flushed:
+            self.meter.painted = painted  # something else was painted, not the reply
+        self.flushed = flushed
+
+    flushed = 0
 
     def on_mount(self) -> None:
         """Send once attached, and note every frame."""
@@ -152,11 +159,13 @@ class Plain(Measured):
         self.technique = technique
 
     def compose(self) -> ComposeResult:
+        """A document over a prompt."""
         with VerticalScroll():
             yield Markdown("")
         yield Input()
 
     def on_mount(self) -> None:
+        """Follow the end."""
         self.query_one(Input).focus()
         self.query_one(Input).cursor_blink = False
         self.query_one(VerticalScroll).anchor()

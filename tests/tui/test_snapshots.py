@@ -229,6 +229,7 @@ async def refused(tui: Terminal, server: ScriptedServer) -> None:
 async def scrolled(tui: Terminal, server: ScriptedServer) -> None:
     """Reading above while more arrives below."""
     await tui.says("replying")
+    await tui.until(lambda: not tui.chat.view.pending and tui.chat.view.max_scroll_y > 0)
     await tui.press("pageup")
     server.stream("\n\nMore arrives\n\nbelow.")
     await tui.shows("new lines")
