@@ -181,3 +181,36 @@ async def test_leaving_the_own_server_ends_the_conversation(tmp_path: Path) -> N
     async with servers.serving(tmp_path / "genpy.db") as running:
         session = await RemoteRecords(running.url, None).session("mine")
         assert (session.status, session.rating) == ("completed", 5)
+
+
+async def test_leaving_the_own_server_in_mid_reply_asks(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """On the embedded server, quitting in mid-reply asks first, and staying changes nothing."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        tui.app.embedded = object()  # type: ignore[assignment]  # only whether there is one counts
+        server.start(server.message("Go on"))
+        server.stream("Half")
+        await tui.says("replying")
+        await tui.press("ctrl+q")
+        await tui.shows("A reply is being written.", "Stay")
+        await tui.press("enter")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        tui.app.embedded = None
+        assert tui.app.return_code is None
+
+
+async def test_leaving_with_unsent_words_asks(tmp_path: Path, server: ScriptedServer) -> None:
+    """Quitting while a message waits to be sent asks first."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        server.refusing = True
+        await server.cut()
+        await tui.says("reconnecting")
+        await tui.type("Not yet sent")
+        await tui.press("ctrl+q")
+        await tui.shows("A message is not sent yet.")
+        await tui.press("escape")
+        await tui.until(lambda: tui.app.screen is tui.chat)
