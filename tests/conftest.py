@@ -2,8 +2,14 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, need
+
+# The same examples in every run; `pytest --hypothesis-profile=explore` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=2_000, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

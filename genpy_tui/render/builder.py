@@ -20,6 +20,8 @@ class State:
     """The fence that is open."""
     inner: Fence | None = None
     """The fence that is open inside a list item."""
+    shut: bool = False
+    """The line before closed that fence, so that no paragraph is open to go on."""
     marker: str = ""
     """What the items of the open list share: the bullet, or what ends the number."""
     offset: int = 0

@@ -219,10 +219,11 @@ class Splitter(Builder):
             self._add(line)
             return True
         indent = syntax.indent(line)
+        shut, at.shut = at.shut, False
         if at.inner is not None:
             if indent >= at.offset:
                 if syntax.closes(line, at.inner):
-                    at.inner = None
+                    at.inner, at.shut = None, True
                 self._add(line)
                 return self._hard(line)
             at.inner = None
@@ -244,7 +245,7 @@ class Splitter(Builder):
                 at.piece.number = number if len(item[2]) > 1 else None
             self._item(line, item)
             return True
-        lazy = not (at.blank or item or syntax.interrupts(line) or syntax.RULE.match(line))
+        lazy = not (at.blank or shut or item or syntax.interrupts(line) or syntax.RULE.match(line))
         if lazy and not syntax.QUOTE.match(line):
             self._add(line)
             return True
