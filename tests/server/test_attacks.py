@@ -7,36 +7,13 @@ import pytest
 from eventually import eventually
 from peer import Peer
 from servers import serving
-from upstream import DONE, Script, Upstream, call_piece, chunk
+from upstream import DONE, Script, call_piece, chunk
 from websockets.asyncio.client import connect
 
 from genpy_server import connection, run, run_queue
 from genpy_server.core.identity import identify
 from genpy_server.errors import ShuttingDown, StoreUnavailable
 from genpy_server.wire import Cancel, End, Retry, Send, encode
-
-
-@pytest.fixture
-def database(tmp_path):
-    return tmp_path / "genpy.db"
-
-
-@pytest.fixture
-async def upstream():
-    async with Upstream() as service:
-        yield service
-
-
-@pytest.fixture
-async def server(database, upstream):
-    async with serving(database, GENPY_LLM_URL=upstream.url) as running:
-        yield running
-
-
-@pytest.fixture
-async def peer(server):
-    async with Peer(server.url, "one") as connected:
-        yield connected
 
 
 async def test_cancel_right_behind_a_message_stops_its_reply(upstream, peer):

@@ -15,11 +15,6 @@ from genpy_server.stores.sqlite import SqliteStore
 from genpy_server.wire import Send
 
 
-@pytest.fixture
-def database(tmp_path):
-    return tmp_path / "genpy.db"
-
-
 async def test_embedded_server_wants_its_own_token(database):
     """It listens on loopback only, and answers nobody who lacks the token of this run."""
     embedded = await start_embedded(configure(database))

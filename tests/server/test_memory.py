@@ -1,7 +1,7 @@
 """The running memory, made by a scripted model and kept in a real file."""
 
 import pytest
-from upstream import Script, Upstream, chunk
+from upstream import Script, chunk
 
 from genpy_server.core.context import count_tokens
 from genpy_server.core.models import Memory, Message
@@ -12,12 +12,6 @@ from genpy_server.stores.sqlite import SqliteStore
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 BUDGET = 2_000
-
-
-@pytest.fixture
-async def upstream():
-    async with Upstream() as service:
-        yield service
 
 
 @pytest.fixture

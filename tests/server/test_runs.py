@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from peer import Peer
 from servers import ServerProcess, serving
-from upstream import DONE, Script, Upstream, call_piece, chunk, event
+from upstream import DONE, Script, call_piece, chunk, event
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -21,29 +21,6 @@ SUMMARY = {
     "sentiment": "positive",
     "outcomes": ["They go in May."],
 }
-
-
-@pytest.fixture
-def database(tmp_path):
-    return tmp_path / "genpy.db"
-
-
-@pytest.fixture
-async def upstream():
-    async with Upstream() as service:
-        yield service
-
-
-@pytest.fixture
-async def server(database, upstream):
-    async with serving(database, GENPY_LLM_URL=upstream.url) as running:
-        yield running
-
-
-@pytest.fixture
-async def peer(server):
-    async with Peer(server.url, "one") as connected:
-        yield connected
 
 
 async def stored(server, peer):

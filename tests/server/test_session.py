@@ -1,7 +1,6 @@
 """Conversations over real sockets, with the offline model, which answers at once."""
 
 import asyncio
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,11 +12,6 @@ from websockets.asyncio.client import connect
 from genpy_server.wire import Auth, Cancel, End, Rate, Retry, Send
 
 TOKEN = "correct-horse-battery"
-
-
-@pytest.fixture
-def database(tmp_path) -> Path:
-    return tmp_path / "genpy.db"
 
 
 async def test_ten_line_client_gets_a_reply(database):
