@@ -46,7 +46,6 @@ class MessageBlock:
         self._fed = 0
         self._head: Part | None = None
         self._parts: list[Part] | None = None
-        self._stamp: object = None
         self._height: tuple[int, int] | None = None
 
     @property
