@@ -1,7 +1,7 @@
 """Completion of sessions by the shell, from the local store."""
 
 from genpy_server.core.identity import identify
-from genpy_server.core.models import Session
+from genpy_server.core.models import ListedSession, Session
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.records import Records
 from genpy_server.settings import load
@@ -21,13 +21,13 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
     return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
 
 
-def _sessions() -> list[Session]:
+def _sessions() -> list[ListedSession]:
     settings = load()
     if settings.server is not None:
         return []  # a key press is no time to wait for a network
     from genpy_server.local import with_records  # noqa: PLC0415
 
-    async def newest(records: Records) -> list[Session]:
+    async def newest(records: Records) -> list[ListedSession]:
         return await records.sessions(limit=SESSIONS)
 
     return with_records(settings, newest)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message, Session, SessionStatus
+from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
 from genpy_server.health import Health
 from genpy_server.http_messages import Response
 from genpy_server.records import Records
@@ -58,7 +58,7 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Sessions(msgspec.Struct, frozen=True):
     """A page of sessions; `next` is the `before` of the next page."""
 
-    sessions: list[Session]
+    sessions: list[ListedSession]
     next: int | None
 
 

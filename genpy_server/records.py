@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from genpy_server.core.identity import identify
-from genpy_server.core.models import Hit, Message, Session, SessionStatus
+from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
 from genpy_server.stores.base import Store
 
@@ -32,7 +32,7 @@ class Records(Protocol):
         before: int | None = None,
         status: SessionStatus | None = None,
         query: str | None = None,
-    ) -> list[Session]:
+    ) -> list[ListedSession]:
         """Sessions by last activity, newest first; `before` is a `last_message_id`."""
 
     async def session(self, ref: str) -> Session:
@@ -64,6 +64,9 @@ class Records(Protocol):
 
 class Live(Protocol):
     """The live sessions of a server, told of what is changed behind their back."""
+
+    def running(self, user_id: str) -> frozenset[str]:
+        """The ids of a user's sessions in which a reply is being written."""
 
     def changed(self, session: Session, *, summarised: bool = False) -> None:
         """Tell everybody who is attached."""
@@ -115,11 +118,16 @@ class LocalRecords:
         before: int | None = None,
         status: SessionStatus | None = None,
         query: str | None = None,
-    ) -> list[Session]:
+    ) -> list[ListedSession]:
         """See `Records`."""
-        return await self._store.sessions(
+        found = await self._store.sessions(
             self._user_id, limit=limit, before=before, status=status, query=query
         )
+        running = self._live.running(self._user_id) if self._live is not None else frozenset[str]()
+        return [
+            ListedSession(**msgspec.structs.asdict(session), running=session.id in running)
+            for session in found
+        ]
 
     async def session(self, ref: str) -> Session:
         """See `Records`."""

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from genpy_server.address import Address
-from genpy_server.core.models import Hit, Message, Session, SessionStatus
+from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
 from genpy_server.errors import GenPyError, Unauthorized, Unreachable, from_wire
 from genpy_server.records import checked_rating, checked_title
 
@@ -34,7 +34,7 @@ class _Failure(msgspec.Struct):
 
 
 class _Sessions(msgspec.Struct):
-    sessions: list[Session]
+    sessions: list[ListedSession]
     next: int | None = None
 
 
@@ -90,9 +90,9 @@ class RemoteRecords:
         before: int | None = None,
         status: SessionStatus | None = None,
         query: str | None = None,
-    ) -> list[Session]:
+    ) -> list[ListedSession]:
         """See `Records`."""
-        found: list[Session] = []
+        found: list[ListedSession] = []
         while len(found) < limit:
             asked = {
                 "limit": min(limit - len(found), PAGE),

@@ -174,6 +174,11 @@ class SessionHub:
             return RateLimited(text, retry_after=round(wait, 1))
         return None
 
+    def running(self, user_id: str) -> frozenset[str]:
+        """The ids of a user's sessions in which a reply is running or waiting."""
+        mine = (live for live in self._live.values() if live.user_id == user_id)
+        return frozenset(live.id for live in mine if live.runs.running)
+
     # Changes that come from elsewhere (HTTP)
 
     def changed(self, session: Session, *, summarised: bool = False) -> None:

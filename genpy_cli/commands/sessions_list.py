@@ -9,7 +9,7 @@ from genpy_cli.parameters import Json, Option, Server
 from genpy_cli.reach import with_records
 from genpy_cli.words import SHORT_ID, STATUS, age
 from genpy_server.core.display import stars
-from genpy_server.core.models import Session
+from genpy_server.core.models import ListedSession, Session
 from genpy_server.records import Records
 
 COLUMNS = (
@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """List conversations, the newest first."""
 
-    async def work(records: Records) -> list[Session]:
+    async def work(records: Records) -> list[ListedSession]:
         return await records.sessions(limit=limit, status=status, query=find)
 
     sessions = with_records(server, work)

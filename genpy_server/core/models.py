@@ -96,6 +96,13 @@ class Session(msgspec.Struct, frozen=True):
     rated_at: str | None = None
 
 
+class ListedSession(Session, frozen=True):
+    """A session in a list, where the server that lists it adds what no database knows."""
+
+    running: bool = False
+    """Whether this server is writing a reply in it now."""
+
+
 class Metrics(msgspec.Struct, frozen=True):
     """Counted by the database, never by a model. Superseded replies count as messages."""
 

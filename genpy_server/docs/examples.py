@@ -21,6 +21,7 @@ SAMPLES: dict[str, Any] = {
     "first_token_ms": 180.0,
     "html": ["<p>Some <strong>Markdown</strong></p>\n"],
     "id": "9f6fb2",
+    "ListedSession.id": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
     "Session.id": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
     "intent": "code_assistant",
     "intents": {"code_assistant": 3},

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from genpy_server.core.models import Session
+from genpy_server.core.models import ListedSession, Session
 from genpy_tui.text import age, one_line, stars
 
 WIDTH = 32
@@ -31,9 +31,9 @@ class Sidebar(OptionList):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.sessions: list[Session] = []
+        self.sessions: list[ListedSession] = []
 
-    def show(self, sessions: list[Session], current: str, running: set[str]) -> None:
+    def show(self, sessions: list[ListedSession], current: str, running: set[str]) -> None:
         """List these; `current` is open, and in those of `running` a reply is being written."""
         chosen = self.highlighted_option.id if self.highlighted_option else current
         self.sessions = sessions

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from genpy_server.core.models import Usage
+from genpy_server.remote import RemoteRecords
 from genpy_server.stores.sqlite import SqliteStore
 from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
 from genpy_server.wire import Cancel, End, Retry, Send
@@ -520,3 +521,24 @@ async def test_long_conversation_gets_a_memory_in_the_background(database, upstr
     assert memory is not None
     assert "- note" in memory.text
     assert "What was said before, in short" in system
+
+
+async def test_the_list_tells_where_a_reply_is_running(server, upstream, peer):
+    """A session is marked as running while its reply is written, for its own user alone."""
+    records = RemoteRecords(server.url)
+    gate = upstream.say("Hello", " there", paused_at=1)
+    await peer.say(Send("a", "hello"))
+    await peer.until("delta")
+    async with Peer(server.url, "two") as other:
+        upstream.say("Hi")
+        await other.say(Send("b", "good morning"))
+        await other.until("run_finished")
+    try:
+        assert [session.running for session in await records.sessions()] == [False, True]
+        assert server.app.hub.running("somebody else") == frozenset()
+        gate.set()
+        await peer.until("run_finished")
+        await server.app.hub.settle("local", peer.of("ready")[0]["session"])
+        assert [session.running for session in await records.sessions()] == [False, False]
+    finally:
+        await records.close()
