@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from genpy_server.core.transcript import Transcript
+from genpy_server.core.transcript import Entry, Transcript
 
 if TYPE_CHECKING:
     from genpy_server.link import Link
@@ -27,6 +27,8 @@ TOOL = Doing("asking", "⚙", "$primary")
 STOPPING = Doing("stopping", "■", "$genpy-text-warning")
 RECONNECTING = Doing("reconnecting", "↻", "$genpy-text-warning")
 OFFLINE = Doing("offline", "○", "$genpy-text-error")
+REPLAYING = Doing("replaying", "»", "$genpy-text-warning")
+SERVER_ERROR = Doing("server error", "✗", "$genpy-text-error", "ctrl+r tries again")
 LIMITED = Doing("rate limited", "◷", "$genpy-text-warning")
 REFUSED = Doing("refused", "✗", "$genpy-text-error")
 CLOSED = Doing("closed", "■", "$genpy-text-warning", "ctrl+n begins a new conversation")
@@ -46,6 +48,10 @@ class Moment(NamedTuple):
     stopping: bool = False
     limited: float = 0.0
     """Seconds left of a rate limit."""
+    behind: int = 0
+    """Events that a connection which came back still brings of what was missed."""
+    failure: str = ""
+    """Why the message or retry that was asked for last came to nothing so far."""
 
 
 def doing(moment: Moment, transcript: Transcript) -> Doing:
@@ -81,14 +87,32 @@ def _open(moment: Moment, transcript: Transcript) -> Doing:
         state = STOPPING
     elif moment.limited > 0:
         state = LIMITED._replace(detail=f"goes on in {moment.limited:.0f} s")
+    elif moment.behind > 0:
+        state = REPLAYING._replace(detail=f"{moment.behind} still to come")
     elif running is not None:
-        tool = next((tool for tool in running.tools if tool.ok is None), None)
-        if tool is not None:
-            state = TOOL._replace(detail=tool.name)
-        else:
-            state = STREAMING if running.length else THINKING
+        state = _running(running)
+    elif moment.failure:
+        state = SERVER_ERROR._replace(detail=moment.failure)
     elif moment.pending:
         state = SENDING
+    elif transcript.entries and transcript.entries[-1].status == "error":
+        state = SERVER_ERROR
     else:
         state = READY
     return state
+
+
+def _running(running: Entry) -> Doing:
+    tool = next((tool for tool in running.tools if tool.ok is None), None)
+    if tool is not None:
+        return TOOL._replace(detail=tool.name)
+    return STREAMING if running.length else THINKING
+
+
+def newer(server: str, client: str) -> bool:
+    """Whether a server's version is newer than a client's; what is no version is not."""
+    try:
+        theirs, ours = ([int(part) for part in v.split(".")[:3]] for v in (server, client))
+    except ValueError:
+        return False
+    return theirs > ours

@@ -1,13 +1,12 @@
 """The conversation: sidebar, transcript, prompt and status of one session.
 
 Frames are taken in as they come and only noted; the transcript draws them at its own pace. What a
-person can do is in the classes this one is made of: reading, talking, browsing.
+person can do is in the classes this one is made of: reading, talking, browsing, telling.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -16,9 +15,10 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
-from genpy_server.core.transcript import Entry
+from genpy_server import __version__
 from genpy_server.errors import BadFrame, GenPyError
 from genpy_server.wire import (
+    Ack,
     Delta,
     ErrorFrame,
     Frame,
@@ -26,18 +26,17 @@ from genpy_server.wire import (
     Notice,
     Ready,
     RunFinished,
+    RunStarted,
     SessionEvent,
     SummaryEvent,
 )
 from genpy_tui.background import background
 from genpy_tui.commands import BY_SLASH, bindings
-from genpy_tui.render.message import spoken
 from genpy_tui.render.notes import notice, summed_up
-from genpy_tui.screens.browsing import Browsing
-from genpy_tui.state import REFUSED, STARTING, Doing, Moment, doing
-from genpy_tui.text import one_line, plain
+from genpy_tui.screens.telling import Telling
+from genpy_tui.state import REFUSED, newer
+from genpy_tui.text import plain
 from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from genpy_server.client import SessionClient
@@ -46,11 +45,13 @@ if TYPE_CHECKING:
 
 WIDE = 110
 """Columns from which the sidebar is shown by itself."""
+REQUESTS = frozenset({"auth", "cancel", "end", "rate", "retry"})
+"""What an error can be an answer to, beside the id of a message."""
 TICK = 0.5
 """Seconds between two updates of countdowns."""
 
 
-class ChatScreen(Browsing):
+class ChatScreen(Telling):
     """One session, attached through one client."""
 
     AUTO_FOCUS = "Prompt"
@@ -58,21 +59,15 @@ class ChatScreen(Browsing):
 
     def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         super().__init__(open_session)
-        self.heading = Static(id="title")
         self.below = Static(id="below")
-        self.status = StatusLine()
         self.keys = Vertical(id="keys")
         self.painted = asyncio.Event()
         """The first paint is done."""
         self.ended = asyncio.Event()
         """The session was summed up since it was opened."""
-        self.link: Link | None = None
-        self.link_since = 0.0
-        self.limited_until = 0.0
         self.seen_ready = False
         self._told_newer = False
         self._reader: asyncio.Task[None] | None = None
-        self._said: Doing | None = None
 
     def compose(self) -> ComposeResult:
         """The list beside, the conversation, and the keys below."""
@@ -110,7 +105,8 @@ class ChatScreen(Browsing):
     def attach(self, client: "SessionClient", records: "Records") -> None:
         """Show what a client receives, from now on."""
         self.client, self.records = client, records
-        self.link, self.seen_ready, self.stopping = None, False, False
+        self.seen_ready = False
+        self.begin()
         self.ended.clear()
         self.view.clear()
         self.prompt.remember([])
@@ -126,14 +122,8 @@ class ChatScreen(Browsing):
 
     def refuse(self, message: str) -> None:
         """No connection can be made at all."""
-        self._said = REFUSED._replace(detail=message)
         self.view.note(notice(message, "error", "✗"))
-        self.facts()
-
-    def say(self, what: Doing) -> None:
-        """Show this state, whatever happens."""
-        self._said = what
-        self.facts()
+        self.say(REFUSED._replace(detail=message))
 
     async def _read(self, client: "SessionClient") -> None:
         """Take in frames as they come; drawing is done elsewhere, so this never waits for it."""
@@ -145,7 +135,7 @@ class ChatScreen(Browsing):
 
     def _connection(self, link: "Link") -> None:
         """The connection changed."""
-        self.link, self.link_since = link, monotonic()
+        self.linked(link)
         if link.state == "refused":
             self.view.note(notice(link.reason, "error", "✗"))
         self.facts()
@@ -155,17 +145,17 @@ class ChatScreen(Browsing):
         if isinstance(frame, Delta):
             if running is not None:
                 self.view.changed(running)
-                if running.length == len(frame.text):
+                if running.length == len(frame.text) or self.behind:
                     self.facts()
             return
         self.view.reset(transcript)
         self.arrived.set()
         match frame:
             case Ready():
-                self._ready(client)
+                self._ready(client, frame)
             case Notice():
                 self.view.note(notice(frame.text))
-                self.limited_until = monotonic() + (frame.retry_after or 0)
+                self.limited(frame.retry_after)
             case ErrorFrame() if frame.run is None:
                 self._error(client, frame)
             case MessageEvent(role="user"):
@@ -176,31 +166,41 @@ class ChatScreen(Browsing):
                 self.view.note(summed_up("What this was about", text, frame.topics))
             case RunFinished():
                 self.stopping = False
+                self.limited(0)
             case _:
                 pass
+        if isinstance(frame, Ack | MessageEvent | RunStarted):
+            self.failure = ""
         if isinstance(frame, SummaryEvent | SessionEvent | RunFinished):
             background(self, self.list_sessions, "list")
         self.facts()
 
     def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
-        """A request failed; one that is sent again needs no word but the countdown."""
-        if frame.retry_after:
-            self.limited_until = monotonic() + frame.retry_after
-        if frame.re is not None and not frame.retryable:
-            self.view.refused(frame.re, frame.message)
+        """A request failed; one that is sent again after a countdown needs no word but that."""
+        held = any(message.id == frame.re for message in client.pending)
         if frame.code == BadFrame.code and frame.seq is None:
             self._newer()
-        elif frame.re is None or not client.pending:
+        elif held and frame.retry_after:
+            self.limited(frame.retry_after)
+        elif held or frame.re is None or frame.re in REQUESTS:
+            if held or frame.re == "retry":
+                self.failure = frame.message
             self.view.note(notice(frame.message, "error", "✗"))
+        else:
+            self.view.refused(frame.re, frame.message)
 
-    def _newer(self) -> None:
-        """The server says what this version does not understand: tell it once."""
+    def _newer(self, version: str = "") -> None:
+        """The server says what this version does not understand, or might: tell it once."""
         if not self._told_newer:
             self._told_newer = True
-            text = "This server is newer than this client. Update GenPy to see all that it sends."
-            self.view.note(notice(text))
+            which = f" ({version})" if version else ""
+            text = f"This server{which} is newer than this client ({__version__})."
+            self.view.note(notice(f"{text} Update GenPy to see all that it sends."))
 
-    def _ready(self, client: "SessionClient") -> None:
+    def _ready(self, client: "SessionClient", frame: Ready) -> None:
+        self.replay_until = frame.seq
+        if newer(frame.server, __version__):
+            self._newer(frame.server)
         if not self.seen_ready:
             self.seen_ready = True
             background(self, partial(self._introduce, client), "introduce")
@@ -217,48 +217,7 @@ class ChatScreen(Browsing):
         if session.summary and client is self.client:
             self.view.note(summed_up("Earlier", session.summary, session.topics), above=True)
 
-    # What is told beside the transcript
-
-    def facts(self) -> None:
-        """Bring title and status up to date."""
-        client, status = self.client, self.status
-        if self._said is not None:
-            status.doing = self._said
-            return
-        if client is None:
-            status.doing = STARTING
-            return
-        transcript = client.transcript
-        width = max(20, self.heading.size.width)
-        self.heading.update(one_line(transcript.title or "New conversation", width))
-        now = monotonic()
-        moment = Moment(
-            self.link,
-            now - self.link_since,
-            len(client.pending),
-            self.stopping,
-            self.limited_until - now,
-        )
-        status.doing = doing(moment, transcript)
-        status.facts = self._status_facts(client)
-
-    def _status_facts(self, client: "SessionClient") -> tuple[str, ...]:
-        transcript = client.transcript
-        last: Entry | None = transcript.entries[-1] if transcript.entries else None
-        intent = spoken(last.intent) if last is not None and last.intent else ""
-        if self.intent is not None:
-            intent = f"next: {spoken(self.intent)}"
-        used = sum(sum(entry.usage.values()) for entry in transcript.entries)
-        left = transcript.quota.get("remaining_tokens")
-        delay = client.latency_ms
-        return (
-            intent,
-            transcript.model,
-            transcript.store,
-            f"{used:,} tokens" if used else "",
-            f"{left:,} left" if left is not None else "",
-            f"{delay:.0f} ms" if delay is not None else "",
-        )
+    # What is seen of it
 
     def on_window_scrolled(self) -> None:
         """Say what is below, and load what is above."""

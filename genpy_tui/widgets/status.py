@@ -27,6 +27,7 @@ class StatusLine(Widget):
         left = Content.styled(f"{doing.glyph} {doing.words}", doing.style)
         if doing.detail:
             left += plain(f"  {doing.detail}", "$genpy-muted")
+        left = left.truncate(max(1, self.size.width), ellipsis=True)
         facts = [fact for fact in self.facts if fact]
         room = self.size.width - left.cell_length - 2
         right = plain(SEPARATOR.join(facts), "$genpy-muted")

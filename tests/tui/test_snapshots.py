@@ -22,7 +22,7 @@ from genpy_server.errors import Unauthorized
 from genpy_server.link import Backoff, Link
 from genpy_server.wire import ErrorFrame, Notice, ToolFinished, ToolStarted
 from genpy_tui.app import GenPyApp
-from genpy_tui.screens import chat
+from genpy_tui.screens import telling
 
 SMALL, MIDDLE, LARGE = (80, 24), (120, 34), (200, 50)
 REPLY = """\
@@ -210,6 +210,23 @@ async def stopping(tui: Terminal, server: ScriptedServer) -> None:
     await tui.says("stopping")
 
 
+async def replayed(tui: Terminal, server: ScriptedServer) -> None:
+    """The connection is back, and what was missed still comes."""
+    await tui.says("replying")
+    tui.chat.replay_until = server.log[-1].seq + 14
+    tui.chat.facts()
+    await tui.says("replaying")
+
+
+async def unsaved(tui: Terminal, server: ScriptedServer) -> None:
+    """The server could not answer the last message again."""
+    await tui.says("ready")
+    error = "The database did not answer in time. Nothing is lost; try again in a moment."
+    server.tell(ErrorFrame("store_timeout", error, retryable=True, re="retry"))
+    await tui.says("server error")
+    await tui.shows("Nothing is lost")
+
+
 async def unknown(tui: Terminal, server: ScriptedServer) -> None:
     """A frame of another version came."""
     await tui.says("ready")
@@ -291,9 +308,15 @@ CASES = (
     Case("table-streaming", prepare=replying(TABLE), play=until("replying")),
     Case("stopping", prepare=replying("One, two, three"), play=stopping),
     Case("stopped", prepare=ended("stopped")),
-    Case("failed", prepare=ended("error", "The model's answer was cut off. ctrl+r tries again.")),
+    Case(
+        "failed",
+        prepare=ended("error", "The model's answer was cut off."),
+        play=until("server error"),
+    ),
     Case("reconnecting", prepare=replying("Half of a"), play=away),
     Case("offline-light", SMALL, "genpy-light", prepare=replying("Half of a"), play=offline),
+    Case("replaying", prepare=replying("Half of a"), play=replayed),
+    Case("server-error", prepare=conversation, play=unsaved),
     Case("rate-limited", prepare=replying(""), play=limited),
     Case("refused", play=refused),
     Case("scrolled-up", prepare=replying("Paragraph.\n\n" * 40), play=scrolled),
@@ -383,7 +406,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     if hasattr(time, "tzset"):
         time.tzset()
-    monkeypatch.setattr(chat, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(telling, "monotonic", lambda: 1_000.0)
     monkeypatch.setattr(SessionClient, "latency_ms", 3.0)
     monkeypatch.setattr(Backoff, "next", half_a_minute)
 

@@ -1,0 +1,101 @@
+"""What is told beside the transcript: the title, the state in words, and the facts."""
+
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Static
+
+from genpy_server.core.transcript import Entry
+from genpy_tui.render.message import spoken
+from genpy_tui.screens.browsing import Browsing
+from genpy_tui.state import STARTING, Doing, Moment, doing
+from genpy_tui.text import one_line
+from genpy_tui.widgets.status import StatusLine
+
+if TYPE_CHECKING:
+    from genpy_server.client import SessionClient
+    from genpy_server.link import Link
+
+
+class Telling(Browsing):
+    """The part of the chat screen that says how things are."""
+
+    def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        super().__init__(open_session)
+        self.heading = Static(id="title")
+        self.status = StatusLine()
+        self.link: Link | None = None
+        self.replay_until = 0
+        """The number of the last event that a connection which came back has to bring."""
+        self.failure = ""
+        """Why the message or retry that was asked for last came to nothing so far."""
+        self._link_since = 0.0
+        self._limited_until = 0.0
+        self._said: Doing | None = None
+
+    def begin(self) -> None:
+        """Another conversation: nothing is known of it."""
+        self.link, self.stopping, self.replay_until, self.failure = None, False, 0, ""
+
+    def linked(self, link: "Link") -> None:
+        """The connection changed just now."""
+        self.link, self._link_since = link, monotonic()
+
+    def limited(self, seconds: float | None) -> None:
+        """A limit asks to wait, for so long from now."""
+        self._limited_until = monotonic() + (seconds or 0)
+
+    @property
+    def behind(self) -> int:
+        """Events that were missed and are still to come."""
+        seq = self.client.transcript.seq if self.client is not None else 0
+        return max(0, self.replay_until - seq)
+
+    def say(self, what: Doing) -> None:
+        """Show this state, whatever happens."""
+        self._said = what
+        self.facts()
+
+    def facts(self) -> None:
+        """Bring title and status up to date."""
+        client, status = self.client, self.status
+        if self._said is not None:
+            status.doing = self._said
+            return
+        if client is None:
+            status.doing = STARTING
+            return
+        transcript = client.transcript
+        width = max(20, self.heading.size.width)
+        self.heading.update(one_line(transcript.title or "New conversation", width))
+        now = monotonic()
+        moment = Moment(
+            self.link,
+            now - self._link_since,
+            len(client.pending),
+            self.stopping,
+            self._limited_until - now,
+            self.behind,
+            self.failure,
+        )
+        status.doing = doing(moment, transcript)
+        status.facts = self._status_facts(client)
+
+    def _status_facts(self, client: "SessionClient") -> tuple[str, ...]:
+        transcript = client.transcript
+        last: Entry | None = transcript.entries[-1] if transcript.entries else None
+        intent = spoken(last.intent) if last is not None and last.intent else ""
+        if self.intent is not None:
+            intent = f"next: {spoken(self.intent)}"
+        used = sum(sum(entry.usage.values()) for entry in transcript.entries)
+        left = transcript.quota.get("remaining_tokens")
+        delay = client.latency_ms
+        return (
+            intent,
+            transcript.model,
+            transcript.store,
+            f"{used:,} tokens" if used else "",
+            f"{left:,} left" if left is not None else "",
+            f"{delay:.0f} ms" if delay is not None else "",
+        )
