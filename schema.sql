@@ -628,13 +628,14 @@ $$;
 -- Moving ------------------------------------------------------------------------------------------
 
 -- Of two states of one session the one changed last stays; messages are never removed. `reply_to`
--- is put in the terms of this database; returns how many messages were new.
+-- and `replaces` are put in the terms of this database; returns how many messages were new.
 create or replace function public.genpy_import(p_session jsonb, p_messages jsonb)
 returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   target uuid := (p_session ->> 'id')::uuid;
   value jsonb;
   meta jsonb;
+  key text;
   stored bigint;
   ids jsonb := '{}';
   added integer := 0;
@@ -670,11 +671,13 @@ begin
       order by uid <> (value ->> 'uid')::uuid limit 1;
     if not found then
       meta := value -> 'meta';
-      if meta ? 'reply_to' then
-        meta := case when ids ? (meta ->> 'reply_to')
-          then jsonb_set(meta, '{reply_to}', ids -> (meta ->> 'reply_to'))
-          else meta - 'reply_to' end;
-      end if;
+      foreach key in array array['reply_to', 'replaces'] loop
+        if meta ? key then
+          meta := case when ids ? (meta ->> key)
+            then jsonb_set(meta, array[key], ids -> (meta ->> key))
+            else meta - key end;
+        end if;
+      end loop;
       insert into public.session_logs
           (session_id, event_type, message, metadata, created_at, client_id, uid, words)
         values (

@@ -15,11 +15,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from uuid import uuid4
 
 from genpy_server.address import Address
-from genpy_server.core.text import storable
-from genpy_server.core.transcript import Gap, Transcript
+from genpy_server.core.transcript import Gap
 from genpy_server.errors import (
     BadFrame,
     Conflict,
@@ -31,20 +29,14 @@ from genpy_server.errors import (
 )
 from genpy_server.event_buffer import EventBuffer
 from genpy_server.link import Backoff, Link
-from genpy_server.outbox import Outbox
 from genpy_server.remote import RemoteRecords
+from genpy_server.speaking import Speaking
 from genpy_server.wire import (
     Ack,
     Auth,
-    Cancel,
-    ClientFrame,
-    End,
     ErrorFrame,
     MessageEvent,
-    Rate,
     Ready,
-    Retry,
-    Send,
     ServerFrame,
     decode_server,
     encode,
@@ -59,7 +51,7 @@ __all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
 Event = ServerFrame | Link
 
 
-class SessionClient:
+class SessionClient(Speaking):
     """See the module. It connects when it is first iterated over, by one reader at most."""
 
     def __init__(
@@ -73,7 +65,7 @@ class SessionClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.transcript = Transcript()
+        super().__init__()
         self.link = Link("connecting")
         self._address = Address.parse(url)
         self._ref = ref
@@ -82,52 +74,16 @@ class SessionClient:
         self._sleep = sleep
         self._backoff = Backoff(chance, clock)
         self._events: EventBuffer[Event] = EventBuffer()
-        self._outbox = Outbox()
         self._told: tuple[str, str] | None = None
-        self._wake = asyncio.Event()
         self._socket: Socket | None = None
         self._farewell: ErrorFrame | None = None
         self._staying: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
-    # What people do. None of it waits.
-
-    def send(self, text: str, intent: str | None = None, corrected_from: str | None = None) -> str:
-        """Say something; the id that its `MessageEvent` will carry as `client_id`."""
-        frame = Send(uuid4().hex, storable(text), intent, corrected_from)
-        self._say(frame)
-        return frame.id
-
-    def cancel(self) -> None:
-        """Stop the reply in progress and keep what came of it."""
-        running = self.transcript.running
-        self._say(Cancel(None if running is None else running.run))
-
-    def end(self) -> None:
-        """End the session and write its summary."""
-        self._say(End())
-
-    def rate(self, rating: int) -> None:
-        """Rate the session, 1 to 5."""
-        self._say(Rate(rating))
-
-    def retry(self, intent: str | None = None) -> None:
-        """Answer the last message again, perhaps as another intent."""
-        self._say(Retry(intent))
-
-    @property
-    def pending(self) -> tuple[Send, ...]:
-        """What was said and is not known to be kept, oldest first."""
-        return self._outbox.messages
-
     @property
     def latency_ms(self) -> float | None:
         """Milliseconds of the newest ping; None while there is no connection."""
         return None if self._socket is None else self._socket.latency_ms
-
-    def _say(self, frame: ClientFrame) -> None:
-        self._outbox.add(frame)
-        self._wake.set()
 
     # What comes back
 

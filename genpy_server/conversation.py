@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from genpy_server.core.models import Memory, Message, Session
+from genpy_server.core.replaced import standing
 from genpy_server.errors import StoreError
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
@@ -50,8 +51,8 @@ class Conversation:
         return next((m for m in reversed(self.messages) if m.role == "user"), None)
 
     def intent(self, question_id: int | None = None) -> str | None:
-        """The intent of the newest reply, or of the newest reply to one message."""
-        for message in reversed(self.messages):
+        """The intent of the newest reply that counts, or of the newest reply to one message."""
+        for message in reversed(standing(self.messages)):
             answered = message.meta.reply_to
             if answered is not None and question_id in {None, answered}:
                 return message.meta.intent
@@ -68,8 +69,8 @@ class Conversation:
         """Put a stored message in the place of the same one before it was stored."""
         self.messages = [new if message is old else message for message in self.messages]
 
-    async def missed(self, until: int) -> list[Message]:
-        """Messages that another server wrote after the last one here and before `until`."""
+    async def catch_up(self, until: int | None = None) -> list[Message]:
+        """Take in what another server wrote after the last message here, and before `until`."""
         try:
             later = await self._store.messages(
                 self._user_id, self._session_id, limit=self._window, after=self.last_id
@@ -77,4 +78,7 @@ class Conversation:
         except StoreError as error:
             log.warning("could not catch up: %s", error.code)
             return []
-        return [message for message in later if message.id < until]
+        missed = [message for message in later if until is None or message.id < until]
+        for message in missed:
+            self.add(message)
+        return missed

@@ -13,11 +13,11 @@ import msgspec
 
 from genpy_server import __version__
 from genpy_server.chat import Chat
+from genpy_server.checks import check_intent
 from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
-from genpy_server.core.intents import INTENTS
 from genpy_server.core.models import Message, MessageMeta, Session
-from genpy_server.errors import BadRequest, Conflict, NotFound, TooLarge
+from genpy_server.errors import BadRequest, Conflict, NotFound
 from genpy_server.event_log import Event, EventLog
 from genpy_server.memory import MemoryKeeper
 from genpy_server.run_queue import RunQueue, Spawn
@@ -35,8 +35,6 @@ from genpy_server.wire import (
     SessionFrame,
     encode,
 )
-
-CLIENT_ID_CHARS = 64
 
 
 class Subscriber(Protocol):
@@ -175,25 +173,24 @@ class LiveSession:
         """Commit a checked message and let it be answered; the same id twice is answered once."""
         async with self._sending:
             self._check_there()
+            if frame.replaces is not None:
+                await self._make_way(frame)
             appended = await self._append(frame)
             if not appended.duplicate:
                 await self._heard(appended, frame)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    def check(self, frame: Send) -> None:
-        """Raise what no waiting mends: a message that is too long, or is none."""
-        limit = self._limits.message_chars
-        if len(frame.text) > limit:
-            raise TooLarge(
-                f"A message has at most {limit:,} characters; this one has {len(frame.text):,}. "
-                "Send it in parts."
+    async def _make_way(self, frame: Send) -> None:
+        """Let the message that is replaced be answered no more, if it is the person's last one."""
+        await self._catch_up()
+        question = self._conversation.question
+        if question is not None and question.id == frame.replaces:
+            await self.runs.withdraw(question.id)
+        elif not await self.was_sent(frame.id):
+            raise Conflict(
+                "Only your last message in this conversation can be edited, and it is another one. "
+                "Edit that one, or send this as a new message."
             )
-        if not frame.text.strip():
-            raise BadRequest("A message needs some text.")
-        if not 1 <= len(frame.id) <= CLIENT_ID_CHARS:
-            raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
-        _check_intent(frame.intent)
-        _check_intent(frame.corrected_from)
 
     async def _append(self, frame: Send) -> Appended:
         return await self._chat.store.append(
@@ -203,22 +200,28 @@ class LiveSession:
             frame.text,
             title=self.title or title_from(frame.text),
             client_id=frame.id,
-            meta=MessageMeta(intent=frame.intent, intent_corrected_from=frame.corrected_from),
+            meta=MessageMeta(
+                intent=frame.intent,
+                intent_corrected_from=frame.corrected_from,
+                replaces=frame.replaces,
+            ),
             live_seconds=self._live_seconds,
         )
 
     async def _heard(self, appended: Appended, frame: Send) -> None:
         if appended.previous_id != self._conversation.last_id:
-            for message in await self._conversation.missed(appended.message.id):
-                self._conversation.add(message)
-                self.publish(message_event(message))
+            await self._catch_up(appended.message.id)
         self._conversation.add(appended.message)
         self.publish(message_event(appended.message))
         self._answer(appended.message, frame.intent, frame.corrected_from)
 
+    async def _catch_up(self, until: int | None = None) -> None:
+        for message in await self._conversation.catch_up(until):
+            self.publish(message_event(message))
+
     def retry(self, intent: str | None) -> None:
         """Answer the last message again, perhaps as another intent."""
-        _check_intent(intent)
+        check_intent(intent)
         self._check_there()
         if self.runs.running:
             raise Conflict("A reply is running. Stop it before trying again.")
@@ -293,8 +296,3 @@ def message_event(message: Message, seq: int = 0) -> MessageEvent:
         client_id=message.client_id,
         meta=msgspec.to_builtins(message.meta),
     )
-
-
-def _check_intent(intent: str | None) -> None:
-    if intent is not None and intent not in INTENTS:
-        raise BadRequest(f"An intent is one of {', '.join(INTENTS)}.")

@@ -83,6 +83,10 @@ class Run:
         self.bad_calls = 0
         self.intent = chat.intent(turn)
 
+    def answers(self, question_id: int) -> bool:
+        """Whether this is a reply to that message."""
+        return self.turn.question.id == question_id
+
     async def answer(self, control: Control) -> Reply:
         """The whole run; every way it can end leads to a kept reply and `run_finished`.
 

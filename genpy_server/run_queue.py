@@ -78,18 +78,24 @@ class RunQueue:
         """Answer a turn, after those that wait."""
         self._waiting.append(turn)
         if self._task is None:
-            self._task = asyncio.create_task(self._work())
-            self._task.add_done_callback(self._ended)
+            self._start()
 
     async def _work(self) -> None:
         while self._waiting:
             await self._answer(self._waiting.popleft())
 
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._work())
+        self._task.add_done_callback(self._ended)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task, self._unwanted = None, None
         if not task.cancelled() and task.exception() is not None:
             log.error("the queue of runs failed", exc_info=task.exception())
-        self._idle()
+        if self._waiting:  # added after the last look and before this
+            self._start()
+        else:
+            self._idle()
 
     async def _answer(self, turn: Turn) -> None:
         unwanted = self._stopping or self._unwanted
@@ -137,6 +143,13 @@ class RunQueue:
                 await asyncio.sleep(0)
         finally:
             self._stopping = None
+
+    async def withdraw(self, question_id: int) -> None:
+        """Answer the last message no more; what came of its running reply is kept on return."""
+        self._waiting = deque(t for t in self._waiting if t.question.id != question_id)
+        if self._task is not None and self._run is not None and self._run.answers(question_id):
+            self._cancel("stopped")
+            await asyncio.wait([self._task])
 
     def forget(self) -> None:
         """Store no reply any more that is not stored yet: its session is deleted."""

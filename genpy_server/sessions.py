@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from genpy_server.chat import Chat
+from genpy_server.checks import check_send
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Session
 from genpy_server.errors import GenPyError, RateLimited, ShuttingDown, TooMany
@@ -144,7 +145,7 @@ class SessionHub:
         A limit never refuses what was said before: that is answered as before.
         """
         self._check_open()
-        session.check(frame)
+        check_send(frame, self._settings.limits)
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal

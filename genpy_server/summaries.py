@@ -8,6 +8,7 @@ import msgspec
 from genpy_server.core.context import count_tokens, cut
 from genpy_server.core.models import ChatMessage, Session, SummaryDraft
 from genpy_server.core.prompts import SUMMARY_PROMPT, dialogue
+from genpy_server.core.replaced import standing
 from genpy_server.errors import Conflict, LlmError, NotFound
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
@@ -86,7 +87,8 @@ class Summaries:
         )
 
     async def _request(self, ending: Ending) -> list[ChatMessage]:
-        messages = await self._store.messages(ending.user_id, ending.session_id, limit=MESSAGES)
+        stored = await self._store.messages(ending.user_id, ending.session_id, limit=MESSAGES)
+        messages = standing(stored)
         memory = await self._store.memory(ending.user_id, ending.session_id)
         room = self._settings.context_tokens - count_tokens(SUMMARY_PROMPT) - 20
         parts = []

@@ -43,6 +43,9 @@ class Send(Frame, tag="send"):
     intent: str | None = None
     corrected_from: str | None = None
     """The intent that was detected, when the person chose another."""
+    replaces: int | None = None
+    """The person's last message here, which this one stands for: that one, which stays stored, and
+    its replies are not sent to the model any more, and a reply still running is stopped first."""
 
 
 class Cancel(Frame, tag="cancel"):

@@ -6,6 +6,7 @@ import msgspec
 
 from genpy_server.core.display import one_line, visible
 from genpy_server.core.models import Message
+from genpy_server.core.replaced import replaced_ids
 
 _NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
 
@@ -21,8 +22,12 @@ class Correction(msgspec.Struct, frozen=True):
 
 def markdown(title: str, messages: Sequence[Message]) -> str:
     """A conversation as a Markdown document, harmless in a terminal."""
+    replaced = replaced_ids(messages)
     parts = [f"# {one_line(title)}\n"]
-    parts += [f"## {_NAMES[m.role]} · {m.at}\n\n{visible(m.text)}\n" for m in messages]
+    for message in messages:
+        edited = " · edited later" if message.id in replaced else ""
+        heading = f"## {_NAMES[message.role]} · {message.at}{edited}"
+        parts.append(f"{heading}\n\n{visible(message.text)}\n")
     return "\n".join(parts)
 
 

@@ -37,13 +37,15 @@ class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known about a message beside its text.
 
-    A user's message carries `intent` only when the person chose it. A reply carries the rest:
+    A user's message carries `intent` only when the person chose it, and in `replaces` the id of the
+    message it stands for, when the person edited that one. A reply carries the rest:
     `reply_to` is the id of the user message it answers; the newest reply to a message is the one
     that counts (a retry supersedes the earlier reply).
     """
 
     run: str | None = None
     reply_to: int | None = None
+    replaces: int | None = None
     intent: str | None = None
     intent_score: float | None = None
     intent_reason: str | None = None

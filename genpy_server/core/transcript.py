@@ -51,6 +51,9 @@ class Entry:
         self.client_id: str | None = None
         self.run: str | None = None
         self.reply_to: int | None = None
+        self.replaces: int | None = None
+        self.replaced = False
+        """Whether it was edited away: a later message replaces it, or what it answers."""
         self.at = ""
         self.intent: str | None = None
         self.intent_score: float | None = None
@@ -86,7 +89,8 @@ class Transcript:
     """Entries in the order of a conversation, and what is known of the session.
 
     `epoch` and `seq` are what a client sends to come back. A reply stands right behind the
-    message it answers; a retry replaces the reply before it.
+    message it answers; a retry takes the place of the reply before it. A message that a later one
+    replaces stays, marked as `replaced` with its replies.
     """
 
     def __init__(self) -> None:
@@ -102,6 +106,7 @@ class Transcript:
         self.before: int | None = None
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
+        self._replaced: set[int] = set()
 
     @property
     def running(self) -> Entry | None:
@@ -150,6 +155,7 @@ class Transcript:
     def _ready(self, frame: Ready) -> None:
         if frame.replay != "complete":
             self.entries.clear()
+            self._replaced.clear()
             self.before = frame.before
             self.summary = None
         self.session, self.epoch = frame.session, frame.epoch
@@ -185,7 +191,16 @@ class Transcript:
             reply_to = frame.meta.get("reply_to")
             self.entries.insert(self._place(reply_to), entry)
         _fill(entry, frame)
+        if entry.replaces is not None:
+            self._replaced.add(entry.replaces)
+            for other in self.entries:
+                self._mark(other)
+        self._mark(entry)
         return entry
+
+    def _mark(self, entry: Entry) -> None:
+        # The message that replaces it may be known before the entry is: it was on a newer page.
+        entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.reply_to})
 
     def _run_started(self, frame: RunStarted) -> Entry:
         entry = self._run(frame.run)
@@ -195,6 +210,7 @@ class Transcript:
         entry.run, entry.reply_to, entry.status = frame.run, frame.reply_to, "streaming"
         entry.intent, entry.intent_score = frame.intent, frame.score
         entry.intent_reason, entry.model = frame.reason, frame.model
+        self._mark(entry)
         return entry
 
     def _tool_finished(self, frame: ToolFinished) -> Entry | None:
@@ -245,6 +261,7 @@ def _fill(entry: Entry, frame: MessageEvent) -> None:
     meta = frame.meta
     entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
     entry.run, entry.reply_to = meta.get("run"), meta.get("reply_to")
+    entry.replaces = meta.get("replaces")
     entry.intent, entry.intent_score = meta.get("intent"), meta.get("intent_score")
     entry.intent_reason, entry.model = meta.get("intent_reason", ""), meta.get("model")
     entry.status, entry.error = meta.get("status", "done"), meta.get("error", "")

@@ -40,6 +40,7 @@ SAMPLES: dict[str, Any] = {
     "rated_at": "2026-01-31T12:31:00Z",
     "re": "9f6fb2",
     "reason": "asks to write a function",
+    "replaces": 4211,
     "result": "| messages | 6 |",
     "retry_after": 3.0,
     "run": "5c1e88",

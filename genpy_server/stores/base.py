@@ -212,6 +212,6 @@ class Store(Protocol):
 
         Returns how many messages were new: a message is known by its `uid` or client id, so the
         same import adds none the second time. Ids are this database's, in the same order, and
-        `reply_to` follows them. Of two states of a session the one updated last stays. `BadRequest`
-        for what cannot be read; `NotFound` for a session of another owner.
+        `reply_to` and `replaces` follow them. Of two states of a session the one updated last
+        stays. `BadRequest` for what cannot be read; `NotFound` for a session of another owner.
         """

@@ -1,7 +1,7 @@
 """Exported sessions on their way into a database, the same for every store.
 
 A message keeps its `uid` wherever it goes; its id is the database's own. What an export says of
-ids (`reply_to`) is put in the terms of the new database while the messages are written.
+ids (`reply_to`, `replaces`) is put in the terms of the new database while the messages are written.
 """
 
 from collections.abc import Sequence
@@ -44,11 +44,13 @@ def checked_messages(session: Session, messages: Sequence[dict[str, Any]]) -> li
     return sorted(checked, key=lambda message: message.id)
 
 
-def with_reply_to(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
-    """`reply_to` in the ids of this database; `ids` leads there from those of the export."""
-    if meta.reply_to is None:
+def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
+    """What is said of ids, in those of this database; `ids` leads there from the export's."""
+    if meta.reply_to is None and meta.replaces is None:
         return meta
-    return msgspec.structs.replace(meta, reply_to=ids.get(meta.reply_to))
+    return msgspec.structs.replace(
+        meta, reply_to=ids.get(meta.reply_to or 0), replaces=ids.get(meta.replaces or 0)
+    )
 
 
 def _uid(session: Session, message: Message) -> UUID:

@@ -9,7 +9,7 @@ import msgspec
 
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
-from genpy_server.stores.exported import with_reply_to
+from genpy_server.stores.exported import with_own_ids
 from genpy_server.stores.sqlite_messages import insert
 from genpy_server.stores.sqlite_sessions import to_json
 
@@ -85,7 +85,7 @@ def _write_messages(
     for message in messages:
         stored = by_uid.get(message.uid) or by_client_id.get(message.client_id)
         if stored is None:
-            meta = with_reply_to(message.meta, ids)
+            meta = with_own_ids(message.meta, ids)
             stored = insert(connection, msgspec.structs.replace(message, meta=meta)).id
             new += 1
         ids[message.id] = stored

@@ -161,3 +161,23 @@ async def test_slow_consumer_gets_joined_deltas(database):
     assert first == Link("connecting")
     assert len([e for e in rest if type(e).__name__ == "Delta"]) == 1
     assert texts(client)[1] == "".join(words)
+
+
+async def test_edit_waits_in_the_outbox_and_marks_what_it_replaces(database):
+    """An edit said without a server arrives once it is back, as a message that replaces another."""
+    async with serving(database) as server:
+        port = server.url.rpartition(":")[2]
+        client = SessionClient(server.url, "one", sleep=soon)
+        watcher = Watcher(client)
+        client.send("hello")
+        await watcher.until(RunFinished)
+        (said,) = (entry for entry in client.transcript if entry.role == "user")
+    await watcher.until(Link, when=lambda e: e.state == "reconnecting")
+    client.send("good morning", replaces=said.message_id)
+    assert [frame.replaces for frame in client.pending] == [said.message_id]
+    async with serving(database, GENPY_PORT=port):
+        await watcher.until(RunFinished, 2)
+        await watcher.done()
+    assert client.pending == ()
+    assert [entry.replaced for entry in client.transcript] == [True, True, False, False]
+    assert client.transcript.entries[2].replaces == said.message_id

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from genpy_server.core import context
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, MessageMeta, ToolCall
+from genpy_server.core.replaced import replaced_ids, standing
 from genpy_server.memory import to_remember
 
 
@@ -165,3 +166,55 @@ def test_nothing_is_lost_or_remembered_twice(turns, words, budget):
             memory = Memory("notes", max(m.id for m in batch))
     assert noted == sorted(set(noted))
     assert noted == list(range(1, len(noted) + 1))
+
+
+def test_what_was_replaced_is_sent_in_no_part():
+    """Neither the window nor what is recalled nor a late reply tells of an edited message."""
+    history = [
+        *conversation(1),
+        message(3, text="to Lyon"),
+        message(4, "assistant", "in Lyon", reply_to=3),
+        message(5, "assistant", "again in Lyon", reply_to=3),
+        message(6, text="to Oslo", replaces=3),
+        message(7, "assistant", "Lyon, late", reply_to=3),
+        message(8, "assistant", "in Oslo", reply_to=6),
+    ]
+    recalled = [
+        Hit(history[2], "t", 3.0),
+        Hit(history[3], "t", 2.0),
+        Hit(message(-5, text="years ago"), "old", 1.0, after=history[3]),
+    ]
+    built = context.build(
+        system="s",
+        history=history,
+        question=message(9, text="to Bern", replaces=6),
+        budget=2_000,
+        recalled=recalled,
+    )
+    told = " ".join(m.content for m in built.messages)
+    assert "years ago" in told
+    assert "Lyon" not in told
+    assert "Oslo" not in told
+    assert [m.role for m in built.messages] == ["system", "user", "assistant", "user"]
+
+
+def test_what_was_replaced_is_not_remembered():
+    """The memory is extended by the turns that count, whatever was edited between them."""
+    history = conversation(6)
+    edited = message(13, text="to Oslo", replaces=11)
+    batch = to_remember([*history, edited], None, 9)
+    assert batch
+    assert not {m.id for m in batch} & {11, 12}
+
+
+def test_unsaved_reply_to_what_was_replaced_takes_no_other_with_it():
+    """Replies that are not stored yet have no id, and are told apart all the same."""
+    history = [
+        message(1, text="to Rome"),
+        message(0, "assistant", "in Rome", reply_to=1),
+        message(2, text="to Lyon"),
+        message(0, "assistant", "in Lyon", reply_to=2),
+        message(3, text="to Oslo", replaces=2),
+    ]
+    assert [m.text for m in standing(history)] == ["to Rome", "in Rome", "to Oslo"]
+    assert replaced_ids(history) == {2}

@@ -18,6 +18,21 @@ def test_markdown_has_who_said_what_and_when():
     )
 
 
+def test_markdown_says_what_was_edited():
+    """A message that a later one replaces is marked with its replies, and nothing is left out."""
+    said = [
+        message(1, "user", "a"),
+        message(2, "assistant", "b", reply_to=1),
+        message(3, "user", "c", replaces=1),
+    ]
+    headings = [line for line in markdown("t", said).splitlines() if line.startswith("## ")]
+    assert headings == [
+        f"## You · {AT} · edited later",
+        f"## GenPy · {AT} · edited later",
+        f"## You · {AT}",
+    ]
+
+
 def test_correction_on_the_reply_tells_of_the_message_it_answers():
     """A turn that was given again as another intent is one correction, of the person's text."""
     said = [

@@ -132,3 +132,52 @@ def test_session_event_changes_the_title():
     transcript.apply(ready())
     transcript.apply(SessionEvent(1, "New title", "active", 4))
     assert (transcript.title, transcript.rating) == ("New title", 4)
+
+
+def edited() -> list[MessageEvent]:
+    """A conversation whose second message was edited, as it is stored."""
+    return [
+        MessageEvent(9, 1, "user", "Rome?", "t"),
+        MessageEvent(9, 2, "assistant", "Rome.", "t", meta={"run": "a", "reply_to": 1}),
+        MessageEvent(9, 3, "user", "Lyon?", "t"),
+        MessageEvent(9, 4, "assistant", "Lyon.", "t", meta={"run": "b", "reply_to": 3}),
+        MessageEvent(9, 5, "user", "Oslo?", "t", meta={"replaces": 3}),
+        MessageEvent(9, 6, "assistant", "Oslo.", "t", meta={"run": "c", "reply_to": 5}),
+    ]
+
+
+@pytest.mark.parametrize("newest", [6, 2, 1])
+def test_what_was_edited_is_marked_with_its_replies(newest):
+    """The marks are the same live, from history, and when the old message is on an older page."""
+    transcript = Transcript()
+    transcript.apply(ready())
+    for event in edited()[-newest:]:
+        transcript.apply(event)
+    transcript.older(edited()[:-newest], None)
+    assert [e.text for e in transcript if e.replaced] == ["Lyon?", "Lyon."]
+    assert [e.replaces for e in transcript] == [None, None, None, None, 3, None]
+
+
+def test_reply_that_runs_on_is_marked_too():
+    """A reply that begins or ends after its message was edited is marked as well."""
+    transcript = Transcript()
+    transcript.apply(ready())
+    for event in (edited()[2], edited()[4]):
+        transcript.apply(event)
+    transcript.apply(started(10, "b", reply_to=3))
+    transcript.apply(RunFinished(11, "b", "done", 1.0, message_id=7))
+    assert [(e.role, e.replaced) for e in transcript] == [
+        ("user", True),
+        ("assistant", True),
+        ("user", False),
+    ]
+
+
+def test_new_start_forgets_what_was_edited():
+    """After a start without replay only what comes then is marked."""
+    transcript = Transcript()
+    transcript.apply(ready())
+    transcript.apply(edited()[4])
+    transcript.apply(ready())
+    transcript.apply(edited()[2])
+    assert [e.replaced for e in transcript] == [False]

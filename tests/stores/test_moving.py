@@ -18,7 +18,13 @@ async def _talk(person: Person) -> None:
     meta = MessageMeta(reply_to=asked.id, usage=Usage(1, 2), tools=(ToolRecord("t", {"a": 1}),))
     await person.say("A penguin.", role="assistant", meta=meta)
     await person.store.append(
-        person.id, person.session, "user", "thanks", title="", client_id="c-3"
+        person.id,
+        person.session,
+        "user",
+        "thanks",
+        title="",
+        client_id="c-3",
+        meta=MessageMeta(replaces=asked.id),
     )
     await person.complete(RESULT)
     await person.store.rate(person.id, person.session, 4)
@@ -34,6 +40,7 @@ async def test_an_import_into_an_empty_database_loses_nothing(store: Store, pers
     ids = [message["id"] for message in moved]
     assert moved_session == msgspec.structs.replace(session, last_message_id=ids[-1])
     assert moved[1]["meta"] == {**messages[1]["meta"], "reply_to": ids[0]}
+    assert moved[2]["meta"] == {"replaces": ids[0]}
     for old, new in zip(messages, moved, strict=True):
         assert {**old, "id": 0, "meta": 0} == {**new, "id": 0, "meta": 0}
     assert (await store.search(person.id, "penguin", limit=5))[0].session_title == "Birds"
