@@ -2,8 +2,8 @@
 
     python benchmarks/opening.py [--rounds 7] [--messages 200,2000,20000]
 
-First paint: from the start of a process to the frame that shows its marker, on a terminal (a pty of
-120x40), beside a minimal Textual application, in turn; the median. Opening: GenPy's client on the
+First paint: from the start of `genpy chat` to the frame that shows its marker, on a terminal (a pty
+of 120x40), beside a minimal Textual application, in turn; the median. Opening: GenPy's client on the
 real server, whose SQLite file holds a conversation of so many messages, from opening the session to
 the frame that shows its last message, and the memory that this and scrolling up ten pages took.
 """
@@ -37,10 +37,10 @@ class Bare(App):
 Bare().run()
 """
 GENPY = """
-import sys
-from genpy_server import settings
-from genpy_tui.app import run_chat
-run_chat(settings=settings.load({"GENPY_DATABASE": sys.argv[1]}), session=None, server=None, token=None)
+import os, sys
+from genpy_cli.__main__ import main
+os.environ["GENPY_DATABASE"] = sys.argv[1]
+main(["chat"])
 """
 MARKER = b"Try asking"
 LAST = "the very last message"

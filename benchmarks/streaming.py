@@ -44,6 +44,7 @@ def terminal(command: list[str]) -> tuple[subprocess.Popen[bytes], int]:
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     environment["PYTHONPATH"] = str(HERE.parent)
     environment.pop("NO_COLOR", None)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed, compiled once
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     )

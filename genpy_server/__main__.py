@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from genpy_server import __version__, app
 from genpy_server.errors import GenPyError
@@ -33,7 +34,7 @@ def _with_options(settings: Settings, arguments: Sequence[str] | None) -> Settin
     parser.add_argument("--port", default=settings.port, type=_port, help="port; 0 takes any")
     parser.add_argument("--version", action="version", version=__version__)
     options = parser.parse_args(arguments)
-    return replace(settings, host=options.host, port=options.port)
+    return msgspec.structs.replace(settings, host=options.host, port=options.port)
 
 
 def _port(text: str) -> int:

@@ -8,7 +8,8 @@ import logging
 import secrets
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
+
+import msgspec
 
 from genpy_server.app import App
 from genpy_server.server import url
@@ -25,7 +26,7 @@ class Embedded:
     def __init__(self, settings: Settings) -> None:
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self.url = ""
-        self._settings = replace(
+        self._settings = msgspec.structs.replace(
             settings, host="127.0.0.1", port=0, tokens={self.token: settings.user}
         )
         self._started: Future[str] = Future()

@@ -6,11 +6,12 @@ against it. A wrong value is reported together with every other wrong one, never
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from genpy_server.errors import ConfigError
 
@@ -19,8 +20,7 @@ TOKEN_LENGTH = 16
 """A token shorter than this many characters is refused: it could be guessed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Every limit of the server; what exceeds one gets a typed error."""
 
     message_chars: int = 200_000
@@ -62,8 +62,7 @@ class Limits:
     """Seconds the right to end a session lasts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """What was configured. `sources` says which variables were set, for `genpy doctor`."""
 
     host: str
@@ -88,12 +87,11 @@ class Settings:
     origins: tuple[str, ...]
     hosts: tuple[str, ...]
     log_level: str
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     sources: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One row of the table: variable, field of Settings, parser, default as text, and its help."""
 
     variable: str

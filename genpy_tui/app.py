@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from textual.app import App, SystemCommand
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.theme import Theme
 
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
@@ -39,6 +41,8 @@ class GenPyApp(App[int]):
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "GenPy"
+    theme: Reactive[str] = Reactive(THEMES[0].name)
+    """Begins with the first of GenPy's own, so that its styles need not be read twice."""
 
     def __init__(
         self,
@@ -57,10 +61,13 @@ class GenPyApp(App[int]):
         self.chat = ChatScreen(self.open_session)
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: set[asyncio.Task[None]] = set()
-        for theme in THEMES:
-            self.register_theme(theme)
         chosen = preferences.theme(settings.database.parent)
         self.theme = chosen if chosen in self.available_themes else THEMES[0].name
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Textual's themes and GenPy's own, known before the styles are read for the first time."""
+        return super().available_themes | {theme.name: theme for theme in THEMES}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that GenPy needs beside those of any theme."""
@@ -97,10 +104,11 @@ class GenPyApp(App[int]):
                 start = await asyncio.to_thread(_embedded_start)
                 self.embedded = await start(self.settings)
             self._doors = await asyncio.to_thread(_client_doors)
-            _spare_collector()
         except GenPyError as error:
             self.chat.refuse(error.message)
             return
+        finally:
+            _spare_collector()
         await self.open_session(self.ref)
 
     async def open_session(self, ref: str) -> None:
@@ -179,9 +187,13 @@ async def _linger(client: "SessionClient") -> None:
 
 
 def _spare_collector() -> None:
-    """Let the collector of cycles pass over all that was imported: that took 80 ms at a time."""
+    """Let the collector of cycles pass over all that was imported: that took 80 ms at a time.
+
+    The command that started the client keeps it off until here.
+    """
     gc.freeze()
     gc.set_threshold(*COLLECT)
+    gc.enable()
 
 
 def _embedded_start() -> "Callable[[Settings], Awaitable[Embedded]]":

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -96,7 +96,7 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """A server on a free port, with settings from these variables alone."""
     configured = settings.load({"GENPY_PORT": "0", **variables})
-    configured = replace(configured, limits=Limits(**(limits or {})))
+    configured = msgspec.structs.replace(configured, limits=Limits(**(limits or {})))
     running = Listening(None, "", 0)  # type: ignore[arg-type]  # known once it listens
     running.server = await listen(
         settings=configured,

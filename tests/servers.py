@@ -7,10 +7,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from websockets.asyncio.server import Server
 
 from genpy_server import settings
@@ -41,7 +42,8 @@ async def serving(
     database: Path, *, limits: dict[str, Any] | None = None, **variables: str
 ) -> AsyncIterator[Running]:
     """A server in this process."""
-    configured = replace(configure(database, **variables), limits=Limits(**(limits or {})))
+    limited = Limits(**(limits or {}))
+    configured = msgspec.structs.replace(configure(database, **variables), limits=limited)
     app = await App.open(configured)
     server = await app.listen()
     try:

@@ -20,13 +20,14 @@ def run(
 ) -> int:
     """Serve terminals and browsers until told to stop."""
     import asyncio  # noqa: PLC0415 - the whole server is heavy, and `--help` need not load it
-    from dataclasses import replace  # noqa: PLC0415
+
+    import msgspec  # noqa: PLC0415
 
     from genpy_server import app  # noqa: PLC0415
     from genpy_server.logs import configure_logging  # noqa: PLC0415
 
     settings = load()
-    settings = replace(
+    settings = msgspec.structs.replace(
         settings, host=host or settings.host, port=settings.port if port is None else port
     )
     configure_logging(settings.log_level)
