@@ -173,8 +173,9 @@ from public.sessions;
 -- Messages ----------------------------------------------------------------------------------------
 
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
--- order of commits. The same client_id, or the same uid (a call that was repeated after its answer
--- was lost), is stored once.
+-- order of commits; only a person's message makes one, so that a reply brings no deleted session
+-- back. The same client_id, or the same uid (a call that was repeated after its answer was lost), is
+-- stored once.
 create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
   p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision
@@ -187,7 +188,7 @@ declare
 begin
   select user_id, last_message_id into owner, previous
     from public.sessions where session_id = p_session_id for update;
-  if not found then
+  if not found and p_event_type = 'user' then
     insert into public.sessions (session_id, user_id, title)
       values (p_session_id, p_user_id, p_title) on conflict (session_id) do nothing;
     select user_id, last_message_id into owner, previous

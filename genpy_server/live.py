@@ -64,6 +64,7 @@ class LiveSession:
         keeper: MemoryKeeper,
         spawn: Spawn,
         idle: Callable[["LiveSession"], None],
+        gone: Callable[["LiveSession"], None],
         live_seconds: float,
     ) -> None:
         self.user_id = user_id
@@ -87,6 +88,7 @@ class LiveSession:
             stored=lambda message: self.publish(message_event(message)),
             spawn=spawn,
             idle=lambda: idle(self),
+            gone=lambda: gone(self),
         )
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()

@@ -7,13 +7,12 @@ error is a sentence beside it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
 from uuid import uuid4
 
 import msgspec
 
+from genpy_server.asking import Asking
 from genpy_server.chat import Chat
 from genpy_server.core import context
 from genpy_server.core.models import (
@@ -22,32 +21,25 @@ from genpy_server.core.models import (
     MessageMeta,
     RunStatus,
     ToolCall,
-    ToolRecord,
     Usage,
 )
-from genpy_server.core.tool_requests import find_tool_request
 from genpy_server.errors import (
-    BadRequest,
     GenPyError,
     LlmBadToolCall,
     LlmCutOff,
     LlmError,
     LlmRateLimited,
+    NotFound,
     StoreError,
 )
 from genpy_server.llm.base import ChatRequest, Finish, Quota, TextDelta
 from genpy_server.tools import registry
-from genpy_server.tools.base import Asker
-from genpy_server.turn import Control, Reply, Turn
+from genpy_server.turn import Control, Emit, Reply, Turn
 from genpy_server.wire import (
     Delta,
-    ErrorFrame,
     Notice,
     RunFinished,
     RunStarted,
-    SessionFrame,
-    ToolFinished,
-    ToolStarted,
     error_frame,
 )
 
@@ -58,10 +50,9 @@ SHORTEST_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds to wait at least before each further attempt: a service that says 0 may say it again."""
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
+DELETED = "The session was deleted meanwhile, and this reply with it."
 
 log = logging.getLogger("genpy.run")
-
-Emit = Callable[[SessionFrame | ErrorFrame], None]
 
 
 class Run:
@@ -74,13 +65,12 @@ class Run:
         self.id = uuid4().hex
         self.parts: list[str] = []
         self.length = 0
-        self.tools: list[ToolRecord] = []
+        self.asking = Asking(chat, turn, self.id, emit)
         self.usage = Usage()
         self.quota: Quota | None = None
         self.started = time.monotonic()
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
-        self.bad_calls = 0
         self.intent = chat.intent(turn)
 
     def answers(self, question_id: int) -> bool:
@@ -146,12 +136,16 @@ class Run:
                 usage=self.usage if self.usage != Usage() else None,
                 ms=ms,
                 first_token_ms=self.first_token_ms,
-                tools=tuple(self.tools),
+                tools=tuple(self.asking.records),
                 error=error.message if error is not None else None,
             ),
         )
+        deleted = False
         try:
             reply = await self.chat.keep(self.turn, reply)
+        except NotFound as gone:
+            deleted = True
+            self.emit(Notice(seq=0, code=gone.code, text=DELETED))
         except GenPyError as failed:
             outlook = UNSAVED if failed.retryable else LOST
             self.emit(Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}"))
@@ -167,10 +161,10 @@ class Run:
                 quota=msgspec.to_builtins(self.quota) if self.quota else None,
             )
         )
-        return Reply(reply, self.dropped_upto)
+        return Reply(reply, self.dropped_upto, deleted=deleted)
 
     async def _reply(self) -> RunStatus:
-        asked = await self._requested_tool()
+        asked = await self.asking.requested()
         built = await self.chat.context(self.turn, self.intent, asked)
         self.dropped_upto = built.dropped_upto
         messages = list(built.messages)
@@ -193,14 +187,14 @@ class Run:
                 continue
             if not calls:
                 break
-            answers = [await self._call(call.name, call) for call in calls]
+            answers = [await self.asking.call(call) for call in calls]
             answers = [
                 msgspec.structs.replace(a, content=context.cut(a.content, TOOL_RESULT_TOKENS))
                 for a in answers
             ]
             messages += [ChatMessage("assistant", "", tool_calls=tuple(calls)), *answers]
             room -= sum(context.count_tokens(m.content) for m in answers)
-            if self.bad_calls > 1:
+            if self.asking.failures > 1:
                 tools = ()
         if finish.reason == "length":
             return "length"
@@ -248,50 +242,6 @@ class Run:
         self.emit(Delta(seq=0, run=self.id, offset=self.length, text=text))
         self.parts.append(text)
         self.length += len(text)
-
-    async def _requested_tool(self) -> list[ChatMessage]:
-        """The tool that the message itself asks for, as a call with its result."""
-        request = find_tool_request(self.turn.question.text)
-        if request is None:
-            return []
-        arguments = msgspec.json.encode(request.args).decode()
-        call = ToolCall(f"call_{self.id[:12]}", request.name, arguments)
-        answer = await self._call(request.name, call)
-        return [ChatMessage("assistant", "", tool_calls=(call,)), answer]
-
-    async def _call(self, name: str, call: ToolCall) -> ChatMessage:
-        """Ask one tool, and tell of it; a failure is an answer too."""
-        began = time.monotonic()
-        shown: dict[str, Any] = {}
-        error: str | None = None
-        try:
-            shown = registry.parse_arguments(call.arguments)
-            self.emit(ToolStarted(seq=0, run=self.id, call=call.id, name=name, args=shown))
-            asker = Asker(
-                self.chat.store, self.turn.user_id, self.turn.session_id, self.turn.question.id
-            )
-            result = await registry.call(name, shown, asker)
-            content = msgspec.json.encode(result.data).decode()
-            display = result.display
-        except (BadRequest, StoreError) as failed:
-            self.bad_calls += 1
-            error = failed.message
-            content = msgspec.json.encode({"error": error}).decode()
-            display = f"The tool {name} failed: {error}"
-        ms = round((time.monotonic() - began) * 1000, 1)
-        self.emit(
-            ToolFinished(
-                seq=0,
-                run=self.id,
-                call=call.id,
-                ok=error is None,
-                ms=ms,
-                result=display if error is None else None,
-                error=error,
-            )
-        )
-        self.tools.append(ToolRecord(name, shown, error is None, ms, error or display))
-        return ChatMessage("tool", content, tool_call_id=call.id, name=name, display=display)
 
     def _ms(self) -> float:
         return round((time.monotonic() - self.started) * 1000, 1)

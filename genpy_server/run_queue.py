@@ -10,10 +10,10 @@ from typing import Any
 from genpy_server.chat import Chat
 from genpy_server.conversation import Conversation
 from genpy_server.core.models import Message, RunStatus
-from genpy_server.errors import GenPyError
+from genpy_server.errors import GenPyError, NotFound
 from genpy_server.memory import MemoryKeeper, to_remember
-from genpy_server.run import Emit, Run
-from genpy_server.turn import Control, Turn
+from genpy_server.run import Run
+from genpy_server.turn import Control, Emit, Turn
 
 SAVE_WAITS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between attempts to store a reply while the database is away; the last one repeats."""
@@ -26,7 +26,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 class RunQueue:
     """Runs turns; `emit` tells of them, `stored` of a reply that was stored late.
 
-    `spawn` starts work in the background; `idle` is called when nothing may be going on any more.
+    `spawn` starts work in the background; `idle` is called when nothing may be going on any more,
+    and `gone` when a reply found that its session was deleted.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class RunQueue:
         stored: Callable[[Message], None],
         spawn: Spawn,
         idle: Callable[[], None],
+        gone: Callable[[], None],
     ) -> None:
         self._chat = chat
         self._keeper = keeper
@@ -47,6 +49,7 @@ class RunQueue:
         self._stored = stored
         self._spawn = spawn
         self._idle = idle
+        self._gone = gone
         self._waiting: deque[Turn] = deque()
         self._task: asyncio.Task[None] | None = None
         self._run: Run | None = None
@@ -112,6 +115,9 @@ class RunQueue:
             reply = await self._run.answer(self._control)
         finally:
             self._run = None
+        if reply.deleted:
+            self._gone()
+            return
         self._conversation.add(reply.message)
         if not reply.message.id:
             self._unsaved += 1
@@ -152,8 +158,9 @@ class RunQueue:
             await asyncio.wait([self._task])
 
     def forget(self) -> None:
-        """Store no reply any more that is not stored yet: its session is deleted."""
+        """Answer nothing and store nothing any more that waits: the session is deleted."""
         self._forgotten = True
+        self._waiting.clear()
 
     async def _save(self, turn: Turn, reply: Message) -> None:
         """Store a reply as soon as the database is back."""
@@ -169,6 +176,9 @@ class RunQueue:
     async def _saved(self, turn: Turn, reply: Message) -> bool:
         try:
             stored = await self._chat.keep(turn, reply)
+        except NotFound:
+            self._gone()
+            return True
         except GenPyError as error:
             log.warning("a reply is not stored yet: %s", error.code)
             return not error.retryable

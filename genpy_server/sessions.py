@@ -116,6 +116,7 @@ class SessionHub:
                 keeper=self._keeper,
                 spawn=self.spawn,
                 idle=self._maybe_leave,
+                gone=self._forget,
                 live_seconds=self._live_seconds,
             )
             self._live[key] = session
@@ -190,10 +191,17 @@ class SessionHub:
 
     async def remove(self, user_id: str, session_id: str) -> None:
         """Stop a session that is about to be deleted, and let everybody go."""
-        live = self._live.pop((user_id, session_id), None)
+        live = self._live.get((user_id, session_id))
         if live is not None:
-            live.delete()
+            self._forget(live)
             await live.runs.stop("stopped")
+
+    def _forget(self, session: LiveSession) -> None:
+        """Let go of a deleted session and of everybody who is attached to it."""
+        key = (session.user_id, session.id)
+        if self._live.get(key) is session:
+            del self._live[key]
+        session.delete()
 
     async def settle(self, user_id: str, session_id: str) -> None:
         """Stop a session's running reply and wait until what came of it is kept."""

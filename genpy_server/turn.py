@@ -1,9 +1,13 @@
 """What a run answers, and what comes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from genpy_server.core.models import Memory, Message, RunStatus
+from genpy_server.wire import ErrorFrame, SessionFrame
+
+Emit = Callable[[SessionFrame | ErrorFrame], None]
+"""Tells everybody who watches a session of an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,5 @@ class Reply:
 
     message: Message
     dropped_upto: int = 0
+    deleted: bool = False
+    """Whether the session was deleted meanwhile, at another server, and has no place for it."""

@@ -44,6 +44,8 @@ def append(
         if stored is not None:
             return _duplicate(connection, stored, text)
     if previous_id is None:
+        if role != "user":
+            raise NotFound("There is no such session.")
         connection.execute(
             f"""
             INSERT INTO sessions (session_id, user_id, title, start_time, created_at, updated_at)

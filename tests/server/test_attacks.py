@@ -163,6 +163,63 @@ async def test_reply_stored_late_does_not_bring_a_deleted_session_back(
     assert await server.app.store.sessions("local", limit=5) == []
 
 
+async def test_reply_does_not_bring_back_a_session_deleted_at_another_server(
+    database, upstream, server, peer
+):
+    """Its reply ends with a notice and unkept, what waits is dropped, and everybody is let go."""
+    gate = upstream.say("a", "b", paused_at=1)
+    await peer.say(Send("a", "hi"))
+    await peer.until("delta")
+    await peer.say(Send("b", "and you?"))
+    await peer.until("ack", lambda f: f["id"] == "b")
+    async with serving(database) as elsewhere:
+        await elsewhere.app.records("local").delete("one")
+    gate.set()
+    finished = await peer.until("run_finished")
+    await peer.ws.wait_closed()
+    assert "message_id" not in finished
+    (notice,) = peer.of("notice")
+    assert (notice["code"], "deleted" in notice["text"]) == ("not_found", True)
+    assert (peer.ws.close_code, peer.ws.close_reason) == (1000, "The session was deleted.")
+    assert len(peer.of("run_started")) == 1
+    assert server.app.hub._live == {}
+    assert await server.app.store.sessions("local", limit=5) == []
+
+
+async def test_late_reply_to_a_session_deleted_at_another_server_is_given_up(
+    database, upstream, server, peer, monkeypatch
+):
+    """A reply that waited for the database finds no session any more, and is not tried again."""
+    monkeypatch.setattr(run_queue, "SAVE_WAITS", (0.01,))
+    keep, away = server.app.hub._chat.keep, True
+    tries = []
+
+    async def unreliable(turn, reply):
+        if away:
+            raise StoreUnavailable("away")
+        tries.append(reply)
+        return await keep(turn, reply)
+
+    monkeypatch.setattr(server.app.hub._chat, "keep", unreliable)
+    upstream.say("lost")
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    (live,) = server.app.hub._live.values()
+    async with serving(database) as elsewhere:
+        await elsewhere.app.records("local").delete("one")
+    away = False
+    await peer.ws.wait_closed()
+    assert peer.ws.close_code == 1000
+
+    async def given_up():
+        return not live.runs.busy
+
+    assert await eventually(given_up)
+    assert len(tries) == 1
+    assert server.app.hub._live == {}
+    assert await server.app.store.sessions("local", limit=5) == []
+
+
 async def test_stopping_is_not_held_up_by_what_is_said_meanwhile(server, upstream, peer):
     """A stop ends also the reply to a message that came while it stopped another."""
     upstream.say("a", "b", paused_at=1)

@@ -35,6 +35,7 @@ FULL_META = MessageMeta(
 
 async def test_what_was_appended_is_read_back_whole(store: Store, person: Person) -> None:
     """A message keeps its role, text, client id and metadata to the last field."""
+    asked = await person.say("x")
     first = await store.append(
         person.id,
         person.session,
@@ -44,7 +45,7 @@ async def test_what_was_appended_is_read_back_whole(store: Store, person: Person
         client_id="c-1",
         meta=FULL_META,
     )
-    assert await store.messages(person.id, person.session, limit=10) == [first.message]
+    assert await store.messages(person.id, person.session, limit=10) == [asked, first.message]
     assert first.message.role == "assistant"
     assert first.message.text == " Ünï\ncode 🙂 \t"
     assert first.message.client_id == "c-1"
@@ -56,9 +57,25 @@ async def test_what_was_appended_is_read_back_whole(store: Store, person: Person
 @pytest.mark.parametrize("role", ["user", "assistant", "system"])
 async def test_every_role_is_kept(store: Store, person: Person, role: Role) -> None:
     """A message is read back with the role it was appended with."""
-    await person.say("x", role=role)
-    (message,) = await store.messages(person.id, person.session, limit=10)
+    await person.say("x")
+    await person.say("y", role=role)
+    (_, message) = await store.messages(person.id, person.session, limit=10)
     assert message.role == role
+
+
+@pytest.mark.parametrize("role", ["assistant", "system"])
+async def test_only_a_person_makes_a_session(store: Store, person: Person, role: Role) -> None:
+    """A reply to a session that never was, or was deleted, is not found and makes none."""
+    with pytest.raises(NotFound):
+        await person.say("x", role=role)
+    await person.say("x")
+    await store.delete(person.id, person.session)
+    with pytest.raises(NotFound):
+        await person.say("late", role=role)
+    assert await store.session(person.id, person.session) is None
+    await person.say("again")
+    await person.say("now", role=role)
+    assert len(await store.messages(person.id, person.session, limit=10)) == 2
 
 
 async def test_a_committed_message_is_seen_by_every_server(
