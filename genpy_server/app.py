@@ -15,6 +15,7 @@ from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
 from genpy_server.memory import MemoryKeeper
 from genpy_server.pages.handlers import Pages
+from genpy_server.rates import Rates
 from genpy_server.records import LocalRecords
 from genpy_server.router import Router
 from genpy_server.routes import api_routes, page_routes
@@ -35,11 +36,13 @@ class App:
         self.llm = llm
         self.summaries = Summaries(store, llm, settings)
         keeper = MemoryKeeper(store, llm, settings.context_tokens)
-        self.hub = SessionHub(Chat(store, llm, settings), self.summaries, keeper, settings)
+        rates = Rates(settings.limits.messages_per_minute)
+        self.hub = SessionHub(Chat(store, llm, settings), self.summaries, keeper, rates, settings)
         self.gate = Gate(settings)
         handlers = Handlers(self.records, HealthCheck(store, llm))
         docs = Docs(lambda: self.router.routes)
-        self.router = Router((*api_routes(handlers), *page_routes(Pages(), docs)))
+        routes = (*api_routes(handlers), *page_routes(Pages(), docs))
+        self.router = Router(routes, rates.charge)
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:

@@ -137,7 +137,7 @@ class Busy(GenPyError):
 
 
 class RateLimited(Busy):
-    """More messages than this user may send in a minute."""
+    """More messages and changes than this user may make in a minute."""
 
     code = "rate_limited"
     status = 429

@@ -1,4 +1,10 @@
-"""How often a user may send: a token bucket, with the clock given by the caller."""
+"""How much a user may ask for in a minute: token buckets, one for each user."""
+
+import math
+import time
+from collections.abc import Callable
+
+from genpy_server.errors import RateLimited
 
 
 class TokenBucket:
@@ -18,3 +24,27 @@ class TokenBucket:
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self._per_second
+
+
+class Rates:
+    """What each user has left of a minute's worth, over every socket and HTTP."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def refusal(self, user_id: str) -> RateLimited | None:
+        """Count one more, or say how long to wait for it."""
+        now = self._clock()
+        wait = self._buckets.setdefault(user_id, TokenBucket(self._per_minute, now)).take(now)
+        if wait == 0:
+            return None
+        text = f"Too many messages or changes in a minute. Wait {math.ceil(wait)} s and try again."
+        return RateLimited(text, retry_after=round(wait, 1))
+
+    def charge(self, user_id: str) -> None:
+        """Count one more, or raise `RateLimited`."""
+        refusal = self.refusal(user_id)
+        if refusal is not None:
+            raise refusal

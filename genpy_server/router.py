@@ -52,6 +52,8 @@ class Route:
     """What a JSON answer is; None for a page."""
     public: bool = False
     """Whether it answers without a token where tokens are asked for."""
+    counts: bool = False
+    """Whether it counts towards what a user may do in a minute, as a message does."""
 
     def match(self, path: str) -> dict[str, str] | None:
         """The named parts of a path, or None when it is another path."""
@@ -68,10 +70,13 @@ class Route:
 
 
 class Router:
-    """Answers a request by the table."""
+    """Answers a request by the table; `charge` counts one for a user, or raises."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(
+        self, routes: Sequence[Route], charge: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.routes = tuple(routes)
+        self._charge = charge
 
     async def answer(self, request: Request) -> Response:
         """What the matching route's handler answers; raises `GenPyError`."""
@@ -85,23 +90,24 @@ class Router:
         method = "GET" if request.method == "HEAD" else request.method
         for route, params in found:
             if route.method == method:
-                return await _call(route, request, params)
+                return await self._call(route, request, params)
         allowed = ", ".join(self.allowed(request.path))
         error = MethodNotAllowed(f"This address answers to {allowed}.")
         return Response.error(error, {"Allow": allowed})
+
+    async def _call(self, route: Route, request: Request, params: dict[str, str]) -> Response:
+        if request.user is None and not route.public:
+            raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
+        query = None if route.query is None else _query(request, route.query)
+        body = None if route.body is None else _body(request, route.body)
+        if route.counts and request.user is not None:
+            self._charge(request.user)
+        return await route.handler(Call(request, params, query, body))
 
     def allowed(self, path: str) -> list[str]:
         """The methods that a path answers to."""
         methods = {route.method for route in self.routes if route.match(path) is not None}
         return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-
-
-async def _call(route: Route, request: Request, params: dict[str, str]) -> Response:
-    if request.user is None and not route.public:
-        raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
-    query = None if route.query is None else _query(request, route.query)
-    body = None if route.body is None else _body(request, route.body)
-    return await route.handler(Call(request, params, query, body))
 
 
 def _decoded(part: str) -> str:

@@ -25,12 +25,12 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("GET", "/health", h.health, "Whether server, store and model work: 200 or 503.", answer=Health, public=True),
         Route("GET", "/api/sessions", h.sessions, "Sessions by last activity, newest first.", query=SessionsQuery, answer=Sessions),
         Route("GET", one, h.session, "One session.", answer=Session),
-        Route("PATCH", one, h.rename, "Give it another title.", body=Title, answer=Session),
-        Route("DELETE", one, h.delete, "Remove it with its messages; answers what it was.", answer=Session),
+        Route("PATCH", one, h.rename, "Give it another title.", body=Title, answer=Session, counts=True),
+        Route("DELETE", one, h.delete, "Remove it with its messages; answers what it was.", answer=Session, counts=True),
         Route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics.", answer=Session),
         Route("GET", f"{one}/messages", h.messages, "Its messages, oldest first.", query=MessagesQuery, answer=Messages),
-        Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session),
-        Route("POST", f"{one}/regenerate-summary", h.regenerate, "Write its summary anew.", answer=Session),
+        Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts=True),
+        Route("POST", f"{one}/regenerate-summary", h.regenerate, "Write its summary anew.", answer=Session, counts=True),
         Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
     )  # fmt: skip
 

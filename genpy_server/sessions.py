@@ -7,8 +7,6 @@ every few seconds which sessions it hosts, and ends those that no server speaks 
 
 import asyncio
 import logging
-import math
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -17,10 +15,10 @@ from genpy_server.chat import Chat
 from genpy_server.checks import check_send
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Session
-from genpy_server.errors import GenPyError, RateLimited, ShuttingDown, TooMany
+from genpy_server.errors import GenPyError, ShuttingDown, TooMany
 from genpy_server.live import LiveSession, Subscriber
 from genpy_server.memory import MemoryKeeper
-from genpy_server.rates import TokenBucket
+from genpy_server.rates import Rates
 from genpy_server.settings import Settings
 from genpy_server.summaries import Summaries
 from genpy_server.wire import Ack, Send
@@ -38,11 +36,17 @@ class SessionHub:
     """Opens, finds and ends live sessions."""
 
     def __init__(
-        self, chat: Chat, summaries: Summaries, keeper: MemoryKeeper, settings: Settings
+        self,
+        chat: Chat,
+        summaries: Summaries,
+        keeper: MemoryKeeper,
+        rates: Rates,
+        settings: Settings,
     ) -> None:
         self._chat = chat
         self._summaries = summaries
         self._keeper = keeper
+        self._rates = rates
         self._settings = settings
         self._beat = min(settings.grace_seconds / 3, BEAT_SECONDS)
         self._live_seconds = max(settings.grace_seconds, 3 * self._beat)
@@ -50,7 +54,6 @@ class SessionHub:
         self._loading: dict[Key, asyncio.Task[None]] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._sockets: Counter[str] = Counter()
-        self._buckets: dict[str, TokenBucket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -152,6 +155,10 @@ class SessionHub:
             raise refusal
         return await session.send(frame)
 
+    def charge(self, session: LiveSession) -> None:
+        """Count a change that a socket asks for towards the limit of its user."""
+        self._rates.charge(session.user_id)
+
     def retry(self, session: LiveSession, intent: str | None) -> None:
         """Answer a session's last message again, within the limits of its user."""
         self._check_open()
@@ -168,13 +175,7 @@ class SessionHub:
         mine = (live for live in self._live.values() if live.user_id == user_id)
         if sum(live.runs.running for live in mine if live is not session) >= limits.runs_per_user:
             return TooMany("Too many replies are running at once. Wait for one to finish.")
-        now = time.monotonic()
-        bucket = self._buckets.setdefault(user_id, TokenBucket(limits.messages_per_minute, now))
-        wait = bucket.take(now)
-        if wait > 0:
-            text = f"Too many messages in a minute. Wait {math.ceil(wait)} s and try again."
-            return RateLimited(text, retry_after=round(wait, 1))
-        return None
+        return self._rates.refusal(user_id)
 
     def running(self, user_id: str) -> frozenset[str]:
         """The ids of a user's sessions in which a reply is running or waiting."""

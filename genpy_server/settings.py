@@ -36,7 +36,7 @@ class Limits(msgspec.Struct, frozen=True):
     answer_seconds: float = 120.0
     """Seconds in which a client must have read an answer."""
     messages_per_minute: int = 60
-    """Messages of one user; a minute's worth may come at once."""
+    """Messages and changes of one user; a minute's worth may come at once."""
     sockets_per_user: int = 32
     runs_per_user: int = 8
     """Replies being made at the same time for one user."""

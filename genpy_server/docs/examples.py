@@ -27,7 +27,7 @@ SAMPLES: dict[str, Any] = {
     "intents": {"code_assistant": 3},
     "last_at": "2026-01-31T12:30:00Z",
     "kind": "sqlite",
-    "message": "Too many messages in a minute. Wait 3 s and try again.",
+    "message": "Too many messages or changes in a minute. Wait 3 s and try again.",
     "message_id": 4213,
     "model": "openai/gpt-oss-120b",
     "ms": 950.0,

@@ -73,6 +73,12 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             },
         },
     }
+    if route.counts:
+        operation["responses"]["429"] = {
+            "description": "Too many messages and changes in a minute.",
+            "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+            "content": {JSON: {"schema": reference(Error)}},
+        }
     if route.public:
         operation["security"] = [{}, {"token": []}]
     if route.body is not None:

@@ -95,6 +95,8 @@ def _route(route: Route) -> str:
         f'<article id="{operation_id(route)}"><h3><span class="method">{route.method}</span> ',
         f"<code>{escape(route.pattern)}</code></h3><p>{_inline(route.doc)}</p>",
     ]
+    if route.counts:
+        parts.append("<p>It counts towards what you may do in a minute, as a message does.</p>")
     if route.query is not None:
         parts += ["<h4>Query</h4>", _fields(route.query, _schema(route.query))]
     if route.body is not None:

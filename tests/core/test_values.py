@@ -11,8 +11,9 @@ from genpy_server import errors, settings, wire
 from genpy_server.core.identity import identify, title_from
 from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import Metrics
+from genpy_server.errors import RateLimited
 from genpy_server.event_log import EventLog
-from genpy_server.rates import TokenBucket
+from genpy_server.rates import Rates, TokenBucket
 
 UUID = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
 
@@ -188,3 +189,14 @@ def test_error_comes_back_as_the_class_the_server_meant():
     assert error.retry_after == 3.0
     assert type(errors.from_wire("bad_request", "No.")) is errors.BadRequest
     assert type(errors.from_wire("from the future", "?")) is errors.GenPyError
+
+
+def test_each_user_has_a_minute_of_their_own():
+    """What one user did is refused with its wait, and refuses nobody else."""
+    rates = Rates(2, clock=lambda: 100.0)
+    rates.charge("ann")
+    rates.charge("ann")
+    with pytest.raises(RateLimited, match="Wait 30 s") as refused:
+        rates.charge("ann")
+    assert refused.value.retry_after == 30.0
+    rates.charge("bob")

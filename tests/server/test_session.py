@@ -3,6 +3,7 @@
 import asyncio
 from uuid import uuid4
 
+import httpx
 import pytest
 import websockets
 from peer import Peer
@@ -221,6 +222,35 @@ async def test_rate_limit_says_when_and_lets_a_repeated_message_pass(database):
             assert (await peer.until("ack", lambda f: f["duplicate"]))["id"] == "a"
     assert (error["code"], error["re"], error["retryable"]) == ("rate_limited", "b", True)
     assert 0 < error["retry_after"] <= 60
+
+
+async def test_changes_count_as_messages_do(database):
+    """Over the limit ending, rating, retrying and every change by HTTP wait; reading does not."""
+    async with serving(database, limits={"messages_per_minute": 2}) as server:
+        async with Peer(server.url, "one") as peer, httpx.AsyncClient(base_url=server.url) as http:
+            await peer.say(Send("a", "hello"))
+            await peer.until("run_finished")
+            await peer.say(Rate(4))
+            await peer.until("session", lambda f: f.get("rating") == 4)
+            for frame, about in ((End(), "end"), (Rate(1), "rate"), (Retry(), "retry")):
+                await peer.say(frame)
+                error = await peer.until("error")
+                assert (error["code"], error["re"]) == ("rate_limited", about)
+                assert 0 < error["retry_after"] <= 30
+            one = "/api/session/one"
+            changes = (
+                http.post(f"{one}/rate", json={"rating": 1}),
+                http.post(f"{one}/regenerate-summary"),
+                http.patch(one, json={"title": "new"}),
+                http.delete(one),
+            )
+            for change in changes:
+                answer = await change
+                assert answer.status_code == 429
+                assert answer.json()["error"]["code"] == "rate_limited"
+                assert 1 <= int(answer.headers["retry-after"]) <= 30
+            session = (await http.get(one)).json()
+    assert (session["status"], session["rating"]) == ("active", 4)
 
 
 async def test_too_many_sockets_of_one_user_are_refused(database):
