@@ -8,14 +8,17 @@ import logging
 import secrets
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 import msgspec
 
 from genpy_server.app import App
-from genpy_server.server import url
+from genpy_server.server import cut, url
 from genpy_server.settings import Settings
 
 TOKEN_BYTES = 24
+CLOSE_SECONDS = 2.0
+"""How long requests may take to be answered once the server stops."""
 
 log = logging.getLogger("genpy.embedded")
 
@@ -58,12 +61,18 @@ class Embedded:
             await self._stop.wait()
             server.close()
             await app.drain(end_sessions=self._end_sessions)
-            await server.wait_closed()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await server.wait_closed()
+            await cut(server)
         finally:
             await app.close()
 
     async def stop(self, *, end_sessions: bool = False) -> None:
-        """Stop, perhaps ending the live sessions first, which may ask the model for summaries."""
+        """Stop, perhaps ending the live sessions first, which may ask the model for summaries.
+
+        A silent model holds this up for the `leave_seconds` of the limits and no longer.
+        """
         if self._loop is not None and self._thread.is_alive():
             self._end_sessions = end_sessions
             self._loop.call_soon_threadsafe(self._stop.set)

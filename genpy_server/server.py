@@ -105,10 +105,18 @@ async def serve_until_stopped(
             await stopping
             return True
         stopping.cancel()
-        for connection in server.handlers:
-            connection.transport.abort()
         await asyncio.wait({stopping, forcing})
+        await cut(server)
         return False
+
+
+async def cut(server: Server) -> None:
+    """Drop every connection of a server that was closed, and what is being done for it."""
+    for connection, task in server.handlers.items():
+        connection.transport.abort()
+        task.cancel()
+    if server.handlers:  # what they let go of needs the store, which is closed after this
+        await asyncio.wait(server.handlers.values(), timeout=CLOSE_SECONDS)
 
 
 async def _stop(server: Server, drain: Callable[[], Awaitable[None]]) -> None:

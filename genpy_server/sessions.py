@@ -275,10 +275,18 @@ class SessionHub:
         sessions = list(self._live.values())
         await asyncio.gather(*(session.runs.stop("interrupted") for session in sessions))
         if end_sessions:
-            await asyncio.gather(*(self._end(session) for session in sessions))
+            await self._end_all(sessions)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _end_all(self, sessions: list[LiveSession]) -> None:
+        """End them as far as the model answers in time; the sweep finds what is left."""
+        try:
+            async with asyncio.timeout(self._settings.limits.leave_seconds):
+                await asyncio.gather(*(self._end(session) for session in sessions))
+        except TimeoutError:
+            log.warning("the model was too slow for a summary; the next start asks it again")
 
     async def _end(self, session: LiveSession) -> None:
         try:

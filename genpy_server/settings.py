@@ -60,6 +60,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Seconds a run waits at most for a rate-limited model."""
     end_seconds: float = 120.0
     """Seconds the right to end a session lasts."""
+    leave_seconds: float = 10.0
+    """Seconds that summaries may hold up who leaves; the next start writes what is missing."""
 
 
 class Settings(msgspec.Struct, frozen=True):

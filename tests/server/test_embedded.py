@@ -4,15 +4,25 @@ import asyncio
 import socket
 
 import httpx
+import msgspec
 import pytest
+from eventually import eventually
 from peer import Peer
 from servers import configure, serving
+from upstream import Script
 from websockets.exceptions import InvalidStatus
 
+import genpy_server.embedded
+from genpy_server.core.identity import identify
 from genpy_server.embedded import start_embedded
 from genpy_server.errors import GenPyError, Unauthorized
+from genpy_server.remote import RemoteRecords
+from genpy_server.settings import Limits
 from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.wire import Send
+from genpy_server.wire import End, Send
+
+PATIENCE = 8.0
+"""Seconds, which a silent model would exceed by far."""
 
 
 async def test_embedded_server_wants_its_own_token(database):
@@ -54,6 +64,72 @@ async def test_stop_ends_the_sessions_when_asked(database, end_sessions):
     await store.close()
     assert session is not None
     assert session.status == ("completed" if end_sessions else "active")
+
+
+@pytest.mark.parametrize("when", ["after a reply", "in mid reply", "in mid summary"])
+async def test_stop_is_bounded_when_the_model_is_silent(database, upstream, when):
+    """Leaving waits for a summary only so long; the session is ended at the next start."""
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "0.2"}
+    settings = configure(database, **variables)
+    hasty = msgspec.structs.replace(settings, limits=Limits(leave_seconds=0.2))
+    embedded = await start_embedded(hasty)
+    upstream.say("hello")
+    async with Peer(embedded.url, "one", token=embedded.token) as peer:
+        await peer.say(Send("a", "hello"))
+        await peer.until("run_finished")
+        session_id = peer.of("ready")[0]["session"]
+        upstream.only(Script(silent=True))
+        if when == "in mid reply":
+            await peer.say(Send("b", "and now?"))
+            await peer.until("run_started")
+            await upstream.until(lambda: upstream.open == 1)
+        elif when == "in mid summary":
+            await peer.say(End())
+            await upstream.until(lambda: upstream.open == 1)
+        async with asyncio.timeout(PATIENCE):
+            await embedded.stop(end_sessions=True)
+    store = SqliteStore(database)
+    await store.open()
+    left = await store.session("local", session_id)
+    assert left is not None
+    assert (left.status, left.summary) == ("active", None)
+    upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
+    again = await start_embedded(settings)
+
+    async def ended():
+        session = await store.session("local", session_id)
+        return session is not None and session.summary == "s"
+
+    assert await eventually(ended)
+    await again.stop()
+    await store.close()
+
+
+async def test_stop_is_bounded_while_a_summary_is_asked_for(database, upstream, monkeypatch):
+    """A request that waits for a silent model is cut when the server stops, and ends nothing."""
+    monkeypatch.setattr(genpy_server.embedded, "CLOSE_SECONDS", 0.2)
+    settings = configure(database, GENPY_LLM_URL=upstream.url)
+    hasty = msgspec.structs.replace(settings, limits=Limits(leave_seconds=0.2))
+    embedded = await start_embedded(hasty)
+    upstream.say("hello")
+    async with Peer(embedded.url, "one", token=embedded.token) as peer:
+        await peer.say(Send("a", "hello"))
+        await peer.until("run_finished")
+    upstream.only(Script(silent=True))
+    records = RemoteRecords(embedded.url, embedded.token)
+    asking = asyncio.create_task(records.regenerate("one"))
+    await upstream.until(lambda: upstream.open == 1)
+    async with asyncio.timeout(PATIENCE):
+        await embedded.stop(end_sessions=True)
+    with pytest.raises(GenPyError):
+        await asking
+    await records.close()
+    store = SqliteStore(database)
+    await store.open()
+    assert [session.status for session in await store.sessions("local", limit=5)] == ["active"]
+    ending = await store.claim_ending("local", identify("local", "one").id, lease_seconds=1)
+    await store.close()
+    assert ending is not None
 
 
 async def test_failure_to_start_is_raised_where_it_was_started(tmp_path):
