@@ -74,6 +74,12 @@ async def test_the_pages_break_no_rule(
         await clean(page, axe)
         await talk(visit)
         await clean(page, axe)
+        await page.get_by_role("button", name="Edit your last message").click()
+        await clean(page, axe)
+        await visit.say("Show me the stats again, with more words")
+        await expect(page.locator("article.replaced")).to_have_count(2)
+        await visit.finished()
+        await clean(page, axe)
         session = page.url.partition("=")[2]
         await page.goto(f"/summary/{session}")
         await expect(page.locator("#missing")).to_be_visible()

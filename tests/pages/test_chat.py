@@ -90,6 +90,63 @@ async def test_a_reply_is_stopped(browser: Browser, server: Running, upstream: U
         await expect(reply.locator(".body")).to_have_text("Half.")
 
 
+async def test_the_last_message_is_edited(browser: Browser, server: Running, upstream: Upstream):
+    """Editing answers anew; what was said before stays, marked, also after a reload."""
+    upstream.say("Lyon is loud.")
+    upstream.say("Oslo is cold.")
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        box = page.locator("#say")
+        await visit.say("Tell me about Lyon")
+        await visit.finished()
+        await box.fill("a thought of mine")
+        await page.get_by_role("button", name="Edit your last message").click()
+        await expect(box).to_have_value("Tell me about Lyon")
+        await expect(box).to_be_focused()
+        await box.press("Escape")
+        await expect(box).to_have_value("a thought of mine")
+        await page.get_by_role("button", name="Edit your last message").click()
+        await expect(page.locator("#editing")).to_be_visible()
+        await visit.say("Tell me about Oslo")
+        await expect(box).to_have_value("a thought of mine")
+        await expect(visit.reply().locator(".body")).to_have_text("Oslo is cold.")
+        for _ in range(2):
+            await expect(page.locator("article.replaced .body")).to_have_text(
+                ["Tell me about Lyon", "Lyon is loud."]
+            )
+            await expect(page.locator("article.message:not(.replaced) .body")).to_have_text(
+                ["Tell me about Oslo", "Oslo is cold."]
+            )
+            await expect(page.locator(".edited:visible")).to_have_text(["edited", "edited"])
+            await expect(page.locator("#editing")).to_be_hidden()
+            await page.reload()
+        asked = upstream.requests[-1]["body"]["messages"][1:]
+    assert [message["content"] for message in asked] == ["Tell me about Oslo"]
+
+
+async def test_an_edit_of_what_is_not_last_any_more_is_offered_as_new(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """An edit that comes too late is refused with the reason, and goes out as a new message."""
+    upstream.say("Lyon is loud.")
+    upstream.say("Rome is old.")
+    upstream.say("Oslo is cold.")
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Tell me about Lyon")
+        await visit.finished()
+        await visit.page.get_by_role("button", name="Edit your last message").click()
+        other = await visit.context.new_page()
+        await other.goto(visit.page.url)
+        await visit.state("Connected", other)
+        await visit.say("Tell me about Rome", other)
+        await expect(visit.reply().locator(".body")).to_have_text("Rome is old.")
+        await visit.say("Tell me about Oslo")
+        await expect(visit.page.locator(".pending")).to_contain_text("is another one")
+        await visit.page.get_by_role("button", name="Send again").click()
+        await expect(visit.reply().locator(".body")).to_have_text("Oslo is cold.")
+        await expect(visit.page.locator("article.replaced")).to_have_count(0)
+
+
 async def test_the_intent_is_told_and_corrected(
     browser: Browser, server: Running, upstream: Upstream
 ):

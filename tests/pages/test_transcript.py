@@ -47,6 +47,7 @@ PLAY = """async ([source, plays]) => {
     const { seq, epoch, title, status, rating, before } = transcript;
     const entries = transcript.entries.map((entry) => [entry.role, entry.text, entry.length,
       entry.messageId, entry.clientId, entry.run, entry.replyTo, entry.intent, entry.status,
+      entry.replaces, entry.replaced,
       entry.error, entry.tools.map((tool) => [tool.call, tool.name, tool.ok, tool.result])]);
     return [gaps, seq, epoch, title, status, rating, before, entries];
   });
@@ -58,7 +59,8 @@ def shown(entry: Entry) -> list[Any]:
     tools = [[line.call, line.name, line.ok, line.result or line.error] for line in entry.tools]
     return [
         *(entry.role, entry.text, entry.length, entry.message_id, entry.client_id, entry.run),
-        *(entry.reply_to, entry.intent, entry.status, entry.error, tools),
+        *(entry.reply_to, entry.intent, entry.status, entry.replaces, entry.replaced),
+        *(entry.error, tools),
     ]
 
 
@@ -107,10 +109,12 @@ class Storm:
         return Ready("s", f"e{self.seq}", self.seq, replay, "m", "sqlite", "T", before=before)
 
     def message(self) -> Frame:
-        """A person's message, sometimes the same again."""
+        """A person's message, sometimes the same again, sometimes in place of the one before."""
         self.ids += self.random.choice((0, 1, 1))
-        self.asked = self.ids
-        return MessageEvent(self.next(), self.ids, "user", f"m{self.ids}", "t", f"c{self.ids}")
+        before, self.asked = self.asked, self.ids
+        meta = {"replaces": before} if before and self.random.random() < 0.2 else {}
+        client_id = f"c{self.ids}"
+        return MessageEvent(self.next(), self.ids, "user", f"m{self.ids}", "t", client_id, meta)
 
     def start(self) -> Frame:
         """A reply to the last message."""

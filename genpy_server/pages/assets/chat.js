@@ -11,6 +11,7 @@ const NARROW = matchMedia("(max-width: 52rem)");
 
 const box = byId("say");
 let room = null;
+let editing = null; // the message that what is written will replace, and what was written before
 
 const list = new SessionList({
   search: byId("search"),
@@ -26,6 +27,7 @@ function open(ref, message) {
   room?.close();
   room = null; // what a new room tells while it is being made is the new room's
   byId("problem").hidden = true;
+  if (editing) edit(null);
   room = new Room({
     ref,
     message,
@@ -33,6 +35,7 @@ function open(ref, message) {
     list: byId("messages"),
     tell,
     refused,
+    edit,
   });
   showSidebar(false);
 }
@@ -146,6 +149,7 @@ byId("problem").append(
     { name: "close", class: "quiet" },
   ),
 );
+byId("editing").append(button("Leave it as it was", () => edit(null)));
 byId("end").addEventListener("click", () => room.ask({ type: "end" }));
 byId("stop").addEventListener("click", () => room.ask({ type: "cancel" }));
 byId("new").addEventListener("click", openNew);
@@ -155,10 +159,22 @@ byId("new").addEventListener("click", openNew);
 function say() {
   const text = box.value;
   if (!text.trim()) return;
+  const replaces = editing?.id;
   box.value = "";
+  if (editing) edit(null);
   grow();
   byId("problem").hidden = true;
-  room.say(text);
+  room.say(text, replaces);
+  box.focus();
+}
+
+/** Write the last message anew; null goes back to what was being written. */
+function edit(entry) {
+  const draft = editing ? editing.draft : box.value;
+  box.value = entry ? entry.text : draft;
+  editing = entry && { id: entry.messageId, draft };
+  byId("editing").hidden = !editing;
+  grow();
   box.focus();
 }
 
@@ -172,6 +188,10 @@ byId("composer").addEventListener("submit", (event) => {
 });
 box.addEventListener("input", grow);
 box.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && editing) {
+    event.stopPropagation(); // it stops no reply as well
+    edit(null);
+  }
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   say();

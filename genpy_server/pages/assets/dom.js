@@ -10,6 +10,7 @@ const ICONS = {
   stop: "M8 8h8v8H8z",
   copy: "M9 9h10v11H9zM5 15V4h10",
   check: "M5 13l4 4L19 7",
+  edit: "M4 20l1-4L16 5l3 3L8 19z",
   again: "M19 12a7 7 0 1 1-2-5M19 4v4h-4",
   down: "M12 5v14M6 13l6 6 6-6",
   close: "M6 6l12 12M18 6L6 18",

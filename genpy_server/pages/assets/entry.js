@@ -32,14 +32,15 @@ export class EntryView {
     const { chip, at, tools, note, facts } = this.#parts;
     const who = entry.role === "user" ? "You" : "GenPy";
     this.copy = copyButton(`Copy what ${who} said`, () => entry.text);
-    const head = el("header", {}, el("h2", { text: who }), chip, at);
+    this.edited = el("span", { class: "edited", text: "edited", hidden: true });
+    this.head = el("header", {}, el("h2", { text: who }), chip, at, this.edited);
     this.foot = el("footer", { hidden: true }, facts);
     if (entry.role === "assistant") this.foot.prepend(this.copy);
-    else head.append(this.copy);
+    else this.head.append(this.copy);
     this.element = el(
       "article",
       { class: `message ${entry.role}` },
-      head,
+      this.head,
       tools,
       this.body.element,
       note,
@@ -62,6 +63,12 @@ export class EntryView {
       this.rendered = this.body.finish(entry.text);
     }
     this.#ending(streaming);
+  }
+
+  /** What was edited away stays readable, and steps back. */
+  mark() {
+    this.edited.hidden = !this.entry.replaced;
+    this.element.classList.toggle("replaced", this.entry.replaced);
   }
 
   #chip() {

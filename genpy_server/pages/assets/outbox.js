@@ -16,8 +16,9 @@ export class Outbox {
     this.waiting = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
   }
 
-  add(text) {
-    this.waiting.push({ id: randomId(), text });
+  /** `replaces` is the number of the message that this one stands for. */
+  add(text, replaces) {
+    this.waiting.push({ id: randomId(), text, replaces });
     this.#keep();
     this.flush();
   }
@@ -44,10 +45,11 @@ export class Outbox {
   }
 
   /** The server will not have it; false when it is not one of ours. */
-  refused(id, why) {
+  refused(id, why, code) {
     const message = this.waiting.find((one) => one.id === id);
     if (!message) return false;
     message.refused = why;
+    if (code === "conflict") delete message.replaces; // sent again, it is a message of its own
     this.#keep();
     this.#watch();
     return true;

@@ -14,7 +14,7 @@ export class Room {
   #caughtUp = 0;
 
   /** `tell` is called after every change of what the page shows around the conversation. */
-  constructor({ ref, message, scroller, list, tell, refused }) {
+  constructor({ ref, message, scroller, list, tell, refused, edit }) {
     Object.assign(this, { ref, wanted: message, tell, refused });
     this.state = { name: "connecting" };
     this.transcript = new Transcript();
@@ -23,6 +23,7 @@ export class Room {
       list,
       act: {
         again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
+        edit,
         older: () => this.older(),
         rate: (rating) => this.ask({ type: "rate", rating }),
         resend: (id) => this.outbox.again(id),
@@ -49,9 +50,9 @@ export class Room {
     this.view.close();
   }
 
-  say(text) {
+  say(text, replaces) {
     this.view.toEnd();
-    this.outbox.add(text);
+    this.outbox.add(text, replaces);
     this.tell(this);
   }
 
@@ -135,7 +136,7 @@ export class Room {
   #failed({ re, run, message, code }) {
     if (run && this.transcript.entries.some((entry) => entry.run === run)) return; // told in place
     if (re === "auth" && code === "conflict") return; // the server needs no token any more
-    if (re && this.outbox.refused(re, message)) return;
+    if (re && this.outbox.refused(re, message, code)) return;
     this.refused(message);
   }
 

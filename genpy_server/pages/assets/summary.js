@@ -119,8 +119,10 @@ async function read(before) {
     page.messages.map(({ id, ...message }) => ({ ...message, message_id: id })),
     page.before,
   );
-  for (const entry of transcript.entries)
+  for (const entry of transcript.entries) {
     if (!views.has(entry)) views.set(entry, new EntryView(entry));
+    views.get(entry).mark();
+  }
   byId("transcript").replaceChildren(
     ...transcript.entries.map((entry) => views.get(entry).element),
   );

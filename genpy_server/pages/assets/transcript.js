@@ -34,6 +34,8 @@ export class Entry {
       clientId: null,
       run: null,
       replyTo: null,
+      replaces: null,
+      replaced: false,
       at: "",
       intent: null,
       score: null,
@@ -55,6 +57,7 @@ export class Entry {
       at,
       run: meta.run ?? null,
       replyTo: meta.reply_to ?? null,
+      replaces: meta.replaces ?? null,
       intent: meta.intent ?? null,
       score: meta.intent_score ?? null,
       reason: meta.intent_reason ?? "",
@@ -89,6 +92,7 @@ export class Transcript {
   before = null;
   summary = null;
   quota = {};
+  #replaced = new Set();
 
   get running() {
     return this.entries.findLast((entry) => entry.status === "streaming") ?? null;
@@ -112,6 +116,7 @@ export class Transcript {
 
   #ready(frame) {
     if (frame.replay !== "complete") {
+      this.#replaced.clear();
       Object.assign(this, {
         entries: [],
         before: frame.before ?? null,
@@ -142,7 +147,11 @@ export class Transcript {
       this.entries.splice(this.#place(frame.meta?.reply_to), 0, entry);
     }
     entry.fill(frame);
-    return entry;
+    if (entry.replaces !== null) {
+      this.#replaced.add(entry.replaces);
+      for (const other of this.entries) this.#mark(other);
+    }
+    return this.#mark(entry);
   }
 
   _run_started({ run, reply_to: replyTo, intent, score, reason, model }) {
@@ -151,15 +160,8 @@ export class Transcript {
       entry = new Entry("assistant");
       this.entries.splice(this.#place(replyTo), 0, entry);
     }
-    return Object.assign(entry, {
-      run,
-      replyTo,
-      intent,
-      score,
-      reason,
-      model,
-      status: "streaming",
-    });
+    Object.assign(entry, { run, replyTo, intent, score, reason, model, status: "streaming" });
+    return this.#mark(entry);
   }
 
   _tool_started({ run, call, name, args = {} }) {
@@ -203,6 +205,12 @@ export class Transcript {
   _error({ run, message }) {
     const entry = run ? this.#run(run) : null;
     if (entry) entry.error = message;
+    return entry;
+  }
+
+  /** Say whether an entry was edited away; what replaces it may be known before it is. */
+  #mark(entry) {
+    entry.replaced = this.#replaced.has(entry.messageId) || this.#replaced.has(entry.replyTo);
     return entry;
   }
 

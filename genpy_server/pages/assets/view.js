@@ -13,8 +13,9 @@ export class View {
   #frame = 0;
   #top = 0;
   #rating = null;
+  #asked = null;
 
-  /** `act` has what a person can do here: again, choose, older, rate, resend, discard. */
+  /** `act` has what a person can do here: again, edit, older, rate, resend, discard. */
   constructor({ scroller, list, act }) {
     Object.assign(this, { scroller, list, act });
     this.entries = el("div", { class: "entries" });
@@ -26,6 +27,10 @@ export class View {
     });
     this.older = button("Earlier messages", () => act.older(), { class: "older", hidden: true });
     this.again = button("Answer again", () => act.again(), { name: "again", class: "quiet" });
+    this.edit = button("Edit your last message", () => act.edit(this.#asked), {
+      name: "edit",
+      class: "quiet",
+    });
     this.jump = button("To the newest message", () => this.toEnd(), {
       name: "down",
       class: "jump",
@@ -75,13 +80,20 @@ export class View {
     }
   }
 
-  /** The last reply, once it is over, can be asked for again. */
+  /** The last reply, once it is over, can be asked for again; the last message can be edited. */
   #place({ entries, running }) {
     const last = entries.at(-1);
     const view = last?.role === "assistant" && !running ? this.#views.get(last) : null;
     if (!view) this.again.remove();
     else if (this.again.parentNode !== view.foot) view.foot.firstElementChild.after(this.again);
-    for (const [entry, one] of this.#views) one.element.classList.toggle("last", entry === last);
+    this.#asked = entries.findLast(({ role, messageId }) => role === "user" && messageId);
+    const head = this.#views.get(this.#asked)?.head;
+    if (!head) this.edit.remove();
+    else if (this.edit.parentNode !== head) head.append(this.edit);
+    for (const [entry, one] of this.#views) {
+      one.element.classList.toggle("last", entry === last);
+      one.mark();
+    }
   }
 
   #end({ status, summary, rating, session }) {
