@@ -58,7 +58,7 @@ class GenPyApp(App[int]):
         self.token = token
         self.ref = session or str(uuid4())
         self.embedded: Embedded | None = None
-        self.chat = ChatScreen(self.open_session)
+        self.chat = ChatScreen(self.open_session, preferences.Offers(settings.database.parent))
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: set[asyncio.Task[None]] = set()
         chosen = preferences.theme(settings.database.parent)
@@ -123,9 +123,15 @@ class GenPyApp(App[int]):
             task = asyncio.create_task(_linger(left))
             self._lingering.add(task)
             task.add_done_callback(self._lingering.discard)
-        self.chat.attach(make_client(url, ref, token=token), make_records(url, token))
+        records = self.chat.records or make_records(url, token)
+        self.chat.attach(make_client(url, ref, token=token), records)
 
     # Leaving
+
+    async def on_unmount(self) -> None:
+        """Let go of what was connected."""
+        if self.chat.records is not None:
+            await self.chat.records.close()
 
     async def action_quit(self) -> None:
         """Leave; first ask about what would be lost."""
@@ -150,13 +156,11 @@ class GenPyApp(App[int]):
         self.push_screen(Choose(question, answers), answered)
 
     async def _leave(self) -> None:
-        from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
-
         client, message = self.chat.client, None
         if self.embedded is not None:
             if client is not None and client.transcript.entries and client.transcript.epoch:
                 client.cancel()
-                await self.push_screen_wait(LeaveScreen(client, self.chat.ended))
+                await self._farewell(ended=client.transcript.status == "completed")
             self.chat.release()
             self.chat.say(ENDING)
             if client is not None:
@@ -168,8 +172,18 @@ class GenPyApp(App[int]):
                     "The reply goes on. To see it: genpy chat --server "
                     f"{self.server} --session {client.transcript.session}"
                 )
+            elif self.chat.was_ended and client.link.state == "open":
+                await self._farewell(ended=True)
             await client.close()
         self.exit(0, message=message)
+
+    async def _farewell(self, *, ended: bool) -> None:
+        """End the conversation where that is still due, and offer once to rate it."""
+        from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
+
+        session = await self.chat.unrated(self.chat.session) if ended else None
+        if session is not None or not ended:
+            await self.push_screen_wait(LeaveScreen(self.chat, session))
 
 
 async def _linger(client: "SessionClient") -> None:

@@ -1,26 +1,59 @@
-"""What the client remembers of a person's taste: the theme, in a small file beside the database."""
+"""What the client remembers of a person's taste, in a small file beside the database.
+
+That is the theme, and for which conversations a rating was offered: for each it is offered once.
+"""
 
 import json
 from pathlib import Path
+from typing import Any
 
 NAME = "terminal.json"
+OFFERS = 200
+"""Conversations of which it is remembered that their rating was offered."""
 
 
 def theme(folder: Path) -> str | None:
     """The theme that was chosen last."""
-    try:
-        value = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    name = value.get("theme") if isinstance(value, dict) else None
+    name = _read(folder).get("theme")
     return name if isinstance(name, str) else None
 
 
 def remember_theme(folder: Path, name: str) -> bool:
     """Keep it; False where that cannot be."""
+    return _write(folder, _read(folder) | {"theme": name})
+
+
+class Offers:
+    """The conversations for which a rating was offered, in this run and in those before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken: list[str] | None = None
+
+    def take(self, session: str) -> bool:
+        """Whether this is the first offer for a conversation; from now on it is not."""
+        if self._taken is None:
+            kept = _read(self._folder).get("rating_offered")
+            self._taken = [str(item) for item in kept] if isinstance(kept, list) else []
+        if session in self._taken:
+            return False
+        self._taken = [*self._taken[1 - OFFERS :], session]
+        _write(self._folder, _read(self._folder) | {"rating_offered": self._taken})
+        return True
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _write(folder: Path, value: dict[str, Any]) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / NAME).write_text(json.dumps({"theme": name}) + "\n", encoding="utf-8")
+        (folder / NAME).write_text(json.dumps(value) + "\n", encoding="utf-8")
     except OSError:
         return False
     return True

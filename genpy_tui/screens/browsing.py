@@ -15,7 +15,9 @@ from genpy_server.core.models import Message
 from genpy_server.errors import GenPyError
 from genpy_server.wire import MessageEvent
 from genpy_tui.background import background
-from genpy_tui.screens.talking import Talking, choose
+from genpy_tui.preferences import Offers
+from genpy_tui.screens.parting import Parting
+from genpy_tui.screens.talking import choose
 from genpy_tui.widgets.sidebar import Sidebar
 
 if TYPE_CHECKING:
@@ -28,22 +30,17 @@ PAGE = 200
 """Messages that are loaded at once while scrolling up."""
 
 
-class Browsing(Talking):
+class Browsing(Parting):
     """The part of the chat screen that knows other conversations."""
 
-    def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        super().__init__()
-        self.open_session = open_session
-        self.records: Records | None = None
+    def __init__(
+        self, open_session: Callable[[str], Coroutine[Any, Any, None]], offers: Offers
+    ) -> None:
+        super().__init__(open_session, offers)
         self.arrived = asyncio.Event()
         """A frame was taken in."""
         self.sidebar = Sidebar()
         self.beside = Vertical(id="beside")
-
-    @property
-    def session(self) -> str:
-        """The id of the open conversation."""
-        return self.client.transcript.session if self.client is not None else ""
 
     @property
     def begun(self) -> bool:
@@ -77,12 +74,12 @@ class Browsing(Talking):
 
     def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
         """Open what was chosen in the list."""
-        background(self, partial(self.open_session, event.session), "open")
+        background(self, partial(self.go, event.session), "open")
         self.prompt.focus()
 
     def action_new(self) -> None:
         """Begin a new conversation."""
-        background(self, partial(self.open_session, str(uuid4())), "open")
+        background(self, partial(self.go, str(uuid4())), "open")
 
     def action_search(self, words: str = "") -> None:
         """Search every conversation, and jump to what was chosen."""
@@ -101,7 +98,7 @@ class Browsing(Talking):
     async def jump(self, place: "Found") -> None:
         """Open a session and show one of its messages, loading what lies between."""
         if place.session != self.session:
-            await self.open_session(place.session)
+            await self.go(place.session)
         try:
             async with asyncio.timeout(ARRIVAL):
                 while not self.view.reveal(place.message):

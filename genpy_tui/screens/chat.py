@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
@@ -32,10 +32,12 @@ from genpy_server.wire import (
 )
 from genpy_tui.background import background
 from genpy_tui.commands import BY_SLASH, bindings
+from genpy_tui.preferences import Offers
 from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.telling import Telling
 from genpy_tui.state import REFUSED, newer
 from genpy_tui.text import plain
+from genpy_tui.widgets.offer import RATINGS
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -55,10 +57,15 @@ class ChatScreen(Telling):
     """One session, attached through one client."""
 
     AUTO_FOCUS = "Prompt"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("everywhere"),
+        *(Binding(f"alt+{n}", f"rate_left({n})", show=False) for n in RATINGS),
+    ]
 
-    def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        super().__init__(open_session)
+    def __init__(
+        self, open_session: Callable[[str], Coroutine[Any, Any, None]], offers: Offers
+    ) -> None:
+        super().__init__(open_session, offers)
         self.below = Static(id="below")
         self.keys = Vertical(id="keys")
         self.painted = asyncio.Event()
@@ -78,6 +85,7 @@ class ChatScreen(Telling):
                 yield self.view
                 with Vertical(id="bottom"):
                     yield self.below
+                    yield self.offer
                     yield self.prompt
                     yield self.status
         yield self.keys

@@ -1,6 +1,7 @@
-"""Leaving our own server: the conversation is ended and summed up, and may be rated, then we go."""
+"""Leaving: a conversation is ended and summed up where that is due, may be rated, then we go."""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -9,12 +10,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from genpy_server.wire import SummaryEvent
+from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.text import plain, stars
 
 if TYPE_CHECKING:
-    from genpy_server.client import SessionClient
+    from genpy_server.core.models import Session
+    from genpy_tui.screens.chat import ChatScreen
 
 PATIENCE = 60.0
 """Seconds a summary may take."""
@@ -24,14 +26,14 @@ RATINGS = "12345"
 
 
 class LeaveScreen(ModalScreen[None]):
-    """Any key leaves at once; 1 to 5 rate first."""
+    """Any key leaves at once; 1 to 5 rate first. Without a `session` it is ended here."""
 
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, client: "SessionClient", ended: "asyncio.Event") -> None:
+    def __init__(self, chat: "ChatScreen", session: "Session | None" = None) -> None:
         super().__init__()
-        self._client = client
-        self._ended = ended
+        self._chat = chat
+        self._session = session
 
     def compose(self) -> ComposeResult:
         """What happens, and what can be done."""
@@ -41,32 +43,61 @@ class LeaveScreen(ModalScreen[None]):
             yield Static(plain("any key leaves without waiting"), classes="hint")
 
     def on_mount(self) -> None:
-        """Ask the server to end the conversation."""
-        self._client.end()
-        background(self, self._farewell)
+        """Begin."""
+        background(self, self._farewell, "farewell")
 
     async def _farewell(self) -> None:
+        if self._session is not None or await self._end():
+            await self._ask()
+        self.dismiss(None)
+
+    async def _end(self) -> bool:
+        """Ask the server to end the conversation; False when there is nothing to rate."""
+        client = self._chat.client
+        if client is None:
+            return False
+        self._chat.ended.clear()
+        client.end()
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._ended.wait()
+                await self._chat.ended.wait()
         except TimeoutError:
-            self.dismiss(None)
-            return
-        transcript = self._client.transcript
-        summary = transcript.summary or SummaryEvent(0)
-        self.query_one(".question", Static).update(plain(transcript.title, "bold"))
-        self.query_one("#about", Static).update(plain(summary.summary or summary.note or "Kept."))
-        if transcript.rating is None:
-            hint = self.query_one(".hint", Static)
-            for left in range(FAREWELL, 0, -1):
-                hint.update(plain(f"How was it? 1-5 rates it · any other key leaves · {left} s"))
-                await asyncio.sleep(1)
-        self.dismiss(None)
+            return False
+        summary = client.transcript.summary
+        told = (summary.summary or summary.note) if summary is not None else ""
+        self._tell(client.transcript.title, told or "Kept.")
+        self._session = await self._chat.unrated(client.transcript.session)
+        return self._session is not None
+
+    def _tell(self, title: str, about: str) -> None:
+        self.query_one(".question", Static).update(plain(title, "bold"))
+        self.query_one("#about", Static).update(plain(about))
+
+    async def _ask(self) -> None:
+        if self._session is not None:
+            self._tell(self._session.title, self._session.summary or self._session.note or "Kept.")
+        for left in range(FAREWELL, 0, -1):
+            self._hint(f"How was it? 1-5 rates it · any other key leaves · {left} s")
+            await asyncio.sleep(1)
+
+    def _hint(self, text: str) -> None:
+        self.query_one(".hint", Static).update(plain(text))
 
     def on_key(self, event: events.Key) -> None:
         """Rate, or leave."""
         event.stop()
         if event.character and event.character in RATINGS:
-            self._client.rate(int(event.character))
-            self.query_one(".hint", Static).update(plain(stars(int(event.character))))
+            background(self, partial(self._rate, int(event.character)), "farewell")
+        else:
+            self.dismiss(None)
+
+    async def _rate(self, rating: int) -> None:
+        """Rate, and leave when it is kept."""
+        self._hint(stars(rating))
+        records = self._chat.records
+        try:
+            if records is not None:
+                await records.rate(self._chat.session, rating)
+        except GenPyError as error:
+            self.app.exit(0, message=f"Not rated: {error.message}")
         self.dismiss(None)

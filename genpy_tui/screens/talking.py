@@ -44,6 +44,14 @@ class Talking(Reading):
         self.intent: str | None = None
         """The kind of help that was chosen for the next message."""
         self.stopping = False
+        self.ending = False
+        """The end of the conversation was asked for since the last message."""
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether the conversation was ended, or will be in a moment."""
+        client = self.client
+        return client is not None and (self.ending or client.transcript.status == "completed")
 
     def on_submitted(self, message: Submitted) -> None:
         """Send what was typed."""
@@ -52,7 +60,7 @@ class Talking(Reading):
             self.notify("Still starting. Press enter again in a moment.")
             return
         client_id = self.client.send(message.text, intent=self.intent)
-        self.intent = None
+        self.intent, self.ending = None, False
         self.view.sent(client_id, message.text)
         self.facts()
 
@@ -170,6 +178,7 @@ class Talking(Reading):
         """End this conversation and write its summary."""
         if self.client is not None and self.client.transcript.entries:
             self.client.end()
+            self.ending = True
             self.notify("Ending the conversation; its summary is being written.")
 
     async def action_leave(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from textual.widgets import Static
 
 from genpy_server.core.transcript import Entry
+from genpy_tui.preferences import Offers
 from genpy_tui.render.message import spoken
 from genpy_tui.screens.browsing import Browsing
 from genpy_tui.state import STARTING, Doing, Moment, doing
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 class Telling(Browsing):
     """The part of the chat screen that says how things are."""
 
-    def __init__(self, open_session: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        super().__init__(open_session)
+    def __init__(
+        self, open_session: Callable[[str], Coroutine[Any, Any, None]], offers: Offers
+    ) -> None:
+        super().__init__(open_session, offers)
         self.heading = Static(id="title")
         self.status = StatusLine()
         self.link: Link | None = None
@@ -36,7 +39,8 @@ class Telling(Browsing):
 
     def begin(self) -> None:
         """Another conversation: nothing is known of it."""
-        self.link, self.stopping, self.replay_until, self.failure = None, False, 0, ""
+        self.link, self.replay_until, self.failure = None, 0, ""
+        self.stopping = self.ending = False
 
     def linked(self, link: "Link") -> None:
         """The connection changed just now."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import servers
 from escapes import HOSTILE
@@ -18,6 +19,7 @@ from terminal import Terminal
 from textual.pilot import Pilot
 
 from genpy_server.client import SessionClient
+from genpy_server.core.models import Session
 from genpy_server.errors import Unauthorized
 from genpy_server.link import Backoff, Link
 from genpy_server.wire import ErrorFrame, Notice, ToolFinished, ToolStarted
@@ -271,6 +273,13 @@ async def summary(tui: Terminal, server: ScriptedServer) -> None:
     await tui.shows("Sentiment")
 
 
+async def offered(tui: Terminal, server: ScriptedServer) -> None:
+    """A conversation that was ended was left."""
+    await tui.says("ready")
+    tui.chat.offer.session = msgspec.convert(a_session(*SESSIONS[2]), Session)
+    await tui.shows("[1] [2] [3] [4] [5]")
+
+
 def opened(command: str, shows: str) -> Callable[[Terminal, ScriptedServer], Awaitable[None]]:
     """What a slash command opens."""
 
@@ -324,6 +333,8 @@ CASES = (
     Case("search", MIDDLE, prepare=conversation, play=searching),
     Case("summary", MIDDLE, prepare=conversation, play=summary),
     Case("rating", prepare=conversation, play=opened("/rate", "How was this conversation?")),
+    Case("rating-offer", prepare=conversation, play=offered),
+    Case("rating-offer-light", MIDDLE, "genpy-light", prepare=conversation, play=offered),
     Case("delete", prepare=conversation, play=opened("/delete", "cannot be undone")),
     Case("help", MIDDLE, play=opened("f1", "Keys and commands")),
     Case("palette", MIDDLE, play=opened("ctrl+p", "Begin a new conversation")),
@@ -423,6 +434,8 @@ def test_it_looks_as_it_did(case: Case, tmp_path: Path, snap_compare: Any) -> No
         app.chat.prompt.cursor_blink = False
         await case.play(tui, app.scripted)
         await tui.until(lambda: not app.chat.view.pending)
-        await pilot.pause()
+        before = ""
+        while before != (before := app.export_screenshot()):
+            await pilot.pause()
 
     assert snap_compare(app, terminal_size=case.size, run_before=play)
