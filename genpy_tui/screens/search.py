@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 PAUSE = 0.15
 """Seconds after the last key until the search runs."""
-LIMIT = 30
+PAGE, MOST = 50, 200
+"""Hits that are asked for at once, and in all: a server gives no more."""
+NEAR = 3
+"""Hits before the last one from which more are asked for."""
 SNIPPET = 300
 WHO = {"user": "› You", "assistant": "◆ GenPy", "system": "· Note"}
 
@@ -50,6 +53,10 @@ class SearchScreen(ModalScreen[Found | None]):
         self._records = records
         self._query = query
         self._hits: list[Hit] = []
+        self._shown = ""
+        """The words whose hits are shown."""
+        self._asked = 0
+        """How many hits were asked for."""
 
     def compose(self) -> ComposeResult:
         """The words and the hits."""
@@ -61,6 +68,7 @@ class SearchScreen(ModalScreen[Found | None]):
 
     def on_mount(self) -> None:
         """Words may have been given already."""
+        self.watch(self.query_one(OptionList), "scroll_y", self._scrolled, init=False)
         if self._query:
             self._search()
 
@@ -81,29 +89,80 @@ class SearchScreen(ModalScreen[Found | None]):
 
     async def _run(self, query: str, pause: float) -> None:
         await asyncio.sleep(pause)
-        hint = self.query_one(".hint", Static)
-        if not query:
-            self._show([])
-            hint.update(plain("Type a few words."))
-            return
-        try:
-            hits = await self._records.search(query, limit=LIMIT)
-        except GenPyError as error:
-            hint.update(plain(f"✗ {error.message}", "$genpy-text-error"))
-            return
-        self._show(hits)
-        many = f"{len(hits)} best hits" if len(hits) == LIMIT else f"{len(hits)} hits"
-        nothing = "Nothing found. Try other words."
-        hint.update(plain(f"{many}   ↑↓ choose   enter jump   esc close" if hits else nothing))
+        self._show(query, [] if not query else await self._found(query, PAGE))
 
-    def _show(self, hits: list[Hit]) -> None:
-        self._hits = hits
+    async def _found(self, query: str, limit: int) -> list[Hit] | None:
+        """The best hits; None, and the reason in the hint, where none can be had."""
+        try:
+            return await self._records.search(query, limit=limit)
+        except GenPyError as error:
+            self._hint(f"✗ {error.message}", "$genpy-text-error")
+            return None
+
+    def _show(self, query: str, hits: list[Hit] | None) -> None:
+        """Show the first hits of new words."""
+        if hits is None:
+            return
+        self._hits, self._shown, self._asked = hits, query, PAGE
         options = self.query_one(OptionList)
         options.clear_options()
-        width = max(20, options.size.width - 4)
-        words = re.findall(r"\w+", self._query.lower())
-        options.add_options(Option(hit_row(hit, words, width)) for hit in hits)
+        self._add(hits)
         options.highlighted = 0 if hits else None
+        self._tell()
+
+    def _add(self, hits: list[Hit]) -> None:
+        options = self.query_one(OptionList)
+        width = max(20, options.size.width - 4)
+        words = re.findall(r"\w+", self._shown.lower())
+        options.add_options(Option(hit_row(hit, words, width)) for hit in hits)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Near the last hit, more are asked for."""
+        if event.option_index >= len(self._hits) - NEAR:
+            self._want_more()
+
+    def _scrolled(self) -> None:
+        options = self.query_one(OptionList)
+        if self._hits and options.scroll_y >= options.max_scroll_y - NEAR:
+            self._want_more()
+
+    @property
+    def _may_be_more(self) -> bool:
+        return self._asked < MOST and len(self._hits) >= self._asked
+
+    def _want_more(self) -> None:
+        if self._may_be_more:
+            background(self, partial(self._more, self._shown), "more")
+
+    async def _more(self, query: str) -> None:
+        """Add the next page: the same search for more hits, of which the first are known."""
+        asked = min(self._asked + PAGE, MOST)
+        hits = await self._found(query, asked)
+        if hits is None or query != self._shown:
+            return
+        self._asked = asked
+        known = {hit.message.id for hit in self._hits}
+        new = [hit for hit in hits if hit.message.id not in known]
+        self._hits += new
+        self._add(new)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say how many there are, and what can be done."""
+        many = f"{len(self._hits)} hit{'' if len(self._hits) == 1 else 's'}"
+        if self._may_be_more:
+            many = f"{len(self._hits)} best hits, more below"
+        elif len(self._hits) >= MOST:
+            many = f"{len(self._hits)} best hits; more words find others"
+        if not self._shown:
+            self._hint("Type a few words.")
+        elif not self._hits:
+            self._hint("Nothing found. Try other words.")
+        else:
+            self._hint(f"{many}   ↑↓ choose   enter jump   esc close")
+
+    def _hint(self, text: str, style: str = "") -> None:
+        self.query_one(".hint", Static).update(plain(text, style))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Jump to a hit."""
