@@ -8,7 +8,7 @@ from textual.binding import Binding
 Where = Literal["everywhere", "transcript"]
 
 
-_TAKEN = frozenset({"pageup", "pagedown", "ctrl+home", "ctrl+end"})
+_TAKEN = frozenset({"f6", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
 """Keys that the prompt would take for itself."""
 
 
@@ -50,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
         "intent", "Intent", "Choose the kind of help for the next reply.", "f5", "intent", "NAME"
     ),
     Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
+    Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
     Command("end", "End", "End this conversation and write its summary.", "", "end"),
     Command(
         "export", "Export", "Write this conversation to a Markdown file.", "", "export", "FILE"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
@@ -37,7 +37,6 @@ from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.telling import Telling
 from genpy_tui.state import REFUSED, newer
 from genpy_tui.text import plain
-from genpy_tui.widgets.offer import RATINGS
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -57,10 +56,7 @@ class ChatScreen(Telling):
     """One session, attached through one client."""
 
     AUTO_FOCUS = "Prompt"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("everywhere"),
-        *(Binding(f"alt+{n}", f"rate_left({n})", show=False) for n in RATINGS),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
 
     def __init__(
         self, open_session: Callable[[str], Coroutine[Any, Any, None]], offers: Offers

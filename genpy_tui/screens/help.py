@@ -17,7 +17,6 @@ TYPING = (
     ("ctrl+j", "New line."),
     ("up, down", "Earlier messages, from the first or last line."),
     ("tab", "Complete a slash command."),
-    ("alt+1…5", "Rate the conversation you left, when asked."),
     ("ctrl+p", "Palette: every command by name."),
     ("shift+drag", "Select with the terminal itself; drag alone selects here."),
 )

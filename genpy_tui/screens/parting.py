@@ -61,15 +61,24 @@ class Parting(Talking):
             return None  # an offer that nobody misses
         return session if session.rating is None and self.offers.take(session.id) else None
 
-    def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
-        """A number was clicked."""
-        self.action_rate_left(event.rating)
+    def action_rate_left(self) -> None:
+        """Go to the offer, where a digit rates."""
+        if self.offer.session is None:
+            self.notify("No conversation that you left waits for a rating; /rate rates this one.")
+        else:
+            self.offer.focus()
 
-    def action_rate_left(self, rating: int) -> None:
+    def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
         """Rate the conversation that was left."""
-        session, self.offer.session = self.offer.session, None
+        session = self.offer.session
+        self._hide_offer()
         if session is not None:
-            background(self, partial(self._rate_left, session, rating), "offer")
+            background(self, partial(self._rate_left, session, event.rating), "offer")
+
+    def _hide_offer(self) -> None:
+        if self.offer.has_focus:
+            self.prompt.focus()
+        self.offer.session = None
 
     async def _rate_left(self, session: "Session", rating: int) -> None:
         if self.records is None:
@@ -87,12 +96,12 @@ class Parting(Talking):
 
     def on_submitted(self, message: Submitted) -> None:  # noqa: ARG002 - `Talking` sends it
         """What is said next answers the offer too; Textual calls the one of `Talking` as well."""
-        self.offer.session = None
+        self._hide_offer()
 
     def action_stop(self) -> None:
         """Stop the reply; without one, hide the offer; without that, go on writing."""
         running = self.client is not None and self.client.transcript.running is not None
         if self.offer.session is not None and not running:
-            self.offer.session = None
+            self._hide_offer()
         else:
             super().action_stop()

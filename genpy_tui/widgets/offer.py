@@ -1,6 +1,12 @@
-"""One line above the prompt that offers to rate the conversation that was left; it may be ignored."""
+"""One line above the prompt that offers to rate the conversation that was left; it may be ignored.
+
+A key goes there and a digit rates: alt with a digit does not arrive as such from most terminals.
+"""
+
+from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -11,18 +17,21 @@ from genpy_tui.text import one_line
 
 RATINGS = range(1, 6)
 _CHOICE = "[{}]"
-_HINT = "  alt+1…5 · esc hides"
+_HINT, _HINT_HERE = "  f6 answers · esc hides", "  press 1 to 5 · esc hides"
 
 
-class RatingOffer(Widget):
-    """Shown while `session` is set; a click on a number rates it."""
+class RatingOffer(Widget, can_focus=True):
+    """Shown while `session` is set; a digit or a click on it rates."""
 
     ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(n), f"rate({n})", f"Rate {n}", show=False) for n in RATINGS
+    ]
 
     session: reactive[Session | None] = reactive(None)
 
     class Rated(Message):
-        """A number was clicked."""
+        """A number was pressed or clicked."""
 
         def __init__(self, rating: int) -> None:
             super().__init__()
@@ -37,7 +46,8 @@ class RatingOffer(Widget):
         if self.session is None:
             return Content("")
         choices = " ".join(_CHOICE.format(rating) for rating in RATINGS)
-        fixed = len("★ How was “”?  ") + len(choices) + len(_HINT)
+        hint = _HINT_HERE if self.has_focus else _HINT
+        fixed = len("★ How was “”?  ") + len(choices) + len(_HINT_HERE)
         title = one_line(self.session.title, max(8, self.size.width - fixed))
         return Content.assemble(
             ("★ ", "$accent"),
@@ -45,8 +55,20 @@ class RatingOffer(Widget):
             title,
             "”?  ",
             (choices, "bold $accent"),
-            (_HINT, "$genpy-muted"),
+            (hint, "$genpy-muted"),
         )
+
+    def on_focus(self) -> None:
+        """Digits rate now."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Digits are written again."""
+        self.refresh()
+
+    def action_rate(self, rating: int) -> None:
+        """A digit was pressed."""
+        self.post_message(self.Rated(rating))
 
     def on_click(self, event: events.Click) -> None:
         """A number rates; what is beside them does nothing."""

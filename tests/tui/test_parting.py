@@ -37,15 +37,20 @@ async def begin(tui: Terminal) -> None:
 
 
 async def test_the_rating_is_offered_above_the_prompt(tmp_path: Path) -> None:
-    """ctrl+n leaves an ended conversation; alt+4 rates that one while the prompt keeps its text."""
+    """ctrl+n leaves an ended conversation; f6 and a digit rate it, and the prompt keeps its text."""
     async with ended(tmp_path) as (tui, records):
         await tui.press("ctrl+n")
         await tui.shows(QUESTION, "[1] [2] [3] [4] [5]")
         await tui.press("h", "i")
-        await tui.press("alt+4")
+        await tui.press("f6")
+        await tui.shows("press 1 to 5")
+        await tui.press("4")
         await tui.until(lambda: any("★★★★☆" in notice for notice in tui.notices))
         assert QUESTION not in tui.screen
         assert tui.chat.prompt.text == "hi"
+        assert tui.chat.prompt.has_focus
+        await tui.press("f6")
+        await tui.until(lambda: "waits for a rating" in tui.notices[-1])
         assert (await records.session("first")).rating == 4
 
 
