@@ -309,12 +309,16 @@ $$;
 
 -- Search ------------------------------------------------------------------------------------------
 
+drop function if exists
+  genpy.ranked(text, uuid, tsquery, tsquery[], double precision[], integer, integer),
+  public.genpy_search(text, jsonb, integer, uuid, boolean);
+
 -- BM25 (k1 = 1.2, b = 0.75) over the newest of the user's messages that hold any word of `wanted`.
 -- ts_rank of one word is 1 + 1/4 + 1/9 + …, as often as the word occurs, over pi^2/6: a frequency
 -- that saturates, as BM25's does.
 create or replace function genpy.ranked(
-  p_user_id text, p_session_id uuid, wanted tsquery, terms tsquery[], weights double precision[],
-  most integer, p_limit integer
+  p_user_id text, p_session_id uuid, p_before bigint, wanted tsquery, terms tsquery[],
+  weights double precision[], most integer, p_limit integer
 ) returns table (id bigint, score double precision)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
@@ -325,6 +329,7 @@ begin
     from public.session_logs m join public.sessions s using (session_id)
     where m.search operator(pg_catalog.@@) wanted and s.user_id = p_user_id
       and (p_session_id is null or session_id = p_session_id)
+      and (p_before is null or m.id < p_before)
     order by m.id desc limit most
   ), usual as (
     select greatest(avg(length), 1) as length from found
@@ -337,6 +342,30 @@ begin
   ) as score
   from found f, usual
   order by score desc, f.id desc limit p_limit;
+end
+$$;
+
+-- Of messages that are the same but for case and spaces the newest, and of those that differ in
+-- numbers alone the best three.
+create or replace function genpy.told_once(ids bigint[], scores double precision[], p_limit integer)
+returns table (id bigint, score double precision)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  with folded as (
+    select hit.id, hit.score, translate(lower(m.message), E' \t\r\n', '') as words
+    from unnest(ids, scores) as hit(id, score) join public.session_logs m on m.id = hit.id
+  ), told as (
+    select max(id) as id, max(score) as score, md5(translate(words, '0123456789', '')) as form
+    from folded group by words
+  )
+  select v.id, v.score
+  from (
+    select id, score, row_number() over (partition by form order by score desc, id desc) as variant
+    from told
+  ) v
+  where variant <= 3 order by score desc, v.id desc limit p_limit;
 end
 $$;
 
@@ -400,13 +429,15 @@ $$;
 
 -- Rare words first: where common words alone would give too many messages to rank, those count
 -- only beside a rarer word, unless there are too few. `p_words` holds lower-case words without
--- punctuation.
+-- punctuation; `p_distinct` is for hits that are worth reading side by side (`told_once`).
 create or replace function public.genpy_search(
-  p_user_id text, p_words jsonb, p_limit integer, p_session_id uuid, p_neighbours boolean
+  p_user_id text, p_words jsonb, p_limit integer, p_session_id uuid, p_neighbours boolean,
+  p_before bigint default null, p_distinct boolean default false
 ) returns jsonb language plpgsql stable security invoker set search_path = ''
 set plan_cache_mode = force_custom_plan as $$
 declare
   most constant integer := 10000;
+  ranked integer := case when p_distinct then 4000 else p_limit end;
   total double precision;
   large boolean;
   terms tsquery[];
@@ -456,10 +487,15 @@ begin
     ) summed;
 
   select array_agg(r.id), array_agg(r.score) into ids, scores
-    from genpy.ranked(p_user_id, p_session_id, rare, terms, weights, most, p_limit) r;
+    from genpy.ranked(p_user_id, p_session_id, p_before, rare, terms, weights, most, ranked) r;
   if rare <> any_of_them and coalesce(cardinality(ids), 0) < p_limit then
     select array_agg(r.id), array_agg(r.score) into ids, scores
-      from genpy.ranked(p_user_id, p_session_id, any_of_them, terms, weights, most, p_limit) r;
+      from genpy.ranked(
+        p_user_id, p_session_id, p_before, any_of_them, terms, weights, most, ranked) r;
+  end if;
+  if p_distinct then
+    select array_agg(r.id), array_agg(r.score) into ids, scores
+      from genpy.told_once(ids, scores, p_limit) r;
   end if;
 
   return coalesce((

@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import varied_talk
+
 PEOPLE = (
     "Marta Ilse Tobias Yusuf Priya Anneke Bruno Leilani Kwame Sigrid Ravi Odile Caspar Noor Hideo "
     "Fiona Matteo Zofia Emre Lucia Pavel Amara Jonas Beatriz Kofi Linnea Dmitri Salma Ewan Chiara"
@@ -106,6 +108,7 @@ class Question:
 class Talk:
     """A long history and the questions about it."""
 
+    name: str
     lines: list[Line]
     questions: list[Question]
 
@@ -127,14 +130,25 @@ def _words(rng: random.Random) -> dict[str, object]:
     }
 
 
-def make(messages: int, *, facts: int = 120, seed: int = 7) -> Talk:
-    """`messages` lines over many sessions, with `facts` of them planted before the last twentieth."""
+def _said(rng: random.Random) -> str:
+    return rng.choice(TALK)
+
+
+def _answered(rng: random.Random) -> str:
+    return rng.choice(REPLIES)
+
+
+def make(messages: int, *, facts: int = 120, seed: int = 7, varied: bool = False) -> Talk:
+    """`messages` lines over many sessions, with `facts` of them planted before the last twentieth.
+
+    The talk around them is of a few sentences again and again, or `varied`.
+    """
     rng = random.Random(seed)
+    say, answer = (varied_talk.said, varied_talk.answered) if varied else (_said, _answered)
     lines = []
     for index in range(messages):
-        pattern = rng.choice(TALK if index % 2 == 0 else REPLIES)
-        role = "user" if index % 2 == 0 else "assistant"
-        lines.append(Line(index // 100, role, pattern.format(**_words(rng))))
+        role, speak = ("user", say) if index % 2 == 0 else ("assistant", answer)
+        lines.append(Line(index // 100, role, speak(rng).format(**_words(rng))))
     room = range(0, messages * 19 // 20, 2)
     places = sorted(rng.sample(room, facts))
     questions = []
@@ -156,4 +170,4 @@ def make(messages: int, *, facts: int = 120, seed: int = 7) -> Talk:
         Question(f"What did I say about my {thing}?", None, "never said")
         for thing in ("accordion", "pilgrimage", "telescope", "orthodontist", "glassblowing")
     ]
-    return Talk(lines, questions)
+    return Talk("varied" if varied else "plain", lines, questions)

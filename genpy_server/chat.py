@@ -54,18 +54,21 @@ class Chat:
 
     async def _recall(self, turn: Turn) -> list[Hit]:
         """What this user said before about the question; nothing when the search fails."""
+        question = turn.question.text[:RECALL_CHARS]
         try:
             async with asyncio.timeout(RECALL_SECONDS):
                 hits = await self.store.search(
                     turn.user_id,
-                    turn.question.text[:RECALL_CHARS],
+                    question,
                     limit=CANDIDATES,
                     neighbours=True,
+                    before=turn.question.id,
+                    distinct=True,
                 )
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []
-        return best(hits, RECALL_HITS, before=turn.question.id)
+        return best(hits, question, RECALL_HITS)
 
     async def keep(self, turn: Turn, reply: Message) -> Message:
         """Commit a reply; any number of times is once."""

@@ -123,10 +123,15 @@ class Store(Protocol):
         limit: int,
         session_id: str | None = None,
         neighbours: bool = False,
+        before: int | None = None,
+        distinct: bool = False,
     ) -> list[Hit]:
         """The user's messages that hold any word of `query`, ranked as BM25 ranks them.
 
-        `neighbours` fills `before` and `after` of each hit from its own session.
+        `neighbours` fills `before` and `after` of each hit from its own session. `before` leaves
+        out messages from that id on. With `distinct`, of messages that are the same but for case
+        and spaces the newest counts, and of those that differ in numbers alone the best three:
+        what is said again and again hides nothing else.
         """
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:

@@ -151,6 +151,8 @@ class SqliteStore:
         limit: int,
         session_id: str | None = None,
         neighbours: bool = False,
+        before: int | None = None,
+        distinct: bool = False,
     ) -> list[Hit]:
         """See `Store.search`."""
         return await self._read(
@@ -160,6 +162,8 @@ class SqliteStore:
             limit=limit,
             session_id=session_id,
             neighbours=neighbours,
+            before=before,
+            distinct=distinct,
         )
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:

@@ -139,6 +139,8 @@ class SupabaseStore:
         limit: int,
         session_id: str | None = None,
         neighbours: bool = False,
+        before: int | None = None,
+        distinct: bool = False,
     ) -> list[Hit]:
         """See `Store.search`."""
         words = search_words(query)
@@ -151,6 +153,8 @@ class SupabaseStore:
             limit=max(limit, 0),
             session_id=session_id,
             neighbours=neighbours,
+            before=before,
+            distinct=distinct,
         )
         return [hit_of(row) for row in rows]
 

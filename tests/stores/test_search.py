@@ -151,3 +151,46 @@ async def test_the_limit_counts_the_users_own_hits(
     await person.say("one penguin in a long sentence about the cold south of the world")
     assert len(await store.search(person.id, "penguin", limit=1)) == 1
     assert await store.search(person.id, "penguin", limit=0) == []
+
+
+async def test_a_search_may_end_before_a_message(store: Store, person: Person) -> None:
+    """`before` leaves a message and all later ones out, better hits or not."""
+    first = await person.say("one penguin in a long sentence about the cold south")
+    second = await person.say("penguin penguin")
+    await person.say("penguin")
+    for distinct in (False, True):
+        hits = await store.search(
+            person.id, "penguin", limit=1, before=second.id, distinct=distinct
+        )
+        assert [hit.message for hit in hits] == [first]
+
+
+async def test_distinct_hits_count_the_same_words_once(store: Store, person: Person) -> None:
+    """However often something is said, it takes one place, the newest; a plain search has all."""
+    for _ in range(6):
+        await person.say("Tell me a  joke about a gecko")
+        newest = await person.say("tell me a joke\nabout a Gecko")
+    told = await person.say("Once upon a time we called the new gecko Kofi, and it suits him well")
+    hits = await store.search(person.id, "gecko", limit=2, distinct=True, neighbours=True)
+    assert [hit.message for hit in hits] == [newest, told]
+    assert hits[0].score > hits[1].score
+    assert hits[0].after == told
+    assert len(await store.search(person.id, "gecko", limit=20)) == 13
+
+
+async def test_distinct_hits_hold_three_that_differ_in_numbers(
+    store: Store, person: Person
+) -> None:
+    """Of messages with other numbers alone the best three count, the one asked for before all."""
+    said = [await person.say(f"The gecko woke me up at {n}") for n in range(11, 31)]
+    told = await person.say("Once upon a time we called the new gecko Kofi, and it suits him well")
+    hits = await store.search(person.id, "gecko 12", limit=10, distinct=True)
+    assert [hit.message for hit in hits] == [said[1], said[-1], said[-2], told]
+
+
+async def test_distinct_hits_are_ones_own(store: Store, person: Person, stranger: Person) -> None:
+    """The same words of another user, said later, take nobody's place."""
+    mine = await person.say("a penguin")
+    await stranger.say("a penguin")
+    (hit,) = await store.search(person.id, "penguin", limit=5, distinct=True)
+    assert hit.message == mine
