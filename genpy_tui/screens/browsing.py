@@ -1,4 +1,4 @@
-"""Actions on conversations: list, open, search, summarise, rename, export, delete."""
+"""Actions on conversations: open, search, summarise, rename, export, delete."""
 
 import asyncio
 import re
@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
-from textual.containers import Vertical
 
 from genpy_server.core.models import Message
 from genpy_server.errors import GenPyError
 from genpy_server.wire import MessageEvent
 from genpy_tui.background import background
 from genpy_tui.preferences import Offers
-from genpy_tui.screens.parting import Parting
+from genpy_tui.screens.listing import Listing
 from genpy_tui.screens.talking import choose
-from genpy_tui.widgets.sidebar import Sidebar
 
 if TYPE_CHECKING:
     from genpy_server.records import Records
@@ -30,7 +28,7 @@ PAGE = 200
 """Messages that are loaded at once while scrolling up."""
 
 
-class Browsing(Parting):
+class Browsing(Listing):
     """The part of the chat screen that knows other conversations."""
 
     def __init__(
@@ -39,43 +37,11 @@ class Browsing(Parting):
         super().__init__(open_session, offers)
         self.arrived = asyncio.Event()
         """A frame was taken in."""
-        self.sidebar = Sidebar()
-        self.beside = Vertical(id="beside")
 
     @property
     def begun(self) -> bool:
         """Whether the open conversation has a message, and so is kept."""
         return self.client is not None and bool(self.client.transcript.entries)
-
-    async def list_sessions(self) -> None:
-        """Read the list again."""
-        if self.records is None:
-            return
-        try:
-            sessions = await self.records.sessions(limit=100)
-        except GenPyError:
-            return  # the status line tells of a server that does not answer
-        self.sidebar.show(sessions, self.session, self.running_sessions())
-
-    def running_sessions(self) -> set[str]:
-        """Sessions in which a reply is being written, as far as this client knows."""
-        running = self.client is not None and self.client.transcript.running is not None
-        return {self.session} if running else set()
-
-    def action_sessions(self) -> None:
-        """Show or hide the list."""
-        shown = not self.beside.display
-        self.beside.display = shown
-        if shown:
-            background(self, self.list_sessions, "list")
-            self.sidebar.focus()
-        else:
-            self.prompt.focus()
-
-    def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
-        """Open what was chosen in the list."""
-        background(self, partial(self.go, event.session), "open")
-        self.prompt.focus()
 
     def action_new(self) -> None:
         """Begin a new conversation."""

@@ -49,7 +49,7 @@ WIDE = 110
 REQUESTS = frozenset({"auth", "cancel", "end", "rate", "retry"})
 """What an error can be an answer to, beside the id of a message."""
 TICK = 0.5
-"""Seconds between two updates of countdowns."""
+"""Seconds between two looks at what changes by time alone."""
 
 
 class ChatScreen(Telling):
@@ -90,8 +90,13 @@ class ChatScreen(Telling):
         """Show the greeting; nothing waits for a server, nor for what can come a moment later."""
         self.beside.display = self.app.size.width >= WIDE
         self.call_after_refresh(self._complete)
-        self.set_interval(TICK, self.facts)
+        self.set_interval(TICK, self._tick)
         self.facts()
+
+    def _tick(self) -> None:
+        """What changes by time alone."""
+        self.facts()
+        self.watch_list()
 
     async def _complete(self) -> None:
         """After the first paint: the list beside and the keys below."""
@@ -175,7 +180,7 @@ class ChatScreen(Telling):
                 pass
         if isinstance(frame, Ack | MessageEvent | RunStarted):
             self.failure = ""
-        if isinstance(frame, SummaryEvent | SessionEvent | RunFinished):
+        if isinstance(frame, SummaryEvent | SessionEvent | RunStarted | RunFinished):
             background(self, self.list_sessions, "list")
         self.facts()
 

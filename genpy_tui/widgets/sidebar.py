@@ -35,11 +35,18 @@ class Sidebar(OptionList):
 
     def show(self, sessions: list[ListedSession], current: str, running: set[str]) -> None:
         """List these; `current` is open, and in those of `running` a reply is being written."""
-        chosen = self.highlighted_option.id if self.highlighted_option else current
+        rows = [self._row(session, current, running) for session in sessions]
+        same = [session.id for session in sessions] == [session.id for session in self.sessions]
         self.sessions = sessions
+        if same:
+            for number, row in enumerate(rows):
+                if row != self.get_option_at_index(number).prompt:
+                    self.replace_option_prompt_at_index(number, row)
+            return
+        chosen = self.highlighted_option.id if self.highlighted_option else current
         self.clear_options()
         self.add_options(
-            Option(self._row(session, current, running), id=session.id) for session in sessions
+            Option(row, id=session.id) for session, row in zip(sessions, rows, strict=True)
         )
         place = next((n for n, session in enumerate(sessions) if session.id == chosen), None)
         self.highlighted = place
@@ -50,7 +57,7 @@ class Sidebar(OptionList):
         style = "bold" if session.id == current else ""
         facts = [age(session.updated_at), stars(session.rating)]
         if session.id in running:
-            facts.append("replying")
+            facts = ["replying", *facts]
         about = session.summary or session.note or f"{session.message_count} messages"
         return Content("\n").join(
             [

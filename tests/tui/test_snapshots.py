@@ -273,6 +273,12 @@ async def summary(tui: Terminal, server: ScriptedServer) -> None:
     await tui.shows("Sentiment")
 
 
+async def elsewhere(tui: Terminal, server: ScriptedServer) -> None:
+    """A reply is written in another conversation of the list."""
+    await tui.says("ready")
+    await tui.shows("▶ Docker build cache")
+
+
 async def offered(tui: Terminal, server: ScriptedServer) -> None:
     """A conversation that was ended was left."""
     await tui.says("ready")
@@ -336,6 +342,7 @@ CASES = (
     Case("rating-offer", prepare=conversation, play=offered),
     Case("rating-offer-light", MIDDLE, "genpy-light", prepare=conversation, play=offered),
     Case("delete", prepare=conversation, play=opened("/delete", "cannot be undone")),
+    Case("replying-elsewhere", MIDDLE, prepare=conversation, play=elsewhere),
     Case("help", MIDDLE, play=opened("f1", "Keys and commands")),
     Case("palette", MIDDLE, play=opened("ctrl+p", "Begin a new conversation")),
     Case("world", MIDDLE, prepare=lambda s: conversation(s, WORLD, tools=False)),
@@ -353,6 +360,8 @@ class Staged(GenPyApp):
         self.scripted = ScriptedServer()
         self.scripted.status = "completed" if case.name == "resumed" else "active"
         listed = [a_session(*session) for session in SESSIONS] if case.prepare else []
+        if case.name == "replying-elsewhere":
+            listed[1]["running"] = True
         rome = {
             "message": {
                 "id": 2,
@@ -432,6 +441,7 @@ def test_it_looks_as_it_did(case: Case, tmp_path: Path, snap_compare: Any) -> No
     async def play(pilot: Pilot[int]) -> None:
         tui = Terminal(app, pilot)
         app.chat.prompt.cursor_blink = False
+        await tui.shows("f1 Help")
         await case.play(tui, app.scripted)
         await tui.until(lambda: not app.chat.view.pending)
         before = ""
