@@ -517,6 +517,24 @@ begin
 end
 $$;
 
+-- What stands right before and after some of the user's messages, for a few of many hits.
+create or replace function public.genpy_neighbours(p_user_id text, p_ids jsonb)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'id', m.id,
+    'before', (
+      select to_jsonb(n) from genpy.messages n
+      where n.session_id = m.session_id and n.id < m.id order by n.id desc limit 1),
+    'after', (
+      select to_jsonb(n) from genpy.messages n
+      where n.session_id = m.session_id and n.id > m.id order by n.id limit 1)
+  )), '[]')
+  from jsonb_array_elements_text(p_ids) as wanted
+    join public.session_logs m on m.id = wanted::bigint
+    join public.sessions s using (session_id)
+  where s.user_id = p_user_id
+$$;
+
 -- Sessions ----------------------------------------------------------------------------------------
 
 create or replace function public.genpy_session(p_user_id text, p_session_id uuid)

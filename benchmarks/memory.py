@@ -65,11 +65,10 @@ async def fill(store: Store, talk: planted.Talk) -> None:
 
 async def ranked(store: Store, question: str, *, neighbours: bool) -> list[str]:
     """GenPy's recall."""
-    hits = best(
-        await store.search(USER, question, limit=CANDIDATES, neighbours=neighbours, distinct=True),
-        question,
-        HITS,
-    )
+    found = await store.search(USER, question, limit=CANDIDATES, distinct=True)
+    hits = best(found, question, HITS)
+    if neighbours and hits:
+        hits = await store.with_neighbours(USER, hits)
     return [
         message.text
         for hit in hits

@@ -61,14 +61,14 @@ class Chat:
                     turn.user_id,
                     question,
                     limit=CANDIDATES,
-                    neighbours=True,
                     before=turn.question.id,
                     distinct=True,
                 )
+                kept = best(hits, question, RECALL_HITS)
+                return await self.store.with_neighbours(turn.user_id, kept) if kept else []
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []
-        return best(hits, question, RECALL_HITS)
 
     async def keep(self, turn: Turn, reply: Message) -> Message:
         """Commit a reply; any number of times is once."""

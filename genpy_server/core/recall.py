@@ -6,13 +6,13 @@ from typing import Final
 from genpy_server.core.models import Hit
 from genpy_server.core.text import search_words
 
-CANDIDATES: Final = 100
+CANDIDATES: Final = 400
 """Distinct hits to ask a store for, of which the best few are kept."""
 QUESTION_WEIGHT: Final = 0.75
 """What is asked seldom holds an answer, though the message after it may."""
 LIKENESS_WEIGHT: Final = 0.7
 """How much of its score a message loses that says no more than one that is kept already."""
-COMPARED_CHARS: Final = 2_000
+COMPARED_CHARS: Final = 500
 
 
 def best(hits: Sequence[Hit], question: str, limit: int) -> list[Hit]:

@@ -134,6 +134,9 @@ class Store(Protocol):
         what is said again and again hides nothing else.
         """
 
+    async def with_neighbours(self, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The same hits with `before` and `after`, for a few of many; without any that is gone."""
+
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
         """Counts over all of a session's messages."""
 

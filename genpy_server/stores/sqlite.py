@@ -166,6 +166,10 @@ class SqliteStore:
             distinct=distinct,
         )
 
+    async def with_neighbours(self, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
+        """See `Store.with_neighbours`."""
+        return await self._read(sqlite_search.with_neighbours, user_id, hits)
+
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
         """See `Store.metrics`."""
         return await self._read(sqlite_messages.metrics, user_id, session_id)

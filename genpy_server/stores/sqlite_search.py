@@ -4,7 +4,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -61,6 +61,16 @@ def search(
         chosen = connection.execute(best, values).fetchall()
     hits = [_hit(connection, *id_and_rank) for id_and_rank in chosen]
     return [_with_neighbours(connection, hit) for hit in hits] if neighbours else hits
+
+
+def with_neighbours(connection: sqlite3.Connection, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
+    """See `Store.with_neighbours`."""
+    own = f"SELECT 1 FROM {OWNED} WHERE m.id = :id"
+    return [
+        _with_neighbours(connection, hit)
+        for hit in hits
+        if connection.execute(own, {"id": hit.message.id, "user_id": user_id}).fetchone()
+    ]
 
 
 def match_expression(query: str) -> str:

@@ -33,7 +33,14 @@ from genpy_server.stores.base import Appended, Ending, Result, StoreHealth
 from genpy_server.stores.exported import checked_messages, checked_session
 from genpy_server.stores.supabase_client import TIMEOUT, Functions
 from genpy_server.stores.supabase_errors import SCHEMA_MISSING
-from genpy_server.stores.supabase_rows import EVENT_TYPES, hit_of, message_of, session_of
+from genpy_server.stores.supabase_rows import (
+    EVENT_TYPES,
+    found_session_of,
+    hit_of,
+    message_of,
+    session_of,
+    with_neighbours,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -146,17 +153,16 @@ class SupabaseStore:
         words = search_words(query)
         if not words:
             return []
-        rows = await self._call(
-            "search",
-            user_id=user_id,
-            words=words,
-            limit=max(limit, 0),
-            session_id=session_id,
-            neighbours=neighbours,
-            before=before,
-            distinct=distinct,
-        )
+        where = {"user_id": user_id, "session_id": session_id, "before": before}
+        how = {"limit": max(limit, 0), "neighbours": neighbours, "distinct": distinct}
+        rows = await self._call("search", words=words, **where, **how)
         return [hit_of(row) for row in rows]
+
+    async def with_neighbours(self, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
+        """See `Store.with_neighbours`."""
+        ids = [hit.message.id for hit in hits]
+        rows = await self._call("neighbours", user_id=user_id, ids=ids)
+        return with_neighbours(hits, rows)
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
         """See `Store.metrics`."""
@@ -199,17 +205,15 @@ class SupabaseStore:
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:
         """See `Store.rename`."""
         title = storable(title)
-        return _found(
-            await self._call("rename", user_id=user_id, session_id=session_id, title=title)
-        )
+        row = await self._call("rename", user_id=user_id, session_id=session_id, title=title)
+        return found_session_of(row)
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
         """See `Store.rate`; `BadRequest` for another rating."""
         if rating not in range(1, 6):
             raise BadRequest("A rating is a whole number from 1 to 5.")
-        return _found(
-            await self._call("rate", user_id=user_id, session_id=session_id, rating=rating)
-        )
+        row = await self._call("rate", user_id=user_id, session_id=session_id, rating=rating)
+        return found_session_of(row)
 
     async def delete(self, user_id: str, session_id: str) -> None:
         """See `Store.delete`."""
@@ -292,9 +296,3 @@ class SupabaseStore:
 def _check_version(version: int) -> None:
     if version < SCHEMA_VERSION:
         raise StoreSchemaMissing(SCHEMA_MISSING)
-
-
-def _found(row: dict[str, Any] | None) -> Session:
-    if row is None:
-        raise NotFound("There is no such session.")
-    return session_of(row)

@@ -1,10 +1,12 @@
 """Rows of Supabase as values, also those that GenPy's first version wrote."""
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import msgspec
 
 from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Role, Sentiment, Session
+from genpy_server.errors import NotFound
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 
@@ -25,6 +27,13 @@ def session_of(row: dict[str, Any]) -> Session:
     return msgspec.convert(row | known, Session)
 
 
+def found_session_of(row: dict[str, Any] | None) -> Session:
+    """The session of a row; `NotFound` without one."""
+    if row is None:
+        raise NotFound("There is no such session.")
+    return session_of(row)
+
+
 def hit_of(row: dict[str, Any]) -> Hit:
     """One result of `genpy_search`."""
     return Hit(
@@ -34,6 +43,19 @@ def hit_of(row: dict[str, Any]) -> Hit:
         row["before"] and message_of(row["before"]),
         row["after"] and message_of(row["after"]),
     )
+
+
+def with_neighbours(hits: Sequence[Hit], rows: list[dict[str, Any]]) -> list[Hit]:
+    """The hits that `genpy_neighbours` knows, with what it says of them."""
+    beside = {
+        row["id"]: {side: row[side] and message_of(row[side]) for side in ("before", "after")}
+        for row in rows
+    }
+    return [
+        msgspec.structs.replace(hit, **beside[hit.message.id])
+        for hit in hits
+        if hit.message.id in beside
+    ]
 
 
 def _as(kind: type[Any], value: Any) -> Any:

@@ -194,3 +194,24 @@ async def test_distinct_hits_are_ones_own(store: Store, person: Person, stranger
     await stranger.say("a penguin")
     (hit,) = await store.search(person.id, "penguin", limit=5, distinct=True)
     assert hit.message == mine
+
+
+async def test_some_hits_are_given_their_neighbours(
+    store: Store, person: Person, stranger: Person
+) -> None:
+    """Chosen hits get what a search gives with `neighbours`; what is gone or another's is left out."""
+    await person.say("what swims?")
+    await person.say("a penguin, they say, a penguin")
+    await person.say("or another penguin in the south")
+    elsewhere = str(uuid4())
+    await person.say("a third penguin, somewhere else entirely", session=elsewhere)
+    plain = await store.search(person.id, "penguin", limit=5)
+    beside = await store.search(person.id, "penguin", limit=5, neighbours=True)
+    assert len(plain) == 3
+    assert await store.with_neighbours(person.id, plain[::-1]) == beside[::-1]
+    assert await store.with_neighbours(stranger.id, plain) == []
+    await store.delete(person.id, elsewhere)
+    left = [hit for hit in beside if hit.message.session_id == person.session]
+    assert await store.with_neighbours(person.id, plain) == left
+    assert len(left) == 2
+    assert await store.with_neighbours(person.id, []) == []
