@@ -45,7 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
     Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
     Command("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry"),
-    Command("edit_last", "Edit last", "Put the last message back into the prompt.", "", "edit"),
+    Command("edit_last", "Edit last", "Say the last message anew, in its place.", "", "edit"),
     Command(
         "intent", "Intent", "Choose the kind of help for the next reply.", "f5", "intent", "NAME"
     ),
@@ -82,7 +82,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "expand",
         "Expand",
-        "Show or hide what its tools did.",
+        "Show or hide what its tools did, or what was edited.",
         "x,enter,space",
         where="transcript",
         footer=True,
@@ -90,7 +90,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("quote", "Quote", "Quote it in the prompt.", "q", where="transcript", footer=True),
     Command("retry_block", "Retry", "Answer it again.", "r", where="transcript", footer=True),
     Command(
-        "edit_block", "Edit", "Put it back into the prompt.", "e", where="transcript", footer=True
+        "edit_block",
+        "Edit",
+        "Say it anew, if it is your last message.",
+        "e",
+        where="transcript",
+        footer=True,
     ),
 )
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}

@@ -54,6 +54,11 @@ class MessageBlock:
         return self.entry.status == "streaming"
 
     @property
+    def folded(self) -> bool:
+        """It was edited away, and only its first words are shown."""
+        return self.entry.replaced and not self.expanded and not self.streaming
+
+    @property
     def parts(self) -> list[Part]:
         """From the name down to how it ended."""
         if self._parts is None:
@@ -68,6 +73,7 @@ class MessageBlock:
             if self._height is None or self._height[0] != width:
                 text = self.entry.text
                 rows = text.count("\n") + len(text) // max(8, width - INDENT)
+                rows = 0 if self.folded else rows
                 self._height = (width, rows + 3 + len(self.entry.tools))
             return self._height[1]
         return sum(part.height(width) for part in self.parts)
@@ -86,6 +92,10 @@ class MessageBlock:
 
     def _build(self) -> Iterable[Part]:
         entry = self.entry
+        if self.folded:
+            yield Part(self._heading)
+            yield FoldPart(self._first_words, indent=INDENT)
+            return
         from genpy_tui.render.document import Document  # noqa: PLC0415 - after the first paint
 
         if self._document is None or self._fed > entry.length:
@@ -118,10 +128,17 @@ class MessageBlock:
             right = " · ".join(filter(None, (visible(entry.model or ""), clock(entry.at))))
         else:
             runs, right = [Run("· ", "dim"), Run("Note", "dim")], clock(entry.at)
+        if entry.replaced:
+            runs = [Run(run.text, "dim") for run in runs] + [Run("  edited", "dim")]
         used = sum(len(run.text) for run in runs)
         if right and used + len(right) + 2 <= width:
             runs += [Run(" " * (width - used - len(right))), Run(right, "dim")]
         return [BLANK, Line(tuple(runs))]
+
+    def _first_words(self, width: int) -> list[Line]:
+        words = visible(" ".join(self.entry.text[: 4 * width].split()))
+        first, *more = wrap([Run(words, "dim")], width - 1, (Run("▸ ", "dim"),))
+        return [first._replace(runs=(*first.runs, Run("…", "dim"))) if more else first]
 
     def _foot(self, width: int) -> list[Line]:
         entry = self.entry
@@ -139,7 +156,11 @@ class MessageBlock:
         return lines
 
 
-class ToolPart(Part):
+class FoldPart(Part):
+    """What a click expands, or folds again."""
+
+
+class ToolPart(FoldPart):
     """One tool call: a line, or with its arguments and its result."""
 
     __slots__ = ("tool",)

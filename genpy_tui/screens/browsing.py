@@ -168,10 +168,12 @@ class Browsing(Listing):
         client, records = self.client, self.records
         if client is None or records is None:
             return
+        from genpy_server.core.export import markdown  # noqa: PLC0415 - when first needed
+
         title = client.transcript.title or "conversation"
         try:
             messages = await _all_messages(records, self.session)
-            path = await asyncio.to_thread(write_new, name, title, as_markdown(title, messages))
+            path = await asyncio.to_thread(write_new, name, title, markdown(title, messages))
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
             self.notify(text, severity="error", markup=False)
@@ -199,14 +201,6 @@ async def _all_messages(records: "Records", session: str) -> list[Message]:
         if len(page) < PAGE:
             return messages
         before = page[0].id
-
-
-def as_markdown(title: str, messages: list[Message]) -> str:
-    """A conversation as a Markdown document."""
-    names = {"user": "You", "assistant": "GenPy", "system": "Note"}
-    parts = [f"# {title}\n"]
-    parts += [f"## {names[m.role]} · {m.at}\n\n{m.text}\n" for m in messages]
-    return "\n".join(parts)
 
 
 def _event(message: Message) -> MessageEvent:

@@ -82,6 +82,7 @@ class ChatScreen(Telling):
                 with Vertical(id="bottom"):
                     yield self.below
                     yield self.offer
+                    yield self.edit_mark
                     yield self.prompt
                     yield self.status
         yield self.keys
@@ -168,7 +169,7 @@ class ChatScreen(Telling):
             case ErrorFrame() if frame.run is None:
                 self._error(client, frame)
             case MessageEvent(role="user"):
-                self.prompt.heard(frame.text)
+                self._heard(client, frame)
             case SummaryEvent():
                 self.ended.set()
                 text = frame.summary or frame.note or ""
@@ -183,6 +184,15 @@ class ChatScreen(Telling):
         if isinstance(frame, SummaryEvent | SessionEvent | RunStarted | RunFinished):
             background(self, self.list_sessions, "list")
         self.facts()
+
+    def _heard(self, client: "SessionClient", message: MessageEvent) -> None:
+        """The person said something, here or elsewhere; it may stand for what was said before."""
+        self.prompt.heard(message.text)
+        self.overtaken(message.message_id)
+        if "replaces" in message.meta:
+            for entry in client.transcript.entries:
+                if entry.replaced:
+                    self.view.changed(entry)
 
     def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
         """A request failed; one that is sent again after a countdown needs no word but that."""

@@ -99,9 +99,9 @@ class Parting(Talking):
         self._hide_offer()
 
     def action_stop(self) -> None:
-        """Stop the reply; without one, hide the offer; without that, go on writing."""
+        """Hide the offer, unless there is something to leave or to stop first."""
         running = self.client is not None and self.client.transcript.running is not None
-        if self.offer.session is not None and not running:
+        if self.offer.session is not None and self.edited is None and not running:
             self._hide_offer()
         else:
             super().action_stop()

@@ -1,4 +1,4 @@
-"""Actions that say something: send, stop, retry, edit, choose the intent, rate, end."""
+"""Actions that say something: send, stop, retry, choose the intent, rate, end."""
 
 import os
 import shlex
@@ -12,10 +12,9 @@ from textual.app import SuspendNotSupported
 from genpy_server.core.transcript import Entry
 from genpy_tui.messages import Submitted
 from genpy_tui.render.message import MessageBlock, spoken
-from genpy_tui.screens.reading import Reading
+from genpy_tui.screens.editing import Editing
 
 if TYPE_CHECKING:
-    from genpy_server.client import SessionClient
     from genpy_tui.screens.ask import Choose
 
 INTENTS = {
@@ -35,12 +34,11 @@ def choose(question: str, answers: dict[str, str], detail: str = "") -> "Choose"
     return Choose(question, answers, detail)
 
 
-class Talking(Reading):
+class Talking(Editing):
     """The part of the chat screen that speaks."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.client: SessionClient | None = None
         self.intent: str | None = None
         """The kind of help that was chosen for the next message."""
         self.stopping = False
@@ -59,15 +57,17 @@ class Talking(Reading):
             self.prompt.text = message.text
             self.notify("Still starting. Press enter again in a moment.")
             return
-        client_id = self.client.send(message.text, intent=self.intent)
+        client_id = self.client.send(message.text, intent=self.intent, replaces=self.finish_edit())
         self.intent, self.ending = None, False
         self.view.sent(client_id, message.text)
         self.facts()
 
     def action_stop(self) -> None:
-        """Stop the reply and keep what came; without one, leave the transcript."""
+        """Leave what is edited; else stop the reply and keep what came; else go on writing."""
         client = self.client
-        if client is not None and client.transcript.running is not None:
+        if self.cancel_edit():
+            self.prompt.focus()
+        elif client is not None and client.transcript.running is not None:
             self.stopping = True
             client.cancel()
             self.facts()
@@ -99,22 +99,6 @@ class Talking(Reading):
             self.notify("Only the last message can be answered again.")
             return
         self._again(None)
-
-    def edit(self, block: MessageBlock) -> None:
-        """Put a message of the person back into the prompt."""
-        if block.entry.role == "user":
-            self.prompt.write(block.entry.text)
-            self.prompt.focus()
-        else:
-            self.notify("Only your own messages can be edited.")
-
-    def action_edit_last(self) -> None:
-        """Put the last message of the person back into the prompt."""
-        entries = self.client.transcript.entries if self.client else []
-        last = next((entry for entry in reversed(entries) if entry.role == "user"), None)
-        if last is not None:
-            self.prompt.write(last.text)
-            self.prompt.focus()
 
     def action_intent(self, name: str = "") -> None:
         """Choose the kind of help for the next message, or answer the last one again as it."""

@@ -17,7 +17,7 @@ from textual.timer import Timer
 from genpy_server.core.transcript import Entry, Transcript
 from genpy_tui.commands import bindings
 from genpy_tui.render.layout import Anchor
-from genpy_tui.render.message import MessageBlock, ToolPart
+from genpy_tui.render.message import FoldPart, MessageBlock
 from genpy_tui.render.notes import NoteBlock
 from genpy_tui.render.stack import Stack
 from genpy_tui.widgets.painter import MARGIN
@@ -199,13 +199,16 @@ class TranscriptView(Window, can_focus=True):
             return False
         self.focus()
         self.cursor = block
+        if block.entry.replaced:
+            block.expanded = True
+            self._again(block)
         self.show_block(self._stack.place(block))
         return True
 
     def toggle(self) -> None:
-        """Expand or collapse the tools of the message under the cursor."""
+        """Expand or collapse the message under the cursor: its tools, or what was edited away."""
         block = self.marked
-        if block is not None and block.entry.tools:
+        if block is not None and (block.entry.tools or block.entry.replaced):
             block.expanded = not block.expanded
             self._again(block)
 
@@ -226,11 +229,11 @@ class TranscriptView(Window, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Expand a tool, or ask about a link."""
+        """Expand a tool or what was edited away, or ask about a link."""
         if self.text_selection is not None or event.y >= len(self._rows):
             return
         row = self._rows[event.y]
-        if isinstance(row.part, ToolPart) and isinstance(row.block, MessageBlock):
+        if isinstance(row.part, FoldPart) and isinstance(row.block, MessageBlock):
             row.block.expanded = not row.block.expanded
             self._again(row.block)
             return

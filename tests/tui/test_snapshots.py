@@ -142,6 +142,16 @@ async def asking(tui: Terminal, server: ScriptedServer) -> None:
     await tui.shows("did not answer in time")
 
 
+def edited(server: ScriptedServer) -> None:
+    """A turn that was edited away, and the one in its place."""
+    first = server.message("How do generators wrok in Pyhton?")
+    server.reply(REPLY)
+    server.message("How do generators work in Python?", meta={"replaces": first})
+    server.start(2, "run-2", "tutorial")
+    server.stream("A **generator** is a function that *yields* values one at a time.", "run-2")
+    server.finish("run-2")
+
+
 def replying(text: str) -> Callable[[ScriptedServer], None]:
     """A reply in mid-stream."""
 
@@ -343,6 +353,9 @@ CASES = (
     Case("rating-offer-light", MIDDLE, "genpy-light", prepare=conversation, play=offered),
     Case("delete", prepare=conversation, play=opened("/delete", "cannot be undone")),
     Case("replying-elsewhere", MIDDLE, prepare=conversation, play=elsewhere),
+    Case("editing", prepare=conversation, play=opened("/edit", "esc cancels")),
+    Case("edited", prepare=edited),
+    Case("edited-light", MIDDLE, "genpy-light", prepare=edited),
     Case("help", MIDDLE, play=opened("f1", "Keys and commands")),
     Case("palette", MIDDLE, play=opened("ctrl+p", "Begin a new conversation")),
     Case("world", MIDDLE, prepare=lambda s: conversation(s, WORLD, tools=False)),
@@ -444,6 +457,9 @@ def test_it_looks_as_it_did(case: Case, tmp_path: Path, snap_compare: Any) -> No
         await tui.shows("f1 Help")
         await case.play(tui, app.scripted)
         await tui.until(lambda: not app.chat.view.pending)
+        anchor = app.chat.view.reading_place()
+        assert tui.transcript  # every line is made, so that the scroll bar tells no guess
+        app.chat.view.place(anchor)
         before = ""
         while before != (before := app.export_screenshot()):
             await pilot.pause()
