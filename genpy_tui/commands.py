@@ -44,10 +44,10 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
     Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
-    Command("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry"),
+    Command("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", "KIND"),
     Command("edit_last", "Edit last", "Say the last message anew, in its place.", "", "edit"),
     Command(
-        "intent", "Intent", "Choose the kind of help for the next reply.", "f5", "intent", "NAME"
+        "intent", "Intent", "Choose the kind of help for the next reply.", "f5", "intent", "KIND"
     ),
     Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
     Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
@@ -89,6 +89,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("quote", "Quote", "Quote it in the prompt.", "q", where="transcript", footer=True),
     Command("retry_block", "Retry", "Answer it again.", "r", where="transcript", footer=True),
+    Command("intent_block", "Kind", "Answer it as another kind.", "i", where="transcript"),
     Command(
         "edit_block",
         "Edit",

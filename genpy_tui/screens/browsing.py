@@ -15,8 +15,8 @@ from genpy_server.errors import GenPyError
 from genpy_server.wire import MessageEvent
 from genpy_tui.background import background
 from genpy_tui.preferences import Offers
+from genpy_tui.screens.answering import choose
 from genpy_tui.screens.listing import Listing
-from genpy_tui.screens.talking import choose
 
 if TYPE_CHECKING:
     from genpy_server.records import Records
