@@ -7,6 +7,7 @@ person can do is in the classes this one is made of: reading, talking, browsing,
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -268,11 +269,10 @@ class ChatScreen(Telling):
         else:
             self.app.search_themes()
 
-    def on_prompt_slash(self, event: Prompt.Slash) -> None:
+    async def on_prompt_slash(self, event: Prompt.Slash) -> None:
         """Run a slash command."""
         command = BY_SLASH[event.name]
         action = getattr(self, f"action_{command.action}")
-        if command.argument and event.argument:
-            action(event.argument)
-        else:
-            action()
+        done = action(event.argument) if command.argument and event.argument else action()
+        if isawaitable(done):
+            await done

@@ -18,7 +18,7 @@ TYPING = (
     ("up, down", "Earlier messages, from the first or last line."),
     ("tab", "Complete a slash command."),
     ("ctrl+p", "Palette: every command by name."),
-    ("shift+drag", "Select with the terminal itself; drag alone selects here."),
+    ("drag", "Select; ctrl+c copies it. Shift+drag selects with the terminal itself."),
 )
 
 

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from textual.actions import SkipAction
 from textual.screen import Screen
 
 from genpy_server.core.display import visible
@@ -69,6 +70,13 @@ class Reading(Screen[None]):
         block = self.view.marked
         if block is not None:
             self.put_on_clipboard(block.entry.text, "the message")
+
+    def action_copy_text(self) -> None:
+        """Copy what is selected with the mouse."""
+        selected = self.get_selected_text()
+        if selected is None:
+            raise SkipAction
+        self.put_on_clipboard(selected, "what is selected")
 
     def action_copy_code(self) -> None:
         """Copy the code under the cursor; asked again, the next block of code."""

@@ -1,0 +1,278 @@
+"""Every key and every slash command of the one table does what its help says."""
+
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+import servers
+from scripted import AT, SESSION, ScriptedServer
+from terminal import Terminal, terminal
+
+from genpy_server.core.models import Session
+from genpy_server.wire import Cancel, End, Retry, ToolFinished, ToolStarted
+from genpy_tui.commands import COMMANDS
+
+CODE = "print('teapot')"
+LONG = "\n\n".join(f"Paragraph {number}" for number in range(40))
+REPLY = f"{LONG}\n\n```python\n{CODE}\n```\n\nThe end."
+RECORD = {
+    "id": SESSION,
+    "user_id": "local",
+    "title": "Teapots",
+    "status": "active",
+    "started_at": AT,
+    "updated_at": AT,
+    "last_message_id": 2,
+}
+
+Step = Callable[[Terminal, ScriptedServer], Awaitable[None]]
+
+
+class Effect(NamedTuple):
+    """What proves that a command was carried out, and what must be so before."""
+
+    seen: Step
+    before: Step | None = None
+
+
+def shows(*texts: str) -> Step:
+    """The screen shows these."""
+
+    async def step(tui: Terminal, _: ScriptedServer) -> None:
+        await tui.shows(*texts)
+
+    return step
+
+
+def holds(condition: Callable[[Terminal], object]) -> Step:
+    """Something holds of the terminal."""
+
+    async def step(tui: Terminal, _: ScriptedServer) -> None:
+        await tui.until(lambda: condition(tui))
+
+    return step
+
+
+def asks(kind: type) -> Step:
+    """The server is asked for it."""
+
+    async def step(_: Terminal, server: ScriptedServer) -> None:
+        await server.until(kind)
+
+    return step
+
+
+def pressed(*keys: str) -> Step:
+    """Keys are pressed first."""
+
+    async def step(tui: Terminal, _: ScriptedServer) -> None:
+        await tui.press(*keys)
+
+    return step
+
+
+async def replying(tui: Terminal, server: ScriptedServer) -> None:
+    """A reply is being written."""
+    server.start(server.message("Go on"), "run-2")
+    server.stream("Half", "run-2")
+    await tui.says("replying")
+
+
+async def left(tui: Terminal, _: ScriptedServer) -> None:
+    """A conversation that was ended was left."""
+    tui.chat.offer.session = msgspec.convert(RECORD, Session)
+    await tui.shows("[1] [2] [3] [4] [5]")
+
+
+async def scrolled(tui: Terminal, _: ScriptedServer) -> None:
+    """The conversation is scrolled up."""
+    await tui.press("pageup", "pageup")
+    await tui.until(lambda: not tui.chat.view.follow)
+
+
+async def written(tui: Terminal, _: ScriptedServer) -> None:
+    """The editor changed what was being written."""
+    await tui.until(lambda: tui.chat.prompt.text == "typed, and edited")
+
+
+async def attached_again(_: Terminal, server: ScriptedServer) -> None:
+    """Another session was asked for."""
+    await server.attach(2)
+
+
+async def draft(tui: Terminal, _: ScriptedServer) -> None:
+    """Something is being written."""
+    tui.chat.prompt.insert("typed")
+
+
+EFFECTS = {
+    "help": Effect(shows("Keys and commands")),
+    "new": Effect(attached_again),
+    "sessions": Effect(holds(lambda tui: tui.chat.sidebar.has_focus)),
+    "search": Effect(shows("Search every conversation")),
+    "summary": Effect(shows("1–5 rate")),
+    "rename": Effect(shows("Title of this conversation")),
+    "stop": Effect(asks(Cancel), replying),
+    "retry": Effect(asks(Retry)),
+    "edit_last": Effect(shows("✎ editing your last message")),
+    "intent": Effect(shows("Which kind of help?")),
+    "rate": Effect(shows("How was this conversation?")),
+    "rate_left": Effect(shows("press 1 to 5"), left),
+    "end": Effect(asks(End)),
+    "export": Effect(holds(lambda tui: any("Exported to" in said for said in tui.notices))),
+    "delete": Effect(shows("This cannot be undone.")),
+    "theme": Effect(holds(lambda tui: tui.app.screen is not tui.chat)),
+    "editor": Effect(written, draft),
+    "page_up": Effect(holds(lambda tui: not tui.chat.view.follow)),
+    "page_down": Effect(holds(lambda tui: tui.chat.view.scroll_y > 0), pressed("ctrl+home")),
+    "to_start": Effect(holds(lambda tui: tui.chat.view.scroll_y == 0)),
+    "to_end": Effect(holds(lambda tui: tui.chat.view.follow), scrolled),
+    "cursor_previous": Effect(holds(lambda tui: tui.chat.view.marked is not None)),
+    "cursor_next": Effect(holds(lambda tui: tui.chat.prompt.has_focus), pressed("alt+up")),
+    "leave": Effect(holds(lambda tui: tui.app.return_code == 0)),
+    "copy": Effect(holds(lambda tui: tui.app.clipboard == REPLY), pressed("alt+up")),
+    "copy_code": Effect(holds(lambda tui: tui.app.clipboard == CODE), pressed("alt+up")),
+    "expand": Effect(holds(lambda tui: '"query": "teapot"' in tui.transcript), pressed("alt+up")),
+    "quote": Effect(
+        holds(lambda tui: tui.chat.prompt.full_text.startswith("> Paragraph 0\n")),
+        pressed("alt+up"),
+    ),
+    "retry_block": Effect(asks(Retry), pressed("alt+up")),
+    "intent_block": Effect(shows("Answer again as: Tutorial"), pressed("alt+up")),
+    "edit_block": Effect(shows("✎ editing your last message"), pressed("alt+up", "alt+up")),
+}
+"""For each action of the table."""
+WAYS = [
+    (command.action, way)
+    for command in COMMANDS
+    for way in [
+        *filter(None, command.key.split(",")),
+        *([f"/{command.slash}"] * bool(command.slash)),
+    ]
+]
+
+
+def test_every_command_has_a_test() -> None:
+    """A command that is added to the table is tested, by every key and by its slash command."""
+    assert EFFECTS.keys() == {command.action for command in COMMANDS}
+    assert {action for action, _ in WAYS} == EFFECTS.keys()
+
+
+@pytest.mark.parametrize(("action", "way"), WAYS, ids=[way for _, way in WAYS])
+async def test_it_does_what_it_says(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, way: str
+) -> None:
+    """A key, or a slash command that is typed, carries out the command."""
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "editor.py"
+    script.write_text("import sys; open(sys.argv[1], 'a').write(', and edited\\n')")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    server.api[f"/api/session/{SESSION}"] = RECORD
+    server.api[f"/api/session/{SESSION}/messages"] = {"messages": []}
+    async with terminal(tmp_path, server=server.url) as tui:
+        monkeypatch.setattr(tui.app, "suspend", contextlib.nullcontext)
+        await server.attach()
+        server.start(server.message("Tell me of teapots"))
+        query = {"query": "teapot"}
+        server.emit(ToolStarted(0, "run-1", "call", "search_chat_history", query))
+        server.emit(ToolFinished(0, "run-1", "call", ok=True, ms=3.0, result="Found."))
+        server.stream(REPLY)
+        server.finish()
+        await tui.says("ready")
+        await tui.shows("The end.")
+        effect = EFFECTS[action]
+        if effect.before is not None:
+            await effect.before(tui, server)
+        if way.startswith("/"):
+            await tui.press(*["slash" if key == "/" else key for key in way], "enter")
+        else:
+            await tui.press(way)
+        await effect.seen(tui, server)
+
+
+@pytest.mark.parametrize(
+    ("opens", "shown", "closes"),
+    [
+        ("f1", "Keys and commands", ("escape", "f1", "q")),
+        ("f4", "1–5 rate", ("escape", "f4", "q")),
+        ("f3", "Search every conversation", ("escape",)),
+        ("f2", "Title of this conversation", ("escape",)),
+        ("f5", "Which kind of help?", ("escape",)),
+        ("ctrl+p", "Search for commands", ("escape",)),
+    ],
+)
+async def test_what_opens_closes(
+    server: ScriptedServer, tmp_path: Path, opens: str, shown: str, closes: tuple[str, ...]
+) -> None:
+    """What a key opens over the conversation closes by esc, and by its own key where that can be."""
+    server.api[f"/api/session/{SESSION}"] = RECORD
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.message("Hi")
+        server.reply("Hello")
+        await tui.shows("Hello")
+        for key in closes:
+            await tui.press(opens)
+            await tui.shows(shown)
+            await tui.press(key)
+            await tui.until(lambda: tui.app.screen is tui.chat)
+        assert tui.chat.prompt.has_focus
+
+
+async def test_rename_by_key(tmp_path: Path) -> None:
+    """F2 offers the title as it is, and what is typed replaces it."""
+    async with (
+        servers.serving(tmp_path / "genpy.db") as running,
+        terminal(tmp_path, server=running.url, session="first") as tui,
+    ):
+        await tui.says("ready")
+        await tui.type("Hi")
+        await tui.until(lambda: tui.chat.client is not None and tui.chat.client.transcript.entries)
+        await tui.press("f2")
+        await tui.shows("Title of this conversation")
+        await tui.press(*"Tea", "enter")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        await tui.shows("  Tea\n")
+
+
+async def test_the_block_cursor_from_the_list(server: ScriptedServer, tmp_path: Path) -> None:
+    """alt+up goes from the list to the newest block, and alt+down past it to the prompt."""
+    server.api["/api/sessions"] = {"sessions": [RECORD]}
+    async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
+        await server.attach()
+        server.message("Hi")
+        server.reply("Hello")
+        await tui.shows("Hello")
+        tui.chat.sidebar.focus()
+        await tui.press("alt+up")
+        assert tui.chat.view.has_focus
+        assert tui.chat.view.marked is not None
+        assert tui.chat.view.marked.entry.text == "Hello"
+        await tui.press("alt+up")
+        assert tui.chat.view.marked.entry.text == "Hi"
+        await tui.press("alt+down")
+        assert tui.chat.view.marked.entry.text == "Hello"
+        tui.chat.sidebar.focus()
+        await tui.press("alt+down")
+        assert tui.chat.prompt.has_focus
+
+
+async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> None:
+    """In the list, delete asks about the conversation under the cursor, and esc goes on writing."""
+    server.api["/api/sessions"] = {"sessions": [RECORD]}
+    async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
+        await server.attach()
+        server.message("Hi")
+        await tui.until(lambda: tui.chat.sidebar.sessions)
+        tui.chat.sidebar.focus()
+        await tui.press("delete")
+        await tui.shows("This cannot be undone.")
+        await tui.press("escape")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        assert tui.chat.sidebar.has_focus
+        await tui.press("escape")
+        assert tui.chat.prompt.has_focus
