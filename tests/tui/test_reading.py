@@ -173,6 +173,54 @@ async def test_selected_text_is_unwrapped_and_bare(server: ScriptedServer, tmp_p
         assert "▎" not in selected
 
 
+async def drag(tui: Terminal, start: str, end: str) -> None:
+    """Drag the mouse from the beginning of one text on the screen to the end of another."""
+    lines = tui.screen.split("\n")
+
+    def place(text: str, shift: int) -> tuple[int, int]:
+        row = next(n for n, line in enumerate(lines) if text in line)
+        return lines[row].index(text) + shift, row
+
+    await tui.pilot.mouse_down(offset=place(start, 0))
+    await tui.pilot.hover(offset=place(end, 0))
+    await tui.pilot.hover(offset=place(end, len(end)))
+    await tui.pilot.mouse_up(offset=place(end, len(end)))
+
+
+async def test_what_the_mouse_selects_is_copied(server: ScriptedServer, tmp_path: Path) -> None:
+    """A drag over the transcript selects from letter to letter, and ctrl+c copies just that."""
+    async with terminal(tmp_path, server=server.url, size=(60, 30)) as tui:
+        await talk(tui, server, "Alpha beta gamma.\n\nDelta epsilon zeta.")
+        await drag(tui, "beta", "epsilon")
+        await tui.press("ctrl+c")
+        assert tui.app.clipboard == "beta gamma.\n\nDelta epsilon"
+        assert "what is selected" in tui.notices[-1]
+        assert "if your terminal allows it" in tui.notices[-1]
+
+
+async def test_a_drag_over_wrapped_lines_is_one_line(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """Lines that only wrapped are copied as the one line they are."""
+    async with terminal(tmp_path, server=server.url, size=(50, 30)) as tui:
+        await talk(tui, server, "first " + "word " * 20 + "last")
+        await drag(tui, "first", "last")
+        await tui.press("ctrl+c")
+        assert tui.app.clipboard == "first " + "word " * 20 + "last"
+
+
+async def test_a_click_ends_the_selection(server: ScriptedServer, tmp_path: Path) -> None:
+    """After a click nothing is selected, and ctrl+c copies nothing of the transcript."""
+    async with terminal(tmp_path, server=server.url, size=(60, 30)) as tui:
+        await talk(tui, server, "Alpha beta gamma.")
+        await drag(tui, "Alpha", "beta")
+        assert tui.app.screen.get_selected_text() == "Alpha beta"
+        await tui.pilot.click(offset=(30, 12))
+        assert not tui.app.screen.get_selected_text()
+        await tui.press("ctrl+c")
+        assert tui.app.clipboard == ""
+
+
 async def test_older_messages_come_while_scrolling_up(
     server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -126,6 +126,27 @@ async def test_the_server_dies_and_returns(tmux: Tmux, tmp_path: Path) -> None:
     await again.stop()
 
 
+def test_the_editor_writes_the_message(tmux: Tmux) -> None:
+    """ctrl+g opens $EDITOR with what is being written, and what it saves stands in the prompt."""
+    script = tmux.folder / "editor.py"
+    script.write_text(
+        "import sys\n"
+        "text = open(sys.argv[1]).read()\n"
+        "input('The editor has: ' + text)\n"
+        "open(sys.argv[1], 'w').write(text + '\\nand a second line\\n')\n"
+    )
+    tmux.start(EDITOR=f"{sys.executable} {script}")
+    tmux.shows("● ready")
+    tmux.run("send-keys", "-l", "a first line")
+    tmux.shows("a first line")
+    tmux.run("send-keys", "C-g")
+    tmux.shows("The editor has: a first line")
+    tmux.run("send-keys", "Enter")
+    tmux.shows("▌ a first line", "▌ and a second line", "● ready")
+    tmux.run("send-keys", "Enter")
+    tmux.shows("› You", "No model is configured")
+
+
 def test_without_colours_everything_is_told_by_words(tmux: Tmux) -> None:
     """With NO_COLOR no colour is written, and roles and states are still told apart."""
     tmux.start(NO_COLOR="1", TERM="xterm-16color")
