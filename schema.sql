@@ -429,7 +429,8 @@ $$;
 
 -- Rare words first: where common words alone would give too many messages to rank, those count
 -- only beside a rarer word, unless there are too few. `p_words` holds lower-case words without
--- punctuation; `p_distinct` is for hits that are worth reading side by side (`told_once`).
+-- punctuation; `p_distinct` is for hits that are worth reading side by side (`told_once`): a few
+-- more than are wanted are compared first, which most often is enough.
 create or replace function public.genpy_search(
   p_user_id text, p_words jsonb, p_limit integer, p_session_id uuid, p_neighbours boolean,
   p_before bigint default null, p_distinct boolean default false
@@ -448,6 +449,9 @@ declare
   rare tsquery;
   ids bigint[];
   scores double precision[];
+  compared integer;
+  told bigint[];
+  told_scores double precision[];
 begin
   select reltuples / greatest(relpages, 1) * pg_relation_size(oid) / 8192 into total
     from pg_catalog.pg_class where oid = 'public.session_logs'::regclass;
@@ -494,8 +498,13 @@ begin
         p_user_id, p_session_id, p_before, any_of_them, terms, weights, most, ranked) r;
   end if;
   if p_distinct then
-    select array_agg(r.id), array_agg(r.score) into ids, scores
-      from genpy.told_once(ids, scores, p_limit) r;
+    foreach compared in array array[p_limit + p_limit / 4, cardinality(ids)] loop
+      select array_agg(r.id), array_agg(r.score) into told, told_scores
+        from genpy.told_once(ids[:compared], scores[:compared], p_limit) r;
+      exit when cardinality(told) = p_limit or cardinality(ids) <= compared;
+    end loop;
+    ids := told;
+    scores := told_scores;
   end if;
 
   return coalesce((
