@@ -5,11 +5,14 @@ Casual chat is a finding like any other, not what is left when nothing fits; onl
 brief to ask for anything, or made of no letters, is guessed to be chat.
 """
 
+from functools import cache
+
 import msgspec
 
 from genpy_server.core.intent_rules import FOLLOW_UP, GOES_ON, RULES
-from genpy_server.core.linear import clip, intent_model
+from genpy_server.core.linear import LinearModel, clip, features, shipped
 
+MODEL = "intent_model.json"
 INTENTS = ("casual_chat", "code_assistant", "tutorial", "technical_support")
 RULE_SCORE = 0.97
 """A little below what they reach on the messages at hand: unseen ones are harder."""
@@ -40,7 +43,7 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
         if found is not None:
             words = " ".join(found.group().split())[:40]
             return Intent(rule.intent, RULE_SCORE, f'rule: {rule.why} ("{words}")')
-    scored = intent_model().score(seen)
+    scored = intent_model().score(features(seen))
     unsure = scored.probability < UNSURE or scored.known < KNOWN_AT_LEAST
     goes_on = GOES_ON.match(seen) or len(seen.split()) <= SHORT_WORDS
     if previous in INTENTS and unsure and goes_on:
@@ -50,6 +53,12 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
     words = ", ".join(f'"{word}"' for word in scored.because)
     reason = f"words: {words}" if words else "how it is written, no single word"
     return Intent(scored.label, round(scored.probability, 3), reason)
+
+
+@cache
+def intent_model() -> LinearModel:
+    """The shipped model, read when first asked for."""
+    return LinearModel(shipped(MODEL))
 
 
 def _guess(seen: str) -> Intent:

@@ -1,4 +1,4 @@
-"""A linear model over words, families of words and runs of letters, scored in plain Python."""
+"""Linear models over words, families of words and runs of letters, scored in plain Python."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ import re
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise, repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from genpy_server.core.intent_words import FAMILY_OF
 
@@ -15,7 +15,6 @@ LOOKED_AT = 1_200
 """Characters that are looked at: the beginning and the end of a longer message."""
 MOST_WORDS = 160
 SHORT = 3
-MODEL = "intent_model.json"
 LANE = 24
 """Bits for each label's sum in a packed number: enough for thousands of weights of a byte."""
 _HALF = 1 << LANE - 1
@@ -50,10 +49,15 @@ def clip(text: str, limit: int = LOOKED_AT) -> str:
     return text if len(text) <= limit else f"{text[:half]} {text[-half:]}"
 
 
+def tokens_of(text: str) -> list[str]:
+    """Words and signs in lower case, at most `MOST_WORDS`; every number is the same one."""
+    found = _WORD.findall(text.translate(_STRAIGHT).lower())[:MOST_WORDS]
+    return ["0" if token[0].isdigit() else token[:20] for token in found]
+
+
 def features(text: str) -> Features:
     """The features of a message, each once; their number is bounded for any text."""
-    tokens = _WORD.findall(clip(text).translate(_STRAIGHT).lower())[:MOST_WORDS]
-    tokens = ["0" if token[0].isdigit() else token[:20] for token in tokens]
+    tokens = tokens_of(clip(text))
     kinds = [f"<{FAMILY_OF.get(token, _kind(token))}>" for token in tokens]
     words = dict.fromkeys(tokens)
     words.update(dict.fromkeys(kinds))
@@ -86,10 +90,8 @@ def _kind(token: str) -> str:
 class LinearModel:
     """Weights of every feature for every label."""
 
-    def __init__(self, data: str) -> None:
-        raw = json.loads(data)
+    def __init__(self, raw: dict[str, Any]) -> None:
         self.labels: tuple[str, ...] = tuple(raw["labels"])
-        self.fingerprint: str = raw["fingerprint"]
         self._bias: list[float] = raw["bias"]
         self._scale: float = raw["scale"] / raw["temperature"]
         self._temperature: float = raw["temperature"]
@@ -103,10 +105,9 @@ class LinearModel:
             )
         }
 
-    def score(self, text: str) -> Scored:
-        """The likeliest label of a message."""
+    def score(self, found: Features) -> Scored:
+        """The likeliest label of a message with these features."""
         totals = [bias / self._temperature for bias in self._bias]
-        found = features(text)
         for group in found:
             sums = self._lanes(sum(map(self._weights.get, group, repeat(0))))
             scale = self._scale / math.sqrt(len(group) or 1)
@@ -134,6 +135,9 @@ class LinearModel:
 
 
 @cache
-def intent_model() -> LinearModel:
-    """The shipped model, read when first asked for."""
-    return LinearModel((files("genpy_server.core") / MODEL).read_text(encoding="utf-8"))
+def shipped(name: str) -> dict[str, Any]:
+    """A file of weights that is part of the package, read when first asked for."""
+    data: dict[str, Any] = json.loads(
+        (files("genpy_server.core") / name).read_text(encoding="utf-8")
+    )
+    return data

@@ -1,0 +1,118 @@
+"""What the training of both linear models shares: slips of the keyboard, features as numbers, packing."""
+
+import base64
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from genpy_server.core.linear import Features
+
+SEEN_AT_LEAST = 2
+MOST_FEATURES = 33_000
+LETTERS = 0.6
+"""How much runs of letters count beside words: of 0.6, 1 and 1.5 the likeliest on the folds."""
+STEPS = 127
+FAINT = 3
+"""A feature none of whose weights has so many steps of the largest is left out."""
+
+Row = tuple[str, str]
+Matrix = Any
+
+
+def slip(text: str, chance: random.Random) -> str:
+    """The text as hurried fingers type it."""
+    words = text.lower().split(" ")
+    for _ in range(1 + len(words) // 5):
+        at = chance.randrange(len(words))
+        word = words[at]
+        if len(word) < 3:
+            continue
+        spot = chance.randrange(len(word) - 1)
+        pair = word[spot : spot + 2]
+        slipped = chance.choice((pair[::-1], pair[0], pair[1], pair[0] + pair))
+        words[at] = word[:spot] + slipped + word[spot + 2 :]
+    return " ".join(words)
+
+
+class Encoder:
+    """Texts as rows of numbers; a feature's rarity is part of its number."""
+
+    def __init__(self, texts: list[str], features: Callable[[str], Features]) -> None:
+        self.features = features
+        found = Counter(name for text in texts for group in features(text) for name in group)
+        kept = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FEATURES]
+        self.names = [name for name, count in kept if count >= SEEN_AT_LEAST]
+        self.column = {name: at for at, name in enumerate(self.names)}
+        rarity = [np.log(len(texts) / count) for _, count in kept if count >= SEEN_AT_LEAST]
+        share = [LETTERS if name[0] == "~" else 1.0 for name in self.names]
+        self.rarity = np.clip(np.array(rarity), 0.5, 5.0) * np.array(share)
+
+    def rows(self, texts: list[str]) -> Matrix:
+        """One row a text."""
+        values, columns, ends = [], [], [0]
+        for text in texts:
+            for group in self.features(text):
+                weight = 1 / np.sqrt(len(group) or 1)
+                known = [self.column[name] for name in group if name in self.column]
+                columns += known
+                values += [weight * self.rarity[at] for at in known]
+            ends.append(len(columns))
+        return csr_matrix((values, columns, ends), shape=(len(texts), len(self.names)))
+
+
+class Trained:
+    """A classifier of texts by one kind of features."""
+
+    def __init__(
+        self,
+        rows: list[Row],
+        labels: tuple[str, ...],
+        features: Callable[[str], Features],
+        strength: float,
+    ) -> None:
+        self.labels = labels
+        texts = [text for text, _ in rows]
+        self.encoder = Encoder(texts, features)
+        self.machine = LogisticRegression(C=strength / len(rows) * 1000, max_iter=400, tol=1e-4)
+        self.machine.fit(self.encoder.rows(texts), [labels.index(label) for _, label in rows])
+
+    def logits(self, texts: list[str]) -> Matrix:
+        """One row a text, one column a label."""
+        return self.machine.decision_function(self.encoder.rows(texts))
+
+    def packed(self, temperature: float) -> dict[str, Any]:
+        """As `core.linear.LinearModel` reads it: weights of a byte, without those that say nothing."""
+        weights = (self.machine.coef_ * self.encoder.rarity).T
+        whole, scale = bytes_of(weights)
+        kept = [at for at in range(len(self.encoder.names)) if np.abs(whole[at]).max() >= FAINT]
+        return {
+            "labels": list(self.labels),
+            "temperature": round(temperature, 2),
+            "scale": round(scale, 6),
+            "bias": [round(float(value), 4) for value in self.machine.intercept_],
+            "features": "\n".join(self.encoder.names[at] for at in kept),
+            "weights": base64.b64encode(whole[kept].tobytes()).decode(),
+        }
+
+
+def bytes_of(weights: Matrix) -> tuple[Matrix, float]:
+    """Weights as whole numbers of a byte, and what one step is worth."""
+    scale = float(np.abs(weights).max()) / STEPS
+    return np.rint(weights / scale).astype(np.int8), scale
+
+
+def temperature_for(logits: Matrix, truth: Matrix) -> float:
+    """The temperature under which the truth is likeliest."""
+
+    def loss(temperature: float) -> float:
+        scaled = logits / temperature
+        scaled = scaled - scaled.max(axis=1, keepdims=True)
+        likely = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        return float(-likely[np.arange(len(truth)), truth].mean())
+
+    return float(min(np.arange(0.3, 3.0, 0.02), key=loss))

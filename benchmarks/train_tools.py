@@ -1,0 +1,205 @@
+"""Train what recognises tool requests and their keywords: one command, the same file every time.
+
+    pip install scikit-learn && python benchmarks/train_tools.py
+
+Reads benchmarks/data/tools_train.jsonl and, as messages that ask for no tool, those of
+benchmarks/data/intents_train.jsonl; writes genpy_server/core/tool_model.json.
+Requests are told from others by a multinomial logistic regression; the words of a keyword by a
+logistic regression of one word at a time. Copies with slips of the keyboard and with other
+requests' keywords (seeded) teach both that what is looked for can be anything.
+"""
+
+import base64
+import hashlib
+import json
+import random
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from linear_training import Trained, bytes_of, slip, temperature_for
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+
+from genpy_server.core.keywords import OTHER, SEEN, Word, word_features, words_of
+from genpy_server.core.tool_requests import LONGEST, MODEL, NO_TOOL, SURE, request_features
+
+HERE = Path(__file__).parent
+DATA = HERE / "data" / "tools_train.jsonl"
+OTHERS = HERE / "data" / "intents_train.jsonl"
+TARGET = HERE.parent / "genpy_server" / "core" / MODEL
+LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions")
+SEED = 6
+STRENGTH = 60.0
+FRAME_AT_LEAST = 4
+"""Times a word must be met in the frames of requests to be known by name."""
+SWAPS = 4
+"""Copies of a search with another keyword."""
+MARK = re.compile(r"[^\w\s]")
+ARTICLES = frozenset(("a", "an", "the"))
+
+
+class Row(NamedTuple):
+    """A message, its tool and what it looks for."""
+
+    text: str
+    tool: str
+    keyword: str | None = None
+
+
+def read() -> list[Row]:
+    """The training messages."""
+    rows = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+    return [Row(row["text"], row["tool"] or NO_TOOL, row["args"].get("keyword")) for row in rows]
+
+
+def others() -> list[Row]:
+    """Messages that could be requests by their form, and ask for no tool."""
+    rows = [json.loads(line) for line in OTHERS.read_text(encoding="utf-8").splitlines()]
+    texts = [row["text"] for row in rows]
+    return [Row(text, NO_TOOL) for text in texts if len(text) <= LONGEST and "\n" not in text]
+
+
+def plain(text: str) -> list[str]:
+    """Words as a keyword is compared: without signs and articles, in lower case."""
+    return [word for word in MARK.sub("", text.lower()).split() if word not in ARTICLES]
+
+
+def place(words: list[Word], keyword: str) -> tuple[int, int] | None:
+    """The first and the last word of the keyword's last place."""
+    flat = [(part, at) for at, word in enumerate(words) for part in plain(word.text)]
+    wanted = plain(keyword)
+    for first in range(len(flat) - len(wanted), -1, -1):
+        if [part for part, _ in flat[first : first + len(wanted)]] == wanted:
+            return flat[first][1], flat[first + len(wanted) - 1][1]
+    return None
+
+
+def swapped(row: Row, keywords: list[str], chance: random.Random) -> Row | None:
+    """The same request for something else."""
+    words = words_of(row.text)
+    found = place(words, row.keyword or "")
+    if found is None:
+        return None
+    other = chance.choice(keywords)
+    shown = chance.choice((other, other, other.title(), other.upper()))
+    before, after = row.text[: words[found[0]].start], row.text[words[found[1]].end :]
+    if chance.random() < 0.3:
+        before = slip(before, chance) if before.count(" ") > 1 else before
+        after = slip(after, chance) if after.count(" ") > 1 else after
+    swap = Row(before + shown + after, row.tool, other)
+    return swap if place(words_of(swap.text), other) else None
+
+
+def searches(rows: list[Row], chance: random.Random) -> list[Row]:
+    """The searches, and copies that look for other things."""
+    asked = [row for row in rows if row.keyword]
+    keywords = [row.keyword or "" for row in asked]
+    copies = [swapped(row, keywords, chance) for row in asked for _ in range(SWAPS)]
+    return asked + [row for row in copies if row is not None]
+
+
+def fit_requests(rows: list[Row], more: list[Row]) -> Trained:
+    """A classifier of requests."""
+    chance = random.Random(SEED)
+    grown = [(row.text, row.tool) for row in more]
+    for row in rows:
+        bare = row.text.lower().rstrip("?.!")
+        grown += [(text, row.tool) for text in (row.text, slip(row.text, chance), bare)]
+    grown += [(row.text, row.tool) for row in searches(rows, chance)[:: SWAPS + 1]]
+    return Trained(grown, LABELS, request_features, STRENGTH)
+
+
+class Keywords:
+    """A classifier of words by their surroundings."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.inside, self.frame = Counter[str](), Counter[str]()
+        for row in rows:
+            if row.tool != NO_TOOL:
+                inside, frame = self._counts(row)
+                self.inside += inside
+                self.frame += frame
+        names, truth = list[list[str]](), list[int]()
+        for row in searches(rows, random.Random(SEED)):
+            words = words_of(row.text)
+            found = place(words, row.keyword or "")
+            if found is None:
+                continue
+            own = self._counts(row)
+            kinds = [self._kind(word.text, *own) for word in words]
+            for at in range(len(words)):
+                names.append(word_features(words, kinds, at))
+                truth.append(int(found[0] <= at <= found[1]))
+        met = Counter(name for word in names for name in word)
+        self.names = sorted(name for name, count in met.items() if count > 2)
+        column = {name: at for at, name in enumerate(self.names)}
+        columns, ends = list[int](), [0]
+        for word in names:
+            columns += [column[name] for name in word if name in column]
+            ends.append(len(columns))
+        shape = (len(names), len(self.names))
+        self.machine = LogisticRegression(C=1.0, max_iter=400)
+        self.machine.fit(csr_matrix((np.ones(len(columns)), columns, ends), shape=shape), truth)
+
+    def _counts(self, row: Row) -> tuple[Counter[str], Counter[str]]:
+        """How often each word stands in the keyword of a message, and in what is around it."""
+        words = words_of(row.text)
+        first, last = (row.keyword and place(words, row.keyword)) or (0, -1)
+        inside = Counter(word.text.lower() for word in words[first : last + 1])
+        return inside, Counter(word.text.lower() for word in words) - inside
+
+    def _kind(self, word: str, inside: Counter[str], frame: Counter[str]) -> str:
+        """As `keywords.Tagger.kind`, from what all other messages say about the word."""
+        low = word.lower()
+        if not low[0].isalnum():
+            return low
+        others, within = self.frame[low] - frame[low], self.inside[low] - inside[low]
+        if others >= FRAME_AT_LEAST and others >= 3 * within:
+            return low
+        return SEEN if others > within else OTHER
+
+    def packed(self) -> dict[str, Any]:
+        """As `core.keywords.tagger` reads it."""
+        none = Counter[str]()
+        kinds = {word: self._kind(word, none, none) for word in self.frame if word[0].isalnum()}
+        whole, scale = bytes_of(self.machine.coef_[0])
+        kept = [at for at in range(len(self.names)) if whole[at]]
+        return {
+            "frame": " ".join(sorted(word for word, kind in kinds.items() if kind == word)),
+            "seen": " ".join(sorted(word for word, kind in kinds.items() if kind == SEEN)),
+            "bias": round(float(self.machine.intercept_[0]) / scale, 2),
+            "features": "\n".join(self.names[at] for at in kept),
+            "weights": base64.b64encode(whole[kept].tobytes()).decode(),
+        }
+
+
+def main() -> None:
+    rows, more = read(), others()
+    truth = np.array([LABELS.index(row.tool) for row in rows])
+    logits = np.zeros((len(rows), len(LABELS)))
+    for seen, unseen in KFold(5, shuffle=True, random_state=SEED).split(rows):
+        trained = fit_requests([rows[at] for at in seen], more)
+        logits[unseen] = trained.logits([rows[at].text for at in unseen])
+    temperature = temperature_for(logits, truth)
+    scaled = np.exp(logits / temperature)
+    sureness = scaled.max(axis=1) / scaled.sum(axis=1)
+    for sure in (0.6, 0.7, SURE, 0.9):
+        said = np.where(sureness >= sure, logits.argmax(axis=1), 0)
+        false = (said[truth == 0] > 0).mean()
+        print(f"five folds, sure {sure}: tool {(said == truth).mean():.3f}, false {false:.3f}")
+    model = {
+        "fingerprint": hashlib.sha256(DATA.read_bytes()).hexdigest(),
+        "requests": fit_requests(rows, more).packed(temperature),
+        "keywords": Keywords(rows).packed(),
+    }
+    TARGET.write_text(json.dumps(model, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    print(f"{len(rows)} + {len(more)} messages, temperature {temperature:.2f}, ", end="")
+    print(f"{TARGET.stat().st_size // 1024} KB")
+
+
+if __name__ == "__main__":
+    main()
