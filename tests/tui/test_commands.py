@@ -14,8 +14,9 @@ from terminal import Terminal, terminal
 
 from genpy_server.core.models import Session
 from genpy_server.wire import Cancel, End, Retry, ToolFinished, ToolStarted
-from genpy_tui.commands import COMMANDS
+from genpy_tui.commands import COMMANDS, Command
 
+README = (Path(servers.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CODE = "print('teapot')"
 LONG = "\n\n".join(f"Paragraph {number}" for number in range(40))
 REPLY = f"{LONG}\n\n```python\n{CODE}\n```\n\nThe end."
@@ -160,6 +161,17 @@ def test_every_command_has_a_test() -> None:
     """A command that is added to the table is tested, by every key and by its slash command."""
     assert EFFECTS.keys() == {command.action for command in COMMANDS}
     assert {action for action, _ in WAYS} == EFFECTS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.action)
+def test_the_readme_tells_of_it(command: Command) -> None:
+    """The README's tables have a row for each command, with its keys and its help."""
+    keys = [f"`{key}`" for key in command.key.replace("escape", "esc").split(",") if key]
+    slash = f"`{f'/{command.slash} {command.argument}'.strip()}`" if command.slash else ""
+    cells = [", ".join(keys), slash, command.help]
+    if command.where == "transcript":
+        cells.remove("")
+    assert f"| {' | '.join(cells)} |" in README
 
 
 @pytest.mark.parametrize(("action", "way"), WAYS, ids=[way for _, way in WAYS])
