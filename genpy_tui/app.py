@@ -9,10 +9,11 @@ import gc
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 from uuid import uuid4
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import Theme
@@ -41,6 +42,10 @@ class GenPyApp(App[int]):
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "GenPy"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Textual's own, but told of in the footer: how to leave is what a newcomer looks for.
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
     theme: Reactive[str] = Reactive(THEMES[0].name)
     """Begins with the first of GenPy's own, so that its styles need not be read twice."""
 
