@@ -90,11 +90,12 @@ class Store(Protocol):
     ) -> Appended:
         """Commit a message; on return it survives a power cut.
 
-        The first message creates the session with `title`; any message makes a completed one
-        active and takes the right to end it from whoever holds it. `live_seconds` is how long
-        from now the session counts as hosted (see `touch`). The same `client_id` with the same
-        text changes nothing and returns the stored message as a duplicate; with another text it
-        is a `Conflict`. A session of another owner is `NotFound`.
+        A person's first message creates the session with `title`; a message of another role to a
+        session that is not there (any more) is `NotFound`. Any message makes a completed one active
+        and takes the right to end it from whoever holds it. `live_seconds` is how long from now the
+        session counts as hosted (see `touch`). The same `client_id` with the same text changes
+        nothing and returns the stored message as a duplicate; with another text it is a
+        `Conflict`. A session of another owner is `NotFound`.
         """
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
