@@ -84,6 +84,7 @@ class ChatScreen(Telling):
                     yield self.below
                     yield self.offer
                     yield self.edit_mark
+                    yield self.prompt.menu
                     yield self.prompt
                     yield self.status
         yield self.keys

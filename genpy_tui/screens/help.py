@@ -1,5 +1,7 @@
 """Help: every key and slash command, from the one table."""
 
+from functools import partial
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,10 +18,14 @@ TYPING = (
     ("enter", "Send the message."),
     ("ctrl+j", "New line."),
     ("up, down", "Earlier messages, from the first or last line."),
-    ("tab", "Complete a slash command."),
+    ("/", "Commands: up and down choose, tab completes, enter runs."),
     ("ctrl+p", "Palette: every command by name."),
     ("drag", "Select; ctrl+c copies it. Shift+drag selects with the terminal itself."),
 )
+
+
+BESIDE = 28
+"""Columns for the key and the slash command."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -34,24 +40,34 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(classes="dialog wide"):
             yield Static(plain("Keys and commands", "bold"), classes="question")
             with VerticalScroll():
-                yield Static(help_text())
+                yield Static(id="page")
             yield Static(plain("↑↓ scroll   esc close"), classes="hint")
+
+    def on_resize(self) -> None:
+        """Wrap anew once the width is known."""
+        self.call_after_refresh(self._wrap)
+
+    def _wrap(self) -> None:
+        page = self.query_one("#page", Static)
+        page.update(help_text(max(40, page.container_size.width - 1)))
 
     def action_leave(self) -> None:
         """Close."""
         self.dismiss(None)
 
 
-def help_text() -> Content:
-    """The page."""
-    parts = [_head("While typing"), *(_row(key, "", text) for key, text in TYPING)]
+def help_text(width: int) -> Content:
+    """The page; what does not fit in a line goes on below itself."""
+    row = partial(_row, width)
+    command = partial(_command, width)
+    parts = [_head("While typing"), *(row(key, "", text) for key, text in TYPING)]
     everywhere = [c for c in COMMANDS if c.where == "everywhere"]
-    parts += [Content(""), _head("Everywhere"), *map(_command, everywhere)]
+    parts += [Content(""), _head("Everywhere"), *map(command, everywhere)]
     on_block = [c for c in COMMANDS if c.where == "transcript"]
     parts += [
         Content(""),
         _head("On a message (alt+up moves the cursor there, esc returns)"),
-        *map(_command, on_block),
+        *map(command, on_block),
     ]
     return Content("\n").join(parts)
 
@@ -60,10 +76,12 @@ def _head(text: str) -> Content:
     return Content.styled(text, "bold $primary")
 
 
-def _command(command: Command) -> Content:
+def _command(width: int, command: Command) -> Content:
     slash = f"/{command.slash} {command.argument}".strip() if command.slash else ""
-    return _row(command.key.split(",")[0].replace("escape", "esc"), slash, command.help)
+    return _row(width, command.key.split(",")[0].replace("escape", "esc"), slash, command.help)
 
 
-def _row(key: str, slash: str, text: str) -> Content:
-    return Content.assemble((f"  {key:<10}", "bold"), (f"  {slash:<15}", "$accent"), f"  {text}")
+def _row(width: int, key: str, slash: str, text: str) -> Content:
+    first, *more = wrap(text, max(20, width - BESIDE))
+    below = "".join(f"\n{'':{BESIDE}}{line}" for line in more)
+    return Content.assemble((f"  {key:<11}", "bold"), (f"{slash:<15}", "$accent"), first, below)

@@ -34,24 +34,28 @@ class Painter:
         row: Row,
         y: int,
         width: int,
+        edge: int,
         *,
         marked: bool = False,
         span: tuple[int, int] | None = None,
     ) -> Strip:
-        """A row that stands on line `y` of everything; `span` are the characters selected."""
+        """A row that stands on line `y` of everything; `span` are the characters selected.
+
+        Backgrounds end at the column `edge`.
+        """
         if span is not None:
-            return self._paint(row, width, marked=marked, span=span).apply_offsets(0, y)
+            return self._paint(row, width, edge, marked=marked, span=span).apply_offsets(0, y)
         kept = self._kept.get(y)
         if kept is not None and kept[0] is row.line and kept[1:3] == (marked, width):
             return kept[3]
-        strip = self._paint(row, width, marked=marked).apply_offsets(0, y)
+        strip = self._paint(row, width, edge, marked=marked).apply_offsets(0, y)
         if len(self._kept) > KEPT:
             self._kept.clear()
         self._kept[y] = (row.line, marked, width, strip)
         return strip
 
     def _paint(
-        self, row: Row, width: int, *, marked: bool, span: tuple[int, int] | None = None
+        self, row: Row, width: int, edge: int, *, marked: bool, span: tuple[int, int] | None = None
     ) -> Strip:
         palette, line = self._palette, row.line
         before = (CURSOR if marked else " " * MARGIN) + " " * row.part.indent
@@ -60,9 +64,9 @@ class Painter:
         if span is not None:
             segments = list(self._selected(segments, span, len(before) + line.lead))
         cells = len(before) + line.cells
-        if line.fill and cells < width - MARGIN:
-            segments.append(Segment(" " * (width - MARGIN - cells), palette[line.fill]))
-            cells = width - MARGIN
+        if line.fill and cells < edge:
+            segments.append(Segment(" " * (edge - cells), palette[line.fill]))
+            cells = edge
         if cells < width:
             segments.append(Segment(" " * (width - cells), palette[""]))
         return Strip(segments, max(cells, width)).crop(0, width)

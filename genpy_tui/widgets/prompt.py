@@ -4,6 +4,7 @@ A large paste stands as one short mark in the prompt and is sent whole.
 """
 
 import re
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
@@ -15,6 +16,7 @@ from textual.widgets import TextArea
 from genpy_server.core.display import visible
 from genpy_tui.commands import BY_SLASH
 from genpy_tui.messages import Submitted, ToEnd
+from genpy_tui.widgets.menu import SlashMenu
 
 PASTE_CHARS = 4_000
 PASTE_LINES = 40
@@ -48,6 +50,7 @@ class Prompt(TextArea):
             placeholder=Content("Ask anything   ·   / for commands"),
             **arguments,
         )
+        self.menu = SlashMenu()
         self._sent: list[str] = []
         self._recall = 0
         self._draft = ""
@@ -68,6 +71,10 @@ class Prompt(TextArea):
     def action_submit(self) -> None:
         """Send the message, or run the slash command."""
         text = self.full_text.strip()
+        self.menu.look(self.text)
+        chosen = self.menu.chosen
+        if chosen is not None:
+            text = f"/{chosen.slash}"
         slash = _SLASH.fullmatch(text)
         if slash is not None and slash[1] in BY_SLASH:
             self.text = ""
@@ -93,12 +100,16 @@ class Prompt(TextArea):
 
     def action_complete(self) -> None:
         """Complete a slash command, or go on to the next widget."""
-        text = self.text
-        fits = [name for name in BY_SLASH if text.startswith("/") and name.startswith(text[1:])]
-        if fits:
-            self.write(f"/{fits[0]} ")
+        self.menu.look(self.text)
+        chosen = self.menu.chosen
+        if chosen is not None:
+            self.write(f"/{chosen.slash} ")
         else:
             self.screen.focus_next()
+
+    def on_text_area_changed(self) -> None:
+        """Show the slash commands that fit."""
+        self.menu.look(self.text)
 
     def action_cursor_line_end(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
         """To the end of the line; in an empty prompt, to the end of the conversation."""
@@ -108,15 +119,19 @@ class Prompt(TextArea):
             self.post_message(ToEnd())
 
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
-        """Up a line, and from the first to what was sent before."""
-        if not select and self.cursor_at_first_line and self._recall > 0:
+        """Up a line, and from the first to what was sent before; in the menu, to the one above."""
+        if self.menu.fits:
+            self.menu.move(-1)
+        elif not select and self.cursor_at_first_line and self._recall > 0:
             self._show(self._recall - 1)
         else:
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
-        """Down a line, and from the last to what was sent after."""
-        if not select and self.cursor_at_last_line and self._recall < len(self._sent):
+        """Down a line, and from the last to what was sent after; in the menu, to the next."""
+        if self.menu.fits:
+            self.menu.move(1)
+        elif not select and self.cursor_at_last_line and self._recall < len(self._sent):
             self._show(self._recall + 1)
         else:
             super().action_cursor_down(select)
@@ -131,6 +146,8 @@ class Prompt(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Take enter and ctrl+j in their turn: a priority binding would overtake typed letters."""
         action = {"enter": self.action_submit, "ctrl+j": self.action_newline}.get(event.key)
+        if event.key == "escape" and self.menu.fits:
+            action = partial(self.menu.leave, self.text)
         if action is not None:
             event.prevent_default()
             event.stop()

@@ -18,6 +18,9 @@ from genpy_tui.render.layout import Anchor, Block, Layout, Row
 from genpy_tui.render.palette import Palette
 from genpy_tui.widgets.painter import MARGIN, Painter
 
+READABLE = 120
+"""Columns of text at most: longer lines are hard to read."""
+
 
 class Window(ScrollView):
     """Shows the blocks of its `column`."""
@@ -102,7 +105,8 @@ class Window(ScrollView):
         anchor, self._settling = self.reading_place(), True
         changed = super()._size_updated(size, virtual_size, container_size, layout)
         self._settling = False
-        width = max(20, self.scrollable_content_region.width - 2 * MARGIN)
+        width = self.scrollable_content_region.width - 2 * MARGIN
+        width = max(20, min(READABLE, width))
         if changed or width != self.column.width:
             rewrapped, self.column.width = width != self.column.width, width
             self.place(anchor, rewrapped=rewrapped)
@@ -139,6 +143,7 @@ class Window(ScrollView):
             row,
             top + y,
             width,
+            self.column.width + MARGIN,
             marked=self.marked is row.block and not self._is_gap(row),
             span=None if selection is None else selection.get_span(top + y),
         )

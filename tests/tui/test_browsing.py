@@ -137,6 +137,36 @@ async def test_the_theme_is_remembered(tmp_path: Path, server: ScriptedServer) -
         assert tui.app.theme == "genpy-light"
 
 
+async def test_a_slash_shows_the_commands(tmp_path: Path, server: ScriptedServer) -> None:
+    """A slash shows what can be asked for; up and down choose, enter runs, esc closes it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.press("/")
+        await tui.shows("› /help", "/summary")
+        await tui.press("s", "down")
+        await tui.shows("› /search WORDS", "/sessions")
+        await tui.press("escape")
+        await tui.until(lambda: "/sessions" not in tui.screen)
+        assert tui.chat.prompt.text == "/s"
+        await tui.press("backspace", "e", "n")
+        await tui.shows("› /end")
+        await tui.press("enter")
+        await tui.until(lambda: not tui.chat.prompt.text)
+
+
+async def test_a_command_that_is_typed_fast_is_the_one_that_runs(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """Enter runs what is written by then, not what the menu showed a letter ago."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        tui.chat.prompt.insert("/")
+        await tui.shows("› /help")
+        tui.chat.prompt.insert("search")
+        tui.chat.prompt.action_submit()
+        await tui.shows("Search every conversation")
+
+
 async def test_tab_completes_a_command(tmp_path: Path, server: ScriptedServer) -> None:
     """Tab completes the slash command that was begun."""
     async with terminal(tmp_path, server=server.url) as tui:

@@ -1,0 +1,70 @@
+"""The slash commands that fit what is written, above the prompt; one of them is chosen."""
+
+import re
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from genpy_tui.commands import BY_SLASH, Command
+from genpy_tui.text import one_line
+
+ROWS = 8
+"""Commands that are seen at once."""
+_BEGUN = re.compile(r"/([a-z]*)")
+_NAME_CELLS = 17
+
+
+class SlashMenu(Widget):
+    """Shown while a slash command is being written."""
+
+    ALLOW_SELECT = False
+
+    fits: reactive[tuple[Command, ...]] = reactive(())
+    place: reactive[int] = reactive(0)
+
+    _left = ""
+    """The text for which it was closed."""
+
+    def look(self, text: str) -> None:
+        """Show what fits a text; what is chosen stays chosen while the same commands fit."""
+        begun = _BEGUN.fullmatch(text) if text != self._left else None
+        fits = tuple(c for name, c in BY_SLASH.items() if begun and name.startswith(begun[1]))
+        if fits != self.fits:
+            self.place, self.fits = 0, fits
+        if begun:
+            self._left = ""
+
+    def leave(self, text: str) -> None:
+        """Close until another text is written."""
+        self._left = text
+        self.look(text)
+
+    @property
+    def chosen(self) -> Command | None:
+        """The command that enter runs and tab completes; None while nothing fits."""
+        return self.fits[self.place] if self.fits else None
+
+    def move(self, step: int) -> None:
+        """Choose another one."""
+        self.place = (self.place + step) % len(self.fits)
+
+    def watch_fits(self, fits: tuple[Command, ...]) -> None:
+        """Take the lines that are needed."""
+        self.display = bool(fits)
+        self.styles.height = min(ROWS, len(fits))
+
+    def render(self) -> Content:
+        """A line for each command."""
+        first = max(0, min(self.place - ROWS // 2, len(self.fits) - ROWS))
+        lines = [
+            self._line(command, chosen=command is self.chosen)
+            for command in self.fits[first : first + ROWS]
+        ]
+        return Content("\n").join(lines)
+
+    def _line(self, command: Command, *, chosen: bool) -> Content:
+        name = f"/{command.slash} {command.argument}".ljust(_NAME_CELLS)
+        told = one_line(command.help, max(8, self.size.width - _NAME_CELLS - 2))
+        style = "bold $accent" if chosen else "$genpy-muted"
+        return Content.assemble(("› " if chosen else "  ", style), (name, style), told)
