@@ -16,6 +16,8 @@ _DARK = {
     "genpy-text-warning": "#f0c674",
     "genpy-text-error": "#ff7b86",
     "genpy-text-success": "#8fd6a5",
+    "genpy-cursor": "#2c4149",
+    "genpy-cursor-text": "#dfe3ee",
     "footer-key-foreground": "#8fd6c4",
     "input-selection-background": "#5b8cff 35%",
 }
@@ -33,6 +35,8 @@ _LIGHT = {
     "genpy-text-warning": "#7f5800",
     "genpy-text-error": "#b3202f",
     "genpy-text-success": "#1d6b36",
+    "genpy-cursor": "#c9dfdb",
+    "genpy-cursor-text": "#1d2230",
     "footer-key-foreground": "#0b6e5f",
     "input-selection-background": "#5b8cff 30%",
 }
@@ -48,6 +52,8 @@ _ANSI = {
     "genpy-text-warning": "ansi_yellow",
     "genpy-text-error": "ansi_red",
     "genpy-text-success": "ansi_green",
+    "genpy-cursor": "ansi_white",
+    "genpy-cursor-text": "ansi_black",
 }
 """For themes that leave the colours to the terminal; code has a bar instead of a background."""
 
