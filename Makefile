@@ -58,7 +58,7 @@ unit: $(VENV)/dev
 	$(BIN)/python -m pytest tests/core tests/llm tests/tools
 
 test: $(VENV)/dev $(NPM_PROJECTS:%=%/node_modules)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: format lint types layers test
 
