@@ -26,10 +26,12 @@ import streaming_texts
 
 HERE = Path(__file__).parent
 RATE = 500
+STARTUP = 15.0
+"""Seconds in which a client must be there."""
 COLUMNS, ROWS = 120, 40
 KEYS = "abcdefghij"
 KEY_PAUSE = 0.1
-SLOWEST = 3.0
+SLOWEST = 1.5
 """A client that takes so many times longer than the server is given up."""
 HEAD = (
     f"{'reply':<10} {'tokens':>6}  {'technique':<9} {'CPU/token':>9} {'stall p99':>9} "
@@ -80,7 +82,7 @@ def run(technique: str, kind: str, tokens: int) -> dict[str, Any] | None:
         client, ours = terminal(
             [sys.executable, str(HERE / "streaming_client.py"), technique, url, str(result)]
         )
-        drain(ours, client, time.monotonic() + 15 + SLOWEST * tokens / RATE)
+        drain(ours, client, time.monotonic() + STARTUP + SLOWEST * tokens / RATE)
         client.kill()
         client.wait()
         os.close(ours)

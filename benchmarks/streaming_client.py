@@ -26,6 +26,8 @@ from genpy_tui.screens.chat import ChatScreen
 
 TICK = 0.005
 """Seconds between two looks at the loop."""
+SETTLED = 1.0
+"""Seconds from the first frame until a person has said something."""
 QUIET = 0.4
 """Seconds without a repaint after which the screen is final."""
 
@@ -141,7 +143,7 @@ class Ours(Measured, GenPyApp):
             take(screen, client, frame)
             screen.prompt.cursor_blink = False
             if isinstance(frame, Ready):
-                client.send("go")
+                self.set_timer(SETTLED, lambda: client.send("go"))
 
         ChatScreen._frame = taken  # type: ignore[method-assign]  # measured from outside
         super().on_mount()
@@ -180,7 +182,7 @@ class Plain(Measured):
         text = ""
         async for event in client:
             if isinstance(event, Ready):
-                client.send("go")
+                self.set_timer(SETTLED, lambda: client.send("go"))
             elif isinstance(event, Delta):
                 self.meter.frame(event)
                 text += event.text

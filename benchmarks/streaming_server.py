@@ -7,6 +7,7 @@ the time it was sent, on the clock that all processes of a machine share.
 """
 
 import asyncio
+import logging
 import sys
 import time
 from itertools import count
@@ -59,6 +60,7 @@ def refuse(connection: ServerConnection, request: Request) -> Response | None:
 
 
 async def main(kind: str, tokens: int, rate: float) -> None:
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # the table has the terminal
     text = streaming_texts.reply(kind, tokens)
     server = await serve(
         lambda socket: attend(socket, text, rate),

@@ -14,27 +14,30 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE.parent / "tests" / "tui")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
-import test_snapshots as staged  # noqa: E402 - found by the path above
+from staging import Staged  # noqa: E402 - found by the path above
+from states import CASES  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 MODEL = "openai/gpt-oss-120b"
+SIZE = (120, 34)
 PICTURES = {
-    "terminal-chat": "conversation",
-    "terminal-light": "conversation-light",
-    "terminal-search": "search",
+    "terminal-chat": ("conversation", "genpy-dark"),
+    "terminal-light": ("conversation", "genpy-light"),
+    "terminal-search": ("search", "genpy-dark"),
 }
-"""File to the case it shows."""
+"""File to the state it shows, and the theme."""
 
 
-async def take(case: staged.Case, folder: Path) -> str:
-    """The picture of a case."""
-    app = staged.Staged(case, folder)
+async def take(state: str, theme: str, folder: Path) -> str:
+    """The picture of a state."""
+    case = next(case for case in CASES if case.name == state)
+    app = Staged(case, folder)
     app.scripted.model = MODEL
     app.animation_level = "none"
-    app.theme = case.theme
-    async with app.run_test(size=case.size) as pilot:
+    app.theme = theme
+    async with app.run_test(size=SIZE) as pilot:
         terminal = Terminal(app, pilot)
         await case.play(terminal, app.scripted)
         await terminal.until(lambda: not app.chat.view.pending)
@@ -44,10 +47,9 @@ async def take(case: staged.Case, folder: Path) -> str:
 
 def main() -> None:
     """Every picture."""
-    cases = {case.name: case for case in staged.CASES}
-    for name, case in PICTURES.items():
+    for name, (state, theme) in PICTURES.items():
         with tempfile.TemporaryDirectory() as folder:
-            picture = asyncio.run(take(cases[case], Path(folder)))
+            picture = asyncio.run(take(state, theme, Path(folder)))
         (HERE / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """The conversations of a server elsewhere: `records.Records` over HTTP."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -81,6 +82,7 @@ class RemoteRecords:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.address = Address.parse(url)
         self._token = token
+        self._opening = asyncio.Lock()
         self._http: httpx.AsyncClient | None = None
 
     async def sessions(
@@ -198,10 +200,12 @@ class RemoteRecords:
         body: dict[str, Any] | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> "httpx.Response":
-        import httpx  # noqa: PLC0415 - a tenth of a second that local commands do not pay
+        async with self._opening:
+            if self._http is None:
+                # Imports and certificates take a tenth of a second, in which a screen would stand still.
+                self._http = await asyncio.to_thread(self._client)
+        import httpx  # noqa: PLC0415 - local commands do not pay for it
 
-        if self._http is None:
-            self._http = self._client()
         params = {key: value for key, value in (query or {}).items() if value is not None}
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
