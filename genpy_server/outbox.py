@@ -29,6 +29,10 @@ class Outbox:
         """Messages that are not known to be committed."""
         return tuple(frame for frame in self._queue if isinstance(frame, Send))
 
+    def __len__(self) -> int:
+        """How much is still to be said, or not known to be committed."""
+        return len(self._queue) + (self._cancel is not None)
+
     @property
     def head(self) -> Send | None:
         """The message that was sent and is not answered yet."""

@@ -55,6 +55,11 @@ class Speaking:
         """What was said and is not known to be kept, oldest first."""
         return self._outbox.messages
 
+    @property
+    def unsaid(self) -> int:
+        """How much waits to be said, or to be known as kept."""
+        return len(self._outbox)
+
     def _say(self, frame: ClientFrame) -> None:
         self._outbox.add(frame)
         self._wake.set()

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 from uuid import uuid4
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import Theme
 
+from genpy_server.core.display import visible
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
 from genpy_tui import preferences
@@ -65,7 +68,7 @@ class GenPyApp(App[int]):
         self.embedded: Embedded | None = None
         self.chat = ChatScreen(self.open_session, preferences.Offers(settings.database.parent))
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
-        self._lingering: set[asyncio.Task[None]] = set()
+        self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         chosen = preferences.theme(settings.database.parent)
         self.theme = chosen if chosen in self.available_themes else THEMES[0].name
 
@@ -90,6 +93,20 @@ class GenPyApp(App[int]):
                 action = getattr(self.chat, f"action_{command.action}")
                 title = f"{command.title}  {command.key}" if command.key else command.title
                 yield SystemCommand(title, command.help, action)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,  # noqa: ARG002 - Textual's; text of others is in many notices
+    ) -> None:
+        """Show a notice as the text it is, whoever wrote it."""
+        super().notify(
+            visible(message), title=title, severity=severity, timeout=timeout, markup=False
+        )
 
     # Starting
 
@@ -126,8 +143,8 @@ class GenPyApp(App[int]):
         left = self.chat.release()
         if left is not None:
             task = asyncio.create_task(_linger(left))
-            self._lingering.add(task)
-            task.add_done_callback(self._lingering.discard)
+            self._lingering[task] = left
+            task.add_done_callback(self._lingering.pop)
         records = self.chat.records or make_records(url, token)
         self.chat.attach(make_client(url, ref, token=token), records)
 
@@ -140,9 +157,16 @@ class GenPyApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; first ask about what would be lost."""
+        from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
+
         client = self.chat.client
-        if client is not None and client.pending:
-            count = len(client.pending)
+        screen = cast("object", self.screen)
+        if isinstance(screen, LeaveScreen):
+            screen.leave()
+            return
+        open_ = [client] if client is not None else []
+        count = sum(len(one.pending) for one in (*open_, *self._lingering.values()))
+        if count:
             many = "A message is" if count == 1 else f"{count} messages are"
             self._ask_to_leave(f"{many} not sent yet. Leave all the same?")
         elif client is not None and client.transcript.running is not None and self.embedded:
@@ -165,7 +189,7 @@ class GenPyApp(App[int]):
         if self.embedded is not None:
             if client is not None and client.transcript.entries and client.transcript.epoch:
                 client.cancel()
-                await self._farewell(ended=client.transcript.status == "completed")
+                message = await self._farewell(ended=client.transcript.status == "completed")
             self.chat.release()
             self.chat.say(ENDING)
             if client is not None:
@@ -178,26 +202,30 @@ class GenPyApp(App[int]):
                     f"{self.server} --session {client.transcript.session}"
                 )
             elif self.chat.was_ended and client.link.state == "open":
-                await self._farewell(ended=True)
+                message = await self._farewell(ended=True)
             await client.close()
-        self.exit(0, message=message)
+        self.exit(0, message=None if message is None else Text(visible(message)))
 
-    async def _farewell(self, *, ended: bool) -> None:
-        """End the conversation where that is still due, and offer once to rate it."""
+    async def _farewell(self, *, ended: bool) -> str | None:
+        """End the conversation where that is still due, and offer once to rate it.
+
+        What went wrong with that is to be said when the screen is gone.
+        """
         from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
         session = await self.chat.unrated(self.chat.session) if ended else None
-        if session is not None or not ended:
-            await self.push_screen_wait(LeaveScreen(self.chat, session))
+        if session is None and ended:
+            return None
+        return await self.push_screen_wait(LeaveScreen(self.chat, session))
 
 
 async def _linger(client: "SessionClient") -> None:
     """Let a client that was left send what it has, then close it."""
     try:
         async with asyncio.timeout(LINGER_SECONDS):
-            if client.pending:
+            if client.unsaid:
                 async for _ in client:
-                    if not client.pending:
+                    if not client.unsaid:
                         break
     except TimeoutError:
         pass  # its server does not come back; the transcript said that it was not sent

@@ -109,7 +109,7 @@ class Answering(Editing):
         if intent in INTENTS:
             return intent
         kinds = ", ".join(map(spoken, INTENTS))
-        self.notify(f"There is no kind of help {name.strip()}, but {kinds}.", markup=False)
+        self.notify(f"There is no kind of help {name.strip()}, but {kinds}.")
         return None
 
     def _choose_intent(self) -> None:

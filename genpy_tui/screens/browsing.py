@@ -83,7 +83,7 @@ class Browsing(Listing):
         try:
             page = await records.messages(self.session, limit=PAGE, before=before)
         except GenPyError as error:
-            self.notify(error.message, severity="error", markup=False)
+            self.notify(error.message, severity="error")
             return False
         if client is not self.client or client.transcript.before != before:
             return False
@@ -151,7 +151,7 @@ class Browsing(Listing):
         try:
             await work(self.records)
         except GenPyError as error:
-            self.notify(error.message, severity="error", markup=False)
+            self.notify(error.message, severity="error")
             return False
         self.notify(done)
         await self.list_sessions()
@@ -176,11 +176,11 @@ class Browsing(Listing):
             path = await asyncio.to_thread(write_new, name, title, markdown(title, messages))
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
-            self.notify(text, severity="error", markup=False)
+            self.notify(text, severity="error")
         except (GenPyError, OSError) as error:
-            self.notify(f"Not exported: {error}", severity="error", markup=False)
+            self.notify(f"Not exported: {error}", severity="error")
         else:
-            self.notify(f"Exported to {path}", markup=False)
+            self.notify(f"Exported to {path}")
 
 
 def write_new(name: str, title: str, text: str) -> Path:

@@ -118,10 +118,10 @@ class ChatScreen(Telling):
         """Show what a client receives, from now on."""
         self.client, self.records = client, records
         self.seen_ready = False
+        self.prompt.remember([])
         self.begin()
         self.ended.clear()
         self.view.clear()
-        self.prompt.remember([])
         self._reader = asyncio.create_task(self._read(client))
         self.facts()
 
@@ -134,6 +134,7 @@ class ChatScreen(Telling):
 
     def refuse(self, message: str) -> None:
         """No connection can be made at all."""
+        self.refusal = message
         self.view.note(notice(message, "error", "✗"))
         self.say(REFUSED._replace(detail=message))
 
@@ -173,19 +174,25 @@ class ChatScreen(Telling):
             case MessageEvent(role="user"):
                 self._heard(client, frame)
             case SummaryEvent():
+                self.ending = False
                 self.ended.set()
                 text = frame.summary or frame.note or ""
                 self.view.note(summed_up("What this was about", text, frame.topics))
-            case RunFinished():
-                self.stopping = False
+            case RunFinished() if not client.pending:
                 self.limited(0)
             case _:
                 pass
-        if isinstance(frame, Ack | MessageEvent | RunStarted):
+        self._over(frame)
+        self.facts()
+
+    def _over(self, frame: Frame) -> None:
+        """What was told until now and is over with this frame."""
+        if isinstance(frame, Ack | MessageEvent | RunStarted | RunFinished):
             self.failure = ""
+        if isinstance(frame, RunStarted | RunFinished):
+            self.stopping = False
         if isinstance(frame, SummaryEvent | SessionEvent | RunStarted | RunFinished):
             background(self, self.list_sessions, "list")
-        self.facts()
 
     def _heard(self, client: "SessionClient", message: MessageEvent) -> None:
         """The person said something, here or elsewhere; it may stand for what was said before."""
@@ -204,7 +211,9 @@ class ChatScreen(Telling):
         elif held and frame.retry_after:
             self.limited(frame.retry_after)
         elif held or frame.re is None or frame.re in REQUESTS:
-            if held or frame.re == "retry":
+            if frame.re == "end":
+                self.ending = False
+            if (held or frame.re == "retry") and not frame.retry_after:
                 self.failure = frame.message
             self.view.note(notice(frame.message, "error", "✗"))
         else:
@@ -266,7 +275,7 @@ class ChatScreen(Telling):
         if name and name in self.app.available_themes:
             self.app.theme = name
         elif name:
-            self.notify(f"There is no theme {name}.", markup=False)
+            self.notify(f"There is no theme {name}.")
         else:
             self.app.search_themes()
 

@@ -50,7 +50,7 @@ class Editing(Reading):
         else:
             draft = self.prompt.full_text if self.edited is None else self.edited.draft
             self._show_edit(Edit(last.message_id, draft))
-            self.prompt.write(last.text)
+            self.prompt.write(last.text, whole=True)
             self.prompt.focus()
 
     def _last_said(self) -> Entry | None:
@@ -62,11 +62,15 @@ class Editing(Reading):
         self.edit_mark.display = edit is not None
 
     def cancel_edit(self) -> bool:
-        """Leave the message as it is, and go on with what was being written; False without one."""
+        """Leave the message as it is, and go on with what was being written; False without one.
+
+        Up brings back how far the edit had come.
+        """
         edit = self.edited
         if edit is None:
             return False
         self._show_edit(None)
+        self.prompt.keep(self.prompt.full_text)
         self.prompt.write(edit.draft)
         return True
 
@@ -76,12 +80,16 @@ class Editing(Reading):
         if edit is None:
             return None
         self._show_edit(None)
-        if not self.prompt.text:
+        if self.prompt.text:
+            self.prompt.keep(edit.draft)
+        else:
             self.prompt.write(edit.draft)
         return edit.message_id
 
     def overtaken(self, message_id: int) -> None:
         """A message of the person came: what is edited may not be the last one any more."""
-        if self.edited is not None and self.edited.message_id < message_id:
+        edit = self.edited
+        if edit is not None and edit.message_id < message_id:
             self._show_edit(None)
+            self.prompt.keep(edit.draft)
             self.notify("Another message came meanwhile: this will be sent as a new one.")

@@ -25,8 +25,11 @@ FAREWELL = 4
 RATINGS = "12345"
 
 
-class LeaveScreen(ModalScreen[None]):
-    """Any key leaves at once; 1 to 5 rate first. Without a `session` it is ended here."""
+class LeaveScreen(ModalScreen[str | None]):
+    """Any key leaves at once; 1 to 5 rate first. Without a `session` it is ended here.
+
+    Its result is what went wrong, if anything did.
+    """
 
     CSS_PATH = "dialog.tcss"
 
@@ -34,6 +37,7 @@ class LeaveScreen(ModalScreen[None]):
         super().__init__()
         self._chat = chat
         self._session = session
+        self._rating = False
 
     def compose(self) -> ComposeResult:
         """What happens, and what can be done."""
@@ -49,7 +53,7 @@ class LeaveScreen(ModalScreen[None]):
     async def _farewell(self) -> None:
         if self._session is not None or await self._end():
             await self._ask()
-        self.dismiss(None)
+        self.leave()
 
     async def _end(self) -> bool:
         """Ask the server to end the conversation; False when there is nothing to rate."""
@@ -86,18 +90,27 @@ class LeaveScreen(ModalScreen[None]):
     def on_key(self, event: events.Key) -> None:
         """Rate, or leave."""
         event.stop()
+        if self._rating:
+            return
         if event.character and event.character in RATINGS:
+            self._rating = True
             background(self, partial(self._rate, int(event.character)), "farewell")
         else:
-            self.dismiss(None)
+            self.leave()
+
+    def leave(self, wrong: str | None = None) -> None:
+        """Close, once."""
+        if self.is_current:
+            self._rating = True
+            self.dismiss(wrong)
 
     async def _rate(self, rating: int) -> None:
         """Rate, and leave when it is kept."""
         self._hint(stars(rating))
-        records = self._chat.records
+        records, wrong = self._chat.records, None
         try:
             if records is not None:
                 await records.rate(self._chat.session, rating)
         except GenPyError as error:
-            self.app.exit(0, message=f"Not rated: {error.message}")
-        self.dismiss(None)
+            wrong = f"Not rated: {error.message}"
+        self.leave(wrong)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from genpy_server.core.models import Session
     from genpy_server.records import Records
 
+STAYS = frozenset({"connecting", "open", "reconnecting"})
+"""States of a connection in which opening its conversation again would add nothing."""
 PATIENCE = 2.0
 """Seconds in which the server must say whether a conversation is rated."""
 
@@ -41,8 +43,10 @@ class Parting(Talking):
     async def go(self, ref: str) -> None:
         """Open another conversation, and offer to rate the one that is left."""
         left, ended = self.session, self.was_ended
+        if ref == left and self.client is not None and self.client.link.state in STAYS:
+            return
         await self.open_session(ref)
-        if left and ended and left != self.session:
+        if left and ended and left != ref:
             background(self, partial(self._offer, left), "offer")
 
     async def _offer(self, left: str) -> None:
@@ -73,7 +77,7 @@ class Parting(Talking):
         session = self.offer.session
         self._hide_offer()
         if session is not None:
-            background(self, partial(self._rate_left, session, event.rating), "offer")
+            background(self, partial(self._rate_left, session, event.rating))
 
     def _hide_offer(self) -> None:
         if self.offer.has_focus:
@@ -86,9 +90,9 @@ class Parting(Talking):
         try:
             await self.records.rate(session.id, rating)
         except GenPyError as error:
-            self.notify(error.message, severity="error", markup=False)
+            self.notify(error.message, severity="error")
         else:
-            self.notify(f"Rated “{session.title}” {stars(rating)}", markup=False)
+            self.notify(f"Rated “{session.title}” {stars(rating)}")
             await self.list_sessions()
 
     async def list_sessions(self) -> None:

@@ -98,7 +98,7 @@ class Reading(Screen[None]):
         """Copy, and say what really happened."""
         from genpy_tui.clipboard import copy  # noqa: PLC0415 - when first needed
 
-        self.notify(copy(self.app, visible(text)).format(what=what), markup=False)
+        self.notify(copy(self.app, visible(text)).format(what=what))
 
     def action_expand(self) -> None:
         """Show or hide what the tools of the message did."""
@@ -128,7 +128,7 @@ class Reading(Screen[None]):
         """A link was clicked: show where it leads, and open it only when the person agrees."""
         target = event.target
         if urlsplit(target).scheme not in {"http", "https"}:
-            self.notify(f"Only web addresses are opened; this is {visible(target)}", markup=False)
+            self.notify(f"Only web addresses are opened; this is {visible(target)}")
             return
 
         def answer(choice: str | None) -> None:

@@ -57,6 +57,9 @@ class SearchScreen(ModalScreen[Found | None]):
         """The words whose hits are shown."""
         self._asked = 0
         """How many hits were asked for."""
+        self._asking = False
+        self._jump = False
+        """Enter was pressed before the hits were there."""
 
     def compose(self) -> ComposeResult:
         """The words and the hits."""
@@ -75,13 +78,16 @@ class SearchScreen(ModalScreen[Found | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search again, a moment after the last key."""
         event.stop()
-        self._query = event.value.strip()
+        self._query, self._jump = event.value.strip(), False
         self._search(PAUSE)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Jump to the best hit."""
         event.stop()
-        if self._hits:
+        if self._shown != self._query:
+            self._jump = True
+            self._search()
+        elif self._hits:
             self._choose(0)
 
     def _search(self, pause: float = 0) -> None:
@@ -109,6 +115,8 @@ class SearchScreen(ModalScreen[Found | None]):
         self._add(hits)
         options.highlighted = 0 if hits else None
         self._tell()
+        if hits and self._jump:
+            self._choose(0)
 
     def _add(self, hits: list[Hit]) -> None:
         options = self.query_one(OptionList)
@@ -131,13 +139,17 @@ class SearchScreen(ModalScreen[Found | None]):
         return self._asked < MOST and len(self._hits) >= self._asked
 
     def _want_more(self) -> None:
-        if self._may_be_more:
+        if self._may_be_more and not self._asking:
+            self._asking = True
             background(self, partial(self._more, self._shown), "more")
 
     async def _more(self, query: str) -> None:
         """Add the next page: the same search for more hits, of which the first are known."""
         asked = min(self._asked + PAGE, MOST)
-        hits = await self._found(query, asked)
+        try:
+            hits = await self._found(query, asked)
+        finally:
+            self._asking = False
         if hits is None or query != self._shown:
             return
         self._asked = asked

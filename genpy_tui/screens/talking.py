@@ -19,6 +19,8 @@ class Talking(Answering):
 
     def __init__(self) -> None:
         super().__init__()
+        self.refusal = ""
+        """Why there will be no connection."""
         self.stopping = False
         self.ending = False
         """The end of the conversation was asked for since the last message."""
@@ -32,8 +34,11 @@ class Talking(Answering):
     def on_submitted(self, message: Submitted) -> None:
         """Send what was typed."""
         if self.client is None:
-            self.prompt.text = message.text
-            self.notify("Still starting. Press enter again in a moment.")
+            if self.prompt.text:
+                self.prompt.keep(message.text)
+            else:
+                self.prompt.write(message.text)
+            self.notify(self.refusal or "Still starting. Press enter again in a moment.")
             return
         client_id = self.client.send(message.text, intent=self.intent, replaces=self.finish_edit())
         self.intent, self.ending = None, False
@@ -59,7 +64,7 @@ class Talking(Answering):
             self.notify("Say something first; then it can be rated.")
         elif value.strip() in RATINGS:
             client.rate(int(value))
-            self.notify(f"Rated {value.strip()} of 5.")
+            self._asked("rated", f"Rated {value.strip()} of 5.")
         else:
             self.app.push_screen(
                 choose("How was this conversation?", RATINGS),
@@ -71,7 +76,12 @@ class Talking(Answering):
         if self.client is not None and self.client.transcript.entries:
             self.client.end()
             self.ending = True
-            self.notify("Ending the conversation; its summary is being written.")
+            self._asked("ended", "Ending the conversation; its summary is being written.")
+
+    def _asked(self, what: str, text: str) -> None:
+        """Say what was asked for, or that it still will be."""
+        here = self.client is not None and self.client.link.state == "open"
+        self.notify(text if here else f"The conversation is {what} once the connection is back.")
 
     async def action_leave(self) -> None:
         """Leave GenPy."""
@@ -87,6 +97,6 @@ class Talking(Answering):
                 with self.app.suspend():
                     subprocess.run([*shlex.split(command), str(path)], check=False)  # noqa: S603 - the person's own choice
             except (OSError, ValueError, SuspendNotSupported) as error:
-                self.notify(f"Could not open {command}: {error}", severity="error", markup=False)
+                self.notify(f"Could not open {command}: {error}", severity="error")
                 return
             self.prompt.write(path.read_text(encoding="utf-8").rstrip("\n"))

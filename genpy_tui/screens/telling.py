@@ -41,6 +41,7 @@ class Telling(Browsing):
         """Another conversation: nothing is known of it."""
         self.link, self.replay_until, self.failure = None, 0, ""
         self.stopping = self.ending = False
+        self.limited(0)
         self.cancel_edit()
 
     def linked(self, link: "Link") -> None:

@@ -10,7 +10,7 @@ from genpy_tui.commands import BY_SLASH, Command
 from genpy_tui.text import one_line
 
 ROWS = 8
-"""Commands that are seen at once."""
+"""Commands that are seen at once, in a window that is not low."""
 _BEGUN = re.compile(r"/([a-z]*)")
 _NAME_CELLS = 17
 
@@ -23,6 +23,7 @@ class SlashMenu(Widget):
     fits: reactive[tuple[Command, ...]] = reactive(())
     place: reactive[int] = reactive(0)
 
+    _rows = ROWS
     _left = ""
     """The text for which it was closed."""
 
@@ -52,14 +53,16 @@ class SlashMenu(Widget):
     def watch_fits(self, fits: tuple[Command, ...]) -> None:
         """Take the lines that are needed."""
         self.display = bool(fits)
-        self.styles.height = min(ROWS, len(fits))
+        self._rows = min(ROWS, max(1, self.app.size.height // 3), len(fits))
+        self.styles.height = self._rows
 
     def render(self) -> Content:
         """A line for each command."""
-        first = max(0, min(self.place - ROWS // 2, len(self.fits) - ROWS))
+        rows = self._rows
+        first = max(0, min(self.place - rows // 2, len(self.fits) - rows))
         lines = [
             self._line(command, chosen=command is self.chosen)
-            for command in self.fits[first : first + ROWS]
+            for command in self.fits[first : first + rows]
         ]
         return Content("\n").join(lines)
 

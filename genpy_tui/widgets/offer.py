@@ -74,7 +74,7 @@ class RatingOffer(Widget, can_focus=True):
         """A number rates; what is beside them does nothing."""
         line = self.render()
         for rating in RATINGS:
-            before, found, _ = line.plain.partition(_CHOICE.format(rating))
+            before, found, _ = line.plain.rpartition(_CHOICE.format(rating))
             at = Content(before).cell_length
             if found and at <= event.x < at + len(found):
                 self.post_message(self.Rated(rating))

@@ -4,7 +4,6 @@ A large paste stands as one short mark in the prompt and is sent whole.
 """
 
 import re
-from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
@@ -20,6 +19,8 @@ from genpy_tui.widgets.menu import SlashMenu
 
 PASTE_CHARS = 4_000
 PASTE_LINES = 40
+WHOLE_CHARS = 20_000
+"""Characters of a message that can be edited in the prompt; a longer one needs the editor."""
 _SLASH = re.compile(r"/([a-z]+)(?:\s+(.*))?$")
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
@@ -62,10 +63,13 @@ class Prompt(TextArea):
         """What was written, with large pastes in full."""
         return _MARK.sub(lambda mark: self._pasted.get(mark[0], mark[0]), self.text)
 
-    def write(self, text: str) -> None:
-        """Replace what is written."""
+    def write(self, text: str, *, whole: bool = False) -> None:
+        """Replace what is written; as a mark where it is large, unless it is to be seen whole."""
         self.text = ""
-        self._put(text)
+        if whole and len(text) <= WHOLE_CHARS:
+            self.insert(visible(text))
+        else:
+            self._put(text)
         self.move_cursor(self.document.end)
 
     def action_submit(self) -> None:
@@ -88,6 +92,11 @@ class Prompt(TextArea):
         """What up and down go through, oldest first."""
         self._sent = sent
         self._recall, self._draft = len(sent), ""
+
+    def keep(self, text: str) -> None:
+        """Let up bring back what was written and not sent."""
+        if text.strip():
+            self.remember([*self._sent, text])
 
     def heard(self, text: str) -> None:
         """The person said this, here before or in another terminal."""
@@ -138,20 +147,24 @@ class Prompt(TextArea):
 
     def _show(self, place: int) -> None:
         """Put a message of earlier, or the draft, into the prompt."""
-        if self._recall == len(self._sent):
-            self._draft = self.full_text
+        written = self.full_text
+        if self._recall == len(self._sent) or written != self._sent[self._recall]:
+            self._draft = written
         self._recall = place
         self.write(self._sent[place] if place < len(self._sent) else self._draft)
 
     async def _on_key(self, event: events.Key) -> None:
-        """Take enter and ctrl+j in their turn: a priority binding would overtake typed letters."""
-        action = {"enter": self.action_submit, "ctrl+j": self.action_newline}.get(event.key)
+        """Do what a key is bound to in its turn: by bubbling it would be overtaken by later keys."""
+        self.menu.look(self.text)
         if event.key == "escape" and self.menu.fits:
-            action = partial(self.menu.leave, self.text)
-        if action is not None:
+            self.menu.leave(self.text)
+            done = True
+        else:
+            bound = self._bindings.key_to_bindings.get(event.key, ())
+            done = any([await self.app.run_action(one.action, self) for one in bound])
+        if done:
             event.prevent_default()
             event.stop()
-            action()
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
