@@ -6,8 +6,6 @@ from textual.content import Content
 
 from genpy_server.core.display import visible
 
-STARS = 5
-
 
 def plain(text: str, style: str = "") -> Content:
     """Any text as content in one style."""
@@ -17,11 +15,6 @@ def plain(text: str, style: str = "") -> Content:
 def one_line(text: str, width: int, style: str = "") -> Content:
     """Any text on one line, cut at a width."""
     return plain(" ".join(text.split()), style).truncate(max(1, width), ellipsis=True)
-
-
-def stars(rating: int | None) -> str:
-    """A rating as glyphs; the number stands beside them where it is alone."""
-    return "" if rating is None else "★" * rating + "☆" * (STARS - rating)
 
 
 def age(at: str, now: datetime | None = None) -> str:

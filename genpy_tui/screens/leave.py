@@ -10,9 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from genpy_server.core.display import stars
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
-from genpy_tui.text import plain, stars
+from genpy_tui.text import plain
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session

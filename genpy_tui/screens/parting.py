@@ -5,12 +5,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from genpy_server.core.display import stars
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.messages import Submitted
 from genpy_tui.preferences import Offers
 from genpy_tui.screens.talking import Talking
-from genpy_tui.text import stars
 from genpy_tui.widgets.offer import RatingOffer
 
 if TYPE_CHECKING:

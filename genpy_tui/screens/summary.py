@@ -10,10 +10,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from genpy_server.core.display import stars
 from genpy_server.core.models import Metrics, Session
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
-from genpy_tui.text import plain, stars
+from genpy_tui.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,8 +8,9 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from genpy_server.core.display import stars
 from genpy_server.core.models import ListedSession, Session
-from genpy_tui.text import age, one_line, stars
+from genpy_tui.text import age, one_line
 
 WIDTH = 32
 
