@@ -172,13 +172,17 @@ from public.sessions;
 
 -- Messages ----------------------------------------------------------------------------------------
 
+drop function if exists public.genpy_append(
+  text, uuid, text, text, text, text, jsonb, uuid, integer, double precision);
+
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
--- order of commits; only a person's message makes one, so that a reply brings no deleted session
--- back. The same client_id, or the same uid (a call that was repeated after its answer was lost), is
--- stored once.
+-- order of commits. Only a person's message makes one, and nothing whose writer knows of a message
+-- there (`p_known`, 0 for none) that is gone: neither brings a deleted session back. The same
+-- client_id, or the same uid (a call that was repeated after its answer was lost), is stored once.
 create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
-  p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision
+  p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision,
+  p_known bigint default 0
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   owner text;
@@ -188,13 +192,15 @@ declare
 begin
   select user_id, last_message_id into owner, previous
     from public.sessions where session_id = p_session_id for update;
-  if not found and p_event_type = 'user' then
+  if not found and p_event_type = 'user' and p_known = 0 then
     insert into public.sessions (session_id, user_id, title)
       values (p_session_id, p_user_id, p_title) on conflict (session_id) do nothing;
     select user_id, last_message_id into owner, previous
       from public.sessions where session_id = p_session_id for update;
   end if;
-  if owner is distinct from p_user_id then
+  if owner is distinct from p_user_id or p_known not in (0, previous) and not exists (
+    select 1 from public.session_logs where id = p_known and session_id = p_session_id
+  ) then
     return '{"refused": "not_found"}';
   end if;
 
@@ -427,8 +433,21 @@ begin
 end
 $$;
 
+-- What stands right before and after some messages in their sessions.
+create or replace function genpy.neighbours(ids bigint[])
+returns table (id bigint, before jsonb, after jsonb)
+language sql stable set search_path = '' as $$
+  select
+    m.id,
+    (select to_jsonb(n) from genpy.messages n
+      where n.session_id = m.session_id and n.id < m.id order by n.id desc limit 1),
+    (select to_jsonb(n) from genpy.messages n
+      where n.session_id = m.session_id and n.id > m.id order by n.id limit 1)
+  from public.session_logs m where m.id = any (ids)
+$$;
+
 -- Rare words first: where common words alone would give too many messages to rank, those count
--- only beside a rarer word, unless there are too few. `p_words` holds lower-case words without
+-- only beside a rarer word, unless that leaves too few. `p_words` holds lower-case words without
 -- punctuation; `p_distinct` is for hits that are worth reading side by side (`told_once`): a few
 -- more than are wanted are compared first, which most often is enough.
 create or replace function public.genpy_search(
@@ -447,6 +466,7 @@ declare
   weights double precision[];
   any_of_them tsquery;
   rare tsquery;
+  wanted tsquery;
   ids bigint[];
   scores double precision[];
   compared integer;
@@ -490,58 +510,47 @@ begin
       from unnest(terms, frequencies) with ordinality as _(term, frequency, place)
     ) summed;
 
-  select array_agg(r.id), array_agg(r.score) into ids, scores
-    from genpy.ranked(p_user_id, p_session_id, p_before, rare, terms, weights, most, ranked) r;
-  if rare <> any_of_them and coalesce(cardinality(ids), 0) < p_limit then
+  foreach wanted in array array[rare, any_of_them] loop
     select array_agg(r.id), array_agg(r.score) into ids, scores
-      from genpy.ranked(
-        p_user_id, p_session_id, p_before, any_of_them, terms, weights, most, ranked) r;
-  end if;
-  if p_distinct then
-    foreach compared in array array[p_limit + p_limit / 4, cardinality(ids)] loop
-      select array_agg(r.id), array_agg(r.score) into told, told_scores
-        from genpy.told_once(ids[:compared], scores[:compared], p_limit) r;
-      exit when cardinality(told) = p_limit or cardinality(ids) <= compared;
-    end loop;
-    ids := told;
-    scores := told_scores;
-  end if;
+      from genpy.ranked(p_user_id, p_session_id, p_before, wanted, terms, weights, most, ranked) r;
+    if p_distinct then
+      foreach compared in array array[p_limit + p_limit / 4, cardinality(ids)] loop
+        select array_agg(r.id), array_agg(r.score) into told, told_scores
+          from genpy.told_once(ids[:compared], scores[:compared], p_limit) r;
+        exit when cardinality(told) = p_limit or cardinality(ids) <= compared;
+      end loop;
+      ids := told;
+      scores := told_scores;
+    end if;
+    exit when rare = any_of_them or cardinality(ids) >= p_limit;
+  end loop;
 
   return coalesce((
     select jsonb_agg(jsonb_build_object(
       'message', to_jsonb(m),
       'session_title', s.title,
       'score', hit.score,
-      'before', case when p_neighbours then (
-        select to_jsonb(n) from genpy.messages n
-        where n.session_id = m.session_id and n.id < m.id order by n.id desc limit 1) end,
-      'after', case when p_neighbours then (
-        select to_jsonb(n) from genpy.messages n
-        where n.session_id = m.session_id and n.id > m.id order by n.id limit 1) end
+      'before', beside.before,
+      'after', beside.after
     ) order by hit.place)
     from unnest(ids, scores) with ordinality as hit(id, score, place)
       join genpy.messages m on m.id = hit.id
       join public.sessions s on s.session_id = m.session_id
+      left join genpy.neighbours(case when p_neighbours then ids end) beside on beside.id = hit.id
   ), '[]');
 end
 $$;
 
--- What stands right before and after some of the user's messages, for a few of many hits.
+-- The neighbours of some of the user's messages, for a few of many hits.
 create or replace function public.genpy_neighbours(p_user_id text, p_ids jsonb)
 returns jsonb language sql stable security invoker set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'id', m.id,
-    'before', (
-      select to_jsonb(n) from genpy.messages n
-      where n.session_id = m.session_id and n.id < m.id order by n.id desc limit 1),
-    'after', (
-      select to_jsonb(n) from genpy.messages n
-      where n.session_id = m.session_id and n.id > m.id order by n.id limit 1)
-  )), '[]')
-  from jsonb_array_elements_text(p_ids) as wanted
-    join public.session_logs m on m.id = wanted::bigint
-    join public.sessions s using (session_id)
-  where s.user_id = p_user_id
+  select coalesce(jsonb_agg(to_jsonb(beside)), '[]')
+  from genpy.neighbours(array(
+    select m.id from jsonb_array_elements_text(p_ids) as wanted
+      join public.session_logs m on m.id = wanted::bigint
+      join public.sessions s using (session_id)
+    where s.user_id = p_user_id
+  )) beside
 $$;
 
 -- Sessions ----------------------------------------------------------------------------------------
@@ -769,7 +778,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '1'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '2'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

@@ -81,5 +81,6 @@ class Chat:
             client_id=reply.client_id,
             meta=reply.meta,
             live_seconds=turn.live_seconds,
+            known=turn.question.id,
         )
         return appended.message

@@ -87,15 +87,17 @@ class Store(Protocol):
         client_id: str | None = None,
         meta: MessageMeta = MessageMeta(),
         live_seconds: float = 0,
+        known: int = 0,
     ) -> Appended:
         """Commit a message; on return it survives a power cut.
 
         A person's first message creates the session with `title`; a message of another role to a
-        session that is not there (any more) is `NotFound`. Any message makes a completed one active
-        and takes the right to end it from whoever holds it. `live_seconds` is how long from now the
-        session counts as hosted (see `touch`). The same `client_id` with the same text changes
-        nothing and returns the stored message as a duplicate; with another text it is a
-        `Conflict`. A session of another owner is `NotFound`.
+        session that is not there (any more) is `NotFound`. So is any message when the session does
+        not hold the message `known` (0: none is known): it was deleted, and perhaps begun anew.
+        Any message makes a completed one active and takes the right to end it from whoever holds
+        it. `live_seconds` is how long from now the session counts as hosted (see `touch`). The same
+        `client_id` with the same text changes nothing and returns the stored message as a
+        duplicate; with another text it is a `Conflict`. A session of another owner is `NotFound`.
         """
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:

@@ -109,6 +109,7 @@ class SqliteStore:
         client_id: str | None = None,
         meta: MessageMeta = MessageMeta(),
         live_seconds: float = 0,
+        known: int = 0,
     ) -> Appended:
         """See `Store.append`."""
         return await self._write(
@@ -121,6 +122,7 @@ class SqliteStore:
             client_id=None if client_id is None else storable(client_id),
             meta=meta,
             live_seconds=live_seconds,
+            known=known,
         )
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:

@@ -36,9 +36,12 @@ def append(
     client_id: str | None,
     meta: MessageMeta,
     live_seconds: float,
+    known: int,
 ) -> Appended:
     """See `Store.append`; `text`, `title` and `client_id` are storable."""
     previous_id = _last_message_id(connection, user_id, session_id)
+    if known and known != previous_id and not _holds(connection, session_id, known):
+        raise NotFound("There is no such session.")
     if client_id is not None and previous_id is not None:
         stored = find_client_id(connection, user_id, session_id, client_id)
         if stored is not None:
@@ -85,6 +88,13 @@ def _last_message_id(connection: sqlite3.Connection, user_id: str, session_id: s
     if owner != user_id:
         raise NotFound("There is no such session.")
     return int(last_message_id)
+
+
+def _holds(connection: sqlite3.Connection, session_id: str, message_id: int) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM session_logs WHERE id = ? AND session_id = ?", (message_id, session_id)
+    )
+    return row.fetchone() is not None
 
 
 def _duplicate(connection: sqlite3.Connection, stored: Message, text: str) -> Appended:

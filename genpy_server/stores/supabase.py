@@ -42,7 +42,7 @@ from genpy_server.stores.supabase_rows import (
     with_neighbours,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 log = logging.getLogger("genpy.supabase")
 
@@ -91,6 +91,7 @@ class SupabaseStore:
         client_id: str | None = None,
         meta: MessageMeta = MessageMeta(),
         live_seconds: float = 0,
+        known: int = 0,
     ) -> Appended:
         """See `Store.append`."""
         text = storable(text)
@@ -106,6 +107,7 @@ class SupabaseStore:
             uid=str(uuid4()),
             words=len(text.split()),
             live_seconds=live_seconds,
+            known=known,
         )
         message = message_of(answer["message"])
         return Appended(message, answer["duplicate"], answer["previous_id"])

@@ -10,7 +10,7 @@ from people import Person
 
 from genpy_server.core.models import MessageMeta, Metrics, Role, ToolRecord, Usage
 from genpy_server.errors import Conflict, NotFound
-from genpy_server.stores.base import Store
+from genpy_server.stores.base import Appended, Store
 
 OpenStore = Callable[[], Awaitable[Store]]
 
@@ -76,6 +76,31 @@ async def test_only_a_person_makes_a_session(store: Store, person: Person, role:
     await person.say("again")
     await person.say("now", role=role)
     assert len(await store.messages(person.id, person.session, limit=10)) == 2
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+async def test_who_knows_a_deleted_session_does_not_bring_it_back(
+    store: Store, person: Person, role: Role
+) -> None:
+    """A message that follows one that is gone is refused, also where the session was begun anew."""
+
+    async def follow(known: int) -> Appended:
+        where = (person.id, person.session, role, "x")
+        return await store.append(*where, title="t", known=known)
+
+    first = await person.say("first")
+    second = await person.say("second")
+    assert (await follow(second.id)).previous_id == second.id
+    await follow(first.id)
+    await store.delete(person.id, person.session)
+    with pytest.raises(NotFound):
+        await follow(first.id)
+    assert await store.session(person.id, person.session) is None
+    anew = await person.say("anew")
+    with pytest.raises(NotFound):
+        await follow(first.id)
+    await follow(anew.id)
+    assert len(await store.messages(person.id, person.session, limit=9)) == 2
 
 
 async def test_a_committed_message_is_seen_by_every_server(

@@ -106,7 +106,7 @@ async def test_something_else_at_the_address() -> None:
 
 async def test_a_connection_that_broke_is_used_once_more() -> None:
     """A call whose connection broke is made again, once."""
-    version, seen = response("200 OK", "1"), {"version": 1, "sessions": 0, "messages": 0}
+    version, seen = response("200 OK", "2"), {"version": 2, "sessions": 0, "messages": 0}
     async with answering(version, None, response("200 OK", json.dumps(seen))) as url:
         store = SupabaseStore(url, KEY)
         await store.open()
@@ -162,7 +162,7 @@ async def test_a_schema_or_rights_of_another_time(make_stack: Callable[..., Stac
     """An older schema is `StoreSchemaMissing`; rights taken away are `StoreForbidden`."""
     stack = make_stack(SCHEMA)
     stack.sql("""
-        create or replace function genpy_version() returns jsonb language sql as $$ select '0'::jsonb $$
+        create or replace function genpy_version() returns jsonb language sql as $$ select '1'::jsonb $$
     """)
     stack.start_api()
     assert type(await trouble(stack.url, stack.secret_key)) is StoreSchemaMissing

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from supabase_stack import FIRST_VERSION, SCHEMA, Stack
 
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.supabase import SCHEMA_VERSION, SupabaseStore
 
 CATALOGUE = """
     select 'column' as kind, c.table_schema || '.' || c.table_name || '.' || c.column_name as name,
@@ -57,6 +57,22 @@ def test_the_first_version_is_upgraded_without_losing_a_row(make_stack: MakeStac
     kept = {row["indexdef"] for row in stack.sql(INDEXES)}
     fresh = {row["indexdef"] for row in make_stack(SCHEMA).sql(INDEXES)}
     assert fresh <= kept
+
+
+def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
+    """What version 2 changed of the functions is as in a new database, and nothing old stays."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision"
+    stack.sql(f"""
+        drop function genpy_append({appending}, bigint), genpy.neighbours(bigint[]);
+        create function genpy_append({appending}) returns jsonb language sql as $$ select null $$;
+        create or replace function genpy_version() returns jsonb language sql
+          as $$ select '1'::jsonb $$;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+    assert stack.sql("select genpy_version() as version") == [{"version": SCHEMA_VERSION}]
 
 
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:

@@ -1,12 +1,14 @@
 """What search does in Supabase beyond what every store promises."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from people import Person
-from supabase_stack import Stack
+from supabase_stack import SCHEMA, Stack
 
 from genpy_server.stores.supabase import SupabaseStore
+
+MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture
@@ -51,6 +53,27 @@ async def test_only_ones_own_words_mend(person: Person) -> None:
     stranger = Person(person.store)
     await stranger.say("something else")
     assert await found(stranger, "pengiun") == []
+
+
+async def test_distinct_hits_of_a_rare_word_leave_no_place_empty(make_stack: MakeStack) -> None:
+    """A rare word said many times is one hit, and common words fill the other places."""
+    stack = make_stack(SCHEMA)
+    stack.sql("""
+        insert into sessions (session_id, user_id) values (gen_random_uuid(), 'ann');
+        insert into session_logs (session_id, event_type, message)
+        select session_id, 'user', said from sessions, (
+          select 'gecko ' || md5(n::text) from generate_series(1, 10100) n
+          union all select 'a zebra' from generate_series(1, 20)) _ (said);
+    """)
+    stack.start_api()
+    store = SupabaseStore(stack.url, stack.secret_key)
+    await store.open()
+    hits = await store.search("ann", "gecko zebra", limit=10, distinct=True)
+    await store.close()
+    first, *others = [hit.message.text for hit in hits]
+    assert first == "a zebra"
+    assert len(others) == 9
+    assert all(text.startswith("gecko ") for text in others)
 
 
 @pytest.mark.parametrize("query", ["https://docs.example.com/a_b-c?d=1", "example.com", "a_b-c d"])
