@@ -50,6 +50,10 @@ class Conversation:
         """The person's last message."""
         return next((m for m in reversed(self.messages) if m.role == "user"), None)
 
+    def holds(self, client_id: str) -> bool:
+        """Whether a message with this id of a client's is among these."""
+        return any(message.client_id == client_id for message in self.messages)
+
     def intent(self, question_id: int | None = None) -> str | None:
         """The intent of the newest reply that counts, or of the newest reply to one message."""
         for message in reversed(standing(self.messages)):

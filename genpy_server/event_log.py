@@ -1,16 +1,19 @@
-"""The events of one session since it was opened, numbered, for clients that come back.
+"""The events of one session since it was opened, numbered, for who watches and for who comes back.
 
 Pure: frames in, frames out. A session's sequence is counted here and nowhere else.
 """
 
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from genpy_server.core.models import Message
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
+    Frame,
+    MessageEvent,
     RunFinished,
     RunStarted,
     SessionFrame,
@@ -26,6 +29,32 @@ class Event(NamedTuple):
     seq: int
     frame: SessionFrame | ErrorFrame
     text: str
+
+
+class Subscriber(Protocol):
+    """A view of a session: never blocks, never fails."""
+
+    def offer(self, event: Event) -> None:
+        """Take an event of the session."""
+
+    def answer(self, frame: Frame) -> None:
+        """Take a frame that is for this subscriber alone."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Be told that there will be no more."""
+
+
+def message_event(message: Message, seq: int = 0) -> MessageEvent:
+    """A stored message as the event that tells of it."""
+    return MessageEvent(
+        seq=seq,
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        at=message.at,
+        client_id=message.client_id,
+        meta=msgspec.to_builtins(message.meta),
+    )
 
 
 class EventLog:

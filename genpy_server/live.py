@@ -6,10 +6,9 @@ belongs to the session: it goes on when the socket that asked for it is gone.
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from functools import partial
+from typing import Final, Literal
 from uuid import uuid4
-
-import msgspec
 
 from genpy_server import __version__
 from genpy_server.chat import Chat
@@ -17,8 +16,8 @@ from genpy_server.checks import check_intent
 from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
-from genpy_server.errors import BadRequest, Conflict, NotFound
-from genpy_server.event_log import Event, EventLog
+from genpy_server.errors import BadRequest, Conflict, NotFound, StoreError
+from genpy_server.event_log import EventLog, Subscriber, message_event
 from genpy_server.memory import MemoryKeeper
 from genpy_server.run_queue import RunQueue, Spawn
 from genpy_server.stores.base import Appended
@@ -27,7 +26,6 @@ from genpy_server.turn import Turn
 from genpy_server.wire import (
     Ack,
     ErrorFrame,
-    Frame,
     MessageEvent,
     Ready,
     Send,
@@ -35,19 +33,6 @@ from genpy_server.wire import (
     SessionFrame,
     encode,
 )
-
-
-class Subscriber(Protocol):
-    """A view of a session: never blocks, never fails."""
-
-    def offer(self, event: Event) -> None:
-        """Take an event of the session."""
-
-    def answer(self, frame: Frame) -> None:
-        """Take a frame that is for this subscriber alone."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Be told that there will be no more."""
 
 
 class LiveSession:
@@ -74,6 +59,7 @@ class LiveSession:
         self.rating: int | None = None
         self.epoch = uuid4().hex
         self.subscribers: set[Subscriber] = set()
+        self._gone = partial(gone, self)
         self._chat = chat
         self._summaries = summaries
         self._live_seconds = live_seconds
@@ -88,11 +74,12 @@ class LiveSession:
             stored=lambda message: self.publish(message_event(message)),
             spawn=spawn,
             idle=lambda: idle(self),
-            gone=lambda: gone(self),
+            gone=self._gone,
         )
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
         self._deleted = False
+        self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
 
     async def load(self) -> None:
         """Read what the store knows of it."""
@@ -175,46 +162,72 @@ class LiveSession:
         """Commit a checked message and let it be answered; the same id twice is answered once."""
         async with self._sending:
             self._check_there()
-            if frame.replaces is not None:
-                await self._make_way(frame)
-            appended = await self._append(frame)
-            if not appended.duplicate:
+            withdrawn = await self._make_way(frame)
+            self._check_there()
+            try:
+                appended = await self._append(frame)
+            except BaseException:
+                self.runs.add(*withdrawn)
+                raise
+            self._check_there()
+            if not appended.duplicate or frame.id in self._unsure:
+                self._unsure.discard(frame.id)
                 await self._heard(appended, frame)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    async def _make_way(self, frame: Send) -> None:
-        """Let the message that is replaced be answered no more, if it is the person's last one."""
-        await self._catch_up()
-        question = self._conversation.question
-        if question is not None and question.id == frame.replaces:
-            await self.runs.withdraw(question.id)
-        elif not await self.was_sent(frame.id):
-            raise Conflict(
-                "Only your last message in this conversation can be edited, and it is another one. "
-                "Edit that one, or send this as a new message."
-            )
+    async def _make_way(self, frame: Send) -> list[Turn]:
+        """Let the message that is replaced be answered no more, if it is the person's last one.
 
-    async def _append(self, frame: Send) -> Appended:
-        return await self._chat.store.append(
-            self.user_id,
-            self.id,
-            "user",
-            frame.text,
-            title=self.title or title_from(frame.text),
-            client_id=frame.id,
-            meta=MessageMeta(
-                intent=frame.intent,
-                intent_corrected_from=frame.corrected_from,
-                replaces=frame.replaces,
-            ),
-            live_seconds=self._live_seconds,
+        Returns what waited to be answered; a reply that was running is stopped for good.
+        """
+        if frame.replaces is None:
+            return []
+        await self._catch_up()
+        last = self._conversation.question
+        if last is not None and (last.id == frame.replaces or last.client_id == frame.id):
+            return await self.runs.withdraw(frame.replaces)
+        if await self.was_sent(frame.id):
+            return []
+        raise Conflict(
+            "Only your last message in this conversation can be edited, and it is another one. "
+            "Edit that one, or send this as a new message."
         )
 
+    async def _append(self, frame: Send) -> Appended:
+        """Commit a message, but not to a session that was deleted at another server."""
+        known = self._conversation.last_id
+        try:
+            return await self._chat.store.append(
+                self.user_id,
+                self.id,
+                "user",
+                frame.text,
+                title=self.title or title_from(frame.text),
+                client_id=frame.id,
+                meta=MessageMeta(
+                    intent=frame.intent,
+                    intent_corrected_from=frame.corrected_from,
+                    replaces=frame.replaces,
+                ),
+                live_seconds=self._live_seconds,
+                known=known,
+            )
+        except NotFound:
+            if known:
+                self._gone()
+                self._check_there()
+            raise
+        except StoreError:
+            if not self._conversation.holds(frame.id):
+                self._unsure.add(frame.id)
+            raise
+
     async def _heard(self, appended: Appended, frame: Send) -> None:
-        if appended.previous_id != self._conversation.last_id:
-            await self._catch_up(appended.message.id)
-        self._conversation.add(appended.message)
-        self.publish(message_event(appended.message))
+        if not (appended.duplicate and self._conversation.holds(frame.id)):
+            if appended.previous_id != self._conversation.last_id:
+                await self._catch_up(appended.message.id)
+            self._conversation.add(appended.message)
+            self.publish(message_event(appended.message))
         self._answer(appended.message, frame.intent, frame.corrected_from)
 
     async def _catch_up(self, until: int | None = None) -> None:
@@ -285,16 +298,3 @@ class LiveSession:
                 self.changed(session, summarised=True)
                 return session
             return None
-
-
-def message_event(message: Message, seq: int = 0) -> MessageEvent:
-    """A stored message as the event that tells of it."""
-    return MessageEvent(
-        seq=seq,
-        message_id=message.id,
-        role=message.role,
-        text=message.text,
-        at=message.at,
-        client_id=message.client_id,
-        meta=msgspec.to_builtins(message.meta),
-    )

@@ -77,10 +77,11 @@ class RunQueue:
         """Whether a reply is running, waiting, or not stored yet."""
         return self.running or self._unsaved > 0
 
-    def add(self, turn: Turn) -> None:
-        """Answer a turn, after those that wait."""
-        self._waiting.append(turn)
-        if self._task is None:
+    def add(self, *turns: Turn) -> None:
+        """Answer turns, after those that wait; none in a session that was deleted."""
+        if not self._forgotten:
+            self._waiting.extend(turns)
+        if self._waiting and self._task is None:
             self._start()
 
     async def _work(self) -> None:
@@ -150,12 +151,17 @@ class RunQueue:
         finally:
             self._stopping = None
 
-    async def withdraw(self, question_id: int) -> None:
-        """Answer the last message no more; what came of its running reply is kept on return."""
+    async def withdraw(self, question_id: int) -> list[Turn]:
+        """Answer the last message no more; what came of its running reply is kept on return.
+
+        Returns the turns that waited for it.
+        """
+        withdrawn = [turn for turn in self._waiting if turn.question.id == question_id]
         self._waiting = deque(t for t in self._waiting if t.question.id != question_id)
         if self._task is not None and self._run is not None and self._run.answers(question_id):
             self._cancel("stopped")
             await asyncio.wait([self._task])
+        return withdrawn
 
     def forget(self) -> None:
         """Answer nothing and store nothing any more that waits: the session is deleted."""

@@ -16,7 +16,8 @@ from genpy_server.checks import check_send
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Session
 from genpy_server.errors import GenPyError, ShuttingDown, TooMany
-from genpy_server.live import LiveSession, Subscriber
+from genpy_server.event_log import Subscriber
+from genpy_server.live import LiveSession
 from genpy_server.memory import MemoryKeeper
 from genpy_server.rates import Rates
 from genpy_server.settings import Settings
