@@ -24,7 +24,8 @@ class Asking:
         self._run = run
         self._emit = emit
         self._question = turn.question.text
-        self._asker = Asker(chat.store, turn.user_id, turn.session_id, turn.question.id)
+        left_out = frozenset({turn.question.id}) | turn.replaced_ids
+        self._asker = Asker(chat.store, turn.user_id, turn.session_id, left_out)
 
     async def requested(self) -> list[ChatMessage]:
         """The tool that the message itself asks for, as a call with its result."""

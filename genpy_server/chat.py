@@ -10,6 +10,7 @@ from genpy_server.core.intents import Intent, detect_intent
 from genpy_server.core.models import ChatMessage, Hit, Message
 from genpy_server.core.prompts import system_prompt
 from genpy_server.core.recall import CANDIDATES, best
+from genpy_server.core.replaced import without
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
@@ -53,7 +54,11 @@ class Chat:
         )
 
     async def _recall(self, turn: Turn) -> list[Hit]:
-        """What this user said before about the question; nothing when the search fails."""
+        """What this user said before about the question; nothing when the search fails.
+
+        What was edited away in this conversation takes no place.
+        """
+        replaced = turn.replaced_ids
         question = turn.question.text[:RECALL_CHARS]
         try:
             async with asyncio.timeout(RECALL_SECONDS):
@@ -64,8 +69,10 @@ class Chat:
                     before=turn.question.id,
                     distinct=True,
                 )
-                kept = best(hits, question, RECALL_HITS)
-                return await self.store.with_neighbours(turn.user_id, kept) if kept else []
+                kept = best(without(hits, replaced), question, RECALL_HITS)
+                if not kept:
+                    return []
+                return without(await self.store.with_neighbours(turn.user_id, kept), replaced)
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from genpy_server.core.models import Memory, Message, RunStatus
+from genpy_server.core.replaced import replaced_ids
 from genpy_server.wire import ErrorFrame, SessionFrame
 
 Emit = Callable[[SessionFrame | ErrorFrame], None]
@@ -25,6 +26,11 @@ class Turn:
     """The person's own choice, instead of finding one."""
     corrected_from: str | None = None
     live_seconds: float = 0.0
+
+    @property
+    def replaced_ids(self) -> set[int]:
+        """The ids of what does not count any more, as far as these messages tell."""
+        return replaced_ids((*self.history, self.question))
 
 
 @dataclass(slots=True)

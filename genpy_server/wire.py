@@ -44,8 +44,9 @@ class Send(Frame, tag="send"):
     corrected_from: str | None = None
     """The intent that was detected, when the person chose another."""
     replaces: int | None = None
-    """The person's last message here, which this one stands for: that one, which stays stored, and
-    its replies are not sent to the model any more, and a reply still running is stopped first."""
+    """The person's last message here, which this one stands for: a reply to it that is still
+    running is stopped first, and in this conversation neither it nor its replies are sent to the
+    model any more. They stay stored, and are found from other conversations."""
 
 
 class Cancel(Frame, tag="cancel"):

@@ -10,12 +10,15 @@ from genpy_server.stores.base import Store
 
 
 class Asker(NamedTuple):
-    """Who asks, in which session, and with which message: that one is no answer to itself."""
+    """Who asks, in which session, and the ids of messages there that are no answer.
+
+    Those are the one that asks, and what its person edited away.
+    """
 
     store: Store
     user_id: str
     session_id: str
-    message_id: int
+    left_out: frozenset[int]
 
 
 class ToolResult(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from genpy_server.core.models import Hit, Message
+from genpy_server.core.replaced import without
 from genpy_server.tools.base import Asker, Tool, ToolResult, excerpt, message_data, short_date, spec
 
 LIMIT = 8
@@ -40,10 +41,11 @@ async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
 
 
 async def _hits(asker: Asker, keyword: str, session_id: str | None) -> list[Hit]:
+    limit = LIMIT + len(asker.left_out)
     found = await asker.store.search(
-        asker.user_id, keyword, limit=LIMIT + 1, session_id=session_id, neighbours=True
+        asker.user_id, keyword, limit=limit, session_id=session_id, neighbours=True
     )
-    return [hit for hit in found if hit.message.id != asker.message_id][:LIMIT]
+    return without(found, asker.left_out)[:LIMIT]
 
 
 def _hit_data(hit: Hit) -> dict[str, object]:

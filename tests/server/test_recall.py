@@ -8,7 +8,7 @@ import pytest
 from servers import configure
 
 from genpy_server.chat import Chat
-from genpy_server.core.models import Hit, Session
+from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
 from genpy_server.core.recall import CANDIDATES
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.stores.sqlite import SqliteStore
@@ -61,6 +61,29 @@ async def test_what_was_said_once_is_recalled_among_much_that_is_alike(chat: Cha
     assert fact.after.text == "Well chosen!"
     texts = [hit.message.text for hit in hits]
     assert len(set(texts)) == len(texts)
+
+
+async def test_what_was_edited_away_is_not_recalled(chat: Chat) -> None:
+    """A replaced message and its replies take no place, not even beside another one."""
+    session = str(uuid4())
+
+    async def said(role: Role, text: str, meta: MessageMeta = MessageMeta()) -> Message:
+        appended = await chat.store.append("local", session, role, text, title="Now", meta=meta)
+        return appended.message
+
+    first = await said("user", "An iguana named Ida")
+    old = await said("user", "An iguana named Olaf")
+    reply = await said("assistant", "Olaf the iguana!", MessageMeta(reply_to=old.id))
+    question = await said("user", "Which iguana is it?", MessageMeta(replaces=old.id))
+    turn = Turn(
+        user_id="local",
+        session_id=session,
+        title="Now",
+        question=question,
+        history=(first, old, reply),
+    )
+    (hit,) = await chat._recall(turn)
+    assert (hit.message, hit.before, hit.after) == (first, None, None)
 
 
 async def test_a_question_recalls_neither_itself_nor_what_came_later(chat: Chat) -> None:

@@ -8,6 +8,7 @@ from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite import SqliteStore
 from genpy_server.tools import registry
 from genpy_server.tools.base import Asker
+from genpy_server.tools.chat_history import LIMIT
 
 ROME = "aaaa0000-0000-4000-8000-000000000001"
 OTHER = "bbbb0000-0000-4000-8000-000000000002"
@@ -28,7 +29,7 @@ async def asker(store):
     meta = MessageMeta(intent="casual_chat", tools=(ToolRecord("get_session_stats", {}),))
     await store.append("ann", ROME, "assistant", "Lovely, pack light.", title="Rome", meta=meta)
     asked = await store.append("ann", ROME, "user", "How many messages so far?", title="Rome")
-    return Asker(store, "ann", ROME, asked.message.id)
+    return Asker(store, "ann", ROME, frozenset({asked.message.id}))
 
 
 async def test_statistics_are_counted_by_role(asker):
@@ -67,6 +68,22 @@ async def test_search_never_finds_the_question_itself(asker):
     assert "Nothing" in result.display
 
 
+async def test_search_never_finds_what_is_left_out(asker, store):
+    """What was edited away is neither a hit nor beside one, and takes no place of another."""
+    away = [
+        (await store.append("ann", ROME, "user", "Rome Rome", title="Rome")).message.id
+        for _ in range(LIMIT + 1)
+    ]
+    await store.append("ann", ROME, "user", "We fly to Rome and Oslo", title="Rome")
+    left_out = asker.left_out | set(away)
+    result = await registry.call(
+        "search_chat_history", {"keyword": "rome"}, asker._replace(left_out=left_out)
+    )
+    texts = {hit["text"] for hit in result.data["hits"]}
+    assert texts == {"We fly to Rome in May", "We fly to Rome and Oslo"}
+    assert "Rome Rome" not in str(result.data)
+
+
 async def test_sessions_are_listed_with_topics_and_rating(asker, store):
     """Sessions come by last activity, with what is known of them."""
     ending = await store.claim_ending("ann", OTHER, lease_seconds=60)
@@ -89,7 +106,7 @@ async def test_sessions_of_a_period(asker, period, count):
 
 async def test_other_users_records_are_out_of_reach(asker, store):
     """Every tool sees the asking user's rows only."""
-    bob = Asker(store, "bob", ROME, 0)
+    bob = Asker(store, "bob", ROME, frozenset())
     assert (await registry.call("get_session_stats", {}, bob)).data["messages"] == 0
     assert (await registry.call("search_chat_history", {"keyword": "rome"}, bob)).data["hits"] == []
     assert (await registry.call("get_all_sessions", {}, bob)).data == []
@@ -97,11 +114,9 @@ async def test_other_users_records_are_out_of_reach(asker, store):
 
 async def test_markup_of_messages_is_shown_and_not_obeyed(store):
     """Markdown in what was said is escaped in what a tool shows."""
-    said = await store.append(
-        "ann", ROME, "user", "<b>rome</b> [x](javascript:1) `y` | z", title="a*b*"
-    )
+    await store.append("ann", ROME, "user", "<b>rome</b> [x](javascript:1) `y` | z", title="a*b*")
     result = await registry.call(
-        "search_chat_history", {"keyword": "rome"}, Asker(store, "ann", ROME, said.message.id + 1)
+        "search_chat_history", {"keyword": "rome"}, Asker(store, "ann", ROME, frozenset())
     )
     assert "\\<b\\>rome" in result.display
     assert "\\[x\\](javascript:1)" in result.display
