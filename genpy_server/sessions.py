@@ -282,10 +282,14 @@ class SessionHub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _end_all(self, sessions: list[LiveSession]) -> None:
-        """End them as far as the model answers in time; the sweep finds what is left."""
+        """End them as far as the model answers in time; the sweep finds what is left.
+
+        On return every right to end one was used or given back.
+        """
+        endings = (self._end(session) for session in sessions)
         try:
             async with asyncio.timeout(self._settings.limits.leave_seconds):
-                await asyncio.gather(*(self._end(session) for session in sessions))
+                await asyncio.gather(*endings, return_exceptions=True)
         except TimeoutError:
             log.warning("the model was too slow for a summary; the next start asks it again")
 
@@ -295,3 +299,7 @@ class SessionHub:
                 await session.end()
         except GenPyError as error:
             log.warning("a session could not be ended: %s", error.code)
+        except (
+            Exception
+        ):  # a bug in one ending must not go unheard, and keeps no other from its own
+            log.exception("a session could not be ended")

@@ -132,6 +132,32 @@ async def test_stop_is_bounded_while_a_summary_is_asked_for(database, upstream, 
     assert ending is not None
 
 
+async def test_every_right_to_end_is_given_back_before_the_store_is_closed(
+    database, upstream, monkeypatch
+):
+    """Leaving waits until all endings that were cut short have let go, not for the first alone."""
+    upstream.say("hello")
+    settings = {"GENPY_LLM_URL": upstream.url}
+    async with serving(database, limits={"leave_seconds": 0.2}, **settings) as server:
+        for name in ("one", "two"):
+            async with Peer(server.url, name) as peer:
+                await peer.say(Send("a", "hello"))
+                await peer.until("run_finished")
+        upstream.only(Script(silent=True))
+        release, released, first = server.app.store.release_ending, [], asyncio.Event()
+
+        async def in_turn(ending):
+            if ending.session_id != identify("local", "one").id:
+                await first.wait()
+            await release(ending)
+            released.append(ending.session_id)
+            first.set()
+
+        monkeypatch.setattr(server.app.store, "release_ending", in_turn)
+        await server.app.drain(end_sessions=True)
+        assert len(released) == 2
+
+
 async def test_failure_to_start_is_raised_where_it_was_started(tmp_path):
     """A database that cannot be opened is an error of the caller, in words."""
     broken = tmp_path / "broken.db"
