@@ -9,6 +9,8 @@ from genpy_server.core.models import Message
 from genpy_server.core.replaced import replaced_ids
 
 _NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
+_TO_EDITED = " · to a message that was edited later"
+_EDITED = {"user": " · edited later", "assistant": _TO_EDITED, "system": _TO_EDITED}
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -25,7 +27,7 @@ def markdown(title: str, messages: Sequence[Message]) -> str:
     replaced = replaced_ids(messages)
     parts = [f"# {one_line(title)}\n"]
     for message in messages:
-        edited = " · edited later" if message.id in replaced else ""
+        edited = _EDITED[message.role] if message.id in replaced else ""
         heading = f"## {_NAMES[message.role]} · {message.at}{edited}"
         parts.append(f"{heading}\n\n{visible(message.text)}\n")
     return "\n".join(parts)

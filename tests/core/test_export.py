@@ -28,7 +28,7 @@ def test_markdown_says_what_was_edited():
     headings = [line for line in markdown("t", said).splitlines() if line.startswith("## ")]
     assert headings == [
         f"## You · {AT} · edited later",
-        f"## GenPy · {AT} · edited later",
+        f"## GenPy · {AT} · to a message that was edited later",
         f"## You · {AT}",
     ]
 

@@ -117,7 +117,9 @@ async def test_the_last_message_is_edited(browser: Browser, server: Running, ups
             await expect(page.locator("article.message:not(.replaced) .body")).to_have_text(
                 ["Tell me about Oslo", "Oslo is cold."]
             )
-            await expect(page.locator(".edited:visible")).to_have_text(["edited", "edited"])
+            await expect(page.locator(".edited:visible")).to_have_text(
+                ["edited", "to an edited message"]
+            )
             await expect(page.locator("#editing")).to_be_hidden()
             await page.reload()
         asked = upstream.requests[-1]["body"]["messages"][1:]

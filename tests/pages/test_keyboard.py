@@ -85,6 +85,25 @@ async def test_escape_stops_a_reply(browser: Browser, server: Running, upstream:
         await expect(await visit.finished()).to_contain_text("Stopped by you")
 
 
+async def test_escape_of_an_input_method_is_not_ours(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """While a character is being composed, Escape leaves an edit and a running reply alone."""
+    upstream.say("Half.", " Whole.", paused_at=1)
+    async with visiting(browser, server.url) as visit:
+        page, box = visit.page, visit.page.locator("#say")
+        await visit.say("Tell me about Lyon")
+        await expect(visit.reply().locator(".tail")).to_have_text("Half.")
+        await page.get_by_role("button", name="Edit your last message").click()
+        await box.fill("Tell me about Tokyo")
+        for composing in (True, False):
+            await box.dispatch_event("keydown", {"key": "Escape", "isComposing": composing})
+            await expect(box).to_have_value("Tell me about Tokyo" if composing else "")
+        await expect(page.locator("#stop")).to_be_visible()
+        await box.dispatch_event("keydown", {"key": "Escape", "isComposing": True})
+        await expect(page.locator("#stop")).to_be_visible()
+
+
 async def test_the_first_tab_skips_to_the_message_box(browser: Browser, server: Running):
     """The first thing reached from the top is the way past the list."""
     async with visiting(browser, server.url) as visit:

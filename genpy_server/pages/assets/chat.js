@@ -188,11 +188,12 @@ byId("composer").addEventListener("submit", (event) => {
 });
 box.addEventListener("input", grow);
 box.addEventListener("keydown", (event) => {
+  if (event.isComposing) return; // the key is the input method's
   if (event.key === "Escape" && editing) {
     event.stopPropagation(); // it stops no reply as well
     edit(null);
   }
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (event.key !== "Enter" || event.shiftKey) return;
   event.preventDefault();
   say();
 });
@@ -230,6 +231,7 @@ byId("close-sidebar").addEventListener("click", () => {
 NARROW.addEventListener("change", () => showSidebar(false));
 
 document.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
   if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     if (NARROW.matches) byId("menu").click();

@@ -32,7 +32,8 @@ export class EntryView {
     const { chip, at, tools, note, facts } = this.#parts;
     const who = entry.role === "user" ? "You" : "GenPy";
     this.copy = copyButton(`Copy what ${who} said`, () => entry.text);
-    this.edited = el("span", { class: "edited", text: "edited", hidden: true });
+    const edited = entry.role === "user" ? "edited" : "to an edited message";
+    this.edited = el("span", { class: "edited", text: edited, hidden: true });
     this.head = el("header", {}, el("h2", { text: who }), chip, at, this.edited);
     this.foot = el("footer", { hidden: true }, facts);
     if (entry.role === "assistant") this.foot.prepend(this.copy);
