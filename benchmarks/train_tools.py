@@ -24,8 +24,8 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from genpy_server.core.keywords import OTHER, SEEN, Word, word_features, words_of
-from genpy_server.core.tool_requests import LONGEST, MODEL, NO_TOOL, SURE, request_features
+from genpy_server.core.keywords import MODEL, OTHER, SEEN, Word, word_features, words_of
+from genpy_server.core.tool_requests import LONGEST, NO_TOOL, SURE, request_features
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "tools_train.jsonl"

@@ -1,5 +1,6 @@
 """The composition root: settings in, a running application out. Nothing else builds objects."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Self
 
@@ -7,6 +8,9 @@ from websockets.asyncio.server import Server, ServerConnection
 
 from genpy_server.chat import Chat
 from genpy_server.connection import serve_session
+from genpy_server.core.intents import intent_model
+from genpy_server.core.keywords import tagger
+from genpy_server.core.tool_requests import request_model
 from genpy_server.docs.handlers import Docs
 from genpy_server.gate import Attach, Gate
 from genpy_server.handlers import Handlers
@@ -74,10 +78,15 @@ class App:
         )
 
     async def listen(self) -> Server:
-        """Start to listen; port 0 takes any free one."""
-        return await listen(
+        """Start to listen; port 0 takes any free one.
+
+        What the first message needs is then made ready beside the loop.
+        """
+        server = await listen(
             settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
         )
+        self.hub.spawn(asyncio.to_thread(_warm))
+        return server
 
     async def drain(self, *, end_sessions: bool = False) -> None:
         """Stop the replies in progress and keep what came of them."""
@@ -87,6 +96,12 @@ class App:
         """Let go of the doors."""
         await self.llm.close()
         await self.store.close()
+
+
+def _warm() -> None:
+    """Build what understands messages, which would hold up the loop when it is first asked."""
+    for build in (intent_model, request_model, tagger):
+        build()
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:

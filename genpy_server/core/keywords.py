@@ -10,7 +10,9 @@ from functools import cache
 from typing import NamedTuple
 
 from genpy_server.core.linear import shipped
+from genpy_server.core.text import STOP_WORDS, search_words
 
+MODEL = "tool_model.json"
 MOST_WORDS = 8
 """Words that a keyword has at most."""
 QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
@@ -21,9 +23,9 @@ OTHER = "<other>"
 SEEN = "<seen>"
 """A word that is met there now and then."""
 
-_QUOTED = re.compile(
-    r"[\"\u201c\u201d\u00ab\u00bb]([^\"\u201c\u201d\u00ab\u00bb]{1,80})[\"\u201c\u201d\u00ab\u00bb]"
-)
+_SIGNS = '"\u201c\u201d\u00ab\u00bb'
+_QUOTED = re.compile(rf"(?<!\w)[{_SIGNS}]([^{_SIGNS}]{{1,80}})[{_SIGNS}](?!\w)")
+"""What stands between quotes, which begin behind no letter or digit, as inch marks do."""
 _WORD = re.compile(r"[^\W_](?:[^\W_]|['\u2019+#./_@:-](?=[^\W_]))*[+#]*|[^\w\s]|_+")
 _ARTICLES = re.compile(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
 
@@ -66,12 +68,16 @@ def find_keyword(line: str) -> str:
         model.bias + sum(model.weights.get(name, 0) for name in word_features(words, kinds, at))
         for at in range(len(words))
     ]
-    first, last = _heaviest(weights)
-    while first and kinds[first - 1] == OTHER:
+    weight, first, last = _heaviest(weights)
+    if weight <= 0:
+        return ""
+    while first and kinds[first - 1] == OTHER and last - first + 1 < MOST_WORDS:
         first -= 1
-    while last + 1 < len(words) and kinds[last + 1] == OTHER:
+    while last + 1 < len(words) and kinds[last + 1] == OTHER and last - first + 1 < MOST_WORDS:
         last += 1
     found = line[words[first].start : words[last].end].strip(AROUND)
+    if STOP_WORDS.issuperset(search_words(found)):
+        return ""
     return _ARTICLES.sub("", found, count=1).lower() if _ARTICLES.match(found) else found.lower()
 
 
@@ -106,21 +112,20 @@ def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
     return found
 
 
-def _heaviest(weights: list[float]) -> tuple[int, int]:
-    """The first and the last place of the run with the greatest sum."""
+def _heaviest(weights: list[float]) -> tuple[float, int, int]:
+    """The greatest sum of a run, and the first and the last place of that run."""
     runs = (
         (sum(weights[first : last + 1]), first, last)
         for first in range(len(weights))
         for last in range(first, min(len(weights), first + MOST_WORDS))
     )
-    _, first, last = max(runs, key=lambda run: (run[0], -run[1], run[2]))
-    return first, last
+    return max(runs, key=lambda run: (run[0], -run[1], run[2]))
 
 
 @cache
 def tagger() -> Tagger:
     """The shipped weights, read when first asked for."""
-    raw = shipped("tool_model.json")["keywords"]
+    raw = shipped(MODEL)["keywords"]
     weights = memoryview(base64.b64decode(raw["weights"])).cast("b").tolist()
     names = raw["features"].split("\n")
     return Tagger(

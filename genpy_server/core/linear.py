@@ -4,7 +4,6 @@ import base64
 import json
 import math
 import re
-from functools import cache
 from importlib.resources import files
 from itertools import pairwise, repeat
 from typing import Any, NamedTuple
@@ -134,9 +133,8 @@ class LinearModel:
         return [(lifted >> LANE * lane & _MASK) - _HALF for lane in range(len(self.labels))]
 
 
-@cache
 def shipped(name: str) -> dict[str, Any]:
-    """A file of weights that is part of the package, read when first asked for."""
+    """A file of weights that is part of the package; what is built of it is what to keep."""
     data: dict[str, Any] = json.loads(
         (files("genpy_server.core") / name).read_text(encoding="utf-8")
     )

@@ -8,11 +8,10 @@ from functools import cache
 
 import msgspec
 
-from genpy_server.core.keywords import find_keyword
+from genpy_server.core.keywords import MODEL, find_keyword
 from genpy_server.core.linear import Features, LinearModel, features, shipped, tokens_of
 from genpy_server.core.periods import period_in
 
-MODEL = "tool_model.json"
 NO_TOOL = "none"
 SURE = 0.8
 """The probability from which a message counts as a request."""
