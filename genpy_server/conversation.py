@@ -46,6 +46,11 @@ class Conversation:
         return max((message.id for message in self.messages), default=0)
 
     @property
+    def first_id(self) -> int:
+        """The id of the oldest stored message here, 0 for none."""
+        return next((message.id for message in self.messages if message.id), 0)
+
+    @property
     def question(self) -> Message | None:
         """The person's last message."""
         return next((m for m in reversed(self.messages) if m.role == "user"), None)

@@ -195,7 +195,7 @@ class LiveSession:
 
     async def _append(self, frame: Send) -> Appended:
         """Commit a message, but not to a session that was deleted at another server."""
-        known = self._conversation.last_id
+        known = self._conversation.first_id
         try:
             return await self._chat.store.append(
                 self.user_id,

@@ -58,6 +58,26 @@ async def test_session_deleted_elsewhere_is_not_brought_back(
     assert [message.text for message in kept] == ["Begun anew"] * anew
 
 
+async def test_edit_in_a_session_begun_anew_elsewhere_mixes_nothing(
+    database, server, upstream, peer
+):
+    """A refused edit learns of the new session's messages, and what is said next goes to neither."""
+    old = await say(peer, "a", "Tell me about Rome")
+    await peer.until("run_finished")
+    session = peer.of("ready")[0]["session"]
+    async with serving(database) as elsewhere:
+        await elsewhere.app.records("local").delete("one")
+        await elsewhere.app.store.append("local", session, "user", "Begun anew", title="t")
+    await peer.say(Send("b", "Tell me about Oslo", replaces=old))
+    assert (await peer.until("error", lambda f: f.get("re") == "b"))["code"] == "conflict"
+    heard = len(upstream.requests)
+    await peer.say(Send("c", "And about Lyon?"))
+    await peer.ws.wait_closed()
+    kept = await server.app.store.messages("local", session, limit=9)
+    assert [message.text for message in kept] == ["Begun anew"]
+    assert len(upstream.requests) == heard
+
+
 async def test_edit_in_a_session_deleted_elsewhere_stores_nothing(database, server, upstream, peer):
     """The stopped reply finds no session, and the edit that waited for it makes none."""
     upstream.say("Lyon", " is loud.", paused_at=1)
