@@ -3,11 +3,14 @@
 import asyncio
 import logging
 
+import msgspec
+
 from genpy_server.core.models import Memory, Message, Session
 from genpy_server.core.replaced import standing
 from genpy_server.errors import StoreError
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
+from genpy_server.wire import MessageEvent
 
 log = logging.getLogger("genpy.conversation")
 
@@ -91,3 +94,16 @@ class Conversation:
         for message in missed:
             self.add(message)
         return missed
+
+
+def message_event(message: Message, seq: int = 0) -> MessageEvent:
+    """A stored message as the event that tells of it."""
+    return MessageEvent(
+        seq=seq,
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        at=message.at,
+        client_id=message.client_id,
+        meta=msgspec.to_builtins(message.meta),
+    )

@@ -8,12 +8,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from genpy_server.core.models import Message
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
     Frame,
-    MessageEvent,
     RunFinished,
     RunStarted,
     SessionFrame,
@@ -42,19 +40,6 @@ class Subscriber(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Be told that there will be no more."""
-
-
-def message_event(message: Message, seq: int = 0) -> MessageEvent:
-    """A stored message as the event that tells of it."""
-    return MessageEvent(
-        seq=seq,
-        message_id=message.id,
-        role=message.role,
-        text=message.text,
-        at=message.at,
-        client_id=message.client_id,
-        meta=msgspec.to_builtins(message.meta),
-    )
 
 
 class EventLog:

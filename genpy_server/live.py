@@ -13,11 +13,11 @@ from uuid import uuid4
 from genpy_server import __version__
 from genpy_server.chat import Chat
 from genpy_server.checks import check_intent
-from genpy_server.conversation import Conversation, window
+from genpy_server.conversation import Conversation, message_event, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
 from genpy_server.errors import BadRequest, Conflict, NotFound, StoreError
-from genpy_server.event_log import EventLog, Subscriber, message_event
+from genpy_server.event_log import EventLog, Subscriber
 from genpy_server.memory import MemoryKeeper
 from genpy_server.run_queue import RunQueue, Spawn
 from genpy_server.stores.base import Appended

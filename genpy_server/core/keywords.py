@@ -69,7 +69,7 @@ def find_keyword(line: str) -> str:
         for at in range(len(words))
     ]
     weight, first, last = _heaviest(weights)
-    if weight <= 0:
+    if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
     while first and kinds[first - 1] == OTHER and last - first + 1 < MOST_WORDS:
         first -= 1

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from eventually import eventually
 from peer import Peer
 from servers import serving
 
@@ -106,7 +107,11 @@ async def test_message_of_a_session_deleted_while_it_is_stored_is_not_answered(
     await peer.say(Send("a", "Tell me about Rome"))
     await peer.ws.wait_closed()
     assert (peer.of("ack"), upstream.requests) == ([], [])
-    assert await server.app.store.sessions("local", limit=5) == []
+
+    async def gone():
+        return await server.app.store.sessions("local", limit=5) == []
+
+    assert await eventually(gone)
 
 
 async def test_message_whose_commit_was_not_heard_of_is_answered_once(

@@ -66,7 +66,7 @@ def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
     appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision"
     stack.sql(f"""
         drop function genpy_append({appending}, bigint), genpy.neighbours(bigint[]);
-        create function genpy_append({appending}) returns jsonb language sql as $$ select null $$;
+        create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create or replace function genpy_version() returns jsonb language sql
           as $$ select '1'::jsonb $$;
     """)
