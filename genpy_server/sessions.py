@@ -233,11 +233,7 @@ class SessionHub:
         session = self._live.get(key)
         if session is None or session.subscribers or session.runs.busy:
             return
-        try:
-            if session.status == "active":
-                await session.end()
-        except GenPyError as error:
-            log.warning("a session could not be ended yet: %s", error.code)
+        await self._end(session)
         if not session.subscribers and not session.runs.busy and self._live.get(key) is session:
             del self._live[key]
 
@@ -298,8 +294,6 @@ class SessionHub:
             if session.status == "active":
                 await session.end()
         except GenPyError as error:
-            log.warning("a session could not be ended: %s", error.code)
-        except (
-            Exception
-        ):  # a bug in one ending must not go unheard, and keeps no other from its own
+            log.warning("a session could not be ended yet: %s", error.code)
+        except Exception:  # a bug in one ending keeps no other from its own
             log.exception("a session could not be ended")
