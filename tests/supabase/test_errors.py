@@ -129,7 +129,11 @@ def _service_key_of_another_alphabet() -> str:
     return f"x.{claims}.x"
 
 
-@pytest.mark.parametrize("key", ["sb_publishable_x", token("anon"), token("authenticated", "u")])
+@pytest.mark.parametrize(
+    "key",
+    ["sb_publishable_x", token("anon"), token("authenticated", "u")],
+    ids=["publishable", "anon", "signed in"],
+)
 async def test_the_publishable_key_is_recognised_without_asking(key: str) -> None:
     """The publishable key, in its new form or its old, is refused when the store is opened."""
     store = SupabaseStore(f"http://127.0.0.1:{free_port()}", key)
@@ -138,7 +142,9 @@ async def test_the_publishable_key_is_recognised_without_asking(key: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "key", [token("service_role"), "sb_secret_x", "a.b.c", "..", _service_key_of_another_alphabet()]
+    "key",
+    [token("service_role"), "sb_secret_x", "a.b.c", "..", _service_key_of_another_alphabet()],
+    ids=["service role", "secret", "three parts", "dots", "another alphabet"],
 )
 async def test_other_keys_are_tried(key: str) -> None:
     """What is not known to be the publishable key is left to the project to judge."""
