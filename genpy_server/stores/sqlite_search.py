@@ -59,8 +59,7 @@ def search(
         chosen = list(islice(_told_once(connection, ranked), max(limit, 0)))
     else:
         chosen = connection.execute(best, values).fetchall()
-    found = (_hit(connection, id_, rank) for id_, rank in chosen)
-    hits = [hit for hit in found if hit is not None]
+    hits = [_hit(connection, id_, rank) for id_, rank in chosen]
     return [_with_neighbours(connection, hit) for hit in hits] if neighbours else hits
 
 
@@ -97,13 +96,12 @@ def _told_once(
             yield id_, rank
 
 
-def _hit(connection: sqlite3.Connection, id_: int, rank: float) -> Hit | None:
-    """The hit; None when another process deleted the message a moment ago."""
+def _hit(connection: sqlite3.Connection, id_: int, rank: float) -> Hit:
     row = connection.execute(
         f"SELECT {MESSAGE}, s.title FROM session_logs m JOIN sessions s USING (session_id) WHERE m.id = ?",
         (id_,),
     ).fetchone()
-    return None if row is None else Hit(message_of(row[:-1]), row[-1], -rank)
+    return Hit(message_of(row[:-1]), row[-1], -rank)
 
 
 def _with_neighbours(connection: sqlite3.Connection, hit: Hit) -> Hit:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from textual.app import SuspendNotSupported
 
+from genpy_server.core.display import stars
 from genpy_tui.messages import Submitted
 from genpy_tui.screens.answering import Answering, choose
 
-RATINGS = {str(n): f"{'★' * n}{'☆' * (5 - n)}  {n} of 5" for n in range(5, 0, -1)}
+RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 
 
 class Talking(Answering):
