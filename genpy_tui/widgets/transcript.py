@@ -156,6 +156,8 @@ class TranscriptView(Window, can_focus=True):
 
     def move_cursor(self, step: int) -> bool:
         """Move it by messages; False, and no cursor, when it leaves at the end."""
+        if self.pending:
+            self.flush()
         messages = [block for block in self.column.blocks if isinstance(block, MessageBlock)]
         at = len(messages)
         if self.cursor in messages:

@@ -9,6 +9,7 @@ from terminal import Terminal, terminal
 from textual.events import Key
 
 from genpy_server.wire import End
+from genpy_tui.widgets.transcript import SLOWEST
 
 
 def batch(tui: Terminal, *keys: str) -> None:
@@ -149,3 +150,19 @@ async def test_enter_waits_for_the_hits_of_the_words_it_follows(tmp_path: Path) 
             await tui.press(*["backspace"] * 6)
             batch(tui, *"rome", "enter")
             await tui.until(lambda: tui.chat.session == rome)
+
+
+async def test_the_cursor_goes_to_what_is_not_drawn_yet(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """A message that has arrived can be marked before the next flush draws it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        view = tui.chat.view
+        await tui.until(lambda: not view.pending)
+        view._cost = SLOWEST
+        server.message("Hello")
+        await tui.until(lambda: view.pending)
+        tui.chat.action_cursor_previous()
+        assert view.marked is not None
+        assert view.marked.entry.text == "Hello"
