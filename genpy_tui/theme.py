@@ -3,7 +3,7 @@
 from textual.theme import Theme
 
 _DARK = {
-    "genpy-muted": "#8b93a7",
+    "genpy-muted": "#99a1b5",
     "genpy-rule": "#4a5168",
     "genpy-code": "#1b1f2b",
     "genpy-chip": "#2a3042",
@@ -16,13 +16,14 @@ _DARK = {
     "genpy-text-warning": "#f0c674",
     "genpy-text-error": "#ff7b86",
     "genpy-text-success": "#8fd6a5",
-    "genpy-cursor": "#2c4149",
+    "genpy-cursor": "#263a42",
     "genpy-cursor-text": "#dfe3ee",
+    "genpy-cursor-style": "none",
     "footer-key-foreground": "#8fd6c4",
     "input-selection-background": "#5b8cff 35%",
 }
 _LIGHT = {
-    "genpy-muted": "#626a7d",
+    "genpy-muted": "#575f72",
     "genpy-rule": "#b4bac8",
     "genpy-code": "#eceff5",
     "genpy-chip": "#dde2ec",
@@ -35,8 +36,9 @@ _LIGHT = {
     "genpy-text-warning": "#7f5800",
     "genpy-text-error": "#b3202f",
     "genpy-text-success": "#1d6b36",
-    "genpy-cursor": "#c9dfdb",
+    "genpy-cursor": "#d3e6e2",
     "genpy-cursor-text": "#1d2230",
+    "genpy-cursor-style": "none",
     "footer-key-foreground": "#0b6e5f",
     "input-selection-background": "#5b8cff 30%",
 }
@@ -52,8 +54,9 @@ _ANSI = {
     "genpy-text-warning": "ansi_yellow",
     "genpy-text-error": "ansi_red",
     "genpy-text-success": "ansi_green",
-    "genpy-cursor": "ansi_white",
-    "genpy-cursor-text": "ansi_black",
+    "genpy-cursor": "ansi_default",
+    "genpy-cursor-text": "ansi_default",
+    "genpy-cursor-style": "reverse",
 }
 """For themes that leave the colours to the terminal; code has a bar instead of a background."""
 

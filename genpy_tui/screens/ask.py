@@ -11,6 +11,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from genpy_tui.text import plain
+from genpy_tui.widgets.choices import Choices
 
 
 class Choose(ModalScreen[str | None]):
@@ -32,7 +33,7 @@ class Choose(ModalScreen[str | None]):
             yield Static(plain(self._question, "bold"), classes="question")
             if self._detail:
                 yield Static(plain(self._detail), classes="detail")
-            yield OptionList(*(Option(plain(text), id=key) for key, text in self._answers.items()))
+            yield Choices(*(Option(plain(text), id=key) for key, text in self._answers.items()))
             yield Static(Content("↑↓ choose   enter accept   esc cancel"), classes="hint")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -14,7 +14,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from genpy_server import __version__
 from genpy_server.errors import BadFrame, GenPyError
@@ -38,6 +38,7 @@ from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.telling import Telling
 from genpy_tui.state import REFUSED, newer
 from genpy_tui.text import plain
+from genpy_tui.widgets.keys import KeysLine
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class ChatScreen(Telling):
     async def _complete(self) -> None:
         """After the first paint: the list beside and the keys below."""
         await self.beside.mount(self.sidebar)
-        await self.keys.mount(Footer(show_command_palette=False))
+        await self.keys.mount(KeysLine())
         self.refresh_bindings()
         self.painted.set()
 

@@ -17,6 +17,7 @@ from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.text import age, one_line, plain
+from genpy_tui.widgets.choices import Choices
 
 if TYPE_CHECKING:
     from genpy_server.records import Records
@@ -66,12 +67,12 @@ class SearchScreen(ModalScreen[Found | None]):
         with Vertical(classes="dialog wide"):
             yield Static(plain("Search every conversation", "bold"), classes="question")
             yield Input(self._query, placeholder="words to look for")
-            yield OptionList()
+            yield Choices()
             yield Static(plain("Type a few words."), classes="hint")
 
     def on_mount(self) -> None:
         """Words may have been given already."""
-        self.watch(self.query_one(OptionList), "scroll_y", self._scrolled, init=False)
+        self.watch(self.query_one(Choices), "scroll_y", self._scrolled, init=False)
         if self._query:
             self._search()
 
@@ -110,7 +111,7 @@ class SearchScreen(ModalScreen[Found | None]):
         if hits is None:
             return
         self._hits, self._shown, self._asked = hits, query, PAGE
-        options = self.query_one(OptionList)
+        options = self.query_one(Choices)
         options.clear_options()
         self._add(hits)
         options.highlighted = 0 if hits else None
@@ -119,7 +120,7 @@ class SearchScreen(ModalScreen[Found | None]):
             self._choose(0)
 
     def _add(self, hits: list[Hit]) -> None:
-        options = self.query_one(OptionList)
+        options = self.query_one(Choices)
         width = max(20, options.size.width - 4)
         words = re.findall(r"\w+", self._shown.lower())
         options.add_options(Option(hit_row(hit, words, width)) for hit in hits)
@@ -130,7 +131,7 @@ class SearchScreen(ModalScreen[Found | None]):
             self._want_more()
 
     def _scrolled(self) -> None:
-        options = self.query_one(OptionList)
+        options = self.query_one(Choices)
         if self._hits and options.scroll_y >= options.max_scroll_y - NEAR:
             self._want_more()
 
@@ -187,7 +188,7 @@ class SearchScreen(ModalScreen[Found | None]):
 
     def action_list(self) -> None:
         """Go to the hits."""
-        self.query_one(OptionList).focus()
+        self.query_one(Choices).focus()
 
     def action_leave(self) -> None:
         """Close without a jump."""

@@ -11,11 +11,12 @@ from textual.widgets.option_list import Option
 from genpy_server.core.display import stars
 from genpy_server.core.models import ListedSession, Session
 from genpy_tui.text import age, one_line
+from genpy_tui.widgets.choices import Choices
 
 WIDTH = 32
 
 
-class Sidebar(OptionList):
+class Sidebar(Choices):
     """A list of sessions; choosing one opens it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,7 +63,8 @@ class Sidebar(OptionList):
         about = session.summary or session.note or f"{session.message_count} messages"
         return Content("\n").join(
             [
-                Content.styled(mark, "$primary") + one_line(session.title, width - 2, style),
+                Content.styled(mark, "$primary" if mark.strip() else "")
+                + one_line(session.title, width - 2, style),
                 Content("  ")
                 + one_line(" · ".join(filter(None, facts)), width - 2, "$genpy-muted"),
                 Content("  ") + one_line(about, width - 2, "$genpy-muted"),

@@ -1,6 +1,8 @@
 """Reading: the view follows or stays, the cursor, copying, tools, links, selecting."""
 
 import re
+from functools import partial
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,11 @@ async def talk(tui: Terminal, server: ScriptedServer, text: str) -> None:
 def paragraphs(tui: Terminal) -> list[str]:
     """The numbered paragraphs on the screen."""
     return re.findall(r"Paragraph number \d+", tui.screen)
+
+
+def written_keys(tui: Terminal) -> list[str]:
+    """The keys in the last line of the screen, each with what it does."""
+    return re.split(" {2,}", tui.screen.splitlines()[-1].strip())
 
 
 async def test_the_view_follows_the_end(server: ScriptedServer, tmp_path: Path) -> None:
@@ -259,3 +266,18 @@ async def test_f1_shows_every_command(server: ScriptedServer, tmp_path: Path) ->
         await tui.shows("Keys and commands", "/export FILE", "Copy its code")
         await tui.press("escape")
         await tui.until(lambda: not tui.app.screen.query(OptionList).filter(".dialog"))
+
+
+async def test_keys_at_the_bottom_are_never_cut(server: ScriptedServer, tmp_path: Path) -> None:
+    """The last line has each key with its whole name or not at all, at any width."""
+    async with terminal(tmp_path, server=server.url, size=(160, 24)) as tui:
+        await talk(tui, server, "One")
+        await tui.press("alt+up")
+        await tui.shows("c Copy ", "^q Quit")
+        whole = written_keys(tui)
+        for width in (80, 47, 23, 160):
+            await tui.pilot.resize_terminal(width, 24)
+            ends = accumulate(len(key) + 2 for key in whole)
+            fits = whole[: sum(1 for _ in takewhile(width.__ge__, ends))]
+            await tui.until(partial(lambda fits: written_keys(tui) == fits, fits))
+        assert fits == whole

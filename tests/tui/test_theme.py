@@ -1,0 +1,43 @@
+"""The themes: what is written can be read on what it stands on."""
+
+import pytest
+from textual.color import Color
+from textual.theme import Theme
+
+from genpy_tui.theme import THEMES
+
+READABLE = 4.5
+"""The contrast that WCAG 2.2 asks of text (criterion 1.4.3, level AA)."""
+WORDS = ("foreground", "genpy-muted", "primary", "accent", "genpy-cursor-text")
+STATES = ("genpy-text-success", "genpy-text-warning", "genpy-text-error", "genpy-link")
+CODE = ("keyword", "type", "function", "string", "number")
+PAIRS = [
+    *((text, ground) for text in WORDS for ground in ("background", "surface", "genpy-cursor")),
+    *((text, "background") for text in (*STATES, "secondary", "footer-key-foreground")),
+    *((f"genpy-code-{kind}", "genpy-code") for kind in CODE),
+    ("accent", "genpy-chip"),
+    ("foreground", "genpy-chip"),
+]
+
+
+def luminance(color: Color) -> float:
+    """Relative luminance as WCAG defines it, 0 to 1."""
+    red, green, blue = (
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+        for channel in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def colors(theme: Theme) -> dict[str, str]:
+    """Every colour that a theme names."""
+    return {key: str(value) for key, value in vars(theme).items()} | theme.variables
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize(("text", "ground"), PAIRS)
+def test_text_stands_out(theme: Theme, text: str, ground: str) -> None:
+    """A colour of text has a contrast of 4.5 at the least to the ground it is written on."""
+    named = colors(theme)
+    dark, light = sorted(luminance(Color.parse(named[one])) for one in (text, ground))
+    assert (light + 0.05) / (dark + 0.05) >= READABLE
