@@ -127,6 +127,11 @@ class ScriptedServer:
             else:
                 await socket.close(code)
 
+    async def vanish(self) -> None:
+        """Cut every connection and refuse new ones, until `refusing` is False again."""
+        self.refusing = True
+        await self.cut()
+
     # What it does by itself
 
     async def _serve(self, socket: ServerConnection) -> None:

@@ -135,8 +135,7 @@ def ended(status: str, error: str = "") -> Callable[[ScriptedServer], None]:
 async def away(tui: Terminal, server: ScriptedServer) -> None:
     """The connection is lost in mid-reply, and something was typed meanwhile."""
     await tui.says("replying")
-    server.refusing = True
-    await server.cut()
+    await server.vanish()
     await tui.says("reconnecting")
     await tui.type("And what about decorators?")
     await tui.shows("waiting to be sent")

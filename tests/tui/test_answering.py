@@ -135,8 +135,7 @@ async def test_a_retry_waits_for_the_connection(server: ScriptedServer, tmp_path
     """A retry while the connection is away is asked for once it is back, and says so."""
     async with terminal(tmp_path, server=server.url) as tui:
         await two_turns(tui, server, done)
-        server.refusing = True
-        await server.cut()
+        await server.vanish()
         await tui.says("reconnecting")
         await tui.press("ctrl+r")
         await tui.until(lambda: any("connection is back" in said for said in tui.notices))

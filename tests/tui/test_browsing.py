@@ -236,8 +236,7 @@ async def test_leaving_with_unsent_words_asks(tmp_path: Path, server: ScriptedSe
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.says("ready")
-        server.refusing = True
-        await server.cut()
+        await server.vanish()
         await tui.says("reconnecting")
         await tui.type("Not yet sent")
         await tui.press("ctrl+q")

@@ -114,8 +114,7 @@ async def test_a_left_conversation_still_sends(server: ScriptedServer, tmp_path:
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.says("ready")
-        server.refusing = True
-        await server.cut()
+        await server.vanish()
         await tui.says("reconnecting")
         await tui.type("Do not lose me")
         await tui.press("ctrl+n")

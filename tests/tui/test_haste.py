@@ -70,8 +70,7 @@ async def test_an_end_that_was_asked_for_offline_still_comes(
         await tui.says("ready")
         server.message("Hello")
         await tui.until(lambda: tui.chat.begun)
-        server.refusing = True
-        await server.cut()
+        await server.vanish()
         await tui.says("reconnecting")
         await tui.type("/end")
         await tui.until(lambda: any("ended once the connection" in said for said in tui.notices))

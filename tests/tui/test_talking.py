@@ -44,8 +44,7 @@ async def test_what_is_typed_offline_is_sent_once(server: ScriptedServer, tmp_pa
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.says("ready")
-        server.refusing = True
-        await server.cut()
+        await server.vanish()
         await tui.says("reconnecting")
         await tui.type("Are you there?")
         await tui.shows("Are you there?", "waiting to be sent")
