@@ -7,19 +7,25 @@ from datetime import UTC, datetime
 
 from genpy_server.core import context
 from genpy_server.core.intents import Intent, detect_intent
-from genpy_server.core.models import ChatMessage, Hit, Message
+from genpy_server.core.models import ChatMessage, Hit, Message, ToolSpec
 from genpy_server.core.prompts import system_prompt
 from genpy_server.core.recall import CANDIDATES, best
 from genpy_server.core.replaced import without
+from genpy_server.core.tokens import offer_tokens
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
+from genpy_server.tools import registry
 from genpy_server.turn import Turn
 
 RECALL_HITS = 10
 RECALL_SECONDS = 2.0
 RECALL_CHARS = 2_000
+TOOLS_SHARE = 0.3
+"""Of the budget, what tools that are offered and their answers may take before anything is said."""
+ROUND_TOKENS = 600
+"""Tokens that are kept free for the answers of tools that the model asks."""
 
 log = logging.getLogger("genpy.chat")
 
@@ -32,6 +38,12 @@ class Chat:
         self.llm = llm
         self.settings = settings
 
+    @property
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """The tools that the model may call: none where they would take too much of its budget."""
+        room = self.settings.context_tokens * TOOLS_SHARE
+        return registry.SPECS if offer_tokens(registry.SPECS) + ROUND_TOKENS <= room else ()
+
     def intent(self, turn: Turn) -> Intent:
         """The kind of help that is wanted."""
         if turn.intent is not None:
@@ -41,13 +53,15 @@ class Chat:
     async def context(
         self, turn: Turn, intent: Intent, tools: Sequence[ChatMessage] = ()
     ) -> context.Context:
-        """What is sent to the model for a turn."""
+        """What is sent to the model for a turn; `tools` were asked already, instead of offering any."""
         recalled = await self._recall(turn) if self.settings.recall else []
+        offered = () if tools else self.offered
+        aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
         return context.build(
             system=system_prompt(intent.name, datetime.now(UTC).date().isoformat()),
             history=turn.history,
             question=turn.question,
-            budget=self.settings.context_tokens,
+            budget=self.settings.context_tokens - aside,
             memory=turn.memory,
             recalled=recalled,
             tools=tools,

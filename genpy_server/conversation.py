@@ -81,6 +81,14 @@ class Conversation:
         """Put a stored message in the place of the same one before it was stored."""
         self.messages = [new if message is old else message for message in self.messages]
 
+    async def after(self, id_: int) -> list[Message]:
+        """The messages behind this id, or the first of them where older ones are not held here."""
+        if not self.older or id_ >= self.first_id:
+            return self.messages
+        return await self._store.messages(
+            self._user_id, self._session_id, limit=self._window, after=id_
+        )
+
     async def catch_up(self, until: int | None = None) -> list[Message]:
         """Take in what another server wrote after the last message here, and before `until`."""
         try:

@@ -14,7 +14,6 @@ import msgspec
 
 from genpy_server.asking import Asking
 from genpy_server.chat import Chat
-from genpy_server.core import context
 from genpy_server.core.models import (
     ChatMessage,
     Message,
@@ -23,6 +22,7 @@ from genpy_server.core.models import (
     ToolCall,
     Usage,
 )
+from genpy_server.core.tokens import fit_tools, message_tokens, offer_tokens
 from genpy_server.errors import (
     GenPyError,
     LlmBadToolCall,
@@ -33,7 +33,6 @@ from genpy_server.errors import (
     StoreError,
 )
 from genpy_server.llm.base import ChatRequest, Finish, Quota, TextDelta
-from genpy_server.tools import registry
 from genpy_server.turn import Control, Emit, Reply, Turn
 from genpy_server.wire import (
     Delta,
@@ -44,6 +43,9 @@ from genpy_server.wire import (
 )
 
 TOOL_RESULT_TOKENS = 800
+"""Tokens of a tool's result at most."""
+SHORTEST_ROUND = 200
+"""Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
 """Seconds to wait for a rate-limited model that does not say how long."""
 SHORTEST_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -168,13 +170,13 @@ class Run:
         built = await self.chat.context(self.turn, self.intent, asked)
         self.dropped_upto = built.dropped_upto
         messages = list(built.messages)
-        room = self.chat.settings.context_tokens - built.total
-        tools = registry.SPECS if not asked else ()
+        tools = () if asked else self.chat.offered
+        room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
             last = round_ == self.chat.settings.limits.tool_rounds
             request = ChatRequest(
                 messages=tuple(messages),
-                tools=() if last or room < TOOL_RESULT_TOKENS else tools,
+                tools=() if last or room < SHORTEST_ROUND else tools,
                 max_tokens=self.chat.settings.reply_tokens,
                 recalled=built.recalled,
             )
@@ -188,13 +190,12 @@ class Run:
             if not calls:
                 break
             answers = [await self.asking.call(call) for call in calls]
-            answers = [
-                msgspec.structs.replace(a, content=context.cut(a.content, TOOL_RESULT_TOKENS))
-                for a in answers
-            ]
-            messages += [ChatMessage("assistant", "", tool_calls=tuple(calls)), *answers]
-            room -= sum(context.count_tokens(m.content) for m in answers)
-            if self.asking.failures > 1:
+            said = ChatMessage("assistant", "", tool_calls=tuple(calls))
+            most = message_tokens(said) + TOOL_RESULT_TOKENS * len(calls)
+            told = fit_tools((said, *answers), min(room, most))
+            messages += told
+            room -= sum(map(message_tokens, told))
+            if self.asking.failures > 1 or not told:
                 tools = ()
         if finish.reason == "length":
             return "length"

@@ -5,13 +5,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from genpy_server.chat import Chat
 from genpy_server.conversation import Conversation
 from genpy_server.core.models import Message, RunStatus
 from genpy_server.errors import GenPyError, NotFound
-from genpy_server.memory import MemoryKeeper, to_remember
+from genpy_server.memory import MemoryKeeper
+from genpy_server.remembering import Remembering
 from genpy_server.run import Run
 from genpy_server.turn import Control, Emit, Turn
 
@@ -43,7 +45,7 @@ class RunQueue:
         gone: Callable[[], None],
     ) -> None:
         self._chat = chat
-        self._keeper = keeper
+        self._remembering = Remembering(keeper, conversation)
         self._conversation = conversation
         self._emit = emit
         self._stored = stored
@@ -60,7 +62,6 @@ class RunQueue:
         """The status of every run that would begin while all are being stopped."""
         self._unsaved = 0
         self._forgotten = False
-        self._remembering = False
 
     @property
     def waiting(self) -> int:
@@ -123,7 +124,9 @@ class RunQueue:
         if not reply.message.id:
             self._unsaved += 1
             self._spawn(self._save(turn, reply.message))
-        self._extend_memory(turn, reply.dropped_upto)
+        dropped = reply.dropped_upto
+        if self._remembering.due(dropped):
+            self._spawn(self._remembering.extend(turn.user_id, turn.session_id, dropped))
 
     def cancel(self, run: str | None = None) -> bool:
         """Stop the current reply and keep what came; False when there is none, or another."""
@@ -171,7 +174,7 @@ class RunQueue:
     async def _save(self, turn: Turn, reply: Message) -> None:
         """Store a reply as soon as the database is back."""
         try:
-            for attempt in range(1_000_000):
+            for attempt in count():
                 await asyncio.sleep(SAVE_WAITS[min(attempt, len(SAVE_WAITS) - 1)])
                 if self._forgotten or await self._saved(turn, reply):
                     return
@@ -191,22 +194,3 @@ class RunQueue:
         self._conversation.replace(reply, stored)
         self._stored(stored)
         return True
-
-    def _extend_memory(self, turn: Turn, dropped_upto: int) -> None:
-        if self._remembering:
-            return
-        conversation = self._conversation
-        messages = to_remember(conversation.messages, conversation.memory, dropped_upto)
-        if messages:
-            self._remembering = True
-            self._spawn(self._extend(turn, messages))
-
-    async def _extend(self, turn: Turn, messages: list[Message]) -> None:
-        conversation = self._conversation
-        try:
-            memory = await self._keeper.extend(
-                turn.user_id, turn.session_id, conversation.memory, messages
-            )
-            conversation.memory = memory or conversation.memory
-        finally:
-            self._remembering = False

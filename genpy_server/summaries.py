@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.context import count_tokens, cut
 from genpy_server.core.models import ChatMessage, Session, SummaryDraft
+from genpy_server.core.notes import fitting_notes
 from genpy_server.core.prompts import SUMMARY_PROMPT, dialogue
-from genpy_server.core.replaced import standing
+from genpy_server.core.tokens import count_tokens, cut
+from genpy_server.core.turns import turns
 from genpy_server.errors import Conflict, LlmError, NotFound
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
@@ -88,13 +89,14 @@ class Summaries:
 
     async def _request(self, ending: Ending) -> list[ChatMessage]:
         stored = await self._store.messages(ending.user_id, ending.session_id, limit=MESSAGES)
-        messages = standing(stored)
         memory = await self._store.memory(ending.user_id, ending.session_id)
         room = self._settings.context_tokens - count_tokens(SUMMARY_PROMPT) - 20
+        covered = memory.upto if memory else 0
         parts = []
-        if memory is not None:
-            parts.append(f"Notes on the earlier part:\n{cut(memory.text, room // 3)}")
-            messages = [message for message in messages if message.id > memory.upto]
+        if memory is not None and memory.text:
+            notes = fitting_notes(memory.text, "", room // 3)
+            parts.append(f"Notes on the earlier part:\n{notes}")
+        messages = [m for turn in turns(stored) if turn.place > covered for m in turn.messages]
         parts.append(cut(dialogue(messages), room - sum(count_tokens(part) + 1 for part in parts)))
         return [ChatMessage("system", SUMMARY_PROMPT), ChatMessage("user", "\n\n".join(parts))]
 

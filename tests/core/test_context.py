@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from genpy_server.core import context
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, MessageMeta, ToolCall
 from genpy_server.core.replaced import replaced_ids, standing
+from genpy_server.core.tokens import message_tokens
+from genpy_server.core.turns import turns
 from genpy_server.memory import to_remember
 
 
@@ -57,13 +59,7 @@ def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, res
         recalled=[Hit(message(-1 - i, text=t), "old", 1.0) for i, t in enumerate(recalled)],
         tools=tools,
     )
-    sent = sum(
-        context.count_tokens(m.content)
-        + context.MESSAGE_TOKENS
-        + sum(context.count_tokens(c.name + c.arguments) for c in m.tool_calls)
-        for m in built.messages
-    )
-    assert sent <= budget
+    assert sum(map(message_tokens, built.messages)) <= built.total <= budget
     calls = [c.id for m in built.messages for c in m.tool_calls]
     answered = [m.tool_call_id for m in built.messages if m.role == "tool"]
     assert calls == answered
@@ -80,7 +76,7 @@ def test_newest_turns_are_kept_whole_and_in_order():
     assert 2 <= kept < 50
     expected = [m.text for m in history[-2 * kept :]]
     assert talk == expected
-    assert built.dropped_upto == history[-2 * kept - 1].id
+    assert built.dropped_upto == history[-2 * kept - 2].id
 
 
 def test_question_larger_than_the_budget_is_cut_with_a_note():
@@ -100,7 +96,7 @@ def test_only_the_newest_reply_to_a_message_counts():
         message(2, "assistant", "first", reply_to=1),
         message(3, "assistant", "second", reply_to=1),
     ]
-    (turn,) = context.turns(history)
+    (turn,) = turns(history)
     assert [m.text for m in turn.messages] == ["q", "second"]
 
 
@@ -112,7 +108,7 @@ def test_reply_stored_late_stands_with_its_message():
         message(3, "assistant", "to a", reply_to=1),
         message(4, "assistant", "to b", reply_to=2),
     ]
-    assert [[m.text for m in t.messages] for t in context.turns(history)] == [
+    assert [[m.text for m in t.messages] for t in turns(history)] == [
         ["a", "to a"],
         ["b", "to b"],
     ]
@@ -144,28 +140,104 @@ def test_recalled_excerpt_already_in_the_window_is_not_sent_twice():
     assert '"rome"' in built.messages[0].content
 
 
-@given(turns=st.integers(1, 40), words=st.integers(0, 60), budget=st.integers(400, 3_000))
+@given(
+    batches=st.lists(st.integers(1, 3), min_size=1, max_size=30),
+    words=st.integers(0, 60),
+    budget=st.integers(400, 3_000),
+    at_once=st.integers(1, 6),
+)
 @settings(max_examples=100, deadline=None)
-def test_nothing_is_lost_or_remembered_twice(turns, words, budget):
-    """Over a growing conversation each message is in the window or covered by the memory."""
+def test_nothing_is_lost_or_remembered_twice(batches, words, budget, at_once):
+    """Whenever messages are sent and however slowly is noted, each is in the window or due.
+
+    A batch of messages is sent before the first of them is answered, so that the replies' ids come
+    behind those of later messages.
+    """
     memory: Memory | None = None
     noted: list[int] = []
     history: list[Message] = []
-    for turn in range(turns):
-        question = message(2 * turn + 1, text=f"question {turn} " + "word " * words)
-        built = context.build(
-            system="s", history=history, question=question, budget=budget, memory=memory
-        )
-        covered = memory.upto if memory else 0
-        missing = [m for m in history if covered < m.id <= built.dropped_upto]
-        history += [question, message(question.id + 1, "assistant", "ok", reply_to=question.id)]
-        batch = to_remember(history, memory, built.dropped_upto)
-        assert not missing or {m.id for m in missing} <= {m.id for m in batch}
-        if batch:
-            noted += [m.id for m in batch]
-            memory = Memory("notes", max(m.id for m in batch))
-    assert noted == sorted(set(noted))
-    assert noted == list(range(1, len(noted) + 1))
+    number = 0
+    for size in batches:
+        questions = []
+        for _ in range(size):
+            number += 1
+            questions.append(message(number, text=f"question {number} " + "word " * words))
+        history += questions
+        for question in questions:
+            built = context.build(
+                system="s", history=history, question=question, budget=budget, memory=memory
+            )
+            covered = memory.upto if memory else 0
+            sent = {m.content for m in built.messages}
+            missing = [
+                turn.place
+                for turn in turns(history)
+                if covered < turn.place < question.id
+                and not sent.issuperset(m.text for m in turn.messages)
+            ]
+            number += 1
+            history.append(message(number, "assistant", f"ok {number}", reply_to=question.id))
+            due = to_remember(history, memory, built.dropped_upto)
+            if built.dropped_upto > covered:
+                assert {place for place in missing if place <= built.dropped_upto} <= {
+                    turn.place for turn in due
+                }
+            if due:
+                taken = due[:at_once]
+                noted += [turn.place for turn in taken]
+                memory = Memory("- notes", taken[-1].place)
+    asked = [m.id for m in history if m.role == "user"]
+    assert noted == asked[: len(noted)]
+
+
+def test_the_newest_turn_is_cut_rather_than_left_out():
+    """A turn that is larger than its room is sent in part, with its end, and not as dropped."""
+    log = "begin " + "noise " * 5_000 + "the password is MARLIN42"
+    history = [message(1, text=log), message(2, "assistant", "A log.", reply_to=1)]
+    built = context.build(
+        system="s", history=history, question=message(3, text="which password?"), budget=1_000
+    )
+    _, told, reply, _ = (m.content for m in built.messages)
+    assert told.endswith("MARLIN42")
+    assert "characters left out" in told
+    assert reply == "A log."
+    assert built.dropped_upto == 0
+    assert 900 < built.total <= 1_000
+
+
+def test_notes_that_bear_on_the_question_come_first():
+    """Of a memory larger than its room, notes with the question's words and the newest are sent."""
+    notes = [f"- note number {number} about nothing much at all" for number in range(200)]
+    notes[70] = "- the sister is called Ottilie"
+    built = context.build(
+        system="s",
+        history=[],
+        question=message(9_000, text="What was my sister called?"),
+        budget=1_500,
+        memory=Memory("\n".join(notes), 8_000),
+    )
+    told = built.messages[0].content
+    assert "Ottilie" in told
+    assert notes[199] in told
+    assert notes[0] not in told
+    assert "notes left out" in told
+    assert [told.index(n) for n in notes if n in told] == sorted(
+        told.index(n) for n in notes if n in told
+    )
+
+
+def test_an_excerpt_is_the_part_that_matches():
+    """What is recalled from a long message is the part that has the question's words."""
+    text = "noise " * 3_000 + "the password of the router is MARLIN42 " + "noise " * 500
+    hits = [Hit(message(-5, text=text), "old", 1.0)]
+    built = context.build(
+        system="s",
+        history=[],
+        question=message(7, text="What is the router password?"),
+        budget=5_000,
+        recalled=hits,
+    )
+    assert "MARLIN42" in built.messages[0].content
 
 
 def test_what_was_replaced_is_sent_in_no_part():
@@ -204,7 +276,7 @@ def test_what_was_replaced_is_not_remembered():
     edited = message(13, text="to Oslo", replaces=11)
     batch = to_remember([*history, edited], None, 9)
     assert batch
-    assert not {m.id for m in batch} & {11, 12}
+    assert not {m.id for turn in batch for m in turn.messages} & {11, 12}
 
 
 def test_unsaved_reply_to_what_was_replaced_takes_no_other_with_it():
