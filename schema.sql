@@ -570,8 +570,11 @@ create or replace function public.genpy_sessions(
       and (p_before is null or last_message_id < p_before)
       and (p_status is null or (status = 'active') = (p_status = 'active'))
       and (p_id_prefix is null or starts_with(session_id::text, lower(p_id_prefix)))
-      and (p_since is null or updated_at >= p_since::timestamptz)
-      and (p_until is null or updated_at < p_until::timestamptz)
+      and (p_since is null and p_until is null or exists (
+        select 1 from public.session_logs m
+        where m.session_id = sessions.session_id
+          and (p_since is null or m.created_at >= p_since::timestamptz)
+          and (p_until is null or m.created_at < p_until::timestamptz)))
       and (
         p_query is null
         or strpos(lower(title), lower(p_query)) > 0

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from genpy_server.core import context
 from genpy_server.core.intents import Intent, detect_intent
 from genpy_server.core.models import ChatMessage, Hit, Message, ToolSpec
 from genpy_server.core.prompts import system_prompt
 from genpy_server.core.recall import CANDIDATES, best
+from genpy_server.core.records import told_by_people
 from genpy_server.core.replaced import without
 from genpy_server.core.tokens import offer_tokens
 from genpy_server.errors import StoreError
@@ -58,7 +59,7 @@ class Chat:
         offered = () if tools else self.offered
         aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
         return context.build(
-            system=system_prompt(intent.name, datetime.now(UTC).date().isoformat()),
+            system=system_prompt(intent.name, datetime.now().astimezone().date().isoformat()),
             history=turn.history,
             question=turn.question,
             budget=self.settings.context_tokens - aside,
@@ -83,7 +84,8 @@ class Chat:
                     before=turn.question.id,
                     distinct=True,
                 )
-                kept = best(without(hits, replaced), question, RECALL_HITS)
+                likely = best(without(hits, replaced), question, 2 * RECALL_HITS)
+                kept = told_by_people(likely)[:RECALL_HITS]
                 if not kept:
                     return []
                 return without(await self.store.with_neighbours(turn.user_id, kept), replaced)

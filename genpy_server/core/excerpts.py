@@ -3,7 +3,7 @@
 import re
 from itertools import islice
 
-from genpy_server.core.text import search_words
+from genpy_server.core.text import search_words, unspaced
 
 SEARCHED_CHARS = 200_000
 MOST_FOUND = 500
@@ -30,11 +30,26 @@ def excerpt(text: str, looked_for: str, limit: int) -> str:
     return f"{'…' if start else ''}{line[start:end].rstrip()}{'…' if end < len(line) else ''}"
 
 
+def holds_all(text: str, looked_for: str) -> bool:
+    """Whether every word of `looked_for` is in a text, in whatever form."""
+    beginning = text[:SEARCHED_CHARS]
+    return all(re.search(form, beginning, re.IGNORECASE) for form in _forms(looked_for))
+
+
+def _forms(looked_for: str) -> list[str]:
+    """Patterns for the forms of each word: its stem, behind no other letter where words are spaced."""
+    return [
+        (r"(?<![^\W_])" if unspaced(word) is None else "")
+        + re.escape(word[:-_ENDING] if len(word) >= _LONG else word)
+        for word in search_words(looked_for)
+    ]
+
+
 def _best_place(line: str, looked_for: str, limit: int) -> int:
-    words = [word[:-_ENDING] if len(word) >= _LONG else word for word in search_words(looked_for)]
-    if not words:
+    forms = _forms(looked_for)
+    if not forms:
         return 0
-    pattern = rf"(?<![^\W_])(?:{'|'.join(map(re.escape, words))})"
+    pattern = "|".join(forms)
     found = islice(re.finditer(pattern, line, re.IGNORECASE), MOST_FOUND)
     places = [(match.start(), match[0].lower()) for match in found]
     room = int(limit * (1 - LEAD))

@@ -15,6 +15,13 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 
+_SET_AGAINST = re.compile(
+    r"\b(?:before|after|since|until|till|than|not(?: from| in| of| on)?|except(?: for)?|besides|without|"
+    r"excluding)(?: the)? *$",
+    re.IGNORECASE,
+)
+"""What stands in front of a day that is not meant itself: "older than", "not from", "except"."""
+
 
 def _monday(today: date) -> date:
     return today - today.weekday() * _DAY
@@ -44,9 +51,9 @@ def days(period: Period, today: date) -> tuple[date, date]:
 
 
 def period_in(text: str) -> Period | None:
-    """The period that a text names first."""
+    """The period that a text names first, unless only to set others against it."""
     found = _NAMED.search(text)
-    if found is None:
+    if found is None or _SET_AGAINST.search(text[: found.start()]):
         return None
     today, yesterday, this, unit = found.groups()
     name = (today or yesterday or f"{'this' if this else 'last'}_{unit}").lower()

@@ -4,6 +4,7 @@ A small linear model tells requests from the same words said about anything else
 sure: a wrong trigger costs more than a miss.
 """
 
+import re
 from functools import cache
 
 import msgspec
@@ -17,6 +18,13 @@ SURE = 0.8
 """The probability from which a message counts as a request."""
 LONGEST = 200
 """Characters of a message that can be a request."""
+
+_ELSEWHERE = re.compile(
+    r"\b(?:(?:all|every|other) (?:of )?(?:(?:my|our|the|your) )?(?:chat|conversation|session)s?|"
+    r"yesterday|(?:this|last|past) (?:week|month|year))\b",
+    re.IGNORECASE,
+)
+"""What the statistics of the current conversation do not tell."""
 
 
 class ToolRequest(msgspec.Struct, frozen=True):
@@ -34,6 +42,8 @@ def find_tool_request(text: str) -> ToolRequest | None:
         return None
     scored = request_model().score(request_features(line))
     if scored.label == NO_TOOL or scored.probability < SURE:
+        return None
+    if scored.label == "get_session_stats" and _ELSEWHERE.search(line):
         return None
     args = {}
     if scored.label == "search_chat_history":

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TypeVar
 
 from genpy_server.core.models import Hit
+from genpy_server.core.records import OFFLINE
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
 
@@ -34,7 +35,7 @@ class OfflineLlm:
     """See `llm.base.Llm`. It never pretends to be a model."""
 
     kind = "offline"
-    model = "offline"
+    model = OFFLINE
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""

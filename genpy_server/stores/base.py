@@ -163,8 +163,8 @@ class Store(Protocol):
         """Sessions by last activity, newest first; one call whatever their number.
 
         `before` is a `last_message_id`; `query` is a part of title, summary or a topic, without
-        regard to case; `since` and `until` bound `updated_at` (ISO 8601, half open), the time of
-        the last message, title, rating or end.
+        regard to case; with `since` or `until` (ISO 8601, half open) something was said in that
+        time, whatever was done with the session later.
         """
 
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:

@@ -29,8 +29,15 @@ _FILTERS = {
     )""",
     "id_prefix": "substr(session_id, 1, length(:id_prefix)) = :id_prefix",
     "since": f"updated_at >= strftime({TIME}, :since)",
-    "until": f"updated_at < strftime({TIME}, :until)",
+    "until": f"start_time < strftime({TIME}, :until)",
 }
+
+_SAID = f"""EXISTS (
+    SELECT 1 FROM session_logs m WHERE m.session_id = sessions.session_id
+    AND (:since IS NULL OR m.created_at >= strftime({TIME}, :since))
+    AND (:until IS NULL OR m.created_at < strftime({TIME}, :until))
+)"""
+"""Something was said in the time that is asked for."""
 
 _texts_decoder = msgspec.json.Decoder(tuple[str, ...])
 _metrics_decoder = msgspec.json.Decoder(Metrics)
@@ -67,13 +74,16 @@ def sessions(
         "until": until,
     }
     asked = {name: value for name, value in given.items() if value is not None and value != ""}
-    where = " AND ".join(["user_id = :user_id", *(_FILTERS[name] for name in asked)])
+    filters = [_FILTERS[name] for name in asked]
+    if since or until:
+        filters.append(_SAID)
+    where = " AND ".join(["user_id = :user_id", *filters])
     rows = connection.execute(
         f"""
         SELECT {_SESSION} FROM sessions WHERE {where}
         ORDER BY last_message_id DESC LIMIT :limit
         """,
-        {"user_id": user_id, "limit": max(limit, 0), **asked},
+        {**given, "user_id": user_id, "limit": max(limit, 0)},
     )
     return [session_of(row) for row in rows]
 

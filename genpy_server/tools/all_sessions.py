@@ -1,13 +1,22 @@
 """get_all_sessions: the person's conversations, by time and topic."""
 
-from datetime import UTC, datetime
+from datetime import date, datetime, time
 from typing import Annotated
 
 import msgspec
 
 from genpy_server.core.models import Session
 from genpy_server.core.periods import Period, days
-from genpy_server.tools.base import Asker, Tool, ToolResult, excerpt, short_date, spec
+from genpy_server.errors import BadRequest
+from genpy_server.tools.base import (
+    Asker,
+    Tool,
+    ToolResult,
+    counted,
+    safe_excerpt,
+    short_date,
+    spec,
+)
 
 Topic = Annotated[
     str, msgspec.Meta(max_length=200, description="A word of the title, summary or topics.")
@@ -29,11 +38,16 @@ async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
     """Sessions by last activity, newest first, the current one included."""
     since, until = arguments.since, arguments.until
     if arguments.period is not None:
-        first, after = days(arguments.period, datetime.now(UTC).date())
+        first, after = days(arguments.period, datetime.now().astimezone().date())
         since, until = first.isoformat(), after.isoformat()
-    sessions = await asker.store.sessions(
-        asker.user_id, limit=arguments.limit, query=arguments.topic, since=since, until=until
+    found = await asker.store.sessions(
+        asker.user_id,
+        limit=arguments.limit + 1,
+        query=arguments.topic,
+        since=since and _midnight(since),
+        until=until and _midnight(until),
     )
+    sessions = found[: arguments.limit]
     data = [
         {
             "title": session.title,
@@ -47,20 +61,32 @@ async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
         }
         for session in sessions
     ]
-    when = f" of {arguments.period.replace('_', ' ')}" if arguments.period else ""
+    topic = f" about **{safe_excerpt(arguments.topic)}**" if arguments.topic else ""
+    when = f" {arguments.period.replace('_', ' ')}" if arguments.period else ""
     if not sessions:
-        return ToolResult(data, f"There is no such conversation{when}.")
+        return ToolResult(data, f"You had no conversation{topic}{when}.")
+    lead = f"Your conversations{topic}{when}, the latest first"
+    if len(found) > len(sessions):
+        lead = f"Your {counted(len(sessions), 'latest conversation')}{topic}{when}, of more"
     lines = "\n".join(_line(session, current=asker.session_id) for session in sessions)
-    return ToolResult(data, f"Your conversations{when}, the latest first:\n\n{lines}")
+    return ToolResult(data, f"{lead}:\n\n{lines}")
+
+
+def _midnight(day: str) -> str:
+    """When a day begins where this server is."""
+    try:
+        return datetime.combine(date.fromisoformat(day), time()).astimezone().isoformat()
+    except (ValueError, OverflowError):
+        raise BadRequest(f"{day} is no day; write it as YYYY-MM-DD.") from None
 
 
 def _line(session: Session, *, current: str) -> str:
     here = " (this one)" if session.id == current else ""
     stars = f" · {'★' * session.rating}" if session.rating else ""
-    topics = f"  \n  {excerpt(', '.join(session.topics))}" if session.topics else ""
+    topics = f"  \n  {safe_excerpt(', '.join(session.topics))}" if session.topics else ""
     return (
-        f"- **{excerpt(session.title, 60)}**{here} · {short_date(session.updated_at)} · "
-        f"{session.message_count} messages{stars} · `{session.id[:8]}`{topics}"
+        f"- **{safe_excerpt(session.title, limit=60)}**{here} · {short_date(session.updated_at)} · "
+        f"{counted(session.message_count, 'message')}{stars} · `{session.id[:8]}`{topics}"
     )
 
 

@@ -1,10 +1,12 @@
 """What a tool is: a read-only question to the store, for the user who asks."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
+from genpy_server.core.excerpts import excerpt
 from genpy_server.core.models import Message, ToolSpec
 from genpy_server.stores.base import Store
 
@@ -44,23 +46,27 @@ def spec(name: str, description: str, arguments: type[msgspec.Struct]) -> ToolSp
 
 
 def short_date(at: str) -> str:
-    """A stored time as a person reads it, to the minute, UTC."""
-    return at[:16].replace("T", " ")
+    """A stored time as a person reads it, to the minute, where this server is."""
+    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
 
 
-def excerpt(text: str, limit: int = 160) -> str:
-    """The beginning of a text on one line, safe inside a Markdown list or table."""
-    line = " ".join(text.split())
-    line = line if len(line) <= limit else line[: limit - 1] + "…"
+def counted(number: int, name: str) -> str:
+    """A number of things in words: "1 message", "1,200 messages"."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def safe_excerpt(text: str, looked_for: str = "", limit: int = 160) -> str:
+    """The part of a text that matches, on one line, safe inside a Markdown list or table."""
+    line = excerpt(text, looked_for, limit)
     for mark in "\\`*_[]<>|#":
         line = line.replace(mark, "\\" + mark)
     return line
 
 
-def message_data(message: Message) -> dict[str, str]:
-    """A message as a model gets it."""
+def message_data(message: Message, looked_for: str) -> dict[str, str]:
+    """A message as a model gets it: the part that matches, of a long one."""
     return {
         "role": message.role,
         "at": short_date(message.at),
-        "text": " ".join(message.text.split())[:400],
+        "text": excerpt(message.text, looked_for, 400),
     }

@@ -1,14 +1,29 @@
 """search_chat_history: whether, where and when something was said."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message
+from genpy_server.core.excerpts import holds_all
+from genpy_server.core.models import Hit
+from genpy_server.core.records import told_by_people
 from genpy_server.core.replaced import without
-from genpy_server.tools.base import Asker, Tool, ToolResult, excerpt, message_data, short_date, spec
+from genpy_server.tools.base import (
+    Asker,
+    Tool,
+    ToolResult,
+    counted,
+    message_data,
+    safe_excerpt,
+    short_date,
+    spec,
+)
 
 LIMIT = 8
+"""Hits that are told."""
+MOST = 100
+"""Hits that are counted."""
+WHO = {"user": "you", "assistant": "GenPy"}
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -23,53 +38,80 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True):
     ] = "this_session"
 
 
+class Found(NamedTuple):
+    """The hits that hold all words, or else those that hold some; where, and whether it is all."""
+
+    hits: list[Hit]
+    whole: bool
+    here: bool
+    more: bool
+
+
 async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
     """Ranked hits with their neighbours; what this session lacks is looked for in all of them."""
-    here = arguments.scope == "this_session"
-    hits = await _hits(asker, arguments.keyword, asker.session_id if here else None)
-    widened = here and not hits
-    if widened:
-        hits = await _hits(asker, arguments.keyword, None)
-    where = "all conversations" if widened or not here else "this conversation"
+    keyword = arguments.keyword
+    found = await _find(asker, keyword, here=arguments.scope == "this_session")
+    if found.here and not found.whole:
+        elsewhere = await _find(asker, keyword, here=False)
+        if elsewhere.whole or not found.hits:
+            found = elsewhere
+    told = found.hits[:LIMIT]
+    told = without(await asker.store.with_neighbours(asker.user_id, told), asker.left_out)
+    widened = arguments.scope == "this_session" and not found.here
     data = {
-        "looked_for": arguments.keyword,
-        "where": where,
-        "found_in_this_conversation": bool(hits) and here and not widened,
-        "hits": [_hit_data(hit) for hit in hits],
+        "looked_for": keyword,
+        "where": "this conversation" if found.here else "all conversations",
+        "found_in_this_conversation": found.here and found.whole,
+        "found": f"{len(found.hits)}{' or more' if found.more else ''}",
+        "all_words_found": found.whole,
+        "hits": [_hit_data(hit, keyword) for hit in told],
     }
-    return ToolResult(data, _display(arguments.keyword, hits, where=where, widened=widened))
+    return ToolResult(data, _display(keyword, found, told, widened=widened))
 
 
-async def _hits(asker: Asker, keyword: str, session_id: str | None) -> list[Hit]:
-    limit = LIMIT + len(asker.left_out)
-    found = await asker.store.search(
-        asker.user_id, keyword, limit=limit, session_id=session_id, neighbours=True
+async def _find(asker: Asker, keyword: str, *, here: bool) -> Found:
+    asked = MOST + len(asker.left_out)
+    hits = await asker.store.search(
+        asker.user_id, keyword, limit=asked, session_id=asker.session_id if here else None
     )
-    return without(found, asker.left_out)[:LIMIT]
+    said = told_by_people(without(hits, asker.left_out))
+    whole = [hit for hit in said if holds_all(hit.message.text, keyword)]
+    return Found(whole or said, bool(whole), here, len(hits) >= asked)
 
 
-def _hit_data(hit: Hit) -> dict[str, object]:
+def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
     return {
         "conversation": hit.session_title,
-        **message_data(hit.message),
-        "near": [message_data(m) for m in (hit.before, hit.after) if m is not None],
+        **message_data(hit.message, keyword),
+        "near": [message_data(m, keyword) for m in (hit.before, hit.after) if m is not None],
     }
 
 
-def _display(keyword: str, hits: list[Hit], *, where: str, widened: bool) -> str:
-    if not hits:
-        return f"Nothing about **{excerpt(keyword)}** was said before."
-    times = "1 message" if len(hits) == 1 else f"{len(hits)} messages"
-    lead = f"{times} about **{excerpt(keyword)}** in {where}:"
-    if widened:
-        lead = f"Not in this conversation, but {times} about **{excerpt(keyword)}** elsewhere:"
-    return lead + "\n\n" + "\n".join(_line(hit.message, hit.session_title) for hit in hits)
+def _display(keyword: str, found: Found, told: list[Hit], *, widened: bool) -> str:
+    subject = f"**{safe_excerpt(keyword)}**"
+    if not told:
+        return f"Nothing about {subject} was said before."
+    where = "this conversation" if found.here else "all conversations"
+    many = counted(len(found.hits), "message") + (" or more" if found.more else "")
+    if not found.whole:
+        lead = f"Nothing has all of {subject}. What comes nearest in {where}"
+    elif widened:
+        lead = f"Not in this conversation, but {many} about {subject} elsewhere"
+    else:
+        lead = f"{many} about {subject} in {where}"
+    if found.whole and len(told) < len(found.hits):
+        lead += f"; the best {len(told)}"
+    return f"{lead}:\n\n" + "\n".join(_line(hit, keyword) for hit in told)
 
 
-def _line(message: Message, title: str) -> str:
-    who = "you" if message.role == "user" else message.role
-    where = f"{excerpt(title, 40)} · `{message.session_id[:8]}#{message.id}`"
-    return f"- {short_date(message.at)} · {who} · {where}  \n  {excerpt(message.text)}"
+def _line(hit: Hit, keyword: str) -> str:
+    message = hit.message
+    who = WHO.get(message.role, message.role)
+    where = f"{safe_excerpt(hit.session_title, limit=40)} · `{message.session_id[:8]}#{message.id}`"
+    near = [m for m in (hit.before, hit.after) if m is not None]
+    lines = [f"- {short_date(message.at)} · {who} · {where}", safe_excerpt(message.text, keyword)]
+    lines += [f"*{WHO.get(m.role, m.role)}: {safe_excerpt(m.text, limit=80)}*" for m in near]
+    return "  \n  ".join(lines)
 
 
 TOOL = Tool(

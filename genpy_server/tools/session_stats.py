@@ -19,8 +19,8 @@ async def ask(asker: Asker, _: Arguments) -> ToolResult:
         "from_the_assistant": metrics.assistant_messages,
         "words_of_the_person": metrics.user_words,
         "words_of_the_assistant": metrics.assistant_words,
-        "first_at": short_date(metrics.first_at or ""),
-        "last_at": short_date(metrics.last_at or ""),
+        "first_at": metrics.first_at and short_date(metrics.first_at),
+        "last_at": metrics.last_at and short_date(metrics.last_at),
         "duration": duration(metrics.duration_seconds),
         "tools": metrics.tools,
     }

@@ -45,6 +45,12 @@ def test_periods_hold_on_every_day(today, period):
         ("list this week please", "this_week"),
         ("show my sessions", None),
         ("weekly last", None),
+        ("show me chats older than last week", None),
+        ("what did we discuss before today?", None),
+        ("show me all my chats except today's", None),
+        ("show my sessions not from today", None),
+        ("what did we talk about the week before last week?", None),
+        ("I forgot, what did we not finish yesterday?", "yesterday"),
     ],
 )
 def test_period_is_found_in_a_text(text, period):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from people import Person
 
@@ -91,6 +92,32 @@ async def test_sessions_are_bounded_by_time(store: Store, person: Person) -> Non
     today = datetime.now(UTC).date()
     week = {"since": f"{today - timedelta(6)}T00:00:00Z", "until": f"{today + timedelta(1)}"}
     assert await _ids(person, **week) == [person.session]
+
+
+async def test_time_is_that_of_what_was_said(store: Store, person: Person) -> None:
+    """A session is of every time in which something was said, whatever was done to it later."""
+    await person.say("a")
+    await person.say("b")
+    session, messages = await person.export()
+    moved = msgspec.structs.replace(
+        session, started_at="2026-01-05T10:00:00+00:00", updated_at="2026-01-20T10:00:00+00:00"
+    )
+    for message, day in zip(messages, ("05", "09"), strict=True):
+        message["at"] = f"2026-01-{day}T10:00:00+00:00"
+    await store.delete(person.id, person.session)
+    await store.import_session(moved, messages)
+    await store.rate(person.id, person.session, 4)
+    mine = [person.session]
+    for since, until, expected in (
+        ("2026-01-05", "2026-01-06", mine),
+        ("2026-01-06", "2026-01-09", []),
+        ("2026-01-09", "2026-01-10", mine),
+        ("2026-01-10", "2030-01-01", []),
+        ("2026-01-01", "2026-01-05", []),
+    ):
+        assert await _ids(person, since=since, until=until) == expected
+    assert await _ids(person, since="2026-01-10") == []
+    assert await _ids(person, until="2026-01-06") == mine
 
 
 async def test_a_session_is_renamed(store: Store, person: Person) -> None:

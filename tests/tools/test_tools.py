@@ -133,6 +133,8 @@ async def test_markup_of_messages_is_shown_and_not_obeyed(store):
         ("search_chat_history", {"keyword": "x", "scope": "everybody"}),
         ("get_all_sessions", {"limit": 0}),
         ("get_all_sessions", {"since": "yesterday"}),
+        ("get_all_sessions", {"since": "2026-99-99"}),
+        ("get_all_sessions", {"until": "2026-01-01\n"}),
         ("get_all_sessions", {"period": "next_week"}),
     ],
 )
@@ -140,3 +142,56 @@ async def test_bad_call_is_refused_with_a_sentence(asker, name, arguments):
     """Unknown tools and arguments that do not fit are refused."""
     with pytest.raises(BadRequest, match=r"\w"):
         await registry.call(name, arguments, asker)
+
+
+async def test_questions_about_the_records_are_no_answer(asker, store):
+    """An earlier question about the records, its answer and what no model said are not found."""
+    offline = MessageMeta(model="offline")
+    searched = MessageMeta(model="m", tools=(ToolRecord("search_chat_history", {}),))
+    for role, text, meta in (
+        ("user", "Did I mention Oslo?", MessageMeta()),
+        ("assistant", "Nothing about **oslo** was said before.", searched),
+        ("user", "Oslo is where my brother lives now", MessageMeta()),
+        ("assistant", "No model is configured: ask *did I mention Oslo?*", offline),
+    ):
+        await store.append("ann", ROME, role, text, title="Rome", meta=meta)
+    result = await registry.call("search_chat_history", {"keyword": "oslo"}, asker)
+    assert [hit["text"] for hit in result.data["hits"]] == ["Oslo is where my brother lives now"]
+    assert result.display.startswith("1 message about **oslo** in this conversation:")
+
+
+async def test_a_part_of_the_words_is_told_as_that(asker, store):
+    """What holds only some of the words is called near, and more of them elsewhere comes first."""
+    await store.append("ann", ROME, "user", "My sister's car is red", title="Rome")
+    result = await registry.call("search_chat_history", {"keyword": "sister's wedding"}, asker)
+    assert not result.data["all_words_found"]
+    assert not result.data["found_in_this_conversation"]
+    assert result.display.startswith("Nothing has all of **sister's wedding**. What comes")
+    assert "My sister's car is red" in result.display
+    await store.append("ann", OTHER, "user", "The weddings of my sisters", title="Stars")
+    result = await registry.call("search_chat_history", {"keyword": "sister's wedding"}, asker)
+    assert result.display.startswith("Not in this conversation, but 1 message about")
+
+
+async def test_all_hits_are_counted(asker, store):
+    """The number is that of all messages, of which the best are shown, each by its matching part."""
+    for number in range(40):
+        text = f"{number} " + "noise " * 100 + "Zanzibar at last"
+        await store.append("ann", ROME, "user", text, title="Rome")
+    result = await registry.call("search_chat_history", {"keyword": "zanzibar"}, asker)
+    assert result.data["found"] == "40"
+    assert result.display.startswith(
+        "40 messages about **zanzibar** in this conversation; the best"
+    )
+    assert len(result.data["hits"]) == LIMIT
+    assert all("Zanzibar at last" in hit["text"] for hit in result.data["hits"])
+
+
+async def test_a_list_that_is_cut_says_so(asker, store):
+    """More conversations than are listed are told of, and one message is one."""
+    result = await registry.call("get_all_sessions", {"limit": 1}, asker)
+    assert result.display.startswith("Your 1 latest conversation, of more:")
+    result = await registry.call("get_all_sessions", {}, asker)
+    assert "1 message · `bbbb0000`" in result.display
+    result = await registry.call("get_all_sessions", {"period": "yesterday"}, asker)
+    assert result.display == "You had no conversation yesterday."
