@@ -42,8 +42,13 @@ class Asking:
         shown: dict[str, Any] = {}
         error: str | None = None
         try:
-            shown = registry.parse_arguments(call.arguments)
-            self._emit(ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown))
+            shown, wrong = registry.parse_arguments(call.arguments), None
+        except BadRequest as refused:
+            wrong = refused
+        self._emit(ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown))
+        try:
+            if wrong is not None:
+                raise wrong
             result = await registry.call(call.name, shown, self._asker)
             content = msgspec.json.encode(result.data).decode()
             display = result.display

@@ -3,14 +3,11 @@
 import asyncio
 import logging
 
-import msgspec
-
 from genpy_server.core.models import Memory, Message, Session
 from genpy_server.core.replaced import standing
 from genpy_server.errors import StoreError
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
-from genpy_server.wire import MessageEvent
 
 log = logging.getLogger("genpy.conversation")
 
@@ -70,6 +67,13 @@ class Conversation:
                 return message.meta.intent
         return None
 
+    def detected(self, question_id: int) -> str | None:
+        """The intent that was found for a message, before anybody corrected it."""
+        for message in reversed(self.messages):
+            if message.meta.reply_to == question_id:
+                return message.meta.intent_corrected_from or message.meta.intent
+        return None
+
     def add(self, message: Message) -> None:
         """Take in a message, letting go of old ones by the window."""
         self.messages.append(message)
@@ -102,16 +106,3 @@ class Conversation:
         for message in missed:
             self.add(message)
         return missed
-
-
-def message_event(message: Message, seq: int = 0) -> MessageEvent:
-    """A stored message as the event that tells of it."""
-    return MessageEvent(
-        seq=seq,
-        message_id=message.id,
-        role=message.role,
-        text=message.text,
-        at=message.at,
-        client_id=message.client_id,
-        meta=msgspec.to_builtins(message.meta),
-    )

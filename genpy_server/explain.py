@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from genpy_server.asking import Asking
 from genpy_server.chat import Chat
 from genpy_server.conversation import Conversation, window
 from genpy_server.core.context import Context
@@ -16,6 +17,9 @@ from genpy_server.records import LocalRecords
 from genpy_server.settings import Settings
 from genpy_server.stores.select import open_store
 from genpy_server.turn import Turn
+
+LAST_OF_ALL = 2**62
+"""The id of the text: greater than that of any message."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -41,7 +45,7 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(settings: Settings, text: str, ref: str | None = None) -> Explanation:
     """The explanation of a text, said in a session of the configured store where `ref` names one.
 
-    Nothing is stored, no tool runs, and no model is asked.
+    Nothing is stored and no model is asked; a tool that the text asks for is, as it would be.
     """
     if ref is not None:
         return asyncio.run(_in_session(settings, text, ref))
@@ -55,7 +59,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
         session = await LocalRecords(store, settings.user).session(ref)
         conversation = Conversation(store, settings.user, session.id, window(settings))
         await conversation.load()
-        question = Message(conversation.last_id + 1, session.id, "user", text, "")
+        question = Message(LAST_OF_ALL, session.id, "user", text, "")
         turn = Turn(
             user_id=settings.user,
             session_id=session.id,
@@ -67,7 +71,8 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
         )
         chat = Chat(store, OfflineLlm(), settings)
         intent = chat.intent(turn)
-        context = await chat.context(turn, intent)
+        asked = await Asking(chat, turn, "explained", lambda _: None).requested()
+        context = await chat.context(turn, intent, asked)
     finally:
         await store.close()
     sent = _sent(context, settings.context_tokens, session=session.id, title=session.title)

@@ -13,9 +13,10 @@ from uuid import uuid4
 from genpy_server import __version__
 from genpy_server.chat import Chat
 from genpy_server.checks import check_intent
-from genpy_server.conversation import Conversation, message_event, window
+from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
+from genpy_server.core.transcript import message_event
 from genpy_server.errors import BadRequest, Conflict, NotFound, StoreError
 from genpy_server.event_log import EventLog, Subscriber
 from genpy_server.memory import MemoryKeeper
@@ -243,8 +244,8 @@ class LiveSession:
         question = self._conversation.question
         if question is None:
             raise Conflict("Nothing was said yet that could be answered again.")
-        before = self._conversation.intent(question.id)
-        self._answer(question, intent, before if intent and intent != before else None)
+        found = self._conversation.detected(question.id)
+        self._answer(question, intent, found if intent and intent != found else None)
 
     def _answer(self, question: Message, intent: str | None, corrected: str | None) -> None:
         if self.status != "active":

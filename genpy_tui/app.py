@@ -45,6 +45,7 @@ class GenPyApp(App[int]):
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "GenPy"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-tall")]  # noqa: RUF012 - Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
         # Textual's own, but told of in the footer: how to leave is what a newcomer looks for.
         Binding("ctrl+q", "quit", "Quit", priority=True),
@@ -107,6 +108,10 @@ class GenPyApp(App[int]):
         super().notify(
             visible(message), title=title, severity=severity, timeout=timeout, markup=False
         )
+
+    def action_help_quit(self) -> None:
+        """ctrl+c leaves no program that people write in: say what does."""
+        self.notify("ctrl+q leaves GenPy.")
 
     # Starting
 

@@ -59,6 +59,12 @@ _ANSI = {
     "genpy-cursor-style": "reverse",
 }
 """For themes that leave the colours to the terminal; code has a bar instead of a background."""
+_REVERSED = {
+    "genpy-cursor": "transparent",
+    "genpy-cursor-text": "auto 90%",
+    "genpy-cursor-style": "reverse",
+}
+"""For themes of others, in which no colour of ours is known to stand out."""
 
 DARK = Theme(
     name="genpy-dark",
@@ -97,4 +103,5 @@ def fallback(*, dark: bool, ansi: bool) -> dict[str, str]:
     """The colours that GenPy needs beside those of a Textual theme."""
     if ansi:
         return _ANSI
-    return {key: value for key, value in (_DARK if dark else _LIGHT).items() if "genpy" in key}
+    own = {key: value for key, value in (_DARK if dark else _LIGHT).items() if "genpy" in key}
+    return own | _REVERSED

@@ -81,7 +81,7 @@ class ScriptedServer:
 
     def start(self, reply_to: int, run: str = "run-1", intent: str = "casual_chat") -> str:
         """A reply begins."""
-        self.emit(RunStarted(0, run, reply_to, intent, 0.9, "because", self.model))
+        self.emit(RunStarted(0, run, reply_to, intent, 0.9, 'words: "how do"', self.model))
         return run
 
     def stream(self, text: str, run: str = "run-1") -> None:

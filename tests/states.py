@@ -63,7 +63,7 @@ def conversation(server: ScriptedServer, text: str = REPLY, *, tools: bool = Tru
         server.emit(ToolFinished(0, "run-1", "a", ok=True, ms=12.0, result=result))
     server.stream(text)
     usage = {"prompt_tokens": 812, "completion_tokens": 194}
-    server.finish(message_id=2, usage=usage, quota={"remaining_tokens": 5821})
+    server.finish(message_id=2, usage=usage, quota={"tokens_left": 5821})
 
 
 async def expanded(tui: Terminal, server: ScriptedServer) -> None:

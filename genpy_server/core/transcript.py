@@ -8,6 +8,9 @@ the client to attach anew.
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import msgspec
+
+from genpy_server.core.models import Message
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
@@ -210,6 +213,7 @@ class Transcript:
         entry.run, entry.reply_to, entry.status = frame.run, frame.reply_to, "streaming"
         entry.intent, entry.intent_score = frame.intent, frame.score
         entry.intent_reason, entry.model = frame.reason, frame.model
+        self.model = frame.model or self.model
         self._mark(entry)
         return entry
 
@@ -247,6 +251,19 @@ class Transcript:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
+
+
+def message_event(message: Message, seq: int = 0) -> MessageEvent:
+    """A stored message as the event that tells of it."""
+    return MessageEvent(
+        seq=seq,
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        at=message.at,
+        client_id=message.client_id,
+        meta=msgspec.to_builtins(message.meta),
+    )
 
 
 def _same(entry: Entry, frame: MessageEvent) -> bool:

@@ -36,7 +36,7 @@ SAMPLES: dict[str, Any] = {
     "offset": 0,
     "outcomes": ["A binary search was written."],
     "q": "binary search",
-    "quota": {"requests": 900, "tokens": 7000},
+    "quota": {"requests_left": 900, "tokens_left": 7000},
     "rated_at": "2026-01-31T12:31:00Z",
     "re": "9f6fb2",
     "reason": "asks to write a function",

@@ -1,4 +1,4 @@
-"""The tools there are, and how one is called: arguments checked, time taken, failure in words."""
+"""The tools there are, and how one is called: arguments checked, failure in words."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
 """A message, a notice or a summary as a block of the transcript."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from genpy_server.core.display import visible
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from genpy_tui.render.document import Document
 
 INDENT = 2
+TYPED_LINES = 50
+"""Lines of what a person typed that are laid out at once."""
+SHORTEST_REASON = 16
+"""Cells from which a reason is begun."""
 TOOL_LINES = 24
 """Lines of a tool's result that are shown before a count of the others."""
 
@@ -25,13 +30,15 @@ STATUS = {
 
 
 def clock(at: str) -> str:
-    """The hour and minute of an ISO time, in the zone of this machine."""
+    """The hour and minute of an ISO time, in the zone of this machine; its day if not today."""
     from datetime import datetime  # noqa: PLC0415
 
     try:
-        return f"{datetime.fromisoformat(at).astimezone():%H:%M}"
+        then = datetime.fromisoformat(at).astimezone()
     except ValueError:
         return ""
+    today = datetime.now().astimezone().date()
+    return f"{then:%H:%M}" if then.date() == today else f"{then:%d %b %Y %H:%M}"
 
 
 class MessageBlock:
@@ -96,6 +103,11 @@ class MessageBlock:
             yield Part(self._heading)
             yield FoldPart(self._first_words, indent=INDENT)
             return
+        if entry.role == "user":
+            yield Part(self._heading)
+            yield from typed(entry.text)
+            yield Part(self._foot, indent=INDENT)
+            return
         from genpy_tui.render.document import Document  # noqa: PLC0415 - after the first paint
 
         if self._document is None or self._fed > entry.length:
@@ -126,6 +138,7 @@ class MessageBlock:
             if entry.intent:
                 runs += [Run("  "), Run(f" {spoken(entry.intent)} ", "chip")]
             right = " · ".join(filter(None, (visible(entry.model or ""), clock(entry.at))))
+            runs += self._reason(width - len(right) - sum(len(run.text) for run in runs))
         else:
             runs, right = [Run("· ", "dim"), Run("Note", "dim")], clock(entry.at)
         if entry.replaced:
@@ -134,6 +147,16 @@ class MessageBlock:
         if right and used + len(right) + 2 <= width:
             runs += [Run(" " * (width - used - len(right))), Run(right, "dim")]
         return [BLANK, Line(tuple(runs))]
+
+    def _reason(self, room: int) -> list[Run]:
+        """How sure the intent is, and why, where there is room for some of it."""
+        entry = self.entry
+        sure = f"{entry.intent_score:.0%}" if entry.intent_score is not None else ""
+        told = visible(" ".join(f"  {sure} {entry.intent_reason}".split()))
+        if not entry.intent or not told or room < SHORTEST_REASON:
+            return []
+        room -= 4
+        return [Run(f"  {told[: room - 1] + '…' if len(told) > room else told}", "dim")]
 
     def _first_words(self, width: int) -> list[Line]:
         words = visible(" ".join(self.entry.text[: 4 * width].split()))
@@ -154,6 +177,20 @@ class MessageBlock:
                 text += f": {visible(entry.error)}"
             lines += wrap([Run(text, style)], width)
         return lines
+
+
+def typed(text: str) -> Iterator[Part]:
+    """What a person wrote, line for line as it was written."""
+    lines = visible(text).expandtabs(4).split("\n")
+    for first in range(0, len(lines), TYPED_LINES):
+        yield Part(partial(_typed_lines, lines[first : first + TYPED_LINES]), indent=INDENT)
+
+
+def _typed_lines(lines: list[str], width: int) -> list[Line]:
+    shown: list[Line] = []
+    for line in lines:
+        shown += wrap([Run(line)], width) if line.strip() else [BLANK]
+    return shown
 
 
 class FoldPart(Part):

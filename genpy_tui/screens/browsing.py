@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import msgspec
-
 from genpy_server.core.models import Message
+from genpy_server.core.transcript import message_event
 from genpy_server.errors import GenPyError
-from genpy_server.wire import MessageEvent
 from genpy_tui.background import background
 from genpy_tui.preferences import Offers
 from genpy_tui.screens.answering import choose
@@ -88,7 +86,7 @@ class Browsing(Listing):
         if client is not self.client or client.transcript.before != before:
             return False
         oldest = page[0].id if len(page) == PAGE else None
-        client.transcript.older([_event(message) for message in page], oldest)
+        client.transcript.older([message_event(message) for message in page], oldest)
         self.view.reset(client.transcript)
         self.view.flush()
         return True
@@ -121,8 +119,10 @@ class Browsing(Listing):
 
     def action_delete(self) -> None:
         """Delete a conversation: the one chosen in the list, else the open one."""
-        chosen = self.sidebar.highlighted_option if self.sidebar.has_focus else None
-        session = chosen.id if chosen is not None and chosen.id else self.session
+        chosen = self.sidebar.highlighted_option
+        session = self.session
+        if self.sidebar.has_focus and chosen is not None and chosen.id:
+            session = chosen.id
         if self.records is None or (session == self.session and not self.begun):
             self.notify("There is nothing to delete.")
             return
@@ -177,7 +177,7 @@ class Browsing(Listing):
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
             self.notify(text, severity="error")
-        except (GenPyError, OSError) as error:
+        except (GenPyError, OSError, RuntimeError) as error:  # a home that nobody has
             self.notify(f"Not exported: {error}", severity="error")
         else:
             self.notify(f"Exported to {path}")
@@ -201,16 +201,3 @@ async def _all_messages(records: "Records", session: str) -> list[Message]:
         if len(page) < PAGE:
             return messages
         before = page[0].id
-
-
-def _event(message: Message) -> MessageEvent:
-    """A stored message as the frame that tells of it."""
-    return MessageEvent(
-        seq=0,
-        message_id=message.id,
-        role=message.role,
-        text=message.text,
-        at=message.at,
-        client_id=message.client_id,
-        meta=msgspec.to_builtins(message.meta),
-    )

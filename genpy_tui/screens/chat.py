@@ -69,7 +69,7 @@ class ChatScreen(Telling):
         self.painted = asyncio.Event()
         """The first paint is done."""
         self.ended = asyncio.Event()
-        """The session was summed up since it was opened."""
+        """An end that was asked for came, or was refused."""
         self.seen_ready = False
         self._told_newer = False
         self._reader: asyncio.Task[None] | None = None
@@ -98,7 +98,9 @@ class ChatScreen(Telling):
         self.facts()
 
     def _tick(self) -> None:
-        """What changes by time alone."""
+        """What changes by time alone; a bug that ended the reader is told as one."""
+        if self._reader is not None and self._reader.done():
+            self._reader.result()
         self.facts()
         self.watch_list()
 
@@ -123,6 +125,7 @@ class ChatScreen(Telling):
         self.begin()
         self.ended.clear()
         self.view.clear()
+        self.app.clear_notifications()
         self._reader = asyncio.create_task(self._read(client))
         self.facts()
 
@@ -178,6 +181,7 @@ class ChatScreen(Telling):
                 self.ending = False
                 self.ended.set()
                 text = frame.summary or frame.note or ""
+                self.app.clear_notifications()
                 self.view.note(summed_up("What this was about", text, frame.topics))
             case RunFinished() if not client.pending:
                 self.limited(0)
@@ -214,6 +218,7 @@ class ChatScreen(Telling):
         elif held or frame.re is None or frame.re in REQUESTS:
             if frame.re == "end":
                 self.ending = False
+                self.ended.set()
             if (held or frame.re == "retry") and not frame.retry_after:
                 self.failure = frame.message
             self.view.note(notice(frame.message, "error", "✗"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from genpy_server.core.models import Session
     from genpy_tui.screens.chat import ChatScreen
 
-PATIENCE = 60.0
+PATIENCE = 10.0
 """Seconds a summary may take."""
 FAREWELL = 4
 """Seconds in which the conversation can be rated."""
@@ -44,7 +44,8 @@ class LeaveScreen(ModalScreen[str | None]):
         """What happens, and what can be done."""
         with Vertical(classes="dialog"):
             yield Static(plain("◍ Ending the conversation", "bold"), classes="question")
-            yield Static(plain("Its summary is being written…"), id="about")
+            with VerticalScroll():
+                yield Static(plain("Its summary is being written…"), id="about")
             yield Static(plain("any key leaves without waiting"), classes="hint")
 
     def on_mount(self) -> None:
@@ -67,6 +68,8 @@ class LeaveScreen(ModalScreen[str | None]):
             async with asyncio.timeout(PATIENCE):
                 await self._chat.ended.wait()
         except TimeoutError:
+            return False
+        if client.transcript.status != "completed":
             return False
         summary = client.transcript.summary
         told = (summary.summary or summary.note) if summary is not None else ""

@@ -198,8 +198,8 @@ class SearchScreen(ModalScreen[Found | None]):
 def hit_row(hit: Hit, words: list[str], width: int) -> Content:
     """A hit on three lines: where, and what stands around the words."""
     message = hit.message
-    title = one_line(hit.session_title, width - 24, "bold")
     where = Content(f"   {WHO[message.role]} · {age(message.at)}").stylize("$genpy-muted")
+    title = one_line(hit.session_title, max(width - where.cell_length, width // 2), "bold")
     text = " ".join(message.text.split())
     lower = text.lower()
     at = min((lower.find(word) for word in words if word in lower), default=0)

@@ -11,7 +11,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from genpy_server.core.display import stars
-from genpy_server.core.models import Metrics, Session
+from genpy_server.core.metrics import statistics
+from genpy_server.core.models import Session
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.text import plain
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from genpy_server.records import Records
 
 FACES = {"positive": "☺ positive", "neutral": "○ neutral", "negative": "☹ negative"}
-MINUTE = 60
 
 
 class SummaryScreen(ModalScreen[None]):
@@ -40,6 +40,7 @@ class SummaryScreen(ModalScreen[None]):
         super().__init__()
         self._records = records
         self._ref = ref
+        self._read = False
 
     def compose(self) -> ComposeResult:
         """The page."""
@@ -71,7 +72,10 @@ class SummaryScreen(ModalScreen[None]):
             session = await work()
         except GenPyError as error:
             heading.update(plain(f"✗ {error.message}", "$genpy-text-error"))
+            if not self._read:
+                self.query_one("#about", Static).update("")
             return
+        self._read = True
         heading.update(plain(session.title, "bold"))
         self.query_one("#about", Static).update(about(session))
 
@@ -97,7 +101,8 @@ def about(session: Session) -> Content:
         parts.append(_field("Outcomes", ""))
         parts += [plain(f"  • {outcome}") for outcome in session.outcomes]
     if session.metrics is not None:
-        parts.append(_metrics(session.metrics))
+        rows = [_field(name, value) for name, value in statistics(session.metrics)]
+        parts.append(Content("\n").join(rows))
     rating = f"{stars(session.rating)} {session.rating} of 5" if session.rating else "not rated yet"
     parts.append(_field("Rating", rating))
     return Content("\n\n").join(parts)
@@ -105,36 +110,3 @@ def about(session: Session) -> Content:
 
 def _field(name: str, value: str) -> Content:
     return Content.styled(f"{name:<11}", "$genpy-muted") + plain(value)
-
-
-def _metrics(metrics: Metrics) -> Content:
-    rows = [
-        _field(
-            "Messages",
-            f"{metrics.messages} ({metrics.user_messages} yours, "
-            f"{metrics.assistant_messages} replies)",
-        ),
-        _field("Words", f"{metrics.user_words} yours, {metrics.assistant_words} in replies"),
-        _field("Duration", duration(metrics.duration_seconds)),
-    ]
-    if metrics.tools:
-        rows.append(_field("Tools", _counts(metrics.tools)))
-    if metrics.intents:
-        rows.append(_field("Intents", _counts(metrics.intents)))
-    if metrics.prompt_tokens or metrics.completion_tokens:
-        tokens = f"{metrics.prompt_tokens} in, {metrics.completion_tokens} out"
-        rows.append(_field("Tokens", tokens))
-    return Content("\n").join(rows)
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
-
-
-def duration(seconds: float) -> str:
-    """A time span in words."""
-    minutes, rest = divmod(round(seconds), MINUTE)
-    hours, minutes = divmod(minutes, MINUTE)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

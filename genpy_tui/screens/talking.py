@@ -1,17 +1,10 @@
-"""Actions that say something: send, stop, rate, end, and write in an editor."""
-
-import os
-import shlex
-import subprocess
-import tempfile
-from pathlib import Path
-
-from textual.app import SuspendNotSupported
+"""Actions that say something: send, stop, rate and end."""
 
 from genpy_server.core.display import stars
 from genpy_tui.messages import Submitted
 from genpy_tui.screens.answering import Answering, choose
 
+NOT_SENT = "Your message is not sent; ctrl+n begins a new conversation."
 RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 
 
@@ -34,12 +27,15 @@ class Talking(Answering):
 
     def on_submitted(self, message: Submitted) -> None:
         """Send what was typed."""
-        if self.client is None:
+        link = self.client.link if self.client is not None else None
+        over = link is not None and link.state in {"closed", "refused"}
+        if self.client is None or over:
             if self.prompt.text:
                 self.prompt.keep(message.text)
             else:
                 self.prompt.write(message.text)
-            self.notify(self.refusal or "Still starting. Press enter again in a moment.")
+            told = f"{link.reason} {NOT_SENT}" if link is not None and over else self.refusal
+            self.notify(told or "Still starting. Press enter again in a moment.")
             return
         client_id = self.client.send(message.text, intent=self.intent, replaces=self.finish_edit())
         self.intent, self.ending = None, False
@@ -88,16 +84,10 @@ class Talking(Answering):
         """Leave GenPy."""
         await self.app.action_quit()
 
-    def action_editor(self) -> None:
+    async def action_editor(self) -> None:
         """Write the message in the person's editor."""
-        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "message.md"
-            path.write_text(self.prompt.full_text, encoding="utf-8")
-            try:
-                with self.app.suspend():
-                    subprocess.run([*shlex.split(command), str(path)], check=False)  # noqa: S603 - the person's own choice
-            except (OSError, ValueError, SuspendNotSupported) as error:
-                self.notify(f"Could not open {command}: {error}", severity="error")
-                return
-            self.prompt.write(path.read_text(encoding="utf-8").rstrip("\n"))
+        from genpy_tui.editor import written_in_editor  # noqa: PLC0415 - when first needed
+
+        written = await written_in_editor(self.app, self.prompt.full_text)
+        if written is not None:
+            self.prompt.write(written)

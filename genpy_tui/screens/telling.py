@@ -94,8 +94,9 @@ class Telling(Browsing):
         intent = spoken(last.intent) if last is not None and last.intent else ""
         if self.intent is not None:
             intent = f"next: {spoken(self.intent)}"
-        used = sum(sum(entry.usage.values()) for entry in transcript.entries)
-        left = transcript.quota.get("remaining_tokens")
+        told = (sum(e.usage.values()) for e in reversed(transcript.entries) if e.usage)
+        used = next(told, 0)
+        left = transcript.quota.get("tokens_left")
         delay = client.latency_ms
         return (
             intent,

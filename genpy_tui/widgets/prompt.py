@@ -21,7 +21,7 @@ PASTE_CHARS = 4_000
 PASTE_LINES = 40
 WHOLE_CHARS = 20_000
 """Characters of a message that can be edited in the prompt; a longer one needs the editor."""
-_SLASH = re.compile(r"/([a-z]+)(?:\s+(.*))?$")
+_SLASH = re.compile(r"/([a-z]+)(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
@@ -80,9 +80,11 @@ class Prompt(TextArea):
         if chosen is not None:
             text = f"/{chosen.slash}"
         slash = _SLASH.fullmatch(text)
-        if slash is not None and slash[1] in BY_SLASH:
+        if slash is not None and slash[1].lower() in BY_SLASH:
             self.text = ""
-            self.post_message(self.Slash(slash[1], slash[2] or ""))
+            self.post_message(self.Slash(slash[1].lower(), " ".join((slash[2] or "").split())))
+        elif slash is not None and not self.full_text.startswith(" "):
+            self.notify(f"There is no command /{slash[1]}. A space before it sends it as it is.")
         elif text:
             self.remember([*self._sent, text])
             self.text = ""

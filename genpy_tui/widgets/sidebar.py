@@ -46,12 +46,14 @@ class Sidebar(Choices):
                     self.replace_option_prompt_at_index(number, row)
             return
         chosen = self.highlighted_option.id if self.highlighted_option else current
+        before = self.highlighted or 0
         self.clear_options()
         self.add_options(
             Option(row, id=session.id) for session, row in zip(sessions, rows, strict=True)
         )
-        place = next((n for n, session in enumerate(sessions) if session.id == chosen), None)
-        self.highlighted = place
+        places = (place for place, session in enumerate(sessions) if session.id == chosen)
+        last = len(sessions) - 1
+        self.highlighted = next(places, min(before, last) if sessions else None)
 
     def _row(self, session: Session, current: str, running: set[str]) -> Content:
         width = WIDTH - 4

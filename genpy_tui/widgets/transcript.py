@@ -83,6 +83,7 @@ class TranscriptView(Window, can_focus=True):
             self._timer = None
         begin = perf_counter()
         anchor = self._kept_anchor()
+        below, last = self._lines_from(anchor), self.column.blocks[-1:]
         first = len(self.column.blocks)
         if self._structure is not None:
             first = self._rebuild()
@@ -91,14 +92,22 @@ class TranscriptView(Window, can_focus=True):
             if block is not None:
                 block.sync()
                 first = min(first, self._stack.place(block))
-        below = self.column.height
+        arrived = bool(self._changed) or self.column.blocks[-1:] != last
         self._changed.clear()
         self.place(anchor, first)
-        if not self.follow and self.column.height > below:
-            self.unseen += self.column.height - below
+        more = self._lines_from(anchor) - below if arrived else 0
+        if not self.follow and more > 0:
+            self.unseen += more
             self.post_message(self.Scrolled())
         self.flushes += 1
         self.call_after_refresh(self._measured, begin)
+
+    def _lines_from(self, anchor: Anchor | None) -> int:
+        """Lines from the block of an anchor to the end: what comes above them is not new."""
+        column = self.column
+        if anchor is None or anchor.block not in column.blocks:
+            return column.height
+        return column.height - column.top(column.blocks.index(anchor.block))
 
     def _kept_anchor(self) -> Anchor | None:
         """The anchor, on a block that stays when older messages come above it."""
@@ -137,6 +146,7 @@ class TranscriptView(Window, can_focus=True):
         self._structure = None
         self._changed.clear()
         self.cursor, self.follow, self.unseen = None, True, 0
+        self.post_message(self.Scrolled())
         self.reset(self._stack.transcript)
 
     def _rebuild(self) -> int:

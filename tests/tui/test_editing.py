@@ -102,7 +102,7 @@ async def test_what_was_edited_away_unfolds(tmp_path: Path) -> None:
         await tui.says("ready")
         await tui.press("alt+up", "alt+up", "alt+up", "alt+up", "x")
         await tui.until(lambda: "▸ Tell me" not in tui.transcript)
-        assert "\nTell me of teapots and of cups\n" in tui.transcript
+        assert "\nTell me of teapots\nand of cups\n" in tui.transcript
         assert tui.transcript.count("edited") == 2
         await tui.press("x")
         await tui.until(lambda: "▸ Tell me of teapots and of cups" in tui.transcript)

@@ -158,3 +158,15 @@ def test_without_colours_everything_is_told_by_words(tmux: Tmux) -> None:
         for code in line.split("\x1b[")[1:]:
             numbers = code.partition("m")[0].split(";")
             assert not {"31", "32", "33", "34", "35", "36"} & set(numbers), line
+
+
+def test_an_editor_that_is_not_there_leaves_the_screen(tmux: Tmux) -> None:
+    """When ctrl+g finds no editor, the screen comes back with the draft, and typing goes on."""
+    tmux.start(EDITOR=str(tmux.folder / "no-such-editor"))
+    tmux.shows("● ready")
+    tmux.run("send-keys", "-l", "a first line")
+    tmux.shows("a first line")
+    tmux.run("send-keys", "C-g")
+    tmux.shows("Could not write in", "▌ a first line")
+    tmux.run("send-keys", "Enter")
+    tmux.shows("› You", "No model is configured")

@@ -1,0 +1,201 @@
+"""Mishaps: editors that fail, conversations that are gone, words that are no command."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from scripted import AT, ScriptedServer
+from servers import serving
+from terminal import terminal
+from upstream import DONE, Script, Upstream, chunk
+
+from genpy_server.core.models import ListedSession
+from genpy_server.wire import Send
+from genpy_tui.app import GenPyApp
+
+
+def listed(number: int) -> ListedSession:
+    """A session of a list."""
+    return ListedSession(f"s{number}", "local", f"Talk {number}", "active", AT, AT, number)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (None, "Could not write in"),
+        ("import os, sys; os.remove(sys.argv[1])", "Could not write in"),
+        ("import sys; open(sys.argv[1], 'wb').write(b'\\xe9')", "did not write UTF-8"),
+    ],
+    ids=["missing", "removes", "latin-1"],
+)
+async def test_a_failing_editor_costs_nothing(
+    tmp_path: Path,
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str | None,
+    told: str,
+) -> None:
+    """When the editor cannot be started or spoils its file, the draft stays and a notice says why."""
+    command = f"{sys.executable} -c" if script else str(tmp_path / "none")
+    path = tmp_path / "editor.py"
+    path.write_text(script or "", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {path}" if script else command)
+    monkeypatch.setattr(GenPyApp, "suspend", nullcontext)
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        tui.chat.prompt.insert("my draft")
+        await tui.press("ctrl+g")
+        await tui.until(lambda: any(told in notice for notice in tui.notices))
+        assert tui.chat.prompt.text == "my draft"
+
+
+@pytest.mark.parametrize("typed", ["/nosuch", "/nosuch thing", "/Nosuch"])
+async def test_what_is_no_command_is_not_sent(
+    tmp_path: Path, server: ScriptedServer, typed: str
+) -> None:
+    """A mistyped command stays in the prompt; behind a space it is a message."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type(typed)
+        await tui.until(lambda: any("no command" in notice for notice in tui.notices))
+        assert tui.chat.prompt.text == typed
+        tui.chat.prompt.text = f" {typed}"
+        await tui.press("enter")
+        assert (await server.until(Send)).text == typed
+
+
+async def test_commands_are_known_in_capitals(tmp_path: Path, server: ScriptedServer) -> None:
+    """/HELP is /help."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type("/HELP")
+        await tui.shows("Keys and commands")
+
+
+async def test_a_message_to_a_deleted_conversation_comes_back(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """When the server took leave for good, what is said next stays in the prompt, with a word why."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await server.cut(1000)
+        await tui.says("closed")
+        await tui.type("Are you there?")
+        await tui.until(lambda: any("is not sent" in notice for notice in tui.notices))
+        assert tui.chat.prompt.text == "Are you there?"
+        assert "waiting" not in tui.screen
+
+
+async def test_what_a_person_typed_is_shown_as_typed(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """Lines, indentation and signs of a person's message stand as they were written."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("first line\nsecond line\n    indented = 1\n# a comment\n\n* star")
+        await tui.until(lambda: "star" in tui.transcript)
+        typed = tui.transcript.splitlines()[2:8]
+        assert [line.rstrip() for line in typed] == [
+            "first line",
+            "second line",
+            "    indented = 1",
+            "# a comment",
+            "",
+            "* star",
+        ]
+
+
+async def test_older_messages_are_nothing_new(tmp_path: Path, server: ScriptedServer) -> None:
+    """Lines that are loaded above are not told as new, and another conversation begins at its end."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.start(server.message("Tell me"))
+        server.stream("\n\n".join(f"Paragraph {number}" for number in range(60)))
+        await tui.shows("Paragraph 59")
+        await tui.press("pageup", "pageup")
+        await tui.shows("more below")
+        older = [server.stored(number, f"long ago {number}") for number in range(-40, 0)]
+        client = tui.chat.client
+        assert client is not None
+        client.transcript.older(older, None)
+        tui.chat.view.reset(client.transcript)
+        await tui.until(lambda: "long ago" in tui.transcript)
+        assert tui.chat.view.unseen == 0
+        server.stream("\n\nand more\n\nand more")
+        await tui.shows("new lines")
+        await tui.press("ctrl+n")
+        await tui.until(lambda: "end returns" not in tui.screen)
+
+
+async def test_an_older_day_is_named(tmp_path: Path, server: ScriptedServer) -> None:
+    """A message of another day tells its day."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("Hello")
+        await tui.shows(f"{AT[8:10]} Jan {AT[:4]}")
+
+
+async def test_what_is_left_of_a_limit_is_shown(tmp_path: Path) -> None:
+    """What the model's service says is left of its limit stands in the status line."""
+    async with (
+        Upstream() as upstream,
+        serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+        terminal(tmp_path, server=running.url, size=(120, 30)) as tui,
+    ):
+        await tui.says("ready")
+        upstream.script(
+            Script(
+                pieces=[chunk({"content": "Hello"}), chunk(finish="stop"), DONE],
+                headers={"x-ratelimit-remaining-tokens": "5821"},
+            )
+        )
+        await tui.type("Hi")
+        await tui.shows("5,821 left")
+
+
+async def test_the_reason_stands_beside_the_intent(tmp_path: Path, server: ScriptedServer) -> None:
+    """Each reply tells how sure its intent is, and why."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.start(server.message("Hello"))
+        server.stream("Hi.")
+        server.finish()
+        await tui.shows("casual chat   90% words: \"how do\"")
+
+
+async def test_ctrl_c_says_what_leaves(tmp_path: Path, server: ScriptedServer) -> None:
+    """Pressed with nothing to copy, ctrl+c names the key that leaves, without markup."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.press("ctrl+c")
+        await tui.until(lambda: tui.notices == ["ctrl+q leaves GenPy."])
+
+
+async def test_an_export_to_nobody_is_refused(tmp_path: Path, server: ScriptedServer) -> None:
+    """A name that cannot be a file is told, and the client goes on."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("Hello")
+        await tui.until(lambda: tui.chat.begun)
+        server.api["/api/session/11111111-1111-4111-8111-111111111111/messages"] = {"messages": []}
+        await tui.type("/export ~nobody-of-that-name/x.md")
+        await tui.until(lambda: any("Not exported" in notice for notice in tui.notices))
+
+
+async def test_after_a_deletion_the_next_row_is_chosen(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """When the chosen conversation is gone from the list, its neighbour is chosen."""
+    async with terminal(tmp_path, server=server.url, size=(120, 30)) as tui:
+        await tui.says("ready")
+        sidebar = tui.chat.sidebar
+        sessions = [listed(number) for number in range(3)]
+        sidebar.show(sessions, "", set())
+        sidebar.highlighted = 1
+        sidebar.show([sessions[0], sessions[2]], "", set())
+        assert sidebar.highlighted == 1
+        sidebar.show([sessions[0]], "", set())
+        assert sidebar.highlighted == 0
+        sidebar.show([], "", set())
+        assert sidebar.highlighted is None
