@@ -9,6 +9,8 @@ from playwright.async_api import Browser, Page, expect
 from servers import Running
 from upstream import Upstream
 
+from genpy_server.errors import RateLimited
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 REPLY = """A [link](https://a.example) and `code`:
@@ -99,3 +101,18 @@ async def test_the_pages_break_no_rule(
         await clean(page, axe)
         await page.goto("/docs")
         await clean(page, axe)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_what_is_not_sent_yet_breaks_no_rule(
+    browser: Browser, server: Running, axe: str, monkeypatch: pytest.MonkeyPatch, scheme: Any
+):
+    """A message refused for good, one that waits and one behind it pass every rule."""
+    refusal = RateLimited("Too many messages in a minute.", retry_after=60.0)
+    monkeypatch.setattr(server.app.hub, "_refusal", lambda _: refusal)
+    async with visiting(browser, server.url, color_scheme=scheme) as visit:
+        for text in ("x" * 200_001, "One", "Two"):
+            await visit.say(text)
+        notes = visit.page.locator(".pending .note")
+        await expect(notes).to_contain_text(["Not sent", "goes out again", "Waits for its turn"])
+        await clean(visit.page, axe)

@@ -150,7 +150,7 @@ byId("problem").append(
   ),
 );
 byId("editing").append(button("Leave it as it was", () => edit(null)));
-byId("end").addEventListener("click", () => room.ask({ type: "end" }));
+byId("end").addEventListener("click", () => room.end());
 byId("stop").addEventListener("click", () => room.ask({ type: "cancel" }));
 byId("new").addEventListener("click", openNew);
 

@@ -1,19 +1,29 @@
 // Messages on their way: kept in this tab until the server has committed them, so that neither a
-// cut nor a reload loses one, and the same id never says anything twice.
+// cut nor a reload loses one, and the same id never says anything twice. As in
+// genpy_server/outbox.py one is under way at a time, so that what the server refuses for now is not
+// overtaken by what was said later.
 
 import { randomId } from "./dom.js";
 
 const PATIENCE = 10_000; // ms without an answer after which the connection counts as dead
+const FIRST_WAIT = 1; // s before what was refused for now goes out again, where nobody says
+const LONGEST_WAIT = 30;
 
 export class Outbox {
   #key;
-  #timer = 0;
-  #sent = new Set(); // over the present connection
+  #timer = 0; // the patience, or what is left of a wait
+  #head = null; // the id of the message that is under way, or waits to go out again
+  #wait = FIRST_WAIT;
 
   constructor(ref, { send, stuck, changed }) {
     this.#key = `genpy-outbox:${ref}`;
     Object.assign(this, { send, stuck, changed });
     this.waiting = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
+  }
+
+  /** Whether there is something that no connection took yet, or that must go out again. */
+  get behind() {
+    return this.waiting.some(({ id, refused, held }) => !refused && (held || id !== this.#head));
   }
 
   /** `replaces` is the number of the message that this one stands for. */
@@ -23,41 +33,57 @@ export class Outbox {
     this.flush();
   }
 
-  /** Over a new connection all that is not committed is sent again, in order. */
-  connected() {
-    this.#sent.clear();
+  /** Send from the first one that is not committed: on a new connection, or after a wait. */
+  resume() {
+    this.#head = null;
     this.flush();
   }
 
   flush() {
-    for (const { refused, ...frame } of this.waiting) {
-      if (refused || this.#sent.has(frame.id)) continue;
-      if (!this.send({ type: "send", ...frame })) break;
-      this.#sent.add(frame.id);
-    }
-    this.#watch();
-  }
-
-  #watch() {
+    if (this.#head) return;
     clearTimeout(this.#timer);
-    const open = this.waiting.some(({ refused }) => !refused);
-    if (open) this.#timer = setTimeout(this.stuck, PATIENCE);
+    const next = this.waiting.find(({ refused }) => !refused);
+    if (!next) return;
+    const { refused, held, ...frame } = next;
+    if (this.send({ type: "send", ...frame })) this.#head = frame.id;
+    this.#timer = setTimeout(this.stuck, PATIENCE);
   }
 
-  /** The server will not have it; false when it is not one of ours. */
-  refused(id, why, code) {
+  /** The server will not have it, for now or at all; false when it is not one of ours. */
+  refused(id, { message: why, code, retryable, retry_after: seconds }) {
     const message = this.waiting.find((one) => one.id === id);
     if (!message) return false;
-    message.refused = why;
-    if (code === "conflict") delete message.replaces; // sent again, it is a message of its own
-    this.#keep();
-    this.#watch();
+    if (retryable) this.#hold(message, why, seconds ?? this.#wait);
+    else {
+      delete message.held;
+      message.refused = why;
+      if (code === "conflict") delete message.replaces; // sent again, it is a message of its own
+      this.#over(id);
+    }
     return true;
+  }
+
+  #hold(message, why, seconds) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.resume(), seconds * 1000);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    if (message.held === why) return; // it is told already
+    message.held = why;
+    this.#keep();
+  }
+
+  /** Nothing more is to be done about it now, so the next one goes. */
+  #over(id) {
+    if (id === this.#head) {
+      this.#head = null;
+      this.#wait = FIRST_WAIT;
+    }
+    this.#keep();
+    this.flush();
   }
 
   again(id) {
     delete this.waiting.find((one) => one.id === id)?.refused;
-    this.#sent.delete(id);
     this.#keep();
     this.flush();
   }
@@ -65,8 +91,7 @@ export class Outbox {
   /** The server has it, or it is not wanted any more. */
   remove(id) {
     this.waiting = this.waiting.filter((one) => one.id !== id);
-    this.#keep();
-    this.#watch();
+    this.#over(id);
   }
 
   close() {

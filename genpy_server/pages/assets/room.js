@@ -62,6 +62,12 @@ export class Room {
       this.refused("There is no connection. It comes back by itself; try again then.");
   }
 
+  /** What was said before belongs to what ends. */
+  end() {
+    if (this.outbox.behind) this.refused("What you said is sent first. End the conversation then.");
+    else this.ask({ type: "end" });
+  }
+
   #become(state) {
     const changed = state.name !== this.state.name;
     this.state = state;
@@ -108,7 +114,7 @@ export class Room {
   #attached(ready) {
     this.#caughtUp = ready.seq;
     this.#become({ name: "ready" });
-    this.outbox.connected();
+    this.outbox.resume();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();
     if (this.wanted) setTimeout(() => this.#seek(), ARRIVAL);
   }
@@ -133,10 +139,11 @@ export class Room {
       this.#become({ name });
   }
 
-  #failed({ re, run, message, code }) {
+  #failed(error) {
+    const { re, run, message, code } = error;
     if (run && this.transcript.entries.some((entry) => entry.run === run)) return; // told in place
     if (re === "auth" && code === "conflict") return; // the server needs no token any more
-    if (re && this.outbox.refused(re, message, code)) return;
+    if (re && this.outbox.refused(re, error)) return;
     this.refused(message);
   }
 

@@ -126,22 +126,21 @@ export class View {
     this.#rating.show(rating);
   }
 
-  /** Show what is on its way, and what was refused. */
+  /** Show what is on its way, what waits to go out again, and what was refused. */
   waiting(messages, known, connected) {
     const shown = messages.filter(({ id }) => !known.has(id));
+    const way = messages.some((one) => one.held) ? "Waits for its turn…" : "On its way…";
     this.pending.replaceChildren(
-      ...shown.map(({ id, text, refused }) => {
-        const note = refused
-          ? el(
-              "p",
-              { class: "note bad", text: `Not sent. ${refused} ` },
-              button("Send again", () => this.act.resend(id)),
-              button("Discard", () => this.act.discard(id)),
-            )
-          : el("p", {
-              class: "note",
-              text: connected ? "On its way…" : "Waits for the connection…",
-            });
+      ...shown.map(({ id, text, refused, held }) => {
+        const discard = button("Discard", () => this.act.discard(id));
+        let note = el("p", { class: "note", text: connected ? way : "Waits for the connection…" });
+        if (refused) {
+          const again = button("Send again", () => this.act.resend(id));
+          note = el("p", { class: "note bad", text: `Not sent. ${refused} ` }, again, discard);
+        } else if (held && connected) {
+          const why = `Waits and goes out again by itself. ${held} `;
+          note = el("p", { class: "note", text: why }, discard);
+        }
         return el(
           "article",
           { class: "message user pending" },
