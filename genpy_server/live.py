@@ -16,8 +16,9 @@ from genpy_server.checks import check_intent
 from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
+from genpy_server.core.rating import checked_rating
 from genpy_server.core.transcript import message_event
-from genpy_server.errors import BadRequest, Conflict, NotFound, StoreError
+from genpy_server.errors import Conflict, NotFound, StoreError
 from genpy_server.event_log import EventLog, Subscriber
 from genpy_server.memory import MemoryKeeper
 from genpy_server.run_queue import RunQueue, Spawn
@@ -265,8 +266,6 @@ class LiveSession:
 
     async def rate(self, rating: int) -> None:
         """Keep a rating and tell everybody."""
-        if not 1 <= rating <= 5:  # noqa: PLR2004 - said in the message
-            raise BadRequest("A rating is a whole number from 1 to 5.")
         self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
 
     def changed(self, session: Session, *, summarised: bool = False) -> None:

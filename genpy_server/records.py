@@ -13,11 +13,11 @@ import msgspec
 
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
+from genpy_server.core.rating import checked_rating
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
 from genpy_server.stores.base import Store
 
 TITLE_CHARS = 200
-RATINGS = range(1, 6)
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
@@ -91,13 +91,6 @@ def checked_title(title: str) -> str:
     if not 1 <= len(title) <= TITLE_CHARS:
         raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters.")
     return title
-
-
-def checked_rating(rating: int) -> int:
-    """A rating; raises `BadRequest` for what is none."""
-    if rating not in RATINGS:
-        raise BadRequest("A rating is a whole number from 1 to 5.")
-    return rating
 
 
 class LocalRecords:

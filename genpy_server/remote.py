@@ -8,8 +8,9 @@ import msgspec
 
 from genpy_server.address import Address
 from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
+from genpy_server.core.rating import checked_rating
 from genpy_server.errors import GenPyError, Unauthorized, Unreachable, from_wire
-from genpy_server.records import checked_rating, checked_title
+from genpy_server.records import checked_title
 
 if TYPE_CHECKING:
     import httpx

@@ -24,8 +24,9 @@ from genpy_server.core.models import (
     Session,
     SessionStatus,
 )
+from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import storable, storable_tree
-from genpy_server.errors import BadRequest, StoreUnavailable
+from genpy_server.errors import StoreUnavailable
 from genpy_server.stores import (
     sqlite_messages,
     sqlite_moving,
@@ -211,8 +212,7 @@ class SqliteStore:
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
         """See `Store.rate`; `BadRequest` for another rating."""
-        if rating not in range(1, 6):
-            raise BadRequest("A rating is a whole number from 1 to 5.")
+        rating = checked_rating(rating)
         return await self._write(sqlite_sessions.rate, user_id, session_id, rating)
 
     async def delete(self, user_id: str, session_id: str) -> None:

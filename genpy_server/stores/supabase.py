@@ -21,9 +21,9 @@ from genpy_server.core.models import (
     Session,
     SessionStatus,
 )
+from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import search_words, storable, storable_tree
 from genpy_server.errors import (
-    BadRequest,
     NotFound,
     StoreSchemaMissing,
     StoreTimeout,
@@ -212,8 +212,7 @@ class SupabaseStore:
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
         """See `Store.rate`; `BadRequest` for another rating."""
-        if rating not in range(1, 6):
-            raise BadRequest("A rating is a whole number from 1 to 5.")
+        rating = checked_rating(rating)
         row = await self._call("rate", user_id=user_id, session_id=session_id, rating=rating)
         return found_session_of(row)
 
