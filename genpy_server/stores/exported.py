@@ -2,30 +2,37 @@
 
 A message keeps its `uid` wherever it goes; its id is the database's own. What an export says of
 ids (`reply_to`, `replaces`) is put in the terms of the new database while the messages are written.
+Times are put in the form in which SQLite's store writes them: it compares them as texts.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
 
 from genpy_server.core.models import Message, MessageMeta, Session
+from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import storable_tree
 from genpy_server.errors import BadRequest
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 def checked_session(session: Session) -> Session:
     """A session that can be stored; raises `BadRequest` when it cannot."""
     try:
-        UUID(session.id)
-        for at in (session.started_at, session.updated_at, session.ended_at, session.rated_at):
-            if at is not None:
-                datetime.fromisoformat(at)
-    except ValueError as error:
-        raise BadRequest(f"The exported session {session.id!r} cannot be read: {error}.") from None
-    return msgspec.convert(storable_tree(msgspec.to_builtins(session)), Session)
+        checked = msgspec.structs.replace(
+            _in_utc(session, "started_at", "updated_at", "ended_at", "rated_at"),
+            id=str(UUID(session.id)),
+            metrics=session.metrics and _in_utc(session.metrics, "first_at", "last_at"),
+            rating=None if session.rating is None else checked_rating(session.rating),
+        )
+    except (ValueError, OverflowError, BadRequest) as error:
+        why = str(error).removesuffix(".")
+        raise BadRequest(f"The exported session {session.id!r} cannot be read: {why}.") from None
+    return msgspec.convert(storable_tree(msgspec.to_builtins(checked)), Session)
 
 
 def checked_messages(session: Session, messages: Sequence[dict[str, Any]]) -> list[Message]:
@@ -33,11 +40,10 @@ def checked_messages(session: Session, messages: Sequence[dict[str, Any]]) -> li
     checked: list[Message] = []
     try:
         for value in messages:
-            message = msgspec.convert(storable_tree(value), Message)
-            datetime.fromisoformat(message.at)
+            message = _in_utc(msgspec.convert(storable_tree(value), Message), "at")
             uid = str(UUID(message.uid) if message.uid else _uid(session, message))
             checked.append(msgspec.structs.replace(message, session_id=session.id, uid=uid))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise BadRequest(
             f"A message of the exported session {session.id} cannot be read: {error}."
         ) from None
@@ -51,6 +57,18 @@ def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
     return msgspec.structs.replace(
         meta, reply_to=ids.get(meta.reply_to or 0), replaces=ids.get(meta.replaces or 0)
     )
+
+
+def _in_utc(value: S, *names: str) -> S:
+    """The same with these of its times as a store writes them; one without a zone is in UTC."""
+    times = {}
+    for name in names:
+        at = getattr(value, name)
+        if at is not None:
+            time = datetime.fromisoformat(at)
+            time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+            times[name] = time.isoformat(timespec="microseconds")
+    return msgspec.structs.replace(value, **times)
 
 
 def _uid(session: Session, message: Message) -> UUID:

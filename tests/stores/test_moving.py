@@ -1,5 +1,7 @@
 """What every store promises of an import."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from people import Person
@@ -146,11 +148,64 @@ async def test_an_unreadable_message_imports_nothing(
     assert await store.session(person.id, person.session) is None
 
 
-@pytest.mark.parametrize("wrong", [{"id": "x"}, {"started_at": ""}, {"ended_at": "soon"}])
+async def test_times_are_kept_as_the_store_writes_its_own(store: Store, person: Person) -> None:
+    """A time without a zone is read as UTC, and one of another zone is the same moment in UTC."""
+    said = await person.say("x")
+    session, messages = await person.export()
+    await store.delete(person.id, person.session)
+    times = {
+        "started_at": "2026-01-02T10:00:00",
+        "updated_at": "2026-01-02T13:00:00+02:00",
+        "ended_at": "2026-01-02T12:00:00Z",
+        "rated_at": "2026-01-02",
+        "metrics": Metrics(first_at="2026-01-02T10:00:00", last_at="2026-01-02T12:00:00+02:00"),
+    }
+    elsewhere = msgspec.structs.replace(session, **times)
+    await store.import_session(elsewhere, [{**messages[0], "at": "2026-01-02T09:30:00.5-01:00"}])
+    moved, [message] = await person.export()
+    assert moved.metrics is not None
+    kept = [
+        *(moved.started_at, moved.updated_at, moved.ended_at, moved.rated_at, message["at"]),
+        *(moved.metrics.first_at, moved.metrics.last_at),
+    ]
+    moments = [
+        *("2026-01-02 10:00", "2026-01-02 11:00", "2026-01-02 12:00", "2026-01-02 00:00"),
+        *("2026-01-02 10:30:00.5", "2026-01-02 10:00", "2026-01-02 10:00"),
+    ]
+    assert [datetime.fromisoformat(str(at)) for at in kept] == [
+        datetime.fromisoformat(at).replace(tzinfo=UTC) for at in moments
+    ]
+    if store.kind == "sqlite":
+        assert {len(str(at)) for at in kept} == {len(said.at)}
+    assert await store.import_session(elsewhere, [{**messages[0], "at": "2026-01-02T09:30"}]) == 0
+
+
+async def test_a_session_is_found_however_its_id_was_written(store: Store, person: Person) -> None:
+    """An id in capitals is the same session, before the import and after it."""
+    await _talk(person)
+    session, messages = await person.export()
+    shouted = msgspec.structs.replace(session, id=session.id.upper())
+    assert await store.import_session(shouted, messages) == 0
+    await store.delete(person.id, person.session)
+    assert await store.import_session(shouted, messages) == 3
+    assert (await person.export())[0].message_count == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "x"},
+        {"started_at": ""},
+        {"ended_at": "soon"},
+        {"updated_at": "0001-01-01T00:00+01:00"},
+        {"rating": 6},
+        {"metrics": Metrics(first_at="then")},
+    ],
+)
 async def test_an_unreadable_session_is_refused(
-    store: Store, person: Person, wrong: dict[str, str]
+    store: Store, person: Person, wrong: dict[str, object]
 ) -> None:
-    """A session needs an id that is one, and times that are some."""
+    """A session needs an id that is one, times that are some, and a rating from 1 to 5 if any."""
     await person.say("x")
     session, messages = await person.export()
     with pytest.raises(BadRequest):
