@@ -4,8 +4,8 @@
 against it. A wrong value is reported together with every other wrong one, never one per run.
 """
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from genpy_server.environment import read_environment
 from genpy_server.errors import ConfigError
 
 DEFAULT_MODEL = "openai/gpt-oss-120b"
@@ -136,13 +137,24 @@ def _text(text: str) -> str | None:
     return text or None
 
 
-def _url(text: str) -> str | None:
+def _key(text: str) -> str | None:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("must be of ASCII characters, for HTTP takes no others")
+    return text or None
+
+
+def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
     if not text:
         return None
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https", "ws", "wss"} or not parts.hostname:
-        raise ValueError("must be a URL such as http://127.0.0.1:11434/v1")
-    return text.rstrip("/")
+    with suppress(ValueError):  # of a port that is none
+        parts = urlsplit(text)
+        if parts.scheme in schemes and parts.hostname and parts.port != 0:
+            return text.rstrip("/")
+    raise ValueError("must be a URL such as http://127.0.0.1:11434/v1")
+
+
+def _server(text: str) -> str | None:
+    return _url(text, ("http", "https", "ws", "wss"))
 
 
 def _host(text: str) -> str:
@@ -163,7 +175,7 @@ def _tokens(text: str) -> Mapping[str, str]:
     tokens: dict[str, str] = {}
     for entry in _words(text):
         user, colon, token = entry.rpartition(":")
-        if len(token) < TOKEN_LENGTH:
+        if len(_key(token) or "") < TOKEN_LENGTH:
             raise ValueError(f"each token must have at least {TOKEN_LENGTH} characters")
         if token in tokens:
             raise ValueError("each user needs a token of their own")
@@ -186,7 +198,7 @@ def _database(text: str) -> Path:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("GROQ_API_KEY", "groq_key", _text, "", "Key for Groq's models.", secret=True),
+    Field("GROQ_API_KEY", "groq_key", _key, "", "Key for Groq's models.", secret=True),
     Field("GROQ_MODEL", "groq_model", str, DEFAULT_MODEL, "Groq's model."),
     Field("GROQ_BASE_URL", "groq_base_url", _url, "", "Another address for Groq's API."),
     Field(
@@ -197,9 +209,9 @@ FIELDS: tuple[Field, ...] = (
         "Any server with /chat/completions instead of Groq: Ollama, llama.cpp, vLLM, LM Studio.",
     ),
     Field("GENPY_LLM_MODEL", "llm_model", _text, "", "Its model; empty takes the first it has."),
-    Field("GENPY_LLM_KEY", "llm_key", _text, "", "Its key, if it asks for one.", secret=True),
+    Field("GENPY_LLM_KEY", "llm_key", _key, "", "Its key, if it asks for one.", secret=True),
     Field("SUPABASE_URL", "supabase_url", _url, "", "Keep conversations in this Supabase project."),
-    Field("SUPABASE_KEY", "supabase_key", _text, "", "Its secret key (sb_secret_…).", secret=True),
+    Field("SUPABASE_KEY", "supabase_key", _key, "", "Its secret key (sb_secret_…).", secret=True),
     Field("GENPY_DATABASE", "database", _database, "", "The SQLite file used without Supabase."),
     Field("GENPY_HOST", "host", _host, "127.0.0.1", "Address that `genpy serve` listens on."),
     Field("GENPY_PORT", "port", _whole(0, 65535), "8001", "Port that `genpy serve` listens on."),
@@ -211,7 +223,9 @@ FIELDS: tuple[Field, ...] = (
         "Token that clients must send; several users as alice:TOKEN,bob:TOKEN.",
         secret=True,
     ),
-    Field("GENPY_SERVER", "server", _url, "", "Server that commands use instead of a local store."),
+    Field(
+        "GENPY_SERVER", "server", _server, "", "Server that commands use instead of a local store."
+    ),
     Field("GENPY_USER", "user", _user, "local", "Owner of conversations where no token names one."),
     Field("GENPY_ORIGINS", "origins", _words, "", "Origins of web pages that may connect as well."),
     Field("GENPY_HOSTS", "hosts", _words, "", "Host names this server answers to as well."),
@@ -239,20 +253,6 @@ FIELDS: tuple[Field, ...] = (
     Field("GENPY_RECALL", "recall", _switch, "on", "Use what was said in earlier conversations."),
     Field("GENPY_LOG_LEVEL", "log_level", _log_level, "INFO", "How much the server logs."),
 )
-
-
-def read_environment(directory: Path | None = None) -> dict[str, str]:
-    """The environment over the `.env` of `directory` (default: where the program was started)."""
-    path = (directory or Path.cwd()) / ".env"
-    if not path.is_file():
-        return dict(os.environ)
-    from dotenv import dotenv_values  # noqa: PLC0415 - only for who has a .env
-
-    try:
-        values = {k: v for k, v in dotenv_values(path, encoding="utf-8-sig").items() if v}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}.") from None
-    return {**values, **os.environ}
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

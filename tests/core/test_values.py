@@ -11,6 +11,7 @@ from genpy_server import errors, settings, wire
 from genpy_server.core.identity import identify, title_from
 from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import Metrics
+from genpy_server.environment import read_environment
 from genpy_server.errors import RateLimited
 from genpy_server.event_log import EventLog
 from genpy_server.rates import Rates, TokenBucket
@@ -122,8 +123,79 @@ def test_environment_wins_over_the_file(tmp_path, monkeypatch):
     """A .env gives what the environment does not say, though Notepad marked it as UTF-8."""
     (tmp_path / ".env").write_text("GENPY_PORT=9001\nGENPY_USER=ann\n", encoding="utf-8-sig")
     monkeypatch.setenv("GENPY_USER", "bob")
-    loaded = settings.load(settings.read_environment(tmp_path))
+    loaded = settings.load(read_environment(tmp_path))
     assert (loaded.port, loaded.user) == (9001, "bob")
+
+
+BOTH = {"GENPY_SERVER": "https://elsewhere.example", "GENPY_TOKEN": "f" * 16}
+
+
+@pytest.mark.parametrize(
+    ("file", "variables", "kept"),
+    [
+        ({"GENPY_SERVER"}, {"GENPY_TOKEN": "p" * 16}, False),
+        ({"GENPY_SERVER", "GENPY_TOKEN"}, {"GENPY_TOKEN": "p" * 16}, False),
+        ({"GENPY_SERVER", "GENPY_TOKEN"}, {}, True),
+        ({"GENPY_SERVER", "GENPY_TOKEN"}, {"GENPY_TOKEN": BOTH["GENPY_TOKEN"]}, True),
+        ({"GENPY_SERVER"}, {"GENPY_TOKEN": ""}, True),
+        ({"GENPY_SERVER"}, {}, True),
+        ({"GENPY_SERVER"}, BOTH, True),
+        ({"GENPY_TOKEN"}, {"GENPY_SERVER": BOTH["GENPY_SERVER"]}, True),
+        ({}, BOTH, True),
+    ],
+)
+def test_a_folder_does_not_get_the_token_of_the_environment(
+    tmp_path, monkeypatch, file, variables, kept
+):
+    """A server that only a .env names is given no token that only the environment has."""
+    lines = [f"{name}={BOTH[name]}" for name in sorted(file)]
+    (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
+    for name in BOTH:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if kept:
+        assert settings.load(read_environment(tmp_path)).server == BOTH["GENPY_SERVER"]
+    else:
+        with pytest.raises(errors.ConfigError, match="Name both in one place") as refused:
+            read_environment(tmp_path)
+        assert "p" * 16 not in refused.value.message
+
+
+def test_a_file_is_taken_as_it_is_written(tmp_path, monkeypatch):
+    """A .env gets no variable of the environment into a value of its own."""
+    monkeypatch.setenv("GROQ_API_KEY", "secret")
+    monkeypatch.delenv("GENPY_SERVER", raising=False)
+    server = "https://elsewhere.example/${GROQ_API_KEY}"
+    (tmp_path / ".env").write_text(f"GENPY_SERVER={server}", encoding="utf-8")
+    assert read_environment(tmp_path)["GENPY_SERVER"] == server
+
+
+@pytest.mark.parametrize("variable", ["SUPABASE_URL", "GENPY_LLM_URL", "GROQ_BASE_URL"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:99999", "http://[::1", "ws://127.0.0.1:1", "127.0.0.1:1", "http://:1"]
+)
+def test_an_address_that_cannot_work_is_a_wrong_setting(variable, url):
+    """An address needs a scheme of HTTP, a host, and a port that is one."""
+    with pytest.raises(errors.ConfigError, match=f"{variable}=.*must be a URL"):
+        settings.load({variable: url})
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss"])
+def test_a_server_may_be_named_by_its_websocket(scheme):
+    """GENPY_SERVER is of HTTP or of WebSocket; a slash at the end is left out."""
+    url = f"{scheme}://127.0.0.1:8001"
+    assert settings.load({"GENPY_SERVER": f"{url}/"}).server == url
+
+
+@pytest.mark.parametrize(
+    "field", [row for row in settings.FIELDS if row.secret], ids=lambda row: row.variable
+)
+def test_a_secret_that_no_header_takes_is_refused(field):
+    """A token or key with a character beyond ASCII is a wrong setting, which is not shown."""
+    with pytest.raises(errors.ConfigError, match=f"{field.variable}: .*ASCII") as refused:
+        settings.load({field.variable: "ü" * 16})
+    assert "ü" not in refused.value.message
 
 
 def test_serving_beyond_loopback_needs_a_token():
