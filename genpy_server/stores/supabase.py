@@ -5,7 +5,7 @@ The server holds the secret key; it is above row level security, and every funct
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -23,26 +23,19 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import search_words, storable, storable_tree
-from genpy_server.errors import (
-    NotFound,
-    StoreSchemaMissing,
-    StoreTimeout,
-    StoreUnavailable,
-)
+from genpy_server.errors import NotFound, StoreTimeout, StoreUnavailable
 from genpy_server.stores.base import Appended, Ending, Result, StoreHealth
 from genpy_server.stores.exported import checked_messages, checked_session
 from genpy_server.stores.supabase_client import TIMEOUT, Functions
-from genpy_server.stores.supabase_errors import SCHEMA_MISSING
 from genpy_server.stores.supabase_rows import (
     EVENT_TYPES,
+    Seen,
     found_session_of,
     hit_of,
     message_of,
     session_of,
     with_neighbours,
 )
-
-SCHEMA_VERSION: Final = 2
 
 log = logging.getLogger("genpy.supabase")
 
@@ -61,12 +54,18 @@ class SupabaseStore:
         """See `Store.open`; a database that is away is waited for by whoever needs it."""
         self._functions.open()
         try:
-            _check_version(await self._call("version"))
-        except (StoreUnavailable, StoreTimeout) as error:
-            log.info("%s", error.message)  # whoever asks next is told; a command only once
+            await self._look()
         except BaseException:
             await self.close()
             raise
+
+    async def _look(self) -> None:
+        try:
+            version = await self._call("version")
+        except (StoreUnavailable, StoreTimeout) as error:
+            log.info("%s", error.message)  # whoever asks next is told; a command only once
+        else:
+            self._functions.check_version(version)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -74,9 +73,9 @@ class SupabaseStore:
 
     async def check(self) -> StoreHealth:
         """See `Store.check`."""
-        seen = await self._call("check")
-        _check_version(seen["version"])
-        return StoreHealth(self.kind, self._url, seen["sessions"], seen["messages"])
+        seen = self._functions.read(await self._call("check"), Seen)
+        self._functions.check_version(seen.version)
+        return StoreHealth(self.kind, self._url, seen.sessions, seen.messages)
 
     # Messages
 
@@ -292,8 +291,3 @@ class SupabaseStore:
             return 0
         answer = await self._call("import", session=msgspec.to_builtins(session), messages=rows)
         return int(answer["added"])
-
-
-def _check_version(version: int) -> None:
-    if version < SCHEMA_VERSION:
-        raise StoreSchemaMissing(SCHEMA_MISSING)

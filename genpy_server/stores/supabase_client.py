@@ -1,18 +1,23 @@
 """Calls of schema.sql's functions over one HTTP client, with errors that are ours."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
+import msgspec
 from supabase import AsyncClient, AsyncClientOptions
 
-from genpy_server.errors import Conflict, NotFound, StoreUnavailable
+from genpy_server.errors import Conflict, NotFound, StoreSchemaMissing, StoreUnavailable
 from genpy_server.stores.supabase_errors import (
+    SCHEMA_MISSING,
     not_supabase,
     refusal,
     refused_locally,
     unanswered,
 )
 
+T = TypeVar("T")
+
+SCHEMA_VERSION: Final = 2
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
 """Seconds; a call waits for the pool while more are under way than there are connections."""
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
@@ -78,9 +83,23 @@ class Functions:
         except httpx.HTTPError as error:
             raise unanswered(error, self._url) from error
         data: Any = answer.data
+        if isinstance(data, str):  # no function answers a text: it was no JSON, or not ours
+            raise not_supabase(self._url)
         refused = data.get("refused") if isinstance(data, dict) else None
         if refused == "conflict":
             raise Conflict("This message id was used before with another text.")
         if refused == "not_found":
             raise NotFound("There is no such session.")
         return data
+
+    def read(self, answer: Any, kind: type[T]) -> T:
+        """An answer as what it should be; where it is not that, it is no project that answers."""
+        try:
+            return msgspec.convert(answer, kind)
+        except msgspec.ValidationError:
+            raise not_supabase(self._url) from None
+
+    def check_version(self, version: Any) -> None:
+        """Raise for a schema that is older than this program."""
+        if self.read(version, int) < SCHEMA_VERSION:
+            raise StoreSchemaMissing(SCHEMA_MISSING)

@@ -11,6 +11,14 @@ from genpy_server.errors import NotFound
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """The answer of `genpy_check`."""
+
+    version: int
+    sessions: int
+    messages: int
+
+
 def message_of(row: dict[str, Any]) -> Message:
     """A row of the view `genpy.messages`."""
     return msgspec.convert({**row, "meta": _as(MessageMeta, row["meta"]) or MessageMeta()}, Message)

@@ -104,6 +104,16 @@ async def test_something_else_at_the_address() -> None:
         assert "no Supabase project" in error.message
 
 
+@pytest.mark.parametrize("body", ['""', '"x"', '{"version":"2"}', '{"version"', "[]", "", "true"])
+async def test_an_answer_that_is_not_of_our_functions(body: str) -> None:
+    """JSON of something else, and what is cut off, is no Supabase project, first or later."""
+    for before in ((), (response("200 OK", "2"),)):
+        async with answering(*before, response("200 OK", body)) as url:
+            error = await trouble(url)
+        assert type(error) is StoreUnavailable
+        assert "no Supabase project" in error.message
+
+
 async def test_a_connection_that_broke_is_used_once_more() -> None:
     """A call whose connection broke is made again, once."""
     version, seen = response("200 OK", "2"), {"version": 2, "sessions": 0, "messages": 0}

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from supabase_stack import FIRST_VERSION, SCHEMA, Stack
 
-from genpy_server.stores.supabase import SCHEMA_VERSION, SupabaseStore
+from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.supabase_client import SCHEMA_VERSION
 
 CATALOGUE = """
     select 'column' as kind, c.table_schema || '.' || c.table_name || '.' || c.column_name as name,
