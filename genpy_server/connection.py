@@ -44,6 +44,8 @@ from genpy_server.wire import (
 
 AUTH_SECONDS = 10.0
 CLOSE_POLICY = 1008
+REASON_BYTES = 123
+"""Bytes of the reason in a closing frame, at most."""
 
 
 class Connection:
@@ -144,7 +146,8 @@ async def serve_session(
     except GenPyError as error:
         frame = error_frame(error)
         await ws.send(plain(frame) if text_mode else encode(frame))
-        await ws.close(_close_code(error), error.message[:120])
+        reason = error.message.encode()[:REASON_BYTES].decode(errors="ignore")
+        await ws.close(_close_code(error), reason)
         return
     connection = Connection(hub, session, outbox)
     drain = asyncio.create_task(outbox.drain())

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import websockets
-from peer import Peer
+from peer import PATIENCE, Peer
 from servers import serving
 from websockets.asyncio.client import connect
 
@@ -173,6 +173,18 @@ async def test_browser_sends_its_token_in_the_first_frame(database):
                 assert (await peer.next())["code"] == "unauthorized"
                 await peer.ws.wait_closed()
                 assert peer.ws.close_code == 4401
+
+
+async def test_reason_of_a_close_is_cut_between_characters(database):
+    """A refusal longer than a closing frame holds is cut there, and whole in its error frame."""
+    async with serving(database, GENPY_TOKEN=TOKEN) as server, Peer(server.url, "one") as peer:
+        await peer.ws.send('{"type": "' + "ü" * 100 + '"}')
+        said = (await peer.next())["message"]
+        async with asyncio.timeout(PATIENCE):
+            await peer.ws.wait_closed()
+    assert (peer.ws.close_code, len(said)) == (1008, len(said.encode()) - 100)
+    assert said.startswith(peer.ws.close_reason)
+    assert 122 <= len(peer.ws.close_reason.encode()) <= 123
 
 
 async def test_bad_frames_get_a_typed_error_and_the_socket_stays(database):
