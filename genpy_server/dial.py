@@ -19,7 +19,6 @@ from websockets.typing import Subprotocol
 from genpy_server.address import Address
 from genpy_server.errors import (
     BadRequest,
-    Forbidden,
     GenPyError,
     NotFound,
     Refused,
@@ -28,7 +27,7 @@ from genpy_server.errors import (
     Unreachable,
 )
 from genpy_server.remote import read_error
-from genpy_server.wire import CLOSE_AGAIN, CLOSE_FORBIDDEN, CLOSE_UNAUTHORIZED, PROTOCOL
+from genpy_server.wire import CLOSE_AGAIN, CLOSE_UNAUTHORIZED, PROTOCOL
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
@@ -40,7 +39,6 @@ TOO_BIG = 1009
 
 _CLOSED: dict[int, type[GenPyError]] = {
     CLOSE_UNAUTHORIZED: Unauthorized,
-    CLOSE_FORBIDDEN: Forbidden,
     TOO_BIG: TooLarge,
 }
 
@@ -96,12 +94,12 @@ class Socket:
             )
         except InvalidStatus as error:
             raise _answered(address, error) from error
+        except SSLCertVerificationError as error:  # first, for it is a ValueError
+            why = f"The certificate of {address.http} is not trusted: {error.verify_message}."
+            raise Lost(Refused(why), again=False) from error
         except (InvalidURI, InvalidProxy, ValueError, ImportError) as error:  # the last for SOCKS
             refused = BadRequest(f"Cannot connect to {address.http}: {error}.")
             raise Lost(refused, again=False) from error
-        except SSLCertVerificationError as error:
-            why = f"The certificate of {address.http} is not trusted: {error.verify_message}."
-            raise Lost(Refused(why), again=False) from error
         except (OSError, EOFError, InvalidHandshake) as error:  # OSError includes TimeoutError
             raise Lost(address.unreachable(), again=True) from error
         socket = cls(connection, address)

@@ -15,10 +15,8 @@ F = TypeVar("F")
 PROTOCOL = "genpy.v1"
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})
 """Close codes after which a client may come back."""
-CLOSE_GOING_AWAY = 1001
 CLOSE_BUSY = 1013
 CLOSE_UNAUTHORIZED = 4401
-CLOSE_FORBIDDEN = 4403
 CLOSE_SLOW = 4008
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 BULLETS = "•◦▪"
 QUOTE = "▌ "
 _URL = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}]")
-_TASK = re.compile(r"\[([ xX])\] ")
 
 Env = MutableMapping[str, Any]
 """What markdown-it collects beside tokens: the definitions of reference links."""

@@ -1,6 +1,8 @@
 """What a client makes of servers, proxies and connections that do not behave."""
 
 import asyncio
+import shutil
+import ssl
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -35,7 +37,7 @@ def texts(client):
 
 
 @asynccontextmanager
-async def answering(answer: bytes):
+async def answering(answer: bytes, tls: ssl.SSLContext | None = None):
     """An HTTP server that gives everybody the same answer; yields its address and what was asked."""
     asked: list[bytes] = []
 
@@ -44,7 +46,7 @@ async def answering(answer: bytes):
         writer.write(answer)
         writer.close()
 
-    listener = await asyncio.start_server(give, "127.0.0.1", 0)
+    listener = await asyncio.start_server(give, "127.0.0.1", 0, ssl=tls)
     async with listener:
         port = listener.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}", asked
@@ -72,9 +74,7 @@ async def test_passing_close_is_followed_by_a_return(server, code):
     await watcher.done()
 
 
-@pytest.mark.parametrize(
-    ("code", "kind"), [(4401, Unauthorized), (4403, Forbidden), (1008, Refused), (1002, Refused)]
-)
+@pytest.mark.parametrize(("code", "kind"), [(4401, Unauthorized), (1008, Refused), (1002, Refused)])
 async def test_final_close_ends_it(server, code, kind):
     """After a close that means "do not come back" the client stays away, and the iteration ends."""
     server.close_with = code
@@ -245,6 +245,30 @@ async def test_answer_instead_of_a_handshake_ends_it(answer, kind):
         events = [event async for event in SessionClient(url, "one", sleep=soon)]
     assert isinstance(events[-1].error, kind)
     assert len(asked) == 1
+
+
+@pytest.fixture
+def own_certificate(tmp_path):
+    """TLS with a certificate that a server made for itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the command openssl")
+    made, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    command = [*words.split(), "-out", made, "-keyout", key]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(made, key)
+    return tls
+
+
+async def test_certificate_that_nobody_vouches_for_ends_it(own_certificate):
+    """A server with a certificate of its own making is told as that, and not asked again."""
+    async with answering(b"", own_certificate) as (url, _):
+        secure = url.replace("http:", "https:")
+        links = [event async for event in SessionClient(secure, "one", sleep=soon)]
+    assert [link.state for link in links] == ["connecting", "refused"]
+    assert isinstance(links[-1].error, Refused)
+    assert f"The certificate of {secure} is not trusted: self" in links[-1].reason
 
 
 @pytest.mark.parametrize(
