@@ -268,4 +268,6 @@ def run_chat(
     """Open the client; returns the exit code of the command."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
-    return GenPyApp(settings=settings, session=session, server=server, token=token).run() or 0
+    app = GenPyApp(settings=settings, session=session, server=server, token=token)
+    app.run()
+    return app.return_code or 0
