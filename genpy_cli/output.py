@@ -1,7 +1,7 @@
 """Everything that is printed: JSON for programs, and text, tables and Markdown for people.
 
-What comes from conversations passes `visible` here and nowhere else, so that no command can forget
-it. JSON escapes the same characters, which loses nothing.
+What comes from conversations passes `visible` in these functions, so that no command can forget it;
+only `raw` takes what passed it before. JSON escapes the same characters, which loses nothing.
 """
 
 import os
@@ -23,9 +23,9 @@ BOLD = "1"
 DIM = "2"
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks on."""
-    return stream.isatty()
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks on; a stream that was closed before the start is None."""
+    return stream is not None and stream.isatty()
 
 
 def text(value: str, *, end: str = "\n") -> None:

@@ -191,6 +191,26 @@ def test_chat_needs_a_terminal(empty):
     assert ran.out == ""
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that closes what is read")
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [("chat", 1, "genpy ask"), ("sessions delete last", 2, "--yes"), ("ask", 2, "genpy ask")],
+)
+def test_nothing_to_read_from(kept, line, code, says):
+    """With standard input closed a command that would read says what to do instead."""
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *kept.words(*line.split())],
+        env=kept.environment,
+        cwd=kept.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code
+    assert says in ended.stderr
+    assert "bug" not in ended.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
 def test_chat_with_what_is_not_there(empty):
     """In a terminal a conversation that cannot be meant is refused before anything is drawn."""
