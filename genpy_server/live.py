@@ -16,7 +16,6 @@ from genpy_server.checks import check_intent
 from genpy_server.conversation import Conversation, window
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
-from genpy_server.core.rating import checked_rating
 from genpy_server.core.transcript import message_event
 from genpy_server.errors import Conflict, NotFound, StoreError
 from genpy_server.event_log import EventLog, Subscriber

@@ -221,7 +221,7 @@ class RemoteRecords:
 
         return httpx.AsyncClient(
             base_url=self.address.http,
-            headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
+            headers={"Authorization": f"Bearer {self._token}".encode()} if self._token else {},
             # The environment may name a proxy, which does not reach this machine.
             trust_env=not self.address.is_loopback,
         )

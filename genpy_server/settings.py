@@ -175,7 +175,7 @@ def _tokens(text: str) -> Mapping[str, str]:
     tokens: dict[str, str] = {}
     for entry in _words(text):
         user, colon, token = entry.rpartition(":")
-        if len(_key(token) or "") < TOKEN_LENGTH:
+        if len(token) < TOKEN_LENGTH:
             raise ValueError(f"each token must have at least {TOKEN_LENGTH} characters")
         if token in tokens:
             raise ValueError("each user needs a token of their own")

@@ -47,4 +47,6 @@ def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
         turn = message.id if message.role == "user" else meta.reply_to
         if turn in texts and meta.intent is not None and meta.intent_corrected_from is not None:
             found[turn] = Correction(texts[turn], meta.intent, meta.intent_corrected_from)
+        elif turn in found and meta.intent not in {None, found[turn].intent}:
+            del found[turn]  # what was detected at first is right after all
     yield from found.values()

@@ -95,16 +95,17 @@ async def test_delete_and_summary(tmp_path):
             await local.session(SESSIONS[0])
 
 
-async def test_health_tells_who_may_know(tmp_path):
+@pytest.mark.parametrize("right", [TOKEN, "schlüssel-☃-des-hauses"])
+async def test_health_tells_who_may_know(tmp_path, right):
     """With a token the parts are shown; without one, only whether all is well."""
-    async with serving(tmp_path / "genpy.db", GENPY_TOKEN=TOKEN) as running:
-        for token, known in ((TOKEN, True), (None, False)):
+    async with serving(tmp_path / "genpy.db", GENPY_TOKEN=right) as running:
+        for token, known in ((right, True), (None, False)):
             records = RemoteRecords(running.url, token)
             health = await records.health()
             await records.close()
             assert health.status == "ok"
             assert (health.store is not None) == known
-        wrong = RemoteRecords(running.url, TOKEN[::-1])
+        wrong = RemoteRecords(running.url, right[::-1])
         with pytest.raises(Unauthorized):
             await wrong.sessions()
         await wrong.close()

@@ -59,3 +59,24 @@ def test_unknown_session_is_not_found(settings):
     """A session that is not there is an error, not an empty context."""
     with pytest.raises(NotFound):
         explain(settings, "hello", "nowhere")
+
+
+def test_what_newer_conversations_say_is_recalled(settings):
+    """The text counts as said now, so that what was said elsewhere since then is found."""
+    store = SqliteStore(settings.database, InlineRunner())
+    run_inline(store.open())
+    newer = "bbbb0000-0000-4000-8000-000000000002"
+    run_inline(store.append("local", newer, "user", "My trainer is Benedikt", title="Gym"))
+    run_inline(store.close())
+    explanation = explain(settings, "Which trainer do I have?", SESSION)
+    assert explanation.context is not None
+    assert explanation.context.recalled == 1
+    assert "Benedikt" in explanation.context.messages[0].content
+
+
+def test_a_tool_that_is_asked_for_is_part_of_the_context(settings):
+    """The call and the result that would be sent are told with their tokens."""
+    explanation = explain(settings, "How many messages are in this chat?", SESSION)
+    assert explanation.context is not None
+    assert explanation.context.tokens["tools"] > 0
+    assert [message.role for message in explanation.context.messages][-2:] == ["assistant", "tool"]

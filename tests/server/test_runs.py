@@ -10,6 +10,7 @@ from upstream import DONE, Script, call_piece, chunk, event
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
+from genpy_server.core.export import corrections
 from genpy_server.core.models import Usage
 from genpy_server.remote import RemoteRecords
 from genpy_server.stores.sqlite import SqliteStore
@@ -131,6 +132,24 @@ async def test_retry_answers_again_as_another_intent(server, upstream, peer):
     assert started["intent"] == "tutorial"
     assert messages[2].meta.intent_corrected_from == "code_assistant"
     assert said[1:] == ["How do I reverse a list in Python?", "better", "thanks"]
+
+
+async def test_a_correction_is_of_what_was_detected(server, upstream, peer):
+    """Corrected twice, the turn tells what was found at first; corrected back, it is no correction."""
+    upstream.say("first")
+    await peer.say(Send("a", "How do I reverse a list in Python?"))
+    await peer.until("run_finished")
+    told = []
+    for intent in ("tutorial", "casual_chat", "code_assistant"):
+        upstream.say("again")
+        await peer.say(Retry(intent))
+        await peer.until("run_finished")
+        told.append([(c.intent, c.detected) for c in corrections(await stored(server, peer))])
+    assert told == [
+        [("tutorial", "code_assistant")],
+        [("casual_chat", "code_assistant")],
+        [],
+    ]
 
 
 async def test_intent_chosen_with_the_message_is_used_and_kept(server, upstream, peer):

@@ -161,7 +161,7 @@ async def test_the_reason_stands_beside_the_intent(tmp_path: Path, server: Scrip
         server.start(server.message("Hello"))
         server.stream("Hi.")
         server.finish()
-        await tui.shows("casual chat   90% words: \"how do\"")
+        await tui.shows('casual chat   90% words: "how do"')
 
 
 async def test_ctrl_c_says_what_leaves(tmp_path: Path, server: ScriptedServer) -> None:
