@@ -219,9 +219,10 @@ class RemoteRecords:
     def _client(self) -> "httpx.AsyncClient":
         import httpx  # noqa: PLC0415 - see `_response`
 
+        token = f"Bearer {self._token}".encode()
         return httpx.AsyncClient(
             base_url=self.address.http,
-            headers={"Authorization": f"Bearer {self._token}".encode()} if self._token else {},
+            headers={b"Authorization": token} if self._token else {},
             # The environment may name a proxy, which does not reach this machine.
             trust_env=not self.address.is_loopback,
         )

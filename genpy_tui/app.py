@@ -15,6 +15,7 @@ from uuid import uuid4
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -23,7 +24,7 @@ from textual.theme import Theme
 from genpy_server.core.display import visible
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
-from genpy_tui import preferences
+from genpy_tui import pasting, preferences
 from genpy_tui.background import background
 from genpy_tui.commands import COMMANDS
 from genpy_tui.screens.chat import ChatScreen
@@ -114,6 +115,12 @@ class GenPyApp(App[int]):
         self.notify("ctrl+q leaves GenPy.")
 
     # Starting
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver of the terminal, reading pastes as they are."""
+        driver = super().get_driver_class()
+        pasting.install()
+        return driver
 
     def get_default_screen(self) -> Screen[object]:
         """The conversation is the first screen, and the last."""

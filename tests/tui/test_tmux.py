@@ -170,3 +170,14 @@ def test_an_editor_that_is_not_there_leaves_the_screen(tmux: Tmux) -> None:
     tmux.shows("Could not write in", "▌ a first line")
     tmux.run("send-keys", "Enter")
     tmux.shows("› You", "No model is configured")
+
+
+def test_a_coloured_log_is_pasted_and_not_obeyed(tmux: Tmux) -> None:
+    """Escapes and control characters in a paste stay in it: nothing is sent, nothing is opened."""
+    tmux.start(EDITOR="false")
+    tmux.shows("● ready")
+    tmux.run("set-buffer", "log start\n\x1b[31merror\x1b[0m: first\nbell\x07 rings\nlast line")
+    tmux.run("paste-buffer", "-p", "-r")
+    tmux.shows("▌ log start", "▌ ␛[31merror␛[0m: first", "▌ last line", "● ready")
+    tmux.run("send-keys", "Enter")
+    tmux.shows("› You", "last line", "No model is configured")
