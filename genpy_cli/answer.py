@@ -9,6 +9,7 @@ from genpy_server.client import Event, Link, SessionClient
 from genpy_server.core.transcript import Entry
 from genpy_server.errors import LlmCutOff, Unreachable, from_wire
 from genpy_server.wire import (
+    Ack,
     Delta,
     ErrorFrame,
     MessageEvent,
@@ -39,6 +40,9 @@ class Answer:
         self._client: SessionClient
         self._question = ""
         self._message_id: int | None = None
+        self._shown = 0
+        self._coming = False
+        """Whether the question was heard in an epoch that we were in, which answers it."""
         self._run: str | None = None
         self._printed = 0
         self._last = "\n"
@@ -62,7 +66,13 @@ class Answer:
             case Ready():
                 self._ready(event)
             case MessageEvent() if event.client_id == self._question:
-                self._message_id = event.message_id
+                self._message_id, self._coming = event.message_id, event.seq > self._shown
+            case MessageEvent() if event.meta.get("reply_to") == (self._message_id or 0):
+                self._stored(event)
+                return True
+            case Ack() if event.id == self._question and event.duplicate:
+                if self._run is None and not self._coming:
+                    raise self._cut_off()
             case RunStarted() if event.reply_to == self._message_id:
                 self._run = event.run
             case Delta() if event.run == self._run:
@@ -72,7 +82,8 @@ class Answer:
             case ErrorFrame():
                 self._error(event)
             case RunFinished() if event.run == self._run:
-                self._finish(event)
+                self._print()
+                self._finish(event.status)
                 return True
         return False
 
@@ -88,11 +99,16 @@ class Answer:
                 raise error
 
     def _ready(self, frame: Ready) -> None:
-        if self._message_id is not None and frame.replay != "complete":
-            raise LlmCutOff(
-                "The server was started anew while it answered. "
-                f"`genpy sessions show {frame.session[:8]}` shows what was kept."
-            )
+        if frame.replay != "complete":
+            if self._message_id is not None:
+                raise self._cut_off()
+            self._shown = frame.seq
+
+    def _cut_off(self) -> LlmCutOff:
+        return LlmCutOff(
+            "The server was started anew while it answered. "
+            f"`genpy sessions show {self._client.transcript.session[:8]}` shows what was kept."
+        )
 
     def _error(self, frame: ErrorFrame) -> None:
         if frame.re == self._question and not frame.retryable:
@@ -115,12 +131,19 @@ class Answer:
             output.piece(piece)
             self._last = piece[-1]
 
-    def _finish(self, frame: RunFinished) -> None:
-        self._print()
+    def _stored(self, reply: MessageEvent) -> None:
+        """The reply was made while there was no connection."""
+        if reply.text and not self._as_json:
+            output.piece(reply.text)
+            self._last = reply.text[-1]
+        self._failure = reply.meta.get("error", "")
+        self._finish(reply.meta.get("status", "done"))
+
+    def _finish(self, status: str) -> None:
         if self._last != "\n":
             output.piece("\n")
-        if frame.status in {"error", "interrupted", "stopped"}:
+        if status in {"error", "interrupted", "stopped"}:
             self.code = FAILED
-        told = self._failure or _ENDINGS.get(frame.status, "")
+        told = self._failure or _ENDINGS.get(status, "")
         if told:
             output.note(told)

@@ -77,6 +77,7 @@ class SessionClient(Speaking):
         self._told: tuple[str, str] | None = None
         self._socket: Socket | None = None
         self._farewell: ErrorFrame | None = None
+        self._shown = 0  # the number up to which events were there when all was shown anew
         self._staying: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -205,11 +206,13 @@ class SessionClient(Speaking):
         self.transcript.apply(frame)
         match frame:
             case Ready():
+                self._shown = self._shown if frame.replay == "complete" else frame.seq
                 self._backoff.opened()
                 self._show(Link("open"))
             case Ack():
                 self._kept(frame.id)
-            case MessageEvent():
+            # One that is shown anew goes out again: its ack says that all that came of it was shown.
+            case MessageEvent() if frame.seq > self._shown:
                 self._kept(frame.client_id)
             case ErrorFrame():
                 if not self._failed(frame):

@@ -3,8 +3,11 @@
 import asyncio
 
 from commandline import Genpy
+from scripted import AT, SESSION, ScriptedServer
 from servers import ServerProcess
 from upstream import Upstream
+
+from genpy_server.wire import Ack, MessageEvent, Send
 
 
 def test_offline(empty):
@@ -113,6 +116,56 @@ async def test_a_server_elsewhere(tmp_path):
         assert genpy("sessions", "list", "--json").json[0]["message_count"] == 2
     finally:
         await server.stop()
+
+
+async def asked_across_a_restart(genpy, reply=None, **options):
+    """A question whose server kept it, was started anew before it said so, and holds this reply."""
+    async with ScriptedServer().running() as server:
+        server.acknowledges = False
+        asking = asyncio.create_task(
+            genpy.beside("ask", "What is GenPy?", "--server", server.url, **options)
+        )
+        sent = await server.until(Send)
+        question = MessageEvent(1, 1, "user", sent.text, AT, sent.id)
+        server.log += [question] if reply is None else [question, reply]
+        server.acknowledges = True
+        server.forget()
+        await server.cut()
+        return await asking
+
+
+async def test_reply_that_was_made_while_the_server_was_away(tmp_path):
+    """A reply that the server kept before it was started anew is printed, and ends it as it ended."""
+    meta = {"reply_to": 1, "status": "done"}
+    reply = MessageEvent(2, 2, "assistant", "A chat.", AT, meta=meta)
+    ran = await asked_across_a_restart(Genpy(tmp_path), reply)
+    assert (ran.out, ran.err) == ("A chat.\n", "")
+    reply.meta = {"reply_to": 1, "status": "interrupted"}
+    ran = await asked_across_a_restart(Genpy(tmp_path), reply, code=1)
+    assert (ran.out, ran.err) == ("A chat.\n", "The reply was interrupted.\n")
+
+
+async def test_question_that_a_restart_left_without_a_reply(tmp_path):
+    """A question that was kept, and that nobody will answer any more, is an expected failure."""
+    ran = await asked_across_a_restart(Genpy(tmp_path), code=1)
+    assert ran.out == ""
+    assert f"genpy sessions show {SESSION[:8]}" in ran.err
+
+
+async def test_question_that_waits_is_not_given_up(tmp_path):
+    """In the same epoch a question whose ack was lost is answered when it is its turn."""
+    async with ScriptedServer().running() as server:
+        server.acknowledges = False
+        asking = asyncio.create_task(Genpy(tmp_path).beside("ask", "one", "--server", server.url))
+        sent = await server.until(Send)
+        server.log.append(MessageEvent(1, 1, "user", sent.text, AT, sent.id))
+        server.acknowledges = True
+        await server.cut()
+        await server.attach(2)
+        server.tell(Ack(sent.id, 1, duplicate=True))
+        server.reply("A chat.")
+        ran = await asking
+    assert (ran.out, ran.err) == ("A chat.\n", "")
 
 
 async def test_interrupted(tmp_path):

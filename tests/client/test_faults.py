@@ -15,7 +15,7 @@ from watching import PATIENCE, Watcher, soon
 
 from genpy_server.client import Link, RemoteRecords, SessionClient
 from genpy_server.errors import BadRequest, Forbidden, Refused, Unauthorized, Unreachable
-from genpy_server.wire import Delta, ErrorFrame, MessageEvent, RunFinished, Send, SessionEvent
+from genpy_server.wire import Ack, Delta, ErrorFrame, MessageEvent, RunFinished, Send, SessionEvent
 
 TOKEN = "correct-horse-battery"
 
@@ -134,6 +134,23 @@ async def test_message_whose_ack_was_lost_is_said_once(server):
     assert sent.id == number
     assert texts(client) == ["hello"]
     assert {frame.id for frame in server.received if isinstance(frame, Send)} == {number}
+    await watcher.done()
+
+
+async def test_message_that_is_shown_anew_goes_out_again(server):
+    """After a restart only the ack of a repetition tells that all that came of a message was shown."""
+    server.acknowledges = False
+    client = SessionClient(server.url, "one", sleep=soon)
+    watcher = Watcher(client)
+    client.send("hello")
+    sent = await server.until(Send)
+    server.log.append(MessageEvent(1, 1, "user", "hello", "2026-01-02T10:00:00Z", sent.id))
+    server.acknowledges = True
+    server.forget()
+    await server.cut()
+    ack = await watcher.until(Ack)
+    assert (ack.duplicate, client.pending, texts(client)) == (True, (), ["hello"])
+    assert await server.until(Send, 2) == sent
     await watcher.done()
 
 
