@@ -103,6 +103,7 @@ class ChatScreen(Telling):
             self._reader.result()
         self.facts()
         self.watch_list()
+        self.tell_lost()
 
     async def _complete(self) -> None:
         """After the first paint: the list beside and the keys below."""
@@ -160,6 +161,7 @@ class ChatScreen(Telling):
     def _frame(self, client: "SessionClient", frame: Frame) -> None:
         transcript, running = client.transcript, client.transcript.running
         if isinstance(frame, Delta):
+            self.streamed = running
             if running is not None:
                 self.view.changed(running)
                 if running.length == len(frame.text) or self.behind:
@@ -195,7 +197,7 @@ class ChatScreen(Telling):
         if isinstance(frame, Ack | MessageEvent | RunStarted | RunFinished):
             self.failure = ""
         if isinstance(frame, RunStarted | RunFinished):
-            self.stopping = False
+            self.stopping, self.streamed = False, None
         if isinstance(frame, SummaryEvent | SessionEvent | RunStarted | RunFinished):
             background(self, self.list_sessions, "list")
 
@@ -235,6 +237,8 @@ class ChatScreen(Telling):
 
     def _ready(self, client: "SessionClient", frame: Ready) -> None:
         self.replay_until = frame.seq
+        if frame.replay != "complete":
+            self.lost, self.streamed = self.streamed, None
         if newer(frame.server, __version__):
             self._newer(frame.server)
         if not self.seen_ready:

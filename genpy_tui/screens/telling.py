@@ -9,6 +9,7 @@ from textual.widgets import Static
 from genpy_server.core.transcript import Entry
 from genpy_tui.preferences import Offers
 from genpy_tui.render.message import spoken
+from genpy_tui.render.notes import notice
 from genpy_tui.screens.browsing import Browsing
 from genpy_tui.state import STARTING, Doing, Moment, doing
 from genpy_tui.text import one_line
@@ -33,6 +34,10 @@ class Telling(Browsing):
         """The number of the last event that a connection which came back has to bring."""
         self.failure = ""
         """Why the message or retry that was asked for last came to nothing so far."""
+        self.streamed: Entry | None = None
+        """The reply that is being written, as far as it has come."""
+        self.lost: Entry | None = None
+        """What was being written when the server began anew: it is looked for in what is stored."""
         self._link_since = 0.0
         self._limited_until = 0.0
         self._said: Doing | None = None
@@ -40,9 +45,25 @@ class Telling(Browsing):
     def begin(self) -> None:
         """Another conversation: nothing is known of it."""
         self.link, self.replay_until, self.failure = None, 0, ""
+        self.streamed = self.lost = None
         self.stopping = self.ending = False
         self.limited(0)
         self.cancel_edit()
+
+    def tell_lost(self) -> None:
+        """Keep what the person saw of a reply that the server did not store before it died."""
+        lost, client = self.lost, self.client
+        if lost is None or client is None:
+            return
+        entries = client.transcript.entries
+        if all(entry.message_id != lost.reply_to for entry in entries):
+            return
+        self.lost = None
+        if all(entry.reply_to != lost.reply_to for entry in entries):
+            told = (
+                "The server was gone before it stored its reply; ctrl+r asks again. This had come:"
+            )
+            self.view.note(notice(f"{told}\n\n{lost.text}"))
 
     def linked(self, link: "Link") -> None:
         """The connection changed just now."""

@@ -7,7 +7,7 @@ import servers
 from scripted import SESSION, ScriptedServer
 from terminal import terminal
 
-from genpy_server.wire import Send
+from genpy_server.wire import MessageEvent, Send
 
 CUTS = 100
 TEXT = "\n\n".join(
@@ -142,3 +142,20 @@ async def test_resume_shows_the_summary_above(server: ScriptedServer, tmp_path: 
         await tui.shows("┃ A trip to Rome was planned.", "Rome · travel", "A fine city.")
         await tui.press("up")
         assert tui.chat.prompt.text == "What about Rome?"
+
+
+async def test_what_a_dead_server_did_not_store_is_kept_on_the_screen(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """When a server comes back without the reply it was writing, what had come stays, with a word."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        question = server.message("Tell me")
+        server.start(question)
+        server.stream("Half of a reply")
+        await tui.shows("Half of a reply")
+        server.log = [frame for frame in server.log if isinstance(frame, MessageEvent)]
+        server.forget()
+        await server.cut()
+        await tui.shows("gone before it stored its reply", "Half of a reply")
+        await tui.says("ready")
