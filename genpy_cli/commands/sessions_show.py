@@ -1,5 +1,6 @@
 """`genpy sessions show`."""
 
+import re
 from typing import Annotated
 
 from genpy_cli import output
@@ -7,7 +8,12 @@ from genpy_cli.parameters import Json, Option, Ref, Server
 from genpy_cli.reach import with_records
 from genpy_cli.words import ROLES, STATUS, local_time
 from genpy_server.core.models import Message, Session
+from genpy_server.errors import NotFound
 from genpy_server.records import Records
+
+NEAR = 6
+"""Messages that are shown of a place, it included."""
+_PLACE = re.compile(r"(.+)#(\d{1,18})")
 
 
 def run(
@@ -17,11 +23,18 @@ def run(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Show one conversation, to read."""
+    """Show one conversation, to read; as SESSION#NUMBER, one message with what led to it."""
+    place = _PLACE.fullmatch(ref)
+    name, last = (place[1], int(place[2])) if place else (ref, None)
 
     async def work(records: Records) -> tuple[Session, list[Message]]:
-        session = await records.session(ref)
-        return session, await records.messages(session.id, limit=limit)
+        session = await records.session(name)
+        if last is None:
+            return session, await records.messages(session.id, limit=limit)
+        messages = await records.messages(session.id, limit=min(limit, NEAR), before=last + 1)
+        if all(message.id != last for message in messages):
+            raise NotFound(f"There is no message {last} in {session.title!r}.")
+        return session, messages
 
     session, messages = with_records(server, work)
     if as_json:
@@ -31,7 +44,9 @@ def run(
     output.faint(
         f"{session.id} · {STATUS[session.status]} · begun {local_time(session.started_at)}"
     )
-    if len(messages) < session.message_count:
+    if last is not None:
+        output.faint(f"Message {last}, and what led to it.")
+    elif len(messages) < session.message_count:
         output.faint(f"The newest {len(messages)} of {session.message_count} messages.")
     for message in messages:
         output.text("")

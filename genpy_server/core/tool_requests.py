@@ -16,9 +16,16 @@ from genpy_server.core.periods import period_in
 NO_TOOL = "none"
 SURE = 0.8
 """The probability from which a message counts as a request."""
+LIKELY = 0.5
+"""The same for a message that begins as such a request does, in so many words."""
 LONGEST = 200
 """Characters of a message that can be a request."""
 
+_IN_SO_MANY_WORDS = re.compile(
+    r"(?:when |where |how often )?(?:did|have|had) (?:i|we|you) (?:ever |already )?"
+    r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)",
+    re.IGNORECASE,
+)
 _ELSEWHERE = re.compile(
     r"\b(?:(?:all|every|other) (?:of )?(?:(?:my|our|the|your) )?(?:chat|conversation|session)s?|"
     r"yesterday|(?:this|last|past) (?:week|month|year))\b",
@@ -41,7 +48,8 @@ def find_tool_request(text: str) -> ToolRequest | None:
     if not line or len(line) > LONGEST or "\n" in line:
         return None
     scored = request_model().score(request_features(line))
-    if scored.label == NO_TOOL or scored.probability < SURE:
+    enough = LIKELY if _IN_SO_MANY_WORDS.match(line) else SURE
+    if scored.label == NO_TOOL or scored.probability < enough:
         return None
     if scored.label == "get_session_stats" and _ELSEWHERE.search(line):
         return None

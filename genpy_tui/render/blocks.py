@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from genpy_tui.render.code import code_lines
-from genpy_tui.render.lines import BLANK, Line, Run, wrap
+from genpy_tui.render.lines import BLANK, PLACE, Line, Run, wrap
 from genpy_tui.render.piece import Piece
 from genpy_tui.render.table import Cell, table_lines
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BULLETS = "•◦▪"
 QUOTE = "▌ "
+_PLACE = re.compile(r"[0-9a-f]{8}#\d{1,18}")
 _URL = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}]")
 
 Env = MutableMapping[str, Any]
@@ -162,7 +163,9 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Run]
             case "text":
                 yield from _text(node.content, style)
             case "code_inline":
-                yield Run(node.content.replace("\n", " "), f"{style} inline-code".strip())
+                code = node.content.replace("\n", " ")
+                link = f"{PLACE}:{code}" if _PLACE.fullmatch(code) else ""
+                yield Run(code, f"{style} inline-code".strip(), link)
             case "softbreak":
                 yield Run(" ", style)
             case "hardbreak":

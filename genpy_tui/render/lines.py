@@ -15,6 +15,10 @@ _GRAPHEME_LIMIT = 64
 """Code points of one grapheme that are shown: a flood of combining marks is cut here."""
 
 
+PLACE = "place"
+"""The scheme of links to a message, as the tools name it: place:f6ad76fe#96."""
+
+
 class Run(NamedTuple):
     """Text in one style; `style` holds names of the palette, later ones over earlier ones."""
 

@@ -59,6 +59,23 @@ class Browsing(Listing):
 
         self.app.push_screen(SearchScreen(self.records, words), found)
 
+    def show_place(self, session: str, message: str) -> None:
+        """Jump to a message of a session, which is named by the beginning of its id."""
+
+        async def work() -> None:
+            if self.records is None:
+                return
+            try:
+                found = await self.records.session(session)
+            except GenPyError as error:
+                self.notify(error.message, severity="error")
+            else:
+                await self.jump(Found(found.id, int(message)))
+
+        from genpy_tui.screens.search import Found  # noqa: PLC0415 - when first needed
+
+        background(self, work, "open")
+
     async def jump(self, place: "Found") -> None:
         """Open a session and show one of its messages, loading what lies between."""
         if place.session != self.session:

@@ -6,6 +6,7 @@ from textual.actions import SkipAction
 from textual.screen import Screen
 
 from genpy_server.core.display import visible
+from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.transcript import TranscriptView
@@ -20,6 +21,10 @@ class Reading(Screen[None]):
 
     def edit(self, block: MessageBlock) -> None:
         """Put a message of the person back into the prompt."""
+        raise NotImplementedError
+
+    def show_place(self, session: str, message: str) -> None:
+        """Jump to a message of a session, which is named by the beginning of its id."""
         raise NotImplementedError
 
     def __init__(self) -> None:
@@ -127,6 +132,10 @@ class Reading(Screen[None]):
     def on_transcript_view_link(self, event: TranscriptView.Link) -> None:
         """A link was clicked: show where it leads, and open it only when the person agrees."""
         target = event.target
+        scheme, _, place = target.partition(":")
+        if scheme == PLACE:
+            self.show_place(*place.split("#"))
+            return
         if urlsplit(target).scheme not in {"http", "https"}:
             self.notify(f"Only web addresses are opened; this is {visible(target)}")
             return

@@ -90,6 +90,18 @@ def test_references(kept):
     assert "nothing-of-this-name" in kept("sessions", "show", "nothing-of-this-name", code=1).err
 
 
+def test_a_place_is_shown(kept):
+    """As a search names it, a message is shown with what led to it; of no message there is an error."""
+    whole = kept("sessions", "show", ROME, "--json").json["messages"]
+    first, last = (message["id"] for message in whole)
+    shown = kept("sessions", "show", f"{ROME[:8]}#{first}", "--json").json["messages"]
+    assert [message["id"] for message in shown] == [first]
+    shown = kept("sessions", "show", f"{ROME[:8]}#{last}").out
+    assert f"Message {last}, and what led to it." in shown
+    assert "Termini" in shown
+    assert "no message 999" in kept("sessions", "show", f"{ROME[:8]}#999", code=1).err
+
+
 def test_rename(genpy):
     """A conversation gets another title."""
     genpy("sessions", "rename", ROME[:8], "Rome in spring")

@@ -87,3 +87,19 @@ async def test_a_search_that_fails_says_why(server: ScriptedServer, tmp_path: Pa
         await tui.says("ready")
         await tui.press("f3", "x")
         await tui.shows("✗ Not there.")
+
+
+async def test_the_place_of_a_hit_is_clicked(tmp_path: Path) -> None:
+    """What a tool found can be gone to: a click on its place opens the message there."""
+    async with servers.serving(tmp_path / "genpy.db") as running:
+        rome = "33333333-3333-4333-8333-333333333333"
+        said = await running.app.store.append("local", rome, "user", "A hotel in Rome", title="R")
+        async with terminal(tmp_path, server=running.url) as tui:
+            await tui.says("ready")
+            await tui.type("Did I mention Rome?")
+            place = f"{rome[:8]}#{said.message.id}"
+            await tui.shows("Not in this conversation", place)
+            lines = tui.screen.splitlines()
+            row = next(n for n, line in enumerate(lines) if place in line)
+            await tui.pilot.click(offset=(lines[row].index(place) + 2, row))
+            await tui.until(lambda: tui.chat.session == rome and tui.chat.view.marked is not None)
