@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from genpy_server.core.identity import identify
-from genpy_server.core.models import Message, Session
+from genpy_server.core.models import Session
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
 from genpy_server.settings import Settings, load
@@ -67,13 +67,3 @@ async def every_session(records: Records) -> AsyncIterator[Session]:
         for session in page:
             yield session
         before = page[-1].last_message_id
-
-
-async def every_message(records: Records, session_id: str) -> list[Message]:
-    """All messages of a session, oldest first."""
-    messages: list[Message] = []
-    before: int | None = None
-    while page := await records.messages(session_id, limit=PAGE, before=before):
-        messages = page + messages
-        before = page[0].id
-    return messages

@@ -18,6 +18,8 @@ from genpy_server.errors import Ambiguous, BadRequest, NotFound
 from genpy_server.stores.base import Store
 
 TITLE_CHARS = 200
+PAGE = 200
+"""Messages that are asked for at once where all are wanted."""
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
@@ -196,3 +198,13 @@ class LocalRecords:
     async def close(self) -> None:
         """Close the store."""
         await self._store.close()
+
+
+async def every_message(records: Records, ref: str) -> list[Message]:
+    """All messages of a session, oldest first."""
+    messages: list[Message] = []
+    before: int | None = None
+    while page := await records.messages(ref, limit=PAGE, before=before):
+        messages = page + messages
+        before = page[0].id
+    return messages

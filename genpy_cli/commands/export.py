@@ -10,12 +10,12 @@ import msgspec
 from genpy_cli import output
 from genpy_cli.failures import Misused
 from genpy_cli.parameters import Option, OptionalRef, Server
-from genpy_cli.reach import every_message, every_session, with_records
+from genpy_cli.reach import every_session, with_records
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections, markdown
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import BadRequest
-from genpy_server.records import Records
+from genpy_server.records import Records, every_message
 
 VERSION = 1
 """Of the form of an export."""

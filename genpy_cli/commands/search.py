@@ -7,7 +7,8 @@ from genpy_cli import output
 from genpy_cli.excerpt import excerpt
 from genpy_cli.parameters import Argument, Json, Option, Server
 from genpy_cli.reach import with_records
-from genpy_cli.words import ROLES, SHORT_ID, age
+from genpy_cli.words import ROLES, SHORT_ID
+from genpy_server.core.ages import age
 from genpy_server.core.display import one_line
 from genpy_server.core.models import Hit
 from genpy_server.core.text import search_words

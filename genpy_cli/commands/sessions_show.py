@@ -23,7 +23,7 @@ def run(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Show one conversation, to read; as SESSION#NUMBER, one message with what led to it."""
+    """Show one conversation, or as SESSION#NUMBER one message of it."""
     place = _PLACE.fullmatch(ref)
     name, last = (place[1], int(place[2])) if place else (ref, None)
 

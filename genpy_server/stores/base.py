@@ -21,6 +21,9 @@ from genpy_server.core.models import (
     SessionStatus,
 )
 
+EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
+"""Roles as the tables name them."""
+
 
 class Appended(msgspec.Struct, frozen=True):
     """The outcome of `append`."""

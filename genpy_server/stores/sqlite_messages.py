@@ -11,11 +11,10 @@ import msgspec
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role
 from genpy_server.core.text import storable_tree, unspaced
 from genpy_server.errors import Conflict, NotFound
-from genpy_server.stores.base import Appended
+from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.sqlite_schema import NOW, from_now
 
-EVENT_TYPE: Final[dict[Role, str]] = {"user": "user", "assistant": "ai", "system": "system"}
-ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPE.items()}
+ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
 
 MESSAGE = (
     "m.id, m.session_id, m.event_type, m.message, m.created_at, m.client_id, m.metadata, m.uid"
@@ -118,7 +117,7 @@ def insert(connection: sqlite3.Connection, message: Message) -> Message:
         """,
         (
             message.session_id,
-            EVENT_TYPE[message.role],
+            EVENT_TYPES[message.role],
             message.text,
             _encode_meta(message.meta),
             message.at,

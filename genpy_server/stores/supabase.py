@@ -24,11 +24,10 @@ from genpy_server.core.models import (
 from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import search_words, storable, storable_tree
 from genpy_server.errors import NotFound, StoreTimeout, StoreUnavailable
-from genpy_server.stores.base import Appended, Ending, Result, StoreHealth
+from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Result, StoreHealth
 from genpy_server.stores.exported import checked_messages, checked_session
 from genpy_server.stores.supabase_client import TIMEOUT, Functions
 from genpy_server.stores.supabase_rows import (
-    EVENT_TYPES,
     Seen,
     found_session_of,
     hit_of,

@@ -5,10 +5,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Role, Sentiment, Session
+from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Sentiment, Session
 from genpy_server.errors import NotFound
-
-EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from genpy_server.core.models import Message
 from genpy_server.core.transcript import message_event
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
@@ -186,10 +185,11 @@ class Browsing(Listing):
         if client is None or records is None:
             return
         from genpy_server.core.export import markdown  # noqa: PLC0415 - when first needed
+        from genpy_server.records import every_message  # noqa: PLC0415 - when first needed
 
         title = client.transcript.title or "conversation"
         try:
-            messages = await _all_messages(records, self.session)
+            messages = await every_message(records, self.session)
             path = await asyncio.to_thread(write_new, name, title, markdown(title, messages))
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
@@ -207,14 +207,3 @@ def write_new(name: str, title: str, text: str) -> Path:
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     return path.resolve()
-
-
-async def _all_messages(records: "Records", session: str) -> list[Message]:
-    messages: list[Message] = []
-    before: int | None = None
-    while True:
-        page = await records.messages(session, limit=PAGE, before=before)
-        messages = page + messages
-        if len(page) < PAGE:
-            return messages
-        before = page[0].id

@@ -13,10 +13,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from genpy_server.core.ages import age
 from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
-from genpy_tui.text import age, one_line, plain
+from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.choices import Choices
 
 if TYPE_CHECKING:
