@@ -125,12 +125,18 @@ class LinearModel:
             if packed is not None and word[0].isalnum() and word[-1] != "$":
                 row = self._lanes(packed)
                 spoke.append((sum(row) - len(row) * row[best], word))
-        return [word for weight, word in sorted(spoke)[:3] if weight < 0]
+        return [_readable(word) for weight, word in sorted(spoke)[:3] if weight < 0]
 
     def _lanes(self, packed: int) -> list[int]:
         """The numbers for each label out of one: adding packed numbers adds all labels at once."""
         lifted = packed + self._lift
         return [(lifted >> LANE * lane & _MASK) - _HALF for lane in range(len(self.labels))]
+
+
+def _readable(feature: str) -> str:
+    """A run of words as a reader knows it: a gap is three dots, the one number is "a number"."""
+    shown = {"_": "\u2026", "0": "a number"}
+    return " ".join(shown.get(word, word) for word in feature.split(" "))
 
 
 def shipped(name: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from genpy_server.core.intent_rules import RULES
-from genpy_server.core.intents import INTENTS, MODEL, detect_intent
+from genpy_server.core.intents import INTENTS, MODEL, SUREST, detect_intent
 from genpy_server.core.linear import LOOKED_AT, MOST_WORDS, clip, features, shipped
+from genpy_server.core.tool_requests import find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 FILES = ("unseen", "heldout", "fresh", "stranger", "stranger_b")
@@ -127,3 +128,24 @@ def test_a_reason_names_words_of_the_message():
     reason = detect_intent("My laptop gets hot and loud").reason
     assert reason.startswith("words: ")
     assert any(f'"{word}"' in reason for word in ("my laptop", "laptop", "hot", "loud", "my"))
+
+
+def test_no_score_is_certain():
+    """A score stays below one, however sure the model is."""
+    assert max(detect_intent(row["text"]).score for row in HELD_OUT) == SUREST < 1
+
+
+def test_reasons_show_no_names_of_features():
+    """A gap is shown as dots and a number as such, in the reasons of requests too."""
+    found = find_tool_request("how many messages have we exchanged?")
+    assert "\u2026" in found.reason
+    reasons = [detect_intent(row["text"]).reason for row in HELD_OUT]
+    model = [reason.removeprefix("words: ") for reason in reasons if reason.startswith("words: ")]
+    named = {
+        word
+        for reason in model
+        for part in reason.split('", "')
+        for word in part.strip('"').split()
+    }
+    assert not named & {"_", "0", "^", "$"}
+    assert "number" in named
