@@ -9,8 +9,9 @@ from functools import cache
 
 import msgspec
 
-from genpy_server.core.intent_rules import FOLLOW_UP, GOES_ON, RULES
+from genpy_server.core.intent_rules import ANSWER, FOLLOW_UP, GOES_ON, RULES, WISHES
 from genpy_server.core.linear import LinearModel, clip, features, shipped
+from genpy_server.core.text import unspaced
 
 MODEL = "intent_model.json"
 INTENTS = ("casual_chat", "code_assistant", "tutorial", "technical_support")
@@ -22,9 +23,15 @@ UNSURE = 0.6
 GUESS = 0.3
 KNOWN_AT_LEAST = 0.15
 """The share of a message's runs of letters that training must have met for its words to count."""
+FAMILIAR = 0.5
+"""The share from which a score is taken as it is; below it, less is known than the model thinks."""
 SHORT_WORDS = 6
 BRIEF = 12
-"""Characters up to which a message of unknown words is likelier a greeting than a question."""
+"""Letters up to which a message of unknown words is likelier a greeting than a question."""
+WIDE = 3
+"""Letters that a character of a script without spaces stands for."""
+ENOUGH = 4
+"""Words that a message must hold behind good wishes for these not to be what it says."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -38,8 +45,9 @@ class Intent(msgspec.Struct, frozen=True):
 def detect_intent(text: str, previous: str | None = None) -> Intent:
     """The intent of a message; a follow-up with no evidence of its own keeps the previous one."""
     seen = clip(text)
-    if previous in INTENTS and FOLLOW_UP.fullmatch(seen):
+    if previous in INTENTS and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
         return _follow_up(previous)
+    seen = _without_wishes(seen)
     for rule in RULES:
         found = rule.pattern.search(seen)
         if found is not None:
@@ -54,7 +62,8 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
         return _guess(seen)
     words = ", ".join(f'"{word}"' for word in scored.because)
     reason = f"words: {words}" if words else "how it is written, no single word"
-    return Intent(scored.label, round(min(scored.probability, SUREST), 3), reason)
+    sure = min(scored.probability, SUREST) * min(1.0, scored.known / FAMILIAR)
+    return Intent(scored.label, round(max(sure, GUESS), 3), reason)
 
 
 @cache
@@ -63,8 +72,16 @@ def intent_model() -> LinearModel:
     return LinearModel(shipped(MODEL))
 
 
+def _without_wishes(seen: str) -> str:
+    """The message behind a polite opener, if more than good wishes is left."""
+    wishes = WISHES.match(seen)
+    rest = seen[wishes.end() :] if wishes else ""
+    return rest if len(rest.split()) >= ENOUGH else seen
+
+
 def _guess(seen: str) -> Intent:
-    if len(seen.strip()) <= BRIEF or not any(map(str.isalnum, seen)):
+    letters = len(seen.strip()) + (WIDE - 1) * len((unspaced(seen) or "").split())
+    if letters <= BRIEF or not any(map(str.isalnum, seen)):
         return Intent("casual_chat", GUESS, "no word is known, and it is too brief to be a request")
     return Intent("tutorial", GUESS, "no word is known, so an explanation is the safest guess")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genpy_server.core.intent_rules import RULES
-from genpy_server.core.intents import INTENTS, MODEL, SUREST, detect_intent
+from genpy_server.core.intents import INTENTS, MODEL, SUREST, UNSURE, detect_intent
 from genpy_server.core.linear import LOOKED_AT, MOST_WORDS, clip, features, shipped
 from genpy_server.core.tool_requests import find_tool_request
 
@@ -95,7 +95,15 @@ def test_nothing_known_and_brief_is_a_guess_at_chat(text):
     assert found.score < 0.5
 
 
-@pytest.mark.parametrize("text", ["zzzq " * 9, "\u0416\u0449\u044a " * 9, "\u9f98\u9750 " * 9])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zzzq " * 9,
+        "\u0416\u0449\u044a " * 9,
+        "\u9f98\u9750 " * 9,
+        "\u9f98\u9750\u9f8d\u9f49\u9f67\u9f3b",
+    ],
+)
 def test_nothing_known_is_not_chat(text):
     """A longer message is not taken for chat merely because no word is known."""
     found = detect_intent(text)
@@ -128,6 +136,66 @@ def test_a_reason_names_words_of_the_message():
     reason = detect_intent("My laptop gets hot and loud").reason
     assert reason.startswith("words: ")
     assert any(f'"{word}"' in reason for word in ("my laptop", "laptop", "hot", "loud", "my"))
+
+
+def test_what_is_yours_and_mine_is_no_question_of_difference():
+    """Two outputs that differ are a report, whatever words ask for the difference."""
+    text = (
+        "what's the difference between your code and mine? mine prints 3 and yours 4, mine is wrong"
+    )
+    assert detect_intent(text).name == "technical_support"
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    ["hey hope you're well! ", "Hello, hope you had a nice weekend! ", "Sorry to bother you. "],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "need a regex for german postcodes, thanks!!",
+        "Outlook asks me for my password every five minutes, any clue?",
+        "What are the pros and cons of microservices?",
+        "My cat finally learned to use the door",
+    ],
+)
+def test_good_wishes_change_nothing(wishes, text):
+    """A message behind a polite opener gets the answer that it gets alone."""
+    assert detect_intent(wishes + text) == detect_intent(text)
+
+
+def test_good_wishes_alone_are_chat():
+    """Nothing is cut off a message that is good wishes and no more."""
+    assert detect_intent("Hello, hope you had a nice weekend!").name == "casual_chat"
+
+
+@pytest.mark.parametrize("previous", INTENTS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "yes",
+            "no",
+            "done",
+            "I don't know",
+            "I don\u2019t know",
+            "where do I find that?",
+            "still",
+        ),
+        *("I did that already", "yes please", "sure, go ahead", "hmm no", "ok, did it, no change"),
+    ],
+)
+def test_an_answer_keeps_the_intent(text, previous):
+    """What only answers a question is about what the question was about."""
+    found = detect_intent(text, previous)
+    assert (found.name, found.score) == (previous, UNSURE)
+
+
+@pytest.mark.parametrize("text", ["No problem", "thanks", "no worries, thank you", "well done"])
+def test_a_kind_word_is_no_answer(text):
+    """Thanks and kind words in a conversation about code or failures are chat."""
+    for previous in ("technical_support", "code_assistant"):
+        assert detect_intent(text, previous).name == "casual_chat"
 
 
 def test_no_score_is_certain():
