@@ -2,7 +2,7 @@
 
     pip install scikit-learn && python benchmarks/train_tools.py
 
-Reads benchmarks/data/tools_train.jsonl and, as messages that ask for no tool, those of
+Reads benchmarks/data/tools_train.jsonl and, as messages that ask for no tool, the first of
 benchmarks/data/intents_train.jsonl; writes genpy_server/core/tool_model.json.
 Requests are told from others by a multinomial logistic regression; the words of a keyword by a
 logistic regression of one word at a time. Copies with slips of the keyboard and with other
@@ -31,6 +31,8 @@ HERE = Path(__file__).parent
 DATA = HERE / "data" / "tools_train.jsonl"
 OTHERS = HERE / "data" / "intents_train.jsonl"
 TARGET = HERE.parent / "genpy_server" / "core" / MODEL
+OTHERS_READ = 6_015
+"""How many of them: those added later tell intents from each other, and are about nothing else."""
 LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions")
 SEED = 6
 STRENGTH = 60.0
@@ -58,8 +60,8 @@ def read() -> list[Row]:
 
 def others() -> list[Row]:
     """Messages that could be requests by their form, and ask for no tool."""
-    rows = [json.loads(line) for line in OTHERS.read_text(encoding="utf-8").splitlines()]
-    texts = [row["text"] for row in rows]
+    lines = OTHERS.read_text(encoding="utf-8").splitlines()[:OTHERS_READ]
+    texts = [json.loads(line)["text"] for line in lines]
     return [Row(text, NO_TOOL) for text in texts if len(text) <= LONGEST and "\n" not in text]
 
 

@@ -15,7 +15,7 @@ _FAMILIES = {
     "product": "windows macos ios chrome firefox safari edge outlook gmail teams zoom slack excel word powerpoint office photoshop premiere blender obs steam spotify netflix youtube whatsapp instagram facebook discord telegram onedrive dropbox icloud alexa siri minecraft roblox wordpress woocommerce shopify app account login password installer update driver",
     "fix": "fix solve repair troubleshoot resolve debug diagnose help restore recover unfreeze",
     "theory": "recursion polymorphism inheritance encapsulation closure closures monad monads pointer pointers algorithm algorithms complexity mutex semaphore deadlock thread threads process compiler interpreter kernel protocol tcp udp http https rest graphql soap oauth jwt encryption hashing hash blockchain bitcoin neural network networks machine ai transformer gradient statistics probability entropy calculus algebra photosynthesis gravity quantum relativity evolution inflation economy physics chemistry biology philosophy grammar revolution microservices container containers virtualization caching concurrency parallelism async memoization idempotency normalization transactions consistency consensus architecture pattern patterns orm mvc solid oop scheduler garbage",
-    "life": "mum mom dad mother father brother sister son daughter kids children wife husband girlfriend boyfriend grandma grandpa grandmother grandfather aunt uncle cousin neighbour neighbor friend friends family baby dog cat puppy kitten hamster parents boss colleague flatmate roommate birthday wedding party christmas easter holiday holidays vacation weekend dinner lunch breakfast coffee tea beer wine pizza cake cookies soup chocolate recipe cook cooking bake baked garden beach mountains weather rain snow sunny cold hot music song songs concert movie film films series book books novel football match team gym yoga hiking swimming dancing guitar piano painting poem joke riddle story gift present love date kiss hug sleep tired bored lonely happy sad excited proud nervous life heart trip travel train bus bike car flat house kitchen apartment restaurant bar pub",
+    "life": "mum mom dad mother father brother sister son daughter kids children wife husband girlfriend boyfriend grandma grandpa grandmother grandfather aunt uncle cousin neighbour neighbor friend friends family baby dog cat puppy kitten hamster parents boss colleague flatmate roommate birthday wedding party christmas easter holiday holidays vacation weekend dinner lunch breakfast coffee tea beer wine pizza cake cookies soup chocolate recipe cook cooking bake baked garden beach mountains weather rain snow sunny cold hot music song songs concert movie film films series book books novel football match team gym yoga hiking swimming dancing guitar piano painting poem joke riddle story gift present love date kiss hug sleep tired bored lonely happy sad excited proud nervous life heart trip travel train bus bike car flat house kitchen apartment restaurant bar pub marriage relationship friendship diet speech toast invitation neighbours roommate boyfriend homesick",
     "greet": "hi hello hey hiya howdy yo greetings morning evening afternoon bye goodbye goodnight cheers thanks thank thx ty welcome congrats congratulations merry",
     "agree": "ok okay yes yeah yep no nope nah sure cool nice great awesome lol haha hahaha hehe wow yay perfect lovely wonderful brilliant amazing sweet excellent fine alright",
     "works": "works worked solved fixed gone resolved sorted passes",
@@ -24,5 +24,22 @@ _FAMILIES = {
     "taste": "favourite favorite like prefer rather think opinion believe funny laugh enjoy feel feeling feels hope wish miss hate",
     "more": "and so then now also instead same another other more else shorter simpler",
 }  # fmt: skip
+_CUES = {
+    "fail": "报错 错误 失败 崩溃 死机 黑屏 坏了 卡住 没反应 没声音 エラー クラッシュ フリーズ 失敗 動かな 動きません 落ちる 오류 에러 고장",
+    "negation": "无法 不能 不了 不上 没有 しません できません できない しない ません ない 안",
+    "fix": "怎么办 解决 修复 修理 どうすれば 直す 直して 困って",
+    "make": "写一个 写个 写一 帮我写 生成 实现 转换 优化 重构 排序 書いて 作成 作って 実装 変換 ソート 작성",
+    "artifact": "代码 函数 脚本 程序 正则 数组 列表 字典 组件 接口 コード 関数 スクリプト プログラム 正規表現 配列 辞書 リスト 코드 함수",
+    "explain": "解释 区别 原理 介绍 意思 理解 说明 説明 違い 仕組み 意味 使い方 教えて 설명",
+    "asks": "什么 为什么 怎么 怎样 如何 とは 何です なぜ どうやって 方法 뭐",
+    "device": "电脑 手机 打印机 键盘 屏幕 耳机 网络 パソコン スマホ プリンター 画面 アプリ 컴퓨터",
+    "greet": "你好 谢谢 早上好 晚安 再见 こんにちは ありがとう おはよう 안녕 고마워",
+    "works": "好了 解决了 直りました",
+    "me": "我的 我 私",
+    "you": "你",
+}  # fmt: skip
 FAMILY_OF = {word: name for name, words in _FAMILIES.items() for word in words.split()}
 """Each word's one family; the last family that names it wins."""
+CUE_OF = {word: name for name, words in _CUES.items() for word in words.split()}
+"""The same for words of scripts without spaces, which are found inside what is written together."""
+FAMILY_OF |= CUE_OF

@@ -8,7 +8,8 @@ from importlib.resources import files
 from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
-from genpy_server.core.intent_words import FAMILY_OF
+from genpy_server.core.intent_words import CUE_OF, FAMILY_OF
+from genpy_server.core.text import UNSPACED
 
 LOOKED_AT = 1_200
 """Characters that are looked at: the beginning and the end of a longer message."""
@@ -23,7 +24,13 @@ _WORD = re.compile(r"[^\W\d_](?:[^\W_]|['+#.-])*(?:[^\W_]|[+#])|[^\W\d_]|[^\w\s]
 _ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
 _PICTURES = "\u2190"
 """Arrows, dingbats and emoji begin here, behind letters and common punctuation."""
-_STRAIGHT = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
+_UNSPACED_FROM = "\u0e00"
+"""Scripts without spaces between words begin here; two of their letters say what five of ours do."""
+_STRAIGHT = str.maketrans(
+    "\u2019\u2018\u201c\u201d\uff0c\u3001\u3002\uff01\uff1f\uff1a", "''\"\",,.!?:"
+)
+_RUN = re.compile(UNSPACED)
+_CUE = re.compile("|".join(sorted(CUE_OF, key=len, reverse=True)))
 
 
 class Features(NamedTuple):
@@ -50,7 +57,11 @@ def clip(text: str, limit: int = LOOKED_AT) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """Words and signs in lower case, at most `MOST_WORDS`; every number is the same one."""
-    found = _WORD.findall(text.translate(_STRAIGHT).lower())[:MOST_WORDS]
+    plain = text.lower()
+    if not plain.isascii():
+        plain = _RUN.sub(r" \g<0> ", plain.translate(_STRAIGHT), MOST_WORDS)
+        plain = _CUE.sub(r" \g<0> ", plain, MOST_WORDS)
+    found = _WORD.findall(plain)[:MOST_WORDS]
     return ["0" if token[0].isdigit() else token[:20] for token in found]
 
 
@@ -67,9 +78,11 @@ def features(text: str) -> Features:
     words[f"#{min(len(tokens), 40).bit_length()}"] = None
     letters: dict[str, None] = {}
     for token in dict.fromkeys(tokens):
+        if token in CUE_OF:
+            letters[f"~<{CUE_OF[token]}>"] = None
         if token[0].isalpha():
             edge = f" {token} "
-            for size in (3, 4, 5):
+            for size in (3, 4, 5) if token[0] < _UNSPACED_FROM else (2, 3):
                 for at in range(len(edge) - size + 1):
                     letters["~" + edge[at : at + size]] = None
     return Features(list(words), list(letters))

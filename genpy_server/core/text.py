@@ -8,7 +8,7 @@ QUERY_WORDS = 48
 
 # Patterns are compiled when first needed: every command imports this module.
 _WORD = r"[^\W_]+"
-_UNSPACED = (
+UNSPACED = (
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"  # kana, Han, Hangul
     "\U00020000-\U0003ffff]+"
@@ -66,5 +66,5 @@ def unspaced(text: str) -> str | None:
     An index that splits at spaces sees a Chinese sentence as one word; in this form it finds a
     part of it, when the words of a query are given in the same form, as a phrase.
     """
-    runs = [] if text.isascii() else re.findall(_UNSPACED, text)
+    runs = [] if text.isascii() else re.findall(UNSPACED, text)
     return "  ".join(" ".join(run) for run in runs) or None

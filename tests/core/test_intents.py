@@ -138,6 +138,38 @@ def test_a_reason_names_words_of_the_message():
     assert any(f'"{word}"' in reason for word in ("my laptop", "laptop", "hot", "loud", "my"))
 
 
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("what does 'Traceback (most recent call last)' mean?", "tutorial"),
+        ("If I get an exception inside a finally, which one is raised?", "tutorial"),
+        ("Explain how a computer keeps crashing when memory is full", "tutorial"),
+        ("write a function that handles 'still not working' tickets", "code_assistant"),
+        ("i get the error now, I had forgotten a comma, thanks!", "casual_chat"),
+        ("it doesn't keep crashing anymore, thanks", "casual_chat"),
+        ("my marriage keeps failing", "casual_chat"),
+    ],
+)
+def test_a_failure_that_is_not_reported_is_no_failure(text, intent):
+    """What is quoted, supposed, denied, solved or of another life does not ask for a fix."""
+    assert detect_intent(text).name == intent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write me a class schedule for my yoga week",
+        "write a short script for my best man speech",
+        "create a class plan for my pottery evening",
+        "don't explain, just hold me",
+        "how do you make coffee in java",
+    ],
+)
+def test_words_of_code_in_daily_life_are_chat(text):
+    """A class of yoga, a script of a speech and coffee in Java are no code."""
+    assert detect_intent(text).name == "casual_chat"
+
+
 def test_what_is_yours_and_mine_is_no_question_of_difference():
     """Two outputs that differ are a report, whatever words ask for the difference."""
     text = (
@@ -167,6 +199,38 @@ def test_good_wishes_change_nothing(wishes, text):
 def test_good_wishes_alone_are_chat():
     """Nothing is cut off a message that is good wishes and no more."""
     assert detect_intent("Hello, hope you had a nice weekend!").name == "casual_chat"
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("\u7528python\u5199\u4e00\u4e2a\u6392\u5e8f\u51fd\u6570", "code_assistant"),
+        ("Docker\u304c\u8d77\u52d5\u3057\u307e\u305b\u3093", "technical_support"),
+        ("JavaScript\u3068\u306f\u4f55\u3067\u3059\u304b", "tutorial"),
+        (
+            "\u6211\u7684\u7535\u8111\u5f00\u4e0d\u4e86\u673a\u600e\u4e48\u529e",
+            "technical_support",
+        ),
+        ("\u4f60\u597d", "casual_chat"),
+    ],
+)
+def test_scripts_without_spaces_are_read(text, intent):
+    """Words that stand inside what is written together count, and so do Latin ones among them."""
+    assert detect_intent(text).name == intent
+
+
+def test_latin_words_stand_apart_from_scripts_without_spaces():
+    """A Latin word glued to Chinese or Japanese is the same word as alone."""
+    for text in ("\u7528python\u5199", "Python\u3067", "\ud30c\uc774python\uc5d0\uc11c"):
+        assert "python" in features(text).words
+
+
+def test_one_known_word_among_unknown_ones_is_not_sure():
+    """The fewer of a message's letters training has met, the lower its score."""
+    assert (
+        detect_intent("docker \u0e44\u0e21\u0e48\u0e17\u0e33\u0e07\u0e32\u0e19\u0e19\u0e30").score
+        < UNSURE
+    )
 
 
 @pytest.mark.parametrize("previous", INTENTS)
