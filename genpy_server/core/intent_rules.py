@@ -104,7 +104,7 @@ FOLLOW_UP = re.compile(
 """A message that means nothing without the one before."""
 _SAID = (
     r"(?:yes|yeah|yep|yup|no|nope|nah|sure|done|still|same|maybe|please|both|neither|dunno|not (?:sure|yet)|no idea"
-    r"|(?:the )?same as before|no change|(?:go ahead|(?:ok(?:ay)? )?(?:do|try) (?:it|that|so)|go for it)"
+    r"|go on|(?:the )?same as before|no change|the (?:first|second|third|last|other|left|right)(?: one| option)?|(?:go ahead|(?:ok(?:ay)? )?(?:do|try) (?:it|that|so)|go for it)"
     r"|i (?:do|did|have|can)(?:n['\u2019]?t| not)?(?: know| think so)?|i (?:think|guess|hope) so"
     r"|(?:i )?(?:already )?(?:did|tried|done|have) (?:that|it|this|both)(?: already| too)?|it (?:is|does|did|has|was)(?:n['\u2019]?t| not)?)"
 )

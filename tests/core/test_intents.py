@@ -246,7 +246,14 @@ def test_one_known_word_among_unknown_ones_is_not_sure():
             "where do I find that?",
             "still",
         ),
-        *("I did that already", "yes please", "sure, go ahead", "hmm no", "ok, did it, no change"),
+        *(
+            "I did that already",
+            "yes please",
+            "sure, go ahead",
+            "hmm no",
+            "ok, did it, no change",
+            "the second one",
+        ),
     ],
 )
 def test_an_answer_keeps_the_intent(text, previous):
