@@ -16,7 +16,9 @@ COMMANDS: dict[str, Command] = {
     "chat": Command("chat", "Talk, in the terminal."),
     "ask": Command("ask", "Ask one question; the reply is printed as it comes."),
     "sessions list": Command("sessions_list", "List conversations, the newest first."),
-    "sessions show": Command("sessions_show", "Show one conversation, or as SESSION#NUMBER one message of it."),
+    "sessions show": Command(
+        "sessions_show", "Show one conversation, or as SESSION#NUMBER one message of it."
+    ),
     "sessions rename": Command("sessions_rename", "Give a conversation another title."),
     "sessions delete": Command(
         "sessions_delete", "Remove a conversation with all its messages, after asking."
