@@ -145,6 +145,7 @@ class TranscriptView(Window, can_focus=True):
         self._stack.clear()
         self._structure = None
         self._changed.clear()
+        self._cost = 0.0
         self.cursor, self.follow, self.unseen = None, True, 0
         self.post_message(self.Scrolled())
         self.reset(self._stack.transcript)
