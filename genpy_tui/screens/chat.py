@@ -38,7 +38,6 @@ from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.screens.telling import Telling
 from genpy_tui.state import REFUSED, newer
 from genpy_tui.text import plain
-from genpy_tui.widgets.keys import KeysLine
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -107,6 +106,8 @@ class ChatScreen(Telling):
 
     async def _complete(self) -> None:
         """After the first paint: the list beside and the keys below."""
+        from genpy_tui.widgets.keys import KeysLine  # noqa: PLC0415 - after the first paint
+
         await self.beside.mount(self.sidebar)
         await self.keys.mount(KeysLine())
         self.refresh_bindings()
