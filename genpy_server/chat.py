@@ -88,7 +88,8 @@ class Chat:
                 kept = told_by_people(likely)[:RECALL_HITS]
                 if not kept:
                     return []
-                return without(await self.store.with_neighbours(turn.user_id, kept), replaced)
+                near = await self.store.with_neighbours(turn.user_id, kept)
+                return told_by_people(without(near, replaced))
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []

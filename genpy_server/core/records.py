@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from genpy_server.core.models import Hit, Message
 from genpy_server.core.tool_requests import find_tool_request
 
@@ -10,8 +12,16 @@ OFFLINE = "offline"
 
 
 def told_by_people(hits: Iterable[Hit]) -> list[Hit]:
-    """The hits without earlier questions about the records and the answers to them."""
-    return [hit for hit in hits if not _of_records(hit.message)]
+    """The hits without earlier questions about the records and the answers, also beside them."""
+    return [
+        msgspec.structs.replace(hit, before=_of_people(hit.before), after=_of_people(hit.after))
+        for hit in hits
+        if _of_people(hit.message)
+    ]
+
+
+def _of_people(message: Message | None) -> Message | None:
+    return None if message is None or _of_records(message) else message
 
 
 def _of_records(message: Message) -> bool:

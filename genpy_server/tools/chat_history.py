@@ -57,6 +57,7 @@ async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
             found = elsewhere
     told = found.hits[:LIMIT]
     told = without(await asker.store.with_neighbours(asker.user_id, told), asker.left_out)
+    told = told_by_people(told)
     widened = arguments.scope == "this_session" and not found.here
     data = {
         "looked_for": keyword,

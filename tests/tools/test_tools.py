@@ -158,6 +158,8 @@ async def test_questions_about_the_records_are_no_answer(asker, store):
     result = await registry.call("search_chat_history", {"keyword": "oslo"}, asker)
     assert [hit["text"] for hit in result.data["hits"]] == ["Oslo is where my brother lives now"]
     assert result.display.startswith("1 message about **oslo** in this conversation:")
+    assert "Nothing about" not in str(result.data)
+    assert "No model" not in result.display
 
 
 async def test_a_part_of_the_words_is_told_as_that(asker, store):
