@@ -20,6 +20,8 @@ from staging import Staged  # noqa: E402 - found by the path above
 from states import CASES  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
+from genpy_server.wire import RunStarted  # noqa: E402
+
 MODEL = "openai/gpt-oss-120b"
 SIZE = (120, 34)
 PICTURES = {
@@ -35,12 +37,16 @@ async def take(state: str, theme: str, folder: Path) -> str:
     case = next(case for case in CASES if case.name == state)
     app = Staged(case, folder)
     app.scripted.model = MODEL
+    for frame in app.scripted.log:
+        if isinstance(frame, RunStarted):
+            frame.model = MODEL
     app.animation_level = "none"
     app.theme = theme
     async with app.run_test(size=SIZE) as pilot:
         terminal = Terminal(app, pilot)
         await case.play(terminal, app.scripted)
         await terminal.until(lambda: not app.chat.view.pending)
+        await terminal.until(lambda: " ms" in "".join(app.chat.status.facts))
         await pilot.pause()
         return app.export_screenshot(title="genpy chat")
 
