@@ -74,6 +74,8 @@ class Run:
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
         self.intent = chat.intent(turn)
+        self.named = False
+        """Whether the model's name was known when it began."""
 
     def answers(self, question_id: int) -> bool:
         """Whether this is a reply to that message."""
@@ -84,6 +86,7 @@ class Run:
 
         Cancelling the task ends the run and not its caller: this returns all the same.
         """
+        self.named = bool(self.chat.llm.model)
         self.emit(
             RunStarted(
                 seq=0,
@@ -161,6 +164,7 @@ class Run:
                 message_id=reply.id or None,
                 usage=msgspec.structs.asdict(self.usage) if self.usage != Usage() else None,
                 quota=msgspec.to_builtins(self.quota) if self.quota else None,
+                model=None if self.named else self.chat.llm.model or None,
             )
         )
         return Reply(reply, self.dropped_upto, deleted=deleted)

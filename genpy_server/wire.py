@@ -161,7 +161,10 @@ class Delta(Frame, tag="delta"):
 
 
 class RunFinished(Frame, tag="run_finished"):
-    """The reply is over. Without `message_id` it is not stored (yet)."""
+    """The reply is over. Without `message_id` it is not stored (yet).
+
+    `model` is told here where it was not known when the reply began.
+    """
 
     seq: int
     run: str
@@ -171,6 +174,7 @@ class RunFinished(Frame, tag="run_finished"):
     message_id: int | None = None
     usage: dict[str, int] | None = None
     quota: dict[str, int] | None = None
+    model: str | None = None
 
 
 class SummaryEvent(Frame, tag="summary"):

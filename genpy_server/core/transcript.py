@@ -232,6 +232,8 @@ class Transcript:
             entry.first_token_ms = frame.first_token_ms
             entry.message_id = frame.message_id
             entry.usage = frame.usage or {}
+            entry.model = frame.model or entry.model
+        self.model = frame.model or self.model
         self.quota = frame.quota or self.quota
         return entry
 

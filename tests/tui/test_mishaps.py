@@ -151,7 +151,7 @@ async def test_what_is_left_of_a_limit_is_shown(tmp_path: Path) -> None:
             )
         )
         await tui.type("Hi")
-        await tui.shows("5,821 left")
+        await tui.shows("5,821 left", upstream.models[0])
 
 
 async def test_the_reason_stands_beside_the_intent(tmp_path: Path, server: ScriptedServer) -> None:

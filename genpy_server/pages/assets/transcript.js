@@ -161,6 +161,7 @@ export class Transcript {
       this.entries.splice(this.#place(replyTo), 0, entry);
     }
     Object.assign(entry, { run, replyTo, intent, score, reason, model, status: "streaming" });
+    this.model = model || this.model;
     return this.#mark(entry);
   }
 
@@ -188,8 +189,10 @@ export class Transcript {
         firstTokenMs: frame.first_token_ms ?? null,
         messageId: frame.message_id ?? null,
         usage: frame.usage ?? {},
+        model: frame.model ?? entry.model,
       });
     }
+    this.model = frame.model ?? this.model;
     this.quota = frame.quota ?? this.quota;
     return entry;
   }
