@@ -11,8 +11,9 @@ from terminal import terminal
 from upstream import DONE, Script, Upstream, chunk
 
 from genpy_server.core.models import ListedSession
-from genpy_server.wire import Send
+from genpy_server.wire import End, ErrorFrame, Rate, Send
 from genpy_tui.app import GenPyApp
+from genpy_tui.screens import leave
 
 
 def listed(number: int) -> ListedSession:
@@ -199,3 +200,36 @@ async def test_after_a_deletion_the_next_row_is_chosen(
         assert sidebar.highlighted == 0
         sidebar.show([], "", set())
         assert sidebar.highlighted is None
+
+
+async def test_a_refused_end_lets_leave(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the server refuses the end that leaving asks for, nobody waits for its summary."""
+    monkeypatch.setattr(leave, "PATIENCE", 600.0)
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("Hello")
+        await tui.until(lambda: tui.chat.begun)
+        tui.app.push_screen(leave.LeaveScreen(tui.chat))
+        await tui.shows("Its summary is being written")
+        await server.until(End)
+        server.tell(ErrorFrame("store_timeout", "Not now.", re="end"))
+        await tui.until(lambda: tui.app.screen is tui.chat)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 12), (30, 8)])
+async def test_low_windows_show_answers(
+    tmp_path: Path, server: ScriptedServer, size: tuple[int, int]
+) -> None:
+    """However low the window is, a dialog shows answers, and the chosen one while it moves."""
+    async with terminal(tmp_path, server=server.url, size=size) as tui:
+        await tui.says("ready")
+        server.message("Hello")
+        await tui.until(lambda: tui.chat.begun)
+        await tui.type("/rate")
+        await tui.shows("5 of 5", "4 of 5")
+        await tui.press("up")
+        await tui.shows("1 of 5")
+        await tui.press("enter")
+        assert (await server.until(Rate)).rating == 1
