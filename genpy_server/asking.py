@@ -1,6 +1,7 @@
 """The tools that one run asks: what they answer, and what is told and kept of it."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -41,15 +42,12 @@ class Asking:
         began = time.monotonic()
         shown: dict[str, Any] = {}
         error: str | None = None
-        try:
-            shown, wrong = registry.parse_arguments(call.arguments), None
-        except BadRequest as refused:
-            wrong = refused
+        with suppress(BadRequest):  # told below, as every other failure is
+            shown = registry.parse_arguments(call.arguments)
         self._emit(ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown))
         try:
-            if wrong is not None:
-                raise wrong
-            result = await registry.call(call.name, shown, self._asker)
+            arguments = registry.parse_arguments(call.arguments)
+            result = await registry.call(call.name, arguments, self._asker)
             content = msgspec.json.encode(result.data).decode()
             display = result.display
         except (BadRequest, StoreError) as failed:
