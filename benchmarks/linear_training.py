@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from genpy_server.core.linear import Features
+from genpy_server.core.understanding.linear import Features
 
 SEEN_AT_LEAST = 2
 MOST_FEATURES = 33_000

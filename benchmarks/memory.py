@@ -23,14 +23,14 @@ from uuid import UUID
 import planted
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-import supabase_stack
+from support import supabase_stack
 
+from genpy_server.core.context.recall import CANDIDATES, best
 from genpy_server.core.models import Session
-from genpy_server.core.recall import CANDIDATES, best
 from genpy_server.core.text import search_words
 from genpy_server.stores.base import Store
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.stores.supabase.store import SupabaseStore
 
 USER = "bench"
 HITS = 10

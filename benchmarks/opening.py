@@ -26,7 +26,7 @@ import streaming_client
 from genpy_server import settings
 from genpy_server.app import App as ServerApp
 from genpy_server.core.models import Session
-from genpy_server.server import url
+from genpy_server.web.server import url
 from genpy_tui.app import GenPyApp
 
 BARE = """

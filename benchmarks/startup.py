@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.store import SqliteStore
 
 ROUNDS = int(os.environ.get("ROUNDS", "15"))
 SESSIONS = 200

@@ -26,14 +26,14 @@ from uuid import UUID, uuid4
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import supabase_stack
-from supabase_stack import Database, Stack
+from support import supabase_stack
+from support.supabase_stack import Database, Stack
 
 from genpy_server.core.models import Session
 from genpy_server.core.text import search_words
 from genpy_server.stores.base import Store
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.stores.supabase.store import SupabaseStore
 
 USER = "bench"
 TURNS = 100

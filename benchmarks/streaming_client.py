@@ -19,10 +19,10 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Markdown
 
 from genpy_server import settings
-from genpy_server.client import SessionClient
+from genpy_server.client.session_client import SessionClient
 from genpy_server.wire import Delta, Frame, Ready, RunFinished
 from genpy_tui.app import GenPyApp
-from genpy_tui.screens.chat import ChatScreen
+from genpy_tui.chat.screen import ChatScreen
 
 TICK = 0.005
 """Seconds between two looks at the loop."""

@@ -17,11 +17,11 @@ import numpy as np
 from linear_training import Matrix, Row, Trained, slip, temperature_for
 from sklearn.model_selection import StratifiedKFold
 
-from genpy_server.core.intents import INTENTS, MODEL
-from genpy_server.core.linear import features
+from genpy_server.core.understanding.intents import INTENTS, MODEL
+from genpy_server.core.understanding.linear import features
 
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
-TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / MODEL
+TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 SEED = 6
 STRENGTH = 24.0
 OPENERS = "Hi, |Hello! |Hey, |Good morning. |Thanks! |Please, |Sorry, |Ok, |Quick question: |So "

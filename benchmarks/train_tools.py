@@ -24,13 +24,20 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from genpy_server.core.keywords import MODEL, OTHER, SEEN, Word, word_features, words_of
-from genpy_server.core.tool_requests import LONGEST, NO_TOOL, SURE, request_features
+from genpy_server.core.understanding.keywords import (
+    MODEL,
+    OTHER,
+    SEEN,
+    Word,
+    word_features,
+    words_of,
+)
+from genpy_server.core.understanding.tool_requests import LONGEST, NO_TOOL, SURE, request_features
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "tools_train.jsonl"
 OTHERS = HERE / "data" / "intents_train.jsonl"
-TARGET = HERE.parent / "genpy_server" / "core" / MODEL
+TARGET = HERE.parent / "genpy_server" / "core" / "understanding" / MODEL
 OTHERS_READ = 6_015
 """How many of them: those added later tell intents from each other, and are about nothing else."""
 LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions")

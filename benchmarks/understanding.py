@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genpy_server.core.intent_rules import RULES
-from genpy_server.core.intents import INTENTS, detect_intent
-from genpy_server.core.tool_requests import find_tool_request
+from genpy_server.core.understanding.intent_rules import RULES
+from genpy_server.core.understanding.intents import INTENTS, detect_intent
+from genpy_server.core.understanding.tool_requests import find_tool_request
 
 DATA = Path(__file__).parent / "data"
 PASSES = 5

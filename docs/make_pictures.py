@@ -16,9 +16,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
-from staging import Staged  # noqa: E402 - found by the path above
-from states import CASES  # noqa: E402
-from terminal import Terminal  # noqa: E402
+from support.staging import Staged  # noqa: E402 - found by the path above
+from support.states import CASES  # noqa: E402
+from support.terminal import Terminal  # noqa: E402
 
 from genpy_server.wire import RunStarted  # noqa: E402
 

@@ -1,1 +1,4 @@
-"""The command line: one command a file, parsed without Typer where the line is straightforward."""
+"""The command line: `genpy` and its commands.
+
+It prints and asks; everything it shows comes from `genpy_server`.
+"""

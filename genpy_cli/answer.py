@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from genpy_cli import output
 from genpy_cli.failures import FAILED
-from genpy_server.client import Event, Link, SessionClient
-from genpy_server.core.transcript import Entry
+from genpy_server.client.session_client import Event, Link, SessionClient
+from genpy_server.client.transcript import Entry
 from genpy_server.errors import LlmCutOff, Unreachable, from_wire
 from genpy_server.wire import (
     Ack,

@@ -6,29 +6,29 @@ from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection
 
-from genpy_server.chat import Chat
-from genpy_server.connection import serve_session
-from genpy_server.core.intents import intent_model
-from genpy_server.core.keywords import tagger
-from genpy_server.core.tool_requests import request_model
-from genpy_server.docs.handlers import Docs
-from genpy_server.gate import Attach, Gate
-from genpy_server.handlers import Handlers
-from genpy_server.health import HealthCheck
+from genpy_server.core.understanding.intents import intent_model
+from genpy_server.core.understanding.keywords import tagger
+from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
-from genpy_server.memory import MemoryKeeper
-from genpy_server.pages.handlers import Pages
-from genpy_server.rates import Rates
-from genpy_server.records import LocalRecords
-from genpy_server.router import Router
-from genpy_server.routes import api_routes, page_routes
-from genpy_server.server import listen, serve_until_stopped
-from genpy_server.sessions import SessionHub
+from genpy_server.runs.context import Chat
+from genpy_server.runs.memory import MemoryKeeper
+from genpy_server.sessions.hub import SessionHub
+from genpy_server.sessions.rate_limit import Rates
+from genpy_server.sessions.records import LocalRecords
+from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings, check_exposure
 from genpy_server.stores.base import Store
 from genpy_server.stores.select import open_store
-from genpy_server.summaries import Summaries
+from genpy_server.web.api import Handlers
+from genpy_server.web.auth import Attach, Gate
+from genpy_server.web.docs.handlers import Docs
+from genpy_server.web.health import HealthCheck
+from genpy_server.web.pages.handlers import Pages
+from genpy_server.web.router import Router
+from genpy_server.web.routes import api_routes, page_routes
+from genpy_server.web.server import listen, serve_until_stopped
+from genpy_server.web.websocket import serve_session
 
 
 class App:

@@ -13,8 +13,8 @@ from contextlib import suppress
 import msgspec
 
 from genpy_server.app import App
-from genpy_server.server import cut, url
 from genpy_server.settings import Settings
+from genpy_server.web.server import cut, url
 
 TOKEN_BYTES = 24
 CLOSE_SECONDS = 2.0

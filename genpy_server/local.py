@@ -7,7 +7,7 @@ before a server could have started.
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from genpy_server.records import LocalRecords
+from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import Settings
 from genpy_server.stores.select import open_store
 
@@ -22,14 +22,14 @@ def with_records(
         import asyncio  # noqa: PLC0415 - a third of the start-up of a small command
 
         return asyncio.run(_with_loop(settings, work, model=model))
-    from genpy_server.stores.sqlite_inline import run_inline  # noqa: PLC0415 - only when used
+    from genpy_server.stores.sqlite.inline import run_inline  # noqa: PLC0415 - only when used
 
     return run_inline(_inline(settings, work))
 
 
 async def _inline(settings: Settings, work: Callable[[LocalRecords], Awaitable[T]]) -> T:
-    from genpy_server.stores.sqlite import SqliteStore  # noqa: PLC0415 - only when used
-    from genpy_server.stores.sqlite_inline import InlineRunner  # noqa: PLC0415 - only when used
+    from genpy_server.stores.sqlite.inline import InlineRunner  # noqa: PLC0415 - only when used
+    from genpy_server.stores.sqlite.store import SqliteStore  # noqa: PLC0415 - only when used
 
     store = SqliteStore(settings.database, InlineRunner())
     await store.open()
@@ -48,7 +48,7 @@ async def _with_loop(
         if not model:
             return await work(LocalRecords(store, settings.user))
         from genpy_server.llm.select import open_llm  # noqa: PLC0415 - only for summaries
-        from genpy_server.summaries import Summaries  # noqa: PLC0415 - only for summaries
+        from genpy_server.sessions.summaries import Summaries  # noqa: PLC0415 - only for summaries
 
         llm = open_llm(settings)
         try:

@@ -6,13 +6,13 @@ against it. A wrong value is reported together with every other wrong one, never
 
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from genpy_server.core.loopback import is_loopback
 from genpy_server.environment import read_environment
 from genpy_server.errors import ConfigError
 
@@ -275,16 +275,6 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     values["tokens"] = {token: user or values["user"] for token, user in values["tokens"].items()}
     sources = frozenset(row.variable for row in FIELDS if environment.get(row.variable, "").strip())
     return Settings(**values, sources=sources)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_exposure(settings: Settings) -> None:

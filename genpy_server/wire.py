@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from genpy_server.core.models import Message
 from genpy_server.errors import BadFrame, GenPyError
 
 F = TypeVar("F")
@@ -236,6 +237,19 @@ ServerFrame = Ready | Ack | ErrorFrame | SessionFrame
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
 _server_decoder: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
+
+
+def message_event(message: Message, seq: int = 0) -> MessageEvent:
+    """A stored message as the event that tells of it."""
+    return MessageEvent(
+        seq=seq,
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        at=message.at,
+        client_id=message.client_id,
+        meta=msgspec.to_builtins(message.meta),
+    )
 
 
 def encode(frame: Frame) -> str:

@@ -1,1 +1,4 @@
-"""The terminal client: one full-screen application over `genpy_server.client`."""
+"""The terminal client: one full-screen application over `genpy_server.client`.
+
+Only this package imports Textual.
+"""

@@ -24,15 +24,16 @@ from textual.theme import Theme
 from genpy_server.core.display import visible
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
-from genpy_tui import pasting, preferences
+from genpy_tui import preferences
+from genpy_tui.activity import ENDING
 from genpy_tui.background import background
+from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import COMMANDS
-from genpy_tui.screens.chat import ChatScreen
-from genpy_tui.state import ENDING
+from genpy_tui.terminal import paste
 from genpy_tui.theme import THEMES, fallback
 
 if TYPE_CHECKING:
-    from genpy_server.client import RemoteRecords, SessionClient
+    from genpy_server.client.session_client import RemoteRecords, SessionClient
     from genpy_server.embedded import Embedded
 
 COLLECT = (20_000, 20, 20)
@@ -119,7 +120,7 @@ class GenPyApp(App[int]):
     def get_driver_class(self) -> type[Driver]:
         """The driver of the terminal, reading pastes as they are."""
         driver = super().get_driver_class()
-        pasting.install()
+        paste.install()
         return driver
 
     def get_default_screen(self) -> Screen[object]:
@@ -169,7 +170,7 @@ class GenPyApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; first ask about what would be lost."""
-        from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
+        from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
         client = self.chat.client
         screen = cast("object", self.screen)
@@ -191,7 +192,7 @@ class GenPyApp(App[int]):
             if answer == "leave":
                 background(self, self._leave, "leave")
 
-        from genpy_tui.screens.ask import Choose  # noqa: PLC0415 - when first needed
+        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
         answers = {"stay": "Stay", "leave": "Leave now"}
         self.push_screen(Choose(question, answers), answered)
@@ -223,7 +224,7 @@ class GenPyApp(App[int]):
 
         What went wrong with that is to be said when the screen is gone.
         """
-        from genpy_tui.screens.leave import LeaveScreen  # noqa: PLC0415 - when first needed
+        from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
         session = await self.chat.unrated(self.chat.session) if ended else None
         if session is None and ended:
@@ -262,8 +263,8 @@ def _embedded_start() -> "Callable[[Settings], Awaitable[Embedded]]":
 
 
 def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
-    from genpy_server.client import RemoteRecords, SessionClient  # noqa: PLC0415 - after first paint
-    from genpy_tui.render.document import warm_up  # noqa: PLC0415 - after the first paint
+    from genpy_server.client.session_client import RemoteRecords, SessionClient  # noqa: PLC0415 - after first paint
+    from genpy_tui.render.markdown.document import warm_up  # noqa: PLC0415 - after the first paint
 
     warm_up()
     return SessionClient, RemoteRecords

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, need
+from support.supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, need
 
 # The same examples in every run; `pytest --hypothesis-profile=explore` looks for new ones.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from genpy_server.markdown import HIGHLIGHTED_CHARS, render
+from genpy_server.web.markdown import HIGHLIGHTED_CHARS, render
 
 pytestmark = pytest.mark.unit
 

@@ -1,1 +1,4 @@
-"""The commands: each module has a `run` whose signature says what the command takes."""
+"""The commands, one a file.
+
+A command imports what is heavy inside its function, so that the others do not pay for it.
+"""

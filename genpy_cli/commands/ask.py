@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
+from genpy_cli.backend import opened, token_of
 from genpy_cli.failures import Misused
 from genpy_cli.parameters import Argument, Option, Server
-from genpy_cli.reach import opened, token_of
 from genpy_server.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def _ask(
     intent: str | None,
     answer: "Answer",
 ) -> int:
-    from genpy_server.client import SessionClient  # noqa: PLC0415 - see `run`
+    from genpy_server.client.session_client import SessionClient  # noqa: PLC0415 - see `run`
 
     async with _reached(settings, server) as (url, token):
         async with SessionClient(url, ref, token=token, history=HISTORY) as client:

@@ -5,9 +5,9 @@ import sys
 from typing import Annotated
 
 from genpy_cli import output
+from genpy_cli.backend import opened, token_of
 from genpy_cli.parameters import Option, Server
-from genpy_cli.reach import opened, token_of
-from genpy_server.address import Address
+from genpy_server.client.address import Address
 from genpy_server.errors import ConfigError
 from genpy_server.settings import load
 

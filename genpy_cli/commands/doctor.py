@@ -5,10 +5,10 @@ from collections.abc import Awaitable
 from typing import NamedTuple
 
 from genpy_cli import output
+from genpy_cli.backend import token_of
 from genpy_cli.failures import FAILED
 from genpy_cli.grid import Column
 from genpy_cli.parameters import Json, Server
-from genpy_cli.reach import token_of
 from genpy_server import __version__
 from genpy_server.errors import GenPyError
 from genpy_server.settings import FIELDS, Field, Settings, load
@@ -129,7 +129,7 @@ async def _model(settings: Settings) -> str:
 
 
 async def _server(url: str, token: str | None) -> list[Check]:
-    from genpy_server.remote import RemoteRecords  # noqa: PLC0415 - brings in httpx
+    from genpy_server.client.http_records import RemoteRecords  # noqa: PLC0415 - brings in httpx
 
     records = RemoteRecords(url, token)
     try:

@@ -8,7 +8,7 @@ from genpy_cli.parameters import Argument, Json, Option
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
-    from genpy_server.explain import Explanation, Sent
+    from genpy_server.sessions.explain import Explanation, Sent
 
 
 def run(
@@ -22,7 +22,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Show what GenPy makes of a text: the kind of help, the tool, the context."""
-    from genpy_server.explain import explain  # noqa: PLC0415 - brings in asyncio
+    from genpy_server.sessions.explain import explain  # noqa: PLC0415 - brings in asyncio
 
     explanation = explain(load(), text, session)
     if as_json:

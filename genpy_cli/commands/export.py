@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from genpy_cli import output
+from genpy_cli.backend import every_session, with_records
 from genpy_cli.failures import Misused
 from genpy_cli.parameters import Option, OptionalRef, Server
-from genpy_cli.reach import every_session, with_records
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections, markdown
 from genpy_server.core.models import Message, Session

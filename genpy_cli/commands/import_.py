@@ -10,7 +10,7 @@ from genpy_cli import output
 from genpy_cli.parameters import Argument, Json
 from genpy_server.core.models import Session
 from genpy_server.errors import BadRequest
-from genpy_server.records import LocalRecords
+from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import load
 
 

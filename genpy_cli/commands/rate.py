@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from genpy_cli import output
+from genpy_cli.backend import with_records
 from genpy_cli.parameters import Argument, Json, Ref, Server
-from genpy_cli.reach import with_records
 from genpy_server.core.display import one_line, stars
 from genpy_server.core.models import Session
 from genpy_server.records import Records

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from genpy_cli import output
+from genpy_cli.backend import with_records
 from genpy_cli.excerpt import excerpt
 from genpy_cli.parameters import Argument, Json, Option, Server
-from genpy_cli.reach import with_records
 from genpy_cli.words import ROLES, SHORT_ID
 from genpy_server.core.ages import age
 from genpy_server.core.display import one_line

@@ -4,9 +4,9 @@ import sys
 from typing import Annotated
 
 from genpy_cli import output
+from genpy_cli.backend import with_records
 from genpy_cli.failures import Misused
 from genpy_cli.parameters import Json, Option, Ref, Server
-from genpy_cli.reach import with_records
 from genpy_server.core.display import one_line
 from genpy_server.core.models import Session
 from genpy_server.records import Records

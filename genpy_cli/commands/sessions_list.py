@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from genpy_cli import output
+from genpy_cli.backend import with_records
 from genpy_cli.grid import Column
 from genpy_cli.parameters import Json, Option, Server
-from genpy_cli.reach import with_records
 from genpy_cli.words import SHORT_ID, STATUS
 from genpy_server.core.ages import age
 from genpy_server.core.display import stars

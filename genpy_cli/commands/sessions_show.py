@@ -4,8 +4,8 @@ import re
 from typing import Annotated
 
 from genpy_cli import output
+from genpy_cli.backend import with_records
 from genpy_cli.parameters import Json, Option, Ref, Server
-from genpy_cli.reach import with_records
 from genpy_cli.words import ROLES, STATUS, local_time
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound

@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from genpy_cli import output
+from genpy_cli.backend import with_records
 from genpy_cli.parameters import Json, Option, Ref, Server
-from genpy_cli.reach import with_records
 from genpy_cli.words import STATUS, local_time
 from genpy_server.core.display import stars
 from genpy_server.core.metrics import statistics

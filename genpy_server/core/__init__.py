@@ -1,1 +1,4 @@
-"""Pure judgement: plain values in, plain values out; no clock, socket, task or environment."""
+"""Pure judgement: plain values in, plain values out.
+
+No clock, socket, task or environment; only the standard library and msgspec are imported here.
+"""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.display import one_line, visible
 from genpy_server.core.models import Message
-from genpy_server.core.replaced import replaced_ids
 
 _NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
 _TO_EDITED = " · to a message that was edited later"

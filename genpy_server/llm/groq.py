@@ -16,6 +16,7 @@ import httpx
 import msgspec
 from groq import AsyncAPIResponse
 
+from genpy_server.core.loopback import is_loopback
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown
 from genpy_server.llm.base import ChatMessage, ChatRequest, LlmEvent, LlmHealth
 from genpy_server.llm.dialect import (
@@ -31,7 +32,6 @@ from genpy_server.llm.dialect import (
 from genpy_server.llm.events import ServiceError
 from genpy_server.llm.reply import reply_events
 from genpy_server.llm.trouble import Service, lost, quota, refusal, refuses_format, refuses_tools
-from genpy_server.settings import is_loopback
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TypeVar
 
 from genpy_server.core.models import Hit
-from genpy_server.core.records import OFFLINE
+from genpy_server.core.understanding.records import OFFLINE
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
 

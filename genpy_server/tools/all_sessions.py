@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from genpy_server.core.models import Session
-from genpy_server.core.periods import Period, days
+from genpy_server.core.understanding.periods import Period, days
 from genpy_server.errors import BadRequest
 from genpy_server.tools.base import (
     Asker,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from genpy_server.core.excerpts import excerpt
+from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.models import Message, ToolSpec
 from genpy_server.stores.base import Store
 

@@ -4,10 +4,10 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from genpy_server.core.excerpts import holds_all
+from genpy_server.core.context.excerpts import holds_all
+from genpy_server.core.context.replaced import without
 from genpy_server.core.models import Hit
-from genpy_server.core.records import told_by_people
-from genpy_server.core.replaced import without
+from genpy_server.core.understanding.records import told_by_people
 from genpy_server.tools.base import (
     Asker,
     Tool,

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from genpy_server.client.transcript import Entry, ToolLine
 from genpy_server.core.display import visible
-from genpy_server.core.transcript import Entry, ToolLine
 from genpy_tui.render.layout import Part
 from genpy_tui.render.lines import BLANK, Line, Run, wrap
 
 if TYPE_CHECKING:
-    from genpy_tui.render.document import Document
+    from genpy_tui.render.markdown.document import Document
 
 INDENT = 2
 TYPED_LINES = 50
@@ -108,7 +108,7 @@ class MessageBlock:
             yield from typed(entry.text)
             yield Part(self._foot, indent=INDENT)
             return
-        from genpy_tui.render.document import Document  # noqa: PLC0415 - after the first paint
+        from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
 
         if self._document is None or self._fed > entry.length:
             self._document, self._fed = Document(indent=INDENT), 0
@@ -234,7 +234,7 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
             lines += wrap([Run(row, "dim")], width, lead)
     if tool.error:
         return lines + wrap([Run(visible(tool.error), "error")], width, lead)
-    from genpy_tui.render.document import Document  # noqa: PLC0415 - after the first paint
+    from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
 
     document = Document()
     document.feed(tool.result)

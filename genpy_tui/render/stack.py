@@ -1,6 +1,6 @@
 """The blocks of a conversation in their order: its messages, and the notes between them."""
 
-from genpy_server.core.transcript import Entry, Transcript
+from genpy_server.client.transcript import Entry, Transcript
 from genpy_tui.render.layout import Block
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.render.notes import NoteBlock, greeting, older_waiting

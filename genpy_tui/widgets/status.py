@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from genpy_tui.state import STARTING, Doing
+from genpy_tui.activity import STARTING, Doing
 from genpy_tui.text import plain
 
 SEPARATOR = " · "

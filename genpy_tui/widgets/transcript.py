@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.reactive import var
 from textual.timer import Timer
 
-from genpy_server.core.transcript import Entry, Transcript
+from genpy_server.client.transcript import Entry, Transcript
 from genpy_tui.commands import bindings
 from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock

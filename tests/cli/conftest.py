@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from commandline import Genpy
+from support.commandline import Genpy
 
 from genpy_server.core.models import MessageMeta, Metrics, Session, ToolRecord
 from genpy_server.stores.base import Result
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.store import SqliteStore
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"

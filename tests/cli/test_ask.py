@@ -2,10 +2,10 @@
 
 import asyncio
 
-from commandline import Genpy
-from scripted import AT, SESSION, ScriptedServer
-from servers import ServerProcess
-from upstream import Upstream
+from support.commandline import Genpy
+from support.scripted import AT, SESSION, ScriptedServer
+from support.servers import ServerProcess
+from support.upstream import Upstream
 
 from genpy_server.wire import Ack, MessageEvent, Send
 

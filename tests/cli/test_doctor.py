@@ -1,8 +1,8 @@
 """What `genpy doctor` finds, and what it tells to do."""
 
-from commandline import Genpy
-from servers import ServerProcess
-from upstream import Upstream
+from support.commandline import Genpy
+from support.servers import ServerProcess
+from support.upstream import Upstream
 
 KEY = "gsk_a_secret_of_a_test_0123456789"
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commandline import parsed
+from support.commandline import parsed
 
 import genpy_cli.bug
 from genpy_cli.table import COMMANDS
@@ -94,7 +94,7 @@ def test_a_database_that_is_none(empty):
 def test_a_bug_is_kept(empty):
     """A bug is one sentence, and a file in the user's state folder with traceback and versions."""
     code = (
-        "import sys, genpy_cli.reach, genpy_cli.__main__ as m\n"
+        "import sys, genpy_cli.backend, genpy_cli.__main__ as m\n"
         "import genpy_cli.commands.rate as command\n"
         "def run(*, ref: command.Ref) -> None:\n    raise ZeroDivisionError('inside')\n"
         "command.run = run\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genpy_server.address import Address
+from genpy_server.client.address import Address
 from genpy_server.errors import BadRequest, Unreachable
 
 

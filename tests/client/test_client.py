@@ -4,11 +4,11 @@ import asyncio
 import socket
 
 import pytest
-from servers import ServerProcess, serving
-from upstream import Upstream
-from watching import PATIENCE, Watcher, soon
+from support.servers import ServerProcess, serving
+from support.upstream import Upstream
+from support.watching import PATIENCE, Watcher, soon
 
-from genpy_server.client import Link, SessionClient
+from genpy_server.client.session_client import Link, SessionClient
 from genpy_server.wire import ErrorFrame, RunFinished, SessionEvent, SummaryEvent
 
 

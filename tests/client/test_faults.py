@@ -8,12 +8,12 @@ import sys
 from contextlib import asynccontextmanager
 
 import pytest
-from eventually import eventually
-from scripted import ScriptedServer
-from servers import serving
-from watching import PATIENCE, Watcher, soon
+from support.eventually import eventually
+from support.scripted import ScriptedServer
+from support.servers import serving
+from support.watching import PATIENCE, Watcher, soon
 
-from genpy_server.client import Link, RemoteRecords, SessionClient
+from genpy_server.client.session_client import Link, RemoteRecords, SessionClient
 from genpy_server.errors import BadRequest, Forbidden, Refused, Unauthorized, Unreachable
 from genpy_server.wire import Ack, Delta, ErrorFrame, MessageEvent, RunFinished, Send, SessionEvent
 
@@ -349,6 +349,6 @@ async def test_closed_client_ends_its_iteration():
 
 def test_client_is_light_until_it_connects():
     """Importing the client brings in neither websockets nor httpx."""
-    code = "import sys, genpy_server.client; print({'websockets', 'httpx'} & set(sys.modules))"
+    code = "import sys, genpy_server.client.session_client; print({'websockets', 'httpx'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "set()\n"

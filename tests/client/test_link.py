@@ -2,8 +2,8 @@
 
 import pytest
 
+from genpy_server.client.reconnect import FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS, Backoff, Link
 from genpy_server.errors import Unreachable
-from genpy_server.link import FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS, Backoff, Link
 
 
 class Clock:

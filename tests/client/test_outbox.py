@@ -2,7 +2,7 @@
 
 import pytest
 
-from genpy_server.outbox import FIRST_WAIT, LONGEST_WAIT, Outbox
+from genpy_server.client.outbox import FIRST_WAIT, LONGEST_WAIT, Outbox
 from genpy_server.wire import Cancel, End, Rate, Send
 
 A, B = Send("a", "first"), Send("b", "second")

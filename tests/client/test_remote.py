@@ -3,12 +3,12 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from servers import serving
+from support.servers import serving
 
-import genpy_server.remote
+import genpy_server.client.http_records
+from genpy_server.client.http_records import RemoteRecords
 from genpy_server.errors import Ambiguous, BadRequest, NotFound, Refused, Unauthorized, Unreachable
-from genpy_server.records import LocalRecords
-from genpy_server.remote import RemoteRecords
+from genpy_server.sessions.records import LocalRecords
 
 TOKEN = "correct-horse-battery"
 SESSIONS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(7)]
@@ -55,7 +55,7 @@ async def test_both_give_the_same(tmp_path):
 
 async def test_long_lists_come_in_pages(tmp_path, monkeypatch):
     """More rows than a page has are fetched page by page, each once, in order."""
-    monkeypatch.setattr(genpy_server.remote, "PAGE", 3)
+    monkeypatch.setattr(genpy_server.client.http_records, "PAGE", 3)
     async with both(tmp_path / "genpy.db") as (local, remote):
         for limit in (2, 3, 6, 7, 50):
             assert await remote.sessions(limit=limit) == await local.sessions(limit=limit)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_server.core.periods import PERIODS, days, period_in
+from genpy_server.core.understanding.periods import PERIODS, days, period_in
 
 TUESDAY = date(2026, 11, 24)
 

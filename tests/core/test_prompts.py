@@ -2,8 +2,8 @@
 
 import pytest
 
+from genpy_server.core.context.prompts import INTENT_PROMPTS, dialogue, system_prompt
 from genpy_server.core.models import Message
-from genpy_server.core.prompts import INTENT_PROMPTS, dialogue, system_prompt
 
 
 @pytest.mark.parametrize("line", ["===", "=====", "  === ", "\t==="])

@@ -1,7 +1,7 @@
 """Which found messages are kept for the context."""
 
+from genpy_server.core.context.recall import best
 from genpy_server.core.models import Hit, Message
-from genpy_server.core.recall import best
 
 
 def hit(number: int, text: str, score: float) -> Hit:

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from genpy_server.core.keywords import AROUND, MODEL, MOST_WORDS, find_keyword, words_of
-from genpy_server.core.linear import shipped
-from genpy_server.core.tool_requests import LONGEST, find_tool_request
+from genpy_server.core.understanding.keywords import (
+    AROUND,
+    MODEL,
+    MOST_WORDS,
+    find_keyword,
+    words_of,
+)
+from genpy_server.core.understanding.linear import shipped
+from genpy_server.core.understanding.tool_requests import LONGEST, find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 

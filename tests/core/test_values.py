@@ -13,8 +13,8 @@ from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import Metrics
 from genpy_server.environment import read_environment
 from genpy_server.errors import RateLimited
-from genpy_server.event_log import EventLog
-from genpy_server.rates import Rates, TokenBucket
+from genpy_server.sessions.event_log import EventLog
+from genpy_server.sessions.rate_limit import Rates, TokenBucket
 
 UUID = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browsing import CHROMIUM, launch
 from playwright.async_api import Browser, async_playwright
-from servers import Running, serving
-from upstream import Upstream
+from support.browsing import CHROMIUM, launch
+from support.servers import Running, serving
+from support.upstream import Upstream
 
 INSTALLED = Path(__file__).parent / "node_modules"
 SUMMARY = {

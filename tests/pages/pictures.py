@@ -14,9 +14,9 @@ from playwright.async_api import Browser, Page, async_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from browsing import launch
-from servers import Running, serving
-from upstream import Upstream
+from support.browsing import launch
+from support.servers import Running, serving
+from support.upstream import Upstream
 
 DOCS = Path(__file__).parents[2] / "docs"
 WIDE = {"width": 1120, "height": 720}

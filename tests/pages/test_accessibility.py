@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import DESKTOP, PHONE, Visit, visiting
 from playwright.async_api import Browser, Page, expect
-from servers import Running
-from upstream import Upstream
+from support.browsing import DESKTOP, PHONE, Visit, visiting
+from support.servers import Running
+from support.upstream import Upstream
 
 from genpy_server.errors import RateLimited
 

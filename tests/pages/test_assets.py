@@ -8,18 +8,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import visiting
 from playwright.async_api import Browser
-from servers import Running
+from support.browsing import visiting
+from support.servers import Running
 
-from genpy_server.core.intents import INTENTS
-from genpy_server.pages.assets import ASSETS, MODULES, asset
+from genpy_server.core.understanding.intents import INTENTS
+from genpy_server.web.pages.assets import ASSETS, MODULES, asset
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGES = ("/", "/summary/x", "/docs")
 MOST_BYTES = 60_000
-FOLDER = files("genpy_server.pages")
+FOLDER = files("genpy_server.web.pages")
 IMPORT = re.compile(r'from "\./([\w.]+)"')
 
 

@@ -1,10 +1,10 @@
 """The chat page in a real browser: said, seen, stopped, asked again, ended, rated, found."""
 
 import pytest
-from browsing import visiting
 from playwright.async_api import Browser, Request, expect
-from servers import Running
-from upstream import Upstream
+from support.browsing import visiting
+from support.servers import Running
+from support.upstream import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,13 +9,13 @@ import httpx
 import msgspec
 import pytest
 from openapi_spec_validator import validate
-from servers import Running
+from support.servers import Running
 
-from genpy_server.docs.asyncapi import asyncapi, tag
-from genpy_server.docs.examples import example
-from genpy_server.docs.openapi import openapi, operation_id
-from genpy_server.docs.page import docs_page
 from genpy_server.errors import BY_CODE
+from genpy_server.web.docs.asyncapi import asyncapi, tag
+from genpy_server.web.docs.examples import example
+from genpy_server.web.docs.openapi import openapi, operation_id
+from genpy_server.web.docs.page import docs_page
 from genpy_server.wire import ClientFrame, ServerFrame, decode_client, decode_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from browsing import Visit, visiting
-from hostile import CASES, MARKDOWN, PWN
 from playwright.async_api import Browser, expect
-from servers import Running
-from upstream import Upstream
+from support.browsing import Visit, visiting
+from support.hostile import CASES, MARKDOWN, PWN
+from support.servers import Running
+from support.upstream import Upstream
 
-from genpy_server.markdown import sanitise
+from genpy_server.web.markdown import sanitise
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

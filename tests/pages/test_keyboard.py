@@ -1,10 +1,10 @@
 """The pages without a mouse: everything is reached, done, and seen to be reached."""
 
 import pytest
-from browsing import PHONE, visiting
 from playwright.async_api import Browser, Page, expect
-from servers import Running
-from upstream import Upstream
+from support.browsing import PHONE, visiting
+from support.servers import Running
+from support.upstream import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

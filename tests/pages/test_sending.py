@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from browsing import Visit, visiting
 from playwright.async_api import Browser, expect
-from servers import Running
-from upstream import Upstream
+from support.browsing import Visit, visiting
+from support.servers import Running
+from support.upstream import Upstream
 
+from genpy_server.client.outbox import Outbox
 from genpy_server.errors import GenPyError, RateLimited, StoreForbidden, StoreTimeout
-from genpy_server.outbox import Outbox
 from genpy_server.wire import Send
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

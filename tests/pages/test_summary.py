@@ -1,10 +1,10 @@
 """The summary page in a real browser: what was said, counted, rated, written anew, printed."""
 
 import pytest
-from browsing import visiting
 from playwright.async_api import Browser, expect
-from servers import Running
-from upstream import Upstream
+from support.browsing import visiting
+from support.servers import Running
+from support.upstream import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

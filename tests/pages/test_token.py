@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from browsing import visiting
 from playwright.async_api import Browser, expect
-from servers import serving
-from upstream import Upstream
+from support.browsing import visiting
+from support.servers import serving
+from support.upstream import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from browsing import visiting
 from playwright.async_api import Browser
-from servers import Running
+from support.browsing import visiting
+from support.servers import Running
 
-from genpy_server.core.transcript import Entry, Gap, Transcript
+from genpy_server.client.transcript import Entry, Gap, Transcript
 from genpy_server.wire import (
     Delta,
     ErrorFrame,

@@ -8,12 +8,12 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from people import Person
+from support.people import Person
 
 from genpy_server.stores.base import Store
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_inline import InlineRunner
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.sqlite.inline import InlineRunner
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.stores.supabase.store import SupabaseStore
 
 MakeStore = Callable[[], Store]
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from people import Person
+from support.people import Person
 
 from genpy_server.core.models import Message
 from genpy_server.errors import (
@@ -25,11 +25,11 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from genpy_server.stores import sqlite_schema
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_errors import translated
-from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
-from genpy_server.stores.sqlite_threads import READERS
+from genpy_server.stores.sqlite import schema
+from genpy_server.stores.sqlite.errors import translated
+from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.stores.sqlite.threads import READERS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -102,7 +102,7 @@ def test_the_folder_is_made_for_its_owner_alone(path: Path) -> None:
 def test_every_connection_keeps_commits_through_a_power_cut(path: Path) -> None:
     """WAL with an fsync at each commit, foreign keys on."""
     for _ in range(2):
-        with closing(sqlite_schema.connect(path)) as connection:
+        with closing(schema.connect(path)) as connection:
             pragmas = ("journal_mode", "synchronous", "fullfsync", "foreign_keys", "busy_timeout")
             values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
             assert values == ["wal", 2, 1, 1, 10_000]
@@ -135,9 +135,9 @@ def test_an_older_file_is_upgraded_and_keeps_its_rows(
     with opened(path) as store:
         person = Person(store)
         message = run_inline(person.say("a penguin"))
-    first = sqlite_schema.MIGRATIONS
+    first = schema.MIGRATIONS
     later = (*first, ("ALTER TABLE sessions ADD COLUMN colour text DEFAULT 'blue'",))
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", later)
+    monkeypatch.setattr(schema, "MIGRATIONS", later)
     for _ in range(2):
         with opened(path) as store:
             assert run_inline(store.messages(person.id, person.session, limit=1)) == [message]
@@ -149,9 +149,9 @@ def test_a_failed_upgrade_changes_nothing(path: Path, monkeypatch: pytest.Monkey
     """An upgrade is whole or not at all."""
     with opened(path):
         pass
-    first = sqlite_schema.MIGRATIONS
+    first = schema.MIGRATIONS
     broken = (*first, ("ALTER TABLE sessions ADD COLUMN colour text", "no SQL"))
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", broken)
+    monkeypatch.setattr(schema, "MIGRATIONS", broken)
     with pytest.raises(StoreError), opened(path):
         pass
     monkeypatch.undo()
@@ -264,7 +264,7 @@ def test_a_new_file_that_another_process_is_making(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreTimeout, match="locked"), opened(path, busy_seconds=0.02):
             pass
-        monkeypatch.setattr(sqlite_schema.time, "sleep", lambda _: other.execute("ROLLBACK"))
+        monkeypatch.setattr(schema.time, "sleep", lambda _: other.execute("ROLLBACK"))
         with opened(path) as store:
             run_inline(Person(store).say("x"))
 

@@ -11,16 +11,16 @@ from uuid import uuid4
 
 import pytest
 
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.store import SqliteStore
 
 USER = "someone"
 
 INLINE = """
 import sys
 from pathlib import Path
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 store = SqliteStore(Path(sys.argv[1]), InlineRunner())
 run_inline(store.open())
 """
@@ -28,7 +28,7 @@ run_inline(store.open())
 SERVER = """
 import asyncio, itertools, sys
 from pathlib import Path
-from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.sqlite.store import SqliteStore
 numbers = itertools.count()
 async def talk(store, session):
     for number in numbers:

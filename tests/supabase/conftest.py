@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from supabase_stack import Database, Stack, missing, need
+from support.supabase_stack import Database, Stack, missing, need
 
 _numbers = count(1)
 

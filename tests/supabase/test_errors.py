@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commandline import Genpy
-from servers import serving
-from supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
+from support.commandline import Genpy
+from support.servers import serving
+from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
 
 from genpy_server.errors import (
     StoreError,
@@ -21,8 +21,8 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from genpy_server.stores.supabase import SupabaseStore
-from genpy_server.stores.supabase_errors import refusal
+from genpy_server.stores.supabase.errors import refusal
+from genpy_server.stores.supabase.store import SupabaseStore
 
 KEY = "sb_secret_anything"
 
@@ -233,7 +233,7 @@ async def test_health_says_what_is_wrong_and_what_to_do(
     supabase: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """/health is 200 while the database answers, and 503 with the sentence while it does not."""
-    monkeypatch.setattr("genpy_server.health.CACHE_SECONDS", 0)
+    monkeypatch.setattr("genpy_server.web.health.CACHE_SECONDS", 0)
     settings = {"SUPABASE_URL": supabase.url, "SUPABASE_KEY": supabase.secret_key}
     async with serving(tmp_path / "unused.db", **settings) as server, httpx.AsyncClient() as http:
         well = await http.get(f"{server.url}/health")

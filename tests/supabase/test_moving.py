@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import Genpy
-from supabase_stack import Stack
+from support.commandline import Genpy
+from support.supabase_stack import Stack
 
 from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage
 from genpy_server.stores.base import Result
-from genpy_server.stores.sqlite import SqliteStore
-from genpy_server.stores.sqlite_inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.store import SqliteStore
 
 USER = "a-person-who-moves"
 SESSIONS = ("7a6f8a3e-2f0a-4f0e-9d55-2f6a3c1d9e01", "7a6f8a3e-2f0a-4f0e-9d55-2f6a3c1d9e02")

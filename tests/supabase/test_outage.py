@@ -7,11 +7,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from eventually import eventually
-from peer import Peer
-from servers import Running, serving
-from supabase_stack import Database, Stack, need
-from upstream import Upstream
+from support.eventually import eventually
+from support.peer import Peer
+from support.servers import Running, serving
+from support.supabase_stack import Database, Stack, need
+from support.upstream import Upstream
 
 from genpy_server.core.models import Message
 from genpy_server.wire import End, Send
@@ -68,7 +68,7 @@ async def outage(fragile: Stack, request: pytest.FixtureRequest) -> AsyncIterato
 @pytest.fixture
 def serve(fragile: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     """Starts a server that talks to a scripted model and tries to store again quickly."""
-    monkeypatch.setattr("genpy_server.run_queue.SAVE_WAITS", (0.05,))
+    monkeypatch.setattr("genpy_server.runs.queue.SAVE_WAITS", (0.05,))
 
     def start(model: str) -> AbstractAsyncContextManager[Running]:
         return serving(

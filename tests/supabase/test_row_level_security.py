@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from supabase_stack import Stack, token
+from support.supabase_stack import Stack, token
 
 from genpy_server.core.models import Memory
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.supabase.store import SupabaseStore
 
 SECRET = "the-penguins-secret"
 ROWS = "select to_jsonb(s) from sessions s union all select to_jsonb(l) from session_logs l"

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from supabase_stack import FIRST_VERSION, SCHEMA, Stack
+from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack
 
-from genpy_server.stores.supabase import SupabaseStore
-from genpy_server.stores.supabase_client import SCHEMA_VERSION
+from genpy_server.stores.supabase.client import SCHEMA_VERSION
+from genpy_server.stores.supabase.store import SupabaseStore
 
 CATALOGUE = """
     select 'column' as kind, c.table_schema || '.' || c.table_name || '.' || c.column_name as name,

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from people import Person
-from supabase_stack import SCHEMA, Stack
+from support.people import Person
+from support.supabase_stack import SCHEMA, Stack
 
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.supabase.store import SupabaseStore
 
 MakeStack = Callable[..., Stack]
 

@@ -5,13 +5,13 @@ from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
-from eventually import eventually
-from peer import Peer
-from servers import ServerProcess, serving
-from supabase_stack import Stack
-from upstream import Upstream
+from support.eventually import eventually
+from support.peer import Peer
+from support.servers import ServerProcess, serving
+from support.supabase_stack import Stack
+from support.upstream import Upstream
 
-from genpy_server.stores.supabase import SupabaseStore
+from genpy_server.stores.supabase.store import SupabaseStore
 from genpy_server.wire import Send
 
 SESSIONS = 200

@@ -5,7 +5,7 @@ import pytest
 from genpy_server.core.models import MessageMeta, ToolRecord
 from genpy_server.errors import BadRequest
 from genpy_server.stores.base import Result
-from genpy_server.stores.sqlite import SqliteStore
+from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.tools import registry
 from genpy_server.tools.base import Asker
 from genpy_server.tools.chat_history import LIMIT

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from scripted import ScriptedServer
+from support.scripted import ScriptedServer
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedServer
-from terminal import Terminal, terminal
+from support.scripted import ScriptedServer
+from support.terminal import Terminal, terminal
 
 from genpy_server.wire import Retry, Send
 

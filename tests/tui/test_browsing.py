@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import servers
-from scripted import ScriptedServer
-from terminal import Terminal, terminal
+from support import servers
+from support.scripted import ScriptedServer
+from support.terminal import Terminal, terminal
 
-from genpy_server.client import RemoteRecords
+from genpy_server.client.session_client import RemoteRecords
 from genpy_server.wire import End
 from genpy_tui.commands import COMMANDS
 

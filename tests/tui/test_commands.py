@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-import servers
-from scripted import AT, SESSION, ScriptedServer
-from terminal import Terminal, terminal
+from support import servers
+from support.scripted import AT, SESSION, ScriptedServer
+from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Session
 from genpy_server.wire import Cancel, End, Retry, ToolFinished, ToolStarted
 from genpy_tui.commands import COMMANDS, Command
 
-README = (Path(servers.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(servers.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CODE = "print('teapot')"
 LONG = "\n\n".join(f"Paragraph {number}" for number in range(40))
 REPLY = f"{LONG}\n\n```python\n{CODE}\n```\n\nThe end."

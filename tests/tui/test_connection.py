@@ -3,9 +3,9 @@
 import random
 from pathlib import Path
 
-import servers
-from scripted import SESSION, ScriptedServer
-from terminal import terminal
+from support import servers
+from support.scripted import SESSION, ScriptedServer
+from support.terminal import terminal
 
 from genpy_server.wire import MessageEvent, Send
 

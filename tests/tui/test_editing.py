@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import servers
-from scripted import ScriptedServer
-from terminal import Terminal, terminal
-from upstream import Upstream
+from support import servers
+from support.scripted import ScriptedServer
+from support.terminal import Terminal, terminal
+from support.upstream import Upstream
 
 from genpy_server.wire import ErrorFrame, Send
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-import servers
-from scripted import ScriptedServer
-from terminal import Terminal, terminal
+from support import servers
+from support.scripted import ScriptedServer
+from support.terminal import Terminal, terminal
 from textual.events import Key
 
 from genpy_server.wire import End

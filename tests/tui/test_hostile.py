@@ -4,12 +4,12 @@ import re
 import time
 from pathlib import Path
 
-from escapes import HOSTILE
-from scripted import ScriptedServer
-from terminal import terminal
+from support.escapes import HOSTILE
+from support.scripted import ScriptedServer
+from support.terminal import terminal
 
 from genpy_server.wire import Notice, ToolFinished, ToolStarted
-from genpy_tui.render.document import Document
+from genpy_tui.render.markdown.document import Document
 
 
 async def test_hostile_text_is_shown_as_text(server: ScriptedServer, tmp_path: Path) -> None:

@@ -5,15 +5,15 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from scripted import AT, ScriptedServer
-from servers import serving
-from terminal import terminal
-from upstream import DONE, Script, Upstream, chunk
+from support.scripted import AT, ScriptedServer
+from support.servers import serving
+from support.terminal import terminal
+from support.upstream import DONE, Script, Upstream, chunk
 
 from genpy_server.core.models import ListedSession
 from genpy_server.wire import End, ErrorFrame, Rate, Send
 from genpy_tui.app import GenPyApp
-from genpy_tui.screens import leave
+from genpy_tui.dialogs import leave
 
 
 def listed(number: int) -> ListedSession:

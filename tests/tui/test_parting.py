@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import servers
-from terminal import Terminal, terminal
+from support import servers
+from support.terminal import Terminal, terminal
 
-from genpy_server.client import RemoteRecords
+from genpy_server.client.session_client import RemoteRecords
 from genpy_tui.preferences import Offers, remember_theme, theme
 from genpy_tui.widgets.offer import RatingOffer
 

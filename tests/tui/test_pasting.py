@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
 
-from genpy_tui.pasting import BEGIN, END, PasteParser
+from genpy_tui.terminal.paste import BEGIN, END, PasteParser
 
 LOG = "log start\n\x1b[31merror\x1b[0m: first\nsecond\x07 line\n\x1b[201"
 

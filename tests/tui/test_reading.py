@@ -6,8 +6,8 @@ from itertools import accumulate, takewhile
 from pathlib import Path
 
 import pytest
-from scripted import SESSION, ScriptedServer
-from terminal import Terminal, terminal
+from support.scripted import SESSION, ScriptedServer
+from support.terminal import Terminal, terminal
 from textual.widgets import OptionList
 
 from genpy_server.wire import ToolFinished, ToolStarted

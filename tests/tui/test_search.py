@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import servers
-from scripted import ScriptedServer
-from terminal import Terminal, terminal
+from support import servers
+from support.scripted import ScriptedServer
+from support.terminal import Terminal, terminal
 from textual.widgets import OptionList
 
 SESSION = "22222222-2222-4222-8222-222222222222"

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import servers
-from terminal import Terminal, terminal
-from upstream import Upstream
+from support import servers
+from support.terminal import Terminal, terminal
+from support.upstream import Upstream
 
-from genpy_tui.screens import listing
+from genpy_tui.chat import listing
 
 
 @asynccontextmanager

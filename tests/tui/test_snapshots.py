@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from staging import Case, Staged
-from states import CASES
-from terminal import Terminal
+from support.staging import Case, Staged
+from support.states import CASES
+from support.terminal import Terminal
 from textual.pilot import Pilot
 
-from genpy_server.client import SessionClient
-from genpy_server.link import Backoff
-from genpy_tui.screens import telling
+from genpy_server.client.reconnect import Backoff
+from genpy_server.client.session_client import SessionClient
+from genpy_tui.chat import telling
 
 
 class Look(NamedTuple):

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedServer
-from terminal import Terminal, terminal
+from support.scripted import ScriptedServer
+from support.terminal import Terminal, terminal
 
 from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send
-from genpy_tui.state import newer
+from genpy_tui.activity import newer
 
 
 class Ahead(ScriptedServer):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from scripted import ScriptedServer
-from terminal import terminal
+from support.scripted import ScriptedServer
+from support.terminal import terminal
 from textual.events import Paste
 
 from genpy_server.wire import Cancel, ErrorFrame, Notice, Retry, Send, ToolFinished, ToolStarted

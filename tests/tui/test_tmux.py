@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import servers
+from support import servers
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 PATIENCE = 30.0
-ROOT = Path(servers.__file__).parent.parent
+ROOT = Path(servers.__file__).parents[2]
 PROGRAM = (
     "import sys; from genpy_server import settings; from genpy_tui.app import run_chat; "
     "sys.exit(run_chat(settings=settings.load({'GENPY_DATABASE': sys.argv[1]}), "

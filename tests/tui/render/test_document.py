@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genpy_tui.render.document import Document
+from genpy_tui.render.markdown.document import Document
 
 BITS = st.lists(
     st.sampled_from(

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_tui.render.blocks import parser, render
-from genpy_tui.render.piece import HARD, MAX_CHARS, MAX_LINES, Piece
-from genpy_tui.render.splitter import Splitter
+from genpy_tui.render.markdown.blocks import parser, render
+from genpy_tui.render.markdown.piece import HARD, MAX_CHARS, MAX_LINES, Piece
+from genpy_tui.render.markdown.splitter import Splitter
 
 LINES = st.sampled_from(
     [

@@ -1,0 +1,71 @@
+"""The address of a server as a person gives it, in the forms that HTTP and WebSocket want."""
+
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from genpy_server.core.loopback import is_loopback
+from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable
+
+AWAY = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+"""What a proxy answers while the server behind it is away, or busy."""
+
+
+class Address(NamedTuple):
+    """A server; `base` is host, port and perhaps a path, without a slash at the end."""
+
+    secure: bool
+    base: str
+    is_loopback: bool
+    """Whether it is this machine, which is never reached through a proxy."""
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """Read http(s) or ws(s); raises `BadRequest` for anything else."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in {"http", "https", "ws", "wss"} or "@" in parts.netloc:
+            raise BadRequest(
+                f"{url!r} is no address of a server. Give one such as http://127.0.0.1:8001."
+            )
+        base = parts.netloc + parts.path.rstrip("/")
+        return cls(parts.scheme in {"https", "wss"}, base, is_loopback(host))
+
+    @property
+    def http(self) -> str:
+        """As HTTP wants it."""
+        return f"http{'s' if self.secure else ''}://{self.base}"
+
+    def session(self, ref: str, **query: str | int | None) -> str:
+        """The WebSocket of a session; a query of None is left out."""
+        asked = {key: value for key, value in query.items() if value is not None}
+        name = quote(ref, safe="")
+        return f"ws{'s' if self.secure else ''}://{self.base}/ws/session/{name}?{urlencode(asked)}"
+
+    def unreachable(self) -> Unreachable:
+        """Nobody answers there."""
+        hint = " Start one with `genpy serve`." if self.is_loopback else ""
+        return Unreachable(f"No server answers at {self.http}.{hint}")
+
+    def wants_token(self) -> Unauthorized:
+        """The server there asks for a token, and we have none."""
+        return Unauthorized(
+            f"The server at {self.http} asks for a token. Set GENPY_TOKEN to yours."
+        )
+
+    def no_server(self, status: int | None = None) -> GenPyError:
+        """Something answers that is no GenPy server, or a proxy whose server is away."""
+        if status in AWAY:
+            return Unreachable(f"{self.http} answers {status}: its server is away.")
+        said = "" if status is None else f" It answers {status}."
+        return BadRequest(f"What answers at {self.http} is no GenPy server.{said}")

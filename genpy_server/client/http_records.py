@@ -1,0 +1,233 @@
+"""The conversations of a server elsewhere: `records.Records` over HTTP."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from genpy_server.client.address import Address
+from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
+from genpy_server.core.rating import checked_rating
+from genpy_server.errors import GenPyError, Unauthorized, Unreachable, from_wire
+from genpy_server.records import checked_title
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+PAGE = 200
+"""Rows that a server gives at most at once."""
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
+SUMMARY_SECONDS = 150.0
+"""A model that writes a summary takes its time."""
+
+
+class _Detail(msgspec.Struct):
+    code: str
+    message: str
+    retry_after: float | None = None
+
+
+class _Failure(msgspec.Struct):
+    error: _Detail
+
+
+class _Sessions(msgspec.Struct):
+    sessions: list[ListedSession]
+    next: int | None = None
+
+
+class _Messages(msgspec.Struct):
+    messages: list[Message]
+    before: int | None = None
+
+
+class _Hits(msgspec.Struct):
+    hits: list[Hit]
+
+
+class PartHealth(msgspec.Struct, frozen=True):
+    """How a server's store or model is."""
+
+    ok: bool
+    kind: str
+    model: str | None = None
+    where: str | None = None
+    error: str | None = None
+
+
+class ServerHealth(msgspec.Struct, frozen=True):
+    """How a server is; to a stranger it says only whether it is well."""
+
+    status: str
+    version: str | None = None
+    store: PartHealth | None = None
+    model: PartHealth | None = None
+
+
+def read_error(body: bytes) -> GenPyError | None:
+    """The error in the body of an HTTP answer; None when it is not one of GenPy's."""
+    try:
+        detail = msgspec.json.decode(body, type=_Failure).error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return from_wire(detail.code, detail.message, detail.retry_after)
+
+
+class RemoteRecords:
+    """See `records.Records`. `httpx` is imported with the first request."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.address = Address.parse(url)
+        self._token = token
+        self._opening = asyncio.Lock()
+        self._http: httpx.AsyncClient | None = None
+
+    async def sessions(
+        self,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        status: SessionStatus | None = None,
+        query: str | None = None,
+    ) -> list[ListedSession]:
+        """See `Records`."""
+        found: list[ListedSession] = []
+        while len(found) < limit:
+            asked = {
+                "limit": min(limit - len(found), PAGE),
+                "before": before,
+                "status": status,
+                "q": query or None,
+            }
+            page = await self._get("/api/sessions", _Sessions, asked)
+            found += page.sessions
+            before = page.next
+            if before is None:
+                break
+        return found
+
+    async def session(self, ref: str) -> Session:
+        """See `Records`."""
+        return await self._get(_path(ref), Session)
+
+    async def messages(
+        self, ref: str, *, limit: int = 200, before: int | None = None
+    ) -> list[Message]:
+        """See `Records`."""
+        found: list[Message] = []
+        while len(found) < limit:
+            asked = {"limit": min(limit - len(found), PAGE), "before": before}
+            page = await self._get(_path(ref, "messages"), _Messages, asked)
+            found = page.messages + found
+            before = page.before
+            if before is None:
+                break
+        return found
+
+    async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
+        """See `Records`."""
+        if not query.strip():
+            return []
+        asked = {"q": query, "limit": min(limit, PAGE), "session": ref}
+        return (await self._get("/api/search", _Hits, asked)).hits
+
+    async def rename(self, ref: str, title: str) -> Session:
+        """See `Records`."""
+        return await self._ask("PATCH", _path(ref), Session, body={"title": checked_title(title)})
+
+    async def rate(self, ref: str, rating: int) -> Session:
+        """See `Records`."""
+        return await self._ask(
+            "POST", _path(ref, "rate"), Session, body={"rating": checked_rating(rating)}
+        )
+
+    async def delete(self, ref: str) -> Session:
+        """See `Records`."""
+        return await self._ask("DELETE", _path(ref), Session)
+
+    async def regenerate(self, ref: str) -> Session:
+        """See `Records`."""
+        path = _path(ref, "regenerate-summary")
+        return await self._ask("POST", path, Session, body={}, seconds=SUMMARY_SECONDS)
+
+    async def health(self) -> ServerHealth:
+        """How the server is, well or not."""
+        response = await self._response("GET", "/health")
+        return self._read(response, ServerHealth)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def _get(self, path: str, kind: type[T], query: dict[str, Any] | None = None) -> T:
+        return await self._ask("GET", path, kind, query=query)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> T:
+        response = await self._response(method, path, query=query, body=body, seconds=seconds)
+        if not response.is_success:
+            error = read_error(response.content)
+            if isinstance(error, Unauthorized) and self._token is None:
+                raise self.address.wants_token()
+            raise error or self.address.no_server(response.status_code)
+        return self._read(response, kind)
+
+    def _read(self, response: "httpx.Response", kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self.address.no_server(response.status_code) from None
+
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> "httpx.Response":
+        async with self._opening:
+            if self._http is None:
+                # Imports and certificates take a tenth of a second, in which a screen would stand still.
+                self._http = await asyncio.to_thread(self._client)
+        import httpx  # noqa: PLC0415 - local commands do not pay for it
+
+        params = {key: value for key, value in (query or {}).items() if value is not None}
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        try:
+            return await self._http.request(method, path, params=params, json=body, timeout=timeout)
+        except httpx.TimeoutException:
+            raise Unreachable(f"{self.address.http} did not answer in time.") from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self.address.unreachable() from error
+
+    def _client(self) -> "httpx.AsyncClient":
+        import httpx  # noqa: PLC0415 - see `_response`
+
+        token = f"Bearer {self._token}".encode()
+        return httpx.AsyncClient(
+            base_url=self.address.http,
+            headers={b"Authorization": token} if self._token else {},
+            # The environment may name a proxy, which does not reach this machine.
+            trust_env=not self.address.is_loopback,
+        )
+
+
+def _path(ref: str, part: str = "") -> str:
+    path = f"/api/session/{quote(ref, safe='')}"
+    return f"{path}/{part}" if part else path

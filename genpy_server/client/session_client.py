@@ -1,0 +1,259 @@
+"""A client of one session that stays: it comes back after a cut and loses nothing on either side.
+
+    async with SessionClient(url, "trip-to-rome", token=token) as client:
+        client.send("Where were we?")
+        async for event in client:
+            ...
+
+Events are the frames of genpy.v1 and the `Link` beside them; `client.transcript` has taken in each
+frame before it is an event.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from genpy_server.client.address import Address
+from genpy_server.client.event_buffer import EventBuffer
+from genpy_server.client.http_records import RemoteRecords
+from genpy_server.client.reconnect import Backoff, Link
+from genpy_server.client.speaking import Speaking
+from genpy_server.client.transcript import Gap
+from genpy_server.errors import (
+    BadFrame,
+    Conflict,
+    GenPyError,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+    from_wire,
+)
+from genpy_server.wire import (
+    Ack,
+    Auth,
+    ErrorFrame,
+    MessageEvent,
+    Ready,
+    ServerFrame,
+    decode_server,
+    encode,
+    error_frame,
+)
+
+if TYPE_CHECKING:
+    from genpy_server.client.socket import Lost, Socket
+
+__all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
+
+Event = ServerFrame | Link
+
+
+class SessionClient(Speaking):
+    """See the module. It connects when it is first iterated over, by one reader at most."""
+
+    def __init__(
+        self,
+        url: str,
+        ref: str,
+        *,
+        token: str | None = None,
+        history: int = 50,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__()
+        self.link = Link("connecting")
+        self._address = Address.parse(url)
+        self._ref = ref
+        self._token = token
+        self._history = history
+        self._sleep = sleep
+        self._backoff = Backoff(chance, clock)
+        self._events: EventBuffer[Event] = EventBuffer()
+        self._told: tuple[str, str] | None = None
+        self._socket: Socket | None = None
+        self._farewell: ErrorFrame | None = None
+        self._shown = 0  # the number up to which events were there when all was shown anew
+        self._staying: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Milliseconds of the newest ping; None while there is no connection."""
+        return None if self._socket is None else self._socket.latency_ms
+
+    # What comes back
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Connect, the first time; every event in order until the link is refused or closed."""
+        if self._staying is None and self.link.state != "closed":
+            self._staying = asyncio.create_task(self._stay())
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event."""
+        if (event := await self._events.take()) is not None:
+            return event
+        if self._staying is not None and not self._staying.cancelled():
+            await self._staying  # raises what it died of, which no frame can tell
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Leave."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave; the session goes on, and ends by itself when nobody is left."""
+        tasks = [task for task in (self._staying, self._waiting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self.link.state not in {"refused", "closed"}:
+            self._show(Link("closed"))
+        self._events.finish()
+
+    def _show(self, link: Link) -> None:
+        self.link = link
+        self._events.put(link)
+
+    # The connection
+
+    async def _stay(self) -> None:
+        """Connect, and come back, until that makes no sense."""
+        from genpy_server.client.socket import Lost  # noqa: PLC0415 - websockets takes its time
+
+        try:
+            while True:
+                self._show(Link("connecting", self._backoff.failures))
+                try:
+                    await self._attend()
+                except Lost as lost:
+                    error = self._explained(lost)
+                    if not lost.again:
+                        self._show(Link("closed" if lost.over else "refused", error=error))
+                        return
+                except Gap:
+                    # What was missed cannot be asked for: begin anew with all that is kept.
+                    self.transcript.epoch = None
+                    error = Unreachable("Something was missed. Loading the conversation again.")
+                delay = self._backoff.next(error.retry_after or 0.0)
+                self._show(Link("reconnecting", self._backoff.failures, delay, error))
+                await self._sleep(delay)
+        finally:
+            self._events.finish()
+
+    async def _attend(self) -> None:
+        """Attach once, and take in what comes; ends by raising `Lost` or `Gap`."""
+        from genpy_server.client.socket import Socket  # noqa: PLC0415 - see `_stay`
+
+        self._farewell = None
+        epoch = self.transcript.epoch
+        after = None if epoch is None else self.transcript.seq
+        url = self._address.session(self._ref, epoch=epoch, after=after, history=self._history)
+        socket = await Socket.open(self._address, url, self._token)
+        writer: asyncio.Task[None] | None = None
+        try:
+            if self._token is None:
+                # A server that wants a token would wait for this; so it refuses at once.
+                await socket.send(encode(Auth("")))
+            while True:
+                self._take(await socket.receive())
+                if writer is None and self.link.state == "open":
+                    self._socket = socket
+                    writer = asyncio.create_task(self._write(socket))
+        finally:
+            self._socket = None
+            if writer is not None:
+                writer.cancel()
+                await asyncio.wait({writer})
+            await socket.close()
+
+    async def _write(self, socket: "Socket") -> None:
+        """Say what there is to say, for as long as the connection lasts."""
+        from genpy_server.client.socket import Lost  # noqa: PLC0415 - see `_stay`
+
+        self._outbox.reconnect()
+        try:
+            while True:
+                while (frame := self._outbox.next()) is not None:
+                    await socket.send(encode(frame))
+                    self._outbox.written(frame)
+                self._wake.clear()
+                await self._wake.wait()
+        except Lost:
+            return  # the reader learns of it too, and comes back
+
+    def _take(self, text: str) -> None:
+        """Take in one frame."""
+        try:
+            frame = decode_server(text)
+        except BadFrame as error:
+            self._events.put(error_frame(error))
+            return
+        self.transcript.apply(frame)
+        match frame:
+            case Ready():
+                self._shown = self._shown if frame.replay == "complete" else frame.seq
+                self._backoff.opened()
+                self._show(Link("open"))
+            case Ack():
+                self._kept(frame.id)
+            # One that is shown anew goes out again: its ack says that all that came of it was shown.
+            case MessageEvent() if frame.seq > self._shown:
+                self._kept(frame.client_id)
+            case ErrorFrame():
+                if not self._failed(frame):
+                    return
+        self._events.put(frame)
+
+    def _kept(self, client_id: str | None) -> None:
+        self._outbox.done(client_id)
+        self._wake.set()
+
+    def _failed(self, frame: ErrorFrame) -> bool:
+        """Do what an error asks for; False when nobody needs to see it."""
+        if self.link.state != "open":
+            self._farewell = frame
+            return False
+        if frame.re == "cancel" and frame.code == Conflict.code:
+            return False  # the reply was over already, which is what was wanted
+        head = self._outbox.head
+        if head is None or frame.re != head.id:
+            return True
+        if not frame.retryable:
+            self._kept(head.id)
+            return True
+        self._waiting = asyncio.create_task(self._wait(self._outbox.hold(frame.retry_after)))
+        before, self._told = self._told, (head.id, frame.code)
+        return before != self._told
+
+    async def _wait(self, seconds: float) -> None:
+        await self._sleep(seconds)
+        self._outbox.release()
+        self._wake.set()
+
+    def _explained(self, lost: "Lost") -> GenPyError:
+        """Why the connection is lost, in the words of the frame before it where there was one."""
+        head = self._outbox.head
+        if lost.too_large and head is not None:
+            error = TooLarge("That message is too large for the server. Send it in parts.")
+            self._outbox.done(head.id)
+            self._events.put(error_frame(error, re=head.id))
+            return error
+        if isinstance(lost.error, Unauthorized) and self._token is None:
+            return self._address.wants_token()
+        said = self._farewell
+        return lost.error if said is None else from_wire(said.code, said.message, said.retry_after)

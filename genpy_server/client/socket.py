@@ -1,0 +1,162 @@
+"""One WebSocket to a session, whose failures are told as ours, with whether to come back.
+
+Importing this imports `websockets`, so a client does it when it first connects.
+"""
+
+import logging
+from ssl import SSLCertVerificationError
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+)
+from websockets.typing import Subprotocol
+
+from genpy_server.client.address import Address
+from genpy_server.client.http_records import read_error
+from genpy_server.errors import (
+    BadRequest,
+    GenPyError,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+)
+from genpy_server.wire import CLOSE_AGAIN, CLOSE_UNAUTHORIZED, PROTOCOL
+
+OPEN_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
+PING_SECONDS = 10.0
+"""Between pings, and for their answer: a dead connection is noticed within twice as long."""
+NORMAL = 1000
+ABNORMAL = 1006
+TOO_BIG = 1009
+
+_CLOSED: dict[int, type[GenPyError]] = {
+    CLOSE_UNAUTHORIZED: Unauthorized,
+    TOO_BIG: TooLarge,
+}
+
+# At lower levels the library prints tokens and messages; a terminal client has no place for either.
+_log = logging.getLogger("genpy.client")
+_log.setLevel(logging.WARNING)
+_log.addHandler(logging.NullHandler())
+
+
+class Lost(Exception):
+    """There is no connection; `again` says whether coming back may help."""
+
+    def __init__(self, error: GenPyError, *, again: bool, code: int | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.again = again
+        self.over = code == NORMAL
+        """Whether the server took leave, as when the session was deleted."""
+        self.too_large = code == TOO_BIG
+        """Whether a frame of ours was larger than the server reads."""
+
+
+class _Connect(connect):
+    """Follows no redirect: the token is for the server that was named, and for no other."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class Socket:
+    """An open connection. Every method raises `Lost` once it is none."""
+
+    def __init__(self, connection: ClientConnection, address: Address) -> None:
+        self._connection = connection
+        self._address = address
+
+    @classmethod
+    async def open(cls, address: Address, url: str, token: str | None) -> "Socket":
+        """Connect, and measure the latency for the first time."""
+        try:
+            connection = await _Connect(
+                url,
+                subprotocols=[Subprotocol(PROTOCOL)],
+                additional_headers={"Authorization": f"Bearer {token}"} if token else None,
+                compression=None,
+                proxy=None if address.is_loopback else True,
+                open_timeout=OPEN_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                max_size=None,
+                logger=_log,
+            )
+        except InvalidStatus as error:
+            raise _answered(address, error) from error
+        except SSLCertVerificationError as error:  # first, for it is a ValueError
+            why = f"The certificate of {address.http} is not trusted: {error.verify_message}."
+            raise Lost(Refused(why), again=False) from error
+        except (InvalidURI, InvalidProxy, ValueError, ImportError) as error:  # the last for SOCKS
+            refused = BadRequest(f"Cannot connect to {address.http}: {error}.")
+            raise Lost(refused, again=False) from error
+        except (OSError, EOFError, InvalidHandshake) as error:  # OSError includes TimeoutError
+            raise Lost(address.unreachable(), again=True) from error
+        socket = cls(connection, address)
+        if connection.subprotocol != PROTOCOL:
+            await socket.close()
+            raise Lost(address.no_server(), again=False)
+        await socket.ping()
+        return socket
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Milliseconds that the newest ping took to come back."""
+        return self._connection.latency * 1000 or None
+
+    async def ping(self) -> None:
+        """Measure the latency; the answer is not awaited."""
+        try:
+            await self._connection.ping()
+        except ConnectionClosed as error:
+            raise self._lost(error) from error
+
+    async def receive(self) -> str:
+        """The next frame."""
+        try:
+            return str(await self._connection.recv(decode=True))
+        except ConnectionClosed as error:
+            raise self._lost(error) from error
+
+    async def send(self, text: str) -> None:
+        """Write a frame."""
+        try:
+            await self._connection.send(text)
+        except ConnectionClosed as error:
+            raise self._lost(error) from error
+
+    async def close(self) -> None:
+        """Take leave."""
+        await self._connection.close()
+
+    def _lost(self, closed: ConnectionClosed) -> Lost:
+        code = ABNORMAL if closed.rcvd is None else closed.rcvd.code
+        reason = "" if closed.rcvd is None else closed.rcvd.reason
+        if code == NORMAL:
+            return Lost(NotFound(reason or "The session was closed."), again=False, code=code)
+        if code in CLOSE_AGAIN:
+            reason = reason or f"The connection to {self._address.http} was cut."
+            return Lost(Unreachable(reason), again=True, code=code)
+        reason = reason or f"The server closed the connection with code {code}."
+        error = _CLOSED.get(code, Refused)(reason)
+        return Lost(error, again=code == TOO_BIG, code=code)
+
+
+def _answered(address: Address, refused: InvalidStatus) -> Lost:
+    """What a server means by an HTTP answer instead of a handshake."""
+    response = refused.response
+    status = response.status_code
+    error = read_error(response.body or b"")
+    if error is None:
+        error = address.no_server(status)
+    return Lost(error, again=error.retryable)

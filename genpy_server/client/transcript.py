@@ -1,0 +1,278 @@
+"""What a screen shows of a session: a fold over the frames of genpy.v1.
+
+A client applies every frame it receives, and after a cut the transcript is what it would have
+been without one: overlapping deltas are trimmed by their offset, and a gap is an error that tells
+the client to attach anew.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from genpy_server.wire import (
+    Delta,
+    ErrorFrame,
+    MessageEvent,
+    Ready,
+    RunFinished,
+    RunStarted,
+    ServerFrame,
+    SessionEvent,
+    SummaryEvent,
+    ToolFinished,
+    ToolStarted,
+)
+
+ReplyStatus = Literal["streaming", "done", "stopped", "length", "interrupted", "error"]
+
+
+class Gap(Exception):
+    """A delta begins beyond the text known so far."""
+
+
+class ToolLine:
+    """One tool call of a reply; `ok` is None while it runs."""
+
+    def __init__(self, call: str, name: str, args: dict[str, Any]) -> None:
+        self.call = call
+        self.name = name
+        self.args = args
+        self.ok: bool | None = None
+        self.ms = 0.0
+        self.result = ""
+        self.error = ""
+
+
+class Entry:
+    """A message of a person, or a reply."""
+
+    def __init__(self, role: Literal["user", "assistant", "system"]) -> None:
+        self.role = role
+        self.message_id: int | None = None
+        self.client_id: str | None = None
+        self.run: str | None = None
+        self.reply_to: int | None = None
+        self.replaces: int | None = None
+        self.replaced = False
+        """Whether it was edited away: a later message replaces it, or what it answers."""
+        self.at = ""
+        self.intent: str | None = None
+        self.intent_score: float | None = None
+        self.intent_reason = ""
+        self.model: str | None = None
+        self.status: ReplyStatus = "done"
+        self.tools: list[ToolLine] = []
+        self.error = ""
+        self.ms: float | None = None
+        self.first_token_ms: float | None = None
+        self.usage: dict[str, int] = {}
+        self._parts: list[str] = []
+        self.length = 0
+
+    @property
+    def text(self) -> str:
+        """The whole text so far."""
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0] if self._parts else ""
+
+    def append(self, text: str) -> None:
+        """Add to the end."""
+        self._parts.append(text)
+        self.length += len(text)
+
+    def since(self, offset: int) -> str:
+        """The text from an offset on."""
+        return self.text[offset:]
+
+
+class Transcript:
+    """Entries in the order of a conversation, and what is known of the session.
+
+    `epoch` and `seq` are what a client sends to come back. A reply stands right behind the
+    message it answers; a retry takes the place of the reply before it. A message that a later one
+    replaces stays, marked as `replaced` with its replies.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.session = ""
+        self.epoch: str | None = None
+        self.seq = 0
+        self.title = ""
+        self.status: Literal["new", "active", "completed"] = "new"
+        self.rating: int | None = None
+        self.model = ""
+        self.store = ""
+        self.before: int | None = None
+        self.summary: SummaryEvent | None = None
+        self.quota: dict[str, int] = {}
+        self._replaced: set[int] = set()
+
+    @property
+    def running(self) -> Entry | None:
+        """The reply in progress."""
+        return next((e for e in reversed(self.entries) if e.status == "streaming"), None)
+
+    def apply(self, frame: ServerFrame) -> Entry | None:
+        """Take in one frame; returns the entry it changed. Raises `Gap`."""
+        if isinstance(frame, Ready):
+            self._ready(frame)
+            return None
+        seq: int | None = getattr(frame, "seq", None)
+        if seq is not None:
+            self.seq = max(self.seq, seq)
+        return self._apply(frame)
+
+    def _apply(self, frame: ServerFrame) -> Entry | None:
+        entry: Entry | None = None
+        match frame:
+            case Delta():
+                entry = self._delta(frame)
+            case MessageEvent():
+                entry = self._message(frame)
+            case RunStarted():
+                entry = self._run_started(frame)
+            case ToolStarted():
+                entry = self._run(frame.run)
+                if entry is not None and all(line.call != frame.call for line in entry.tools):
+                    entry.tools.append(ToolLine(frame.call, frame.name, frame.args))
+            case ToolFinished():
+                entry = self._tool_finished(frame)
+            case RunFinished():
+                entry = self._run_finished(frame)
+            case SummaryEvent():
+                self.summary, self.status, self.rating = frame, "completed", frame.rating
+            case SessionEvent():
+                self.title, self.status, self.rating = frame.title, frame.status, frame.rating
+            case ErrorFrame() if frame.run is not None:
+                entry = self._run(frame.run)
+                if entry is not None:
+                    entry.error = frame.message
+            case _:
+                pass
+        return entry
+
+    def _ready(self, frame: Ready) -> None:
+        if frame.replay != "complete":
+            self.entries.clear()
+            self._replaced.clear()
+            self.before = frame.before
+            self.summary = None
+        self.session, self.epoch = frame.session, frame.epoch
+        self.title, self.status = frame.title, frame.status
+        self.model, self.store = frame.model, frame.store
+        if frame.replay != "complete":
+            self.seq = frame.seq
+
+    def older(self, frames: list[MessageEvent], before: int | None) -> None:
+        """Put an older page of stored messages in front; `before` as in `Ready`."""
+        newer, self.entries = self.entries, []
+        for frame in frames:
+            self._message(frame)
+        self.entries += newer
+        self.before = before
+
+    def _delta(self, frame: Delta) -> Entry | None:
+        entry = self._run(frame.run)
+        if entry is None:
+            return None
+        known = entry.length - frame.offset
+        if known < 0:
+            raise Gap(f"run {frame.run}: {entry.length} characters known, {frame.offset} next")
+        if known < len(frame.text):
+            entry.append(frame.text[known:])
+        return entry
+
+    def _message(self, frame: MessageEvent) -> Entry:
+        entry = next((e for e in reversed(self.entries) if _same(e, frame)), None)
+        if entry is None:
+            entry = Entry(frame.role)
+            entry.append(frame.text)
+            reply_to = frame.meta.get("reply_to")
+            self.entries.insert(self._place(reply_to), entry)
+        _fill(entry, frame)
+        if entry.replaces is not None:
+            self._replaced.add(entry.replaces)
+            for other in self.entries:
+                self._mark(other)
+        self._mark(entry)
+        return entry
+
+    def _mark(self, entry: Entry) -> None:
+        # The message that replaces it may be known before the entry is: it was on a newer page.
+        entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.reply_to})
+
+    def _run_started(self, frame: RunStarted) -> Entry:
+        entry = self._run(frame.run)
+        if entry is None:
+            entry = Entry("assistant")
+            self.entries.insert(self._place(frame.reply_to), entry)
+        entry.run, entry.reply_to, entry.status = frame.run, frame.reply_to, "streaming"
+        entry.intent, entry.intent_score = frame.intent, frame.score
+        entry.intent_reason, entry.model = frame.reason, frame.model
+        self.model = frame.model or self.model
+        self._mark(entry)
+        return entry
+
+    def _tool_finished(self, frame: ToolFinished) -> Entry | None:
+        entry = self._run(frame.run)
+        for line in entry.tools if entry is not None else ():
+            if line.call == frame.call:
+                line.ok, line.ms = frame.ok, frame.ms
+                line.result, line.error = frame.result or "", frame.error or ""
+        return entry
+
+    def _run_finished(self, frame: RunFinished) -> Entry | None:
+        entry = self._run(frame.run)
+        if entry is not None:
+            entry.status, entry.ms = frame.status, frame.ms
+            entry.first_token_ms = frame.first_token_ms
+            entry.message_id = frame.message_id
+            entry.usage = frame.usage or {}
+            entry.model = frame.model or entry.model
+        self.model = frame.model or self.model
+        self.quota = frame.quota or self.quota
+        return entry
+
+    def _run(self, run: str) -> Entry | None:
+        return next((e for e in reversed(self.entries) if e.run == run), None)
+
+    def _place(self, reply_to: int | None) -> int:
+        """Where an entry that answers `reply_to` goes; drops the reply it supersedes."""
+        if reply_to is None:
+            return len(self.entries)
+        for index in reversed(range(len(self.entries))):
+            if self.entries[index].message_id == reply_to:
+                if index + 1 < len(self.entries) and self.entries[index + 1].reply_to == reply_to:
+                    del self.entries[index + 1]
+                return index + 1
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+
+def _same(entry: Entry, frame: MessageEvent) -> bool:
+    if entry.run is not None and entry.run == frame.meta.get("run"):
+        return True
+    if entry.message_id:
+        return entry.message_id == frame.message_id
+    return entry.client_id is not None and entry.client_id == frame.client_id
+
+
+def _fill(entry: Entry, frame: MessageEvent) -> None:
+    meta = frame.meta
+    entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
+    entry.run, entry.reply_to = meta.get("run"), meta.get("reply_to")
+    entry.replaces = meta.get("replaces")
+    entry.intent, entry.intent_score = meta.get("intent"), meta.get("intent_score")
+    entry.intent_reason, entry.model = meta.get("intent_reason", ""), meta.get("model")
+    entry.status, entry.error = meta.get("status", "done"), meta.get("error", "")
+    entry.ms, entry.first_token_ms = meta.get("ms"), meta.get("first_token_ms")
+    entry.usage = meta.get("usage", {})
+    entry.tools = []
+    for number, tool in enumerate(meta.get("tools", ())):
+        line = ToolLine(f"{entry.message_id}-{number}", tool["name"], tool.get("args", {}))
+        line.ok, line.ms = tool.get("ok", True), tool.get("ms", 0.0)
+        line.result = line.error = tool.get("result", "")
+        entry.tools.append(line)

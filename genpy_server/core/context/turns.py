@@ -1,0 +1,57 @@
+"""Turns: what a person said with the reply that counts."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from genpy_server.core.context.replaced import standing
+from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
+from genpy_server.core.models import Message
+
+
+class Turn(NamedTuple):
+    """A message of a person with the reply that counts, or a lone message of another kind."""
+
+    messages: tuple[Message, ...]
+
+    @property
+    def place(self) -> int:
+        """The id of the person's message, by which turns are ordered whenever replies were stored."""
+        first = self.messages[0]
+        return first.id if first.meta.reply_to is None else first.meta.reply_to
+
+    @property
+    def tokens(self) -> int:
+        """What it costs to send."""
+        return sum(count_tokens(message.text) + MESSAGE_TOKENS for message in self.messages)
+
+    def shortened(self, tokens: int) -> "Turn":
+        """The same turn for at most `tokens`, what is too long for that cut with a note."""
+        texts = [message.text for message in self.messages]
+        fitted = cut_evenly(texts, tokens - MESSAGE_TOKENS * len(texts))
+        return Turn(
+            tuple(
+                msgspec.structs.replace(message, text=text)
+                for message, text in zip(self.messages, fitted, strict=True)
+            )
+        )
+
+
+def turns(messages: Sequence[Message]) -> list[Turn]:
+    """Messages as turns, in order of the person's messages; only the newest reply to each counts.
+
+    A reply that was stored late (its id is greater than the next message's) stands with the
+    message that it answers. What was replaced is no turn.
+    """
+    messages = standing(messages)
+    replies = {m.meta.reply_to: m for m in messages if m.meta.reply_to is not None}
+    asked = {m.id for m in messages if m.role == "user"}
+    result = []
+    for message in messages:
+        if message.role == "user":
+            reply = replies.get(message.id)
+            result.append(Turn((message, reply) if reply and reply.text else (message,)))
+        elif message.meta.reply_to not in asked:
+            result.append(Turn((message,)))
+    return sorted(result, key=lambda turn: turn.place)

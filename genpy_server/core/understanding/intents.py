@@ -1,0 +1,90 @@
+"""Which kind of help a message wants, with how sure that is and why.
+
+Rules of high precision speak first; where they abstain, a small linear model weighs the words.
+Casual chat is a finding like any other, not what is left when nothing fits; only a message too
+brief to ask for anything, or made of no letters, is guessed to be chat.
+"""
+
+from functools import cache
+
+import msgspec
+
+from genpy_server.core.text import unspaced
+from genpy_server.core.understanding.intent_rules import ANSWER, FOLLOW_UP, GOES_ON, RULES, WISHES
+from genpy_server.core.understanding.linear import LinearModel, clip, features, shipped
+
+MODEL = "intent_model.json"
+INTENTS = ("casual_chat", "code_assistant", "tutorial", "technical_support")
+RULE_SCORE = 0.97
+"""A little below what they reach on the messages at hand: unseen ones are harder."""
+SUREST = 0.99
+"""No score says that it cannot be wrong."""
+UNSURE = 0.6
+GUESS = 0.3
+KNOWN_AT_LEAST = 0.15
+"""The share of a message's runs of letters that training must have met for its words to count."""
+FAMILIAR = 0.5
+"""The share from which a score is taken as it is; below it, less is known than the model thinks."""
+SHORT_WORDS = 6
+BRIEF = 12
+"""Letters up to which a message of unknown words is likelier a greeting than a question."""
+WIDE = 3
+"""Letters that a character of a script without spaces stands for."""
+ENOUGH = 4
+"""Words that a message must hold behind good wishes for these not to be what it says."""
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A kind of help; `score` is a calibrated probability, `reason` a short sentence."""
+
+    name: str
+    score: float
+    reason: str
+
+
+def detect_intent(text: str, previous: str | None = None) -> Intent:
+    """The intent of a message; a follow-up with no evidence of its own keeps the previous one."""
+    seen = clip(text)
+    if previous in INTENTS and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
+        return _follow_up(previous)
+    seen = _without_wishes(seen)
+    for rule in RULES:
+        found = rule.pattern.search(seen)
+        if found is not None:
+            words = " ".join(found.group().split())[:40]
+            return Intent(rule.intent, RULE_SCORE, f'rule: {rule.why} ("{words}")')
+    scored = intent_model().score(features(seen))
+    unsure = scored.probability < UNSURE or scored.known < KNOWN_AT_LEAST
+    goes_on = GOES_ON.match(seen) or len(seen.split()) <= SHORT_WORDS
+    if previous in INTENTS and unsure and goes_on:
+        return _follow_up(previous)
+    if scored.known < KNOWN_AT_LEAST:
+        return _guess(seen)
+    words = ", ".join(f'"{word}"' for word in scored.because)
+    reason = f"words: {words}" if words else "how it is written, no single word"
+    sure = min(scored.probability, SUREST) * min(1.0, scored.known / FAMILIAR)
+    return Intent(scored.label, round(max(sure, GUESS), 3), reason)
+
+
+@cache
+def intent_model() -> LinearModel:
+    """The shipped model, read when first asked for."""
+    return LinearModel(shipped(MODEL))
+
+
+def _without_wishes(seen: str) -> str:
+    """The message behind a polite opener, if more than good wishes is left."""
+    wishes = WISHES.match(seen)
+    rest = seen[wishes.end() :] if wishes else ""
+    return rest if len(rest.split()) >= ENOUGH else seen
+
+
+def _guess(seen: str) -> Intent:
+    letters = len(seen.strip()) + (WIDE - 1) * len((unspaced(seen) or "").split())
+    if letters <= BRIEF or not any(map(str.isalnum, seen)):
+        return Intent("casual_chat", GUESS, "no word is known, and it is too brief to be a request")
+    return Intent("tutorial", GUESS, "no word is known, so an explanation is the safest guess")
+
+
+def _follow_up(previous: str) -> Intent:
+    return Intent(previous, UNSURE, "follows up on the previous message")

@@ -1,1 +1,0 @@
-"""What `/docs` says: written from the route table, the frame types and the tree of errors."""

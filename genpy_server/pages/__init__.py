@@ -1,1 +1,0 @@
-"""The pages a browser sees: plain HTML, CSS and modules, served as they lie here."""

@@ -1,0 +1,108 @@
+"""The part of a session's messages that a server holds in memory while it is live."""
+
+import asyncio
+import logging
+
+from genpy_server.core.context.replaced import standing
+from genpy_server.core.models import Memory, Message, Session
+from genpy_server.errors import StoreError
+from genpy_server.settings import Settings
+from genpy_server.stores.base import Store
+
+log = logging.getLogger("genpy.conversation")
+
+
+def window(settings: Settings) -> int:
+    """Messages to hold, by the shortest that a turn is: what the model's budget can take."""
+    return max(settings.limits.history_messages, settings.context_tokens // 20)
+
+
+class Conversation:
+    """The newest messages, at least `window` of them where there are so many, and the memory."""
+
+    def __init__(self, store: Store, user_id: str, session_id: str, window: int) -> None:
+        self._store = store
+        self._user_id = user_id
+        self._session_id = session_id
+        self._window = window
+        self.messages: list[Message] = []
+        self.memory: Memory | None = None
+        self.older = False
+        """Whether the store holds messages before these."""
+
+    async def load(self) -> Session | None:
+        """Read what the store knows; returns the session where there is one."""
+        session, self.messages, self.memory = await asyncio.gather(
+            self._store.session(self._user_id, self._session_id),
+            self._store.messages(self._user_id, self._session_id, limit=self._window),
+            self._store.memory(self._user_id, self._session_id),
+        )
+        self.older = session is not None and session.message_count > len(self.messages)
+        return session
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest stored message, 0 for none."""
+        return max((message.id for message in self.messages), default=0)
+
+    @property
+    def first_id(self) -> int:
+        """The id of the oldest stored message here, 0 for none."""
+        return next((message.id for message in self.messages if message.id), 0)
+
+    @property
+    def question(self) -> Message | None:
+        """The person's last message."""
+        return next((m for m in reversed(self.messages) if m.role == "user"), None)
+
+    def holds(self, client_id: str) -> bool:
+        """Whether a message with this id of a client's is among these."""
+        return any(message.client_id == client_id for message in self.messages)
+
+    def intent(self, question_id: int | None = None) -> str | None:
+        """The intent of the newest reply that counts, or of the newest reply to one message."""
+        for message in reversed(standing(self.messages)):
+            answered = message.meta.reply_to
+            if answered is not None and question_id in {None, answered}:
+                return message.meta.intent
+        return None
+
+    def detected(self, question_id: int) -> str | None:
+        """The intent that was found for a message, before anybody corrected it."""
+        for message in reversed(self.messages):
+            if message.meta.reply_to == question_id:
+                return message.meta.intent_corrected_from or message.meta.intent
+        return None
+
+    def add(self, message: Message) -> None:
+        """Take in a message, letting go of old ones by the window."""
+        self.messages.append(message)
+        if len(self.messages) > 2 * self._window:
+            del self.messages[: -self._window]
+            self.older = True
+
+    def replace(self, old: Message, new: Message) -> None:
+        """Put a stored message in the place of the same one before it was stored."""
+        self.messages = [new if message is old else message for message in self.messages]
+
+    async def after(self, id_: int) -> list[Message]:
+        """The messages behind this id, or the first of them where older ones are not held here."""
+        if not self.older or id_ >= self.first_id:
+            return self.messages
+        return await self._store.messages(
+            self._user_id, self._session_id, limit=self._window, after=id_
+        )
+
+    async def catch_up(self, until: int | None = None) -> list[Message]:
+        """Take in what another server wrote after the last message here, and before `until`."""
+        try:
+            later = await self._store.messages(
+                self._user_id, self._session_id, limit=self._window, after=self.last_id
+            )
+        except StoreError as error:
+            log.warning("could not catch up: %s", error.code)
+            return []
+        missed = [message for message in later if until is None or message.id < until]
+        for message in missed:
+            self.add(message)
+        return missed

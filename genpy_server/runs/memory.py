@@ -1,0 +1,104 @@
+"""The running memory of long sessions: what falls out of the window is noted, in the background.
+
+A memory is extended and never rewritten, and remembers up to which message it reaches, so that
+nothing is noted twice. When the model cannot, nothing is lost but the note: the window is trimmed.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from genpy_server.core.context.notes import fitting_notes
+from genpy_server.core.context.prompts import MEMORY_PROMPT, NOTHING_NEW, dialogue
+from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
+from genpy_server.core.context.turns import Turn, turns
+from genpy_server.core.models import ChatMessage, Memory, Message
+from genpy_server.errors import LlmError, StoreError
+from genpy_server.llm.base import ChatRequest, Llm, TextDelta
+from genpy_server.stores.base import Store
+
+ADDITION_TOKENS = 400
+"""Tokens that one extension may add."""
+ROLE_TOKENS = 4
+"""What the line of a message costs beside its text, where messages are told as a dialogue."""
+FRAME = "Memory so far:\n===\n{known}\n===\n\nMessages:\n{told}"
+
+log = logging.getLogger("genpy.memory")
+
+
+def to_remember(history: Sequence[Message], memory: Memory | None, dropped_upto: int) -> list[Turn]:
+    """What the next extensions should cover, or nothing while all of it is in the window.
+
+    Beyond what was dropped it takes the older half of what is left, so that the window has room
+    for some turns before the next extension is due; the newest turn is never taken.
+    """
+    covered = memory.upto if memory else 0
+    if dropped_upto <= covered:
+        return []
+    open_turns = [turn for turn in turns(history) if turn.place > covered]
+    dropped = sum(turn.place <= dropped_upto for turn in open_turns)
+    take = min(dropped + (len(open_turns) - dropped) // 2, len(open_turns) - 1)
+    return open_turns[:take]
+
+
+class MemoryKeeper:
+    """Extends memories with a model."""
+
+    def __init__(self, store: Store, llm: Llm, budget: int) -> None:
+        self._store = store
+        self._llm = llm
+        self._budget = budget
+
+    async def extend(
+        self, user_id: str, session_id: str, memory: Memory | None, open_turns: Sequence[Turn]
+    ) -> Memory | None:
+        """The memory that also covers the first of these turns, stored; None when that failed.
+
+        As many are covered as one request to the model has room for: one at least, which is cut,
+        with a note, where it alone is too long.
+        """
+        if self._llm.kind == "offline" or not open_turns:
+            return None
+        room = self._budget - count_tokens(MEMORY_PROMPT) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
+        known = fitting_notes(memory.text, "", room // 4) if memory else ""
+        noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
+        try:
+            addition = await self._note(known, noted, room - count_tokens(known))
+            if not addition:
+                return None
+            before = memory.text if memory else ""
+            after = "" if addition == NOTHING_NEW else addition
+            extended = Memory("\n".join(filter(None, (before, after))), noted[-1].place)
+            moved = await self._store.extend_memory(
+                user_id, session_id, extended, previous_upto=memory.upto if memory else 0
+            )
+        except (LlmError, StoreError) as error:
+            log.warning("memory not extended: %s", error.code)
+            return None
+        return extended if moved else await self._store.memory(user_id, session_id)
+
+    async def _note(self, known: str, noted: Sequence[Turn], room: int) -> str:
+        told = cut(dialogue([message for turn in noted for message in turn.messages]), room)
+        request = ChatRequest(
+            messages=(
+                ChatMessage("system", MEMORY_PROMPT),
+                ChatMessage("user", FRAME.format(known=known or "(nothing yet)", told=told)),
+            ),
+            max_tokens=ADDITION_TOKENS,
+            temperature=0.2,
+        )
+        async with aclosing(self._llm.stream(request)) as events:
+            parts = [event.text async for event in events if type(event) is TextDelta]
+        return cut("".join(parts).strip(), ADDITION_TOKENS)
+
+
+def _fitting(open_turns: Sequence[Turn], room: int) -> list[Turn]:
+    """The first turns that fit whole, or a part of the first one."""
+    fitting: list[Turn] = []
+    for turn in open_turns:
+        cost = turn.tokens + ROLE_TOKENS * len(turn.messages)
+        if cost > room:
+            break
+        fitting.append(turn)
+        room -= cost
+    return fitting or [open_turns[0].shortened(room - ROLE_TOKENS * len(open_turns[0].messages))]

@@ -1,0 +1,252 @@
+"""One run from its first event to its last: tools, the model's stream, the kept reply.
+
+A run always ends with a reply that says how it ended: a partial one is kept and marked, and an
+error is a sentence beside it.
+"""
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server.core.context.tokens import fit_tools, message_tokens, offer_tokens
+from genpy_server.core.models import (
+    ChatMessage,
+    Message,
+    MessageMeta,
+    RunStatus,
+    ToolCall,
+    Usage,
+)
+from genpy_server.errors import (
+    GenPyError,
+    LlmBadToolCall,
+    LlmCutOff,
+    LlmError,
+    LlmRateLimited,
+    NotFound,
+    StoreError,
+)
+from genpy_server.llm.base import ChatRequest, Finish, Quota, TextDelta
+from genpy_server.runs.context import Chat
+from genpy_server.runs.tool_calls import Asking
+from genpy_server.runs.turn import Control, Emit, Reply, Turn
+from genpy_server.wire import (
+    Delta,
+    Notice,
+    RunFinished,
+    RunStarted,
+    error_frame,
+)
+
+TOOL_RESULT_TOKENS = 800
+"""Tokens of a tool's result at most."""
+SHORTEST_ROUND = 200
+"""Tokens that must be left for tools to be offered."""
+DEFAULT_WAIT = 5.0
+"""Seconds to wait for a rate-limited model that does not say how long."""
+SHORTEST_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds to wait at least before each further attempt: a service that says 0 may say it again."""
+UNSAVED = "The reply is on the screen and will be stored when the database is back."
+LOST = "The reply is on the screen and cannot be stored."
+DELETED = "The session was deleted meanwhile, and this reply with it."
+
+log = logging.getLogger("genpy.run")
+
+
+class Run:
+    """The state of one run: what has been said and used so far."""
+
+    def __init__(self, chat: Chat, turn: Turn, emit: Emit) -> None:
+        self.chat = chat
+        self.turn = turn
+        self.emit = emit
+        self.id = uuid4().hex
+        self.parts: list[str] = []
+        self.length = 0
+        self.asking = Asking(chat, turn, self.id, emit)
+        self.usage = Usage()
+        self.quota: Quota | None = None
+        self.started = time.monotonic()
+        self.first_token_ms: float | None = None
+        self.dropped_upto = 0
+        self.intent = chat.intent(turn)
+        self.named = False
+        """Whether the model's name was known when it began."""
+
+    def answers(self, question_id: int) -> bool:
+        """Whether this is a reply to that message."""
+        return self.turn.question.id == question_id
+
+    async def answer(self, control: Control) -> Reply:
+        """The whole run; every way it can end leads to a kept reply and `run_finished`.
+
+        Cancelling the task ends the run and not its caller: this returns all the same.
+        """
+        self.named = bool(self.chat.llm.model)
+        self.emit(
+            RunStarted(
+                seq=0,
+                run=self.id,
+                reply_to=self.turn.question.id,
+                intent=self.intent.name,
+                score=round(self.intent.score, 4),
+                reason=self.intent.reason,
+                model=self.chat.llm.model,
+            )
+        )
+        error: GenPyError | None = None
+        status: RunStatus
+        try:
+            status = control.status if control.unwanted else await self._reply()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            status = control.status
+        except LlmError as caught:
+            error, status = caught, "interrupted" if self.length else "error"
+        except StoreError as caught:
+            error, status = caught, "error"
+        except Exception:  # a bug in one run must cost neither its session nor its partial reply
+            log.exception("run failed")
+            error = GenPyError("GenPy itself failed; the server's log says where. Try again.")
+            status = "error"
+        if error is not None:
+            self.emit(error_frame(error, run=self.id, seq=0))
+        control.closing = True
+        return await self._finish(status, error)
+
+    async def _finish(self, status: RunStatus, error: GenPyError | None) -> Reply:
+        ms = self._ms()
+        reply = Message(
+            id=0,
+            session_id=self.turn.session_id,
+            role="assistant",
+            text="".join(self.parts),
+            at="",
+            client_id=self.id,
+            meta=MessageMeta(
+                run=self.id,
+                reply_to=self.turn.question.id,
+                intent=self.intent.name,
+                intent_score=round(self.intent.score, 4),
+                intent_reason=self.intent.reason,
+                intent_corrected_from=self.turn.corrected_from,
+                model=self.chat.llm.model,
+                status=status,
+                usage=self.usage if self.usage != Usage() else None,
+                ms=ms,
+                first_token_ms=self.first_token_ms,
+                tools=tuple(self.asking.records),
+                error=error.message if error is not None else None,
+            ),
+        )
+        deleted = False
+        try:
+            reply = await self.chat.keep(self.turn, reply)
+        except NotFound as gone:
+            deleted = True
+            self.emit(Notice(seq=0, code=gone.code, text=DELETED))
+        except GenPyError as failed:
+            outlook = UNSAVED if failed.retryable else LOST
+            self.emit(Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}"))
+        self.emit(
+            RunFinished(
+                seq=0,
+                run=self.id,
+                status=status,
+                ms=ms,
+                first_token_ms=self.first_token_ms,
+                message_id=reply.id or None,
+                usage=msgspec.structs.asdict(self.usage) if self.usage != Usage() else None,
+                quota=msgspec.to_builtins(self.quota) if self.quota else None,
+                model=None if self.named else self.chat.llm.model or None,
+            )
+        )
+        return Reply(reply, self.dropped_upto, deleted=deleted)
+
+    async def _reply(self) -> RunStatus:
+        asked = await self.asking.requested()
+        built = await self.chat.context(self.turn, self.intent, asked)
+        self.dropped_upto = built.dropped_upto
+        messages = list(built.messages)
+        tools = () if asked else self.chat.offered
+        room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
+        for round_ in range(self.chat.settings.limits.tool_rounds + 1):
+            last = round_ == self.chat.settings.limits.tool_rounds
+            request = ChatRequest(
+                messages=tuple(messages),
+                tools=() if last or room < SHORTEST_ROUND else tools,
+                max_tokens=self.chat.settings.reply_tokens,
+                recalled=built.recalled,
+            )
+            try:
+                finish, calls = await self._stream(request)
+            except LlmBadToolCall:
+                if not request.tools:
+                    raise
+                tools = ()
+                continue
+            if not calls:
+                break
+            answers = [await self.asking.call(call) for call in calls]
+            said = ChatMessage("assistant", "", tool_calls=tuple(calls))
+            most = message_tokens(said) + TOOL_RESULT_TOKENS * len(calls)
+            told = fit_tools((said, *answers), min(room, most))
+            messages += told
+            room -= sum(map(message_tokens, told))
+            if self.asking.failures > 1 or not told:
+                tools = ()
+        if finish.reason == "length":
+            return "length"
+        if not self.length:
+            raise LlmCutOff("The model ended without a word. Try again, or ask in other words.")
+        return "done"
+
+    async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+        """One request, waiting as long as a rate-limited service asks, within bounds."""
+        patience = self.chat.settings.limits.rate_limit_wait
+        for shortest in SHORTEST_WAITS:
+            try:
+                return await self._stream_once(request)
+            except LlmRateLimited as limited:
+                told = limited.retry_after if limited.retry_after is not None else DEFAULT_WAIT
+                wait = max(told, shortest)
+                if self.length or wait > patience:
+                    raise
+                patience -= wait
+                text = f"The model is rate limited; trying again in {wait:.0f} s."
+                self.emit(Notice(seq=0, code=limited.code, text=text, retry_after=wait))
+                await asyncio.sleep(wait)
+        return await self._stream_once(request)
+
+    async def _stream_once(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+        calls: list[ToolCall] = []
+        joint = "\n\n" if self.length else ""
+        async with aclosing(self.chat.llm.stream(request)) as events:
+            async for event in events:
+                if type(event) is TextDelta:
+                    self._say(joint + event.text)
+                    joint = ""
+                elif type(event) is ToolCall:
+                    if len(calls) < self.chat.settings.limits.tool_calls:
+                        calls.append(event)
+                elif type(event) is Finish:
+                    self.usage += event.usage
+                    self.quota = event.quota or self.quota
+                    return event, calls
+        raise LlmCutOff("The model's service ended the reply early. What came is kept; try again.")
+
+    def _say(self, text: str) -> None:
+        if self.first_token_ms is None:
+            self.first_token_ms = self._ms()
+        self.emit(Delta(seq=0, run=self.id, offset=self.length, text=text))
+        self.parts.append(text)
+        self.length += len(text)
+
+    def _ms(self) -> float:
+        return round((time.monotonic() - self.started) * 1000, 1)

@@ -1,0 +1,90 @@
+"""What GenPy would make of a text: its intent, its tool, and the context that would be sent."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from genpy_server.core.context.budget import Context
+from genpy_server.core.models import ChatMessage, Message
+from genpy_server.core.understanding.intents import Intent, detect_intent
+from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
+from genpy_server.llm.offline import OfflineLlm
+from genpy_server.runs.context import Chat
+from genpy_server.runs.history import Conversation, window
+from genpy_server.runs.tool_calls import Asking
+from genpy_server.runs.turn import Turn
+from genpy_server.sessions.records import LocalRecords
+from genpy_server.settings import Settings
+from genpy_server.stores.select import open_store
+
+LAST_OF_ALL = 2**62
+"""The id of the text: greater than that of any message."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The context for a text in a session: tokens by part, and the messages themselves."""
+
+    session: str
+    title: str
+    budget: int
+    total: int
+    tokens: dict[str, int]
+    recalled: int
+    messages: tuple[ChatMessage, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """See the module; `context` only where a session was named."""
+
+    intent: Intent
+    tool: ToolRequest | None
+    context: Sent | None = None
+
+
+def explain(settings: Settings, text: str, ref: str | None = None) -> Explanation:
+    """The explanation of a text, said in a session of the configured store where `ref` names one.
+
+    Nothing is stored and no model is asked; a tool that the text asks for is, as it would be.
+    """
+    if ref is not None:
+        return asyncio.run(_in_session(settings, text, ref))
+    return Explanation(detect_intent(text), find_tool_request(text))
+
+
+async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
+    store = open_store(settings)
+    await store.open()
+    try:
+        session = await LocalRecords(store, settings.user).session(ref)
+        conversation = Conversation(store, settings.user, session.id, window(settings))
+        await conversation.load()
+        question = Message(LAST_OF_ALL, session.id, "user", text, "")
+        turn = Turn(
+            user_id=settings.user,
+            session_id=session.id,
+            title=session.title,
+            question=question,
+            history=tuple(conversation.messages),
+            memory=conversation.memory,
+            previous_intent=conversation.intent(),
+        )
+        chat = Chat(store, OfflineLlm(), settings)
+        intent = chat.intent(turn)
+        asked = await Asking(chat, turn, "explained", lambda _: None).requested()
+        context = await chat.context(turn, intent, asked)
+    finally:
+        await store.close()
+    sent = _sent(context, settings.context_tokens, session=session.id, title=session.title)
+    return Explanation(intent, find_tool_request(text), sent)
+
+
+def _sent(context: Context, budget: int, **of: Any) -> Sent:
+    return Sent(
+        budget=budget,
+        total=context.total,
+        tokens=context.tokens,
+        recalled=len(context.recalled),
+        messages=context.messages,
+        **of,
+    )

@@ -1,0 +1,299 @@
+"""The live sessions: who is attached to which, and when one ends.
+
+A session is opened by its first socket and let go when nobody has been attached and nothing has
+been running for the grace period. What a crash left behind is found by its silence: a server says
+every few seconds which sessions it hosts, and ends those that no server speaks for.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from genpy_server.core.identity import identify
+from genpy_server.core.models import Session
+from genpy_server.errors import GenPyError, ShuttingDown, TooMany
+from genpy_server.runs.context import Chat
+from genpy_server.runs.memory import MemoryKeeper
+from genpy_server.sessions.checks import check_send
+from genpy_server.sessions.event_log import Subscriber
+from genpy_server.sessions.live_session import LiveSession
+from genpy_server.sessions.rate_limit import Rates
+from genpy_server.sessions.summaries import Summaries
+from genpy_server.settings import Settings
+from genpy_server.wire import Ack, Send
+
+BEAT_SECONDS = 10.0
+"""Seconds between two signs of life at most; three of them are a session's lease."""
+SWEEP_SESSIONS = 100
+
+log = logging.getLogger("genpy.sessions")
+
+Key = tuple[str, str]
+
+
+class SessionHub:
+    """Opens, finds and ends live sessions."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        summaries: Summaries,
+        keeper: MemoryKeeper,
+        rates: Rates,
+        settings: Settings,
+    ) -> None:
+        self._chat = chat
+        self._summaries = summaries
+        self._keeper = keeper
+        self._rates = rates
+        self._settings = settings
+        self._beat = min(settings.grace_seconds / 3, BEAT_SECONDS)
+        self._live_seconds = max(settings.grace_seconds, 3 * self._beat)
+        self._live: dict[Key, LiveSession] = {}
+        self._loading: dict[Key, asyncio.Task[None]] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._sockets: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin to speak for the live sessions and to end abandoned ones."""
+        self.spawn(self._every_beat(self._speak))
+        self.spawn(self._every_beat(self._sweep))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Work in the background, until it is done or the hub is closed."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+    # Sockets
+
+    async def attach(
+        self,
+        user_id: str,
+        ref: str,
+        subscriber: Subscriber,
+        *,
+        epoch: str | None = None,
+        after: int | None = None,
+        history: int,
+    ) -> LiveSession:
+        """Open a session for a socket, or join it."""
+        self._check_open()
+        if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
+            raise TooMany("Too many connections are open for this user. Close one first.")
+        self._sockets[user_id] += 1
+        try:
+            session = await self._open(user_id, ref)
+        except BaseException:
+            self._sockets[user_id] -= 1
+            raise
+        session.attach(subscriber, epoch=epoch, after=after, history=history)
+        return session
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise ShuttingDown("The server is about to stop. Come back in a moment.")
+
+    async def _open(self, user_id: str, ref: str) -> LiveSession:
+        identity = identify(user_id, ref)
+        key = (user_id, identity.id)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if key not in self._live:
+            session = LiveSession(
+                user_id=user_id,
+                session_id=identity.id,
+                name=identity.name,
+                chat=self._chat,
+                summaries=self._summaries,
+                keeper=self._keeper,
+                spawn=self.spawn,
+                idle=self._maybe_leave,
+                gone=self._forget,
+                live_seconds=self._live_seconds,
+            )
+            self._live[key] = session
+            self._loading[key] = asyncio.create_task(session.load())
+        session = self._live[key]
+        loading = self._loading.get(key)
+        if loading is not None:
+            try:
+                await asyncio.shield(loading)
+            except BaseException:
+                if self._loading.get(key) is loading and loading.done():
+                    del self._loading[key]
+                    self._live.pop(key, None)
+                raise
+            self._loading.pop(key, None)
+        return session
+
+    def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
+        """A socket is gone; the session stays for the grace period."""
+        self._sockets[session.user_id] -= 1
+        session.subscribers.discard(subscriber)
+        self._maybe_leave(session)
+
+    async def send(self, session: LiveSession, frame: Send) -> Ack:
+        """Say something in a session, within the limits of its user.
+
+        A limit never refuses what was said before: that is answered as before.
+        """
+        self._check_open()
+        check_send(frame, self._settings.limits)
+        refusal = self._refusal(session)
+        if refusal is not None and not await session.was_sent(frame.id):
+            raise refusal
+        return await session.send(frame)
+
+    def charge(self, session: LiveSession) -> None:
+        """Count a change that a socket asks for towards the limit of its user."""
+        self._rates.charge(session.user_id)
+
+    def retry(self, session: LiveSession, intent: str | None) -> None:
+        """Answer a session's last message again, within the limits of its user."""
+        self._check_open()
+        refusal = self._refusal(session)
+        if refusal is not None:
+            raise refusal
+        session.retry(intent)
+
+    def _refusal(self, session: LiveSession) -> GenPyError | None:
+        limits = self._settings.limits
+        user_id = session.user_id
+        if session.runs.waiting >= limits.waiting_per_session:
+            return TooMany("Too many messages wait for a reply here. Wait for the next one.")
+        mine = (live for live in self._live.values() if live.user_id == user_id)
+        if sum(live.runs.running for live in mine if live is not session) >= limits.runs_per_user:
+            return TooMany("Too many replies are running at once. Wait for one to finish.")
+        return self._rates.refusal(user_id)
+
+    def running(self, user_id: str) -> frozenset[str]:
+        """The ids of a user's sessions in which a reply is running or waiting."""
+        mine = (live for live in self._live.values() if live.user_id == user_id)
+        return frozenset(live.id for live in mine if live.runs.running)
+
+    # Changes that come from elsewhere (HTTP)
+
+    def changed(self, session: Session, *, summarised: bool = False) -> None:
+        """A stored session was changed; its live one tells everybody."""
+        live = self._live.get((session.user_id, session.id))
+        if live is not None:
+            live.changed(session, summarised=summarised)
+
+    async def remove(self, user_id: str, session_id: str) -> None:
+        """Stop a session that is about to be deleted, and let everybody go."""
+        live = self._live.get((user_id, session_id))
+        if live is not None:
+            self._forget(live)
+            await live.runs.stop("stopped")
+
+    def _forget(self, session: LiveSession) -> None:
+        """Let go of a deleted session and of everybody who is attached to it."""
+        key = (session.user_id, session.id)
+        if self._live.get(key) is session:
+            del self._live[key]
+        session.delete()
+
+    async def settle(self, user_id: str, session_id: str) -> None:
+        """Stop a session's running reply and wait until what came of it is kept."""
+        live = self._live.get((user_id, session_id))
+        if live is not None:
+            await live.runs.stop("stopped")
+
+    # Endings
+
+    def _maybe_leave(self, session: LiveSession) -> None:
+        key = (session.user_id, session.id)
+        if self._closing or session.subscribers or session.runs.busy or key in self._timers:
+            return
+        if self._live.get(key) is not session:
+            return
+        if session.status == "new":  # nothing to keep, or names alone could fill the memory
+            del self._live[key]
+        else:
+            loop = asyncio.get_running_loop()
+            self._timers[key] = loop.call_later(
+                self._settings.grace_seconds, lambda: self.spawn(self._leave(key))
+            )
+
+    async def _leave(self, key: Key) -> None:
+        """End a session whose grace period is over, unless somebody came back."""
+        self._timers.pop(key, None)
+        session = self._live.get(key)
+        if session is None or session.subscribers or session.runs.busy:
+            return
+        await self._end(session)
+        if not session.subscribers and not session.runs.busy and self._live.get(key) is session:
+            del self._live[key]
+
+    async def _every_beat(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except GenPyError as error:
+                log.warning("%s failed: %s", work.__name__, error.code)
+            except Exception:  # a bug must not silence us for good: others would end our sessions
+                log.exception("%s failed", work.__name__)
+            await asyncio.sleep(self._beat)
+
+    async def _speak(self) -> None:
+        hosted = [live.id for live in self._live.values() if live.status == "active"]
+        if hosted:
+            await self._chat.store.touch(hosted, self._live_seconds)
+
+    async def _sweep(self) -> None:
+        for user_id, session_id in await self._chat.store.abandoned(SWEEP_SESSIONS):
+            if (user_id, session_id) in self._live:
+                continue
+            try:
+                session = await self._summaries.end(user_id, session_id, abandoned_only=True)
+            except GenPyError as error:  # the next one may do better
+                log.warning("a session left behind could not be ended: %s", error.code)
+                continue
+            if session is not None:
+                log.info("ended a session that was left behind")
+
+    async def close(self, *, end_sessions: bool = False) -> None:
+        """Stop every run, keep what came, and end the sessions if that is wanted."""
+        self._closing = True
+        for timer in self._timers.values():
+            timer.cancel()
+        sessions = list(self._live.values())
+        await asyncio.gather(*(session.runs.stop("interrupted") for session in sessions))
+        if end_sessions:
+            await self._end_all(sessions)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _end_all(self, sessions: list[LiveSession]) -> None:
+        """End them as far as the model answers in time; the sweep finds what is left.
+
+        On return every right to end one was used or given back.
+        """
+        endings = (self._end(session) for session in sessions)
+        try:
+            async with asyncio.timeout(self._settings.limits.leave_seconds):
+                await asyncio.gather(*endings, return_exceptions=True)
+        except TimeoutError:
+            log.warning("the model was too slow for a summary; the next start asks it again")
+
+    async def _end(self, session: LiveSession) -> None:
+        try:
+            if session.status == "active":
+                await session.end()
+        except GenPyError as error:
+            log.warning("a session could not be ended yet: %s", error.code)
+        except Exception:  # a bug in one ending keeps no other from its own
+            log.exception("a session could not be ended")

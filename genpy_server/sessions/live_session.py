@@ -1,0 +1,299 @@
+"""One conversation while anyone is attached or a reply is running.
+
+Every change of state is one event of its log, given to every subscriber in the same order. A reply
+belongs to the session: it goes on when the socket that asked for it is gone.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Literal
+from uuid import uuid4
+
+from genpy_server import __version__
+from genpy_server.core.identity import title_from
+from genpy_server.core.models import Message, MessageMeta, Session
+from genpy_server.errors import Conflict, NotFound, StoreError
+from genpy_server.runs.context import Chat
+from genpy_server.runs.history import Conversation, window
+from genpy_server.runs.memory import MemoryKeeper
+from genpy_server.runs.queue import RunQueue, Spawn
+from genpy_server.runs.turn import Turn
+from genpy_server.sessions.checks import check_intent
+from genpy_server.sessions.event_log import EventLog, Subscriber
+from genpy_server.sessions.summaries import Summaries, summary_event
+from genpy_server.stores.base import Appended
+from genpy_server.wire import (
+    Ack,
+    ErrorFrame,
+    MessageEvent,
+    Ready,
+    Send,
+    SessionEvent,
+    SessionFrame,
+    encode,
+    message_event,
+)
+
+
+class LiveSession:
+    """A session and everybody who watches it."""
+
+    def __init__(
+        self,
+        *,
+        user_id: str,
+        session_id: str,
+        name: str,
+        chat: Chat,
+        summaries: Summaries,
+        keeper: MemoryKeeper,
+        spawn: Spawn,
+        idle: Callable[["LiveSession"], None],
+        gone: Callable[["LiveSession"], None],
+        live_seconds: float,
+    ) -> None:
+        self.user_id = user_id
+        self.id = session_id
+        self.title = name
+        self.status: Literal["new", "active", "completed"] = "new"
+        self.rating: int | None = None
+        self.epoch = uuid4().hex
+        self.subscribers: set[Subscriber] = set()
+        self._gone = partial(gone, self)
+        self._chat = chat
+        self._summaries = summaries
+        self._live_seconds = live_seconds
+        self._limits = chat.settings.limits
+        self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
+        self._conversation = Conversation(chat.store, user_id, session_id, window(chat.settings))
+        self.runs = RunQueue(
+            chat=chat,
+            keeper=keeper,
+            conversation=self._conversation,
+            emit=self.publish,
+            stored=lambda message: self.publish(message_event(message)),
+            spawn=spawn,
+            idle=lambda: idle(self),
+            gone=self._gone,
+        )
+        self._sending = asyncio.Lock()
+        self._ending = asyncio.Lock()
+        self._deleted = False
+        self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
+
+    async def load(self) -> None:
+        """Read what the store knows of it."""
+        session = await self._conversation.load()
+        if session is not None:
+            self.title, self.status, self.rating = session.title, session.status, session.rating
+
+    # Who watches
+
+    def attach(
+        self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
+    ) -> None:
+        """Give a subscriber what it missed, or all anew, and from now on every event."""
+        missed = self._log.after(after) if after is not None and epoch == self.epoch else None
+        replay: Literal["complete", "truncated", "none"] = "none"
+        if epoch is not None and after is not None:
+            replay = "complete" if missed is not None else "truncated"
+        shown = self._newest(history)
+        older = self._conversation.older or len(shown) < len(self._conversation.messages)
+        subscriber.answer(
+            Ready(
+                session=self.id,
+                epoch=self.epoch,
+                seq=self._log.seq,
+                replay=replay,
+                model=self._chat.llm.model,
+                store=self._chat.store.kind,
+                title=self.title,
+                status=self.status,
+                server=__version__,
+                user=self.user_id,
+                before=next((e.message_id for e in shown if e.message_id), None) if older else None,
+            )
+        )
+        if missed is not None:
+            for event in missed:
+                subscriber.offer(event)
+        else:
+            for stored in shown:
+                subscriber.answer(stored)
+            for frame in self._log.run_so_far():
+                subscriber.answer(frame)
+        self.subscribers.add(subscriber)
+
+    def _newest(self, count: int) -> list[MessageEvent]:
+        """The newest messages, at most `count`, that together fit a reader's queue."""
+        shown, room = list[MessageEvent](), self._limits.history_bytes
+        for message in reversed(self._conversation.messages[-count:] if count else []):
+            event = message_event(message, self._log.seq)
+            room -= len(encode(event))
+            if room < 0 and shown:
+                break
+            shown.append(event)
+        return shown[::-1]
+
+    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+        """Log an event and give it to everybody."""
+        event = self._log.add(frame)
+        for subscriber in tuple(self.subscribers):
+            subscriber.offer(event)
+
+    def delete(self) -> None:
+        """Let everybody go, and refuse what would bring the session back."""
+        self._deleted = True
+        self.runs.forget()
+        for subscriber in tuple(self.subscribers):
+            subscriber.close(1000, "The session was deleted.")
+
+    # What people do
+
+    def _check_there(self) -> None:
+        if self._deleted:
+            raise NotFound("The session was deleted.")
+
+    async def was_sent(self, client_id: str) -> bool:
+        """Whether a message with this id is committed already."""
+        return await self._chat.store.find_client_id(self.user_id, self.id, client_id) is not None
+
+    async def send(self, frame: Send) -> Ack:
+        """Commit a checked message and let it be answered; the same id twice is answered once."""
+        async with self._sending:
+            self._check_there()
+            withdrawn = await self._make_way(frame)
+            self._check_there()
+            try:
+                appended = await self._append(frame)
+            except BaseException:
+                self.runs.add(*withdrawn)
+                raise
+            self._check_there()
+            if not appended.duplicate or frame.id in self._unsure:
+                self._unsure.discard(frame.id)
+                await self._heard(appended, frame)
+        return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
+
+    async def _make_way(self, frame: Send) -> list[Turn]:
+        """Let the message that is replaced be answered no more, if it is the person's last one.
+
+        Returns what waited to be answered; a reply that was running is stopped for good.
+        """
+        if frame.replaces is None:
+            return []
+        await self._catch_up()
+        last = self._conversation.question
+        if last is not None and (last.id == frame.replaces or last.client_id == frame.id):
+            return await self.runs.withdraw(frame.replaces)
+        if await self.was_sent(frame.id):
+            return []
+        raise Conflict(
+            "Only your last message in this conversation can be edited, and it is another one. "
+            "Edit that one, or send this as a new message."
+        )
+
+    async def _append(self, frame: Send) -> Appended:
+        """Commit a message, but not to a session that was deleted at another server."""
+        known = self._conversation.first_id
+        try:
+            return await self._chat.store.append(
+                self.user_id,
+                self.id,
+                "user",
+                frame.text,
+                title=self.title or title_from(frame.text),
+                client_id=frame.id,
+                meta=MessageMeta(
+                    intent=frame.intent,
+                    intent_corrected_from=frame.corrected_from,
+                    replaces=frame.replaces,
+                ),
+                live_seconds=self._live_seconds,
+                known=known,
+            )
+        except NotFound:
+            if known:
+                self._gone()
+                self._check_there()
+            raise
+        except StoreError:
+            if not self._conversation.holds(frame.id):
+                self._unsure.add(frame.id)
+            raise
+
+    async def _heard(self, appended: Appended, frame: Send) -> None:
+        if not (appended.duplicate and self._conversation.holds(frame.id)):
+            if appended.previous_id != self._conversation.last_id:
+                await self._catch_up(appended.message.id)
+            self._conversation.add(appended.message)
+            self.publish(message_event(appended.message))
+        self._answer(appended.message, frame.intent, frame.corrected_from)
+
+    async def _catch_up(self, until: int | None = None) -> None:
+        for message in await self._conversation.catch_up(until):
+            self.publish(message_event(message))
+
+    def retry(self, intent: str | None) -> None:
+        """Answer the last message again, perhaps as another intent."""
+        check_intent(intent)
+        self._check_there()
+        if self.runs.running:
+            raise Conflict("A reply is running. Stop it before trying again.")
+        question = self._conversation.question
+        if question is None:
+            raise Conflict("Nothing was said yet that could be answered again.")
+        found = self._conversation.detected(question.id)
+        self._answer(question, intent, found if intent and intent != found else None)
+
+    def _answer(self, question: Message, intent: str | None, corrected: str | None) -> None:
+        if self.status != "active":
+            self.title, self.status = self.title or title_from(question.text), "active"
+            self._tell()
+        self.runs.add(
+            Turn(
+                user_id=self.user_id,
+                session_id=self.id,
+                title=self.title,
+                question=question,
+                intent=intent or question.meta.intent,
+                corrected_from=corrected,
+                live_seconds=self._live_seconds,
+            )
+        )
+
+    async def rate(self, rating: int) -> None:
+        """Keep a rating and tell everybody."""
+        self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
+
+    def changed(self, session: Session, *, summarised: bool = False) -> None:
+        """Take in a change of the stored session and tell everybody."""
+        self.title, self.status, self.rating = session.title, session.status, session.rating
+        if summarised:
+            self.publish(summary_event(session))
+        self._tell()
+
+    def _tell(self) -> None:
+        status: Final = "completed" if self.status == "completed" else "active"
+        self.publish(SessionEvent(seq=0, title=self.title, status=status, rating=self.rating))
+
+    async def end(self, claimed: asyncio.Event | None = None) -> Session | None:
+        """Stop, complete and summarise; None when nothing was said or it is being ended.
+
+        What is said once `claimed` is set comes after this end.
+        """
+        async with self._ending:
+            async with self._sending:
+                await self.runs.stop("stopped")
+                if self.status == "new":
+                    return None
+                ending = await self._summaries.claim(self.user_id, self.id)
+            if claimed is not None:
+                claimed.set()
+            session = await self._summaries.write(ending) if ending is not None else None
+            session = session or await self._chat.store.session(self.user_id, self.id)
+            if session is not None and session.status == "completed":
+                self.changed(session, summarised=True)
+                return session
+            return None

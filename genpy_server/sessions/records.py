@@ -1,0 +1,144 @@
+"""The kept conversations of one user, over a store and beside the live sessions."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from genpy_server.core.identity import identify
+from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
+from genpy_server.core.rating import checked_rating
+from genpy_server.errors import Ambiguous, BadRequest, NotFound
+from genpy_server.records import checked_title
+from genpy_server.stores.base import Store
+
+_PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
+
+
+class Live(Protocol):
+    """The live sessions of a server, told of what is changed behind their back."""
+
+    def running(self, user_id: str) -> frozenset[str]:
+        """The ids of a user's sessions in which a reply is being written."""
+
+    def changed(self, session: Session, *, summarised: bool = False) -> None:
+        """Tell everybody who is attached."""
+
+    async def settle(self, user_id: str, session_id: str) -> None:
+        """Stop a running reply and wait until what came of it is kept."""
+
+    async def remove(self, user_id: str, session_id: str) -> None:
+        """Let go of a session that is about to be deleted."""
+
+
+class Ender(Protocol):
+    """Who writes summaries; `summaries.Summaries` is one."""
+
+    async def again(self, user_id: str, session_id: str) -> Session:
+        """Summarise anew, ending the session if it is active."""
+
+
+class LocalRecords:
+    """The conversations of one user in a store, beside the live sessions where there are some."""
+
+    def __init__(
+        self, store: Store, user_id: str, *, ender: Ender | None = None, live: Live | None = None
+    ) -> None:
+        self._store = store
+        self._user_id = user_id
+        self._ender = ender
+        self._live = live
+
+    async def sessions(
+        self,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        status: SessionStatus | None = None,
+        query: str | None = None,
+    ) -> list[ListedSession]:
+        """See `Records`."""
+        found = await self._store.sessions(
+            self._user_id, limit=limit, before=before, status=status, query=query
+        )
+        running = self._live.running(self._user_id) if self._live is not None else frozenset[str]()
+        return [
+            ListedSession(**msgspec.structs.asdict(session), running=session.id in running)
+            for session in found
+        ]
+
+    async def session(self, ref: str) -> Session:
+        """See `Records`."""
+        if ref == "last":
+            found = await self._store.sessions(self._user_id, limit=1)
+        else:
+            session = await self._store.session(self._user_id, identify(self._user_id, ref).id)
+            found = [session] if session is not None else await self._by_prefix(ref)
+        if not found:
+            raise NotFound(f"There is no session {ref!r}.")
+        if len(found) > 1:
+            raise Ambiguous(f"More than one session begins with {ref!r}. Give more of its id.")
+        return found[0]
+
+    async def _by_prefix(self, ref: str) -> list[Session]:
+        if not _PREFIX.fullmatch(ref):
+            return []
+        return await self._store.sessions(self._user_id, limit=2, id_prefix=ref.lower())
+
+    async def messages(
+        self, ref: str, *, limit: int = 200, before: int | None = None
+    ) -> list[Message]:
+        """See `Records`."""
+        session = await self.session(ref)
+        return await self._store.messages(self._user_id, session.id, limit=limit, before=before)
+
+    async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
+        """See `Records`."""
+        session_id = (await self.session(ref)).id if ref is not None else None
+        return await self._store.search(
+            self._user_id, query, limit=limit, session_id=session_id, neighbours=True
+        )
+
+    async def rename(self, ref: str, title: str) -> Session:
+        """See `Records`."""
+        title = checked_title(title)
+        session = await self.session(ref)
+        return self._changed(await self._store.rename(self._user_id, session.id, title))
+
+    async def rate(self, ref: str, rating: int) -> Session:
+        """See `Records`."""
+        rating = checked_rating(rating)
+        session = await self.session(ref)
+        return self._changed(await self._store.rate(self._user_id, session.id, rating))
+
+    async def delete(self, ref: str) -> Session:
+        """See `Records`."""
+        session = await self.session(ref)
+        if self._live is not None:
+            await self._live.remove(self._user_id, session.id)
+        await self._store.delete(self._user_id, session.id)
+        return session
+
+    async def regenerate(self, ref: str) -> Session:
+        """See `Records`."""
+        if self._ender is None:
+            raise BadRequest("These records were opened without a model to write summaries.")
+        session = await self.session(ref)
+        if self._live is not None:
+            await self._live.settle(self._user_id, session.id)
+        return self._changed(await self._ender.again(self._user_id, session.id), summarised=True)
+
+    async def take(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
+        """Write an exported session as this user's own; returns how many messages were new."""
+        mine = msgspec.structs.replace(session, user_id=self._user_id)
+        return await self._store.import_session(mine, messages)
+
+    def _changed(self, session: Session, *, summarised: bool = False) -> Session:
+        if self._live is not None:
+            self._live.changed(session, summarised=summarised)
+        return session
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._store.close()

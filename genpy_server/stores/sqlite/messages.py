@@ -1,0 +1,242 @@
+"""The SQL of messages: plain functions of a connection inside a transaction."""
+
+# ruff: noqa: S608 - what is put into a statement is a constant of these modules
+
+import sqlite3
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server.core.models import Message, MessageMeta, Metrics, Role
+from genpy_server.core.text import storable_tree, unspaced
+from genpy_server.errors import Conflict, NotFound
+from genpy_server.stores.base import EVENT_TYPES, Appended
+from genpy_server.stores.sqlite.schema import NOW, from_now
+
+ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
+
+MESSAGE = (
+    "m.id, m.session_id, m.event_type, m.message, m.created_at, m.client_id, m.metadata, m.uid"
+)
+OWNED = "session_logs m JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id"
+
+_meta_decoder = msgspec.json.Decoder(MessageMeta)
+
+
+def append(
+    connection: sqlite3.Connection,
+    user_id: str,
+    session_id: str,
+    role: Role,
+    text: str,
+    *,
+    title: str,
+    client_id: str | None,
+    meta: MessageMeta,
+    live_seconds: float,
+    known: int,
+) -> Appended:
+    """See `Store.append`; `text`, `title` and `client_id` are storable."""
+    previous_id = _last_message_id(connection, user_id, session_id)
+    if known and known != previous_id and not _holds(connection, session_id, known):
+        raise NotFound("There is no such session.")
+    if client_id is not None and previous_id is not None:
+        stored = find_client_id(connection, user_id, session_id, client_id)
+        if stored is not None:
+            return _duplicate(connection, stored, text)
+    if previous_id is None:
+        if role != "user":
+            raise NotFound("There is no such session.")
+        connection.execute(
+            f"""
+            INSERT INTO sessions (session_id, user_id, title, start_time, created_at, updated_at)
+            VALUES (?, ?, ?, {NOW}, {NOW}, {NOW})
+            """,
+            (session_id, user_id, title),
+        )
+    message = insert(
+        connection, Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
+    )
+    connection.execute(
+        f"""
+        UPDATE sessions SET
+            last_message_id = :id, message_count = message_count + 1, updated_at = :at,
+            status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
+            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
+        WHERE session_id = :session_id
+        """,
+        {
+            "id": message.id,
+            "at": message.at,
+            "live": live_seconds,
+            "session_id": session_id,
+        },
+    )
+    return Appended(message, duplicate=False, previous_id=previous_id or 0)
+
+
+def _last_message_id(connection: sqlite3.Connection, user_id: str, session_id: str) -> int | None:
+    """Of the user's session, None when there is none; `NotFound` when it is somebody else's."""
+    row = connection.execute(
+        "SELECT user_id, last_message_id FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    owner, last_message_id = row
+    if owner != user_id:
+        raise NotFound("There is no such session.")
+    return int(last_message_id)
+
+
+def _holds(connection: sqlite3.Connection, session_id: str, message_id: int) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM session_logs WHERE id = ? AND session_id = ?", (message_id, session_id)
+    )
+    return row.fetchone() is not None
+
+
+def _duplicate(connection: sqlite3.Connection, stored: Message, text: str) -> Appended:
+    if stored.text != text:
+        raise Conflict("This message id was used before with another text.")
+    row = connection.execute(
+        "SELECT coalesce(max(id), 0) FROM session_logs WHERE session_id = ? AND id < ?",
+        (stored.session_id, stored.id),
+    ).fetchone()
+    return Appended(stored, duplicate=True, previous_id=row[0])
+
+
+def insert(connection: sqlite3.Connection, message: Message) -> Message:
+    """Write one row; `id` is the database's, and so is `at` when it is empty."""
+    row = connection.execute(
+        f"""
+        INSERT INTO session_logs
+            (session_id, event_type, message, metadata, created_at, client_id, uid, words, unspaced)
+        VALUES (?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, ?)
+        RETURNING id, created_at
+        """,
+        (
+            message.session_id,
+            EVENT_TYPES[message.role],
+            message.text,
+            _encode_meta(message.meta),
+            message.at,
+            message.client_id,
+            message.uid,
+            len(message.text.split()),
+            unspaced(message.text),
+        ),
+    ).fetchone()
+    return msgspec.structs.replace(message, id=row[0], at=row[1])
+
+
+def find_client_id(
+    connection: sqlite3.Connection, user_id: str, session_id: str, client_id: str
+) -> Message | None:
+    """See `Store.find_client_id`."""
+    row = connection.execute(
+        f"SELECT {MESSAGE} FROM {OWNED} WHERE m.session_id = :session_id AND m.client_id = :id",
+        {"user_id": user_id, "session_id": session_id, "id": client_id},
+    ).fetchone()
+    return row and message_of(row)
+
+
+def messages(
+    connection: sqlite3.Connection,
+    user_id: str,
+    session_id: str,
+    *,
+    limit: int,
+    before: int | None,
+    after: int | None,
+) -> list[Message]:
+    """See `Store.messages`."""
+    order = "DESC" if after is None else "ASC"
+    rows = connection.execute(
+        f"""
+        SELECT {MESSAGE} FROM {OWNED}
+        WHERE m.session_id = :session_id
+            AND m.id > coalesce(:after, 0) AND (:before IS NULL OR m.id < :before)
+        ORDER BY m.id {order} LIMIT :limit
+        """,
+        {
+            "user_id": user_id,
+            "session_id": session_id,
+            "before": before,
+            "after": after,
+            "limit": max(limit, 0),
+        },
+    )
+    found = [message_of(row) for row in rows]
+    return found if after is not None else found[::-1]
+
+
+def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
+    """See `Store.metrics`."""
+    owned = {"user_id": user_id, "session_id": session_id}
+    where = f"FROM {OWNED} WHERE m.session_id = :session_id"
+    row = connection.execute(
+        f"""
+        SELECT
+            count(*), min(m.id), max(m.id),
+            coalesce(sum(m.event_type = 'user'), 0),
+            coalesce(sum(m.event_type = 'ai'), 0),
+            coalesce(sum(CASE m.event_type WHEN 'user' THEN m.words END), 0),
+            coalesce(sum(CASE m.event_type WHEN 'ai' THEN m.words END), 0),
+            coalesce(sum(json_extract(m.metadata, '$.usage.prompt_tokens')), 0),
+            coalesce(sum(json_extract(m.metadata, '$.usage.completion_tokens')), 0)
+        {where}
+        """,
+        owned,
+    ).fetchone()
+    count, first, last, users, replies, user_words, reply_words, prompt, completion = row
+    if not count:
+        return Metrics()
+    first_at, last_at, duration = connection.execute(
+        """
+        SELECT a.created_at, b.created_at,
+            max(0.0, round((julianday(b.created_at) - julianday(a.created_at)) * 86400, 3))
+        FROM session_logs a, session_logs b WHERE a.id = ? AND b.id = ?
+        """,
+        (first, last),
+    ).fetchone()
+    tools = f"""
+        SELECT json_extract(t.value, '$.name') AS name, count(*)
+        FROM {OWNED}, json_each(m.metadata, '$.tools') t
+        WHERE m.session_id = :session_id AND m.event_type = 'ai' GROUP BY name ORDER BY name
+    """
+    intents = f"""
+        SELECT json_extract(m.metadata, '$.intent') AS intent, count(*)
+        {where} AND m.event_type = 'ai' AND intent IS NOT NULL GROUP BY intent ORDER BY intent
+    """
+    return Metrics(
+        messages=count,
+        user_messages=users,
+        assistant_messages=replies,
+        user_words=user_words,
+        assistant_words=reply_words,
+        first_at=first_at,
+        last_at=last_at,
+        duration_seconds=duration,
+        tools=dict(connection.execute(tools, owned).fetchall()),
+        intents=dict(connection.execute(intents, owned).fetchall()),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+    )
+
+
+def message_of(row: tuple[Any, ...]) -> Message:
+    """A message from the columns of `MESSAGE`."""
+    id_, session_id, event_type, text, at, client_id, meta, uid = row
+    role = ROLE[event_type]
+    return Message(id_, session_id, role, text, at, client_id, _meta_decoder.decode(meta), uid)
+
+
+def _encode_meta(meta: MessageMeta) -> str:
+    try:
+        encoded = msgspec.json.encode(meta)
+    except UnicodeEncodeError:
+        encoded = b"\\u0000"
+    if b"\\u0000" in encoded:
+        encoded = msgspec.json.encode(storable_tree(msgspec.to_builtins(meta)))
+    return encoded.decode()

@@ -1,0 +1,273 @@
+"""The SQL of sessions, their ends and their memory: plain functions of a connection."""
+
+# ruff: noqa: S608 - what is put into a statement is a constant of these modules
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server.core.models import Memory, Metrics, Session, SessionStatus
+from genpy_server.errors import NotFound
+from genpy_server.stores.base import Ending, Result
+from genpy_server.stores.sqlite.schema import NOW, TIME, from_now
+
+_SESSION = """
+    session_id, user_id, title, status, start_time, updated_at, last_message_id, message_count,
+    end_time, summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at
+"""
+_OWNED = "session_id = :session_id AND user_id = :user_id"
+
+_FILTERS = {
+    "before": "last_message_id < :before",
+    "status": "status = :status",
+    "query": """(
+        instr(casefold(title), :query) OR instr(casefold(summary), :query)
+        OR EXISTS (SELECT 1 FROM json_each(topics) WHERE instr(casefold(value), :query))
+    )""",
+    "id_prefix": "substr(session_id, 1, length(:id_prefix)) = :id_prefix",
+    "since": f"updated_at >= strftime({TIME}, :since)",
+    "until": f"start_time < strftime({TIME}, :until)",
+}
+
+_SAID = f"""EXISTS (
+    SELECT 1 FROM session_logs m WHERE m.session_id = sessions.session_id
+    AND (:since IS NULL OR m.created_at >= strftime({TIME}, :since))
+    AND (:until IS NULL OR m.created_at < strftime({TIME}, :until))
+)"""
+"""Something was said in the time that is asked for."""
+
+_texts_decoder = msgspec.json.Decoder(tuple[str, ...])
+_metrics_decoder = msgspec.json.Decoder(Metrics)
+
+
+def session(connection: sqlite3.Connection, user_id: str, session_id: str) -> Session | None:
+    """See `Store.session`."""
+    row = connection.execute(
+        f"SELECT {_SESSION} FROM sessions WHERE {_OWNED}",
+        {"session_id": session_id, "user_id": user_id},
+    ).fetchone()
+    return row and session_of(row)
+
+
+def sessions(
+    connection: sqlite3.Connection,
+    user_id: str,
+    *,
+    limit: int,
+    before: int | None,
+    status: SessionStatus | None,
+    query: str | None,
+    id_prefix: str | None,
+    since: str | None,
+    until: str | None,
+) -> list[Session]:
+    """See `Store.sessions`."""
+    given = {
+        "before": before,
+        "status": status,
+        "query": query and query.casefold(),
+        "id_prefix": id_prefix and id_prefix.lower(),
+        "since": since,
+        "until": until,
+    }
+    asked = {name: value for name, value in given.items() if value is not None and value != ""}
+    filters = [_FILTERS[name] for name in asked]
+    if since or until:
+        filters.append(_SAID)
+    where = " AND ".join(["user_id = :user_id", *filters])
+    rows = connection.execute(
+        f"""
+        SELECT {_SESSION} FROM sessions WHERE {where}
+        ORDER BY last_message_id DESC LIMIT :limit
+        """,
+        {**given, "user_id": user_id, "limit": max(limit, 0)},
+    )
+    return [session_of(row) for row in rows]
+
+
+def rename(connection: sqlite3.Connection, user_id: str, session_id: str, title: str) -> Session:
+    """See `Store.rename`."""
+    return _change(connection, user_id, session_id, "title = :title", {"title": title})
+
+
+def rate(connection: sqlite3.Connection, user_id: str, session_id: str, rating: int) -> Session:
+    """See `Store.rate`."""
+    change = f"user_rating = :rating, rated_at = {NOW}"
+    return _change(connection, user_id, session_id, change, {"rating": rating})
+
+
+def _change(
+    connection: sqlite3.Connection,
+    user_id: str,
+    session_id: str,
+    change: str,
+    values: dict[str, Any],
+) -> Session:
+    row = connection.execute(
+        f"UPDATE sessions SET {change}, updated_at = {NOW} WHERE {_OWNED} RETURNING {_SESSION}",
+        {"session_id": session_id, "user_id": user_id, **values},
+    ).fetchone()
+    if row is None:
+        raise NotFound("There is no such session.")
+    return session_of(row)
+
+
+def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> None:
+    """See `Store.delete`; the messages go by the foreign key, their index by its trigger."""
+    done = connection.execute(
+        f"DELETE FROM sessions WHERE {_OWNED}", {"session_id": session_id, "user_id": user_id}
+    )
+    if not done.rowcount:
+        raise NotFound("There is no such session.")
+
+
+def counts(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many sessions and messages there are, of all users."""
+    row = connection.execute("SELECT count(*), coalesce(sum(message_count), 0) FROM sessions")
+    sessions, messages = row.fetchone()
+    return sessions, messages
+
+
+def touch(connection: sqlite3.Connection, session_ids: Sequence[str], live_seconds: float) -> None:
+    """See `Store.touch`."""
+    connection.executemany(
+        f"""
+        UPDATE sessions SET live_until = {from_now("?")}
+        WHERE session_id = ?
+        """,
+        [(live_seconds, session_id) for session_id in session_ids],
+    )
+
+
+_UNHOSTED = f"(live_until IS NULL OR live_until < {NOW})"
+
+
+def abandoned(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str]]:
+    """See `Store.abandoned`; the longest forgotten first."""
+    return connection.execute(
+        f"""
+        SELECT user_id, session_id FROM sessions
+        WHERE status = 'active' AND message_count > 0 AND {_UNHOSTED}
+        ORDER BY last_message_id LIMIT ?
+        """,
+        (max(limit, 0),),
+    ).fetchall()
+
+
+def claim_ending(
+    connection: sqlite3.Connection,
+    user_id: str,
+    session_id: str,
+    *,
+    lease_seconds: float,
+    abandoned_only: bool,
+    again: bool,
+) -> Ending | None:
+    """See `Store.claim_ending`."""
+    ending = Ending(session_id, user_id, str(uuid4()))
+    done = connection.execute(
+        f"""
+        UPDATE sessions SET
+            ending_token = :token, ending_until = {from_now(":lease")}
+        WHERE {_OWNED} AND (status = 'active' OR :again)
+            AND (ending_token IS NULL OR ending_until <= {NOW})
+            AND (NOT :abandoned_only OR {_UNHOSTED})
+        """,
+        {
+            **msgspec.structs.asdict(ending),
+            "lease": lease_seconds,
+            "again": again,
+            "abandoned_only": abandoned_only,
+        },
+    )
+    return ending if done.rowcount else None
+
+
+_HELD = f"{_OWNED} AND ending_token = :token AND ending_until > {NOW}"
+
+
+def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result) -> Session | None:
+    """See `Store.finish_ending`; the texts of `result` are storable."""
+    row = connection.execute(
+        f"""
+        UPDATE sessions SET
+            status = 'completed', end_time = {NOW}, updated_at = {NOW},
+            ending_token = NULL, ending_until = NULL,
+            summary = :summary, note = :note, topics = :topics, sentiment = :sentiment,
+            key_outcomes = :outcomes, metrics = :metrics
+        WHERE {_HELD} RETURNING {_SESSION}
+        """,
+        {
+            **msgspec.structs.asdict(ending),
+            "summary": result.summary,
+            "note": result.note,
+            "topics": to_json(result.topics),
+            "sentiment": result.sentiment,
+            "outcomes": to_json(result.outcomes),
+            "metrics": to_json(result.metrics),
+        },
+    ).fetchone()
+    return row and session_of(row)
+
+
+def release_ending(connection: sqlite3.Connection, ending: Ending) -> None:
+    """See `Store.release_ending`."""
+    connection.execute(
+        f"UPDATE sessions SET ending_token = NULL, ending_until = NULL WHERE {_HELD}",
+        msgspec.structs.asdict(ending),
+    )
+
+
+def memory(connection: sqlite3.Connection, user_id: str, session_id: str) -> Memory | None:
+    """See `Store.memory`."""
+    row = connection.execute(
+        f"SELECT memory, memory_upto FROM sessions WHERE {_OWNED} AND memory IS NOT NULL",
+        {"session_id": session_id, "user_id": user_id},
+    ).fetchone()
+    return row and Memory(*row)
+
+
+def extend_memory(
+    connection: sqlite3.Connection,
+    user_id: str,
+    session_id: str,
+    memory: Memory,
+    *,
+    previous_upto: int,
+) -> bool:
+    """See `Store.extend_memory`; the text of `memory` is storable."""
+    done = connection.execute(
+        f"UPDATE sessions SET memory = :text, memory_upto = :upto WHERE {_OWNED} "
+        "AND memory_upto = :previous_upto",
+        {
+            "session_id": session_id,
+            "user_id": user_id,
+            "text": memory.text,
+            "upto": memory.upto,
+            "previous_upto": previous_upto,
+        },
+    )
+    return bool(done.rowcount)
+
+
+def session_of(row: tuple[Any, ...]) -> Session:
+    """A session from the columns of `_SESSION`."""
+    *plain, topics, sentiment, outcomes, metrics, rating, rated_at = row
+    values: list[Any] = [
+        *plain,
+        _texts_decoder.decode(topics),
+        sentiment,
+        _texts_decoder.decode(outcomes),
+        None if metrics == "{}" else _metrics_decoder.decode(metrics),
+        rating,
+        rated_at,
+    ]
+    return Session(*values)
+
+
+def to_json(value: Any) -> str:
+    """A value as the text of a column."""
+    return msgspec.json.encode(value).decode()

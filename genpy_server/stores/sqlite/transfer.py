@@ -1,0 +1,92 @@
+"""The SQL of an import: an exported session merged into this database, any number of times."""
+
+# ruff: noqa: S608 - what is put into a statement is a constant of these modules
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from genpy_server.core.models import Message, Session
+from genpy_server.errors import NotFound
+from genpy_server.stores.sqlite.messages import insert
+from genpy_server.stores.sqlite.sessions import to_json
+from genpy_server.stores.transfer import with_own_ids
+
+_SESSION_COLUMNS = (
+    "status = excluded.status, start_time = excluded.start_time, end_time = excluded.end_time, "
+    "updated_at = excluded.updated_at, title = excluded.title, summary = excluded.summary, "
+    "note = excluded.note, topics = excluded.topics, sentiment = excluded.sentiment, "
+    "key_outcomes = excluded.key_outcomes, metrics = excluded.metrics, "
+    "user_rating = excluded.user_rating, rated_at = excluded.rated_at"
+)
+
+
+def import_session(
+    connection: sqlite3.Connection, session: Session, messages: Sequence[Message]
+) -> int:
+    """See `Store.import_session`; the values are checked and in order.
+
+    Of two states of one session the one changed last stays; messages are never removed.
+    """
+    if not messages:
+        return 0
+    _write_session(connection, session)
+    new = _write_messages(connection, session, messages)
+    if new:
+        connection.execute(
+            """
+            UPDATE sessions SET ending_token = NULL, ending_until = NULL,
+                (message_count, last_message_id) =
+                    (SELECT count(*), max(id) FROM session_logs WHERE session_id = :id)
+            WHERE session_id = :id
+            """,
+            {"id": session.id},
+        )
+    return new
+
+
+def _write_session(connection: sqlite3.Connection, session: Session) -> None:
+    row = connection.execute(
+        "SELECT user_id FROM sessions WHERE session_id = ?", (session.id,)
+    ).fetchone()
+    if row is not None and row[0] != session.user_id:
+        raise NotFound("There is no such session.")
+    connection.execute(
+        f"""
+        INSERT INTO sessions (
+            session_id, user_id, status, start_time, end_time, created_at, updated_at, title,
+            summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at
+        ) VALUES (
+            :id, :user_id, :status, :started_at, :ended_at, :started_at, :updated_at, :title,
+            :summary, :note, :topics, :sentiment, :outcomes, :metrics, :rating, :rated_at
+        ) ON CONFLICT (session_id) DO UPDATE SET {_SESSION_COLUMNS}
+            WHERE excluded.updated_at > updated_at
+        """,
+        {
+            **msgspec.structs.asdict(session),
+            "topics": to_json(session.topics),
+            "outcomes": to_json(session.outcomes),
+            "metrics": to_json(session.metrics or {}),
+        },
+    )
+
+
+def _write_messages(
+    connection: sqlite3.Connection, session: Session, messages: Sequence[Message]
+) -> int:
+    rows = connection.execute(
+        "SELECT id, uid, client_id FROM session_logs WHERE session_id = ?", (session.id,)
+    ).fetchall()
+    by_uid = {uid: id_ for id_, uid, _ in rows}
+    by_client_id = {client_id: id_ for id_, _, client_id in rows if client_id is not None}
+    ids: dict[int, int] = {}
+    new = 0
+    for message in messages:
+        stored = by_uid.get(message.uid) or by_client_id.get(message.client_id)
+        if stored is None:
+            meta = with_own_ids(message.meta, ids)
+            stored = insert(connection, msgspec.structs.replace(message, meta=meta)).id
+            new += 1
+        ids[message.id] = stored
+    return new

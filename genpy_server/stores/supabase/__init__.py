@@ -1,0 +1,4 @@
+"""Conversations in Supabase, by the functions of `schema.sql`.
+
+Only this folder imports the Supabase client.
+"""

@@ -1,0 +1,105 @@
+"""Calls of schema.sql's functions over one HTTP client, with errors that are ours."""
+
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+from supabase import AsyncClient, AsyncClientOptions
+
+from genpy_server.errors import Conflict, NotFound, StoreSchemaMissing, StoreUnavailable
+from genpy_server.stores.supabase.errors import (
+    SCHEMA_MISSING,
+    not_supabase,
+    refusal,
+    refused_locally,
+    unanswered,
+)
+
+T = TypeVar("T")
+
+SCHEMA_VERSION: Final = 2
+TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
+"""Seconds; a call waits for the pool while more are under way than there are connections."""
+LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
+_ONCE: Final = frozenset({"delete", "finish_ending", "extend_memory", "import"})
+"""Functions whose second call would answer otherwise than the first."""
+
+
+class Functions:
+    """The database's functions; belongs to the event loop in which it was opened."""
+
+    def __init__(self, url: str, key: str, timeout: httpx.Timeout) -> None:
+        self._url = url
+        self._key = key
+        self._timeout = timeout
+        self._http: httpx.AsyncClient | None = None
+        self._client: AsyncClient | None = None
+
+    def open(self) -> None:
+        """Make the client; raises what is wrong with the key without asking anybody."""
+        refused = refused_locally(self._key)
+        if refused is not None:
+            raise refused
+        self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(limits=LIMITS, retries=1),
+            timeout=self._timeout,
+            event_hooks={"response": [self._check]},
+        )
+        options = AsyncClientOptions(
+            httpx_client=self._http,
+            postgrest_client_retry=False,
+            auto_refresh_token=False,
+            persist_session=False,
+        )
+        self._client = AsyncClient(self._url, self._key, options)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        http, self._http, self._client = self._http, None, None
+        if http is not None:
+            await http.aclose()
+
+    async def _check(self, response: httpx.Response) -> None:
+        """Raise for an answer that is none; the library's error would know no status."""
+        if not response.is_success:
+            await response.aread()
+            raise refusal(response, self._url)
+        if "json" not in response.headers.get("content-type", "json"):
+            raise not_supabase(self._url)
+
+    async def call(self, function: str, **arguments: Any) -> Any:
+        """The answer of `genpy_<function>`; after a connection that broke it is called again."""
+        if self._client is None:
+            raise StoreUnavailable("The store is not open.")
+        named = {f"p_{name}": value for name, value in arguments.items()}
+        request = self._client.rpc(f"genpy_{function}", named)
+        try:
+            try:
+                answer = await request.execute()
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if function in _ONCE:
+                    raise
+                answer = await request.execute()
+        except httpx.HTTPError as error:
+            raise unanswered(error, self._url) from error
+        data: Any = answer.data
+        if isinstance(data, str):  # no function answers a text: it was no JSON, or not ours
+            raise not_supabase(self._url)
+        refused = data.get("refused") if isinstance(data, dict) else None
+        if refused == "conflict":
+            raise Conflict("This message id was used before with another text.")
+        if refused == "not_found":
+            raise NotFound("There is no such session.")
+        return data
+
+    def read(self, answer: Any, kind: type[T]) -> T:
+        """An answer as what it should be; where it is not that, it is no project that answers."""
+        try:
+            return msgspec.convert(answer, kind)
+        except msgspec.ValidationError:
+            raise not_supabase(self._url) from None
+
+    def check_version(self, version: Any) -> None:
+        """Raise for a schema that is older than this program."""
+        if self.read(version, int) < SCHEMA_VERSION:
+            raise StoreSchemaMissing(SCHEMA_MISSING)

@@ -1,0 +1,139 @@
+"""The handlers of the HTTP API: each turns one call into one answer from a user's records."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import msgspec
+
+from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
+from genpy_server.records import Records
+from genpy_server.web.health import Health
+from genpy_server.web.messages import Response
+from genpy_server.web.router import Call
+
+PAGE = 200
+"""Rows of one page at most."""
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
+Cursor = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class SessionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which sessions; `q` is a part of title, summary or topic."""
+
+    limit: Limit = 50
+    before: Cursor | None = None
+    status: SessionStatus | None = None
+    q: Words | None = None
+
+
+class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which messages: the newest, or the newest with an id below `before`."""
+
+    limit: Limit = PAGE
+    before: Cursor | None = None
+
+
+class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words to look for, in one session or in all."""
+
+    q: Words
+    limit: Limit = 20
+    session: str | None = None
+
+
+class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A session's new title."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A session's rating."""
+
+    rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
+
+
+class Sessions(msgspec.Struct, frozen=True):
+    """A page of sessions; `next` is the `before` of the next page."""
+
+    sessions: list[ListedSession]
+    next: int | None
+
+
+class Messages(msgspec.Struct, frozen=True):
+    """A page of messages, oldest first; `before` is the cursor of the page before."""
+
+    messages: list[Message]
+    before: int | None
+
+
+class Hits(msgspec.Struct, frozen=True):
+    """What was found, best first."""
+
+    hits: list[Hit]
+
+
+class Handlers:
+    """The API over the records of whoever asks."""
+
+    def __init__(
+        self, records: Callable[[str], Records], health: Callable[[], Awaitable[Health]]
+    ) -> None:
+        self._records = records
+        self._health = health
+
+    async def health(self, call: Call[None, None]) -> Response:
+        """How the server is; to a stranger only whether."""
+        health = await self._health()
+        shown = health if call.request.user is not None else {"status": health.status}
+        return Response.json(shown, 200 if health.status == "ok" else 503)
+
+    async def sessions(self, call: Call[SessionsQuery, None]) -> Response:
+        """A page of the list of sessions."""
+        query = call.query
+        found = await self._records(call.user).sessions(
+            limit=query.limit + 1, before=query.before, status=query.status, query=query.q
+        )
+        page = found[: query.limit]
+        more = len(found) > len(page)
+        return Response.json(Sessions(page, page[-1].last_message_id if more else None))
+
+    async def session(self, call: Call[None, None]) -> Response:
+        """One session."""
+        return Response.json(await self._records(call.user).session(call.params["ref"]))
+
+    async def rename(self, call: Call[None, Title]) -> Response:
+        """Another title."""
+        records = self._records(call.user)
+        return Response.json(await records.rename(call.params["ref"], call.body.title))
+
+    async def delete(self, call: Call[None, None]) -> Response:
+        """Remove a session."""
+        return Response.json(await self._records(call.user).delete(call.params["ref"]))
+
+    async def messages(self, call: Call[MessagesQuery, None]) -> Response:
+        """A page of a session's messages."""
+        query = call.query
+        found = await self._records(call.user).messages(
+            call.params["ref"], limit=query.limit + 1, before=query.before
+        )
+        page = found[-query.limit :]
+        more = len(found) > len(page)
+        return Response.json(Messages(page, page[0].id if more else None))
+
+    async def search(self, call: Call[SearchQuery, None]) -> Response:
+        """Messages with any of the words."""
+        query = call.query
+        hits = await self._records(call.user).search(query.q, limit=query.limit, ref=query.session)
+        return Response.json(Hits(hits))
+
+    async def rate(self, call: Call[None, Rating]) -> Response:
+        """Rate a session."""
+        records = self._records(call.user)
+        return Response.json(await records.rate(call.params["ref"], call.body.rating))
+
+    async def regenerate(self, call: Call[None, None]) -> Response:
+        """Write the summary anew."""
+        return Response.json(await self._records(call.user).regenerate(call.params["ref"]))

@@ -1,0 +1,146 @@
+"""One gate for HTTP and WebSocket: which Host, which Origin, whose token.
+
+- Host must be a name of this server, or a page elsewhere could point a name of its own at this
+  machine and read everything (DNS rebinding).
+- Origin, which browsers send and pages cannot forge, must be this server's own or a listed one.
+  Other programs send none.
+- A token comes in the Authorization header, or in the first frame of a WebSocket that a browser
+  opened, never in an address, where logs and histories would keep it.
+"""
+
+import hmac
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from genpy_server.core.identity import identify
+from genpy_server.core.loopback import is_loopback
+from genpy_server.errors import BadRequest, Forbidden, Unauthorized, UnknownProtocol
+from genpy_server.settings import Settings
+from genpy_server.web.messages import Request
+from genpy_server.wire import PROTOCOL
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+SAFE = frozenset({"GET", "HEAD"})
+OWN_SITE = frozenset({"same-origin", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """What a WebSocket asks for; without `user` its first frame must be `auth`."""
+
+    user: str | None
+    ref: str
+    query: dict[str, str] = field(default_factory=dict)
+
+
+class Gate:
+    """Decides who comes in."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._tokens = [(_bytes(token), user) for token, user in settings.tokens.items()]
+        self._user = settings.user
+        self._hosts = {host.lower() for host in (settings.host, *settings.hosts)}
+        self._every_address = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared only
+        self._origins = {origin.lower().rstrip("/") for origin in settings.origins}
+
+    def admit(self, request: Request) -> None:
+        """Let a request pass by its Host and Origin, or raise `Forbidden`."""
+        host = request.headers.get("host")
+        # HTTP/1.0 knows no Host, and no browser of today speaks it.
+        if host is not None and not self._is_own_name(_authority(host, "http")[0]):
+            raise Forbidden(
+                "This server does not answer to that host name. Add it to GENPY_HOSTS if it should."
+            )
+        origin = request.headers.get("origin")
+        if origin is not None:
+            if self.listed_origin(request) is None and not _same_origin(origin, host):
+                raise Forbidden(
+                    "Pages of that origin may not connect. Add it to GENPY_ORIGINS if they should."
+                )
+        elif request.headers.get("sec-fetch-site", "none") not in OWN_SITE and not (
+            request.method in SAFE
+            and not request.upgrade
+            and request.headers.get("sec-fetch-mode") == "navigate"
+        ):
+            raise Forbidden("A page of another site may link here, and nothing else.")
+
+    def listed_origin(self, request: Request) -> str | None:
+        """The request's Origin, where it is one that was configured."""
+        origin = request.headers.get("origin")
+        return origin if origin is not None and origin.lower() in self._origins else None
+
+    def user(self, request: Request) -> str | None:
+        """The user a request speaks for; None when it brings no token and one is needed."""
+        if not self._tokens:
+            return self._user
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return None
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorized("Send the token as `Authorization: Bearer TOKEN`.")
+        return self.authenticate(token.strip())
+
+    def authenticate(self, token: str) -> str:
+        """The user of a token; takes the same time for every wrong one."""
+        if not self._tokens:
+            return self._user
+        given = _bytes(token)
+        # No early exit: how long this takes must not say which token nearly fits.
+        users = [user for known, user in self._tokens if hmac.compare_digest(known, given)]
+        if not users:
+            raise Unauthorized("The token is not one of this server's. See GENPY_TOKEN.")
+        return users[0]
+
+    def attach(self, request: Request, ref: str) -> Attach:
+        """What a request to open a WebSocket is allowed, decided before the handshake."""
+        offered = request.listed("sec-websocket-protocol")
+        if PROTOCOL not in offered and any(name.startswith("genpy.") for name in offered):
+            raise UnknownProtocol(f"This server speaks {PROTOCOL}.")
+        identify("", ref)  # refuses what cannot name a session
+        user = self.user(request)
+        if user is None and PROTOCOL not in offered:
+            raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
+        return Attach(user, ref, request.query)
+
+    def _is_own_name(self, name: str) -> bool:
+        if name in self._hosts or is_loopback(name):
+            return True
+        # An address is no name that a stranger could point here.
+        return self._every_address and _is_address(name)
+
+
+def _bytes(token: str) -> bytes:
+    return token.encode("utf-8", "surrogatepass")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _authority(text: str, scheme: str) -> tuple[str, int]:
+    """Host name (lower case, IPv6 without brackets) and port of `host[:port]`."""
+    try:
+        parts = urlsplit(f"{scheme}://{text}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        name, port = None, None
+    if not name or parts.netloc != text or "@" in text:
+        raise BadRequest("The Host cannot be read.")
+    return name, DEFAULT_PORTS[scheme] if port is None else port
+
+
+def _same_origin(origin: str, host: str | None) -> bool:
+    """Whether a page came from this very host and port; a proxy may have added TLS."""
+    scheme, separator, authority = origin.lower().partition("://")
+    if not separator or scheme not in DEFAULT_PORTS or host is None:
+        return False
+    try:
+        return _authority(authority, scheme) == _authority(host, scheme)
+    except BadRequest:
+        return False

@@ -1,0 +1,42 @@
+"""The handlers of the documentation, each made once from the table it describes."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from genpy_server.web.docs.asyncapi import asyncapi
+from genpy_server.web.docs.openapi import openapi
+from genpy_server.web.docs.page import docs_page
+from genpy_server.web.messages import JSON, Response
+from genpy_server.web.pages.assets import packed, page_response
+from genpy_server.web.router import Call, Route
+
+
+class Docs:
+    """The documentation of a table of routes that holds it as well."""
+
+    def __init__(self, routes: Callable[[], Sequence[Route]]) -> None:
+        self._routes = routes
+
+    async def page(self, call: Call[None, None]) -> Response:
+        """For people."""
+        return packed(self._page, call.request)
+
+    async def openapi(self, call: Call[None, None]) -> Response:
+        """For programs: HTTP."""
+        return packed(self._openapi, call.request)
+
+    async def asyncapi(self, call: Call[None, None]) -> Response:
+        """For programs: the WebSocket."""
+        return packed(self._asyncapi, call.request)
+
+    @cached_property
+    def _page(self) -> Response:
+        return page_response(docs_page(self._routes()))
+
+    @cached_property
+    def _openapi(self) -> Response:
+        return Response.file(Response.json(openapi(self._routes())).body, JSON)
+
+    @cached_property
+    def _asyncapi(self) -> Response:
+        return Response.file(Response.json(asyncapi()).body, JSON)

@@ -1,0 +1,116 @@
+"""The HTTP side as OpenAPI 3.1, made from the route table."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from genpy_server import __version__
+from genpy_server.web.docs.schemas import components, reference
+from genpy_server.web.messages import JSON
+from genpy_server.web.router import Route
+
+_PART = re.compile(r"{(\w+)}")
+
+
+class ErrorDetail(msgspec.Struct):
+    """What went wrong: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+    retry_after: float | None = None
+    """Seconds to wait before trying again, where known."""
+
+
+class Error(msgspec.Struct):
+    """The answer to a request that failed."""
+
+    error: ErrorDetail
+
+
+def openapi(routes: Sequence[Route]) -> dict[str, Any]:
+    """The whole document."""
+    kinds = [kind for route in routes for kind in (route.query, route.body, route.answer) if kind]
+    schemas = components([*kinds, Error])
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.pattern, {})[route.method.lower()] = _operation(route, schemas)
+    queries = {route.query.__name__ for route in routes if route.query is not None}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "GenPy",
+            "version": __version__,
+            "description": "Conversations over HTTP. To talk, open a WebSocket: see AsyncAPI.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {name: schema for name, schema in schemas.items() if name not in queries},
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "GENPY_TOKEN, where the server asks for one.",
+                }
+            },
+        },
+    }
+
+
+def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": operation_id(route),
+        "summary": route.doc,
+        "parameters": [*_path_parameters(route), *_query_parameters(route, schemas)],
+        "responses": {
+            "200": {"description": route.doc, "content": _content(route)},
+            "default": {
+                "description": "A failure.",
+                "content": {JSON: {"schema": reference(Error)}},
+            },
+        },
+    }
+    if route.counts:
+        operation["responses"]["429"] = {
+            "description": "Too many messages and changes in a minute.",
+            "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+            "content": {JSON: {"schema": reference(Error)}},
+        }
+    if route.public:
+        operation["security"] = [{}, {"token": []}]
+    if route.body is not None:
+        body = {"required": True, "content": {JSON: {"schema": reference(route.body)}}}
+        operation["requestBody"] = body
+    return operation
+
+
+def operation_id(route: Route) -> str:
+    """A name for a route that is its own: `post_api_session_ref_rate`."""
+    return "_".join([route.method.lower(), *re.findall(r"\w+", route.pattern)])
+
+
+def _content(route: Route) -> dict[str, Any]:
+    if route.answer is None:
+        return {"*/*": {}}
+    return {JSON: {"schema": reference(route.answer)}}
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PART.findall(route.pattern)
+    ]
+
+
+def _query_parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    schema = schemas[route.query.__name__]
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": field}
+        for name, field in schema["properties"].items()
+    ]

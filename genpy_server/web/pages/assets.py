@@ -1,0 +1,119 @@
+"""Every file of the pages, read once, under an address that changes when any of them does.
+
+A page names its files as `/assets/VERSION/NAME`, where VERSION stands for the content of all, so a
+browser may keep them for good and still gets the new ones after an update. The pages themselves
+are asked for anew each time, by their ETag.
+"""
+
+import gzip
+from dataclasses import replace
+from functools import cache, lru_cache
+from hashlib import sha256
+from importlib.resources import files
+
+from genpy_server.errors import NotFound
+from genpy_server.web.messages import HTML, Request, Response
+
+SCRIPT = "text/javascript; charset=utf-8"
+STYLE = "text/css; charset=utf-8"
+IMAGE = "image/svg+xml"
+
+ASSETS = {
+    "icon.svg": IMAGE,
+    "base.css": STYLE,
+    "chat.css": STYLE,
+    "summary.css": STYLE,
+    "docs.css": STYLE,
+    "chat.js": SCRIPT,
+    "summary.js": SCRIPT,
+    "actions.js": SCRIPT,
+    "api.js": SCRIPT,
+    "blocks.js": SCRIPT,
+    "body.js": SCRIPT,
+    "charts.js": SCRIPT,
+    "dom.js": SCRIPT,
+    "entry.js": SCRIPT,
+    "link.js": SCRIPT,
+    "outbox.js": SCRIPT,
+    "room.js": SCRIPT,
+    "sessions.js": SCRIPT,
+    "stars.js": SCRIPT,
+    "transcript.js": SCRIPT,
+    "view.js": SCRIPT,
+}
+
+_SHARED = ("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "blocks.js", "stars.js")
+MODULES = {
+    "chat.html": (
+        *_SHARED,
+        *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
+    ),
+    "summary.html": (*_SHARED, "charts.js"),
+}
+"""What the script of a page imports, so that a browser can ask for all of it at once."""
+
+FOREVER = "public, max-age=31536000, immutable"
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types genpy"
+)
+"""What a page may load and run: what this server sends, and nothing written into the page.
+
+Only api.js makes nodes of HTML, through the one policy named here.
+"""
+
+
+@cache
+def asset(name: str) -> bytes:
+    """The content of a file of the table; raises `NotFound` for any other name."""
+    if name not in ASSETS:
+        raise NotFound("The pages have no such file.")
+    return files(__package__).joinpath("assets", name).read_bytes()
+
+
+@cache
+def version() -> str:
+    """What changes when any file does."""
+    digest = sha256()
+    for name in ASSETS:
+        digest.update(asset(name))
+    return digest.hexdigest()[:12]
+
+
+def asset_response(name: str, asked: str) -> Response:
+    """A file, to be kept for good where it was asked for under the current version."""
+    lasting = {"Cache-Control": FOREVER} if asked == version() else {}
+    return Response.file(asset(name), ASSETS[name], lasting)
+
+
+@cache
+def page(name: str) -> Response:
+    """A page of this folder, with the addresses of its files."""
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    preload = "\n".join(
+        f'<link rel="modulepreload" href="{{assets}}/{module}">' for module in MODULES[name]
+    )
+    return page_response(text.replace("{modules}", preload))
+
+
+def page_response(text: str) -> Response:
+    """A page that is the same for everyone; `{assets}` in it is where its files are."""
+    body = text.replace("{assets}", f"/assets/{version()}").encode()
+    return Response.file(body, HTML, {"Content-Security-Policy": CONTENT_POLICY})
+
+
+def packed(response: Response, request: Request) -> Response:
+    """The same in a third of the bytes, for a browser that can unpack it."""
+    accepted = [item.replace(" ", "") for item in request.listed("accept-encoding")]
+    headers = {**response.headers, "Vary": "Accept-Encoding"}
+    if not any(item.split(";")[0] == "gzip" and not item.endswith(";q=0") for item in accepted):
+        return replace(response, headers=headers)
+    body = _gzip(response.body)
+    return Response.file(body, response.content_type, {**headers, "Content-Encoding": "gzip"})
+
+
+@lru_cache(maxsize=64)
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)

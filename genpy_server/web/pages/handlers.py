@@ -1,0 +1,50 @@
+"""The handlers of the pages: the two of them, their files, and Markdown as safe HTML."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+
+from genpy_server.web.markdown import render
+from genpy_server.web.messages import Response
+from genpy_server.web.pages import assets
+from genpy_server.web.router import Call
+
+
+class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Markdown texts."""
+
+    texts: Annotated[list[str], msgspec.Meta(min_length=1, max_length=200)]
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """Safe HTML of each text, in the same order."""
+
+    html: list[str]
+
+
+class Pages:
+    """What a browser is given. The pages hold nothing private: they ask the API for that."""
+
+    def __init__(self) -> None:
+        self._rendering = asyncio.Lock()
+
+    async def chat(self, call: Call[None, None]) -> Response:
+        """The chat page; the address says which session."""
+        return assets.packed(assets.page("chat.html"), call.request)
+
+    async def summary(self, call: Call[None, None]) -> Response:
+        """The summary page."""
+        return assets.packed(assets.page("summary.html"), call.request)
+
+    async def asset(self, call: Call[None, None]) -> Response:
+        """A script, a style sheet or a picture."""
+        found = assets.asset_response(call.params["name"], call.params["version"])
+        return assets.packed(found, call.request)
+
+    async def render(self, call: Call[None, Texts]) -> Response:
+        """Markdown as HTML, made in one thread at a time so that nobody's reply waits for it."""
+        texts = call.body.texts
+        async with self._rendering:
+            html = await asyncio.to_thread(lambda: [render(text) for text in texts])
+        return Response.json(Rendered(html))

@@ -1,0 +1,48 @@
+"""The HTTP table: method and path to handler, with what each takes and gives."""
+
+from genpy_server.core.models import Session
+from genpy_server.web.api import (
+    Handlers,
+    Hits,
+    Messages,
+    MessagesQuery,
+    Rating,
+    SearchQuery,
+    Sessions,
+    SessionsQuery,
+    Title,
+)
+from genpy_server.web.docs.handlers import Docs
+from genpy_server.web.health import Health
+from genpy_server.web.pages.handlers import Pages, Rendered, Texts
+from genpy_server.web.router import Route
+
+
+def api_routes(h: Handlers) -> tuple[Route, ...]:
+    """The table of the API."""
+    one = "/api/session/{ref}"
+    return (
+        Route("GET", "/health", h.health, "Whether server, store and model work: 200 or 503.", answer=Health, public=True),
+        Route("GET", "/api/sessions", h.sessions, "Sessions by last activity, newest first.", query=SessionsQuery, answer=Sessions),
+        Route("GET", one, h.session, "One session.", answer=Session),
+        Route("PATCH", one, h.rename, "Give it another title.", body=Title, answer=Session, counts=True),
+        Route("DELETE", one, h.delete, "Remove it with its messages; answers what it was.", answer=Session, counts=True),
+        Route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics.", answer=Session),
+        Route("GET", f"{one}/messages", h.messages, "Its messages, oldest first.", query=MessagesQuery, answer=Messages),
+        Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts=True),
+        Route("POST", f"{one}/regenerate-summary", h.regenerate, "Write its summary anew.", answer=Session, counts=True),
+        Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
+    )  # fmt: skip
+
+
+def page_routes(pages: Pages, docs: Docs) -> tuple[Route, ...]:
+    """The table of the pages."""
+    return (
+        Route("GET", "/", pages.chat, "The chat page; `?session=REF` says which conversation.", public=True),
+        Route("GET", "/summary/{ref}", pages.summary, "The summary page of a session.", public=True),
+        Route("GET", "/assets/{version}/{name}", pages.asset, "A file of the pages.", public=True),
+        Route("POST", "/api/render", pages.render, "Markdown as the safe HTML that the pages show.", body=Texts, answer=Rendered),
+        Route("GET", "/docs", docs.page, "Every endpoint and frame with an example.", public=True),
+        Route("GET", "/docs/openapi.json", docs.openapi, "The HTTP side as OpenAPI.", public=True),
+        Route("GET", "/docs/asyncapi.json", docs.asyncapi, "The WebSocket side as AsyncAPI.", public=True),
+    )  # fmt: skip

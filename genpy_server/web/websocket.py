@@ -1,0 +1,197 @@
+"""One WebSocket: authenticate, attach, read frames and do what they say.
+
+It knows sockets and frames, and nothing of chat. Two modes, told apart by the handshake alone:
+without a subprotocol a text frame is a message and the reply comes back as plain text; with
+genpy.v1 every frame is JSON.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from genpy_server.errors import (
+    BadFrame,
+    BadRequest,
+    Busy,
+    Conflict,
+    GenPyError,
+    StoreError,
+    Unauthorized,
+)
+from genpy_server.sessions.hub import SessionHub
+from genpy_server.sessions.live_session import LiveSession
+from genpy_server.settings import Limits
+from genpy_server.web.send_queue import Outbox, plain
+from genpy_server.wire import (
+    CLOSE_BUSY,
+    CLOSE_UNAUTHORIZED,
+    Auth,
+    Cancel,
+    ClientFrame,
+    End,
+    Frame,
+    Rate,
+    Retry,
+    Send,
+    decode_client,
+    encode,
+    error_frame,
+)
+
+AUTH_SECONDS = 10.0
+CLOSE_POLICY = 1008
+REASON_BYTES = 123
+"""Bytes of the reason in a closing frame, at most."""
+
+
+class Connection:
+    """A socket that is attached to a session: reads frames and does what they say."""
+
+    def __init__(self, hub: SessionHub, session: LiveSession, outbox: Outbox) -> None:
+        self._hub = hub
+        self._session = session
+        self._outbox = outbox
+        self._handlers: dict[type[Frame], Callable[[Any], Awaitable[None]]] = {
+            Auth: self._auth,
+            Send: self._send,
+            Cancel: self._cancel,
+            End: self._end,
+            Rate: self._rate,
+            Retry: self._retry,
+        }
+
+    async def text(self, text: str) -> None:
+        """A message of text mode."""
+        await self.handle(Send(uuid4().hex, text))
+
+    async def frame(self, text: str) -> None:
+        """A frame of genpy.v1."""
+        try:
+            frame = decode_client(text)
+        except BadFrame as error:
+            self._outbox.answer(error_frame(error))
+        else:
+            await self.handle(frame)
+
+    def refuse(self, error: GenPyError) -> None:
+        """Tell this client alone of a failure."""
+        self._outbox.answer(error_frame(error))
+
+    async def handle(self, frame: ClientFrame) -> None:
+        """Do what a frame says; a failure is an answer."""
+        try:
+            await self._handlers[type(frame)](frame)
+        except GenPyError as error:
+            about = frame.id if isinstance(frame, Send) else type(frame).__name__.lower()
+            self._outbox.answer(error_frame(error, re=about))
+
+    async def _auth(self, _: Auth) -> None:
+        """A client cannot know whether a token is asked for; here none is, or it was sent."""
+
+    async def _send(self, frame: Send) -> None:
+        self._outbox.answer(await self._hub.send(self._session, frame))
+
+    async def _cancel(self, frame: Cancel) -> None:
+        if not self._session.runs.cancel(frame.run):
+            raise Conflict("No such reply is running.")
+
+    async def _end(self, _: End) -> None:
+        """End the session; its summary takes its time, and what is said next does not wait."""
+        self._hub.charge(self._session)
+        claimed = asyncio.Event()
+        work = self._hub.spawn(self._summarise(claimed))
+        work.add_done_callback(lambda _: claimed.set())
+        await claimed.wait()
+
+    async def _summarise(self, claimed: asyncio.Event) -> None:
+        try:
+            if await self._session.end(claimed) is None:
+                raise Conflict("Nothing was said since the last end, or the talk goes on.")
+        except GenPyError as error:
+            self._outbox.answer(error_frame(error, re="end"))
+
+    async def _rate(self, frame: Rate) -> None:
+        self._hub.charge(self._session)
+        await self._session.rate(frame.rating)
+
+    async def _retry(self, frame: Retry) -> None:
+        self._hub.retry(self._session, frame.intent)
+
+
+async def serve_session(
+    ws: ServerConnection,
+    hub: SessionHub,
+    *,
+    user: str | None,
+    ref: str,
+    query: Mapping[str, str],
+    authenticate: Callable[[str], str],
+    limits: Limits,
+) -> None:
+    """The life of one socket, from its handshake to its close.
+
+    With `user` None the first frame must be `auth`; `authenticate` turns its token into a user or
+    raises `Unauthorized`.
+    """
+    text_mode = ws.subprotocol is None
+    outbox = Outbox(ws, limits, text_mode=text_mode)
+    try:
+        if user is None:
+            user = await _authenticate(ws, authenticate)
+        session = await hub.attach(user, ref, outbox, **_place(query, limits))
+    except GenPyError as error:
+        frame = error_frame(error)
+        await ws.send(plain(frame) if text_mode else encode(frame))
+        reason = error.message.encode()[:REASON_BYTES].decode(errors="ignore")
+        await ws.close(_close_code(error), reason)
+        return
+    connection = Connection(hub, session, outbox)
+    drain = asyncio.create_task(outbox.drain())
+    try:
+        async for message in ws:
+            if isinstance(message, bytes):
+                connection.refuse(BadFrame("Binary frames are not understood. Send text frames."))
+            elif text_mode:
+                await connection.text(message)
+            else:
+                await connection.frame(message)
+    except ConnectionClosed:
+        pass  # the peer is gone without a closing handshake, which is no failure of ours
+    finally:
+        hub.detach(session, outbox)
+        outbox.gone()
+        drain.cancel()
+        await asyncio.gather(drain, return_exceptions=True)
+
+
+async def _authenticate(ws: ServerConnection, authenticate: Callable[[str], str]) -> str:
+    try:
+        async with asyncio.timeout(AUTH_SECONDS):
+            message = await ws.recv()
+    except (TimeoutError, ConnectionClosed):
+        raise Unauthorized("The first frame must be auth with a token.") from None
+    frame = decode_client(message) if isinstance(message, str) else None
+    if not isinstance(frame, Auth):
+        raise Unauthorized("The first frame must be auth with a token.")
+    return authenticate(frame.token)
+
+
+def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
+    """Where a client left off: `epoch` and `after`, and how much `history` it wants otherwise."""
+    try:
+        after = int(query["after"]) if "after" in query else None
+        history = int(query.get("history", limits.history_messages))
+    except ValueError:
+        raise BadRequest("after and history must be whole numbers.") from None
+    history = min(max(history, 0), limits.history_messages)
+    return {"epoch": query.get("epoch"), "after": after, "history": history}
+
+
+def _close_code(error: GenPyError) -> int:
+    if isinstance(error, Unauthorized):
+        return CLOSE_UNAUTHORIZED
+    return CLOSE_BUSY if isinstance(error, Busy | StoreError) else CLOSE_POLICY

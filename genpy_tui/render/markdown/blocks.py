@@ -1,0 +1,227 @@
+"""One piece of Markdown as lines of the screen.
+
+HTML is shown as the text it is, images as their description, links with where they lead.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, MutableMapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from genpy_tui.render.lines import BLANK, PLACE, Line, Run, wrap
+from genpy_tui.render.markdown.code import code_lines
+from genpy_tui.render.markdown.piece import Piece
+from genpy_tui.render.markdown.table import Cell, table_lines
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.tree import SyntaxTreeNode
+
+BULLETS = "•◦▪"
+QUOTE = "▌ "
+_PLACE = re.compile(r"[0-9a-f]{8}#\d{1,18}")
+_URL = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}]")
+
+Env = MutableMapping[str, Any]
+"""What markdown-it collects beside tokens: the definitions of reference links."""
+
+
+@lru_cache(maxsize=1)
+def parser() -> "MarkdownIt":
+    """The one parser: CommonMark with tables and strikethrough, no HTML."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - after the first paint
+
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def render(piece: Piece, width: int, env: Env | None = None) -> list[Line]:
+    """The lines of one piece, without the blank line above it."""
+    env = {} if env is None else env
+    pad = min(piece.pad, width // 2)
+    lead = (Run(" " * pad),) if pad else ()
+    if piece.kind == "code":
+        return code_lines(piece.source, piece.language, width, lead=lead, first=piece.first)
+    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
+
+    if piece.kind == "table" and not piece.first:
+        source = "\n".join((*piece.head[:2], piece.source))
+        rows = _table(SyntaxTreeNode(parser().parse(source, env)).children[0])
+        measure = [*_rows(piece.head), *rows]
+        return table_lines(rows, width, lead, measure=measure, head=False)
+    if piece.kind == "inline":
+        node = SyntaxTreeNode(parser().parseInline(piece.source, env))
+        return wrap(list(_inline(node.children[0].children)), width, lead)
+    node = SyntaxTreeNode(parser().parse(piece.source, env))
+    if piece.number is not None and node.children and node.children[0].type == "ordered_list":
+        node.children[0].attrs["start"] = piece.number
+    out: list[Line] = []
+    _Blocks(width, out).blocks(node.children, lead, lead, loose=True)
+    return out
+
+
+def code_blocks(text: str) -> list[str]:
+    """The code of every fence and indented block of a text, in order."""
+    return [
+        token.content.removesuffix("\n")
+        for token in parser().parse(text)
+        if token.type in {"fence", "code_block"}
+    ]
+
+
+class _Blocks:
+    """Walks block nodes; `lead` stands before the first line of a block, `rest` before others."""
+
+    def __init__(self, width: int, out: list[Line]) -> None:
+        self.width = width
+        self.out = out
+        self.depth = 0
+
+    def blocks(
+        self,
+        nodes: "Iterable[SyntaxTreeNode]",
+        lead: tuple[Run, ...],
+        rest: tuple[Run, ...],
+        *,
+        loose: bool,
+    ) -> None:
+        for number, node in enumerate(nodes):
+            if number and (loose or node.type in {"fence", "code_block", "table", "heading"}):
+                self.out.append(_blank(rest))
+            self.block(node, rest if number else lead, rest)
+
+    def block(self, node: "SyntaxTreeNode", lead: tuple[Run, ...], rest: tuple[Run, ...]) -> None:
+        match node.type:
+            case "heading":
+                style = f"h{node.tag[1:]}"
+                runs = list(_inline(node.children[0].children, style))
+                self.out += wrap(runs or [Run("", style)], self.width, lead, rest)
+            case "paragraph":
+                runs = list(_inline(node.children[0].children))
+                self.out += wrap(runs, self.width, lead, rest)
+            case "bullet_list" | "ordered_list":
+                self.list(node, lead, rest)
+            case "blockquote":
+                bar = Run(QUOTE, "quote bar")
+                first, after = (*lead, bar), (*rest, bar)
+                mark = len(self.out)
+                self.blocks(node.children, first, after, loose=True)
+                if len(self.out) == mark:
+                    self.out.append(Line(first, _size(first)))
+            case "fence" | "code_block":
+                language = node.info.split(maxsplit=1)[0] if node.info.strip() else ""
+                lines = code_lines(node.content.removesuffix("\n"), language, self.width, lead=rest)
+                if lead != rest and lines:
+                    lines[0] = lines[0]._replace(runs=(*lead, *lines[0].runs[len(rest) :]))
+                self.out += lines
+            case "hr":
+                room = self.width - _size(lead)
+                self.out.append(Line((*lead, Run("─" * max(3, room), "rule")), _size(lead)))
+            case "table":
+                self.out += table_lines(_table(node), self.width, rest)
+            case _:
+                self.out += wrap([Run(node.content)], self.width, lead, rest)
+
+    def list(self, node: "SyntaxTreeNode", lead: tuple[Run, ...], rest: tuple[Run, ...]) -> None:
+        number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+        loose = any(
+            not child.hidden
+            for item in node.children
+            for child in item.children
+            if child.type == "paragraph"
+        )
+        widest = len(str((number or 0) + len(node.children) - 1)) + 2
+        self.depth += 1
+        for index, item in enumerate(node.children):
+            if number is None:
+                mark = f"{BULLETS[min(self.depth, len(BULLETS)) - 1]} "
+            else:
+                mark = f"{number + index}. ".rjust(widest)
+            if index and loose:
+                self.out.append(_blank(rest))
+            first = (*(rest if index else lead), Run(mark, "bullet"))
+            after = (*rest, Run(" " * len(mark)))
+            if item.children:
+                self.blocks(item.children, first, after, loose=loose)
+            else:
+                self.out.append(Line(first, _size(first)))
+        self.depth -= 1
+
+
+def _size(runs: tuple[Run, ...]) -> int:
+    return sum(len(run.text) for run in runs)
+
+
+def _blank(lead: tuple[Run, ...]) -> Line:
+    """An empty line inside a quote or list."""
+    return Line(lead, _size(lead)) if any(run.style for run in lead) else BLANK
+
+
+def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Run]:
+    """Inline nodes as runs."""
+    for node in nodes:
+        match node.type:
+            case "text":
+                yield from _text(node.content, style)
+            case "code_inline":
+                code = node.content.replace("\n", " ")
+                link = f"{PLACE}:{code}" if _PLACE.fullmatch(code) else ""
+                yield Run(code, f"{style} inline-code".strip(), link)
+            case "softbreak":
+                yield Run(" ", style)
+            case "hardbreak":
+                yield Run("\n", style)
+            case "strong" | "em" | "s":
+                yield from _inline(node.children, f"{style} {node.type}".strip())
+            case "link":
+                yield from _link(node, style)
+            case "image":
+                yield Run(f"▣ {node.content or 'image'}", f"{style} em".strip())
+                yield from _target(str(node.attrs.get("src", "")), style)
+            case _:
+                yield Run(node.content, style)
+
+
+def _text(text: str, style: str) -> Iterator[Run]:
+    at = 0
+    for match in _URL.finditer(text):
+        if match.start() > at:
+            yield Run(text[at : match.start()], style)
+        yield Run(match[0], f"{style} link".strip(), match[0])
+        at = match.end()
+    if at < len(text):
+        yield Run(text[at:], style)
+
+
+def _link(node: "SyntaxTreeNode", style: str) -> Iterator[Run]:
+    target = str(node.attrs.get("href", ""))
+    runs = list(_inline(node.children, f"{style} link".strip()))
+    yield from (run._replace(link=target) for run in runs)
+    if "".join(run.text for run in runs) != target:
+        yield from _target(target, style)
+
+
+def _target(target: str, style: str) -> Iterator[Run]:
+    if target:
+        yield Run(f" ({target})", f"{style} target".strip(), target)
+
+
+@lru_cache(maxsize=4)
+def _rows(source: tuple[str, ...]) -> list[list[Cell]]:
+    """The rows that the columns of the later parts of a table are measured by."""
+    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
+
+    return _table(SyntaxTreeNode(parser().parse("\n".join(source))).children[0])
+
+
+def _table(node: "SyntaxTreeNode") -> list[list[Cell]]:
+    """Rows of cells: their runs and their alignment, "left", "right" or "center"."""
+    rows = []
+    for part in node.children:
+        for row in part.children:
+            cells = []
+            for cell in row.children:
+                align = str(cell.attrs.get("style", "")).removeprefix("text-align:")
+                style = "th" if cell.type == "th" else ""
+                cells.append((list(_inline(cell.children[0].children, style)), align or "left"))
+            rows.append(cells)
+    return rows

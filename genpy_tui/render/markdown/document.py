@@ -1,0 +1,94 @@
+"""A text of Markdown that may still grow, as parts of the layout."""
+
+import re
+
+from genpy_server.core.display import visible
+from genpy_tui.render.layout import Part
+from genpy_tui.render.lines import BLANK, Line
+from genpy_tui.render.markdown.blocks import Env, parser, render
+from genpy_tui.render.markdown.piece import Piece
+from genpy_tui.render.markdown.splitter import Splitter
+
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
+
+_SAMPLE = "text `code`\n\n```python\npass\n```\n\n| a |\n|---|\n| b |\n\n- c\n"
+_SAMPLE_WIDTH = 40
+
+
+def warm_up() -> None:
+    """Import and build what the first reply would otherwise wait for."""
+    document = Document()
+    document.feed(_SAMPLE)
+    document.finish()
+    for part in document.parts:
+        part.lines(_SAMPLE_WIDTH)
+
+
+class Document:
+    """Feed it text; closed parts keep their lines, only what is open is rendered again.
+
+    This is the one place where the text of messages enters the display, so it is made harmless
+    here.
+    """
+
+    def __init__(self, *, indent: int = 0) -> None:
+        self.indent = indent
+        self._splitter = Splitter()
+        self._env: Env = {}
+        self._closed: list[Part] = []
+        self._pieces = 0
+        self._tail: list[Part] | None = None
+        self._finished = False
+
+    def feed(self, text: str) -> None:
+        """More text at the end."""
+        self._splitter.feed(visible(text))
+        self._tail = None
+        self._take()
+
+    def finish(self) -> None:
+        """The text is whole."""
+        if not self._finished:
+            self._finished = True
+            self._splitter.finish()
+            self._tail = []
+            self._take()
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every part, the open ones last."""
+        if self._tail is None:
+            # An open definition is not final, so it must not define anything yet.
+            env = {"references": dict(self._env.get("references", {}))}
+            self._tail = [
+                self._part(piece, env, top=number == 0 and not self._closed)
+                for number, piece in enumerate(self._splitter.tail())
+            ]
+        return self._closed + self._tail
+
+    def _take(self) -> None:
+        pieces = self._splitter.closed
+        for piece in pieces[self._pieces :]:
+            self._define(piece)
+            self._closed.append(self._part(piece, self._env, top=not self._closed))
+        self._pieces = len(pieces)
+
+    def _define(self, piece: Piece) -> None:
+        """Learn the reference links a piece defines, and show earlier uses of them as links."""
+        if piece.kind != "markdown" or not _DEFINITION.search(piece.source):
+            return
+        before = len(self._env.get("references", ()))
+        parser().parse(piece.source, self._env)
+        if len(self._env.get("references", ())) != before:
+            for part in self._closed:
+                part.forget()
+
+    def _part(self, piece: Piece, env: Env, *, top: bool) -> Part:
+        gap = piece.gap and not top
+
+        def make(width: int) -> list[Line]:
+            lines = render(piece, width, env)
+            return [BLANK, *lines] if gap and lines else lines
+
+        size = sum(map(len, piece.lines))
+        return Part(make, chars=size, newlines=len(piece.lines) - 1 + gap, indent=self.indent)

@@ -1,0 +1,4 @@
+"""What concerns the terminal itself: clipboard, editor, pastes.
+
+Nothing here knows a conversation.
+"""

@@ -1,0 +1,146 @@
+"""What a model is sent stays within the budget, tools and long conversations and all."""
+
+import json
+
+import pytest
+from support.eventually import eventually
+from support.peer import Peer
+from support.servers import serving
+from support.upstream import DONE, Script, Upstream, call_piece, chunk
+
+from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens
+from genpy_server.core.models import Message
+from genpy_server.runs.remembering import Remembering
+from genpy_server.stores.base import Store
+from genpy_server.wire import Send
+
+SESSION = "aaaa0000-0000-4000-8000-000000000001"
+
+
+def bodies(upstream: Upstream) -> list[dict]:
+    """The requests for a reply or for notes, in order."""
+    return [r["body"] for r in upstream.requests if "messages" in r["body"]]
+
+
+def sent_tokens(body: dict) -> int:
+    """What a request costs: its messages with their calls, and the tools it offers."""
+    total = sum(count_tokens(json.dumps(tool["function"])) for tool in body.get("tools", ()))
+    for message in body["messages"]:
+        calls = message.get("tool_calls", ())
+        total += count_tokens(message["content"] or "") + MESSAGE_TOKENS
+        total += sum(
+            count_tokens(call["function"]["name"] + call["function"]["arguments"]) for call in calls
+        )
+    return total
+
+
+def calls(count: int, arguments: str) -> Script:
+    """A reply that calls the same tool so often."""
+    pieces = [
+        chunk({"tool_calls": [call_piece(n, f"c{n}", "search_chat_history", arguments)]})
+        for n in range(count)
+    ]
+    return Script(pieces=[*pieces, chunk(finish="tool_calls"), DONE])
+
+
+async def fill(store: Store) -> None:
+    """A conversation of more than any window holds."""
+    for number in range(60):
+        text = f"{number} " + "noise and more noise " * 20
+        await store.append("local", SESSION, "user", text, title="Noise")
+
+
+@pytest.mark.parametrize(
+    ("count", "arguments"),
+    [(8, '{"keyword": "noise"}'), (1, json.dumps({"keyword": "x" * 12_000}))],
+    ids=["many-results", "long-arguments"],
+)
+async def test_rounds_of_tools_stay_within_the_budget(server, upstream, count, arguments):
+    """However much a model asks of the tools, no request is larger than the budget."""
+    await fill(server.app.store)
+    for _ in range(3):
+        upstream.script(calls(count, arguments))
+    upstream.say("done")
+    async with Peer(server.url, SESSION) as peer:
+        await peer.say(Send("last", "and now?"))
+        finished = await peer.until("run_finished")
+    assert finished["status"] == "done"
+    budget = server.app.settings.context_tokens
+    assert all(sent_tokens(body) <= budget for body in bodies(upstream))
+    for body in bodies(upstream):
+        rows = body["messages"]
+        asked = [call["id"] for row in rows for call in row.get("tool_calls", ())]
+        assert asked == [row["tool_call_id"] for row in rows if row["role"] == "tool"]
+
+
+async def test_a_full_window_leaves_the_model_its_tools(server, upstream):
+    """A long conversation takes no room that is kept for tools: they are offered all the same."""
+    await fill(server.app.store)
+    upstream.say("done")
+    async with Peer(server.url, SESSION) as peer:
+        await peer.say(Send("last", "and now?"))
+        await peer.until("run_finished")
+    body = bodies(upstream)[0]
+    assert len(body["tools"]) == 3
+    assert 4_000 < sent_tokens(body) < 4_600
+
+
+def noted(upstream: Upstream) -> list[str]:
+    """What was given to the model to note, in order."""
+    told = [body["messages"][1]["content"] for body in bodies(upstream)]
+    return [text for text in told if "Memory so far" in text]
+
+
+class Forgetful:
+    """A keeper whose model fails, and counts how often it was asked."""
+
+    asked = 0
+
+    async def extend(self, *_: object) -> None:
+        """Fail."""
+        self.asked += 1
+
+
+class Window:
+    """A conversation of which two turns have left the window."""
+
+    memory = None
+
+    async def after(self, _: int) -> list:
+        """Three turns."""
+        return [Message(number, "s", "user", "hello", "") for number in (1, 2, 3)]
+
+
+async def test_a_failing_summariser_is_asked_ever_more_rarely():
+    """After each failure twice as many turns pass before the next attempt."""
+    keeper = Forgetful()
+    remembering = Remembering(keeper, Window())
+    tried = []
+    for turn in range(64):
+        if remembering.due(2):
+            await remembering.extend("ann", SESSION, 2)
+            tried.append(turn)
+    assert tried == [0, 2, 5, 10, 19, 36]
+    assert keeper.asked == len(tried)
+
+
+async def test_what_was_said_before_there_was_a_model_is_remembered(database):
+    """Messages older than what a server holds of a session are noted all the same, in order."""
+    async with serving(database) as offline:
+        for number in range(300):
+            text = f"fact {number:03} " + "word " * 40
+            await offline.app.store.append("local", SESSION, "user", text, title="t")
+    async with (
+        Upstream() as upstream,
+        serving(database, GENPY_LLM_URL=upstream.url, GENPY_CONTEXT_TOKENS="2000") as server,
+        Peer(server.url, SESSION) as peer,
+    ):
+        upstream.only(Script(pieces=[chunk({"content": "- a note"}), chunk(finish="stop"), DONE]))
+        for number in (1, 2):
+            await peer.say(Send(f"s{number}", "go on"))
+            await peer.until("run_finished")
+            await upstream.until(lambda: len(noted(upstream)) == number)  # noqa: B023 - awaited here
+            await eventually(lambda: server.app.store.memory("local", SESSION))
+    facts = [line[:14] for text in noted(upstream) for line in text.splitlines() if "fact" in line]
+    assert facts[:3] == ["user: fact 000", "user: fact 001", "user: fact 002"]
+    assert facts == sorted(set(facts))

@@ -1,0 +1,92 @@
+"""What a turn recalls of what was said before."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from support.servers import configure
+
+from genpy_server.core.context.recall import CANDIDATES
+from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
+from genpy_server.llm.offline import OfflineLlm
+from genpy_server.runs.context import Chat
+from genpy_server.runs.turn import Turn
+from genpy_server.stores.sqlite.store import SqliteStore
+
+AT = "2026-01-01T00:00:00+00:00"
+FACT = "Once upon a time we called the new gecko Kofi, and it suits him well"
+
+
+@pytest.fixture
+async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
+    """A chat whose user said one thing over and over, and another one once."""
+    settings = configure(tmp_path / "genpy.db")
+    store = SqliteStore(settings.database)
+    await store.open()
+    said = [f"The gecko woke me at {n}" for n in range(CANDIDATES)]
+    said += ["A gecko woke me"] * CANDIDATES
+    said[9:9] = [FACT, "Well chosen!"]
+    session = Session(str(uuid4()), "local", "Pets", "completed", AT, AT, 1)
+    rows = [
+        {
+            "id": n,
+            "session_id": session.id,
+            "role": "user",
+            "text": text,
+            "at": AT,
+            "uid": str(uuid4()),
+        }
+        for n, text in enumerate(said, start=1)
+    ]
+    await store.import_session(session, rows)
+    yield Chat(store, OfflineLlm(), settings)
+    await store.close()
+
+
+async def recalled(chat: Chat, text: str) -> tuple[Hit, ...]:
+    """What is recalled for a question, after which the same is asked once more."""
+    session = str(uuid4())
+    asked = await chat.store.append("local", session, "user", text, title="Now")
+    await chat.store.append("local", session, "user", text, title="Now")
+    turn = Turn(user_id="local", session_id=session, title="Now", question=asked.message)
+    return (await chat.context(turn, chat.intent(turn))).recalled
+
+
+async def test_what_was_said_once_is_recalled_among_much_that_is_alike(chat: Chat) -> None:
+    """A remark made more often than there are candidates leaves a place for the fact."""
+    hits = await recalled(chat, "What is the name of our gecko?")
+    (fact,) = [hit for hit in hits if hit.message.text == FACT]
+    assert fact.after is not None
+    assert fact.after.text == "Well chosen!"
+    texts = [hit.message.text for hit in hits]
+    assert len(set(texts)) == len(texts)
+
+
+async def test_what_was_edited_away_is_not_recalled(chat: Chat) -> None:
+    """A replaced message and its replies take no place, not even beside another one."""
+    session = str(uuid4())
+
+    async def said(role: Role, text: str, meta: MessageMeta = MessageMeta()) -> Message:
+        appended = await chat.store.append("local", session, role, text, title="Now", meta=meta)
+        return appended.message
+
+    first = await said("user", "An iguana named Ida")
+    old = await said("user", "An iguana named Olaf")
+    reply = await said("assistant", "Olaf the iguana!", MessageMeta(reply_to=old.id))
+    question = await said("user", "Which iguana is it?", MessageMeta(replaces=old.id))
+    turn = Turn(
+        user_id="local",
+        session_id=session,
+        title="Now",
+        question=question,
+        history=(first, old, reply),
+    )
+    (hit,) = await chat._recall(turn)
+    assert (hit.message, hit.before, hit.after) == (first, None, None)
+
+
+async def test_a_question_recalls_neither_itself_nor_what_came_later(chat: Chat) -> None:
+    """Only messages before the question are recalled."""
+    question = "What is the name of our gecko?"
+    assert question not in [hit.message.text for hit in await recalled(chat, question)]

@@ -1,0 +1,195 @@
+"""Messages whose commit fails, is not heard of, or finds that the session was deleted elsewhere."""
+
+from uuid import uuid4
+
+import pytest
+from support.eventually import eventually
+from support.peer import Peer
+from support.servers import serving
+
+from genpy_server.core.identity import identify
+from genpy_server.errors import StoreTimeout, StoreUnavailable
+from genpy_server.wire import Send
+
+
+async def say(peer, name, text, **fields):
+    """Say something; the stored message's id."""
+    await peer.say(Send(name, text, **fields))
+    return (await peer.until("ack", lambda f: f["id"] == name))["message_id"]
+
+
+@pytest.fixture
+def failing(server, monkeypatch):
+    """Makes the next commit of a person's message fail, before or after it is done."""
+    append = server.app.store.append
+
+    def fail(error, *, committed):
+        async def once(user_id, session_id, role, text, **more):
+            if role == "user":
+                monkeypatch.setattr(server.app.store, "append", append)
+                if committed:
+                    await append(user_id, session_id, role, text, **more)
+                raise error
+            return await append(user_id, session_id, role, text, **more)
+
+        monkeypatch.setattr(server.app.store, "append", once)
+
+    return fail
+
+
+@pytest.mark.parametrize("anew", [False, True])
+async def test_session_deleted_elsewhere_is_not_brought_back(
+    database, server, upstream, peer, anew
+):
+    """What is said next is refused and everybody let go; the model hears nothing of what was."""
+    await say(peer, "a", "Tell me about Rome")
+    await peer.until("run_finished")
+    session = peer.of("ready")[0]["session"]
+    async with serving(database) as elsewhere:
+        await elsewhere.app.records("local").delete("one")
+        if anew:
+            await elsewhere.app.store.append("local", session, "user", "Begun anew", title="t")
+    heard = len(upstream.requests)
+    await peer.say(Send("b", "And about Lyon?"))
+    await peer.ws.wait_closed()
+    assert (peer.ws.close_code, peer.ws.close_reason) == (1000, "The session was deleted.")
+    assert len(upstream.requests) == heard
+    assert server.app.hub._live == {}
+    kept = await server.app.store.messages("local", session, limit=9)
+    assert [message.text for message in kept] == ["Begun anew"] * anew
+
+
+async def test_edit_in_a_session_begun_anew_elsewhere_mixes_nothing(
+    database, server, upstream, peer
+):
+    """A refused edit learns of the new session's messages, and what is said next goes to neither."""
+    old = await say(peer, "a", "Tell me about Rome")
+    await peer.until("run_finished")
+    session = peer.of("ready")[0]["session"]
+    async with serving(database) as elsewhere:
+        await elsewhere.app.records("local").delete("one")
+        await elsewhere.app.store.append("local", session, "user", "Begun anew", title="t")
+    await peer.say(Send("b", "Tell me about Oslo", replaces=old))
+    assert (await peer.until("error", lambda f: f.get("re") == "b"))["code"] == "conflict"
+    heard = len(upstream.requests)
+    await peer.say(Send("c", "And about Lyon?"))
+    await peer.ws.wait_closed()
+    kept = await server.app.store.messages("local", session, limit=9)
+    assert [message.text for message in kept] == ["Begun anew"]
+    assert len(upstream.requests) == heard
+
+
+async def test_edit_in_a_session_deleted_elsewhere_stores_nothing(database, server, upstream, peer):
+    """The stopped reply finds no session, and the edit that waited for it makes none."""
+    upstream.say("Lyon", " is loud.", paused_at=1)
+    old = await say(peer, "a", "Tell me about Lyon")
+    await peer.until("delta")
+    async with serving(database) as elsewhere:
+        await elsewhere.app.records("local").delete("one")
+    await peer.say(Send("b", "Tell me about Oslo", replaces=old))
+    await peer.ws.wait_closed()
+    assert peer.ws.close_reason == "The session was deleted."
+    assert await server.app.store.sessions("local", limit=5) == []
+
+
+async def test_message_of_a_session_deleted_while_it_is_stored_is_not_answered(
+    server, upstream, peer, monkeypatch
+):
+    """A deletion between a commit and what follows it is the end: no acknowledgement, no run."""
+    append = server.app.store.append
+
+    async def deleted_after(*args, **more):
+        appended = await append(*args, **more)
+        await server.app.records("local").delete("one")
+        return appended
+
+    monkeypatch.setattr(server.app.store, "append", deleted_after)
+    await peer.say(Send("a", "Tell me about Rome"))
+    await peer.ws.wait_closed()
+    assert (peer.of("ack"), upstream.requests) == ([], [])
+
+    async def gone():
+        return await server.app.store.sessions("local", limit=5) == []
+
+    assert await eventually(gone)
+
+
+async def test_message_whose_commit_was_not_heard_of_is_answered_once(
+    server, upstream, peer, failing
+):
+    """Stored though the store said nothing: sent again it is told and answered, and then never more."""
+    failing(StoreTimeout("slow"), committed=True)
+    await peer.say(Send("a", "Tell me about Rome"))
+    assert (await peer.until("error"))["retryable"]
+    await say(peer, "a", "Tell me about Rome")
+    await peer.until("run_finished")
+    await say(peer, "a", "Tell me about Rome")
+    await say(peer, "b", "Thanks")
+    await peer.until("run_finished")
+    assert [ack["duplicate"] for ack in peer.of("ack")] == [True, True, False]
+    assert [event["client_id"] for event in peer.of("message")] == ["a", "b"]
+    assert len(peer.of("run_started")) == 2
+
+
+async def test_message_that_was_caught_up_with_is_answered_when_it_is_sent_again(
+    upstream, peer, failing
+):
+    """One that is told of because of a later one is told once, and answered in the end."""
+    failing(StoreTimeout("slow"), committed=True)
+    await peer.say(Send("a", "Tell me about Rome"))
+    await peer.until("error")
+    await say(peer, "b", "Tell me about Lyon")
+    await peer.until("run_finished")
+    number = await say(peer, "a", "Tell me about Rome")
+    assert (await peer.until("run_started"))["reply_to"] == number
+    await peer.until("run_finished")
+    assert [event["client_id"] for event in peer.of("message")] == ["a", "b"]
+
+
+async def test_message_that_was_answered_is_not_answered_again(upstream, peer, failing):
+    """A failure to look whether it is stored makes nothing new of a message that was heard."""
+    await say(peer, "a", "Tell me about Rome")
+    await peer.until("run_finished")
+    failing(StoreUnavailable("away"), committed=False)
+    await peer.say(Send("a", "Tell me about Rome"))
+    await peer.until("error")
+    await say(peer, "a", "Tell me about Rome")
+    await say(peer, "b", "Thanks")
+    await peer.until("run_finished")
+    assert len(peer.of("run_started")) == 2
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_edit_that_fails_puts_back_what_waited(upstream, peer, failing, committed):
+    """The message that was to be replaced is answered after all, unless the edit is sent again."""
+    gate = upstream.say("Rome", " is old.", paused_at=1)
+    await say(peer, "a", "Tell me about Rome")
+    await peer.until("delta")
+    old = await say(peer, "b", "Tell me about Lyon")
+    failing(StoreTimeout("slow"), committed=committed)
+    await peer.say(Send("c", "Tell me about Oslo", replaces=old))
+    await peer.until("error")
+    if committed:
+        old = await say(peer, "c", "Tell me about Oslo", replaces=old)
+    upstream.say("It is loud.")
+    gate.set()
+    for _ in range(2):
+        await peer.until("run_finished")
+    assert [run["reply_to"] for run in peer.of("run_started")][1:] == [old]
+
+
+async def test_new_name_after_a_deletion_elsewhere_is_a_new_session(database, server):
+    """Who comes back after being let go begins a session of the same name anew."""
+    name = uuid4().hex
+    async with Peer(server.url, name) as peer:
+        await say(peer, "a", "hello")
+        await peer.until("run_finished")
+        async with serving(database) as elsewhere:
+            await elsewhere.app.records("local").delete(name)
+        await peer.say(Send("b", "still there?"))
+        await peer.ws.wait_closed()
+    async with Peer(server.url, name) as peer:
+        await say(peer, "c", "hello again")
+        await peer.until("run_finished")
+    kept = await server.app.store.messages("local", identify("local", name).id, limit=9)
+    assert [message.text for message in kept if message.role == "user"] == ["hello again"]

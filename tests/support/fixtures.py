@@ -1,0 +1,29 @@
+"""A server in front of a scripted model, and one client on it."""
+
+import pytest
+from support.peer import Peer
+from support.servers import serving
+from support.upstream import Upstream
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "genpy.db"
+
+
+@pytest.fixture
+async def upstream():
+    async with Upstream() as service:
+        yield service
+
+
+@pytest.fixture
+async def server(database, upstream):
+    async with serving(database, GENPY_LLM_URL=upstream.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def peer(server):
+    async with Peer(server.url, "one") as connected:
+        yield connected

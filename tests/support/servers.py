@@ -1,0 +1,99 @@
+"""Real servers for tests: in this process on a free port, or as a process of their own."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from websockets.asyncio.server import Server
+
+from genpy_server import settings
+from genpy_server.app import App
+from genpy_server.settings import Limits, Settings
+from genpy_server.web.server import url
+
+PATIENCE = 20.0
+
+
+@dataclass
+class Running:
+    """An application that listens."""
+
+    app: App
+    url: str
+    server: Server
+
+
+def configure(database: Path, **variables: str) -> Settings:
+    """Settings from variables alone; the environment of the person who tests is no part of it."""
+    defaults = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
+    return settings.load({**defaults, **variables})
+
+
+@asynccontextmanager
+async def serving(
+    database: Path, *, limits: dict[str, Any] | None = None, **variables: str
+) -> AsyncIterator[Running]:
+    """A server in this process."""
+    limited = Limits(**(limits or {}))
+    configured = msgspec.structs.replace(configure(database, **variables), limits=limited)
+    app = await App.open(configured)
+    server = await app.listen()
+    try:
+        yield Running(app, url(server), server)
+    finally:
+        server.close()
+        await app.drain()
+        await server.wait_closed()
+        await app.close()
+
+
+class ServerProcess:
+    """`python -m genpy_server`, which can be killed."""
+
+    def __init__(self, database: Path, **variables: str) -> None:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GENPY", "GROQ"))}
+        own = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
+        self._environment = {**inherited, **own, **variables}
+        self._process: asyncio.subprocess.Process
+        self.url = ""
+
+    async def start(self) -> None:
+        """Start and wait until it says where it listens."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "genpy_server",
+            env=self._environment,
+            cwd=Path(self._environment["GENPY_DATABASE"]).parent,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            while not self.url:
+                line = (await self._process.stdout.readline()).decode()
+                assert line, "the server ended before it listened"
+                found = re.search(r"http://[\d.]+:\d+", line)
+                self.url = found.group() if found else ""
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.send_signal(signal.SIGKILL)
+        await self._process.communicate()
+        self.url = ""
+
+    async def stop(self) -> int:
+        """Ask it to stop, and wait until it has."""
+        self._process.terminate()
+        await self._process.communicate()
+        self.url = ""
+        assert self._process.returncode is not None
+        return self._process.returncode

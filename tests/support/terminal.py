@@ -1,0 +1,97 @@
+"""The real application in a terminal of the test's own, and waiting for what it shows."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from support import servers
+from textual.pilot import Pilot
+
+from genpy_tui.app import GenPyApp
+from genpy_tui.chat.screen import ChatScreen
+
+PATIENCE = 10.0
+
+
+class Terminal:
+    """The application and what a person sees of it."""
+
+    def __init__(self, app: GenPyApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def chat(self) -> ChatScreen:
+        """The conversation."""
+        return self.app.chat
+
+    @property
+    def screen(self) -> str:
+        """Every line of the screen."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    @property
+    def state(self) -> str:
+        """What the status line says."""
+        doing = self.chat.status.doing
+        return f"{doing.words} {doing.detail}".strip()
+
+    @property
+    def notices(self) -> list[str]:
+        """The toasts that were shown."""
+        return [str(notice.message) for notice in self.app._notifications]
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait until something holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await self.pilot.pause(0.01)
+
+    async def shows(self, *texts: str) -> None:
+        """Wait until the screen shows every one of these."""
+        try:
+            await self.until(lambda: all(text in self.screen for text in texts))
+        except TimeoutError:
+            raise AssertionError(f"{texts} not on the screen:\n{self.screen}") from None
+
+    async def says(self, state: str) -> None:
+        """Wait until the status line says this."""
+        try:
+            await self.until(lambda: state in self.state)
+        except TimeoutError:
+            raise AssertionError(f"{state!r} is not {self.state!r}") from None
+
+    async def type(self, text: str) -> None:
+        """Type a line and send it."""
+        self.chat.prompt.focus()
+        self.chat.prompt.insert(text)
+        await self.pilot.press("enter")
+
+    async def press(self, *keys: str) -> None:
+        """Press keys."""
+        await self.pilot.press(*keys)
+
+    @property
+    def transcript(self) -> str:
+        """Every line of the transcript, seen or not."""
+        column = self.chat.view.column
+        return "\n".join(row.line.text for row in column.rows(0, 1_000_000))
+
+
+@asynccontextmanager
+async def terminal(
+    tmp_path: Path,
+    *,
+    server: str | None,
+    session: str | None = None,
+    size: tuple[int, int] = (100, 30),
+    **variables: str,
+) -> AsyncIterator[Terminal]:
+    """The application, attached to a server unless that keeps it waiting."""
+    settings = servers.configure(tmp_path / "genpy.db", **variables)
+    app = GenPyApp(settings=settings, session=session, server=server)
+    app.animation_level = "none"
+    async with app.run_test(size=size, tooltips=False) as pilot:
+        yield Terminal(app, pilot)

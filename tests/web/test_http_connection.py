@@ -1,0 +1,289 @@
+"""HTTP over real sockets: what is served, and what hostile or clumsy clients get."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+from support.listening import Listening, listening
+from websockets.asyncio.client import connect
+
+from genpy_server.web.messages import Response
+from genpy_server.web.router import Call, Route
+from genpy_server.web.server import CLOSE_SECONDS
+
+POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+UPGRADE = (
+    b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+    b"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n\r\n"
+)
+FRAME = b"\x81\x82\x00\x00\x00\x00hi"
+CLOSE = b"\x88\x82\x00\x00\x00\x00\x03\xe8"
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Listening]:
+    """A server with an echo."""
+    async with listening() as running:
+        yield running
+
+
+def status(answer: bytes) -> int:
+    """The status of a raw answer."""
+    return int(answer.split(b" ", 2)[1])
+
+
+async def test_a_json_body_arrives(front: Listening) -> None:
+    """A POST with JSON reaches its handler."""
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        answer = await client.post("/echo", json={"text": "grüß dich"})
+    assert (answer.status_code, answer.json()) == (200, {"text": "grüß dich"})
+    assert answer.headers["connection"] == "close"
+
+
+async def test_every_answer_carries_the_security_headers(front: Listening) -> None:
+    """Answers and refusals alike forbid sniffing, framing and keeping."""
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        for path in ("/page", "/missing"):
+            headers = (await client.get(path)).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["x-frame-options"] == "DENY"
+            assert "default-src 'none'" in headers["content-security-policy"]
+            assert headers["server"].startswith("GenPy/")
+        assert (await client.get("/missing")).headers["cache-control"] == "no-store"
+
+
+async def test_head_answers_as_get_without_the_body(front: Listening) -> None:
+    """HEAD tells the length of what GET would send, and sends nothing."""
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        answer = await client.head("/page")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "6", b"")
+    raw = await front.exchange(b"HEAD /missing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert raw.endswith(b"\r\n\r\n")
+
+
+async def test_a_browser_that_holds_a_file_is_not_sent_it_again(front: Listening) -> None:
+    """If-None-Match with the file's tag gives 304 without a body."""
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        tag = (await client.get("/page")).headers["etag"]
+        again = await client.get("/page", headers={"If-None-Match": f'"other", W/{tag}'})
+        other = await client.get("/page", headers={"If-None-Match": '"other"'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert "content-length" not in again.headers
+    assert other.status_code == 200
+
+
+async def test_a_client_that_asks_to_continue_may(front: Listening) -> None:
+    """With `Expect: 100-continue` the server says when to send the body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    writer.write(POST + b"Content-Length: 12\r\nExpect: 100-continue\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b'{"text":"x"}')
+    assert status(await reader.read()) == 200
+    writer.close()
+
+
+async def test_a_chunked_body_is_refused(front: Listening) -> None:
+    """A body without a length gets 411."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"text":"x"}'
+
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        answer = await client.post("/echo", content=body())
+    assert answer.status_code == 411
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000, 20_000_000])
+async def test_a_large_body_is_refused(front: Listening, size: int) -> None:
+    """A body above the limit gets 413, even from a client that sends all of it first."""
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        answer = await client.post("/echo", content=b"x" * size)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET / HT", POST, POST + b'Content-Length: 12\r\n\r\n{"text"'], ids=repr
+)
+async def test_a_stalled_request_is_let_go(begun: bytes) -> None:
+    """A request that does not arrive in time gets 408."""
+    async with listening(limits={"request_seconds": 0.05}) as front:
+        assert status(await front.exchange(begun)) == 408
+
+
+async def test_a_silent_connection_is_closed() -> None:
+    """Who connects and says nothing is let go without a word."""
+    async with listening(limits={"request_seconds": 0.05}) as front:
+        with suppress(ConnectionResetError):  # as good as an end
+            assert await front.exchange() == b""
+        await front.empty()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "wanted"),
+    [
+        (POST + b"Content-Length: -1\r\n\r\n", 400),
+        (POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+        (b"GET /page HTTP/1.1\r\n\r\n", 400),
+        (b"GET /page HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET /page HTTP/1.0\r\n\r\n", 200),
+        (b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\nGET /page HTTP/1.1\r\n\r\n", 200),
+        (b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
+        (b"POST /ws/session/a HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
+        (UPGRADE.replace(b"session", b"other"), 404),
+        (UPGRADE.replace(b"session/a", b"session/a%2Fb"), 400),
+        (UPGRADE.replace(b"session/a", b"session/"), 400),
+        (UPGRADE.replace(b"session/a", b"session/" + b"a" * 65), 400),
+        (UPGRADE.replace(b"AAA==", b""), 400),
+        (UPGRADE.replace(b"Version: 13", b"Version: 8"), 400),
+    ],
+    ids=range(15),
+)
+async def test_each_request_gets_one_answer(
+    front: Listening, request_bytes: bytes, wanted: int
+) -> None:
+    """Whatever comes gets one answer with a fitting status, and the connection closes."""
+    answer = await front.exchange(request_bytes)
+    assert status(answer) == wanted
+    assert answer.count(b"\r\nDate: ") == 1
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
+
+
+async def test_a_client_that_leaves_after_its_answer_is_let_go_at_once(front: Listening) -> None:
+    """The server does not wait for a peer that has closed."""
+    started = asyncio.get_running_loop().time()
+    await front.exchange(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await front.empty()
+    assert asyncio.get_running_loop().time() - started < CLOSE_SECONDS
+
+
+async def test_a_tls_client_fails_at_once(front: Listening) -> None:
+    """A client that speaks TLS is answered in plain text, which it takes for a failure."""
+    with pytest.raises(ssl.SSLError):
+        await asyncio.open_connection(
+            "127.0.0.1", front.port, ssl=ssl.create_default_context(), server_hostname="localhost"
+        )
+
+
+@pytest.mark.parametrize(
+    ("begun", "wanted"),
+    [
+        (b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (POST + b'Content-Length: 12\r\n\r\n{"text":"x"}', 200),
+        (POST + b'Content-Length: 12\r\n\r\n{"text"', 400),
+        (b"GET", 400),
+    ],
+)
+async def test_a_client_that_finished_sending_gets_its_answer(
+    front: Listening, begun: bytes, wanted: int
+) -> None:
+    """A half-closed connection is answered, and closed right behind the answer."""
+    started = asyncio.get_running_loop().time()
+    assert status(await front.exchange(begun, finish=True)) == wanted
+    await front.empty()
+    assert asyncio.get_running_loop().time() - started < CLOSE_SECONDS
+
+
+async def test_an_upgrade_passes_byte_by_byte_with_an_early_frame(front: Listening) -> None:
+    """A WebSocket opens however its head is split, and a frame sent with the head is read."""
+    head = UPGRADE + FRAME
+    for pieces in ([head], [head[at : at + 1] for at in range(len(head))]):
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0)
+        assert status(await reader.readuntil(b"\r\n\r\n")) == 101
+        assert await reader.readexactly(4) == b"\x81\x02hi"
+        writer.write(CLOSE)
+        assert await reader.read() == b"\x88\x02\x03\xe8"
+        writer.close()
+    assert [attach.ref for attach in front.attached] == ["a", "a"]
+
+
+@pytest.mark.parametrize("path", [b"session", b"other"])
+async def test_a_bad_early_frame_does_not_prevent_the_answer(front: Listening, path: bytes) -> None:
+    """What comes behind the head of an upgrade is read only after the answer."""
+    answer = await front.exchange(UPGRADE.replace(b"session", path) + b"\xff" * 8)
+    assert status(answer) == (101 if path == b"session" else 404)
+    assert answer.count(b"\r\nDate: ") == 1
+
+
+async def large(call: Call[Any, Any]) -> Response:
+    """Answer 5 MB."""
+    return Response(body=bytes(5_000_000), content_type="application/octet-stream")
+
+
+LARGE = (Route("GET", "/large", large, "Answer 5 MB.", public=True),)
+GET_LARGE = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+async def test_a_large_answer_arrives_whole() -> None:
+    """5 MB arrive whole at a client that reads."""
+    async with listening(routes=LARGE) as front:
+        answer = await front.exchange(GET_LARGE)
+    assert len(answer.split(b"\r\n\r\n", 1)[1]) == 5_000_000
+
+
+async def test_a_client_that_never_reads_is_let_go() -> None:
+    """An answer that nobody reads is dropped after a while."""
+    async with listening(routes=LARGE, limits={"answer_seconds": 0.1}) as front:
+        _, writer = await asyncio.open_connection("127.0.0.1", front.port, limit=1)
+        writer.write(GET_LARGE)
+        await front.busy()
+        await front.empty()
+        writer.close()
+
+
+async def test_strangers_leave_no_trace_in_the_log(
+    front: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who connects and leaves, or asks for no proper WebSocket, causes no warning and no traceback."""
+    caplog.set_level(logging.DEBUG)
+    _, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    writer.close()
+    await writer.wait_closed()
+    await front.exchange(UPGRADE.replace(b"AAA==", b""))
+    await front.exchange(UPGRADE, finish=True)
+    await front.empty()
+    ours = [record for record in caplog.records if record.name.startswith("genpy")]
+    assert [record for record in ours if record.levelno > logging.INFO or record.exc_info] == []
+
+
+async def test_a_bug_shows_no_detail_but_logs_it(
+    front: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unexpected exception is 500 without its text; the log has the traceback."""
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        answer = await client.get("/failing")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "secret detail" not in answer.text
+    assert "secret detail" in caplog.text
+
+
+async def test_the_log_holds_no_token_query_or_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """At any level the server logs method, path, status and time, and nothing that was said."""
+    token = "t0ken-" + "x" * 20
+    async with listening(GENPY_TOKEN=token) as front:
+        caplog.set_level(logging.DEBUG, logger="genpy")
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=front.url, headers=headers) as client:
+            await client.post("/echo?q=searched", json={"text": "said-by-post"})
+        address = front.url.replace("http", "ws") + "/ws/session/a?epoch=asked"
+        async with connect(address, additional_headers=headers, proxy=None) as ws:
+            await ws.send("said-by-frame")
+            await ws.recv()
+        await front.empty()
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("genpy")]
+    assert [line.rsplit(" ", 2)[0] for line in ours] == [
+        "POST /echo 200",
+        "GET /ws/session/a 101",
+    ]
