@@ -1,9 +1,10 @@
 """What the training of both linear models shares: slips of the keyboard, features as numbers, packing."""
 
-import base64
+import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,8 @@ class Trained:
         """One row a text, one column a label."""
         return self.machine.decision_function(self.encoder.rows(texts))
 
-    def packed(self, temperature: float) -> dict[str, Any]:
-        """As `core.linear.LinearModel` reads it: weights of a byte, without those that say nothing."""
+    def plain(self, temperature: float) -> dict[str, Any]:
+        """As `core.linear.LinearModel` reads it: weights of a byte, without those near zero."""
         weights = (self.machine.coef_ * self.encoder.rarity).T
         whole, scale = bytes_of(weights)
         kept = [at for at in range(len(self.encoder.names)) if np.abs(whole[at]).max() >= FAINT]
@@ -95,8 +96,7 @@ class Trained:
             "temperature": round(temperature, 2),
             "scale": round(scale, 6),
             "bias": [round(float(value), 4) for value in self.machine.intercept_],
-            "features": "\n".join(self.encoder.names[at] for at in kept),
-            "weights": base64.b64encode(whole[kept].tobytes()).decode(),
+            "weights": {self.encoder.names[at]: whole[at].tolist() for at in kept},
         }
 
 
@@ -116,3 +116,17 @@ def temperature_for(logits: Matrix, truth: Matrix) -> float:
         return float(-likely[np.arange(len(truth)), truth].mean())
 
     return float(min(np.arange(0.3, 3.0, 0.02), key=loss))
+
+
+def write(target: Path, model: dict[str, Any]) -> None:
+    """A model as JSON with one feature a line, so that it can be read and compared."""
+    target.write_text(_lines(model) + "\n", encoding="utf-8")
+
+
+def _lines(value: Any) -> str:
+    if not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    rows = (
+        f"{json.dumps(name, ensure_ascii=False)}:{_lines(item)}" for name, item in value.items()
+    )
+    return "{\n" + ",\n".join(rows) + "\n}"

@@ -4,7 +4,7 @@
 
 Reads benchmarks/data/intents_train.jsonl, adds copies with slips of the keyboard, openers and
 sign-offs (seeded), fits a multinomial logistic regression, finds the temperature on folds that
-it was not fitted on, and writes genpy_server/core/intent_model.json. scikit-learn is needed here
+it was not fitted on, and writes genpy_server/core/understanding/intent_model.json. scikit-learn is needed here
 only; the program scores in plain Python.
 """
 
@@ -14,7 +14,7 @@ import random
 from pathlib import Path
 
 import numpy as np
-from linear_training import Matrix, Row, Trained, slip, temperature_for
+from linear_training import Matrix, Row, Trained, slip, temperature_for, write
 from sklearn.model_selection import StratifiedKFold
 
 from genpy_server.core.understanding.intents import INTENTS, MODEL
@@ -65,10 +65,10 @@ def main() -> None:
     logits, truth = unseen_logits(rows)
     temperature = temperature_for(logits, truth)
     print(f"five folds: accuracy {(logits.argmax(axis=1) == truth).mean():.3f}")
-    model = fit(rows).packed(temperature)
+    model = fit(rows).plain(temperature)
     model["fingerprint"] = hashlib.sha256(DATA.read_bytes()).hexdigest()
-    TARGET.write_text(json.dumps(model, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-    count = model["features"].count("\n") + 1
+    write(TARGET, model)
+    count = len(model["weights"])
     print(f"{len(rows)} messages, {count} features, temperature {temperature:.2f}, ", end="")
     print(f"{TARGET.stat().st_size // 1024} KB")
 

@@ -3,13 +3,12 @@
     pip install scikit-learn && python benchmarks/train_tools.py
 
 Reads benchmarks/data/tools_train.jsonl and, as messages that ask for no tool, the first of
-benchmarks/data/intents_train.jsonl; writes genpy_server/core/tool_model.json.
+benchmarks/data/intents_train.jsonl; writes genpy_server/core/understanding/tool_model.json.
 Requests are told from others by a multinomial logistic regression; the words of a keyword by a
 logistic regression of one word at a time. Copies with slips of the keyboard and with other
 requests' keywords (seeded) teach both that what is looked for can be anything.
 """
 
-import base64
 import hashlib
 import json
 import random
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from linear_training import Trained, bytes_of, slip, temperature_for
+from linear_training import Trained, bytes_of, slip, temperature_for, write
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -171,7 +170,7 @@ class Keywords:
             return low
         return SEEN if others > within else OTHER
 
-    def packed(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """As `core.keywords.tagger` reads it."""
         none = Counter[str]()
         kinds = {word: self._kind(word, none, none) for word in self.frame if word[0].isalnum()}
@@ -181,8 +180,7 @@ class Keywords:
             "frame": " ".join(sorted(word for word, kind in kinds.items() if kind == word)),
             "seen": " ".join(sorted(word for word, kind in kinds.items() if kind == SEEN)),
             "bias": round(float(self.machine.intercept_[0]) / scale, 2),
-            "features": "\n".join(self.names[at] for at in kept),
-            "weights": base64.b64encode(whole[kept].tobytes()).decode(),
+            "weights": {self.names[at]: int(whole[at]) for at in kept},
         }
 
 
@@ -202,10 +200,10 @@ def main() -> None:
         print(f"five folds, sure {sure}: tool {(said == truth).mean():.3f}, false {false:.3f}")
     model = {
         "fingerprint": hashlib.sha256(DATA.read_bytes()).hexdigest(),
-        "requests": fit_requests(rows, more).packed(temperature),
-        "keywords": Keywords(rows).packed(),
+        "requests": fit_requests(rows, more).plain(temperature),
+        "keywords": Keywords(rows).plain(),
     }
-    TARGET.write_text(json.dumps(model, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    write(TARGET, model)
     print(f"{len(rows)} + {len(more)} messages, temperature {temperature:.2f}, ", end="")
     print(f"{TARGET.stat().st_size // 1024} KB")
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genpy_server.core.understanding.intent_rules import RULES
 from genpy_server.core.understanding.intents import INTENTS, detect_intent
+from genpy_server.core.understanding.rules import RULES
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
 DATA = Path(__file__).parent / "data"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genpy_server.core.understanding.intent_rules import RULES
 from genpy_server.core.understanding.intents import INTENTS, MODEL, SUREST, UNSURE, detect_intent
 from genpy_server.core.understanding.linear import LOOKED_AT, MOST_WORDS, clip, features, shipped
+from genpy_server.core.understanding.rules import RULES
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"

@@ -1,7 +1,6 @@
 """What a server makes ready before anybody speaks."""
 
 import asyncio
-import gc
 import threading
 
 import pytest
@@ -46,13 +45,3 @@ async def test_start_does_not_wait_for_the_models(database, monkeypatch):
         assert server.url
         go.set()
     assert threading.main_thread() not in threads
-
-
-def test_the_files_of_the_models_are_not_kept(unbuilt):
-    """Beside the built models nothing is left of what they were read from."""
-    for build in MODELS:
-        build()
-    gc.collect()
-    dicts = [thing for thing in gc.get_objects() if type(thing) is dict]
-    kept = [one for one in dicts if "fingerprint" in one and {"requests", "weights"} & one.keys()]
-    assert kept == []

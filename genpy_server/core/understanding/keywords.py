@@ -4,7 +4,6 @@ Each word is weighed by itself and by the words around it; the run of words that
 most is the keyword. Words that requests are made of are known by name, all others count alike.
 """
 
-import base64
 import re
 from functools import cache
 from typing import NamedTuple
@@ -126,11 +125,9 @@ def _heaviest(weights: list[float]) -> tuple[float, int, int]:
 def tagger() -> Tagger:
     """The shipped weights, read when first asked for."""
     raw = shipped(MODEL)["keywords"]
-    weights = memoryview(base64.b64decode(raw["weights"])).cast("b").tolist()
-    names = raw["features"].split("\n")
     return Tagger(
         frozenset(raw["frame"].split()),
         frozenset(raw["seen"].split()),
-        dict(zip(names, weights, strict=True)),
+        raw["weights"],
         raw["bias"],
     )

@@ -1,24 +1,19 @@
-"""Linear models over words, families of words and runs of letters, scored in plain Python."""
+"""Linear models over words, families of words and character n-grams, scored in plain Python."""
 
-import base64
 import json
 import math
 import re
 from importlib.resources import files
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from genpy_server.core.text import UNSPACED
-from genpy_server.core.understanding.intent_words import CUE_OF, FAMILY_OF
+from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF
 
 LOOKED_AT = 1_200
 """Characters that are looked at: the beginning and the end of a longer message."""
 MOST_WORDS = 160
 SHORT = 3
-LANE = 24
-"""Bits for each label's sum in a packed number: enough for thousands of weights of a byte."""
-_HALF = 1 << LANE - 1
-_MASK = (1 << LANE) - 1
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W_]|['+#.-])*(?:[^\W_]|[+#])|[^\W\d_]|[^\w\s]+|[0-9]+")
 _ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
@@ -34,14 +29,14 @@ _CUE = re.compile("|".join(sorted(CUE_OF, key=len, reverse=True)))
 
 
 class Features(NamedTuple):
-    """What is known of a message: words count by one measure, letters by another."""
+    """The features of a message in two groups, each normalised by its own size."""
 
     words: list[str]
     letters: list[str]
 
 
 class Scored(NamedTuple):
-    """The likeliest label, the share of letters ever met, the words that spoke loudest."""
+    """The most probable label, the share of known n-grams (0 to 1), the words that weighed most."""
 
     label: str
     probability: float
@@ -100,50 +95,38 @@ def _kind(token: str) -> str:
 
 
 class LinearModel:
-    """Weights of every feature for every label."""
+    """A weight for every pair of feature and label: `weights[feature]` has one a label, in order."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
         self.labels: tuple[str, ...] = tuple(raw["labels"])
-        self._bias: list[float] = raw["bias"]
-        self._scale: float = raw["scale"] / raw["temperature"]
-        self._temperature: float = raw["temperature"]
-        self._lift = sum(_HALF << LANE * lane for lane in range(len(self.labels)))
-        rows = memoryview(base64.b64decode(raw["weights"])).cast("b").tolist()
-        width = len(self.labels)
-        self._weights = {
-            name: sum(row << LANE * lane for lane, row in enumerate(rows[at : at + width]))
-            for name, at in zip(
-                raw["features"].split("\n"), range(0, len(rows), width), strict=True
-            )
-        }
+        self.weights: dict[str, list[int]] = raw["weights"]
+        self.bias: list[float] = raw["bias"]
+        self.scale: float = raw["scale"]
+        self.temperature: float = raw["temperature"]
 
     def score(self, found: Features) -> Scored:
-        """The likeliest label of a message with these features."""
-        totals = [bias / self._temperature for bias in self._bias]
+        """The most probable label of a message with these features."""
+        totals, known = self.bias, 0.0
         for group in found:
-            sums = self._lanes(sum(map(self._weights.get, group, repeat(0))))
-            scale = self._scale / math.sqrt(len(group) or 1)
-            totals = [total + scale * part for total, part in zip(totals, sums, strict=True)]
+            rows = [self.weights[name] for name in group if name in self.weights]
+            scale = self.scale / math.sqrt(len(group) or 1)
+            sums = map(sum, zip(*rows, strict=True))
+            if rows:
+                totals = [total + scale * part for total, part in zip(totals, sums, strict=True)]
+            known = len(rows) / (len(group) or 1)
         top = max(totals)
         best = totals.index(top)
-        probability = 1 / sum(math.exp(total - top) for total in totals)
-        met = sum(map(self._weights.__contains__, found.letters)) / (len(found.letters) or 1)
-        return Scored(self.labels[best], probability, met, self._because(found.words, best))
+        probability = 1 / sum(math.exp((total - top) / self.temperature) for total in totals)
+        return Scored(self.labels[best], probability, known, self._because(found.words, best))
 
     def _because(self, words: list[str], best: int) -> list[str]:
-        """The three words that spoke loudest for a label."""
+        """The three words with the largest weight for a label, relative to the other labels."""
         spoke = []
         for word in words:
-            packed = self._weights.get(word)
-            if packed is not None and word[0].isalnum() and word[-1] != "$":
-                row = self._lanes(packed)
+            row = self.weights.get(word)
+            if row is not None and word[0].isalnum() and word[-1] != "$":
                 spoke.append((sum(row) - len(row) * row[best], word))
         return [_readable(word) for weight, word in sorted(spoke)[:3] if weight < 0]
-
-    def _lanes(self, packed: int) -> list[int]:
-        """The numbers for each label out of one: adding packed numbers adds all labels at once."""
-        lifted = packed + self._lift
-        return [(lifted >> LANE * lane & _MASK) - _HALF for lane in range(len(self.labels))]
 
 
 def _readable(feature: str) -> str:
@@ -153,7 +136,7 @@ def _readable(feature: str) -> str:
 
 
 def shipped(name: str) -> dict[str, Any]:
-    """A file of weights that is part of the package; what is built of it is what to keep."""
+    """A file of weights in the package, parsed; not cached here."""
     data: dict[str, Any] = json.loads(
         (files("genpy_server.core.understanding") / name).read_text(encoding="utf-8")
     )
