@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from genpy_tui.render.lines import Line
 
 
-class Part:
+class BlockPart:
     """Lines that are made when they are needed, for one width at a time."""
 
     __slots__ = ("_lines", "_width", "chars", "indent", "make", "newlines")
@@ -57,7 +57,7 @@ class Block(Protocol):
     """What the layout stacks: parts from top to bottom."""
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[BlockPart]:
         """Its parts; asking may split the text, so ask only for what is near the window."""
 
     def height(self, width: int) -> int:
@@ -78,7 +78,7 @@ class Row(NamedTuple):
     """One line and what it belongs to."""
 
     block: Block
-    part: Part
+    part: BlockPart
     line: Line
     number: int
     """Which line of its part it is."""

@@ -19,7 +19,7 @@ PLACE = "place"
 """The scheme of links to a message, as the tools name it: place:f6ad76fe#96."""
 
 
-class Run(NamedTuple):
+class Styled(NamedTuple):
     """Text in one style; `style` holds names of the palette, later ones over earlier ones."""
 
     text: str
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     the line above was only wrapped. `fill` is the style of the rest of the line.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[Styled, ...]
     lead: int = 0
     glue: str = "\n"
     fill: str = ""
@@ -116,13 +116,13 @@ def breaks(text: str, width: int) -> Iterator[tuple[int, int, str]]:
         at += len(line) + 1
 
 
-def cut(runs: Iterable[Run], spans: Iterable[tuple[int, int, str]]) -> Iterator[list[Run]]:
+def cut(runs: Iterable[Styled], spans: Iterable[tuple[int, int, str]]) -> Iterator[list[Styled]]:
     """The runs of each span; spans ascend."""
     source = iter(runs)
     run = next(source, None)
     at = 0
     for start, end, _ in spans:
-        row: list[Run] = []
+        row: list[Styled] = []
         while run is not None:
             low, high = max(start, at), min(end, at + len(run.text))
             if low < high:
@@ -135,10 +135,10 @@ def cut(runs: Iterable[Run], spans: Iterable[tuple[int, int, str]]) -> Iterator[
 
 
 def wrap(
-    runs: list[Run],
+    runs: list[Styled],
     width: int,
-    lead: tuple[Run, ...] = (),
-    rest: tuple[Run, ...] | None = None,
+    lead: tuple[Styled, ...] = (),
+    rest: tuple[Styled, ...] | None = None,
     fill: str = "",
 ) -> list[Line]:
     """Runs as lines no wider than `width`, the first behind `lead`, the others behind `rest`."""
@@ -154,7 +154,7 @@ def wrap(
     return lines
 
 
-def fold(runs: list[Run], width: int) -> list[list[Run]]:
+def fold(runs: list[Styled], width: int) -> list[list[Styled]]:
     """Runs cut at the width and nowhere else, as code is shown."""
     text = "".join(run.text for run in runs)
     if len(text) <= width and text.isascii():
@@ -170,11 +170,11 @@ def fold(runs: list[Run], width: int) -> list[list[Run]]:
     return [[_sane(run) for run in row] for row in cut(runs, spans)]
 
 
-def _cells(runs: tuple[Run, ...]) -> int:
+def _cells(runs: tuple[Styled, ...]) -> int:
     return cell_len("".join(run.text for run in runs))
 
 
-def _sane(run: Run) -> Run:
+def _sane(run: Styled) -> Styled:
     """A run without floods of characters that have no width."""
     if len(run.text) <= _GRAPHEME_LIMIT or run.text.isascii():
         return run

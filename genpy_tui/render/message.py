@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from genpy_server.client.transcript import Entry, ToolLine
 from genpy_server.core.display import visible
-from genpy_tui.render.layout import Part
-from genpy_tui.render.lines import BLANK, Line, Run, wrap
+from genpy_tui.render.layout import BlockPart
+from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
 if TYPE_CHECKING:
     from genpy_tui.render.markdown.document import Document
@@ -51,8 +51,8 @@ class MessageBlock:
         self.expanded = False
         self._document: Document | None = None
         self._fed = 0
-        self._head: Part | None = None
-        self._parts: list[Part] | None = None
+        self._head: BlockPart | None = None
+        self._parts: list[BlockPart] | None = None
         self._height: tuple[int, int] | None = None
 
     @property
@@ -66,7 +66,7 @@ class MessageBlock:
         return self.entry.replaced and not self.expanded and not self.streaming
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[BlockPart]:
         """From the name down to how it ended."""
         if self._parts is None:
             self._parts = list(self._build())
@@ -97,16 +97,16 @@ class MessageBlock:
         self._parts = None
         self._height = None
 
-    def _build(self) -> Iterable[Part]:
+    def _build(self) -> Iterable[BlockPart]:
         entry = self.entry
         if self.folded:
-            yield Part(self._heading)
+            yield BlockPart(self._heading)
             yield FoldPart(self._first_words, indent=INDENT)
             return
         if entry.role == "user":
-            yield Part(self._heading)
+            yield BlockPart(self._heading)
             yield from typed(entry.text)
-            yield Part(self._foot, indent=INDENT)
+            yield BlockPart(self._foot, indent=INDENT)
             return
         from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
 
@@ -117,38 +117,38 @@ class MessageBlock:
             self._fed = entry.length
         if not self.streaming:
             self._document.finish()
-        yield Part(self._heading)
+        yield BlockPart(self._heading)
         for tool in entry.tools:
             yield ToolPart(tool, expanded=self.expanded)
         body = self._document.parts
         if body and entry.tools:
-            yield Part(lambda _: [BLANK])
+            yield BlockPart(lambda _: [BLANK])
         yield from body
-        yield Part(self._foot, indent=INDENT)
+        yield BlockPart(self._foot, indent=INDENT)
 
     def _heading(self, width: int) -> list[Line]:
         entry = self.entry
         if entry.role == "user":
-            runs = [Run("› ", "you mark"), Run("You", "you")]
+            runs = [Styled("› ", "you mark"), Styled("You", "you")]
             if entry.intent:
-                runs.append(Run(f"  as {spoken(entry.intent)}", "dim"))
+                runs.append(Styled(f"  as {spoken(entry.intent)}", "dim"))
             right = clock(entry.at)
         elif entry.role == "assistant":
-            runs = [Run("◆ ", "genpy mark"), Run("GenPy", "genpy")]
+            runs = [Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy")]
             if entry.intent:
-                runs += [Run("  "), Run(f" {spoken(entry.intent)} ", "chip")]
+                runs += [Styled("  "), Styled(f" {spoken(entry.intent)} ", "chip")]
             right = " · ".join(filter(None, (visible(entry.model or ""), clock(entry.at))))
             runs += self._reason(width - len(right) - sum(len(run.text) for run in runs))
         else:
-            runs, right = [Run("· ", "dim"), Run("Note", "dim")], clock(entry.at)
+            runs, right = [Styled("· ", "dim"), Styled("Note", "dim")], clock(entry.at)
         if entry.replaced:
-            runs = [Run(run.text, "dim") for run in runs] + [Run("  edited", "dim")]
+            runs = [Styled(run.text, "dim") for run in runs] + [Styled("  edited", "dim")]
         used = sum(len(run.text) for run in runs)
         if right and used + len(right) + 2 <= width:
-            runs += [Run(" " * (width - used - len(right))), Run(right, "dim")]
+            runs += [Styled(" " * (width - used - len(right))), Styled(right, "dim")]
         return [BLANK, Line(tuple(runs))]
 
-    def _reason(self, room: int) -> list[Run]:
+    def _reason(self, room: int) -> list[Styled]:
         """How sure the intent is, and why, where there is room for some of it."""
         entry = self.entry
         sure = f"{entry.intent_score:.0%}" if entry.intent_score is not None else ""
@@ -156,44 +156,44 @@ class MessageBlock:
         if not entry.intent or not told or room < SHORTEST_REASON:
             return []
         room -= 4
-        return [Run(f"  {told[: room - 1] + '…' if len(told) > room else told}", "dim")]
+        return [Styled(f"  {told[: room - 1] + '…' if len(told) > room else told}", "dim")]
 
     def _first_words(self, width: int) -> list[Line]:
         words = visible(" ".join(self.entry.text[: 4 * width].split()))
-        first, *more = wrap([Run(words, "dim")], width - 1, (Run("▸ ", "dim"),))
-        return [first._replace(runs=(*first.runs, Run("…", "dim"))) if more else first]
+        first, *more = wrap([Styled(words, "dim")], width - 1, (Styled("▸ ", "dim"),))
+        return [first._replace(runs=(*first.runs, Styled("…", "dim"))) if more else first]
 
     def _foot(self, width: int) -> list[Line]:
         entry = self.entry
         if self.streaming and not entry.length:
-            return wrap([Run("…", "dim")], width)
+            return wrap([Styled("…", "dim")], width)
         lines: list[Line] = []
         if self.sending:
-            lines += wrap([Run(visible(self.sending), "warning")], width)
+            lines += wrap([Styled(visible(self.sending), "warning")], width)
         if entry.role == "assistant" and entry.status in STATUS:
             style = "error" if entry.status == "error" else "warning"
             text = STATUS[entry.status]
             if entry.error:
                 text += f": {visible(entry.error)}"
-            lines += wrap([Run(text, style)], width)
+            lines += wrap([Styled(text, style)], width)
         return lines
 
 
-def typed(text: str) -> Iterator[Part]:
+def typed(text: str) -> Iterator[BlockPart]:
     """What a person wrote, line for line as it was written."""
     lines = visible(text).expandtabs(4).split("\n")
     for first in range(0, len(lines), TYPED_LINES):
-        yield Part(partial(_typed_lines, lines[first : first + TYPED_LINES]), indent=INDENT)
+        yield BlockPart(partial(_typed_lines, lines[first : first + TYPED_LINES]), indent=INDENT)
 
 
 def _typed_lines(lines: list[str], width: int) -> list[Line]:
     shown: list[Line] = []
     for line in lines:
-        shown += wrap([Run(line)], width) if line.strip() else [BLANK]
+        shown += wrap([Styled(line)], width) if line.strip() else [BLANK]
     return shown
 
 
-class FoldPart(Part):
+class FoldPart(BlockPart):
     """What a click expands, or folds again."""
 
 
@@ -215,25 +215,25 @@ def spoken(intent: str) -> str:
 def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     args = ", ".join(f"{key}={value!r}" for key, value in tool.args.items())
     mark = "▾" if expanded else "▸"
-    runs = [Run(f"{mark} ", "dim"), Run(f"{visible(tool.name)}", "tool")]
+    runs = [Styled(f"{mark} ", "dim"), Styled(f"{visible(tool.name)}", "tool")]
     state = {
-        None: Run(" … running", "warning"),
-        True: Run(f" ✓ {tool.ms:.0f} ms", "success"),
-        False: Run(" ✗ failed", "error"),
+        None: Styled(" … running", "warning"),
+        True: Styled(f" ✓ {tool.ms:.0f} ms", "success"),
+        False: Styled(" ✗ failed", "error"),
     }[tool.ok]
     room = width - sum(len(run.text) for run in runs) - len(state.text) - 2
     shown = visible(args).replace("\n", "⏎")
-    runs.append(Run(f"({shown[: room - 1] + '…' if len(shown) > room else shown})", "dim"))
+    runs.append(Styled(f"({shown[: room - 1] + '…' if len(shown) > room else shown})", "dim"))
     lines = [Line((*runs, state))]
     if not expanded:
         return lines
-    lead = (Run("│ ", "rule"),)
+    lead = (Styled("│ ", "rule"),)
     if tool.args:
         pretty = visible(json.dumps(tool.args, ensure_ascii=False, indent=2))
         for row in pretty.split("\n"):
-            lines += wrap([Run(row, "dim")], width, lead)
+            lines += wrap([Styled(row, "dim")], width, lead)
     if tool.error:
-        return lines + wrap([Run(visible(tool.error), "error")], width, lead)
+        return lines + wrap([Styled(visible(tool.error), "error")], width, lead)
     from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
 
     document = Document()
@@ -249,5 +249,5 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     ]
     hidden = tool.result.count("\n") + 1 - TOOL_LINES
     if len(result) > TOOL_LINES:
-        lines.append(Line((*lead, Run(f"… {max(hidden, 1)} more lines", "dim")), 2))
+        lines.append(Line((*lead, Styled(f"… {max(hidden, 1)} more lines", "dim")), 2))
     return lines

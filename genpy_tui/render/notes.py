@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from genpy_server.core.display import visible
-from genpy_tui.render.layout import Part
-from genpy_tui.render.lines import BLANK, Line, Run, wrap
+from genpy_tui.render.layout import BlockPart
+from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
 EXAMPLES = (
     "Explain Python generators with a small example",
@@ -24,7 +24,7 @@ class NoteBlock:
     """Lines made by a function of the width."""
 
     def __init__(self, make: Callable[[int], list[Line]]) -> None:
-        self.parts = [Part(make)]
+        self.parts = [BlockPart(make)]
 
     def height(self, width: int) -> int:
         """Exact once it was shown."""
@@ -37,26 +37,28 @@ def greeting() -> NoteBlock:
     def make(width: int) -> list[Line]:
         lines = [
             BLANK,
-            Line((Run("◆ ", "genpy mark"), Run("GenPy", "genpy"))),
+            Line((Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy"))),
             BLANK,
             *wrap(
                 [
-                    Run(
+                    Styled(
                         "A chat that remembers: every conversation is kept, can be searched, and is summed up when it ends."
                     )
                 ],
                 width,
-                (Run("  "),),
+                (Styled("  "),),
             ),
             BLANK,
-            Line((Run("  Try asking", "dim"),)),
+            Line((Styled("  Try asking", "dim"),)),
             BLANK,
         ]
         for example in EXAMPLES:
-            lines += wrap([Run(example)], width, (Run("  › ", "you mark"),), (Run("    "),))
+            lines += wrap(
+                [Styled(example)], width, (Styled("  › ", "you mark"),), (Styled("    "),)
+            )
         lines += [BLANK, BLANK]
         for key, does in KEYS:
-            lines.append(Line((Run(f"  {key:<8}", "strong"), Run(does, "dim"))))
+            lines.append(Line((Styled(f"  {key:<8}", "strong"), Styled(does, "dim"))))
         return lines
 
     return NoteBlock(make)
@@ -66,8 +68,8 @@ def notice(text: str, style: str = "warning", glyph: str = "!") -> NoteBlock:
     """A sentence of the program."""
 
     def make(width: int) -> list[Line]:
-        lead = (Run(f"{glyph} ", style),)
-        return [BLANK, *wrap([Run(visible(text), "dim")], width, lead, (Run("  "),))]
+        lead = (Styled(f"{glyph} ", style),)
+        return [BLANK, *wrap([Styled(visible(text), "dim")], width, lead, (Styled("  "),))]
 
     return NoteBlock(make)
 
@@ -76,11 +78,11 @@ def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
     """What a conversation was about, above or below its messages."""
 
     def make(width: int) -> list[Line]:
-        bar = (Run("┃ ", "genpy mark"),)
-        lines = [BLANK, Line((*bar, Run(title, "genpy")), 2)]
-        lines += wrap([Run(visible(summary))], width, bar)
+        bar = (Styled("┃ ", "genpy mark"),)
+        lines = [BLANK, Line((*bar, Styled(title, "genpy")), 2)]
+        lines += wrap([Styled(visible(summary))], width, bar)
         if topics:
-            lines += wrap([Run(visible(" · ".join(topics)), "dim")], width, bar)
+            lines += wrap([Styled(visible(" · ".join(topics)), "dim")], width, bar)
         return lines
 
     return NoteBlock(make)
@@ -88,4 +90,6 @@ def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
 
 def older_waiting() -> NoteBlock:
     """The mark above the first message while older ones are not loaded."""
-    return NoteBlock(lambda _: [BLANK, Line((Run("↑ ", "dim"), Run("older messages", "dim")))])
+    return NoteBlock(
+        lambda _: [BLANK, Line((Styled("↑ ", "dim"), Styled("older messages", "dim")))]
+    )

@@ -19,8 +19,8 @@ from genpy_tui.commands import bindings
 from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock
 from genpy_tui.render.notes import NoteBlock
+from genpy_tui.render.painter import MARGIN
 from genpy_tui.render.stack import Stack
-from genpy_tui.widgets.painter import MARGIN
 from genpy_tui.widgets.window import Window
 
 FASTEST, SLOWEST = 1 / 30, 1.0

@@ -15,8 +15,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from genpy_tui.render.layout import Anchor, Block, Layout, Row
+from genpy_tui.render.painter import MARGIN, Painter
 from genpy_tui.render.palette import Palette
-from genpy_tui.widgets.painter import MARGIN, Painter
 
 READABLE = 120
 """Columns of text at most: longer lines are hard to read."""

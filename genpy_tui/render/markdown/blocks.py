@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from genpy_tui.render.lines import BLANK, PLACE, Line, Run, wrap
+from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, wrap
 from genpy_tui.render.markdown.code import code_lines
-from genpy_tui.render.markdown.piece import Piece
+from genpy_tui.render.markdown.splitter import Fragment
 from genpy_tui.render.markdown.table import Cell, table_lines
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def parser() -> "MarkdownIt":
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
-def render(piece: Piece, width: int, env: Env | None = None) -> list[Line]:
+def render(piece: Fragment, width: int, env: Env | None = None) -> list[Line]:
     """The lines of one piece, without the blank line above it."""
     env = {} if env is None else env
     pad = min(piece.pad, width // 2)
-    lead = (Run(" " * pad),) if pad else ()
+    lead = (Styled(" " * pad),) if pad else ()
     if piece.kind == "code":
         return code_lines(piece.source, piece.language, width, lead=lead, first=piece.first)
     from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
@@ -79,8 +79,8 @@ class _Blocks:
     def blocks(
         self,
         nodes: "Iterable[SyntaxTreeNode]",
-        lead: tuple[Run, ...],
-        rest: tuple[Run, ...],
+        lead: tuple[Styled, ...],
+        rest: tuple[Styled, ...],
         *,
         loose: bool,
     ) -> None:
@@ -89,19 +89,21 @@ class _Blocks:
                 self.out.append(_blank(rest))
             self.block(node, rest if number else lead, rest)
 
-    def block(self, node: "SyntaxTreeNode", lead: tuple[Run, ...], rest: tuple[Run, ...]) -> None:
+    def block(
+        self, node: "SyntaxTreeNode", lead: tuple[Styled, ...], rest: tuple[Styled, ...]
+    ) -> None:
         match node.type:
             case "heading":
                 style = f"h{node.tag[1:]}"
                 runs = list(_inline(node.children[0].children, style))
-                self.out += wrap(runs or [Run("", style)], self.width, lead, rest)
+                self.out += wrap(runs or [Styled("", style)], self.width, lead, rest)
             case "paragraph":
                 runs = list(_inline(node.children[0].children))
                 self.out += wrap(runs, self.width, lead, rest)
             case "bullet_list" | "ordered_list":
                 self.list(node, lead, rest)
             case "blockquote":
-                bar = Run(QUOTE, "quote bar")
+                bar = Styled(QUOTE, "quote bar")
                 first, after = (*lead, bar), (*rest, bar)
                 mark = len(self.out)
                 self.blocks(node.children, first, after, loose=True)
@@ -115,13 +117,15 @@ class _Blocks:
                 self.out += lines
             case "hr":
                 room = self.width - _size(lead)
-                self.out.append(Line((*lead, Run("─" * max(3, room), "rule")), _size(lead)))
+                self.out.append(Line((*lead, Styled("─" * max(3, room), "rule")), _size(lead)))
             case "table":
                 self.out += table_lines(_table(node), self.width, rest)
             case _:
-                self.out += wrap([Run(node.content)], self.width, lead, rest)
+                self.out += wrap([Styled(node.content)], self.width, lead, rest)
 
-    def list(self, node: "SyntaxTreeNode", lead: tuple[Run, ...], rest: tuple[Run, ...]) -> None:
+    def list(
+        self, node: "SyntaxTreeNode", lead: tuple[Styled, ...], rest: tuple[Styled, ...]
+    ) -> None:
         number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
         loose = any(
             not child.hidden
@@ -138,8 +142,8 @@ class _Blocks:
                 mark = f"{number + index}. ".rjust(widest)
             if index and loose:
                 self.out.append(_blank(rest))
-            first = (*(rest if index else lead), Run(mark, "bullet"))
-            after = (*rest, Run(" " * len(mark)))
+            first = (*(rest if index else lead), Styled(mark, "bullet"))
+            after = (*rest, Styled(" " * len(mark)))
             if item.children:
                 self.blocks(item.children, first, after, loose=loose)
             else:
@@ -147,16 +151,16 @@ class _Blocks:
         self.depth -= 1
 
 
-def _size(runs: tuple[Run, ...]) -> int:
+def _size(runs: tuple[Styled, ...]) -> int:
     return sum(len(run.text) for run in runs)
 
 
-def _blank(lead: tuple[Run, ...]) -> Line:
+def _blank(lead: tuple[Styled, ...]) -> Line:
     """An empty line inside a quote or list."""
     return Line(lead, _size(lead)) if any(run.style for run in lead) else BLANK
 
 
-def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Run]:
+def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styled]:
     """Inline nodes as runs."""
     for node in nodes:
         match node.type:
@@ -165,34 +169,34 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Run]
             case "code_inline":
                 code = node.content.replace("\n", " ")
                 link = f"{PLACE}:{code}" if _PLACE.fullmatch(code) else ""
-                yield Run(code, f"{style} inline-code".strip(), link)
+                yield Styled(code, f"{style} inline-code".strip(), link)
             case "softbreak":
-                yield Run(" ", style)
+                yield Styled(" ", style)
             case "hardbreak":
-                yield Run("\n", style)
+                yield Styled("\n", style)
             case "strong" | "em" | "s":
                 yield from _inline(node.children, f"{style} {node.type}".strip())
             case "link":
                 yield from _link(node, style)
             case "image":
-                yield Run(f"▣ {node.content or 'image'}", f"{style} em".strip())
+                yield Styled(f"▣ {node.content or 'image'}", f"{style} em".strip())
                 yield from _target(str(node.attrs.get("src", "")), style)
             case _:
-                yield Run(node.content, style)
+                yield Styled(node.content, style)
 
 
-def _text(text: str, style: str) -> Iterator[Run]:
+def _text(text: str, style: str) -> Iterator[Styled]:
     at = 0
     for match in _URL.finditer(text):
         if match.start() > at:
-            yield Run(text[at : match.start()], style)
-        yield Run(match[0], f"{style} link".strip(), match[0])
+            yield Styled(text[at : match.start()], style)
+        yield Styled(match[0], f"{style} link".strip(), match[0])
         at = match.end()
     if at < len(text):
-        yield Run(text[at:], style)
+        yield Styled(text[at:], style)
 
 
-def _link(node: "SyntaxTreeNode", style: str) -> Iterator[Run]:
+def _link(node: "SyntaxTreeNode", style: str) -> Iterator[Styled]:
     target = str(node.attrs.get("href", ""))
     runs = list(_inline(node.children, f"{style} link".strip()))
     yield from (run._replace(link=target) for run in runs)
@@ -200,9 +204,9 @@ def _link(node: "SyntaxTreeNode", style: str) -> Iterator[Run]:
         yield from _target(target, style)
 
 
-def _target(target: str, style: str) -> Iterator[Run]:
+def _target(target: str, style: str) -> Iterator[Styled]:
     if target:
-        yield Run(f" ({target})", f"{style} target".strip(), target)
+        yield Styled(f" ({target})", f"{style} target".strip(), target)
 
 
 @lru_cache(maxsize=4)

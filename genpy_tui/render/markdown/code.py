@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from genpy_tui.render.lines import Line, Run, fold
+from genpy_tui.render.lines import Line, Styled, fold
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -39,16 +39,16 @@ def code_lines(
     language: str,
     width: int,
     *,
-    lead: tuple[Run, ...] = (),
+    lead: tuple[Styled, ...] = (),
     first: bool = True,
 ) -> list[Line]:
     """A block of code, or with `first` false the next part of one."""
-    bar = (*lead, Run(BAR, "code bar"))
+    bar = (*lead, Styled(BAR, "code bar"))
     size = sum(len(run.text) for run in bar)
     room = max(8, width - size)
     lines: list[Line] = []
     if first:
-        label = fold([Run(language[:LABEL_LIMIT] or "text", "code label")], room)[0]
+        label = fold([Styled(language[:LABEL_LIMIT] or "text", "code label")], room)[0]
         shown = sum(len(run.text) for run in label)
         lines.append(Line((*bar, *label), size + shown, fill="code"))
     for row in highlighted(source, language):
@@ -57,21 +57,21 @@ def code_lines(
     return lines
 
 
-def highlighted(source: str, language: str) -> list[list[Run]]:
+def highlighted(source: str, language: str) -> list[list[Styled]]:
     """The lines of a source as runs."""
     lexer = _lexer(language.lower())
     if lexer is None or any(len(line) > _LEXED_LINE for line in source.split("\n")):
-        return [[Run(line.expandtabs(4), "code")] for line in source.split("\n")]
-    rows: list[list[Run]] = [[]]
+        return [[Styled(line.expandtabs(4), "code")] for line in source.split("\n")]
+    rows: list[list[Styled]] = [[]]
     for kind, text in lexer.get_tokens(source.expandtabs(4)):
         style = _style(kind)
         first, *rest = text.split("\n")
         if first:
-            rows[-1].append(Run(first, style))
-        rows += ([Run(part, style)] if part else [] for part in rest)
+            rows[-1].append(Styled(first, style))
+        rows += ([Styled(part, style)] if part else [] for part in rest)
     if rows and not rows[-1]:
         rows.pop()
-    return [row or [Run("", "code")] for row in rows] or [[Run("", "code")]]
+    return [row or [Styled("", "code")] for row in rows] or [[Styled("", "code")]]
 
 
 @lru_cache(maxsize=64)

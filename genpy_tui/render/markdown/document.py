@@ -3,11 +3,10 @@
 import re
 
 from genpy_server.core.display import visible
-from genpy_tui.render.layout import Part
+from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line
 from genpy_tui.render.markdown.blocks import Env, parser, render
-from genpy_tui.render.markdown.piece import Piece
-from genpy_tui.render.markdown.splitter import Splitter
+from genpy_tui.render.markdown.splitter import Fragment, Splitter
 
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
 
@@ -35,9 +34,9 @@ class Document:
         self.indent = indent
         self._splitter = Splitter()
         self._env: Env = {}
-        self._closed: list[Part] = []
+        self._closed: list[BlockPart] = []
         self._pieces = 0
-        self._tail: list[Part] | None = None
+        self._tail: list[BlockPart] | None = None
         self._finished = False
 
     def feed(self, text: str) -> None:
@@ -55,7 +54,7 @@ class Document:
             self._take()
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[BlockPart]:
         """Every part, the open ones last."""
         if self._tail is None:
             # An open definition is not final, so it must not define anything yet.
@@ -73,7 +72,7 @@ class Document:
             self._closed.append(self._part(piece, self._env, top=not self._closed))
         self._pieces = len(pieces)
 
-    def _define(self, piece: Piece) -> None:
+    def _define(self, piece: Fragment) -> None:
         """Learn the reference links a piece defines, and show earlier uses of them as links."""
         if piece.kind != "markdown" or not _DEFINITION.search(piece.source):
             return
@@ -83,7 +82,7 @@ class Document:
             for part in self._closed:
                 part.forget()
 
-    def _part(self, piece: Piece, env: Env, *, top: bool) -> Part:
+    def _part(self, piece: Fragment, env: Env, *, top: bool) -> BlockPart:
         gap = piece.gap and not top
 
         def make(width: int) -> list[Line]:
@@ -91,4 +90,4 @@ class Document:
             return [BLANK, *lines] if gap and lines else lines
 
         size = sum(map(len, piece.lines))
-        return Part(make, chars=size, newlines=len(piece.lines) - 1 + gap, indent=self.indent)
+        return BlockPart(make, chars=size, newlines=len(piece.lines) - 1 + gap, indent=self.indent)

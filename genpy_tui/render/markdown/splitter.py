@@ -7,23 +7,150 @@ follows, or inside a block that grew too large (code, list, table, paragraph), w
 says what it continues.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from re import Match
+from typing import Literal, NamedTuple
 
-from genpy_tui.render.markdown import syntax
-from genpy_tui.render.markdown.builder import Builder, Mode
-from genpy_tui.render.markdown.piece import HARD, MAX_CHARS, SOFT, Piece
+MAX_LINES = 30
+"""Lines of a block that is still open; at the next good place after them it is cut."""
+MAX_CHARS = 2_000
+SOFT = 1.5
+"""Code is cut at a blank line while it is no larger than this, then anywhere."""
+HARD = 3
+"""At so many times those limits a list item or a quote is cut anywhere."""
+
+Kind = Literal["markdown", "inline", "code", "table"]
+Mode = Literal["none", "text", "quote", "indented", "list", "code", "table"]
+
+
+@dataclass(slots=True)
+class Fragment:
+    """Some lines, and how they belong to the block they are a part of."""
+
+    kind: Kind
+    lines: list[str] = field(default_factory=list)
+    language: str = ""
+    first: bool = True
+    """It begins its block; a later piece of the same block does not."""
+    last: bool = True
+    """It ends its block."""
+    gap: bool = True
+    """A blank line stands above it."""
+    number: int | None = None
+    """For a list continued: the number of its first item."""
+    pad: int = 0
+    """Columns it is moved to the right, for a list item continued."""
+    head: tuple[str, ...] = ()
+    """For a table continued: the lines that its columns are measured by."""
+
+    @property
+    def source(self) -> str:
+        """Its Markdown, or its code."""
+        return "\n".join(self.lines)
+
+
+_ITEM = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)])([ \t]+|$)")
+_NESTED = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s")
+_RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
+_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+_SETEXT = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
+_DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_QUOTE = re.compile(r" {0,3}>")
+_SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
+_COLUMN = re.compile(r"(?<!\\)\|")
+
+
+class Fence(NamedTuple):
+    """A line that opens a block of code."""
+
+    character: str
+    length: int
+    indent: int
+    language: str
+
+
+NO_FENCE = Fence("", 0, 0, "")
+
+
+def _fence(line: str) -> Fence | None:
+    """The fence that a line opens."""
+    match = _FENCE.match(line)
+    if match is None or (match[1][0] == "`" and "`" in match[2]):
+        return None
+    language = match[2].split(maxsplit=1)[0] if match[2].strip() else ""
+    return Fence(match[1][0], len(match[1]), _indent(line), language)
+
+
+def _closes(line: str, opened: Fence) -> bool:
+    """Whether a line closes a fence."""
+    bare = line.strip(" \t")
+    return len(bare) >= opened.length and set(bare) == {opened.character}
+
+
+def _indent(line: str) -> int:
+    """Spaces at the start of a line."""
+    return len(line) - len(line.lstrip(" "))
+
+
+def _interrupts(line: str) -> bool:
+    """Whether a line ends a paragraph by beginning a block: a fence, a heading or a list."""
+    if _HEADING.match(line) or _fence(line):
+        return True
+    item = _ITEM.match(line)
+    return bool(
+        item
+        and item.end() < len(line)
+        and (len(item[2]) == 1 or item[2][:-1] == "1")
+        and not _RULE.match(line)
+    )
+
+
+def _columns(line: str) -> int:
+    """Columns of a row of a table."""
+    return len(_COLUMN.split(line.strip().strip("|")))
+
+
+@dataclass(slots=True)
+class _State:
+    """Where the splitter stands between two lines."""
+
+    mode: Mode = "none"
+    piece: Fragment = field(default_factory=lambda: Fragment("markdown"))
+    chars: int = 0
+    fence: Fence = NO_FENCE
+    """The fence that is open."""
+    inner: Fence | None = None
+    """The fence that is open inside a list item."""
+    shut: bool = False
+    """The line before closed that fence, so that no paragraph is open to go on."""
+    marker: str = ""
+    """What the items of the open list share: the bullet, or what ends the number."""
+    offset: int = 0
+    """Column where the content of the open list item begins."""
+    number: int = 1
+    items: int = 0
+    blank: bool = False
+    """The line before was blank."""
+    pad: int = 0
+    within: bool = False
+    """Inside an item of a list that was cut, so that indented lines are its content."""
+    joined: bool = False
+    """The line continues one that was cut, so it begins no block."""
+
 
 _SPACES = range(1, 5)
 """Columns between a marker and the content that stands behind it."""
 
 
-class Splitter(Builder):
+class Splitter:
     """Feed it text; `closed` grows by pieces that are final, and `tail()` is what is open."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.closed: list[Fragment] = []
+        self._at = _State()
         self._rest: list[str] = []
         self._rest_size = 0
 
@@ -40,7 +167,7 @@ class Splitter(Builder):
             rest = self._chop("".join(self._rest))
             self._rest, self._rest_size = [rest], len(rest)
 
-    def tail(self) -> list[Piece]:
+    def tail(self) -> list[Fragment]:
         """The open pieces, with the line that has not ended yet."""
         probe = Splitter()
         probe._at = replace(self._at, piece=replace(self._at.piece, lines=self._at.piece.lines[:]))
@@ -68,7 +195,7 @@ class Splitter(Builder):
         """Take all but the end of a line that is too long to wait for."""
         while len(line) > 2 * MAX_CHARS:
             at = next(
-                (m.end() for m in syntax.SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)),
+                (m.end() for m in _SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)),
                 2 * MAX_CHARS,
             )
             self._line(line[:at])
@@ -94,11 +221,11 @@ class Splitter(Builder):
         line = line[: len(line) - len(body)].expandtabs(4) + body
         blank = not line or line.isspace()
         if at.pad and not blank:
-            indent = syntax.indent(line)
+            indent = _indent(line)
             if indent < at.pad and at.mode != "none":
                 self._close()
         if at.pad and at.mode != "none":
-            line = line[min(at.pad, syntax.indent(line)) :]
+            line = line[min(at.pad, _indent(line)) :]
         while not _MODES[at.mode](self, line, blank):
             pass
         at.blank = blank
@@ -109,11 +236,11 @@ class Splitter(Builder):
             return True
         at.pad = 0
         if at.within:
-            indent = syntax.indent(line)
+            indent = _indent(line)
             at.within = indent > 1
             if at.within:
                 at.pad, line = indent, line[indent:]
-        if fence := syntax.fence(line):
+        if fence := _fence(line):
             at.fence = fence
             self._open("code", "code")
             at.piece.language = fence.language
@@ -121,37 +248,37 @@ class Splitter(Builder):
         if line.startswith("    "):
             self._open("code", "indented")
             return self._in_indented(line, blank)
-        if syntax.HEADING.match(line) or syntax.RULE.match(line):
+        if _HEADING.match(line) or _RULE.match(line):
             self._open("markdown", "text")
             self._add(line)
             self._close()
             return True
-        if item := syntax.ITEM.match(line):
+        if item := _ITEM.match(line):
             self._open("markdown", "list")
             at.marker, at.items, at.inner = item[2][-1], 0, None
             at.number = int(item[2][:-1]) if item[2][:-1] else 1
             self._item(line, item)
             return True
-        self._open("markdown", "quote" if syntax.QUOTE.match(line) else "text")
+        self._open("markdown", "quote" if _QUOTE.match(line) else "text")
         self._add(line)
         return True
 
     def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        if blank or syntax.interrupts(line):
+        if blank or _interrupts(line):
             self._close()
             return blank
-        if syntax.SETEXT.match(line):
+        if _SETEXT.match(line):
             self._add(line)
             self._close()
             return True
-        if syntax.RULE.match(line) or syntax.QUOTE.match(line):
+        if _RULE.match(line) or _QUOTE.match(line):
             self._close()
             return False
         if (
-            syntax.DELIMITER.match(line)
+            _DELIMITER.match(line)
             and "|" in at.piece.lines[-1]
-            and syntax.columns(line) == syntax.columns(at.piece.lines[-1])
+            and _columns(line) == _columns(at.piece.lines[-1])
         ):
             head = at.piece.lines.pop()
             if at.piece.lines:
@@ -169,9 +296,7 @@ class Splitter(Builder):
         return True
 
     def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001
-        if blank or (
-            not syntax.QUOTE.match(line) and (syntax.interrupts(line) or syntax.RULE.match(line))
-        ):
+        if blank or (not _QUOTE.match(line) and (_interrupts(line) or _RULE.match(line))):
             self._close()
             return blank
         self._add(line)
@@ -191,17 +316,17 @@ class Splitter(Builder):
 
     def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        if syntax.closes(line, at.fence) and not line.startswith("    "):
+        if _closes(line, at.fence) and not line.startswith("    "):
             self._close()
             return True
-        self._add(line[min(at.fence.indent, syntax.indent(line)) :])
+        self._add(line[min(at.fence.indent, _indent(line)) :])
         if self._large() and (blank or self._large(SOFT)):
             self._roll()
         return True
 
     def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        starts = syntax.interrupts(line) or syntax.RULE.match(line) or syntax.QUOTE.match(line)
+        starts = _interrupts(line) or _RULE.match(line) or _QUOTE.match(line)
         if blank or starts or line.startswith("    "):
             self._close()
             return blank
@@ -218,24 +343,24 @@ class Splitter(Builder):
         if blank:
             self._add(line)
             return True
-        indent = syntax.indent(line)
+        indent = _indent(line)
         shut, at.shut = at.shut, False
         if at.inner is not None:
             if indent >= at.offset:
-                if syntax.closes(line, at.inner):
+                if _closes(line, at.inner):
                     at.inner, at.shut = None, True
                 self._add(line)
                 return self._hard(line)
             at.inner = None
             at.blank = True
         if indent >= at.offset:
-            if self._large(HARD) and (at.blank or syntax.NESTED.match(line)):
+            if self._large(HARD) and (at.blank or _NESTED.match(line)):
                 self._cut_inside()
                 return False
             self._open_inner(line[at.offset :])
             self._add(line)
             return True
-        item = None if syntax.RULE.match(line) else syntax.ITEM.match(line)
+        item = None if _RULE.match(line) else _ITEM.match(line)
         if item and item[2][-1] == at.marker:
             if self._large():
                 gap, number = at.blank, at.number + at.items
@@ -245,14 +370,52 @@ class Splitter(Builder):
                 at.piece.number = number if len(item[2]) > 1 else None
             self._item(line, item)
             return True
-        lazy = not (at.blank or shut or item or syntax.interrupts(line) or syntax.RULE.match(line))
-        if lazy and not syntax.QUOTE.match(line):
+        lazy = not (at.blank or shut or item or _interrupts(line) or _RULE.match(line))
+        if lazy and not _QUOTE.match(line):
             self._add(line)
             return True
         self._close()
         return False
 
-    # Pieces
+    # Fragments
+
+    def _open(self, kind: Kind, mode: Mode, *, continues: bool = False) -> None:
+        at = self._at
+        at.mode, at.chars = mode, 0
+        gap = not continues and (at.blank or not at.within)
+        at.piece = Fragment(kind, first=not continues, gap=gap, pad=at.pad)
+
+    def _add(self, line: str) -> None:
+        if self._at.joined and self._at.piece.lines:
+            self._at.piece.lines[-1] += line
+        else:
+            self._at.piece.lines.append(line)
+        self._at.chars += len(line) + 1
+
+    def _large(self, times: float = 1) -> bool:
+        at = self._at
+        return at.chars > times * MAX_CHARS or len(at.piece.lines) > times * MAX_LINES
+
+    def _roll(self) -> None:
+        """Go on with the same code in another piece."""
+        language, mode = self._at.piece.language, self._at.mode
+        self._close(last=False)
+        self._open("code", mode, continues=True)
+        self._at.piece.language = language
+
+    def _close(self, *, last: bool = True) -> None:
+        at = self._at
+        piece, mode = at.piece, at.mode
+        at.mode, at.inner, at.chars = "none", None, 0
+        if mode == "none":
+            return
+        piece.last = last
+        if mode in {"list", "indented"}:
+            while piece.lines and not piece.lines[-1].strip():
+                piece.lines.pop()
+        if piece.lines or mode == "code":
+            self.closed.append(piece)
+        at.piece = Fragment("markdown")
 
     def _item(self, line: str, item: Match[str]) -> None:
         """Add the line that begins a list item."""
@@ -264,7 +427,7 @@ class Splitter(Builder):
         self._add(line)
 
     def _open_inner(self, content: str) -> None:
-        self._at.inner = syntax.fence(content.lstrip(" "))
+        self._at.inner = _fence(content.lstrip(" "))
 
     def _cut_inside(self) -> None:
         """Cut inside an item of a list."""
@@ -279,7 +442,7 @@ class Splitter(Builder):
         if at.inner is not None and self._large(HARD):
             at.fence = at.inner._replace(indent=0)
             self._close(last=False)
-            at.within, at.pad = True, min(syntax.indent(line), at.offset)
+            at.within, at.pad = True, min(_indent(line), at.offset)
             self._open("code", "code", continues=True)
         return True
 

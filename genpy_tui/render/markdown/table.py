@@ -2,9 +2,9 @@
 
 from rich.cells import cell_len
 
-from genpy_tui.render.lines import Line, Run, wrap
+from genpy_tui.render.lines import Line, Styled, wrap
 
-Cell = tuple[list[Run], str]
+Cell = tuple[list[Styled], str]
 """Its text and its alignment: "left", "right" or "center"."""
 GAP = " │ "
 NARROW = 6
@@ -14,7 +14,7 @@ NARROW = 6
 def table_lines(
     rows: list[list[Cell]],
     width: int,
-    lead: tuple[Run, ...] = (),
+    lead: tuple[Styled, ...] = (),
     *,
     measure: list[list[Cell]] | None = None,
     head: bool = True,
@@ -28,7 +28,7 @@ def table_lines(
     if head:
         lines += _row(rows[0], widths, lead)
         rule = "─┼─".join("─" * size for size in widths)
-        lines.append(Line((*lead, Run(rule, "rule")), sum(len(r.text) for r in lead)))
+        lines.append(Line((*lead, Styled(rule, "rule")), sum(len(r.text) for r in lead)))
     for row in rows[1:]:
         lines += _row(row, widths, lead)
     return lines
@@ -52,24 +52,24 @@ def _widths(rows: list[list[Cell]], room: int) -> list[int]:
     return widths
 
 
-def _row(row: list[Cell], widths: list[int], lead: tuple[Run, ...]) -> list[Line]:
+def _row(row: list[Cell], widths: list[int], lead: tuple[Styled, ...]) -> list[Line]:
     cells = []
     for (runs, align), size in zip(row, widths, strict=False):
         cells.append((wrap(runs, size), align, size))
     height = max((len(lines) for lines, _, _ in cells), default=0)
     out = []
     for number in range(height):
-        joined: list[Run] = list(lead)
+        joined: list[Styled] = list(lead)
         for column, (lines, align, size) in enumerate(cells):
             if column:
-                joined.append(Run(GAP, "rule"))
+                joined.append(Styled(GAP, "rule"))
             part = lines[number].runs if number < len(lines) else ()
             joined += _aligned(part, align, size)
         out.append(Line(tuple(joined), sum(len(run.text) for run in lead)))
     return out
 
 
-def _aligned(runs: tuple[Run, ...], align: str, size: int) -> list[Run]:
+def _aligned(runs: tuple[Styled, ...], align: str, size: int) -> list[Styled]:
     spare = max(0, size - cell_len("".join(run.text for run in runs)))
     left = {"right": spare, "center": spare // 2}.get(align, 0)
-    return [Run(" " * left), *runs, Run(" " * (spare - left))]
+    return [Styled(" " * left), *runs, Styled(" " * (spare - left))]

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_tui.render.markdown.blocks import parser, render
-from genpy_tui.render.markdown.piece import HARD, MAX_CHARS, MAX_LINES, Piece
-from genpy_tui.render.markdown.splitter import Splitter
+from genpy_tui.render.markdown.splitter import HARD, MAX_CHARS, MAX_LINES, Fragment, Splitter
 
 LINES = st.sampled_from(
     [
@@ -42,7 +41,7 @@ LINES = st.sampled_from(
 DOCUMENTS = st.lists(LINES, max_size=30).map("\n".join)
 
 
-def pieces(text: str, cuts: list[int] = []) -> list[Piece]:  # noqa: B006 - never changed
+def pieces(text: str, cuts: list[int] = []) -> list[Fragment]:  # noqa: B006 - never changed
     """The pieces of a text that arrives cut at these places."""
     splitter = Splitter()
     at = 0
