@@ -11,8 +11,10 @@ from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
+from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
 from genpy_server.runs.memory import MemoryKeeper
+from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.records import LocalRecords
@@ -39,9 +41,14 @@ class App:
         self.store = store
         self.llm = llm
         self.summaries = Summaries(store, llm, settings)
-        keeper = MemoryKeeper(store, llm, settings.context_tokens)
+        self.tasks = BackgroundTasks()
+        services = RunServices(
+            Chat(store, llm, settings),
+            MemoryKeeper(store, llm, settings.context_tokens),
+            self.tasks,
+        )
         rates = Rates(settings.limits.messages_per_minute)
-        self.hub = SessionHub(Chat(store, llm, settings), self.summaries, keeper, rates, settings)
+        self.hub = SessionHub(services, self.summaries, rates, settings)
         self.gate = Gate(settings)
         handlers = Handlers(self.records, HealthCheck(store, llm))
         docs = Docs(lambda: self.router.routes)
@@ -85,7 +92,7 @@ class App:
         server = await listen(
             settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
         )
-        self.hub.spawn(asyncio.to_thread(_warm))
+        self.tasks.spawn(asyncio.to_thread(_warm))
         return server
 
     async def drain(self, *, end_sessions: bool = False) -> None:

@@ -8,9 +8,7 @@ any unambiguous prefix of it (4 characters or more), the name it was opened with
 from typing import Protocol
 
 from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
-from genpy_server.errors import BadRequest
 
-TITLE_CHARS = 200
 PAGE = 200
 """Messages that are asked for at once where all are wanted."""
 
@@ -53,14 +51,6 @@ class Records(Protocol):
 
     async def close(self) -> None:
         """Let go of the store or the connection."""
-
-
-def checked_title(title: str) -> str:
-    """A title on one line; raises `BadRequest` for none, and for one that is too long."""
-    title = " ".join(title.split())
-    if not 1 <= len(title) <= TITLE_CHARS:
-        raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters.")
-    return title
 
 
 async def every_message(records: Records, ref: str) -> list[Message]:

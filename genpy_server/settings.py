@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from genpy_server.core.loopback import is_loopback
+from genpy_server.core.identity import is_loopback
 from genpy_server.environment import read_environment
 from genpy_server.errors import ConfigError
 

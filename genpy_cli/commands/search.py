@@ -8,8 +8,7 @@ from genpy_cli.backend import with_records
 from genpy_cli.excerpt import excerpt
 from genpy_cli.parameters import Argument, Json, Option, Server
 from genpy_cli.words import ROLES, SHORT_ID
-from genpy_server.core.ages import age
-from genpy_server.core.display import one_line
+from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Hit
 from genpy_server.core.text import search_words
 from genpy_server.records import Records

@@ -8,8 +8,7 @@ from genpy_cli.backend import with_records
 from genpy_cli.grid import Column
 from genpy_cli.parameters import Json, Option, Server
 from genpy_cli.words import SHORT_ID, STATUS
-from genpy_server.core.ages import age
-from genpy_server.core.display import stars
+from genpy_server.core.display import age, stars
 from genpy_server.core.models import ListedSession, Session
 from genpy_server.records import Records
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
-from genpy_server.core.loopback import is_loopback
+from genpy_server.core.identity import is_loopback
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable
 
 AWAY = frozenset(

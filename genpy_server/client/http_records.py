@@ -7,10 +7,16 @@ from urllib.parse import quote
 import msgspec
 
 from genpy_server.client.address import Address
-from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
-from genpy_server.core.rating import checked_rating
+from genpy_server.core.models import (
+    Hit,
+    ListedSession,
+    Message,
+    Session,
+    SessionStatus,
+    checked_rating,
+    checked_title,
+)
 from genpy_server.errors import GenPyError, Unauthorized, Unreachable, from_wire
-from genpy_server.records import checked_title
 
 if TYPE_CHECKING:
     import httpx

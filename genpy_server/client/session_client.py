@@ -12,16 +12,18 @@ frame before it is an event.
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from genpy_server.client.address import Address
-from genpy_server.client.event_buffer import EventBuffer
 from genpy_server.client.http_records import RemoteRecords
+from genpy_server.client.outbox import Outbox
 from genpy_server.client.reconnect import Backoff, Link
-from genpy_server.client.speaking import Speaking
-from genpy_server.client.transcript import Gap
+from genpy_server.client.transcript import Gap, Transcript
+from genpy_server.core.text import storable
 from genpy_server.errors import (
     BadFrame,
     Conflict,
@@ -34,9 +36,16 @@ from genpy_server.errors import (
 from genpy_server.wire import (
     Ack,
     Auth,
+    Cancel,
+    ClientFrame,
+    Delta,
+    End,
     ErrorFrame,
     MessageEvent,
+    Rate,
     Ready,
+    Retry,
+    Send,
     ServerFrame,
     decode_server,
     encode,
@@ -51,7 +60,7 @@ __all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
 Event = ServerFrame | Link
 
 
-class SessionClient(Speaking):
+class SessionClient:
     """See the module. It connects when it is first iterated over, by one reader at most."""
 
     def __init__(
@@ -65,15 +74,17 @@ class SessionClient(Speaking):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        super().__init__()
         self.link = Link("connecting")
+        self.transcript = Transcript()
+        self._outbox = Outbox()
+        self._wake = asyncio.Event()
         self._address = Address.parse(url)
         self._ref = ref
         self._token = token
         self._history = history
         self._sleep = sleep
         self._backoff = Backoff(chance, clock)
-        self._events: EventBuffer[Event] = EventBuffer()
+        self._events = EventBuffer()
         self._told: tuple[str, str] | None = None
         self._socket: Socket | None = None
         self._farewell: ErrorFrame | None = None
@@ -85,6 +96,55 @@ class SessionClient(Speaking):
     def latency_ms(self) -> float | None:
         """Milliseconds of the newest ping; None while there is no connection."""
         return None if self._socket is None else self._socket.latency_ms
+
+    # What a person does; none of it waits
+
+    def send(
+        self,
+        text: str,
+        intent: str | None = None,
+        corrected_from: str | None = None,
+        *,
+        replaces: int | None = None,
+    ) -> str:
+        """Say something; the id that its `MessageEvent` will carry as `client_id`.
+
+        `replaces` is the message id of the person's last message, which this one stands for.
+        """
+        frame = Send(uuid4().hex, storable(text), intent, corrected_from, replaces)
+        self._say(frame)
+        return frame.id
+
+    def cancel(self) -> None:
+        """Stop the reply in progress and keep what came of it."""
+        running = self.transcript.running
+        self._say(Cancel(None if running is None else running.run))
+
+    def end(self) -> None:
+        """End the session and write its summary."""
+        self._say(End())
+
+    def rate(self, rating: int) -> None:
+        """Rate the session, 1 to 5."""
+        self._say(Rate(rating))
+
+    def retry(self, intent: str | None = None) -> None:
+        """Answer the last message again, perhaps as another intent."""
+        self._say(Retry(intent))
+
+    @property
+    def pending(self) -> tuple[Send, ...]:
+        """What was said and is not known to be kept, oldest first."""
+        return self._outbox.messages
+
+    @property
+    def unsaid(self) -> int:
+        """How much waits to be said, or to be known as kept."""
+        return len(self._outbox)
+
+    def _say(self, frame: ClientFrame) -> None:
+        self._outbox.add(frame)
+        self._wake.set()
 
     # What comes back
 
@@ -257,3 +317,51 @@ class SessionClient(Speaking):
             return self._address.wants_token()
         said = self._farewell
         return lost.error if said is None else from_wire(said.code, said.message, said.retry_after)
+
+
+class EventBuffer:
+    """Events between a reader that never waits and a consumer that may be slow, in order.
+
+    Consecutive deltas of one run are joined while they wait.
+    """
+
+    def __init__(self) -> None:
+        self._items: deque[Event | list[Delta]] = deque()
+        self._arrived = asyncio.Event()
+        self._finished = False
+
+    def put(self, event: Event) -> None:
+        """Take an event; never waits."""
+        if isinstance(event, Delta):
+            last = self._items[-1] if self._items else None
+            if isinstance(last, list) and _follows(last[-1], event):
+                last.append(event)
+            else:
+                self._items.append([event])
+        else:
+            self._items.append(event)
+        self._arrived.set()
+
+    def finish(self) -> None:
+        """There will be no more."""
+        self._finished = True
+        self._arrived.set()
+
+    async def take(self) -> Event | None:
+        """The next event, or None when there will be no more."""
+        while not self._items:
+            if self._finished:
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+        item = self._items.popleft()
+        return _joined(item) if isinstance(item, list) else item
+
+
+def _follows(last: Delta, delta: Delta) -> bool:
+    return last.run == delta.run and last.offset + len(last.text) == delta.offset
+
+
+def _joined(deltas: list[Delta]) -> Delta:
+    text = "".join(delta.text for delta in deltas)
+    return Delta(deltas[-1].seq, deltas[0].run, deltas[0].offset, text)

@@ -5,6 +5,8 @@ controls show a line in another order than it has. Each such character becomes o
 cell, character by character, so that a stream may be cut anywhere.
 """
 
+from datetime import UTC, datetime
+
 _CONTROL_PICTURES = 0x2400
 _DELETE = 0x7F
 _C1 = range(0x80, 0xA0)  # the same commands as ESC and a letter
@@ -13,6 +15,8 @@ _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SEPARATORS = (0x2028, 0x2029)
 _SURROGATES = range(0xD800, 0xE000)  # no terminal takes a lone one
 _STARS = 5
+_AGES = ((60, "now", 0), (3_600, "min", 60), (86_400, "h", 3_600), (7 * 86_400, "d", 86_400))
+"""Seconds below which an age has this unit, and the seconds of one unit."""
 
 _GLYPHS: dict[int, int | str] = {
     **{code: _CONTROL_PICTURES + code for code in range(0x20) if code not in _KEPT},
@@ -45,3 +49,13 @@ def escaped(document: str) -> str:
 def stars(rating: int | None) -> str:
     """A rating as five glyphs; nothing when there is none."""
     return "" if rating is None else "★" * rating + "☆" * (_STARS - rating)
+
+
+def age(at: str, now: datetime | None = None) -> str:
+    """How long before now an ISO time was, in a few letters; its date after a week."""
+    then = datetime.fromisoformat(at)
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    for limit, unit, length in _AGES:
+        if seconds < limit:
+            return f"{seconds // length:.0f} {unit}" if length else unit
+    return f"{then.astimezone():%d %b %Y}"

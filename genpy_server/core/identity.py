@@ -1,6 +1,7 @@
-"""What a session is called: a UUID, or a name that stands for one UUID per user."""
+"""Names: what a session is called, and which host names mean this machine."""
 
 import re
+from ipaddress import ip_address
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -37,3 +38,13 @@ def title_from(text: str) -> str:
     if len(line) <= TITLE_CHARS:
         return line or "Untitled"
     return line[:TITLE_CHARS].rsplit(" ", 1)[0].rstrip(" ,.;:-") + "…"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

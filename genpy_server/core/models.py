@@ -4,9 +4,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from genpy_server.errors import BadRequest
+
 Role = Literal["user", "assistant", "system"]
 SessionStatus = Literal["active", "completed"]
 Sentiment = Literal["positive", "neutral", "negative"]
+TITLE_CHARS = 200
+RATINGS = range(1, 6)
 RunStatus = Literal["done", "stopped", "length", "interrupted", "error"]
 
 
@@ -176,3 +180,18 @@ class ToolSpec(msgspec.Struct, frozen=True):
     name: str
     description: str
     parameters: dict[str, Any]
+
+
+def checked_rating(rating: int) -> int:
+    """A rating from 1 to 5; raises `BadRequest` for any other number."""
+    if rating not in RATINGS:
+        raise BadRequest("A rating is a whole number from 1 to 5.")
+    return rating
+
+
+def checked_title(title: str) -> str:
+    """A title on one line; raises `BadRequest` when it is empty or too long."""
+    title = " ".join(title.split())
+    if not 1 <= len(title) <= TITLE_CHARS:
+        raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters.")
+    return title

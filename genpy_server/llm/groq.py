@@ -16,7 +16,7 @@ import httpx
 import msgspec
 from groq import AsyncAPIResponse
 
-from genpy_server.core.loopback import is_loopback
+from genpy_server.core.identity import is_loopback
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown
 from genpy_server.llm.base import ChatMessage, ChatRequest, LlmEvent, LlmHealth
 from genpy_server.llm.dialect import (

@@ -1,24 +1,26 @@
-"""What a turn needs beside the model's stream: its intent, its context, its reply kept."""
+"""What a run needs beside the model's stream: its request, its intent, its context, its stored reply."""
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import CANDIDATES, best
-from genpy_server.core.context.replaced import without
+from genpy_server.core.context.replaced import replaced_ids, without
 from genpy_server.core.context.tokens import offer_tokens
-from genpy_server.core.models import ChatMessage, Hit, Message, ToolSpec
+from genpy_server.core.models import ChatMessage, Hit, Memory, Message, ToolSpec
 from genpy_server.core.understanding.intents import Intent, detect_intent
 from genpy_server.core.understanding.records import told_by_people
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
-from genpy_server.runs.turn import Turn
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
 from genpy_server.tools import registry
+from genpy_server.wire import ErrorFrame, SessionFrame
 
 RECALL_HITS = 10
 RECALL_SECONDS = 2.0
@@ -31,8 +33,37 @@ ROUND_TOKENS = 600
 log = logging.getLogger("genpy.chat")
 
 
+class Publisher(Protocol):
+    """Takes the events of a run; never waits."""
+
+    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+        """Number an event and give it to every subscriber."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A message to answer, and what is known around it."""
+
+    user_id: str
+    session_id: str
+    title: str
+    question: Message
+    history: Sequence[Message] = ()
+    memory: Memory | None = None
+    previous_intent: str | None = None
+    intent: str | None = None
+    """The person's own choice, instead of detecting one."""
+    corrected_from: str | None = None
+    live_seconds: float = 0.0
+
+    @property
+    def replaced_ids(self) -> set[int]:
+        """The ids of messages that no longer count, as far as these messages show."""
+        return replaced_ids((*self.history, self.question))
+
+
 class Chat:
-    """The three doors, as one turn uses them."""
+    """The store, the model and the settings, as one run uses them."""
 
     def __init__(self, store: Store, llm: Llm, settings: Settings) -> None:
         self.store = store
@@ -45,66 +76,66 @@ class Chat:
         room = self.settings.context_tokens * TOOLS_SHARE
         return registry.SPECS if offer_tokens(registry.SPECS) + ROUND_TOKENS <= room else ()
 
-    def intent(self, turn: Turn) -> Intent:
-        """The kind of help that is wanted."""
-        if turn.intent is not None:
-            return Intent(name=turn.intent, score=1.0, reason="chosen by you")
-        return detect_intent(turn.question.text, turn.previous_intent)
+    def intent(self, request: RunRequest) -> Intent:
+        """The kind of help that is asked for."""
+        if request.intent is not None:
+            return Intent(name=request.intent, score=1.0, reason="chosen by you")
+        return detect_intent(request.question.text, request.previous_intent)
 
     async def context(
-        self, turn: Turn, intent: Intent, tools: Sequence[ChatMessage] = ()
+        self, request: RunRequest, intent: Intent, tools: Sequence[ChatMessage] = ()
     ) -> budget.Context:
-        """What is sent to the model for a turn; `tools` were asked already, instead of offering any."""
-        recalled = await self._recall(turn) if self.settings.recall else []
+        """What is sent to the model for a request; `tools` were asked already, instead of offering any."""
+        recalled = await self._recall(request) if self.settings.recall else []
         offered = () if tools else self.offered
         aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
         return budget.build(
             system=system_prompt(intent.name, datetime.now().astimezone().date().isoformat()),
-            history=turn.history,
-            question=turn.question,
+            history=request.history,
+            question=request.question,
             budget=self.settings.context_tokens - aside,
-            memory=turn.memory,
+            memory=request.memory,
             recalled=recalled,
             tools=tools,
         )
 
-    async def _recall(self, turn: Turn) -> list[Hit]:
+    async def _recall(self, request: RunRequest) -> list[Hit]:
         """What this user said before about the question; nothing when the search fails.
 
         What was edited away in this conversation takes no place.
         """
-        replaced = turn.replaced_ids
-        question = turn.question.text[:RECALL_CHARS]
+        replaced = request.replaced_ids
+        question = request.question.text[:RECALL_CHARS]
         try:
             async with asyncio.timeout(RECALL_SECONDS):
                 hits = await self.store.search(
-                    turn.user_id,
+                    request.user_id,
                     question,
                     limit=CANDIDATES,
-                    before=turn.question.id,
+                    before=request.question.id,
                     distinct=True,
                 )
                 likely = best(without(hits, replaced), question, 2 * RECALL_HITS)
                 kept = told_by_people(likely)[:RECALL_HITS]
                 if not kept:
                     return []
-                near = await self.store.with_neighbours(turn.user_id, kept)
+                near = await self.store.with_neighbours(request.user_id, kept)
                 return told_by_people(without(near, replaced))
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []
 
-    async def keep(self, turn: Turn, reply: Message) -> Message:
+    async def keep(self, request: RunRequest, reply: Message) -> Message:
         """Commit a reply; any number of times is once."""
         appended = await self.store.append(
-            turn.user_id,
-            turn.session_id,
+            request.user_id,
+            request.session_id,
             "assistant",
             reply.text,
-            title=turn.title,
+            title=request.title,
             client_id=reply.client_id,
             meta=reply.meta,
-            live_seconds=turn.live_seconds,
-            known=turn.question.id,
+            live_seconds=request.live_seconds,
+            known=request.question.id,
         )
         return appended.message

@@ -1,7 +1,7 @@
 """The running memory of long sessions: what falls out of the window is noted, in the background.
 
-A memory is extended and never rewritten, and remembers up to which message it reaches, so that
-nothing is noted twice. When the model cannot, nothing is lost but the note: the window is trimmed.
+A memory is extended and never rewritten, and knows the last message it covers, so that nothing is
+noted twice. When the model fails, only the note is lost: the window is trimmed all the same.
 """
 
 import logging
@@ -15,12 +15,15 @@ from genpy_server.core.context.turns import Turn, turns
 from genpy_server.core.models import ChatMessage, Memory, Message
 from genpy_server.errors import LlmError, StoreError
 from genpy_server.llm.base import ChatRequest, Llm, TextDelta
+from genpy_server.runs.history import Conversation
 from genpy_server.stores.base import Store
 
 ADDITION_TOKENS = 400
 """Tokens that one extension may add."""
 ROLE_TOKENS = 4
-"""What the line of a message costs beside its text, where messages are told as a dialogue."""
+"""Tokens of a message's line beside its text, where messages are written as a dialogue."""
+LONGEST_REST = 32
+"""Turns without another attempt, at most, while the model keeps failing."""
 FRAME = "Memory so far:\n===\n{known}\n===\n\nMessages:\n{told}"
 
 log = logging.getLogger("genpy.memory")
@@ -102,3 +105,48 @@ def _fitting(open_turns: Sequence[Turn], room: int) -> list[Turn]:
         fitting.append(turn)
         room -= cost
     return fitting or [open_turns[0].shortened(room - ROLE_TOKENS * len(open_turns[0].messages))]
+
+
+class MemorySchedule:
+    """When the memory of a live session is extended: after a turn, one extension at a time.
+
+    A failed extension is tried again after 1, 2, 4 … turns.
+    """
+
+    def __init__(self, keeper: MemoryKeeper, conversation: Conversation) -> None:
+        self._keeper = keeper
+        self._conversation = conversation
+        self._busy = False
+        self._rest = 0
+        self._next_rest = 1
+
+    def due(self, dropped_upto: int) -> bool:
+        """Whether turns up to this place have left the window unnoted, and `extend` may run now."""
+        memory = self._conversation.memory
+        if self._busy or dropped_upto <= (memory.upto if memory else 0):
+            return False
+        self._rest -= 1
+        self._busy = self._rest < 0
+        return self._busy
+
+    async def extend(self, user_id: str, session_id: str, dropped_upto: int) -> None:
+        """Note what is to be noted next; call it once after each true `due`."""
+        conversation = self._conversation
+        try:
+            messages = await conversation.after(
+                conversation.memory.upto if conversation.memory else 0
+            )
+            open_turns = to_remember(messages, conversation.memory, dropped_upto)
+            if not open_turns:
+                return
+            memory = await self._keeper.extend(user_id, session_id, conversation.memory, open_turns)
+        except StoreError:
+            memory = None
+        finally:
+            self._busy = False
+        if memory is None:
+            self._rest = self._next_rest
+            self._next_rest = min(2 * self._next_rest, LONGEST_REST)
+        else:
+            conversation.memory = memory
+            self._rest, self._next_rest = 0, 1

@@ -3,59 +3,57 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Protocol
 
 from genpy_server.core.models import Message, RunStatus
 from genpy_server.errors import GenPyError, NotFound
-from genpy_server.runs.context import Chat
+from genpy_server.runs.background import BackgroundTasks
+from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
-from genpy_server.runs.memory import MemoryKeeper
-from genpy_server.runs.remembering import Remembering
-from genpy_server.runs.run import Run
-from genpy_server.runs.turn import Control, Emit, Turn
+from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
+from genpy_server.runs.run import ReplyRun, RunControl
+from genpy_server.wire import message_event
 
 SAVE_WAITS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between attempts to store a reply while the database is away; the last one repeats."""
 
 log = logging.getLogger("genpy.runs")
 
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
+class RunOwner(Publisher, Protocol):
+    """The session whose replies these are; a live session is one."""
+
+    def runs_idle(self) -> None:
+        """Nothing is running or waiting any more."""
+
+    def session_deleted(self) -> None:
+        """The store has no such session any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunServices:
+    """What every queue of runs works with."""
+
+    chat: Chat
+    keeper: MemoryKeeper
+    tasks: BackgroundTasks
 
 
 class RunQueue:
-    """Runs turns; `emit` tells of them, `stored` of a reply that was stored late.
+    """Runs the requests of one session, one at a time, and stores their replies."""
 
-    `spawn` starts work in the background; `idle` is called when nothing may be going on any more,
-    and `gone` when a reply found that its session was deleted.
-    """
-
-    def __init__(
-        self,
-        *,
-        chat: Chat,
-        keeper: MemoryKeeper,
-        conversation: Conversation,
-        emit: Emit,
-        stored: Callable[[Message], None],
-        spawn: Spawn,
-        idle: Callable[[], None],
-        gone: Callable[[], None],
-    ) -> None:
-        self._chat = chat
-        self._remembering = Remembering(keeper, conversation)
+    def __init__(self, services: RunServices, conversation: Conversation, owner: RunOwner) -> None:
+        self._chat = services.chat
+        self._tasks = services.tasks
+        self._memory = MemorySchedule(services.keeper, conversation)
         self._conversation = conversation
-        self._emit = emit
-        self._stored = stored
-        self._spawn = spawn
-        self._idle = idle
-        self._gone = gone
-        self._waiting: deque[Turn] = deque()
+        self._owner = owner
+        self._waiting: deque[RunRequest] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._run: Run | None = None
-        self._control = Control()
+        self._run: ReplyRun | None = None
+        self._control = RunControl()
         self._unwanted: RunStatus | None = None
         """The status of the next run, which was cancelled before it began."""
         self._stopping: RunStatus | None = None
@@ -78,10 +76,10 @@ class RunQueue:
         """Whether a reply is running, waiting, or not stored yet."""
         return self.running or self._unsaved > 0
 
-    def add(self, *turns: Turn) -> None:
-        """Answer turns, after those that wait; none in a session that was deleted."""
+    def add(self, *requests: RunRequest) -> None:
+        """Answer requests, after those that wait; none in a deleted session."""
         if not self._forgotten:
-            self._waiting.extend(turns)
+            self._waiting.extend(requests)
         if self._waiting and self._task is None:
             self._start()
 
@@ -100,33 +98,33 @@ class RunQueue:
         if self._waiting:  # added after the last look and before this
             self._start()
         else:
-            self._idle()
+            self._owner.runs_idle()
 
-    async def _answer(self, turn: Turn) -> None:
+    async def _answer(self, request: RunRequest) -> None:
         unwanted = self._stopping or self._unwanted
-        self._control = Control(unwanted or "stopped", unwanted=unwanted is not None)
+        self._control = RunControl(unwanted or "stopped", unwanted=unwanted is not None)
         self._unwanted = None
-        turn = replace(
-            turn,
+        request = replace(
+            request,
             history=tuple(self._conversation.messages),
             memory=self._conversation.memory,
             previous_intent=self._conversation.intent(),
         )
-        self._run = Run(self._chat, turn, self._emit)
+        self._run = ReplyRun(self._chat, request, self._owner)
         try:
             reply = await self._run.answer(self._control)
         finally:
             self._run = None
         if reply.deleted:
-            self._gone()
+            self._owner.session_deleted()
             return
         self._conversation.add(reply.message)
         if not reply.message.id:
             self._unsaved += 1
-            self._spawn(self._save(turn, reply.message))
+            self._tasks.spawn(self._save(request, reply.message))
         dropped = reply.dropped_upto
-        if self._remembering.due(dropped):
-            self._spawn(self._remembering.extend(turn.user_id, turn.session_id, dropped))
+        if self._memory.due(dropped):
+            self._tasks.spawn(self._memory.extend(request.user_id, request.session_id, dropped))
 
     def cancel(self, run: str | None = None) -> bool:
         """Stop the current reply and keep what came; False when there is none, or another."""
@@ -154,13 +152,13 @@ class RunQueue:
         finally:
             self._stopping = None
 
-    async def withdraw(self, question_id: int) -> list[Turn]:
-        """Answer the last message no more; what came of its running reply is kept on return.
+    async def withdraw(self, question_id: int) -> list[RunRequest]:
+        """Answer the last message no more; what came of its running reply is kept on rerequest.
 
         Returns the turns that waited for it.
         """
-        withdrawn = [turn for turn in self._waiting if turn.question.id == question_id]
-        self._waiting = deque(t for t in self._waiting if t.question.id != question_id)
+        withdrawn = [r for r in self._waiting if r.question.id == question_id]
+        self._waiting = deque(r for r in self._waiting if r.question.id != question_id)
         if self._task is not None and self._run is not None and self._run.answers(question_id):
             self._cancel("stopped")
             await asyncio.wait([self._task])
@@ -171,26 +169,26 @@ class RunQueue:
         self._forgotten = True
         self._waiting.clear()
 
-    async def _save(self, turn: Turn, reply: Message) -> None:
+    async def _save(self, request: RunRequest, reply: Message) -> None:
         """Store a reply as soon as the database is back."""
         try:
             for attempt in count():
                 await asyncio.sleep(SAVE_WAITS[min(attempt, len(SAVE_WAITS) - 1)])
-                if self._forgotten or await self._saved(turn, reply):
+                if self._forgotten or await self._saved(request, reply):
                     return
         finally:
             self._unsaved -= 1
-            self._idle()
+            self._owner.runs_idle()
 
-    async def _saved(self, turn: Turn, reply: Message) -> bool:
+    async def _saved(self, request: RunRequest, reply: Message) -> bool:
         try:
-            stored = await self._chat.keep(turn, reply)
+            stored = await self._chat.keep(request, reply)
         except NotFound:
-            self._gone()
+            self._owner.session_deleted()
             return True
         except GenPyError as error:
             log.warning("a reply is not stored yet: %s", error.code)
             return not error.retryable
         self._conversation.replace(reply, stored)
-        self._stored(stored)
+        self._owner.publish(message_event(stored))
         return True

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from contextlib import aclosing
+from dataclasses import dataclass
 from uuid import uuid4
 
 import msgspec
@@ -31,9 +32,8 @@ from genpy_server.errors import (
     StoreError,
 )
 from genpy_server.llm.base import ChatRequest, Finish, Quota, TextDelta
-from genpy_server.runs.context import Chat
-from genpy_server.runs.tool_calls import Asking
-from genpy_server.runs.turn import Control, Emit, Reply, Turn
+from genpy_server.runs.context import Chat, Publisher, RunRequest
+from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.wire import (
     Delta,
     Notice,
@@ -57,41 +57,61 @@ DELETED = "The session was deleted meanwhile, and this reply with it."
 log = logging.getLogger("genpy.run")
 
 
-class Run:
-    """The state of one run: what has been said and used so far."""
+@dataclass(slots=True)
+class RunControl:
+    """How a cancelled run is to be marked, and whether it can still be cancelled."""
 
-    def __init__(self, chat: Chat, turn: Turn, emit: Emit) -> None:
+    status: RunStatus = "stopped"
+    unwanted: bool = False
+    """It was cancelled before it began."""
+    closing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A finished run: its reply, not stored while `message.id` is 0, and what found no room."""
+
+    message: Message
+    dropped_upto: int = 0
+    deleted: bool = False
+    """Whether the session was deleted meanwhile, at another server."""
+
+
+class ReplyRun:
+    """One run: its text and usage so far."""
+
+    def __init__(self, chat: Chat, request: RunRequest, publisher: Publisher) -> None:
         self.chat = chat
-        self.turn = turn
-        self.emit = emit
+        self.request = request
+        self.publisher = publisher
         self.id = uuid4().hex
         self.parts: list[str] = []
         self.length = 0
-        self.asking = Asking(chat, turn, self.id, emit)
+        self.tool_calls = ToolCalls(chat, request, self.id, publisher)
         self.usage = Usage()
         self.quota: Quota | None = None
         self.started = time.monotonic()
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
-        self.intent = chat.intent(turn)
+        self.intent = chat.intent(request)
         self.named = False
         """Whether the model's name was known when it began."""
 
     def answers(self, question_id: int) -> bool:
         """Whether this is a reply to that message."""
-        return self.turn.question.id == question_id
+        return self.request.question.id == question_id
 
-    async def answer(self, control: Control) -> Reply:
+    async def answer(self, control: RunControl) -> RunOutcome:
         """The whole run; every way it can end leads to a kept reply and `run_finished`.
 
         Cancelling the task ends the run and not its caller: this returns all the same.
         """
         self.named = bool(self.chat.llm.model)
-        self.emit(
+        self.publisher.publish(
             RunStarted(
                 seq=0,
                 run=self.id,
-                reply_to=self.turn.question.id,
+                reply_to=self.request.question.id,
                 intent=self.intent.name,
                 score=round(self.intent.score, 4),
                 reason=self.intent.reason,
@@ -116,45 +136,47 @@ class Run:
             error = GenPyError("GenPy itself failed; the server's log says where. Try again.")
             status = "error"
         if error is not None:
-            self.emit(error_frame(error, run=self.id, seq=0))
+            self.publisher.publish(error_frame(error, run=self.id, seq=0))
         control.closing = True
         return await self._finish(status, error)
 
-    async def _finish(self, status: RunStatus, error: GenPyError | None) -> Reply:
+    async def _finish(self, status: RunStatus, error: GenPyError | None) -> RunOutcome:
         ms = self._ms()
         reply = Message(
             id=0,
-            session_id=self.turn.session_id,
+            session_id=self.request.session_id,
             role="assistant",
             text="".join(self.parts),
             at="",
             client_id=self.id,
             meta=MessageMeta(
                 run=self.id,
-                reply_to=self.turn.question.id,
+                reply_to=self.request.question.id,
                 intent=self.intent.name,
                 intent_score=round(self.intent.score, 4),
                 intent_reason=self.intent.reason,
-                intent_corrected_from=self.turn.corrected_from,
+                intent_corrected_from=self.request.corrected_from,
                 model=self.chat.llm.model,
                 status=status,
                 usage=self.usage if self.usage != Usage() else None,
                 ms=ms,
                 first_token_ms=self.first_token_ms,
-                tools=tuple(self.asking.records),
+                tools=tuple(self.tool_calls.records),
                 error=error.message if error is not None else None,
             ),
         )
         deleted = False
         try:
-            reply = await self.chat.keep(self.turn, reply)
+            reply = await self.chat.keep(self.request, reply)
         except NotFound as gone:
             deleted = True
-            self.emit(Notice(seq=0, code=gone.code, text=DELETED))
+            self.publisher.publish(Notice(seq=0, code=gone.code, text=DELETED))
         except GenPyError as failed:
             outlook = UNSAVED if failed.retryable else LOST
-            self.emit(Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}"))
-        self.emit(
+            self.publisher.publish(
+                Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}")
+            )
+        self.publisher.publish(
             RunFinished(
                 seq=0,
                 run=self.id,
@@ -167,11 +189,11 @@ class Run:
                 model=None if self.named else self.chat.llm.model or None,
             )
         )
-        return Reply(reply, self.dropped_upto, deleted=deleted)
+        return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
     async def _reply(self) -> RunStatus:
-        asked = await self.asking.requested()
-        built = await self.chat.context(self.turn, self.intent, asked)
+        asked = await self.tool_calls.requested()
+        built = await self.chat.context(self.request, self.intent, asked)
         self.dropped_upto = built.dropped_upto
         messages = list(built.messages)
         tools = () if asked else self.chat.offered
@@ -193,13 +215,13 @@ class Run:
                 continue
             if not calls:
                 break
-            answers = [await self.asking.call(call) for call in calls]
+            answers = [await self.tool_calls.call(call) for call in calls]
             said = ChatMessage("assistant", "", tool_calls=tuple(calls))
             most = message_tokens(said) + TOOL_RESULT_TOKENS * len(calls)
             told = fit_tools((said, *answers), min(room, most))
             messages += told
             room -= sum(map(message_tokens, told))
-            if self.asking.failures > 1 or not told:
+            if self.tool_calls.failures > 1 or not told:
                 tools = ()
         if finish.reason == "length":
             return "length"
@@ -220,7 +242,9 @@ class Run:
                     raise
                 patience -= wait
                 text = f"The model is rate limited; trying again in {wait:.0f} s."
-                self.emit(Notice(seq=0, code=limited.code, text=text, retry_after=wait))
+                self.publisher.publish(
+                    Notice(seq=0, code=limited.code, text=text, retry_after=wait)
+                )
                 await asyncio.sleep(wait)
         return await self._stream_once(request)
 
@@ -244,7 +268,7 @@ class Run:
     def _say(self, text: str) -> None:
         if self.first_token_ms is None:
             self.first_token_ms = self._ms()
-        self.emit(Delta(seq=0, run=self.id, offset=self.length, text=text))
+        self.publisher.publish(Delta(seq=0, run=self.id, offset=self.length, text=text))
         self.parts.append(text)
         self.length += len(text)
 

@@ -1,4 +1,4 @@
-"""The tools that one run asks: what they answer, and what is told and kept of it."""
+"""The tool calls of one run: their results, events and records."""
 
 import time
 from contextlib import suppress
@@ -9,42 +9,43 @@ import msgspec
 from genpy_server.core.models import ChatMessage, ToolCall, ToolRecord
 from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, StoreError
-from genpy_server.runs.context import Chat
-from genpy_server.runs.turn import Emit, Turn
+from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.tools import registry
 from genpy_server.tools.base import Asker
 from genpy_server.wire import ToolFinished, ToolStarted
 
 
-class Asking:
-    """Asks the tools of a run; `records` are its calls so far, `failures` how many went wrong."""
+class ToolCalls:
+    """Calls the tools of a run; `records` are its calls so far, `failures` counts failed ones."""
 
-    def __init__(self, chat: Chat, turn: Turn, run: str, emit: Emit) -> None:
+    def __init__(self, chat: Chat, request: RunRequest, run: str, publisher: Publisher) -> None:
         self.records: list[ToolRecord] = []
         self.failures = 0
         self._run = run
-        self._emit = emit
-        self._question = turn.question.text
-        left_out = frozenset({turn.question.id}) | turn.replaced_ids
-        self._asker = Asker(chat.store, turn.user_id, turn.session_id, left_out)
+        self._publisher = publisher
+        self._question = request.question.text
+        left_out = frozenset({request.question.id}) | request.replaced_ids
+        self._asker = Asker(chat.store, request.user_id, request.session_id, left_out)
 
     async def requested(self) -> list[ChatMessage]:
         """The tool that the message itself asks for, as a call with its result."""
-        request = find_tool_request(self._question)
-        if request is None:
+        found = find_tool_request(self._question)
+        if found is None:
             return []
-        arguments = msgspec.json.encode(request.args).decode()
-        call = ToolCall(f"call_{self._run[:12]}", request.name, arguments)
+        arguments = msgspec.json.encode(found.args).decode()
+        call = ToolCall(f"call_{self._run[:12]}", found.name, arguments)
         return [ChatMessage("assistant", "", tool_calls=(call,)), await self.call(call)]
 
     async def call(self, call: ToolCall) -> ChatMessage:
-        """Ask one tool, and tell of it; a failure is an answer too."""
+        """Call one tool and publish its start and its result; a failure is a result too."""
         began = time.monotonic()
         shown: dict[str, Any] = {}
         error: str | None = None
-        with suppress(BadRequest):  # told below, as every other failure is
+        with suppress(BadRequest):  # reported below, like every other failure
             shown = registry.parse_arguments(call.arguments)
-        self._emit(ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown))
+        self._publisher.publish(
+            ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown)
+        )
         try:
             arguments = registry.parse_arguments(call.arguments)
             result = await registry.call(call.name, arguments, self._asker)
@@ -56,7 +57,7 @@ class Asking:
             content = msgspec.json.encode({"error": error}).decode()
             display = f"The tool {call.name} failed: {error}"
         ms = round((time.monotonic() - began) * 1000, 1)
-        self._emit(
+        self._publisher.publish(
             ToolFinished(
                 seq=0,
                 run=self._run,

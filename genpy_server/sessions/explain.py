@@ -10,13 +10,13 @@ from genpy_server.core.models import ChatMessage, Message
 from genpy_server.core.understanding.intents import Intent, detect_intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.llm.offline import OfflineLlm
-from genpy_server.runs.context import Chat
+from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.runs.history import Conversation, window
-from genpy_server.runs.tool_calls import Asking
-from genpy_server.runs.turn import Turn
+from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import Settings
 from genpy_server.stores.select import open_store
+from genpy_server.wire import ErrorFrame, SessionFrame
 
 LAST_OF_ALL = 2**62
 """The id of the text: greater than that of any message."""
@@ -52,6 +52,13 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
     return Explanation(detect_intent(text), find_tool_request(text))
 
 
+class _NoEvents:
+    """A publisher without subscribers."""
+
+    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+        """See `Publisher`."""
+
+
 async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
     store = open_store(settings)
     await store.open()
@@ -60,7 +67,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
         conversation = Conversation(store, settings.user, session.id, window(settings))
         await conversation.load()
         question = Message(LAST_OF_ALL, session.id, "user", text, "")
-        turn = Turn(
+        request = RunRequest(
             user_id=settings.user,
             session_id=session.id,
             title=session.title,
@@ -70,9 +77,9 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
             previous_intent=conversation.intent(),
         )
         chat = Chat(store, OfflineLlm(), settings)
-        intent = chat.intent(turn)
-        asked = await Asking(chat, turn, "explained", lambda _: None).requested()
-        context = await chat.context(turn, intent, asked)
+        intent = chat.intent(request)
+        asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
+        context = await chat.context(request, intent, asked)
     finally:
         await store.close()
     sent = _sent(context, settings.context_tokens, session=session.id, title=session.title)

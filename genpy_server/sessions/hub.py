@@ -8,17 +8,14 @@ every few seconds which sessions it hosts, and ends those that no server speaks 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from genpy_server.core.identity import identify
 from genpy_server.core.models import Session
 from genpy_server.errors import GenPyError, ShuttingDown, TooMany
-from genpy_server.runs.context import Chat
-from genpy_server.runs.memory import MemoryKeeper
-from genpy_server.sessions.checks import check_send
+from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
-from genpy_server.sessions.live_session import LiveSession
+from genpy_server.sessions.live_session import LiveSession, check_send
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
@@ -38,15 +35,15 @@ class SessionHub:
 
     def __init__(
         self,
-        chat: Chat,
+        services: RunServices,
         summaries: Summaries,
-        keeper: MemoryKeeper,
         rates: Rates,
         settings: Settings,
     ) -> None:
-        self._chat = chat
+        self._services = services
+        self._store = services.chat.store
+        self.tasks = services.tasks
         self._summaries = summaries
-        self._keeper = keeper
         self._rates = rates
         self._settings = settings
         self._beat = min(settings.grace_seconds / 3, BEAT_SECONDS)
@@ -55,25 +52,12 @@ class SessionHub:
         self._loading: dict[Key, asyncio.Task[None]] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._sockets: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def start(self) -> None:
         """Begin to speak for the live sessions and to end abandoned ones."""
-        self.spawn(self._every_beat(self._speak))
-        self.spawn(self._every_beat(self._sweep))
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Work in the background, until it is done or the hub is closed."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("background work failed", exc_info=task.exception())
+        self.tasks.spawn(self._every_beat(self._speak))
+        self.tasks.spawn(self._every_beat(self._sweep))
 
     # Sockets
 
@@ -115,12 +99,9 @@ class SessionHub:
                 user_id=user_id,
                 session_id=identity.id,
                 name=identity.name,
-                chat=self._chat,
+                services=self._services,
                 summaries=self._summaries,
-                keeper=self._keeper,
-                spawn=self.spawn,
-                idle=self._maybe_leave,
-                gone=self._forget,
+                owner=self,
                 live_seconds=self._live_seconds,
             )
             self._live[key] = session
@@ -142,7 +123,7 @@ class SessionHub:
         """A socket is gone; the session stays for the grace period."""
         self._sockets[session.user_id] -= 1
         session.subscribers.discard(subscriber)
-        self._maybe_leave(session)
+        self.end_if_left(session)
 
     async def send(self, session: LiveSession, frame: Send) -> Ack:
         """Say something in a session, within the limits of its user.
@@ -195,10 +176,10 @@ class SessionHub:
         """Stop a session that is about to be deleted, and let everybody go."""
         live = self._live.get((user_id, session_id))
         if live is not None:
-            self._forget(live)
+            self.forget(live)
             await live.runs.stop("stopped")
 
-    def _forget(self, session: LiveSession) -> None:
+    def forget(self, session: LiveSession) -> None:
         """Let go of a deleted session and of everybody who is attached to it."""
         key = (session.user_id, session.id)
         if self._live.get(key) is session:
@@ -213,7 +194,8 @@ class SessionHub:
 
     # Endings
 
-    def _maybe_leave(self, session: LiveSession) -> None:
+    def end_if_left(self, session: LiveSession) -> None:
+        """Let a session end after the grace period when nobody is attached and nothing runs."""
         key = (session.user_id, session.id)
         if self._closing or session.subscribers or session.runs.busy or key in self._timers:
             return
@@ -224,7 +206,7 @@ class SessionHub:
         else:
             loop = asyncio.get_running_loop()
             self._timers[key] = loop.call_later(
-                self._settings.grace_seconds, lambda: self.spawn(self._leave(key))
+                self._settings.grace_seconds, lambda: self.tasks.spawn(self._leave(key))
             )
 
     async def _leave(self, key: Key) -> None:
@@ -250,10 +232,10 @@ class SessionHub:
     async def _speak(self) -> None:
         hosted = [live.id for live in self._live.values() if live.status == "active"]
         if hosted:
-            await self._chat.store.touch(hosted, self._live_seconds)
+            await self._store.touch(hosted, self._live_seconds)
 
     async def _sweep(self) -> None:
-        for user_id, session_id in await self._chat.store.abandoned(SWEEP_SESSIONS):
+        for user_id, session_id in await self._store.abandoned(SWEEP_SESSIONS):
             if (user_id, session_id) in self._live:
                 continue
             try:
@@ -273,9 +255,7 @@ class SessionHub:
         await asyncio.gather(*(session.runs.stop("interrupted") for session in sessions))
         if end_sessions:
             await self._end_all(sessions)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tasks.cancel()
 
     async def _end_all(self, sessions: list[LiveSession]) -> None:
         """End them as far as the model answers in time; the sweep finds what is left.

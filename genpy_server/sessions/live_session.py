@@ -5,23 +5,20 @@ belongs to the session: it goes on when the socket that asked for it is gone.
 """
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from uuid import uuid4
 
 from genpy_server import __version__
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
-from genpy_server.errors import Conflict, NotFound, StoreError
-from genpy_server.runs.context import Chat
+from genpy_server.core.understanding.intents import INTENTS
+from genpy_server.errors import BadRequest, Conflict, NotFound, StoreError, TooLarge
+from genpy_server.runs.context import RunRequest
 from genpy_server.runs.history import Conversation, window
-from genpy_server.runs.memory import MemoryKeeper
-from genpy_server.runs.queue import RunQueue, Spawn
-from genpy_server.runs.turn import Turn
-from genpy_server.sessions.checks import check_intent
+from genpy_server.runs.queue import RunQueue, RunServices
 from genpy_server.sessions.event_log import EventLog, Subscriber
 from genpy_server.sessions.summaries import Summaries, summary_event
+from genpy_server.settings import Limits
 from genpy_server.stores.base import Appended
 from genpy_server.wire import (
     Ack,
@@ -35,6 +32,18 @@ from genpy_server.wire import (
     message_event,
 )
 
+CLIENT_ID_CHARS = 64
+
+
+class SessionOwner(Protocol):
+    """Who keeps the live sessions; the hub is one."""
+
+    def end_if_left(self, session: "LiveSession") -> None:
+        """Let a session end after the grace period when nobody is attached and nothing runs."""
+
+    def forget(self, session: "LiveSession") -> None:
+        """Detach everybody from a session that was deleted."""
+
 
 class LiveSession:
     """A session and everybody who watches it."""
@@ -45,12 +54,9 @@ class LiveSession:
         user_id: str,
         session_id: str,
         name: str,
-        chat: Chat,
+        services: RunServices,
         summaries: Summaries,
-        keeper: MemoryKeeper,
-        spawn: Spawn,
-        idle: Callable[["LiveSession"], None],
-        gone: Callable[["LiveSession"], None],
+        owner: SessionOwner,
         live_seconds: float,
     ) -> None:
         self.user_id = user_id
@@ -60,23 +66,14 @@ class LiveSession:
         self.rating: int | None = None
         self.epoch = uuid4().hex
         self.subscribers: set[Subscriber] = set()
-        self._gone = partial(gone, self)
-        self._chat = chat
+        self._owner = owner
+        self._chat = chat = services.chat
         self._summaries = summaries
         self._live_seconds = live_seconds
         self._limits = chat.settings.limits
         self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
         self._conversation = Conversation(chat.store, user_id, session_id, window(chat.settings))
-        self.runs = RunQueue(
-            chat=chat,
-            keeper=keeper,
-            conversation=self._conversation,
-            emit=self.publish,
-            stored=lambda message: self.publish(message_event(message)),
-            spawn=spawn,
-            idle=lambda: idle(self),
-            gone=self._gone,
-        )
+        self.runs = RunQueue(services, self._conversation, self)
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
         self._deleted = False
@@ -142,6 +139,14 @@ class LiveSession:
         for subscriber in tuple(self.subscribers):
             subscriber.offer(event)
 
+    def runs_idle(self) -> None:
+        """See `RunOwner`."""
+        self._owner.end_if_left(self)
+
+    def session_deleted(self) -> None:
+        """See `RunOwner`."""
+        self._owner.forget(self)
+
     def delete(self) -> None:
         """Let everybody go, and refuse what would bring the session back."""
         self._deleted = True
@@ -176,7 +181,7 @@ class LiveSession:
                 await self._heard(appended, frame)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    async def _make_way(self, frame: Send) -> list[Turn]:
+    async def _make_way(self, frame: Send) -> list[RunRequest]:
         """Let the message that is replaced be answered no more, if it is the person's last one.
 
         Returns what waited to be answered; a reply that was running is stopped for good.
@@ -215,7 +220,7 @@ class LiveSession:
             )
         except NotFound:
             if known:
-                self._gone()
+                self.session_deleted()
                 self._check_there()
             raise
         except StoreError:
@@ -252,7 +257,7 @@ class LiveSession:
             self.title, self.status = self.title or title_from(question.text), "active"
             self._tell()
         self.runs.add(
-            Turn(
+            RunRequest(
                 user_id=self.user_id,
                 session_id=self.id,
                 title=self.title,
@@ -297,3 +302,24 @@ class LiveSession:
                 self.changed(session, summarised=True)
                 return session
             return None
+
+
+def check_send(frame: Send, limits: Limits) -> None:
+    """Raise `TooLarge` or `BadRequest` for a message that no retry can make acceptable."""
+    if len(frame.text) > limits.message_chars:
+        raise TooLarge(
+            f"A message has at most {limits.message_chars:,} characters; "
+            f"this one has {len(frame.text):,}. Send it in parts."
+        )
+    if not frame.text.strip():
+        raise BadRequest("A message needs some text.")
+    if not 1 <= len(frame.id) <= CLIENT_ID_CHARS:
+        raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
+    check_intent(frame.intent)
+    check_intent(frame.corrected_from)
+
+
+def check_intent(intent: str | None) -> None:
+    """Raise `BadRequest` for an intent that does not exist."""
+    if intent is not None and intent not in INTENTS:
+        raise BadRequest(f"An intent is one of {', '.join(INTENTS)}.")

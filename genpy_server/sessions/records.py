@@ -7,10 +7,16 @@ from typing import Any, Protocol
 import msgspec
 
 from genpy_server.core.identity import identify
-from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
-from genpy_server.core.rating import checked_rating
+from genpy_server.core.models import (
+    Hit,
+    ListedSession,
+    Message,
+    Session,
+    SessionStatus,
+    checked_rating,
+    checked_title,
+)
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
-from genpy_server.records import checked_title
 from genpy_server.stores.base import Store
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)

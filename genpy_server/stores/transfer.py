@@ -12,8 +12,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from genpy_server.core.models import Message, MessageMeta, Session
-from genpy_server.core.rating import checked_rating
+from genpy_server.core.models import Message, MessageMeta, Session, checked_rating
 from genpy_server.core.text import storable_tree
 from genpy_server.errors import BadRequest
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from genpy_server.core.identity import identify
-from genpy_server.core.loopback import is_loopback
+from genpy_server.core.identity import identify, is_loopback
 from genpy_server.errors import BadRequest, Forbidden, Unauthorized, UnknownProtocol
 from genpy_server.settings import Settings
 from genpy_server.web.messages import Request

@@ -103,7 +103,7 @@ class Connection:
         """End the session; its summary takes its time, and what is said next does not wait."""
         self._hub.charge(self._session)
         claimed = asyncio.Event()
-        work = self._hub.spawn(self._summarise(claimed))
+        work = self._hub.tasks.spawn(self._summarise(claimed))
         work.add_done_callback(lambda _: claimed.set())
         await claimed.wait()
 

@@ -8,8 +8,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from genpy_server.core.ages import age
-from genpy_server.core.display import stars
+from genpy_server.core.display import age, stars
 from genpy_server.core.models import ListedSession, Session
 from genpy_tui.text import one_line
 from genpy_tui.widgets.choices import Choices

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from genpy_cli.commands.sessions_list import COLUMNS
 from genpy_cli.excerpt import excerpt
 from genpy_cli.grid import GAP, cell_width, cut, fitted, lines
-from genpy_server.core.ages import age
-from genpy_server.core.display import one_line
+from genpy_server.core.display import age, one_line
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TEXT = st.text(max_size=120).map(one_line)

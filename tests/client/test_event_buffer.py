@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_server.client.event_buffer import EventBuffer
+from genpy_server.client.session_client import EventBuffer
 from genpy_server.wire import Delta, Notice
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genpy_server.core.context import budget
+from genpy_server.core.context.budget import build
 from genpy_server.core.context.replaced import replaced_ids, standing
 from genpy_server.core.context.tokens import message_tokens
 from genpy_server.core.context.turns import turns
@@ -50,7 +50,7 @@ def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, res
         call = ToolCall(f"c{number}", "search_chat_history", "{}")
         tools.append(ChatMessage("assistant", "", tool_calls=(call,)))
         tools.append(ChatMessage("tool", result, tool_call_id=call.id, name=call.name))
-    built = budget.build(
+    built = build(
         system="You are helpful. " * 20,
         history=history,
         question=message(1_000, text=question),
@@ -68,9 +68,7 @@ def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, res
 def test_newest_turns_are_kept_whole_and_in_order():
     """The window holds the newest turns, each with its reply, oldest first."""
     history = conversation(50, words=30)
-    built = budget.build(
-        system="s", history=history, question=message(101, text="and now?"), budget=1_000
-    )
+    built = build(system="s", history=history, question=message(101, text="and now?"), budget=1_000)
     talk = [m.content for m in built.messages[1:-1]]
     kept = len(talk) // 2
     assert 2 <= kept < 50
@@ -82,7 +80,7 @@ def test_newest_turns_are_kept_whole_and_in_order():
 def test_question_larger_than_the_budget_is_cut_with_a_note():
     """A message larger than the whole budget keeps its beginning and its end around a note."""
     text = "BEGIN " + "x" * 100_000 + " END"
-    built = budget.build(system="s", history=[], question=message(1, text=text), budget=600)
+    built = build(system="s", history=[], question=message(1, text=text), budget=600)
     content = built.messages[-1].content
     assert content.startswith("BEGIN")
     assert content.endswith(" END")
@@ -117,7 +115,7 @@ def test_reply_stored_late_stands_with_its_message():
 def test_what_the_memory_covers_is_not_sent_again():
     """Messages up to the memory's end are represented by it alone."""
     history = conversation(6)
-    built = budget.build(
+    built = build(
         system="s",
         history=history,
         question=message(13),
@@ -132,9 +130,7 @@ def test_recalled_excerpt_already_in_the_window_is_not_sent_twice():
     """A hit among the recent turns is left out of the excerpts."""
     history = conversation(3)
     hits = [Hit(history[0], "here", 2.0), Hit(message(-5, text="old tale"), "rome", 1.0)]
-    built = budget.build(
-        system="s", history=history, question=message(7), budget=5_000, recalled=hits
-    )
+    built = build(system="s", history=history, question=message(7), budget=5_000, recalled=hits)
     assert [h.message.id for h in built.recalled] == [-5]
     assert built.messages[0].content.count("question 0") == 0
     assert '"rome"' in built.messages[0].content
@@ -164,7 +160,7 @@ def test_nothing_is_lost_or_remembered_twice(batches, words, budget, at_once):
             questions.append(message(number, text=f"question {number} " + "word " * words))
         history += questions
         for question in questions:
-            built = budget.build(
+            built = build(
                 system="s", history=history, question=question, budget=budget, memory=memory
             )
             covered = memory.upto if memory else 0
@@ -194,7 +190,7 @@ def test_the_newest_turn_is_cut_rather_than_left_out():
     """A turn that is larger than its room is sent in part, with its end, and not as dropped."""
     log = "begin " + "noise " * 5_000 + "the password is MARLIN42"
     history = [message(1, text=log), message(2, "assistant", "A log.", reply_to=1)]
-    built = budget.build(
+    built = build(
         system="s", history=history, question=message(3, text="which password?"), budget=1_000
     )
     _, told, reply, _ = (m.content for m in built.messages)
@@ -209,7 +205,7 @@ def test_notes_that_bear_on_the_question_come_first():
     """Of a memory larger than its room, notes with the question's words and the newest are sent."""
     notes = [f"- note number {number} about nothing much at all" for number in range(200)]
     notes[70] = "- the sister is called Ottilie"
-    built = budget.build(
+    built = build(
         system="s",
         history=[],
         question=message(9_000, text="What was my sister called?"),
@@ -230,7 +226,7 @@ def test_an_excerpt_is_the_part_that_matches():
     """What is recalled from a long message is the part that has the question's words."""
     text = "noise " * 3_000 + "the password of the router is MARLIN42 " + "noise " * 500
     hits = [Hit(message(-5, text=text), "old", 1.0)]
-    built = budget.build(
+    built = build(
         system="s",
         history=[],
         question=message(7, text="What is the router password?"),
@@ -256,7 +252,7 @@ def test_what_was_replaced_is_sent_in_no_part():
         Hit(history[3], "t", 2.0),
         Hit(message(-5, text="years ago"), "old", 1.0, after=history[3]),
     ]
-    built = budget.build(
+    built = build(
         system="s",
         history=history,
         question=message(9, text="to Bern", replaces=6),

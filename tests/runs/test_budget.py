@@ -10,7 +10,7 @@ from support.upstream import DONE, Script, Upstream, call_piece, chunk
 
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens
 from genpy_server.core.models import Message
-from genpy_server.runs.remembering import Remembering
+from genpy_server.runs.memory import MemorySchedule
 from genpy_server.stores.base import Store
 from genpy_server.wire import Send
 
@@ -114,11 +114,11 @@ class Window:
 async def test_a_failing_summariser_is_asked_ever_more_rarely():
     """After each failure twice as many turns pass before the next attempt."""
     keeper = Forgetful()
-    remembering = Remembering(keeper, Window())
+    schedule = MemorySchedule(keeper, Window())
     tried = []
     for turn in range(64):
-        if remembering.due(2):
-            await remembering.extend("ann", SESSION, 2)
+        if schedule.due(2):
+            await schedule.extend("ann", SESSION, 2)
             tried.append(turn)
     assert tried == [0, 2, 5, 10, 19, 36]
     assert keeper.asked == len(tried)

@@ -10,8 +10,7 @@ from support.servers import configure
 from genpy_server.core.context.recall import CANDIDATES
 from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
 from genpy_server.llm.offline import OfflineLlm
-from genpy_server.runs.context import Chat
-from genpy_server.runs.turn import Turn
+from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.stores.sqlite.store import SqliteStore
 
 AT = "2026-01-01T00:00:00+00:00"
@@ -49,8 +48,8 @@ async def recalled(chat: Chat, text: str) -> tuple[Hit, ...]:
     session = str(uuid4())
     asked = await chat.store.append("local", session, "user", text, title="Now")
     await chat.store.append("local", session, "user", text, title="Now")
-    turn = Turn(user_id="local", session_id=session, title="Now", question=asked.message)
-    return (await chat.context(turn, chat.intent(turn))).recalled
+    request = RunRequest(user_id="local", session_id=session, title="Now", question=asked.message)
+    return (await chat.context(request, chat.intent(request))).recalled
 
 
 async def test_what_was_said_once_is_recalled_among_much_that_is_alike(chat: Chat) -> None:
@@ -75,14 +74,14 @@ async def test_what_was_edited_away_is_not_recalled(chat: Chat) -> None:
     old = await said("user", "An iguana named Olaf")
     reply = await said("assistant", "Olaf the iguana!", MessageMeta(reply_to=old.id))
     question = await said("user", "Which iguana is it?", MessageMeta(replaces=old.id))
-    turn = Turn(
+    request = RunRequest(
         user_id="local",
         session_id=session,
         title="Now",
         question=question,
         history=(first, old, reply),
     )
-    (hit,) = await chat._recall(turn)
+    (hit,) = await chat._recall(request)
     assert (hit.message, hit.before, hit.after) == (first, None, None)
 
 

@@ -23,8 +23,8 @@ from genpy_server.core.models import (
     Role,
     Session,
     SessionStatus,
+    checked_rating,
 )
-from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import storable, storable_tree
 from genpy_server.errors import StoreUnavailable
 from genpy_server.stores.base import Appended, Ending, Result, StoreHealth

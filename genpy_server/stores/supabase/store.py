@@ -20,8 +20,8 @@ from genpy_server.core.models import (
     Role,
     Session,
     SessionStatus,
+    checked_rating,
 )
-from genpy_server.core.rating import checked_rating
 from genpy_server.core.text import search_words, storable, storable_tree
 from genpy_server.errors import NotFound, StoreTimeout, StoreUnavailable
 from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Result, StoreHealth
