@@ -29,7 +29,7 @@ from genpy_tui.activity import ENDING
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import COMMANDS
-from genpy_tui.terminal import paste
+from genpy_tui.terminal import internals
 from genpy_tui.theme import THEMES, fallback
 
 if TYPE_CHECKING:
@@ -118,10 +118,8 @@ class GenPyApp(App[int]):
     # Starting
 
     def get_driver_class(self) -> type[Driver]:
-        """The driver of the terminal, reading pastes as they are."""
-        driver = super().get_driver_class()
-        paste.install()
-        return driver
+        """The driver of the terminal, which reads whatever bytes come."""
+        return internals.driver(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[object]:
         """The conversation is the first screen, and the last."""

@@ -1,0 +1,142 @@
+"""What a terminal sends, as tokens: characters, escape sequences and pastes.
+
+It reads bytes and knows no Textual, so that its tests are plain calls. Whatever arrives, keys work
+again after a bounded time: an escape sequence, a paste or an answer of the terminal whose end does
+not come is closed by the clock or by its size. Answers in the form of strings (OSC, DCS, APC) and
+the reports of old mice are dropped here, since no key looks like them.
+"""
+
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+ESCAPE_SECONDS = 0.1
+"""Without more after this, an escape is the key of that name, and half a character is broken."""
+STRING_SECONDS = 2.0
+"""From the beginning of an answer in the form of a string to the time it is given up."""
+PASTE_IDLE_SECONDS = 2.0
+PASTE_SECONDS = 10.0
+"""From the beginning of a paste to the time when what has come of it is handed on."""
+SEQUENCE_BYTES = 64
+STRING_BYTES = 1 << 20
+PASTE_BYTES = 8 << 20
+
+BEGIN, END = b"\x1b[200~", b"\x1b[201~"
+_ESC = 0x1B
+_OPENS_STRING = rb"\x1b(?:\][0-9lLI]|P[0-9>=!$+]|_G)"
+_STRING = re.compile(_OPENS_STRING)
+_SEQUENCE = re.compile(
+    rb"\x1b\[M.{3}"  # the report of a mouse before SGR: three bytes of any value
+    rb"|\x1b\[\[[A-Z]"  # function keys of the Linux console
+    rb"|\x1b\[(?![M\[])[0-?]*[ -/]*[@-~]"  # CSI
+    rb"|\x1bO[0-9]?[@-~]"  # SS3
+    rb"|" + _OPENS_STRING + rb"[^\x00-\x1f]*"  # a string ends with BEL or ST, or before a key
+    rb"(?:\x07|\x1b\\|(?=[\x00-\x06\x08-\x1a\x1c-\x1f]|\x1b[^\\]))"
+    rb"|\x1b(?![\x1b\[O\]P_])[\x00-\x7f]|\x1b(?:\][^0-9lLI]|P[^0-9>=!$+]|_[^G])"  # alt and a key
+    rb"|\x1b(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})[\x80-\xbf]",
+    re.DOTALL,
+)
+_BEGINNING = re.compile(
+    rb"\x1b(?:\[(?:\[|M.{0,2}|[0-?]*[ -/]*)|O[0-9]?|[\]P_]|[\xc2-\xf4][\x80-\xbf]{0,2})?\Z",
+    re.DOTALL,
+)
+_ABORTED = re.compile(rb"(\x1b(?:\[[0-?]*[ -/]*|O[0-9]?)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One character, one escape sequence, or a paste; bytes that are no UTF-8 are U+FFFD."""
+
+    kind: Literal["character", "sequence", "paste"]
+    text: str
+
+
+class TerminalInput:
+    """Give it what was read and the time in seconds; `tick` it while nothing comes."""
+
+    def __init__(self) -> None:
+        self._waiting = b""
+        """The beginning of a character or sequence whose rest did not come yet."""
+        self._begun = 0.0
+        self._last = 0.0
+        self._paste: bytearray | None = None
+        self._paste_begun = 0.0
+        self._cut = False
+        """A paste was closed before its end: reads of several characters still belong to it."""
+
+    def receive(self, data: bytes, now: float) -> list[Token]:
+        """What these bytes are, together with those that wait."""
+        found: list[Token] = []
+        if self._cut:
+            self._cut = len(data) > 1 and END not in data
+            if len(data) > 1 and data[0] != _ESC:
+                before, _, data = data.partition(END)
+                found.append(Token("paste", _text(before)))
+        if not self._waiting:
+            self._begun = now
+        self._last = now
+        data, self._waiting = self._waiting + data, b""
+        return found + list(self._tokens(data, now))
+
+    def tick(self, now: float) -> list[Token]:
+        """What something is whose rest did not come in time."""
+        if self._paste is not None:
+            late = now - self._paste_begun >= PASTE_SECONDS
+            return [self._cut_paste()] if late or now - self._last >= PASTE_IDLE_SECONDS else []
+        waiting = self._waiting
+        if _STRING.match(waiting):
+            self._waiting = b"" if now - self._begun >= STRING_SECONDS else waiting
+            return []
+        if not waiting or now - self._last < ESCAPE_SECONDS:
+            return []
+        self._waiting = b""
+        kind: Literal["sequence", "character"] = "sequence" if waiting[0] == _ESC else "character"
+        return [Token(kind, _text(waiting))]
+
+    def _tokens(self, data: bytes, now: float) -> Iterator[Token]:
+        while data:
+            if self._paste is not None:
+                known = max(0, len(self._paste) - len(END))
+                self._paste += data
+                end = self._paste.find(END, known)
+                data = b"" if end == -1 else bytes(self._paste[end + len(END) :])
+                if end != -1:
+                    text, self._paste = _text(self._paste[:end]), None
+                    yield Token("paste", text)
+                elif len(self._paste) > PASTE_BYTES:
+                    yield self._cut_paste()
+            elif data[0] != _ESC:
+                at = data.find(b"\x1b")
+                run, data = (data, b"") if at == -1 else (data[:at], data[at:])
+                decoder = getincrementaldecoder("utf-8")("replace")
+                characters = decoder.decode(run, final=bool(data))
+                self._waiting = decoder.getstate()[0]
+                yield from (Token("character", character) for character in characters)
+            elif match := _SEQUENCE.match(data):
+                data = data[match.end() :]
+                yield from self._sequence(match[0], now)
+            elif (_BEGINNING.match(data) and len(data) < SEQUENCE_BYTES) or (
+                _STRING.match(data) and len(data) < STRING_BYTES
+            ):
+                self._waiting, data = data, b""
+            else:
+                aborted = data if _STRING.match(data) else _ABORTED.split(data, maxsplit=1)[1]
+                data = data[len(aborted) :]
+                if len(aborted) <= len(b"\x1b["):
+                    yield Token("sequence", _text(aborted))
+
+    def _sequence(self, sequence: bytes, now: float) -> Iterator[Token]:
+        if sequence == BEGIN:
+            self._paste, self._paste_begun = bytearray(), now
+        elif sequence != END and not sequence.startswith(b"\x1b[M") and not _STRING.match(sequence):
+            yield Token("sequence", _text(sequence))
+
+    def _cut_paste(self) -> Token:
+        text, self._paste, self._cut = _text(self._paste or b""), None, True
+        return Token("paste", text)
+
+
+def _text(data: bytes | bytearray) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,177 @@
+"""What GenPy leans on inside Textual, in one place; `INTERNALS` lists it with its fingerprints.
+
+Textual's driver ends the program at a byte that is no UTF-8, types what it does not know into the
+focused widget, and leaves a paste at the first escape inside it. Here its parser gets whole
+sequences that it knows, read by `TerminalInput`. A test compares the fingerprints: when one
+differs after an update of Textual, read what changed, mend this file and renew the table.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from time import monotonic
+from typing import Any, TextIO
+
+from textual import _xterm_parser as xterm
+from textual import events
+from textual.driver import Driver
+from textual.keys import Keys
+from textual.message import Message
+
+from genpy_tui.terminal.input import ESCAPE_SECONDS, TerminalInput, Token
+
+INTERNALS = {
+    "textual._xterm_parser:XTermParser.__init__": "eb8d975102a5",
+    "textual._xterm_parser:XTermParser.feed": "1a75b06dfb91",
+    "textual._xterm_parser:XTermParser.parse": "f9837587f177",
+    "textual._xterm_parser:XTermParser._sequence_to_key_events": "fd21105b54cc",
+    "textual._parser:Parser.feed": "a202ae130ca2",
+    "textual.drivers.linux_driver:LinuxDriver": "e12f854c4884",
+    "textual.drivers._writer_thread:WriterThread": "26d7af6ad3d4",
+    "textual.drivers.win32:EventMonitor": "949823cdd307",
+}
+"""`module:name` of each part, and the first 12 digits of the SHA-256 of its source."""
+
+_READ_BYTES = 1 << 16
+_ALT_ENTER = {"\x1b\r", "\x1b\n"}
+_MODIFIED = "\x1b[27;"
+"""How xterm begins a key with modifiers unless it is set to the form of CSI u."""
+
+
+class TerminalParser(xterm.XTermParser):
+    """Textual's parser, given only whole sequences that it knows."""
+
+    def __init__(self, debug: bool = False) -> None:  # noqa: FBT001, FBT002 - as in Textual
+        super().__init__(debug)
+        self._input = TerminalInput()
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """The events of characters that were read; to Textual no data at all is the end."""
+        return self.receive(data.encode("utf-8", "replace")) if data else super().feed(data)
+
+    def receive(self, data: bytes) -> Iterator[Message]:
+        """The events of bytes that were read."""
+        for token in self._input.receive(data, monotonic()):
+            yield from self._events(token)
+
+    def tick(self) -> Iterator[Message]:
+        """The events of what waited too long."""
+        for token in self._input.tick(monotonic()):
+            yield from self._events(token)
+
+    def _events(self, token: Token) -> Iterator[Message]:
+        text = token.text
+        if token.kind == "paste":
+            yield events.Paste(text)
+        elif token.kind == "character":
+            yield from self._keys(text)
+        elif text == "\x1b":
+            yield events.Key("escape", text)
+        elif text in _ALT_ENTER:
+            yield events.Key("alt+enter", None)
+        elif text.startswith(_MODIFIED) and text.endswith("~"):
+            modifiers, _, code = text[len(_MODIFIED) : -1].partition(";")
+            yield from self._keys(f"\x1b[{code};{modifiers}u")
+        elif keys := self._keys(text):
+            yield from keys
+        elif len(text) == len("\x1bx"):
+            yield from self._keys(text[1], alt=True)
+        elif self._is_report(text):
+            yield from super().feed(text)
+
+    def _keys(self, sequence: str, *, alt: bool = False) -> list[events.Key]:
+        """The keys that a character or a sequence stands for; none for one that is none."""
+        try:
+            found = list(self._sequence_to_key_events(sequence, alt=alt))
+        except (ValueError, OverflowError):  # a number that is no character
+            return []
+        return [key for key in found if key.key != Keys.Ignore]
+
+    @staticmethod
+    def _is_report(sequence: str) -> bool:
+        """Whether it is from the mouse, or about focus, size, the cursor's place or a mode."""
+        if sequence in {xterm.FOCUSIN, xterm.FOCUSOUT}:
+            return True
+        patterns = (
+            xterm._re_mouse_event,  # noqa: SLF001 - listed above
+            xterm._re_terminal_mode_response,  # noqa: SLF001
+            xterm._re_cursor_position,  # noqa: SLF001
+            xterm._re_in_band_window_resize,  # noqa: SLF001
+        )
+        return any(pattern.fullmatch(sequence) for pattern in patterns)
+
+
+def driver(base: type[Driver]) -> type[Driver]:
+    """The driver to use in place of Textual's own choice."""
+    if sys.platform == "win32":
+        if (module := sys.modules.get("textual.drivers.win32")) is not None:
+            module.XTermParser = TerminalParser  # type: ignore[attr-defined]
+        return base
+    from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
+
+    return _terminal_driver() if base is LinuxDriver else base
+
+
+def _terminal_driver() -> type[Driver]:
+    from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
+
+    class TerminalDriver(LinuxDriver):
+        """Reads bytes, and outlives the terminal it writes to."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._file = _Lossy(self._file)  # type: ignore[assignment]
+
+        def run_input_thread(self) -> None:
+            """Read until the end; what fails here is the application's failure."""
+            parser = TerminalParser()
+            try:
+                while not self.exit_event.is_set():
+                    if select.select([self.fileno], [], [], ESCAPE_SECONDS)[0]:
+                        if not (data := _read(self.fileno)):
+                            os.kill(os.getpid(), signal.SIGHUP)
+                            return
+                        for event in parser.receive(data):
+                            self.process_message(event)
+                    for event in parser.tick():
+                        self.process_message(event)
+            except Exception as error:  # noqa: BLE001 - handed on
+                self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001
+
+        def stop_application_mode(self) -> None:
+            """Leave the terminal as it was found, the report of pixels too."""
+            if self._mouse_pixels:
+                self.write("\x1b[?1016l")
+            super().stop_application_mode()
+
+    return TerminalDriver
+
+
+class _Lossy:
+    """A file that forgets what cannot be written: the thread that writes must not end."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        assert file is not None  # noqa: S101 - a terminal is attached
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+
+def _read(file: int) -> bytes:
+    """What the terminal sent; nothing when it is gone."""
+    try:
+        return os.read(file, _READ_BYTES)
+    except OSError:
+        return b""

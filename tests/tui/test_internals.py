@@ -1,0 +1,60 @@
+"""What GenPy leans on inside Textual is listed, and is as it was when the list was made."""
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import genpy_tui
+from genpy_tui.terminal.internals import INTERNALS
+
+ALLOWED = {"genpy_tui/terminal/internals.py"}
+
+
+def source(place: str) -> str:
+    """The source of `module:name`, read from its file, since some modules are for Windows only."""
+    module, _, name = place.partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    text = Path(spec.origin).read_text(encoding="utf-8")
+    node: ast.AST = ast.parse(text)
+    for part in name.split("."):
+        node = next(
+            child
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and child.name == part
+        )
+    return ast.get_source_segment(text, node) or ""
+
+
+@pytest.mark.parametrize("place", INTERNALS)
+def test_each_internal_is_as_it_was_when_it_was_listed(place: str) -> None:
+    """A changed part of Textual is named here before it can fail in a person's terminal."""
+    assert hashlib.sha256(source(place).encode()).hexdigest()[:12] == INTERNALS[place]
+
+
+def private_imports(tree: ast.AST) -> Iterator[str]:
+    """The private modules of Textual that a file imports, and its drivers."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.startswith(("textual._", "textual.drivers")):
+                yield name
+
+
+def test_one_file_imports_what_is_private_in_textual() -> None:
+    """Every import of a private module of Textual stands in the file that lists them."""
+    root = Path(genpy_tui.__file__).parents[1]
+    found = {
+        str(path.relative_to(root))
+        for path in root.glob("genpy_*/**/*.py")
+        if any(private_imports(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert found == ALLOWED
