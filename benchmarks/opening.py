@@ -26,7 +26,6 @@ import streaming_client
 from genpy_server import settings
 from genpy_server.app import App as ServerApp
 from genpy_server.core.models import Session
-from genpy_server.web.server import url
 from genpy_tui.app import GenPyApp
 
 BARE = """
@@ -101,7 +100,7 @@ async def opening(messages: int, folder: str) -> str:
     server_app = await ServerApp.open(configured)
     server = await server_app.listen()
     session = await fill(server_app, messages)
-    app = GenPyApp(settings=configured, server=url(server))
+    app = GenPyApp(settings=configured, server=server.url)
     async with app.run_test(size=(streaming.COLUMNS, streaming.ROWS)) as pilot:
         while app.chat.client is None or app.chat.client.transcript.epoch is None:
             await pilot.pause(0.05)

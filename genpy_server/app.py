@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Self
 
-from websockets.asyncio.server import Server, ServerConnection
-
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
@@ -25,11 +23,12 @@ from genpy_server.stores.select import open_store
 from genpy_server.web.api import Handlers
 from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.docs.handlers import Docs
+from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.pages.handlers import Pages
 from genpy_server.web.router import Router
 from genpy_server.web.routes import api_routes, page_routes
-from genpy_server.web.server import listen, serve_until_stopped
+from genpy_server.web.server import HttpServer, listen, serve_until_stopped
 from genpy_server.web.websocket import serve_session
 
 
@@ -72,7 +71,7 @@ class App:
         """The conversations of a user, whose live sessions hear of every change."""
         return LocalRecords(self.store, user, ender=self.summaries, live=self.hub)
 
-    async def connect(self, connection: ServerConnection, attach: Attach) -> None:
+    async def connect(self, connection: SessionSocket, attach: Attach) -> None:
         """The life of one WebSocket that passed the gate."""
         await serve_session(
             connection,
@@ -84,7 +83,7 @@ class App:
             limits=self.settings.limits,
         )
 
-    async def listen(self) -> Server:
+    async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one.
 
         What the first message needs is then made ready beside the loop.

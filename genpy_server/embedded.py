@@ -14,7 +14,6 @@ import msgspec
 
 from genpy_server.app import App
 from genpy_server.settings import Settings
-from genpy_server.web.server import cut, url
 
 TOKEN_BYTES = 24
 CLOSE_SECONDS = 2.0
@@ -57,14 +56,14 @@ class Embedded:
         app = await App.open(self._settings)
         try:
             server = await app.listen()
-            self._started.set_result(url(server))
+            self._started.set_result(server.url)
             await self._stop.wait()
             server.close()
             await app.drain(end_sessions=self._end_sessions)
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await server.wait_closed()
-            await cut(server)
+            await server.cut()
         finally:
             await app.close()
 

@@ -3,7 +3,7 @@
     GenPyError
     +-- Refused          the request is wrong: repeating it will not help
     |   +-- BadRequest, BadFrame, TooLarge, NotFound, Ambiguous, Conflict
-    |   +-- Unauthorized, Forbidden, UnknownProtocol, MethodNotAllowed, LengthRequired
+    |   +-- Unauthorized, Forbidden, UnknownProtocol, MethodNotAllowed, UpgradeRequired
     |   +-- HeadTooLarge, ConfigError
     +-- Busy             right request, wrong moment: try again later
     |   +-- RateLimited, TooMany, ShuttingDown, RequestTimeout
@@ -108,11 +108,11 @@ class MethodNotAllowed(Refused):
     status = 405
 
 
-class LengthRequired(Refused):
-    """A body without Content-Length."""
+class UpgradeRequired(Refused):
+    """An address that serves WebSockets only, or another version of WebSocket."""
 
-    code = "length_required"
-    status = 411
+    code = "upgrade_required"
+    status = 426
 
 
 class HeadTooLarge(Refused):

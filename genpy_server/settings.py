@@ -34,6 +34,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Bytes of an HTTP body."""
     request_seconds: float = 10.0
     """Seconds in which a request must have arrived."""
+    keep_alive_seconds: float = 15.0
+    """Seconds an HTTP connection may be silent between two requests."""
     answer_seconds: float = 120.0
     """Seconds in which a client must have read an answer."""
     messages_per_minute: int = 60

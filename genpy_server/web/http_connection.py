@@ -1,161 +1,254 @@
-"""HTTP with bodies on the port of the websockets server.
+"""One connection of the port: HTTP requests one after another, until one opens a WebSocket.
 
-The library answers a GET without a body through `process_request` and refuses all else.
-`HttpConnection`, given to it as `create_connection`, reads the request first: a request to
-upgrade then goes to the library byte for byte, followed, once it is answered, by whatever came
-behind it; anything else is kept as `http_request`, and the library sees a bodyless GET in its place. So one port, one loop and one
-shutdown serve both, and `process_request` answers every method.
+Each request is read by `RequestReader` within its limits of bytes and time, and answered by the
+server's door. A request to open a WebSocket that the door accepts hands the connection over to the
+websockets library, and this object is done with it.
 """
 
 import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any
-
-from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import Headers
-from websockets.http11 import Response as WireResponse
-from websockets.protocol import State
+from typing import Protocol, cast
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
 from genpy_server.settings import Limits
 from genpy_server.web.auth import Attach
-from genpy_server.web.http_head import RequestReader
+from genpy_server.web.handover import CLOSE_SECONDS, Upgrade, WebSockets
+from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import Request, Response
-
-PLACEHOLDER = b"GET / HTTP/1.1\r\n\r\n"
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """What every answer carries; a page replaces the last by what it needs."""
 
 
-class HttpConnection(ServerConnection):
-    """A connection that reads its first request itself."""
+class Door(Protocol):
+    """Decides what a connection's requests get."""
 
-    http_request: Request | None = None
-    """The request, once it is complete."""
-    refusal: GenPyError | None = None
-    """Why what came is no request that can be served."""
-    attach: Attach | None = None
-    """For a WebSocket that may open: whose, and of which session."""
-    began = 0.0
-    """When the request was complete, on the loop's clock."""
+    limits: Limits
+    server_header: str
+    sockets: WebSockets
+    connections: set["HttpConnection"]
+    closing: bool
 
-    def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._limits = limits
-        self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
-        self._timer = self.loop.call_later(limits.request_seconds, self._time_out)
-        self._library_reads = False
+    def attach(self, request: Request) -> Attach:
+        """What a request to open a WebSocket may have; raises what refuses it."""
+
+    def answer(self, request: Request) -> Awaitable[Response]:
+        """The answer to any other request; never raises."""
+
+    def refuse(self, request: Request | None, error: GenPyError) -> Response:
+        """The answer to a request that was refused."""
+
+    def log(self, address: str, request: Request | None, status: int, began: float) -> None:
+        """Log a request that was answered; `began` is on the loop's clock."""
+
+
+class HttpConnection(asyncio.Protocol):
+    """See the module."""
+
+    _transport: asyncio.Transport
+    _reader: RequestReader
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ending = False
         self._peer_finished = False
-        self._early = b""
+        self._paused: asyncio.Future[None] | None = None
+        self.address = ""
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        self._door.connections.add(self)
+        self._next(self._door.limits.request_seconds)
 
     def data_received(self, data: bytes) -> None:
-        """Read the request; after an upgrade the library reads."""
-        if self._library_reads:
-            self._early += data
-            self._pass_early()
-            return
+        """Read the request, and have it answered once it is complete."""
+        if self._ending:
+            return  # what a refused client still sends is dropped
+        if not self._reader.started:
+            self._wait(self._door.limits.request_seconds)
         try:
             request = self._reader.receive_data(data)
         except Refused as error:
-            self._hand_over(refusal=error)
+            self._refuse(None, error)
             return
-        if writes := self._reader.data_to_send():
-            self.transport.write(writes)
+        if writes := self._reader.continue_bytes():
+            self._transport.write(writes)
         if request is not None:
-            self._hand_over(request)
+            self._received(request)
 
-    async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        """Answer the request; frames that came too early are read after it."""
-        await super().handshake(*args, **kwargs)
-        if self.state is State.OPEN:
-            self._pass_early()
-
-    def _pass_early(self) -> None:
-        # A bad frame that the library reads before it answered would keep it from answering.
-        if self.response is not None and self._early:
-            data, self._early = self._early, b""
-            super().data_received(data)
-
-    def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio.Protocol has it
+    def eof_received(self) -> bool:
         """A client that has finished sending may still read the answer."""
-        answered = self.protocol.eof_sent
-        if self._library_reads or answered or not self._reader.started:
-            return super().eof_received()
+        if self._ending or not (self._reader.started or self._task):
+            return False
         self._peer_finished = True
         try:
             self._reader.receive_eof()
         except Refused as error:
-            self._hand_over(refusal=error)
+            self._refuse(None, error)
         return True
 
-    def send_data(self) -> None:
-        """Send, and let go of a client that finished sending before."""
-        super().send_data()
-        if self._peer_finished and self.protocol.eof_sent:
-            self.transport.close()
+    def connection_lost(self, _: Exception | None) -> None:
+        """Forget the connection; an answer in progress is made all the same."""
+        self._released()
+        self.resume_writing()
 
-    async def drain(self) -> None:
-        """Wait for the reader; one that does not read an answer is not waited for for ever."""
-        if self._library_reads:
-            await super().drain()
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is written to."""
+        self._paused = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        if self._paused is not None and not self._paused.done():
+            self._paused.set_result(None)
+        self._paused = None
+
+    # Its life
+
+    @property
+    def busy(self) -> asyncio.Task[None] | None:
+        """The answer in progress."""
+        return self._task
+
+    def close(self) -> None:
+        """Close once the request in progress is answered; at once where there is none."""
+        if self._task is None and not self._ending and not self._reader.started:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _next(self, seconds: float) -> None:
+        limits = self._door.limits
+        self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
+        self._wait(seconds)
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self._loop.call_later(seconds, self._timed_out)
+
+    def _timed_out(self) -> None:
+        if self._ending:
+            self._transport.abort()
+        elif self._reader.started:
+            self._reader.finished = True
+            self._refuse(None, RequestTimeout("The request did not arrive in time."))
+        else:
+            self._transport.close()
+
+    def _released(self) -> None:
+        self._wait(None)
+        self._door.connections.discard(self)
+
+    def _received(self, request: Request) -> None:
+        self._wait(None)
+        if request.upgrade:
+            self._upgrade(request)
             return
-        async with asyncio.timeout(self._limits.answer_seconds):
-            await super().drain()
-        # The library counted from the first byte, and would cut the last ones of a long answer.
-        if self.close_timeout is not None:
-            self.close_deadline = self.loop.time() + self.close_timeout
+        self._transport.pause_reading()
+        self._task = self._loop.create_task(self._answer(request))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        self._timer.cancel()
-        super().connection_lost(exc)
+    def _upgrade(self, request: Request) -> None:
+        try:
+            attach = self._door.attach(request)
+            upgrade = Upgrade(request, attach, self.address, self._loop.time())
+            self._door.sockets.take_over(self._transport, upgrade, self._reader.left_over)
+        except GenPyError as error:
+            self._refuse(request, error)
+        else:
+            self._released()
 
-    def _time_out(self) -> None:
-        if not self._reader.started:
-            self.transport.abort()
+    def _refuse(self, request: Request | None, error: GenPyError) -> None:
+        self._wait(None)
+        response = self._door.refuse(request, error)
+        self._task = self._loop.create_task(self._send(request, response, self._loop.time()))
+
+    async def _answer(self, request: Request) -> None:
+        began = self._loop.time()
+        await self._send(request, await self._door.answer(request), began)
+
+    async def _send(self, request: Request | None, response: Response, began: float) -> None:
+        """Send an answer, wait until the client has read it, and go on or end."""
+        try:
+            complete = request is not None and not request.upgrade
+            last = not complete or self._peer_finished or self._door.closing
+            shown = response if request is None else _for(request, response)
+            fields = _fields(shown, self._door.server_header, last=last)
+            if self._transport.is_closing():
+                return
+            self._transport.write(self._reader.answer_bytes(shown, fields))
+            self._door.log(self.address, request, shown.status, began)
+            if self._paused is not None:
+                async with asyncio.timeout(self._door.limits.answer_seconds):
+                    await self._paused
+        except TimeoutError:
+            self._transport.abort()
             return
-        self._reader.finished = True
-        self._hand_over(refusal=RequestTimeout("The request did not arrive in time."))
+        finally:
+            self._task = None
+        if self._transport.is_closing():
+            return
+        if last or self._door.closing or not self._reader.may_follow:
+            self._end()
+        else:
+            early = self._reader.left_over
+            self._next(self._door.limits.keep_alive_seconds)
+            self._transport.resume_reading()
+            if early:
+                self.data_received(early)
 
-    def _hand_over(
-        self, request: Request | None = None, *, refusal: GenPyError | None = None
-    ) -> None:
-        self._timer.cancel()
-        self.http_request, self.refusal = request, refusal
-        self.began = self.loop.time()
-        self._library_reads = request is not None and request.upgrade
-        head = PLACEHOLDER
-        if self._library_reads:
-            head, self._early = self._reader.release()
-        super().data_received(head)
+    def _end(self) -> None:
+        """Close behind the answer; what the client still sends would reset the connection."""
+        self._ending = True
+        if self._peer_finished or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._wait(CLOSE_SECONDS)
 
 
-def to_wire(response: Response, request: Request | None) -> WireResponse:
-    """An answer as the library sends it: without a body where the request asks for none."""
-    status = HTTPStatus(response.status)
-    body = response.body
-    if request is not None and response.unchanged_for(request):
-        status, body = HTTPStatus.NOT_MODIFIED, b""
-    headers = {
+def _for(request: Request, response: Response) -> Response:
+    """An answer without its body where the client holds it already."""
+    if not response.unchanged_for(request):
+        return response
+    return replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
+
+
+def _fields(response: Response, server: str, *, last: bool) -> list[tuple[str, str]]:
+    fields = {
         "Date": formatdate(usegmt=True),
-        "Connection": "close",
+        "Server": server,
         "Cache-Control": "no-store" if response.etag is None else "no-cache",
         **SECURITY_HEADERS,
     }
     if response.etag is not None:
-        headers["ETag"] = response.etag
-    if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
-        headers["Content-Type"] = response.content_type
-        headers["Content-Length"] = str(len(body))
-    if request is not None and request.method == "HEAD":
-        body = b""
-    headers |= response.headers
-    return WireResponse(status.value, status.phrase, Headers(headers), body)
+        fields["ETag"] = response.etag
+    if response.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        fields["Content-Type"] = response.content_type
+        fields["Content-Length"] = str(len(response.body))
+    fields |= response.headers
+    if last:
+        fields["Connection"] = "close"
+    return list(fields.items())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 from math import ceil
 from typing import Any
 
@@ -80,6 +81,11 @@ class Response:
             detail["retry_after"] = error.retry_after
             fields["Retry-After"] = str(ceil(error.retry_after))
         return cls(error.status, msgspec.json.encode({"error": detail}), headers=fields)
+
+    @property
+    def reason(self) -> str:
+        """The standard phrase of the status."""
+        return HTTPStatus(self.status).phrase
 
     def unchanged_for(self, request: Request) -> bool:
         """Whether the client that asks holds this very content."""

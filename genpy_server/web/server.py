@@ -4,87 +4,201 @@ import asyncio
 import errno
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from http import HTTPStatus
-from typing import cast
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.http11 import Request as WireRequest
 from websockets.http11 import Response as WireResponse
-from websockets.typing import Subprotocol
 
 from genpy_server import __version__
 from genpy_server.errors import (
-    BadRequest,
     ConfigError,
     GenPyError,
     NotFound,
     ShuttingDown,
     Unauthorized,
+    UpgradeRequired,
 )
 from genpy_server.settings import Settings, check_exposure
 from genpy_server.web.auth import Attach, Gate
-from genpy_server.web.http_connection import SECURITY_HEADERS, HttpConnection, to_wire
+from genpy_server.web.handover import CLOSE_SECONDS, VERSION, SessionSocket, WebSockets
+from genpy_server.web.http_connection import SECURITY_HEADERS, HttpConnection
 from genpy_server.web.messages import Request, Response
 from genpy_server.web.router import Router
-from genpy_server.wire import PROTOCOL
 
 SESSION_PATH = "/ws/session/"
-PING_SECONDS = 20.0
-CLOSE_SECONDS = 5.0
-"""How long a peer may take to close its side, or to read an answer."""
 STOP_SECONDS = 10.0
 """How long replies in progress and closing sockets may hold up a stop."""
 
-Connect = Callable[[ServerConnection, Attach], Awaitable[None]]
+Connect = Callable[[SessionSocket, Attach], Awaitable[None]]
 """The life of one WebSocket that passed the gate."""
 
 log = logging.getLogger("genpy.server")
 
 
-async def listen(*, settings: Settings, gate: Gate, router: Router, connect: Connect) -> Server:
+async def listen(
+    *, settings: Settings, gate: Gate, router: Router, connect: Connect
+) -> "HttpServer":
     """Start to listen on `settings.host` and `settings.port` (0: any free one).
 
     Raises `ConfigError` where that is impossible, or would expose conversations to others.
     """
     check_exposure(settings)
-    door = _Door(gate, router, connect)
+    server = HttpServer(settings, gate, router, connect)
+    loop = asyncio.get_running_loop()
     try:
-        return await serve(
-            door.connected,
-            settings.host,
-            settings.port,
-            process_request=door.answer,
-            process_response=_finish,
-            select_subprotocol=_select_subprotocol,
-            create_connection=cast(
-                "type[ServerConnection]", partial(HttpConnection, limits=settings.limits)
-            ),
-            compression=None,
-            max_size=settings.limits.frame_bytes,
-            ping_interval=PING_SECONDS,
-            ping_timeout=PING_SECONDS,
-            close_timeout=CLOSE_SECONDS,
-            open_timeout=None,  # HttpConnection bounds the request, and a handler may need longer
-            server_header=f"GenPy/{__version__}",
-            logger=_library_logger(),
+        listening = await loop.create_server(
+            lambda: HttpConnection(server), settings.host, settings.port
         )
     except OSError as error:
         raise ConfigError(_listen_failure(settings, error)) from None
+    server.start(listening)
+    return server
 
 
-def url(server: Server) -> str:
-    """The address that a listening server answers at."""
-    host, port = next(iter(server.sockets)).getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+class HttpServer:
+    """A server that listens: where a request meets the gate, and then its handler or its socket."""
+
+    def __init__(self, settings: Settings, gate: Gate, router: Router, connect: Connect) -> None:
+        self.limits = settings.limits
+        self.server_header = f"GenPy/{__version__}"
+        self.closing = False
+        self.connections: set[HttpConnection] = set()
+        self.sockets = WebSockets(
+            lambda socket: connect(socket, socket.attach),
+            self._finish,
+            server_header=self.server_header,
+            max_bytes=settings.limits.frame_bytes,
+        )
+        self._gate = gate
+        self._router = router
+        self._listening: asyncio.Server | None = None
+
+    def start(self, listening: asyncio.Server) -> None:
+        """Take the asyncio server whose connections these are."""
+        self._listening = listening
+        self.sockets.wrap(listening)
+
+    @property
+    def url(self) -> str:
+        """The address it answers at."""
+        assert self._listening is not None  # noqa: S101 - `listen` started it
+        host, port = self._listening.sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is connected."""
+        return not self.connections and not self.sockets.server.handlers
+
+    # Its stop
+
+    def close(self) -> None:
+        """Accept no more connections, close sockets with 1001, and answer what was asked."""
+        self.closing = True
+        self.sockets.server.close()
+        for connection in tuple(self.connections):
+            connection.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until everybody is gone."""
+        while tasks := [one.busy for one in self.connections if one.busy is not None]:
+            await asyncio.wait(tasks)
+        for connection in tuple(self.connections):
+            connection.close()
+        await self.sockets.server.wait_closed()
+
+    async def cut(self) -> None:
+        """Drop every connection of a server that was closed, and what is being done for it."""
+        tasks = [one.busy for one in self.connections if one.busy is not None]
+        for connection in tuple(self.connections):
+            connection.abort()
+        await self.sockets.cut()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+
+    # Requests
+
+    def attach(self, request: Request) -> Attach:
+        """What a request to open a WebSocket may have; raises what refuses it."""
+        self._check_open()
+        self._gate.admit(request)
+        if not request.path.startswith(SESSION_PATH):
+            raise NotFound(f"WebSockets are served at {SESSION_PATH}NAME.")
+        if request.headers.get("sec-websocket-version") != VERSION:
+            raise UpgradeRequired(f"This server speaks version {VERSION} of WebSocket.")
+        return self._gate.attach(request, request.path.removeprefix(SESSION_PATH))
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to any other request."""
+        try:
+            self._check_open()
+            response = await self._respond(request)
+        except GenPyError as error:
+            return self.refuse(request, error)
+        except Exception:  # a bug, which must not show its detail to the client
+            log.exception("a request failed")
+            return self.refuse(request, GenPyError("Internal error. The server's log has details."))
+        return self._shared(request, response)
+
+    def refuse(self, request: Request | None, error: GenPyError) -> Response:
+        """The answer to a request that was refused."""
+        headers: dict[str, str] = {}
+        if isinstance(error, Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, UpgradeRequired):
+            headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
+        response = Response.error(error, headers)
+        return response if request is None else self._shared(request, response)
+
+    def log(self, address: str, request: Request | None, status: int, began: float) -> None:
+        """Log a request without its query, header fields and body, which may hold secrets."""
+        ms = (asyncio.get_running_loop().time() - began) * 1000
+        method, path = ("-", "-") if request is None else (request.method, request.path)
+        log.info("%s %s %s %d %.1f ms", address or "-", method, path, status, ms)
+
+    def _check_open(self) -> None:
+        if self.closing:
+            raise ShuttingDown("The server is stopping.")
+
+    async def _respond(self, request: Request) -> Response:
+        self._gate.admit(request)
+        if request.path.startswith(SESSION_PATH):
+            raise UpgradeRequired("This address serves WebSockets only.")
+        if request.method == "OPTIONS" and self._gate.listed_origin(request) is not None:
+            return self._preflight(request)
+        return await self._router.answer(replace(request, user=self._gate.user(request)))
+
+    def _preflight(self, request: Request) -> Response:
+        """What a listed origin may do, asked by its browser before it does it."""
+        allowed = ", ".join(self._router.allowed(request.path))
+        headers = {
+            "Access-Control-Allow-Methods": allowed,
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "600",
+        }
+        return Response(204, headers=headers)
+
+    def _shared(self, request: Request, response: Response) -> Response:
+        """The answer as a page of a listed origin may read it."""
+        origin = self._gate.listed_origin(request)
+        if origin is None:
+            return response
+        fields = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        return replace(response, headers={**response.headers, **fields})
+
+    def _finish(self, socket: SessionSocket, _: WireRequest, response: WireResponse) -> None:
+        """Complete an answer of the library, and log it."""
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.headers.update(SECURITY_HEADERS)
+        if (upgrade := socket.upgrade) is not None:
+            self.log(upgrade.address, upgrade.request, response.status_code, upgrade.began)
 
 
 async def serve_until_stopped(
-    server: Server, drain: Callable[[], Awaitable[None]], announce: Callable[[str], None]
+    server: HttpServer, drain: Callable[[], Awaitable[None]], announce: Callable[[str], None]
 ) -> bool:
     """Announce the address, serve until SIGINT or SIGTERM, then stop.
 
@@ -92,7 +206,7 @@ async def serve_until_stopped(
     progress, for at most `STOP_SECONDS` or until the second signal; False when it was cut short.
     """
     with _stop_signals() as (first, second):
-        announce(url(server))
+        announce(server.url)
         await first.wait()
         log.info("stopping; the same signal again stops at once")
         stopping = asyncio.create_task(_stop(server, drain))
@@ -106,20 +220,11 @@ async def serve_until_stopped(
             return True
         stopping.cancel()
         await asyncio.wait({stopping, forcing})
-        await cut(server)
+        await server.cut()
         return False
 
 
-async def cut(server: Server) -> None:
-    """Drop every connection of a server that was closed, and what is being done for it."""
-    for connection, task in server.handlers.items():
-        connection.transport.abort()
-        task.cancel()
-    if server.handlers:  # what they let go of needs the store, which is closed after this
-        await asyncio.wait(server.handlers.values(), timeout=CLOSE_SECONDS)
-
-
-async def _stop(server: Server, drain: Callable[[], Awaitable[None]]) -> None:
+async def _stop(server: HttpServer, drain: Callable[[], Awaitable[None]]) -> None:
     server.close()
     await drain()
     await server.wait_closed()
@@ -127,7 +232,7 @@ async def _stop(server: Server, drain: Callable[[], Awaitable[None]]) -> None:
 
 @contextmanager
 def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
-    """The first and the second wish to stop."""
+    """Events set by the first and second stop signal."""
     loop = asyncio.get_running_loop()
     first, second = asyncio.Event(), asyncio.Event()
 
@@ -144,113 +249,6 @@ def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-
-
-class _Door:
-    """Where a complete request meets the gate, and then its handler or its WebSocket."""
-
-    def __init__(self, gate: Gate, router: Router, connect: Connect) -> None:
-        self._gate = gate
-        self._router = router
-        self._connect = connect
-
-    async def connected(self, connection: ServerConnection) -> None:
-        """Serve a WebSocket whose handshake is done."""
-        assert isinstance(connection, HttpConnection)  # noqa: S101 - as `listen` made it
-        assert connection.attach is not None  # noqa: S101 - or `answer` had refused it
-        await self._connect(connection, connection.attach)
-
-    async def answer(self, connection: ServerConnection, _: WireRequest) -> WireResponse | None:
-        """The answer to a request, or None to go on with the handshake of a WebSocket."""
-        assert isinstance(connection, HttpConnection)  # noqa: S101 - as `listen` made it
-        request = connection.http_request
-        try:
-            if not connection.server.is_serving():
-                raise ShuttingDown("The server is stopping.")  # noqa: TRY301 - answered as others
-            response = await self._respond(connection, request)
-        except GenPyError as error:
-            headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
-            response = Response.error(error, headers)
-        except Exception:  # a bug, which must not show its detail to the client
-            log.exception("a request failed")
-            response = Response.error(
-                GenPyError("Something is wrong in the server. Its log says what.")
-            )
-        if response is None:
-            return None
-        wire = to_wire(response, request)
-        if request is not None and (origin := self._gate.listed_origin(request)) is not None:
-            wire.headers["Access-Control-Allow-Origin"] = origin
-            wire.headers["Vary"] = "Origin"
-        return wire
-
-    async def _respond(
-        self, connection: HttpConnection, request: Request | None
-    ) -> Response | None:
-        if request is None:
-            raise connection.refusal or BadRequest("There was no request.")
-        self._gate.admit(request)
-        if request.upgrade:
-            connection.attach = self._attach(request)
-            return None
-        if request.path.startswith(SESSION_PATH):
-            return _upgrade_required()
-        if request.method == "OPTIONS" and self._gate.listed_origin(request) is not None:
-            return self._preflight(request)
-        return await self._router.answer(replace(request, user=self._gate.user(request)))
-
-    def _attach(self, request: Request) -> Attach:
-        if not request.path.startswith(SESSION_PATH):
-            raise NotFound(f"WebSockets are served at {SESSION_PATH}NAME.")
-        return self._gate.attach(request, request.path.removeprefix(SESSION_PATH))
-
-    def _preflight(self, request: Request) -> Response:
-        """What a listed origin may do, asked by its browser before it does it."""
-        allowed = ", ".join(self._router.allowed(request.path))
-        headers = {
-            "Access-Control-Allow-Methods": allowed,
-            "Access-Control-Allow-Headers": "Authorization, Content-Type",
-            "Access-Control-Max-Age": "600",
-        }
-        return Response(204, headers=headers)
-
-
-def _upgrade_required() -> Response:
-    answer = Response.error(BadRequest("This address answers to WebSockets only."))
-    return replace(answer, status=426, headers={"Upgrade": "websocket"})
-
-
-def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    protocol = Subprotocol(PROTOCOL)
-    return protocol if protocol in offered else None
-
-
-def _finish(connection: ServerConnection, _: WireRequest, response: WireResponse) -> None:
-    """Complete the library's own refusals, and log one line a request.
-
-    No query, header or body, which may hold secrets.
-    """
-    assert isinstance(connection, HttpConnection)  # noqa: S101 - as `listen` made it
-    if response.status_code >= HTTPStatus.BAD_REQUEST and "X-Frame-Options" not in response.headers:
-        response.headers.update(SECURITY_HEADERS)
-    request = connection.http_request
-    ms = (connection.loop.time() - connection.began) * 1000
-    method, path = ("-", "-") if request is None else (request.method, request.path)
-    log.info("%s %s %d %.1f ms", method, path, response.status_code, ms)
-
-
-def _library_logger() -> logging.Logger:
-    """The library's logger: never at DEBUG, where it prints tokens and messages."""
-    logger = logging.getLogger("genpy.websockets")
-    logger.setLevel(logging.WARNING)
-    logger.addFilter(_is_our_fault)
-    return logger
-
-
-def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Whether a record tells of more than a peer that left or spoke no WebSocket."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, ConnectionClosed | InvalidHandshake | OSError)
 
 
 def _listen_failure(settings: Settings, error: OSError) -> str:

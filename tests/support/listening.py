@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import ServerConnection
 
 from genpy_server import settings
 from genpy_server.settings import Limits
 from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.messages import Response
 from genpy_server.web.router import Call, Route, Router
-from genpy_server.web.server import listen, url
+from genpy_server.web.server import HttpServer, listen
 
 PATIENCE = 10.0
 
@@ -51,7 +51,7 @@ ECHO = (
 class Listening:
     """A server that listens; `attached` is what sockets asked for."""
 
-    server: Server
+    server: HttpServer
     url: str
     port: int
     attached: list[Attach] = field(default_factory=list)
@@ -80,13 +80,13 @@ class Listening:
     async def busy(self) -> None:
         """Wait until the server has a connection."""
         async with asyncio.timeout(PATIENCE):
-            while not self.server.handlers:  # noqa: ASYNC110 - the library sends no event
+            while self.server.empty:  # noqa: ASYNC110 - the library sends no event
                 await asyncio.sleep(0.001)
 
     async def empty(self) -> None:
         """Wait until the server has let go of every connection."""
         async with asyncio.timeout(PATIENCE):
-            while self.server.handlers:  # noqa: ASYNC110 - the library sends no event
+            while not self.server.empty:  # noqa: ASYNC110 - the library sends no event
                 await asyncio.sleep(0.001)
 
 
@@ -104,7 +104,7 @@ async def listening(
         router=Router(routes),
         connect=running.connect,
     )
-    running.url = url(running.server)
+    running.url = running.server.url
     running.port = int(running.url.rpartition(":")[2])
     try:
         yield running

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from websockets.asyncio.server import Server
 
 from genpy_server import settings
 from genpy_server.app import App
 from genpy_server.settings import Limits, Settings
-from genpy_server.web.server import url
+from genpy_server.web.server import HttpServer
 
 PATIENCE = 20.0
 
@@ -28,7 +27,7 @@ class Running:
 
     app: App
     url: str
-    server: Server
+    server: HttpServer
 
 
 def configure(database: Path, **variables: str) -> Settings:
@@ -47,7 +46,7 @@ async def serving(
     app = await App.open(configured)
     server = await app.listen()
     try:
-        yield Running(app, url(server), server)
+        yield Running(app, server.url, server)
     finally:
         server.close()
         await app.drain()

@@ -10,9 +10,11 @@ from support.servers import serving
 from support.upstream import DONE, Script, call_piece, chunk
 from websockets.asyncio.client import connect
 
-from genpy_server import outbound, run, run_queue
 from genpy_server.core.identity import identify
 from genpy_server.errors import ShuttingDown, StoreUnavailable
+from genpy_server.runs import queue as run_queue
+from genpy_server.runs import run
+from genpy_server.web import send_queue
 from genpy_server.wire import Cancel, End, Retry, Send, encode
 
 
@@ -250,7 +252,7 @@ async def test_long_messages_can_be_attached_to(server):
 
 async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch):
     """A socket that is never read from is let go, though its close frame cannot be delivered."""
-    monkeypatch.setattr(outbound, "CUT_SECONDS", 0.05)
+    monkeypatch.setattr(send_queue, "CUT_SECONDS", 0.05)
     async with serving(database, limits={"queue_bytes": 200_000}) as server:
         session_id = identify("local", "one").id
         address = server.url.replace("http", "ws") + "/ws/session/one"

@@ -12,10 +12,11 @@ import pytest
 from support.listening import Listening, listening
 from websockets.asyncio.client import connect
 
+from genpy_server.web.handover import CLOSE_SECONDS
 from genpy_server.web.messages import Response
 from genpy_server.web.router import Call, Route
-from genpy_server.web.server import CLOSE_SECONDS
 
+JSON_TYPE = {"Content-Type": "application/json"}
 POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 UPGRADE = (
     b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
@@ -43,7 +44,7 @@ async def test_a_json_body_arrives(front: Listening) -> None:
     async with httpx.AsyncClient(base_url=front.url) as client:
         answer = await client.post("/echo", json={"text": "grüß dich"})
     assert (answer.status_code, answer.json()) == (200, {"text": "grüß dich"})
-    assert answer.headers["connection"] == "close"
+    assert "connection" not in answer.headers
 
 
 async def test_every_answer_carries_the_security_headers(front: Listening) -> None:
@@ -64,7 +65,7 @@ async def test_head_answers_as_get_without_the_body(front: Listening) -> None:
     async with httpx.AsyncClient(base_url=front.url) as client:
         answer = await client.head("/page")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "6", b"")
-    raw = await front.exchange(b"HEAD /missing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    raw = await front.exchange(b"HEAD /missing HTTP/1.0\r\nHost: localhost\r\n\r\n")
     assert raw.endswith(b"\r\n\r\n")
 
 
@@ -83,21 +84,71 @@ async def test_a_client_that_asks_to_continue_may(front: Listening) -> None:
     """With `Expect: 100-continue` the server says when to send the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
     writer.write(POST + b"Content-Length: 12\r\nExpect: 100-continue\r\n\r\n")
-    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 \r\n\r\n"
     writer.write(b'{"text":"x"}')
     assert status(await reader.read()) == 200
     writer.close()
 
 
-async def test_a_chunked_body_is_refused(front: Listening) -> None:
-    """A body without a length gets 411."""
+async def test_a_chunked_body_arrives(front: Listening) -> None:
+    """A body without a length reaches its handler within the same limit."""
 
-    async def body() -> AsyncIterator[bytes]:
-        yield b'{"text":"x"}'
+    async def body(text: str) -> AsyncIterator[bytes]:
+        for piece in ('{"text":"', text, '"}'):
+            yield piece.encode()
 
-    async with httpx.AsyncClient(base_url=front.url) as client:
-        answer = await client.post("/echo", content=body())
-    assert answer.status_code == 411
+    async with httpx.AsyncClient(base_url=front.url, headers=JSON_TYPE) as client:
+        answer = await client.post("/echo", content=body("x"))
+        large = await client.post("/echo", content=body("x" * 64 * 1024))
+    assert (answer.status_code, answer.json()) == (200, {"text": "x"})
+    assert large.status_code == 413
+
+
+async def test_a_connection_serves_requests_one_after_another(front: Listening) -> None:
+    """HTTP/1.1 requests of every kind share one connection, in their order."""
+    async with httpx.AsyncClient(base_url=front.url, headers=JSON_TYPE) as client:
+        for number in range(3):
+            answer = await client.post("/echo", json={"text": str(number)})
+            assert answer.json() == {"text": str(number)}
+            assert (await client.get("/missing")).status_code == 404
+            assert (await client.head("/page")).status_code == 200
+            assert len(front.server.connections) == 1
+    one = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answers = await front.exchange(one + POST + b'Content-Length: 12\r\n\r\n{"text":"x"}' + last)
+    assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200"] * 3
+    assert answers.count(b"Connection: close") == 1
+
+
+async def test_a_silent_connection_is_not_kept_for_ever() -> None:
+    """A connection that asks nothing more after an answer is closed."""
+    async with listening(limits={"keep_alive_seconds": 0.05}) as front:
+        answer = await front.exchange(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert status(answer) == 200
+        await front.empty()
+
+
+async def test_a_websocket_follows_a_request_on_one_connection(front: Listening) -> None:
+    """A connection that served HTTP may become a WebSocket."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    writer.write(b"HEAD /page HTTP/1.1\r\nHost: localhost\r\n\r\n" + UPGRADE + FRAME)
+    assert status(await reader.readuntil(b"\r\n\r\n")) == 200
+    assert status(await reader.readuntil(b"\r\n\r\n")) == 101
+    assert await reader.readexactly(4) == b"\x81\x02hi"
+    writer.write(CLOSE)
+    assert await reader.read() == b"\x88\x02\x03\xe8"
+    writer.close()
+
+
+@pytest.mark.parametrize("version", [b"8", b"14", b"13, 13", b""])
+async def test_another_version_of_websocket_is_named_the_right_one(
+    front: Listening, version: bytes
+) -> None:
+    """A handshake of another version gets 426 with the version that is served."""
+    answer = await front.exchange(UPGRADE.replace(b"Version: 13", b"Version: " + version))
+    assert status(answer) == 426
+    assert b"\r\nSec-WebSocket-Version: 13\r\n" in answer
+    assert b"\r\nUpgrade: websocket\r\n" in answer
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000, 20_000_000])
@@ -134,15 +185,15 @@ async def test_a_silent_connection_is_closed() -> None:
         (b"GET /page HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"GET /page HTTP/1.0\r\n\r\n", 200),
-        (b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\nGET /page HTTP/1.1\r\n\r\n", 200),
-        (b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
-        (b"POST /ws/session/a HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
+        (b"GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nGET /page", 200),
+        (b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 426),
+        (b"POST /ws/session/a HTTP/1.0\r\nHost: localhost\r\n\r\n", 426),
         (UPGRADE.replace(b"session", b"other"), 404),
         (UPGRADE.replace(b"session/a", b"session/a%2Fb"), 400),
         (UPGRADE.replace(b"session/a", b"session/"), 400),
         (UPGRADE.replace(b"session/a", b"session/" + b"a" * 65), 400),
         (UPGRADE.replace(b"AAA==", b""), 400),
-        (UPGRADE.replace(b"Version: 13", b"Version: 8"), 400),
+        (UPGRADE.replace(b"Key: AAA", b"Key: \xe4AAA"), 400),
     ],
     ids=range(15),
 )
@@ -159,7 +210,7 @@ async def test_each_request_gets_one_answer(
 async def test_a_client_that_leaves_after_its_answer_is_let_go_at_once(front: Listening) -> None:
     """The server does not wait for a peer that has closed."""
     started = asyncio.get_running_loop().time()
-    await front.exchange(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await front.exchange(b"GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     await front.empty()
     assert asyncio.get_running_loop().time() - started < CLOSE_SECONDS
 
@@ -221,7 +272,7 @@ async def large(call: Call[Any, Any]) -> Response:
 
 
 LARGE = (Route("GET", "/large", large, "Answer 5 MB.", public=True),)
-GET_LARGE = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+GET_LARGE = b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 async def test_a_large_answer_arrives_whole() -> None:
@@ -284,6 +335,6 @@ async def test_the_log_holds_no_token_query_or_message(
         await front.empty()
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("genpy")]
     assert [line.rsplit(" ", 2)[0] for line in ours] == [
-        "POST /echo 200",
-        "GET /ws/session/a 101",
+        "127.0.0.1 POST /echo 200",
+        "127.0.0.1 GET /ws/session/a 101",
     ]

@@ -21,7 +21,8 @@ ROOT = Path(genpy_server.__file__).parent.parent
 
 PROGRAM = """
 import asyncio, sys
-from genpy_server import server, settings
+from genpy_server import settings
+from genpy_server.web import server
 from genpy_server.web.auth import Gate
 from genpy_server.web.messages import Response
 from genpy_server.web.router import Route, Router
@@ -176,7 +177,9 @@ async def test_everywhere_is_served_with_a_token() -> None:
     """With a token the server listens on every address."""
     async with listening(GENPY_HOST="0.0.0.0", GENPY_TOKEN="t" * 20) as front:
         assert front.url.startswith("http://0.0.0.0:")
-        answer = await front.exchange(b"GET /page HTTP/1.1\r\nHost: 10.1.2.3\r\n\r\n")
+        answer = await front.exchange(
+            b"GET /page HTTP/1.1\r\nHost: 10.1.2.3\r\nConnection: close\r\n\r\n"
+        )
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 

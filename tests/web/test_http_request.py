@@ -3,11 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.server import ServerProtocol
 
 from genpy_server.errors import GenPyError
-from genpy_server.web.http_head import CONTINUE, FIELDS, LINE_BYTES, RequestReader
-from genpy_server.web.messages import Request
+from genpy_server.web.http_request import FIELDS, LINE_BYTES, RequestReader
+from genpy_server.web.messages import Request, Response
+
+CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
 
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 1024
@@ -30,6 +31,8 @@ def post(*fields: bytes, body: bytes = b"") -> bytes:
     return b"\r\n".join(lines)
 
 
+CHUNKED = b"Transfer-Encoding: chunked"
+
 GOOD = {
     "a GET": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "HTTP/1.0": b"GET / HTTP/1.0\r\n\r\n",
@@ -47,6 +50,15 @@ GOOD = {
     "a value beyond ASCII": b"GET / HTTP/1.1\r\nHost: h\r\nX: \xe4\xff\xc3\xa4\r\n\r\n",
     "an upgrade to another protocol": b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
     b"Upgrade: h2c\r\n\r\n",
+    "an empty line first": b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    "an absolute address": b"GET http://localhost/p?a=1 HTTP/1.1\r\nHost: other\r\n\r\n",
+    "an absolute address without path": b"GET http://localhost?a=1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "chunks": post(CHUNKED, body=b"2\r\n{}\r\n0\r\n\r\n"),
+    "chunks with extensions": post(CHUNKED, body=b"2;a=b\r\n{}\r\n3\r\nabc\r\n0\r\n\r\n"),
+    "no chunks": post(CHUNKED, body=b"0\r\n\r\n"),
+    "chunks and bytes behind": post(CHUNKED, body=b"1\r\nx\r\n0\r\n\r\nGET / HTTP/1.1\r\n"),
+    "chunks that wait": post(CHUNKED, b"Expect: 100-continue", body=b"1\r\nx\r\n0\r\n\r\n"),
+    "chunks to the limit": post(CHUNKED, body=b"400\r\n%s\r\n0\r\n\r\n" % bytes(1024)),
     "the longest line": b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * (LINE_BYTES - 3) + b"\r\n\r\n",
 }
 
@@ -55,9 +67,16 @@ BAD = {
     "zeros": (bytes(4), 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "no version": (b"GET /\r\n\r\n", 400),
-    "an absolute address": (b"GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "an absolute address of another scheme": (b"GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    "an absolute address without host": (b"GET http:///p HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    "an absolute address of no form": (b"GET http://[/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    "another version": (b"GET / HTTP/1.2\r\nHost: h\r\n\r\n", 400),
+    "a long method": (b"G" * 33 + b" / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     "two spaces": (b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    "an empty line first": (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", 400),
+    "empty lines first": (b"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    "an empty line of LF first": (b"\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    "two types": (post(b"Content-Type: a/b", b"content-type: a/c"), 400),
+    "two codings": (post(CHUNKED, CHUNKED, body=b"0\r\n\r\n"), 400),
     "LF alone": (b"GET / HTTP/1.1\nHost: localhost\n\n", 400),
     "CR alone": (b"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", 400),
     "NUL in a value": (b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n", 400),
@@ -80,14 +99,27 @@ BAD = {
     "a length of many digits": (post(b"Content-Length: " + b"9" * 5000), 400),
     "no length at all": (post(b"Content-Length:"), 400),
     "length and chunks": (post(b"Content-Length: 2", b"Transfer-Encoding: chunked"), 400),
-    "chunks": (post(b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"), 411),
-    "another coding": (post(b"Transfer-Encoding: gzip"), 411),
+    "chunks and length": (post(b"Transfer-Encoding: chunked", b"Content-Length: 2"), 400),
+    "chunks of HTTP/1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "a chunk that ends in LF": (post(CHUNKED, body=b"2\r\n{}\n0\r\n\r\n"), 400),
+    "a size that ends in LF": (post(CHUNKED, body=b"2\n{}\r\n0\r\n\r\n"), 400),
+    "chunks that end in LF": (post(CHUNKED, body=b"2\r\n{}\r\n0\r\n\n"), 400),
+    "a size that is none": (post(CHUNKED, body=b"x\r\n{}\r\n0\r\n\r\n"), 400),
+    "a negative size": (post(CHUNKED, body=b"-2\r\n{}\r\n0\r\n\r\n"), 400),
+    "a chunk longer than its size": (post(CHUNKED, body=b"1\r\n{}\r\n0\r\n\r\n"), 400),
+    "trailers": (post(CHUNKED, body=b"0\r\nHost: evil\r\n\r\n"), 400),
+    "trailers that end in LF": (post(CHUNKED, body=b"0\r\nX: y\n\n"), 400),
+    "chunks over the limit": (post(CHUNKED, body=b"401\r\n%s\r\n0\r\n\r\n" % bytes(1025)), 413),
+    "small chunks over the limit": (post(CHUNKED, body=b"1\r\nx\r\n" * 1025), 413),
+    "extensions without end": (post(CHUNKED, body=b"1;" + b"x" * 40_000), 431),
+    "extensions over the limit": (post(CHUNKED, body=(b"1;%s\r\nx\r\n" % (b"y" * 900)) * 40), 413),
+    "another coding": (post(b"Transfer-Encoding: gzip"), 400),
+    "two codings in one": (post(b"Transfer-Encoding: gzip, chunked"), 400),
     "a large body": (post(b"Content-Length: 1025"), 413),
     "a large body that waits": (post(b"Content-Length: 1025", b"Expect: 100-continue"), 413),
     "an upgrade with a body": (UPGRADE[:-2] + b"Content-Length: 0\r\n\r\n", 400),
-    "an upgrade with chunks": (UPGRADE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n", 411),
+    "an upgrade with chunks": (UPGRADE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n", 400),
     "an upgrade of HTTP/1.0": (UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
-    "an upgrade beyond ASCII": (UPGRADE.replace(b"Version: 13", b"Version: \xff"), 400),
     "a long line": (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * LINE_BYTES + b"\r\n\r\n", 431),
     "a long address": (b"GET /" + b"x" * LINE_BYTES + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431),
     "many fields": (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: y\r\n" * FIELDS + b"\r\n", 431),
@@ -150,22 +182,53 @@ def test_arbitrary_bytes_never_crash_the_reader(data: bytes) -> None:
     read(b"GET / HTTP/1.1\r\nHost: h\r\n" + data + b"\r\n\r\n")
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.text("aZ-0", min_size=1), st.binary(max_size=30)), max_size=5))
-def test_what_we_pass_on_the_library_reads(fields: list[tuple[str, bytes]]) -> None:
-    """A request to upgrade that the reader accepts is one for the library as well."""
-    extra = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in fields)
-    request, _, reader = read(UPGRADE[:-2] + extra + b"\r\n")
-    if request is not None and request.upgrade:
-        protocol = ServerProtocol()
-        protocol.receive_data(reader.release()[0])
-        assert protocol.handshake_exc is None
-        assert protocol.events_received()
+def test_what_came_behind_an_upgrade_is_kept() -> None:
+    """A frame that came with a request to upgrade is left over."""
+    assert read(UPGRADE + FRAME)[2].left_over == FRAME
 
 
-def test_an_upgrade_is_kept_byte_for_byte() -> None:
-    """The head of an upgrade, and a frame that came with it, are passed on as they came."""
-    assert read(UPGRADE + FRAME)[2].release() == (UPGRADE, FRAME)
+@pytest.mark.parametrize("name", ["bytes behind the body", "chunks and bytes behind"])
+def test_what_came_behind_a_request_is_kept(name: str) -> None:
+    """Bytes behind a request are left over for the next, and are no part of it."""
+    for pieces in ([GOOD[name]], [GOOD[name][:90], GOOD[name][90:]]):
+        assert read(*pieces)[2].left_over.startswith(b"GET / HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if "absolute" in name])
+def test_the_host_of_an_absolute_address_counts(name: str) -> None:
+    """The authority of an absolute address stands for the Host field."""
+    request, _, _ = read(GOOD[name])
+    assert request is not None
+    assert (request.headers["host"], request.query) == ("localhost", {"a": "1"})
+    assert request.path == ("/" if "without" in name else "/p")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("chunks", b"{}"), ("chunks with extensions", b"{}abc"), ("no chunks", b"")],
+)
+def test_chunks_are_one_body(name: str, body: bytes) -> None:
+    """A chunked body is what its chunks hold."""
+    request, _, _ = read(GOOD[name])
+    assert request is not None
+    assert request.body == body
+
+
+@pytest.mark.parametrize(
+    ("data", "follows"),
+    [
+        (GOOD["a GET"], True),
+        (GOOD["chunks"], True),
+        (GOOD["HTTP/1.0"], False),
+        (post(b"Connection: close"), False),
+    ],
+)
+def test_an_answer_says_whether_another_request_may_follow(data: bytes, follows: bool) -> None:  # noqa: FBT001
+    """HTTP/1.1 goes on unless a side closes, and the answer says that it will."""
+    _, _, reader = read(data)
+    answer = reader.answer_bytes(Response(), [("Content-Length", "0")])
+    assert reader.may_follow is follows
+    assert (b"Connection: close" in answer) is not follows
 
 
 def test_a_body_is_exactly_its_length() -> None:
@@ -189,10 +252,10 @@ def test_a_client_that_waits_is_told_to_go_on_once() -> None:
     reader = RequestReader(head_bytes=HEAD_BYTES, body_bytes=BODY_BYTES)
     head = post(b"Content-Length: 2", b"Expect: 100-continue")
     assert reader.receive_data(head[:-1]) is None
-    assert reader.data_to_send() == b""
+    assert reader.continue_bytes() == b""
     assert reader.receive_data(head[-1:]) is None
-    assert reader.data_to_send() == CONTINUE
-    assert reader.data_to_send() == b""
+    assert reader.continue_bytes() == CONTINUE
+    assert reader.continue_bytes() == b""
     request = reader.receive_data(b"{}")
     assert request is not None
     assert request.body == b"{}"
@@ -201,7 +264,7 @@ def test_a_client_that_waits_is_told_to_go_on_once() -> None:
 def test_a_client_that_did_not_wait_is_not_told_to_go_on() -> None:
     """A body that came with its head needs no 100."""
     reader = read(post(b"Content-Length: 2", b"Expect: 100-continue", body=b"{}"))[2]
-    assert reader.data_to_send() == b""
+    assert reader.continue_bytes() == b""
 
 
 def test_a_refused_request_is_refused_once() -> None:

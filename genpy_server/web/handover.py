@@ -1,0 +1,173 @@
+"""A connection handed over to the websockets library, once its request to upgrade was accepted.
+
+This is the one file that leans on how the library is built: `INTERNALS` lists what it uses beyond
+the documented interface, and a test compares the list with the installed version.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.http11 import Request as WireRequest
+from websockets.http11 import Response as WireResponse
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from genpy_server.errors import BadRequest
+from genpy_server.web.auth import Attach
+from genpy_server.web.http_request import LINE_BYTES
+from genpy_server.web.messages import Request
+from genpy_server.wire import PROTOCOL
+
+INTERNALS: dict[str, tuple[str, ...]] = {
+    "asyncio.server.Server": ("handler", "process_response", "server_header", "open_timeout", "logger"),
+    "asyncio.server.Server.wrap": ("server",),
+    "asyncio.server.Server.start_connection_handler": ("connection",),
+    "asyncio.server.ServerConnection": ("protocol", "server", "ping_interval", "ping_timeout", "close_timeout"),
+    "asyncio.server.ServerConnection.connection_made": ("transport",),
+    "asyncio.server.ServerConnection.data_received": ("data",),
+    "asyncio.server.ServerConnection.handshake": ("process_request", "process_response", "server_header"),
+    "server.ServerProtocol": ("select_subprotocol", "max_size", "logger"),
+}  # fmt: skip
+"""What is called in `websockets`, and with which parameters.
+
+`Server.handlers` maps each connection to the task of its handler. `data_received` reads one
+request, and then frames; `handshake` answers the request. `select_subprotocol` is called with the
+protocol and what was offered.
+"""
+
+FIELDS = ("sec-websocket-key", "sec-websocket-protocol")
+"""Header fields of the request that the library needs; the others are not kept for each socket."""
+VERSION = "13"
+PING_SECONDS = 20.0
+CLOSE_SECONDS = 5.0
+"""How long a peer may take to close its side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A request to open a WebSocket that was accepted."""
+
+    request: Request
+    attach: Attach
+    address: str
+    began: float
+    """When the request was complete, on the loop's clock."""
+
+
+class SessionSocket(ServerConnection):
+    """A WebSocket whose request was read before the library knew of the connection."""
+
+    upgrade: Upgrade | None = None
+    """The request, until it is answered."""
+    early: bytes = b""
+    """What the peer sent behind its request, until it is read."""
+    attach: Attach
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Answer the request, and only then read what came behind it.
+
+        A bad frame that the library reads before it has answered would keep it from answering.
+        """
+        await super().handshake(*args, **kwargs)
+        if self.state is State.OPEN:
+            self.upgrade = self.request = self.response = None  # KiB that nobody reads any more
+            self.transport.resume_reading()
+            if self.early:
+                early, self.early = self.early, b""
+                self.data_received(early)
+
+    def process_event(self, event: Any) -> None:
+        """Take a frame; without `request` the library would take it for one."""
+        if self.state is State.CONNECTING:
+            super().process_event(event)
+        else:
+            super(ServerConnection, self).process_event(event)
+
+
+class WebSockets:
+    """The sockets of one server: takes over connections, and closes them with the server."""
+
+    def __init__(
+        self,
+        handler: Callable[[SessionSocket], Awaitable[None]],
+        finish: Callable[[SessionSocket, WireRequest, WireResponse], None],
+        *,
+        server_header: str,
+        max_bytes: int,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self.server = Server(
+            handler,  # type: ignore[arg-type]  # every connection is made below
+            process_response=finish,  # type: ignore[arg-type]
+            server_header=server_header,
+            open_timeout=None,  # the request is complete
+            logger=_library_logger(),
+        )
+
+    def wrap(self, listening: asyncio.Server) -> None:
+        """Close this asyncio server with the sockets."""
+        self.server.wrap(listening)
+
+    def take_over(self, transport: asyncio.Transport, upgrade: Upgrade, early: bytes) -> None:
+        """Let the library answer a request to upgrade and read the rest; raises `BadRequest`."""
+        head = _head(upgrade.request)
+        logger = self.server.logger
+        protocol = ServerProtocol(
+            select_subprotocol=_select_subprotocol, max_size=self._max_bytes, logger=logger
+        )
+        socket = SessionSocket(
+            protocol,
+            self.server,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+        )
+        socket.upgrade, socket.attach, socket.early = upgrade, upgrade.attach, early
+        transport.pause_reading()
+        transport.set_protocol(socket)
+        socket.connection_made(transport)
+        socket.data_received(head)
+
+    async def cut(self) -> None:
+        """Drop every socket, and stop what is done for it."""
+        handlers = dict(self.server.handlers)
+        for socket, task in handlers.items():
+            socket.transport.abort()
+            task.cancel()
+        if handlers:  # what they release needs the store, which is closed after this
+            await asyncio.wait(handlers.values(), timeout=CLOSE_SECONDS)
+
+
+def _head(request: Request) -> bytes:
+    """The request as the library reads it."""
+    lines = ["GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"]
+    lines += [f"{name}: {request.headers[name]}" for name in FIELDS if name in request.headers]
+    lines += [f"sec-websocket-version: {VERSION}", "", ""]
+    if not all(line.isascii() and len(line) <= LINE_BYTES for line in lines):
+        raise BadRequest("The request to open a WebSocket is malformed.")
+    return "\r\n".join(lines).encode("ascii")
+
+
+def _select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    protocol = Subprotocol(PROTOCOL)
+    return protocol if protocol in offered else None
+
+
+def _library_logger() -> logging.Logger:
+    """The library's logger: never at DEBUG, where it prints tokens and messages."""
+    logger = logging.getLogger("genpy.websockets")
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(_is_our_fault)
+    return logger
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Whether a record is about more than a peer that left or sent no valid WebSocket request."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, ConnectionClosed | InvalidHandshake | OSError)

@@ -1,0 +1,265 @@
+"""One HTTP request out of the bytes of a connection, without any I/O.
+
+h11 parses the head and the body. `RequestReader` bounds what h11 is given, and refuses first what
+h11 accepts and other servers could read in another way: control characters, a line that ends in LF
+alone, folded fields, a repeated field that decides something, both Content-Length and
+Transfer-Encoding, and trailers. It gives one `Request`, or raises the error to answer with.
+"""
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+import h11
+
+from genpy_server.errors import BadRequest, HeadTooLarge, Refused, TooLarge
+from genpy_server.web.messages import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LINE_BYTES = 8_000
+FIELDS = 100
+QUERY_FIELDS = 20
+METHOD_BYTES = 32
+END = b"\r\n\r\n"
+EMPTY_LINE = b"\r\n"
+SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "transfer-encoding")
+"""Fields that decide something: two of them could be read in two ways."""
+
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_SINGLE = re.compile(rb"\r\n(%s)[ \t]*:" % "|".join(SINGLE).encode(), re.IGNORECASE)
+_LENGTHS = re.compile(rb"\r\ncontent-length:[^\r]*,", re.IGNORECASE)
+_NOT_HTTP = "Not a valid HTTP request. The server speaks HTTP/1.1 without TLS."
+
+
+class RequestReader:
+    """Reads one request, and writes its answer: an h11 connection for one exchange."""
+
+    def __init__(self, *, head_bytes: int, body_bytes: int) -> None:
+        self._head_bytes = head_bytes
+        self._body_bytes = body_bytes
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=head_bytes)
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._request: Request | None = None
+        self._body = bytearray()
+        self._body_fed = 0
+        self._tail = b""
+        self._skipped = False
+        self.started = False
+        """Whether any byte came."""
+        self.finished = False
+        """Whether the request is complete or refused."""
+        self._complete = False
+
+    def receive_data(self, data: bytes) -> Request | None:
+        """Take bytes; returns the request when it is complete, and raises `Refused` once."""
+        if self.finished:
+            self._buffer += data if self._complete else b""
+            return None
+        self.started = self.started or bool(data)
+        try:
+            request = self._read(data)
+        except Refused:
+            self.finished = True
+            raise
+        except h11.RemoteProtocolError as error:
+            self.finished = True
+            if error.error_status_hint == HeadTooLarge.status:
+                raise HeadTooLarge("A part of the request is too long.") from None
+            raise BadRequest(_NOT_HTTP) from None
+        self.finished = self._complete = request is not None
+        return request
+
+    def receive_eof(self) -> None:
+        """Take the end of the bytes; raises `BadRequest` when it is in the middle of a request."""
+        if self.started and not self.finished:
+            self.finished = True
+            raise BadRequest("The request ended before it was complete.")
+
+    @property
+    def left_over(self) -> bytes:
+        """What came behind a complete request."""
+        return self._h11.trailing_data[0] + bytes(self._buffer)
+
+    def continue_bytes(self) -> bytes:
+        """The 100 that a client waits for before it sends the body; empty where none does."""
+        waiting = (
+            not self.finished
+            and self._request is not None
+            and self._body_fed == 0
+            and self._h11.they_are_waiting_for_100_continue
+        )
+        if not waiting:
+            return b""
+        return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+
+    def answer_bytes(self, response: Response, fields: "Iterable[tuple[str, str]]") -> bytes:
+        """An answer as it is sent: status, header fields, and a body where the request has one."""
+        head = h11.Response(
+            status_code=response.status,
+            headers=[(name.encode(), value.encode()) for name, value in fields],
+            reason=response.reason.encode(),
+        )
+        parts = [self._h11.send(head)]
+        if response.body and not (self._request is not None and self._request.method == "HEAD"):
+            parts.append(self._h11.send(h11.Data(data=response.body)))
+        parts.append(self._h11.send(h11.EndOfMessage()))
+        return b"".join(part or b"" for part in parts)
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether another request may follow the one that was answered."""
+        return self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
+
+    def _read(self, data: bytes) -> Request | None:
+        if self._request is None:
+            self._buffer += data
+            self._skip_empty_line()
+            end = self._find_end()
+            if end < 0:
+                return None
+            head, data = bytes(self._buffer[:end]), bytes(self._buffer[end:])
+            self._buffer.clear()
+            self._request = self._read_head(head)
+            if self._request.upgrade:
+                self._buffer += data
+                return self._request
+        return self._read_body(self._request, data)
+
+    def _skip_empty_line(self) -> None:
+        """Skip the one empty line that some clients send behind an earlier body."""
+        if self._skipped or len(self._buffer) < len(EMPTY_LINE):
+            return
+        if self._buffer.startswith(EMPTY_LINE):
+            del self._buffer[: len(EMPTY_LINE)]
+            self._scanned = 0
+        self._skipped = True
+
+    def _find_end(self) -> int:
+        """Where the head ends, or -1. A byte that no head can hold is refused at once."""
+        found = self._buffer.find(END, max(0, self._scanned - len(END)))
+        upto = len(self._buffer) if found < 0 else found + len(END)
+        if _FORBIDDEN.search(self._buffer, max(0, self._scanned - 1), upto):
+            raise BadRequest(_NOT_HTTP)
+        if upto > self._head_bytes:
+            raise HeadTooLarge(f"The head of a request has at most {self._head_bytes} bytes.")
+        self._scanned = max(self._scanned, upto)
+        return -1 if found < 0 else upto
+
+    def _read_head(self, head: bytes) -> Request:
+        lines = head[: -len(END)].split(b"\r\n")
+        if len(lines) > FIELDS + 1 or any(len(line) > LINE_BYTES for line in lines):
+            raise HeadTooLarge(
+                f"A request has at most {FIELDS} header fields, each of at most {LINE_BYTES} bytes."
+            )
+        if _FOLDED.search(head):
+            raise BadRequest("A header field must stand on one line.")
+        _check_repeated(head)
+        self._h11.receive_data(head)
+        event = self._h11.next_event()
+        if not isinstance(event, h11.Request):
+            raise BadRequest(_NOT_HTTP)
+        request = _request(event)
+        check_framing(request, event.http_version, self._body_bytes)
+        return request
+
+    def _read_body(self, request: Request, data: bytes) -> Request | None:
+        if data:
+            self._h11.receive_data(data)
+            self._body_fed += len(data)
+            self._tail = self._tail[-len(END) :] + data
+        while True:
+            event = self._h11.next_event()
+            if event is h11.NEED_DATA or event is h11.PAUSED:
+                break
+            if isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > self._body_bytes:
+                    raise TooLarge(f"The body of a request has at most {self._body_bytes} bytes.")
+            if isinstance(event, h11.EndOfMessage):
+                self._check_end(request, event)
+                return replace(request, body=bytes(self._body))
+        if self._body_fed > self._body_bytes + self._head_bytes:
+            raise TooLarge("The body of the request comes in too many small chunks.")
+        return None
+
+    def _check_end(self, request: Request, event: h11.EndOfMessage) -> None:
+        """Refuse what may follow the last chunk and is read by some servers only."""
+        if "transfer-encoding" not in request.headers:
+            return
+        behind = len(self._h11.trailing_data[0])
+        end = self._tail[: len(self._tail) - behind]
+        if list(event.headers) or not end.endswith(END):
+            raise BadRequest("A chunked body must end without trailers.")
+
+
+def check_framing(request: Request, version: bytes, body_bytes: int) -> None:
+    """Raise for a body whose end could be read in two ways, or that is too large."""
+    length = request.headers.get("content-length")
+    coding = request.headers.get("transfer-encoding")
+    if coding is not None and length is not None:
+        raise BadRequest("A request has Content-Length or Transfer-Encoding, never both.")
+    if coding is not None and version != b"1.1":
+        raise BadRequest("An HTTP/1.0 request has no Transfer-Encoding.")
+    if request.upgrade and (length is not None or coding is not None):
+        raise BadRequest("A request to open a WebSocket has no body.")
+    if request.upgrade and version != b"1.1":
+        raise BadRequest("A WebSocket is opened with HTTP/1.1.")
+    if length is not None and int(length) > body_bytes:
+        raise TooLarge(f"The body of a request has at most {body_bytes} bytes.")
+
+
+def _check_repeated(head: bytes) -> None:
+    seen: set[bytes] = set()
+    for name in map(bytes.lower, _SINGLE.findall(head)):
+        if name in seen:
+            raise BadRequest(f"The header field {name.decode()} came twice.")
+        seen.add(name)
+    if _LENGTHS.search(head):
+        raise BadRequest("Content-Length must be one whole number.")
+
+
+def _request(event: h11.Request) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in event.headers:
+        key, text = name.decode("ascii"), value.decode("utf-8", "surrogateescape")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    if event.http_version not in {b"1.0", b"1.1"} or len(event.method) > METHOD_BYTES:
+        raise BadRequest(_NOT_HTTP)
+    if "host" not in headers and event.http_version == b"1.1":
+        raise BadRequest("An HTTP/1.1 request names its Host.")
+    target = event.target.decode("ascii")
+    if not target.startswith("/"):
+        target, headers["host"] = _absolute(target)
+    path, _, query = target.partition("?")
+    return Request(event.method.decode("ascii"), path, _query(query), headers)
+
+
+def _absolute(target: str) -> tuple[str, str]:
+    """Path with query, and authority, of an absolute target, which stands for the Host field."""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        raise BadRequest(_NOT_HTTP) from None
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise BadRequest("The target of a request is a path or an http address.")
+    start = target.index(parts.netloc) + len(parts.netloc)
+    rest = target[start:]
+    return rest if rest.startswith("/") else f"/{rest}", parts.netloc
+
+
+def _query(text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS
+        )
+    except ValueError:
+        raise BadRequest("The query of the address cannot be read.") from None
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise BadRequest("A name in the query of the address came twice.")
+    return query
