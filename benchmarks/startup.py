@@ -6,6 +6,7 @@ The programs take turns, so that what else the machine does falls on all of them
 has the least and the median of each, and how often that is the median of bare Python.
 """
 
+import asyncio
 import os
 import statistics
 import subprocess
@@ -14,7 +15,6 @@ import tempfile
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 
 ROUNDS = int(os.environ.get("ROUNDS", "15"))
@@ -46,7 +46,7 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "genpy.db"
-        run_inline(fill(SqliteStore(database, InlineRunner())))
+        asyncio.run(fill(SqliteStore(database)))
         environment = {**os.environ, "GENPY_DATABASE": str(database)}
         environment.pop("GENPY_SERVER", None)
         taken: dict[str, list[float]] = {name: [] for name in PROGRAMS}

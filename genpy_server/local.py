@@ -1,9 +1,6 @@
-"""The composition root of commands that need no server: records over the configured store.
+"""The composition root of commands that need no server: records over the configured store."""
 
-A command on the SQLite file runs on the calling thread and imports no asyncio, so that it is done
-before a server could have started.
-"""
-
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -18,28 +15,10 @@ def with_records(
     settings: Settings, work: Callable[[LocalRecords], Awaitable[T]], *, model: bool = False
 ) -> T:
     """Open the records, do the work, close them. `model` is needed to write summaries."""
-    if model or settings.supabase_url is not None:
-        import asyncio  # noqa: PLC0415 - a third of the start-up of a small command
-
-        return asyncio.run(_with_loop(settings, work, model=model))
-    from genpy_server.stores.sqlite.inline import run_inline  # noqa: PLC0415 - only when used
-
-    return run_inline(_inline(settings, work))
+    return asyncio.run(_with_records(settings, work, model=model))
 
 
-async def _inline(settings: Settings, work: Callable[[LocalRecords], Awaitable[T]]) -> T:
-    from genpy_server.stores.sqlite.inline import InlineRunner  # noqa: PLC0415 - only when used
-    from genpy_server.stores.sqlite.store import SqliteStore  # noqa: PLC0415 - only when used
-
-    store = SqliteStore(settings.database, InlineRunner())
-    await store.open()
-    try:
-        return await work(LocalRecords(store, settings.user))
-    finally:
-        await store.close()
-
-
-async def _with_loop(
+async def _with_records(
     settings: Settings, work: Callable[[LocalRecords], Awaitable[T]], *, model: bool
 ) -> T:
     store = open_store(settings)

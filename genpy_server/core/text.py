@@ -1,7 +1,11 @@
 """Text at the door of a database: what can be stored, and which words of a query to look for."""
 
 import re
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 QUERY_WORDS = 48
 """Distinct words of a query that are looked for; a whole message may be the query."""
@@ -47,6 +51,19 @@ def storable_tree(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [storable_tree(item) for item in value]
     return value
+
+
+def storable_value(value: T) -> T:
+    """The same for an argument of a store: a text, a struct, or a value of JSON's kinds."""
+    if isinstance(value, msgspec.Struct):
+        try:
+            if b"\\u0000" not in msgspec.json.encode(value):
+                return value
+        except UnicodeEncodeError:
+            pass
+        return msgspec.convert(storable_tree(msgspec.to_builtins(value)), type(value))
+    clean: T = storable_tree(value) if isinstance(value, str | dict | list) else value
+    return clean
 
 
 def search_words(query: str) -> list[str]:

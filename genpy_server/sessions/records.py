@@ -13,7 +13,6 @@ from genpy_server.core.models import (
     Message,
     Session,
     SessionStatus,
-    checked_rating,
     checked_title,
 )
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
@@ -114,7 +113,6 @@ class LocalRecords:
 
     async def rate(self, ref: str, rating: int) -> Session:
         """See `Records`."""
-        rating = checked_rating(rating)
         session = await self.session(ref)
         return self._changed(await self._store.rate(self._user_id, session.id, rating))
 

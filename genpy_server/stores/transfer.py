@@ -13,7 +13,6 @@ from uuid import UUID, uuid5
 import msgspec
 
 from genpy_server.core.models import Message, MessageMeta, Session, checked_rating
-from genpy_server.core.text import storable_tree
 from genpy_server.errors import BadRequest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -22,7 +21,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 def checked_session(session: Session) -> Session:
     """A session that can be stored; raises `BadRequest` when it cannot."""
     try:
-        checked = msgspec.structs.replace(
+        return msgspec.structs.replace(
             _in_utc(session, "started_at", "updated_at", "ended_at", "rated_at"),
             id=str(UUID(session.id)),
             metrics=session.metrics and _in_utc(session.metrics, "first_at", "last_at"),
@@ -31,7 +30,6 @@ def checked_session(session: Session) -> Session:
     except (ValueError, OverflowError, BadRequest) as error:
         why = str(error).removesuffix(".")
         raise BadRequest(f"The exported session {session.id!r} cannot be read: {why}.") from None
-    return msgspec.convert(storable_tree(msgspec.to_builtins(checked)), Session)
 
 
 def checked_messages(session: Session, messages: Sequence[dict[str, Any]]) -> list[Message]:
@@ -39,7 +37,7 @@ def checked_messages(session: Session, messages: Sequence[dict[str, Any]]) -> li
     checked: list[Message] = []
     try:
         for value in messages:
-            message = _in_utc(msgspec.convert(storable_tree(value), Message), "at")
+            message = _in_utc(msgspec.convert(value, Message), "at")
             uid = str(UUID(message.uid) if message.uid else _uid(session, message))
             checked.append(msgspec.structs.replace(message, session_id=session.id, uid=uid))
     except (ValueError, OverflowError, msgspec.MsgspecError) as error:

@@ -1,5 +1,6 @@
 """Homes for the command: an empty one, and one with conversations in it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,6 @@ from support.commandline import Genpy
 
 from genpy_server.core.models import MessageMeta, Metrics, Session, ToolRecord
 from genpy_server.stores.base import Result
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
@@ -19,7 +19,7 @@ CONTROLS = "\x1b]52;c;cHduZWQ=\x07\x1b[2J\x9b31m\rsudo\u202e [bold]x[/bold] [/] 
 
 def seed(database: Path) -> None:
     """Write three conversations: one summed up and rated, one active, one full of hostile text."""
-    run_inline(_seed(SqliteStore(database, InlineRunner())))
+    asyncio.run(_seed(SqliteStore(database)))
 
 
 async def _seed(store: SqliteStore) -> None:

@@ -1,5 +1,6 @@
 """The conversations a person has, by `genpy sessions`."""
 
+import asyncio
 import json
 import os
 
@@ -7,7 +8,6 @@ import pytest
 
 from genpy_server.core.display import one_line
 from genpy_server.core.models import MessageMeta
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
@@ -24,7 +24,7 @@ def correct(database, session, text, *, chosen):
         await store.append("local", session, "user", text, title="", meta=meta)
         await store.close()
 
-    run_inline(write(SqliteStore(database, InlineRunner())))
+    asyncio.run(write(SqliteStore(database)))
 
 
 def test_list_shows_the_latest_first(kept):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"textual", "websockets", "httpx", "supabase", "groq", "aiohttp", "pydantic", "asyncio"}
+HEAVY = {"textual", "websockets", "httpx", "supabase", "groq", "aiohttp", "pydantic"}
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 REPORT = """
 import sys
@@ -36,7 +36,7 @@ sys.exit(code)
     ids=" ".join,
 )
 def test_nothing_heavy(kept, words):
-    """A command on the local store imports no network, no event loop and no terminal client."""
+    """A command on the local store imports no network and no terminal client."""
     ended = subprocess.run(
         [sys.executable, "-c", REPORT, *words],
         env=kept.environment,

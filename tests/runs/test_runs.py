@@ -13,7 +13,6 @@ from websockets.exceptions import ConnectionClosedError
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Usage
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.wire import Cancel, End, Retry, Send
 
@@ -476,10 +475,10 @@ async def test_kill_in_mid_reply_loses_no_acknowledged_message(database, upstrea
         finished = await peer.until("run_finished")
         session_id = peer.of("ready")[0]["session"]
     await server.stop()
-    store = SqliteStore(database, InlineRunner())
-    run_inline(store.open())
-    messages = run_inline(store.messages("local", session_id, limit=50))
-    run_inline(store.close())
+    store = SqliteStore(database)
+    await store.open()
+    messages = await store.messages("local", session_id, limit=50)
+    await store.close()
     users = [m for m in messages if m.role == "user"]
     assert [m.client_id for m in users] == [f"m{number}" for number in range(6)]
     assert all(ack["duplicate"] for ack in again)

@@ -1,29 +1,36 @@
 """What `genpy explain` explains."""
 
+import asyncio
+
 import pytest
 from support.servers import configure
 
 from genpy_server.core.models import MessageMeta
 from genpy_server.errors import NotFound
 from genpy_server.sessions.explain import explain
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 
 
+async def _fill(database, newer=None):
+    store = SqliteStore(database)
+    await store.open()
+    if newer is not None:
+        await store.append("local", newer, "user", "My trainer is Benedikt", title="Gym")
+    for number in range(0 if newer else 40):
+        said = await store.append(
+            "local", SESSION, "user", f"Fact {number} about Rome " * 10, title="Rome"
+        )
+        meta = MessageMeta(reply_to=said.message.id, intent="tutorial")
+        await store.append("local", SESSION, "assistant", "Noted.", title="Rome", meta=meta)
+    await store.close()
+
+
 @pytest.fixture
 def settings(tmp_path):
     configured = configure(tmp_path / "genpy.db", GENPY_CONTEXT_TOKENS="1500")
-    store = SqliteStore(configured.database, InlineRunner())
-    run_inline(store.open())
-    for number in range(40):
-        said = run_inline(
-            store.append("local", SESSION, "user", f"Fact {number} about Rome " * 10, title="Rome")
-        )
-        meta = MessageMeta(reply_to=said.message.id, intent="tutorial")
-        run_inline(store.append("local", SESSION, "assistant", "Noted.", title="Rome", meta=meta))
-    run_inline(store.close())
+    asyncio.run(_fill(configured.database))
     return configured
 
 
@@ -63,11 +70,7 @@ def test_unknown_session_is_not_found(settings):
 
 def test_what_newer_conversations_say_is_recalled(settings):
     """The text counts as said now, so that what was said elsewhere since then is found."""
-    store = SqliteStore(settings.database, InlineRunner())
-    run_inline(store.open())
-    newer = "bbbb0000-0000-4000-8000-000000000002"
-    run_inline(store.append("local", newer, "user", "My trainer is Benedikt", title="Gym"))
-    run_inline(store.close())
+    asyncio.run(_fill(settings.database, newer="bbbb0000-0000-4000-8000-000000000002"))
     explanation = explain(settings, "Which trainer do I have?", SESSION)
     assert explanation.context is not None
     assert explanation.context.recalled == 1

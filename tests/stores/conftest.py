@@ -11,7 +11,6 @@ import pytest
 from support.people import Person
 
 from genpy_server.stores.base import Store
-from genpy_server.stores.sqlite.inline import InlineRunner
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.stores.supabase.store import SupabaseStore
 
@@ -21,11 +20,6 @@ MakeStore = Callable[[], Store]
 def _sqlite(request: pytest.FixtureRequest) -> MakeStore:
     path = request.getfixturevalue("tmp_path") / "genpy.db"
     return lambda: SqliteStore(path)
-
-
-def _sqlite_inline(request: pytest.FixtureRequest) -> MakeStore:
-    path = request.getfixturevalue("tmp_path") / "genpy.db"
-    return lambda: SqliteStore(path, InlineRunner())
 
 
 def _supabase(request: pytest.FixtureRequest) -> MakeStore:
@@ -40,7 +34,6 @@ def _postgrest(request: pytest.FixtureRequest) -> MakeStore:
 
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], MakeStore]] = {
     "sqlite": _sqlite,
-    "sqlite-inline": _sqlite_inline,
     "supabase": _supabase,
     "supabase-postgrest": _postgrest,
 }

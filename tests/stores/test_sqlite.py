@@ -5,8 +5,8 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Semaphore
@@ -26,10 +26,9 @@ from genpy_server.errors import (
     StoreUnavailable,
 )
 from genpy_server.stores.sqlite import schema
-from genpy_server.stores.sqlite.errors import translated
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
+from genpy_server.stores.sqlite.runner import READERS
+from genpy_server.stores.sqlite.schema import translated
 from genpy_server.stores.sqlite.store import SqliteStore
-from genpy_server.stores.sqlite.threads import READERS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -42,26 +41,34 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "genpy.db"
 
 
-@contextmanager
-def opened(path: Path, **options: float) -> Iterator[SqliteStore]:
-    """A store on the calling thread."""
-    store = SqliteStore(path, InlineRunner(), **options)
-    run_inline(store.open())
-    yield store
-    run_inline(store.close())
+@asynccontextmanager
+async def opened(path: Path, **options: float) -> AsyncIterator[SqliteStore]:
+    """A store that is closed at the end."""
+    store = SqliteStore(path, **options)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def open_once(path: Path, **options: float) -> None:
+    """Open a store and close it."""
+    async with opened(path, **options):
+        pass
 
 
 def traced(store: SqliteStore) -> list[str]:
     """The statements that the store's connections will run, as they run."""
     statements: list[str] = []
-    connect = store._connect
+    connect = store.runner.connect
 
     def connect_traced() -> sqlite3.Connection:
         connection = connect()
         connection.set_trace_callback(statements.append)
         return connection
 
-    store._connect = connect_traced  # type: ignore[assignment]
+    store.runner.connect = connect_traced
     return statements
 
 
@@ -76,13 +83,13 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 @posix
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o377])
-def test_the_files_are_their_owners_alone(path: Path, umask: int) -> None:
+async def test_the_files_are_their_owners_alone(path: Path, umask: int) -> None:
     """Whatever the umask, nobody else can read the database or its -wal and -shm."""
     path.parent.mkdir(mode=0o700)
     before = os.umask(umask)
     try:
-        with opened(path) as store:
-            run_inline(Person(store).say("secret"))
+        async with opened(path) as store:
+            await Person(store).say("secret")
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
         os.umask(before)
@@ -90,12 +97,12 @@ def test_the_files_are_their_owners_alone(path: Path, umask: int) -> None:
 
 
 @posix
-def test_the_folder_is_made_for_its_owner_alone(path: Path) -> None:
+async def test_the_folder_is_made_for_its_owner_alone(path: Path) -> None:
     """A folder that was missing is private; one that was there keeps its mode."""
-    with opened(path):
+    async with opened(path):
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     path.parent.chmod(0o755)
-    with opened(path):
+    async with opened(path):
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
 
 
@@ -108,17 +115,17 @@ def test_every_connection_keeps_commits_through_a_power_cut(path: Path) -> None:
             assert values == ["wal", 2, 1, 1, 10_000]
 
 
-def test_the_index_agrees_with_the_messages(path: Path) -> None:
+async def test_the_index_agrees_with_the_messages(path: Path) -> None:
     """After appending, importing and deleting the search index is whole."""
-    with opened(path) as store:
+    async with opened(path) as store:
         people = [Person(store) for _ in range(3)]
         for person in people:
             for text in ("a penguin", "今天天气很好", "x" * 10_000, ""):
-                run_inline(person.say(text))
-        export = run_inline(people[0].export())
-        run_inline(store.delete(people[0].id, people[0].session))
-        run_inline(store.delete(people[1].id, people[1].session))
-        run_inline(store.import_session(*export))
+                await person.say(text)
+        export = await people[0].export()
+        await store.delete(people[0].id, people[0].session)
+        await store.delete(people[1].id, people[1].session)
+        await store.import_session(*export)
     check = "INSERT INTO session_logs_search (session_logs_search, rank) VALUES ({}, 1)"
     assert query(path, check.format("'integrity-check'")) == []
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
@@ -128,81 +135,81 @@ def test_the_index_agrees_with_the_messages(path: Path) -> None:
 # Versions of the file
 
 
-def test_an_older_file_is_upgraded_and_keeps_its_rows(
+async def test_an_older_file_is_upgraded_and_keeps_its_rows(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each version is reached by the statements that lead to it, once."""
-    with opened(path) as store:
+    async with opened(path) as store:
         person = Person(store)
-        message = run_inline(person.say("a penguin"))
+        message = await person.say("a penguin")
     first = schema.MIGRATIONS
     later = (*first, ("ALTER TABLE sessions ADD COLUMN colour text DEFAULT 'blue'",))
     monkeypatch.setattr(schema, "MIGRATIONS", later)
     for _ in range(2):
-        with opened(path) as store:
-            assert run_inline(store.messages(person.id, person.session, limit=1)) == [message]
+        async with opened(path) as store:
+            assert await store.messages(person.id, person.session, limit=1) == [message]
     assert query(path, "SELECT colour FROM sessions") == [("blue",)]
     assert query(path, "PRAGMA user_version") == [(len(later),)]
 
 
-def test_a_failed_upgrade_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_upgrade_changes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An upgrade is whole or not at all."""
-    with opened(path):
-        pass
+    await open_once(path)
     first = schema.MIGRATIONS
     broken = (*first, ("ALTER TABLE sessions ADD COLUMN colour text", "no SQL"))
     monkeypatch.setattr(schema, "MIGRATIONS", broken)
-    with pytest.raises(StoreError), opened(path):
-        pass
+    with pytest.raises(StoreError):
+        await open_once(path)
     monkeypatch.undo()
-    with opened(path):
+    async with opened(path):
         columns = query(path, "SELECT name FROM pragma_table_info('sessions')")
     assert ("colour",) not in columns
 
 
-def test_a_newer_file_is_refused(path: Path) -> None:
+async def test_a_newer_file_is_refused(path: Path) -> None:
     """A file of a later version is left alone, and the sentence says to upgrade."""
-    with opened(path):
-        pass
+    await open_once(path)
     query(path, "PRAGMA user_version = 99")
-    with pytest.raises(StoreSchemaMissing, match=r"newer GenPy.*Upgrade"), opened(path):
-        pass
+    with pytest.raises(StoreSchemaMissing, match=r"newer GenPy.*Upgrade"):
+        await open_once(path)
     assert query(path, "PRAGMA user_version") == [(99,)]
 
 
-def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
+async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     """No table is added to somebody else's database, and its journal stays as it was."""
     path = tmp_path / "other.db"
     query(path, "CREATE TABLE bookmarks (url text)")
     before = path.read_bytes()
-    with pytest.raises(StoreSchemaMissing, match="another program"), opened(path):
-        pass
+    with pytest.raises(StoreSchemaMissing, match="another program"):
+        await open_once(path)
     assert path.read_bytes() == before
 
 
 # Errors
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """Text in the place of the database is named and left alone."""
     path = tmp_path / "notes.txt"
     path.write_text("Dear diary, " * 100)
-    with pytest.raises(StoreSchemaMissing, match=r"notes\.txt is no SQLite database"), opened(path):
-        pass
+    with pytest.raises(StoreSchemaMissing, match=r"notes\.txt is not an SQLite database"):
+        await open_once(path)
     assert path.read_text().startswith("Dear diary")
 
 
-def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+async def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     """A path that is a folder cannot be opened, and the sentence says what to set."""
-    with pytest.raises(StoreUnavailable, match="GENPY_DATABASE"), opened(tmp_path):
-        pass
+    with pytest.raises(StoreUnavailable, match="GENPY_DATABASE"):
+        await open_once(tmp_path)
 
 
-def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+async def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     """A path below a file cannot be made."""
     (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match="GENPY_DATABASE"), opened(tmp_path / "file" / "db"):
-        pass
+    with pytest.raises(StoreUnavailable, match="GENPY_DATABASE"):
+        await open_once(tmp_path / "file" / "db")
 
 
 @contextmanager
@@ -219,63 +226,70 @@ def no_superuser() -> Iterator[None]:
 
 
 @posix
-def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
+async def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     """The sentence names the folder's fault and the setting."""
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
     sentence = r"not writable.*GENPY_DATABASE"
-    with no_superuser(), pytest.raises(StoreForbidden, match=sentence), opened(folder / "genpy.db"):
-        pass
+    with no_superuser(), pytest.raises(StoreForbidden, match=sentence):
+        await open_once(folder / "genpy.db")
 
 
-def test_a_full_disk_fails_who_needs_the_space(path: Path) -> None:
+async def test_a_full_disk_fails_who_needs_the_space(path: Path) -> None:
     """A write that does not fit says that the disk is full; smaller ones go on."""
-    with opened(path) as store:
+    async with opened(path) as store:
         person = Person(store)
-        run_inline(person.say("before"))
-        connection = store._runner._connection  # type: ignore[attr-defined]
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        await person.say("before")
+        await store.run(store.runner.write, limited(1))
         with pytest.raises(StoreError, match="full"):
-            run_inline(person.say("x" * 100_000))
-        stored = run_inline(store.messages(person.id, person.session, limit=9))
+            await person.say("x" * 100_000)
+        stored = await store.messages(person.id, person.session, limit=9)
         assert [message.text for message in stored] == ["before"]
-        connection.execute("PRAGMA max_page_count = 100000")
-        run_inline(person.say("after"))
+        await store.run(store.runner.write, limited(100_000))
+        await person.say("after")
 
 
-def test_a_database_that_stays_locked(path: Path) -> None:
+def limited(pages: int) -> Callable[[sqlite3.Connection], None]:
+    """Lets the file grow by so many pages at most."""
+
+    def limit(connection: sqlite3.Connection) -> None:
+        (used,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {used + pages}")
+
+    return limit
+
+
+async def test_a_database_that_stays_locked(path: Path) -> None:
     """Another program's lock is waited for a while, then named."""
-    with opened(path, busy_seconds=0.02) as store, closing(sqlite3.connect(path)) as other:
+    async with opened(path, busy_seconds=0.02) as store:
         person = Person(store)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreTimeout, match="locked"):
-            run_inline(person.say("x"))
-        other.execute("ROLLBACK")
-        run_inline(person.say("x"))
+        with held_up(path) as let_go:
+            with pytest.raises(StoreTimeout, match="locked"):
+                await person.say("x")
+            let_go()
+        await person.say("x")
 
 
-def test_a_new_file_that_another_process_is_making(
+async def test_a_new_file_that_another_process_is_making(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite does not wait to change a file to WAL; the store does, but not for ever."""
     path = tmp_path / "genpy.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreTimeout, match="locked"), opened(path, busy_seconds=0.02):
-            pass
-        monkeypatch.setattr(schema.time, "sleep", lambda _: other.execute("ROLLBACK"))
-        with opened(path) as store:
-            run_inline(Person(store).say("x"))
+    with held_up(path) as let_go:
+        with pytest.raises(StoreTimeout, match="locked"):
+            await open_once(path, busy_seconds=0.02)
+        monkeypatch.setattr(schema.time, "sleep", lambda _: let_go())
+        async with opened(path) as store:
+            await Person(store).say("x")
 
 
-def test_a_removed_file_is_noticed(path: Path) -> None:
+async def test_a_removed_file_is_noticed(path: Path) -> None:
     """`check` says that the file is gone, though its connections go on."""
-    with opened(path) as store:
-        run_inline(store.check())
+    async with opened(path) as store:
+        await store.check()
         path.rename(path.with_name("elsewhere.db"))
         with pytest.raises(StoreUnavailable, match="moved or removed"):
-            run_inline(store.check())
+            await store.check()
         path.with_name("elsewhere.db").rename(path)
 
 
@@ -321,7 +335,7 @@ async def test_writes_that_wait_together_share_a_commit(path: Path) -> None:
 @contextmanager
 def held_up(path: Path) -> Iterator[Callable[[], None]]:
     """Makes writers wait, as another process does; call what it gives to let them go."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield lambda: other.execute("ROLLBACK") and None
 
@@ -359,7 +373,13 @@ async def test_a_failing_write_does_not_spoil_its_neighbours(path: Path) -> None
     await send("first")
     statements.clear()
     before, after = ([person.say(f"{n}") for n in range(50)] for _ in range(2))
-    writes = [*before, send("other"), store._write(half_done), send("first"), *after]
+    writes = [
+        *before,
+        send("other"),
+        store.run(store.runner.write, half_done),
+        send("first"),
+        *after,
+    ]
     answers = await answers_together(path, writes)
     session = await store.session(person.id, person.session)
     await store.close()
@@ -379,7 +399,9 @@ async def test_a_write_that_ends_the_transaction_fails_alone(path: Path) -> None
     await store.open()
     person = Person(store)
     before, after = ([person.say(f"{n}") for n in range(5)] for _ in range(2))
-    answers = await answers_together(path, [*before, store._write(ends_the_transaction), *after])
+    answers = await answers_together(
+        path, [*before, store.run(store.runner.write, ends_the_transaction), *after]
+    )
     stored = await store.messages(person.id, person.session, limit=20)
     await store.close()
     (lost,) = [answer for answer in answers if isinstance(answer, BaseException)]
@@ -394,7 +416,10 @@ async def test_a_full_disk_spares_what_fits(path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     person = Person(store)
-    await store._write(lambda connection: connection.execute("PRAGMA max_page_count = 40") and None)
+    await store.run(
+        store.runner.write,
+        lambda connection: connection.execute("PRAGMA max_page_count = 40") and None,
+    )
     answers = await answers_together(
         path, [person.say("a"), person.say("x" * 1_000_000), person.say("b")]
     )
@@ -432,7 +457,7 @@ async def test_a_long_read_delays_no_write(path: Path) -> None:
         again = connection.execute("SELECT count(*) FROM session_logs").fetchone()
         return count, *again
 
-    reads = [asyncio.create_task(store._read(read_for_long)) for _ in range(10)]
+    reads = [asyncio.create_task(store.run(store.runner.read, read_for_long)) for _ in range(10)]
     async with asyncio.timeout(5):
         for _ in range(READERS):
             await asyncio.to_thread(started.acquire)
@@ -482,7 +507,7 @@ async def test_a_store_that_did_not_open_can_be_closed(tmp_path: Path) -> None:
     store = SqliteStore(path)
     with pytest.raises(StoreUnavailable):
         await store.open()
-    assert store._runner._threads == []  # type: ignore[attr-defined]
+    assert store.runner._lanes == []
     await store.close()
     path.rmdir()
     await store.open()
@@ -490,27 +515,44 @@ async def test_a_store_that_did_not_open_can_be_closed(tmp_path: Path) -> None:
     await store.close()
 
 
-def test_a_closed_inline_store_refuses(path: Path) -> None:
-    """A store used before `open` or after `close` says so."""
-    store = SqliteStore(path, InlineRunner())
+async def test_a_closed_store_refuses(path: Path) -> None:
+    """A store used before `open` says so, and makes no file."""
+    store = SqliteStore(path)
     with pytest.raises(StoreUnavailable):
-        run_inline(store.check())
+        await store.check()
     assert not path.exists()
 
 
-def test_run_inline_refuses_what_waits() -> None:
-    """A coroutine that needs an event loop is closed and named."""
-    with pytest.raises(RuntimeError, match="event loop"):
-        run_inline(asyncio.sleep(0))
+async def test_a_search_that_is_given_up_is_interrupted(path: Path) -> None:
+    """A read whose caller stopped waiting ends, and its reader serves the next one."""
+    store = SqliteStore(path)
+    await store.open()
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    started = Semaphore(0)
+
+    def read_for_ever(connection: sqlite3.Connection) -> object:
+        started.release()
+        return connection.execute(endless).fetchone()
+
+    reads = [
+        asyncio.create_task(store.run(store.runner.read, read_for_ever)) for _ in range(READERS)
+    ]
+    for _ in range(READERS):
+        await asyncio.to_thread(started.acquire)
+    for read in reads:
+        read.cancel()
+    async with asyncio.timeout(10):
+        assert await store.session("nobody", str(uuid4())) is None
+    await store.close()
 
 
-def test_appending_beside_other_sessions_stays_in_order(path: Path) -> None:
+async def test_appending_beside_other_sessions_stays_in_order(path: Path) -> None:
     """`previous_id` never skips over a message another connection wrote."""
-    with opened(path) as one, opened(path) as two:
+    async with opened(path) as one, opened(path) as two:
         user, session = "u", str(uuid4())
         last = 0
         for n in range(10):
             store = (one, two)[n % 2]
-            done = run_inline(store.append(user, session, "user", f"{n}", title=""))
+            done = await store.append(user, session, "user", f"{n}", title="")
             assert done.previous_id == last
             last = done.message.id

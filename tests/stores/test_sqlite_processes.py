@@ -1,4 +1,4 @@
-"""Several processes on one SQLite file: crashes, races and commands without an event loop."""
+"""Several processes on one SQLite file: crashes and races."""
 
 import re
 import shutil
@@ -11,18 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 
 USER = "someone"
 
-INLINE = """
-import sys
+ONE_STORE = """
+import asyncio, sys
 from pathlib import Path
 from genpy_server.stores.sqlite.store import SqliteStore
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
-store = SqliteStore(Path(sys.argv[1]), InlineRunner())
-run_inline(store.open())
+async def with_store(work):
+    store = SqliteStore(Path(sys.argv[1]))
+    await store.open()
+    await work(store)
+    await store.close()
 """
 
 SERVER = """
@@ -66,7 +67,7 @@ def lost(path: Path, acknowledged: set[str]) -> set[str]:
     return acknowledged - {text for (text,) in rows}
 
 
-def test_an_acknowledged_message_survives_kill_9(tmp_path: Path) -> None:
+async def test_an_acknowledged_message_survives_kill_9(tmp_path: Path) -> None:
     """A process killed in the midst of its work has lost nothing that it acknowledged."""
     path = tmp_path / "genpy.db"
     acknowledged: set[str] = set()
@@ -81,10 +82,10 @@ def test_an_acknowledged_message_survives_kill_9(tmp_path: Path) -> None:
     assert len(acknowledged) >= 400
     assert lost(path, acknowledged) == set()
     assert lost(path, {*acknowledged, "never said"}) == {"never said"}
-    store = SqliteStore(path, InlineRunner())
-    run_inline(store.open())
-    run_inline(store.append(USER, str(uuid4()), "user", "after", title=""))
-    run_inline(store.close())
+    store = SqliteStore(path)
+    await store.open()
+    await store.append(USER, str(uuid4()), "user", "after", title="")
+    await store.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
@@ -101,11 +102,13 @@ def _can_trace() -> bool:
 def test_the_disk_is_synced_before_each_acknowledgement(tmp_path: Path) -> None:
     """Between two acknowledgements the kernel was asked to put the log on the disk."""
     append = (
-        INLINE
+        ONE_STORE
         + """
-for number in range(5):
-    run_inline(store.append("u", sys.argv[2], "user", f"message {number}", title=""))
-    print(f"ack {number}", flush=True)
+async def work(store):
+    for number in range(5):
+        await store.append("u", sys.argv[2], "user", f"message {number}", title="")
+        print(f"ack {number}", flush=True)
+asyncio.run(with_store(work))
 """
     )
     log = tmp_path / "trace"
@@ -118,21 +121,23 @@ for number in range(5):
     assert all(calls[n - 1].endswith("sync(") for n in acks)
 
 
-def test_of_racing_processes_one_ends_each_session(tmp_path: Path) -> None:
+async def test_of_racing_processes_one_ends_each_session(tmp_path: Path) -> None:
     """Three processes claim the same sessions; each session is claimed once."""
     path = tmp_path / "genpy.db"
-    store = SqliteStore(path, InlineRunner())
-    run_inline(store.open())
+    store = SqliteStore(path)
+    await store.open()
     sessions = [str(uuid4()) for _ in range(60)]
     for session in sessions:
-        run_inline(store.append(USER, session, "user", "x", title=""))
-    run_inline(store.close())
+        await store.append(USER, session, "user", "x", title="")
+    await store.close()
     claim = (
-        INLINE
+        ONE_STORE
         + """
-for session in sys.argv[2:]:
-    if run_inline(store.claim_ending("someone", session, lease_seconds=60)):
-        print(session)
+async def work(store):
+    for session in sys.argv[2:]:
+        if await store.claim_ending("someone", session, lease_seconds=60):
+            print(session)
+asyncio.run(with_store(work))
 """
     )
     processes = [start(claim, path, *sessions) for _ in range(3)]
@@ -143,30 +148,15 @@ for session in sys.argv[2:]:
 def test_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     """Whoever comes first makes the tables, and everybody writes."""
     path = tmp_path / "new" / "genpy.db"
-    say = INLINE + "run_inline(store.append('someone', sys.argv[2], 'user', 'x', title=''))"
+    say = (
+        ONE_STORE
+        + """
+async def work(store):
+    await store.append("someone", sys.argv[2], "user", "x", title="")
+asyncio.run(with_store(work))
+"""
+    )
     for process in [start(say, path, uuid4()) for _ in range(6)]:
         output(process)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM session_logs").fetchone() == (6,)
-
-
-def test_a_command_needs_no_event_loop(tmp_path: Path) -> None:
-    """With the inline runner every method works, and asyncio is never imported."""
-    use = (
-        INLINE
-        + """
-session = "8a9d1b3e-6f6c-4a53-9d6a-0c1b6d1f2e3a"
-run_inline(store.append("u", session, "user", "a penguin", title="Birds"))
-export = run_inline(store.session("u", session)), []
-assert run_inline(store.search("u", "penguin", limit=3, neighbours=True))
-assert run_inline(store.sessions("u", limit=3, query="bird"))
-assert run_inline(store.metrics("u", session)).user_words == 2
-run_inline(store.rate("u", session, 4))
-run_inline(store.import_session(*export))
-run_inline(store.delete("u", session))
-run_inline(store.close())
-heavy = {"asyncio", "concurrent", "threading", "logging", "ssl", "socket"} & sys.modules.keys()
-print(*heavy)
-"""
-    )
-    assert output(start(use, tmp_path / "genpy.db")) == []

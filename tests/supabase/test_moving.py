@@ -1,5 +1,6 @@
 """People move from the SQLite file to Supabase and back, with `genpy export` and `genpy import`."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from support.supabase_stack import Stack
 
 from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage
 from genpy_server.stores.base import Result
-from genpy_server.stores.sqlite.inline import InlineRunner, run_inline
 from genpy_server.stores.sqlite.store import SqliteStore
 
 USER = "a-person-who-moves"
@@ -17,7 +17,7 @@ SESSIONS = ("7a6f8a3e-2f0a-4f0e-9d55-2f6a3c1d9e01", "7a6f8a3e-2f0a-4f0e-9d55-2f6
 
 
 async def _seed(path: Path) -> None:
-    store = SqliteStore(path, InlineRunner())
+    store = SqliteStore(path)
     await store.open()
     for number in range(3):
         for session in SESSIONS:
@@ -80,7 +80,7 @@ def homes(supabase: Stack, tmp_path: Path) -> tuple[Genpy, Genpy, Genpy]:
         place.mkdir()
     old, cloud, new = (Genpy(place, GENPY_USER=USER) for place in places)
     cloud.environment |= {"SUPABASE_URL": supabase.url, "SUPABASE_KEY": supabase.secret_key}
-    run_inline(_seed(old.database))
+    asyncio.run(_seed(old.database))
     return old, cloud, new
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role
-from genpy_server.core.text import storable_tree, unspaced
+from genpy_server.core.text import unspaced
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.sqlite.schema import NOW, from_now
@@ -32,12 +32,12 @@ def append(
     text: str,
     *,
     title: str,
-    client_id: str | None,
-    meta: MessageMeta,
-    live_seconds: float,
-    known: int,
+    client_id: str | None = None,
+    meta: MessageMeta = MessageMeta(),
+    live_seconds: float = 0,
+    known: int = 0,
 ) -> Appended:
-    """See `Store.append`; `text`, `title` and `client_id` are storable."""
+    """See `Store.append`."""
     previous_id = _last_message_id(connection, user_id, session_id)
     if known and known != previous_id and not _holds(connection, session_id, known):
         raise NotFound("There is no such session.")
@@ -119,7 +119,7 @@ def insert(connection: sqlite3.Connection, message: Message) -> Message:
             message.session_id,
             EVENT_TYPES[message.role],
             message.text,
-            _encode_meta(message.meta),
+            msgspec.json.encode(message.meta).decode(),
             message.at,
             message.client_id,
             message.uid,
@@ -147,8 +147,8 @@ def messages(
     session_id: str,
     *,
     limit: int,
-    before: int | None,
-    after: int | None,
+    before: int | None = None,
+    after: int | None = None,
 ) -> list[Message]:
     """See `Store.messages`."""
     order = "DESC" if after is None else "ASC"
@@ -230,13 +230,3 @@ def message_of(row: tuple[Any, ...]) -> Message:
     id_, session_id, event_type, text, at, client_id, meta, uid = row
     role = ROLE[event_type]
     return Message(id_, session_id, role, text, at, client_id, _meta_decoder.decode(meta), uid)
-
-
-def _encode_meta(meta: MessageMeta) -> str:
-    try:
-        encoded = msgspec.json.encode(meta)
-    except UnicodeEncodeError:
-        encoded = b"\\u0000"
-    if b"\\u0000" in encoded:
-        encoded = msgspec.json.encode(storable_tree(msgspec.to_builtins(meta)))
-    return encoded.decode()

@@ -1,7 +1,8 @@
-"""The SQLite file: made for its owner alone, opened the same way everywhere, kept up to date.
+"""The SQLite file: private to its owner, opened the same way everywhere, upgraded when older.
 
 Tables and columns have the names they have in Supabase's `schema.sql`. A version is a tuple of
-statements; `PRAGMA user_version` says how many of `MIGRATIONS` a file has been through.
+statements; `PRAGMA user_version` counts the `MIGRATIONS` that a file has been through. Errors of
+SQLite become ours here, each with a sentence that says what to do.
 """
 
 import os
@@ -10,8 +11,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from genpy_server.errors import StoreForbidden, StoreSchemaMissing, StoreUnavailable
+from genpy_server.errors import (
+    StoreError,
+    StoreForbidden,
+    StoreSchemaMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process that writes."""
@@ -210,3 +218,63 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 def _casefold(text: str | None) -> str:
     return (text or "").casefold()
+
+
+_READ_ONLY = (
+    StoreForbidden,
+    (
+        "The database {path} cannot be written: the file or its folder is read-only. "
+        "Make both writable, or set GENPY_DATABASE to a file in a folder of yours."
+    ),
+)
+_LOCKED = (
+    StoreTimeout,
+    "Another program keeps the database {path} locked. Try again, or end that program.",
+)
+_SENTENCES: Final[dict[int, tuple[type[StoreError], str]]] = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreUnavailable,
+        (
+            "The database {path} cannot be opened. See whether it is a file that you may read and "
+            "write, or set GENPY_DATABASE to another one."
+        ),
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        StoreSchemaMissing,
+        "The file {path} is not an SQLite database. Set GENPY_DATABASE to another file.",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreError,
+        (
+            "The database {path} is damaged. Save a copy, then mend it with "
+            "`sqlite3 FILE .recover`, or set GENPY_DATABASE to another file."
+        ),
+    ),
+    sqlite3.SQLITE_FULL: (
+        StoreError,
+        (
+            "The disk of the database {path} is full; nothing was written. Free some space and try "
+            "again."
+        ),
+    ),
+    sqlite3.SQLITE_IOERR: (
+        StoreUnavailable,
+        (
+            "The disk of the database {path} does not read or write. See whether it is there and "
+            "has space left."
+        ),
+    ),
+}
+
+
+def translated(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error to raise instead; an extended code has its kind in the lowest byte."""
+    code = getattr(error, "sqlite_errorcode", None)  # absent where Python itself objects
+    kind, sentence = _SENTENCES.get(
+        (code or 0) & 0xFF, (StoreError, "The database {path} failed: {error}.")
+    )
+    return kind(sentence.format(path=path, error=error))

@@ -27,10 +27,10 @@ def search(
     query: str,
     *,
     limit: int,
-    session_id: str | None,
-    neighbours: bool,
-    before: int | None,
-    distinct: bool,
+    session_id: str | None = None,
+    neighbours: bool = False,
+    before: int | None = None,
+    distinct: bool = False,
 ) -> list[Hit]:
     """See `Store.search`. Ranking costs most, so only what is the user's own is ranked."""
     match = match_expression(query)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.models import Memory, Metrics, Session, SessionStatus
+from genpy_server.core.models import Memory, Metrics, Session, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores.base import Ending, Result
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now
@@ -57,12 +57,12 @@ def sessions(
     user_id: str,
     *,
     limit: int,
-    before: int | None,
-    status: SessionStatus | None,
-    query: str | None,
-    id_prefix: str | None,
-    since: str | None,
-    until: str | None,
+    before: int | None = None,
+    status: SessionStatus | None = None,
+    query: str | None = None,
+    id_prefix: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
 ) -> list[Session]:
     """See `Store.sessions`."""
     given = {
@@ -95,6 +95,7 @@ def rename(connection: sqlite3.Connection, user_id: str, session_id: str, title:
 
 def rate(connection: sqlite3.Connection, user_id: str, session_id: str, rating: int) -> Session:
     """See `Store.rate`."""
+    checked_rating(rating)
     change = f"user_rating = :rating, rated_at = {NOW}"
     return _change(connection, user_id, session_id, change, {"rating": rating})
 
@@ -163,8 +164,8 @@ def claim_ending(
     session_id: str,
     *,
     lease_seconds: float,
-    abandoned_only: bool,
-    again: bool,
+    abandoned_only: bool = False,
+    again: bool = False,
 ) -> Ending | None:
     """See `Store.claim_ending`."""
     ending = Ending(session_id, user_id, str(uuid4()))
@@ -190,7 +191,7 @@ _HELD = f"{_OWNED} AND ending_token = :token AND ending_until > {NOW}"
 
 
 def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result) -> Session | None:
-    """See `Store.finish_ending`; the texts of `result` are storable."""
+    """See `Store.finish_ending`."""
     row = connection.execute(
         f"""
         UPDATE sessions SET
@@ -238,7 +239,7 @@ def extend_memory(
     *,
     previous_upto: int,
 ) -> bool:
-    """See `Store.extend_memory`; the text of `memory` is storable."""
+    """See `Store.extend_memory`."""
     done = connection.execute(
         f"UPDATE sessions SET memory = :text, memory_upto = :upto WHERE {_OWNED} "
         "AND memory_upto = :previous_upto",

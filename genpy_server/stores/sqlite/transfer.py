@@ -4,6 +4,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,7 @@ from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
 from genpy_server.stores.sqlite.messages import insert
 from genpy_server.stores.sqlite.sessions import to_json
-from genpy_server.stores.transfer import with_own_ids
+from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
 
 _SESSION_COLUMNS = (
     "status = excluded.status, start_time = excluded.start_time, end_time = excluded.end_time, "
@@ -23,16 +24,15 @@ _SESSION_COLUMNS = (
 
 
 def import_session(
-    connection: sqlite3.Connection, session: Session, messages: Sequence[Message]
+    connection: sqlite3.Connection, session: Session, messages: Sequence[dict[str, Any]]
 ) -> int:
-    """See `Store.import_session`; the values are checked and in order.
-
-    Of two states of one session the one changed last stays; messages are never removed.
-    """
-    if not messages:
+    """See `Store.import_session`."""
+    session = checked_session(session)
+    checked = checked_messages(session, messages)
+    if not checked:
         return 0
     _write_session(connection, session)
-    new = _write_messages(connection, session, messages)
+    new = _write_messages(connection, session, checked)
     if new:
         connection.execute(
             """

@@ -1,30 +1,22 @@
 """Conversations in Supabase: each method is one call of a function in schema.sql.
 
-The server holds the secret key; it is above row level security, and every function takes the owner.
+The signatures are those of `Store`: a method's arguments, by name, are the function's. The server
+holds the secret key, which is above row level security, so every function takes the owner.
 """
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import httpx
 import msgspec
 
-from genpy_server.core.models import (
-    Hit,
-    Memory,
-    Message,
-    MessageMeta,
-    Metrics,
-    Role,
-    Session,
-    SessionStatus,
-    checked_rating,
-)
-from genpy_server.core.text import search_words, storable, storable_tree
+from genpy_server.core.models import Memory, Metrics, checked_rating
+from genpy_server.core.text import search_words, storable_value
 from genpy_server.errors import NotFound, StoreTimeout, StoreUnavailable
-from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Result, StoreHealth
+from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Store, StoreHealth
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 from genpy_server.stores.supabase.rows import (
     Seen,
@@ -36,7 +28,90 @@ from genpy_server.stores.supabase.rows import (
 )
 from genpy_server.stores.transfer import checked_messages, checked_session
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Arguments = dict[str, Any]
+
 log = logging.getLogger("genpy.supabase")
+
+
+def _calls(
+    promised: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+    read: Callable[[Any, Arguments], T],
+    prepare: Callable[[Arguments], Arguments | None] = lambda given: given,
+    *,
+    function: str | None = None,
+) -> Callable[Concatenate["SupabaseStore", P], Coroutine[Any, Any, T]]:
+    """A method that calls the database's function of the promised name, or of another one.
+
+    `prepare` turns the method's arguments into the function's, or into None where there is nothing
+    to ask; `read` makes the method's value of the answer and the function's arguments.
+    """
+    name = function or promised.__name__
+    bind = signature(promised).bind
+
+    async def method(self: "SupabaseStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        bound = bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        given = {key: storable_value(value) for key, value in bound.arguments.items()}
+        del given["self"]
+        arguments = prepare(given)
+        answer = None if arguments is None else await self.call(name, **arguments)
+        return read(answer, arguments or given)
+
+    return method
+
+
+def _appending(given: Arguments) -> Arguments:
+    text: str = given.pop("text")
+    return given | {
+        "event_type": EVENT_TYPES[given.pop("role")],
+        "message": text,
+        "metadata": msgspec.to_builtins(given.pop("meta")),
+        "uid": str(uuid4()),
+        "words": len(text.split()),
+    }
+
+
+def _searching(given: Arguments) -> Arguments | None:
+    words = search_words(given.pop("query"))
+    return _page(given | {"words": words}) if words else None
+
+
+def _page(given: Arguments) -> Arguments:
+    """The arguments of a listing; a limit below zero is zero, an empty filter none."""
+    empty = {name: None for name in ("query", "id_prefix") if not given.get(name, True)}
+    return given | empty | {"limit": max(given["limit"], 0)}
+
+
+def _rating(given: Arguments) -> Arguments:
+    return given | {"rating": checked_rating(given["rating"])}
+
+
+def _ending(given: Arguments) -> Arguments:
+    ending: Ending = given.pop("ending")
+    result = {"result": msgspec.to_builtins(given["result"])} if "result" in given else {}
+    return msgspec.structs.asdict(ending) | result
+
+
+def _remembering(given: Arguments) -> Arguments:
+    return given | msgspec.structs.asdict(given.pop("memory"))
+
+
+def _importing(given: Arguments) -> Arguments | None:
+    session = checked_session(given["session"])
+    messages = [
+        msgspec.to_builtins(message)
+        | {"event_type": EVENT_TYPES[message.role], "words": len(message.text.split())}
+        for message in checked_messages(session, given["messages"])
+    ]
+    return {"session": msgspec.to_builtins(session), "messages": messages} if messages else None
+
+
+def _deleted(answer: Any, _: Arguments) -> None:
+    if not answer:
+        raise NotFound("There is no such session.")
 
 
 class SupabaseStore:
@@ -47,24 +122,19 @@ class SupabaseStore:
     def __init__(self, url: str, key: str, *, timeout: httpx.Timeout = TIMEOUT) -> None:
         self._url = url
         self._functions = Functions(url, key, timeout)
-        self._call = self._functions.call
+        self.call = self._functions.call
 
     async def open(self) -> None:
-        """See `Store.open`; a database that is away is waited for by whoever needs it."""
+        """See `Store.open`; a database that is unreachable is reported by the calls that need it."""
         self._functions.open()
         try:
-            await self._look()
+            version = await self.call("version")
+            self._functions.check_version(version)
+        except (StoreUnavailable, StoreTimeout) as error:
+            log.info("%s", error.message)
         except BaseException:
             await self.close()
             raise
-
-    async def _look(self) -> None:
-        try:
-            version = await self._call("version")
-        except (StoreUnavailable, StoreTimeout) as error:
-            log.info("%s", error.message)  # whoever asks next is told; a command only once
-        else:
-            self._functions.check_version(version)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -72,221 +142,54 @@ class SupabaseStore:
 
     async def check(self) -> StoreHealth:
         """See `Store.check`."""
-        seen = self._functions.read(await self._call("check"), Seen)
+        seen = self._functions.read(await self.call("check"), Seen)
         self._functions.check_version(seen.version)
         return StoreHealth(self.kind, self._url, seen.sessions, seen.messages)
 
-    # Messages
+    append = _calls(
+        Store.append,
+        lambda row, _: Appended(message_of(row["message"]), row["duplicate"], row["previous_id"]),
+        _appending,
+    )
+    find_client_id = _calls(Store.find_client_id, lambda row, _: row and message_of(row))
+    messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
+    search = _calls(Store.search, lambda rows, _: [hit_of(row) for row in rows or ()], _searching)
+    with_neighbours = _calls(
+        Store.with_neighbours,
+        lambda rows, given: with_neighbours(given["hits"], rows),
+        lambda given: given | {"ids": [hit.message.id for hit in given["hits"]]},
+        function="neighbours",
+    )
+    metrics = _calls(Store.metrics, lambda row, _: msgspec.convert(row, Metrics, strict=False))
 
-    async def append(
-        self,
-        user_id: str,
-        session_id: str,
-        role: Role,
-        text: str,
-        *,
-        title: str,
-        client_id: str | None = None,
-        meta: MessageMeta = MessageMeta(),
-        live_seconds: float = 0,
-        known: int = 0,
-    ) -> Appended:
-        """See `Store.append`."""
-        text = storable(text)
-        answer = await self._call(
-            "append",
-            user_id=user_id,
-            session_id=session_id,
-            event_type=EVENT_TYPES[role],
-            message=text,
-            title=storable(title),
-            client_id=None if client_id is None else storable(client_id),
-            metadata=storable_tree(msgspec.to_builtins(meta)),
-            uid=str(uuid4()),
-            words=len(text.split()),
-            live_seconds=live_seconds,
-            known=known,
-        )
-        message = message_of(answer["message"])
-        return Appended(message, answer["duplicate"], answer["previous_id"])
+    session = _calls(Store.session, lambda row, _: row and session_of(row))
+    sessions = _calls(Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)
+    rename = _calls(Store.rename, lambda row, _: found_session_of(row))
+    rate = _calls(Store.rate, lambda row, _: found_session_of(row), _rating)
+    delete = _calls(Store.delete, _deleted)
 
-    async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
-        """See `Store.find_client_id`."""
-        client_id = storable(client_id)
-        row = await self._call(
-            "find_client_id", user_id=user_id, session_id=session_id, client_id=client_id
-        )
-        return row and message_of(row)
+    touch = _calls(
+        Store.touch, lambda *_: None, lambda given: given if given["session_ids"] else None
+    )
+    abandoned = _calls(
+        Store.abandoned, lambda rows, _: [(user, session) for user, session in rows], _page
+    )
+    claim_ending = _calls(
+        Store.claim_ending,
+        lambda taken, given: (
+            Ending(given["session_id"], given["user_id"], given["token"]) if taken else None
+        ),
+        lambda given: given | {"token": str(uuid4())},
+    )
+    finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _ending)
+    release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
 
-    async def messages(
-        self,
-        user_id: str,
-        session_id: str,
-        *,
-        limit: int,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> list[Message]:
-        """See `Store.messages`."""
-        rows = await self._call(
-            "messages",
-            user_id=user_id,
-            session_id=session_id,
-            limit=max(limit, 0),
-            before=before,
-            after=after,
-        )
-        return [message_of(row) for row in rows]
+    memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, Memory))
+    extend_memory = _calls(Store.extend_memory, lambda moved, _: bool(moved), _remembering)
 
-    async def search(
-        self,
-        user_id: str,
-        query: str,
-        *,
-        limit: int,
-        session_id: str | None = None,
-        neighbours: bool = False,
-        before: int | None = None,
-        distinct: bool = False,
-    ) -> list[Hit]:
-        """See `Store.search`."""
-        words = search_words(query)
-        if not words:
-            return []
-        where = {"user_id": user_id, "session_id": session_id, "before": before}
-        how = {"limit": max(limit, 0), "neighbours": neighbours, "distinct": distinct}
-        rows = await self._call("search", words=words, **where, **how)
-        return [hit_of(row) for row in rows]
-
-    async def with_neighbours(self, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
-        """See `Store.with_neighbours`."""
-        ids = [hit.message.id for hit in hits]
-        rows = await self._call("neighbours", user_id=user_id, ids=ids)
-        return with_neighbours(hits, rows)
-
-    async def metrics(self, user_id: str, session_id: str) -> Metrics:
-        """See `Store.metrics`."""
-        counted = await self._call("metrics", user_id=user_id, session_id=session_id)
-        return msgspec.convert(counted, Metrics, strict=False)
-
-    # Sessions
-
-    async def session(self, user_id: str, session_id: str) -> Session | None:
-        """See `Store.session`."""
-        row = await self._call("session", user_id=user_id, session_id=session_id)
-        return row and session_of(row)
-
-    async def sessions(
-        self,
-        user_id: str,
-        *,
-        limit: int,
-        before: int | None = None,
-        status: SessionStatus | None = None,
-        query: str | None = None,
-        id_prefix: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-    ) -> list[Session]:
-        """See `Store.sessions`."""
-        rows = await self._call(
-            "sessions",
-            user_id=user_id,
-            limit=max(limit, 0),
-            before=before,
-            status=status,
-            query=storable(query) if query else None,
-            id_prefix=storable(id_prefix) if id_prefix else None,
-            since=since,
-            until=until,
-        )
-        return [session_of(row) for row in rows]
-
-    async def rename(self, user_id: str, session_id: str, title: str) -> Session:
-        """See `Store.rename`."""
-        title = storable(title)
-        row = await self._call("rename", user_id=user_id, session_id=session_id, title=title)
-        return found_session_of(row)
-
-    async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
-        """See `Store.rate`; `BadRequest` for another rating."""
-        rating = checked_rating(rating)
-        row = await self._call("rate", user_id=user_id, session_id=session_id, rating=rating)
-        return found_session_of(row)
-
-    async def delete(self, user_id: str, session_id: str) -> None:
-        """See `Store.delete`."""
-        if not await self._call("delete", user_id=user_id, session_id=session_id):
-            raise NotFound("There is no such session.")
-
-    # The end of a session
-
-    async def touch(self, session_ids: Sequence[str], live_seconds: float) -> None:
-        """See `Store.touch`."""
-        if session_ids:
-            await self._call("touch", session_ids=list(session_ids), live_seconds=live_seconds)
-
-    async def abandoned(self, limit: int) -> list[tuple[str, str]]:
-        """See `Store.abandoned`; the longest forgotten first."""
-        rows = await self._call("abandoned", limit=max(limit, 0))
-        return [(user_id, session_id) for user_id, session_id in rows]
-
-    async def claim_ending(
-        self,
-        user_id: str,
-        session_id: str,
-        *,
-        lease_seconds: float,
-        abandoned_only: bool = False,
-        again: bool = False,
-    ) -> Ending | None:
-        """See `Store.claim_ending`."""
-        ending = Ending(session_id, user_id, str(uuid4()))
-        taken = await self._call(
-            "claim_ending",
-            **msgspec.structs.asdict(ending),
-            lease_seconds=lease_seconds,
-            abandoned_only=abandoned_only,
-            again=again,
-        )
-        return ending if taken else None
-
-    async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
-        """See `Store.finish_ending`."""
-        clean = storable_tree(msgspec.to_builtins(result))
-        row = await self._call("finish_ending", **msgspec.structs.asdict(ending), result=clean)
-        return row and session_of(row)
-
-    async def release_ending(self, ending: Ending) -> None:
-        """See `Store.release_ending`."""
-        await self._call("release_ending", **msgspec.structs.asdict(ending))
-
-    # Memory
-
-    async def memory(self, user_id: str, session_id: str) -> Memory | None:
-        """See `Store.memory`."""
-        row = await self._call("memory", user_id=user_id, session_id=session_id)
-        return row and msgspec.convert(row, Memory)
-
-    async def extend_memory(
-        self, user_id: str, session_id: str, memory: Memory, *, previous_upto: int
-    ) -> bool:
-        """See `Store.extend_memory`."""
-        ids = {"user_id": user_id, "session_id": session_id}
-        upto = {"upto": memory.upto, "previous_upto": previous_upto}
-        return bool(await self._call("extend_memory", **ids, text=storable(memory.text), **upto))
-
-    # Moving
-
-    async def import_session(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
-        """See `Store.import_session`; `BadRequest` for what cannot be read."""
-        session = checked_session(session)
-        rows = [
-            msgspec.to_builtins(message)
-            | {"event_type": EVENT_TYPES[message.role], "words": len(message.text.split())}
-            for message in checked_messages(session, messages)
-        ]
-        if not rows:
-            return 0
-        answer = await self._call("import", session=msgspec.to_builtins(session), messages=rows)
-        return int(answer["added"])
+    import_session = _calls(
+        Store.import_session,
+        lambda answer, _: int(answer["added"]) if answer else 0,
+        _importing,
+        function="import",
+    )

@@ -3,7 +3,7 @@
 Writes that wait together are one transaction with one commit (group commit): an fsync takes
 milliseconds, and serves all of them. Each has a savepoint of its own, and each caller is
 answered after the commit. Readers have their own connections, so that a long search delays no
-commit.
+commit; a read whose caller stopped waiting is interrupted.
 """
 
 import asyncio
@@ -11,20 +11,21 @@ import queue
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from threading import Thread
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.sqlite.inline import Connect, run_read
 from genpy_server.stores.sqlite.schema import transaction
 
-P = ParamSpec("P")
 T = TypeVar("T")
+
+Connect = Callable[[], sqlite3.Connection]
 
 READERS = 3
 GROUP = 256
 """Writes that share one commit at most."""
+STEPS = 4_000
+"""Instructions of SQLite's virtual machine between two looks whether a read is still wanted."""
 
 
 class _Job:
@@ -45,47 +46,44 @@ Jobs = queue.SimpleQueue[_Job | None]
 Serve = Callable[[sqlite3.Connection, Sequence[_Job]], None]
 
 
-class ThreadRunner:
-    """See `sqlite_inline.Runner`; belongs to the event loop that started it."""
+class Runner:
+    """The threads of one store; belongs to the event loop that started it."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Connect) -> None:
+        self.connect = connect
+        self._lanes: list[_Lane] = []
         self._reads: Jobs = queue.SimpleQueue()
         self._writes: Jobs = queue.SimpleQueue()
-        self._threads: list[Thread] = []
-        self._open = False
 
-    async def start(self, connect: Connect) -> None:
-        """Open the writer, which makes the file where there is none, then the readers."""
+    async def start(self) -> None:
+        """Open the writer, which makes the file where there is none, then the readers.
+
+        Raises what opening the file raises.
+        """
         self._reads, self._writes = queue.SimpleQueue(), queue.SimpleQueue()
-        await self._start(partial(_Lane, self._writes, _serve_writes, GROUP), connect)
-        for _ in range(READERS):
-            await self._start(partial(_Lane, self._reads, _serve_reads, 1), connect)
-        self._open = True
+        lanes = [_Lane(self._writes, _serve_writes, GROUP)]
+        lanes += [_Lane(self._reads, _serve_reads, 1) for _ in range(READERS)]
+        try:
+            for lane in lanes:
+                await lane.start(self.connect)
+                self._lanes.append(lane)
+        except BaseException:
+            await self.stop()
+            raise
 
-    async def _start(self, lane: "Callable[..., _Lane]", connect: Connect) -> None:
-        loop = asyncio.get_running_loop()
-        started: asyncio.Future[None] = loop.create_future()
-        # A daemon: a program that forgets to close its store still ends.
-        run = lane(loop=loop, connect=connect, started=started).run
-        thread = Thread(target=run, name="genpy-sqlite", daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        await started
+    async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        """What `call` returns, from one state of the database."""
+        return await self._put(self._reads, call)
 
-    async def read(
-        self, fn: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """See `Runner.read`."""
-        return await self._put(self._reads, lambda connection: fn(connection, *args, **kwargs))
+    async def write(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        """What `call` returns, once it is committed; nothing of it is kept when it raises.
 
-    async def write(
-        self, fn: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """See `Runner.write`; goes through even when the caller stops waiting."""
-        return await self._put(self._writes, lambda connection: fn(connection, *args, **kwargs))
+        It goes through even when the caller stops waiting.
+        """
+        return await self._put(self._writes, call)
 
     def _put(self, jobs: Jobs, call: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
-        if not self._open:
+        if not self._lanes:
             raise StoreUnavailable("The database is not open.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         jobs.put(_Job(call, future))
@@ -93,69 +91,73 @@ class ThreadRunner:
 
     async def stop(self) -> None:
         """Serve what waits, then end the threads and close their connections."""
-        self._open = False
-        threads, self._threads = self._threads, []
-        for number in range(len(threads)):
-            (self._reads if number else self._writes).put(None)
-        for thread in threads:
-            await asyncio.to_thread(thread.join)
+        lanes, self._lanes = self._lanes, []
+        for lane in lanes:
+            lane.jobs.put(None)
+        for lane in lanes:
+            await asyncio.to_thread(lane.thread.join)
 
 
 class _Lane:
     """One thread and its connection, serving a queue until it gets None."""
 
-    def __init__(
-        self,
-        jobs: Jobs,
-        serve: Serve,
-        group: int,
-        *,
-        loop: asyncio.AbstractEventLoop,
-        connect: Connect,
-        started: asyncio.Future[None],
-    ) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: Jobs, serve: Serve, group: int) -> None:
+        self.jobs = jobs
         self._serve = serve
         self._group = group
-        self._loop = loop
-        self._connect = connect
-        self._started = _Job(lambda _: None, started)
 
-    def run(self) -> None:
+    def start(self, connect: Connect) -> asyncio.Future[None]:
+        """Start the thread; the future is done when its connection is open."""
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = loop.create_future()
+        # A daemon: a program that forgets to close its store still ends.
+        self.thread = Thread(
+            target=self._run, args=(loop, connect, opened), name="genpy-sqlite", daemon=True
+        )
+        self.thread.start()
+        return opened
+
+    def _run(
+        self, loop: asyncio.AbstractEventLoop, connect: Connect, opened: asyncio.Future[None]
+    ) -> None:
+        opening = _Job(lambda _: None, opened)
         try:
-            connection = self._connect()
+            connection = connect()
         except Exception as error:  # noqa: BLE001 - raised where the store is opened
-            self._started.error = error
-            self._answer([self._started])
+            opening.error = error
+            _answer(loop, [opening])
             return
-        self._answer([self._started])
+        _answer(loop, [opening])
         while batch := self._take():
             self._serve(connection, batch)
-            self._answer(batch)
+            _answer(loop, batch)
         connection.close()
 
     def _take(self) -> list[_Job]:
         """The next jobs, as many as wait; none at the end."""
-        job = self._jobs.get()
+        job = self.jobs.get()
         batch: list[_Job] = []
         while job is not None:
             batch.append(job)
-            if len(batch) == self._group or self._jobs.empty():
+            if len(batch) == self._group or self.jobs.empty():
                 return batch
-            job = self._jobs.get()
+            job = self.jobs.get()
         if batch:
-            self._jobs.put(None)
+            self.jobs.put(None)
         return batch
 
-    def _answer(self, batch: list[_Job]) -> None:
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_resolve, batch)
+
+def _answer(loop: asyncio.AbstractEventLoop, batch: Sequence[_Job]) -> None:
+    with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        loop.call_soon_threadsafe(_resolve, batch)
 
 
 def _serve_reads(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
     for job in batch:
+        connection.set_progress_handler(job.future.cancelled, STEPS)
         try:
-            job.result = run_read(connection, job.call)
+            with transaction(connection, "BEGIN"):
+                job.result = job.call(connection)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             job.error = error
 
