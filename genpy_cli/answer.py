@@ -67,7 +67,7 @@ class Answer:
                 self._ready(event)
             case MessageEvent() if event.client_id == self._question:
                 self._message_id, self._coming = event.message_id, event.seq > self._shown
-            case MessageEvent() if event.meta.get("reply_to") == (self._message_id or 0):
+            case MessageEvent() if event.meta.reply_to == (self._message_id or 0):
                 self._stored(event)
                 return True
             case Ack() if event.id == self._question and event.duplicate:
@@ -119,7 +119,9 @@ class Answer:
             output.note(frame.message)
 
     def _reply(self) -> Entry | None:
-        return next((entry for entry in self._client.transcript if entry.run == self._run), None)
+        return next(
+            (entry for entry in self._client.transcript if entry.meta.run == self._run), None
+        )
 
     def _print(self) -> None:
         entry = self._reply()
@@ -136,8 +138,8 @@ class Answer:
         if reply.text and not self._as_json:
             output.piece(reply.text)
             self._last = reply.text[-1]
-        self._failure = reply.meta.get("error", "")
-        self._finish(reply.meta.get("status", "done"))
+        self._failure = reply.meta.error or ""
+        self._finish(reply.meta.status or "done")
 
     def _finish(self, status: str) -> None:
         if self._last != "\n":

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from genpy_server.core.models import Message
+from genpy_server.core.models import Message, MessageMeta, RunStatus, Usage
 from genpy_server.errors import BadFrame, GenPyError
 
 F = TypeVar("F")
@@ -106,8 +106,7 @@ class MessageEvent(Frame, tag="message"):
     text: str
     at: str
     client_id: str | None = None
-    meta: dict[str, Any] = {}
-    """The fields of `core.models.MessageMeta` that are set."""
+    meta: MessageMeta = MessageMeta()
 
 
 class Ack(Frame, tag="ack", omit_defaults=False):
@@ -118,15 +117,17 @@ class Ack(Frame, tag="ack", omit_defaults=False):
     duplicate: bool = False
 
 
-class RunStarted(Frame, tag="run_started"):
+class RunStarted(
+    Frame, tag="run_started", rename={"intent_score": "score", "intent_reason": "reason"}
+):
     """A reply begins; `reply_to` is the message it answers."""
 
     seq: int
     run: str
     reply_to: int
     intent: str
-    score: float
-    reason: str
+    intent_score: float
+    intent_reason: str
     model: str
 
 
@@ -164,16 +165,16 @@ class Delta(Frame, tag="delta"):
 class RunFinished(Frame, tag="run_finished"):
     """The reply is over. Without `message_id` it is not stored (yet).
 
-    `model` is told here where it was not known when the reply began.
+    `model` may differ from `run_started`, where it was not known when the reply began.
     """
 
     seq: int
     run: str
-    status: Literal["done", "stopped", "length", "interrupted", "error"]
+    status: RunStatus
     ms: float
     first_token_ms: float | None = None
     message_id: int | None = None
-    usage: dict[str, int] | None = None
+    usage: Usage | None = None
     quota: dict[str, int] | None = None
     model: str | None = None
 
@@ -248,8 +249,38 @@ def message_event(message: Message, seq: int = 0) -> MessageEvent:
         text=message.text,
         at=message.at,
         client_id=message.client_id,
-        meta=msgspec.to_builtins(message.meta),
+        meta=message.meta,
     )
+
+
+def run_started(meta: MessageMeta) -> RunStarted:
+    """The start of a reply, from what is known of it."""
+    return RunStarted(seq=0, **_shared(meta, RunStarted))
+
+
+def run_finished(
+    meta: MessageMeta, *, message_id: int | None, quota: dict[str, int] | None
+) -> RunFinished:
+    """The end of a reply, from what is known of it."""
+    fields = _shared(meta, RunFinished)
+    return RunFinished(seq=0, message_id=message_id, quota=quota, **fields)
+
+
+def with_frame(meta: MessageMeta, frame: RunStarted | RunFinished) -> MessageMeta:
+    """What is known of a reply after a frame of its run."""
+    fields = {
+        name: value for name, value in _shared(frame, MessageMeta).items() if value is not None
+    }
+    return msgspec.structs.replace(meta, **fields)
+
+
+def _shared(source: msgspec.Struct, target: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of a struct that another kind of struct has as well."""
+    return {
+        name: getattr(source, name)
+        for name in source.__struct_fields__
+        if name in target.__struct_fields__
+    }
 
 
 def encode(frame: Frame) -> str:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.servers import serving
+from support.running_server import serving
 
 from genpy_cli.table import COMMANDS
 

@@ -118,7 +118,7 @@ class SessionClient:
     def cancel(self) -> None:
         """Stop the reply in progress and keep what came of it."""
         running = self.transcript.running
-        self._say(Cancel(None if running is None else running.run))
+        self._say(Cancel(None if running is None else running.meta.run))
 
     def end(self) -> None:
         """End the session and write its summary."""

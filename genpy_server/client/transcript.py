@@ -8,6 +8,9 @@ the client to attach anew.
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import msgspec
+
+from genpy_server.core.models import MessageMeta, Role, RunStatus, ToolRecord
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
@@ -20,9 +23,10 @@ from genpy_server.wire import (
     SummaryEvent,
     ToolFinished,
     ToolStarted,
+    with_frame,
 )
 
-ReplyStatus = Literal["streaming", "done", "stopped", "length", "interrupted", "error"]
+ReplyStatus = Literal["streaming"] | RunStatus
 
 
 class Gap(Exception):
@@ -41,32 +45,35 @@ class ToolLine:
         self.result = ""
         self.error = ""
 
+    @classmethod
+    def stored(cls, call: str, record: ToolRecord) -> "ToolLine":
+        """A call as it was stored with its reply."""
+        line = cls(call, record.name, record.args)
+        line.ok, line.ms = record.ok, record.ms
+        line.result = line.error = record.result
+        return line
+
 
 class Entry:
-    """A message of a person, or a reply."""
+    """A message of a person, or a reply; `meta` is what is known of it so far."""
 
-    def __init__(self, role: Literal["user", "assistant", "system"]) -> None:
+    def __init__(self, role: Role) -> None:
         self.role = role
         self.message_id: int | None = None
         self.client_id: str | None = None
-        self.run: str | None = None
-        self.reply_to: int | None = None
-        self.replaces: int | None = None
+        self.meta = MessageMeta()
         self.replaced = False
         """Whether it was edited away: a later message replaces it, or what it answers."""
         self.at = ""
-        self.intent: str | None = None
-        self.intent_score: float | None = None
-        self.intent_reason = ""
-        self.model: str | None = None
-        self.status: ReplyStatus = "done"
+        self.streaming = False
         self.tools: list[ToolLine] = []
-        self.error = ""
-        self.ms: float | None = None
-        self.first_token_ms: float | None = None
-        self.usage: dict[str, int] = {}
         self._parts: list[str] = []
         self.length = 0
+
+    @property
+    def status(self) -> ReplyStatus:
+        """How the reply ended, or "streaming"; "done" for a message of a person."""
+        return "streaming" if self.streaming else self.meta.status or "done"
 
     @property
     def text(self) -> str:
@@ -111,7 +118,7 @@ class Transcript:
     @property
     def running(self) -> Entry | None:
         """The reply in progress."""
-        return next((e for e in reversed(self.entries) if e.status == "streaming"), None)
+        return next((e for e in reversed(self.entries) if e.streaming), None)
 
     def apply(self, frame: ServerFrame) -> Entry | None:
         """Take in one frame; returns the entry it changed. Raises `Gap`."""
@@ -147,7 +154,7 @@ class Transcript:
             case ErrorFrame() if frame.run is not None:
                 entry = self._run(frame.run)
                 if entry is not None:
-                    entry.error = frame.message
+                    entry.meta = msgspec.structs.replace(entry.meta, error=frame.message)
             case _:
                 pass
         return entry
@@ -188,11 +195,10 @@ class Transcript:
         if entry is None:
             entry = Entry(frame.role)
             entry.append(frame.text)
-            reply_to = frame.meta.get("reply_to")
-            self.entries.insert(self._place(reply_to), entry)
+            self.entries.insert(self._place(frame.meta.reply_to), entry)
         _fill(entry, frame)
-        if entry.replaces is not None:
-            self._replaced.add(entry.replaces)
+        if entry.meta.replaces is not None:
+            self._replaced.add(entry.meta.replaces)
             for other in self.entries:
                 self._mark(other)
         self._mark(entry)
@@ -200,16 +206,14 @@ class Transcript:
 
     def _mark(self, entry: Entry) -> None:
         # The message that replaces it may be known before the entry is: it was on a newer page.
-        entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.reply_to})
+        entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.meta.reply_to})
 
     def _run_started(self, frame: RunStarted) -> Entry:
         entry = self._run(frame.run)
         if entry is None:
             entry = Entry("assistant")
             self.entries.insert(self._place(frame.reply_to), entry)
-        entry.run, entry.reply_to, entry.status = frame.run, frame.reply_to, "streaming"
-        entry.intent, entry.intent_score = frame.intent, frame.score
-        entry.intent_reason, entry.model = frame.reason, frame.model
+        entry.meta, entry.streaming = with_frame(entry.meta, frame), True
         self.model = frame.model or self.model
         self._mark(entry)
         return entry
@@ -225,17 +229,14 @@ class Transcript:
     def _run_finished(self, frame: RunFinished) -> Entry | None:
         entry = self._run(frame.run)
         if entry is not None:
-            entry.status, entry.ms = frame.status, frame.ms
-            entry.first_token_ms = frame.first_token_ms
+            entry.meta, entry.streaming = with_frame(entry.meta, frame), False
             entry.message_id = frame.message_id
-            entry.usage = frame.usage or {}
-            entry.model = frame.model or entry.model
         self.model = frame.model or self.model
         self.quota = frame.quota or self.quota
         return entry
 
     def _run(self, run: str) -> Entry | None:
-        return next((e for e in reversed(self.entries) if e.run == run), None)
+        return next((e for e in reversed(self.entries) if e.meta.run == run), None)
 
     def _place(self, reply_to: int | None) -> int:
         """Where an entry that answers `reply_to` goes; drops the reply it supersedes."""
@@ -243,7 +244,10 @@ class Transcript:
             return len(self.entries)
         for index in reversed(range(len(self.entries))):
             if self.entries[index].message_id == reply_to:
-                if index + 1 < len(self.entries) and self.entries[index + 1].reply_to == reply_to:
+                if (
+                    index + 1 < len(self.entries)
+                    and self.entries[index + 1].meta.reply_to == reply_to
+                ):
                     del self.entries[index + 1]
                 return index + 1
         return len(self.entries)
@@ -253,7 +257,7 @@ class Transcript:
 
 
 def _same(entry: Entry, frame: MessageEvent) -> bool:
-    if entry.run is not None and entry.run == frame.meta.get("run"):
+    if entry.meta.run is not None and entry.meta.run == frame.meta.run:
         return True
     if entry.message_id:
         return entry.message_id == frame.message_id
@@ -261,18 +265,9 @@ def _same(entry: Entry, frame: MessageEvent) -> bool:
 
 
 def _fill(entry: Entry, frame: MessageEvent) -> None:
-    meta = frame.meta
     entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
-    entry.run, entry.reply_to = meta.get("run"), meta.get("reply_to")
-    entry.replaces = meta.get("replaces")
-    entry.intent, entry.intent_score = meta.get("intent"), meta.get("intent_score")
-    entry.intent_reason, entry.model = meta.get("intent_reason", ""), meta.get("model")
-    entry.status, entry.error = meta.get("status", "done"), meta.get("error", "")
-    entry.ms, entry.first_token_ms = meta.get("ms"), meta.get("first_token_ms")
-    entry.usage = meta.get("usage", {})
-    entry.tools = []
-    for number, tool in enumerate(meta.get("tools", ())):
-        line = ToolLine(f"{entry.message_id}-{number}", tool["name"], tool.get("args", {}))
-        line.ok, line.ms = tool.get("ok", True), tool.get("ms", 0.0)
-        line.result = line.error = tool.get("result", "")
-        entry.tools.append(line)
+    entry.meta, entry.streaming = frame.meta, False
+    entry.tools = [
+        ToolLine.stored(f"{frame.message_id}-{number}", record)
+        for number, record in enumerate(frame.meta.tools)
+    ]

@@ -26,6 +26,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             self.completion_tokens + other.completion_tokens,
         )
 
+    @property
+    def total(self) -> int:
+        """Tokens read and written."""
+        return self.prompt_tokens + self.completion_tokens
+
 
 class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One tool call as it is kept with the reply that used it."""
@@ -39,7 +44,7 @@ class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known about a message beside its text.
+    """What is known about a message beside its text: stored with it, sent in frames, shown.
 
     A user's message carries `intent` only when the person chose it, and in `replaces` the id of the
     message it stands for, when the person edited that one. A reply carries the rest:

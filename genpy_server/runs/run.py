@@ -37,9 +37,9 @@ from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.wire import (
     Delta,
     Notice,
-    RunFinished,
-    RunStarted,
     error_frame,
+    run_finished,
+    run_started,
 )
 
 TOOL_RESULT_TOKENS = 800
@@ -94,8 +94,15 @@ class ReplyRun:
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
         self.intent = chat.intent(request)
-        self.named = False
-        """Whether the model's name was known when it began."""
+        self.meta = MessageMeta(
+            run=self.id,
+            reply_to=request.question.id,
+            intent=self.intent.name,
+            intent_score=round(self.intent.score, 4),
+            intent_reason=self.intent.reason,
+            intent_corrected_from=request.corrected_from,
+            model=chat.llm.model,
+        )
 
     def answers(self, question_id: int) -> bool:
         """Whether this is a reply to that message."""
@@ -106,18 +113,7 @@ class ReplyRun:
 
         Cancelling the task ends the run and not its caller: this returns all the same.
         """
-        self.named = bool(self.chat.llm.model)
-        self.publisher.publish(
-            RunStarted(
-                seq=0,
-                run=self.id,
-                reply_to=self.request.question.id,
-                intent=self.intent.name,
-                score=round(self.intent.score, 4),
-                reason=self.intent.reason,
-                model=self.chat.llm.model,
-            )
-        )
+        self.publisher.publish(run_started(self.meta))
         error: GenPyError | None = None
         status: RunStatus
         try:
@@ -141,7 +137,16 @@ class ReplyRun:
         return await self._finish(status, error)
 
     async def _finish(self, status: RunStatus, error: GenPyError | None) -> RunOutcome:
-        ms = self._ms()
+        self.meta = msgspec.structs.replace(
+            self.meta,
+            model=self.chat.llm.model,
+            status=status,
+            usage=self.usage if self.usage != Usage() else None,
+            ms=self._ms(),
+            first_token_ms=self.first_token_ms,
+            tools=tuple(self.tool_calls.records),
+            error=error.message if error is not None else None,
+        )
         reply = Message(
             id=0,
             session_id=self.request.session_id,
@@ -149,21 +154,7 @@ class ReplyRun:
             text="".join(self.parts),
             at="",
             client_id=self.id,
-            meta=MessageMeta(
-                run=self.id,
-                reply_to=self.request.question.id,
-                intent=self.intent.name,
-                intent_score=round(self.intent.score, 4),
-                intent_reason=self.intent.reason,
-                intent_corrected_from=self.request.corrected_from,
-                model=self.chat.llm.model,
-                status=status,
-                usage=self.usage if self.usage != Usage() else None,
-                ms=ms,
-                first_token_ms=self.first_token_ms,
-                tools=tuple(self.tool_calls.records),
-                error=error.message if error is not None else None,
-            ),
+            meta=self.meta,
         )
         deleted = False
         try:
@@ -176,19 +167,8 @@ class ReplyRun:
             self.publisher.publish(
                 Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}")
             )
-        self.publisher.publish(
-            RunFinished(
-                seq=0,
-                run=self.id,
-                status=status,
-                ms=ms,
-                first_token_ms=self.first_token_ms,
-                message_id=reply.id or None,
-                usage=msgspec.structs.asdict(self.usage) if self.usage != Usage() else None,
-                quota=msgspec.to_builtins(self.quota) if self.quota else None,
-                model=None if self.named else self.chat.llm.model or None,
-            )
-        )
+        quota = msgspec.to_builtins(self.quota) if self.quota else None
+        self.publisher.publish(run_finished(self.meta, message_id=reply.id or None, quota=quota))
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
     async def _reply(self) -> RunStatus:

@@ -120,7 +120,7 @@ class Answering(Editing):
             answers = {
                 f"again {key}": f"Answer again as: {text}"
                 for key, text in INTENTS.items()
-                if last.role == "user" or key != last.intent
+                if last.role == "user" or key != last.meta.intent
             } | answers
 
         def chosen(answer: str | None) -> None:
@@ -131,9 +131,9 @@ class Answering(Editing):
                 self._intend(key or None)
 
         detail = ""
-        if last is not None and last.role == "assistant" and last.intent:
-            reason = f" ({last.intent_reason})" if last.intent_reason else ""
-            detail = f"The last reply was given as {spoken(last.intent)}{reason}."
+        if last is not None and last.role == "assistant" and last.meta.intent:
+            reason = f" ({last.meta.intent_reason})" if last.meta.intent_reason else ""
+            detail = f"The last reply was given as {spoken(last.meta.intent)}{reason}."
         self.app.push_screen(choose("Which kind of help?", answers, detail), chosen)
 
     def _intend(self, intent: str | None) -> None:

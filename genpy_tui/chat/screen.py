@@ -206,7 +206,7 @@ class ChatScreen(Telling):
         """The person said something, here or elsewhere; it may stand for what was said before."""
         self.prompt.heard(message.text)
         self.overtaken(message.message_id)
-        if "replaces" in message.meta:
+        if message.meta.replaces is not None:
             for entry in client.transcript.entries:
                 if entry.replaced:
                     self.view.changed(entry)

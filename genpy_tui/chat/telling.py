@@ -56,10 +56,10 @@ class Telling(Browsing):
         if lost is None or client is None:
             return
         entries = client.transcript.entries
-        if all(entry.message_id != lost.reply_to for entry in entries):
+        if all(entry.message_id != lost.meta.reply_to for entry in entries):
             return
         self.lost = None
-        if all(entry.reply_to != lost.reply_to for entry in entries):
+        if all(entry.meta.reply_to != lost.meta.reply_to for entry in entries):
             told = (
                 "The server was gone before it stored its reply; ctrl+r asks again. This had come:"
             )
@@ -112,10 +112,10 @@ class Telling(Browsing):
     def _status_facts(self, client: "SessionClient") -> tuple[str, ...]:
         transcript = client.transcript
         last: Entry | None = transcript.entries[-1] if transcript.entries else None
-        intent = spoken(last.intent) if last is not None and last.intent else ""
+        intent = spoken(last.meta.intent) if last is not None and last.meta.intent else ""
         if self.intent is not None:
             intent = f"next: {spoken(self.intent)}"
-        told = (sum(e.usage.values()) for e in reversed(transcript.entries) if e.usage)
+        told = (e.meta.usage.total for e in reversed(transcript.entries) if e.meta.usage)
         used = next(told, 0)
         left = transcript.quota.get("tokens_left")
         delay = client.latency_ms

@@ -130,14 +130,14 @@ class MessageBlock:
         entry = self.entry
         if entry.role == "user":
             runs = [Styled("› ", "you mark"), Styled("You", "you")]
-            if entry.intent:
-                runs.append(Styled(f"  as {spoken(entry.intent)}", "dim"))
+            if entry.meta.intent:
+                runs.append(Styled(f"  as {spoken(entry.meta.intent)}", "dim"))
             right = clock(entry.at)
         elif entry.role == "assistant":
             runs = [Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy")]
-            if entry.intent:
-                runs += [Styled("  "), Styled(f" {spoken(entry.intent)} ", "chip")]
-            right = " · ".join(filter(None, (visible(entry.model or ""), clock(entry.at))))
+            if entry.meta.intent:
+                runs += [Styled("  "), Styled(f" {spoken(entry.meta.intent)} ", "chip")]
+            right = " · ".join(filter(None, (visible(entry.meta.model or ""), clock(entry.at))))
             runs += self._reason(width - len(right) - sum(len(run.text) for run in runs))
         else:
             runs, right = [Styled("· ", "dim"), Styled("Note", "dim")], clock(entry.at)
@@ -151,9 +151,9 @@ class MessageBlock:
     def _reason(self, room: int) -> list[Styled]:
         """How sure the intent is, and why, where there is room for some of it."""
         entry = self.entry
-        sure = f"{entry.intent_score:.0%}" if entry.intent_score is not None else ""
-        told = visible(" ".join(f"  {sure} {entry.intent_reason}".split()))
-        if not entry.intent or not told or room < SHORTEST_REASON:
+        sure = f"{entry.meta.intent_score:.0%}" if entry.meta.intent_score is not None else ""
+        told = visible(" ".join(f"  {sure} {entry.meta.intent_reason}".split()))
+        if not entry.meta.intent or not told or room < SHORTEST_REASON:
             return []
         room -= 4
         return [Styled(f"  {told[: room - 1] + '…' if len(told) > room else told}", "dim")]
@@ -173,8 +173,8 @@ class MessageBlock:
         if entry.role == "assistant" and entry.status in STATUS:
             style = "error" if entry.status == "error" else "warning"
             text = STATUS[entry.status]
-            if entry.error:
-                text += f": {visible(entry.error)}"
+            if entry.meta.error:
+                text += f": {visible(entry.meta.error)}"
             lines += wrap([Styled(text, style)], width)
         return lines
 

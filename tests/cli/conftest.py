@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from support.commandline import Genpy
+from support.command_line import Genpy
 
 from genpy_server.core.models import MessageMeta, Metrics, Session, ToolRecord
 from genpy_server.stores.base import Result

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from support.commandline import Genpy
-from support.scripted import AT, SESSION, ScriptedServer
-from support.servers import ServerProcess
-from support.upstream import Upstream
+from support.command_line import Genpy
+from support.running_server import ServerProcess
+from support.scripted_model import Upstream
+from support.scripted_server import AT, SESSION, ScriptedServer
 
 from genpy_server.wire import Ack, MessageEvent, Send
 

@@ -1,8 +1,8 @@
 """What `genpy doctor` finds, and what it tells to do."""
 
-from support.commandline import Genpy
-from support.servers import ServerProcess
-from support.upstream import Upstream
+from support.command_line import Genpy
+from support.running_server import ServerProcess
+from support.scripted_model import Upstream
 
 KEY = "gsk_a_secret_of_a_test_0123456789"
 

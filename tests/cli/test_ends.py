@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commandline import parsed
+from support.command_line import parsed
 
 import genpy_cli.bug
 from genpy_cli.table import COMMANDS

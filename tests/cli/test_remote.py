@@ -3,8 +3,8 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from support.eventually import eventually
-from support.servers import ServerProcess
+from support.conditions import eventually
+from support.running_server import ServerProcess
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"

@@ -4,9 +4,9 @@ import asyncio
 import socket
 
 import pytest
-from support.servers import ServerProcess, serving
-from support.upstream import Upstream
-from support.watching import PATIENCE, Watcher, soon
+from support.client_reader import PATIENCE, Watcher, soon
+from support.running_server import ServerProcess, serving
+from support.scripted_model import Upstream
 
 from genpy_server.client.session_client import Link, SessionClient
 from genpy_server.wire import ErrorFrame, RunFinished, SessionEvent, SummaryEvent
@@ -180,4 +180,4 @@ async def test_edit_waits_in_the_outbox_and_marks_what_it_replaces(database):
         await watcher.done()
     assert client.pending == ()
     assert [entry.replaced for entry in client.transcript] == [True, True, False, False]
-    assert client.transcript.entries[2].replaces == said.message_id
+    assert client.transcript.entries[2].meta.replaces == said.message_id

@@ -8,10 +8,10 @@ import sys
 from contextlib import asynccontextmanager
 
 import pytest
-from support.eventually import eventually
-from support.scripted import ScriptedServer
-from support.servers import serving
-from support.watching import PATIENCE, Watcher, soon
+from support.client_reader import PATIENCE, Watcher, soon
+from support.conditions import eventually
+from support.running_server import serving
+from support.scripted_server import ScriptedServer
 
 from genpy_server.client.session_client import Link, RemoteRecords, SessionClient
 from genpy_server.errors import BadRequest, Forbidden, Refused, Unauthorized, Unreachable

@@ -3,7 +3,7 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from support.servers import serving
+from support.running_server import serving
 
 import genpy_server.client.http_records
 from genpy_server.client.http_records import RemoteRecords

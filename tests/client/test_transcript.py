@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server.client.transcript import Gap, Transcript
+from genpy_server.core.models import MessageMeta, ToolRecord
 from genpy_server.wire import (
     Delta,
     MessageEvent,
@@ -83,12 +84,8 @@ def test_stored_replies_show_as_they_did_live():
     stored = Transcript()
     stored.apply(ready())
     stored.apply(MessageEvent(0, 1, "user", "q", "t"))
-    meta = {
-        "run": "r",
-        "reply_to": 1,
-        "status": "stopped",
-        "tools": [{"name": "get_session_stats", "ms": 1.5, "result": "| a |"}],
-    }
+    tool = ToolRecord("get_session_stats", ms=1.5, result="| a |")
+    meta = MessageMeta(run="r", reply_to=1, status="stopped", tools=(tool,))
     stored.apply(MessageEvent(0, 2, "assistant", "text", "t", meta=meta))
     assert shown(stored) == shown(live)
 
@@ -101,7 +98,7 @@ def test_reply_stored_late_keeps_its_place():
     transcript.apply(started(2))
     transcript.apply(Delta(3, "r", 0, "text"))
     transcript.apply(RunFinished(4, "r", "done", 1.0))
-    transcript.apply(MessageEvent(5, 9, "assistant", "text", "t", meta={"run": "r"}))
+    transcript.apply(MessageEvent(5, 9, "assistant", "text", "t", meta=MessageMeta(run="r")))
     assert [(e.text, e.message_id) for e in transcript] == [("q", 1), ("text", 9)]
 
 
@@ -138,11 +135,11 @@ def edited() -> list[MessageEvent]:
     """A conversation whose second message was edited, as it is stored."""
     return [
         MessageEvent(9, 1, "user", "Rome?", "t"),
-        MessageEvent(9, 2, "assistant", "Rome.", "t", meta={"run": "a", "reply_to": 1}),
+        MessageEvent(9, 2, "assistant", "Rome.", "t", meta=MessageMeta(run="a", reply_to=1)),
         MessageEvent(9, 3, "user", "Lyon?", "t"),
-        MessageEvent(9, 4, "assistant", "Lyon.", "t", meta={"run": "b", "reply_to": 3}),
-        MessageEvent(9, 5, "user", "Oslo?", "t", meta={"replaces": 3}),
-        MessageEvent(9, 6, "assistant", "Oslo.", "t", meta={"run": "c", "reply_to": 5}),
+        MessageEvent(9, 4, "assistant", "Lyon.", "t", meta=MessageMeta(run="b", reply_to=3)),
+        MessageEvent(9, 5, "user", "Oslo?", "t", meta=MessageMeta(replaces=3)),
+        MessageEvent(9, 6, "assistant", "Oslo.", "t", meta=MessageMeta(run="c", reply_to=5)),
     ]
 
 
@@ -155,7 +152,7 @@ def test_what_was_edited_is_marked_with_its_replies(newest):
         transcript.apply(event)
     transcript.older(edited()[:-newest], None)
     assert [e.text for e in transcript if e.replaced] == ["Lyon?", "Lyon."]
-    assert [e.replaces for e in transcript] == [None, None, None, None, 3, None]
+    assert [e.meta.replaces for e in transcript] == [None, None, None, None, 3, None]
 
 
 def test_reply_that_runs_on_is_marked_too():

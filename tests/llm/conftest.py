@@ -1,7 +1,7 @@
 """A scripted service, and the adapters that talk to it with the real SDK."""
 
 import pytest
-from support.upstream import Upstream
+from support.scripted_model import Upstream
 
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.offline import OfflineLlm

@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 import httpx
 import pytest
-from support.replies import REQUEST, everything, said
-from support.upstream import Script, chunk
+from support.model_replies import REQUEST, everything, said
+from support.scripted_model import Script, chunk
 
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmKeyRejected, LlmTimeout, LlmUnavailable

@@ -4,8 +4,8 @@ import json
 
 import msgspec
 import pytest
-from support.replies import REQUEST, everything, said
-from support.upstream import DONE, USAGE, Script, call_piece, chunk, event
+from support.model_replies import REQUEST, everything, said
+from support.scripted_model import DONE, USAGE, Script, call_piece, chunk, event
 
 from genpy_server.core.models import SummaryDraft, Usage
 from genpy_server.errors import LlmBadOutput, LlmModelUnknown, LlmUnavailable

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.upstream import DONE, chunk, event
+from support.scripted_model import DONE, chunk, event
 
 from genpy_server.core.models import ToolCall
 from genpy_server.errors import LlmCutOff

@@ -1,7 +1,7 @@
 """The answerer of a machine without a model."""
 
 import pytest
-from support.replies import everything, said
+from support.model_replies import everything, said
 
 from genpy_server.core.models import Hit, Message, ToolCall
 from genpy_server.llm.base import ChatMessage, ChatRequest, TextDelta

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from support.replies import REQUEST, everything, said
+from support.model_replies import REQUEST, everything, said
 
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmBadOutput, LlmUnavailable

@@ -1,8 +1,8 @@
 """Upstream trouble by name: over the wire with the real SDK, and in plain calls."""
 
 import pytest
-from support.replies import REQUEST, everything, said
-from support.upstream import DONE, Script, chunk, event
+from support.model_replies import REQUEST, everything, said
+from support.scripted_model import DONE, Script, chunk, event
 
 from genpy_server.errors import (
     LlmBadOutput,

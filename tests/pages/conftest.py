@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
-from support.browsing import CHROMIUM, launch
-from support.servers import Running, serving
-from support.upstream import Upstream
+from support.browser import CHROMIUM, launch
+from support.running_server import Running, serving
+from support.scripted_model import Upstream
 
 INSTALLED = Path(__file__).parent / "node_modules"
 SUMMARY = {

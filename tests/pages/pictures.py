@@ -14,9 +14,9 @@ from playwright.async_api import Browser, Page, async_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from support.browsing import launch
-from support.servers import Running, serving
-from support.upstream import Upstream
+from support.browser import launch
+from support.running_server import Running, serving
+from support.scripted_model import Upstream
 
 DOCS = Path(__file__).parents[2] / "docs"
 WIDE = {"width": 1120, "height": 720}

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from support.browsing import DESKTOP, PHONE, Visit, visiting
-from support.servers import Running
-from support.upstream import Upstream
+from support.browser import DESKTOP, PHONE, Visit, visiting
+from support.running_server import Running
+from support.scripted_model import Upstream
 
 from genpy_server.errors import RateLimited
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.async_api import Browser
-from support.browsing import visiting
-from support.servers import Running
+from support.browser import visiting
+from support.running_server import Running
 
 from genpy_server.core.understanding.intents import INTENTS
 from genpy_server.web.pages.assets import ASSETS, MODULES, asset

@@ -2,9 +2,9 @@
 
 import pytest
 from playwright.async_api import Browser, Request, expect
-from support.browsing import visiting
-from support.servers import Running
-from support.upstream import Upstream
+from support.browser import visiting
+from support.running_server import Running
+from support.scripted_model import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
-from support.browsing import visiting
-from support.servers import Running, ServerProcess
-from support.upstream import Upstream
+from support.browser import visiting
+from support.running_server import Running, ServerProcess
+from support.scripted_model import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 from openapi_spec_validator import validate
-from support.servers import Running
+from support.running_server import Running
 
 from genpy_server.errors import BY_CODE
 from genpy_server.web.docs.asyncapi import asyncapi, tag
@@ -79,7 +79,7 @@ async def test_an_example_of_a_frame_is_that_frame(frame: type):
     shown = example(frame)
     decode = decode_client if frame in get_args(ClientFrame) else decode_server
     assert isinstance(decode(msgspec.json.encode(shown).decode()), frame)
-    assert set(shown) == {"type", *frame.__struct_fields__}
+    assert set(shown) == {"type", *frame.__struct_encode_fields__}
 
 
 async def test_an_example_of_a_route_is_accepted(server: Running):

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
-from support.browsing import Visit, visiting
-from support.hostile import CASES, MARKDOWN, PWN
-from support.servers import Running
-from support.upstream import Upstream
+from support.browser import Visit, visiting
+from support.hostile_html import CASES, MARKDOWN, PWN
+from support.running_server import Running
+from support.scripted_model import Upstream
 
 from genpy_server.web.markdown import sanitise
 

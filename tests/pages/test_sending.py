@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
-from support.browsing import Visit, visiting
-from support.servers import Running
-from support.upstream import Upstream
+from support.browser import Visit, visiting
+from support.running_server import Running
+from support.scripted_model import Upstream
 
 from genpy_server.client.outbox import Outbox
 from genpy_server.errors import GenPyError, RateLimited, StoreForbidden, StoreTimeout

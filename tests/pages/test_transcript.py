@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 from playwright.async_api import Browser
-from support.browsing import visiting
-from support.servers import Running
+from support.browser import visiting
+from support.running_server import Running
 
 from genpy_server.client.transcript import Entry, Gap, Transcript
 from genpy_server.wire import (
@@ -58,9 +58,9 @@ def shown(entry: Entry) -> list[Any]:
     """What is compared of an entry."""
     tools = [[line.call, line.name, line.ok, line.result or line.error] for line in entry.tools]
     return [
-        *(entry.role, entry.text, entry.length, entry.message_id, entry.client_id, entry.run),
-        *(entry.reply_to, entry.intent, entry.status, entry.replaces, entry.replaced),
-        *(entry.error, tools),
+        *(entry.role, entry.text, entry.length, entry.message_id, entry.client_id),
+        *(entry.meta.run, entry.meta.reply_to, entry.meta.intent, entry.status),
+        *(entry.meta.replaces, entry.replaced, entry.meta.error or "", tools),
     ]
 
 

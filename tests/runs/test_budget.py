@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from support.eventually import eventually
-from support.peer import Peer
-from support.servers import serving
-from support.upstream import DONE, Script, Upstream, call_piece, chunk
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import serving
+from support.scripted_model import DONE, Script, Upstream, call_piece, chunk
 
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens
 from genpy_server.core.models import Message

@@ -1,7 +1,7 @@
 """The running memory, made by a scripted model and kept in a real file."""
 
 import pytest
-from support.upstream import Script, chunk
+from support.scripted_model import Script, chunk
 
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.context.turns import Turn, turns

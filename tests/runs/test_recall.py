@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from support.servers import configure
+from support.running_server import configure
 
 from genpy_server.core.context.recall import CANDIDATES
 from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session

@@ -4,9 +4,9 @@ import asyncio
 
 import msgspec
 import pytest
-from support.peer import Peer
-from support.servers import ServerProcess, serving
-from support.upstream import DONE, Script, call_piece, chunk, event
+from support.raw_client import Peer
+from support.running_server import ServerProcess, serving
+from support.scripted_model import DONE, Script, call_piece, chunk, event
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 

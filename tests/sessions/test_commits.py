@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 import pytest
-from support.eventually import eventually
-from support.peer import Peer
-from support.servers import serving
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import serving
 
 from genpy_server.core.identity import identify
 from genpy_server.errors import StoreTimeout, StoreUnavailable

@@ -1,8 +1,8 @@
 """Editing the last message, against a scripted model: what is stored, stopped, sent and refused."""
 
 import pytest
-from support.peer import Peer
-from support.servers import serving
+from support.raw_client import Peer
+from support.running_server import serving
 
 from genpy_server.wire import Send
 

@@ -6,10 +6,10 @@ import socket
 import httpx
 import msgspec
 import pytest
-from support.eventually import eventually
-from support.peer import Peer
-from support.servers import configure, serving
-from support.upstream import Script
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import configure, serving
+from support.scripted_model import Script
 from websockets.exceptions import InvalidStatus
 
 import genpy_server.embedded

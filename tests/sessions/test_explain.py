@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from support.servers import configure
+from support.running_server import configure
 
 from genpy_server.core.models import MessageMeta
 from genpy_server.errors import NotFound

@@ -6,8 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 import websockets
-from support.peer import PATIENCE, Peer
-from support.servers import serving
+from support.raw_client import PATIENCE, Peer
+from support.running_server import serving
 from websockets.asyncio.client import connect
 
 from genpy_server.wire import Auth, Cancel, End, Rate, Retry, Send

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from support.people import Person
+from support.users import Person
 
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore

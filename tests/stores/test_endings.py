@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from support.eventually import eventually
-from support.people import Person
+from support.conditions import eventually
+from support.users import Person
 
 from genpy_server.core.models import Metrics
 from genpy_server.stores.base import Result, Store

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from support.people import Person
+from support.users import Person
 
 from genpy_server.core.models import MessageMeta, Metrics, Role, ToolRecord, Usage
 from genpy_server.errors import Conflict, NotFound

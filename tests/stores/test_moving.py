@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from support.people import Person
+from support.users import Person
 
 from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage
 from genpy_server.errors import BadRequest, NotFound

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.people import Person
+from support.users import Person
 
 from genpy_server.stores.base import Store
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from support.people import Person
+from support.users import Person
 
 from genpy_server.core.models import Memory, Metrics
 from genpy_server.errors import BadRequest, NotFound

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.people import Person
+from support.users import Person
 
 from genpy_server.core.models import Message
 from genpy_server.errors import (

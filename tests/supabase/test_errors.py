@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.commandline import Genpy
-from support.servers import serving
+from support.command_line import Genpy
+from support.running_server import serving
 from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
 
 from genpy_server.errors import (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commandline import Genpy
+from support.command_line import Genpy
 from support.supabase_stack import Stack
 
 from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage

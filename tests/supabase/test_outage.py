@@ -7,11 +7,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from support.eventually import eventually
-from support.peer import Peer
-from support.servers import Running, serving
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import Running, serving
+from support.scripted_model import Upstream
 from support.supabase_stack import Database, Stack, need
-from support.upstream import Upstream
 
 from genpy_server.core.models import Message
 from genpy_server.wire import End, Send

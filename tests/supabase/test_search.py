@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from support.people import Person
 from support.supabase_stack import SCHEMA, Stack
+from support.users import Person
 
 from genpy_server.stores.supabase.store import SupabaseStore
 

@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
-from support.eventually import eventually
-from support.peer import Peer
-from support.servers import ServerProcess, serving
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import ServerProcess, serving
+from support.scripted_model import Upstream
 from support.supabase_stack import Stack
-from support.upstream import Upstream
 
 from genpy_server.stores.supabase.store import SupabaseStore
 from genpy_server.wire import Send

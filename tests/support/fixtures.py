@@ -1,9 +1,9 @@
 """A server in front of a scripted model, and one client on it."""
 
 import pytest
-from support.peer import Peer
-from support.servers import serving
-from support.upstream import Upstream
+from support.raw_client import Peer
+from support.running_server import serving
+from support.scripted_model import Upstream
 
 
 @pytest.fixture

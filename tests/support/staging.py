@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support import servers
-from support.scripted import SESSION, ScriptedServer
+from support import running_server
+from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal
 
 from genpy_tui.app import GenPyApp
@@ -60,7 +60,7 @@ class Staged(GenPyApp):
     """The application with a scripted server in its own loop."""
 
     def __init__(self, case: Case, folder: Path) -> None:
-        super().__init__(settings=servers.configure(folder / "genpy.db"), server="")
+        super().__init__(settings=running_server.configure(folder / "genpy.db"), server="")
         self.case = case
         self.context: AbstractAsyncContextManager[ScriptedServer] | None = None
         self.scripted = ScriptedServer()

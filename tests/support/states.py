@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from support.escapes import HOSTILE
-from support.scripted import ScriptedServer
-from support.staging import SESSIONS, Case, a_session
+from support.hostile_text import HOSTILE
+from support.scripted_server import ScriptedServer
+from support.staged_client import SESSIONS, Case, a_session
 from support.terminal import Terminal
 
 from genpy_server.client.reconnect import Link
-from genpy_server.core.models import Session
+from genpy_server.core.models import MessageMeta, Session, Usage
 from genpy_server.errors import Unauthorized
 from genpy_server.wire import ErrorFrame, Notice, ToolFinished, ToolStarted
 from genpy_tui.dialogs.leave import LeaveScreen
@@ -62,7 +62,7 @@ def conversation(server: ScriptedServer, text: str = REPLY, *, tools: bool = Tru
         result = "\n".join(f"- **{n}** times on Monday" for n in range(3))
         server.emit(ToolFinished(0, "run-1", "a", ok=True, ms=12.0, result=result))
     server.stream(text)
-    usage = {"prompt_tokens": 812, "completion_tokens": 194}
+    usage = Usage(812, 194)
     server.finish(message_id=2, usage=usage, quota={"tokens_left": 5821})
 
 
@@ -93,7 +93,7 @@ def edited(server: ScriptedServer) -> None:
     """A turn that was edited away, and the one in its place."""
     first = server.message("How do generators wrok in Pyhton?")
     server.reply(REPLY)
-    server.message("How do generators work in Python?", meta={"replaces": first})
+    server.message("How do generators work in Python?", meta=MessageMeta(replaces=first))
     server.start(2, "run-2", "tutorial")
     server.stream("A **generator** is a function that *yields* values one at a time.", "run-2")
     server.finish("run-2")

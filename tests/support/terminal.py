@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from support import servers
+from support import running_server
 from textual.pilot import Pilot
 
 from genpy_tui.app import GenPyApp
@@ -90,7 +90,7 @@ async def terminal(
     **variables: str,
 ) -> AsyncIterator[Terminal]:
     """The application, attached to a server unless that keeps it waiting."""
-    settings = servers.configure(tmp_path / "genpy.db", **variables)
+    settings = running_server.configure(tmp_path / "genpy.db", **variables)
     app = GenPyApp(settings=settings, session=session, server=server)
     app.animation_level = "none"
     async with app.run_test(size=size, tooltips=False) as pilot:

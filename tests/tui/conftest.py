@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from support.scripted import ScriptedServer
+from support.scripted_server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.scripted import ScriptedServer
+from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.wire import Retry, Send

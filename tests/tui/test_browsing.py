@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support import servers
-from support.scripted import ScriptedServer
+from support import running_server
+from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
@@ -18,7 +18,7 @@ from genpy_tui.commands import COMMANDS
 async def living(tmp_path: Path, session: str = "first") -> AsyncIterator[Terminal]:
     """A terminal on a real server, with one turn of a conversation."""
     async with (
-        servers.serving(tmp_path / "genpy.db") as running,
+        running_server.serving(tmp_path / "genpy.db") as running,
         terminal(tmp_path, server=running.url, session=session, size=(120, 34)) as tui,
     ):
         await tui.says("ready")
@@ -208,7 +208,7 @@ async def test_leaving_the_own_server_ends_the_conversation(tmp_path: Path) -> N
         await tui.shows("1-5 rates it")
         await tui.press("5")
         await tui.until(lambda: tui.app.return_code is not None)
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         session = await RemoteRecords(running.url, None).session("mine")
         assert (session.status, session.rating) == ("completed", 5)
 

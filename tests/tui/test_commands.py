@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from support import servers
-from support.scripted import AT, SESSION, ScriptedServer
+from support import running_server
+from support.scripted_server import AT, SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Session
 from genpy_server.wire import Cancel, End, Retry, ToolFinished, ToolStarted
 from genpy_tui.commands import COMMANDS, Command
 
-README = (Path(servers.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(running_server.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CODE = "print('teapot')"
 LONG = "\n\n".join(f"Paragraph {number}" for number in range(40))
 REPLY = f"{LONG}\n\n```python\n{CODE}\n```\n\nThe end."
@@ -238,7 +238,7 @@ async def test_what_opens_closes(
 async def test_rename_by_key(tmp_path: Path) -> None:
     """F2 offers the title as it is, and what is typed replaces it."""
     async with (
-        servers.serving(tmp_path / "genpy.db") as running,
+        running_server.serving(tmp_path / "genpy.db") as running,
         terminal(tmp_path, server=running.url, session="first") as tui,
     ):
         await tui.says("ready")

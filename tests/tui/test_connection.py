@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
-from support import servers
-from support.scripted import SESSION, ScriptedServer
+from support import running_server
+from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import terminal
 
 from genpy_server.wire import MessageEvent, Send
@@ -54,7 +54,7 @@ async def _at_once(_: float) -> None:
 
 async def test_a_server_that_dies_and_returns_costs_a_notice(tmp_path: Path) -> None:
     """Kill -9 of the real server, typing meanwhile, and its restart: all is answered, once."""
-    process = servers.ServerProcess(tmp_path / "genpy.db")
+    process = running_server.ServerProcess(tmp_path / "genpy.db")
     await process.start()
     port = process.url.rpartition(":")[2]
     async with terminal(tmp_path, server=process.url, session="trip-to-rome") as tui:
@@ -66,7 +66,7 @@ async def test_a_server_that_dies_and_returns_costs_a_notice(tmp_path: Path) -> 
         await tui.says("reconnecting")
         await tui.type("Second question")
         await tui.shows("waiting to be sent")
-        again = servers.ServerProcess(tmp_path / "genpy.db", GENPY_PORT=port)
+        again = running_server.ServerProcess(tmp_path / "genpy.db", GENPY_PORT=port)
         await again.start()
         await tui.until(lambda: tui.transcript.count("◆ GenPy") == 2)
         await tui.says("ready")
@@ -78,7 +78,7 @@ async def test_a_server_that_dies_and_returns_costs_a_notice(tmp_path: Path) -> 
 async def test_two_terminals_mirror_each_other(tmp_path: Path) -> None:
     """What one terminal says appears in the other, with its reply, and the same on both."""
     async with (
-        servers.serving(tmp_path / "genpy.db") as running,
+        running_server.serving(tmp_path / "genpy.db") as running,
         terminal(tmp_path, server=running.url, session="shared") as left,
         terminal(tmp_path, server=running.url, session="shared") as right,
     ):
@@ -95,7 +95,9 @@ async def test_two_terminals_mirror_each_other(tmp_path: Path) -> None:
 async def test_a_refusal_is_told_in_words(tmp_path: Path) -> None:
     """A server that asks for a token says so on the screen, with what to do."""
     async with (
-        servers.serving(tmp_path / "genpy.db", GENPY_TOKEN="a-secret-of-some-length") as running,
+        running_server.serving(
+            tmp_path / "genpy.db", GENPY_TOKEN="a-secret-of-some-length"
+        ) as running,
         terminal(tmp_path, server=running.url) as tui,
     ):
         await tui.says("refused")

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from support import servers
-from support.scripted import ScriptedServer
+from support import running_server
+from support.scripted_model import Upstream
+from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
-from support.upstream import Upstream
 
 from genpy_server.wire import ErrorFrame, Send
 
@@ -21,7 +21,7 @@ async def spoken(tmp_path: Path, *replies: str) -> AsyncIterator[tuple[Terminal,
         for reply in replies:
             upstream.say(reply)
         async with (
-            servers.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+            running_server.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
             terminal(tmp_path, server=running.url, session="talk", size=(120, 34)) as tui,
         ):
             await tui.says("ready")
@@ -148,7 +148,7 @@ async def test_a_reply_in_progress_is_stopped_by_the_edit(tmp_path: Path) -> Non
         upstream.say("One ", "two", paused_at=1)
         upstream.say("Another answer.")
         async with (
-            servers.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+            running_server.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
             terminal(tmp_path, server=running.url, session="talk") as tui,
         ):
             await tui.says("ready")

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from support import servers
-from support.scripted import ScriptedServer
+from support import running_server
+from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 from textual.events import Key
 
@@ -106,7 +106,7 @@ async def test_a_long_message_is_edited_as_text(tmp_path: Path) -> None:
     """The last message is edited in full, not as the mark of a large paste."""
     text = "\n".join(f"line {number}" for number in range(60))
     async with (
-        servers.serving(tmp_path / "genpy.db") as running,
+        running_server.serving(tmp_path / "genpy.db") as running,
         terminal(tmp_path, server=running.url) as tui,
     ):
         await tui.says("ready")
@@ -137,7 +137,7 @@ async def test_a_draft_outlives_an_edit_that_was_overtaken(
 
 async def test_enter_waits_for_the_hits_of_the_words_it_follows(tmp_path: Path) -> None:
     """Enter right behind other words jumps to a hit of those, not to one that is still shown."""
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         store, talk = running.app.store, "22222222-2222-4222-8222-222222222222"
         await store.append("local", talk, "user", "A docker image", title="Docker")
         rome = "33333333-3333-4333-8333-333333333333"

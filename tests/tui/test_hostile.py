@@ -4,8 +4,8 @@ import re
 import time
 from pathlib import Path
 
-from support.escapes import HOSTILE
-from support.scripted import ScriptedServer
+from support.hostile_text import HOSTILE
+from support.scripted_server import ScriptedServer
 from support.terminal import terminal
 
 from genpy_server.wire import Notice, ToolFinished, ToolStarted

@@ -5,10 +5,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from support.scripted import AT, ScriptedServer
-from support.servers import serving
+from support.running_server import serving
+from support.scripted_model import DONE, Script, Upstream, chunk
+from support.scripted_server import AT, ScriptedServer
 from support.terminal import terminal
-from support.upstream import DONE, Script, Upstream, chunk
 
 from genpy_server.core.models import ListedSession
 from genpy_server.wire import End, ErrorFrame, Rate, Send

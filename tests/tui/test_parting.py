@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from support import servers
+from support import running_server
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
@@ -18,7 +18,7 @@ QUESTION = "How was “first”?"
 @asynccontextmanager
 async def ended(tmp_path: Path) -> AsyncIterator[tuple[Terminal, RemoteRecords]]:
     """A terminal on a real server, with a conversation that was ended."""
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         async with terminal(tmp_path, server=running.url, session="first") as tui:
             await begin(tui)
             records = RemoteRecords(running.url)
@@ -127,7 +127,7 @@ async def test_quitting_a_remote_server_offers_it(tmp_path: Path) -> None:
 
 async def test_quitting_twice_offers_once(tmp_path: Path) -> None:
     """A second start that leaves the same conversation is not asked again."""
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         async with terminal(tmp_path, server=running.url, session="first") as tui:
             await begin(tui)
             await tui.press("ctrl+q")

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support import servers
-from support.escapes import HOSTILE
-from support.scripted import ScriptedServer
+from support import running_server
+from support.hostile_text import HOSTILE
+from support.scripted_server import ScriptedServer
 
 fcntl = pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals")
 pty = pytest.importorskip("pty")
@@ -88,7 +88,7 @@ def on_a_terminal(program: str, *arguments: str) -> tuple[subprocess.Popen[bytes
         stdout=theirs,
         stderr=theirs,
         env=environment,
-        cwd=Path(servers.__file__).parents[2],
+        cwd=Path(running_server.__file__).parents[2],
         start_new_session=True,
     )
     os.close(theirs)

@@ -6,7 +6,7 @@ from itertools import accumulate, takewhile
 from pathlib import Path
 
 import pytest
-from support.scripted import SESSION, ScriptedServer
+from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 from textual.widgets import OptionList
 

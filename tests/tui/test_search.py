@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from support import servers
-from support.scripted import ScriptedServer
+from support import running_server
+from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 from textual.widgets import OptionList
 
@@ -15,7 +15,7 @@ SESSION = "22222222-2222-4222-8222-222222222222"
 @asynccontextmanager
 async def searching(tmp_path: Path, messages: int, words: str) -> AsyncIterator[Terminal]:
     """The search screen over a real server that holds so many messages about teapots."""
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         for number in range(messages):
             text = f"Teapot number {number}"
             await running.app.store.append("local", SESSION, "user", text, title="Teapots")
@@ -91,7 +91,7 @@ async def test_a_search_that_fails_says_why(server: ScriptedServer, tmp_path: Pa
 
 async def test_the_place_of_a_hit_is_clicked(tmp_path: Path) -> None:
     """What a tool found can be gone to: a click on its place opens the message there."""
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         rome = "33333333-3333-4333-8333-333333333333"
         said = await running.app.store.append("local", rome, "user", "A hotel in Rome", title="R")
         async with terminal(tmp_path, server=running.url) as tui:

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support import servers
+from support import running_server
+from support.scripted_model import Upstream
 from support.terminal import Terminal, terminal
-from support.upstream import Upstream
 
 from genpy_tui.chat import listing
 
@@ -38,7 +38,7 @@ async def test_a_reply_that_goes_on_elsewhere_is_marked(
     monkeypatch.setattr(listing, "BUSY", 0.0)
     async with (
         model() as upstream,
-        servers.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+        running_server.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
         terminal(tmp_path, server=running.url, session="slow", size=(120, 34)) as tui,
     ):
         gate = upstream.say("One ", "two", paused_at=1)
@@ -63,7 +63,7 @@ async def test_a_reply_of_another_terminal_is_marked(
     monkeypatch.setattr(listing, "QUIET", 0.0)
     async with (
         model() as upstream,
-        servers.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+        running_server.serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
         terminal(tmp_path, server=running.url, session="left", size=(120, 34)) as left,
         terminal(tmp_path, server=running.url, session="right", size=(120, 34)) as right,
     ):
@@ -78,7 +78,7 @@ async def test_a_reply_of_another_terminal_is_marked(
 
 async def test_the_list_keeps_its_place(tmp_path: Path) -> None:
     """Reading the list again moves neither what is chosen in it nor how far it is scrolled."""
-    async with servers.serving(tmp_path / "genpy.db") as running:
+    async with running_server.serving(tmp_path / "genpy.db") as running:
         for number in range(30):
             identity = f"{number:08d}-2222-4222-8222-222222222222"
             await running.app.store.append("local", identity, "user", "Hi", title=f"Talk {number}")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.staging import Case, Staged
-from support.states import CASES
+from support.client_states import CASES
+from support.staged_client import Case, Staged
 from support.terminal import Terminal
 from textual.pilot import Pilot
 

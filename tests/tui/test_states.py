@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.scripted import ScriptedServer
+from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send

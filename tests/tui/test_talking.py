@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support.scripted import ScriptedServer
+from support.scripted_server import ScriptedServer
 from support.terminal import terminal
 from textual.events import Paste
 

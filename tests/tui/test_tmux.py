@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import servers
+from support import running_server
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 PATIENCE = 30.0
-ROOT = Path(servers.__file__).parents[2]
+ROOT = Path(running_server.__file__).parents[2]
 PROGRAM = (
     "import sys; from genpy_server import settings; from genpy_tui.app import run_chat; "
     "sys.exit(run_chat(settings=settings.load({'GENPY_DATABASE': sys.argv[1]}), "
@@ -111,7 +111,7 @@ def test_a_storm_of_resizes(tmux: Tmux) -> None:
 
 async def test_the_server_dies_and_returns(tmux: Tmux, tmp_path: Path) -> None:
     """Kill -9 of the server, words typed meanwhile, a restart: all is answered."""
-    process = servers.ServerProcess(tmp_path / "served.db")
+    process = running_server.ServerProcess(tmp_path / "served.db")
     await process.start()
     port = process.url.rpartition(":")[2]
     await asyncio.to_thread(tmux.start, process.url)
@@ -120,7 +120,7 @@ async def test_the_server_dies_and_returns(tmux: Tmux, tmp_path: Path) -> None:
     await asyncio.to_thread(tmux.shows, "reconnecting")
     await asyncio.to_thread(tmux.type, "Typed in the dark")
     await asyncio.to_thread(tmux.shows, "waiting to be sent")
-    again = servers.ServerProcess(tmp_path / "served.db", GENPY_PORT=port)
+    again = running_server.ServerProcess(tmp_path / "served.db", GENPY_PORT=port)
     await again.start()
     await asyncio.to_thread(tmux.shows, "Typed in the dark", "◆ GenPy", "● ready")
     await again.stop()

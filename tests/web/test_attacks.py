@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 import pytest
-from support.eventually import eventually
-from support.peer import Peer
-from support.servers import serving
-from support.upstream import DONE, Script, call_piece, chunk
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import serving
+from support.scripted_model import DONE, Script, call_piece, chunk
 from websockets.asyncio.client import connect
 
 from genpy_server.core.identity import identify

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.listening import listening
+from support.http_server import listening
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 

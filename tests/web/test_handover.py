@@ -7,7 +7,7 @@ import pytest
 import websockets.asyncio.server
 import websockets.protocol
 import websockets.server
-from support.listening import listening
+from support.http_server import listening
 from websockets.asyncio.client import connect
 
 from genpy_server.web.handover import INTERNALS

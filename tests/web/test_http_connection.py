@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.listening import Listening, listening
+from support.http_server import Listening, listening
 from websockets.asyncio.client import connect
 
 from genpy_server.web.handover import CLOSE_SECONDS

@@ -5,7 +5,7 @@ import logging
 import random
 
 import pytest
-from support.listening import Listening, listening
+from support.http_server import Listening, listening
 
 CONNECTIONS = 300
 AT_ONCE = 50

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-from support.listening import listening
+from support.http_server import listening
 
 from genpy_server import __version__
 from genpy_server.core.identity import identify

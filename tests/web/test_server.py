@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.listening import listening
+from support.http_server import listening
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 

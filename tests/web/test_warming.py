@@ -4,8 +4,8 @@ import asyncio
 import threading
 
 import pytest
-from support.eventually import eventually
-from support.servers import serving
+from support.conditions import eventually
+from support.running_server import serving
 
 import genpy_server.app
 from genpy_server.core.understanding.intents import intent_model
