@@ -102,7 +102,10 @@ async def opening(messages: int, folder: str) -> str:
     session = await fill(server_app, messages)
     app = GenPyApp(settings=configured, server=server.url)
     async with app.run_test(size=(streaming.COLUMNS, streaming.ROWS)) as pilot:
-        while app.chat.client is None or app.chat.client.transcript.epoch is None:
+        while (
+            app.chat.conversation.client is None
+            or app.chat.conversation.client.transcript.epoch is None
+        ):
             await pilot.pause(0.05)
         await pilot.pause(0.5)
         gc.collect()  # what filling the store left is no part of opening
@@ -114,7 +117,7 @@ async def opening(messages: int, folder: str) -> str:
         for _ in range(10):
             app.chat.view.scroll_to(y=0, animate=False)
             await pilot.pause(0.15)
-        loaded = len(app.chat.client.transcript.entries)
+        loaded = len(app.chat.conversation.client.transcript.entries)
         row = (
             f"{messages:>8} {took * 1000:>10.0f} {after - before:>9.1f} {loaded:>8} "
             f"{streaming_client.resident() - before:>9.1f}"

@@ -46,7 +46,7 @@ async def take(state: str, theme: str, folder: Path) -> str:
         terminal = Terminal(app, pilot)
         await case.play(terminal, app.scripted)
         await terminal.until(lambda: not app.chat.view.pending)
-        await terminal.until(lambda: " ms" in "".join(app.chat.status.facts))
+        await terminal.until(lambda: " ms" in "".join(app.chat.status.line.facts))
         await pilot.pause()
         return app.export_screenshot(title="genpy chat")
 

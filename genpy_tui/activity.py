@@ -37,63 +37,79 @@ PATIENT_ATTEMPTS = 3
 """Attempts after which a server that does not answer is called offline."""
 
 
-class Moment(NamedTuple):
-    """What the state is made of, beside the transcript."""
+class Activity(NamedTuple):
+    """The state of the chat screen, beside the transcript; times are of `time.monotonic`."""
 
     link: "Link | None" = None
-    since: float = 0.0
-    """Seconds since the connection changed last."""
-    pending: int = 0
-    """Messages that are not acknowledged."""
+    link_at: float = 0.0
+    """When the connection changed last."""
+    replay_until: int = 0
+    """The number of the last event that a connection which came back has to bring."""
+    limited_until: float = 0.0
+    """When a rate limit is over."""
     stopping: bool = False
-    limited: float = 0.0
-    """Seconds left of a rate limit."""
-    behind: int = 0
-    """Events that a connection which came back still brings of what was missed."""
+    """The reply was asked to stop."""
+    ending: bool = False
+    """The end of the conversation was asked for since the last message."""
+    leaving: bool = False
+    """The program waits for the end of the conversation, then exits."""
     failure: str = ""
-    """Why the message or retry that was asked for last came to nothing so far."""
+    """Why the message or retry that was asked for last failed so far."""
+    refusal: str = ""
+    """Why there will be no connection."""
+    intent: str | None = None
+    """The kind of help that was chosen for the next message."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the state depends on no connection."""
+        return self.leaving or bool(self.refusal)
 
 
-def doing(moment: Moment, transcript: Transcript) -> Doing:
-    """The state to show."""
-    link = moment.link
+def doing(activity: Activity, transcript: Transcript, pending: int, now: float) -> Doing:
+    """The state to show; `pending` counts messages that are not acknowledged."""
+    link = activity.link
+    if activity.leaving:
+        return ENDING
+    if activity.refusal:
+        return REFUSED._replace(detail=activity.refusal)
     if link is None:
         return STARTING
     if link.state != "open":
-        return _away(link, moment, transcript)
-    return _open(moment, transcript)
+        return _away(link, now - activity.link_at, transcript, pending)
+    return _open(activity, transcript, pending, now)
 
 
-def _away(link: "Link", moment: Moment, transcript: Transcript) -> Doing:
+def _away(link: "Link", since: float, transcript: Transcript, pending: int) -> Doing:
     if link.state == "refused":
         return REFUSED._replace(detail=link.reason)
     if link.state == "closed":
         return CLOSED
     if not link.attempt:
         return CONNECTING
-    wait = max(0.0, link.delay - moment.since)
+    wait = max(0.0, link.delay - since)
     details = [f"attempt {link.attempt}" + (f" in {wait:.0f} s" if wait >= 1 else "")]
     if transcript.running is not None:
         details.append("reply kept")
-    if moment.pending:
-        details.append(f"{moment.pending} waiting to be sent")
+    if pending:
+        details.append(f"{pending} waiting to be sent")
     state = RECONNECTING if link.attempt <= PATIENT_ATTEMPTS else OFFLINE
     return state._replace(detail=" · ".join(details))
 
 
-def _open(moment: Moment, transcript: Transcript) -> Doing:
-    running = transcript.running
-    if running is not None and moment.stopping:
+def _open(activity: Activity, transcript: Transcript, pending: int, now: float) -> Doing:
+    running, missed = transcript.running, activity.replay_until - transcript.seq
+    if running is not None and activity.stopping:
         state = STOPPING
-    elif moment.limited > 0:
-        state = LIMITED._replace(detail=f"goes on in {moment.limited:.0f} s")
-    elif moment.behind > 0:
-        state = REPLAYING._replace(detail=f"{moment.behind} still to come")
+    elif activity.limited_until > now:
+        state = LIMITED._replace(detail=f"goes on in {activity.limited_until - now:.0f} s")
+    elif missed > 0:
+        state = REPLAYING._replace(detail=f"{missed} still to come")
     elif running is not None:
         state = _running(running)
-    elif moment.failure:
-        state = SERVER_ERROR._replace(detail=moment.failure)
-    elif moment.pending:
+    elif activity.failure:
+        state = SERVER_ERROR._replace(detail=activity.failure)
+    elif pending:
         state = SENDING
     elif transcript.entries and transcript.entries[-1].status == "error":
         state = SERVER_ERROR

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 from uuid import uuid4
@@ -25,7 +26,6 @@ from genpy_server.core.display import visible
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
 from genpy_tui import preferences
-from genpy_tui.activity import ENDING
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import COMMANDS
@@ -93,7 +93,7 @@ class GenPyApp(App[int]):
             return
         for command in COMMANDS:
             if command.where == "everywhere":
-                action = getattr(self.chat, f"action_{command.action}")
+                action = partial(self.chat.action_command, command.name)
                 title = f"{command.title}  {command.key}" if command.key else command.title
                 yield SystemCommand(title, command.help, action)
 
@@ -151,26 +151,26 @@ class GenPyApp(App[int]):
         url = self.embedded.url if self.embedded is not None else self.server or ""
         token = self.embedded.token if self.embedded is not None else self.token
         make_client, make_records = self._doors
-        left = self.chat.release()
+        left = self.chat.detach()
         if left is not None:
             task = asyncio.create_task(_linger(left))
             self._lingering[task] = left
             task.add_done_callback(self._lingering.pop)
-        records = self.chat.records or make_records(url, token)
+        records = self.chat.conversation.records or make_records(url, token)
         self.chat.attach(make_client(url, ref, token=token), records)
 
     # Leaving
 
     async def on_unmount(self) -> None:
         """Let go of what was connected."""
-        if self.chat.records is not None:
-            await self.chat.records.close()
+        if self.chat.conversation.records is not None:
+            await self.chat.conversation.records.close()
 
     async def action_quit(self) -> None:
         """Leave; first ask about what would be lost."""
         from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
-        client = self.chat.client
+        client = self.chat.conversation.client
         screen = cast("object", self.screen)
         if isinstance(screen, LeaveScreen):
             screen.leave()
@@ -196,13 +196,13 @@ class GenPyApp(App[int]):
         self.push_screen(Choose(question, answers), answered)
 
     async def _leave(self) -> None:
-        client, message = self.chat.client, None
+        client, message = self.chat.conversation.client, None
         if self.embedded is not None:
             if client is not None and client.transcript.entries and client.transcript.epoch:
                 client.cancel()
                 message = await self._farewell(ended=client.transcript.status == "completed")
-            self.chat.release()
-            self.chat.say(ENDING)
+            self.chat.detach()
+            self.chat.status.update(leaving=True)
             if client is not None:
                 await client.close()
             await self.embedded.stop(end_sessions=True)
@@ -212,7 +212,7 @@ class GenPyApp(App[int]):
                     "The reply goes on. To see it: genpy chat --server "
                     f"{self.server} --session {client.transcript.session}"
                 )
-            elif self.chat.was_ended and client.link.state == "open":
+            elif self.chat.status.was_ended and client.link.state == "open":
                 message = await self._farewell(ended=True)
             await client.close()
         self.exit(0, message=None if message is None else Text(visible(message)))
@@ -224,10 +224,11 @@ class GenPyApp(App[int]):
         """
         from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
-        session = await self.chat.unrated(self.chat.session) if ended else None
+        conversation, rating = self.chat.conversation, self.chat.rating
+        session = await rating.unrated(conversation.session) if ended else None
         if session is None and ended:
             return None
-        return await self.push_screen_wait(LeaveScreen(self.chat, session))
+        return await self.push_screen_wait(LeaveScreen(conversation, rating, session))
 
 
 async def _linger(client: "SessionClient") -> None:

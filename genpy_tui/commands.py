@@ -14,9 +14,9 @@ _TAKEN = frozenset({"f6", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something a person can ask for; `action` is a method of the chat screen, `action_…`."""
+    """Something a person can ask for; the chat screen maps `name` to what carries it out."""
 
-    action: str
+    name: str
     title: str
     help: str
     key: str = ""
@@ -30,7 +30,11 @@ class Command:
     def binding(self) -> Binding:
         """Its key as Textual takes it."""
         return Binding(
-            self.key, self.action, self.title, show=self.footer, priority=self.key in _TAKEN
+            self.key,
+            f"command('{self.name}')",
+            self.title,
+            show=self.footer,
+            priority=self.key in _TAKEN,
         )
 
 

@@ -1,4 +1,4 @@
-"""The screen of a conversation and the controllers that it holds, one a concern.
+"""The chat screen and the controllers that it holds, one for each concern.
 
-Widgets and dialogs live in folders of their own and know nothing of these.
+Widgets and dialogs live in folders of their own and import nothing from here.
 """

@@ -17,7 +17,8 @@ from genpy_tui.text import plain
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
-    from genpy_tui.chat.screen import ChatScreen
+    from genpy_tui.chat.conversation import OpenConversation
+    from genpy_tui.chat.rating import RatingControl
 
 PATIENCE = 10.0
 """Seconds a summary may take."""
@@ -34,19 +35,28 @@ class LeaveScreen(ModalScreen[str | None]):
 
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, chat: "ChatScreen", session: "Session | None" = None) -> None:
+    def __init__(
+        self,
+        conversation: "OpenConversation",
+        rating: "RatingControl",
+        session: "Session | None" = None,
+    ) -> None:
         super().__init__()
-        self._chat = chat
+        self._conversation = conversation
+        self._rating = rating
         self._session = session
-        self._rating = False
+        self._done = False
+        self._question = Static(plain("◍ Ending the conversation", "bold"), classes="question")
+        self._about = Static(plain("Its summary is being written…"), id="about")
+        self._hint = Static(plain("any key leaves without waiting"), classes="hint")
 
     def compose(self) -> ComposeResult:
         """What happens, and what can be done."""
         with Vertical(classes="dialog"):
-            yield Static(plain("◍ Ending the conversation", "bold"), classes="question")
+            yield self._question
             with VerticalScroll():
-                yield Static(plain("Its summary is being written…"), id="about")
-            yield Static(plain("any key leaves without waiting"), classes="hint")
+                yield self._about
+            yield self._hint
 
     def on_mount(self) -> None:
         """Begin."""
@@ -59,45 +69,42 @@ class LeaveScreen(ModalScreen[str | None]):
 
     async def _end(self) -> bool:
         """Ask the server to end the conversation; False when there is nothing to rate."""
-        client = self._chat.client
+        client = self._conversation.client
         if client is None:
             return False
-        self._chat.ended.clear()
+        self._conversation.ended.clear()
         client.end()
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._chat.ended.wait()
+                await self._conversation.ended.wait()
         except TimeoutError:
             return False
         if client.transcript.status != "completed":
             return False
         summary = client.transcript.summary
         told = (summary.summary or summary.note) if summary is not None else ""
-        self._tell(client.transcript.title, told or "Kept.")
-        self._session = await self._chat.unrated(client.transcript.session)
+        self._show(client.transcript.title, told or "Kept.")
+        self._session = await self._rating.unrated(client.transcript.session)
         return self._session is not None
 
-    def _tell(self, title: str, about: str) -> None:
-        self.query_one(".question", Static).update(plain(title, "bold"))
-        self.query_one("#about", Static).update(plain(about))
+    def _show(self, title: str, about: str) -> None:
+        self._question.update(plain(title, "bold"))
+        self._about.update(plain(about))
 
     async def _ask(self) -> None:
         if self._session is not None:
-            self._tell(self._session.title, self._session.summary or self._session.note or "Kept.")
+            self._show(self._session.title, self._session.summary or self._session.note or "Kept.")
         for left in range(FAREWELL, 0, -1):
-            self._hint(f"How was it? 1-5 rates it · any other key leaves · {left} s")
+            self._hint.update(plain(f"How was it? 1-5 rates it · any other key leaves · {left} s"))
             await asyncio.sleep(1)
-
-    def _hint(self, text: str) -> None:
-        self.query_one(".hint", Static).update(plain(text))
 
     def on_key(self, event: events.Key) -> None:
         """Rate, or leave."""
         event.stop()
-        if self._rating:
+        if self._done:
             return
         if event.character and event.character in RATINGS:
-            self._rating = True
+            self._done = True
             background(self, partial(self._rate, int(event.character)), "farewell")
         else:
             self.leave()
@@ -105,16 +112,16 @@ class LeaveScreen(ModalScreen[str | None]):
     def leave(self, wrong: str | None = None) -> None:
         """Close, once."""
         if self.is_current:
-            self._rating = True
+            self._done = True
             self.dismiss(wrong)
 
     async def _rate(self, rating: int) -> None:
         """Rate, and leave when it is kept."""
-        self._hint(stars(rating))
-        records, wrong = self._chat.records, None
+        self._hint.update(plain(stars(rating)))
+        records, wrong = self._conversation.records, None
         try:
             if records is not None:
-                await records.rate(self._chat.session, rating)
+                await records.rate(self._conversation.session, rating)
         except GenPyError as error:
             wrong = f"Not rated: {error.message}"
         self.leave(wrong)

@@ -20,7 +20,7 @@ class Sidebar(Choices):
     """A list of sessions; choosing one opens it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("delete", "screen.delete", "Delete"),
+        Binding("delete", "screen.command('delete')", "Delete"),
         Binding("escape", "screen.focus_prompt", "Back", show=False),
     ]
 

@@ -118,6 +118,6 @@ class Staged(GenPyApp):
 
     async def on_unmount(self) -> None:
         """Stop the server."""
-        self.chat.release()
+        self.chat.detach()
         if self.context is not None:
             await self.context.__aexit__(None, None, None)

@@ -144,7 +144,7 @@ async def away(tui: Terminal, server: ScriptedServer) -> None:
 async def offline(tui: Terminal, server: ScriptedServer) -> None:
     """Nobody has answered for a while."""
     await away(tui, server)
-    tui.chat._connection(Link("reconnecting", 7, 20.0))
+    tui.chat.receiver.link_changed(Link("reconnecting", 7, 20.0))
     await tui.says("offline")
 
 
@@ -166,8 +166,7 @@ async def stopping(tui: Terminal, server: ScriptedServer) -> None:
 async def replayed(tui: Terminal, server: ScriptedServer) -> None:
     """The connection is back, and what was missed still comes."""
     await tui.says("replying")
-    tui.chat.replay_until = server.log[-1].seq + 14
-    tui.chat.facts()
+    tui.chat.status.update(replay_until=server.log[-1].seq + 14)
     await tui.says("replaying")
 
 
@@ -191,7 +190,7 @@ async def refused(tui: Terminal, server: ScriptedServer) -> None:
     """The server wants a token."""
     await tui.says("ready")
     error = Unauthorized("This server asks for a token. Set GENPY_TOKEN to yours.")
-    tui.chat._connection(Link("refused", error=error))
+    tui.chat.receiver.link_changed(Link("refused", error=error))
     await tui.says("refused")
     await tui.shows("GENPY_TOKEN")
 
@@ -229,7 +228,7 @@ async def summary(tui: Terminal, server: ScriptedServer) -> None:
 async def elsewhere(tui: Terminal, server: ScriptedServer) -> None:
     """A reply is written in another conversation of the list."""
     await tui.says("ready")
-    if not tui.chat.beside.display:
+    if not tui.chat.list.panel.display:
         await tui.press("ctrl+b")
     await tui.shows("▶ Docker build cache")
 
@@ -237,7 +236,7 @@ async def elsewhere(tui: Terminal, server: ScriptedServer) -> None:
 async def offered(tui: Terminal, server: ScriptedServer) -> None:
     """A conversation that was ended was left."""
     await tui.says("ready")
-    tui.chat.offer.session = msgspec.convert(a_session(*SESSIONS[2]), Session)
+    tui.chat.rating.offer.session = msgspec.convert(a_session(*SESSIONS[2]), Session)
     await tui.shows("[1] [2] [3] [4] [5]")
 
 
@@ -287,7 +286,7 @@ async def leaving(tui: Terminal, server: ScriptedServer) -> None:
 async def farewell(tui: Terminal, server: ScriptedServer) -> None:
     """The conversation is ended on the way out."""
     await tui.says("ready")
-    tui.app.push_screen(LeaveScreen(tui.chat))
+    tui.app.push_screen(LeaveScreen(tui.chat.conversation, tui.chat.rating))
     await tui.shows("any key leaves")
 
 

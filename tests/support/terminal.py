@@ -35,7 +35,7 @@ class Terminal:
     @property
     def state(self) -> str:
         """What the status line says."""
-        doing = self.chat.status.doing
+        doing = self.chat.status.line.doing
         return f"{doing.words} {doing.detail}".strip()
 
     @property

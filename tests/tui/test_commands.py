@@ -85,7 +85,7 @@ async def replying(tui: Terminal, server: ScriptedServer) -> None:
 
 async def left(tui: Terminal, _: ScriptedServer) -> None:
     """A conversation that was ended was left."""
-    tui.chat.offer.session = msgspec.convert(RECORD, Session)
+    tui.chat.rating.offer.session = msgspec.convert(RECORD, Session)
     await tui.shows("[1] [2] [3] [4] [5]")
 
 
@@ -113,7 +113,7 @@ async def draft(tui: Terminal, _: ScriptedServer) -> None:
 EFFECTS = {
     "help": Effect(shows("Keys and commands")),
     "new": Effect(attached_again),
-    "sessions": Effect(holds(lambda tui: tui.chat.sidebar.has_focus)),
+    "sessions": Effect(holds(lambda tui: tui.chat.list.sidebar.has_focus)),
     "search": Effect(shows("Search every conversation")),
     "summary": Effect(shows("1–5 rate")),
     "rename": Effect(shows("Title of this conversation")),
@@ -148,7 +148,7 @@ EFFECTS = {
 }
 """For each action of the table."""
 WAYS = [
-    (command.action, way)
+    (command.name, way)
     for command in COMMANDS
     for way in [
         *filter(None, command.key.split(",")),
@@ -159,11 +159,11 @@ WAYS = [
 
 def test_every_command_has_a_test() -> None:
     """A command that is added to the table is tested, by every key and by its slash command."""
-    assert EFFECTS.keys() == {command.action for command in COMMANDS}
+    assert EFFECTS.keys() == {command.name for command in COMMANDS}
     assert {action for action, _ in WAYS} == EFFECTS.keys()
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.action)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_readme_tells_of_it(command: Command) -> None:
     """The README's tables have a row for each command, with its keys and its help."""
     keys = [f"`{key}`" for key in command.key.replace("escape", "esc").split(",") if key]
@@ -243,7 +243,12 @@ async def test_rename_by_key(tmp_path: Path) -> None:
     ):
         await tui.says("ready")
         await tui.type("Hi")
-        await tui.until(lambda: tui.chat.client is not None and tui.chat.client.transcript.entries)
+        await tui.until(
+            lambda: (
+                tui.chat.conversation.client is not None
+                and tui.chat.conversation.client.transcript.entries
+            )
+        )
         await tui.press("f2")
         await tui.shows("Title of this conversation")
         await tui.press(*"Tea", "enter")
@@ -259,7 +264,7 @@ async def test_the_block_cursor_from_the_list(server: ScriptedServer, tmp_path: 
         server.message("Hi")
         server.reply("Hello")
         await tui.shows("Hello")
-        tui.chat.sidebar.focus()
+        tui.chat.list.sidebar.focus()
         await tui.press("alt+up")
         assert tui.chat.view.has_focus
         assert tui.chat.view.marked is not None
@@ -268,7 +273,7 @@ async def test_the_block_cursor_from_the_list(server: ScriptedServer, tmp_path: 
         assert tui.chat.view.marked.entry.text == "Hi"
         await tui.press("alt+down")
         assert tui.chat.view.marked.entry.text == "Hello"
-        tui.chat.sidebar.focus()
+        tui.chat.list.sidebar.focus()
         await tui.press("alt+down")
         assert tui.chat.prompt.has_focus
 
@@ -279,12 +284,12 @@ async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> N
     async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
         await server.attach()
         server.message("Hi")
-        await tui.until(lambda: tui.chat.sidebar.sessions)
-        tui.chat.sidebar.focus()
+        await tui.until(lambda: tui.chat.list.sidebar.sessions)
+        tui.chat.list.sidebar.focus()
         await tui.press("delete")
         await tui.shows("This cannot be undone.")
         await tui.press("escape")
         await tui.until(lambda: tui.app.screen is tui.chat)
-        assert tui.chat.sidebar.has_focus
+        assert tui.chat.list.sidebar.has_focus
         await tui.press("escape")
         assert tui.chat.prompt.has_focus

@@ -23,7 +23,7 @@ async def test_a_hundred_cuts_lose_and_double_nothing(
     dice = random.Random(7)
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
-        tui.chat.client._sleep = _at_once  # type: ignore[union-attr]  # it is attached
+        tui.chat.conversation.client._sleep = _at_once  # type: ignore[union-attr]  # it is attached
         server.start(server.message("Tell me all"))
         bounds = sorted(dice.sample(range(1, len(TEXT)), 3 * CUTS))
         pieces = [TEXT[a:b] for a, b in zip([0, *bounds], [*bounds, len(TEXT)], strict=True)]
@@ -39,7 +39,7 @@ async def test_a_hundred_cuts_lose_and_double_nothing(
         server.finish()
         await tui.says("ready")
         assert cuts == CUTS
-        entry = tui.chat.client.transcript.entries[-1]  # type: ignore[union-attr]  # attached
+        entry = tui.chat.conversation.client.transcript.entries[-1]  # type: ignore[union-attr]  # attached
         assert entry.text == TEXT
         await tui.until(lambda: "x = 59" in tui.transcript)
         streamed = tui.transcript
@@ -159,5 +159,5 @@ async def test_what_a_dead_server_did_not_store_is_kept_on_the_screen(
         server.log = [frame for frame in server.log if isinstance(frame, MessageEvent)]
         server.forget()
         await server.cut()
-        await tui.shows("gone before it stored its reply", "Half of a reply")
+        await tui.shows("stopped before it stored its reply", "Half of a reply")
         await tui.says("ready")

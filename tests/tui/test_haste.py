@@ -43,7 +43,7 @@ async def test_escape_right_behind_a_slash_stops_nothing(
         await tui.until(lambda: tui.chat.prompt.text == "/")
         server.stream(", two")
         await tui.until(lambda: "One, two" in tui.transcript)
-        assert not tui.chat.stopping
+        assert not tui.chat.status.activity.stopping
 
 
 async def test_the_open_conversation_is_not_opened_again(
@@ -55,9 +55,9 @@ async def test_the_open_conversation_is_not_opened_again(
         server.acknowledges = False
         await tui.type("Keep me")
         await tui.says("sending")
-        client = tui.chat.client
-        await tui.chat.go(tui.chat.session)
-        assert tui.chat.client is client
+        client = tui.chat.conversation.client
+        await tui.chat.switch.go(tui.chat.conversation.session)
+        assert tui.chat.conversation.client is client
         assert client is not None
         assert len(client.pending) == 1
 
@@ -69,7 +69,7 @@ async def test_an_end_that_was_asked_for_offline_still_comes(
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         server.message("Hello")
-        await tui.until(lambda: tui.chat.begun)
+        await tui.until(lambda: tui.chat.conversation.begun)
         await server.vanish()
         await tui.says("reconnecting")
         await tui.type("/end")
@@ -110,8 +110,8 @@ async def test_a_long_message_is_edited_as_text(tmp_path: Path) -> None:
         terminal(tmp_path, server=running.url) as tui,
     ):
         await tui.says("ready")
-        assert tui.chat.client is not None
-        tui.chat.client.send(text)
+        assert tui.chat.conversation.client is not None
+        tui.chat.conversation.client.send(text)
         await tui.until(lambda: "No model is configured" in tui.transcript)
         await tui.says("ready")
         await tui.type("/edit")
@@ -127,9 +127,9 @@ async def test_a_draft_outlives_an_edit_that_was_overtaken(
         server.message("Tell me of teapots")
         await tui.until(lambda: "teapots" in tui.transcript)
         await tui.press(*"draft")
-        tui.chat.action_edit_last()
+        tui.chat.edit.start()
         server.message("Somebody else")
-        await tui.until(lambda: tui.chat.edited is None)
+        await tui.until(lambda: tui.chat.edit.edit is None)
         assert tui.chat.prompt.text == "Tell me of teapots"
         await tui.press("up", "up", "up")
         await tui.until(lambda: "draft" in tui.chat.prompt._sent)
@@ -148,7 +148,7 @@ async def test_enter_waits_for_the_hits_of_the_words_it_follows(tmp_path: Path) 
             await tui.shows("1 hit")
             await tui.press(*["backspace"] * 6)
             batch(tui, *"rome", "enter")
-            await tui.until(lambda: tui.chat.session == rome)
+            await tui.until(lambda: tui.chat.conversation.session == rome)
 
 
 async def test_the_cursor_goes_to_what_is_not_drawn_yet(
@@ -162,6 +162,6 @@ async def test_the_cursor_goes_to_what_is_not_drawn_yet(
         view._cost = SLOWEST
         server.message("Hello")
         await tui.until(lambda: view.pending)
-        tui.chat.action_cursor_previous()
+        tui.chat.blocks.previous()
         assert view.marked is not None
         assert view.marked.entry.text == "Hello"

@@ -117,7 +117,7 @@ async def test_older_messages_are_nothing_new(tmp_path: Path, server: ScriptedSe
         await tui.press("pageup", "pageup")
         await tui.shows("more below")
         older = [server.stored(number, f"long ago {number}") for number in range(-40, 0)]
-        client = tui.chat.client
+        client = tui.chat.conversation.client
         assert client is not None
         client.transcript.older(older, None)
         tui.chat.view.reset(client.transcript)
@@ -178,7 +178,7 @@ async def test_an_export_to_nobody_is_refused(tmp_path: Path, server: ScriptedSe
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         server.message("Hello")
-        await tui.until(lambda: tui.chat.begun)
+        await tui.until(lambda: tui.chat.conversation.begun)
         server.api["/api/session/11111111-1111-4111-8111-111111111111/messages"] = {"messages": []}
         await tui.type("/export ~nobody-of-that-name/x.md")
         await tui.until(lambda: any("Not exported" in notice for notice in tui.notices))
@@ -190,7 +190,7 @@ async def test_after_a_deletion_the_next_row_is_chosen(
     """When the chosen conversation is gone from the list, its neighbour is chosen."""
     async with terminal(tmp_path, server=server.url, size=(120, 30)) as tui:
         await tui.says("ready")
-        sidebar = tui.chat.sidebar
+        sidebar = tui.chat.list.sidebar
         sessions = [listed(number) for number in range(3)]
         sidebar.show(sessions, "", set())
         sidebar.highlighted = 1
@@ -210,8 +210,8 @@ async def test_a_refused_end_lets_leave(
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         server.message("Hello")
-        await tui.until(lambda: tui.chat.begun)
-        tui.app.push_screen(leave.LeaveScreen(tui.chat))
+        await tui.until(lambda: tui.chat.conversation.begun)
+        tui.app.push_screen(leave.LeaveScreen(tui.chat.conversation, tui.chat.rating))
         await tui.shows("Its summary is being written")
         await server.until(End)
         server.tell(ErrorFrame("store_timeout", "Not now.", re="end"))
@@ -226,7 +226,7 @@ async def test_low_windows_show_answers(
     async with terminal(tmp_path, server=server.url, size=size) as tui:
         await tui.says("ready")
         server.message("Hello")
-        await tui.until(lambda: tui.chat.begun)
+        await tui.until(lambda: tui.chat.conversation.begun)
         await tui.type("/rate")
         await tui.shows("5 of 5", "4 of 5")
         await tui.press("up")

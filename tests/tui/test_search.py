@@ -102,4 +102,6 @@ async def test_the_place_of_a_hit_is_clicked(tmp_path: Path) -> None:
             lines = tui.screen.splitlines()
             row = next(n for n, line in enumerate(lines) if place in line)
             await tui.pilot.click(offset=(lines[row].index(place) + 2, row))
-            await tui.until(lambda: tui.chat.session == rome and tui.chat.view.marked is not None)
+            await tui.until(
+                lambda: tui.chat.conversation.session == rome and tui.chat.view.marked is not None
+            )

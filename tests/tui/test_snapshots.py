@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from genpy_server.client.reconnect import Backoff
 from genpy_server.client.session_client import SessionClient
-from genpy_tui.chat import telling
+from genpy_tui.chat import status
 
 
 class Look(NamedTuple):
@@ -52,7 +52,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     if hasattr(time, "tzset"):
         time.tzset()
-    monkeypatch.setattr(telling, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(status, "monotonic", lambda: 1_000.0)
     monkeypatch.setattr(SessionClient, "latency_ms", 3.0)
     monkeypatch.setattr(Backoff, "next", half_a_minute)
 

@@ -9,7 +9,7 @@ from support import running_server
 from support.scripted_model import Upstream
 from support.terminal import Terminal, terminal
 
-from genpy_tui.chat import listing
+from genpy_tui.chat import list as listing
 
 
 @asynccontextmanager
@@ -21,14 +21,14 @@ async def model() -> AsyncIterator[Upstream]:
 
 def row(tui: Terminal, title: str) -> str:
     """What the list says of a conversation."""
-    sidebar = tui.chat.sidebar
+    sidebar = tui.chat.list.sidebar
     number = next(n for n, session in enumerate(sidebar.sessions) if session.title == title)
     return str(sidebar.get_option_at_index(number).prompt)
 
 
 def listed(tui: Terminal, title: str) -> bool:
     """Whether a conversation is in the list."""
-    return any(session.title == title for session in tui.chat.sidebar.sessions)
+    return any(session.title == title for session in tui.chat.list.sidebar.sessions)
 
 
 async def test_a_reply_that_goes_on_elsewhere_is_marked(
@@ -83,11 +83,11 @@ async def test_the_list_keeps_its_place(tmp_path: Path) -> None:
             identity = f"{number:08d}-2222-4222-8222-222222222222"
             await running.app.store.append("local", identity, "user", "Hi", title=f"Talk {number}")
         async with terminal(tmp_path, server=running.url, size=(120, 24)) as tui:
-            await tui.until(lambda: len(tui.chat.sidebar.sessions) == 30)
-            tui.chat.sidebar.focus()
+            await tui.until(lambda: len(tui.chat.list.sidebar.sessions) == 30)
+            tui.chat.list.sidebar.focus()
             await tui.press("end")
-            await tui.until(lambda: tui.chat.sidebar.scroll_y > 0)
-            before = (tui.chat.sidebar.highlighted, tui.chat.sidebar.scroll_y)
-            await tui.chat.list_sessions()
+            await tui.until(lambda: tui.chat.list.sidebar.scroll_y > 0)
+            before = (tui.chat.list.sidebar.highlighted, tui.chat.list.sidebar.scroll_y)
+            await tui.chat.list.read()
             await tui.pilot.pause()
-            assert (tui.chat.sidebar.highlighted, tui.chat.sidebar.scroll_y) == before
+            assert (tui.chat.list.sidebar.highlighted, tui.chat.list.sidebar.scroll_y) == before

@@ -60,9 +60,9 @@ async def test_a_click_rates(tmp_path: Path) -> None:
         await tui.press("ctrl+n")
         await tui.shows(QUESTION)
         line = next(line for line in tui.screen.split("\n") if QUESTION in line)
-        at = line.index("[2]") - tui.chat.offer.region.x
+        at = line.index("[2]") - tui.chat.rating.offer.region.x
         await tui.pilot.click(RatingOffer, offset=(1, 0))
-        assert tui.chat.offer.session is not None
+        assert tui.chat.rating.offer.session is not None
         await tui.pilot.click(RatingOffer, offset=(at + 1, 0))
         await tui.until(lambda: any("★★☆☆☆" in notice for notice in tui.notices))
         assert (await records.session("first")).rating == 2
@@ -75,7 +75,7 @@ async def test_the_offer_goes_with_escape_and_does_not_come_again(tmp_path: Path
         await tui.shows(QUESTION)
         await tui.press("escape")
         await tui.until(lambda: QUESTION not in tui.screen)
-        await tui.chat.open_session("first")
+        await tui.app.open_session("first")
         await tui.until(lambda: "umbrellas" in tui.transcript)
         await tui.says("ready")
         await tui.press("ctrl+n")
@@ -83,7 +83,7 @@ async def test_the_offer_goes_with_escape_and_does_not_come_again(tmp_path: Path
         await tui.app.workers.wait_for_complete(
             [worker for worker in tui.app.workers if worker.group == "offer"]
         )
-        assert tui.chat.offer.session is None
+        assert tui.chat.rating.offer.session is None
         assert (await records.session("first")).rating is None
 
 
@@ -112,7 +112,7 @@ async def test_what_goes_on_or_is_rated_is_not_asked_for(tmp_path: Path) -> None
         await tui.app.workers.wait_for_complete(
             [worker for worker in tui.app.workers if worker.group == "offer"]
         )
-        assert tui.chat.offer.session is None
+        assert tui.chat.rating.offer.session is None
 
 
 async def test_quitting_a_remote_server_offers_it(tmp_path: Path) -> None:

@@ -50,7 +50,10 @@ async def two_turns(
     last(server)
     await tui.until(lambda: "First answer" in tui.transcript and "Second" in tui.transcript)
     await tui.until(
-        lambda: tui.chat.client is not None and tui.chat.client.transcript.seq == len(server.log)
+        lambda: (
+            tui.chat.conversation.client is not None
+            and tui.chat.conversation.client.transcript.seq == len(server.log)
+        )
     )
 
 
@@ -120,14 +123,14 @@ async def test_nothing_and_what_runs_are_not_answered_again(
 async def test_a_message_on_its_way_is_answered_first(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    """While a message is not sent, ctrl+r says that it is answered when it is."""
+    """While a message is not sent, ctrl+r says that it is answered once it is."""
     server.acknowledges = False
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         await tui.type("Hello")
         await server.until(Send)
         await tui.press("ctrl+r")
-        await tui.until(lambda: any("answered when it is" in said for said in tui.notices))
+        await tui.until(lambda: any("answered once it is" in said for said in tui.notices))
         assert retries(server) == []
 
 

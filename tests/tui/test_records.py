@@ -42,9 +42,9 @@ async def test_the_list_opens_a_conversation(tmp_path: Path) -> None:
     """The list shows the newest first; enter opens, with its messages."""
     async with living(tmp_path) as tui:
         await another(tui, "Something about teapots")
-        await tui.until(lambda: len(tui.chat.sidebar.sessions) == 2)
-        tui.chat.sidebar.focus()
-        tui.chat.sidebar.highlighted = 1
+        await tui.until(lambda: len(tui.chat.list.sidebar.sessions) == 2)
+        tui.chat.list.sidebar.focus()
+        tui.chat.list.sidebar.highlighted = 1
         await tui.press("enter")
         await tui.until(lambda: "We spoke of umbrellas" in tui.transcript)
         assert "teapots" not in tui.transcript
@@ -116,7 +116,7 @@ async def test_delete_asks_first(tmp_path: Path) -> None:
         await tui.shows("This cannot be undone.")
         await tui.press("down", "enter")
         await tui.until(lambda: "Try asking" in tui.transcript)
-        assert tui.chat.sidebar.sessions == []
+        assert tui.chat.list.sidebar.sessions == []
 
 
 async def test_the_end_shows_what_it_was_about(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""What can be done with the message under the cursor, with selected text and with links."""
+
+from urllib.parse import urlsplit
+
+from textual.screen import Screen
+
+from genpy_server.core.display import visible
+from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.render.lines import PLACE
+from genpy_tui.render.message import MessageBlock
+from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.widgets.transcript import TranscriptView
+
+
+class BlockControl:
+    """Moves the cursor over messages, copies and quotes them, and opens links."""
+
+    def __init__(
+        self, screen: Screen[None], view: TranscriptView, prompt: Prompt, switch: SwitchControl
+    ) -> None:
+        self._screen = screen
+        self._view = view
+        self._prompt = prompt
+        self._switch = switch
+        self._code: tuple[MessageBlock | None, int] = (None, 0)
+        """The block whose code was copied last, and which of its blocks of code is next."""
+
+    def previous(self) -> None:
+        """Move the cursor up a message."""
+        self._view.move_cursor(-1)
+        self._view.focus()
+
+    def next(self) -> None:
+        """Move the cursor down a message, and past the last one back to the prompt."""
+        if self._view.move_cursor(1):
+            self._view.focus()
+        else:
+            self._prompt.focus()
+
+    def copy(self, block: MessageBlock) -> None:
+        """Copy a message."""
+        self.put_on_clipboard(block.entry.text, "the message")
+
+    def copy_code(self, block: MessageBlock) -> None:
+        """Copy the code of a message; asked again, its next block of code."""
+        from genpy_tui.render.markdown.blocks import code_blocks  # noqa: PLC0415 - when first needed
+
+        code = code_blocks(block.entry.text)
+        if not code:
+            self._screen.notify("There is no code in this message.")
+            return
+        number = self._code[1] % len(code) if self._code[0] is block else 0
+        self._code = (block, number + 1)
+        which = f"code {number + 1} of {len(code)}" if len(code) > 1 else "the code"
+        self.put_on_clipboard(code[number], which)
+
+    def put_on_clipboard(self, text: str, what: str) -> None:
+        """Copy, and say what really happened."""
+        from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
+
+        self._screen.notify(copy(self._screen.app, visible(text)).format(what=what))
+
+    def quote(self, block: MessageBlock) -> None:
+        """Put a message into the prompt, quoted."""
+        quoted = "\n".join(f"> {line}" for line in block.entry.text.splitlines())
+        self._prompt.insert(visible(quoted) + "\n\n")
+        self._prompt.focus()
+
+    def follow_link(self, target: str) -> None:
+        """Jump to a place in a conversation; ask before a web address is opened."""
+        scheme, _, place = target.partition(":")
+        if scheme == PLACE:
+            self._switch.show_place(*place.split("#"))
+            return
+        if urlsplit(target).scheme not in {"http", "https"}:
+            self._screen.notify(f"Only web addresses are opened; this is {visible(target)}")
+            return
+
+        def answer(choice: str | None) -> None:
+            if choice == "open":
+                self._screen.app.open_url(target)
+            elif choice == "copy":
+                self.put_on_clipboard(target, "the address")
+
+        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
+
+        answers = {"open": "Open it in the browser", "copy": "Copy the address"}
+        self._screen.app.push_screen(Choose("Open this link?", answers, target), answer)

@@ -1,0 +1,121 @@
+"""Rating: of the open conversation, and of one that was ended and left."""
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from genpy_server.core.display import stars
+from genpy_server.errors import GenPyError
+from genpy_tui.background import background
+from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.list import ListControl
+from genpy_tui.preferences import Offers
+from genpy_tui.widgets.offer import RatingOffer
+from genpy_tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from genpy_server.core.models import Session
+
+PATIENCE = 2.0
+"""Seconds in which the server must say whether a conversation is rated."""
+RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
+
+
+class RatingControl:
+    """Rates, and offers once to rate a conversation that was ended."""
+
+    def __init__(
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        prompt: Prompt,
+        offers: Offers,
+        listed: ListControl,
+    ) -> None:
+        self.offer = RatingOffer(id="offer")
+        self._screen = screen
+        self._conversation = conversation
+        self._prompt = prompt
+        self._offers = offers
+        self._list = listed
+
+    def rate(self, value: str = "") -> None:
+        """Rate the open conversation; asks for the rating where none is given."""
+        client, value = self._conversation.client, value.strip()
+        if client is None or not self._conversation.begun:
+            self._screen.notify("There is nothing to rate: no message was sent.")
+        elif value in RATINGS:
+            client.rate(int(value))
+            self._screen.notify(
+                f"Rated {value} of 5."
+                if self._conversation.online
+                else "The conversation is rated once the connection is back."
+            )
+        else:
+            from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
+
+            self._screen.app.push_screen(
+                Choose("How was this conversation?", RATINGS),
+                lambda answer: self.rate(answer) if answer else None,
+            )
+
+    # The conversation that was left
+
+    async def unrated(self, session: str) -> "Session | None":
+        """A session whose rating was not offered before; from now on it was."""
+        records = self._conversation.records
+        if records is None:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await records.session(session)
+        except (GenPyError, TimeoutError):
+            return None  # an offer that nobody misses
+        return found if found.rating is None and self._offers.take(found.id) else None
+
+    def offer_later(self, session: str) -> None:
+        """Offer to rate a session that was left, once the server says that it is not rated."""
+
+        async def ask() -> None:
+            found = await self.unrated(session)
+            if found is not None:
+                self.offer.session = found
+
+        background(self._screen, ask, "offer")
+
+    def focus_offer(self) -> None:
+        """Go to the offer, where a digit rates."""
+        if self.offer.session is None:
+            self._screen.notify("No conversation that you left waits for a rating; use /rate.")
+        else:
+            self.offer.focus()
+
+    def hide_offer(self) -> bool:
+        """Hide the offer; False when none is shown."""
+        if self.offer.session is None:
+            return False
+        if self.offer.has_focus:
+            self._prompt.focus()
+        self.offer.session = None
+        return True
+
+    def rate_left(self, rating: int) -> None:
+        """Rate the conversation that was left."""
+        session = self.offer.session
+        self.hide_offer()
+        if session is not None:
+            background(self._screen, partial(self._rate_left, session, rating))
+
+    async def _rate_left(self, session: "Session", rating: int) -> None:
+        records = self._conversation.records
+        if records is None:
+            return
+        try:
+            await records.rate(session.id, rating)
+        except GenPyError as error:
+            self._screen.notify(error.message, severity="error")
+        else:
+            self._screen.notify(f"Rated “{session.title}” {stars(rating)}")
+            await self._list.read()

@@ -1,0 +1,207 @@
+"""Takes in what the client receives: frames, and changes of the connection.
+
+Nothing here waits for drawing: the transcript view notes what changed and draws it at its own pace.
+"""
+
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from genpy_server import __version__
+from genpy_server.client.transcript import Entry
+from genpy_server.errors import BadFrame, GenPyError
+from genpy_server.wire import (
+    Ack,
+    Delta,
+    ErrorFrame,
+    Frame,
+    MessageEvent,
+    Notice,
+    Ready,
+    RunFinished,
+    RunStarted,
+    SessionEvent,
+    SummaryEvent,
+)
+from genpy_tui.activity import newer
+from genpy_tui.background import background
+from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.edit import EditControl
+from genpy_tui.chat.list import ListControl
+from genpy_tui.chat.status import StatusControl
+from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.render.notes import notice, summed_up
+from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.widgets.transcript import TranscriptView
+
+if TYPE_CHECKING:
+    from genpy_server.client.reconnect import Link
+    from genpy_server.client.session_client import SessionClient
+
+REQUESTS = frozenset({"auth", "cancel", "end", "rate", "retry"})
+"""What an error can be an answer to, beside the id of a message."""
+
+
+class Receiver:
+    """Passes each frame to the parts of the screen that it concerns."""
+
+    def __init__(  # noqa: PLR0917 - the parts it works on
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        view: TranscriptView,
+        prompt: Prompt,
+        status: StatusControl,
+        edit: EditControl,
+        listed: ListControl,
+        switch: SwitchControl,
+    ) -> None:
+        self._screen = screen
+        self._conversation = conversation
+        self._view = view
+        self._prompt = prompt
+        self._status = status
+        self._edit = edit
+        self._list = listed
+        self._switch = switch
+        self._introduced = False
+        self._noted_newer = False
+        self._streamed: Entry | None = None
+        """The reply that is being written, as far as it was received."""
+        self._lost: Entry | None = None
+        """A reply that was being written when the server began a new log."""
+
+    def reset(self) -> None:
+        """Another conversation: nothing is known of it."""
+        self._introduced = False
+        self._streamed = self._lost = None
+
+    async def read(self, client: "SessionClient") -> None:
+        """Take in everything that a client receives."""
+        async for event in client:
+            if isinstance(event, Frame):
+                self._frame(client, event)
+            else:
+                self.link_changed(event)
+
+    def link_changed(self, link: "Link") -> None:
+        """The connection changed."""
+        if link.state == "refused":
+            self._view.note(notice(link.reason, "error", "✗"))
+        self._status.update(link=link, link_at=monotonic())
+
+    def _frame(self, client: "SessionClient", frame: Frame) -> None:
+        if isinstance(frame, Delta):
+            self._delta(client, frame)
+            return
+        self._view.reset(client.transcript)
+        self._switch.arrived.set()
+        match frame:
+            case Ready():
+                self._ready(client, frame)
+            case Notice():
+                self._view.note(notice(frame.text))
+                self._status.limit(frame.retry_after)
+            case ErrorFrame() if frame.run is None:
+                self._error(client, frame)
+            case MessageEvent(role="user"):
+                self._user_message(client, frame)
+            case SummaryEvent():
+                self._summary(frame)
+            case RunFinished() if not client.pending:
+                self._status.limit(None)
+            case _:
+                pass
+        if isinstance(frame, Ack | MessageEvent | RunStarted | RunFinished):
+            self._status.update(failure="")
+        if isinstance(frame, RunStarted | RunFinished):
+            self._streamed = None
+            self._status.update(stopping=False)
+        if isinstance(frame, SummaryEvent | SessionEvent | RunStarted | RunFinished):
+            self._list.refresh()
+        self._status.refresh()
+
+    def _delta(self, client: "SessionClient", frame: Delta) -> None:
+        running = self._streamed = client.transcript.running
+        if running is not None:
+            self._view.changed(running)
+            if running.length == len(frame.text) or self._status.missed:
+                self._status.refresh()
+
+    def _summary(self, frame: SummaryEvent) -> None:
+        self._end_done()
+        text = frame.summary or frame.note or ""
+        self._screen.app.clear_notifications()
+        self._view.note(summed_up("What this was about", text, frame.topics))
+
+    def _end_done(self) -> None:
+        self._conversation.ended.set()
+        self._status.update(ending=False)
+
+    def _user_message(self, client: "SessionClient", message: MessageEvent) -> None:
+        """A message of the person, from here or elsewhere; it may replace one before it."""
+        self._prompt.heard(message.text)
+        self._edit.overtaken(message.message_id)
+        if message.meta.replaces is not None:
+            for entry in client.transcript.entries:
+                if entry.replaced:
+                    self._view.changed(entry)
+
+    def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
+        """A request failed; where it is sent again after a countdown, that is all that is shown."""
+        held = any(message.id == frame.re for message in client.pending)
+        if frame.code == BadFrame.code and frame.seq is None:
+            self._note_newer()
+        elif held and frame.retry_after:
+            self._status.limit(frame.retry_after)
+        elif held or frame.re is None or frame.re in REQUESTS:
+            if frame.re == "end":
+                self._end_done()
+            if (held or frame.re == "retry") and not frame.retry_after:
+                self._status.update(failure=frame.message)
+            self._view.note(notice(frame.message, "error", "✗"))
+        else:
+            self._view.refused(frame.re, frame.message)
+
+    def _note_newer(self, version: str = "") -> None:
+        """The server sends what this version does not understand, or might: say so once."""
+        if not self._noted_newer:
+            self._noted_newer = True
+            which = f" ({version})" if version else ""
+            text = f"This server{which} is newer than this client ({__version__})."
+            self._view.note(notice(f"{text} Update GenPy to see all that it sends."))
+
+    def _ready(self, client: "SessionClient", frame: Ready) -> None:
+        self._status.update(replay_until=frame.seq)
+        if frame.replay != "complete":
+            self._lost, self._streamed = self._streamed, None
+        if newer(frame.server, __version__):
+            self._note_newer(frame.server)
+        if not self._introduced:
+            self._introduced = True
+            background(self._screen, partial(self._introduce, client), "introduce")
+            self._list.refresh()
+
+    async def _introduce(self, client: "SessionClient") -> None:
+        """Show what an earlier conversation was about, above its messages."""
+        records = self._conversation.records
+        if client.transcript.status == "new" or records is None:
+            return
+        try:
+            session = await records.session(client.transcript.session)
+        except GenPyError:
+            return  # it is only an addition; the status line shows what fails
+        if session.summary and client is self._conversation.client:
+            self._view.note(summed_up("Earlier", session.summary, session.topics), above=True)
+
+    def show_lost(self) -> None:
+        """Show the text of a reply that the server did not store before it died."""
+        lost, entries = self._lost, self._conversation.transcript.entries
+        if lost is None or all(entry.message_id != lost.meta.reply_to for entry in entries):
+            return
+        self._lost = None
+        if all(entry.meta.reply_to != lost.meta.reply_to for entry in entries):
+            reason = "The server stopped before it stored its reply; ctrl+r asks again. Received:"
+            self._view.note(notice(f"{reason}\n\n{lost.text}"))

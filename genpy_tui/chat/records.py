@@ -1,0 +1,146 @@
+"""Stored conversations: search, summary, rename, export and delete."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from genpy_server.errors import GenPyError
+from genpy_tui.background import background
+from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.list import ListControl
+from genpy_tui.chat.switch import SwitchControl
+
+if TYPE_CHECKING:
+    from genpy_server.records import Records
+
+
+class RecordsControl:
+    """Reads and changes what the server stores."""
+
+    def __init__(
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        listed: ListControl,
+        switch: SwitchControl,
+    ) -> None:
+        self._screen = screen
+        self._conversation = conversation
+        self._list = listed
+        self._switch = switch
+
+    def search(self, words: str = "") -> None:
+        """Search every conversation, and jump to the chosen hit."""
+        records = self._conversation.records
+        if records is None:
+            self._screen.notify("Not connected yet.")
+            return
+        from genpy_tui.dialogs.search import SearchScreen  # noqa: PLC0415 - when first needed
+
+        self._screen.app.push_screen(SearchScreen(records, words), self._switch.jump_later)
+
+    def summary(self) -> None:
+        """Show what the open conversation was about."""
+        records = self._conversation.records
+        if records is None or not self._conversation.begun:
+            self._screen.notify("There is nothing to summarise: no message was sent.")
+            return
+        from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
+
+        self._screen.app.push_screen(SummaryScreen(records, self._conversation.session))
+
+    def rename(self, title: str = "") -> None:
+        """Give the open conversation another title; asks for it where none is given."""
+        if not self._conversation.begun:
+            self._screen.notify("There is nothing to rename: no message was sent.")
+        elif title.strip():
+            session = self._conversation.session
+            work = partial(self._change, lambda records: records.rename(session, title), "Renamed.")
+            background(self._screen, work)
+        else:
+            from genpy_tui.dialogs.ask import AskLine  # noqa: PLC0415 - when first needed
+
+            self._screen.app.push_screen(
+                AskLine("Title of this conversation", self._conversation.transcript.title),
+                lambda answer: self.rename(answer) if answer else None,
+            )
+
+    def delete(self) -> None:
+        """Delete a conversation: the one chosen in the list, else the open one."""
+        sidebar = self._list.sidebar
+        chosen = sidebar.highlighted_option
+        session, title = self._conversation.session, self._conversation.transcript.title
+        if sidebar.has_focus and chosen is not None and chosen.id and chosen.id != session:
+            session = chosen.id
+            title = next((s.title for s in sidebar.sessions if s.id == session), "")
+        elif not self._conversation.begun:
+            self._screen.notify("There is nothing to delete.")
+            return
+        answers = {"no": "Keep it", "yes": "Delete it with all its messages"}
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                background(self._screen, partial(self._delete, session))
+
+        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
+
+        question = Choose(f"Delete “{title}”?", answers, "This cannot be undone.")
+        self._screen.app.push_screen(question, answered)
+
+    async def _delete(self, session: str) -> None:
+        done = await self._change(lambda records: records.delete(session), "Deleted.")
+        if done and session == self._conversation.session:
+            self._switch.new()
+
+    async def _change(self, work: "Callable[[Records], Awaitable[object]]", done: str) -> bool:
+        """Change something on the server and notify how it went."""
+        if self._conversation.records is None:
+            return False
+        try:
+            await work(self._conversation.records)
+        except GenPyError as error:
+            self._screen.notify(error.message, severity="error")
+            return False
+        self._screen.notify(done)
+        await self._list.read()
+        return True
+
+    def export(self, name: str = "") -> None:
+        """Write the open conversation to a Markdown file."""
+        if not self._conversation.begun:
+            self._screen.notify("There is nothing to export.")
+            return
+        background(self._screen, partial(self._export, name.strip()))
+
+    async def _export(self, name: str) -> None:
+        records, session = self._conversation.records, self._conversation.session
+        if records is None:
+            return
+        from genpy_server.core.export import markdown  # noqa: PLC0415 - when first needed
+        from genpy_server.records import every_message  # noqa: PLC0415 - when first needed
+
+        title = self._conversation.transcript.title or "conversation"
+        try:
+            messages = await every_message(records, session)
+            path = await asyncio.to_thread(write_new, name, title, markdown(title, messages))
+        except FileExistsError as error:
+            text = f"{error.filename} exists; give another name: /export NAME"
+            self._screen.notify(text, severity="error")
+        except (GenPyError, OSError, RuntimeError) as error:  # RuntimeError: unknown home folder
+            self._screen.notify(f"Not exported: {error}", severity="error")
+        else:
+            self._screen.notify(f"Exported to {path}")
+
+
+def write_new(name: str, title: str, text: str) -> Path:
+    """Write a text to a file that must not exist; without a name, one is made of the title."""
+    safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
+    path = Path(name).expanduser() if name else Path(f"{safe}.md")
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    return path.resolve()

@@ -1,0 +1,82 @@
+"""Sending a message, stopping the reply, and ending the conversation."""
+
+from textual.screen import Screen
+
+from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.edit import EditControl
+from genpy_tui.chat.status import StatusControl
+from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.widgets.transcript import TranscriptView
+
+NOT_SENT = "Your message is not sent; ctrl+n begins a new conversation."
+
+
+class SendControl:
+    """Passes what the person wants to the client."""
+
+    def __init__(  # noqa: PLR0917 - the parts it works on
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        view: TranscriptView,
+        prompt: Prompt,
+        status: StatusControl,
+        edit: EditControl,
+    ) -> None:
+        self._screen = screen
+        self._conversation = conversation
+        self._view = view
+        self._prompt = prompt
+        self._status = status
+        self._edit = edit
+
+    def send(self, text: str) -> None:
+        """Send a message; where that cannot be, it returns to the prompt."""
+        client = self._conversation.client
+        if client is None or not self._conversation.rejoinable:
+            if self._prompt.text:
+                self._prompt.keep(text)
+            else:
+                self._prompt.write(text)
+            reason = self._status.activity.refusal
+            if client is not None:
+                reason = f"{client.link.reason} {NOT_SENT}"
+            self._screen.notify(reason or "Still starting. Press enter again in a moment.")
+            return
+        intent = self._status.activity.intent
+        client_id = client.send(text, intent=intent, replaces=self._edit.finish())
+        self._view.sent(client_id, text)
+        self._status.update(intent=None, ending=False)
+
+    def stop(self) -> bool:
+        """Cancel an edit, else stop the reply and keep its text; False when there was neither."""
+        client = self._conversation.client
+        if self._edit.cancel():
+            return True
+        if client is None or self._conversation.running is None:
+            return False
+        client.cancel()
+        self._status.update(stopping=True)
+        return True
+
+    def end(self) -> None:
+        """End the conversation; its summary is written."""
+        client = self._conversation.client
+        if client is None or not self._conversation.begun:
+            self._screen.notify("There is nothing to end: no message was sent.")
+            return
+        client.end()
+        self._status.update(ending=True)
+        self._screen.notify(
+            "Ending the conversation; its summary is being written."
+            if self._conversation.online
+            else "The conversation is ended once the connection is back."
+        )
+
+    async def open_editor(self) -> None:
+        """Write the message in the person's editor."""
+        from genpy_tui.terminal.editor import written_in_editor  # noqa: PLC0415 - when first needed
+
+        written = await written_in_editor(self._screen.app, self._prompt.full_text)
+        if written is not None:
+            self._prompt.write(written)

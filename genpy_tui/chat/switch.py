@@ -1,0 +1,118 @@
+"""Opening another conversation, a certain message, or an older page of the open one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from textual.screen import Screen
+
+from genpy_server.errors import GenPyError
+from genpy_server.wire import message_event
+from genpy_tui.background import background
+from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.rating import RatingControl
+from genpy_tui.chat.status import StatusControl
+from genpy_tui.widgets.transcript import TranscriptView
+
+if TYPE_CHECKING:
+    from genpy_tui.dialogs.search import Found
+
+ARRIVAL = 10.0
+"""Seconds in which a message that is jumped to must have come."""
+PAGE = 200
+"""Messages that are loaded at once while scrolling up."""
+
+
+class SwitchControl:
+    """Goes from one conversation to another."""
+
+    def __init__(  # noqa: PLR0917 - the parts it works on
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        view: TranscriptView,
+        status: StatusControl,
+        rating: RatingControl,
+        open_session: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.arrived = asyncio.Event()
+        """Set when a frame was taken in."""
+        self._screen = screen
+        self._conversation = conversation
+        self._view = view
+        self._status = status
+        self._rating = rating
+        self._open_session = open_session
+
+    def new(self) -> None:
+        """Begin a new conversation."""
+        self.open(str(uuid4()))
+
+    def open(self, ref: str) -> None:
+        """Open a conversation in the background."""
+        background(self._screen, partial(self.go, ref), "open")
+
+    async def go(self, ref: str) -> None:
+        """Open another conversation, and offer to rate the one that is left."""
+        left, ended = self._conversation.session, self._status.was_ended
+        if ref == left and self._conversation.rejoinable:
+            return
+        await self._open_session(ref)
+        if left and ended and left != ref:
+            self._rating.offer_later(left)
+
+    def show_place(self, ref: str, message: str) -> None:
+        """Jump to a message of a session, which is named by a prefix of its id."""
+
+        async def work() -> None:
+            if self._conversation.records is None:
+                return
+            try:
+                found = await self._conversation.records.session(ref)
+            except GenPyError as error:
+                self._screen.notify(error.message, severity="error")
+            else:
+                await self.jump(Found(found.id, int(message)))
+
+        from genpy_tui.dialogs.search import Found  # noqa: PLC0415 - when first needed
+
+        background(self._screen, work, "open")
+
+    def jump_later(self, place: "Found | None") -> None:
+        """Jump in the background."""
+        if place is not None:
+            background(self._screen, partial(self.jump, place), "open")
+
+    async def jump(self, place: "Found") -> None:
+        """Open a session and show one of its messages, loading what lies between."""
+        if place.session != self._conversation.session:
+            await self.go(place.session)
+        try:
+            async with asyncio.timeout(ARRIVAL):
+                while not self._view.reveal(place.message):
+                    if not await self.load_older():
+                        self.arrived.clear()
+                        await self.arrived.wait()
+        except TimeoutError:
+            self._screen.notify("That message does not exist any more.")
+
+    async def load_older(self) -> bool:
+        """Put an older page in front of what is shown; False when that cannot be."""
+        client, records = self._conversation.client, self._conversation.records
+        if client is None or records is None or client.transcript.before is None:
+            return False
+        before = client.transcript.before
+        try:
+            page = await records.messages(self._conversation.session, limit=PAGE, before=before)
+        except GenPyError as error:
+            self._screen.notify(error.message, severity="error")
+            return False
+        if client is not self._conversation.client or client.transcript.before != before:
+            return False
+        oldest = page[0].id if len(page) == PAGE else None
+        client.transcript.older([message_event(message) for message in page], oldest)
+        self._view.reset(client.transcript)
+        self._view.flush()
+        return True
