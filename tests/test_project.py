@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from genpy_server import __version__
 from genpy_server.settings import FIELDS
 
 ROOT = Path(__file__).parent.parent
@@ -73,12 +72,14 @@ def test_nothing_names_a_machine_or_a_neighbour():
             assert not strange.search((ROOT / name).read_bytes()), name
 
 
-def test_changelog_tells_of_this_version():
-    """The newest entry of the changelog is this version."""
+def test_changelog_follows_keep_a_changelog():
+    """The changelog has an Unreleased section first, and only the headings of Keep a Changelog."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    first = re.search(r"^## (\S+)", changelog, re.MULTILINE)
-    assert first is not None
-    assert first.group(1) == __version__
+    sections = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
+    assert sections[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", name) for name in sections[1:])
+    kinds = set(re.findall(r"^### (.+)$", changelog, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def test_layers_hold():
