@@ -1,7 +1,8 @@
 """Everything that is printed: JSON for programs, and text, tables and Markdown for people.
 
-What comes from conversations passes `visible` in these functions, so that no command can forget it;
-only `raw` takes what passed it before. JSON escapes the same characters, which loses nothing.
+Pipes and files get the text as it is. On a terminal, what comes from conversations is made harmless
+in these functions, so that no command can forget it. JSON escapes the same characters, which loses
+nothing.
 """
 
 import os
@@ -30,40 +31,40 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def text(value: str, *, end: str = "\n") -> None:
     """Print a text."""
-    sys.stdout.write(visible(value) + end)
+    sys.stdout.write(shown(value) + end)
 
 
-def raw(value: str) -> None:
-    """Print what has been made harmless already."""
-    sys.stdout.write(value)
+def shown(value: str, stream: TextIO | None = None) -> str:
+    """A text as a stream takes it, standard output unless another: harmless where it is a terminal."""
+    return visible(value) if is_terminal(stream or sys.stdout) else value
 
 
 def note(value: str) -> None:
-    """Tell a person something beside the output."""
-    sys.stderr.write(visible(value) + "\n")
+    """Print a message for the person to standard error."""
+    sys.stderr.write(shown(value, sys.stderr) + "\n")
     sys.stderr.flush()
 
 
 def piece(value: str) -> None:
     """Print a piece of a text that is still being written."""
-    sys.stdout.write(visible(value))
+    sys.stdout.write(shown(value))
     sys.stdout.flush()
 
 
 def heading(value: str, beside: str = "") -> None:
     """Print a line that stands out, perhaps with something beside it that does not."""
-    faint_part = GAP + styled(visible(beside), DIM) if beside else ""
-    sys.stdout.write(f"{styled(one_line(value), BOLD)}{faint_part}\n")
+    faint_part = GAP + styled(shown(beside), DIM) if beside else ""
+    sys.stdout.write(f"{styled(shown(one_line(value)), BOLD)}{faint_part}\n")
 
 
 def faint(value: str) -> None:
     """Print a line of lesser weight."""
-    sys.stdout.write(styled(one_line(value), DIM) + "\n")
+    sys.stdout.write(styled(shown(one_line(value)), DIM) + "\n")
 
 
 def excerpt(pieces: "Sequence[Piece]") -> None:
     """Print what was found, with the words that were looked for standing out."""
-    line = "".join(styled(visible(p.text), BOLD if p.found else "") for p in pieces)
+    line = "".join(styled(shown(p.text), BOLD if p.found else "") for p in pieces)
     sys.stdout.write(f"  {line}\n")
 
 
@@ -72,8 +73,8 @@ def pairs(facts: Sequence[tuple[str, str]]) -> None:
     name_width = max(len(name) for name, _ in facts)
     before = ""
     for name, value in facts:
-        shown = "" if name == before else name
-        sys.stdout.write(f"{styled(shown.ljust(name_width), DIM)}{GAP}{one_line(value)}\n")
+        label = ("" if name == before else name).ljust(name_width)
+        sys.stdout.write(f"{styled(label, DIM)}{GAP}{shown(one_line(value))}\n")
         before = name
 
 
@@ -112,8 +113,8 @@ def as_json(value: Any) -> str:
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under their titles, as wide as the terminal; no rows print nothing."""
-    shown = [[one_line(cell) for cell in row] for row in rows]
-    for number, line in enumerate(lines(columns, shown, width())):
+    cells_of = [[shown(one_line(cell)) for cell in row] for row in rows]
+    for number, line in enumerate(lines(columns, cells_of, width())):
         cells = (
             styled(cell, column.style if number else BOLD)
             for cell, column in zip(line, columns, strict=True)

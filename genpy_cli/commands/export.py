@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -105,7 +106,7 @@ _FORMS = {"md": _markdown, "json": _json}
 def _target(name: str | None) -> Iterator[Write]:
     """Standard output, or a file that appears when it is complete."""
     if name is None:
-        yield output.raw
+        yield partial(output.text, end="")
         return
     path = Path(name).expanduser()
     part = path.with_name(path.name + ".part")

@@ -46,4 +46,4 @@ def _show(hit: Hit, words: list[str], now: datetime) -> None:
     place = f"{message.session_id[:SHORT_ID]}#{message.id}"
     facts = f"{ROLES[message.role]} · {age(message.at, now)} · {place}"
     output.heading(one_line(hit.session_title), facts)
-    output.excerpt(excerpt(message.text, words, output.width() - 2))
+    output.excerpt(excerpt(output.shown(message.text), words, output.width() - 2))

@@ -46,6 +46,6 @@ def _agreed(session: Session) -> bool:
         raise Misused("Nobody is here to ask. Add --yes to delete without asking.")
     count = session.message_count
     what = f"“{one_line(session.title)}” with {count} message{'' if count == 1 else 's'}"
-    sys.stderr.write(f"Delete {what}? This cannot be undone. [y/N] ")
+    sys.stderr.write(f"Delete {output.shown(what, sys.stderr)}? This cannot be undone. [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

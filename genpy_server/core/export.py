@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from genpy_server.core.context.replaced import replaced_ids
-from genpy_server.core.display import one_line, visible
+from genpy_server.core.display import one_line
 from genpy_server.core.models import Message
 
 _NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
@@ -23,13 +23,13 @@ class Correction(msgspec.Struct, frozen=True):
 
 
 def markdown(title: str, messages: Sequence[Message]) -> str:
-    """A conversation as a Markdown document, harmless in a terminal."""
+    """A conversation as a Markdown document."""
     replaced = replaced_ids(messages)
     parts = [f"# {one_line(title)}\n"]
     for message in messages:
         edited = _EDITED[message.role] if message.id in replaced else ""
         heading = f"## {_NAMES[message.role]} · {message.at}{edited}"
-        parts.append(f"{heading}\n\n{visible(message.text)}\n")
+        parts.append(f"{heading}\n\n{message.text}\n")
     return "\n".join(parts)
 
 

@@ -1,7 +1,8 @@
 """Lines of styled text and how they wrap: the values that everything shown is made of.
 
 A line is runs of text with the name of a style each. Colours come later, from the theme, so that
-lines outlive a change of theme and can be tested without a terminal.
+lines outlive a change of theme and can be tested without a terminal. The text of runs went through
+`display.protect`; what is painted is made visible, and what is copied is restored.
 """
 
 import re
@@ -10,7 +11,12 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, split_graphemes
 
+from genpy_server.core.display import restore, visible
+
 _WORDS = re.compile(r"(\S*)(\s*)")
+_TABS = re.compile(r"([\t\n])")
+TAB = 4
+"""Columns from one stop of the tabulator to the next."""
 _GRAPHEME_LIMIT = 64
 """Code points of one grapheme that are shown: a flood of combining marks is cut here."""
 
@@ -25,6 +31,8 @@ class Styled(NamedTuple):
     text: str
     style: str = ""
     link: str = ""
+    source: str | None = None
+    """What is copied where this is selected, when it is not the text: a tab, or a formula."""
 
 
 class Line(NamedTuple):
@@ -42,13 +50,23 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Everything on the line."""
-        return "".join(run.text for run in self.runs)
+        """Everything that is seen on the line."""
+        return visible("".join(run.text for run in self.runs))
 
     @property
     def cells(self) -> int:
         """Its width."""
-        return cell_len(self.text)
+        return cell_len("".join(run.text for run in self.runs))
+
+    def copied(self, low: int, high: int) -> str:
+        """The exact text of what is seen from one character up to another."""
+        out, at = [], 0
+        for run in self.runs:
+            start, stop = max(low - at, 0), min(high - at, len(run.text))
+            at += len(run.text)
+            if start < stop:
+                out.append(run.text[start:stop] if run.source is None else run.source)
+        return restore("".join(out))
 
 
 BLANK = Line(())
@@ -126,7 +144,8 @@ def cut(runs: Iterable[Styled], spans: Iterable[tuple[int, int, str]]) -> Iterat
         while run is not None:
             low, high = max(start, at), min(end, at + len(run.text))
             if low < high:
-                row.append(run._replace(text=run.text[low - at : high - at]))
+                own = "" if run.source is not None and low > at else run.source
+                row.append(run._replace(text=run.text[low - at : high - at], source=own))
             if at + len(run.text) > end:
                 break
             at += len(run.text)
@@ -142,6 +161,7 @@ def wrap(
     fill: str = "",
 ) -> list[Line]:
     """Runs as lines no wider than `width`, the first behind `lead`, the others behind `rest`."""
+    runs = with_tabs(runs)
     rest = lead if rest is None else rest
     text = "".join(run.text for run in runs)
     room = width - max(cell_len("".join(run.text for run in lead)), _cells(rest))
@@ -156,6 +176,7 @@ def wrap(
 
 def fold(runs: list[Styled], width: int) -> list[list[Styled]]:
     """Runs cut at the width and nowhere else, as code is shown."""
+    runs = with_tabs(runs)
     text = "".join(run.text for run in runs)
     if len(text) <= width and text.isascii():
         return [runs]
@@ -168,6 +189,26 @@ def fold(runs: list[Styled], width: int) -> list[list[Styled]]:
         stop, cells = end, cells + size
     spans.append((start, stop, ""))
     return [[_sane(run) for run in row] for row in cut(runs, spans)]
+
+
+def with_tabs(runs: list[Styled]) -> list[Styled]:
+    """Runs with spaces up to the next stop in the place of each tab."""
+    if not any("\t" in run.text for run in runs):
+        return runs
+    out: list[Styled] = []
+    column = 0
+    for run in runs:
+        for piece in _TABS.split(run.text):
+            if piece == "\t":
+                size = TAB - column % TAB
+                out.append(run._replace(text=" " * size, source=piece))
+            elif piece:
+                size = cell_len(piece)
+                out.append(run._replace(text=piece))
+            else:
+                continue
+            column = 0 if piece == "\n" else column + size
+    return out
 
 
 def _cells(runs: tuple[Styled, ...]) -> int:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from genpy_server.client.transcript import Entry, ToolLine
-from genpy_server.core.display import visible
+from genpy_server.core.display import newlines, protect
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
@@ -137,7 +137,7 @@ class MessageBlock:
             runs = [Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy")]
             if entry.meta.intent:
                 runs += [Styled("  "), Styled(f" {spoken(entry.meta.intent)} ", "chip")]
-            right = " · ".join(filter(None, (visible(entry.meta.model or ""), clock(entry.at))))
+            right = " · ".join(filter(None, (protect(entry.meta.model or ""), clock(entry.at))))
             runs += self._reason(width - len(right) - sum(len(run.text) for run in runs))
         else:
             runs, right = [Styled("· ", "dim"), Styled("Note", "dim")], clock(entry.at)
@@ -152,14 +152,14 @@ class MessageBlock:
         """How sure the intent is, and why, where there is room for some of it."""
         entry = self.entry
         sure = f"{entry.meta.intent_score:.0%}" if entry.meta.intent_score is not None else ""
-        told = visible(" ".join(f"  {sure} {entry.meta.intent_reason}".split()))
+        told = protect(" ".join(f"  {sure} {entry.meta.intent_reason}".split()))
         if not entry.meta.intent or not told or room < SHORTEST_REASON:
             return []
         room -= 4
         return [Styled(f"  {told[: room - 1] + '…' if len(told) > room else told}", "dim")]
 
     def _first_words(self, width: int) -> list[Line]:
-        words = visible(" ".join(self.entry.text[: 4 * width].split()))
+        words = protect(" ".join(self.entry.text[: 4 * width].split()))
         first, *more = wrap([Styled(words, "dim")], width - 1, (Styled("▸ ", "dim"),))
         return [first._replace(runs=(*first.runs, Styled("…", "dim"))) if more else first]
 
@@ -169,19 +169,19 @@ class MessageBlock:
             return wrap([Styled("…", "dim")], width)
         lines: list[Line] = []
         if self.sending:
-            lines += wrap([Styled(visible(self.sending), "warning")], width)
+            lines += wrap([Styled(protect(self.sending), "warning")], width)
         if entry.role == "assistant" and entry.status in STATUS:
             style = "error" if entry.status == "error" else "warning"
             text = STATUS[entry.status]
             if entry.meta.error:
-                text += f": {visible(entry.meta.error)}"
+                text += f": {protect(entry.meta.error)}"
             lines += wrap([Styled(text, style)], width)
         return lines
 
 
 def typed(text: str) -> Iterator[BlockPart]:
     """What a person wrote, line for line as it was written."""
-    lines = visible(text).expandtabs(4).split("\n")
+    lines = protect(newlines(text)).split("\n")
     for first in range(0, len(lines), TYPED_LINES):
         yield BlockPart(partial(_typed_lines, lines[first : first + TYPED_LINES]), indent=INDENT)
 
@@ -209,31 +209,31 @@ class ToolPart(FoldPart):
 
 def spoken(intent: str) -> str:
     """An intent as words."""
-    return visible(intent).replace("_", " ")
+    return protect(intent).replace("_", " ")
 
 
 def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     args = ", ".join(f"{key}={value!r}" for key, value in tool.args.items())
     mark = "▾" if expanded else "▸"
-    runs = [Styled(f"{mark} ", "dim"), Styled(f"{visible(tool.name)}", "tool")]
+    runs = [Styled(f"{mark} ", "dim"), Styled(f"{protect(tool.name)}", "tool")]
     state = {
         None: Styled(" … running", "warning"),
         True: Styled(f" ✓ {tool.ms:.0f} ms", "success"),
         False: Styled(" ✗ failed", "error"),
     }[tool.ok]
     room = width - sum(len(run.text) for run in runs) - len(state.text) - 2
-    shown = visible(args).replace("\n", "⏎")
+    shown = protect(args).replace("\n", "⏎")
     runs.append(Styled(f"({shown[: room - 1] + '…' if len(shown) > room else shown})", "dim"))
     lines = [Line((*runs, state))]
     if not expanded:
         return lines
     lead = (Styled("│ ", "rule"),)
     if tool.args:
-        pretty = visible(json.dumps(tool.args, ensure_ascii=False, indent=2))
+        pretty = protect(json.dumps(tool.args, ensure_ascii=False, indent=2))
         for row in pretty.split("\n"):
             lines += wrap([Styled(row, "dim")], width, lead)
     if tool.error:
-        return lines + wrap([Styled(visible(tool.error), "error")], width, lead)
+        return lines + wrap([Styled(protect(tool.error), "error")], width, lead)
     from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
 
     document = Document()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from genpy_server.core.display import visible
+from genpy_server.core.display import protect
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
@@ -69,7 +69,7 @@ def notice(text: str, style: str = "warning", glyph: str = "!") -> NoteBlock:
 
     def make(width: int) -> list[Line]:
         lead = (Styled(f"{glyph} ", style),)
-        return [BLANK, *wrap([Styled(visible(text), "dim")], width, lead, (Styled("  "),))]
+        return [BLANK, *wrap([Styled(protect(text), "dim")], width, lead, (Styled("  "),))]
 
     return NoteBlock(make)
 
@@ -80,9 +80,9 @@ def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
     def make(width: int) -> list[Line]:
         bar = (Styled("┃ ", "genpy mark"),)
         lines = [BLANK, Line((*bar, Styled(title, "genpy")), 2)]
-        lines += wrap([Styled(visible(summary))], width, bar)
+        lines += wrap([Styled(protect(summary))], width, bar)
         if topics:
-            lines += wrap([Styled(visible(" · ".join(topics)), "dim")], width, bar)
+            lines += wrap([Styled(protect(" · ".join(topics)), "dim")], width, bar)
         return lines
 
     return NoteBlock(make)

@@ -6,6 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from genpy_server.core.display import visible
 from genpy_tui.render.layout import Row
 from genpy_tui.render.lines import Line
 from genpy_tui.render.palette import Palette
@@ -60,7 +61,7 @@ class Painter:
         palette, line = self._palette, row.line
         before = (CURSOR if marked else " " * MARGIN) + " " * row.part.indent
         segments = [Segment(before, palette["genpy"])]
-        segments += [Segment(run.text, palette[run.style]) for run in line.runs]
+        segments += [Segment(visible(run.text), palette[run.style]) for run in line.runs]
         if span is not None:
             segments = list(self._selected(segments, span, len(before) + line.lead))
         cells = len(before) + line.cells

@@ -15,6 +15,7 @@ from textual.reactive import var
 from textual.timer import Timer
 
 from genpy_server.client.transcript import Entry, Transcript
+from genpy_server.core.display import restore
 from genpy_tui.commands import bindings
 from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock
@@ -254,6 +255,6 @@ class TranscriptView(Window, can_focus=True):
         for run in row.line.runs:
             size = cell_len(run.text)
             if 0 <= at < size and run.link:
-                self.post_message(self.Link(run.link))
+                self.post_message(self.Link(restore(run.link)))
                 return
             at -= size

@@ -4,6 +4,7 @@ Lines are made when they come near the window. The height of what is far from it
 when a guess is corrected the text on the screen does not move.
 """
 
+import sys
 from typing import Any
 
 from textual.geometry import Size
@@ -164,11 +165,13 @@ class Window(ScrollView):
             span = selection.get_span(y)
             if span is None:
                 continue
-            text = row.line.text
-            shift = MARGIN + row.part.indent
-            low = max(span[0] - shift, row.line.lead)
-            high = len(text) if span[1] == -1 else span[1] - shift
-            out.append((row.line.glue if out else "") + text[low : max(low, high)].rstrip())
+            line, shift = row.line, MARGIN + row.part.indent
+            low = max(span[0] - shift, line.lead)
+            high = sys.maxsize if span[1] == -1 else span[1] - shift
+            text = line.copied(low, high)
+            # Code has its own spaces at the end of a line; elsewhere they fill a column.
+            text = text if line.fill else text.rstrip(" ")
+            out.append((line.glue if out else "") + text)
         return "".join(out), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's

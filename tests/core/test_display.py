@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_server.core.display import escaped, one_line, stars, visible
+from genpy_server.core.display import escaped, one_line, protect, restore, stars, visible
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 JSON_TEXT = st.text(st.characters(exclude_categories=("Cs",)))
@@ -21,6 +21,11 @@ def acts(character: str) -> bool:
         unicodedata.category(character) in ACTING_CATEGORIES
         or unicodedata.bidirectional(character) in ACTING_DIRECTIONS
     )
+
+
+def is_half(character: str) -> bool:
+    """Whether no text can hold it: half a character of UTF-16."""
+    return unicodedata.category(character) == "Cs"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,22 @@ def test_json_keeps_its_meaning(text):
 
 def test_one_line_is_one_line():
     """Newlines and tabs become spaces where there is room for one line alone."""
-    assert one_line("  a\n\tb \u2028c\x1b[31m ") == "a b c␛[31m"
+    assert one_line("  a\n\tb \u2028c\x1b[31m ") == "a b c\x1b[31m"
+
+
+@given(ANY_TEXT)
+def test_what_is_protected_is_laid_out_and_restored(text):
+    """Protected text has no character that acts or ends a line, and gives the exact text back."""
+    shown = protect(text)
+    assert not any(map(acts, shown))
+    assert len(shown.splitlines()) <= text.count("\n") + 1
+    assert restore(shown) == "".join("\ufffd" if is_half(c) else c for c in text)
+
+
+@given(JSON_TEXT.filter(lambda text: max(text, default="") < "\U00100000"))
+def test_protected_text_is_shown_as_any(text):
+    """What is seen of protected text is what is seen of the text."""
+    assert visible(protect(text)) == visible(text)
 
 
 def test_stars_are_five():

@@ -11,10 +11,10 @@ def message(number, role, text, **meta):
 
 
 def test_markdown_has_who_said_what_and_when():
-    """A heading for the title, one for each message, and nothing that a terminal obeys."""
+    """A heading for the title, one for each message, and the exact text."""
     said = [message(1, "user", "a *b*\x1b[2J"), message(2, "assistant", "c")]
     assert markdown("My\ntitle\x07", said) == (
-        f"# My title␇\n\n## You · {AT}\n\na *b*␛[2J\n\n## GenPy · {AT}\n\nc\n"
+        f"# My title\x07\n\n## You · {AT}\n\na *b*\x1b[2J\n\n## GenPy · {AT}\n\nc\n"
     )
 
 

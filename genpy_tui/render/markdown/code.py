@@ -61,9 +61,9 @@ def highlighted(source: str, language: str) -> list[list[Styled]]:
     """The lines of a source as runs."""
     lexer = _lexer(language.lower())
     if lexer is None or any(len(line) > _LEXED_LINE for line in source.split("\n")):
-        return [[Styled(line.expandtabs(4), "code")] for line in source.split("\n")]
+        return [[Styled(line, "code")] for line in source.split("\n")]
     rows: list[list[Styled]] = [[]]
-    for kind, text in lexer.get_tokens(source.expandtabs(4)):
+    for kind, text in lexer.get_tokens(source):
         style = _style(kind)
         first, *rest = text.split("\n")
         if first:

@@ -2,7 +2,7 @@
 
 import re
 
-from genpy_server.core.display import visible
+from genpy_server.core.display import newlines, protect
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line
 from genpy_tui.render.markdown.blocks import Env, parser, render
@@ -26,8 +26,7 @@ def warm_up() -> None:
 class Document:
     """Feed it text; closed parts keep their lines, only what is open is rendered again.
 
-    This is the one place where the text of messages enters the display, so it is made harmless
-    here.
+    Lines end with a newline, a carriage return or both: this is where that is made one.
     """
 
     def __init__(self, *, indent: int = 0) -> None:
@@ -38,10 +37,14 @@ class Document:
         self._pieces = 0
         self._tail: list[BlockPart] | None = None
         self._finished = False
+        self._carriage = ""
+        """A carriage return whose newline may still come."""
 
     def feed(self, text: str) -> None:
         """More text at the end."""
-        self._splitter.feed(visible(text))
+        text = self._carriage + text
+        self._carriage = "\r" if text.endswith("\r") else ""
+        self._splitter.feed(protect(newlines(text.removesuffix("\r"))))
         self._tail = None
         self._take()
 
@@ -49,6 +52,8 @@ class Document:
         """The text is whole."""
         if not self._finished:
             self._finished = True
+            if self._carriage:
+                self._splitter.feed("\n")
             self._splitter.finish()
             self._tail = []
             self._take()

@@ -153,6 +153,8 @@ class Splitter:
         self._at = _State()
         self._rest: list[str] = []
         self._rest_size = 0
+        self._raw = self._expanded = ""
+        """The line that is read, with its tabs, and with spaces in the place of leading ones."""
 
     def feed(self, text: str) -> None:
         """Take in more text."""
@@ -173,7 +175,7 @@ class Splitter:
         probe._at = replace(self._at, piece=replace(self._at.piece, lines=self._at.piece.lines[:]))
         rest = "".join(self._rest)
         if rest:
-            probe._line(rest.removesuffix("\r"))
+            probe._line(rest)
         probe._close(last=probe._at.mode != "code")
         return probe.closed
 
@@ -187,7 +189,7 @@ class Splitter:
     # Lines
 
     def _whole(self, line: str) -> None:
-        rest = self._chop(line.removesuffix("\r"))
+        rest = self._chop(line)
         self._line(rest)
         self._at.joined = False
 
@@ -218,7 +220,8 @@ class Splitter:
             self._add(line)
             return
         body = line.lstrip(" \t")
-        line = line[: len(line) - len(body)].expandtabs(4) + body
+        self._raw, line = line, line[: len(line) - len(body)].expandtabs(4) + body
+        self._expanded = line
         blank = not line or line.isspace()
         if at.pad and not blank:
             indent = _indent(line)
@@ -309,7 +312,7 @@ class Splitter:
         if not blank and not line.startswith("    "):
             self._close()
             return False
-        self._add(line[4:])
+        self._add(self._raw[1:] if self._raw.startswith("\t") else line[4:])
         if self._large():
             self._roll()
         return True
@@ -386,6 +389,8 @@ class Splitter:
         at.piece = Fragment(kind, first=not continues, gap=gap, pad=at.pad)
 
     def _add(self, line: str) -> None:
+        if line == self._expanded:
+            line = self._raw
         if self._at.joined and self._at.piece.lines:
             self._at.piece.lines[-1] += line
         else:
