@@ -9,7 +9,6 @@ import msgspec
 
 from genpy_server import __version__, app
 from genpy_server.errors import GenPyError
-from genpy_server.logs import configure_logging
 from genpy_server.settings import Settings, load
 
 PORTS = range(65_536)
@@ -19,7 +18,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; 0 done, 1 expected failure, 2 usage, 130 cut short."""
     try:
         settings = _with_options(load(), arguments)
-        configure_logging(settings.log_level)
         return 0 if asyncio.run(app.serve(settings, _announce)) else 130
     except GenPyError as error:
         print(error.message, file=sys.stderr)  # noqa: T201 - what a program says

@@ -1,6 +1,7 @@
 """The composition root: settings in, a running application out. Nothing else builds objects."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Self
 
@@ -110,9 +111,24 @@ def _warm() -> None:
         build()
 
 
+def configure_logging(level: str) -> None:
+    """Log ours from `level` on, and of libraries warnings alone.
+
+    At lower levels the libraries' own loggers print tokens, keys and messages.
+    """
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("genpy").setLevel(level)
+
+
 async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
-    """Serve until told to stop, having announced the address; False when the stop was cut short."""
+    """Serve until a stop signal, having announced the address; False when the stop was cut short.
+
+    It logs one line an event on standard error, with nothing of what was said in it.
+    """
     check_exposure(settings)
+    configure_logging(settings.log_level)
     app = await App.open(settings)
     try:
         server = await app.listen()

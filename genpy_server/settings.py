@@ -1,19 +1,21 @@
 """The environment and a .env file, read once into one frozen Settings.
 
-`FIELDS` is the table of every setting: `.env.example`, the README and `genpy doctor` are checked
-against it. A wrong value is reported together with every other wrong one, never one per run.
+`FIELDS` is the table of the settings, and `Limits` with its annotations that of the limits:
+`.env.example`, the README and `genpy doctor` are checked against them. Wrong values are reported
+all at once.
 """
 
+import os
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 
 from genpy_server.core.identity import is_loopback
-from genpy_server.environment import read_environment
 from genpy_server.errors import ConfigError
 
 DEFAULT_MODEL = "openai/gpt-oss-120b"
@@ -21,50 +23,45 @@ TOKEN_LENGTH = 16
 """A token shorter than this many characters is refused: it could be guessed."""
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """Every limit of the server; what exceeds one gets a typed error."""
+KIB = 1024
+MIB = 1024 * KIB
 
-    message_chars: int = 200_000
-    """Characters of one message."""
-    frame_bytes: int = 2 * 1024 * 1024
-    """Bytes of one WebSocket frame; a message of the largest size fits, escaped."""
-    head_bytes: int = 32 * 1024
-    """Bytes of a request line with its header fields."""
-    body_bytes: int = 64 * 1024
-    """Bytes of an HTTP body."""
-    request_seconds: float = 10.0
-    """Seconds in which a request must have arrived."""
-    keep_alive_seconds: float = 15.0
-    """Seconds an HTTP connection may be silent between two requests."""
-    answer_seconds: float = 120.0
-    """Seconds in which a client must have read an answer."""
-    messages_per_minute: int = 60
-    """Messages and changes of one user; a minute's worth may come at once."""
-    sockets_per_user: int = 32
-    runs_per_user: int = 8
-    """Replies being made at the same time for one user."""
-    waiting_per_session: int = 8
-    """Messages of one session that wait for the reply before them."""
-    queue_frames: int = 2_000
-    """Frames waiting for one slow reader."""
-    queue_bytes: int = 4 * 1024 * 1024
-    log_events: int = 8_192
-    """Events a session keeps for clients that come back."""
-    log_bytes: int = 2 * 1024 * 1024
-    history_messages: int = 200
-    """Messages sent at most when a client attaches, or in one page."""
-    history_bytes: int = 1024 * 1024
-    """Bytes of them beyond the newest when a client attaches, well below what its queue holds."""
-    tool_rounds: int = 3
-    """Times a model may call tools before it must answer."""
-    tool_calls: int = 8
-    """Calls of one such round that are heard; a model may wish for any number."""
-    rate_limit_wait: float = 60.0
-    """Seconds a run waits at most for a rate-limited model."""
-    end_seconds: float = 120.0
-    """Seconds the right to end a session lasts."""
-    leave_seconds: float = 10.0
-    """Seconds that summaries may hold up who leaves; the next start writes what is missing."""
+
+class Bound(NamedTuple):
+    """The least and the greatest value of a limit, and its help."""
+
+    low: float
+    high: float
+    help: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Every limit of the server; what exceeds one gets a typed error. Each can be set."""
+
+    # fmt: off
+    message_chars: Annotated[int, Bound(1, 2_000_000, "Characters of one message.")] = 200_000
+    frame_bytes: Annotated[int, Bound(8_192, 64 * MIB, "Bytes of one WebSocket frame from a client; at least 12 for each character of a message.")] = 5 * MIB // 2
+    head_bytes: Annotated[int, Bound(1_024, MIB, "Bytes of an HTTP request line with its header fields.")] = 32 * KIB
+    body_bytes: Annotated[int, Bound(1_024, 64 * MIB, "Bytes of an HTTP body.")] = 64 * KIB
+    request_seconds: Annotated[float, Bound(0.05, 600, "Seconds in which an HTTP request must arrive.")] = 10.0
+    keep_alive_seconds: Annotated[float, Bound(0.05, 3_600, "Seconds an HTTP connection may be silent between two requests.")] = 15.0
+    answer_seconds: Annotated[float, Bound(0.05, 3_600, "Seconds in which a client must read an HTTP answer.")] = 120.0
+    messages_per_minute: Annotated[int, Bound(1, 100_000, "Messages and changes of one user in a minute; as many may come at once.")] = 60
+    sockets_per_user: Annotated[int, Bound(1, 100_000, "WebSockets of one user.")] = 32
+    runs_per_user: Annotated[int, Bound(1, 10_000, "Replies being made at the same time for one user.")] = 8
+    waiting_per_session: Annotated[int, Bound(1, 10_000, "Messages of one session that wait for the reply before them.")] = 8
+    queue_frames: Annotated[int, Bound(10, 1_000_000, "Frames that wait for one slow reader.")] = 2_000
+    queue_bytes: Annotated[int, Bound(64 * KIB, 1024 * MIB, "Bytes that wait for one slow reader.")] = 4 * MIB
+    log_events: Annotated[int, Bound(1, 1_000_000, "Events a session keeps for clients that come back.")] = 8_192
+    log_bytes: Annotated[int, Bound(1_024, 1024 * MIB, "Bytes of the events a session keeps.")] = 2 * MIB
+    history_messages: Annotated[int, Bound(1, 10_000, "Messages sent when a client attaches.")] = 200
+    history_bytes: Annotated[int, Bound(1_024, 1024 * MIB, "Bytes of the messages sent when a client attaches, beyond the newest.")] = MIB
+    tool_rounds: Annotated[int, Bound(0, 100, "Times a model may call tools before it must answer.")] = 3
+    tool_calls: Annotated[int, Bound(1, 1_000, "Calls of one round that are made.")] = 8
+    rate_limit_seconds: Annotated[float, Bound(0, 3_600, "Seconds a reply waits for a model that is rate limited.")] = 60.0
+    end_seconds: Annotated[float, Bound(1, 3_600, "Seconds the right to end a session lasts.")] = 120.0
+    leave_seconds: Annotated[float, Bound(0, 600, "Seconds that summaries may delay a stop; the next start writes what is missing.")] = 10.0
+    # fmt: on
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -109,7 +106,10 @@ class Field(msgspec.Struct, frozen=True):
 
 def _number(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
-        value = float(text)
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError("must be a number") from None
         if not low <= value <= high:
             raise ValueError(f"must be from {low:g} to {high:g}")
         return value
@@ -119,7 +119,10 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        value = int(text)
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
         if not low <= value <= high:
             raise ValueError(f"must be from {low} to {high}")
         return value
@@ -256,27 +259,142 @@ FIELDS: tuple[Field, ...] = (
     Field("GENPY_LOG_LEVEL", "log_level", _log_level, "INFO", "How much the server logs."),
 )
 
+LIMIT = "GENPY_LIMIT_"
+ESCAPED_BYTES = 12
+"""Bytes of one character in JSON at most: two escaped surrogates."""
+FRAME_BYTES = 4 * KIB
+"""Bytes of a frame beside the text of its message."""
+
+
+@cache
+def limit_fields() -> tuple[Field, ...]:
+    """The rows of the limits: GENPY_LIMIT_ and the name in capital letters."""
+    rows = []
+    defaults = Limits()
+    for name, hint in get_type_hints(Limits, include_extras=True).items():
+        (bound,) = hint.__metadata__
+        whole = hint.__origin__ is int
+        parse = _whole(bound.low, bound.high) if whole else _number(bound.low, bound.high)
+        default = f"{getattr(defaults, name):{'d' if whole else 'g'}}"
+        rows.append(Field(LIMIT + name.upper(), name, parse, default, bound.help))
+    return tuple(rows)
+
+
+class Environment(dict[str, str]):
+    """Variables by name; `places` says where those of a file stand, as `.env line 3`."""
+
+    def __init__(self, values: Mapping[str, str], places: Mapping[str, str] | None = None) -> None:
+        super().__init__(values)
+        self.places = places or {}
+
+
+def read_environment(directory: Path | None = None) -> Environment:
+    """The environment over the `.env` of `directory` (default: the working directory).
+
+    Raises `ConfigError` for a file that is not text, and for one that names a server where the
+    environment names the token.
+    """
+    path = (directory or Path.cwd()) / ".env"
+    if not path.is_file():
+        return Environment(os.environ)
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only for who has a .env
+
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            # Nothing is put in for ${NAME}: a folder could have a secret written into an address.
+            bindings = [line for line in parse_stream(file) if line.key and line.value]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}.") from None
+    values = {str(line.key): str(line.value) for line in bindings}
+    if _sends_the_token_elsewhere(values):
+        raise ConfigError(
+            f"GENPY_SERVER comes from {path} and GENPY_TOKEN from the environment: a folder could "
+            "send your token to a server of its own. Name both in one place."
+        )
+    places = {
+        str(line.key): f"{path} line {line.original.line}"
+        for line in bindings
+        if line.key not in os.environ
+    }
+    return Environment({**values, **os.environ}, places)
+
+
+def _sends_the_token_elsewhere(file: Mapping[str, str]) -> bool:
+    """Whether a server that only the file names would get a token that it does not know."""
+    token = os.environ.get("GENPY_TOKEN", "").strip()
+    named = "GENPY_SERVER" in file and "GENPY_SERVER" not in os.environ
+    return named and token not in {"", file.get("GENPY_TOKEN", "").strip()}
+
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment; raises one `ConfigError` that names every wrong value."""
-    environment = read_environment() if environment is None else environment
-    values: dict[str, Any] = {}
-    wrong: list[str] = []
-    for row in FIELDS:
-        text = environment.get(row.variable, "").strip() or row.default
-        try:
-            values[row.name] = row.parse(text)
-        except ValueError as error:
-            shown = "" if row.secret else f"={text}"
-            wrong.append(f"{row.variable}{shown}: {error}")
-    if not wrong and (values["supabase_url"] is None) != (values["supabase_key"] is None):
-        missing = "SUPABASE_URL" if values["supabase_url"] is None else "SUPABASE_KEY"
-        wrong.append(f"{missing}: must be set when the other of SUPABASE_URL and SUPABASE_KEY is")
-    if wrong:
-        raise ConfigError("These settings cannot work:\n  " + "\n  ".join(wrong))
-    values["tokens"] = {token: user or values["user"] for token, user in values["tokens"].items()}
-    sources = frozenset(row.variable for row in FIELDS if environment.get(row.variable, "").strip())
-    return Settings(**values, sources=sources)
+    """Settings from the environment; raises one `ConfigError` that names every wrong value.
+
+    For a value of a .env file it names the line as well.
+    """
+    if environment is None:
+        environment = read_environment()
+    values = _Values(environment)
+    settings = values.parsed(FIELDS)
+    limits = values.limits()
+    if not values.wrong and (settings["supabase_url"] is None) != (
+        settings["supabase_key"] is None
+    ):
+        missing = "SUPABASE_URL" if settings["supabase_url"] is None else "SUPABASE_KEY"
+        values.refuse(missing, "must be set when the other of SUPABASE_URL and SUPABASE_KEY is")
+    if values.wrong:
+        raise ConfigError("These settings cannot work:\n  " + "\n  ".join(values.wrong))
+    tokens = settings.pop("tokens")
+    return Settings(
+        **settings,
+        tokens={token: user or settings["user"] for token, user in tokens.items()},
+        limits=limits,
+        sources=frozenset(values.sources),
+    )
+
+
+class _Values:
+    """Values as they are read from the environment, and what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._texts = environment
+        self._places = environment.places if isinstance(environment, Environment) else {}
+        self.wrong: list[str] = []
+        self.sources: set[str] = set()
+
+    def refuse(self, variable: str, reason: str, shown: str = "") -> None:
+        """Note a wrong value, and the line of the file it stands on."""
+        place = f"{self._places[variable]}: " if variable in self._places else ""
+        self.wrong.append(f"{place}{variable}{shown}: {reason}")
+
+    def parsed(self, rows: tuple[Field, ...]) -> dict[str, Any]:
+        """The value of each row whose text or default is right."""
+        values: dict[str, Any] = {}
+        for row in rows:
+            text = self._texts.get(row.variable, "").strip()
+            if text:
+                self.sources.add(row.variable)
+            try:
+                values[row.name] = row.parse(text or row.default)
+            except ValueError as error:
+                self.refuse(row.variable, str(error), "" if row.secret else f"={text}")
+        return values
+
+    def limits(self) -> Limits:
+        """The limits; the defaults where none is set."""
+        named = {name for name, text in self._texts.items() if name.startswith(LIMIT) and text}
+        if not named:
+            return Limits()
+        for name in sorted(named - {row.variable for row in limit_fields()}):
+            self.refuse(name, "there is no such limit")
+        values = self.parsed(limit_fields())
+        limits = Limits(**values)
+        needed = limits.message_chars * ESCAPED_BYTES + FRAME_BYTES
+        if limits.frame_bytes < needed:
+            what = f"must be {needed} or more for messages of {limits.message_chars} characters"
+            self.refuse(f"{LIMIT}FRAME_BYTES", what, f"={limits.frame_bytes}")
+        if limits.queue_bytes < 2 * limits.history_bytes:
+            self.refuse(f"{LIMIT}QUEUE_BYTES", "must be twice the bytes of the history, or more")
+        return limits
 
 
 def check_exposure(settings: Settings) -> None:

@@ -24,13 +24,11 @@ def run(
     import msgspec  # noqa: PLC0415
 
     from genpy_server import app  # noqa: PLC0415
-    from genpy_server.logs import configure_logging  # noqa: PLC0415
 
     settings = load()
     settings = msgspec.structs.replace(
         settings, host=host or settings.host, port=settings.port if port is None else port
     )
-    configure_logging(settings.log_level)
 
     def announce(address: str) -> None:
         output.piece(f"GenPy listens on {address}\n")

@@ -211,7 +211,7 @@ class ReplyRun:
 
     async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
         """One request, waiting as long as a rate-limited service asks, within bounds."""
-        patience = self.chat.settings.limits.rate_limit_wait
+        patience = self.chat.settings.limits.rate_limit_seconds
         for shortest in SHORTEST_WAITS:
             try:
                 return await self._stream_once(request)

@@ -1,6 +1,7 @@
 """Small pure parts: identity, metrics, the event log, rates, settings, frames, errors."""
 
 import contextlib
+import json
 
 import msgspec
 import pytest
@@ -11,10 +12,10 @@ from genpy_server import errors, settings, wire
 from genpy_server.core.identity import identify, title_from
 from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import Metrics
-from genpy_server.environment import read_environment
 from genpy_server.errors import RateLimited
 from genpy_server.sessions.event_log import EventLog
 from genpy_server.sessions.rate_limit import Rates, TokenBucket
+from genpy_server.settings import read_environment
 
 UUID = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
 
@@ -274,3 +275,61 @@ def test_each_user_has_a_minute_of_their_own():
         rates.charge("ann")
     assert refused.value.retry_after == 30.0
     rates.charge("bob")
+
+
+def test_limits_are_set_by_their_names():
+    """GENPY_LIMIT_ and a limit's name set it; the others keep their defaults."""
+    loaded = settings.load({"GENPY_LIMIT_TOOL_CALLS": "3", "GENPY_LIMIT_REQUEST_SECONDS": "0.5"})
+    assert loaded.limits == settings.Limits(tool_calls=3, request_seconds=0.5)
+    assert loaded.sources == {"GENPY_LIMIT_TOOL_CALLS", "GENPY_LIMIT_REQUEST_SECONDS"}
+    assert settings.load({}).limits == settings.Limits()
+
+
+@pytest.mark.parametrize("row", settings.limit_fields(), ids=lambda row: row.variable)
+def test_defaults_of_limits_are_within_their_bounds(row):
+    """Each default is a value that may be set, and a value far beyond is refused."""
+    assert row.parse(row.default) == getattr(settings.Limits(), row.name)
+    with pytest.raises(errors.ConfigError, match=f"{row.variable}=-1: must be from"):
+        settings.load({row.variable: "-1"})
+    with pytest.raises(errors.ConfigError, match=f"{row.variable}=1{'0' * 30}: must be from"):
+        settings.load({row.variable: f"1{'0' * 30}"})
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"GENPY_LIMIT_MESAGE_CHARS": "5"}, "GENPY_LIMIT_MESAGE_CHARS: there is no such limit"),
+        (
+            {"GENPY_LIMIT_MESSAGE_CHARS": "300000"},
+            "GENPY_LIMIT_FRAME_BYTES=2621440: must be 3604096",
+        ),
+        ({"GENPY_LIMIT_HISTORY_BYTES": "4000000"}, "GENPY_LIMIT_QUEUE_BYTES: must be twice"),
+    ],
+)
+def test_limits_that_cannot_work_together_are_refused(variables, named):
+    """A misspelled limit, and limits that contradict each other, are wrong settings."""
+    with pytest.raises(errors.ConfigError, match=named):
+        settings.load(variables)
+
+
+def test_any_message_within_the_limit_fits_a_frame():
+    """The longest message fits the largest frame, however a client escapes it."""
+    limits = settings.Limits()
+    text = "\U0001f600" * limits.message_chars
+    frame = json.dumps({"type": "send", "id": "i" * 64, "text": text})
+    assert len(frame.encode()) <= limits.frame_bytes
+
+
+def test_wrong_values_of_a_file_are_named_with_their_lines(tmp_path, monkeypatch):
+    """Every wrong value is reported at once, those of a .env with file and line."""
+    file = tmp_path / ".env"
+    file.write_text("# ports\nGENPY_PORT=many\n\nGENPY_RECALL=perhaps\nGENPY_LIMIT_TOOL_CALLS=x\n")
+    monkeypatch.setenv("GENPY_GRACE_SECONDS", "-1")
+    monkeypatch.setenv("GENPY_RECALL", "maybe")
+    with pytest.raises(errors.ConfigError) as refused:
+        settings.load(read_environment(tmp_path))
+    lines = refused.value.message.splitlines()
+    assert f"  {file} line 2: GENPY_PORT=many: must be a whole number" in refused.value.message
+    assert "  GENPY_RECALL=maybe: must be on or off" in lines
+    assert f"  {file} line 5: GENPY_LIMIT_TOOL_CALLS=x: " in refused.value.message
+    assert any(line.startswith("  GENPY_GRACE_SECONDS=-1: ") for line in lines)

@@ -10,11 +10,11 @@ import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import Script, chunk
 
+from genpy_server.app import configure_logging
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
-from genpy_server.logs import configure_logging
 
 HASTY = httpx.Timeout(0.05, connect=5.0, pool=5.0)
 
