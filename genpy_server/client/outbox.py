@@ -7,11 +7,11 @@ under way at a time, so that what waits for a rate limit is not overtaken by wha
 
 from collections import deque
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.wire import Cancel, ClientFrame, Send
 
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 30.0
-"""Seconds before a message that was refused for now goes out again, where nobody says."""
+RESEND = Backoff(first=1.0, longest=30.0)
+"""Before a message that was refused for now is sent again, where the server names no wait."""
 
 
 class Outbox:
@@ -22,7 +22,7 @@ class Outbox:
         self._cancel: Cancel | None = None
         self._under_way = False
         self._held = False
-        self._wait = FIRST_WAIT
+        self._refusals = 0
 
     @property
     def messages(self) -> tuple[Send, ...]:
@@ -72,16 +72,16 @@ class Outbox:
         for frame in self._queue:
             if isinstance(frame, Send) and frame.id == client_id:
                 if frame is self._queue[0]:
-                    self._under_way, self._wait = False, FIRST_WAIT
+                    self._under_way, self._refusals = False, 0
                 self._queue.remove(frame)
                 return
 
     def hold(self, retry_after: float | None) -> float:
         """The message under way was refused for now; seconds until `release` is due."""
         self._under_way, self._held = False, True
-        wait = self._wait if retry_after is None else retry_after
-        self._wait = min(self._wait * 2, LONGEST_WAIT)
-        return wait
+        wait = RESEND.delay(self._refusals) if retry_after is None else retry_after
+        self._refusals += 1
+        return min(wait, RESEND.longest_asked)
 
     def release(self) -> None:
         """Go on after a `hold`."""

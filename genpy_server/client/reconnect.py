@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.errors import GenPyError
 
-FIRST_DELAY = 0.25
-LONGEST_DELAY = 20.0
+RECONNECT = Backoff(first=0.25, longest=20.0, jitter=0.5)
 STEADY_SECONDS = 10.0
-"""A connection that lasted so long was a good one: after it the delays begin anew."""
-_MOST_DOUBLINGS = 16
+"""After a connection that lasted so long the delays begin with the first one again."""
 
 
 class Link(NamedTuple):
@@ -29,8 +28,8 @@ class Link(NamedTuple):
         return "" if self.error is None else self.error.message
 
 
-class Backoff:
-    """Delays that double up to a limit, each cut by chance so that clients do not come at once."""
+class ReconnectDelay:
+    """The delays of one client, by its clock and its chance."""
 
     def __init__(self, chance: Callable[[], float], clock: Callable[[], float]) -> None:
         self._chance = chance
@@ -42,11 +41,11 @@ class Backoff:
         """A connection was made."""
         self._opened = self._clock()
 
-    def next(self, at_least: float = 0.0) -> float:
+    def next(self, retry_after: float | None = None) -> float:
         """Seconds to wait now that there is no connection."""
         if self._opened is not None and self._clock() - self._opened >= STEADY_SECONDS:
             self.failures = 0
         self._opened = None
-        delay = min(FIRST_DELAY * 2.0 ** min(self.failures, _MOST_DOUBLINGS), LONGEST_DELAY)
+        delay = RECONNECT.delay(self.failures, chance=self._chance(), retry_after=retry_after)
         self.failures += 1
-        return max(at_least, delay * (0.5 + self._chance() / 2))
+        return delay

@@ -21,7 +21,7 @@ from uuid import uuid4
 from genpy_server.client.address import Address
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.outbox import Outbox
-from genpy_server.client.reconnect import Backoff, Link
+from genpy_server.client.reconnect import Link, ReconnectDelay
 from genpy_server.client.transcript import Gap, Transcript
 from genpy_server.core.text import storable
 from genpy_server.errors import (
@@ -83,7 +83,7 @@ class SessionClient:
         self._token = token
         self._history = history
         self._sleep = sleep
-        self._backoff = Backoff(chance, clock)
+        self._delay = ReconnectDelay(chance, clock)
         self._events = EventBuffer()
         self._told: tuple[str, str] | None = None
         self._socket: Socket | None = None
@@ -197,7 +197,7 @@ class SessionClient:
 
         try:
             while True:
-                self._show(Link("connecting", self._backoff.failures))
+                self._show(Link("connecting", self._delay.failures))
                 try:
                     await self._attend()
                 except Lost as lost:
@@ -209,8 +209,8 @@ class SessionClient:
                     # What was missed cannot be asked for: begin anew with all that is kept.
                     self.transcript.epoch = None
                     error = Unreachable("Something was missed. Loading the conversation again.")
-                delay = self._backoff.next(error.retry_after or 0.0)
-                self._show(Link("reconnecting", self._backoff.failures, delay, error))
+                delay = self._delay.next(error.retry_after)
+                self._show(Link("reconnecting", self._delay.failures, delay, error))
                 await self._sleep(delay)
         finally:
             self._events.finish()
@@ -267,7 +267,7 @@ class SessionClient:
         match frame:
             case Ready():
                 self._shown = self._shown if frame.replay == "complete" else frame.seq
-                self._backoff.opened()
+                self._delay.opened()
                 self._show(Link("open"))
             case Ack():
                 self._kept(frame.id)

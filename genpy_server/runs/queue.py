@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import random
 from collections import deque
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import Message, RunStatus
 from genpy_server.errors import GenPyError, NotFound
 from genpy_server.runs.background import BackgroundTasks
@@ -16,8 +18,8 @@ from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
 from genpy_server.runs.run import ReplyRun, RunControl
 from genpy_server.wire import message_event
 
-SAVE_WAITS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds between attempts to store a reply while the database is away; the last one repeats."""
+SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
+"""Between attempts to store a reply while the database is away."""
 
 log = logging.getLogger("genpy.runs")
 
@@ -173,7 +175,7 @@ class RunQueue:
         """Store a reply as soon as the database is back."""
         try:
             for attempt in count():
-                await asyncio.sleep(SAVE_WAITS[min(attempt, len(SAVE_WAITS) - 1)])
+                await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
                 if self._forgotten or await self._saved(request, reply):
                     return
         finally:

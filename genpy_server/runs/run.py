@@ -9,10 +9,12 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import count
 from uuid import uuid4
 
 import msgspec
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.tokens import fit_tools, message_tokens, offer_tokens
 from genpy_server.core.models import (
     ChatMessage,
@@ -48,8 +50,8 @@ SHORTEST_ROUND = 200
 """Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
 """Seconds to wait for a rate-limited model that does not say how long."""
-SHORTEST_WAITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds to wait at least before each further attempt: a service that says 0 may say it again."""
+RATE_LIMITED = Backoff(first=0.5, longest=16.0, attempts=7)
+"""The shortest waits for a rate-limited model: a service that says 0 seconds may say it again."""
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
 DELETED = "The session was deleted meanwhile, and this reply with it."
@@ -212,13 +214,13 @@ class ReplyRun:
     async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
         """One request, waiting as long as a rate-limited service asks, within bounds."""
         patience = self.chat.settings.limits.rate_limit_seconds
-        for shortest in SHORTEST_WAITS:
+        for failures in count():
             try:
                 return await self._stream_once(request)
             except LlmRateLimited as limited:
-                told = limited.retry_after if limited.retry_after is not None else DEFAULT_WAIT
-                wait = max(told, shortest)
-                if self.length or wait > patience:
+                asked = DEFAULT_WAIT if limited.retry_after is None else limited.retry_after
+                wait = RATE_LIMITED.delay(failures, retry_after=asked)
+                if self.length or wait > patience or RATE_LIMITED.exhausted(failures + 1):
                     raise
                 patience -= wait
                 text = f"The model is rate limited; trying again in {wait:.0f} s."
@@ -226,7 +228,7 @@ class ReplyRun:
                     Notice(seq=0, code=limited.code, text=text, retry_after=wait)
                 )
                 await asyncio.sleep(wait)
-        return await self._stream_once(request)
+        raise AssertionError  # the loop has no end of its own
 
     async def _stream_once(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
         calls: list[ToolCall] = []

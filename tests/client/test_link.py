@@ -2,7 +2,7 @@
 
 import pytest
 
-from genpy_server.client.reconnect import FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS, Backoff, Link
+from genpy_server.client.reconnect import RECONNECT, STEADY_SECONDS, Link, ReconnectDelay
 from genpy_server.errors import Unreachable
 
 
@@ -23,35 +23,35 @@ def clock():
 
 def test_delays_double_up_to_a_limit(clock):
     """Each failure doubles the delay, until it stays at the longest."""
-    backoff = Backoff(lambda: 1.0, clock)
-    delays = [backoff.next() for _ in range(30)]
-    assert delays[:3] == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]
-    assert delays[-1] == LONGEST_DELAY
-    assert backoff.failures == 30
+    delay = ReconnectDelay(lambda: 1.0, clock)
+    delays = [delay.next() for _ in range(30)]
+    assert delays[:3] == [RECONNECT.first, RECONNECT.first * 2, RECONNECT.first * 4]
+    assert delays[-1] == RECONNECT.longest
+    assert delay.failures == 30
 
 
 def test_chance_spreads_clients(clock):
     """Of clients that were cut at once some come back after half the delay."""
-    assert Backoff(lambda: 0.0, clock).next() == FIRST_DELAY / 2
-    assert Backoff(lambda: 0.5, clock).next() == FIRST_DELAY * 0.75
+    assert ReconnectDelay(lambda: 0.0, clock).next() == RECONNECT.first / 2
+    assert ReconnectDelay(lambda: 0.5, clock).next() == RECONNECT.first * 0.75
 
 
 def test_server_may_ask_for_more(clock):
     """A wait that the server names is kept."""
-    assert Backoff(lambda: 1.0, clock).next(at_least=42.0) == 42.0
+    assert ReconnectDelay(lambda: 1.0, clock).next(retry_after=42.0) == 42.0
 
 
 def test_steady_connection_begins_anew(clock):
     """After a connection that lasted the delays begin anew; after one that did not they go on."""
-    backoff = Backoff(lambda: 1.0, clock)
-    backoff.next()
-    backoff.opened()
+    delay = ReconnectDelay(lambda: 1.0, clock)
+    delay.next()
+    delay.opened()
     clock.now += STEADY_SECONDS - 1
-    assert backoff.next() == FIRST_DELAY * 2
-    backoff.opened()
+    assert delay.next() == RECONNECT.first * 2
+    delay.opened()
     clock.now += STEADY_SECONDS
-    assert backoff.next() == FIRST_DELAY
-    assert backoff.failures == 1
+    assert delay.next() == RECONNECT.first
+    assert delay.failures == 1
 
 
 def test_reason_is_a_sentence():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genpy_server.client.outbox import FIRST_WAIT, LONGEST_WAIT, Outbox
+from genpy_server.client.outbox import RESEND, Outbox
 from genpy_server.wire import Cancel, End, Rate, Send
 
 A, B = Send("a", "first"), Send("b", "second")
@@ -95,11 +95,11 @@ def test_unknown_wait_doubles_up_to_a_limit(outbox):
         write(outbox)
         waits.append(outbox.hold(None))
         outbox.release()
-    assert waits[:3] == [FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4]
-    assert waits[-1] == LONGEST_WAIT
+    assert waits[:3] == [RESEND.first, RESEND.first * 2, RESEND.first * 4]
+    assert waits[-1] == RESEND.longest
     outbox.done("a")
     write(outbox)
-    assert outbox.hold(None) == FIRST_WAIT
+    assert outbox.hold(None) == RESEND.first
 
 
 def test_message_seen_in_the_log_is_done_wherever_it_stands(outbox):

@@ -13,6 +13,7 @@ from support.running_server import Running, serving
 from support.scripted_model import Upstream
 from support.supabase_stack import Database, Stack, need
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import Message
 from genpy_server.wire import End, Send
 
@@ -68,7 +69,7 @@ async def outage(fragile: Stack, request: pytest.FixtureRequest) -> AsyncIterato
 @pytest.fixture
 def serve(fragile: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     """Starts a server that talks to a scripted model and tries to store again quickly."""
-    monkeypatch.setattr("genpy_server.runs.queue.SAVE_WAITS", (0.05,))
+    monkeypatch.setattr("genpy_server.runs.queue.SAVE", Backoff(first=0.05, longest=0.05))
 
     def start(model: str) -> AbstractAsyncContextManager[Running]:
         return serving(

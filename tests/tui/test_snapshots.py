@@ -14,7 +14,7 @@ from support.staged_client import Case, Staged
 from support.terminal import Terminal
 from textual.pilot import Pilot
 
-from genpy_server.client.reconnect import Backoff
+from genpy_server.client.reconnect import ReconnectDelay
 from genpy_server.client.session_client import SessionClient
 from genpy_tui.chat import status
 
@@ -40,9 +40,9 @@ PICTURES = [
 ]
 
 
-def half_a_minute(backoff: Backoff, at_least: float = 0.0) -> float:
+def half_a_minute(delay: ReconnectDelay, retry_after: float | None = None) -> float:
     """The wait before the next attempt, without chance."""
-    backoff.failures += 1
+    delay.failures += 1
     return 30.0
 
 
@@ -54,7 +54,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
         time.tzset()
     monkeypatch.setattr(status, "monotonic", lambda: 1_000.0)
     monkeypatch.setattr(SessionClient, "latency_ms", 3.0)
-    monkeypatch.setattr(Backoff, "next", half_a_minute)
+    monkeypatch.setattr(ReconnectDelay, "next", half_a_minute)
 
 
 @pytest.mark.parametrize(("case", "look"), PICTURES)

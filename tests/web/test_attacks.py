@@ -10,6 +10,7 @@ from support.running_server import serving
 from support.scripted_model import DONE, Script, call_piece, chunk
 from websockets.asyncio.client import connect
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.core.identity import identify
 from genpy_server.errors import ShuttingDown, StoreUnavailable
 from genpy_server.runs import queue as run_queue
@@ -56,18 +57,21 @@ async def test_calls_of_one_round_are_bounded(server, upstream, peer):
 
 async def test_service_that_always_says_try_now_is_asked_a_few_times(upstream, peer, monkeypatch):
     """retry-after: 0 without end leads to a few attempts, each later than the one before."""
-    monkeypatch.setattr(run, "SHORTEST_WAITS", (0.0, 0.01, 0.02))
+    monkeypatch.setattr(run, "RATE_LIMITED", Backoff(first=0.01, longest=0.02, attempts=4))
     upstream.fail(429, "rate_limit_exceeded", headers={"retry-after": "0"})
     await peer.say(Send("a", "hi"))
     assert (await peer.until("run_finished"))["status"] == "error"
-    assert [notice["retry_after"] for notice in peer.of("notice")] == [0, 0.01, 0.02]
+    assert [notice["retry_after"] for notice in peer.of("notice")] == [0.01, 0.02, 0.02]
     assert len(upstream.requests) == 1 + 3 + 1  # its models, and the attempts
 
 
-async def test_waits_for_a_service_that_says_now_grow():
-    """Six attempts in half a minute are the most a service is asked, and the wait then ends."""
-    assert list(run.SHORTEST_WAITS) == sorted(run.SHORTEST_WAITS)
-    assert sum(run.SHORTEST_WAITS) > 30
+def test_waits_for_a_service_that_says_now_grow():
+    """Seven attempts within 31.5 seconds are the most that one reply takes, each wait twice as long."""
+    policy = run.RATE_LIMITED
+    waits = [policy.delay(n, retry_after=0) for n in range(6)]
+    assert waits == [0.5, 1, 2, 4, 8, 16]
+    assert policy.exhausted(7)
+    assert not policy.exhausted(6)
 
 
 async def test_slow_summary_keeps_nobody_from_talking(upstream, peer):
@@ -141,7 +145,7 @@ async def test_reply_stored_late_does_not_bring_a_deleted_session_back(
     server, upstream, peer, monkeypatch
 ):
     """A reply that waits for the database is given up when its session is deleted."""
-    monkeypatch.setattr(run_queue, "SAVE_WAITS", (0.01,))
+    monkeypatch.setattr(run_queue, "SAVE", Backoff(first=0.01, longest=0.01))
     append = server.app.store.append
 
     async def without_replies(user_id, session_id, role, text, **more):
@@ -192,8 +196,8 @@ async def test_late_reply_to_a_session_deleted_at_another_server_is_given_up(
     database, upstream, server, peer, monkeypatch
 ):
     """A reply that waited for the database finds no session any more, and is not tried again."""
-    monkeypatch.setattr(run_queue, "SAVE_WAITS", (0.01,))
-    keep, away = server.app.hub._chat.keep, True
+    monkeypatch.setattr(run_queue, "SAVE", Backoff(first=0.01, longest=0.01))
+    keep, away = server.app.hub._services.chat.keep, True
     tries = []
 
     async def unreliable(turn, reply):
