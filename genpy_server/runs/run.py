@@ -50,8 +50,8 @@ SHORTEST_ROUND = 200
 """Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
 """Seconds to wait for a rate-limited model that does not say how long."""
-RATE_LIMITED = Backoff(first=0.5, longest=16.0, attempts=7)
-"""The shortest waits for a rate-limited model: a service that says 0 seconds may say it again."""
+RATE_LIMITED = Backoff(first=1.0, longest=16.0, attempts=7)
+"""The shortest waits after the first one, which may be 0 seconds if the service says so."""
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
 DELETED = "The session was deleted meanwhile, and this reply with it."
@@ -219,7 +219,7 @@ class ReplyRun:
                 return await self._stream_once(request)
             except LlmRateLimited as limited:
                 asked = DEFAULT_WAIT if limited.retry_after is None else limited.retry_after
-                wait = RATE_LIMITED.delay(failures, retry_after=asked)
+                wait = RATE_LIMITED.delay(failures - 1, retry_after=asked) if failures else asked
                 if self.length or wait > patience or RATE_LIMITED.exhausted(failures + 1):
                     raise
                 patience -= wait
