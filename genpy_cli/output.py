@@ -34,14 +34,14 @@ def text(value: str, *, end: str = "\n") -> None:
     sys.stdout.write(shown(value) + end)
 
 
-def shown(value: str, stream: TextIO | None = None) -> str:
-    """A text as a stream takes it, standard output unless another: harmless where it is a terminal."""
-    return visible(value) if is_terminal(stream or sys.stdout) else value
+def shown(value: str) -> str:
+    """A text as standard output takes it: harmless where that is a terminal."""
+    return visible(value) if is_terminal(sys.stdout) else value
 
 
 def note(value: str) -> None:
     """Print a message for the person to standard error."""
-    sys.stderr.write(shown(value, sys.stderr) + "\n")
+    sys.stderr.write(visible(value) + "\n")
     sys.stderr.flush()
 
 

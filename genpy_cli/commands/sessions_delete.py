@@ -7,7 +7,7 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.failures import Misused
 from genpy_cli.parameters import Json, Option, Ref, Server
-from genpy_server.core.display import one_line
+from genpy_server.core.display import one_line, visible
 from genpy_server.core.models import Session
 from genpy_server.records import Records
 
@@ -46,6 +46,6 @@ def _agreed(session: Session) -> bool:
         raise Misused("Nobody is here to ask. Add --yes to delete without asking.")
     count = session.message_count
     what = f"“{one_line(session.title)}” with {count} message{'' if count == 1 else 's'}"
-    sys.stderr.write(f"Delete {output.shown(what, sys.stderr)}? This cannot be undone. [y/N] ")
+    sys.stderr.write(f"Delete {visible(what)}? This cannot be undone. [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from textual.screen import Screen
 
-from genpy_server.core.display import visible
+from genpy_server.core.display import newlines
 from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
@@ -58,12 +58,12 @@ class BlockControl:
         """Copy, and say what really happened."""
         from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
 
-        self._screen.notify(copy(self._screen.app, visible(text)).format(what=what))
+        self._screen.notify(copy(self._screen.app, text).format(what=what))
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""
-        quoted = "\n".join(f"> {line}" for line in block.entry.text.splitlines())
-        self._prompt.insert(visible(quoted) + "\n\n")
+        quoted = "\n".join(f"> {line}" for line in newlines(block.entry.text).split("\n"))
+        self._prompt.insert(quoted + "\n\n")
         self._prompt.focus()
 
     def follow_link(self, target: str) -> None:
@@ -73,7 +73,7 @@ class BlockControl:
             self._switch.show_place(*place.split("#"))
             return
         if urlsplit(target).scheme not in {"http", "https"}:
-            self._screen.notify(f"Only web addresses are opened; this is {visible(target)}")
+            self._screen.notify(f"Only web addresses are opened; this is {target}")
             return
 
         def answer(choice: str | None) -> None:
