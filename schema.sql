@@ -120,14 +120,48 @@ set title = coalesce(
 where s.title is null;
 alter table public.sessions enable trigger sessions_updated_at;
 
--- Indexes; unique ones and ones that begin with the same column serve the first version's too.
+-- Version 2 named these metrics otherwise.
+alter table public.sessions disable trigger sessions_updated_at;
+update public.sessions
+set metrics = metrics - 'messages' - 'assistant_messages' || jsonb_build_object(
+  'total_messages', metrics -> 'messages', 'ai_messages', metrics -> 'assistant_messages')
+where metrics ? 'messages' and metrics ? 'assistant_messages';
+alter table public.sessions enable trigger sessions_updated_at;
+
+-- Indexes. Those of the first version keep their names; three of them have more columns, or are the
+-- unique one that the table had anyway, so that no two indexes do the same.
+do $$
+declare
+  wanted record;
+  standing text;
+begin
+  for wanted in
+    select * from (values
+      ('idx_sessions_session_id', 'sessions_session_id_key', 'unique%(session_id)'),
+      ('idx_sessions_user_id', 'sessions_by_activity', '%(user_id, last_message_id desc)'),
+      ('idx_session_logs_session_id', 'session_logs_by_session', '%(session_id, id)')
+    ) _ (name, former, definition)
+  loop
+    select indexdef into standing from pg_catalog.pg_indexes
+      where schemaname = 'public' and indexname = wanted.name;
+    if standing not ilike 'create ' || wanted.definition then
+      execute format('drop index public.%I', wanted.name);
+      standing := null;
+    end if;
+    if standing is null and to_regclass('public.' || wanted.former) is not null then
+      execute format('alter index public.%I rename to %I', wanted.former, wanted.name);
+    end if;
+  end loop;
+end
+$$;
+
 create index if not exists idx_sessions_status on public.sessions (status);
 create index if not exists idx_sessions_start_time on public.sessions (start_time desc);
-create index if not exists sessions_by_activity on public.sessions (user_id, last_message_id desc);
+create index if not exists idx_sessions_user_id on public.sessions (user_id, last_message_id desc);
 create index if not exists sessions_active on public.sessions (last_message_id)
   where status = 'active';
 create index if not exists idx_session_logs_created_at on public.session_logs (created_at desc);
-create index if not exists session_logs_by_session on public.session_logs (session_id, id);
+create index if not exists idx_session_logs_session_id on public.session_logs (session_id, id);
 create unique index if not exists session_logs_uid on public.session_logs (session_id, uid);
 create unique index if not exists session_logs_client_id on public.session_logs (session_id, client_id)
   where client_id is not null;
@@ -143,7 +177,7 @@ select
   session_id,
   case event_type when 'ai' then 'assistant' else event_type end as role,
   message as text,
-  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as at,
+  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
   client_id,
   metadata as meta,
   uid
@@ -151,23 +185,23 @@ from public.session_logs;
 
 create view genpy.sessions with (security_invoker = true) as
 select
-  session_id as id,
+  session_id,
   user_id,
   title,
   case status when 'active' then 'active' else 'completed' end as status,
-  to_char(start_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as started_at,
-  to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as updated_at,
+  to_char(start_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as start_time,
+  to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as updated_at,
   last_message_id,
   message_count,
-  to_char(end_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as ended_at,
+  to_char(end_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as end_time,
   summary,
   note,
   topics,
   sentiment,
-  key_outcomes as outcomes,
+  key_outcomes,
   metrics,
-  user_rating as rating,
-  to_char(rated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as rated_at
+  user_rating,
+  to_char(rated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as rated_at
 from public.sessions;
 
 -- Messages ----------------------------------------------------------------------------------------
@@ -293,14 +327,14 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     from m where event_type = 'ai' and meta ->> 'intent' is not null group by 1
   )
   select jsonb_build_object(
-    'messages', count(*),
+    'total_messages', count(*),
     'user_messages', count(*) filter (where event_type = 'user'),
-    'assistant_messages', count(*) filter (where event_type = 'ai'),
+    'ai_messages', count(*) filter (where event_type = 'ai'),
     'user_words', coalesce(sum(counted_words) filter (where event_type = 'user'), 0),
     'assistant_words', coalesce(sum(counted_words) filter (where event_type = 'ai'), 0),
-    'first_at', (select to_char(first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+    'first_at', (select to_char(first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
       from ends),
-    'last_at', (select to_char(last_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+    'last_at', (select to_char(last_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
       from ends),
     'duration_seconds', coalesce((
       select greatest(0, round(extract(epoch from last_at - first_at), 3)) from ends), 0),
@@ -557,7 +591,7 @@ $$;
 
 create or replace function public.genpy_session(p_user_id text, p_session_id uuid)
 returns jsonb language sql stable security invoker set search_path = '' as $$
-  select to_jsonb(s) from genpy.sessions s where s.id = p_session_id and s.user_id = p_user_id
+  select to_jsonb(s) from genpy.sessions s where s.session_id = p_session_id and s.user_id = p_user_id
 $$;
 
 create or replace function public.genpy_sessions(
@@ -586,7 +620,7 @@ create or replace function public.genpy_sessions(
     order by last_message_id desc limit p_limit
   )
   select coalesce(jsonb_agg(to_jsonb(s) order by s.last_message_id desc), '[]')
-  from genpy.sessions s join page on page.session_id = s.id
+  from genpy.sessions s join page using (session_id)
 $$;
 
 create or replace function public.genpy_rename(p_user_id text, p_session_id uuid, p_title text)
@@ -708,7 +742,7 @@ $$;
 create or replace function public.genpy_import(p_session jsonb, p_messages jsonb)
 returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
-  target uuid := (p_session ->> 'id')::uuid;
+  target uuid := (p_session ->> 'session_id')::uuid;
   value jsonb;
   meta jsonb;
   key text;
@@ -721,11 +755,11 @@ begin
       note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at)
     values (
       target, p_session ->> 'user_id', p_session ->> 'status',
-      (p_session ->> 'started_at')::timestamptz, (p_session ->> 'ended_at')::timestamptz,
-      (p_session ->> 'started_at')::timestamptz, (p_session ->> 'updated_at')::timestamptz,
+      (p_session ->> 'start_time')::timestamptz, (p_session ->> 'end_time')::timestamptz,
+      (p_session ->> 'start_time')::timestamptz, (p_session ->> 'updated_at')::timestamptz,
       p_session ->> 'title', p_session ->> 'summary', p_session ->> 'note', p_session -> 'topics',
-      p_session ->> 'sentiment', (p_session -> 'outcomes')::text,
-      coalesce(nullif(p_session -> 'metrics', 'null'), '{}'), (p_session ->> 'rating')::integer,
+      p_session ->> 'sentiment', (p_session -> 'key_outcomes')::text,
+      coalesce(nullif(p_session -> 'metrics', 'null'), '{}'), (p_session ->> 'user_rating')::integer,
       (p_session ->> 'rated_at')::timestamptz)
     on conflict (session_id) do update set
       status = excluded.status, start_time = excluded.start_time, end_time = excluded.end_time,
@@ -781,7 +815,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '2'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '3'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

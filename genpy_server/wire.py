@@ -179,7 +179,9 @@ class RunFinished(Frame, tag="run_finished"):
     model: str | None = None
 
 
-class SummaryEvent(Frame, tag="summary"):
+class SummaryEvent(
+    Frame, tag="summary", rename={"outcomes": "key_outcomes", "rating": "user_rating"}
+):
     """The session was ended, or summarised anew; without `summary` the `note` says why."""
 
     seq: int
@@ -192,7 +194,7 @@ class SummaryEvent(Frame, tag="summary"):
     rating: int | None = None
 
 
-class SessionEvent(Frame, tag="session"):
+class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
     """The session's title, status or rating changed."""
 
     seq: int

@@ -8,6 +8,7 @@ import msgspec
 
 from genpy_cli import output
 from genpy_cli.parameters import Argument, Json
+from genpy_server.core.export import exported_session
 from genpy_server.core.models import Session
 from genpy_server.errors import BadRequest
 from genpy_server.sessions.records import LocalRecords
@@ -17,7 +18,7 @@ from genpy_server.settings import load
 class Conversation(msgspec.Struct, frozen=True):
     """One conversation of an export; the store reads its messages."""
 
-    session: Session
+    session: dict[str, Any]
     messages: list[dict[str, Any]]
 
 
@@ -61,11 +62,12 @@ def run(
         )
 
 
-def _read(file: str) -> Export:
+def _read(file: str) -> list[tuple[Session, list[dict[str, Any]]]]:
     path = Path(file).expanduser()
     try:
         content = sys.stdin.buffer.read() if file == "-" else path.read_bytes()
-        return msgspec.json.decode(content, type=Export)
+        export = msgspec.json.decode(content, type=Export)
+        return [(exported_session(one.session), one.messages) for one in export.sessions]
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -74,12 +76,14 @@ def _read(file: str) -> Export:
         ) from error
 
 
-async def _write(records: LocalRecords, export: Export) -> Imported:
+async def _write(
+    records: LocalRecords, export: list[tuple[Session, list[dict[str, Any]]]]
+) -> Imported:
     """Conversation by conversation, in the order in which they were talked in last."""
     done = Imported()
-    for one in sorted(export.sessions, key=lambda one: one.session.last_message_id):
-        new = await records.take(one.session, one.messages)
-        done = Imported(done.conversations + 1, done.messages + len(one.messages), done.new + new)
+    for session, messages in sorted(export, key=lambda one: one[0].last_message_id):
+        new = await records.take(session, messages)
+        done = Imported(done.conversations + 1, done.messages + len(messages), done.new + new)
     return done
 
 

@@ -1,12 +1,13 @@
-"""A conversation in the forms in which it leaves: Markdown to read, corrections to learn from."""
+"""A conversation as Markdown to read, as corrections to learn from, and as an export reads it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.display import one_line
-from genpy_server.core.models import Message
+from genpy_server.core.models import Message, Session
 
 _NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
 _TO_EDITED = " · to a message that was edited later"
@@ -50,3 +51,22 @@ def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
         elif turn in found and meta.intent not in {None, found[turn].intent}:
             del found[turn]  # what was detected at first is right after all
     yield from found.values()
+
+
+_FORMER = {
+    "id": "session_id",
+    "started_at": "start_time",
+    "ended_at": "end_time",
+    "outcomes": "key_outcomes",
+    "rating": "user_rating",
+}
+_FORMER_METRICS = {"messages": "total_messages", "assistant_messages": "ai_messages"}
+"""Names that exports had before they took those of GenPy's first version."""
+
+
+def exported_session(value: dict[str, Any]) -> Session:
+    """The session of an export, also of one with former names; `ValidationError` for another."""
+    present = {_FORMER.get(name, name): item for name, item in value.items()}
+    if isinstance(metrics := present.get("metrics"), dict):
+        present["metrics"] = {_FORMER_METRICS.get(n, n): item for n, item in metrics.items()}
+    return msgspec.convert(present, Session)

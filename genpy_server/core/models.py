@@ -76,15 +76,28 @@ class Message(msgspec.Struct, frozen=True):
     role: Role
     text: str
     at: str
-    """ISO 8601, UTC, by the database's clock."""
+    """ISO 8601 in UTC, ending in Z, by the database's clock."""
     client_id: str | None = None
     meta: MessageMeta = MessageMeta()
     uid: str = ""
     """A UUID that the message keeps in every database it is moved to; its id it does not."""
 
 
-class Session(msgspec.Struct, frozen=True):
-    """One conversation as the database keeps it. Times are ISO 8601, UTC."""
+class Session(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "id": "session_id",
+        "started_at": "start_time",
+        "ended_at": "end_time",
+        "outcomes": "key_outcomes",
+        "rating": "user_rating",
+    },
+):
+    """One conversation as the database keeps it; its JSON has the names of GenPy's first version.
+
+    Times are ISO 8601 in UTC, ending in Z.
+    """
 
     id: str
     user_id: str
@@ -100,7 +113,8 @@ class Session(msgspec.Struct, frozen=True):
     note: str | None = None
     """Why there is no summary, when a completed session has none."""
     topics: tuple[str, ...] = ()
-    sentiment: Sentiment | None = None
+    sentiment: str | None = None
+    """A `Sentiment`, or what another program wrote."""
     outcomes: tuple[str, ...] = ()
     metrics: "Metrics | None" = None
     rating: int | None = None
@@ -114,8 +128,15 @@ class ListedSession(Session, frozen=True):
     """Whether this server is writing a reply in it now."""
 
 
-class Metrics(msgspec.Struct, frozen=True):
-    """Counted by the database, never by a model. Superseded replies count as messages."""
+class Metrics(
+    msgspec.Struct,
+    frozen=True,
+    rename={"messages": "total_messages", "assistant_messages": "ai_messages"},
+):
+    """Counted by the database, never by a model. Superseded replies count as messages.
+
+    The JSON has the names of GenPy's first version where it had them.
+    """
 
     messages: int = 0
     user_messages: int = 0

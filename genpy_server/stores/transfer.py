@@ -64,7 +64,7 @@ def _in_utc(value: S, *names: str) -> S:
         if at is not None:
             time = datetime.fromisoformat(at)
             time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-            times[name] = time.isoformat(timespec="microseconds")
+            times[name] = time.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return msgspec.structs.replace(value, **times)
 
 

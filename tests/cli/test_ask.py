@@ -36,7 +36,7 @@ def test_what_is_read_is_asked(empty):
     asked = [
         message["text"]
         for row in reversed(empty("sessions", "list", "--json").json)
-        for message in empty("sessions", "show", row["id"], "--json").json["messages"][:1]
+        for message in empty("sessions", "show", row["session_id"], "--json").json["messages"][:1]
     ]
     assert asked[0] == "piped question"
     assert asked[1].startswith("typed question\n")
@@ -57,7 +57,7 @@ def test_going_on(empty):
     rows = empty("sessions", "list", "--json").json
     assert [row["title"] for row in rows] == ["trip-to-rome"]
     assert rows[0]["message_count"] == 6
-    empty("ask", "four", "--session", rows[0]["id"][:8])
+    empty("ask", "four", "--session", rows[0]["session_id"][:8])
     assert empty("sessions", "list", "--json").json[0]["message_count"] == 8
 
 

@@ -71,7 +71,7 @@ def test_summary_anew(genpy):
 def test_rate(genpy):
     """A rating is kept, from 1 to 5."""
     genpy("rate", PYTHON[:8], "5")
-    assert genpy("summary", PYTHON, "--json").json["rating"] == 5
-    assert genpy("rate", PYTHON, "2", "--json").json["rating"] == 2
+    assert genpy("summary", PYTHON, "--json").json["user_rating"] == 5
+    assert genpy("rate", PYTHON, "2", "--json").json["user_rating"] == 2
     for wrong in ("0", "6", "many"):
         assert genpy("rate", PYTHON, wrong, code=2).err

@@ -52,7 +52,7 @@ def test_list_of_nothing_says_what_to_do(empty):
 def test_list_for_programs(kept):
     """`--json` gives every field of every conversation as one document."""
     rows = kept("sessions", "list", "--json").json
-    assert [row["id"] for row in rows] == [HOSTILE, PYTHON, ROME]
+    assert [row["session_id"] for row in rows] == [HOSTILE, PYTHON, ROME]
     assert rows[2]["summary"].startswith("You looked")
     assert rows[2]["topics"] == ["travel", "Rome"]
     assert rows[2]["metrics"]["user_words"] == 6
@@ -62,9 +62,9 @@ def test_list_can_be_narrowed(kept):
     """The list can be limited, to a status and to a text."""
     assert len(kept("sessions", "list", "--json", "--limit", "1").json) == 1
     completed = kept("sessions", "list", "--json", "--status", "completed").json
-    assert [row["id"] for row in completed] == [ROME]
+    assert [row["session_id"] for row in completed] == [ROME]
     found = kept("sessions", "list", "--json", "--find", "rome").json
-    assert [row["id"] for row in found] == [ROME]
+    assert [row["session_id"] for row in found] == [ROME]
 
 
 def test_show_is_a_transcript(kept):
@@ -79,14 +79,14 @@ def test_show_is_a_transcript(kept):
     ):
         assert part in shown
     document = kept("sessions", "show", ROME, "--json").json
-    assert document["session"]["id"] == ROME
+    assert document["session"]["session_id"] == ROME
     assert [message["role"] for message in document["messages"]] == ["user", "assistant"]
 
 
 def test_references(kept):
     """A conversation is named by its id, by a beginning of it, by `last`."""
     for ref in (HOSTILE, HOSTILE.upper(), HOSTILE[:4], "last"):
-        assert kept("sessions", "show", ref, "--json").json["session"]["id"] == HOSTILE
+        assert kept("sessions", "show", ref, "--json").json["session"]["session_id"] == HOSTILE
     assert "nothing-of-this-name" in kept("sessions", "show", "nothing-of-this-name", code=1).err
 
 
@@ -114,7 +114,10 @@ def test_rename(genpy):
 def test_delete(genpy):
     """A conversation is removed at once where that was agreed beforehand."""
     genpy("sessions", "delete", PYTHON[:8], "--yes")
-    assert [row["id"] for row in genpy("sessions", "list", "--json").json] == [HOSTILE, ROME]
+    assert [row["session_id"] for row in genpy("sessions", "list", "--json").json] == [
+        HOSTILE,
+        ROME,
+    ]
     assert genpy("sessions", "delete", PYTHON, "--yes", code=1).err.count("\n") == 1
 
 
@@ -126,7 +129,7 @@ def test_delete_asks(genpy):
     asked = genpy.typed("sessions", "delete", HOSTILE, keys="y\n")
     assert asked.code == 0
     assert "\x1b]52" not in asked.out
-    assert [row["id"] for row in genpy("sessions", "list", "--json").json] == [PYTHON, ROME]
+    assert [row["session_id"] for row in genpy("sessions", "list", "--json").json] == [PYTHON, ROME]
 
 
 def test_delete_without_an_answer_keeps(genpy):
@@ -147,8 +150,12 @@ def test_export_of_everything(kept, tmp_path):
     """Everything is one JSON document with every message, to standard output or to a file."""
     document = kept("sessions", "export", "--all").json
     assert document["version"] == 1
-    assert {entry["session"]["id"] for entry in document["sessions"]} == {ROME, PYTHON, HOSTILE}
-    rome = next(entry for entry in document["sessions"] if entry["session"]["id"] == ROME)
+    assert {entry["session"]["session_id"] for entry in document["sessions"]} == {
+        ROME,
+        PYTHON,
+        HOSTILE,
+    }
+    rome = next(entry for entry in document["sessions"] if entry["session"]["session_id"] == ROME)
     assert rome["messages"][1]["meta"]["tools"][0]["name"] == "search_chat_history"
     assert all(message["uid"] for message in rome["messages"])
     path = tmp_path / "all.json"
@@ -159,7 +166,7 @@ def test_export_of_everything(kept, tmp_path):
 def test_export_of_one_as_json(kept):
     """One conversation is exported in the same form as all of them."""
     document = kept("sessions", "export", ROME, "--format", "json").json
-    assert [entry["session"]["id"] for entry in document["sessions"]] == [ROME]
+    assert [entry["session"]["session_id"] for entry in document["sessions"]] == [ROME]
     assert document == kept("export", ROME, "--format", "json").json
 
 

@@ -1,7 +1,9 @@
 """A conversation as it leaves: Markdown to read, corrections to learn from."""
 
-from genpy_server.core.export import Correction, corrections, markdown
-from genpy_server.core.models import Message, MessageMeta
+import msgspec
+
+from genpy_server.core.export import Correction, corrections, exported_session, markdown
+from genpy_server.core.models import Message, MessageMeta, Metrics, Session
 
 AT = "2026-01-02T10:00:00+00:00"
 
@@ -67,3 +69,15 @@ def test_correction_on_the_message_and_its_reply_is_one():
 def test_intent_that_was_merely_chosen_is_no_correction():
     """A message for which a person chose the kind of help corrects nothing."""
     assert list(corrections([message(1, "user", "hi", intent="tutorial")])) == []
+
+
+def test_an_export_with_former_names_is_read() -> None:
+    """What was exported before the names changed is the same session as what is exported now."""
+    metrics = Metrics(messages=3, user_messages=2, assistant_messages=1)
+    session = Session(
+        "s", "ann", "T", "completed", AT, AT, 1, 3, AT, "S.", None, ("t",), "neutral", ("o",),
+        metrics, 4, AT,
+    )  # fmt: skip
+    former = msgspec.structs.asdict(session) | {"metrics": msgspec.structs.asdict(metrics)}
+    assert exported_session(former) == session
+    assert exported_session(msgspec.to_builtins(session)) == session

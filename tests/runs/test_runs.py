@@ -353,7 +353,7 @@ async def test_summary_is_the_models_and_metrics_are_counted(server, upstream, p
     session = await server.app.store.session("local", peer.of("ready")[0]["session"])
     assert summary["summary"] == SUMMARY["summary"]
     assert summary["topics"] == SUMMARY["topics"]
-    assert summary["outcomes"] == SUMMARY["outcomes"]
+    assert summary["key_outcomes"] == SUMMARY["outcomes"]
     assert summary["metrics"]["user_words"] == 5
     assert session is not None
     assert (session.status, session.sentiment) == ("completed", "positive")

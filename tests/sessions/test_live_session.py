@@ -243,7 +243,7 @@ async def test_changes_count_as_messages_do(database):
             await peer.say(Send("a", "hello"))
             await peer.until("run_finished")
             await peer.say(Rate(4))
-            await peer.until("session", lambda f: f.get("rating") == 4)
+            await peer.until("session", lambda f: f.get("user_rating") == 4)
             for frame, about in ((End(), "end"), (Rate(1), "rate"), (Retry(), "retry")):
                 await peer.say(frame)
                 error = await peer.until("error")
@@ -262,7 +262,7 @@ async def test_changes_count_as_messages_do(database):
                 assert answer.json()["error"]["code"] == "rate_limited"
                 assert 1 <= int(answer.headers["retry-after"]) <= 30
             session = (await http.get(one)).json()
-    assert (session["status"], session["rating"]) == ("active", 4)
+    assert (session["status"], session["user_rating"]) == ("active", 4)
 
 
 async def test_too_many_sockets_of_one_user_are_refused(database):
@@ -285,9 +285,9 @@ async def test_rating_is_told_to_everybody_and_kept(database):
             await left.say(Send("a", "hello"))
             await left.until("run_finished")
             await left.say(Rate(4))
-            event = await right.until("session", lambda f: f.get("rating"))
+            event = await right.until("session", lambda f: f.get("user_rating"))
             stored = await server.app.store.session("local", left.of("ready")[0]["session"])
-    assert event["rating"] == 4
+    assert event["user_rating"] == 4
     assert stored is not None
     assert stored.rating == 4
 
@@ -307,11 +307,11 @@ async def test_end_completes_with_metrics_and_an_honest_note(database):
         again = await peer.until("summary")
     assert "summary" not in summary
     assert "model" in summary["note"]
-    assert summary["metrics"]["messages"] == 2
+    assert summary["metrics"]["total_messages"] == 2
     assert summary["metrics"]["user_words"] == 4
     assert completed["title"] == "trip"
     assert active["status"] == "active"
-    assert again["metrics"]["messages"] == 4
+    assert again["metrics"]["total_messages"] == 4
 
 
 async def test_session_ends_when_everybody_has_left_for_the_grace_period(database):

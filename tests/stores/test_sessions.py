@@ -1,5 +1,6 @@
 """What every store promises of sessions, their memory and their health."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -247,3 +248,30 @@ async def test_other_users_change_nothing(store: Store, person: Person, stranger
     assert await store.claim_ending(user, session, lease_seconds=60) is None
     assert await store.claim_ending(user, session, lease_seconds=60, again=True) is None
     assert await person.claim() is not None
+
+
+async def test_a_session_has_the_names_of_the_first_version(store: Store, person: Person) -> None:
+    """Its JSON has them once each, with counted metrics and times in UTC that end in Z."""
+    await person.say("a penguin")
+    await person.say("It swims", role="assistant")
+    metrics = await store.metrics(person.id, person.session)
+    await person.complete(Result(metrics, "S", None, ("birds",), "positive", ("Done.",)))
+    session = msgspec.to_builtins(await store.rate(person.id, person.session, 4))
+    first = {
+        "session_id": person.session,
+        "user_id": person.id,
+        "status": "completed",
+        "summary": "S",
+        "topics": ("birds",),
+        "sentiment": "positive",
+        "key_outcomes": ("Done.",),
+        "user_rating": 4,
+    }
+    assert first.items() <= session.items()
+    counts = {"total_messages": 2, "user_messages": 1, "ai_messages": 1}
+    assert counts.items() <= session["metrics"].items()
+    times = ("start_time", "end_time", "rated_at", "updated_at")
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{15}Z", session[at]) for at in times)
+    assert session["metrics"]["first_at"].endswith("Z")
+    assert not {"id", "started_at", "ended_at", "outcomes", "rating"} & session.keys()
+    assert not {"messages", "assistant_messages"} & session["metrics"].keys()

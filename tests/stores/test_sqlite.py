@@ -1,6 +1,7 @@
 """What the SQLite store does beyond the promises of every store: its file and its commits."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import stat
@@ -16,7 +17,7 @@ from uuid import uuid4
 import pytest
 from support.users import Person
 
-from genpy_server.core.models import Message
+from genpy_server.core.models import Message, Metrics
 from genpy_server.errors import (
     Conflict,
     StoreError,
@@ -150,6 +151,42 @@ async def test_an_older_file_is_upgraded_and_keeps_its_rows(
             assert await store.messages(person.id, person.session, limit=1) == [message]
     assert query(path, "SELECT colour FROM sessions") == [("blue",)]
     assert query(path, "PRAGMA user_version") == [(len(later),)]
+
+
+async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> None:
+    """Times end in Z, metrics keep their counts under the first version's names, no row is lost."""
+    at, metrics = "2026-01-02T03:04:05.678000+00:00", {"messages": 23, "user_messages": 12}
+    metrics |= {"assistant_messages": 11, "user_words": 5, "first_at": at, "tools": {"x": 1}}
+    session = str(uuid4())
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        for statement in schema.MIGRATIONS[0]:
+            old.execute(statement)
+        old.execute("PRAGMA user_version = 1")
+        old.execute(
+            "INSERT INTO sessions (session_id, user_id, status, start_time, end_time, created_at, "
+            "updated_at, title, metrics, last_message_id, message_count) "
+            "VALUES (?, 'ann', 'completed', ?, ?, ?, ?, 'Birds', ?, 1, 1)",
+            (session, at, at, at, at, json.dumps(metrics)),
+        )
+        old.execute(
+            "INSERT INTO session_logs (session_id, event_type, message, created_at, uid, words) "
+            "VALUES (?, 'user', 'a penguin', ?, ?, 2)",
+            (session, at, str(uuid4())),
+        )
+        old.commit()
+    z = at.replace("+00:00", "Z")
+    async with opened(path) as store:
+        (kept,) = await store.sessions("ann", limit=5)
+        (message,) = await store.messages("ann", session, limit=5)
+        (hit,) = await store.search("ann", "penguins", limit=5)
+    assert kept.metrics == Metrics(23, 12, 11, 5, first_at=z, tools={"x": 1})
+    assert (kept.started_at, kept.ended_at, kept.updated_at, message.at) == (z, z, z, z)
+    assert hit.message == message
+    (stored,) = query(path, "SELECT metrics FROM sessions")
+    assert {"total_messages": 23, "user_messages": 12, "ai_messages": 11}.items() <= json.loads(
+        str(stored[0])
+    ).items()
 
 
 async def test_a_failed_upgrade_changes_nothing(

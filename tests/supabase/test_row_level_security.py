@@ -98,7 +98,7 @@ def argument(name: str, kind: str, victim: Victim) -> Any:
         "p_client_id": "c",
         "p_rating": 1,
         "p_status": None,
-        "p_session": {"id": victim.session, "user_id": victim.user},
+        "p_session": {"session_id": victim.session, "user_id": victim.user},
         "p_messages": [],
         "p_uid": str(uuid4()),
         "p_before": None,

@@ -29,15 +29,15 @@ def a_session(identity: str, title: str, status: str, rating: Any, summary: Any)
     """A session as the server lists it."""
     at = "2026-01-02T10:00:00+00:00"
     return {
-        "id": identity,
+        "session_id": identity,
         "user_id": "local",
         "title": title,
         "status": status,
-        "started_at": at,
+        "start_time": at,
         "updated_at": at,
         "last_message_id": 2,
         "message_count": 4,
-        "rating": rating,
+        "user_rating": rating,
         "summary": summary,
     }
 
@@ -80,9 +80,9 @@ class Staged(GenPyApp):
             "score": 2.0,
         }
         metrics = {
-            "messages": 4,
+            "total_messages": 4,
             "user_messages": 2,
-            "assistant_messages": 2,
+            "ai_messages": 2,
             "user_words": 9,
             "assistant_words": 120,
             "duration_seconds": 184.0,
@@ -93,7 +93,7 @@ class Staged(GenPyApp):
         told |= {
             "topics": ["Python", "generators"],
             "sentiment": "positive",
-            "outcomes": ["The person knows when a generator ends."],
+            "key_outcomes": ["The person knows when a generator ends."],
             "metrics": metrics,
         }
         asked = rome | {

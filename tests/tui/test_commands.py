@@ -21,11 +21,11 @@ CODE = "print('teapot')"
 LONG = "\n\n".join(f"Paragraph {number}" for number in range(40))
 REPLY = f"{LONG}\n\n```python\n{CODE}\n```\n\nThe end."
 RECORD = {
-    "id": SESSION,
+    "session_id": SESSION,
     "user_id": "local",
     "title": "Teapots",
     "status": "active",
-    "started_at": AT,
+    "start_time": AT,
     "updated_at": AT,
     "last_message_id": 2,
 }

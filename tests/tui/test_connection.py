@@ -130,11 +130,11 @@ async def test_resume_shows_the_summary_above(server: ScriptedServer, tmp_path: 
     server.message("What about Rome?")
     server.reply("A fine city.")
     server.api[f"/api/session/{SESSION}"] = {
-        "id": SESSION,
+        "session_id": SESSION,
         "user_id": "local",
         "title": "Rome",
         "status": "completed",
-        "started_at": "2026-01-01T10:00:00+00:00",
+        "start_time": "2026-01-01T10:00:00+00:00",
         "updated_at": "2026-01-01T10:00:00+00:00",
         "last_message_id": 2,
         "summary": "A trip to Rome was planned.",

@@ -177,7 +177,7 @@ async def test_one_session_by_id_prefix_name_and_last(api: Api) -> None:
     session_id = await api.talk("trip", "hello")
     for ref in (session_id, session_id[:8], "trip", "last"):
         session = (await api.client.get(f"/api/session/{ref}")).json()
-        assert (session["id"], session["title"], session["user_id"]) == (
+        assert (session["session_id"], session["title"], session["user_id"]) == (
             session_id,
             "trip",
             "alice",
@@ -232,7 +232,7 @@ async def test_a_session_is_deleted_once(api: Api) -> None:
     """DELETE answers what the session was; the second time there is none."""
     await api.talk("trip", "hello")
     answer = await api.client.delete("/api/session/trip")
-    assert (answer.status_code, answer.json()["id"]) == (200, TRIP)
+    assert (answer.status_code, answer.json()["session_id"]) == (200, TRIP)
     assert (await api.error("DELETE", "/api/session/trip"))[:2] == (404, "not_found")
     assert await api.store.messages("alice", TRIP, limit=1) == []
 
@@ -279,7 +279,7 @@ async def test_a_session_is_rated(api: Api, rating: int) -> None:
     """POST rate keeps the rating and answers the session."""
     await api.talk("trip", "hello")
     answer = await api.client.post("/api/session/trip/rate", json={"rating": rating})
-    assert (answer.status_code, answer.json()["rating"]) == (200, rating)
+    assert (answer.status_code, answer.json()["user_rating"]) == (200, rating)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ async def test_what_is_no_rating_is_refused(api: Api, body: str) -> None:
         headers={"Content-Type": "application/json"},
     )
     assert refused[:2] == (400, "bad_request")
-    assert (await api.client.get("/api/session/trip")).json()["rating"] is None
+    assert (await api.client.get("/api/session/trip")).json()["user_rating"] is None
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])

@@ -24,7 +24,7 @@ from genpy_server.errors import (
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process that writes."""
 
-TIME = "'%Y-%m-%dT%H:%M:%f000+00:00'"
+TIME = "'%Y-%m-%dT%H:%M:%f000Z'"
 NOW = f"strftime({TIME}, 'now')"
 """The database's clock as ISO 8601 in UTC; SQLite counts milliseconds."""
 
@@ -114,7 +114,33 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = (
+    """
+    UPDATE sessions SET
+        start_time = replace(start_time, '+00:00', 'Z'),
+        end_time = replace(end_time, '+00:00', 'Z'),
+        created_at = replace(created_at, '+00:00', 'Z'),
+        updated_at = replace(updated_at, '+00:00', 'Z'),
+        rated_at = replace(rated_at, '+00:00', 'Z'),
+        live_until = replace(live_until, '+00:00', 'Z'),
+        ending_until = replace(ending_until, '+00:00', 'Z')
+    """,
+    "UPDATE session_logs SET created_at = replace(created_at, '+00:00', 'Z')",
+    """
+    UPDATE sessions SET metrics = replace(
+        json_remove(
+            json_set(
+                metrics,
+                '$.total_messages', json_extract(metrics, '$.messages'),
+                '$.ai_messages', json_extract(metrics, '$.assistant_messages')),
+            '$.messages', '$.assistant_messages'),
+        '+00:00"', 'Z"')
+    WHERE json_extract(metrics, '$.messages') IS NOT NULL
+    """,
+)
+"""Times end in Z, and metrics have the names of GenPy's first version."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 """What turns each version of the file into the next; never changed once released."""
 
 

@@ -1,11 +1,11 @@
 """Rows of Supabase as values, also those that GenPy's first version wrote."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Sentiment, Session
+from genpy_server.core.models import Hit, Message, MessageMeta, Metrics, Session
 from genpy_server.errors import NotFound
 
 
@@ -26,9 +26,8 @@ def session_of(row: dict[str, Any]) -> Session:
     """A row of the view `genpy.sessions`."""
     known = {
         "topics": _texts(row["topics"]),
-        "outcomes": _outcomes(row["outcomes"]),
-        "sentiment": row["sentiment"] if row["sentiment"] in get_args(Sentiment) else None,
-        "metrics": _as(Metrics, row["metrics"]) if row["metrics"] else None,
+        "key_outcomes": _outcomes(row["key_outcomes"]),
+        "metrics": _metrics(row["metrics"]),
     }
     return msgspec.convert(row | known, Session)
 
@@ -70,6 +69,11 @@ def _as(kind: type[Any], value: Any) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError:
         return None
+
+
+def _metrics(value: Any) -> Metrics | None:
+    """None where they hold no count of messages: they were not written by GenPy."""
+    return _as(Metrics, value) if isinstance(value, dict) and "total_messages" in value else None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

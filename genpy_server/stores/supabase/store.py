@@ -46,7 +46,7 @@ def _calls(
     """A method that calls the database's function of the promised name, or of another one.
 
     `prepare` turns the method's arguments into the function's, or into None where there is nothing
-    to ask; `read` makes the method's value of the answer and the function's arguments.
+    to ask; `read` makes the method's value of the answer and of both.
     """
     name = function or promised.__name__
     bind = signature(promised).bind
@@ -56,9 +56,9 @@ def _calls(
         bound.apply_defaults()
         given = {key: storable_value(value) for key, value in bound.arguments.items()}
         del given["self"]
-        arguments = prepare(given)
+        arguments = prepare(dict(given))
         answer = None if arguments is None else await self.call(name, **arguments)
-        return read(answer, arguments or given)
+        return read(answer, given | (arguments or {}))
 
     return method
 
@@ -157,7 +157,10 @@ class SupabaseStore:
     with_neighbours = _calls(
         Store.with_neighbours,
         lambda rows, given: with_neighbours(given["hits"], rows),
-        lambda given: given | {"ids": [hit.message.id for hit in given["hits"]]},
+        lambda given: {
+            "user_id": given["user_id"],
+            "ids": [hit.message.id for hit in given["hits"]],
+        },
         function="neighbours",
     )
     metrics = _calls(Store.metrics, lambda row, _: msgspec.convert(row, Metrics, strict=False))

@@ -122,7 +122,7 @@ export class Room {
   /** The summary of a session that was ended before. */
   async #recall() {
     const { transcript } = this;
-    const { summary, note, topics, rating } = await api(
+    const { summary, note, topics, user_rating: rating } = await api(
       "GET",
       `${session(transcript.session)}/summary`,
     );

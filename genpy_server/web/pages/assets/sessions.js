@@ -78,13 +78,13 @@ export class SessionList {
     const told = [
       plural(session.message_count, "message"),
       session.status === "active" ? "" : "ended",
-      session.rating ? `${session.rating} of 5` : "",
+      session.user_rating ? `${session.user_rating} of 5` : "",
     ]
       .filter(Boolean)
       .join(" · ");
     const link = el(
       "a",
-      { href: `/?session=${session.id}`, "data-session": session.id },
+      { href: `/?session=${session.session_id}`, "data-session": session.session_id },
       el("span", { class: "title", text: session.title }),
       el("span", { class: "told" }, timeOf(session.updated_at), ` · ${told}`),
     );

@@ -32,11 +32,11 @@ const exact = (at) =>
 function show(found) {
   document.title = `${found.title} - summary - GenPy`;
   byId("title").textContent = found.title;
-  byId("back").href = `/?session=${found.id}`;
+  byId("back").href = `/?session=${found.session_id}`;
   byId("when").replaceChildren(
     "Begun ",
-    exact(found.started_at),
-    ...(found.ended_at ? [", ended ", exact(found.ended_at)] : [", still active"]),
+    exact(found.start_time),
+    ...(found.end_time ? [", ended ", exact(found.end_time)] : [", still active"]),
   );
   const ended = found.status === "completed";
   byId("again").textContent = ended
@@ -52,11 +52,11 @@ function show(found) {
   byId("summary").textContent = found.summary ?? "";
   byId("told").hidden = !found.summary;
   fill("topics", found.topics);
-  fill("outcomes", found.outcomes);
+  fill("outcomes", found.key_outcomes);
   byId("mood").hidden = !found.sentiment;
   byId("sentiment").textContent = MOODS[found.sentiment] ?? "";
   byId("sentiment").dataset.mood = found.sentiment ?? "";
-  showRating(found.rating);
+  showRating(found.user_rating);
   measure(found.metrics);
 }
 
@@ -70,8 +70,8 @@ function showRating(value) {
     rating = stars(value, (chosen) =>
       act(async () => {
         const found = await api("POST", `${place}/rate`, { rating: chosen });
-        announce(`Rated ${found.rating} of 5.`);
-        showRating(found.rating);
+        announce(`Rated ${found.user_rating} of 5.`);
+        showRating(found.user_rating);
       }),
     );
     byId("rating").append(rating.element);
@@ -83,7 +83,7 @@ function measure(metrics) {
   byId("metrics-part").hidden = !metrics;
   if (!metrics) return;
   const facts = [
-    [plural(metrics.messages, "message"), "exchanged"],
+    [plural(metrics.total_messages, "message"), "exchanged"],
     [duration(metrics.duration_seconds), "from first to last"],
   ];
   byId("facts").replaceChildren(
@@ -97,7 +97,7 @@ function measure(metrics) {
     ...[
       bars("Messages", [
         ["You", metrics.user_messages],
-        ["GenPy", metrics.assistant_messages],
+        ["GenPy", metrics.ai_messages],
       ]),
       bars("Words", [
         ["You", metrics.user_words],

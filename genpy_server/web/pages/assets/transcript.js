@@ -198,10 +198,10 @@ export class Transcript {
   }
 
   _summary(frame) {
-    Object.assign(this, { summary: frame, status: "completed", rating: frame.rating ?? null });
+    Object.assign(this, { summary: frame, status: "completed", rating: frame.user_rating ?? null });
   }
 
-  _session({ title, status, rating = null }) {
+  _session({ title, status, user_rating: rating = null }) {
     Object.assign(this, { title, status, rating });
   }
 
