@@ -51,7 +51,7 @@ class App:
         self.hub = SessionHub(services, self.summaries, rates, settings)
         self.gate = Gate(settings)
         handlers = Handlers(self.records, HealthCheck(store, llm))
-        docs = Docs(lambda: self.router.routes)
+        docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(), docs))
         self.router = Router(routes, rates.charge)
 

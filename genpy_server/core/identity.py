@@ -10,7 +10,10 @@ from genpy_server.errors import BadRequest
 NAMESPACE = UUID("6d0f4c1e-5f0b-4f57-9c7e-2b9a3a5d8e11")
 TITLE_CHARS = 60
 
-_REF = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REF_PATTERN = "[A-Za-z0-9._-]{1,64}"
+"""A session's name, or its UUID."""
+
+_REF = re.compile(REF_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from genpy_server.core.identity import REF_PATTERN
 from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
 from genpy_server.records import Records
 from genpy_server.web.health import Health
@@ -40,7 +41,7 @@ class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     q: Words
     limit: Limit = 20
-    session: str | None = None
+    session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
 
 
 class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +53,10 @@ class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A session's rating."""
 
-    rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    rating: Annotated[
+        float, msgspec.Meta(ge=1, le=5, multiple_of=1, extra_json_schema={"type": "integer"})
+    ]
+    """A whole number; JSON may write 4 as 4.0."""
 
 
 class Sessions(msgspec.Struct, frozen=True):
@@ -132,7 +136,7 @@ class Handlers:
     async def rate(self, call: Call[None, Rating]) -> Response:
         """Rate a session."""
         records = self._records(call.user)
-        return Response.json(await records.rate(call.params["ref"], call.body.rating))
+        return Response.json(await records.rate(call.params["ref"], int(call.body.rating)))
 
     async def regenerate(self, call: Call[None, None]) -> Response:
         """Write the summary anew."""

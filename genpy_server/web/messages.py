@@ -12,7 +12,8 @@ import msgspec
 from genpy_server.errors import GenPyError
 
 JSON = "application/json"
-HTML = "text/html; charset=utf-8"
+HTML_TYPE = "text/html"
+HTML = f"{HTML_TYPE}; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,15 @@ class Request:
     def listed(self, name: str) -> list[str]:
         """The elements of a header field that is a comma-separated list."""
         return [item for part in self.headers.get(name, "").split(",") if (item := part.strip())]
+
+    @property
+    def is_visit(self) -> bool:
+        """Whether a person opened the address in a browser, and wants a page."""
+        return (
+            self.method == "GET"
+            and not self.upgrade
+            and any(item.partition(";")[0] == HTML_TYPE for item in self.listed("accept"))
+        )
 
     @property
     def upgrade(self) -> bool:

@@ -19,7 +19,7 @@ CUT_SECONDS = 5.0
 JOINED_CHARS = 64 * 1024
 
 
-class Outbox:
+class SendQueue:
     """Frames on their way to one reader: at once while it keeps up, else joined in a queue."""
 
     def __init__(self, ws: ServerConnection, limits: Limits, *, text_mode: bool) -> None:

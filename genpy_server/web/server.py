@@ -26,6 +26,7 @@ from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.handover import CLOSE_SECONDS, VERSION, SessionSocket, WebSockets
 from genpy_server.web.http_connection import SECURITY_HEADERS, HttpConnection
 from genpy_server.web.messages import Request, Response
+from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
 
 SESSION_PATH = "/ws/session/"
@@ -150,7 +151,11 @@ class HttpServer:
             headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, UpgradeRequired):
             headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
-        response = Response.error(error, headers)
+        if request is not None and request.is_visit:
+            page = error_page(error)
+            response = replace(page, headers={**page.headers, **headers})
+        else:
+            response = Response.error(error, headers)
         return response if request is None else self._shared(request, response)
 
     def log(self, address: str, request: Request | None, status: int, began: float) -> None:

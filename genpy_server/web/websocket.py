@@ -25,7 +25,7 @@ from genpy_server.errors import (
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits
-from genpy_server.web.send_queue import Outbox, plain
+from genpy_server.web.send_queue import SendQueue, plain
 from genpy_server.wire import (
     CLOSE_BUSY,
     CLOSE_UNAUTHORIZED,
@@ -51,10 +51,10 @@ REASON_BYTES = 123
 class Connection:
     """A socket that is attached to a session: reads frames and does what they say."""
 
-    def __init__(self, hub: SessionHub, session: LiveSession, outbox: Outbox) -> None:
+    def __init__(self, hub: SessionHub, session: LiveSession, queue: SendQueue) -> None:
         self._hub = hub
         self._session = session
-        self._outbox = outbox
+        self._queue = queue
         self._handlers: dict[type[Frame], Callable[[Any], Awaitable[None]]] = {
             Auth: self._auth,
             Send: self._send,
@@ -73,13 +73,13 @@ class Connection:
         try:
             frame = decode_client(text)
         except BadFrame as error:
-            self._outbox.answer(error_frame(error))
+            self._queue.answer(error_frame(error))
         else:
             await self.handle(frame)
 
     def refuse(self, error: GenPyError) -> None:
         """Tell this client alone of a failure."""
-        self._outbox.answer(error_frame(error))
+        self._queue.answer(error_frame(error))
 
     async def handle(self, frame: ClientFrame) -> None:
         """Do what a frame says; a failure is an answer."""
@@ -87,13 +87,13 @@ class Connection:
             await self._handlers[type(frame)](frame)
         except GenPyError as error:
             about = frame.id if isinstance(frame, Send) else type(frame).__name__.lower()
-            self._outbox.answer(error_frame(error, re=about))
+            self._queue.answer(error_frame(error, re=about))
 
     async def _auth(self, _: Auth) -> None:
         """A client cannot know whether a token is asked for; here none is, or it was sent."""
 
     async def _send(self, frame: Send) -> None:
-        self._outbox.answer(await self._hub.send(self._session, frame))
+        self._queue.answer(await self._hub.send(self._session, frame))
 
     async def _cancel(self, frame: Cancel) -> None:
         if not self._session.runs.cancel(frame.run):
@@ -112,7 +112,7 @@ class Connection:
             if await self._session.end(claimed) is None:
                 raise Conflict("Nothing was said since the last end, or the talk goes on.")
         except GenPyError as error:
-            self._outbox.answer(error_frame(error, re="end"))
+            self._queue.answer(error_frame(error, re="end"))
 
     async def _rate(self, frame: Rate) -> None:
         self._hub.charge(self._session)
@@ -138,19 +138,19 @@ async def serve_session(
     raises `Unauthorized`.
     """
     text_mode = ws.subprotocol is None
-    outbox = Outbox(ws, limits, text_mode=text_mode)
+    queue = SendQueue(ws, limits, text_mode=text_mode)
     try:
         if user is None:
             user = await _authenticate(ws, authenticate)
-        session = await hub.attach(user, ref, outbox, **_place(query, limits))
+        session = await hub.attach(user, ref, queue, **_place(query, limits))
     except GenPyError as error:
         frame = error_frame(error)
         await ws.send(plain(frame) if text_mode else encode(frame))
         reason = error.message.encode()[:REASON_BYTES].decode(errors="ignore")
         await ws.close(_close_code(error), reason)
         return
-    connection = Connection(hub, session, outbox)
-    drain = asyncio.create_task(outbox.drain())
+    connection = Connection(hub, session, queue)
+    drain = asyncio.create_task(queue.drain())
     try:
         async for message in ws:
             if isinstance(message, bytes):
@@ -162,8 +162,8 @@ async def serve_session(
     except ConnectionClosed:
         pass  # the peer is gone without a closing handshake, which is no failure of ours
     finally:
-        hub.detach(session, outbox)
-        outbox.gone()
+        hub.detach(session, queue)
+        queue.gone()
         drain.cancel()
         await asyncio.gather(drain, return_exceptions=True)
 

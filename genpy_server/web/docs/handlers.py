@@ -14,8 +14,9 @@ from genpy_server.web.router import Call, Route
 class Docs:
     """The documentation of a table of routes that holds it as well."""
 
-    def __init__(self, routes: Callable[[], Sequence[Route]]) -> None:
+    def __init__(self, routes: Callable[[], Sequence[Route]], *, tokens: bool) -> None:
         self._routes = routes
+        self._tokens = tokens
 
     async def page(self, call: Call[None, None]) -> Response:
         """For people."""
@@ -35,7 +36,7 @@ class Docs:
 
     @cached_property
     def _openapi(self) -> Response:
-        return Response.file(Response.json(openapi(self._routes())).body, JSON)
+        return Response.file(Response.json(openapi(self._routes(), tokens=self._tokens)).body, JSON)
 
     @cached_property
     def _asyncapi(self) -> Response:

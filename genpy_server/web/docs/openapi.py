@@ -7,9 +7,22 @@ from typing import Any
 import msgspec
 
 from genpy_server import __version__
+from genpy_server.core.identity import REF_PATTERN
 from genpy_server.web.docs.schemas import components, reference
 from genpy_server.web.messages import JSON
+from genpy_server.web.pages.assets import ASSETS, VERSION_PATTERN
 from genpy_server.web.router import Route
+
+PATH_PARTS: dict[str, dict[str, Any]] = {
+    "ref": {
+        "type": "string",
+        "pattern": f"^{REF_PATTERN}$",
+        "description": "A session's id or a prefix of it of 4 characters or more, its name, or `last`.",
+    },
+    "version": {"type": "string", "pattern": f"^{VERSION_PATTERN}$"},
+    "name": {"type": "string", "enum": sorted(ASSETS)},
+}
+"""What the parts of paths are."""
 
 _PART = re.compile(r"{(\w+)}")
 
@@ -29,14 +42,19 @@ class Error(msgspec.Struct):
     error: ErrorDetail
 
 
-def openapi(routes: Sequence[Route]) -> dict[str, Any]:
-    """The whole document."""
+def openapi(routes: Sequence[Route], *, tokens: bool = True) -> dict[str, Any]:
+    """The whole document, of a server that asks for tokens or of one that does not."""
     kinds = [kind for route in routes for kind in (route.query, route.body, route.answer) if kind]
     schemas = components([*kinds, Error])
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.pattern, {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(route.pattern, {})[route.method.lower()] = _operation(
+            route, schemas, tokens=tokens
+        )
     queries = {route.query.__name__ for route in routes if route.query is not None}
+    schemes = {
+        "token": {"type": "http", "scheme": "bearer", "description": "The user's GENPY_TOKEN."}
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -45,22 +63,16 @@ def openapi(routes: Sequence[Route]) -> dict[str, Any]:
             "description": "Conversations over HTTP. To talk, open a WebSocket: see AsyncAPI.",
         },
         "servers": [{"url": "/"}],
-        "security": [{"token": []}],
+        "security": [{"token": []}] if tokens else [],
         "paths": paths,
         "components": {
             "schemas": {name: schema for name, schema in schemas.items() if name not in queries},
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "GENPY_TOKEN, where the server asks for one.",
-                }
-            },
+            **({"securitySchemes": schemes} if tokens else {}),
         },
     }
 
 
-def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.doc,
@@ -79,7 +91,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "headers": {"Retry-After": {"schema": {"type": "integer"}}},
             "content": {JSON: {"schema": reference(Error)}},
         }
-    if route.public:
+    if route.public and tokens:
         operation["security"] = [{}, {"token": []}]
     if route.body is not None:
         body = {"required": True, "content": {JSON: {"schema": reference(route.body)}}}
@@ -100,7 +112,7 @@ def _content(route: Route) -> dict[str, Any]:
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": PATH_PARTS[name]}
         for name in _PART.findall(route.pattern)
     ]
 

@@ -6,12 +6,14 @@ are asked for anew each time, by their ETag.
 """
 
 import gzip
+import re
 from dataclasses import replace
 from functools import cache, lru_cache
 from hashlib import sha256
+from html import escape
 from importlib.resources import files
 
-from genpy_server.errors import NotFound
+from genpy_server.errors import GenPyError, NotFound
 from genpy_server.web.messages import HTML, Request, Response
 
 SCRIPT = "text/javascript; charset=utf-8"
@@ -52,6 +54,9 @@ MODULES = {
 }
 """What the script of a page imports, so that a browser can ask for all of it at once."""
 
+VERSION_PATTERN = "[0-9a-f]{12}"
+_VERSION = re.compile(VERSION_PATTERN)
+
 FOREVER = "public, max-age=31536000, immutable"
 
 CONTENT_POLICY = (
@@ -83,7 +88,12 @@ def version() -> str:
 
 
 def asset_response(name: str, asked: str) -> Response:
-    """A file, to be kept for good where it was asked for under the current version."""
+    """A file, to be kept for good where it was asked for under the current version.
+
+    An earlier version is still answered, with today's file: a page may be older than the server.
+    """
+    if not _VERSION.fullmatch(asked):
+        raise NotFound("There is no such version.")
     lasting = {"Cache-Control": FOREVER} if asked == version() else {}
     return Response.file(asset(name), ASSETS[name], lasting)
 
@@ -102,6 +112,15 @@ def page_response(text: str) -> Response:
     """A page that is the same for everyone; `{assets}` in it is where its files are."""
     body = text.replace("{assets}", f"/assets/{version()}").encode()
     return Response.file(body, HTML, {"Content-Security-Policy": CONTENT_POLICY})
+
+
+def error_page(error: GenPyError) -> Response:
+    """A failure as a page, for a person who opened the address in a browser."""
+    text = files(__package__).joinpath("error.html").read_text(encoding="utf-8")
+    shown = Response(error.status)
+    text = text.replace("{title}", shown.reason).replace("{message}", escape(error.message))
+    page = page_response(text)
+    return replace(page, status=error.status, etag=None)
 
 
 def packed(response: Response, request: Request) -> Response:

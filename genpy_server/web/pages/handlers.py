@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from genpy_server.core.identity import identify
 from genpy_server.web.markdown import render
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import assets
@@ -34,7 +35,8 @@ class Pages:
         return assets.packed(assets.page("chat.html"), call.request)
 
     async def summary(self, call: Call[None, None]) -> Response:
-        """The summary page."""
+        """The summary page of what may be a session; whether it is one, its script asks."""
+        identify("", call.params["ref"])
         return assets.packed(assets.page("summary.html"), call.request)
 
     async def asset(self, call: Call[None, None]) -> Response:
