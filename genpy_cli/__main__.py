@@ -1,72 +1,38 @@
-"""`genpy`: parse the line, run the command, turn every failure into one sentence and an exit code.
+"""`genpy`: runs one command line; every failure becomes one sentence and an exit code."""
 
-0 done, 1 failed, 2 wrong usage, 3 no server there, 130 interrupted.
-"""
-
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
-from genpy_cli.failures import FAILED, INTERRUPTED, UNREACHABLE, WRONG_USAGE, Misused
-from genpy_server.errors import GenPyError, Unreachable
+# Imports leave nothing to collect, and looking for it takes a tenth of a small command.
+gc.set_threshold(50_000, 20, 100)
 
-EXPECTED = ((Misused, WRONG_USAGE), (Unreachable, UNREACHABLE), (GenPyError, FAILED))
-"""The first that fits says the exit code; anything else is a bug."""
+from genpy_cli import exit_codes  # noqa: E402 - see above
+from genpy_cli.app import app  # noqa: E402
 
 
-def main(line: Sequence[str] | None = None) -> int:
-    """Run one line; the exit code."""
-    words = sys.argv[1:] if line is None else line
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
     _prepare_output()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    # A byte that is not UTF-8 arrives as a lone surrogate, which no store or terminal takes.
+    words = [word.encode("utf-8", "replace").decode() for word in words]
     try:
-        code = _run([word.encode("utf-8", "replace").decode() for word in words])
+        code: int | None = app(words or ["--help"], prog_name="genpy", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop(sys.stdout)
-        return 0  # who read it has seen enough, as `head` does
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the one place where failures become sentences
-        return _failed(error)
-    return code
-
-
-def _failed(error: Exception) -> int:
-    """Say what went wrong; the exit code."""
-    from genpy_server.core.display import visible  # noqa: PLC0415 - only for failures
-
-    code = next((code for kind, code in EXPECTED if isinstance(error, kind)), None)
-    if code is not None:
-        sentence = str(error)
-    elif isinstance(error, OSError):  # the machine's: a full disk, a folder that is not ours
-        _drop(sys.stdout)
-        where = f"{error.filename}: " if error.filename else ""
-        sentence = f"{where}{error.strerror or error}."
-    else:
-        from genpy_cli.bug import keep  # noqa: PLC0415 - only for bugs
-
-        sentence = keep(error)
-    sys.stderr.write(visible(sentence) + "\n")
-    return FAILED if code is None else code
-
-
-def _run(line: list[str]) -> int:
-    if line == ["--version"]:
-        from genpy_server import __version__  # noqa: PLC0415
-
-        sys.stdout.write(f"genpy {__version__}\n")
+        exit_codes.discard(1)  # the reader has seen enough, as `head` has
         return 0
-    from genpy_cli import straight  # noqa: PLC0415
-
-    invocation = None if "_GENPY_COMPLETE" in os.environ else straight.parse(line)
-    if invocation is None:
-        from genpy_cli import app  # noqa: PLC0415 - longer to import than most commands to run
-
-        invocation = app.parse(line or ["--help"])
-    return invocation.run(**invocation.values) or 0
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the one place where failures become sentences
+        return exit_codes.report(error)
+    finally:
+        gc.freeze()  # or the interpreter looks through everything once more when it ends
+    return code or 0
 
 
 def _prepare_output() -> None:
@@ -78,11 +44,6 @@ def _prepare_output() -> None:
         if isinstance(stream, TextIOWrapper):
             encoding = None if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="replace")
-
-
-def _drop(stream: TextIO) -> None:
-    """Nobody reads on: what is still buffered goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -1,127 +1,118 @@
-"""Typer as the parser of everything that is not straightforward: help, mistakes, completion.
+"""The Typer application: every command, in the order and the groups of the help."""
 
-It builds its commands from the same signatures as `straight`. It only parses: the command runs
-after it has returned, where one handler sees every error.
-"""
-
-import os
-from collections.abc import Callable, Iterator, Sequence
-from inspect import Parameter as SignatureParameter
-from inspect import Signature
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from genpy_cli.parameters import Argument, Parameter, parameters
-from genpy_cli.straight import Invocation
-from genpy_cli.table import COMMANDS, GROUPS, Run, find
+from genpy_cli.commands.ask import ask
+from genpy_cli.commands.chat import chat
+from genpy_cli.commands.doctor import doctor
+from genpy_cli.commands.explain import explain
+from genpy_cli.commands.export import export
+from genpy_cli.commands.import_ import import_
+from genpy_cli.commands.rate import rate
+from genpy_cli.commands.schema import schema
+from genpy_cli.commands.search import search
+from genpy_cli.commands.serve import serve
+from genpy_cli.commands.sessions_delete import delete
+from genpy_cli.commands.sessions_list import list_sessions
+from genpy_cli.commands.sessions_rename import rename
+from genpy_cli.commands.sessions_show import show
+from genpy_cli.commands.summary import summary
+from genpy_server import __version__
 
-HELP = "GenPy: an AI chat you live in from your terminal. Begin with `genpy chat`."
-
-COMPLETING = "_GENPY_COMPLETE"
-"""The variable by which a shell asks for completion."""
-
-
-class _Chosen(Exception):
-    """Carries out of Typer what was typed."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        super().__init__()
-        self.invocation = invocation
-
-
-def parse(line: Sequence[str]) -> Invocation:
-    """What a line asks for. Raises `SystemExit` when Typer answered it itself (0 or 2)."""
-    try:
-        _build(line)(args=list(line), prog_name="genpy")
-    except _Chosen as chosen:
-        return chosen.invocation
-    raise SystemExit(0)
+CHAT = "Chat"
+CONVERSATIONS = "Conversations"
+SERVER = "Setup and server"
 
 
-def _build(line: Sequence[str]) -> typer.Typer:
-    """The command line. The modules of commands that the line does not name are not imported."""
-    app = _typer(HELP, add_completion=True)
-    app.callback()(_options)
-    groups: dict[str, typer.Typer] = {}
-    for name, command in COMMANDS.items():
-        group, _, last = name.rpartition(" ")
-        if group and group not in groups:
-            groups[group] = _typer(GROUPS[group])
-            app.add_typer(groups[group], name=group)
-        named = COMPLETING in os.environ or set(name.split()) <= set(line)
-        callback = _callback(find(name)) if named else _unnamed
-        groups.get(group, app).command(last, help=command.help)(callback)
-    return app
+class GroupedHelp(TyperGroup):
+    """Shows the commands under the title of their group; Rich would double the time of a help."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, group by group."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            panel = command.rich_help_panel
+            group = panel if isinstance(panel, str) else "Commands"
+            groups.setdefault(group, []).append((name, command.get_short_help_str(formatter.width)))
+        for group, rows in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(rows)
 
 
-def _unnamed() -> None:
-    """Stands for a command in the help of others."""
+app = typer.Typer(
+    cls=GroupedHelp,
+    help="GenPy: an AI chat for the terminal. Start with `genpy chat`.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+sessions = typer.Typer(
+    help="List, read, rename, delete and export conversations.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
-def _typer(text: str, *, add_completion: bool = False) -> typer.Typer:
-    return typer.Typer(
-        help=text,
-        no_args_is_help=True,
-        add_completion=add_completion,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
+def _examples(*lines: str) -> str:
+    r"""The end of a help text; `\b` keeps its lines as they are."""
+    return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines)))
 
 
+app.command(
+    rich_help_panel=CHAT, epilog=_examples("genpy chat", "genpy chat --session trip-to-rome")
+)(chat)
+app.command(
+    rich_help_panel=CHAT,
+    epilog=_examples('genpy ask "What is a monad?"', 'git diff | genpy ask "Review this"'),
+)(ask)
+app.add_typer(sessions, name="sessions", rich_help_panel=CONVERSATIONS)
+app.command(
+    rich_help_panel=CONVERSATIONS,
+    epilog=_examples("genpy search hotel rome", "genpy search hotel --session trip-to-rome"),
+)(search)
+app.command(
+    rich_help_panel=CONVERSATIONS,
+    epilog=_examples("genpy summary last", "genpy summary 3f2a --regenerate"),
+)(summary)
+app.command(rich_help_panel=CONVERSATIONS, epilog=_examples("genpy rate last 5"))(rate)
+EXPORT_EXAMPLES = _examples("genpy export last > rome.md", "genpy export --all --output all.json")
+app.command(rich_help_panel=CONVERSATIONS, epilog=EXPORT_EXAMPLES)(export)
+app.command("import", rich_help_panel=CONVERSATIONS, epilog=_examples("genpy import all.json"))(
+    import_
+)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy serve", "genpy serve --port 9000"))(
+    serve
+)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
+app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql"))(schema)
+
+sessions.command("list", epilog=_examples("genpy sessions list --limit 50"))(list_sessions)
+sessions.command(epilog=_examples("genpy sessions show last", "genpy sessions show 3f2a#17"))(show)
+sessions.command(epilog=_examples('genpy sessions rename last "Trip to Rome"'))(rename)
+sessions.command(epilog=_examples("genpy sessions delete 3f2a"))(delete)
+sessions.command(epilog=EXPORT_EXAMPLES)(export)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - how Typer calls it
+    if value:
+        typer.echo(f"genpy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
 def _options(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
-    """Only shown in the help: `__main__` answers it before it comes here."""
-
-
-def _callback(run: Run) -> Callable[..., None]:
-    """A function that Typer takes for the command."""
-
-    def choose(**values: Any) -> None:
-        raise _Chosen(Invocation(run, values))
-
-    signature = Signature(list(_signature(run)))
-    choose.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect.signature
-    choose.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return choose
-
-
-def _signature(run: Run) -> Iterator[SignatureParameter]:
-    for parameter in parameters(run):
-        yield SignatureParameter(
-            parameter.name,
-            SignatureParameter.KEYWORD_ONLY,
-            default=SignatureParameter.empty if parameter.required else parameter.default,
-            annotation=Annotated[_type(parameter), _info(parameter)],
-        )
-
-
-def _complete(incomplete: str) -> list[tuple[str, str]]:
-    from genpy_cli.completion import complete_session  # noqa: PLC0415 - only to complete
-
-    return complete_session(incomplete)
-
-
-def _type(parameter: Parameter) -> Any:
-    if parameter.choices:
-        kind: Any = Literal[parameter.choices]
-    else:
-        kind = list[str] if parameter.type is list else parameter.type
-    return kind if parameter.required or parameter.default is not None else kind | None
-
-
-def _info(parameter: Parameter) -> Any:
-    marker = parameter.marker
-    common: dict[str, Any] = {
-        "help": marker.help,
-        "metavar": marker.metavar,
-        "min": marker.low,
-        "max": marker.high,
-        "autocompletion": _complete if marker.completes else None,
-        "show_default": parameter.default not in {None, False},
-    }
-    if isinstance(marker, Argument):
-        return typer.Argument(**common)
-    return typer.Option(parameter.option, **common)
+    pass

@@ -1,18 +1,16 @@
 """Where a command finds the conversations: the local store, or a server elsewhere."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from genpy_server.core.identity import identify
-from genpy_server.core.models import Session
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
 from genpy_server.settings import Settings, load
 
 T = TypeVar("T")
-
-PAGE = 200
-"""Rows that are read at once where all are wanted."""
 
 
 def token_of(settings: Settings) -> str | None:
@@ -23,30 +21,36 @@ def token_of(settings: Settings) -> str | None:
 def with_records(
     server: str | None, work: Callable[[Records], Awaitable[T]], *, model: bool = False
 ) -> T:
-    """Do something with the conversations; `model` where a summary may be written."""
+    """The result of some work on the conversations; `model` where a summary may be written."""
+
+    async def run() -> T:
+        async with _opened(server, model=model) as records:
+            return await work(records)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _opened(server: str | None, *, model: bool) -> AsyncIterator[Records]:
     settings = load()
     url = server or settings.server
     if url is None:
-        from genpy_server import local  # noqa: PLC0415 - not for a server elsewhere
+        from genpy_server.local import open_records
 
-        return local.with_records(settings, work, model=model)
-    import asyncio  # noqa: PLC0415 - a third of the start-up of a local command
+        async with open_records(settings, model=model) as local:
+            yield local
+    else:
+        from genpy_server.client.http_records import RemoteRecords
 
-    return asyncio.run(_remote(url, token_of(settings), work))
-
-
-async def _remote(url: str, token: str | None, work: Callable[[Records], Awaitable[T]]) -> T:
-    from genpy_server.client.http_records import RemoteRecords  # noqa: PLC0415 - see above
-
-    records = RemoteRecords(url, token)
-    try:
-        return await work(records)
-    finally:
-        await records.close()
+        remote = RemoteRecords(url, token_of(settings))
+        try:
+            yield remote
+        finally:
+            await remote.close()
 
 
-def opened(ref: str, server: str | None) -> str:
-    """What to attach to: the id of the session that is meant, or the name of a new one."""
+def session_to_open(ref: str, server: str | None) -> str:
+    """The id of the session that `ref` names, or `ref` itself as the name of a new one."""
 
     async def work(records: Records) -> str:
         try:
@@ -54,16 +58,7 @@ def opened(ref: str, server: str | None) -> str:
         except NotFound:
             if ref == "last":
                 raise
-            identify("", ref)  # refuses what can be no name
+            identify("", ref)  # refuses what cannot be a name
             return ref
 
     return with_records(server, work)
-
-
-async def every_session(records: Records) -> AsyncIterator[Session]:
-    """All sessions, the newest first."""
-    before: int | None = None
-    while page := await records.sessions(limit=PAGE, before=before):
-        for session in page:
-            yield session
-        before = page[-1].last_message_id

@@ -1,5 +1,6 @@
 """Completion of sessions by the shell, from the local store."""
 
+from genpy_cli.backend import with_records
 from genpy_server.core.identity import identify
 from genpy_server.core.models import ListedSession, Session
 from genpy_server.errors import BadRequest, GenPyError
@@ -22,15 +23,13 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _sessions() -> list[ListedSession]:
-    settings = load()
-    if settings.server is not None:
-        return []  # a key press is no time to wait for a network
-    from genpy_server.local import with_records  # noqa: PLC0415
+    if load().server is not None:
+        return []  # a key press must not wait for a network
 
     async def newest(records: Records) -> list[ListedSession]:
         return await records.sessions(limit=SESSIONS)
 
-    return with_records(settings, newest)
+    return with_records(None, newest)
 
 
 def _ref(session: Session, incomplete: str) -> str:
@@ -39,7 +38,7 @@ def _ref(session: Session, incomplete: str) -> str:
         if identify(session.user_id, session.title).id == session.id:
             return session.title
     except BadRequest:
-        pass  # a title that can be no name
+        pass  # a title that cannot be a name
     return session.id if len(incomplete) > SHORT else session.id[:SHORT]
 
 

@@ -1,27 +1,31 @@
 """Everything that is printed: JSON for programs, and text, tables and Markdown for people.
 
-Pipes and files get the text as it is. On a terminal, what comes from conversations is made harmless
-in these functions, so that no command can forget it. JSON escapes the same characters, which loses
-nothing.
+Pipes and files get the text as it is. On a terminal, and in tables, control characters are made
+visible and harmless in these functions, so that no command can forget it. JSON escapes the same
+characters, which loses nothing.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from genpy_cli.grid import GAP, Column, lines
 from genpy_server.core.display import escaped, one_line, visible
 
 if TYPE_CHECKING:
-    from genpy_cli.excerpt import Piece
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 WIDTH = 100
-"""Columns of a table where there is no terminal that has some."""
-BOLD = "1"
-DIM = "2"
+"""Columns of a table where there is no terminal to ask."""
+SHORT_ID = 8
+STATUS = {"active": "● active", "completed": "✓ completed"}
+ROLES = {"user": "You", "assistant": "GenPy", "system": "Note"}
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -39,87 +43,91 @@ def shown(value: str) -> str:
     return visible(value) if is_terminal(sys.stdout) else value
 
 
+def piece(value: str) -> None:
+    """Print a piece of a text that is still being written, at once."""
+    text(value, end="")
+    sys.stdout.flush()
+
+
 def note(value: str) -> None:
     """Print a message for the person to standard error."""
     sys.stderr.write(visible(value) + "\n")
     sys.stderr.flush()
 
 
-def piece(value: str) -> None:
-    """Print a piece of a text that is still being written."""
-    sys.stdout.write(shown(value))
-    sys.stdout.flush()
+def confirmed(question: str) -> bool:
+    """Ask a person a yes-or-no question, beside the output; no answer is no."""
+    sys.stderr.write(f"{visible(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def heading(value: str, beside: str = "") -> None:
-    """Print a line that stands out, perhaps with something beside it that does not."""
-    faint_part = GAP + styled(shown(beside), DIM) if beside else ""
-    sys.stdout.write(f"{styled(shown(one_line(value)), BOLD)}{faint_part}\n")
+    """Print a bold line, perhaps with something dim beside it."""
+    parts = [(shown(one_line(value)), "bold")]
+    line(*parts, ("  " + shown(one_line(beside)), "dim")) if beside else line(*parts)
 
 
 def faint(value: str) -> None:
-    """Print a line of lesser weight."""
-    sys.stdout.write(styled(shown(one_line(value)), DIM) + "\n")
+    """Print a dim line."""
+    line((shown(one_line(value)), "dim"))
 
 
-def excerpt(pieces: "Sequence[Piece]") -> None:
-    """Print what was found, with the words that were looked for standing out."""
-    line = "".join(styled(shown(p.text), BOLD if p.found else "") for p in pieces)
-    sys.stdout.write(f"  {line}\n")
+def line(*parts: "tuple[str, str] | Text") -> None:
+    """Print one line of texts with their styles, never wrapped."""
+    if not is_terminal(sys.stdout):
+        plain = (part[0] if isinstance(part, tuple) else part.plain for part in parts)
+        sys.stdout.write("".join(plain) + "\n")
+        return
+    from rich.text import Text
+
+    console().print(Text.assemble(*parts), soft_wrap=True)
 
 
 def pairs(facts: Sequence[tuple[str, str]]) -> None:
-    """Print names and what belongs to them; a name that is the same again is left out."""
-    name_width = max(len(name) for name, _ in facts)
+    """Print names and values; a name that is the same again is left out."""
+    grid = _table(show_header=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
     before = ""
     for name, value in facts:
-        label = ("" if name == before else name).ljust(name_width)
-        sys.stdout.write(f"{styled(label, DIM)}{GAP}{shown(one_line(value))}\n")
+        grid.add_row("" if name == before else name, visible(one_line(value)))
         before = name
+    console().print(grid)
 
 
-def styled(value: str, style: str) -> str:
-    """A text in a style, where it can be seen."""
-    if not value or not style or not _has_styles():
-        return value
-    return f"\x1b[{style}m{value}\x1b[0m"
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    cut: Sequence[str] = (),
+) -> None:
+    """Print rows under their titles; the columns in `cut` give way where there is no room."""
+    from rich.text import Text
 
-
-def _has_styles() -> bool:
-    return (
-        is_terminal(sys.stdout)
-        and "NO_COLOR" not in os.environ
-        and os.environ.get("TERM") != "dumb"
-        # The old console of Windows shows them as they are.
-        and (os.name != "nt" or "WT_SESSION" in os.environ)
-    )
-
-
-def json_document(value: Any) -> None:
-    """Print a value as one JSON document."""
-    sys.stdout.write(as_json(value) + "\n")
-
-
-def json_line(encoded: str) -> None:
-    """Print JSON that is one line of many."""
-    sys.stdout.write(escaped(encoded) + "\n")
-    sys.stdout.flush()
-
-
-def as_json(value: Any) -> str:
-    """A value as JSON without a character that acts in a terminal."""
-    return escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under their titles, as wide as the terminal; no rows print nothing."""
-    cells_of = [[shown(one_line(cell)) for cell in row] for row in rows]
-    for number, line in enumerate(lines(columns, cells_of, width())):
-        cells = (
-            styled(cell, column.style if number else BOLD)
-            for cell, column in zip(line, columns, strict=True)
+    grid = _table(header_style="bold")
+    for title in columns:
+        grid.add_column(
+            title, justify="right" if title in right else "left", no_wrap=title not in cut
         )
-        sys.stdout.write(GAP.join(cells).rstrip() + "\n")
+    for row in rows:
+        grid.add_row(*(Text(visible(one_line(c)), no_wrap=True, overflow="ellipsis") for c in row))
+    console().print(grid)
+
+
+def _table(**options: Any) -> "Table":
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), **options)
+
+
+@cache
+def console() -> "Console":
+    """Rich's console on standard output; nothing in a text is taken for markup."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False, width=width())
 
 
 def markdown(value: str) -> None:
@@ -127,20 +135,40 @@ def markdown(value: str) -> None:
     if not is_terminal(sys.stdout):
         text(value)
         return
-    from rich.console import Console  # noqa: PLC0415 - a tenth of a second, for readers only
-    from rich.markdown import Markdown  # noqa: PLC0415
+    from rich.markdown import Markdown
 
     # An address is shown, not hidden behind its text.
-    console = Console(markup=False, highlight=False, emoji=False, width=width())
-    console.print(Markdown(visible(value), hyperlinks=False))
+    console().print(Markdown(visible(value), hyperlinks=False))
+
+
+def json_document(value: Any) -> None:
+    """Print a value as one JSON document."""
+    document = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    sys.stdout.write(escaped(document) + "\n")
+
+
+def json_line(encoded: str) -> None:
+    """Print JSON that is one line of many, at once."""
+    sys.stdout.write(escaped(encoded) + "\n")
+    sys.stdout.flush()
 
 
 def width() -> int:
     """Columns there are."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
     except (OSError, ValueError):
         return WIDTH
+
+
+def local_time(at: str) -> str:
+    """An ISO time as the clock on the wall shows it."""
+    return datetime.fromisoformat(at).astimezone().strftime("%d %b %Y, %H:%M")
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things, in the singular for one."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.command_line import COMMANDS
 from support.running_server import serving
-
-from genpy_cli.table import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

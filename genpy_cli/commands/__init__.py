@@ -1,4 +1,4 @@
-"""The commands, one a file.
+"""One command a file, named as it is typed.
 
-A command imports what is heavy inside its function, so that the others do not pay for it.
+Each is a function that Typer reads; what is heavy is imported inside it.
 """

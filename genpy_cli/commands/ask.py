@@ -1,62 +1,69 @@
 """`genpy ask`."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
-from genpy_cli.backend import opened, token_of
-from genpy_cli.failures import Misused
-from genpy_cli.parameters import Argument, Option, Server
+import typer
+
+from genpy_cli.backend import session_to_open, token_of
+from genpy_cli.completion import complete_session
+from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.options import Server
+from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_server.settings import Settings, load
 
 if TYPE_CHECKING:
-    from genpy_cli.answer import Answer
+    from genpy_cli.reply import ReplyPrinter
 
 HISTORY = 10
 """Messages of the conversation that are fetched with it; the server knows the others."""
+WAITING = "Waiting for standard input to end; with --no-stdin (-n) it is not read."
 
 
-def run(
+def ask(
     *,
     question: Annotated[
         list[str] | None,
-        Argument("What to ask; what comes on standard input follows it.", "[QUESTION...]"),
+        typer.Argument(help="What to ask; the text on standard input follows it."),
     ] = None,
     session: Annotated[
         str | None,
-        Option("Ask in this conversation instead of a new one.", metavar="SESSION", completes=True),
+        typer.Option(
+            help="Ask in this conversation instead of a new one.",
+            metavar="SESSION",
+            autocompletion=complete_session,
+        ),
     ] = None,
     intent: Annotated[
-        str | None, Option("The kind of help, instead of finding out.", metavar="INTENT")
+        str | None, typer.Option(help="The kind of help, instead of detecting it.")
     ] = None,
+    no_stdin: Annotated[
+        bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
+    ] = False,
     server: Server = None,
     as_json: Annotated[
-        bool, Option("The frames of genpy.v1 as they come, one JSON line each.", name="--json")
+        bool,
+        typer.Option("--json", help="The frames of genpy.v1 as they come, one JSON line each."),
     ] = False,
-) -> int:
-    """Ask one question; the reply is printed as it comes."""
-    parts = [" ".join(question or ()), _standard_input()]
+) -> None:
+    """Ask one question; the reply is printed as it arrives."""
+    read = "" if no_stdin else decoded(piped_bytes(WAITING), "replace").strip("\n")
+    parts = [" ".join(question or ()), read]
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
-        raise Misused('Ask something: genpy ask "What is a monad?"')
+        raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
     settings = load()
-    ref = str(uuid4()) if session is None else opened(session, server)
+    ref = str(uuid4()) if session is None else session_to_open(session, server)
 
-    import asyncio  # noqa: PLC0415 - with the client and the server heavy, and `--help` needs none
+    import asyncio
 
-    from genpy_cli.answer import Answer  # noqa: PLC0415
+    from genpy_cli.reply import ReplyPrinter
 
-    answer = Answer(as_json=as_json)
-    work = _ask(settings, server or settings.server, ref, text, intent=intent, answer=answer)
-    return asyncio.run(work)
-
-
-def _standard_input() -> str:
-    if sys.stdin is None or sys.stdin.isatty():
-        return ""
-    return sys.stdin.buffer.read().decode("utf-8", "replace").strip("\n")
+    reply = ReplyPrinter(as_json=as_json)
+    asyncio.run(_ask(settings, server or settings.server, ref, text, intent=intent, reply=reply))
+    raise typer.Exit(reply.code)
 
 
 async def _ask(
@@ -66,17 +73,18 @@ async def _ask(
     text: str,
     *,
     intent: str | None,
-    answer: "Answer",
-) -> int:
-    from genpy_server.client.session_client import SessionClient  # noqa: PLC0415 - see `run`
+    reply: "ReplyPrinter",
+) -> None:
+    from genpy_server.client.session_client import SessionClient
 
-    async with _reached(settings, server) as (url, token):
-        async with SessionClient(url, ref, token=token, history=HISTORY) as client:
-            answer.begin(client, client.send(text, intent))
-            async for event in client:
-                if answer.take(event):
-                    break
-        return answer.code
+    async with (
+        _reached(settings, server) as (url, token),
+        SessionClient(url, ref, token=token, history=HISTORY) as client,
+    ):
+        reply.follow(client, client.send(text, intent))
+        async for event in client:
+            if reply.take(event):
+                break
 
 
 @asynccontextmanager
@@ -85,7 +93,7 @@ async def _reached(settings: Settings, server: str | None) -> AsyncIterator[tupl
     if server is not None:
         yield server, token_of(settings)
         return
-    from genpy_server.embedded import start_embedded  # noqa: PLC0415 - see `run`
+    from genpy_server.embedded import start_embedded
 
     embedded = await start_embedded(settings)
     try:

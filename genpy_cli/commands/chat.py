@@ -1,43 +1,45 @@
 """`genpy chat`."""
 
-import gc
 import sys
 from typing import Annotated
 
+import typer
+
 from genpy_cli import output
-from genpy_cli.backend import opened, token_of
-from genpy_cli.parameters import Option, Server
-from genpy_server.client.address import Address
+from genpy_cli.backend import session_to_open, token_of
+from genpy_cli.completion import complete_session
+from genpy_cli.options import Server
 from genpy_server.errors import ConfigError
 from genpy_server.settings import load
 
 
-def run(
+def chat(
     *,
     session: Annotated[
         str | None,
-        Option(
-            "Go on with this conversation, or begin one of this name.",
+        typer.Option(
+            help="Continue this conversation, or start one with this name.",
             metavar="SESSION",
-            completes=True,
+            autocompletion=complete_session,
         ),
     ] = None,
     server: Server = None,
-) -> int:
-    """Talk, in the terminal."""
+) -> None:
+    """Open the terminal chat."""
     if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
-        raise ConfigError("The chat needs a terminal. In a script there is `genpy ask`.")
+        raise ConfigError("The chat needs a terminal. In a script, use `genpy ask`.")
     settings = load()
     url = server or settings.server
     if url is not None:
-        Address.parse(url)  # refuses what is none before the screen is taken
-    ref = None if session is None else opened(session, server)
-    gc.disable()  # a tenth of the time to the first paint; the client turns it on after that
-    from genpy_tui.app import run_chat  # noqa: PLC0415 - Textual takes a quarter of a second
+        from genpy_server.client.address import Address
 
-    return run_chat(
-        settings=settings,
-        session=ref,
-        server=url,
-        token=token_of(settings),
-    )
+        Address.parse(url)  # refuses a wrong address before the screen is taken
+    ref = None if session is None else session_to_open(session, server)
+
+    import gc
+
+    gc.disable()  # a tenth of the time to the first paint; the client turns it on after that
+    from genpy_tui.app import run_chat
+
+    code = run_chat(settings=settings, session=ref, server=url, token=token_of(settings))
+    raise typer.Exit(code)

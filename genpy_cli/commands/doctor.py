@@ -1,36 +1,34 @@
 """`genpy doctor`."""
 
+import asyncio
 import os
 from collections.abc import Awaitable
 from typing import NamedTuple
 
+import typer
+
 from genpy_cli import output
 from genpy_cli.backend import token_of
-from genpy_cli.failures import FAILED
-from genpy_cli.grid import Column
-from genpy_cli.parameters import Json, Server
+from genpy_cli.exit_codes import FAILED
+from genpy_cli.options import Json, Server
 from genpy_server import __version__
 from genpy_server.errors import GenPyError
 from genpy_server.settings import FIELDS, Field, Settings, load
 
 SECONDS = 15.0
 """Within which each part must answer."""
-COLUMNS = (Column("SETTING"), Column("VALUE", least=20), Column("FROM", style=output.DIM))
-OFFLINE = (
-    "offline, for no model is configured. "
-    "Set GROQ_API_KEY, or GENPY_LLM_URL for Ollama and its like."
-)
+NO_MODEL = "no model is configured. Set GROQ_API_KEY, or GENPY_LLM_URL for a server such as Ollama."
 
 
 class Check(NamedTuple):
-    """How one part is: what was seen, or what fails and what to do."""
+    """The state of one part: what was seen, or what fails and what to do."""
 
     part: str
     ok: bool
     detail: str
 
 
-class Setting(NamedTuple):
+class ShownSetting(NamedTuple):
     """One setting as it is in force."""
 
     variable: str
@@ -38,32 +36,32 @@ class Setting(NamedTuple):
     source: str
 
 
-def run(*, server: Server = None, as_json: Json = False) -> int:
-    """Show what is configured, what answers, and the next step for what does not."""
-    import asyncio  # noqa: PLC0415 - `--help` needs none
-
+def doctor(*, server: Server = None, as_json: Json = False) -> None:
+    """Check settings, database and model; say what to do about faults."""
     settings = load()
     rows = [_setting(field, settings) for field in FIELDS]
     if not as_json:
         output.text(f"GenPy {__version__}\n")
-        output.table(COLUMNS, rows)
+        output.table(("SETTING", "VALUE", "FROM"), rows, cut=("VALUE",))
         output.text("")
     checks = asyncio.run(_checks(settings, server or settings.server))
     well = all(check.ok for check in checks)
     if as_json:
-        document = {
-            "ok": well,
-            "version": __version__,
-            "settings": [row._asdict() for row in rows],
-            "checks": [check._asdict() for check in checks],
-        }
-        output.json_document(document)
+        output.json_document(
+            {
+                "ok": well,
+                "version": __version__,
+                "settings": [row._asdict() for row in rows],
+                "checks": [check._asdict() for check in checks],
+            }
+        )
     for check in checks if not as_json else ():
         output.text(f"{'✓' if check.ok else '✗'} {check.part}: {check.detail}")
-    return 0 if well else FAILED
+    if not well:
+        raise typer.Exit(FAILED)
 
 
-def _setting(field: Field, settings: Settings) -> Setting:
+def _setting(field: Field, settings: Settings) -> ShownSetting:
     if os.environ.get(field.variable, "").strip():
         source = "environment"
     else:
@@ -77,7 +75,7 @@ def _setting(field: Field, settings: Settings) -> Setting:
         shown = " ".join(value)
     else:
         shown = "" if value is None else str(value)
-    return Setting(field.variable, shown, source)
+    return ShownSetting(field.variable, shown, source)
 
 
 async def _checks(settings: Settings, server: str | None) -> list[Check]:
@@ -90,8 +88,6 @@ async def _checks(settings: Settings, server: str | None) -> list[Check]:
 
 
 async def _answers(part: str, check: Awaitable[str]) -> Check:
-    import asyncio  # noqa: PLC0415 - see `run`
-
     try:
         async with asyncio.timeout(SECONDS):
             return Check(part, ok=True, detail=await check)
@@ -102,39 +98,40 @@ async def _answers(part: str, check: Awaitable[str]) -> Check:
 
 
 async def _database(settings: Settings) -> str:
-    from genpy_server.stores.select import open_store  # noqa: PLC0415 - may bring in Supabase
+    from genpy_server.stores.select import open_store
 
     store = open_store(settings)
     try:
         await store.open()
         seen = await store.check()
+        await store.touch((), 0)  # a write that changes nothing, refused where none is possible
     finally:
         await store.close()
-    return f"{seen.kind} at {seen.where}, {_holds(seen.sessions, seen.messages)}"
-
-
-def _holds(sessions: int, messages: int) -> str:
-    return f"{sessions:,} sessions, {messages:,} messages"
+    sessions, messages = (
+        output.count(seen.sessions, "session"),
+        output.count(seen.messages, "message"),
+    )
+    return f"{seen.kind} at {seen.where}, {sessions}, {messages}"
 
 
 async def _model(settings: Settings) -> str:
-    from genpy_server.llm.select import open_llm  # noqa: PLC0415 - may bring in the groq SDK
+    from genpy_server.llm.select import open_llm
 
     llm = open_llm(settings)
     try:
         seen = await llm.check()
     finally:
         await llm.close()
-    return OFFLINE if seen.kind == "offline" else f"{seen.model} at {seen.where}"
+    return NO_MODEL if seen.kind == "offline" else f"{seen.model} at {seen.where}"
 
 
 async def _server(url: str, token: str | None) -> list[Check]:
-    from genpy_server.client.http_records import RemoteRecords  # noqa: PLC0415 - brings in httpx
+    from genpy_server.client.http_records import RemoteRecords
 
     records = RemoteRecords(url, token)
     try:
         health = await records.health()
-        await records.sessions(limit=1)  # health answers strangers too
+        await records.sessions(limit=1)  # health answers without a token too
     finally:
         await records.close()
     checks = [Check("server", ok=True, detail=f"GenPy {health.version} at {records.address.http}")]

@@ -2,29 +2,37 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from genpy_cli import output
-from genpy_cli.grid import Column
-from genpy_cli.parameters import Argument, Json, Option
+from genpy_cli.completion import complete_session
+from genpy_cli.options import Json
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
     from genpy_server.sessions.explain import Explanation, Sent
 
 
-def run(
+def explain(
     *,
-    text: Annotated[str, Argument("What somebody might say.", "TEXT")],
+    text: Annotated[str, typer.Argument(help="What a person might write.")],
     session: Annotated[
         str | None,
-        Option("Said in this conversation.", metavar="SESSION", completes=True),
+        typer.Option(
+            help="As the next message of this conversation.",
+            metavar="SESSION",
+            autocompletion=complete_session,
+        ),
     ] = None,
-    full: Annotated[bool, Option("Show what would be sent, word for word.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show what would be sent, word for word.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what GenPy makes of a text: the kind of help, the tool, the context."""
-    from genpy_server.sessions.explain import explain  # noqa: PLC0415 - brings in asyncio
+    """Show how GenPy understands a text, and what it would send."""
+    from genpy_server.sessions import explain as explaining
 
-    explanation = explain(load(), text, session)
+    explanation = explaining.explain(load(), text, session)
     if as_json:
         output.json_document(explanation)
         return
@@ -42,19 +50,19 @@ def _facts(explanation: "Explanation") -> list[tuple[str, str]]:
     intent, tool = explanation.intent, explanation.tool
     facts = [
         ("Kind of help", f"{intent.name.replace('_', ' ')} ({intent.score:.0%})"),
-        ("Because", intent.reason),
+        ("Reason", intent.reason),
     ]
     if tool is None:
-        return [*facts, ("Tool", "none; a model may still ask for one itself")]
+        return [*facts, ("Tool", "none; the model may still call one")]
     arguments = ", ".join(f"{name}={value!r}" for name, value in tool.args.items())
-    return [*facts, ("Tool", f"{tool.name}({arguments})"), ("Because", tool.reason)]
+    return [*facts, ("Tool", f"{tool.name}({arguments})"), ("Reason", tool.reason)]
 
 
 def _show_context(context: "Sent") -> None:
     output.text("")
     output.heading(context.title, f"{context.total:,} of {context.budget:,} tokens")
     rows = [
-        [part, f"{tokens:,}", "█" * round(30 * tokens / context.budget)]
+        (part, f"{tokens:,}", "█" * round(30 * tokens / context.budget))
         for part, tokens in context.tokens.items()
     ]
-    output.table([Column("PART"), Column("TOKENS", right=True), Column("SHARE")], rows)
+    output.table(("PART", "TOKENS", "SHARE"), rows, right=("TOKENS",))

@@ -1,69 +1,92 @@
 """`genpy export` and `genpy sessions export`."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+import typer
 
 from genpy_cli import output
-from genpy_cli.backend import every_session, with_records
-from genpy_cli.failures import Misused
-from genpy_cli.parameters import Option, OptionalRef, Server
+from genpy_cli.backend import with_records
+from genpy_cli.exit_codes import FAILED, WrongUsageError
+from genpy_cli.options import OptionalRef, Server
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections, markdown
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import BadRequest
-from genpy_server.records import Records, every_message
+from genpy_server.records import PAGE, Records, every_message
 
 VERSION = 1
 """Of the form of an export."""
+MEMORY_BYTES = 16 * 1024 * 1024
+"""Of an export that are kept in memory until it is complete; more goes to a temporary file."""
+BLOCK_CHARS = 65_536
 
 Write = Callable[[str], object]
 Conversations = AsyncIterator[tuple[Session, list[Message]]]
+WriteAll = Callable[[Conversations, Write], Awaitable[None]]
 
 
-def run(
+def export(
     *,
     ref: OptionalRef = None,
     every: Annotated[
-        bool, Option("Every conversation, as JSON unless told otherwise.", name="--all")
+        bool, typer.Option("--all", help="Every conversation, as JSON unless --format says md.")
     ] = False,
     corrected: Annotated[
         bool,
-        Option(
-            "The turns whose intent was corrected, one JSON line each: text, intent, detected.",
-            name="--corrections",
+        typer.Option(
+            "--corrections",
+            help="The turns whose intent was corrected, one JSON line each: "
+            "text, intent, detected.",
         ),
     ] = False,
     form: Annotated[
         Literal["md", "json"] | None,
-        Option(
-            "Markdown to read, or JSON that can be imported.", name="--format", metavar="md|json"
-        ),
+        typer.Option("--format", help="Markdown to read, or JSON that can be imported."),
     ] = None,
     output_file: Annotated[
-        str | None, Option("Where to write it, instead of here.", name="--output", metavar="FILE")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write, instead of standard output."),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Overwrite the file without asking.")
+    ] = False,
     server: Server = None,
-    as_json: Annotated[bool, Option("The same as --format json.", name="--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Export a conversation, or all, as Markdown or JSON."""
     if (ref is None) != (every or (corrected and ref is None)):
-        raise Misused("Say which conversation to export, or --all.")
+        raise WrongUsageError("Name the conversation to export, or --all.")
     if corrected and form is not None:
-        raise Misused("--corrections has a form of its own; leave --format away.")
+        raise WrongUsageError("--corrections is JSON lines; leave --format out.")
     write_all = (
         _corrections if corrected else _FORMS[form or ("json" if every or as_json else "md")]
     )
+    path = None if output_file is None else output_file.expanduser()
+    if path is not None and not yes:
+        _ask_to_overwrite(path)
 
     async def work(records: Records) -> None:
-        with _target(output_file) as write:
-            await write_all(_conversations(records, ref), write)
+        conversations = _conversations(records, ref)
+        if path is None:
+            await _to_standard_output(conversations, write_all)
+        else:
+            await _to_file(conversations, write_all, path)
 
     with_records(server, work)
+
+
+def _ask_to_overwrite(path: Path) -> None:
+    if not path.exists() or path.is_char_device():
+        return
+    if not output.is_terminal(sys.stdin):
+        raise WrongUsageError(f"{path} exists. Add --yes to overwrite it.")
+    if not output.confirmed(f"{path} exists. Overwrite it?"):
+        output.note("Nothing was written.")
+        raise typer.Exit(FAILED)
 
 
 async def _conversations(records: Records, ref: str | None) -> Conversations:
@@ -71,8 +94,11 @@ async def _conversations(records: Records, ref: str | None) -> Conversations:
         session = await records.session(ref)
         yield session, await every_message(records, session.id)
         return
-    async for session in every_session(records):
-        yield session, await every_message(records, session.id)
+    before: int | None = None
+    while page := await records.sessions(limit=PAGE, before=before):
+        for session in page:
+            yield session, await every_message(records, session.id)
+        before = page[-1].last_message_id
 
 
 async def _markdown(conversations: Conversations, write: Write) -> None:
@@ -102,17 +128,23 @@ async def _corrections(conversations: Conversations, write: Write) -> None:
 _FORMS = {"md": _markdown, "json": _json}
 
 
-@contextmanager
-def _target(name: str | None) -> Iterator[Write]:
-    """Standard output, or a file that appears when it is complete."""
-    if name is None:
-        yield partial(output.text, end="")
-        return
-    path = Path(name).expanduser()
+async def _to_standard_output(conversations: Conversations, write_all: WriteAll) -> None:
+    """Print it once it is complete: a failure half way prints nothing."""
+    from tempfile import SpooledTemporaryFile
+
+    with SpooledTemporaryFile(MEMORY_BYTES, "w+", encoding="utf-8", newline="") as whole:
+        await write_all(conversations, whole.write)
+        whole.seek(0)
+        while block := whole.read(BLOCK_CHARS):
+            output.text(block, end="")
+
+
+async def _to_file(conversations: Conversations, write_all: WriteAll, path: Path) -> None:
+    """Write a file that appears when it is complete."""
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("w", encoding="utf-8") as file:
-            yield file.write
+        with part.open("w", encoding="utf-8", newline="") as file:
+            await write_all(conversations, file.write)
         part.replace(path)
     except OSError as error:
         raise BadRequest(f"{path} cannot be written: {error.strerror}.") from error

@@ -5,27 +5,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import typer
 
 from genpy_cli import output
-from genpy_cli.parameters import Argument, Json
+from genpy_cli.options import Json
+from genpy_cli.standard_input import decoded
 from genpy_server.core.export import exported_session
 from genpy_server.core.models import Session
 from genpy_server.errors import BadRequest
-from genpy_server.sessions.records import LocalRecords
-from genpy_server.settings import load
+from genpy_server.settings import Settings, load
 
 
-class Conversation(msgspec.Struct, frozen=True):
+class ExportedSession(msgspec.Struct, frozen=True):
     """One conversation of an export; the store reads its messages."""
 
     session: dict[str, Any]
     messages: list[dict[str, Any]]
 
 
-class Export(msgspec.Struct, frozen=True):
+class ExportFile(msgspec.Struct, frozen=True):
     """What `genpy export` writes."""
 
-    sessions: list[Conversation]
+    sessions: list[ExportedSession]
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -37,12 +38,15 @@ class Imported(msgspec.Struct, frozen=True):
     """Messages that were not there before."""
 
 
-def run(
+ImportedSession = tuple[Session, list[dict[str, Any]]]
+
+
+def import_(
     *,
-    file: Annotated[str, Argument("An export, or - to read it here.", "FILE")],
+    file: Annotated[str, typer.Argument(help="An export, or - for standard input.")],
     as_json: Json = False,
 ) -> None:
-    """Import conversations that `genpy export` wrote; a second time changes nothing."""
+    """Import an export; a second time changes nothing."""
     settings = load()
     if settings.server is not None:
         raise BadRequest(
@@ -50,42 +54,40 @@ def run(
             "with the server's settings and without GENPY_SERVER."
         )
     export = _read(file)
-    from genpy_server import local  # noqa: PLC0415 - a wrong file needs no database
 
-    done = local.with_records(settings, lambda records: _write(records, export))
+    import asyncio
+
+    done = asyncio.run(_write(settings, export))
     if as_json:
         output.json_document(done)
     else:
         output.text(
-            f"Imported {_count(done.conversations, 'conversation')} "
-            f"with {_count(done.messages, 'message')}, {done.new:,} of them new."
+            f"Imported {output.count(done.conversations, 'conversation')} "
+            f"with {output.count(done.messages, 'message')}, {done.new:,} of them new."
         )
 
 
-def _read(file: str) -> list[tuple[Session, list[dict[str, Any]]]]:
+def _read(file: str) -> list[ImportedSession]:
     path = Path(file).expanduser()
     try:
         content = sys.stdin.buffer.read() if file == "-" else path.read_bytes()
-        export = msgspec.json.decode(content, type=Export)
+        export = msgspec.json.decode(decoded(content), type=ExportFile)
         return [(exported_session(one.session), one.messages) for one in export.sessions]
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(
-            f"{file} is no export of GenPy: {error}. Write one with `genpy export --all`."
+            f"{file} is not an export of GenPy: {error}. Write one with `genpy export --all`."
         ) from error
 
 
-async def _write(
-    records: LocalRecords, export: list[tuple[Session, list[dict[str, Any]]]]
-) -> Imported:
-    """Conversation by conversation, in the order in which they were talked in last."""
+async def _write(settings: Settings, export: list[ImportedSession]) -> Imported:
+    """Conversation by conversation, in the order of their last activity."""
+    from genpy_server.local import open_records
+
     done = Imported()
-    for session, messages in sorted(export, key=lambda one: one[0].last_message_id):
-        new = await records.take(session, messages)
-        done = Imported(done.conversations + 1, done.messages + len(messages), done.new + new)
+    async with open_records(settings) as records:
+        for session, messages in sorted(export, key=lambda one: one[0].last_message_id):
+            new = await records.take(session, messages)
+            done = Imported(done.conversations + 1, done.messages + len(messages), done.new + new)
     return done
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -2,27 +2,23 @@
 
 from typing import Annotated
 
+import typer
+
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.parameters import Argument, Json, Ref, Server
+from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.display import one_line, stars
-from genpy_server.core.models import Session
-from genpy_server.records import Records
 
 
-def run(
+def rate(
     *,
     ref: Ref,
-    rating: Annotated[int, Argument("From 1 to 5.", "RATING", low=1, high=5)],
+    rating: Annotated[int, typer.Argument(help="From 1 to 5.", min=1, max=5)],
     server: Server = None,
     as_json: Json = False,
 ) -> None:
     """Rate a conversation from 1 to 5."""
-
-    async def work(records: Records) -> Session:
-        return await records.rate(ref, rating)
-
-    session = with_records(server, work)
+    session = with_records(server, lambda records: records.rate(ref, rating))
     if as_json:
         output.json_document(session)
     else:

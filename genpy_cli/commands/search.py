@@ -1,36 +1,41 @@
 """`genpy search`."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.excerpt import excerpt
-from genpy_cli.parameters import Argument, Json, Option, Server
-from genpy_cli.words import ROLES, SHORT_ID
+from genpy_cli.completion import complete_session
+from genpy_cli.options import Json, Server
 from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Hit
 from genpy_server.core.text import search_words
-from genpy_server.records import Records
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+BEFORE = 30
+"""Characters shown in front of the first word that was found."""
 
 
-def run(
+def search(
     *,
-    words: Annotated[list[str], Argument("What to look for.", "WORDS...")],
+    words: Annotated[list[str], typer.Argument(help="What to look for.")],
     session: Annotated[
-        str | None, Option("Only in this conversation.", metavar="SESSION", completes=True)
+        str | None,
+        typer.Option(
+            help="Only in this conversation.", metavar="SESSION", autocompletion=complete_session
+        ),
     ] = None,
-    limit: Annotated[int, Option("Messages at most.", metavar="N", low=1, high=200)] = 20,
+    limit: Annotated[int, typer.Option(help="Messages at most.", metavar="N", min=1, max=200)] = 20,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Find messages that hold any of the words, in all conversations, the best first."""
+    """Search all conversations for messages with any of the words."""
     query = " ".join(words)
-
-    async def work(records: Records) -> list[Hit]:
-        return await records.search(query, limit=limit, ref=session)
-
-    hits = with_records(server, work)
+    hits = with_records(server, lambda records: records.search(query, limit=limit, ref=session))
     if as_json:
         output.json_document(hits)
     elif hits:
@@ -43,7 +48,26 @@ def run(
 
 def _show(hit: Hit, words: list[str], now: datetime) -> None:
     message = hit.message
-    place = f"{message.session_id[:SHORT_ID]}#{message.id}"
-    facts = f"{ROLES[message.role]} · {age(message.at, now)} · {place}"
-    output.heading(one_line(hit.session_title), facts)
-    output.excerpt(excerpt(output.shown(message.text), words, output.width() - 2))
+    place = f"{message.session_id[: output.SHORT_ID]}#{message.id}"
+    facts = f"{output.ROLES[message.role]} · {age(message.at, now)} · {place}"
+    output.heading(hit.session_title, facts)
+    output.line(("  ", ""), excerpt(message.text, words, output.width() - 2))
+
+
+def excerpt(text: str, words: list[str], width: int) -> "Text":
+    """One line of at most `width` cells around the first of the words, which are bold."""
+    import re
+
+    from rich.text import Text
+
+    pattern = re.compile("|".join(map(re.escape, words)) or "(?!)", re.IGNORECASE)
+    line = one_line(output.shown(text))
+    first = pattern.search(line)
+    start = 0 if first is None else max(0, first.start() - BEFORE)
+    if start:
+        start = line.find(" ", start, first.start() if first else None) + 1 or start
+        line = "…" + line[start:]
+    shown = Text(line)
+    shown.highlight_regex(pattern, "bold")
+    shown.truncate(width, overflow="ellipsis")
+    return shown

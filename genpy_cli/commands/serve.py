@@ -2,28 +2,29 @@
 
 from typing import Annotated
 
+import typer
+
 from genpy_cli import output
-from genpy_cli.failures import INTERRUPTED
-from genpy_cli.parameters import Option
+from genpy_cli.exit_codes import INTERRUPTED
 from genpy_server.settings import load
 
 
-def run(
+def serve(
     *,
     host: Annotated[
-        str | None, Option("Address to listen on; GENPY_HOST without it.", metavar="HOST")
+        str | None, typer.Option(help="Address to listen on, instead of GENPY_HOST.")
     ] = None,
     port: Annotated[
         int | None,
-        Option("Port; GENPY_PORT without it, 0 takes any.", metavar="PORT", low=0, high=65_535),
+        typer.Option(help="Port, instead of GENPY_PORT; 0 takes any.", min=0, max=65_535),
     ] = None,
-) -> int:
-    """Serve terminals and browsers until told to stop."""
-    import asyncio  # noqa: PLC0415 - the whole server is heavy, and `--help` need not load it
+) -> None:
+    """Run the server, for browsers and terminals elsewhere."""
+    import asyncio
 
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from genpy_server import app  # noqa: PLC0415
+    from genpy_server import app
 
     settings = load()
     settings = msgspec.structs.replace(
@@ -33,4 +34,5 @@ def run(
     def announce(address: str) -> None:
         output.piece(f"GenPy listens on {address}\n")
 
-    return 0 if asyncio.run(app.serve(settings, announce)) else INTERRUPTED
+    if not asyncio.run(app.serve(settings, announce)):
+        raise typer.Exit(INTERRUPTED)

@@ -3,58 +3,58 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+import typer
+
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.grid import Column
-from genpy_cli.parameters import Json, Option, Server
-from genpy_cli.words import SHORT_ID, STATUS
+from genpy_cli.options import Json, Server
 from genpy_server.core.display import age, stars
 from genpy_server.core.models import ListedSession, Session
-from genpy_server.records import Records
 
-COLUMNS = (
-    Column("ID", style=output.DIM),
-    Column("TITLE", most=40, least=14),
-    Column("STATUS"),
-    Column("ACTIVE", right=True),
-    Column("MSGS", right=True),
-    Column("RATING"),
-    Column("SUMMARY", least=12, optional=True, style=output.DIM),
-)
+ROOM_FOR_SUMMARY = 100
+"""Columns from which on the summary is shown."""
 
 
-def run(
+def list_sessions(
     *,
-    limit: Annotated[int, Option("Conversations at most.", metavar="N", low=1)] = 20,
+    limit: Annotated[int, typer.Option(help="Conversations at most.", metavar="N", min=1)] = 20,
     status: Annotated[
-        Literal["active", "completed"] | None, Option("Only these.", metavar="STATUS")
+        Literal["active", "completed"] | None, typer.Option(help="Only these.")
     ] = None,
     find: Annotated[
-        str | None, Option("Only with this in title, summary or topics.", metavar="TEXT")
+        str | None,
+        typer.Option(help="Only with this in title, summary or topics.", metavar="TEXT"),
     ] = None,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
     """List conversations, the newest first."""
-
-    async def work(records: Records) -> list[ListedSession]:
-        return await records.sessions(limit=limit, status=status, query=find)
-
-    sessions = with_records(server, work)
+    sessions = with_records(
+        server, lambda records: records.sessions(limit=limit, status=status, query=find)
+    )
     if as_json:
         output.json_document(sessions)
     elif sessions:
-        now = datetime.now(UTC)
-        output.table(COLUMNS, [_row(session, now) for session in sessions])
+        show(sessions)
     else:
         output.note("No conversations here. `genpy chat` begins one.")
 
 
+def show(sessions: list[ListedSession]) -> None:
+    """Print a table of conversations."""
+    now = datetime.now(UTC)
+    columns = ["ID", "TITLE", "STATUS", "ACTIVE", "MSGS", "RATING", "SUMMARY"]
+    if output.width() < ROOM_FOR_SUMMARY:
+        columns.remove("SUMMARY")
+    rows = [_row(session, now)[: len(columns)] for session in sessions]
+    output.table(columns, rows, right=("ACTIVE", "MSGS"), cut=("TITLE", "SUMMARY"))
+
+
 def _row(session: Session, now: datetime) -> tuple[str, ...]:
     return (
-        session.id[:SHORT_ID],
+        session.id[: output.SHORT_ID],
         session.title,
-        STATUS[session.status],
+        output.STATUS[session.status],
         age(_last_active(session), now),
         str(session.message_count),
         stars(session.rating),
@@ -63,6 +63,6 @@ def _row(session: Session, now: datetime) -> tuple[str, ...]:
 
 
 def _last_active(session: Session) -> str:
-    """When something was said last; a session is updated by its end and its rating as well."""
+    """The time of the last message; a session is updated by its end and its rating as well."""
     counted = session.metrics if session.status == "completed" else None
     return (counted and counted.last_at) or session.updated_at

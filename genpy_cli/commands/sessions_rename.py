@@ -2,27 +2,23 @@
 
 from typing import Annotated
 
+import typer
+
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.parameters import Argument, Json, Ref, Server
+from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.display import one_line
-from genpy_server.core.models import Session
-from genpy_server.records import Records
 
 
-def run(
+def rename(
     *,
     ref: Ref,
-    title: Annotated[list[str], Argument("Its new title.", "TITLE...")],
+    title: Annotated[list[str], typer.Argument(help="The new title.")],
     server: Server = None,
     as_json: Json = False,
 ) -> None:
     """Give a conversation another title."""
-
-    async def work(records: Records) -> Session:
-        return await records.rename(ref, " ".join(title))
-
-    session = with_records(server, work)
+    session = with_records(server, lambda records: records.rename(ref, " ".join(title)))
     if as_json:
         output.json_document(session)
     else:

@@ -3,10 +3,11 @@
 import re
 from typing import Annotated
 
+import typer
+
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.parameters import Json, Option, Ref, Server
-from genpy_cli.words import ROLES, STATUS, local_time
+from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
@@ -16,14 +17,14 @@ NEAR = 6
 _PLACE = re.compile(r"(.+)#(\d{1,18})")
 
 
-def run(
+def show(
     *,
     ref: Ref,
-    limit: Annotated[int, Option("Newest messages at most.", metavar="N", low=1)] = 200,
+    limit: Annotated[int, typer.Option(help="Newest messages at most.", metavar="N", min=1)] = 200,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Show one conversation, or as SESSION#NUMBER one message of it."""
+    """Show a conversation, or as SESSION#NUMBER one message of it."""
     place = _PLACE.fullmatch(ref)
     name, last = (place[1], int(place[2])) if place else (ref, None)
 
@@ -42,7 +43,8 @@ def run(
         return
     output.heading(session.title)
     output.faint(
-        f"{session.id} · {STATUS[session.status]} · begun {local_time(session.started_at)}"
+        f"{session.id} · {output.STATUS[session.status]} · "
+        f"started {output.local_time(session.started_at)}"
     )
     if last is not None:
         output.faint(f"Message {last}, and what led to it.")
@@ -56,7 +58,7 @@ def run(
 
 def _title(message: Message) -> str:
     meta = message.meta
-    facts = [ROLES[message.role], local_time(message.at)]
+    facts = [output.ROLES[message.role], output.local_time(message.at)]
     if message.role == "assistant":
         facts += [part.replace("_", " ") for part in (meta.intent, meta.model) if part]
     facts += [f"used {tool.name}" for tool in meta.tools]

@@ -2,36 +2,38 @@
 
 from typing import Annotated
 
+import typer
+
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.parameters import Json, Option, Ref, Server
-from genpy_cli.words import STATUS, local_time
+from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.display import stars
 from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
-from genpy_server.records import Records
 
 
-def run(
+def summary(
     *,
     ref: Ref,
     regenerate: Annotated[
-        bool, Option("Write it anew; an active conversation is ended by this.")
+        bool, typer.Option("--regenerate", help="Write it again; this ends an active conversation.")
     ] = False,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a conversation was about: summary, topics, outcomes, metrics."""
-
-    async def work(records: Records) -> Session:
-        return await (records.regenerate(ref) if regenerate else records.session(ref))
-
-    session = with_records(server, work, model=regenerate)
+    """Show the summary, topics, outcomes and metrics."""
+    session = with_records(
+        server,
+        lambda records: records.regenerate(ref) if regenerate else records.session(ref),
+        model=regenerate,
+    )
     if as_json:
         output.json_document(session)
         return
     output.heading(session.title)
-    output.faint(f"{session.id} · {STATUS[session.status]} {local_time(session.updated_at)}")
+    output.faint(
+        f"{session.id} · {output.STATUS[session.status]} {output.local_time(session.updated_at)}"
+    )
     output.text("")
     output.markdown(session.summary or session.note or _missing(session))
     facts = list(_facts(session))
@@ -42,8 +44,8 @@ def run(
 
 def _missing(session: Session) -> str:
     return (
-        f"It has not ended yet. `genpy summary {session.id[:8]} --regenerate` ends it "
-        "and writes a summary."
+        f"It has not ended yet. `genpy summary {session.id[: output.SHORT_ID]} --regenerate` "
+        "ends it and writes a summary."
     )
 
 

@@ -1,7 +1,9 @@
 """One question and its answer: `genpy ask`."""
 
 import asyncio
+import os
 
+import pytest
 from support.command_line import Genpy
 from support.running_server import ServerProcess
 from support.scripted_model import Upstream
@@ -62,13 +64,23 @@ def test_going_on(empty):
 
 
 async def test_a_model(tmp_path):
-    """A reply streams to standard output and to nowhere else."""
+    """A reply streams to standard output and to nowhere else; a pipe gets it as it is."""
     async with Upstream() as upstream:
         upstream.say("Hello", " \x1b[31mthere", "\u202e!")
         genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url)
         ran = await genpy.beside("ask", "Say hello")
-        assert ran.out == "Hello ␛[31mthere⇄!\n"
+        assert ran.out == "Hello \x1b[31mthere\u202e!\n"
         assert ran.err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+async def test_a_model_on_a_terminal(tmp_path):
+    """A terminal gets a reply in which control characters are visible and harmless."""
+    async with Upstream() as upstream:
+        upstream.say("Hello", " \x1b[31mthere", "\u202e!")
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url)
+        ran = await asyncio.to_thread(genpy.typed, "ask", "Say hello")
+        assert ran.out == "Hello ␛[31mthere⇄!\r\n"
 
 
 async def test_it_streams(tmp_path):

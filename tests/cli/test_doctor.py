@@ -10,7 +10,7 @@ KEY = "gsk_a_secret_of_a_test_0123456789"
 def test_all_is_well(kept):
     """With a local store and no model it is well: it counts what is kept, and says how to get a model."""
     shown = kept("doctor").out
-    for part in ("3", "5", str(kept.database), "offline", "GROQ_API_KEY"):
+    for part in ("3", "5", str(kept.database), "no model", "GROQ_API_KEY"):
         assert part in shown
     assert all(check["ok"] for check in kept("doctor", "--json").json["checks"])
 
@@ -45,7 +45,7 @@ def test_a_database_that_is_none(empty):
     empty.database.write_bytes(b"no database at all" * 100)
     ran = empty("doctor", code=1)
     assert str(empty.database) in ran.out
-    assert "offline" in ran.out
+    assert "no model" in ran.out
 
 
 def test_wrong_settings_are_all_shown(empty):

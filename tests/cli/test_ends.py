@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command_line import parsed
+from support.command_line import COMMANDS, parsed
 
-import genpy_cli.bug
-from genpy_cli.table import COMMANDS
+from genpy_cli import exit_codes
 from genpy_server import __version__
 
 MISTAKES = (
@@ -37,21 +36,37 @@ def test_version(empty):
     assert empty("--version").out == f"genpy {__version__}\n"
 
 
-def test_help_names_every_command(empty):
-    """`genpy --help` names every command; `genpy` alone says the same."""
+def test_help_names_every_command_in_its_group(empty):
+    """`genpy --help` names every command under the title of its group; `genpy` alone does too."""
     shown = empty("--help").out
     for command in COMMANDS:
         assert f"\n  {command.split()[0]} " in shown
+    for group in ("Chat:", "Conversations:", "Setup and server:"):
+        assert f"\n{group}\n" in shown
     assert parsed().out + parsed().err == shown
+
+
+def test_a_group_alone_shows_its_help():
+    """A group without a command shows its commands, as wrong usage."""
+    ran = parsed("sessions")
+    assert ran.code == 2
+    assert ran.err.startswith("Usage: genpy sessions ")
+    assert "rename" in ran.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command):
-    """Every command explains itself and its options."""
+    """Every command and every parameter is explained in a sentence, with an example to type."""
     ran = parsed(*command.split(), "--help")
     assert ran.code == 0
     assert ran.out.startswith(f"Usage: genpy {command} ")
-    assert "--help" in ran.out
+    assert f"genpy {command.removeprefix('sessions ')}" in ran.out.replace(
+        "genpy sessions ", "genpy "
+    )
+    built = COMMANDS[command]
+    for sentence in (built.help, *(parameter.help for parameter in built.params)):
+        assert sentence.rstrip("`").endswith("."), sentence
+        assert sentence in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize("line", MISTAKES)
@@ -84,7 +99,7 @@ def test_a_file_of_settings_that_is_no_text(empty):
 
 
 def test_a_database_that_is_none(empty):
-    """A file that is no database is told in a sentence."""
+    """A file that is not a database gets a sentence."""
     empty.database.write_bytes(b"no database at all" * 100)
     ran = empty("sessions", "list", code=1)
     assert "Traceback" not in ran.err
@@ -94,11 +109,10 @@ def test_a_database_that_is_none(empty):
 def test_a_bug_is_kept(empty):
     """A bug is one sentence, and a file in the user's state folder with traceback and versions."""
     code = (
-        "import sys, genpy_cli.backend, genpy_cli.__main__ as m\n"
-        "import genpy_cli.commands.rate as command\n"
-        "def run(*, ref: command.Ref) -> None:\n    raise ZeroDivisionError('inside')\n"
-        "command.run = run\n"
-        "sys.exit(m.main(['rate', 'last']))\n"
+        "import sys, genpy_cli.commands.rate as command, genpy_cli.__main__ as m\n"
+        "def fails(*args, **options): raise ZeroDivisionError('inside')\n"
+        "command.with_records = fails\n"
+        "sys.exit(m.main(['rate', 'last', '5']))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -120,8 +134,8 @@ def test_a_bug_that_cannot_be_kept(tmp_path, monkeypatch):
     """Where the file cannot be written, the sentence says so instead of failing again."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder", encoding="utf-8")
-    monkeypatch.setattr(genpy_cli.bug, "user_state_path", lambda *_, **__: blocked / "genpy")
-    assert "could not be written" in genpy_cli.bug.keep(ValueError("x"))
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: blocked / "genpy")
+    assert "could not be written" in exit_codes.keep_bug_report(ValueError("x"))
 
 
 def test_a_reader_that_has_enough(kept):

@@ -1,68 +1,76 @@
 """Columns that line up and excerpts that fit, whatever the text."""
 
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from genpy_cli.commands.sessions_list import COLUMNS
-from genpy_cli.excerpt import excerpt
-from genpy_cli.grid import GAP, cell_width, cut, fitted, lines
+from genpy_cli import output
+from genpy_cli.commands.search import excerpt
+from genpy_cli.commands.sessions_list import show as show_list
 from genpy_server.core.display import age, one_line
+from genpy_server.core.models import Session
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TEXT = st.text(max_size=120).map(one_line)
 TITLES = st.text("ab 世界é👍", max_size=90)
 
 
-@given(TEXT, st.integers(1, 60))
-def test_a_cut_text_fits(text, width):
-    """A text is cut to a width in cells, and one that fits stays as it is."""
-    short = cut(text, width)
-    assert cell_width(short) <= width
-    assert short == text or short.endswith("…")
-    assert (short == text) == (cell_width(text) <= width)
-
-
-@given(TEXT, st.integers(1, 60))
-def test_a_fitted_text_fills(text, width):
-    """A fitted text has exactly its width, on either side."""
-    assert cell_width(fitted(text, width)) == cell_width(fitted(text, width, right=True)) == width
-
-
-def test_wide_characters_have_two_cells():
-    """Chinese takes two cells a character, a combining accent none."""
-    assert cell_width("世界") == 4
-    assert cell_width("e\u0301") == 1
-    assert cut("世界世界", 4) == "世…"
+def printed(monkeypatch, width, show):
+    """What is printed in so many columns."""
+    out = StringIO()
+    monkeypatch.setenv("COLUMNS", str(width))
+    with redirect_stdout(out):
+        output.console.cache_clear()
+        show()
+    output.console.cache_clear()
+    return out.getvalue().splitlines()
 
 
 @given(st.lists(st.tuples(TITLES, TITLES), min_size=1, max_size=5), st.sampled_from([80, 100, 200]))
 def test_a_list_fits_and_lines_up(texts, width):
-    """The list of sessions is never wider than the terminal, and its columns begin at one place."""
-    rows = [
-        ("0b7e1f52", title, "✓ completed", "04 May 2026", "1200", "★★★★☆", summary)
-        for title, summary in texts
+    """The list of sessions is never wider than the terminal, with one line a conversation."""
+    sessions = [
+        Session(
+            id=f"{number:08x}-0000-4000-8000-000000000000",
+            user_id="local",
+            title=title,
+            status="completed",
+            started_at=NOW.isoformat(),
+            updated_at=NOW.isoformat(),
+            last_message_id=1,
+            message_count=1200,
+            rating=4,
+            summary=summary,
+        )
+        for number, (title, summary) in enumerate(texts)
     ]
-    shown = [GAP.join(cells) for cells in lines(COLUMNS, rows, width)]
-    assert {cell_width(line.rstrip()) <= width for line in shown} == {True}
-    assert len({cell_width(line) for line in shown}) == 1
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        shown = printed(monkeypatch, width, lambda: show_list(sessions))
+    assert max(cell_len(line.rstrip()) for line in shown) <= width
+    assert [line[:8] for line in shown[1:]] == [session.id[:8] for session in sessions]
+    assert {line[: line.index("✓")].rstrip() != "" for line in shown[1:]} == {True}
+    starts = {cell_len(line.partition("✓")[0]) for line in shown[1:]}
+    assert starts == {cell_len(shown[0].partition("STATUS")[0])}
 
 
 @given(TEXT, st.integers(40, 100))
 def test_an_excerpt_fits(text, width):
-    """An excerpt is one line that fits, whose marked pieces are what was looked for."""
-    pieces = excerpt(f"{text} Needle {text}", ["needle"], width)
-    assert cell_width("".join(piece.text for piece in pieces)) <= width
-    assert {piece.text.lower() for piece in pieces if piece.found} <= {"needle"}
+    """An excerpt is one line that fits, whose bold parts are what was looked for."""
+    line = excerpt(f"{text} Needle {text}", ["needle"], width)
+    assert cell_len(line.plain) <= width
+    assert {line.plain[span.start : span.end].lower() for span in line.spans} <= {"needle"}
 
 
 def test_an_excerpt_shows_what_was_found():
     """What was looked for is in the excerpt, however far behind it stands."""
-    pieces = excerpt("word " * 500 + "the needle is here", ["needle"], 60)
-    assert "".join(piece.text for piece in pieces).startswith("…")
-    assert [piece.text for piece in pieces if piece.found] == ["needle"]
+    line = excerpt("word " * 500 + "the needle is here", ["needle"], 60)
+    assert line.plain.startswith("…")
+    assert [line.plain[span.start : span.end] for span in line.spans] == ["needle"]
 
 
 @pytest.mark.parametrize(

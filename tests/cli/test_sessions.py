@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from genpy_server.core.display import one_line
+from genpy_server.core.display import visible
 from genpy_server.core.models import MessageMeta
 from genpy_server.stores.sqlite.store import SqliteStore
 
@@ -195,4 +195,4 @@ def test_titles_survive_one_line(kept):
         for line in kept("sessions", "list", COLUMNS="300").out.splitlines()
         if HOSTILE[:8] in line
     )
-    assert one_line("bad \x1b]52;c;cHduZWQ=\x07") in row
+    assert visible("bad \x1b]52;c;cHduZWQ=\x07") in row

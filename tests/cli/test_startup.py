@@ -10,10 +10,7 @@ ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 REPORT = """
 import sys
 from genpy_cli.__main__ import main
-try:
-    code = main(sys.argv[1:])
-except SystemExit as end:  # Typer, having shown its help
-    code = end.code
+code = main(sys.argv[1:])
 print("IMPORTED", *{name.partition(".")[0] for name in sys.modules})
 sys.exit(code)
 """

@@ -11,9 +11,26 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from typer.main import get_command
+
 from genpy_cli.__main__ import main
+from genpy_cli.app import app
 
 PATIENCE = 30.0
+
+
+def commands(group: Any = None, prefix: str = "") -> dict[str, Any]:
+    """Every command by the words that name it, as Typer built it."""
+    found: dict[str, Any] = {}
+    for name, command in (group or get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            found |= commands(command, f"{prefix}{name} ")
+        else:
+            found[prefix + name] = command
+    return found
+
+
+COMMANDS = commands()
 
 
 @dataclass
@@ -36,13 +53,10 @@ class Ran:
 
 
 def parsed(*words: str) -> Ran:
-    """What a line says that never gets as far as a command, run in this process, which is quick."""
+    """What a line prints that never reaches a command, run in this process, which is quick."""
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = main(words)
-        except SystemExit as end:  # Typer, having shown its help or a mistake
-            code = end.code if isinstance(end.code, int) else 1
+        code = main(words)
     return Ran(code, out.getvalue(), err.getvalue())
 
 

@@ -1,13 +1,20 @@
-"""The reply to one question, printed as it comes."""
+"""The reply to one question, printed as it arrives."""
 
 import time
 from collections.abc import Callable
 
 from genpy_cli import output
-from genpy_cli.failures import FAILED
+from genpy_cli.exit_codes import FAILED
 from genpy_server.client.session_client import Event, Link, SessionClient
 from genpy_server.client.transcript import Entry
-from genpy_server.errors import LlmCutOff, Unreachable, from_wire
+from genpy_server.errors import (
+    LlmCutOff,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+    Unreachable,
+    from_wire,
+)
 from genpy_server.wire import (
     Ack,
     Delta,
@@ -21,16 +28,16 @@ from genpy_server.wire import (
 )
 
 PATIENCE = 60.0
-"""Seconds in which a lost connection must be back."""
+"""Seconds in which a lost connection must be back, and a refused question accepted."""
 
 _ENDINGS = {
     "stopped": "The reply was stopped.",
-    "length": "The reply was cut at its greatest length; GENPY_REPLY_TOKENS allows more.",
+    "length": "The reply reached its maximum length; GENPY_REPLY_TOKENS allows more.",
     "interrupted": "The reply was interrupted.",
 }
 
 
-class Answer:
+class ReplyPrinter:
     """Follows one question through the events of a session."""
 
     def __init__(self, *, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,16 +48,17 @@ class Answer:
         self._question = ""
         self._message_id: int | None = None
         self._shown = 0
-        self._coming = False
-        """Whether the question was heard in an epoch that we were in, which answers it."""
+        self._expected = False
+        """Whether the question arrived in an epoch that we were in, which answers it."""
         self._run: str | None = None
         self._printed = 0
         self._last = "\n"
         self._opened = False
         self._lost_at: float | None = None
+        self._refused_at: float | None = None
         self._failure = ""
 
-    def begin(self, client: SessionClient, question: str) -> None:
+    def follow(self, client: SessionClient, question: str) -> None:
         """Follow the message of this client id."""
         self._client = client
         self._question = question
@@ -66,12 +74,12 @@ class Answer:
             case Ready():
                 self._ready(event)
             case MessageEvent() if event.client_id == self._question:
-                self._message_id, self._coming = event.message_id, event.seq > self._shown
+                self._message_id, self._expected = event.message_id, event.seq > self._shown
             case MessageEvent() if event.meta.reply_to == (self._message_id or 0):
                 self._stored(event)
                 return True
             case Ack() if event.id == self._question and event.duplicate:
-                if self._run is None and not self._coming:
+                if self._run is None and not self._expected:
                     raise self._cut_off()
             case RunStarted() if event.reply_to == self._message_id:
                 self._run = event.run
@@ -106,17 +114,31 @@ class Answer:
 
     def _cut_off(self) -> LlmCutOff:
         return LlmCutOff(
-            "The server was started anew while it answered. "
+            "The server restarted while it answered. "
             f"`genpy sessions show {self._client.transcript.session[:8]}` shows what was kept."
         )
 
     def _error(self, frame: ErrorFrame) -> None:
-        if frame.re == self._question and not frame.retryable:
-            raise from_wire(frame.code, frame.message, frame.retry_after)
-        if frame.run is not None and frame.run == self._run:
+        if frame.re == self._question:
+            self._refused(frame)
+        elif frame.run is not None and frame.run == self._run:
             self._failure = frame.message
         else:
             output.note(frame.message)
+
+    def _refused(self, frame: ErrorFrame) -> None:
+        """The question was not accepted; it is sent again where that may help, for a while."""
+        error = from_wire(frame.code, frame.message, frame.retry_after)
+        passes = not isinstance(error, StoreError) or isinstance(
+            error, StoreTimeout | StoreUnavailable
+        )
+        now = self._clock()
+        if self._refused_at is None:
+            self._refused_at = now
+            if frame.retryable and passes:
+                output.note(frame.message)
+        if not (frame.retryable and passes) or now - self._refused_at > PATIENCE:
+            raise error
 
     def _reply(self) -> Entry | None:
         return next(
@@ -146,6 +168,6 @@ class Answer:
             output.piece("\n")
         if status in {"error", "interrupted", "stopped"}:
             self.code = FAILED
-        told = self._failure or _ENDINGS.get(status, "")
-        if told:
-            output.note(told)
+        sentence = self._failure or _ENDINGS.get(status, "")
+        if sentence:
+            output.note(sentence)

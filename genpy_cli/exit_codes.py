@@ -1,0 +1,89 @@
+"""How a command ends: its exit code, and one sentence for everything that went wrong.
+
+0 done, 1 failed, 2 wrong usage, 3 no server answers, 130 interrupted.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from genpy_cli import output
+from genpy_server import __version__
+from genpy_server.errors import GenPyError, Unreachable
+
+FAILED = 1
+WRONG_USAGE = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+
+
+class WrongUsageError(Exception):
+    """The arguments can be parsed and make no sense together; the message says what would."""
+
+
+def report(error: Exception) -> int:
+    """Write one sentence about a failure to standard error; returns the exit code."""
+    code, sentence = _described(error)
+    if isinstance(error, OSError):
+        discard(1)  # what is still buffered would fail again at exit
+    output.note(sentence)
+    return code
+
+
+def _described(error: Exception) -> tuple[int, str]:
+    match error:
+        case typer.TyperException():
+            return error.exit_code, _usage(error)
+        case WrongUsageError():
+            return WRONG_USAGE, str(error)
+        case Unreachable():
+            return UNREACHABLE, error.message
+        case GenPyError():
+            return FAILED, error.message
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return FAILED, f"{where}{error.strerror or error}."
+    return FAILED, keep_bug_report(error)
+
+
+def _usage(error: typer.TyperException) -> str:
+    message = error.format_message()
+    if message.startswith("Usage:"):  # the help of a group that was named without a command
+        return message
+    context = getattr(error, "ctx", None)
+    hint = f"\nTry `{context.command_path} --help`." if context is not None else ""
+    return f"Error: {message}{hint}"
+
+
+def keep_bug_report(error: Exception) -> str:
+    """Write versions and traceback to a file of the user's; returns the sentence that names it."""
+    import platform
+    import traceback
+    from datetime import UTC, datetime
+
+    trace = "".join(traceback.format_exception(error))
+    text = (
+        f"GenPy {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n{trace}"
+    )
+    path = _state_folder() / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        sys.stderr.write(text)
+        return "This is a bug in GenPy. The report could not be written to a file."
+    return f"This is a bug in GenPy. The report is in {path}."
+
+
+def _state_folder() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("genpy", appauthor=False)
+
+
+def discard(descriptor: int) -> None:
+    """Send what is still written to a descriptor nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
