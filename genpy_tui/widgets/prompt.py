@@ -1,20 +1,26 @@
-"""The prompt: one to ten lines; enter sends, ctrl+j makes a newline, up recalls what was sent.
+"""The prompt: one to ten lines; enter sends, ctrl+j begins a line, up recalls what was sent.
 
-A large paste stands as one short mark in the prompt and is sent whole.
+A large paste stands as one short mark in the prompt and is sent whole. The document holds protected
+text, so that control characters in it are one visible cell each; `text` is exact.
 """
 
 import re
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult, Location
 
-from genpy_server.core.display import visible
+from genpy_server.core.display import newlines, protect, restore, visible
 from genpy_tui.commands import BY_SLASH
 from genpy_tui.messages import Submitted, ToEnd
+from genpy_tui.terminal.graphemes import stops
 from genpy_tui.widgets.menu import SlashMenu
 
 PASTE_CHARS = 4_000
@@ -30,7 +36,8 @@ class Prompt(TextArea):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", show=False),
-        Binding("ctrl+j", "newline", "Newline", show=False),
+        Binding("ctrl+j,shift+enter,ctrl+enter,alt+enter", "newline", "Newline", show=False),
+        Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
         Binding("tab", "complete", "Complete", show=False),
     ]
 
@@ -58,6 +65,98 @@ class Prompt(TextArea):
         self._pasted: dict[str, str] = {}
         self._pastes = 0
 
+    # The document
+
+    @property
+    def text(self) -> str:
+        """What stands in the prompt, exactly."""
+        return restore(self.document.text)
+
+    @text.setter
+    def text(self, value: str) -> None:
+        self.load_text(value)
+
+    @property
+    def selected_text(self) -> str:
+        """What is selected, exactly."""
+        return restore(super().selected_text)
+
+    def load_text(self, text: str) -> None:
+        """Replace the text and forget the history of edits."""
+        super().load_text(protect(newlines(text)))
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Carry out an edit, of exact text."""
+        return super().edit(replace(edit, text=protect(newlines(edit.text))))
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is shown."""
+        return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
+
+    def clamp_visitable(self, location: Location) -> Location:
+        """The nearest place where the cursor may stand: in no picture and in no mark."""
+        row, column = super().clamp_visitable(location)
+        for start, end in self._stops(row):
+            if start < column < end:
+                return row, start if column - start < end - column else end
+        return row, column
+
+    def get_cursor_left_location(self) -> Location:
+        """The place left of the cursor, over a whole picture or mark."""
+        row, column = self.cursor_location
+        return next(
+            ((row, start) for start, end in self._stops(row) if start < column <= end),
+            super().get_cursor_left_location(),
+        )
+
+    def get_cursor_right_location(self) -> Location:
+        """The place right of the cursor, over a whole picture or mark."""
+        row, column = self.cursor_location
+        return next(
+            ((row, end) for start, end in self._stops(row) if start <= column < end),
+            super().get_cursor_right_location(),
+        )
+
+    def get_cursor_word_left_location(self) -> Location:
+        """The beginning of the word left of the cursor; a mark is one word."""
+        row, column = super().get_cursor_word_left_location()
+        return row, next((s for s, end in self._stops(row) if s < column < end), column)
+
+    def get_cursor_word_right_location(self) -> Location:
+        """The end of the word right of the cursor; a mark is one word."""
+        row, column = super().get_cursor_word_right_location()
+        return row, next((end for s, end in self._stops(row) if s < column < end), column)
+
+    def _stops(self, row: int) -> list[tuple[int, int]]:
+        """What the cursor passes as one in a line: clusters of code points, and marks."""
+        line = self.document.get_line(row)
+        marks = [mark.span() for mark in _MARK.finditer(line) if mark[0] in self._pasted]
+        return [*marks, *stops(line)]
+
+    def action_copy(self) -> None:
+        """Copy what is selected, and say what happened."""
+        if not self.selected_text:
+            raise SkipAction
+        self._copied(self.selected_text)
+
+    def action_cut(self) -> None:
+        """Copy what is selected, or the line, and remove it."""
+        cut = self.selected_text
+        result = self._delete_via_keyboard(*self.selection) if cut else self._delete_cursor_line()
+        if result is not None:
+            self._copied(cut or restore(result.replaced_text))
+
+    def action_paste(self) -> None:
+        """Insert what was copied here."""
+        self._put(self.app.clipboard)
+
+    def _copied(self, text: str) -> None:
+        from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
+
+        self.notify(copy(self.app, text).format(what="what is selected"))
+
+    # What is written
+
     @property
     def full_text(self) -> str:
         """What was written, with large pastes in full."""
@@ -67,25 +166,27 @@ class Prompt(TextArea):
         """Replace what is written; as a mark where it is large, unless it is to be seen whole."""
         self.text = ""
         if whole and len(text) <= WHOLE_CHARS:
-            self.insert(visible(text))
+            self.insert(text)
         else:
             self._put(text)
         self.move_cursor(self.document.end)
 
     def action_submit(self) -> None:
         """Send the message, or run the slash command."""
-        text = self.full_text.strip()
         self.menu.look(self.text)
         chosen = self.menu.chosen
+        if chosen is None and self._continued():
+            return
+        text = self.full_text
         if chosen is not None:
             text = f"/{chosen.slash}"
         slash = _SLASH.fullmatch(text)
         if slash is not None and slash[1].lower() in BY_SLASH:
             self.text = ""
             self.post_message(self.Slash(slash[1].lower(), " ".join((slash[2] or "").split())))
-        elif slash is not None and not self.full_text.startswith(" "):
+        elif slash is not None:
             self.notify(f"There is no command /{slash[1]}. A space before it sends it as it is.")
-        elif text:
+        elif text.strip():
             self.remember([*self._sent, text])
             self.text = ""
             self.post_message(Submitted(text))
@@ -107,7 +208,17 @@ class Prompt(TextArea):
 
     def action_newline(self) -> None:
         """Begin a new line."""
-        self.insert("\n")
+        self._replace_via_keyboard("\n", *self.selection)
+
+    def _continued(self) -> bool:
+        """Begin a new line in the place of a backslash that ends this one; False when none does."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        bare = line.rstrip("\\")
+        if column < len(line) or (len(line) - len(bare)) % 2 == 0 or not self.selection.is_empty:
+            return False
+        self._replace_via_keyboard("\n", (row, column - 1), (row, column))
+        return True
 
     def action_complete(self) -> None:
         """Complete a slash command, or go on to the next widget."""
@@ -175,7 +286,7 @@ class Prompt(TextArea):
 
     def _put(self, text: str) -> None:
         """Insert a text; a large one as a mark."""
-        text = visible(text.replace("\r\n", "\n").replace("\r", "\n"))
+        text = newlines(text)
         lines = text.count("\n") + 1
         if len(text) > PASTE_CHARS or lines > PASTE_LINES:
             self._pastes += 1
