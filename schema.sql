@@ -44,9 +44,39 @@ alter table public.sessions
   add column if not exists ending_token text,
   add column if not exists ending_until timestamptz,
   add column if not exists memory text,
-  add column if not exists memory_upto bigint not null default 0;
+  add column if not exists memory_upto bigint not null default 0,
+  add column if not exists hosted_by text,
+  add column if not exists ending_server text,
+  add column if not exists ending_attempts integer not null default 0;
 
 create schema if not exists genpy;
+
+-- The secret behind the ids of named sessions, the servers on this database, and the parts of the
+-- replies that they are writing.
+create table if not exists genpy.installation (
+  only_one boolean primary key default true check (only_one),
+  secret text not null
+);
+insert into genpy.installation (secret)
+  values (replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''))
+  on conflict do nothing;
+
+create table if not exists genpy.servers (
+  id text primary key,
+  alive_until timestamptz not null
+);
+
+create table if not exists genpy.reply_journal (
+  run text not null,
+  position integer not null,
+  session_id uuid not null references public.sessions (session_id) on delete cascade,
+  reply_to bigint not null,
+  message text not null,
+  metadata jsonb not null,
+  server text not null,
+  primary key (run, position)
+);
+create index if not exists reply_journal_by_session on genpy.reply_journal (session_id);
 
 -- The form in which text is indexed and looked for: punctuation separates words, accents are gone,
 -- and each character of a script without spaces is a word, so that a part of a sentence is a phrase.
@@ -206,8 +236,10 @@ from public.sessions;
 
 -- Messages ----------------------------------------------------------------------------------------
 
-drop function if exists public.genpy_append(
-  text, uuid, text, text, text, text, jsonb, uuid, integer, double precision);
+drop function if exists
+  public.genpy_append(text, uuid, text, text, text, text, jsonb, uuid, integer, double precision),
+  public.genpy_append(
+    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint);
 
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
 -- order of commits. Only a person's message makes one, and nothing whose writer knows of a message
@@ -216,7 +248,7 @@ drop function if exists public.genpy_append(
 create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
   p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision,
-  p_known bigint default 0
+  p_known bigint default 0, p_server text default ''
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   owner text;
@@ -260,10 +292,12 @@ begin
   update public.sessions set
       last_message_id = stored.id, message_count = message_count + 1, updated_at = now_,
       status = 'active', end_time = null, ending_token = null, ending_until = null,
+      ending_attempts = 0, hosted_by = coalesce(nullif(p_server, ''), hosted_by),
       live_until = case when p_live_seconds > 0
         then greatest(live_until, now_ + p_live_seconds * interval '1 second')
         else live_until end
     where session_id = p_session_id;
+  delete from genpy.reply_journal where run = p_client_id;
   return jsonb_build_object(
     'message', (select to_jsonb(m) from genpy.messages m where m.id = stored.id),
     'duplicate', false,
@@ -651,15 +685,29 @@ $$;
 
 -- The end of a session ----------------------------------------------------------------------------
 
-create or replace function public.genpy_touch(p_session_ids jsonb, p_live_seconds double precision)
-returns jsonb language plpgsql security invoker set search_path = '' as $$
+drop function if exists
+  public.genpy_touch(jsonb, double precision),
+  public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean),
+  public.genpy_release_ending(text, uuid, text);
+
+-- A server that is not in genpy.servers, or whose time is over, is gone.
+create or replace function genpy.is_gone(p_server text) returns boolean
+language sql stable set search_path = '' as $$
+  select p_server is not null and not exists (
+    select 1 from genpy.servers where id = p_server and alive_until > clock_timestamp())
+$$;
+
+create or replace function public.genpy_touch(
+  p_session_ids jsonb, p_live_seconds double precision, p_server text default ''
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
 begin
   -- Locked in one order, so that two servers never wait for each other.
   perform 1 from public.sessions
     where session_id in (select value::uuid from jsonb_array_elements_text(p_session_ids))
     order by id for no key update;
   update public.sessions
-    set live_until = clock_timestamp() + p_live_seconds * interval '1 second'
+    set live_until = clock_timestamp() + p_live_seconds * interval '1 second',
+      hosted_by = coalesce(nullif(p_server, ''), hosted_by)
     where session_id in (select value::uuid from jsonb_array_elements_text(p_session_ids));
   return to_jsonb(found);
 end
@@ -672,22 +720,33 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     select user_id, session_id, last_message_id from public.sessions
     where status = 'active' and message_count > 0
       and (live_until is null or live_until < clock_timestamp())
+      and (ending_until is null or ending_until <= clock_timestamp()
+        or genpy.is_gone(ending_server))
     order by last_message_id limit p_limit
   ) found
 $$;
 
+-- An empty token is that of an end whose next attempt is to wait. A claim that is repeated after its
+-- answer was lost counts once. Returns the number of the attempt.
 create or replace function public.genpy_claim_ending(
   p_user_id text, p_session_id uuid, p_token text, p_lease_seconds double precision,
-  p_abandoned_only boolean, p_again boolean
+  p_abandoned_only boolean, p_again boolean, p_server text default ''
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
+declare
+  attempt integer;
 begin
   update public.sessions set
+      ending_attempts = ending_attempts + (ending_token is distinct from p_token)::integer,
       ending_token = p_token,
-      ending_until = clock_timestamp() + p_lease_seconds * interval '1 second'
+      ending_until = clock_timestamp() + p_lease_seconds * interval '1 second',
+      ending_server = nullif(p_server, ''),
+      hosted_by = case when p_abandoned_only then hosted_by end
     where session_id = p_session_id and user_id = p_user_id and (status = 'active' or p_again)
-      and (ending_token is null or ending_token = p_token or ending_until <= clock_timestamp())
-      and (not p_abandoned_only or live_until is null or live_until < clock_timestamp());
-  return to_jsonb(found);
+      and (ending_token is null or ending_token = p_token or ending_until <= clock_timestamp()
+        or genpy.is_gone(ending_server) or ending_token = '' and not p_abandoned_only)
+      and (not p_abandoned_only or live_until is null or live_until < clock_timestamp())
+    returning ending_attempts into attempt;
+  return to_jsonb(attempt);
 end
 $$;
 
@@ -697,7 +756,7 @@ create or replace function public.genpy_finish_ending(
 begin
   update public.sessions set
       status = 'completed', end_time = clock_timestamp(), updated_at = clock_timestamp(),
-      ending_token = null, ending_until = null,
+      ending_token = null, ending_until = null, ending_server = null, ending_attempts = 0,
       summary = p_result ->> 'summary', note = p_result ->> 'note',
       topics = p_result -> 'topics', sentiment = p_result ->> 'sentiment',
       key_outcomes = (p_result -> 'outcomes')::text, metrics = p_result -> 'metrics'
@@ -708,13 +767,89 @@ end
 $$;
 
 create or replace function public.genpy_release_ending(
-  p_user_id text, p_session_id uuid, p_token text
+  p_user_id text, p_session_id uuid, p_token text, p_wait_seconds double precision default 0
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 begin
-  update public.sessions set ending_token = null, ending_until = null
+  update public.sessions set
+      ending_token = case when p_wait_seconds > 0 then '' end,
+      ending_until = case when p_wait_seconds > 0
+        then clock_timestamp() + p_wait_seconds * interval '1 second' end,
+      ending_server = null
     where session_id = p_session_id and user_id = p_user_id and ending_token = p_token;
   return to_jsonb(found);
 end
+$$;
+
+-- Servers, and the replies in progress that they leave behind ----------------------------------------
+
+create or replace function public.genpy_secret()
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select jsonb_build_object('secret', secret) from genpy.installation
+$$;
+
+create or replace function public.genpy_beat(p_server text, p_alive_seconds double precision)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  if p_alive_seconds > 0 then
+    insert into genpy.servers as s (id, alive_until)
+      values (p_server, clock_timestamp() + p_alive_seconds * interval '1 second')
+      on conflict (id) do update set alive_until = excluded.alive_until;
+  else
+    delete from genpy.servers where id = p_server;
+  end if;
+  delete from genpy.servers where id in (
+    select id from genpy.servers where alive_until < clock_timestamp() - interval '1 day'
+    for update skip locked);
+  return (select coalesce(jsonb_agg(id), '[]') from genpy.servers
+    where alive_until > clock_timestamp() and id <> p_server);
+end
+$$;
+
+create or replace function public.genpy_journal(p_server text, p_pieces jsonb)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  insert into genpy.reply_journal as j
+      (run, position, session_id, reply_to, message, metadata, server)
+    select piece ->> 'run', (piece ->> 'position')::integer, s.session_id,
+      (piece ->> 'reply_to')::bigint, piece ->> 'text', piece -> 'meta', p_server
+    from jsonb_array_elements(p_pieces) piece
+    join public.sessions s on s.session_id = (piece ->> 'session_id')::uuid
+    where not exists (
+      select 1 from public.session_logs m
+      where m.session_id = s.session_id and m.client_id = piece ->> 'run')
+    order by s.id
+    on conflict (run, position) do update
+      set message = excluded.message, metadata = excluded.metadata, server = excluded.server;
+  return to_jsonb(found);
+end
+$$;
+
+create or replace function public.genpy_hosting(p_user_id text, p_session_id uuid)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  with s as (
+    select session_id, hosted_by from public.sessions
+    where session_id = p_session_id and user_id = p_user_id
+  ), replies as (
+    select j.run, j.reply_to, string_agg(j.message, '' order by j.position) as text,
+      (array_agg(j.metadata order by j.position desc))[1] as meta
+    from genpy.reply_journal j join s using (session_id)
+    where genpy.is_gone(j.server)
+    group by j.run, j.reply_to
+  )
+  select jsonb_build_object(
+    'server', (select hosted_by from s),
+    'alive', coalesce((select hosted_by is not null and not genpy.is_gone(hosted_by) from s), false),
+    'replies', coalesce((select jsonb_agg(to_jsonb(r) order by r.reply_to, r.run) from replies r), '[]'))
+$$;
+
+create or replace function public.genpy_interrupted(p_limit integer)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_array(user_id, session_id)), '[]')
+  from (
+    select distinct s.user_id, s.session_id
+    from genpy.reply_journal j join public.sessions s using (session_id)
+    where genpy.is_gone(j.server) limit p_limit
+  ) found
 $$;
 
 -- Memory ------------------------------------------------------------------------------------------
@@ -874,5 +1009,6 @@ grant usage on schema genpy to service_role;
 revoke all on all functions in schema genpy from public, anon, authenticated;
 grant execute on all functions in schema genpy to service_role;
 grant select on all tables in schema genpy to service_role;
+grant insert, update, delete on genpy.servers, genpy.reply_journal to service_role;
 
 notify pgrst, 'reload schema';

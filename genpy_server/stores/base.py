@@ -41,6 +41,37 @@ class Ending(msgspec.Struct, frozen=True):
     session_id: str
     user_id: str
     token: str
+    attempt: int = 1
+    """How often the end of this session was begun since its last message, this time included."""
+
+
+class JournalPiece(msgspec.Struct, frozen=True):
+    """A part of a reply in progress; `position` is where it begins, in characters."""
+
+    session_id: str
+    run: str
+    reply_to: int
+    position: int
+    text: str
+    meta: MessageMeta
+    """What is known of the reply so far."""
+
+
+class JournaledReply(msgspec.Struct, frozen=True):
+    """A reply as far as it was journalled by a server that is gone."""
+
+    run: str
+    reply_to: int
+    text: str
+    meta: MessageMeta
+
+
+class Hosting(msgspec.Struct, frozen=True):
+    """Which server hosted a session last, whether it is alive, and what it left unfinished."""
+
+    server: str | None
+    alive: bool
+    replies: tuple[JournaledReply, ...] = ()
 
 
 class StoreHealth(msgspec.Struct, frozen=True):
@@ -91,6 +122,7 @@ class Store(Protocol):
         meta: MessageMeta = MessageMeta(),
         live_seconds: float = 0,
         known: int = 0,
+        server: str = "",
     ) -> Appended:
         """Commit a message; on return it survives a power cut.
 
@@ -98,7 +130,8 @@ class Store(Protocol):
         session that is not there (any more) is `NotFound`. So is any message when the session does
         not hold the message `known` (0: none is known): it was deleted, and perhaps begun anew.
         Any message makes a completed one active and takes the right to end it from whoever holds
-        it. `live_seconds` is how long from now the session counts as hosted (see `touch`). The same
+        it. `live_seconds` is how long from now the session counts as hosted, by `server` (see `touch`).
+        The journal of the run whose id is `client_id` is removed with it. The same
         `client_id` with the same text changes nothing and returns the stored message as a
         duplicate; with another text it is a `Conflict`. A session of another owner is `NotFound`.
         """
@@ -181,8 +214,10 @@ class Store(Protocol):
 
     # The end of a session, exactly once
 
-    async def touch(self, session_ids: Sequence[str], live_seconds: float) -> None:
-        """Say that these sessions are hosted for `live_seconds` from now."""
+    async def touch(
+        self, session_ids: Sequence[str], live_seconds: float, server: str = ""
+    ) -> None:
+        """Record that these sessions are hosted for `live_seconds` from now, by `server`."""
 
     async def abandoned(self, limit: int) -> list[tuple[str, str]]:
         """(user_id, session_id) of active sessions that no server hosts any more."""
@@ -195,19 +230,44 @@ class Store(Protocol):
         lease_seconds: float,
         abandoned_only: bool = False,
         again: bool = False,
+        server: str = "",
     ) -> Ending | None:
         """Take the right to end an active session, or None when it is not to be had.
 
         Of any number of callers on any number of servers one gets it, by the database's clock,
-        until `finish_ending`, a new message, or the end of the lease. `abandoned_only` leaves
-        hosted sessions alone; `again` also takes completed ones, to summarise anew.
+        until `finish_ending`, a new message, the end of the lease, or the end of `server` (see
+        `beat`). `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
+        wait (see `release_ending`); `again` also takes completed ones, to write a new summary.
         """
 
     async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
         """Complete the session, or None when the right was lost in the meantime."""
 
-    async def release_ending(self, ending: Ending) -> None:
-        """Give the right back unused."""
+    async def release_ending(self, ending: Ending, wait_seconds: float = 0) -> None:
+        """Give the right back unused; `abandoned` leaves the session out for `wait_seconds`."""
+
+    # Servers, and the replies in progress that they leave behind
+
+    async def secret(self) -> str:
+        """The secret of this installation, the same for every server on this database."""
+
+    async def beat(self, server: str, alive_seconds: float) -> list[str]:
+        """Record that a server is alive for so long from now (0: it is gone).
+
+        Returns the other servers that are alive.
+        """
+
+    async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
+        """Keep pieces of running replies, in one write; none of a reply that is stored.
+
+        A piece replaces the one at the same position.
+        """
+
+    async def hosting(self, user_id: str, session_id: str) -> Hosting:
+        """Who hosts a session, with the journalled replies of servers that are gone."""
+
+    async def interrupted(self, limit: int) -> list[tuple[str, str]]:
+        """(user_id, session_id) of sessions with journalled replies of servers that are gone."""
 
     # Memory
 

@@ -21,6 +21,7 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
+from genpy_server.stores.supabase.client import SCHEMA_VERSION
 from genpy_server.stores.supabase.errors import refusal
 from genpy_server.stores.supabase.store import SupabaseStore
 
@@ -107,7 +108,7 @@ async def test_something_else_at_the_address() -> None:
 @pytest.mark.parametrize("body", ['""', '"x"', '{"version":"2"}', '{"version"', "[]", "", "true"])
 async def test_an_answer_that_is_not_of_our_functions(body: str) -> None:
     """JSON of something else, and what is cut off, is no Supabase project, first or later."""
-    for before in ((), (response("200 OK", "2"),)):
+    for before in ((), (response("200 OK", str(SCHEMA_VERSION)),)):
         async with answering(*before, response("200 OK", body)) as url:
             error = await trouble(url)
         assert type(error) is StoreUnavailable
@@ -116,7 +117,10 @@ async def test_an_answer_that_is_not_of_our_functions(body: str) -> None:
 
 async def test_a_connection_that_broke_is_used_once_more() -> None:
     """A call whose connection broke is made again, once."""
-    version, seen = response("200 OK", "2"), {"version": 2, "sessions": 0, "messages": 0}
+    version, seen = (
+        response("200 OK", str(SCHEMA_VERSION)),
+        {"version": SCHEMA_VERSION, "sessions": 0, "messages": 0},
+    )
     async with answering(version, None, response("200 OK", json.dumps(seen))) as url:
         store = SupabaseStore(url, KEY)
         await store.open()

@@ -66,7 +66,7 @@ def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
     fresh = stack.sql(CATALOGUE)
     appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision"
     stack.sql(f"""
-        drop function genpy_append({appending}, bigint), genpy.neighbours(bigint[]);
+        drop function genpy_append({appending}, bigint, text), genpy.neighbours(bigint[]);
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create or replace function genpy_version() returns jsonb language sql
           as $$ select '1'::jsonb $$;
@@ -74,6 +74,28 @@ def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh
     assert stack.sql("select genpy_version() as version") == [{"version": SCHEMA_VERSION}]
+
+
+def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
+    """A database without servers and journal gets them, and functions with other arguments go."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint"
+    secret = stack.sql("select secret from genpy.installation")
+    stack.sql(f"""
+        drop function genpy_append({appending}, text), genpy_touch(jsonb, double precision, text);
+        drop function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, text);
+        create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
+        create function genpy_touch(jsonb, double precision) returns jsonb language sql
+          as $$ select null::jsonb $$;
+        create function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean)
+          returns jsonb language sql as $$ select null::jsonb $$;
+        alter table sessions drop column hosted_by, drop column ending_attempts;
+        drop table genpy.servers, genpy.reply_journal;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+    assert stack.sql("select secret from genpy.installation") == secret
 
 
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:

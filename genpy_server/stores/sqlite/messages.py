@@ -36,6 +36,7 @@ def append(
     meta: MessageMeta = MessageMeta(),
     live_seconds: float = 0,
     known: int = 0,
+    server: str = "",
 ) -> Appended:
     """See `Store.append`."""
     previous_id = _last_message_id(connection, user_id, session_id)
@@ -63,16 +64,21 @@ def append(
         UPDATE sessions SET
             last_message_id = :id, message_count = message_count + 1, updated_at = :at,
             status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
-            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
+            ending_attempts = 0,
+            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END,
+            hosted_by = coalesce(nullif(:server, ''), hosted_by)
         WHERE session_id = :session_id
         """,
         {
             "id": message.id,
             "at": message.at,
             "live": live_seconds,
+            "server": server,
             "session_id": session_id,
         },
     )
+    if client_id is not None:
+        connection.execute("DELETE FROM reply_journal WHERE run = ?", (client_id,))
     return Appended(message, duplicate=False, previous_id=previous_id or 0)
 
 

@@ -140,7 +140,30 @@ _SECOND = (
 )
 """Times end in Z, and metrics have the names of GenPy's first version."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+# Servers on this file, the parts of replies in progress, and the secret behind named ids.
+_SERVERS = (
+    "CREATE TABLE installation (secret text NOT NULL)",
+    "INSERT INTO installation VALUES (lower(hex(randomblob(32))))",
+    "CREATE TABLE servers (id text PRIMARY KEY, alive_until text NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE reply_journal (
+        run text NOT NULL,
+        position integer NOT NULL,
+        session_id text NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+        reply_to integer NOT NULL,
+        message text NOT NULL,
+        metadata text NOT NULL,
+        server text NOT NULL,
+        PRIMARY KEY (run, position)
+    )
+    """,
+    "CREATE INDEX reply_journal_by_session ON reply_journal (session_id)",
+    "ALTER TABLE sessions ADD COLUMN hosted_by text",
+    "ALTER TABLE sessions ADD COLUMN ending_server text",
+    "ALTER TABLE sessions ADD COLUMN ending_attempts integer NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS)
 """What turns each version of the file into the next; never changed once released."""
 
 

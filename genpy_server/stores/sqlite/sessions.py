@@ -132,18 +132,28 @@ def counts(connection: sqlite3.Connection) -> tuple[int, int]:
     return sessions, messages
 
 
-def touch(connection: sqlite3.Connection, session_ids: Sequence[str], live_seconds: float) -> None:
+def touch(
+    connection: sqlite3.Connection,
+    session_ids: Sequence[str],
+    live_seconds: float,
+    server: str = "",
+) -> None:
     """See `Store.touch`."""
     connection.executemany(
         f"""
-        UPDATE sessions SET live_until = {from_now("?")}
+        UPDATE sessions SET
+            live_until = {from_now("?")}, hosted_by = coalesce(nullif(?, ''), hosted_by)
         WHERE session_id = ?
         """,
-        [(live_seconds, session_id) for session_id in session_ids],
+        [(live_seconds, server, session_id) for session_id in session_ids],
     )
 
 
 _UNHOSTED = f"(live_until IS NULL OR live_until < {NOW})"
+_ALIVE = f"SELECT id FROM servers WHERE alive_until > {NOW}"
+_ENDER_GONE = f"(ending_server IS NOT NULL AND ending_server NOT IN ({_ALIVE}))"
+_WAITS = ""
+"""The token of an end whose next attempt is to wait."""
 
 
 def abandoned(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str]]:
@@ -152,6 +162,7 @@ def abandoned(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str
         f"""
         SELECT user_id, session_id FROM sessions
         WHERE status = 'active' AND message_count > 0 AND {_UNHOSTED}
+            AND (ending_until IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE})
         ORDER BY last_message_id LIMIT ?
         """,
         (max(limit, 0),),
@@ -166,25 +177,34 @@ def claim_ending(
     lease_seconds: float,
     abandoned_only: bool = False,
     again: bool = False,
+    server: str = "",
 ) -> Ending | None:
     """See `Store.claim_ending`."""
-    ending = Ending(session_id, user_id, str(uuid4()))
-    done = connection.execute(
+    token = str(uuid4())
+    row = connection.execute(
         f"""
         UPDATE sessions SET
-            ending_token = :token, ending_until = {from_now(":lease")}
+            ending_token = :token, ending_until = {from_now(":lease")},
+            ending_server = nullif(:server, ''), ending_attempts = ending_attempts + 1,
+            hosted_by = CASE WHEN :abandoned_only THEN hosted_by END
         WHERE {_OWNED} AND (status = 'active' OR :again)
-            AND (ending_token IS NULL OR ending_until <= {NOW})
+            AND (ending_token IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE}
+                OR ending_token = :waits AND NOT :abandoned_only)
             AND (NOT :abandoned_only OR {_UNHOSTED})
+        RETURNING ending_attempts
         """,
         {
-            **msgspec.structs.asdict(ending),
+            "session_id": session_id,
+            "user_id": user_id,
+            "token": token,
             "lease": lease_seconds,
             "again": again,
             "abandoned_only": abandoned_only,
+            "server": server,
+            "waits": _WAITS,
         },
-    )
-    return ending if done.rowcount else None
+    ).fetchone()
+    return Ending(session_id, user_id, token, row[0]) if row else None
 
 
 _HELD = f"{_OWNED} AND ending_token = :token AND ending_until > {NOW}"
@@ -196,7 +216,7 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
         f"""
         UPDATE sessions SET
             status = 'completed', end_time = {NOW}, updated_at = {NOW},
-            ending_token = NULL, ending_until = NULL,
+            ending_token = NULL, ending_until = NULL, ending_server = NULL, ending_attempts = 0,
             summary = :summary, note = :note, topics = :topics, sentiment = :sentiment,
             key_outcomes = :outcomes, metrics = :metrics
         WHERE {_HELD} RETURNING {_SESSION}
@@ -214,11 +234,18 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
     return row and session_of(row)
 
 
-def release_ending(connection: sqlite3.Connection, ending: Ending) -> None:
+def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds: float = 0) -> None:
     """See `Store.release_ending`."""
+    waits = {"wait": wait_seconds, "waits": _WAITS}
     connection.execute(
-        f"UPDATE sessions SET ending_token = NULL, ending_until = NULL WHERE {_HELD}",
-        msgspec.structs.asdict(ending),
+        f"""
+        UPDATE sessions SET
+            ending_token = CASE WHEN :wait > 0 THEN :waits END,
+            ending_until = CASE WHEN :wait > 0 THEN {from_now(":wait")} END,
+            ending_server = NULL
+        WHERE {_HELD}
+        """,
+        {**msgspec.structs.asdict(ending), **waits},
     )
 
 

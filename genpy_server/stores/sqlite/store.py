@@ -16,6 +16,7 @@ from genpy_server.stores.base import StoreHealth
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
 from genpy_server.stores.sqlite import search as search_sql
+from genpy_server.stores.sqlite import servers as server_sql
 from genpy_server.stores.sqlite import sessions as session_sql
 from genpy_server.stores.sqlite.runner import Runner
 
@@ -111,6 +112,12 @@ class SqliteStore:
     claim_ending = _writes(session_sql.claim_ending)
     finish_ending = _writes(session_sql.finish_ending)
     release_ending = _writes(session_sql.release_ending)
+
+    secret = _reads(server_sql.secret)
+    beat = _writes(server_sql.beat)
+    journal = _writes(server_sql.journal)
+    hosting = _reads(server_sql.hosting)
+    interrupted = _reads(server_sql.interrupted)
 
     memory = _reads(session_sql.memory)
     extend_memory = _writes(session_sql.extend_memory)

@@ -16,7 +16,7 @@ import msgspec
 from genpy_server.core.models import Memory, Metrics, checked_rating
 from genpy_server.core.text import search_words, storable_value
 from genpy_server.errors import NotFound, StoreTimeout, StoreUnavailable
-from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Store, StoreHealth
+from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Hosting, Store, StoreHealth
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 from genpy_server.stores.supabase.rows import (
     Seen,
@@ -91,8 +91,8 @@ def _rating(given: Arguments) -> Arguments:
 
 def _ending(given: Arguments) -> Arguments:
     ending: Ending = given.pop("ending")
-    result = {"result": msgspec.to_builtins(given["result"])} if "result" in given else {}
-    return msgspec.structs.asdict(ending) | result
+    ids = {"session_id": ending.session_id, "user_id": ending.user_id, "token": ending.token}
+    return given | ids | {name: msgspec.to_builtins(value) for name, value in given.items()}
 
 
 def _remembering(given: Arguments) -> Arguments:
@@ -180,12 +180,24 @@ class SupabaseStore:
     claim_ending = _calls(
         Store.claim_ending,
         lambda taken, given: (
-            Ending(given["session_id"], given["user_id"], given["token"]) if taken else None
+            Ending(given["session_id"], given["user_id"], given["token"], taken) if taken else None
         ),
         lambda given: given | {"token": str(uuid4())},
     )
     finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _ending)
     release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
+
+    secret = _calls(Store.secret, lambda text, _: str(text["secret"]))
+    beat = _calls(Store.beat, lambda servers, _: [str(server) for server in servers])
+    journal = _calls(
+        Store.journal,
+        lambda *_: None,
+        lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
+    )
+    hosting = _calls(Store.hosting, lambda row, _: msgspec.convert(row, Hosting))
+    interrupted = _calls(
+        Store.interrupted, lambda rows, _: [(user, session) for user, session in rows], _page
+    )
 
     memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, Memory))
     extend_memory = _calls(Store.extend_memory, lambda moved, _: bool(moved), _remembering)
