@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 from genpy_server.core.understanding.intents import intent_model
@@ -80,7 +81,7 @@ class App:
             user=attach.user,
             ref=attach.ref,
             query=attach.query,
-            authenticate=self.gate.authenticate,
+            authenticate=lambda token: self.gate.authenticate(token, connection.peer.address),
             limits=self.settings.limits,
         )
 
@@ -111,6 +112,17 @@ def _warm() -> None:
         build()
 
 
+def _raise_descriptor_limit() -> None:
+    """Use as many descriptors as the system allows; the usual soft limit is 1,024 sockets."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def configure_logging(level: str) -> None:
     """Log ours from `level` on, and of libraries warnings alone.
 
@@ -129,6 +141,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
     """
     check_exposure(settings)
     configure_logging(settings.log_level)
+    _raise_descriptor_limit()
     app = await App.open(settings)
     try:
         server = await app.listen()

@@ -46,6 +46,8 @@ class Limits(msgspec.Struct, frozen=True):
     request_seconds: Annotated[float, Bound(0.05, 600, "Seconds in which an HTTP request must arrive.")] = 10.0
     keep_alive_seconds: Annotated[float, Bound(0.05, 3_600, "Seconds an HTTP connection may be silent between two requests.")] = 15.0
     answer_seconds: Annotated[float, Bound(0.05, 3_600, "Seconds in which a client must read an HTTP answer.")] = 120.0
+    strangers: Annotated[int, Bound(1, 1_000_000, "Connections that have not shown who they are.")] = 512
+    strangers_per_address: Annotated[int, Bound(1, 1_000_000, "Such connections of one address.")] = 64
     messages_per_minute: Annotated[int, Bound(1, 100_000, "Messages and changes of one user in a minute; as many may come at once.")] = 60
     sockets_per_user: Annotated[int, Bound(1, 100_000, "WebSockets of one user.")] = 32
     runs_per_user: Annotated[int, Bound(1, 10_000, "Replies being made at the same time for one user.")] = 8
@@ -88,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True):
     grace_seconds: float
     origins: tuple[str, ...]
     hosts: tuple[str, ...]
+    proxies: tuple[str, ...]
     log_level: str
     limits: Limits = Limits()
     sources: frozenset[str] = frozenset()
@@ -170,6 +173,17 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.replace(",", " ").split() if word)
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    from ipaddress import ip_network  # noqa: PLC0415 - only for who names a proxy
+
+    for word in _words(text):
+        try:
+            ip_network(word, strict=False)
+        except ValueError:
+            raise ValueError("must be addresses or networks, as 10.0.0.0/8") from None
+    return _words(text)
+
+
 def _user(text: str) -> str:
     if not 1 <= len(text) <= 64 or not text.isprintable():  # noqa: PLR2004 - said in the message
         raise ValueError("must be 1 to 64 printable characters")
@@ -234,6 +248,13 @@ FIELDS: tuple[Field, ...] = (
     Field("GENPY_USER", "user", _user, "local", "Owner of conversations where no token names one."),
     Field("GENPY_ORIGINS", "origins", _words, "", "Origins of web pages that may connect as well."),
     Field("GENPY_HOSTS", "hosts", _words, "", "Host names this server answers to as well."),
+    Field(
+        "GENPY_PROXIES",
+        "proxies",
+        _networks,
+        "",
+        "Addresses or networks of proxies whose X-Forwarded-For is believed.",
+    ),
     Field(
         "GENPY_GRACE_SECONDS",
         "grace_seconds",

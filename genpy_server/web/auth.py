@@ -17,6 +17,7 @@ from genpy_server.core.identity import identify, is_loopback
 from genpy_server.errors import BadRequest, Forbidden, Unauthorized, UnknownProtocol
 from genpy_server.settings import Settings
 from genpy_server.web.messages import Request
+from genpy_server.web.strangers import WrongTokens
 from genpy_server.wire import PROTOCOL
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -39,6 +40,7 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self._tokens = [(_bytes(token), user) for token, user in settings.tokens.items()]
         self._user = settings.user
+        self._wrong = WrongTokens()
         self._hosts = {host.lower() for host in (settings.host, *settings.hosts)}
         self._every_address = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared only
         self._origins = {origin.lower().rstrip("/") for origin in settings.origins}
@@ -69,8 +71,11 @@ class Gate:
         origin = request.headers.get("origin")
         return origin if origin is not None and origin.lower() in self._origins else None
 
-    def user(self, request: Request) -> str | None:
-        """The user a request speaks for; None when it brings no token and one is needed."""
+    def user(self, request: Request, address: str = "") -> str | None:
+        """The user a request speaks for; None when it brings no token and one is needed.
+
+        Raises `Unauthorized` for a wrong token, and `TooMany` after too many from one address.
+        """
         if not self._tokens:
             return self._user
         authorization = request.headers.get("authorization")
@@ -79,26 +84,28 @@ class Gate:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized("Send the token as `Authorization: Bearer TOKEN`.")
-        return self.authenticate(token.strip())
+        return self.authenticate(token.strip(), address)
 
-    def authenticate(self, token: str) -> str:
-        """The user of a token; takes the same time for every wrong one."""
+    def authenticate(self, token: str, address: str = "") -> str:
+        """The user of a token; takes the same time for every wrong one. Raises as `user` does."""
         if not self._tokens:
             return self._user
+        self._wrong.check(address)
         given = _bytes(token)
         # No early exit: how long this takes must not say which token nearly fits.
         users = [user for known, user in self._tokens if hmac.compare_digest(known, given)]
         if not users:
+            self._wrong.add(address)
             raise Unauthorized("The token is not one of this server's. See GENPY_TOKEN.")
         return users[0]
 
-    def attach(self, request: Request, ref: str) -> Attach:
+    def attach(self, request: Request, ref: str, address: str = "") -> Attach:
         """What a request to open a WebSocket is allowed, decided before the handshake."""
         offered = request.listed("sec-websocket-protocol")
         if PROTOCOL not in offered and any(name.startswith("genpy.") for name in offered):
             raise UnknownProtocol(f"This server speaks {PROTOCOL}.")
         identify("", ref)  # refuses what cannot name a session
-        user = self.user(request)
+        user = self.user(request, address)
         if user is None and PROTOCOL not in offered:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
         return Attach(user, ref, request.query)

@@ -22,6 +22,7 @@ from genpy_server.errors import BadRequest
 from genpy_server.web.auth import Attach
 from genpy_server.web.http_request import LINE_BYTES
 from genpy_server.web.messages import Request
+from genpy_server.web.strangers import RemotePeer
 from genpy_server.wire import PROTOCOL
 
 INTERNALS: dict[str, tuple[str, ...]] = {
@@ -55,7 +56,7 @@ class Upgrade:
 
     request: Request
     attach: Attach
-    address: str
+    peer: RemotePeer
     began: float
     """When the request was complete, on the loop's clock."""
 
@@ -68,6 +69,7 @@ class SessionSocket(ServerConnection):
     early: bytes = b""
     """What the peer sent behind its request, until it is read."""
     attach: Attach
+    peer: RemotePeer
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
         """Answer the request, and only then read what came behind it.
@@ -88,6 +90,11 @@ class SessionSocket(ServerConnection):
             super().process_event(event)
         else:
             super(ServerConnection, self).process_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the peer no longer."""
+        self.peer.left()
+        super().connection_lost(exc)
 
 
 class WebSockets:
@@ -128,7 +135,8 @@ class WebSockets:
             ping_timeout=PING_SECONDS,
             close_timeout=CLOSE_SECONDS,
         )
-        socket.upgrade, socket.attach, socket.early = upgrade, upgrade.attach, early
+        socket.upgrade, socket.early = upgrade, early
+        socket.attach, socket.peer = upgrade.attach, upgrade.peer
         transport.pause_reading()
         transport.set_protocol(socket)
         socket.connection_made(transport)

@@ -18,6 +18,7 @@ from genpy_server.web.auth import Attach
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade, WebSockets
 from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import Request, Response
+from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -37,12 +38,17 @@ class Door(Protocol):
     server_header: str
     sockets: WebSockets
     connections: set["HttpConnection"]
+    strangers: Strangers
+    proxies: Proxies
     closing: bool
 
-    def attach(self, request: Request) -> Attach:
+    def turned_away(self, address: str) -> None:
+        """Note a connection that was refused because its address has too many."""
+
+    def attach(self, request: Request, peer: RemotePeer) -> Attach:
         """What a request to open a WebSocket may have; raises what refuses it."""
 
-    def answer(self, request: Request) -> Awaitable[Response]:
+    def answer(self, request: Request, peer: RemotePeer) -> Awaitable[Response]:
         """The answer to any other request; never raises."""
 
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
@@ -57,6 +63,7 @@ class HttpConnection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _reader: RequestReader
+    _peer: RemotePeer
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -66,17 +73,22 @@ class HttpConnection(asyncio.Protocol):
         self._ending = False
         self._peer_finished = False
         self._paused: asyncio.Future[None] | None = None
-        self.address = ""
+        self.released: asyncio.Future[None] = self._loop.create_future()
+        """Done once the connection is closed, or is a WebSocket."""
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read the first request."""
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else ""
+        found = transport.get_extra_info("peername")
+        address = str(found[0]) if found else ""
+        self._peer = RemotePeer(self._door.strangers, address, self._transport.abort)
         self._door.connections.add(self)
         self._next(self._door.limits.request_seconds)
+        if not self._door.strangers.add(self._peer):
+            self._door.turned_away(address)
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Read the request, and have it answered once it is complete."""
@@ -107,6 +119,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """Forget the connection; an answer in progress is made all the same."""
+        self._peer.left()
         self._released()
         self.resume_writing()
 
@@ -160,9 +173,16 @@ class HttpConnection(asyncio.Protocol):
     def _released(self) -> None:
         self._wait(None)
         self._door.connections.discard(self)
+        if not self.released.done():
+            self.released.set_result(None)
 
     def _received(self, request: Request) -> None:
         self._wait(None)
+        try:
+            self._peer.moved(self._door.proxies.client(self._peer.address, request.headers))
+        except GenPyError as error:
+            self._refuse(request, error)
+            return
         if request.upgrade:
             self._upgrade(request)
             return
@@ -171,8 +191,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _upgrade(self, request: Request) -> None:
         try:
-            attach = self._door.attach(request)
-            upgrade = Upgrade(request, attach, self.address, self._loop.time())
+            attach = self._door.attach(request, self._peer)
+            upgrade = Upgrade(request, attach, self._peer, self._loop.time())
             self._door.sockets.take_over(self._transport, upgrade, self._reader.left_over)
         except GenPyError as error:
             self._refuse(request, error)
@@ -182,23 +202,25 @@ class HttpConnection(asyncio.Protocol):
     def _refuse(self, request: Request | None, error: GenPyError) -> None:
         self._wait(None)
         response = self._door.refuse(request, error)
-        self._task = self._loop.create_task(self._send(request, response, self._loop.time()))
+        began = self._loop.time()
+        self._task = self._loop.create_task(self._send(request, response, began, kept=False))
 
     async def _answer(self, request: Request) -> None:
         began = self._loop.time()
-        await self._send(request, await self._door.answer(request), began)
+        await self._send(request, await self._door.answer(request, self._peer), began, kept=True)
 
-    async def _send(self, request: Request | None, response: Response, began: float) -> None:
+    async def _send(
+        self, request: Request | None, response: Response, began: float, *, kept: bool
+    ) -> None:
         """Send an answer, wait until the client has read it, and go on or end."""
         try:
-            complete = request is not None and not request.upgrade
-            last = not complete or self._peer_finished or self._door.closing
+            last = request is None or not kept or self._peer_finished or self._door.closing
             shown = response if request is None else _for(request, response)
             fields = _fields(shown, self._door.server_header, last=last)
             if self._transport.is_closing():
                 return
             self._transport.write(self._reader.answer_bytes(shown, fields))
-            self._door.log(self.address, request, shown.status, began)
+            self._door.log(self._peer.address, request, shown.status, began)
             if self._paused is not None:
                 async with asyncio.timeout(self._door.limits.answer_seconds):
                     await self._paused

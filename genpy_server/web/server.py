@@ -7,7 +7,9 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from websockets.http11 import Request as WireRequest
 from websockets.http11 import Response as WireResponse
@@ -28,11 +30,17 @@ from genpy_server.web.http_connection import SECURITY_HEADERS, HttpConnection
 from genpy_server.web.messages import Request, Response
 from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
+from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
 
 SESSION_PATH = "/ws/session/"
 STOP_SECONDS = 10.0
 """How long replies in progress and closing sockets may hold up a stop."""
 
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+LOG_SECONDS = 60.0
+"""Seconds between two lines about the same kind of trouble."""
+
+LoopHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any]
 Connect = Callable[[SessionSocket, Attach], Awaitable[None]]
 """The life of one WebSocket that passed the gate."""
 
@@ -59,6 +67,23 @@ async def listen(
     return server
 
 
+class Seldom:
+    """A warning that others can cause at will: one line a minute, with how often it happened."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0
+        self._next = 0.0
+
+    def happened(self, detail: str) -> None:
+        """Count it, and log it if nothing was logged lately."""
+        self._count += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            log.warning("%s, %d times; the last: %s", self._text, self._count, detail)
+            self._count, self._next = 0, now + LOG_SECONDS
+
+
 class HttpServer:
     """A server that listens: where a request meets the gate, and then its handler or its socket."""
 
@@ -66,6 +91,12 @@ class HttpServer:
         self.limits = settings.limits
         self.server_header = f"GenPy/{__version__}"
         self.closing = False
+        self.proxies = Proxies(settings.proxies)
+        self.strangers = Strangers(
+            self.limits.strangers, self.limits.strangers_per_address, self.proxies
+        )
+        self._turned_away = Seldom("refused a connection of an address with too many")
+        self._out_of_descriptors = Seldom("no descriptor left for a connection")
         self.connections: set[HttpConnection] = set()
         self.sockets = WebSockets(
             lambda socket: connect(socket, socket.attach),
@@ -80,6 +111,8 @@ class HttpServer:
     def start(self, listening: asyncio.Server) -> None:
         """Take the asyncio server whose connections these are."""
         self._listening = listening
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(partial(self._loop_failed, loop.get_exception_handler()))
         self.sockets.wrap(listening)
 
     @property
@@ -94,6 +127,22 @@ class HttpServer:
         """Whether nobody is connected."""
         return not self.connections and not self.sockets.server.handlers
 
+    def turned_away(self, address: str) -> None:
+        """Note a connection that was refused because its address has too many."""
+        self._turned_away.happened(address)
+
+    def _loop_failed(
+        self, before: LoopHandler | None, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ) -> None:
+        """Log a failure in the loop; a full table of descriptors fails a hundred times a second."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES and "socket" in context:
+            self._out_of_descriptors.happened(error.strerror or "")
+        elif before is not None:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
     # Its stop
 
     def close(self) -> None:
@@ -105,10 +154,8 @@ class HttpServer:
 
     async def wait_closed(self) -> None:
         """Wait until everybody is gone."""
-        while tasks := [one.busy for one in self.connections if one.busy is not None]:
-            await asyncio.wait(tasks)
-        for connection in tuple(self.connections):
-            connection.close()
+        if self.connections:
+            await asyncio.wait([connection.released for connection in self.connections])
         await self.sockets.server.wait_closed()
 
     async def cut(self) -> None:
@@ -122,7 +169,7 @@ class HttpServer:
 
     # Requests
 
-    def attach(self, request: Request) -> Attach:
+    def attach(self, request: Request, peer: RemotePeer) -> Attach:
         """What a request to open a WebSocket may have; raises what refuses it."""
         self._check_open()
         self._gate.admit(request)
@@ -130,13 +177,17 @@ class HttpServer:
             raise NotFound(f"WebSockets are served at {SESSION_PATH}NAME.")
         if request.headers.get("sec-websocket-version") != VERSION:
             raise UpgradeRequired(f"This server speaks version {VERSION} of WebSocket.")
-        return self._gate.attach(request, request.path.removeprefix(SESSION_PATH))
+        ref = request.path.removeprefix(SESSION_PATH)
+        attach = self._gate.attach(request, ref, peer.address)
+        if attach.user is not None:
+            peer.identified()
+        return attach
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, peer: RemotePeer) -> Response:
         """The answer to any other request."""
         try:
             self._check_open()
-            response = await self._respond(request)
+            response = await self._respond(request, peer)
         except GenPyError as error:
             return self.refuse(request, error)
         except Exception:  # a bug, which must not show its detail to the client
@@ -168,13 +219,16 @@ class HttpServer:
         if self.closing:
             raise ShuttingDown("The server is stopping.")
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request, peer: RemotePeer) -> Response:
         self._gate.admit(request)
         if request.path.startswith(SESSION_PATH):
             raise UpgradeRequired("This address serves WebSockets only.")
         if request.method == "OPTIONS" and self._gate.listed_origin(request) is not None:
             return self._preflight(request)
-        return await self._router.answer(replace(request, user=self._gate.user(request)))
+        user = self._gate.user(request, peer.address)
+        if user is not None:
+            peer.identified()
+        return await self._router.answer(replace(request, user=user))
 
     def _preflight(self, request: Request) -> Response:
         """What a listed origin may do, asked by its browser before it does it."""
@@ -199,7 +253,7 @@ class HttpServer:
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             response.headers.update(SECURITY_HEADERS)
         if (upgrade := socket.upgrade) is not None:
-            self.log(upgrade.address, upgrade.request, response.status_code, upgrade.began)
+            self.log(upgrade.peer.address, upgrade.request, response.status_code, upgrade.began)
 
 
 async def serve_until_stopped(

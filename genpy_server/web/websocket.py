@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from genpy_server.errors import (
@@ -25,6 +24,7 @@ from genpy_server.errors import (
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits
+from genpy_server.web.handover import SessionSocket
 from genpy_server.web.send_queue import SendQueue, plain
 from genpy_server.wire import (
     CLOSE_BUSY,
@@ -123,7 +123,7 @@ class Connection:
 
 
 async def serve_session(
-    ws: ServerConnection,
+    ws: SessionSocket,
     hub: SessionHub,
     *,
     user: str | None,
@@ -142,6 +142,7 @@ async def serve_session(
     try:
         if user is None:
             user = await _authenticate(ws, authenticate)
+            ws.peer.identified()
         session = await hub.attach(user, ref, queue, **_place(query, limits))
     except GenPyError as error:
         frame = error_frame(error)
@@ -168,7 +169,7 @@ async def serve_session(
         await asyncio.gather(drain, return_exceptions=True)
 
 
-async def _authenticate(ws: ServerConnection, authenticate: Callable[[str], str]) -> str:
+async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -> str:
     try:
         async with asyncio.timeout(AUTH_SECONDS):
             message = await ws.recv()

@@ -1,0 +1,170 @@
+"""What a peer may cost before it has shown who it is: connections, and wrong tokens.
+
+Pure bookkeeping: no I/O, and the clock is given.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from genpy_server.errors import TooMany
+
+FREE_ATTEMPTS = 5
+"""Wrong tokens from one address that cost no wait."""
+LONGEST_WAIT = 60.0
+"""Seconds an address waits at most between two attempts."""
+FORGOTTEN_AFTER = 900.0
+"""Seconds without a wrong token after which an address is as good as new."""
+ADDRESSES = 10_000
+"""Addresses whose wrong tokens are remembered."""
+
+Network = IPv4Network | IPv6Network
+
+
+def bucket(address: str) -> str:
+    """What is counted as one address: a whole /64 of IPv6, which one customer usually has."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:  # noqa: PLR2004 - the version of the protocol
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network(f"{found}/64", strict=False))
+
+
+class Proxies:
+    """The proxies whose `X-Forwarded-For` is believed."""
+
+    def __init__(self, networks: tuple[str, ...]) -> None:
+        self._networks: list[Network] = [ip_network(text, strict=False) for text in networks]
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            found = ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        return any(found in network for network in self._networks)
+
+    def client(self, peer: str, headers: Mapping[str, str]) -> str:
+        """The address a request comes from: the last one that no trusted proxy has.
+
+        Anybody can write the beginning of the field, so it is read from its end.
+        """
+        address = peer
+        hops = headers.get("x-forwarded-for", "").split(",")
+        while address in self and hops:
+            hop = hops.pop().strip()
+            try:
+                ip_address(hop)
+            except ValueError:
+                break
+            address = hop
+        return address
+
+
+class RemotePeer:
+    """One connection; `drop` closes it where its place is needed."""
+
+    def __init__(self, strangers: "Strangers", address: str, drop: Callable[[], None]) -> None:
+        self._strangers = strangers
+        self.address = address
+        self.drop = drop
+
+    def moved(self, address: str) -> None:
+        """Count it for the client that a proxy speaks for; raises `TooMany` over the bound."""
+        if address != self.address:
+            counted = self in self._strangers
+            self._strangers.remove(self)
+            self.address = address
+            if counted and not self._strangers.add(self):
+                raise TooMany("Too many connections from your address have not sent a token.")
+
+    def identified(self) -> None:
+        """It has shown who it is, and counts no longer."""
+        self._strangers.remove(self)
+
+    left = identified
+
+
+class Strangers:
+    """Connections that have not shown who they are: bounded in all, and for each address."""
+
+    def __init__(self, most: int, most_per_address: int, proxies: Proxies) -> None:
+        self._most = most
+        self._most_per_address = most_per_address
+        self._proxies = proxies
+        self._peers: dict[RemotePeer, None] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __contains__(self, peer: RemotePeer) -> bool:
+        return peer in self._peers
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def add(self, peer: RemotePeer) -> bool:
+        """Count a connection; False where its address has too many.
+
+        Where there are too many in all, the one that has waited longest is dropped: whoever wants
+        something asks for it at once.
+        """
+        key = bucket(peer.address)
+        if peer.address not in self._proxies and self._counts[key] >= self._most_per_address:
+            return False
+        if len(self._peers) >= self._most:
+            oldest = next(iter(self._peers))
+            self.remove(oldest)
+            oldest.drop()
+        self._peers[peer] = None
+        self._counts[key] += 1
+        return True
+
+    def remove(self, peer: RemotePeer) -> None:
+        """Count a connection no longer."""
+        if peer in self._peers:
+            del self._peers[peer]
+            key = bucket(peer.address)
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
+
+
+class WrongTokens:
+    """Wrong tokens by address: after a few, each costs a wait, and the waits grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def check(self, address: str) -> None:
+        """Raise `TooMany` while an address has to wait; its token is not looked at."""
+        left = self.wait(address)
+        if left > 0:
+            raise TooMany(
+                f"Too many wrong tokens from your address. Wait {left:.0f} s and try again.",
+                retry_after=round(left, 1),
+            )
+
+    def wait(self, address: str) -> float:
+        """Seconds that an address still has to wait; 0 where it has not."""
+        count, at = self._seen.get(bucket(address), (0, 0.0))
+        return max(0.0, at + _wait(count) - self._clock())
+
+    def add(self, address: str) -> None:
+        """Count a wrong token."""
+        key, now = bucket(address), self._clock()
+        count, at = self._seen.pop(key, (0, 0.0))
+        if now - at > FORGOTTEN_AFTER:
+            count = 0
+        if len(self._seen) >= ADDRESSES:
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = (count + 1, now)
+
+
+def _wait(count: int) -> float:
+    if count < FREE_ATTEMPTS:
+        return 0.0
+    return min(2.0 ** min(count - FREE_ATTEMPTS, 10), LONGEST_WAIT)
