@@ -55,7 +55,9 @@ class StatusControl:
         if conversation.client is None:
             return
         width = max(20, self.heading.size.width)
-        self.heading.update(one_line(transcript.title or "New conversation", width))
+        title = one_line(transcript.title or "New conversation", width)
+        if title != self.heading.content:  # or the whole screen would be laid out at every tick
+            self.heading.update(title, layout=False)
         self.line.facts = self._facts()
 
     def _facts(self) -> tuple[str, ...]:

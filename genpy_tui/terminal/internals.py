@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import Any, TextIO
 
+from rich.console import Console
+from rich.control import Control
+from textual import _compositor as compositor
 from textual import _xterm_parser as xterm
 from textual import events
 from textual.driver import Driver
@@ -31,6 +34,22 @@ INTERNALS = {
     "textual._parser:Parser.feed": "a202ae130ca2",
     "textual.drivers.linux_driver:LinuxDriver": "e12f854c4884",
     "textual.drivers._writer_thread:WriterThread": "26d7af6ad3d4",
+    "textual._compositor:ChopsUpdate": "7d4f0f7d44c9",
+    "textual._compositor:Compositor.render_partial_update": "b61a8d739101",
+    "textual.scroll_view:ScrollView.refresh_lines": "79417f3bc22e",
+    "textual.widgets._text_area:TextArea._toggle_cursor_blink_visible": "3f06dbe61f2f",
+    "textual.widgets._text_area:TextArea._watch__cursor_visible": "5afb5af5fbf6",
+    "textual.widgets._text_area:TextArea._on_key": "a8a9f974cb9b",
+    "textual.widgets._text_area:TextArea._on_paste": "73e449b4f431",
+    "textual.widgets._text_area:TextArea._replace_via_keyboard": "b481bb8a938d",
+    "textual.widgets._text_area:TextArea._delete_via_keyboard": "9abbe1f91cba",
+    "textual.widgets._text_area:TextArea._delete_cursor_line": "654e16d0d23d",
+    "textual.widgets._text_area:TextArea._validate_selection": "63578b5c060b",
+    "textual.widgets._text_area:TextArea.edit": "84ba524599e3",
+    "textual.widget:Widget._size_updated": "2819b3f84f2a",
+    "textual.scroll_view:ScrollView._size_updated": "641e3f6ed6fb",
+    "textual.widget:Widget._scroll_update": "14e335e8d272",
+    "textual.app:App._handle_exception": "ebf01bf0d7ba",
     "textual.drivers.win32:EventMonitor": "949823cdd307",
 }
 """`module:name` of each part, and the first 12 digits of the SHA-256 of its source."""
@@ -104,8 +123,24 @@ class TerminalParser(xterm.XTermParser):
         return any(pattern.fullmatch(sequence) for pattern in patterns)
 
 
+class CroppedUpdate(compositor.ChopsUpdate):
+    """An update that writes the cells that changed, and not the row before them."""
+
+    def render_segments(self, console: Console) -> str:
+        """The update as it is written to the terminal."""
+        out: list[str] = []
+        for y, start, stop in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                left, right = max(x, start), min(end, stop)
+                if strip is not None and left < right:
+                    out += Control.move_to(left, y).segment.text
+                    out += strip.crop(left - x, right - x).render(console)
+        return "".join(out)
+
+
 def driver(base: type[Driver]) -> type[Driver]:
-    """The driver to use in place of Textual's own choice."""
+    """The driver to use in place of Textual's own choice; prepares what it draws with."""
+    compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
     if sys.platform == "win32":
         if (module := sys.modules.get("textual.drivers.win32")) is not None:
             module.XTermParser = TerminalParser  # type: ignore[attr-defined]

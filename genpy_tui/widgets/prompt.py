@@ -8,11 +8,13 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
@@ -64,6 +66,7 @@ class Prompt(TextArea):
         self._draft = ""
         self._pasted: dict[str, str] = {}
         self._pastes = 0
+        self._blinking = False
 
     # The document
 
@@ -92,6 +95,21 @@ class Prompt(TextArea):
     def get_line(self, line_index: int) -> Text:
         """A line as it is shown."""
         return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
+
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Draw lines again; of the cursor's line its cell alone, since that is how it blinks."""
+        if self._blinking:
+            cell = self.cursor_screen_offset - self.content_region.offset
+            row, column = self.cursor_location
+            cells = cell_len(self.document.get_line(row)[column : column + 1])
+            self.refresh(Region(cell.x, cell.y, max(1, cells), 1))
+        else:
+            super().refresh_lines(y_start, line_count)
+
+    def _toggle_cursor_blink_visible(self) -> None:
+        self._blinking = True
+        super()._toggle_cursor_blink_visible()
+        self._blinking = False
 
     def clamp_visitable(self, location: Location) -> Location:
         """The nearest place where the cursor may stand: in no picture and in no mark."""
