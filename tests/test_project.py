@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,31 @@ def test_every_folder_says_what_lives_there(path):
     """The docstring of a package says what lives there and what does not."""
     described = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert len(re.findall(r"[.:](?:\s|$)", described)) >= 2, described
+
+
+def test_a_class_name_is_used_once():
+    """No two public classes of the packages share a name, so that a search finds the one place."""
+    names = [
+        node.name
+        for path in MODULES
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_the_architecture_page_names_files_that_exist():
+    """Every path in docs/architecture.md is a file or a folder of the tree."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+(?:/|\.(?:py|sql|md|toml|example)))`", page))
+    assert len(named) > 20
+    packages = ("", "genpy_server/", "genpy_tui/")
+    lost = [
+        name
+        for name in named
+        if "NAME" not in name and not any((ROOT / base / name).exists() for base in packages)
+    ]
+    assert lost == []
 
 
 def test_nothing_names_a_machine_or_a_neighbour():

@@ -24,7 +24,7 @@ Topic = Annotated[
 Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A day, YYYY-MM-DD.")]
 
 
-class Arguments(msgspec.Struct, forbid_unknown_fields=True):
+class ListArguments(msgspec.Struct, forbid_unknown_fields=True):
     """Which conversations: of a topic; of a period, or from `since` to before `until`."""
 
     topic: Topic | None = None
@@ -34,7 +34,7 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 
-async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
+async def ask(asker: Asker, arguments: ListArguments) -> ToolResult:
     """Sessions by last activity, newest first, the current one included."""
     since, until = arguments.since, arguments.until
     if arguments.period is not None:
@@ -95,8 +95,8 @@ TOOL = Tool(
         "get_all_sessions",
         "List the person's conversations with their topics and summaries, newest first, perhaps "
         "only those of some days or about some topic. Use it when they ask for earlier chats.",
-        Arguments,
+        ListArguments,
     ),
-    Arguments,
+    ListArguments,
     ask,
 )

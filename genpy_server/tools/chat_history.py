@@ -26,7 +26,7 @@ MOST = 100
 WHO = {"user": "you", "assistant": "GenPy"}
 
 
-class Arguments(msgspec.Struct, forbid_unknown_fields=True):
+class HistoryArguments(msgspec.Struct, forbid_unknown_fields=True):
     """What to look for, and where."""
 
     keyword: Annotated[
@@ -38,7 +38,7 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True):
     ] = "this_session"
 
 
-class Found(NamedTuple):
+class HistoryMatches(NamedTuple):
     """The hits that hold all words, or else those that hold some; where, and whether it is all."""
 
     hits: list[Hit]
@@ -47,7 +47,7 @@ class Found(NamedTuple):
     more: bool
 
 
-async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
+async def ask(asker: Asker, arguments: HistoryArguments) -> ToolResult:
     """Ranked hits with their neighbours; what this session lacks is looked for in all of them."""
     keyword = arguments.keyword
     found = await _find(asker, keyword, here=arguments.scope == "this_session")
@@ -70,14 +70,14 @@ async def ask(asker: Asker, arguments: Arguments) -> ToolResult:
     return ToolResult(data, _display(keyword, found, told, widened=widened))
 
 
-async def _find(asker: Asker, keyword: str, *, here: bool) -> Found:
+async def _find(asker: Asker, keyword: str, *, here: bool) -> HistoryMatches:
     asked = MOST + len(asker.left_out)
     hits = await asker.store.search(
         asker.user_id, keyword, limit=asked, session_id=asker.session_id if here else None
     )
     said = told_by_people(without(hits, asker.left_out))
     whole = [hit for hit in said if holds_all(hit.message.text, keyword)]
-    return Found(whole or said, bool(whole), here, len(hits) >= asked)
+    return HistoryMatches(whole or said, bool(whole), here, len(hits) >= asked)
 
 
 def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
@@ -88,7 +88,7 @@ def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
     }
 
 
-def _display(keyword: str, found: Found, told: list[Hit], *, widened: bool) -> str:
+def _display(keyword: str, found: HistoryMatches, told: list[Hit], *, widened: bool) -> str:
     subject = f"**{safe_excerpt(keyword)}**"
     if not told:
         return f"Nothing about {subject} was said before."
@@ -120,8 +120,8 @@ TOOL = Tool(
         "search_chat_history",
         "Search what was said in this conversation, or in all conversations of the person. Use it "
         "when they ask whether, where or when something was mentioned.",
-        Arguments,
+        HistoryArguments,
     ),
-    Arguments,
+    HistoryArguments,
     ask,
 )

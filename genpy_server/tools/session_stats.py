@@ -6,11 +6,11 @@ from genpy_server.core.metrics import duration, statistics
 from genpy_server.tools.base import Asker, Tool, ToolResult, short_date, spec
 
 
-class Arguments(msgspec.Struct, forbid_unknown_fields=True):
+class StatisticsArguments(msgspec.Struct, forbid_unknown_fields=True):
     """No arguments: it is about the current conversation."""
 
 
-async def ask(asker: Asker, _: Arguments) -> ToolResult:
+async def ask(asker: Asker, _: StatisticsArguments) -> ToolResult:
     """Counts over all messages of the session, the asking one included."""
     metrics = await asker.store.metrics(asker.user_id, asker.session_id)
     data = {
@@ -34,8 +34,8 @@ TOOL = Tool(
         "Statistics of the current conversation: messages and words by role, first and last "
         "message, duration, tools used. Use it when the person asks how long, how many or how much "
         "of this very conversation.",
-        Arguments,
+        StatisticsArguments,
     ),
-    Arguments,
+    StatisticsArguments,
     ask,
 )
