@@ -243,6 +243,21 @@ class ChatScreen(Screen[None]):
 
     # Messages of the widgets
 
+    def on_key(self, event: events.Key) -> None:
+        """What is typed into the conversation goes to the prompt, unless it is a key there."""
+        if self.focused not in {None, self.view} or event.key in self.active_bindings:
+            return
+        if event.is_printable and event.character:
+            event.stop()
+            self.prompt.focus()
+            self.prompt.insert(event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted into the conversation goes to the prompt."""
+        if self.focused in {None, self.view}:
+            self.prompt.focus()
+            self.prompt.post_message(events.Paste(event.text))
+
     def on_submitted(self, message: Submitted) -> None:
         """Send what was typed; an offer to rate is over then."""
         self.rating.hide_offer()

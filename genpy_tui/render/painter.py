@@ -21,9 +21,9 @@ CURSOR = "▌ "
 class Painter:
     """Paints for one theme."""
 
-    def __init__(self, palette: Palette, selection: Style) -> None:
+    def __init__(self, palette: Palette) -> None:
         self._palette = palette
-        self._selection = selection
+        self._selection = palette.selection()
         self._kept: dict[int, tuple[Line, bool, int, Strip]] = {}
 
     def blank(self, width: int) -> Strip:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rich.color import Color as RichColor
+from rich.color import ColorType
 from rich.style import Style
 from textual.color import Color, ColorParseError
 
@@ -49,6 +50,9 @@ _TABLE = {
 }
 
 
+_MIDDLE = 0.179
+
+
 class Palette:
     """Names to Rich styles over one background."""
 
@@ -63,6 +67,17 @@ class Palette:
             style = self._named(names)
             self._cache[names] = style
         return style
+
+    def selection(self) -> Style:
+        """Selected text: black or white, whichever is read best, on the first colour of the theme."""
+        behind = self._colour("primary")
+        if behind is None or behind.triplet is None or behind.type is not ColorType.TRUECOLOR:
+            return Style(reverse=True)  # the colours are the terminal's own, and unknown here
+        red, green, blue = ((part / 255) ** 2.2 for part in behind.triplet)
+        light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+        # The middle of WCAG's contrast: there black and white are read as well as each other.
+        text = "#000000" if light > _MIDDLE else "#ffffff"
+        return Style(color=RichColor.parse(text), bgcolor=behind)
 
     def _named(self, names: str) -> Style:
         if names in _TABLE:

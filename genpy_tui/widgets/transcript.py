@@ -24,6 +24,8 @@ from genpy_tui.render.painter import MARGIN
 from genpy_tui.render.stack import Stack
 from genpy_tui.widgets.window import Window
 
+DOUBLE = 2
+"""Clicks that select a word; more select a line."""
 FASTEST, SLOWEST = 1 / 30, 1.0
 """Seconds between two flushes."""
 
@@ -242,8 +244,17 @@ class TranscriptView(Window, can_focus=True):
         """Show where it is."""
         self.refresh()
 
+    def focus_on_click(self) -> bool:
+        """Whether a click takes the keys: it never does, they stay with the prompt."""
+        return False
+
     def on_click(self, event: events.Click) -> None:
-        """Expand a tool or what was edited away, or ask about a link."""
+        """Expand a tool or what was edited away, or ask about a link; twice selects a word."""
+        event.prevent_default()  # Textual would select everything
+        if event.chain > 1 and event.y < len(self._rows):
+            event.stop()
+            self.select_at(event.x, event.y + self.scroll_offset.y, line=event.chain > DOUBLE)
+            return
         if self.text_selection is not None or event.y >= len(self._rows):
             return
         row = self._rows[event.y]

@@ -4,10 +4,12 @@ Lines are made when they come near the window. The height of what is far from it
 when a guess is corrected the text on the screen does not move.
 """
 
+import re
 import sys
 from typing import Any
 
-from textual.geometry import Size
+from rich.cells import set_cell_size
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import var
 from textual.scroll_view import ScrollView
@@ -19,6 +21,10 @@ from genpy_tui.render.layout import Anchor, Block, Layout, Row
 from genpy_tui.render.painter import MARGIN, Painter
 from genpy_tui.render.palette import Palette
 
+_WORD = re.compile(r"[\w./~:@%+#?&=-]+")
+"""What a double click selects: a word, an address or a path."""
+_LINE_END = 100_000
+"""A column behind the end of every line."""
 READABLE = 120
 """Columns of text at most: longer lines are hard to read."""
 
@@ -125,9 +131,7 @@ class Window(ScrollView):
     def painter(self) -> Painter:
         """What paints in the colours of the theme that is in use."""
         if self._painter is None:
-            selection = self.screen.get_component_rich_style("screen--selection")
-            palette = Palette(self.app.theme_variables, self.rich_style)
-            self._painter = Painter(palette, selection)
+            self._painter = Painter(Palette(self.app.theme_variables, self.rich_style))
         return self._painter
 
     def render_line(self, y: int) -> Strip:
@@ -173,6 +177,27 @@ class Window(ScrollView):
             text = text if line.fill else text.rstrip(" ")
             out.append((line.glue if out else "") + text)
         return "".join(out), "\n"
+
+    def select_at(self, x: int, y: int, *, line: bool = False) -> None:
+        """Select the word at a cell of the column, or the whole line, however it is wrapped."""
+        rows = self.column.rows(y, 1)
+        if not rows:
+            return
+        if line:
+            above, first, last = self.column.rows(0, y + 1), y, y
+            while first and above[first].line.glue != "\n":
+                first -= 1
+            while (below := self.column.rows(last + 1, 1)) and below[0].line.glue != "\n":
+                last += 1
+            span = Selection(Offset(0, first), Offset(_LINE_END, last))
+        else:
+            row = rows[0]
+            shift, text = MARGIN + row.part.indent, row.line.text
+            at = len(set_cell_size(text, max(0, x - shift))) if x > shift else 0
+            word = next((m for m in _WORD.finditer(text) if m.start() <= at < m.end()), None)
+            start, end = word.span() if word is not None else (at, at + 1)
+            span = Selection(Offset(start + shift, y), Offset(end + shift, y))
+        self.screen.selections = {self: span}
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's
         """Show what is selected."""
