@@ -33,6 +33,7 @@ PATIENCE = 60.0
 _ENDINGS = {
     "stopped": "The reply was stopped.",
     "length": "The reply reached its maximum length; GENPY_REPLY_TOKENS allows more.",
+    "content_filter": "The model's service filtered the rest of the reply.",
     "interrupted": "The reply was interrupted.",
 }
 

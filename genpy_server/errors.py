@@ -11,7 +11,7 @@
     |   +-- StoreUnavailable, StoreTimeout, StoreKeyRejected, StoreSchemaMissing, StoreForbidden
     +-- LlmError         the model
     |   +-- LlmRateLimited, LlmKeyRejected, LlmModelUnknown, LlmTooLarge, LlmCutOff
-    |   +-- LlmTimeout, LlmUnavailable, LlmBadOutput, LlmBadToolCall
+    |   +-- LlmTimeout, LlmUnavailable, LlmLoading, LlmQuotaSpent, LlmBadOutput, LlmBadToolCall
     +-- Unreachable      the client found no server
 
 A message is one sentence or two for a person: what happened and what to do.
@@ -256,6 +256,20 @@ class LlmUnavailable(LlmError):
     """Nobody answers at the model's address, or it answers 5xx."""
 
     code = "llm_unavailable"
+
+
+class LlmLoading(LlmUnavailable):
+    """The model is being loaded; `retry_after` says when to ask again."""
+
+    code = "llm_loading"
+
+
+class LlmQuotaSpent(LlmError):
+    """The account at the model's service has no credit left."""
+
+    code = "llm_quota_spent"
+    status = 402
+    retryable = False
 
 
 class LlmBadOutput(LlmError):

@@ -11,7 +11,7 @@ SessionStatus = Literal["active", "completed"]
 Sentiment = Literal["positive", "neutral", "negative"]
 TITLE_CHARS = 200
 RATINGS = range(1, 6)
-RunStatus = Literal["done", "stopped", "length", "interrupted", "error"]
+RunStatus = Literal["done", "stopped", "length", "content_filter", "interrupted", "error"]
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,6 +66,8 @@ class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     first_token_ms: float | None = None
     tools: tuple[ToolRecord, ...] = ()
     error: str | None = None
+    reasoning: str | None = None
+    """What the model thought before it answered: never sent back, searched or summarised."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -153,12 +155,12 @@ class Metrics(
     completion_tokens: int = 0
 
 
-class SummaryDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model says a session was about."""
+class SummaryDraft(msgspec.Struct, frozen=True):
+    """What a model says a session was about; empty where it does not say."""
 
     summary: str
     topics: list[str]
-    sentiment: Sentiment
+    sentiment: Sentiment | None
     outcomes: list[str]
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "LlmEvent",
     "LlmHealth",
     "Quota",
+    "ReasoningDelta",
     "TextDelta",
     "ToolCall",
     "ToolSpec",
@@ -40,10 +41,16 @@ class TextDelta(msgspec.Struct, frozen=True):
     text: str
 
 
+class ReasoningDelta(msgspec.Struct, frozen=True):
+    """A piece of what the model thinks before it answers; not part of the reply."""
+
+    text: str
+
+
 class Finish(msgspec.Struct, frozen=True):
     """The last event of a stream; `quota` is what the service says is left."""
 
-    reason: Literal["stop", "length", "tool_calls"]
+    reason: Literal["stop", "length", "content_filter", "tool_calls"]
     usage: Usage = Usage()
     quota: "Quota | None" = None
 
@@ -57,15 +64,16 @@ class Quota(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens_limit: int | None = None
 
 
-LlmEvent = TextDelta | ToolCall | Finish
+LlmEvent = TextDelta | ReasoningDelta | ToolCall | Finish
 
 
 class LlmHealth(msgspec.Struct, frozen=True):
-    """What `check` saw."""
+    """What `check` saw; `left_out` are parts of a request that the model's service refuses."""
 
     kind: str
     where: str
     model: str
+    left_out: tuple[str, ...] = ()
 
 
 class Llm(Protocol):
@@ -73,23 +81,31 @@ class Llm(Protocol):
 
     kind: str
     """groq, compatible or offline."""
+    local: bool
+    """Whether the model runs near by, where it may have to be loaded first."""
+    first_token_seconds: float
+    """How long a reply may take to begin."""
 
     @property
     def model(self) -> str:
         """The model's id, as its service names it."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
-        """Text and tool calls as they come, then exactly one `Finish`.
+        """Text, reasoning and tool calls as they come, then exactly one `Finish`.
 
         A stream that ends otherwise raises `LlmCutOff`; other trouble raises its own `LlmError`.
-        Closing the iterator closes the connection to the service. Nothing is retried here.
+        Closing the iterator closes the connection to the service. A request is repeated only where
+        the service refused it at once: without the part that it named, or shorter.
         """
 
     async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
-        """One answer checked against a msgspec type; raises `LlmBadOutput` when it does not fit."""
+        """What an answer holds of a msgspec type; raises `LlmBadOutput` where it holds nothing."""
 
     async def check(self) -> LlmHealth:
-        """Prove that the model is reachable and alive; raises the `LlmError` that says what fails."""
+        """Prove that the model is listed; raises the `LlmError` that says what fails."""
+
+    async def probe(self) -> LlmHealth:
+        """Prove that the model answers, by asking it; raises the `LlmError` that says what fails."""
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""

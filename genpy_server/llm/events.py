@@ -1,188 +1,423 @@
-"""The event stream of a chat-completions reply: bytes in, chunks out, with no socket in sight.
+"""The event stream of a chat-completions reply: bytes in, what they say out, with no socket in sight.
 
-It follows the WHATWG rules as far as this dialect needs them: lines end in LF or CRLF, a field's
-value may follow the colon without a space, several data lines are one value, other fields but
-`event` are ignored, and UTF-8 may be split anywhere, since only whole lines are decoded.
+What servers were seen to send is read: lines that end in LF, CRLF or CR, a BOM, UTF-8 split
+anywhere or broken, a last event without its blank line, data that is no chunk, lines of bare JSON,
+a whole answer where a stream was asked, fields of other types. A chunk as the dialect has it takes
+the fast way, decoded by one typed decoder; every other goes through `_loose`. What cannot be read
+is skipped; an error is kept in `error`, and what came before it counts.
 """
 
-from collections.abc import Iterator
+import re
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.models import ToolCall, Usage
+from genpy_server.core.models import Usage
 from genpy_server.errors import LlmCutOff
+from genpy_server.llm import lenient_json
+from genpy_server.llm.tool_calls import CallPiece, call_pieces
 
-EVENT_BYTES = 4 * 1024 * 1024
+EVENT_BYTES = 8 * 1024 * 1024
 """The largest event, and the longest line; a service that sends more is broken."""
-
-
-class Function(msgspec.Struct):
-    """A piece of a tool call; some services give the arguments as the object itself."""
-
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class CallPiece(msgspec.Struct):
-    """A tool call, or a fragment of one, told apart by `index` and `id`."""
-
-    index: int | None = None
-    id: str | None = None
-    function: Function | None = None
+MOST_TOKENS = 10**9
+"""A usage count beyond this is a mistake of the service, and taken for none."""
 
 
 class ChunkDelta(msgspec.Struct):
-    """What a chunk adds; `reasoning` and other fields are no part of the reply."""
+    """What a chunk adds."""
 
     content: str | None = None
-    tool_calls: list[CallPiece] | None = None
+    tool_calls: Any = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    function_call: Any = None
 
 
 class Choice(msgspec.Struct):
     """The only choice that is asked for."""
 
-    delta: ChunkDelta | None = None
+    delta: ChunkDelta
+    index: int = 0
     finish_reason: str | None = None
-
-
-class ChunkUsage(msgspec.Struct):
-    """Tokens, as the service counts them."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class GroqPart(msgspec.Struct):
-    """What Groq adds: usage on the last chunk, or an error without a status."""
-
-    usage: ChunkUsage | None = None
     error: Any = None
 
 
 class Chunk(msgspec.Struct):
     """One event's data."""
 
-    choices: list[Choice] | None = None
-    usage: ChunkUsage | None = None
-    x_groq: GroqPart | None = None
+    choices: list[Choice]
+    usage: Any = None
+    x_groq: Any = None
     error: Any = None
 
 
-class ServiceError(Exception):
-    """The service says in the stream that it failed; `body` is what it said."""
+SHORTEST_REPEATED = 16
+"""Characters from which a message that begins like the reply so far is its repetition."""
 
-    def __init__(self, body: Any) -> None:
-        super().__init__("the service reports an error in the stream")
-        self.body = body
-
-
-DONE = b"[DONE]"
 _decoder = msgspec.json.Decoder(Chunk)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_BOM = b"\xef\xbb\xbf"
+_NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
+_ENDS = {b"done", b"end"}
+_NO_REASON = {"", "null", "none"}
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class EventSplitter:
-    """Turns the bytes of a stream into chunks; `done` is set by the closing mark."""
+class StreamParser:
+    """Reads the bytes of one reply; `take` gives the text that came since it was last asked."""
 
     def __init__(self) -> None:
+        self.done = False
+        """The closing mark came."""
+        self.finish_reason = ""
+        self.usage = Usage()
+        self.error: Any = None
+        """What the service said of its failure, None while it said nothing."""
+        self.calls: list[CallPiece] = []
+        self.readable = False
+        """Whether anything was understood."""
+        self.unread = ""
+        """The beginning of what was not understood, for the sentence that says so."""
+        self._begun = False
+        self._carriage_return = False
         self._rest = b""
         self._event = b""
         self._data: list[bytes] = []
         self._held = 0
-        self.done = False
+        self._bare: list[bytes] = []
+        self._choice: object = None
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._half = ""
+        self._odd = False
+        self._said: list[str] = []
 
-    def feed(self, data: bytes) -> Iterator[Chunk]:
-        """The chunks that are complete now; raises `ServiceError` or `LlmCutOff`."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+    def feed(self, data: bytes) -> None:
+        """Take in a read; raises `LlmCutOff` for an event without end."""
+        if not self._begun:
+            data = self._rest + data
+            self._rest = b""
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._rest = data
+                return
+            data = data.removeprefix(_BOM)
+            self._begun = True
+        if self._carriage_return or b"\r" in data:
+            data = self._with_newlines(data)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
         for line in lines:
-            chunk = self._line(line.removesuffix(b"\r"))
-            if chunk is not None:
-                yield chunk
+            self._line(line)
         if self._held + len(self._rest) > EVENT_BYTES:
-            raise LlmCutOff("The model's service sends an event without end. Try again.")
+            raise LlmCutOff("The model's service sent an event that does not end. Try again.")
 
-    def _line(self, line: bytes) -> Chunk | None:
-        if not line:
-            return self._dispatch()
+    def end(self) -> None:
+        """The stream ended: what has no blank line behind it counts as well."""
+        rest = self._rest.removesuffix(b"\r")
+        self._rest = b""
+        for line in (rest, b""):
+            self._line(line)
+        self._read_bare(whole=True)
+
+    def take(self, *, last: bool = False) -> tuple[str, str]:
+        """The text and the reasoning since the last call."""
+        text = self._texts[0] if len(self._texts) == 1 else "".join(self._texts)
+        thought = "".join(self._thoughts) if self._thoughts else ""
+        self._texts, self._thoughts = [], []
+        if self._odd or self._half:
+            text = self._half + text
+            self._odd = False
+            half = not last and text and "\ud800" <= text[-1] <= "\udbff"
+            self._half = text[-1] if half else ""
+            text, thought = _joined(text[: len(text) - len(self._half)]), _joined(thought)
+        if text:
+            self._said.append(text)
+        return text, thought
+
+    # Lines and events
+
+    def _with_newlines(self, data: bytes) -> bytes:
+        """Every line end as LF; CR LF may be cut between two reads."""
+        if self._carriage_return:
+            data = data.removeprefix(b"\n")
+        self._carriage_return = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            self._held += len(line)
+        elif not line:
+            if self._data or self._event:
+                self._dispatch()
+        else:
+            self._other_line(line)
+
+    def _other_line(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if name == b"data":
-            self._data.append(value)
-            self._held += len(value)
-        elif name == b"event":
-            self._event = value
-        return None
+        if name == b"event":
+            self._event = value.strip().lower()
+        elif name == b"error":
+            self._fail(_value(value))
+        elif name == b"data":
+            self._data.append(b"")
+        elif name not in (b"", b"id", b"retry") or self._bare:
+            self._bare.append(line)
+            self._held += len(line)
+            self._read_bare(whole=False)
 
-    def _dispatch(self) -> Chunk | None:
-        data, event = b"\n".join(self._data), self._event
+    def _read_bare(self, *, whole: bool) -> None:
+        """Read lines without a field name: JSON in one line, or in many up to its last bracket."""
+        if not self._bare:
+            return
+        last = self._bare[-1].strip()
+        if whole or last[-1:] in (b"}", b"]"):
+            if len(self._bare) > 1 and last[:1] in (b"{", b"[") and len(last) > 1:
+                try:
+                    lenient_json.loads(last)
+                except ValueError:
+                    pass
+                else:
+                    self._bare = [last]
+            text = b"\n".join(self._bare)
+            if whole or len(self._bare) == 1 or self._bare[-1] in (b"}", b"]"):
+                try:
+                    value = lenient_json.loads(text)
+                except ValueError:
+                    if whole:
+                        self._skip(text)
+                else:
+                    self._bare, self._held = [], 0
+                    self._loose(value)
+        if whole:
+            self._bare, self._held = [], 0
+
+    def _dispatch(self) -> None:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        event = self._event
         self._data, self._event, self._held = [], b"", 0
         if event == b"error":
-            raise ServiceError(_loose(data))
-        if not data:
-            return None
-        if data.strip() == DONE:
-            self.done = True
-            return None
+            self._fail(_value(data))
+        elif event.decode("utf-8", "replace") not in _NOISE:
+            self.done = self.done or event in _ENDS
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """One event's data: a chunk as the dialect has it, or else anything."""
         try:
             chunk = _decoder.decode(data)
-        except msgspec.MsgspecError:
-            raise LlmCutOff("The model's service sends what cannot be read. Try again.") from None
-        error = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
-        if error is not None:
-            raise ServiceError(error)
-        return chunk
+        except _UNREADABLE:
+            self._odd_data(data)
+            return
+        if not chunk.choices or chunk.error is not None:
+            self._odd_data(data)
+            return
+        choice = chunk.choices[0]
+        delta = choice.delta
+        if choice.error is not None or delta.function_call is not None:
+            self._odd_data(data)
+            return
+        self.readable = True
+        if self._choice is None:
+            self._choice = choice.index
+        if choice.index == self._choice:
+            if delta.content:
+                self._texts.append(delta.content)
+            else:
+                self._add_silent(delta)
+            if choice.finish_reason:
+                self._finish(choice.finish_reason)
+        if chunk.usage is not None:
+            self._count(chunk.usage)
+        if chunk.x_groq is not None:
+            self._groq_part(chunk.x_groq)
+
+    def _add_silent(self, delta: ChunkDelta) -> None:
+        """What a chunk without content adds."""
+        if delta.reasoning_content or delta.reasoning:
+            self._thoughts.append(delta.reasoning_content or delta.reasoning or "")
+        if delta.refusal:
+            self._texts.append(delta.refusal)
+        if delta.tool_calls:
+            self.calls += call_pieces(_list(delta.tool_calls))
+
+    def _groq_part(self, part: Any) -> None:
+        """What Groq adds: usage on the last chunk, or an error without a status."""
+        if isinstance(part, dict):
+            self._fail(part.get("error"))
+            self._count(part.get("usage"))
+
+    # What is not as the dialect has it
+
+    def _odd_data(self, data: bytes) -> None:
+        word = data.strip().strip(b'"').strip().lower()
+        if word == b"[done]":
+            self.done = self.readable = True
+            return
+        if not word:
+            return
+        try:
+            value = lenient_json.loads(data)
+        except ValueError:
+            self._skip(data)
+            return
+        self._loose(value)
+
+    def _skip(self, data: bytes) -> None:
+        self.unread = self.unread or data[:300].decode("utf-8", "replace").strip()
+
+    def _loose(self, value: Any) -> None:
+        """Read a chunk, a whole answer or an error whose fields are of any type."""
+        if isinstance(value, list):
+            for item in value:
+                self._loose(item)
+            return
+        if not isinstance(value, dict) or str(value.get("type", "")).lower() in _NOISE:
+            return
+        choices = _list(value.get("choices"))
+        own = [choice for choice in choices if isinstance(choice, dict)]
+        if not own and isinstance(value.get("message"), dict):  # as Ollama's own API has it
+            own = [value]
+        for choice in own:
+            self._loose_choice(choice)
+        for holder in (value, *own):
+            if holder.get("error"):
+                self._fail(value if holder["error"] is True else holder["error"])
+        self._groq_part(value.get("x_groq"))
+        if not own and self.error is None and _is_error(value):
+            self._fail(value)
+        self._count(value.get("usage"))
+        self.readable = self.readable or bool(own) or "usage" in value or "choices" in value
+
+    def _loose_choice(self, choice: dict[str, Any]) -> None:
+        index = choice.get("index", 0)
+        if isinstance(index, str) and index.isdecimal():
+            index = int(index)
+        if not isinstance(index, int | float | str):
+            index = 0
+        if self._choice is None:
+            self._choice = index
+        if index != self._choice:
+            return
+        delta = choice.get("delta")
+        said = choice.get("message")
+        if not isinstance(delta, dict):
+            delta = {"content": delta} if isinstance(delta, str) else {}
+            if isinstance(said, dict):
+                delta = self._unsaid(said)
+            elif isinstance(choice.get("text"), str):
+                delta = {"content": choice["text"]}
+        self._odd = True
+        text, thought = _parts(delta.get("content"))
+        for name in ("reasoning_content", "reasoning", "thinking"):
+            if isinstance(delta.get(name), str) and delta[name]:
+                self._thoughts.append(delta[name])
+                break
+        self._thoughts += thought
+        refusal = delta.get("refusal")
+        self._texts += text or ([refusal] if isinstance(refusal, str) and refusal else [])
+        self.calls += call_pieces(_list(delta.get("tool_calls")))
+        self.calls += call_pieces(_list(delta.get("function_call")))
+        for name in ("finish_reason", "stop_reason", "done_reason"):
+            if choice.get(name):
+                self._finish(choice[name])
+                break
+        if choice.get("done") is True:
+            self._finish("stop")
+
+    def _unsaid(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message without what was said before it, where it repeats the whole reply so far."""
+        content = message.get("content")
+        so_far = "".join((*self._said, *self._texts))
+        if (
+            len(so_far) >= SHORTEST_REPEATED
+            and isinstance(content, str)
+            and content.startswith(so_far)
+        ):
+            return {**message, "content": content[len(so_far) :]}
+        return message
+
+    def _finish(self, reason: Any) -> None:
+        word = str(reason).strip().lower()
+        if word not in _NO_REASON:
+            self.finish_reason = word
+
+    def _fail(self, body: Any) -> None:
+        """Keep the first thing that the service says of its failure."""
+        self.error = body if self.error is None else self.error
+
+    def _count(self, usage: Any) -> None:
+        if isinstance(usage, dict):
+            prompt = _tokens(usage.get("prompt_tokens", usage.get("input_tokens")))
+            completion = _tokens(usage.get("completion_tokens", usage.get("output_tokens")))
+            self.usage = Usage(
+                prompt or self.usage.prompt_tokens, completion or self.usage.completion_tokens
+            )
 
 
-def _loose(data: bytes) -> Any:
+def _value(data: bytes) -> Any:
+    """JSON, or else text."""
     try:
-        body = msgspec.json.decode(data)
-    except msgspec.MsgspecError:
+        value = lenient_json.loads(data)
+    except ValueError:
         return data.decode("utf-8", "replace")
-    return body.get("error", body) if isinstance(body, dict) else body
+    return value.get("error") or value if isinstance(value, dict) else value
 
 
-class CallCollector:
-    """Puts tool calls together, whole ones and fragments, in the order in which they began."""
-
-    def __init__(self) -> None:
-        self._ids: list[str] = []
-        self._names: list[str] = []
-        self._arguments: list[list[str]] = []
-        self._by_index: dict[int, int] = {}
-
-    def add(self, piece: CallPiece) -> None:
-        """Take in a piece; a new id under a known index begins another call."""
-        place = self._by_index.get(piece.index) if piece.index is not None else None
-        if place is None and self._ids and piece.index is None and not piece.id:
-            place = len(self._ids) - 1
-        if place is None or (piece.id and self._ids[place] and piece.id != self._ids[place]):
-            place = len(self._ids)
-            self._ids.append("")
-            self._names.append("")
-            self._arguments.append([])
-        if piece.index is not None:
-            self._by_index[piece.index] = place
-        self._ids[place] = piece.id or self._ids[place]
-        if piece.function is not None:
-            name, arguments = piece.function.name, piece.function.arguments
-            # Some services repeat the whole name with every fragment.
-            if name and name != self._names[place]:
-                self._names[place] += name
-            if isinstance(arguments, dict):
-                arguments = msgspec.json.encode(arguments).decode()
-            self._arguments[place].append(arguments or "")
-
-    def calls(self) -> list[ToolCall]:
-        """The calls; one without an id gets one that no other call of the reply has."""
-        rows = zip(self._ids, self._names, self._arguments, strict=True)
-        return [
-            ToolCall(call_id or f"call_{uuid4().hex[:12]}", name, "".join(arguments))
-            for call_id, name, arguments in rows
-        ]
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
 
 
-def usage_of(chunk: Chunk) -> Usage | None:
-    """The tokens that a chunk tells of."""
-    found = chunk.usage or (chunk.x_groq.usage if chunk.x_groq else None)
-    return Usage(found.prompt_tokens or 0, found.completion_tokens or 0) if found else None
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_error(value: dict[str, Any]) -> bool:
+    """Whether a chunk without choices says what failed, in one of the forms without `error`."""
+    if value.get("detail") or value.get("errors"):
+        return True
+    return isinstance(value.get("message"), str) and bool(value["message"])
+
+
+def _parts(content: Any) -> tuple[list[str], list[str]]:
+    """The text and the reasoning of a message's content, which may be a list of parts."""
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for part in _list(content):
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, dict):
+            kind = str(part.get("type", "text"))
+            if "think" in kind or "reason" in kind:
+                inner = part.get("thinking") or part.get("reasoning") or part.get("text")
+                thoughts += [text for found in _parts(inner) for text in found]
+            else:
+                written: Any = part.get("text", part.get("refusal", part.get("content")))
+                written = written.get("value") if isinstance(written, dict) else written
+                texts += [written] if isinstance(written, str) else []
+        elif isinstance(part, int | float) and not isinstance(part, bool):
+            texts.append(str(part))
+    return texts, thoughts
+
+
+def _tokens(value: Any) -> int:
+    """A count in any type, 0 for none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if 0 < value < MOST_TOKENS else 0
+
+
+def _joined(text: str) -> str:
+    """Halves of surrogate pairs joined, and lone ones replaced."""
+    if not _SURROGATES.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,51 +1,86 @@
 """Groq's models, and those of any server of the same dialect, through the groq SDK.
 
-The SDK makes the request over aiohttp; its bytes are split and decoded by us, since its chunk
-objects cost more than all the rest of a token's way. It never retries: the run owns that policy.
+The SDK makes the request over a transport of ours; the bytes of its answer are read by us, since
+the SDK's chunk objects cost more than all the rest of a token's way. What a service refuses is
+left out for a day; waiting and repeating in other cases is the business of the run.
 """
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar, cast
+from ipaddress import ip_address
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import groq
 import httpx
-import msgspec
-from groq import AsyncAPIResponse
 
 from genpy_server.core.identity import is_loopback
-from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown
-from genpy_server.llm.base import ChatMessage, ChatRequest, LlmEvent, LlmHealth
-from genpy_server.llm.dialect import (
-    Completion,
-    Form,
-    Models,
-    first_for_chat,
-    in_form,
-    is_listed,
-    message_row,
-    tool_row,
+from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooLarge
+from genpy_server.llm.base import (
+    ChatMessage,
+    ChatRequest,
+    LlmEvent,
+    LlmHealth,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
 )
-from genpy_server.llm.events import ServiceError
-from genpy_server.llm.reply import reply_events
-from genpy_server.llm.trouble import Service, lost, quota, refusal, refuses_format, refuses_tools
+from genpy_server.llm.dialect import FORMS, Asked, body_of, refused, shorter
+from genpy_server.llm.models import chatting, is_listed, listed
+from genpy_server.llm.reply import ReplyReader, ServiceError
+from genpy_server.llm.structured import read
+from genpy_server.llm.transport import Transport, Waits
+from genpy_server.llm.transport import body_of as bytes_of
+from genpy_server.llm.trouble import Complaint, Service, lost, quota, refusal
 
 T = TypeVar("T")
 
 GROQ_URL = "https://api.groq.com"
-TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=10.0)
-"""Seconds: 10 to connect, TLS included; 60 for the first byte and between two reads."""
-LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0)
-"""A connection is kept 30 s for the next request, which then needs no handshake."""
-RAW: Any = {"headers": {"X-Stainless-Raw-Response": "stream"}}
-"""Makes the SDK give the response itself, its body not yet read, whatever `cast_to` says."""
+GROQ_PATH = "/openai/v1"
+REMOTE_WAITS = Waits(connect=10.0, first_token=60.0, token=60.0)
+LOCAL_WAITS = Waits(connect=10.0, first_token=600.0, token=120.0)
+"""A model on this machine or network may have to be loaded, and reads a long request slowly."""
 ANSWER_TOKENS = 2_048
 """Tokens of a structured answer at most, those of its reasoning included."""
 STRICT_MODELS = "openai/gpt-oss"
+REFUSED_SECONDS = 86_400.0
+"""How long what a service refused is left out, before it is tried again."""
+MOST_REPEATS = 12
+"""Requests without one more part each, at most; a request has fewer parts."""
+SAME_METHOD = {307, 308}
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
+
+
+class RefusedParts:
+    """What a service refused for one model, each until it is tried again."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._tokens: tuple[int, float] | None = None
+        self.opens_in_reasoning = False
+        """The model's template begins its reasoning: only the end of it is in a reply."""
+
+    @property
+    def parts(self) -> set[str]:
+        """The parts of a request that are left out."""
+        now = time.monotonic()
+        return {part for part, until in self._until.items() if now < until}
+
+    @property
+    def tokens(self) -> int | None:
+        """The largest request that is taken, where a larger one was refused."""
+        known = self._tokens
+        return known[0] if known is not None and time.monotonic() < known[1] else None
+
+    def learn(self, parts: Collection[str], tokens: int | None) -> None:
+        """Leave these parts out, and keep to so many tokens."""
+        until = time.monotonic() + REFUSED_SECONDS
+        self._until |= dict.fromkeys(parts, until)
+        if tokens is not None:
+            self._tokens = (tokens, until)
 
 
 class GroqLlm:
@@ -58,7 +93,9 @@ class GroqLlm:
         model: str | None,
         url: str | None = None,
         groq_url: str | None = None,
-        timeout: httpx.Timeout = TIMEOUT,
+        connect: float | None = None,
+        first_token: float | None = None,
+        token: float | None = None,
     ) -> None:
         where, headers = _address(url or groq_url or GROQ_URL)
         self._service = (
@@ -67,22 +104,28 @@ class GroqLlm:
             else Service("compatible", where, "GENPY_LLM_MODEL", "GENPY_LLM_KEY", "GENPY_LLM_URL")
         )
         self.kind: str = self._service.kind
+        host = urlsplit(where).hostname or ""
+        self.local: bool = _is_near(host)
         self._configured = model
         self._found: str | None = None
         self._finding = asyncio.Lock()
-        self._takes_tools = True
-        self._forms = _forms(self.kind, model or "")
-        self._prefix = "/openai/v1" if url is None else ""
+        self._refused: dict[str, RefusedParts] = {}
+        path = urlsplit(where).path
+        self._prefix = "" if url is not None or path.endswith("/v1") else GROQ_PATH
+        usual = LOCAL_WAITS if self.local else REMOTE_WAITS
+        self._waits = Waits(
+            connect or usual.connect, first_token or usual.first_token, token or usual.token
+        )
+        self.first_token_seconds: float = self._waits.first_token
         # A proxy of the environment is for what is far away.
-        trust_env = not is_loopback(urlsplit(where).hostname or "")
+        transport = Transport(self._waits, proxied=not is_loopback(host))
         self._client = groq.AsyncGroq(
             api_key=key or "none",
             base_url=where,
-            default_headers=headers,
+            default_headers={"Accept-Encoding": "identity", **headers},
             max_retries=0,
-            timeout=timeout,
-            http_client=groq.DefaultAioHttpClient(
-                timeout=timeout, limits=LIMITS, trust_env=trust_env
+            http_client=httpx.AsyncClient(
+                transport=transport, trust_env=False, follow_redirects=False
             ),
         )
 
@@ -93,114 +136,140 @@ class GroqLlm:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
-        body = await self._body(request.messages, request.max_tokens, request.temperature)
-        body["stream"] = True
-        if self.kind == "compatible":
-            body["stream_options"] = {"include_usage": True}
-        if request.tools and self._takes_tools:
-            body["tools"] = [tool_row(tool) for tool in request.tools]
-        begun = False
-        try:
-            response = await self._post(body)
-            try:
-                left = quota(response.headers)
-                async with aclosing(reply_events(response.iter_bytes(), left)) as events:
-                    async for event in events:
-                        begun = True
-                        yield event
-            finally:
-                await response.close()
-        except TROUBLE as error:
-            raise self._named(error, begun=begun) from error
+        asked = Asked(request.messages, request.max_tokens, request.temperature, request.tools)
+        async with aclosing(self._events(asked)) as events:
+            async for event in events:
+                yield event
 
     async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
-        """See `Llm.structured`; a form that the service does not know is never asked for again."""
-        body = await self._body(messages, ANSWER_TOKENS, 0.2)
+        """See `Llm.structured`; read as a stream, so that a slow answer is not a dead one."""
+        # Groq gives strict JSON only in one piece.
+        stream = self.kind == "compatible"
+        asked = Asked(tuple(messages), ANSWER_TOKENS, 0.2, form=schema, stream=stream)
+        texts: list[str] = []
+        thoughts: list[str] = []
+        failed: LlmError | None = None
         try:
-            answer = await self._answer(body, schema)
-        except TROUBLE as error:
-            raise self._named(error, begun=False) from error
-        try:
-            return msgspec.json.decode(
-                msgspec.json.decode(answer, type=Completion).json(), type=schema
-            )
-        except (msgspec.MsgspecError, RecursionError):
-            raise LlmBadOutput(
-                "The model's answer is not in the form asked for. Try again."
-            ) from None
+            async with aclosing(self._events(asked)) as events:
+                async for event in events:
+                    if type(event) is TextDelta:
+                        texts.append(event.text)
+                    elif type(event) is ReasoningDelta:
+                        thoughts.append(event.text)
+                    elif type(event) is ToolCall:
+                        texts.append(event.arguments)
+        except LlmError as error:
+            failed = error
+        for answer in ("".join(texts), "".join(thoughts)):
+            try:
+                return read(answer, schema)
+            except LlmBadOutput as error:
+                failed = failed or error
+        assert failed is not None  # noqa: S101 - every way here has one
+        raise failed
 
     async def check(self) -> LlmHealth:
         """See `Llm.check`."""
-        models = await self._models()
+        answer = await self._models()
+        models = listed(answer) or []
         if self._configured is None:
-            self._found = self._first(models)
+            self._found = self._first(answer)
         elif not is_listed(self._configured, models):
-            others = ", ".join(sorted(models)[:3]) or "none"
+            others = ", ".join(sorted(chatting(answer))[:3]) or "none"
             raise LlmModelUnknown(
-                f"The model {self._configured!r} is not to be had at {self._service.where}. "
+                f"The model {self._configured!r} is not available at {self._service.where}. "
                 f"Set {self._service.model_setting} to one that is, such as: {others}."
             )
-        return LlmHealth(self.kind, self._service.where, self.model)
+        return self._health()
+
+    async def probe(self) -> LlmHealth:
+        """See `Llm.probe`."""
+        asked = Asked((ChatMessage("user", "Say: hello"),), 16, 0.0)
+        async with aclosing(self._events(asked)) as events:
+            async for _ in events:
+                pass
+        return self._health()
 
     async def close(self) -> None:
         """See `Llm.close`."""
         await self._client.close()
 
-    async def _body(
-        self, messages: Sequence[ChatMessage], max_tokens: int, temperature: float
-    ) -> dict[str, Any]:
-        if not self.model:
-            async with self._finding:
-                self._found = self._found or self._first(await self._models())
-        limit = "max_completion_tokens" if self.kind == "groq" else "max_tokens"
-        return {
-            "model": self.model,
-            "messages": [message_row(message) for message in messages],
-            limit: max_tokens,
-            "temperature": temperature,
-        }
+    # One request and its answer
 
-    async def _post(self, body: dict[str, Any]) -> AsyncAPIResponse[Any]:
-        response: Any = await self._client.post(
-            f"{self._prefix}/chat/completions", cast_to=object, body=body, options=RAW
-        )
-        return cast("AsyncAPIResponse[Any]", response)
-
-    async def _answer(self, body: dict[str, Any], schema: type) -> bytes:
-        """A whole answer, in the best form that the service knows."""
-        while True:
-            form = self._forms[0]
-            strict = self.kind == "groq" and form == "json_schema"
+    async def _events(self, asked: Asked) -> AsyncGenerator[LlmEvent, None]:
+        await self._find_model()
+        memory = self._refused.setdefault(self.model, RefusedParts())
+        reader: ReplyReader | None = None
+        try:
+            response = await self._open(asked, memory)
             try:
-                response = await self._post(in_form(body, form, schema, in_words=not strict))
-            except groq.APIStatusError as error:
-                if form == self._forms[-1] or not refuses_format(error.status_code, error.body):
-                    raise
-                self._forms = tuple(other for other in self._forms if other != form)
-                continue
-            return await _whole(response)
-
-    async def _models(self) -> list[str]:
-        try:
-            response: Any = await self._client.get(
-                f"{self._prefix}/models", cast_to=object, options=RAW
-            )
-            answer = await _whole(response)
+                reader = ReplyReader(
+                    bytes_of(response),
+                    quota=quota(response.headers),
+                    tools=asked.tools,
+                    token_seconds=self._waits.token,
+                    max_tokens=asked.max_tokens,
+                    opened=memory.opens_in_reasoning,
+                )
+                async with aclosing(reader.events()) as events:
+                    async for event in events:
+                        yield event
+                memory.opens_in_reasoning = reader.end_only
+            finally:
+                await response.aclose()
         except TROUBLE as error:
-            raise self._named(error, begun=False) from error
-        try:
-            return [model.id for model in msgspec.json.decode(answer, type=Models).data or ()]
-        except msgspec.MsgspecError:
-            raise LlmError(
-                f"{self._service.where} lists no models. "
-                f"Correct {self._service.address_setting}; such an address mostly ends in /v1."
-            ) from None
+            raise self._named(error, begun=reader is not None and reader.begun) from error
 
-    def _first(self, models: list[str]) -> str:
-        first = first_for_chat(models)
-        if first is None:
-            raise LlmModelUnknown(f"{self._service.where} has no model. Load one into it first.")
-        return first
+    async def _open(self, asked: Asked, memory: RefusedParts) -> httpx.Response:
+        """The answer to a request, without the parts that the service refuses; it has begun."""
+        if memory.tokens is not None and asked.tokens > memory.tokens:
+            asked = shorter(asked, memory.tokens)
+        left_out = memory.parts
+        if self.kind == "groq" and not self.model.startswith(STRICT_MODELS):
+            left_out.add(FORMS[0])
+        dropped: set[str] = set()
+        fitting: int | None = None
+        for repeat in range(MOST_REPEATS):
+            groqs = self.kind == "groq"
+            body, parts = body_of(asked, self.model, left_out | dropped, groq=groqs, strict=groqs)
+            try:
+                response = await self._post(body)
+            except groq.APIStatusError as error:
+                complaint = Complaint(error.body, error.status_code)
+                new = refused(complaint, parts)
+                if repeat == MOST_REPEATS - 1:
+                    raise
+                if complaint.kind is LlmTooLarge and fitting is None:
+                    fitting = _smaller(asked.tokens, complaint.limit)
+                    asked = shorter(asked, fitting)
+                elif new and not issubclass(complaint.kind, LlmTooLarge):
+                    dropped |= set(new)
+                else:
+                    raise
+                continue
+            memory.learn(dropped, fitting)
+            return response
+        raise AssertionError("unreachable")
+
+    async def _post(self, body: dict[str, Any]) -> httpx.Response:
+        path = f"{self._prefix}/chat/completions"
+        try:
+            return await self._send(path, body)
+        except groq.APIStatusError as error:
+            target = _same_host(error)
+            if target is None:
+                raise
+        return await self._send(target, body)
+
+    async def _send(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        response: httpx.Response = await self._client.post(
+            path,
+            cast_to=httpx.Response,
+            body=body,
+            stream=True,
+            stream_cls=groq.AsyncStream[object],
+        )  # type: ignore[assignment]
+        return response
 
     def _named(self, error: Exception, *, begun: bool) -> LlmError:
         if isinstance(error, groq.APIStatusError):
@@ -209,34 +278,84 @@ class GroqLlm:
             body, status, headers = error.body, None, None
         else:
             return lost(error, self._service, begun=begun)
-        if refuses_tools(body):
-            self._takes_tools = False
         named = refusal(self._service, self.model, status=status, body=body, headers=headers)
         if isinstance(named, LlmModelUnknown):
             self._found = None
         return named
 
+    # Models
 
-async def _whole(response: AsyncAPIResponse[Any]) -> bytes:
+    async def _find_model(self) -> None:
+        if not self.model:
+            async with self._finding:
+                self._found = self._found or self._first(await self._models())
+
+    async def _models(self) -> bytes:
+        try:
+            response = await self._client.get(f"{self._prefix}/models", cast_to=httpx.Response)
+            answer = response.content
+        except TROUBLE as error:
+            raise self._named(error, begun=False) from error
+        if listed(answer) is None:
+            raise LlmError(
+                f"{self._service.where} lists no models. Correct {self._service.address_setting}; "
+                "such an address mostly ends in /v1."
+            )
+        return answer
+
+    def _first(self, answer: bytes) -> str:
+        models = chatting(answer)
+        if models:
+            return models[0]
+        others = ", ".join((listed(answer) or [])[:3])
+        if others:
+            raise LlmModelUnknown(
+                f"{self._service.where} has no model that can chat, only: {others}. "
+                f"Load one into it, or name one in {self._service.model_setting}."
+            )
+        raise LlmModelUnknown(f"{self._service.where} has no model. Load one into it first.")
+
+    def _health(self) -> LlmHealth:
+        known = self._refused.get(self.model)
+        names = {part.replace(":", " ", 1) if part in FORMS else part.split(":")[0]
+                 for part in (known.parts if known else ())}  # fmt: skip
+        return LlmHealth(self.kind, self._service.where, self.model, tuple(sorted(names)))
+
+
+def _smaller(tokens: int, limit: int | None) -> int:
+    """How large the shorter request may be, the limit known or not."""
+    half = max(tokens // 2, 64)
+    return min(half, limit // 2) if limit is not None else half
+
+
+def _same_host(error: groq.APIStatusError) -> str | None:
+    """Where a redirect leads that keeps method and host, and so gives the key to nobody else."""
+    if error.status_code not in SAME_METHOD:
+        return None
+    here = error.request.url
     try:
-        return await response.read()
-    finally:
-        await response.close()
+        target = here.join(error.response.headers.get("location", ""))
+    except httpx.InvalidURL:
+        return None
+    same = (target.scheme, target.host, target.port) == (here.scheme, here.host, here.port)
+    return str(target) if same and target != here else None
 
 
-def _forms(kind: str, model: str) -> tuple[Form, ...]:
-    """Ways to ask for an answer of a given form, the best first."""
-    if kind == "compatible":
-        return ("json_schema", "json_object", "words")
-    if model.startswith(STRICT_MODELS):
-        return ("json_schema", "json_object")
-    return ("json_object",)
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine or one of its network."""
+    if is_loopback(host) or host.endswith((".local", ".internal", ".lan")) or "." not in host:
+        return ":" not in host or is_loopback(host)
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return False
 
 
 def _address(text: str) -> tuple[str, dict[str, str]]:
     """An address as it may be shown, and the header that its user and password are."""
     parts = urlsplit(text)
     user, at, host = parts.netloc.rpartition("@")
-    shown = parts._replace(netloc=host).geturl().rstrip("/")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    shown = parts._replace(netloc=host, path=path).geturl().rstrip("/")
     pair = base64.b64encode(unquote(user).encode()).decode()
     return shown, {"Authorization": f"Basic {pair}"} if at else {}

@@ -35,6 +35,8 @@ class OfflineLlm:
     """See `llm.base.Llm`. It never pretends to be a model."""
 
     kind = "offline"
+    local = False
+    first_token_seconds = 60.0
     model = OFFLINE
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
@@ -53,8 +55,12 @@ class OfflineLlm:
         """See `Llm.check`."""
         return LlmHealth(self.kind, "this program", self.model)
 
+    async def probe(self) -> LlmHealth:
+        """See `Llm.probe`."""
+        return await self.check()
+
     async def close(self) -> None:
-        """See `Llm.close`; there is nothing to let go of."""
+        """See `Llm.close`; there is nothing to close."""
 
 
 def _answer(request: ChatRequest) -> str:

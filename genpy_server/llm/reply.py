@@ -1,64 +1,192 @@
 """A streamed reply as it is read: bytes of the service in, text, tool calls and one finish out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from typing import Any, Literal, Protocol
 
 import httpx
 
-from genpy_server.core.models import Usage
-from genpy_server.errors import LlmCutOff
-from genpy_server.llm.base import Finish, LlmEvent, Quota, TextDelta
-from genpy_server.llm.events import CallCollector, EventSplitter, usage_of
+from genpy_server.core.models import ToolSpec
+from genpy_server.errors import LlmBadToolCall, LlmCutOff, LlmError
+from genpy_server.llm.base import Finish, LlmEvent, Quota, ReasoningDelta, TextDelta
+from genpy_server.llm.events import StreamParser
+from genpy_server.llm.reply_text import ReplyText
+from genpy_server.llm.tool_calls import CallCollector
 
 END_SECONDS = 0.1
 """How long the end of a stream may take after its closing mark, for the connection to be kept."""
+GRACE_SECONDS = 0.5
+"""How long usage and the closing mark may take after the finish reason."""
+DELTA_CHARS = 32_000
+"""Characters of one delta at most."""
+ENDLESS_CHARS = 4_000_000
+ENDLESS_CHARS_PER_TOKEN = 128
+"""Characters in all, or a token allowed, from which a reply is taken to have no end of its own."""
+
+Reason = Literal["stop", "length", "content_filter"]
+REASONS: dict[str, Reason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "content_filter": "content_filter",
+    "content-filter": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "prohibited_content": "content_filter",
+    "blocklist": "content_filter",
+    "spii": "content_filter",
+    "sensitive": "content_filter",
+    "refusal": "content_filter",
+}
+"""What services call the ends of a reply; every other word is a stop."""
+BROKEN = {"error", "network_error", "insufficient_system_resource", "abort", "cancelled", "failed"}
+"""Finish reasons of a reply that its service could not finish."""
+CUT_OFF = "The model's service ended the reply early. What came is kept; try again."
 
 
-async def reply_events(
-    reads: AsyncIterator[bytes], quota: Quota | None
-) -> AsyncGenerator[LlmEvent, None]:
-    """The events of a reply; the text of one read is one delta, so that it shares a frame.
+class Reads(Protocol):
+    """The body of a response."""
 
-    Raises `LlmCutOff` for a stream that ends with neither a finish reason nor the closing mark,
-    and `events.ServiceError` for one in which the service reports that it failed.
-    """
-    splitter, calls = EventSplitter(), CallCollector()
-    reason, usage = "", Usage()
-    async for data in reads:
-        texts: list[str] = []
-        for chunk in splitter.feed(data):
-            usage = usage_of(chunk) or usage
-            for choice in chunk.choices or ():
-                delta = choice.delta
-                if delta is not None:
-                    if delta.content:
-                        texts.append(delta.content)
-                    for piece in delta.tool_calls or ():
-                        calls.add(piece)
-                reason = choice.finish_reason or reason
-        if texts:
-            yield TextDelta("".join(texts))
-        if splitter.done:
-            await _read_out(reads)
-            break
-    if not reason and not splitter.done:
-        raise LlmCutOff("The model's service ended the reply early. What came is kept; try again.")
-    if reason == "length":  # a call may be cut in the middle: none counts
-        yield Finish("length", usage, quota)
-        return
-    wanted = calls.calls()
-    for call in wanted:
-        yield call
-    yield Finish("tool_calls" if wanted else "stop", usage, quota)
+    limit: float
+
+    async def read(self) -> bytes:
+        """What has come; empty at the end."""
 
 
-async def _read_out(reads: AsyncIterator[bytes]) -> None:
-    """Read what follows the closing mark: only then can the connection be used again.
+class ServiceError(Exception):
+    """The service says in the stream that it failed; `body` is what it said."""
 
-    The reply is complete, so trouble from here on is none of its own.
-    """
-    with suppress(TimeoutError, httpx.HTTPError):
-        async with asyncio.timeout(END_SECONDS):
-            async for _ in reads:
-                pass
+    def __init__(self, body: Any) -> None:
+        super().__init__("the service reports an error in the stream")
+        self.body = body
+
+
+class ReplyReader:
+    """The events of one reply; `opened` is told and learned of models that begin in reasoning."""
+
+    def __init__(
+        self,
+        reads: Reads,
+        *,
+        quota: Quota | None,
+        tools: Sequence[ToolSpec] = (),
+        token_seconds: float,
+        max_tokens: int,
+        opened: bool = False,
+    ) -> None:
+        self._reads = reads
+        self._quota = quota
+        self._tools = tools
+        self._token_seconds = token_seconds
+        self._most = max(max_tokens * ENDLESS_CHARS_PER_TOKEN, ENDLESS_CHARS)
+        self._parser = StreamParser()
+        self._split = ReplyText(tools, opened=opened)
+        self.begun = False
+        """Whether a part of the reply came."""
+        self._chars = 0
+        self._failure: Exception | None = None
+
+    @property
+    def end_only(self) -> bool:
+        """Whether reasoning ended in the text that never began there."""
+        return self._split.end_only
+
+    async def events(self) -> AsyncGenerator[LlmEvent, None]:
+        """The text of one read is one delta, so that it shares a frame.
+
+        Raises `ServiceError` when the service reports that it failed, `LlmCutOff` for a stream
+        that ends with neither a finish reason nor the closing mark, and what the reads raise: all
+        of them after the text that came before.
+        """
+        parser, split = self._parser, self._split
+        while await self._more():
+            text, thought = parser.take()
+            if text:
+                text, inner = split.feed(text)
+                thought += inner
+            if text or thought:
+                for event in self._deltas(text, thought):
+                    yield event
+            if parser.done or parser.error is not None or self._chars > self._most:
+                break
+        text, thought = parser.take(last=True)
+        fed, last = split.feed(text), split.finish()
+        for event in self._deltas(fed.text + last.text, thought + fed.reasoning + last.reasoning):
+            yield event
+        async for event in self._end():
+            yield event
+
+    async def _more(self) -> bool:
+        """Read once; False at the end of the stream, however it ends."""
+        parser = self._parser
+        try:
+            if parser.finish_reason:
+                async with asyncio.timeout(GRACE_SECONDS):
+                    data = await self._reads.read()
+            else:
+                data = await self._reads.read()
+            if data:
+                parser.feed(data)
+        except TimeoutError:
+            data = b""
+        except (httpx.HTTPError, LlmError) as error:
+            self._failure, data = error, b""
+        if not data:
+            parser.end()
+        return bool(data)
+
+    def _deltas(self, text: str, thought: str) -> list[LlmEvent]:
+        if not self.begun and (text or thought):
+            self.begun = True
+            self._reads.limit = self._token_seconds
+        self._chars += len(text) + len(thought)
+        if len(text) <= DELTA_CHARS and len(thought) <= DELTA_CHARS:
+            events: list[LlmEvent] = [ReasoningDelta(thought)] if thought else []
+            return [*events, TextDelta(text)] if text else events
+        return [
+            kind(whole[place : place + DELTA_CHARS])
+            for kind, whole in ((ReasoningDelta, thought), (TextDelta, text))
+            for place in range(0, len(whole), DELTA_CHARS)
+        ]
+
+    async def _end(self) -> AsyncGenerator[LlmEvent, None]:
+        parser = self._parser
+        if parser.error is not None:
+            raise ServiceError(parser.error)
+        reason, usage = parser.finish_reason, parser.usage
+        if self._chars > self._most:
+            yield Finish("length", usage, self._quota)
+            return
+        if reason in BROKEN or not (reason or parser.done):
+            if self._failure is not None:
+                raise self._failure
+            if not parser.readable and parser.unread:
+                raise ServiceError({"unreadable": parser.unread})
+            raise LlmCutOff(CUT_OFF)
+        if parser.done:
+            await self._read_out()
+        named = REASONS.get(reason, "stop")
+        if named != "stop":  # a call may be cut in the middle: none counts
+            yield Finish(named, usage, self._quota)
+            return
+        collector = CallCollector()
+        for piece in (*parser.calls, *self._split.calls):
+            collector.add(piece)
+        wanted = collector.calls(self._tools)
+        if not wanted and reason in {"tool_calls", "function_call"} and not self._chars:
+            raise LlmBadToolCall("The model called a tool without naming it. Try again.")
+        for call in wanted:
+            yield call
+        yield Finish("tool_calls" if wanted else "stop", usage, self._quota)
+
+    async def _read_out(self) -> None:
+        """Read what follows the closing mark: only then can the connection be used again.
+
+        The reply is complete, so trouble from here on does not concern it.
+        """
+        with suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(END_SECONDS):
+                while await self._reads.read():
+                    pass

@@ -1,14 +1,19 @@
 """The names of upstream trouble: what a status, an error's body or a lost connection means.
 
-Codes decide first, then statuses. Texts are read only where servers of the dialect give neither:
-how long to wait, a conversation that is too long, a model that takes no tools.
+Codes decide first, then statuses, then the text, which is read since many servers of the dialect
+give neither. Whatever a service says of its failure is quoted, in brief.
 """
 
 import math
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any, Literal
+
+import httpx
 
 from genpy_server.errors import (
     LlmBadOutput,
@@ -16,15 +21,23 @@ from genpy_server.errors import (
     LlmCutOff,
     LlmError,
     LlmKeyRejected,
+    LlmLoading,
     LlmModelUnknown,
+    LlmQuotaSpent,
     LlmRateLimited,
     LlmTimeout,
     LlmTooLarge,
     LlmUnavailable,
 )
 from genpy_server.llm.base import Quota
+from genpy_server.llm.lenient_json import objects
+from genpy_server.llm.transport import BadVariable
 
-QUOTED_CHARS = 160
+QUOTED_CHARS = 200
+LONGEST_WAIT = 7 * 86_400.0
+"""Seconds; a longer wait counts as this one."""
+LOADING_SECONDS = 2.0
+"""When to ask a model again that is being loaded, where the service does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,7 @@ CODES: dict[str, type[LlmError]] = {
     "invalid_tool_call": LlmBadToolCall,
     "json_validate_failed": LlmBadOutput,
     "invalid_api_key": LlmKeyRejected,
+    "authentication_error": LlmKeyRejected,
     "model_not_found": LlmModelUnknown,
     "model_decommissioned": LlmModelUnknown,
     "model_terms_required": LlmModelUnknown,
@@ -51,27 +65,171 @@ CODES: dict[str, type[LlmError]] = {
     "context_length_exceeded": LlmTooLarge,
     "exceed_context_size_error": LlmTooLarge,
     "request_too_large": LlmTooLarge,
+    "insufficient_quota": LlmQuotaSpent,
+    "billing_hard_limit_reached": LlmQuotaSpent,
+    "billing_not_active": LlmQuotaSpent,
+    "insufficient_balance": LlmQuotaSpent,
 }
 STATUSES: dict[int, type[LlmError]] = {
     401: LlmKeyRejected,
+    402: LlmQuotaSpent,
     403: LlmKeyRejected,
+    407: LlmUnavailable,
     408: LlmTimeout,
     413: LlmTooLarge,
+    425: LlmUnavailable,
     429: LlmRateLimited,
     498: LlmUnavailable,  # Groq: at capacity
     504: LlmTimeout,
+    522: LlmUnavailable,
+    524: LlmTimeout,
 }
 NOT_FOUND = 404
-NOTHING_THERE = {404, 405}
+NOTHING_THERE = {404, 405, 410}
+REDIRECTS = range(300, 400)
 SERVER_TROUBLE = 500
+TEXT_DECIDES = {None, 400, 404, 409, 410, 422, 500, 503}
+"""Statuses of which the text may know better."""
 
-_WAIT = re.compile(r"(?i)try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)")
-_PART = re.compile(r"(?i)(\d+(?:\.\d+)?)(ms|h|m|s)")
+_WAIT = re.compile(r"(?i)(?:again|retry) (?:in|after) ((?:\d+(?:\.\d+)?\s?(?:h|ms|m|s)[a-z]*\s?)+)")
+_PART = re.compile(r"(?i)(\d+(?:\.\d+)?)\s?(ms|h|m|s)[a-z]*\s?")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_TOO_LONG = re.compile(r"(?i)context (length|size|window)|maximum context")
-_NO_TOOLS = re.compile(r"(?i)not support tools|tools param requires|tool choice requires")
-_NO_FORMAT = re.compile(r"(?i)response_format|json_schema|json_object|structured output")
+_TOO_LONG = re.compile(
+    r"(?i)(context|ctx)[ _-]?(length|size|window|limit)|maximum context|max[_ ]model[_ ]len"
+    r"|\b(prompt|input|request|conversation|messages?|text)\b[^.]{0,60}\b(too (long|large)|exceed)"
+    r"|too many (input |prompt )?tokens|\btokens?\b[^.]{0,60}\bexceed|\bexceed[^.]{0,60}\btokens?\b"
+    r"|reduce the (length|number|size)|(maximum|max) (prompt|input|sequence|model|token) (length|size)"
+    r"|(prompt|input|sequence) length"
+)
+_LIMIT = re.compile(
+    r"(?i)(?:context|maximum|max|limit|allowed|window|>)[^\d]{0,60}?(\d[\d,]{2,8})(?!\d)"
+)
+_NO_MODEL = re.compile(
+    r"(?i)\bmodel\b.{0,80}\b(not (found|exist|available|loaded|a valid)|does not exist|no longer"
+    r"|is unknown|decommissioned|deprecated)|(unknown|invalid|no such|not a valid) model\b(?! output)"
+)
+_LOADING = re.compile(
+    r"(?i)loading (the )?model|model\b.{0,120}\b(is |being |currently |still )+load"
+    r"|warming up|starting up"
+)
+_QUOTA = re.compile(r"(?i)insufficient (balance|credit|quota|funds)|out of credits?|billing")
+_NO_ROUTE = {"", "not found", "page not found", "404 page not found", "404 not found"}
 _CODE = re.compile(r"[\w.-]{1,64}")
+_COUNT = re.compile(r"[0-9]{1,15}")
+_KEY = re.compile(r"\b(?:sk|gsk|pk|key|hf|xai)[-_][\w*.-]{6,}|\bBearer \S+")
+_TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>")
+_HTML = re.compile(r"(?is)^\s*(<!doctype html|<html|<head|<body)")
+_TEXTS = ("message", "msg", "detail", "error", "error_description", "reason", "description")
+_TEXTS_BESIDE = ("errors", "title", "raw", "metadata", "details", "data", "status_message")
+_WAITS_AT = ("retry_after", "retryDelay", "estimated_time")
+_CODES_AT = ("code", "type", "status", "error_code", "error_type")
+_NUMBERS_AT = ("status_code", "statusCode", "status", "code", "http_status")
+
+
+class Complaint:
+    """What an error's body says, in each of the shapes that servers give it."""
+
+    def __init__(self, body: Any, status: int | None = None) -> None:
+        self.codes: list[str] = []
+        self.fields: list[str] = []
+        """The parts of the request that it names."""
+        self.retry_after: float | None = None
+        self._numbers: list[int] = []
+        self._texts: list[str] = []
+        self.html = isinstance(body, str) and bool(_HTML.match(body))
+        self._read(body, 0)
+        self.text = "; ".join(dict.fromkeys(text for text in self._texts if text))[:4_000]
+        inside = next((n for n in self._numbers if 300 <= n <= 599), None)  # noqa: PLR2004 - statuses
+        self.status = status if status is not None else inside
+
+    def _read(self, body: Any, depth: int) -> None:
+        if depth > 6:  # noqa: PLR2004 - deeper than any service goes
+            return
+        if isinstance(body, str):
+            self._read_text(body, depth)
+        elif isinstance(body, list | tuple):
+            for item in body[:5]:
+                self._read(item, depth + 1)
+        elif isinstance(body, dict):
+            self._read_fields(body, depth)
+
+    def _read_text(self, text: str, depth: int) -> None:
+        if _HTML.match(text):
+            title = _TITLE.search(text[:20_000])
+            self._texts.append(" ".join(unescape(next(filter(None, title.groups()), "")).split())
+                               if title else "")  # fmt: skip
+        elif text.lstrip().startswith("{") and (inner := next(objects(text), None)):
+            self._read(inner, depth + 1)
+        else:
+            self._texts.append(text.encode("utf-8", "replace").decode().strip())
+
+    def _read_fields(self, body: dict[str, Any], depth: int) -> None:
+        for name in _CODES_AT:
+            word = body.get(name)
+            if isinstance(word, str) and _CODE.fullmatch(word) and not word.isdigit():
+                self.codes.append(word)
+        for name in _NUMBERS_AT:
+            number = body.get(name)
+            if isinstance(number, str) and number.isdecimal() and len(number) <= 4:  # noqa: PLR2004
+                number = int(number)
+            if isinstance(number, int) and not isinstance(number, bool):
+                self._numbers.append(number)
+        for name in ("param", "field", "loc"):
+            named = body.get(name)
+            parts = named if isinstance(named, list) else [named]
+            self.fields += [part for part in parts if isinstance(part, str) and part != "body"]
+        waits = [duration(str(body.get(name, ""))) for name in _WAITS_AT]
+        self.retry_after = next((w for w in waits if w is not None), self.retry_after)
+        before = len(self._texts)
+        for name in _TEXTS:
+            self._read(body.get(name), depth + 1)
+        if body.get("loc") and len(self._texts) > before and self.fields:
+            self._texts[before] = f"{self.fields[-1]}: {self._texts[before]}"
+        for name in _TEXTS_BESIDE:
+            self._read(body.get(name), depth + 1)
+
+    @property
+    def quoted(self) -> str:
+        """The text in brief, on one line, without keys."""
+        text = _KEY.sub("…", " ".join(self.text.split()))
+        return text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
+
+    @property
+    def limit(self) -> int | None:
+        """The tokens that the model takes, where the text says how many."""
+        numbers = [int(found.replace(",", "")) for found in _LIMIT.findall(self.text)]
+        return min((n for n in numbers if n >= 256), default=None)  # noqa: PLR2004 - no window is smaller
+
+    @property
+    def kind(self) -> type[LlmError]:
+        """The class of the trouble."""
+        codes = [code.lower() for code in self.codes]
+        known = next((CODES[code] for code in codes if code in CODES), None)
+        by_status = STATUSES.get(self.status or 0)
+        if known is not None:
+            return known
+        # Groq says rate_limit_exceeded of a request that no wait will let through, with status 413.
+        if by_status is LlmTooLarge:
+            return by_status
+        if "rate_limit_exceeded" in codes or by_status is LlmRateLimited:
+            waits = self.retry_after is not None or _WAIT.search(self.text)
+            return LlmQuotaSpent if _QUOTA.search(self.text) and not waits else LlmRateLimited
+        if self.status in TEXT_DECIDES and (by_text := self._kind_by_text()) is not None:
+            return by_text
+        if by_status is not None:
+            return by_status
+        failed = self.status is None or self.status >= SERVER_TROUBLE
+        return LlmUnavailable if failed else LlmError
+
+    def _kind_by_text(self) -> type[LlmError] | None:
+        if _LOADING.search(self.text):
+            return LlmLoading
+        if _TOO_LONG.search(self.text):
+            return LlmTooLarge
+        if _QUOTA.search(self.text):
+            return LlmQuotaSpent
+        named = self.status == NOT_FOUND and re.search(r"(?i)\bmodels?\b", self.text)
+        return LlmModelUnknown if named or _NO_MODEL.search(self.text) else None
 
 
 def refusal(
@@ -83,100 +241,105 @@ def refusal(
     headers: Mapping[str, str] | None = None,
 ) -> LlmError:
     """The trouble of an answer that is an error; `status` is None for one inside a stream."""
-    told = _Told(body, status)
-    kind = _kind(told)
+    headers = headers or {}
+    if isinstance(body, dict) and "unreadable" in body:
+        return _unreadable(service, str(body["unreadable"]))
+    if status in REDIRECTS:
+        return LlmError(
+            f"{service.where} redirects to {_shown(headers.get('location', ''))}. "
+            f"Put that address into {service.address_setting}, without /chat/completions."
+        )
+    complaint = Complaint(body, status)
+    kind = complaint.kind
+    wait = _wait(complaint, headers)
     if kind is LlmRateLimited:
-        return _rate_limited(told.text, headers or {})
-    return kind(_sentence(kind, told, service, model))
+        return LlmRateLimited(
+            f"The model's service limits how much you may ask. Try again {_when(wait)}.",
+            retry_after=wait,
+        )
+    if kind is LlmLoading:
+        wait = LOADING_SECONDS if wait is None else wait
+    sentence = _sentence(kind, complaint, service, model)
+    if kind is LlmUnavailable:
+        sentence += f" Try again {_when(wait)}."
+    return kind(sentence, retry_after=wait if issubclass(kind, LlmUnavailable) else None)
 
 
 def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
-    """The trouble of a connection that failed; `begun`: a part of the reply had come.
-
-    aiohttp calls a time-out, and nothing else, a `TimeoutError`; what the SDK and the transport
-    make of it also names refused and broken connections so.
-    """
-    if any(isinstance(cause, TimeoutError) for cause in _causes(error)):
-        return LlmTimeout(f"The model at {service.where} took too long. Try again in a moment.")
+    """The trouble of a connection that failed; `begun`: a part of the reply had come."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, BadVariable):
+            return LlmUnavailable(str(cause))
+    if any(isinstance(cause, httpx.ConnectTimeout) for cause in causes):
+        return LlmUnavailable(
+            f"{service.where} takes no connection. GENPY_LLM_CONNECT_SECONDS allows more time."
+        )
+    if any(isinstance(cause, TimeoutError | httpx.TimeoutException) for cause in causes):
+        setting = "GENPY_LLM_TOKEN_SECONDS" if begun else "GENPY_LLM_FIRST_TOKEN_SECONDS"
+        return LlmTimeout(
+            f"The model at {service.where} took too long. Try again, or allow more with {setting}."
+        )
     if begun:
         return LlmCutOff("The connection to the model broke off. What came is kept; try again.")
+    if any("certificate" in str(cause).lower() for cause in causes):
+        return LlmUnavailable(
+            f"The certificate of {service.where} is not trusted. "
+            "Name the file of its authority in SSL_CERT_FILE, or correct the address."
+        )
     check = "the network" if service.kind == "groq" else "that it runs and the address is right"
     return LlmUnavailable(f"No model answers at {service.where}. Check {check}.")
 
 
-def refuses_format(status: int, body: Any) -> bool:
-    """Whether a request was refused for the form of answer that it asks for."""
-    told = _Told(body, status)
-    return _kind(told) is LlmError and bool(_NO_FORMAT.search(told.text))
-
-
-def refuses_tools(body: Any) -> bool:
-    """Whether a request was refused since the model, or its server, takes no tools at all."""
-    return bool(_NO_TOOLS.search(_Told(body, None).text))
-
-
-class _Told:
-    """What an error's body tells, in each of the shapes that servers give it."""
-
-    def __init__(self, body: Any, status: int | None) -> None:
-        if isinstance(body, dict):
-            body = body.get("error") or body
-        fields = body if isinstance(body, dict) else {}
-        words = [str(fields.get(name) or "") for name in ("code", "type")]
-        self.codes = [word for word in words if _CODE.fullmatch(word) and not word.isdigit()]
-        self.text = str(fields.get("message") or (body if isinstance(body, str) else ""))
-        numbers = (fields.get(name) for name in ("status_code", "status", "code"))
-        inside = next((n for n in numbers if isinstance(n, int)), None)
-        self.status = status if status is not None else inside
-
-
-def _kind(told: _Told) -> type[LlmError]:
-    known = next((CODES[code] for code in told.codes if code in CODES), None)
-    by_status = STATUSES.get(told.status or 0)
-    if known is not None:
-        kind: type[LlmError] = known
-    # Groq says rate_limit_exceeded of a request that no wait will let through, with status 413.
-    elif by_status is not LlmTooLarge and "rate_limit_exceeded" in told.codes:
-        kind = LlmRateLimited
-    elif by_status is not None:
-        kind = by_status
-    elif _TOO_LONG.search(told.text):
-        kind = LlmTooLarge
-    elif _NO_TOOLS.search(told.text):
-        kind = LlmBadToolCall
-    elif told.status == NOT_FOUND and "model" in told.text.lower():
-        kind = LlmModelUnknown
-    elif told.status is None or told.status >= SERVER_TROUBLE:
-        kind = LlmUnavailable
-    else:
-        kind = LlmError
-    return kind
-
-
-def _sentence(kind: type[LlmError], told: _Told, service: Service, model: str) -> str:
+def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, model: str) -> str:
+    status, quoted = complaint.status, complaint.quoted
+    reason = f": {quoted}" if quoted else ""
     sentences = {
         LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
         LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
-        LlmKeyRejected: "The model's service refuses the key. "
+        LlmKeyRejected: f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004
         f"Put a valid one into {service.key_setting}.",
-        LlmModelUnknown: f"The model {model!r} is not to be had at {service.where}. "
+        LlmModelUnknown: f"The model {model!r} is not available at {service.where}{reason}. "
         f"Set {service.model_setting} to one that is; genpy doctor lists some.",
-        LlmTooLarge: "The conversation is larger than the model accepts. "
+        LlmTooLarge: f"The conversation is larger than the model accepts{reason}. "
         "Lower GENPY_CONTEXT_TOKENS or GENPY_REPLY_TOKENS.",
-        LlmTimeout: f"The model at {service.where} took too long. Try again in a moment.",
-        LlmUnavailable: "The model's service is in trouble. Try again in a moment.",
+        LlmTimeout: f"The model at {service.where} took too long{reason}. Try again in a moment.",
+        LlmQuotaSpent: f"The account at the model's service has no credit left{reason}.",
+        LlmLoading: f"The model at {service.where} is still loading. Try again in a moment.",
+        LlmUnavailable: f"The model's service reports a problem{reason}."
+        if quoted
+        else f"The model's service is in trouble{f' ({status})' if status else ''}.",
     }
     if kind in sentences:
-        return sentences[kind]
-    if told.status in NOTHING_THERE:
+        return sentences[kind].replace("..", ".")
+    if status in NOTHING_THERE and (
+        complaint.html or complaint.text.strip(" .!\n").lower() in _NO_ROUTE
+    ):
         return (
             f"There are no chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."
         )
-    quoted = " ".join(told.text.split())
-    quoted = quoted if len(quoted) <= QUOTED_CHARS else quoted[:QUOTED_CHARS] + "…"
-    why = ", ".join([*map(str, filter(None, [told.status])), *told.codes[:1]])
-    return f"The model's service refused the request ({why})" + (f": {quoted}" if quoted else ".")
+    why = ", ".join([*map(str, filter(None, [status])), *complaint.codes[:1]])
+    return f"The model's service refused the request ({why}){reason or '.'}"
+
+
+def _unreadable(service: Service, text: str) -> LlmError:
+    """The trouble of an answer that says 200 and is no reply."""
+    complaint = Complaint(text)
+    what = "a web page" if complaint.html else "something that is not a reply"
+    quoted = f": {complaint.quoted}" if complaint.quoted else ""
+    return LlmCutOff(
+        f"{service.where} answered with {what}{quoted}. Check {service.address_setting}."
+    )
+
+
+def _shown(address: str) -> str:
+    """An address without its password and query."""
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, TypeError):
+        return "another address"
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None))[:200] or "another address"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -187,33 +350,53 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def duration(text: str) -> float | None:
     """Seconds of a duration such as 2m59.56s, 900ms or 7; None for what is none."""
+    text = text.strip()
     try:
         seconds = float(text)
     except ValueError:
         parts = _PART.findall(text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
+        if not parts or _PART.sub("", text):
             return None
-        return sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        seconds = sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
+    return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _rate_limited(text: str, headers: Mapping[str, str]) -> LlmRateLimited:
-    told = _WAIT.search(text)
+def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
+    """Seconds until the service may be asked again, by header, text, body or reset."""
+    said = _WAIT.search(complaint.text)
     spent = "requests" if headers.get("x-ratelimit-remaining-requests") == "0" else "tokens"
     waits = (
-        duration(headers.get("retry-after", "")),
-        duration(told.group(1)) if told else None,
+        duration(headers.get("retry-after-ms", "") and f"{headers['retry-after-ms']}ms"),
+        _until(headers.get("retry-after", "")),
+        duration(said.group(1)) if said else None,
+        complaint.retry_after,
         duration(headers.get(f"x-ratelimit-reset-{spent}", "")),
     )
-    wait = next((seconds for seconds in waits if seconds is not None), None)
-    when = f"in {math.ceil(wait)} s" if wait is not None else "in a moment"
-    return LlmRateLimited(
-        f"The model's service limits how much you may ask. Try again {when}.", retry_after=wait
-    )
+    return next((seconds for seconds in waits if seconds is not None), None)
+
+
+def _until(text: str) -> float | None:
+    """Seconds of a Retry-After, which is a number or a date."""
+    if (seconds := duration(text)) is not None:
+        return seconds
+    try:
+        due = parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return duration(str(max(due - time.time(), 0.0)))
+
+
+def _when(wait: float | None) -> str:
+    if wait is None:
+        return "in a moment"
+    if wait < 120:  # noqa: PLR2004 - two minutes
+        return f"in {math.ceil(wait)} s"
+    hours, minutes = divmod(math.ceil(wait / 60), 60)
+    return f"in {hours} h {minutes} min" if hours else f"in {minutes} min"
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
-    """What is left, by the headers of an answer; None where the service does not tell."""
+    """What is left, by the headers of an answer; None where the service does not say."""
     names = {
         "requests_left": "x-ratelimit-remaining-requests",
         "requests_limit": "x-ratelimit-limit-requests",
@@ -221,5 +404,5 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
         "tokens_limit": "x-ratelimit-limit-tokens",
     }
     found = {name: headers.get(header, "") for name, header in names.items()}
-    numbers = {name: int(text) for name, text in found.items() if text.isdecimal()}
+    numbers = {n: int(text) for n, text in found.items() if _COUNT.fullmatch(text)}
     return Quota(**numbers) if numbers else None

@@ -9,7 +9,6 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import count
 from uuid import uuid4
 
 import msgspec
@@ -29,11 +28,13 @@ from genpy_server.errors import (
     LlmBadToolCall,
     LlmCutOff,
     LlmError,
+    LlmLoading,
     LlmRateLimited,
+    LlmUnavailable,
     NotFound,
     StoreError,
 )
-from genpy_server.llm.base import ChatRequest, Finish, Quota, TextDelta
+from genpy_server.llm.base import ChatRequest, Finish, Quota, ReasoningDelta, TextDelta
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.wire import (
@@ -50,8 +51,20 @@ SHORTEST_ROUND = 200
 """Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
 """Seconds to wait for a rate-limited model that does not say how long."""
-RATE_LIMITED = Backoff(first=1.0, longest=16.0, attempts=7)
+BUSY = Backoff(first=1.0, longest=16.0, attempts=7)
 """The shortest waits after the first one, which may be 0 seconds if the service says so."""
+LOADING = Backoff(first=1.0, longest=10.0)
+"""The shortest waits between two questions whether a model is loaded."""
+SILENT_SECONDS = 4.0
+"""After which a model near by, which has not begun its reply, is taken to be loading."""
+REASONING_CHARS = 50_000
+"""Characters of a model's reasoning that are kept with its reply."""
+IS_LOADING = "Loading the model; the reply begins when it is ready."
+EMPTY = "The model returned an empty reply. Try again, or ask in other words."
+ONLY_REASONING = (
+    "The model returned its reasoning and no answer. Try again, or allow longer replies with "
+    "GENPY_REPLY_TOKENS."
+)
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
 DELETED = "The session was deleted meanwhile, and this reply with it."
@@ -89,6 +102,8 @@ class ReplyRun:
         self.id = uuid4().hex
         self.parts: list[str] = []
         self.length = 0
+        self.reasoning: list[str] = []
+        self.thought = 0
         self.tool_calls = ToolCalls(chat, request, self.id, publisher)
         self.usage = Usage()
         self.quota: Quota | None = None
@@ -148,6 +163,7 @@ class ReplyRun:
             first_token_ms=self.first_token_ms,
             tools=tuple(self.tool_calls.records),
             error=error.message if error is not None else None,
+            reasoning="".join(self.reasoning)[:REASONING_CHARS] or None,
         )
         reply = Message(
             id=0,
@@ -205,39 +221,70 @@ class ReplyRun:
             room -= sum(map(message_tokens, told))
             if self.tool_calls.failures > 1 or not told:
                 tools = ()
-        if finish.reason == "length":
-            return "length"
+        if finish.reason in {"length", "content_filter"}:
+            return finish.reason
         if not self.length:
-            raise LlmCutOff("The model ended without a word. Try again, or ask in other words.")
+            raise LlmCutOff(ONLY_REASONING if self.thought else EMPTY)
         return "done"
 
     async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
-        """One request, waiting as long as a rate-limited service asks, within bounds."""
+        """One request, waiting as long as the service asks, within bounds."""
         patience = self.chat.settings.limits.rate_limit_seconds
-        for failures in count():
+        loaded_by = time.monotonic() + self.chat.llm.first_token_seconds
+        failures = 0
+        while True:
             try:
                 return await self._stream_once(request)
-            except LlmRateLimited as limited:
-                asked = DEFAULT_WAIT if limited.retry_after is None else limited.retry_after
-                wait = RATE_LIMITED.delay(failures - 1, retry_after=asked) if failures else asked
-                if self.length or wait > patience or RATE_LIMITED.exhausted(failures + 1):
+            except LlmLoading as busy:
+                wait = LOADING.delay(failures, retry_after=busy.retry_after)
+                if self.length or time.monotonic() + wait > loaded_by:
+                    raise
+                if not failures:
+                    self._notice(busy.code, IS_LOADING)
+            except (LlmRateLimited, LlmUnavailable) as busy:
+                limited = isinstance(busy, LlmRateLimited)
+                asked = DEFAULT_WAIT if limited and busy.retry_after is None else busy.retry_after
+                if asked is None or self.length or BUSY.exhausted(failures + 1):
+                    raise
+                wait = BUSY.delay(failures - 1, retry_after=asked) if failures else asked
+                if wait > patience:
                     raise
                 patience -= wait
-                text = f"The model is rate limited; trying again in {wait:.0f} s."
-                self.publisher.publish(
-                    Notice(seq=0, code=limited.code, text=text, retry_after=wait)
-                )
-                await asyncio.sleep(wait)
-        raise AssertionError  # the loop has no end of its own
+                what = "rate limited" if limited else "overloaded"
+                self._notice(busy.code, f"The model is {what}; trying again in {wait:.0f} s.", wait)
+            await asyncio.sleep(wait)
+            failures += 1
+
+    def _notice(self, code: str, text: str, retry_after: float | None = None) -> None:
+        self.publisher.publish(Notice(seq=0, code=code, text=text, retry_after=retry_after))
 
     async def _stream_once(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+        silent: asyncio.TimerHandle | None = None
+        if self.chat.llm.local:
+            silent = asyncio.get_running_loop().call_later(
+                SILENT_SECONDS, self._notice, LlmLoading.code, IS_LOADING
+            )
+        try:
+            return await self._events(request, silent)
+        finally:
+            if silent is not None:
+                silent.cancel()
+
+    async def _events(
+        self, request: ChatRequest, silent: asyncio.TimerHandle | None
+    ) -> tuple[Finish, list[ToolCall]]:
         calls: list[ToolCall] = []
         joint = "\n\n" if self.length else ""
         async with aclosing(self.chat.llm.stream(request)) as events:
             async for event in events:
+                if silent is not None:
+                    silent.cancel()
+                    silent = None
                 if type(event) is TextDelta:
                     self._say(joint + event.text)
                     joint = ""
+                elif type(event) is ReasoningDelta:
+                    self._think(event.text)
                 elif type(event) is ToolCall:
                     if len(calls) < self.chat.settings.limits.tool_calls:
                         calls.append(event)
@@ -246,6 +293,11 @@ class ReplyRun:
                     self.quota = event.quota or self.quota
                     return event, calls
         raise LlmCutOff("The model's service ended the reply early. What came is kept; try again.")
+
+    def _think(self, text: str) -> None:
+        if self.thought < REASONING_CHARS:
+            self.reasoning.append(text)
+            self.thought += len(text)
 
     def _say(self, text: str) -> None:
         if self.first_token_ms is None:

@@ -24,6 +24,7 @@ TOOL_LINES = 24
 STATUS = {
     "stopped": "■ stopped, what came is kept",
     "length": "■ cut at the longest reply allowed",
+    "content_filter": "■ the service filtered the rest",
     "interrupted": "■ interrupted, what came is kept",
     "error": "✗ failed",
 }

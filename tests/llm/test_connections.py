@@ -5,7 +5,6 @@ import base64
 import logging
 from contextlib import aclosing
 
-import httpx
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import Script, chunk
@@ -16,7 +15,7 @@ from genpy_server.errors import LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
 
-HASTY = httpx.Timeout(0.05, connect=5.0, pool=5.0)
+HASTY = {"first_token": 0.05, "token": 0.05}
 
 
 async def test_cancelled_reply_closes_the_connection(llm, upstream):
@@ -69,7 +68,7 @@ async def test_stream_that_stays_open_after_its_end_delays_nothing(compatible, u
 
 async def test_service_that_says_nothing_is_too_slow(upstream):
     """The first byte has its time, and so has every later one."""
-    llm = GroqLlm(key=None, model="m", url=upstream.url, timeout=HASTY)
+    llm = GroqLlm(key=None, model="m", url=upstream.url, **HASTY)
     upstream.silence()
     with pytest.raises(LlmTimeout, match="too long"):
         await everything(llm)

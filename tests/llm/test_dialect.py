@@ -1,17 +1,14 @@
 """The chat-completions dialect both ways, through the real SDK."""
 
-import json
-
 import msgspec
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import DONE, USAGE, Script, call_piece, chunk, event
 
 from genpy_server.core.models import SummaryDraft, Usage
-from genpy_server.errors import LlmBadOutput, LlmModelUnknown, LlmUnavailable
+from genpy_server.errors import LlmModelUnknown, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, Quota, TextDelta, ToolCall
 from genpy_server.llm.groq import GroqLlm
-from genpy_server.llm.schema import strict_schema
 from genpy_server.tools.registry import SPECS
 
 ASKED = [ChatMessage("system", "sum up"), ChatMessage("user", "hello")]
@@ -44,18 +41,58 @@ async def test_request_says_what_was_meant(llm, upstream):
         assert body["stream_options"] == {"include_usage": True}
 
 
+CALL = ToolCall("c1", "get_session_stats", "{}")
+PAIR = (
+    ChatMessage("assistant", "", tool_calls=(CALL,)),
+    ChatMessage("tool", '{"n":1}', tool_call_id="c1", name=CALL.name, display="**never**"),
+)
+
+
 async def test_calls_and_results_are_sent_as_pairs(llm, upstream):
-    """A tool's call and its result reach the service; what is for a person's eyes does not."""
+    """With tools in the request, a call and its result reach the service as rows of their own."""
     upstream.say("ok")
-    call = ToolCall("c1", "get_session_stats", "{}")
-    pair = (
-        ChatMessage("assistant", "", tool_calls=(call,)),
-        ChatMessage("tool", '{"n":1}', tool_call_id="c1", name=call.name, display="**never**"),
-    )
-    await everything(llm, ChatRequest((*REQUEST.messages, *pair)))
+    await everything(llm, ChatRequest((*REQUEST.messages, *PAIR), tools=SPECS))
     assistant, tool = completions(upstream)[0]["messages"][-2:]
-    assert assistant["tool_calls"][0]["function"] == {"name": call.name, "arguments": "{}"}
+    assert assistant["content"] == ""
+    assert assistant["tool_calls"][0]["function"] == {"name": CALL.name, "arguments": "{}"}
     assert tool == {"role": "tool", "content": '{"n":1}', "tool_call_id": "c1"}
+
+
+async def test_results_without_tools_are_told_with_the_question(llm, upstream):
+    """Without tools in the request a result is marked text of the question; what people see is not sent."""
+    upstream.say("ok")
+    await everything(llm, ChatRequest((*REQUEST.messages, *PAIR)))
+    (body,) = completions(upstream)
+    assert [row["role"] for row in body["messages"]] == ["system", "user"]
+    question = body["messages"][-1]["content"]
+    assert question.startswith("hello\n\nResult of the tool get_session_stats")
+    assert '{"n":1}' in question
+    assert "**never**" not in question
+
+
+@pytest.mark.parametrize(
+    ("messages", "sent"),
+    [
+        (["s:one", "u:hi"], ["s:one", "u:hi"]),
+        (["s:one", "u:a", "u:b"], ["s:one", "u:a\n\nb"]),
+        (["s:one", "u:a", "a:b", "u:c"], ["s:one", "u:a", "a:b", "u:c"]),
+        (["s:one", "u:a", "a:b", "a:c", "u:d"], ["s:one", "u:a", "a:b\n\nc", "u:d"]),
+        (["s:one", "a:b", "u:c"], ["s:one", "u:(", "a:b", "u:c"]),
+        (["u:a", "s:one", "s:two"], ["s:one\n\ntwo", "u:a"]),
+        (["s:", "u:a"], ["u:a"]),
+        (["s:one", "u:a", "u:", "u:b"], ["s:one", "u:a\n\nb"]),
+    ],
+)
+async def test_roles_alternate_behind_one_system_message(compatible, upstream, messages, sent):
+    """A turn without a reply is joined with the next question, for templates that demand turns."""
+    names = {"s": "system", "u": "user", "a": "assistant"}
+    rows = tuple(ChatMessage(names[row[0]], row[2:]) for row in messages)
+    upstream.say("ok")
+    await everything(compatible, ChatRequest(rows))
+    (body,) = completions(upstream)
+    found = [f"{row['role'][0]}:{row['content']}" for row in body["messages"]]
+    assert [row[:3] if row.startswith("u:(") else row for row in found] == sent
+    assert all(isinstance(row["content"], str) for row in body["messages"])
 
 
 async def test_text_usage_and_quota_arrive(llm, upstream):
@@ -152,69 +189,12 @@ async def test_other_models_of_groq_are_asked_in_words(upstream):
     assert '"outcomes"' in body["messages"][0]["content"]
 
 
-async def test_form_that_a_server_does_not_know_is_asked_for_once(compatible, upstream):
-    """A server without JSON schemas is asked for a JSON object, then in words, and remembered."""
-    for form in ("json_schema", "json_object"):
-        upstream.fail(400, "invalid_request_error", f"response_format {form} is not supported")
-    whole = {"choices": [{"message": {"content": f"```json\n{json.dumps(DRAFT)}\n```"}}]}
-    upstream.script(Script(body=json.dumps(whole).encode()))
-    for _ in range(2):
-        assert (await compatible.structured(ASKED, SummaryDraft)).sentiment == "positive"
-    forms = [body.get("response_format", {}).get("type") for body in completions(upstream)]
-    assert forms == ["json_schema", "json_object", None, None]
-
-
 async def test_form_is_not_blamed_for_other_trouble(llm, upstream):
     """A service in trouble is not asked a second time in another form."""
     upstream.fail(503, "", "json_schema worker died")
     with pytest.raises(LlmUnavailable):
         await llm.structured(ASKED, SummaryDraft)
     assert len(completions(upstream)) == 1
-
-
-@pytest.mark.parametrize(
-    "content", ["", "nonsense", "[]", "```json\n{}\n```", '{"summary": 1}', "[" * 5000]
-)
-async def test_answer_that_does_not_fit_is_refused(llm, upstream, content):
-    """Nothing but the form asked for is taken."""
-    upstream.answer = lambda _: content
-    with pytest.raises(LlmBadOutput):
-        await llm.structured(ASKED, SummaryDraft)
-
-
-async def test_whole_answer_that_is_none_is_refused(llm, upstream):
-    """A page of HTML or an answer without choices is no structured answer."""
-    for body in (b"<html>", b"{}", b'{"choices": []}'):
-        upstream.only(Script(body=body))
-        with pytest.raises(LlmBadOutput):
-            await llm.structured(ASKED, SummaryDraft)
-
-
-def test_strict_schema_has_no_references_and_requires_everything():
-    """Nested types stand in place, closed, without defaults."""
-
-    class Inner(msgspec.Struct):
-        text: str = ""
-
-    class Outer(msgspec.Struct):
-        items: list[Inner]
-
-    assert strict_schema(Outer) == {
-        "type": "object",
-        "properties": {
-            "items": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"text": {"type": "string"}},
-                    "required": ["text"],
-                    "additionalProperties": False,
-                },
-            }
-        },
-        "required": ["items"],
-        "additionalProperties": False,
-    }
 
 
 async def test_first_model_that_can_talk_is_taken_and_asked_for_once(compatible, upstream):
@@ -261,15 +241,3 @@ async def test_server_without_models_says_so(compatible, upstream):
     upstream.models = []
     with pytest.raises(LlmModelUnknown, match="Load one"):
         await everything(compatible)
-
-
-async def test_model_without_tools_is_offered_none_again(compatible, upstream):
-    """A server's refusal of tools is a bad call once; later requests come without tools."""
-    upstream.fail(400, "", "registry/gemma3 does not support tools")
-    upstream.say("Hi")
-    request = msgspec.structs.replace(REQUEST, tools=SPECS)
-    with pytest.raises(Exception, match="tool") as caught:
-        await everything(compatible, request)
-    assert caught.value.code == "llm_bad_tool_call"
-    assert said(await everything(compatible, request)) == "Hi"
-    assert ["tools" in body for body in completions(upstream)] == [True, False]

@@ -34,6 +34,12 @@ class Script:
     """Say nothing at all until the client goes away."""
 
 
+def _wants_json(body: Json) -> bool:
+    """Whether a request asks for an answer of a given form, in whatever way."""
+    asked = any("Answer with" in str(row.get("content")) for row in body.get("messages", ()))
+    return "response_format" in body or not body.get("stream") or asked
+
+
 def event(payload: Json | str, name: str = "") -> bytes:
     """One event of a stream."""
     data = payload if isinstance(payload, str) else json.dumps(payload)
@@ -174,11 +180,15 @@ class Upstream:
         elif path.endswith("/models"):
             listed = {"object": "list", "data": [{"id": name} for name in self.models]}
             await self._answer(writer, Script(body=json.dumps(listed).encode()))
-        elif not body.get("stream") and self.answer is not None:
+        elif self.answer is not None and _wants_json(body):
             content = self.answer(body) if callable(self.answer) else json.dumps(self.answer)
-            choice = {"index": 0, "message": {"role": "assistant", "content": content}}
-            whole = {"choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
-            await self._answer(writer, Script(body=json.dumps(whole).encode()))
+            if body.get("stream"):
+                pieces = [chunk({"content": content}), chunk(finish="stop", usage=USAGE), DONE]
+                await self._stream(reader, writer, Script(pieces=pieces))
+            else:
+                choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+                whole = {"choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
+                await self._answer(writer, Script(body=json.dumps(whole).encode()))
         else:
             return await self._play(reader, writer)
         return True

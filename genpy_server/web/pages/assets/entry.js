@@ -8,6 +8,7 @@ export const INTENTS = ["casual_chat", "code_assistant", "tutorial", "technical_
 const ENDINGS = {
   stopped: "Stopped by you. What came is kept.",
   length: "The reply reached the model’s limit.",
+  content_filter: "The model’s service filtered the rest of the reply.",
   interrupted: "The reply was interrupted. What came is kept.",
   error: "There is no reply.",
 };

@@ -1,0 +1,145 @@
+"""JSON as models and servers write it: read as far as it can be, wherever it stands in a text.
+
+Beyond JSON are taken: control characters in strings, strings in single quotes, keys without quotes,
+commas too many or too few, comments, Python's None and True, and a text that ends too early.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+DEPTH = 64
+"""Nested deeper than this, what follows is not read."""
+OBJECTS = 200
+"""Beginnings of objects that are tried in one text at most."""
+
+_STRICT = json.JSONDecoder(strict=False)
+_SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
+_WORD = re.compile(r"[^\s,:{}\[\]\"']+")
+_STRING = {quote: re.compile(rf"(?:[^{quote}\\]|\\.)*", re.DOTALL) for quote in "\"'"}
+_WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None, "nan": None}
+
+
+def loads(data: bytes) -> Any:
+    """The value of JSON text in any encoding errors; raises `ValueError` when it is not JSON."""
+    try:
+        return _STRICT.decode(data.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
+    """The objects of a text, outermost first, in order; what stands around them is ignored.
+
+    `whole` leaves out an object that the end of the text cuts off.
+    """
+    place = text.find("{")
+    for _ in range(OBJECTS):
+        if place < 0:
+            return
+        try:
+            found, end = _STRICT.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            reader = _Reader(text, place)
+            found, end = reader.read()
+            if whole and reader.cut:
+                return
+        if isinstance(found, dict) and (found or end > place + 1):
+            yield found
+        place = text.find("{", max(end, place + 1))
+
+
+class _Reader:
+    """Reads one value of a text that is not quite JSON."""
+
+    def __init__(self, text: str, place: int) -> None:
+        self._text = text
+        self._place = place
+        self.cut = False
+        """Whether the text ended before the value did."""
+
+    def read(self) -> tuple[Any, int]:
+        """The value, and where it ends."""
+        return self._value(0), self._place
+
+    def _next(self) -> str:
+        space = _SPACE.match(self._text, self._place)
+        self._place = space.end() if space else self._place
+        return self._text[self._place : self._place + 1]
+
+    def _value(self, depth: int) -> Any:
+        match self._next():
+            case "{" if depth < DEPTH:
+                return self._object(depth + 1)
+            case "[" if depth < DEPTH:
+                return self._array(depth + 1)
+            case '"' | "'" as quote:
+                return self._string(quote)
+            case _:
+                return self._word()
+
+    def _object(self, depth: int) -> dict[str, Any]:
+        self._place += 1
+        found: dict[str, Any] = {}
+        while (mark := self._next()) and mark != "}":
+            if mark in ",:":
+                self._place += 1
+                continue
+            before = self._place
+            key = self._string(mark) if mark in "\"'" else self._word()
+            if self._next() == ":":
+                self._place += 1
+                if self._next() not in ("", ",", "}"):
+                    found[str(key)] = self._value(depth)
+            if self._place == before:
+                break
+        self._close("}")
+        return found
+
+    def _array(self, depth: int) -> list[Any]:
+        self._place += 1
+        found: list[Any] = []
+        while (mark := self._next()) and mark != "]":
+            if mark == ",":
+                self._place += 1
+                continue
+            before = self._place
+            value = self._value(depth)
+            if self._place == before:
+                break
+            found.append(value)
+        self._close("]")
+        return found
+
+    def _close(self, bracket: str) -> None:
+        mark = self._next()
+        self._place += mark == bracket
+        self.cut = self.cut or not mark
+
+    def _string(self, quote: str) -> str:
+        body = _STRING[quote].match(self._text, self._place + 1)
+        assert body is not None  # noqa: S101 - it matches the empty text too
+        self._place = body.end() + 1
+        self.cut = self.cut or self._place > len(self._text)
+        raw = body.group()
+        if quote == "'":
+            raw = raw.replace("\\'", "'").replace('"', '\\"')
+        try:
+            text = _STRICT.decode(f'"{raw}"')
+        except ValueError:
+            text = raw
+        return str(text)
+
+    def _word(self) -> Any:
+        word = _WORD.match(self._text, self._place)
+        if word is None:
+            return None
+        self._place = word.end()
+        text = word.group()
+        if text.lower() in _WORDS:
+            return _WORDS[text.lower()]
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text

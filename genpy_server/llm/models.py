@@ -1,0 +1,71 @@
+"""The models that a service lists, and which of them can chat."""
+
+import re
+from typing import Any
+
+from genpy_server.llm.lenient_json import loads
+
+_LISTS = ("data", "models", "result", "items")
+_IDS = ("id", "model", "name", "model_name", "key")
+_NOT_CHAT = re.compile(
+    r"embed|rerank|whisper|transcri|speech|(^|[^a-z])(tts|stt|asr|ocr)([^a-z]|$)|audio-|moderation"
+    r"|guard|dall-?e|stable-diffusion|sdxl|(^|[^a-z])(flux|imagen|sora|veo|clip|siglip|bge|gte|e5"
+    r"|minilm|image|realtime|colbert|splade|parakeet|kokoro|orpheus|playai|distil-whisper)([^a-z]|$)"
+)
+_NOT_CHAT_KINDS = re.compile(r"embed|rerank|image|audio|speech|moderation|transcri|tts|vision-only")
+
+
+def listed(answer: bytes) -> list[str] | None:
+    """The ids of the models in an answer to GET /models, those that can chat; None for no list."""
+    rows = _rows(answer)
+    return None if rows is None else [name for row in rows if (name := _name(row))]
+
+
+def chatting(answer: bytes) -> list[str]:
+    """The listed models that can chat, by what their rows and names say."""
+    return [
+        name
+        for row in _rows(answer) or ()
+        if (name := _name(row)) and not _NOT_CHAT.search(name.lower()) and _may_chat(row)
+    ]
+
+
+def is_listed(model: str, models: list[str]) -> bool:
+    """Whether a service has the model; Ollama also knows `name:latest` as `name`."""
+    return bool({model, f"{model}:latest", f"models/{model}"} & set(models))
+
+
+def _rows(answer: bytes) -> list[Any] | None:
+    try:
+        found = loads(answer)
+    except ValueError:
+        return None
+    if isinstance(found, dict):
+        found = next((found[key] for key in _LISTS if key in found), None)
+        if found is None:
+            return None
+    if isinstance(found, dict):
+        return list(found)
+    return found if isinstance(found, list) else []
+
+
+def _name(row: Any) -> str:
+    if isinstance(row, dict):
+        row = next((row[key] for key in _IDS if row.get(key)), "")
+    return row if isinstance(row, str) else ""
+
+
+def _may_chat(row: Any) -> bool:
+    if not isinstance(row, dict):
+        return True
+    kinds = [row.get(key) for key in ("type", "task", "kind", "mode", "model_type")]
+    if row.get("active") is False or any(
+        isinstance(kind, str) and _NOT_CHAT_KINDS.search(kind.lower()) for kind in kinds
+    ):
+        return False
+    abilities = row.get("capabilities")
+    if isinstance(abilities, list) and abilities:
+        return not all(_NOT_CHAT_KINDS.search(str(ability).lower()) for ability in abilities)
+    if isinstance(abilities, dict) and "completion_chat" in abilities:
+        return bool(abilities["completion_chat"])
+    return True

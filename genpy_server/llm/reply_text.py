@@ -1,0 +1,254 @@
+"""What a reply's text holds beside what is said: reasoning between tags, and calls of tools.
+
+Many models write `<think>…</think>` before their answer, and some write a call of a tool as text.
+Both are taken out while the text streams; what only looks like either comes out unchanged. A tag
+in code (between backticks) is text.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+import msgspec
+
+from genpy_server.core.models import ToolSpec
+from genpy_server.llm.lenient_json import objects
+from genpy_server.llm.tool_calls import CallPiece, tool_name
+
+THINK, THINK_END = "<think>", "</think>"
+CALL, CALL_END = "<tool_call>", "</tool_call>"
+OPENINGS = {
+    THINK: THINK_END,
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "[think]": "[/think]",
+}
+"""What reasoning stands between at the start of a reply; inside one only the first pair counts."""
+CALL_STARTS = ("[tool_calls]", "<function=", "<|python_tag|>")
+HELD_CHARS = 20_000
+"""Characters that are held back at most to see whether they are a call, or reasoning."""
+
+_KEYS = ("name", "function", "tool", "tool_name", "type", "arguments", "parameters", "id")
+_NAMES = {"name", "tool", "tool_name"}
+_BEGUN = re.compile(
+    r'(?:```(?:json)?)?[\s\[]*\{\s*(?:"(\w*)(?:(")\s*(?::\s*(?:"([^"]*)("?))?)?)?)?'
+)
+_FUNCTION = re.compile(r"<function=([^>\s]+)>(.*?)(?:</function>|$)", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+
+
+class Split(NamedTuple):
+    """What a piece of a reply held."""
+
+    text: str
+    reasoning: str
+
+
+class _Place(Enum):
+    START = auto()
+    """Nothing but white space and reasoning came."""
+    TEXT = auto()
+    REASONING = auto()
+    HELD = auto()
+    """Behind a tag inside the text: what it holds is known when it ends."""
+
+
+class ReplyText:
+    """Splits the text of one reply as it comes; `calls` are those that stood in it.
+
+    `opened`: the model's template begins the reasoning, so that only its end is in the text.
+    """
+
+    def __init__(self, tools: Sequence[ToolSpec] = (), *, opened: bool = False) -> None:
+        self.calls: list[CallPiece] = []
+        self.end_only = False
+        """Whether reasoning ended that never began."""
+        self._tools = tools
+        self._names = {tool.name for tool in tools}
+        self._place = _Place.REASONING if opened else _Place.START
+        self._tag, self._end = THINK, THINK_END
+        self._opened = [""] if opened else []
+        self._held = ""
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._trim = False
+        self._unchecked: list[str] = []
+        self._line = ""
+        self._fence = False
+
+    def feed(self, text: str) -> Split:
+        """What can be passed on now."""
+        if self._place is _Place.TEXT and not self._held and not self._trim and "<" not in text:
+            self._unchecked.append(text)
+            return Split(text, "")
+        self._held += text
+        return self._split(last=False)
+
+    def finish(self) -> Split:
+        """What is left at the end of the reply."""
+        return self._split(last=True)
+
+    def _split(self, *, last: bool) -> Split:
+        steps = {
+            _Place.START: self._start,
+            _Place.TEXT: self._text,
+            _Place.REASONING: self._reasoning,
+            _Place.HELD: self._behind_tag,
+        }
+        while self._held and steps[self._place](last=last):
+            pass
+        if last and self._opened and self._place is _Place.REASONING:
+            self._texts.append("".join(self._opened))  # the answer of a model that did not think
+        found = Split("".join(self._texts), "".join(self._thoughts))
+        self._texts, self._thoughts = [], []
+        return found
+
+    # Each step takes a part from what is held, and is False when it needs more text
+
+    def _start(self, *, last: bool) -> bool:
+        held = self._held.lstrip()
+        lowered = held[:20].lower()
+        if not held:
+            self._held = "" if last and self._trim else self._held
+            if last and self._held:
+                self._place = _Place.TEXT
+            return last
+        for tag, end in OPENINGS.items():
+            if lowered.startswith(tag):
+                self._place, self._tag, self._end = _Place.REASONING, tag, end
+                self._held = held[len(tag) :]
+                return True
+        openings = (*OPENINGS, CALL, *CALL_STARTS, "```json") if self._tools else tuple(OPENINGS)
+        if not last and any(opening.startswith(lowered) for opening in openings):
+            return False
+        if self._tools and not held.startswith(CALL) and self._may_be_call(held):
+            if not last and len(held) < HELD_CHARS:
+                return False
+            found = self._calls_in(held)
+            if found:
+                self.calls += found
+                self._held = ""
+                return True
+        self._held = held if self._trim else self._held
+        self._trim, self._place = False, _Place.TEXT
+        return True
+
+    def _text(self, *, last: bool) -> bool:
+        if self._trim:
+            self._held = self._held.lstrip()
+            self._trim = not self._held
+        place = self._held.find("<")
+        tags = (THINK, THINK_END, CALL) if self._tools else (THINK, THINK_END)
+        while place >= 0:
+            rest = self._held[place:]
+            tag = next((tag for tag in tags if rest.startswith(tag) or tag.startswith(rest)), None)
+            if tag is not None and not (last and len(rest) < len(tag)):
+                self._pass(self._held[:place])
+                self._held = rest
+                if len(rest) < len(tag):
+                    return False
+                if self._in_code():
+                    place = self._held.find("<", 1)
+                    continue
+                self._held = rest[len(tag) :]
+                if tag == THINK_END:
+                    self.end_only = self._trim = True
+                else:
+                    self._place, self._tag = _Place.HELD, tag
+                    self._end = CALL_END if tag == CALL else THINK_END
+                return True
+            place = self._held.find("<", place + 1)
+        self._pass(self._held)
+        self._held = ""
+        return False
+
+    def _reasoning(self, *, last: bool) -> bool:
+        lowered = self._held.lower()
+        place = lowered.find(self._end)
+        if place >= 0:
+            self._think(self._held[:place])
+            self._held = self._held[place + len(self._end) :]
+            self._place, self._trim, self._opened = _Place.START, True, []
+            return True
+        ends = range(min(len(self._end) - 1, len(lowered)), 0, -1)
+        kept = next((n for n in ends if self._end.startswith(lowered[-n:])), 0)
+        cut = len(lowered) if last else len(lowered) - kept
+        self._think(self._held[:cut])
+        self._held = self._held[cut:]
+        return False
+
+    def _behind_tag(self, *, last: bool) -> bool:
+        inner, end, rest = self._held.partition(self._end)
+        if not end and not last and len(inner) < HELD_CHARS:
+            return False
+        self._place, self._held, self._trim = _Place.TEXT, rest, True
+        if self._tag == THINK and end:
+            self._think(inner)
+        elif self._tag == CALL and (found := self._calls_in(inner)):
+            self.calls += found
+        else:
+            self._trim = False
+            self._pass(f"{self._tag}{inner}{end}")
+        return True
+
+    def _think(self, text: str) -> None:
+        self._thoughts.append(text)
+        if self._opened:
+            self._opened.append(text)
+
+    def _pass(self, text: str) -> None:
+        self._texts.append(text)
+        self._unchecked.append(text)
+
+    def _in_code(self) -> bool:
+        """Whether what comes next stands between backticks."""
+        *lines, self._line = (self._line + "".join(self._unchecked)).split("\n")
+        self._unchecked = []
+        for line in lines:
+            self._fence ^= line.lstrip().startswith(("```", "~~~"))
+        opens = self._line.lstrip().startswith(("```", "~~~"))
+        return self._fence or opens or self._line.count("`") % 2 == 1
+
+    # Calls
+
+    def _may_be_call(self, held: str) -> bool:
+        """Whether a reply that has only begun looks like the call of an offered tool."""
+        if held.lower().startswith(CALL_STARTS):
+            return True
+        match = _BEGUN.match(held)
+        if match is None:
+            return not held.removeprefix("```").removeprefix("json").strip("[ \t\r\n")
+        key, key_end, value, value_end = match.groups()
+        if not key_end:  # as far as it came
+            return match.end() == len(held) and any(k.startswith(key or "") for k in _KEYS)
+        if key not in _NAMES or value is None:
+            return key in _KEYS
+        if value_end:
+            return tool_name(value, self._tools) in self._names
+        return len(value) <= max(map(len, self._names)) + len("functions.")
+
+    def _calls_in(self, text: str) -> list[CallPiece]:
+        """The calls of offered tools that a text holds."""
+        found = [piece for row in objects(text, whole=True) if (piece := self._call(row))]
+        if found:
+            return found
+        for name, body in _FUNCTION.findall(text):
+            row = dict(_PARAMETER.findall(body)) or next(objects(body, whole=True), {})
+            piece = self._call({"name": name, "arguments": row})
+            found += [piece] if piece else []
+        return found
+
+    def _call(self, row: dict[str, object]) -> CallPiece | None:
+        function = row.get("function")
+        inner = function if isinstance(function, dict) else row
+        name = inner.get("name") or row.get("tool") or row.get("tool_name") or function
+        if not isinstance(name, str) or tool_name(name, self._tools) not in self._names:
+            return None
+        keys = ("arguments", "parameters", "args", "input")
+        arguments = next((inner[key] for key in keys if key in inner), {})
+        if not isinstance(arguments, str):
+            arguments = msgspec.json.encode(arguments).decode()
+        return CallPiece(None, "", name, arguments)

@@ -1,0 +1,164 @@
+"""Structured answers: the form that is asked for, and what can be read of the answer that came.
+
+Models put text around the JSON, leave fields out or give them in other shapes. What fits is
+taken; an answer is refused only where nothing of it does.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from genpy_server.errors import LlmBadOutput
+from genpy_server.llm.lenient_json import objects
+from genpy_server.llm.reply_text import THINK_END
+
+T = TypeVar("T")
+
+ANSWER_CHARS = 400_000
+"""Characters of an answer that are looked at."""
+DEPTH = 4
+"""How deep inside other objects the answer may stand."""
+
+_LINES = re.compile(r"\s*[;\n•]\s*")
+_COMMAS = re.compile(r"\s*[,\u3001\uff0c]\s*")
+_MARKER = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
+_PHRASE_WORDS = 4
+"""Words of a phrase at most; what stands between commas and is longer is one sentence."""
+_LABELS = ("name", "text", "title", "topic", "label", "value", "outcome", "description", "content")
+_ALIASES = {"keyoutcomes": "outcomes", "keytopics": "topics", "summarytext": "summary"}
+WORDS: dict[str, tuple[str, ...]] = {
+    "positive": (
+        "positive", "positiv", "positif", "positivo", "positiva", "pozitiv", "pozytywny", "happy",
+        "satisfied", "позитив", "положительн", "إيجابي", "सकारात्मक", "积极", "正面", "積極",
+        "肯定", "ポジティブ", "긍정",
+    ),
+    "negative": (
+        "negative", "negativ", "négatif", "negatif", "negativo", "negativa", "negatywny", "unhappy",
+        "frustrated", "негатив", "отрицательн", "سلبي", "नकारात्मक", "消极", "负面", "負面", "消極",
+        "否定", "ネガティブ", "부정",
+    ),
+    "neutral": (
+        "neutral", "neutre", "neutro", "neutra", "neutralny", "нейтральн", "محايد", "तटस्थ", "中性",
+        "中立", "ニュートラル", "중립",
+    ),
+}  # fmt: skip
+"""How the values of a choice are called in the languages that people write in."""
+
+
+def strict_schema(kind: type) -> dict[str, Any]:
+    """The JSON schema of a msgspec type: references put in place, every field required, no other."""
+    (root,), components = msgspec.json.schema_components([kind])
+    schema = _strict(root, components)
+    assert isinstance(schema, dict)  # noqa: S101 - a schema of a struct is an object
+    return schema
+
+
+def _strict(node: Any, components: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_strict(item, components) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _strict(components[node["$ref"].rsplit("/", 1)[1]], components)
+    strict = {k: _strict(v, components) for k, v in node.items() if k not in {"title", "default"}}
+    if "properties" in strict:
+        strict["required"] = list(strict["properties"])
+        strict["additionalProperties"] = False
+    return strict
+
+
+def in_words(kind: type) -> str:
+    """The form asked for in words."""
+    schema = msgspec.json.encode(strict_schema(kind)).decode()
+    return f"Answer with nothing but JSON of this schema:\n{schema}"
+
+
+def read(answer: str, kind: type[T]) -> T:
+    """What an answer holds of `kind`; raises `LlmBadOutput` where it holds nothing of it."""
+    answer = answer[:ANSWER_CHARS]
+    last = answer.rpartition(THINK_END)[2]
+    for text in dict.fromkeys((last, answer)):
+        for found in objects(text):
+            for candidate in _candidates(found, 0):
+                fitted = _fitted(candidate, kind)
+                if fitted is not None:
+                    return fitted
+    raise LlmBadOutput("The model's answer is not in the form asked for. Try again.")
+
+
+def _candidates(value: Any, depth: int) -> Iterator[dict[str, Any]]:
+    """An object, and then those inside it."""
+    if isinstance(value, dict):
+        yield value
+        inside: Any = value.values()
+    else:
+        inside = value if isinstance(value, list) else ()
+    if depth < DEPTH:
+        for item in inside:
+            yield from _candidates(item, depth + 1)
+
+
+def _fitted(found: dict[str, Any], kind: type[T]) -> T | None:
+    """An instance from the fields that fit; None where no field holds anything."""
+    named: dict[str, Any] = {}
+    for key, value in found.items():
+        plain = re.sub(r"[\W_]", "", str(key)).lower()
+        named.setdefault(_ALIASES.get(plain, plain), value)
+    values: dict[str, Any] = {}
+    told = False
+    for name, wanted in get_type_hints(kind).items():
+        value = _shaped(named.get(name.replace("_", "").lower()), wanted)
+        told = told or (value not in ("", None) and value != [])
+        values[name] = value
+    return kind(**values) if told else None
+
+
+def _shaped(value: Any, wanted: Any) -> Any:
+    """A value in the shape of a field, empty where it holds nothing of it."""
+    options = [part for part in get_args(wanted) if part is not type(None)]
+    if get_origin(wanted) in (list, tuple):
+        return _items(value)
+    choices = next((get_args(o) for o in (wanted, *options) if get_origin(o) is Literal), ())
+    if choices:
+        return _choice(_text(value), choices)
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, dict):
+        return next((_text(value[name]) for name in _LABELS if value.get(name)), "")
+    if isinstance(value, list):
+        return " ".join(filter(None, map(_text, value)))
+    return ""
+
+
+def _items(value: Any) -> list[str]:
+    if isinstance(value, str):
+        lines = [_MARKER.sub("", line).strip() for line in _LINES.split(value)]
+        if len(lines) == 1:
+            phrases = _COMMAS.split(lines[0])
+            lines = phrases if all(len(p.split()) <= _PHRASE_WORDS for p in phrases) else lines
+        return [line for line in lines if line]
+    if isinstance(value, dict):
+        label = _text(value)
+        return [label] if label else [item for inner in value.values() for item in _items(inner)]
+    if isinstance(value, list):
+        return [text for item in value if (text := _text(item))]
+    return []
+
+
+def _choice(text: str, choices: tuple[str, ...]) -> str | None:
+    """The choice that a text names, None where it names none or several."""
+    lowered = text.lower()
+    if lowered in choices:
+        return lowered
+    named = [
+        choice
+        for choice in choices
+        if any(re.search(rf"\b{word}", lowered) for word in WORDS.get(choice, (choice,)))
+    ]
+    return named[0] if len(named) == 1 else None

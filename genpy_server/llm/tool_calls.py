@@ -1,0 +1,201 @@
+"""Tool calls put together from the pieces in which services send them.
+
+Services number pieces by `index`, by `id`, by neither, or give each piece a new one of both. So
+what a piece belongs to is decided by what it brings: a name begins a call, unless it is the name
+of the call before it and that one's arguments have not ended.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from genpy_server.core.models import ToolCall, ToolSpec
+from genpy_server.llm.lenient_json import objects
+
+MOST_CALLS = 64
+"""Calls of one reply that are put together at most."""
+ARGUMENT_CHARS = 1_000_000
+"""Characters of the arguments of one call at most."""
+
+_NAME = re.compile(r"[\w./:-]*")
+
+
+class CallPiece(NamedTuple):
+    """A tool call or a piece of one; empty where a service leaves something out."""
+
+    number: int | None
+    """Its `index`."""
+    id: str
+    name: str
+    arguments: str
+
+
+def call_pieces(rows: Iterable[Any]) -> list[CallPiece]:
+    """The pieces of one chunk, whatever types their fields have."""
+    return [piece for row in rows if (piece := _piece(row)) is not None]
+
+
+def _piece(row: Any) -> CallPiece | None:
+    if not isinstance(row, dict):
+        return None
+    function = row.get("function")
+    function = function if isinstance(function, dict) else row
+    index = row.get("index")
+    if isinstance(index, str) and index.isdecimal():
+        index = int(index)
+    name, call_id = function.get("name"), row.get("id")
+    arguments = function.get("arguments", function.get("parameters"))
+    if arguments is not None and not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    piece = CallPiece(
+        index if isinstance(index, int) and not isinstance(index, bool) else None,
+        "" if call_id is None else str(call_id),
+        name if isinstance(name, str) else "",
+        arguments or "",
+    )
+    return piece if piece.id or piece.name or piece.arguments else None
+
+
+class _Call:
+    """A call whose pieces come one by one."""
+
+    def __init__(self, piece: CallPiece) -> None:
+        self.id = piece.id
+        self.name = piece.name
+        self.arguments = [piece.arguments]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.arguments)
+
+    @property
+    def complete(self) -> bool:
+        try:
+            return isinstance(json.loads(self.text, strict=False), dict | list | str)
+        except (ValueError, RecursionError):
+            return False
+
+    def repeats(self, other: "_Call") -> bool:
+        own_id = self.id and other.id and self.id != other.id
+        return self.name == other.name and not own_id and self.text in ("", other.text)
+
+    def add(self, piece: CallPiece) -> None:
+        self.id = self.id or piece.id
+        if piece.name and piece.name != self.name:
+            self.name += piece.name
+        if sum(map(len, self.arguments)) < ARGUMENT_CHARS:
+            self.arguments.append(piece.arguments)
+
+
+class CallCollector:
+    """Puts tool calls together, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+
+    def add(self, piece: CallPiece) -> None:
+        """Take in a piece."""
+        call = self._call_of(piece)
+        if call is not None:
+            call.add(piece)
+        elif len(self._calls) < MOST_CALLS:
+            call = _Call(piece)
+            self._calls.append(call)
+        if call is not None and piece.number is not None:
+            self._by_index[piece.number] = call
+
+    def _call_of(self, piece: CallPiece) -> _Call | None:
+        """The call that a piece continues, None when it begins one."""
+        if not self._calls:
+            return None
+        call = self._calls[-1]
+        if piece.number is not None:
+            call = self._by_index.get(piece.number, call if not piece.name else None) or call
+            if piece.name and piece.number not in self._by_index:
+                return None
+        elif piece.id:
+            call = next((c for c in self._calls if c.id == piece.id), call)
+        if not piece.name:
+            return call
+        other_id = bool(piece.id and call.id and piece.id != call.id)
+        if piece.name == call.name:
+            begins = piece.arguments[:1] in ("", "{", "[")
+            return None if call.complete and begins else call
+        if not call.name:
+            return None if call.complete and other_id else call
+        # Another name: its second half where the same call is meant, or else another call.
+        same = not other_id and (piece.number is not None or bool(piece.id))
+        return call if same and not call.text else None
+
+    def calls(self, tools: Sequence[ToolSpec]) -> list[ToolCall]:
+        """The calls by the names and with the arguments that `tools` have; each id is given once.
+
+        A call that only repeats the one before it, or its name, is left out.
+        """
+        made: list[ToolCall] = []
+        used: set[str] = set()
+        before: _Call | None = None
+        for call in self._calls:
+            name = tool_name(call.name, tools)
+            if not name or (before is not None and call.repeats(before)):
+                continue
+            call_id = call.id if call.id and call.id not in used else f"call_{uuid4().hex[:12]}"
+            used.add(call_id)
+            before = call
+            made.append(ToolCall(call_id, name, arguments_text(call.text, name, tools)))
+        return made
+
+
+def tool_name(name: str, tools: Sequence[ToolSpec]) -> str:
+    """The offered tool that is meant: `functions.NAME`, `Name` and what follows a name are read."""
+    written = _NAME.match(name.strip())
+    plain = written.group() if written else ""
+    known = {_key(tool.name): tool.name for tool in tools}
+    for candidate in (plain, re.split(r"[./:]", plain)[-1], re.split(r"[./:]", plain)[0]):
+        if _key(candidate) in known:
+            return known[_key(candidate)]
+    return plain or name.strip()
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
+    """Arguments as the JSON text of an object where they can be read as one, else as they came.
+
+    They may be empty, encoded twice, or given by position instead of by name.
+    """
+    value: Any = text
+    for _ in range(3):  # encoded once, twice, and once more
+        if not isinstance(value, str):
+            break
+        if value.strip().lower() in {"", "null", "none"}:
+            return "{}"
+        try:
+            value = json.loads(value, strict=False)
+        except (ValueError, RecursionError):
+            value = next((found for found in objects(value, whole=True) if found), value)
+            break
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        (value,) = value
+    if not isinstance(value, dict):
+        spec = next((tool for tool in tools if tool.name == name), None)
+        fields = list(spec.parameters.get("properties", {})) if spec else []
+        values = value if isinstance(value, list) else [value]
+        if value == text or not fields or len(values) > len(fields):
+            return text
+        value = dict(zip(fields, values, strict=False))
+    if value == _plain(text):
+        return text
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _plain(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

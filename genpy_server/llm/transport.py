@@ -1,0 +1,219 @@
+"""The connections to models' services: an httpx transport over aiohttp, given to the groq SDK.
+
+httpx lets a client bring its own transport, and the SDK its own client. This one reads a body
+straight from aiohttp's buffer (`body_of`), with one timer a stream instead of one a read, and
+sends a request once more when the kept connection it was given had been closed meanwhile.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from ipaddress import ip_address, ip_network
+from types import SimpleNamespace
+from typing import Any
+from urllib.request import getproxies
+
+import aiohttp
+import httpx
+
+BODY = "genpy_body"
+"""The key of a response's extensions under which its `Body` is."""
+ERROR_BYTES = 64 * 1024
+"""Bytes of a refusal that are read; what follows is left."""
+ERROR_SECONDS = 10.0
+CONNECTIONS = 1000
+KEPT_SECONDS = 30.0
+"""How long a connection is kept for the next request, which then needs no handshake."""
+HEADER_BYTES = 64 * 1024
+
+
+class BadVariable(httpx.ConnectError):
+    """A variable of the environment makes connecting impossible; the message is for a person."""
+
+
+class Waits:
+    """Seconds to wait: for a connection, for a reply to begin, and between two reads of it."""
+
+    def __init__(self, connect: float, first_token: float, token: float) -> None:
+        self.connect = connect
+        self.first_token = first_token
+        self.token = token
+
+
+class Body(httpx.AsyncByteStream):
+    """The body of one response; `limit` is how many seconds a read may take."""
+
+    def __init__(self, response: aiohttp.ClientResponse, limit: float) -> None:
+        self.limit = limit
+        self._response = response
+        self._content = response.content
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None
+        self._timer = self._loop.call_later(limit, self._look)
+        self._bytes = 0
+
+    async def read(self) -> bytes:
+        """What has come, waiting for it where there is nothing; empty at the end."""
+        self._waiting_since = self._loop.time()
+        try:
+            return await self._content.readany()
+        except aiohttp.ClientError as error:
+            raise httpx.ReadError(type(error).__name__) from error
+        finally:
+            self._waiting_since = None
+
+    def _look(self) -> None:
+        """End a read that has waited too long, and look again when the next one may have."""
+        since = self._waiting_since
+        now = self._loop.time()
+        if since is not None and now >= since + self.limit:
+            self._content.set_exception(httpx.ReadTimeout("no bytes in time"))
+            return
+        due = now + self.limit if since is None else since + self.limit
+        self._timer = self._loop.call_at(due, self._look)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes of a refusal, up to a bound."""
+        self.limit = min(self.limit, ERROR_SECONDS)
+        while self._bytes < ERROR_BYTES and (data := await self.read()):
+            self._bytes += len(data)
+            yield data
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where its body was not read to the end."""
+        self._timer.cancel()
+        if self._content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+def body_of(response: httpx.Response) -> Body:
+    """The body of a response of `Transport`, to be read in place of httpx's iterators."""
+    body: Body = response.extensions[BODY]
+    return body
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """See the module."""
+
+    def __init__(self, waits: Waits, *, proxied: bool) -> None:
+        self.waits = waits
+        self._proxied = proxied
+        self._session: aiohttp.ClientSession | None = None
+        self._certificates: ssl.SSLContext | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; its answer has begun on return."""
+        try:
+            async with asyncio.timeout(self.waits.connect + self.waits.first_token):
+                response = await self._send(request)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("no answer in time") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise httpx.ConnectTimeout("no connection in time") from error
+        except httpx.HTTPError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise httpx.ConnectError(str(error)) from error
+        body = Body(response, self.waits.first_token)
+        headers = [
+            (name, value)
+            for name, value in response.raw_headers
+            # aiohttp has decoded the body already.
+            if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
+        ]
+        return httpx.Response(
+            response.status, headers=headers, stream=body, extensions={BODY: body}
+        )
+
+    async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
+        state = SimpleNamespace(kept=False)
+        url = str(request.url)
+        arguments: dict[str, Any] = {
+            "headers": request.headers.multi_items(),
+            "data": request.content or None,
+            "allow_redirects": False,
+            "timeout": aiohttp.ClientTimeout(
+                total=None, connect=self.waits.connect, sock_read=None
+            ),
+            "proxy": proxy_for(request.url) if self._proxied else None,
+            "trace_request_ctx": state,
+        }
+        if request.url.scheme == "https":
+            self._certificates = self._certificates or _certificates()
+            arguments["ssl"] = self._certificates
+        session = self._open()
+        try:
+            return await session.request(request.method, url, **arguments)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not state.kept or isinstance(error, aiohttp.ClientConnectorError):
+                raise
+        # The connection was kept from an earlier request, and closed before this one reached it.
+        return await session.request(request.method, url, **arguments)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_reuseconn.append(_note_reuse)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEPT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
+                max_line_size=HEADER_BYTES,
+                max_field_size=HEADER_BYTES,
+                skip_auto_headers=("User-Agent",),
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _note_reuse(_session: object, context: SimpleNamespace, _parameters: object) -> None:
+    context.trace_request_ctx.kept = True
+
+
+def _certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        raise BadVariable(
+            "The certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
+            "correct that variable, or unset it."
+        ) from error
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """The proxy of the environment for an address, None where NO_PROXY names its host."""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if not proxy or _bypassed(url.host.lower(), proxies.get("no", "")):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not proxy.startswith(("http://", "https://")):
+        raise BadVariable(
+            f"A proxy of the environment ({url.scheme.upper()}_PROXY or ALL_PROXY) is not an HTTP "
+            "proxy: correct that variable, or name the model's host in NO_PROXY."
+        )
+    return proxy
+
+
+def _bypassed(host: str, names: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        address = None
+    for entry in names.lower().replace(",", " ").split():
+        if entry == "*":
+            return True
+        try:
+            if address is not None and address in ip_network(entry.strip("[]"), strict=False):
+                return True
+        except ValueError:
+            name = entry.split(":")[0].removeprefix("*").lstrip(".")
+            if name and (host == name or host.endswith(f".{name}")):
+                return True
+    return False

@@ -1,0 +1,571 @@
+"""Replies read from bytes: every dialect of a stream, cut anywhere, with noise between."""
+
+import json
+from itertools import pairwise
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.scripted_model import DONE, chunk, event
+
+from genpy_server.core.models import Usage
+from genpy_server.errors import LlmBadToolCall, LlmCutOff, LlmError
+from genpy_server.llm.base import Finish, ReasoningDelta, TextDelta
+from genpy_server.llm.events import EVENT_BYTES
+from genpy_server.llm.reply import ReplyReader, ServiceError
+from genpy_server.tools.registry import SPECS
+
+STOP = chunk({"content": ""}, "stop")
+
+
+class Reads:
+    """The pieces of a body, and an exception at its end where there is one."""
+
+    limit = 60.0
+
+    def __init__(self, *pieces):
+        self._pieces = list(pieces)
+
+    async def read(self):
+        """The next piece."""
+        piece = self._pieces.pop(0) if self._pieces else b""
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+
+class Read:
+    """What came of a reply."""
+
+    def __init__(self):
+        self.text = self.reasoning = ""
+        self.calls = []
+        self.finish = self.error = None
+
+
+async def read(*pieces, tools=(), max_tokens=2048, opened=False):
+    reader = ReplyReader(
+        Reads(*[p for p in pieces if p]),
+        quota=None,
+        tools=tools,
+        token_seconds=60.0,
+        max_tokens=max_tokens,
+        opened=opened,
+    )
+    found = Read()
+    try:
+        async for item in reader.events():
+            if isinstance(item, TextDelta):
+                found.text += item.text
+            elif isinstance(item, ReasoningDelta):
+                found.reasoning += item.text
+            elif isinstance(item, Finish):
+                found.finish = item
+            else:
+                found.calls.append((item.name, json.loads(item.arguments)))
+    except (ServiceError, LlmError, httpx.HTTPError) as error:
+        found.error = error
+    return found
+
+
+def raw(content):
+    return b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % content
+
+
+def loose(finish=None, **choice):
+    return event({"choices": [{"index": 0, "finish_reason": finish, **choice}]})
+
+
+HELLO = [chunk({"content": "Hello "}), chunk({"content": "world."}), STOP, DONE]
+WHOLE = {"choices": [{"message": {"content": "Hello world."}, "finish_reason": "stop"}]}
+ALL = b"".join(HELLO)
+STREAMS = {
+    "as the dialect has it": HELLO,
+    "no blank line at the end": [*HELLO[:2], STOP[:-1]],
+    "no line end behind the mark": [*HELLO[:3], b"data: [DONE]"],
+    "text in a last line without end": [HELLO[0], chunk({"content": "world."}, "stop")[:-2]],
+    "CR LF": [ALL.replace(b"\n", b"\r\n")],
+    "CR": [ALL.replace(b"\n", b"\r")],
+    "CR LF byte by byte": [bytes([b]) for b in ALL.replace(b"\n", b"\r\n")],
+    "BOM": [b"\xef\xbb\xbf", ALL],
+    "BOM byte by byte": [b"\xef", b"\xbb", b"\xbf", ALL],
+    "no space": [ALL.replace(b"data: ", b"data:")],
+    "comments": [b": hello\n\n:\n\n", HELLO[0], b": PROCESSING\n\n", *HELLO[1:]],
+    "other fields": [b"id: 1\nretry: 5\n\n", *HELLO],
+    "event names": [ALL.replace(b"data:", b"event: message\ndata:")],
+    "ping with JSON": [b'event: ping\ndata: {"type": "ping"}\n\n', *HELLO],
+    "ping with words": [HELLO[0], b"event: ping\ndata: ping\n\n", *HELLO[1:]],
+    "keep-alive as data": [HELLO[0], b"data: keep-alive\n\n", b"data:\n\n", *HELLO[1:]],
+    "noise of other types": [b"data: 1\n\ndata: null\n\ndata: [1]\n\n", *HELLO],
+    "broken chunk between": [HELLO[0], b"data: {broken\n\n", *HELLO[1:]],
+    "deep chunk between": [HELLO[0], b"data: " + b"[" * 100_000 + b"\n\n", *HELLO[1:]],
+    "unknown event": [event({"type": "usage_info", "n": 1}, "usage"), *HELLO],
+    "mark in small letters": [*HELLO[:3], b"data: [done]\n\n"],
+    "mark as JSON": [*HELLO[:3], b'data: "[DONE]"\n\n'],
+    "mark as event": [*HELLO[:3], b"event: done\ndata: {}\n\n"],
+    "mark alone": [*HELLO[:2], DONE],
+    "finish without mark": [*HELLO[:3]],
+    "garbage behind the mark": [ALL, b"data: {broken\n\n", b"\x00\x01"],
+    "broken off behind the finish": [*HELLO[:3], httpx.ReadError("gone")],
+    "parts": [loose(delta={"content": [{"type": "text", "text": "Hello world."}]}), STOP],
+    "one part": [loose(delta={"content": {"type": "text", "text": "Hello world."}}), STOP],
+    "message for delta": [loose(message={"content": "Hello world."}), STOP],
+    "messages for deltas": [
+        loose(message={"content": "Hello "}),
+        loose("stop", message={"content": "world."}),
+    ],
+    "text for delta": [loose(text="Hello "), loose("stop", text="world.")],
+    "delta as text": [loose(delta="Hello world."), STOP],
+    "choices as one": [event({"choices": {"delta": {"content": "Hello world."}}}), STOP],
+    "whole answer": [json.dumps(WHOLE).encode()],
+    "whole answer in lines": [json.dumps(WHOLE, indent=2).encode() + b"\n"],
+    "whole answer as an event": [event(WHOLE), DONE],
+    "lines of JSON": [line.removeprefix(b"data: ") for line in HELLO[:3]],
+    "Ollama's own API": [
+        b'{"message":{"role":"assistant","content":"Hello "},"done":false}\n',
+        b'{"message":{"content":"world."},"done":false}\n',
+        b'{"done":true,"done_reason":"stop","message":{"content":""}}\n',
+    ],
+    "refusal": [chunk({"refusal": "Hello world."}), STOP],
+    "refusal of a whole answer": [event({"choices": [{"message": {"content": None,
+        "refusal": "Hello world."}, "finish_reason": "stop"}]})],
+    "two choices in a chunk": [event({"choices": [{"index": 0, "delta": {"content": "Hello world."}},
+        {"index": 1, "delta": {"content": "Other."}}]}), STOP],
+    "two choices in turn": [HELLO[0], event({"choices": [{"index": 1, "delta": {"content": "No."}}]}),
+        *HELLO[1:]],
+    "index as text": [event({"choices": [{"index": "0", "delta": {"content": "Hello world."}}]}), STOP],
+    "only choice is number 1": [event({"choices": [{"index": 1, "delta": {"content": "Hello world."},
+        "finish_reason": "stop"}]})],
+    "no index": [event({"choices": [{"delta": {"content": "Hello world."}}]}), DONE],
+    "id as number": [event({"id": 7, "choices": [{"delta": {"content": "Hello world."}}]}), STOP],
+    "choices null": [event({"choices": None}), *HELLO],
+    "choices empty": [event({"choices": [], "prompt_filter_results": []}), *HELLO],
+    "delta null": [*HELLO[:2], loose("stop", delta=None)],
+    "finish reason as number": [*HELLO[:2], loose(1, delta={})],
+    "finish reason empty": [loose("", delta={"content": "Hello "}), *HELLO[1:]],
+    "finish reason null in words": [loose("null", delta={"content": "Hello "}), *HELLO[1:]],
+    "finish reason with every chunk": [loose("stop", delta={"content": "Hello "}), *HELLO[1:]],
+    "tab in a text": [raw(b"Hello\tworld.").replace(b"\t", b" "), STOP],
+    "more of one word": [chunk({"content": "Hel"}), chunk({"content": "lo world."}), STOP],
+    "think tags": [chunk({"content": "<think>\nA greeting"}), chunk({"content": ".\n</think>\n\n"}),
+        *HELLO],
+    "think tags inside": [chunk({"content": "Hello <think>hm</think> world."}), STOP],
+    "reasoning": [chunk({"reasoning": "hm", "content": None}), *HELLO],
+    "reasoning content": [chunk({"reasoning_content": "hm"}), *HELLO],
+    "thinking part": [loose(delta={"content": [{"type": "thinking",
+        "thinking": [{"type": "text", "text": "hm"}]}]}), *HELLO],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_text_that_came_is_the_reply(name):
+    """Whatever a service puts around it, the text is shown whole and the reply is done."""
+    found = await read(*STREAMS[name])
+    assert (found.text, found.error) == ("Hello world.", None)
+    assert found.finish.reason == "stop"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_reply_in_one_read_is_the_same(name):
+    """What comes in one read is read as what comes in many."""
+    pieces = STREAMS[name]
+    last = [piece for piece in pieces if isinstance(piece, Exception)]
+    whole = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+    found = await read(whole, *last)
+    assert (found.text, found.error) == ("Hello world.", None)
+
+
+async def test_whole_answer_behind_its_stream_is_not_said_twice():
+    """A last chunk that repeats the whole message adds what was not said before."""
+    whole = {"choices": [{"message": {"content": "Hello, whole wide world."}}]}
+    found = await read(chunk({"content": "Hello, whole wide "}), event(whole), STOP)
+    assert found.text == "Hello, whole wide world."
+
+
+NOISE = [
+    b": ping\n\n",
+    b"\n",
+    b"event: ping\ndata: {}\n\n",
+    b"data: keep-alive\n\n",
+    b'data: {"type":"ping"}\n\n',
+    b"data: {broken\n\n",
+    b"id: 1\nretry: 2\n\n",
+    event({"choices": []}),
+    event({"choices": None, "usage": None}),
+    chunk({}),
+]
+
+
+@settings(max_examples=200)
+@given(
+    texts=st.lists(st.text(st.characters(exclude_characters="<"), max_size=6), max_size=8),
+    noise=st.lists(st.tuples(st.integers(0, 8), st.sampled_from(NOISE)), max_size=8),
+    ends=st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    cuts=st.lists(st.integers(0, 4_000), max_size=30),
+    escaped=st.booleans(),
+)
+async def test_any_stream_cut_anywhere_gives_its_text(texts, noise, ends, cuts, escaped):
+    """A valid stream, cut into any reads, with noise between its events, gives the same text."""
+    events = [
+        event(json.dumps({"choices": [{"delta": {"content": text}}]}, ensure_ascii=escaped))
+        for text in texts
+    ]
+    for place, piece in noise:
+        events.insert(min(place, len(events)), piece)
+    stream = b"".join([*events, STOP, DONE]).replace(b"\n", ends)
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    found = await read(*(stream[a:b] for a, b in pairwise(edges)))
+    assert (found.text, found.error) == ("".join(texts), None)
+    assert found.finish.reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([raw(b"Hi \xf0\x9f there.")], "Hi \ufffd there."),
+        ([raw(b"gr\xfc\xdfe")], "gr\ufffd\ufffde"),
+        ([raw(rb"\ud83d"), raw(rb"\ude42")], "🙂"),
+        ([raw(rb"a\ud83d"), raw(rb"b")], "a\ufffdb"),
+        ([raw(rb"\ude42 low")], "\ufffd low"),
+        ([raw(rb"high \ud83d")], "high \ufffd"),
+        ([raw(rb"\ud83d\ude42")], "🙂"),
+        ([raw(b"a\tb")], "a\tb"),
+        ([raw(rb"a\u0000b")], "a\0b"),
+        ([chunk({"content": 12.5})], "12.5"),
+        ([chunk({"content": "x" * 3_000_000})], "x" * 3_000_000),
+    ],
+)
+async def test_broken_text_is_mended(pieces, text):
+    """Bytes and halves of characters that mean nothing are replaced, and those that fit joined."""
+    found = await read(*pieces, STOP, DONE)
+    assert found.text == text
+    assert found.error is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 12, "completion_tokens": 3}, Usage(12, 3)),
+        ({"prompt_tokens": 12.0, "completion_tokens": 3.5}, Usage(12, 3)),
+        ({"prompt_tokens": "12", "completion_tokens": "3"}, Usage(12, 3)),
+        ({"input_tokens": 12, "output_tokens": 3}, Usage(12, 3)),
+        ({"prompt_tokens": -5, "completion_tokens": 3}, Usage(0, 3)),
+        ({"prompt_tokens": 10**25, "completion_tokens": 3}, Usage(0, 3)),
+        ({"prompt_tokens": None, "completion_tokens": [3]}, Usage()),
+        ({"prompt_tokens": "many", "completion_tokens": True}, Usage()),
+        ({}, Usage()),
+        ("none", Usage()),
+        (7, Usage()),
+    ],
+)
+@pytest.mark.parametrize("place", ["chunk", "own", "groq"])
+async def test_usage_of_any_type_costs_no_reply(usage, counted, place):
+    """Counts are read where they are some, and ignored where they are not."""
+    last = {
+        "chunk": [chunk({}, "stop", usage=usage)],
+        "own": [STOP, event({"choices": [], "usage": usage})],
+        "groq": [chunk({}, "stop", x_groq={"usage": usage})],
+    }[place]
+    found = await read(HELLO[0], *last, DONE)
+    assert (found.text, found.error) == ("Hello ", None)
+    assert found.finish.usage == counted
+
+
+@pytest.mark.parametrize(
+    ("reason", "named"),
+    [
+        ("stop", "stop"),
+        ("eos", "stop"),
+        ("length", "length"),
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("content_filter", "content_filter"),
+        ("SAFETY", "content_filter"),
+    ],
+)
+async def test_end_of_a_reply_has_a_name(reason, named):
+    """Services call the ends of a reply differently; the filter's is an end of its own."""
+    found = await read(HELLO[0], chunk({}, reason))
+    assert (found.text, found.finish.reason) == ("Hello ", named)
+
+
+ERRORS = {
+    "event": event({"error": {"message": "boom", "code": 502}}, "error"),
+    "event without error": event({"message": "boom"}, "error"),
+    "event of words": b"event: error\ndata: boom\n\n",
+    "chunk": event({"error": {"message": "boom"}}),
+    "chunk with choices": event({"error": {"message": "boom"}, "choices": [{"delta": {},
+        "finish_reason": "error"}]}),
+    "choice": loose("error", delta={}, error={"message": "boom"}),
+    "words": event({"error": "boom"}),
+    "x_groq": chunk({}, x_groq={"error": {"message": "boom"}}),
+    "line": b'error: {"message": "boom", "code": 500}\n\n',
+    "bare JSON": b'{"error": {"message": "boom"}}\n',
+    "bare JSON without line end": b'{"error": {"message": "boom"}}',
+    "array": event([{"error": {"message": "boom"}}]),
+    "array in an error": event({"error": ["boom", "b"]}),
+    "detail": event({"detail": "boom"}),
+    "message": event({"message": "boom", "type": "error"}),
+    "message alone": event({"message": "boom"}),
+    "true": event({"error": True, "message": "boom"}),
+    "object": event({"object": "error", "message": "boom", "code": 400}),
+    "type": event({"type": "error", "error": {"type": "overloaded_error", "message": "boom"}}),
+    "broken UTF-8": b'event: error\ndata: {"error": {"message": "boom \xf0\x9f"}}\n\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.parametrize("apart", [True, False])
+async def test_error_in_a_stream_keeps_its_reason_and_the_text(name, apart):
+    """However a service says that it failed, its words are known, and what came before is kept."""
+    pieces = (HELLO[0], ERRORS[name]) if apart else (HELLO[0] + ERRORS[name],)
+    found = await read(*pieces)
+    assert found.text == "Hello "
+    assert isinstance(found.error, ServiceError)
+    assert "boom" in json.dumps(found.error.body)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([HELLO[0]], "Hello "),
+        ([HELLO[0], httpx.ReadError("reset")], "Hello "),
+        ([HELLO[0], b"data: " + b"x" * (EVENT_BYTES + 10)], "Hello "),
+        ([HELLO[0], chunk({}, "network_error")], "Hello "),
+        ([HELLO[0], b"data: {broken\n\n"], "Hello "),
+        ([], ""),
+    ],
+)
+async def test_reply_without_an_end_is_cut_off_after_its_text(pieces, text):
+    """A stream that just stops is not a whole reply, and what came of it is given first."""
+    found = await read(*pieces)
+    assert found.text == text
+    assert isinstance(found.error, LlmCutOff | httpx.ReadError)
+
+
+@pytest.mark.parametrize(
+    "page", [b"<html><h1>Sign in</h1></html>", b"hello", b"data: {nonsense\n\n"]
+)
+async def test_what_is_no_reply_is_said(page):
+    """An answer that holds nothing of a reply is known by what it holds."""
+    found = await read(page)
+    assert isinstance(found.error, ServiceError)
+    assert "unreadable" in found.error.body
+
+
+async def test_reply_that_never_ends_is_cut_at_its_length():
+    """A model that ignores the limit of tokens is stopped far beyond it."""
+    found = await read(*[chunk({"content": "ha" * 10_000})] * 400, max_tokens=16)
+    assert found.finish.reason == "length"
+    assert len(found.text) < 5_000_000
+
+
+async def test_long_text_comes_in_more_than_one_delta():
+    """A delta has a bounded size whatever one event holds."""
+    reader = ReplyReader(
+        Reads(chunk({"content": "x" * 100_000}), STOP),
+        quota=None, token_seconds=1.0, max_tokens=2048,
+    )  # fmt: skip
+    sizes = [len(item.text) async for item in reader.events() if isinstance(item, TextDelta)]
+    assert sum(sizes) == 100_000
+    assert max(sizes) <= 32_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "thought"),
+    [
+        ("<think>\nhm\n</think>\n\nHello", "Hello", "\nhm\n"),
+        ("  <THINK>hm</THINK>Hello", "Hello", "hm"),
+        ("<thinking>hm</thinking>Hello", "Hello", "hm"),
+        ("[THINK]hm[/THINK]Hello", "Hello", "hm"),
+        ("<think>a</think><think>b</think>Hello", "Hello", "ab"),
+        ("<think></think>Hello", "Hello", ""),
+        ("<think>only", "", "only"),
+        ("Say <think>hm</think> hello", "Say hello", "hm"),
+        ("The `<think>` tag", "The `<think>` tag", ""),
+        ("```\n<think>x</think>\n```\n", "```\n<think>x</think>\n```\n", ""),
+        ("a <think> b", "a <think> b", ""),
+        ("1 < 2 and <b>", "1 < 2 and <b>", ""),
+        ("hm</think>\n\nHello", "hmHello", ""),
+    ],
+)
+@given(data=st.data())
+async def test_reasoning_in_tags_is_no_text(text, said, thought, data):
+    """What stands between think tags is reasoning, wherever the text is cut; code is not."""
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
+    found = await read(*(chunk({"content": piece}) for piece in pieces), STOP)
+    assert (found.text, found.reasoning) == (said, thought)
+
+
+async def test_reasoning_that_the_template_began_is_known_the_next_time():
+    """Where only the end of reasoning is in a reply, later replies are taken to begin in it."""
+    found = await read(chunk({"content": "hm</think>\nHello"}), STOP, opened=True)
+    assert (found.text, found.reasoning) == ("Hello", "hm")
+    found = await read(chunk({"content": "Hello"}), STOP, opened=True)
+    assert found.text == "Hello"
+
+
+HISTORY, STATS, ALL_OF = "search_chat_history", "get_session_stats", "get_all_sessions"
+ROME = (HISTORY, {"keyword": "Rome"})
+
+
+def fn(name=None, arguments=None, **more):
+    function = {k: v for k, v in (("name", name), ("arguments", arguments)) if v is not None}
+    return {**more, "function": function}
+
+
+CALLS = {
+    "fragments": ([fn(HISTORY, "", index=0, id="a"), fn(None, '{"keyword": "R', index=0),
+                   fn(None, 'ome"}', index=0)], [ROME]),
+    "id repeated without index": ([fn(HISTORY, '{"keyword":', id="a"), fn(None, ' "Rome"}', id="a")],
+                                  [ROME]),
+    "new id with every fragment": ([fn(HISTORY, "", index=0, id="a"),
+                                    fn(None, '{"keyword":', index=0, id="b"),
+                                    fn(None, ' "Rome"}', index=0, id="c")], [ROME]),
+    "new id and the name again": ([fn(HISTORY, "", index=0, id="a"),
+                                   fn(HISTORY, '{"keyword":', index=0, id="b"),
+                                   fn(HISTORY, ' "Rome"}', index=0, id="c")], [ROME]),
+    "index counts fragments": ([fn(HISTORY, "", index=0, id="a"), fn(None, '{"keyword":', index=1),
+                                fn(None, ' "Rome"}', index=2)], [ROME]),
+    "neither index nor id": ([fn(HISTORY, '{"keyword":'), fn(None, ' "Rome"}')], [ROME]),
+    "name with every fragment": ([fn(HISTORY, '{"keyword":'), fn(HISTORY, ' "Rome"}')], [ROME]),
+    "name in pieces": ([fn("get_", "", index=0, id="a"), fn("session_stats", "", index=0)],
+                       [(STATS, {})]),
+    "two, interleaved": ([fn(HISTORY, '{"keyword":', index=0, id="a"), fn(STATS, "{", index=1, id="b"),
+                          fn(None, ' "Rome"}', index=0), fn(None, "}", index=1)],
+                         [ROME, (STATS, {})]),
+    "two, interleaved by id": ([fn(HISTORY, '{"keyword":', id="a"), fn(STATS, "{", id="b"),
+                                fn(None, ' "Rome"}', id="a"), fn(None, "}", id="b")],
+                               [ROME, (STATS, {})]),
+    "two of one id": ([fn(STATS, "{}", index=0, id="a"), fn(ALL_OF, "{}", index=1, id="a")],
+                      [(STATS, {}), (ALL_OF, {})]),
+    "two of one index": ([fn(STATS, "{}", index=0, id="a"), fn(ALL_OF, "{}", index=0, id="b")],
+                         [(STATS, {}), (ALL_OF, {})]),
+    "two without anything": ([fn(STATS, "{}"), fn(ALL_OF, "{}")], [(STATS, {}), (ALL_OF, {})]),
+    "one tool twice": ([fn(HISTORY, ""), fn(None, '{"keyword": "Rome"}'), fn(HISTORY, ""),
+                        fn(None, '{"keyword": "Oslo"}')], [ROME, (HISTORY, {"keyword": "Oslo"})]),
+    "whole call repeated": ([fn(STATS, "{}", index=0, id="a"), fn(STATS, "{}", index=0, id="a")],
+                            [(STATS, {})]),
+    "empty fragment last": ([fn(STATS, "{}", index=0, id="a"), fn("", "", index=0, id="")],
+                            [(STATS, {})]),
+    "id and index of other types": ([fn(HISTORY, '{"keyword": "Rome"}', index="0", id=7)], [ROME]),
+    "arguments as object": ([fn(HISTORY, {"keyword": "Rome"}, index=0, id="a")], [ROME]),
+    "arguments as list": ([fn(HISTORY, ["Rome"], index=0, id="a")], [ROME]),
+    "arguments as list of one object": ([fn(HISTORY, [{"keyword": "Rome"}])], [ROME]),
+    "arguments encoded twice": ([fn(HISTORY, json.dumps('{"keyword": "Rome"}'))], [ROME]),
+    "arguments as Python": ([fn(HISTORY, "{'keyword': 'Rome'}")], [ROME]),
+    "arguments in a fence": ([fn(HISTORY, '```json\n{"keyword": "Rome"}\n```')], [ROME]),
+    "arguments twice": ([fn(HISTORY, '{"keyword": "Rome"}{"keyword": "Rome"}')], [ROME]),
+    "arguments empty": ([fn(STATS, "", index=0, id="a")], [(STATS, {})]),
+    "arguments null": ([{"id": "a", "function": {"name": STATS, "arguments": None}}], [(STATS, {})]),
+    "arguments null in words": ([fn(STATS, "null")], [(STATS, {})]),
+    "parameters": ([{"id": "a", "function": {"name": HISTORY, "parameters": {"keyword": "Rome"}}}],
+                   [ROME]),
+    "name prefixed": ([fn(f"functions.{STATS}", "{}")], [(STATS, {})]),
+    "name with more behind": ([fn(f"{STATS}<|channel|>json", "{}")], [(STATS, {})]),
+    "name spelt otherwise": ([fn("Get-Session-Stats", "{}")], [(STATS, {})]),
+    "name unknown": ([fn("web_search", '{"q": "x"}')], [("web_search", {"q": "x"})]),
+    "without function": ([{"index": 0, "id": "a", "name": STATS, "arguments": "{}"}], [(STATS, {})]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("together", [True, False])
+async def test_calls_are_those_that_were_meant(name, together):
+    """Pieces of calls are put together by what they bring, in one chunk or in many."""
+    pieces, meant = CALLS[name]
+    rows = [pieces] if together else [[piece] for piece in pieces]
+    found = await read(*(chunk({"tool_calls": row}) for row in rows), chunk({}, "tool_calls"),
+                       DONE, tools=SPECS)  # fmt: skip
+    assert (found.calls, found.error) == (meant, None)
+    assert found.finish.reason == "tool_calls"
+
+
+async def test_every_call_has_an_id_of_its_own():
+    """A service that gives no id, or one twice, still gets an answer to each call."""
+    pieces = [
+        fn(STATS, "{}", index=0, id="a"),
+        fn(ALL_OF, "{}", index=1, id="a"),
+        fn(HISTORY, "{}"),
+    ]
+    reader = ReplyReader(
+        Reads(chunk({"tool_calls": pieces}, "tool_calls")),
+        quota=None, tools=SPECS, token_seconds=1.0, max_tokens=100,
+    )  # fmt: skip
+    ids = [item.id async for item in reader.events() if not isinstance(item, Finish)]
+    assert len(set(ids)) == 3
+    assert ids[0] == "a"
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        [event({"choices": [{"delta": {"tool_calls": fn(STATS, "{}", id="a")}}]})],
+        [event({"choices": [{"delta": {"function_call": {"name": STATS, "arguments": "{}"}}}]})],
+        [event({"choices": [{"message": {"content": None, "tool_calls": [fn(STATS, "{}")]}}]})],
+    ],
+)
+async def test_calls_may_stand_elsewhere(stream):
+    """One call instead of a list, the older function_call, and a whole answer are calls too."""
+    found = await read(*stream, chunk({}, "tool_calls"), tools=SPECS)
+    assert found.calls == [(STATS, {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "said"),
+    [
+        ('<tool_call>\n{"name": "get_session_stats", "arguments": {}}\n</tool_call>', [(STATS, {})], ""),
+        (('<tool_call>{"name": "get_session_stats"}</tool_call>\n'
+         '<tool_call>{"name": "get_all_sessions"}</tool_call>'), [(STATS, {}), (ALL_OF, {})], ""),
+        ('Let me look.\n<tool_call>{"name": "get_session_stats"}</tool_call>', [(STATS, {})],
+         "Let me look.\n"),
+        ('{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}', [ROME], ""),
+        (('{"type": "function", "function": {"name": "search_chat_history", '
+         '"parameters": {"keyword": "Rome"}}}'), [ROME], ""),
+        ('```json\n{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}\n```', [ROME], ""),
+        ('[TOOL_CALLS][{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]', [ROME], ""),
+        ('<function=search_chat_history>{"keyword": "Rome"}</function>', [ROME], ""),
+        (("<tool_call>\n<function=search_chat_history>\n<parameter=keyword>\nRome\n</parameter>\n"
+         "</function>\n</tool_call>"), [ROME], ""),
+        ('<think>hm</think>\n{"name": "get_session_stats", "arguments": {}}', [(STATS, {})], ""),
+        ('{"name": "Ann", "age": 3}', [], None),
+        ('{"answer": 42}', [], None),
+        ("[1, 2, 3]", [], None),
+        ("```json\n[1]\n```", [], None),
+        ("```python\nprint(1)\n```", [], None),
+        ('Use `<tool_call>{"name": "get_session_stats"}</tool_call>` so.', [], None),
+        ('<tool_call>{"name": "nothing"}</tool_call>', [], None),
+        ('{"name": "get_session_stats", "argum', [], None),
+    ],
+)  # fmt: skip
+@given(data=st.data())
+async def test_calls_in_the_text_are_made(text, calls, said, data):
+    """A call of an offered tool that is written as text is a call, and what only looks so is text."""
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
+    found = await read(*(chunk({"content": piece}) for piece in pieces), STOP, tools=SPECS)
+    assert (found.calls, found.error) == (calls, None)
+    assert found.text == (text if said is None else said)
+
+
+async def test_call_in_the_text_without_tools_is_text():
+    """Where no tool was offered nothing is taken out."""
+    text = '{"name": "get_session_stats", "arguments": {}}'
+    assert (await read(chunk({"content": text}), STOP)).text == text
+
+
+async def test_call_without_a_name_is_a_bad_call():
+    """A reply that ends in a call of nothing is asked for again, without tools."""
+    piece = {"index": 0, "id": "a", "function": None}
+    found = await read(chunk({"tool_calls": [piece]}), chunk({}, "tool_calls"), tools=SPECS)
+    assert isinstance(found.error, LlmBadToolCall)
+
+
+async def test_reply_cut_by_its_limit_calls_nothing():
+    """A call that the limit of tokens cut in the middle is no call."""
+    piece = fn(HISTORY, '{"key', index=0, id="a")
+    found = await read(chunk({"tool_calls": [piece]}), chunk(finish="length"), tools=SPECS)
+    assert found.calls == []
+    assert found.finish.reason == "length"
