@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from genpy_server.core.identity import identify
+from genpy_server.core.identity import checked_ref
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
 from genpy_server.settings import Settings, load
@@ -58,7 +58,7 @@ def session_to_open(ref: str, server: str | None) -> str:
         except NotFound:
             if ref == "last":
                 raise
-            identify("", ref)  # refuses what cannot be a name
+            checked_ref(ref)  # refuses what cannot be a name
             return ref
 
     return with_records(server, work)

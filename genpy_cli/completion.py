@@ -1,9 +1,7 @@
 """Completion of sessions by the shell, from the local store."""
 
 from genpy_cli.backend import with_records
-from genpy_server.core.identity import identify
-from genpy_server.core.models import ListedSession, Session
-from genpy_server.errors import BadRequest, GenPyError
+from genpy_server.errors import GenPyError
 from genpy_server.records import Records
 from genpy_server.settings import load
 
@@ -18,28 +16,30 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
         sessions = _sessions()
     except GenPyError:
         return []  # a shell that completes has no place for a sentence
-    named = [("last", "the newest")] + [(_ref(s, incomplete), _harmless(s.title)) for s in sessions]
+    length = None if len(incomplete) > SHORT else SHORT
+    named = [("last", "the newest")]
+    named += [(name or id_[:length], _harmless(title)) for id_, name, title in sessions]
     return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
 
 
-def _sessions() -> list[ListedSession]:
+def _sessions() -> list[tuple[str, str, str]]:
+    """Of each session its id, the name that it can be called by, and its title."""
     if load().server is not None:
         return []  # a key press must not wait for a network
 
-    async def newest(records: Records) -> list[ListedSession]:
-        return await records.sessions(limit=SESSIONS)
+    async def newest(records: Records) -> list[tuple[str, str, str]]:
+        found = await records.sessions(limit=SESSIONS)
+        return [(s.id, await _name(records, s.id, s.title), s.title) for s in found]
 
     return with_records(None, newest)
 
 
-def _ref(session: Session, incomplete: str) -> str:
-    """The name that a session was opened with, where its title still is that name; else its id."""
+async def _name(records: Records, session_id: str, title: str) -> str:
+    """The title, where the session was opened with it as its name."""
     try:
-        if identify(session.user_id, session.title).id == session.id:
-            return session.title
-    except BadRequest:
-        pass  # a title that cannot be a name
-    return session.id if len(incomplete) > SHORT else session.id[:SHORT]
+        return title if (await records.session(title)).id == session_id else ""
+    except GenPyError:  # a title that cannot be a name, or is none
+        return ""
 
 
 def _harmless(title: str) -> str:

@@ -13,9 +13,11 @@ from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
+from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.hub import SessionHub
+from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.sessions.summaries import Summaries
@@ -41,15 +43,17 @@ class App:
         self.settings = settings
         self.store = store
         self.llm = llm
-        self.summaries = Summaries(store, llm, settings)
+        self.presence = Presence(store, settings)
+        self.summaries = Summaries(store, llm, settings, self.presence.server)
         self.tasks = BackgroundTasks()
         services = RunServices(
             Chat(store, llm, settings),
             MemoryKeeper(store, llm, settings.context_tokens),
             self.tasks,
+            ReplyJournal(store, self.presence.server),
         )
         rates = Rates(settings.limits.messages_per_minute)
-        self.hub = SessionHub(services, self.summaries, rates, settings)
+        self.hub = SessionHub(services, self.summaries, rates, self.presence, settings)
         self.gate = Gate(settings)
         handlers = Handlers(self.records, HealthCheck(store, llm))
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))

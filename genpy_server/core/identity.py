@@ -1,5 +1,6 @@
 """Names: what a session is called, and which host names mean this machine."""
 
+import hmac
 import re
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -13,6 +14,7 @@ TITLE_CHARS = 60
 REF_PATTERN = "[A-Za-z0-9._-]{1,64}"
 """A session's name, or its UUID."""
 
+_NAMED_VERSION = 8
 _REF = re.compile(REF_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -24,15 +26,34 @@ class Identity(NamedTuple):
     name: str
 
 
-def identify(user_id: str, ref: str) -> Identity:
-    """The session a user means by `ref`; raises `BadRequest` for what is neither id nor name."""
+def checked_ref(ref: str) -> str | None:
+    """The id that a reference is, None for a name; raises `BadRequest` for what is neither."""
     if _UUID.fullmatch(ref):
-        return Identity(ref.lower(), "")
+        return ref.lower()
     if not _REF.fullmatch(ref):
         raise BadRequest(
             "A session is named by a UUID, or by 1 to 64 of the characters A-Z a-z 0-9 . _ -"
         )
-    return Identity(str(uuid5(NAMESPACE, f"{user_id}\0{ref}")), ref)
+    return None
+
+
+def named_id(secret: str, user_id: str, name: str) -> str:
+    """The UUID (version 8) of a user's named session; nobody without the secret can compute it."""
+    digest = hmac.digest(secret.encode(), f"{user_id}\0{name}".encode(), "sha256")
+    value = int.from_bytes(digest[:16])
+    value = value & ~(0xF000 << 64) | 0x8000 << 64
+    value = value & ~(0xC000 << 48) | 0x8000 << 48
+    return str(UUID(int=value))
+
+
+def named_id_before(user_id: str, name: str) -> str:
+    """The id that named sessions had before `named_id`."""
+    return str(uuid5(NAMESPACE, f"{user_id}\0{name}"))
+
+
+def is_named_id(session_id: str) -> bool:
+    """Whether an id has the form of `named_id`; such an id exists only where its row does."""
+    return UUID(session_id).version == _NAMED_VERSION
 
 
 def title_from(text: str) -> str:

@@ -55,6 +55,8 @@ class RunRequest:
     """The person's own choice, instead of detecting one."""
     corrected_from: str | None = None
     live_seconds: float = 0.0
+    server: str = ""
+    """The server that hosts the session, for so long from each of its messages."""
 
     @property
     def replaced_ids(self) -> set[int]:
@@ -136,6 +138,7 @@ class Chat:
             client_id=reply.client_id,
             meta=reply.meta,
             live_seconds=request.live_seconds,
+            server=request.server,
             known=request.question.id,
         )
         return appended.message

@@ -55,6 +55,13 @@ class Conversation:
         """The person's last message."""
         return next((m for m in reversed(self.messages) if m.role == "user"), None)
 
+    @property
+    def unanswered(self) -> list[Message]:
+        """The person's last messages that count and have no reply, oldest first."""
+        answered = {m.meta.reply_to for m in self.messages if m.meta.reply_to is not None}
+        newest = max(answered, default=0)
+        return [m for m in standing(self.messages) if m.role == "user" and m.id > newest]
+
     def holds(self, client_id: str) -> bool:
         """Whether a message with this id of a client's is among these."""
         return any(message.client_id == client_id for message in self.messages)

@@ -14,6 +14,7 @@ from genpy_server.errors import GenPyError, NotFound
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
+from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
 from genpy_server.runs.run import ReplyRun, RunControl
 from genpy_server.wire import message_event
@@ -41,6 +42,7 @@ class RunServices:
     chat: Chat
     keeper: MemoryKeeper
     tasks: BackgroundTasks
+    journal: ReplyJournal
 
 
 class RunQueue:
@@ -49,6 +51,7 @@ class RunQueue:
     def __init__(self, services: RunServices, conversation: Conversation, owner: RunOwner) -> None:
         self._chat = services.chat
         self._tasks = services.tasks
+        self._journal = services.journal
         self._memory = MemorySchedule(services.keeper, conversation)
         self._conversation = conversation
         self._owner = owner
@@ -112,9 +115,10 @@ class RunQueue:
             memory=self._conversation.memory,
             previous_intent=self._conversation.intent(),
         )
-        self._run = ReplyRun(self._chat, request, self._owner)
+        self._run = run = ReplyRun(self._chat, request, self._owner)
         try:
-            reply = await self._run.answer(self._control)
+            with self._journal.following(run):
+                reply = await run.answer(self._control)
         finally:
             self._run = None
         if reply.deleted:
@@ -123,7 +127,7 @@ class RunQueue:
         self._conversation.add(reply.message)
         if not reply.message.id:
             self._unsaved += 1
-            self._tasks.spawn(self._save(request, reply.message))
+            self._tasks.spawn(self._save(run, reply.message))
         dropped = reply.dropped_upto
         if self._memory.due(dropped):
             self._tasks.spawn(self._memory.extend(request.user_id, request.session_id, dropped))
@@ -171,13 +175,14 @@ class RunQueue:
         self._forgotten = True
         self._waiting.clear()
 
-    async def _save(self, request: RunRequest, reply: Message) -> None:
+    async def _save(self, run: ReplyRun, reply: Message) -> None:
         """Store a reply as soon as the database is back."""
         try:
-            for attempt in count():
-                await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
-                if self._forgotten or await self._saved(request, reply):
-                    return
+            with self._journal.following(run):
+                for attempt in count():
+                    await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
+                    if self._forgotten or await self._saved(run.request, reply):
+                        return
         finally:
             self._unsaved -= 1
             self._owner.runs_idle()

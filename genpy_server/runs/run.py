@@ -121,6 +121,18 @@ class ReplyRun:
             model=chat.llm.model,
         )
 
+    def known(self) -> MessageMeta:
+        """What is known of the reply by now."""
+        return msgspec.structs.replace(
+            self.meta,
+            model=self.chat.llm.model,
+            usage=self.usage if self.usage != Usage() else None,
+            ms=self._ms(),
+            first_token_ms=self.first_token_ms,
+            tools=tuple(self.tool_calls.records),
+            reasoning="".join(self.reasoning)[:REASONING_CHARS] or None,
+        )
+
     def answers(self, question_id: int) -> bool:
         """Whether this is a reply to that message."""
         return self.request.question.id == question_id
@@ -155,15 +167,7 @@ class ReplyRun:
 
     async def _finish(self, status: RunStatus, error: GenPyError | None) -> RunOutcome:
         self.meta = msgspec.structs.replace(
-            self.meta,
-            model=self.chat.llm.model,
-            status=status,
-            usage=self.usage if self.usage != Usage() else None,
-            ms=self._ms(),
-            first_token_ms=self.first_token_ms,
-            tools=tuple(self.tool_calls.records),
-            error=error.message if error is not None else None,
-            reasoning="".join(self.reasoning)[:REASONING_CHARS] or None,
+            self.known(), status=status, error=error.message if error is not None else None
         )
         reply = Message(
             id=0,

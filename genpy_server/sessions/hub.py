@@ -10,19 +10,19 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from genpy_server.core.identity import identify
+from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import Session
-from genpy_server.errors import GenPyError, ShuttingDown, TooMany
+from genpy_server.errors import GenPyError, NotFound, ShuttingDown, TooMany
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
-from genpy_server.sessions.live_session import LiveSession, check_send
+from genpy_server.sessions.live_session import LiveSession, check_send, recover
+from genpy_server.sessions.names import SessionNames
+from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
 from genpy_server.wire import Ack, Send
 
-BEAT_SECONDS = 10.0
-"""Seconds between two signs of life at most; three of them are a session's lease."""
 SWEEP_SESSIONS = 100
 
 log = logging.getLogger("genpy.sessions")
@@ -38,6 +38,7 @@ class SessionHub:
         services: RunServices,
         summaries: Summaries,
         rates: Rates,
+        presence: Presence,
         settings: Settings,
     ) -> None:
         self._services = services
@@ -46,8 +47,8 @@ class SessionHub:
         self._summaries = summaries
         self._rates = rates
         self._settings = settings
-        self._beat = min(settings.grace_seconds / 3, BEAT_SECONDS)
-        self._live_seconds = max(settings.grace_seconds, 3 * self._beat)
+        self._presence = presence
+        self._names = SessionNames(self._store)
         self._live: dict[Key, LiveSession] = {}
         self._loading: dict[Key, asyncio.Task[None]] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -55,9 +56,10 @@ class SessionHub:
         self._closing = False
 
     def start(self) -> None:
-        """Begin to speak for the live sessions and to end abandoned ones."""
-        self.tasks.spawn(self._every_beat(self._speak))
+        """Begin to renew the leases of live sessions, to journal replies, and to end abandoned ones."""
+        self.tasks.spawn(self._every_beat(self._renew))
         self.tasks.spawn(self._every_beat(self._sweep))
+        self.tasks.spawn(self._services.journal.keep())
 
     # Sockets
 
@@ -89,8 +91,12 @@ class SessionHub:
             raise ShuttingDown("The server is about to stop. Come back in a moment.")
 
     async def _open(self, user_id: str, ref: str) -> LiveSession:
-        identity = identify(user_id, ref)
+        identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
+        if key not in self._live:
+            await self._presence.show()
+            if not identity.name and is_named_id(identity.id):
+                await self._check_exists(*key)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -102,7 +108,7 @@ class SessionHub:
                 services=self._services,
                 summaries=self._summaries,
                 owner=self,
-                live_seconds=self._live_seconds,
+                presence=self._presence,
             )
             self._live[key] = session
             self._loading[key] = asyncio.create_task(session.load())
@@ -118,6 +124,11 @@ class SessionHub:
                 raise
             self._loading.pop(key, None)
         return session
+
+    async def _check_exists(self, user_id: str, session_id: str) -> None:
+        """Refuse an id that only the servers can make where there is no row: it was guessed."""
+        if await self._store.session(user_id, session_id) is None:
+            raise NotFound("There is no such session.")
 
     def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
         """A socket is gone; the session stays for the grace period."""
@@ -227,22 +238,38 @@ class SessionHub:
                 log.warning("%s failed: %s", work.__name__, error.code)
             except Exception:  # a bug must not silence us for good: others would end our sessions
                 log.exception("%s failed", work.__name__)
-            await asyncio.sleep(self._beat)
+            await asyncio.sleep(self._presence.beat_seconds)
 
-    async def _speak(self) -> None:
+    async def _renew(self) -> None:
+        if not self._live:
+            return
+        await self._presence.show()
         hosted = [live.id for live in self._live.values() if live.status == "active"]
         if hosted:
-            await self._store.touch(hosted, self._live_seconds)
+            await self._store.touch(hosted, self._presence.live_seconds, self._presence.server)
+        for live in tuple(self._live.values()):
+            await live.recheck()
 
     async def _sweep(self) -> None:
-        for user_id, session_id in await self._store.abandoned(SWEEP_SESSIONS):
-            if (user_id, session_id) in self._live:
-                continue
-            try:
-                session = await self._summaries.end(user_id, session_id, abandoned_only=True)
-            except GenPyError as error:  # the next one may do better
-                log.warning("a session left behind could not be ended: %s", error.code)
-                continue
+        await self._presence.begin()
+        for key in await self._store.interrupted(SWEEP_SESSIONS):
+            live = self._live.get(key)
+            if live is None:
+                await recover(self._store, *key, await self._store.hosting(*key))
+            else:
+                await live.recheck()
+        for key in await self._store.abandoned(SWEEP_SESSIONS):
+            if key not in self._live:
+                await self._end_abandoned(*key)
+
+    async def _end_abandoned(self, user_id: str, session_id: str) -> None:
+        try:
+            session = await self._summaries.end(user_id, session_id, abandoned_only=True)
+        except GenPyError as error:  # it waits for its next attempt
+            log.warning("a session left behind could not be ended: %s", error.code)
+        except Exception:  # one session that cannot be ended keeps no other from its end
+            log.exception("a session left behind could not be ended")
+        else:
             if session is not None:
                 log.info("ended a session that was left behind")
 
@@ -256,6 +283,7 @@ class SessionHub:
         if end_sessions:
             await self._end_all(sessions)
         await self.tasks.cancel()
+        await self._presence.leave()
 
     async def _end_all(self, sessions: list[LiveSession]) -> None:
         """End them as far as the model answers in time; the sweep finds what is left.

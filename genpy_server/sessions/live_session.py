@@ -5,21 +5,25 @@ belongs to the session: it goes on when the socket that asked for it is gone.
 """
 
 import asyncio
+import logging
 from typing import Final, Literal, Protocol
 from uuid import uuid4
+
+import msgspec
 
 from genpy_server import __version__
 from genpy_server.core.identity import title_from
 from genpy_server.core.models import Message, MessageMeta, Session
 from genpy_server.core.understanding.intents import INTENTS
-from genpy_server.errors import BadRequest, Conflict, NotFound, StoreError, TooLarge
+from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.runs.context import RunRequest
 from genpy_server.runs.history import Conversation, window
 from genpy_server.runs.queue import RunQueue, RunServices
 from genpy_server.sessions.event_log import EventLog, Subscriber
+from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
-from genpy_server.stores.base import Appended
+from genpy_server.stores.base import Appended, Hosting, Store
 from genpy_server.wire import (
     Ack,
     ErrorFrame,
@@ -33,6 +37,10 @@ from genpy_server.wire import (
 )
 
 CLIENT_ID_CHARS = 64
+NOT_ANSWERED = "Not answered: the server stopped."
+CUT_SHORT = "The server stopped before this reply was complete."
+
+log = logging.getLogger("genpy.sessions")
 
 
 class SessionOwner(Protocol):
@@ -57,7 +65,7 @@ class LiveSession:
         services: RunServices,
         summaries: Summaries,
         owner: SessionOwner,
-        live_seconds: float,
+        presence: Presence,
     ) -> None:
         self.user_id = user_id
         self.id = session_id
@@ -69,7 +77,7 @@ class LiveSession:
         self._owner = owner
         self._chat = chat = services.chat
         self._summaries = summaries
-        self._live_seconds = live_seconds
+        self._presence = presence
         self._limits = chat.settings.limits
         self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
         self._conversation = Conversation(chat.store, user_id, session_id, window(chat.settings))
@@ -77,13 +85,38 @@ class LiveSession:
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
         self._deleted = False
+        self.elsewhere = False
+        """Whether another server that is alive hosted it when it was opened."""
         self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
 
     async def load(self) -> None:
-        """Read what the store knows of it."""
-        session = await self._conversation.load()
+        """Read what the store knows of it, and take over what a server left that is gone."""
+        hosting, session = await asyncio.gather(
+            self._chat.store.hosting(self.user_id, self.id), self._conversation.load()
+        )
+        if hosting.replies:
+            await recover(self._chat.store, self.user_id, self.id, hosting)
+            session = await self._conversation.load()
         if session is not None:
             self.title, self.status, self.rating = session.title, session.status, session.rating
+        self._take_over(hosting)
+
+    async def recheck(self) -> None:
+        """Take over what another server left, where it was alive when the session was opened."""
+        if self.elsewhere and not self.runs.running:
+            hosting = await self._chat.store.hosting(self.user_id, self.id)
+            await recover(self._chat.store, self.user_id, self.id, hosting)
+            await self._catch_up()
+            self._take_over(hosting)
+
+    def _take_over(self, hosting: Hosting) -> None:
+        """Answer in order what waited at a server that is gone."""
+        other = hosting.server not in {None, self._presence.server}
+        self.elsewhere = other and hosting.alive
+        if other and not hosting.alive:
+            for question in self._conversation.unanswered:
+                meta = question.meta
+                self._answer(question, meta.intent, meta.intent_corrected_from)
 
     # Who watches
 
@@ -215,7 +248,8 @@ class LiveSession:
                     intent_corrected_from=frame.corrected_from,
                     replaces=frame.replaces,
                 ),
-                live_seconds=self._live_seconds,
+                live_seconds=self._presence.live_seconds,
+                server=self._presence.server,
                 known=known,
             )
         except NotFound:
@@ -264,7 +298,8 @@ class LiveSession:
                 question=question,
                 intent=intent or question.meta.intent,
                 corrected_from=corrected,
-                live_seconds=self._live_seconds,
+                live_seconds=self._presence.live_seconds,
+                server=self._presence.server,
             )
         )
 
@@ -302,6 +337,27 @@ class LiveSession:
                 self.changed(session, summarised=True)
                 return session
             return None
+
+
+async def recover(store: Store, user_id: str, session_id: str, hosting: Hosting) -> None:
+    """Store the replies of servers that are gone, as far as they came; any number of times is once."""
+    for left in hosting.replies:
+        meta = left.meta
+        if meta.status is None:
+            error = CUT_SHORT if left.text else NOT_ANSWERED
+            meta = msgspec.structs.replace(meta, status="interrupted", error=error)
+        try:
+            await store.append(
+                user_id,
+                session_id,
+                "assistant",
+                left.text,
+                title="",
+                client_id=left.run,
+                meta=meta,
+            )
+        except Refused as refused:  # the session or its journal is gone meanwhile
+            log.info("a reply in progress was not recovered: %s", refused.code)
 
 
 def check_send(frame: Send, limits: Limits) -> None:

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from genpy_server.core.identity import identify
 from genpy_server.core.models import (
     Hit,
     ListedSession,
@@ -16,6 +15,7 @@ from genpy_server.core.models import (
     checked_title,
 )
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
+from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
@@ -52,6 +52,7 @@ class LocalRecords:
     ) -> None:
         self._store = store
         self._user_id = user_id
+        self._names = SessionNames(store)
         self._ender = ender
         self._live = live
 
@@ -78,7 +79,9 @@ class LocalRecords:
         if ref == "last":
             found = await self._store.sessions(self._user_id, limit=1)
         else:
-            session = await self._store.session(self._user_id, identify(self._user_id, ref).id)
+            session = await self._store.session(
+                self._user_id, (await self._names.identify(self._user_id, ref)).id
+            )
             found = [session] if session is not None else await self._by_prefix(ref)
         if not found:
             raise NotFound(f"There is no session {ref!r}.")

@@ -1,16 +1,26 @@
 """The end of a session: claimed by one, counted by the database, told by the model, written once."""
 
+import asyncio
 import logging
+import random
 from typing import Any
 
 import msgspec
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.notes import fitting_notes
 from genpy_server.core.context.prompts import SUMMARY_PROMPT, dialogue
 from genpy_server.core.context.tokens import count_tokens, cut
 from genpy_server.core.context.turns import turns
-from genpy_server.core.models import ChatMessage, Session, SummaryDraft
-from genpy_server.errors import Conflict, LlmError, NotFound
+from genpy_server.core.models import ChatMessage, Metrics, Session, SummaryDraft
+from genpy_server.errors import (
+    Conflict,
+    GenPyError,
+    LlmError,
+    NotFound,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Ending, Result, Store
@@ -22,14 +32,20 @@ SUMMARY_CHARS = 2_000
 LIST_ITEMS = 12
 ITEM_CHARS = 300
 
+ATTEMPTS = Backoff(first=60.0, longest=3_600.0, jitter=0.2, attempts=3)
+"""How often the model is asked for the summary of an abandoned session, and when."""
+FAILED = "No summary was written: GenPy failed, and the server's log says where. Regenerate it."
+GIVEN_UP = "No summary was written: three attempts were cut short. Regenerate it by hand."
+
 log = logging.getLogger("genpy.summaries")
 
 
 class Summaries:
     """Ends sessions."""
 
-    def __init__(self, store: Store, llm: Llm, settings: Settings) -> None:
+    def __init__(self, store: Store, llm: Llm, settings: Settings, server: str = "") -> None:
         self._store = store
+        self._server = server
         self._llm = llm
         self._settings = settings
 
@@ -38,7 +54,9 @@ class Summaries:
     ) -> Session | None:
         """End an active session; None when there is none to end or another ends it."""
         ending = await self.claim(user_id, session_id, abandoned_only=abandoned_only)
-        return await self.write(ending) if ending is not None else None
+        if ending is None:
+            return None
+        return await self.write(ending, by_hand=not abandoned_only)
 
     async def claim(
         self, user_id: str, session_id: str, *, abandoned_only: bool = False
@@ -49,6 +67,7 @@ class Summaries:
             session_id,
             lease_seconds=self._settings.limits.end_seconds,
             abandoned_only=abandoned_only,
+            server=self._server,
         )
 
     async def again(self, user_id: str, session_id: str) -> Session:
@@ -56,36 +75,76 @@ class Summaries:
         if await self._store.session(user_id, session_id) is None:
             raise NotFound("There is no such session.")
         ending = await self._store.claim_ending(
-            user_id, session_id, lease_seconds=self._settings.limits.end_seconds, again=True
+            user_id,
+            session_id,
+            lease_seconds=self._settings.limits.end_seconds,
+            again=True,
+            server=self._server,
         )
         session = await self.write(ending) if ending is not None else None
         if session is None:
             raise Conflict("The session is being summarised or talked in just now. Try again soon.")
         return session
 
-    async def write(self, ending: Ending) -> Session | None:
-        """Complete a session; None when the right was lost in the meantime."""
+    async def write(self, ending: Ending, *, by_hand: bool = True) -> Session | None:
+        """Complete a session; None when the right was lost in the meantime.
+
+        Whatever fails, the session is completed, with a note instead of a summary. Only a database
+        that does not store it leaves it active: then it is tried again later, a few times by itself
+        and then without the model. `by_hand` asks the model however often that failed before.
+        """
         try:
-            result = await self._result(ending)
-            return await self._store.finish_ending(ending, result)
-        except BaseException:
-            await self._store.release_ending(ending)
+            try:
+                result = await self._result(ending, by_hand=by_hand)
+                return await self._store.finish_ending(ending, result)
+            except (StoreUnavailable, StoreTimeout):
+                raise
+            except Exception:  # a bug, or data that nobody foresaw, must not be met again and again
+                log.exception("a summary could not be written or stored")
+                return await self._store.finish_ending(ending, Result(Metrics(), note=FAILED))
+        except asyncio.CancelledError:
+            await self._release(ending, 0)
+            raise
+        except Exception:
+            await self._release(ending, ATTEMPTS.delay(ending.attempt - 1, chance=random.random()))  # noqa: S311 - no secret
             raise
 
-    async def _result(self, ending: Ending) -> Result:
-        metrics = await self._store.metrics(ending.user_id, ending.session_id)
+    async def _release(self, ending: Ending, wait_seconds: float) -> None:
+        try:
+            await self._store.release_ending(ending, wait_seconds)
+        except GenPyError as error:  # its lease runs out all the same
+            log.info("the right to end a session was not given back: %s", error.code)
+
+    async def _result(self, ending: Ending, *, by_hand: bool) -> Result:
+        metrics = await self._metrics(ending)
+        if not by_hand and ATTEMPTS.exhausted(ending.attempt - 1):
+            return Result(metrics, note=GIVEN_UP)
         try:
             draft = await self._llm.structured(await self._request(ending), SummaryDraft)
+            return Result(
+                metrics,
+                summary=draft.summary.strip()[:SUMMARY_CHARS],
+                topics=tuple(_items(draft.topics)),
+                sentiment=draft.sentiment,
+                outcomes=tuple(_items(draft.outcomes)),
+            )
         except LlmError as error:
             log.info("session completed without a summary: %s", error.code)
             return Result(metrics, note=f"No summary was written. {error.message}")
-        return Result(
-            metrics,
-            summary=draft.summary.strip()[:SUMMARY_CHARS],
-            topics=tuple(_items(draft.topics)),
-            sentiment=draft.sentiment,
-            outcomes=tuple(_items(draft.outcomes)),
-        )
+        except (StoreUnavailable, StoreTimeout):
+            raise
+        except Exception:  # whatever a model answers ends the session
+            log.exception("a summary could not be written")
+            return Result(metrics, note=FAILED)
+
+    async def _metrics(self, ending: Ending) -> Metrics:
+        try:
+            return await self._store.metrics(ending.user_id, ending.session_id)
+        except (StoreUnavailable, StoreTimeout):
+            raise
+        except Exception:  # rows that cannot be counted are no reason to stay active
+            log.exception("the messages of a session could not be counted")
+            return Metrics()
 
     async def _request(self, ending: Ending) -> list[ChatMessage]:
         stored = await self._store.messages(ending.user_id, ending.session_id, limit=MESSAGES)

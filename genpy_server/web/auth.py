@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from genpy_server.core.identity import identify, is_loopback
+from genpy_server.core.identity import checked_ref, is_loopback
 from genpy_server.errors import BadRequest, Forbidden, Unauthorized, UnknownProtocol
 from genpy_server.settings import Settings
 from genpy_server.web.messages import Request
@@ -104,7 +104,7 @@ class Gate:
         offered = request.listed("sec-websocket-protocol")
         if PROTOCOL not in offered and any(name.startswith("genpy.") for name in offered):
             raise UnknownProtocol(f"This server speaks {PROTOCOL}.")
-        identify("", ref)  # refuses what cannot name a session
+        checked_ref(ref)  # refuses what cannot name a session
         user = self.user(request, address)
         if user is None and PROTOCOL not in offered:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")

@@ -77,7 +77,7 @@ async def test_server_killed_in_mid_reply_costs_nothing_that_was_said(database):
         upstream.say("an answer")
         server = ServerProcess(database, GENPY_LLM_URL=upstream.url, GENPY_PORT=port)
         await server.start()
-        await watcher.until(RunFinished)
+        await watcher.until(RunFinished, when=lambda _: texts(client)[-1] == "an answer")
         await watcher.done()
         await server.stop()
     asked = [entry.text for entry in client.transcript if entry.role == "user"]

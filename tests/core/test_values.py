@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server import errors, settings, wire
-from genpy_server.core.identity import identify, title_from
+from genpy_server.core.identity import (
+    checked_ref,
+    is_named_id,
+    named_id,
+    named_id_before,
+    title_from,
+)
 from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import Metrics
 from genpy_server.errors import RateLimited
@@ -21,18 +27,28 @@ UUID = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
 
 
 def test_name_is_one_uuid_per_user():
-    """A session name maps to the same UUID for the same user, and to another for another."""
-    assert identify("ann", "trip-to-rome") == identify("ann", "trip-to-rome")
-    assert identify("ann", "trip-to-rome").id != identify("bob", "trip-to-rome").id
-    assert identify("ann", UUID.upper()).id == UUID
-    assert identify("ann", UUID).name == ""
+    """A name maps to one UUIDv8 for a secret and a user, and to others for others."""
+    named = named_id("secret", "ann", "trip-to-rome")
+    assert named == named_id("secret", "ann", "trip-to-rome")
+    others = {
+        named_id("another", "ann", "trip-to-rome"),
+        named_id("secret", "bob", "trip-to-rome"),
+        named_id("secret", "ann", "trip"),
+        named_id_before("ann", "trip-to-rome"),
+        named,
+    }
+    assert len(others) == 5
+    assert is_named_id(named)
+    assert not is_named_id(UUID)
+    assert checked_ref(UUID.upper()) == UUID
+    assert checked_ref("trip-to-rome") is None
 
 
 @pytest.mark.parametrize("ref", ["", "a b", "a/b", "ä", "x" * 65, "a\n", "../etc", "%2e"])
 def test_other_names_are_refused(ref):
     """What is neither UUID nor name is refused with a sentence."""
     with pytest.raises(errors.BadRequest, match="1 to 64"):
-        identify("ann", ref)
+        checked_ref(ref)
 
 
 def test_title_is_the_beginning_of_the_first_message():

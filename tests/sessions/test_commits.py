@@ -7,8 +7,8 @@ from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import serving
 
-from genpy_server.core.identity import identify
 from genpy_server.errors import StoreTimeout, StoreUnavailable
+from genpy_server.sessions.names import SessionNames
 from genpy_server.wire import Send
 
 
@@ -191,5 +191,7 @@ async def test_new_name_after_a_deletion_elsewhere_is_a_new_session(database, se
     async with Peer(server.url, name) as peer:
         await say(peer, "c", "hello again")
         await peer.until("run_finished")
-    kept = await server.app.store.messages("local", identify("local", name).id, limit=9)
+    kept = await server.app.store.messages(
+        "local", (await SessionNames(server.app.store).identify("local", name)).id, limit=9
+    )
     assert [message.text for message in kept if message.role == "user"] == ["hello again"]

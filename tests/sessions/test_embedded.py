@@ -14,9 +14,9 @@ from websockets.exceptions import InvalidStatus
 
 import genpy_server.embedded
 from genpy_server.client.http_records import RemoteRecords
-from genpy_server.core.identity import identify
 from genpy_server.embedded import start_embedded
 from genpy_server.errors import GenPyError, Unauthorized
+from genpy_server.sessions.names import SessionNames
 from genpy_server.settings import Limits
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.wire import End, Send
@@ -127,7 +127,9 @@ async def test_stop_is_bounded_while_a_summary_is_asked_for(database, upstream, 
     store = SqliteStore(database)
     await store.open()
     assert [session.status for session in await store.sessions("local", limit=5)] == ["active"]
-    ending = await store.claim_ending("local", identify("local", "one").id, lease_seconds=1)
+    ending = await store.claim_ending(
+        "local", (await SessionNames(store).identify("local", "one")).id, lease_seconds=1
+    )
     await store.close()
     assert ending is not None
 
@@ -146,10 +148,12 @@ async def test_every_right_to_end_is_given_back_before_the_store_is_closed(
         upstream.only(Script(silent=True))
         release, released, first = server.app.store.release_ending, [], asyncio.Event()
 
-        async def in_turn(ending):
-            if ending.session_id != identify("local", "one").id:
+        one = (await SessionNames(server.app.store).identify("local", "one")).id
+
+        async def in_turn(ending, wait_seconds):
+            if ending.session_id != one:
                 await first.wait()
-            await release(ending)
+            await release(ending, wait_seconds)
             released.append(ending.session_id)
             first.set()
 

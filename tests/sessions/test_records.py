@@ -4,8 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from genpy_server.core.identity import identify
+from genpy_server.core.identity import is_named_id, named_id_before
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
+from genpy_server.sessions.names import SessionNames
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.stores.sqlite.store import SqliteStore
 
@@ -31,7 +32,7 @@ async def talk(store, session_id, text="hello", user="ann", title="a title"):
 
 async def test_session_is_found_by_id_prefix_name_and_last(store, records):
     """An id, any unambiguous beginning of it, the name, and `last` mean the same session."""
-    named = identify("ann", "trip-to-rome").id
+    named = (await SessionNames(store).identify("ann", "trip-to-rome")).id
     await talk(store, ALIKE[0])
     await talk(store, named)
     for ref in (named, named[:8], named.upper(), named[:13].upper(), "trip-to-rome", "last"):
@@ -97,7 +98,31 @@ async def test_deleted_session_is_gone_with_its_messages(store, records):
 async def test_name_that_looks_like_a_prefix_is_a_name_first(store, records):
     """A session called "beef" is meant by it, though another id begins that way."""
     await talk(store, "beef0000-0000-4000-8000-000000000001")
-    named = identify("ann", "beef").id
+    named = (await SessionNames(store).identify("ann", "beef")).id
     assert UUID(named)
     await talk(store, named)
     assert (await records.session("beef")).id == named
+
+
+async def test_named_ids_come_from_the_secret_of_the_installation(store, tmp_path):
+    """One name is one UUIDv8 for each user and installation, whichever server computes it."""
+    names = SessionNames(store)
+    ann, bob = [(await names.identify(user, "trip")).id for user in ("ann", "bob")]
+    assert is_named_id(ann)
+    assert UUID(ann).variant == UUID(ALIKE[0]).variant
+    assert ann != bob
+    assert (await SessionNames(store).identify("ann", "trip")).id == ann
+    other = SqliteStore(tmp_path / "other.db")
+    await other.open()
+    assert (await SessionNames(other).identify("ann", "trip")).id != ann
+    await other.close()
+
+
+async def test_a_session_named_before_there_was_a_secret_is_found(store, records):
+    """The old form of a name's id is used where its row exists, and only there."""
+    old = named_id_before("ann", "trip")
+    assert (await SessionNames(store).identify("ann", "trip")).id != old
+    await talk(store, old)
+    assert (await SessionNames(store).identify("ann", "trip")).id == old
+    assert (await records.session("trip")).id == old
+    assert (await SessionNames(store).identify("bob", "trip")).id != named_id_before("bob", "trip")

@@ -11,10 +11,10 @@ from support.scripted_model import DONE, Script, call_piece, chunk
 from websockets.asyncio.client import connect
 
 from genpy_server.core.backoff import Backoff
-from genpy_server.core.identity import identify
 from genpy_server.errors import ShuttingDown, StoreUnavailable
 from genpy_server.runs import queue as run_queue
 from genpy_server.runs import run
+from genpy_server.sessions.names import SessionNames
 from genpy_server.web import send_queue
 from genpy_server.wire import Cancel, End, Retry, Send, encode
 
@@ -242,7 +242,7 @@ async def test_stopping_is_not_held_up_by_what_is_said_meanwhile(server, upstrea
 
 async def test_long_messages_can_be_attached_to(server):
     """A session larger than a reader's queue opens with its newest messages, and says so."""
-    session_id = identify("local", "big").id
+    session_id = (await SessionNames(server.app.store).identify("local", "big")).id
     for number in range(60):
         await server.app.store.append("local", session_id, "user", "x" * 150_000, title=str(number))
     async with Peer(server.url, "big") as peer:
@@ -258,7 +258,7 @@ async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch)
     """A socket that is never read from is let go, though its close frame cannot be delivered."""
     monkeypatch.setattr(send_queue, "CUT_SECONDS", 0.05)
     async with serving(database, limits={"queue_bytes": 200_000}) as server:
-        session_id = identify("local", "one").id
+        session_id = (await SessionNames(server.app.store).identify("local", "one")).id
         address = server.url.replace("http", "ws") + "/ws/session/one"
         reader = await connect(address, subprotocols=["genpy.v1"], compression=None, max_queue=1)
         await reader.recv()

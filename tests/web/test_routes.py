@@ -11,7 +11,7 @@ import pytest
 from support.http_server import listening
 
 from genpy_server import __version__
-from genpy_server.core.identity import identify
+from genpy_server.core.identity import named_id_before
 from genpy_server.core.models import ChatMessage, Session
 from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnavailable
 from genpy_server.llm.base import ChatRequest, LlmHealth
@@ -25,7 +25,7 @@ from genpy_server.web.routes import api_routes
 T = TypeVar("T")
 ALICE = "alice-" + "a" * 20
 BOB = "bob-" + "b" * 20
-TRIP = identify("alice", "trip").id
+TRIP = named_id_before("alice", "trip")
 
 
 class Model:
@@ -86,7 +86,7 @@ class Api:
 
     async def talk(self, name: str, *texts: str, user: str = "alice") -> str:
         """Store messages in a session; returns its id."""
-        session_id = identify(user, name).id
+        session_id = named_id_before(user, name)
         for text in texts:
             await self.store.append(user, session_id, "user", text, title=name)
         return session_id

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from genpy_server.core.identity import identify
+from genpy_server.core.identity import checked_ref
 from genpy_server.web.markdown import render
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import assets
@@ -36,7 +36,7 @@ class Pages:
 
     async def summary(self, call: Call[None, None]) -> Response:
         """The summary page of what may be a session; whether it is one, its script asks."""
-        identify("", call.params["ref"])
+        checked_ref(call.params["ref"])
         return assets.packed(assets.page("summary.html"), call.request)
 
     async def asset(self, call: Call[None, None]) -> Response:

@@ -1,0 +1,245 @@
+"""What a server leaves behind that stops without a word: replies in progress, and what waited."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from support.conditions import eventually
+from support.raw_client import Peer
+from support.running_server import ServerProcess, configure, serving
+from support.scripted_model import Upstream
+
+from genpy_server.runs import journal
+from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED
+from genpy_server.sessions.presence import Presence, has_ended
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.wire import End, Send
+
+
+def journalled(database):
+    """The text of every reply in progress that the file holds; None while there is none."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT message FROM reply_journal ORDER BY position").fetchall()
+    return "".join(row[0] for row in rows) if rows else None
+
+
+async def until_journalled(database, text):
+    async def written():
+        return journalled(database) == text
+
+    await eventually(written)
+
+
+@pytest.fixture
+async def dead(database, upstream):
+    """A server that was killed after the first part of a reply, with two messages waiting."""
+    process = ServerProcess(database, GENPY_LLM_URL=upstream.url)
+    await process.start()
+    upstream.say("seen by all", " never", paused_at=1)
+    async with Peer(process.url, "one") as peer:
+        await peer.say(Send("a", "the first"))
+        await peer.until("delta")
+        for name in ("b", "c"):
+            await peer.say(Send(name, f"the {name}"))
+            await peer.until("ack", lambda f, name=name: f["id"] == name)
+        await until_journalled(database, "seen by all")
+        await process.kill()
+
+
+async def test_a_reply_in_progress_survives_the_server(database, upstream, dead):
+    """What was seen is a stored reply, marked; what waited behind it is answered in order."""
+    upstream.say("answer to b")
+    upstream.say("answer to c")
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one") as peer:
+            for _ in range(2):
+                await peer.until("run_finished")
+        first, b, c, cut, *answers = await server.app.store.messages(
+            "local", peer.of("ready")[0]["session"], limit=9
+        )
+    assert [m.text for m in (first, b, c)] == ["the first", "the b", "the c"]
+    assert (cut.text, cut.meta.status, cut.meta.error) == ("seen by all", "interrupted", CUT_SHORT)
+    assert (cut.meta.reply_to, cut.meta.intent) == (first.id, "casual_chat")
+    assert [(m.text, m.meta.reply_to) for m in answers] == [
+        ("answer to b", b.id),
+        ("answer to c", c.id),
+    ]
+    assert journalled(database) is None
+    shown = [m for m in peer.of("message") if m["role"] == "assistant"]
+    assert [m["text"] for m in shown] == ["seen by all"]
+
+
+async def test_the_sweep_stores_what_was_seen_and_answers_nothing(database, upstream, dead):
+    """Without a person there the reply is stored all the same, and what waits goes on waiting."""
+    asked = len(upstream.requests)
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+
+        async def stored():
+            return [m for m in await messages(server) if m.role == "assistant"]
+
+        (cut,) = await eventually(stored)
+    assert (cut.text, cut.meta.status) == ("seen by all", "interrupted")
+    assert [r for r in upstream.requests[asked:] if r["body"].get("stream")] == []
+
+
+async def messages(server):
+    (session,) = await server.app.store.sessions("local", limit=9)
+    return await server.app.store.messages("local", session.id, limit=9)
+
+
+async def test_a_question_without_any_answer_is_marked(database, upstream):
+    """A reply of which nothing had come is stored without text, with the reason."""
+    process = ServerProcess(database, GENPY_LLM_URL=upstream.url)
+    await process.start()
+    upstream.silence()
+    async with Peer(process.url, "one") as peer:
+        await peer.say(Send("a", "the first"))
+        await upstream.until(lambda: upstream.open == 1)
+        await until_journalled(database, "")
+        await process.kill()
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one") as peer:
+            _, reply = [await peer.until("message") for _ in range(2)]
+    assert reply["text"] == ""
+    assert (reply["meta"]["status"], reply["meta"]["error"]) == ("interrupted", NOT_ANSWERED)
+
+
+async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstream):
+    """A second server answers nothing that waits at the first one, and stores nothing of its reply."""
+    gate = upstream.say("half", " and half", paused_at=1)
+    upstream.say("the second answer")
+    settings = {"GENPY_LLM_URL": upstream.url}
+    async with serving(database, **settings) as first, serving(database, **settings) as second:
+        async with Peer(first.url, "one") as peer:
+            await peer.say(Send("a", "hello"))
+            await peer.until("delta")
+            await peer.say(Send("b", "and then"))
+            await peer.until("ack", lambda f: f["id"] == "b")
+            await until_journalled(database, "half")
+            async with Peer(second.url, "one") as other:
+                await other.until("message", lambda f: f["text"] == "and then")
+                await second.app.hub._renew()
+                await second.app.hub._sweep()
+            gate.set()
+            for _ in range(2):
+                await peer.until("run_finished")
+        texts = [m.text for m in await messages(first)]
+    assert texts == ["hello", "and then", "half and half", "the second answer"]
+    assert other.of("run_started") == []
+
+
+async def test_what_waited_when_a_session_was_ended_stays_unanswered(database, upstream):
+    """An end drops what waits: the next server that opens the session answers none of it."""
+    settings = {"GENPY_LLM_URL": upstream.url}
+    async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
+        upstream.say("half", " never", paused_at=1)
+        await peer.say(Send("a", "hello"))
+        await peer.until("delta")
+        await peer.say(Send("b", "and then"))
+        await peer.until("ack", lambda f: f["id"] == "b")
+        upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
+        await peer.say(End())
+        await peer.until("summary")
+    asked = len(upstream.requests)
+    async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
+        await peer.until("message", lambda f: f["meta"].get("status") == "stopped")
+        assert server.app.hub.running("local") == frozenset()
+    assert len([r for r in upstream.requests[asked:] if r["body"]]) == 0
+
+
+async def test_what_waits_when_the_server_stops_is_answered_by_the_next(database, upstream):
+    """A graceful stop keeps the running reply as interrupted, and the next server answers the rest."""
+    settings = {"GENPY_LLM_URL": upstream.url}
+    upstream.say("half", " never", paused_at=1)
+    async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
+        await peer.say(Send("a", "hello"))
+        await peer.until("delta")
+        await peer.say(Send("b", "and then"))
+        await peer.until("ack", lambda f: f["id"] == "b")
+    upstream.say("later")
+    async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
+        await peer.until("run_finished")
+        texts = [m.text for m in await messages(server)]
+    assert texts == ["hello", "and then", "half", "later"]
+
+
+async def test_one_write_journals_every_running_reply(database, monkeypatch):
+    """Replies that run together share a write, and only new text is in it."""
+    monkeypatch.setattr(journal, "JOURNAL_SECONDS", 3_600.0)
+    async with Upstream() as upstream, serving(database, GENPY_LLM_URL=upstream.url) as server:
+        writes = []
+        write = server.app.store.journal
+
+        async def counted(name, pieces):
+            writes.append([(piece.position, piece.text) for piece in pieces])
+            await write(name, pieces)
+
+        monkeypatch.setattr(server.app.store, "journal", counted)
+        gates = [upstream.say("abc", "def", "ghi", paused_at=1) for _ in range(2)]
+        async with Peer(server.url, "one") as one, Peer(server.url, "two") as two:
+            for peer in (one, two):
+                await peer.say(Send("a", "hello"))
+                await peer.until("delta")
+            keep = server.app.hub._services.journal
+            await keep.write()
+            await keep.write()
+            for gate in gates:
+                gate.set()
+            for peer in (one, two):
+                await peer.until("run_finished")
+            await keep.write()
+    assert writes == [[(0, "abc"), (0, "abc")]]
+
+
+async def test_a_failing_journal_makes_up_for_it(database, upstream, monkeypatch):
+    """A write that failed is repeated with what came since; the reply itself goes on."""
+    monkeypatch.setattr(journal, "JOURNAL_SECONDS", 3_600.0)
+    gate = upstream.say("abc", "def", "ghi", paused_at=2)
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        keep = server.app.hub._services.journal
+        path = server.app.store._path
+        async with Peer(server.url, "one") as peer:
+            await peer.say(Send("a", "hello"))
+            await peer.until("delta", lambda f: f["text"].endswith("def"))
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("ALTER TABLE reply_journal RENAME TO away")
+                connection.commit()
+                await keep.write()
+                connection.execute("ALTER TABLE away RENAME TO reply_journal")
+                connection.commit()
+            await keep.write()
+            assert journalled(database) == "abcdef"
+            gate.set()
+            assert (await peer.until("run_finished"))["status"] == "done"
+
+
+def test_a_server_whose_process_has_ended_is_gone_at_once(tmp_path):
+    """A dead process of this machine is known to be gone; a live one, and one elsewhere, is not."""
+    store = SqliteStore(tmp_path / "genpy.db")
+    here = Presence(store, configure(tmp_path / "genpy.db")).server
+    place, pid, _, unique = here.split("/")
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    alive = f"{place}/{child.pid}//{unique}"
+    assert not has_ended(here)
+    assert not has_ended(alive)
+    assert has_ended(f"{place}/{pid}//another")
+    assert has_ended(f"{place}/{os.getppid()}/1/{unique}")
+    child.communicate(b"")
+    assert has_ended(alive)
+    assert not has_ended(f"elsewhere/{child.pid}//{unique}")
+    assert not has_ended("something else")
+
+
+async def test_a_server_that_leaves_is_gone_at_once(database):
+    """A stopped server leaves no row, so that the next one need not wait for its lease."""
+    async with serving(database) as server, Peer(server.url, "one") as peer:
+        await peer.say(Send("a", "hello"))
+        await peer.until("run_finished")
+        name = server.app.presence.server
+        with closing(sqlite3.connect(database)) as connection:
+            assert connection.execute("SELECT id FROM servers").fetchall() == [(name,)]
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT id FROM servers").fetchall() == []
