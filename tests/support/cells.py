@@ -1,0 +1,68 @@
+"""What a terminal shows, as text: the character and the style of every cell.
+
+How the lines were cut into segments and strips does not show; cells that look the same are the same.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+from string import ascii_letters
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.screen import Screen
+
+ATTRIBUTES = ("bold", "dim", "italic", "underline", "strike", "reverse", "blink")
+MARKED = ("underline", "strike", "reverse")
+"""Attributes that show on a blank cell."""
+
+
+def described(style: Style | None) -> str:
+    """A style in words."""
+    style = style or Style()
+    words = [name for name in ATTRIBUTES if getattr(style, name)]
+    words.append(style.color.name if style.color is not None else "default")
+    return " ".join([*words, "on", style.bgcolor.name if style.bgcolor is not None else "default"])
+
+
+def ground(style: str) -> str:
+    """The part of a described style that shows on a blank cell."""
+    marks = [word for word in style.split() if word in MARKED]
+    return style if marks else style[style.rindex("on ") :]
+
+
+def line_cells(segments: Iterable[Segment]) -> list[str]:
+    """The style of each cell of a line; a blank cell has the one before it where that looks so."""
+    cells: list[str] = []
+    for text, style, control in segments:
+        if control:
+            continue
+        own = described(style)
+        for character in text:
+            look = own if character.strip() else ground(own)
+            if cells and look == ground(own) == ground(cells[-1]):
+                look = cells[-1]
+            cells += [look] * cell_len(character)
+    return cells
+
+
+def picture(screen: Screen[object]) -> str:
+    """The screen: its text, then the style of each run of cells, then what the letters mean."""
+    strips = screen._compositor.render_strips()
+    lines = [line_cells(strip) for strip in strips]
+    letters: dict[str, str] = {}
+    rows: list[str] = []
+    for cells in lines:
+        runs = []
+        for look, run in groupby(cells):
+            letter = letters.setdefault(look, ascii_letters[len(letters)])
+            runs.append(f"{letter}{len(list(run))}")
+        rows.append(" ".join(runs))
+    out = [f"|{strip.text.rstrip()}" for strip in strips]
+    number = 1
+    for row, same in groupby(rows):
+        last = number + len(list(same)) - 1
+        out.append(f"{number}-{last}: {row}" if last > number else f"{number}: {row}")
+        number = last + 1
+    out += [f"{letter} = {look}" for look, letter in letters.items()]
+    return "\n".join(out) + "\n"
