@@ -162,7 +162,10 @@ class GenPyApp(App[int]):
     # Leaving
 
     async def on_unmount(self) -> None:
-        """Let go of what was connected."""
+        """Close what was connected."""
+        client = self.chat.detach()
+        for one in [*([client] if client is not None else []), *self._lingering.values()]:
+            await one.close()
         if self.chat.conversation.records is not None:
             await self.chat.conversation.records.close()
 

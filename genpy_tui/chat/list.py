@@ -1,18 +1,29 @@
 """The list of conversations: it follows the events of the open one, and is read now and then."""
 
+import asyncio
 from time import monotonic
+from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict, replace
 from textual.containers import Vertical
 from textual.screen import Screen
 
+from genpy_server.core.models import ListedSession
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.sidebar import Sidebar
+from genpy_tui.widgets.sidebar import SessionFilter, Sidebar
+
+if TYPE_CHECKING:
+    from genpy_server.core.models import Session
 
 BUSY, QUIET = 3.0, 15.0
 """Seconds until the list is read again: while a reply is written elsewhere, and while none is."""
+PAGE = 100
+"""Conversations that are read at once."""
+PAUSE = 0.15
+"""Seconds after the last key in the filter until the server is asked."""
 
 
 class ListControl:
@@ -21,51 +32,186 @@ class ListControl:
     def __init__(
         self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
     ) -> None:
-        self.sidebar = Sidebar()
         self.panel = Vertical(id="beside")
+        self.filter = SessionFilter()
+        self.sidebar = Sidebar()
+        self.sessions: list[ListedSession] = []
+        """What was read, newest first, with what happened in the open conversation since."""
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt
         self._read_at = 0.0
-        self._replying: set[str] = set()
-        """Sessions in which a reply was being written when the list was read."""
+        self._more = False
+        """Whether the server has conversations older than the last one read."""
+        self._reading_more = False
+        self._query = ""
 
-    async def read(self) -> None:
-        """Read the list from the server."""
-        conversation = self._conversation
-        if conversation.records is None:
-            return
-        self._read_at = monotonic()
-        try:
-            sessions = await conversation.records.sessions(limit=100)
-        except GenPyError:
-            return  # the status line shows a server that does not answer
-        self._replying = {session.id for session in sessions if session.running}
-        self.sidebar.show(sessions, conversation.session, self.running)
-
-    def refresh(self) -> None:
-        """Read the list in the background."""
-        background(self._screen, self.read, "list")
-
-    def tick(self) -> None:
-        """Read the list again when what it says of other conversations may be outdated."""
-        if not self.panel.display or not self._conversation.online:
-            return
-        wait = BUSY if self._replying - {self._conversation.session} else QUIET
-        if monotonic() - self._read_at >= wait:
-            self.refresh()
+    async def mount(self) -> None:
+        """Mount the list, which is not needed for the first paint."""
+        await self.panel.mount(self.filter, self.sidebar)
 
     @property
-    def running(self) -> set[str]:
-        """Sessions in which a reply is being written; the client knows best of the open one."""
-        own = {self._conversation.session}
-        return self._replying - own | (own if self._conversation.running is not None else set())
+    def shown(self) -> bool:
+        """Whether the list is seen."""
+        return bool(self.panel.display)
+
+    def show(self, *, shown: bool) -> None:
+        """Show or hide the list."""
+        if shown and not self.shown:
+            self.panel.display = True
+            self.read_later()
+        elif not shown:
+            self.panel.display = False
 
     def toggle(self) -> None:
-        """Show or hide the list."""
-        self.panel.display = not self.panel.display
-        if self.panel.display:
-            self.refresh()
+        """Show the list and go to it, or hide it and go on writing."""
+        self.show(shown=not self.shown)
+        if self.shown:
             self.sidebar.focus()
         else:
             self._prompt.focus()
+
+    def tick(self) -> None:
+        """Read the list again when what it says of other conversations may be outdated."""
+        if not self.shown or not self._conversation.online:
+            return
+        own = self._conversation.session
+        wait = BUSY if any(s.running for s in self.sessions if s.id != own) else QUIET
+        if monotonic() - self._read_at >= wait:
+            self.read_later()
+
+    async def read(self) -> None:
+        """Read the newest conversations; older ones that were read before stay in the list."""
+        self._read_at = monotonic()
+        page = await self._page()
+        if page is None:
+            return
+        more = len(page) == PAGE
+        if more and self.sessions:
+            oldest, known = page[-1].last_message_id, {session.id for session in page}
+            page += [s for s in self.sessions if s.last_message_id < oldest and s.id not in known]
+            more = self._more if len(page) > PAGE else more
+        self.sessions, self._more = page, more
+        self.follow()
+
+    async def _page(self, before: int | None = None) -> list[ListedSession] | None:
+        """A page of the list; None where the server does not answer, which the status shows."""
+        records, query = self._conversation.records, self._query
+        if records is None:
+            return None
+        try:
+            page = await records.sessions(limit=PAGE, before=before, query=query or None)
+        except GenPyError:
+            return None
+        return page if query == self._query else None
+
+    def read_later(self) -> None:
+        """Read the list in the background."""
+        background(self._screen, self.read, "list")
+
+    def read_more(self) -> None:
+        """Read the conversations that are older than those in the list, in the background."""
+        if self._more and not self._reading_more:
+            self._reading_more = True
+            background(self._screen, self._read_more, "more of the list")
+
+    async def _read_more(self) -> None:
+        try:
+            page = await self._page(before=self.sessions[-1].last_message_id)
+        finally:
+            self._reading_more = False
+        if page is not None:
+            known = {session.id for session in self.sessions}
+            new = [session for session in page if session.id not in known]
+            self.sessions = [*self.sessions, *new]
+            self._more = len(page) == PAGE
+            self.follow()
+
+    # The filter
+
+    def start_filter(self, character: str) -> None:
+        """Go on typing in the filter."""
+        self.filter.focus()
+        self.filter.cursor_position = len(self.filter.value)
+        self.filter.insert_text_at_cursor(character)
+
+    def change_filter(self, query: str) -> None:
+        """Show the conversations that have this text in their title, summary or topics."""
+        if query.strip() == self._query:
+            return
+        self._query = query.strip()
+
+        async def work() -> None:
+            await asyncio.sleep(PAUSE)
+            self.sessions = []
+            await self.read()
+            self.sidebar.highlighted = 0 if self.sessions else None
+
+        background(self._screen, work, "list")
+
+    def leave_filter(self) -> None:
+        """Show every conversation again and go on writing."""
+        self.filter.value = ""
+        self._prompt.focus()
+
+    # The open conversation
+
+    def follow(self, opened: "Session | None" = None) -> None:
+        """Show the list, with what the client knows of the open conversation.
+
+        `opened` is the stored session where it was read.
+        """
+        own = self._conversation.session
+        known = next((session for session in self.sessions if session.id == own), None)
+        if known is None and not self._query:
+            known = self._new() if opened is None else ListedSession(**asdict(opened))
+        if known is not None and known.id == own:
+            self.update(self._current(known))
+        self.sidebar.show(self.sessions, own)
+
+    def _new(self) -> ListedSession | None:
+        """A conversation that began here, and so is known as a whole."""
+        transcript = self._conversation.transcript
+        first = next((entry for entry in transcript.entries if entry.message_id is not None), None)
+        if first is None or transcript.before is not None or not self._conversation.rejoinable:
+            return None
+        return ListedSession(
+            id=transcript.session,
+            user_id="",
+            title=transcript.title,
+            status="active",
+            started_at=first.at,
+            updated_at=first.at,
+            last_message_id=0,
+        )
+
+    def _current(self, known: ListedSession) -> ListedSession:
+        """A row with what the events of the open conversation changed in it."""
+        transcript = self._conversation.transcript
+        later = [e for e in transcript.entries if (e.message_id or 0) > known.last_message_id]
+        summary = transcript.summary
+        changes = {} if summary is None else {"summary": summary.summary, "note": summary.note}
+        return replace(
+            known,
+            **changes,
+            title=transcript.title or known.title,
+            status="completed" if transcript.status == "completed" else "active",
+            rating=known.rating if transcript.rating is None else transcript.rating,
+            updated_at=max([known.updated_at, *(entry.at for entry in later)]),
+            last_message_id=max([known.last_message_id, *(e.message_id or 0 for e in later)]),
+            message_count=known.message_count + len(later),
+            running=self._conversation.running is not None,
+        )
+
+    def update(self, session: "Session") -> None:
+        """Put a session into its place, by last activity."""
+        listed = session if isinstance(session, ListedSession) else ListedSession(**asdict(session))
+        others = [other for other in self.sessions if other.id != session.id]
+        last = listed.last_message_id
+        place = next((n for n, s in enumerate(others) if s.last_message_id < last), len(others))
+        self.sessions = [*others[:place], listed, *others[place:]]
+
+    def remove(self, session: str) -> None:
+        """A session was deleted."""
+        self.sessions = [other for other in self.sessions if other.id != session]
+        self.follow()

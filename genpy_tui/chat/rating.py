@@ -113,9 +113,10 @@ class RatingControl:
         if records is None:
             return
         try:
-            await records.rate(session.id, rating)
+            rated = await records.rate(session.id, rating)
         except GenPyError as error:
             self._screen.notify(error.message, severity="error")
         else:
             self._screen.notify(f"Rated “{session.title}” {stars(rating)}")
-            await self._list.read()
+            self._list.update(rated)
+            self._list.follow()

@@ -119,8 +119,8 @@ class Receiver:
         if isinstance(frame, RunStarted | RunFinished):
             self._streamed = None
             self._status.update(stopping=False)
-        if isinstance(frame, SummaryEvent | SessionEvent | RunStarted | RunFinished):
-            self._list.refresh()
+        if isinstance(frame, MessageEvent | SummaryEvent | SessionEvent | RunStarted | RunFinished):
+            self._list.follow()
         self._status.refresh()
 
     def _delta(self, client: "SessionClient", frame: Delta) -> None:
@@ -182,7 +182,8 @@ class Receiver:
         if not self._introduced:
             self._introduced = True
             background(self._screen, partial(self._introduce, client), "introduce")
-            self._list.refresh()
+            if self._list.shown:
+                self._list.read_later()
 
     async def _introduce(self, client: "SessionClient") -> None:
         """Show what an earlier conversation was about, above its messages."""
@@ -193,7 +194,10 @@ class Receiver:
             session = await records.session(client.transcript.session)
         except GenPyError:
             return  # it is only an addition; the status line shows what fails
-        if session.summary and client is self._conversation.client:
+        if client is not self._conversation.client:
+            return
+        self._list.follow(session)
+        if session.summary:
             self._view.note(summed_up("Earlier", session.summary, session.topics), above=True)
 
     def show_lost(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from textual.screen import Screen
 
@@ -77,7 +78,7 @@ class RecordsControl:
         session, title = self._conversation.session, self._conversation.transcript.title
         if sidebar.has_focus and chosen is not None and chosen.id and chosen.id != session:
             session = chosen.id
-            title = next((s.title for s in sidebar.sessions if s.id == session), "")
+            title = next((s.title for s in self._list.sessions if s.id == session), "")
         elif not self._conversation.begun:
             self._screen.notify("There is nothing to delete.")
             return
@@ -93,9 +94,11 @@ class RecordsControl:
         self._screen.app.push_screen(question, answered)
 
     async def _delete(self, session: str) -> None:
-        done = await self._change(lambda records: records.delete(session), "Deleted.")
-        if done and session == self._conversation.session:
-            self._switch.new()
+        if not await self._change(lambda records: records.delete(session), "Deleted."):
+            return
+        if session == self._conversation.session:
+            await self._switch.go(str(uuid4()))
+        self._list.remove(session)
 
     async def _change(self, work: "Callable[[Records], Awaitable[object]]", done: str) -> bool:
         """Change something on the server and notify how it went."""
@@ -107,7 +110,6 @@ class RecordsControl:
             self._screen.notify(error.message, severity="error")
             return False
         self._screen.notify(done)
-        await self._list.read()
         return True
 
     def export(self, name: str = "") -> None:

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from genpy_tui.background import background
 from genpy_tui.chat.blocks import BlockControl
@@ -144,7 +144,7 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show the greeting; nothing waits for a server, nor for what can come a moment later."""
-        self.list.panel.display = self.app.size.width >= WIDE
+        self.list.show(shown=self.app.size.width >= WIDE)
         self.call_after_refresh(self._complete)
         self.set_interval(TICK, self._tick)
         self.status.refresh()
@@ -161,14 +161,10 @@ class ChatScreen(Screen[None]):
         """After the first paint: the list beside and the keys below."""
         from genpy_tui.widgets.keys import KeysLine  # noqa: PLC0415 - after the first paint
 
-        await self.list.panel.mount(self.list.sidebar)
+        await self.list.mount()
         await self.keys.mount(KeysLine())
         self.refresh_bindings()
         self.painted.set()
-
-    def on_unmount(self) -> None:
-        """The program ends."""
-        self.detach()
 
     # The connection
 
@@ -278,7 +274,31 @@ class ChatScreen(Screen[None]):
     def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
         """Open what was chosen in the list."""
         self.switch.open(event.session)
-        self.prompt.focus()
+        self.list.leave_filter()
+
+    def on_sidebar_near_end(self) -> None:
+        """The last conversations in the list are seen."""
+        self.list.read_more()
+
+    def on_sidebar_typed(self, event: Sidebar.Typed) -> None:
+        """A letter was typed in the list: it filters."""
+        self.list.start_filter(event.character)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The filter of the list changed."""
+        self.list.change_filter(event.value)
+
+    def on_session_filter_left(self) -> None:
+        """Esc was pressed in the filter."""
+        self.list.leave_filter()
+
+    def on_session_filter_down(self) -> None:
+        """Go from the filter to the list."""
+        self.list.sidebar.focus()
+
+    def on_input_submitted(self) -> None:
+        """Open the first conversation that matches."""
+        self.list.sidebar.action_select()
 
     def on_window_scrolled(self) -> None:
         """Say what is below, and load what is above."""
@@ -292,5 +312,5 @@ class ChatScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """The list of conversations has room, or has not."""
-        if self.is_mounted and not self.list.sidebar.has_focus:
-            self.list.panel.display = event.size.width >= WIDE
+        if self.is_mounted and not self.list.panel.has_focus_within:
+            self.list.show(shown=event.size.width >= WIDE)

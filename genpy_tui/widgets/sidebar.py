@@ -1,19 +1,48 @@
-"""The sidebar: the person's conversations, newest first."""
+"""The sidebar: the person's conversations, newest first, and a filter over them."""
 
 from typing import Any, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from genpy_server.core.display import age, stars
-from genpy_server.core.models import ListedSession, Session
+from genpy_server.core.models import ListedSession
 from genpy_tui.text import one_line
 from genpy_tui.widgets.choices import Choices
 
 WIDTH = 32
+NEAR = 3
+"""Conversations before the last one from which older ones are asked for."""
+
+
+class SessionFilter(Input):
+    """What is typed here is looked for in the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", show=False),
+        Binding("down", "down", "List", show=False),
+    ]
+
+    class Left(Message):
+        """The person goes on writing."""
+
+    class Down(Message):
+        """The person goes to the list."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="Filter conversations", compact=True, id="filter")
+
+    def action_leave(self) -> None:
+        """Clear the filter."""
+        self.post_message(self.Left())
+
+    def action_down(self) -> None:
+        """Choose in the list."""
+        self.post_message(self.Down())
 
 
 class Sidebar(Choices):
@@ -31,13 +60,23 @@ class Sidebar(Choices):
             super().__init__()
             self.session = session
 
+    class Typed(Message):
+        """A letter was typed."""
+
+        def __init__(self, character: str) -> None:
+            super().__init__()
+            self.character = character
+
+    class NearEnd(Message):
+        """The last rows are seen, or nearly."""
+
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.sessions: list[ListedSession] = []
 
-    def show(self, sessions: list[ListedSession], current: str, running: set[str]) -> None:
-        """List these; `current` is open, and in those of `running` a reply is being written."""
-        rows = [self._row(session, current, running) for session in sessions]
+    def show(self, sessions: list[ListedSession], current: str) -> None:
+        """List these; `current` is open."""
+        rows = [self._row(session, current) for session in sessions]
         same = [session.id for session in sessions] == [session.id for session in self.sessions]
         self.sessions = sessions
         if same:
@@ -46,7 +85,7 @@ class Sidebar(Choices):
                     self.replace_option_prompt_at_index(number, row)
             return
         chosen = self.highlighted_option.id if self.highlighted_option else current
-        before = self.highlighted or 0
+        before, scrolled = self.highlighted or 0, self.scroll_y
         self.clear_options()
         self.add_options(
             Option(row, id=session.id) for session, row in zip(sessions, rows, strict=True)
@@ -54,25 +93,46 @@ class Sidebar(Choices):
         places = (place for place, session in enumerate(sessions) if session.id == chosen)
         last = len(sessions) - 1
         self.highlighted = next(places, min(before, last) if sessions else None)
+        self.scroll_to(y=scrolled, animate=False)
 
-    def _row(self, session: Session, current: str, running: set[str]) -> Content:
+    def _row(self, session: ListedSession, current: str) -> Content:
         width = WIDTH - 4
-        mark = "▶ " if session.id in running else "● " if session.id == current else "  "
-        style = "bold" if session.id == current else ""
+        opened = session.id == current
+        mark = "▶ " if session.running else "● " if opened else "  "
         facts = [age(session.updated_at), stars(session.rating)]
-        if session.id in running:
+        if session.running:
             facts = ["replying", *facts]
-        about = session.summary or session.note or f"{session.message_count} messages"
-        return Content("\n").join(
-            [
-                Content.styled(mark, "$primary" if mark.strip() else "")
-                + one_line(session.title, width - 2, style),
-                Content("  ")
-                + one_line(" · ".join(filter(None, facts)), width - 2, "$genpy-muted"),
-                Content("  ") + one_line(about, width - 2, "$genpy-muted"),
-                Content(""),
-            ]
-        )
+        count = session.message_count
+        about = session.summary or session.note or f"{count} message{'' if count == 1 else 's'}"
+        title = one_line(session.title, width - 2, "bold" if opened else "")
+        lines = [
+            Content.styled(mark, "$primary" if mark.strip() else "") + title,
+            Content("  ") + one_line(" · ".join(filter(None, facts)), width - 2, "$genpy-muted"),
+            Content("  ") + one_line(about, width - 2, "$genpy-muted"),
+        ]
+        if opened:
+            padded = (line.pad_right(width - line.cell_length) for line in lines)
+            lines = [line.stylize_before("on $surface") for line in padded]
+        return Content("\n").join([*lines, Content("")])
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Older conversations are wanted near the end."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.sessions and new_value >= self.max_scroll_y - NEAR:
+            self.post_message(self.NearEnd())
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Older conversations are wanted near the end."""
+        event.stop()
+        if event.option_index >= len(self.sessions) - NEAR:
+            self.post_message(self.NearEnd())
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter goes to the filter."""
+        if event.is_printable and event.character:
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Typed(event.character))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open a conversation."""

@@ -46,6 +46,10 @@ class ScriptedServer:
         self.sockets: set[ServerConnection] = set()
         self.attached = 0
         self.queries: list[dict[str, list[str]]] = []
+        self.missing = "Not there."
+        """What a 404 says."""
+        self.requests: list[str] = []
+        """The paths of the HTTP requests that were no WebSocket."""
         self.api: dict[str, Any] = {"/api/sessions": {"sessions": []}}
         self.silent = False
         """Accept sockets, but say nothing at all."""
@@ -187,8 +191,9 @@ class ScriptedServer:
         path = urlsplit(request.path).path
         if path.startswith("/ws/"):
             return None
+        self.requests.append(path)
         found = path in self.api
-        body = self.api.get(path, {"error": {"code": "not_found", "message": "Not there."}})
+        body = self.api.get(path, {"error": {"code": "not_found", "message": self.missing}})
         status = HTTPStatus.OK if found else HTTPStatus.NOT_FOUND
         data = msgspec.json.encode(body)
         headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(data))})

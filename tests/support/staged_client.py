@@ -118,6 +118,5 @@ class Staged(GenPyApp):
 
     async def on_unmount(self) -> None:
         """Stop the server."""
-        self.chat.detach()
         if self.context is not None:
             await self.context.__aexit__(None, None, None)

@@ -44,3 +44,18 @@ async def test_a_line_of_ten_megabytes_does_not_stop_the_screen(tmp_path: Path) 
     lines = document.parts[-1].lines(80)
     assert time.process_time() - begin < 0.5
     assert max(len(line.text) for line in lines) <= 80
+
+
+async def test_a_hostile_notification_is_shown_as_text(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """An error of the server that holds escape sequences and markup is only text in a toast."""
+    attack = "\x1b]52;c;aGk=\x07[bold]\u202egnp"
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("Hi")
+        await tui.until(lambda: tui.chat.conversation.begun)
+        server.missing = attack
+        await tui.type("/export")
+        await tui.until(lambda: tui.notices)
+        assert tui.notices == ["Not exported: ␛]52;c;aGk=␇[bold]⇄gnp"]

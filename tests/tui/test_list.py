@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import running_server
 from support.scripted_model import Upstream
+from support.scripted_server import SESSION, ScriptedServer
+from support.staged_client import a_session
 from support.terminal import Terminal, terminal
 
+from genpy_server.wire import SessionEvent, SummaryEvent
 from genpy_tui.chat import list as listing
 
 
@@ -91,3 +95,111 @@ async def test_the_list_keeps_its_place(tmp_path: Path) -> None:
             await tui.chat.list.read()
             await tui.pilot.pause()
             assert (tui.chat.list.sidebar.highlighted, tui.chat.list.sidebar.scroll_y) == before
+
+
+async def stored(running: Any, count: int) -> None:
+    """So many conversations in the database, the last of them the newest."""
+    for number in range(count):
+        identity = f"{number:08d}-2222-4222-8222-222222222222"
+        await running.app.store.append(
+            "local", identity, "user", "Hi", title=f"Conversation {number}"
+        )
+
+
+async def test_a_reply_costs_no_http_request(server: ScriptedServer, tmp_path: Path) -> None:
+    """The list follows the events of the open conversation without asking the server again."""
+    server.api["/api/sessions"] = {"sessions": [a_session(SESSION, "Old", "active", None, None)]}
+    server.api[f"/api/session/{SESSION}"] = a_session(SESSION, "Old", "active", None, None)
+    async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
+        await tui.until(lambda: tui.chat.list.sessions)
+        await tui.until(lambda: f"/api/session/{SESSION}" in server.requests)
+        before = list(server.requests)
+        for number in range(5):
+            await tui.type(f"Question {number}")
+            await tui.says("ready")
+            server.start(number + 1, f"run-{number}")
+            server.stream("Half", f"run-{number}")
+            await tui.until(lambda: tui.chat.list.sessions[0].running)
+            server.finish(f"run-{number}")
+            await tui.until(lambda: not tui.chat.list.sessions[0].running)
+        server.emit(SessionEvent(0, "New title", "completed", 4))
+        server.emit(SummaryEvent(0, "What it was about.", rating=4))
+        await tui.shows("● New title", "★★★★☆", "What it was about.")
+        assert server.requests == before
+
+
+async def test_a_new_conversation_appears_by_itself(server: ScriptedServer, tmp_path: Path) -> None:
+    """A conversation that begins here is in the list with its first message."""
+    server.status = "new"
+    async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
+        await tui.says("ready")
+        assert not tui.chat.list.sessions
+        await tui.type("Hello")
+        await tui.until(lambda: tui.chat.list.sessions)
+        assert tui.chat.list.sessions[0].id == SESSION
+        assert server.requests.count("/api/sessions") == 1
+
+
+async def test_the_list_goes_on_below_a_page(tmp_path: Path) -> None:
+    """Scrolling to the end of the list reads older conversations, down to the first."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        await stored(running, 230)
+        async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
+            await tui.until(lambda: len(tui.chat.list.sessions) == 100)
+            tui.chat.list.sidebar.focus()
+            for count in (200, 230):
+                await tui.press("end")
+                await tui.until(lambda: len(tui.chat.list.sessions) == count)  # noqa: B023 - awaited here
+            await tui.press("end")
+            await tui.shows("Conversation 0 ")
+            await tui.chat.list.read()
+            assert len(tui.chat.list.sessions) == 230
+            assert len({session.id for session in tui.chat.list.sessions}) == 230
+
+
+async def test_the_list_filters_as_one_types(tmp_path: Path) -> None:
+    """A letter in the list filters it over all conversations; enter opens, and all are back."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        await stored(running, 130)
+        async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
+            await tui.until(lambda: len(tui.chat.list.sessions) == 100)
+            tui.chat.list.sidebar.focus()
+            await tui.press(*"sation 12")
+            await tui.until(lambda: len(tui.chat.list.sessions) == 11)
+            assert tui.chat.list.sessions[-1].title == "Conversation 12"
+            await tui.press("down", "end", "enter")
+            await tui.until(lambda: tui.chat.conversation.transcript.title == "Conversation 12")
+            await tui.until(lambda: len(tui.chat.list.sessions) > 100)
+            assert tui.chat.prompt.has_focus
+            assert any(session.title == "Conversation 12" for session in tui.chat.list.sessions)
+
+
+async def test_esc_ends_the_filter(tmp_path: Path) -> None:
+    """Esc in the filter shows every conversation again and goes back to the prompt."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        await stored(running, 3)
+        async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
+            await tui.until(lambda: len(tui.chat.list.sessions) == 3)
+            tui.chat.list.sidebar.focus()
+            await tui.press("2")
+            await tui.until(lambda: len(tui.chat.list.sessions) == 1)
+            await tui.press("escape")
+            await tui.until(lambda: len(tui.chat.list.sessions) == 3)
+            assert tui.chat.prompt.has_focus
+            assert not tui.chat.list.filter.value
+
+
+async def test_a_deleted_conversation_leaves_the_list(tmp_path: Path) -> None:
+    """Deleting a conversation beyond the first page takes it out of the list."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        await stored(running, 120)
+        async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
+            await tui.until(lambda: len(tui.chat.list.sessions) == 100)
+            tui.chat.list.sidebar.focus()
+            await tui.press("end")
+            await tui.until(lambda: len(tui.chat.list.sessions) == 120)
+            await tui.press("end", "delete")
+            await tui.shows("Delete “Conversation 0”?")
+            await tui.press("down", "enter")
+            await tui.until(lambda: len(tui.chat.list.sessions) == 119)
+            assert all(session.title != "Conversation 0" for session in tui.chat.list.sessions)

@@ -192,13 +192,13 @@ async def test_after_a_deletion_the_next_row_is_chosen(
         await tui.says("ready")
         sidebar = tui.chat.list.sidebar
         sessions = [listed(number) for number in range(3)]
-        sidebar.show(sessions, "", set())
+        sidebar.show(sessions, "")
         sidebar.highlighted = 1
-        sidebar.show([sessions[0], sessions[2]], "", set())
+        sidebar.show([sessions[0], sessions[2]], "")
         assert sidebar.highlighted == 1
-        sidebar.show([sessions[0]], "", set())
+        sidebar.show([sessions[0]], "")
         assert sidebar.highlighted == 0
-        sidebar.show([], "", set())
+        sidebar.show([], "")
         assert sidebar.highlighted is None
 
 
