@@ -32,6 +32,7 @@ from genpy_server.web.health import HealthCheck
 from genpy_server.web.pages.handlers import Pages
 from genpy_server.web.router import Router
 from genpy_server.web.routes import api_routes, page_routes
+from genpy_server.web.send_queue import QueueSums
 from genpy_server.web.server import HttpServer, listen, serve_until_stopped
 from genpy_server.web.websocket import serve_session
 
@@ -55,6 +56,7 @@ class App:
         rates = Rates(settings.limits.messages_per_minute)
         self.hub = SessionHub(services, self.summaries, rates, self.presence, settings)
         self.gate = Gate(settings)
+        self.sums = QueueSums(settings.limits)
         handlers = Handlers(self.records, HealthCheck(store, llm))
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(), docs))
@@ -87,6 +89,7 @@ class App:
             query=attach.query,
             authenticate=lambda token: self.gate.authenticate(token, connection.peer.address),
             limits=self.settings.limits,
+            sums=self.sums,
         )
 
     async def listen(self) -> HttpServer:

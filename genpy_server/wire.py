@@ -290,6 +290,11 @@ def encode(frame: Frame) -> str:
     return _encoder.encode(frame).decode()
 
 
+def encode_bytes(frame: Frame) -> bytes:
+    """The same in UTF-8."""
+    return _encoder.encode(frame)
+
+
 def decode_client(text: str) -> ClientFrame:
     """What a client said; raises `BadFrame` with a sentence that says what is wrong."""
     return _decode(_client_decoder, text)

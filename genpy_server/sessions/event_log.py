@@ -17,16 +17,16 @@ from genpy_server.wire import (
     SessionFrame,
     ToolFinished,
     ToolStarted,
-    encode,
+    encode_bytes,
 )
 
 
 class Event(NamedTuple):
-    """A numbered frame and the text that is sent for it, encoded once for everybody."""
+    """A numbered frame and the bytes that are sent for it, encoded once for everybody."""
 
     seq: int
     frame: SessionFrame | ErrorFrame
-    text: str
+    data: bytes
 
 
 class Subscriber(Protocol):
@@ -43,17 +43,17 @@ class Subscriber(Protocol):
 
 
 class EventLog:
-    """The newest events, at most `max_events` of at most `max_chars` in all.
+    """The newest events, at most `max_events` of at most `max_bytes` in all.
 
     It also holds the reply in progress whole, however long it is.
     """
 
-    def __init__(self, max_events: int, max_chars: int) -> None:
+    def __init__(self, max_events: int, max_bytes: int) -> None:
         self.seq = 0
         self._max_events = max_events
-        self._max_chars = max_chars
+        self._max_bytes = max_bytes
         self._events: deque[Event] = deque()
-        self._chars = 0
+        self._bytes = 0
         self._run: list[RunStarted | ToolStarted | ToolFinished] = []
         self._run_text: list[str] = []
 
@@ -61,11 +61,11 @@ class EventLog:
         """Number a frame, keep it, and let go of the oldest ones over the bounds."""
         self.seq += 1
         frame.seq = self.seq
-        event = Event(self.seq, frame, encode(frame))
+        event = Event(self.seq, frame, encode_bytes(frame))
         self._events.append(event)
-        self._chars += len(event.text)
-        while len(self._events) > self._max_events or self._chars > self._max_chars:
-            self._chars -= len(self._events.popleft().text)
+        self._bytes += len(event.data)
+        while len(self._events) > self._max_events or self._bytes > self._max_bytes:
+            self._bytes -= len(self._events.popleft().data)
         self._follow(frame)
         return event
 

@@ -32,7 +32,7 @@ from genpy_server.wire import (
     Send,
     SessionEvent,
     SessionFrame,
-    encode,
+    encode_bytes,
     message_event,
 )
 
@@ -160,7 +160,7 @@ class LiveSession:
         shown, room = list[MessageEvent](), self._limits.history_bytes
         for message in reversed(self._conversation.messages[-count:] if count else []):
             event = message_event(message, self._log.seq)
-            room -= len(encode(event))
+            room -= len(encode_bytes(event))
             if room < 0 and shown:
                 break
             shown.append(event)

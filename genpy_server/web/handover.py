@@ -33,6 +33,8 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     "asyncio.server.ServerConnection.connection_made": ("transport",),
     "asyncio.server.ServerConnection.data_received": ("data",),
     "asyncio.server.ServerConnection.handshake": ("process_request", "process_response", "server_header"),
+    "asyncio.server.ServerConnection.send_data": (),
+    "server.ServerProtocol.send_text": ("data",),
     "server.ServerProtocol": ("select_subprotocol", "max_size", "logger"),
 }  # fmt: skip
 """What is called in `websockets`, and with which parameters.
@@ -83,6 +85,13 @@ class SessionSocket(ServerConnection):
             if self.early:
                 early, self.early = self.early, b""
                 self.data_received(early)
+
+    def send_now(self, data: bytes) -> None:
+        """Send a text frame without waiting for the peer to read; nothing once the peer is lost."""
+        # asyncio logs a warning for each write to a connection that was lost.
+        if self.state is State.OPEN and not self.transport.is_closing():
+            self.protocol.send_text(data)
+            self.send_data()
 
     def process_event(self, event: Any) -> None:
         """Take a frame; without `request` the library would take it for one."""

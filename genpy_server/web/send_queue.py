@@ -1,109 +1,192 @@
 """The frames on their way to one reader, in a bounded queue that a slow one cannot outgrow.
 
-In text mode a frame is sent as a person would read it, or not at all.
+A reader that keeps up is written to at once. Otherwise frames wait as the bytes that will be sent,
+and the deltas of one reply join, so that a slow reader gets fewer and larger frames. In text mode a
+frame is sent as a person would read it, or not at all.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
+from dataclasses import dataclass
 
-from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
 
 from genpy_server.sessions.event_log import Event
 from genpy_server.settings import Limits
-from genpy_server.wire import CLOSE_SLOW, Delta, ErrorFrame, Frame, Notice, encode
+from genpy_server.web.handover import SessionSocket
+from genpy_server.wire import CLOSE_SLOW, Delta, ErrorFrame, Frame, Notice, encode_bytes
 
 WATERMARK = 32 * 1024
 """Bytes in the transport's buffer above which frames wait in our own queue, where they join."""
 CUT_SECONDS = 5.0
 """How long a reader that is told to go may take to hear of it."""
-JOINED_CHARS = 64 * 1024
+JOINED_BYTES = 64 * 1024
+ENTRY_BYTES = 128
+"""What a waiting frame costs beside its bytes."""
+TOO_SLOW = "Too slow. Come back and go on where you were."
+
+
+@dataclass(slots=True)
+class _Joined:
+    """Deltas of one reply that wait; `text` is UTF-8."""
+
+    seq: int
+    run: str
+    offset: int
+    text: bytearray
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def frame(self) -> Delta:
+        return Delta(self.seq, self.run, self.offset, self.text.decode())
+
+
+class QueueSums:
+    """The bytes that wait for all readers, and for those of each user; over a bound the longest queue goes."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._queues: set[SendQueue] = set()
+        self._users: Counter[str] = Counter()
+        self.waiting_bytes = 0
+
+    def changed(self, queue: "SendQueue", change: int) -> None:
+        """Count bytes that came or went; may close this queue or another one."""
+        self.waiting_bytes += change
+        self._users[queue.user] += change
+        if queue.waiting_bytes:
+            self._queues.add(queue)
+        else:
+            self._queues.discard(queue)
+        if not self._users[queue.user]:
+            del self._users[queue.user]
+        if change <= 0:
+            return
+        if self._users[queue.user] > self._limits.queue_bytes_per_user:
+            self._close_longest(queue.user)
+        if self.waiting_bytes > self._limits.queue_bytes_in_all:
+            self._close_longest(None)
+
+    def _close_longest(self, user: str | None) -> None:
+        queues = [one for one in self._queues if user is None or one.user == user]
+        max(queues, key=lambda one: one.waiting_bytes).close(CLOSE_SLOW, TOO_SLOW)
 
 
 class SendQueue:
-    """Frames on their way to one reader: at once while it keeps up, else joined in a queue."""
+    """Frames on their way to one reader; see the module."""
 
-    def __init__(self, ws: ServerConnection, limits: Limits, *, text_mode: bool) -> None:
+    def __init__(
+        self, ws: SessionSocket, limits: Limits, sums: QueueSums, *, text_mode: bool
+    ) -> None:
+        self.user = ""
+        """Whose bytes these are; set before anything can wait."""
+        self.waiting_bytes = 0
+        self.closing: tuple[int, str] | None = None
         self._ws = ws
         self._limits = limits
+        self._sums = sums
         self._text_mode = text_mode
-        self._queue: deque[tuple[Frame, str]] = deque()
-        self._chars = 0
-        self._wake = asyncio.Event()
-        self._sending = False
+        self._queue: deque[bytes | _Joined] = deque()
+        self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
-        self.closing: tuple[int, str] | None = None
 
     def offer(self, event: Event) -> None:
         """Take an event of the session."""
-        self._put(event.frame, event.text)
+        self._put(event.frame, event.data)
 
     def answer(self, frame: Frame) -> None:
         """Take a frame for this reader alone."""
-        self._put(frame, "" if self._text_mode else encode(frame))
+        self._put(frame, None)
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket, or cut one that reads nothing; what is queued is dropped."""
         if self.closing is None:
             self.closing = (code, reason)
-            self._queue.clear()
+            self._drop()
             loop = asyncio.get_running_loop()
             self._cut = loop.call_later(CUT_SECONDS, self._ws.transport.abort)
-            self._wake.set()
+            self._start()
 
-    def gone(self) -> None:
-        """Be told that the socket is closed."""
+    async def gone(self) -> None:
+        """Forget what waits for a socket that is closed."""
+        self.closing = self.closing or (CLOSE_SLOW, "")
+        self._drop()
         if self._cut is not None:
             self._cut.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    def _put(self, frame: Frame, text: str) -> None:
-        if self._text_mode:
-            text = plain(frame)
-            if not text:
-                return
+    def _put(self, frame: Frame, data: bytes | None) -> None:
         if self.closing is not None:
             return
-        if not self._queue and not self._sending and self._room():
-            broadcast((self._ws,), text)
+        if self._text_mode:
+            data = plain(frame).encode()
+            if not data:
+                return
+        if self._task is None and self._ws.transport.get_write_buffer_size() < WATERMARK:
+            self._ws.send_now(encode_bytes(frame) if data is None else data)
             return
-        if type(frame) is Delta and self._join(frame):
-            return
-        self._queue.append((frame, text))
-        self._chars += len(text)
+        if type(frame) is Delta:
+            self._put_delta(frame)
+        else:
+            data = encode_bytes(frame) if data is None else data
+            self._queue.append(data)
+            self._count(len(data) + ENTRY_BYTES)
+        self._start()
+
+    def _put_delta(self, delta: Delta) -> None:
+        """Join a delta to the last waiting one of the same reply."""
+        text = delta.text.encode()
+        last = self._queue[-1] if self._queue else None
+        if (
+            isinstance(last, _Joined)
+            and last.run == delta.run
+            and len(last) + len(text) <= JOINED_BYTES
+        ):
+            last.text += text
+            last.seq = delta.seq
+            self._count(len(text))
+        else:
+            self._queue.append(_Joined(delta.seq, delta.run, delta.offset, bytearray(text)))
+            self._count(len(text) + ENTRY_BYTES)
+
+    def _count(self, change: int) -> None:
+        self.waiting_bytes += change
+        self._sums.changed(self, change)
         limits = self._limits
-        if len(self._queue) > limits.queue_frames or self._chars > limits.queue_bytes:
-            self.close(CLOSE_SLOW, "Too slow. Come back and go on where you were.")
-        self._wake.set()
+        held = self.waiting_bytes + self._ws.transport.get_write_buffer_size()
+        if change > 0 and (len(self._queue) > limits.queue_frames or held > limits.queue_bytes):
+            self.close(CLOSE_SLOW, TOO_SLOW)
 
-    def _room(self) -> bool:
-        return self._ws.transport.get_write_buffer_size() < WATERMARK
+    def _drop(self) -> None:
+        self._queue.clear()
+        self._count(-self.waiting_bytes)
 
-    def _join(self, delta: Delta) -> bool:
-        """Join a delta to the last waiting one of the same run."""
-        if not self._queue:
-            return False
-        last, text = self._queue[-1]
-        if type(last) is not Delta or last.run != delta.run or len(last.text) > JOINED_CHARS:
-            return False
-        joined = Delta(delta.seq, delta.run, last.offset, last.text + delta.text)
-        joined_text = joined.text if self._text_mode else encode(joined)
-        self._queue[-1] = (joined, joined_text)
-        self._chars += len(joined_text) - len(text)
-        return True
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._drain())
 
-    async def drain(self) -> None:
-        """Send what waits, for as long as the socket is open."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            self._sending = True
+    async def _drain(self) -> None:
+        """Send what waits, and then close the socket if that is wanted."""
+        try:
             while self._queue and self.closing is None:
-                _, text = self._queue.popleft()
-                self._chars -= len(text)
-                await self._ws.send(text)
-            self._sending = False
+                entry = self._queue.popleft()
+                await self._ws.send(self._bytes(entry), text=True)
+                if self.closing is None:  # else nothing is counted any more
+                    self._count(-len(entry) - ENTRY_BYTES)
             if self.closing is not None:
                 await self._ws.close(*self.closing)
-                return
+        except ConnectionClosed:
+            self._drop()
+        finally:
+            self._task = None
+
+    def _bytes(self, entry: bytes | _Joined) -> bytes:
+        if isinstance(entry, bytes):
+            return entry
+        return bytes(entry.text) if self._text_mode else encode_bytes(entry.frame())
 
 
 def plain(frame: Frame) -> str:

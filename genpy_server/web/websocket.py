@@ -25,7 +25,7 @@ from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
-from genpy_server.web.send_queue import SendQueue, plain
+from genpy_server.web.send_queue import QueueSums, SendQueue, plain
 from genpy_server.wire import (
     CLOSE_BUSY,
     CLOSE_UNAUTHORIZED,
@@ -131,6 +131,7 @@ async def serve_session(
     query: Mapping[str, str],
     authenticate: Callable[[str], str],
     limits: Limits,
+    sums: QueueSums,
 ) -> None:
     """The life of one socket, from its handshake to its close.
 
@@ -138,11 +139,12 @@ async def serve_session(
     raises `Unauthorized`.
     """
     text_mode = ws.subprotocol is None
-    queue = SendQueue(ws, limits, text_mode=text_mode)
+    queue = SendQueue(ws, limits, sums, text_mode=text_mode)
     try:
         if user is None:
             user = await _authenticate(ws, authenticate)
             ws.peer.identified()
+        queue.user = user
         session = await hub.attach(user, ref, queue, **_place(query, limits))
     except GenPyError as error:
         frame = error_frame(error)
@@ -151,7 +153,6 @@ async def serve_session(
         await ws.close(_close_code(error), reason)
         return
     connection = Connection(hub, session, queue)
-    drain = asyncio.create_task(queue.drain())
     try:
         async for message in ws:
             if isinstance(message, bytes):
@@ -164,9 +165,7 @@ async def serve_session(
         pass  # the peer is gone without a closing handshake, which is no failure of ours
     finally:
         hub.detach(session, queue)
-        queue.gone()
-        drain.cancel()
-        await asyncio.gather(drain, return_exceptions=True)
+        await queue.gone()
 
 
 async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -> str:

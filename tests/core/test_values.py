@@ -82,7 +82,7 @@ def notice(text: str = "x") -> wire.Notice:
 @given(count=st.integers(0, 40), after=st.integers(-3, 45))
 def test_log_gives_every_later_event_or_none(count, after):
     """A client gets all it missed, in order, or is told that some of it is gone."""
-    log = EventLog(max_events=10, max_chars=100_000)
+    log = EventLog(max_events=10, max_bytes=100_000)
     for _ in range(count):
         log.add(notice())
     events = log.after(after)
@@ -94,7 +94,7 @@ def test_log_gives_every_later_event_or_none(count, after):
 
 def test_log_is_bounded_by_size_and_keeps_the_run_whole():
     """Large events push old ones out, but the reply in progress is there in full."""
-    log = EventLog(max_events=1_000, max_chars=5_000)
+    log = EventLog(max_events=1_000, max_bytes=5_000)
     log.add(wire.RunStarted(0, "r", 1, "tutorial", 1.0, "why", "m"))
     for number in range(100):
         log.add(wire.Delta(0, "r", number * 100, "x" * 100))
