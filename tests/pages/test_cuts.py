@@ -13,8 +13,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def cut(server: Running) -> None:
     """Cut every socket without a word, as a network does."""
-    for connection in server.server.connections:
-        connection.transport.abort()
+    for socket in server.server.sockets.server.connections:
+        socket.transport.abort()
 
 
 async def test_a_reload_in_mid_reply_goes_on_with_it(
