@@ -5,8 +5,10 @@ are imported afterwards, in a thread.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -25,19 +27,22 @@ from textual.theme import Theme
 from genpy_server.core.display import visible
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
-from genpy_tui import preferences
+from genpy_tui import preferences, unsent
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import COMMANDS
-from genpy_tui.terminal import internals
+from genpy_tui.terminal import internals, signals
 from genpy_tui.theme import THEMES, fallback
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords, SessionClient
     from genpy_server.embedded import Embedded
+    from genpy_tui.dialogs.ask import Choose
 
 COLLECT = (20_000, 20, 20)
 """New objects until the collector looks at them, and how often until at older ones."""
+SIGNAL_SECONDS = 5.0
+"""How long what is being kept may take when a signal ends the program."""
 LINGER_SECONDS = 30.0
 """How long a conversation that was left may go on sending what is in its outbox."""
 
@@ -51,6 +56,7 @@ class GenPyApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # Textual's own, but told of in the footer: how to leave is what a newcomer looks for.
         Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
     theme: Reactive[str] = Reactive(THEMES[0].name)
     """Begins with the first of GenPy's own, so that its styles need not be read twice."""
@@ -72,6 +78,9 @@ class GenPyApp(App[int]):
         self.chat = ChatScreen(self.open_session, preferences.Offers(settings.database.parent))
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
+        self._question: Choose | None = None
+        """The question whether to leave, once it was asked."""
+        self._leaving_by_signal = False
         chosen = preferences.theme(settings.database.parent)
         self.theme = chosen if chosen in self.available_themes else THEMES[0].name
 
@@ -112,8 +121,16 @@ class GenPyApp(App[int]):
         )
 
     def action_help_quit(self) -> None:
-        """ctrl+c leaves no program that people write in: say what does."""
-        self.notify("ctrl+q leaves GenPy.")
+        """ctrl+c, with nothing selected: empty the prompt, or offer to leave when it is empty."""
+        prompt = self.chat.prompt
+        if cast("object", self.screen) is not self.chat:
+            self.notify("esc goes back; ctrl+q leaves GenPy.")
+        elif prompt.text:
+            prompt.keep(prompt.full_text)
+            prompt.text = ""
+            self.notify("The prompt is empty. up brings the text back.")
+        else:
+            self._ask_to_leave("Leave GenPy?")
 
     # Starting
 
@@ -128,7 +145,13 @@ class GenPyApp(App[int]):
     def on_mount(self) -> None:
         """Connect once the screen is painted."""
         self.theme_changed_signal.subscribe(self, self._remember)
+        self.app_resume_signal.subscribe(self, self._resumed)
+        signals.watch(self._signalled)
         background(self, self._connect, "start")
+
+    def _resumed(self, _: object) -> None:
+        """Draw everything: the terminal forgot the screen while the program was suspended."""
+        self.screen.refresh(layout=True)
 
     async def _connect(self) -> None:
         await self.chat.painted.wait()
@@ -143,6 +166,11 @@ class GenPyApp(App[int]):
         finally:
             _spare_collector()
         await self.open_session(self.ref)
+        unsent_before = await asyncio.to_thread(unsent.take, self.settings.database.parent)
+        for text in unsent_before:
+            self.chat.prompt.keep(text)
+        if unsent_before:
+            self.notify("up brings back what was not sent when GenPy ended.")
 
     async def open_session(self, ref: str) -> None:
         """Show a conversation; what is on its way in the one before still arrives."""
@@ -161,6 +189,39 @@ class GenPyApp(App[int]):
 
     # Leaving
 
+    def _signalled(self, number: int) -> None:
+        """A signal: leave without questions; a second one does not wait for anything."""
+        code = signals.EXIT_BASE + number
+        if self._leaving_by_signal:
+            self.exit(return_code=code)
+        self._leaving_by_signal = True
+        background(self, partial(self._leave_at_once, code), "leave")
+
+    async def _leave_at_once(self, code: int) -> None:
+        """Keep what came of a reply, and end; the conversation is summed up another time."""
+        client = self.chat.conversation.client
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SIGNAL_SECONDS):
+                if client is not None:
+                    if self.embedded is not None:
+                        client.cancel()
+                    await client.close()
+                if self.embedded is not None:
+                    await self.embedded.stop()
+        self.exit(return_code=code)
+
+    def keep_unsent(self) -> None:
+        """Keep what was not sent for the next run, and say so."""
+        client = self.chat.conversation.client
+        edit = self.chat.edit.edit
+        texts = [send.text for send in (client.pending if client is not None else ())]
+        texts += [] if edit is None else [edit.draft]
+        texts.append(self.chat.prompt.full_text)
+        if unsent.keep(self.settings.database.parent, texts) is not None:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                sys.stderr.write("Unsent text is kept: up brings it back in the next chat.\n")
+                sys.stderr.flush()
+
     async def on_unmount(self) -> None:
         """Close what was connected."""
         client = self.chat.detach()
@@ -177,6 +238,9 @@ class GenPyApp(App[int]):
         screen = cast("object", self.screen)
         if isinstance(screen, LeaveScreen):
             screen.leave()
+            return
+        if self._question is not None and screen is self._question:
+            self._question.dismiss("leave")
             return
         open_ = [client] if client is not None else []
         count = sum(len(one.pending) for one in (*open_, *self._lingering.values()))
@@ -196,7 +260,8 @@ class GenPyApp(App[int]):
         from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
         answers = {"stay": "Stay", "leave": "Leave now"}
-        self.push_screen(Choose(question, answers), answered)
+        self._question = Choose(question, answers)
+        self.push_screen(self._question, answered)
 
     async def _leave(self) -> None:
         client, message = self.chat.conversation.client, None
@@ -280,4 +345,6 @@ def run_chat(
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
     app = GenPyApp(settings=settings, session=session, server=server, token=token)
     app.run()
+    if app.return_code:
+        app.keep_unsent()
     return app.return_code or 0

@@ -63,7 +63,7 @@ async def test_what_is_no_command_is_not_sent(
         assert tui.chat.prompt.text == typed
         tui.chat.prompt.text = f" {typed}"
         await tui.press("enter")
-        assert (await server.until(Send)).text == typed
+        assert (await server.until(Send)).text == f" {typed}"
 
 
 async def test_commands_are_known_in_capitals(tmp_path: Path, server: ScriptedServer) -> None:
@@ -165,12 +165,45 @@ async def test_the_reason_stands_beside_the_intent(tmp_path: Path, server: Scrip
         await tui.shows('casual chat   90% words: "how do"')
 
 
-async def test_ctrl_c_says_what_leaves(tmp_path: Path, server: ScriptedServer) -> None:
-    """Pressed with nothing to copy, ctrl+c names the key that leaves, without markup."""
+async def test_ctrl_c_empties_the_prompt_then_offers_to_leave(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """With nothing selected it empties a prompt, which up brings back, and asks in an empty one."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
-        await tui.press("ctrl+c")
-        await tui.until(lambda: tui.notices == ["ctrl+q leaves GenPy."])
+        await tui.press(*"draft", "ctrl+c")
+        assert tui.chat.prompt.text == ""
+        await tui.press("up")
+        assert tui.chat.prompt.text == "draft"
+        await tui.press("ctrl+c", "ctrl+c")
+        await tui.shows("Leave GenPy?")
+        assert tui.app._exit is False
+        await tui.press("escape")
+        assert tui.chat.prompt.has_focus
+
+
+async def test_ctrl_c_copies_what_is_selected_in_the_prompt(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """It is copied exactly, a notice says so, and the prompt keeps it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        tui.chat.prompt.insert("a\u200fdraft")
+        await tui.press("shift+home", "ctrl+c")
+        assert tui.app.clipboard == "a\u200fdraft" == tui.chat.prompt.text
+        assert "clipboard" in tui.notices[0]
+
+
+async def test_a_second_ctrl_q_leaves(tmp_path: Path, server: ScriptedServer) -> None:
+    """During the question whether to leave, the key that asked it answers it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.acknowledges = False
+        await tui.type("never acknowledged")
+        await tui.press("ctrl+q")
+        await tui.shows("Leave all the same?")
+        await tui.press("ctrl+q")
+        await tui.until(lambda: tui.app.return_code == 0)
 
 
 async def test_an_export_to_nobody_is_refused(tmp_path: Path, server: ScriptedServer) -> None:

@@ -1,33 +1,18 @@
-"""The bytes that the real program writes to a real terminal, and the code it ends with."""
+"""The bytes that the real program reads and writes on a real terminal, and how it ends."""
 
 import asyncio
-import contextlib
 import os
 import re
-import select
-import struct
-import subprocess
-import sys
-import time
+import signal
 from pathlib import Path
 
 import pytest
-from support import running_server
 from support.hostile_text import HOSTILE
 from support.scripted_server import ScriptedServer
 
-fcntl = pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals")
-pty = pytest.importorskip("pty")
-termios = pytest.importorskip("termios")
+pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals")
+from support.pseudo_terminal import chat_on_a_terminal, on_a_terminal
 
-PATIENCE = 20.0
-PROGRAM = """
-import sys
-from genpy_server import settings
-from genpy_tui.app import GenPyApp
-app = GenPyApp(settings=settings.load({"GENPY_DATABASE": sys.argv[1]}), server=sys.argv[2])
-sys.exit(app.run() or 0)
-"""
 BROKEN = """
 import sys
 from genpy_server import settings
@@ -45,6 +30,8 @@ OURS = re.compile(
     rb"\x1b\][0-9;]+default\x07|\x1b\]22;[a-z]*(?:\x1b\\|\x07)"
 )
 """The sequences that Textual itself writes."""
+MODES = (b"?1049", b"?1000", b"?1003", b"?1006", b"?2004", b"?1004")
+"""Alternate screen, mouse, pastes and focus."""
 
 
 async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
@@ -56,7 +43,15 @@ async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
     server.start(1)
     server.stream("\n\n".join(HOSTILE[:-1]) + "\n\nfinally")
     server.finish()
-    written = await asyncio.to_thread(session_on_a_terminal, server.url, tmp_path)
+
+    def play() -> bytes:
+        with chat_on_a_terminal(tmp_path / "genpy.db", server.url) as terminal:
+            terminal.shows("finally")
+            terminal.send(b"\x11")
+            assert terminal.ends() == 0
+            return terminal.output
+
+    written = await asyncio.to_thread(play)
     rest = OURS.sub(b"", written)
     at = rest.find(b"\x1b")
     assert at == -1, rest[max(0, at - 40) : at + 80]
@@ -66,57 +61,86 @@ async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
 
 def test_a_bug_in_the_client_is_no_success(tmp_path: Path) -> None:
     """A client that dies of an exception shows it, and its command fails."""
-    process, terminal = on_a_terminal(BROKEN, str(tmp_path / "genpy.db"))
-    written = b""
-    with contextlib.suppress(OSError):  # how Linux tells that the other end is closed
-        while piece := os.read(terminal, 65536):
-            written += piece
-    os.close(terminal)
-    assert process.wait(PATIENCE) == 1
-    assert b"ZeroDivisionError" in written
+    with on_a_terminal(BROKEN, str(tmp_path / "genpy.db")) as terminal:
+        assert terminal.ends() == 1
+        assert b"ZeroDivisionError" in terminal.output
 
 
-def on_a_terminal(program: str, *arguments: str) -> tuple[subprocess.Popen[bytes], int]:
-    """A program in a terminal of its own, and our end of that."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GROQ", "GENPY"))}
-    environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
-        cwd=Path(running_server.__file__).parents[2],
-        start_new_session=True,
-    )
-    os.close(theirs)
-    return process, ours
+def test_whatever_a_terminal_sends_keys_go_on(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, answers of the terminal and a paste without end take no key away."""
+    with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+        terminal.send(b"caf\xe9 \xe1z \x1b[M\x43\xa0\x30\x1b[200~\xc4\xe3\x1b[201~")
+        terminal.send(b"\x1b]11;rgb:0/0/0\x07\x1b[?62;4c\x1bP>|XTerm(390)\x1b\\")
+        terminal.shows("caf\ufffd \ufffdz \ufffd\ufffd")
+        terminal.send(b"\x1b[200~half a paste")
+        terminal.shows("half a paste")  # once its time is over
+        terminal.send(b" and keys")
+        terminal.shows("and keys")
+        assert b"rgb:" not in terminal.output
+        assert b"XTerm" not in terminal.output
+        assert b"62;4" not in terminal.output
 
 
-def session_on_a_terminal(url: str, folder: Path) -> bytes:
-    """Everything the program writes until it has shown the conversation and was left."""
-    process, ours = on_a_terminal(PROGRAM, str(folder / "genpy.db"), url)
-    written = b""
-    end = time.monotonic() + PATIENCE
-    marker = b"finally"
-    try:
-        while time.monotonic() < end:
-            if not select.select([ours], [], [], 0.1)[0]:
-                continue
-            try:
-                written += os.read(ours, 65536)
-            except OSError:
-                break
-            if marker in written and marker == b"finally":
-                marker = b"?1049l"
-                os.write(ours, b"\x11")
-            elif marker in written:
-                break
-        assert marker == b"?1049l", written[-3000:]
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-    return written
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"])
+def test_a_signal_restores_the_terminal(tmp_path: Path, name: str) -> None:
+    """Modes and attributes are as before, the code is 128 and the number, the draft is kept."""
+    number = getattr(signal, name)
+    with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+        on = [mode for mode in MODES if mode + b"h" in terminal.output]
+        assert len(on) == len(MODES)
+        terminal.send("a draft")
+        terminal.shows("a draft")
+        shown = len(terminal.output)
+        terminal.signal(number)
+        assert terminal.ends() == 128 + number
+        left = [mode for mode in (*MODES, b"?25") if not restored(terminal.output[shown:], mode)]
+        assert left == []
+        assert b"up brings it back" in terminal.output[shown:]
+    if number == signal.SIGTERM:
+        with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+            terminal.shows("brings back")
+            terminal.send(b"\x1b[A")
+            terminal.shows("a draft")
+
+
+def restored(written: bytes, mode: bytes) -> bool:
+    """Whether a mode was switched back."""
+    return b"\x1b[" + mode + (b"h" if mode == b"?25" else b"l") in written
+
+
+def test_a_terminal_that_goes_away_ends_the_program(tmp_path: Path) -> None:
+    """When its window is closed the program ends, and keeps what was not sent."""
+    with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+        terminal.send("a draft")
+        terminal.shows("a draft")
+        os.close(terminal.fd)
+        terminal.fd = os.open(os.devnull, os.O_RDONLY)
+        assert terminal.process.wait(30) == 128 + signal.SIGHUP
+    assert "a draft" in (tmp_path / "unsent.json").read_text()
+
+
+def test_ctrl_z_suspends_and_comes_back(tmp_path: Path) -> None:
+    """The terminal is the shell's while the program is stopped, and the screen's again after."""
+    with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+        terminal.send("a draft")
+        terminal.shows("a draft")
+        shown = len(terminal.output)
+        terminal.send(b"\x1a")
+        terminal.until(lambda: terminal.stopped)
+        terminal.shows(b"\x1b[?1049l", after=shown)
+        shown = len(terminal.output)
+        terminal.signal(signal.SIGCONT)
+        terminal.shows(b"\x1b[?1049h", after=shown)
+        terminal.shows("a draft", after=shown)
+        terminal.send(" goes on")
+        terminal.shows("goes on", after=shown)
+
+
+def test_the_cursor_blinks_in_one_cell(tmp_path: Path) -> None:
+    """While nothing happens, each write moves to the cursor and writes one character."""
+    with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+        terminal.send("a draft of one line")
+        terminal.shows("line")
+        terminal.send(b"\x1b[D\x1b[D")
+        blink = re.compile(rb"(?:\x1b\[\d+;\d+H(?:\x1b\[[\d;]*m)+n\x1b\[0m\x1b\[\d+;\d+H){4}\Z")
+        terminal.until(lambda: blink.search(terminal.output))
