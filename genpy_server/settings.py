@@ -6,6 +6,7 @@ all at once.
 """
 
 import os
+import re
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from functools import cache
@@ -86,6 +87,9 @@ class Settings(msgspec.Struct, frozen=True):
     llm_url: str | None
     llm_model: str | None
     llm_key: str | None
+    llm_connect_seconds: float | None
+    llm_first_token_seconds: float | None
+    llm_token_seconds: float | None
     context_tokens: int
     reply_tokens: int
     recall: bool
@@ -120,6 +124,11 @@ def _number(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float | None]:
+    parse = _number(low, high)
+    return lambda text: parse(text) if text else None
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -161,6 +170,20 @@ def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
         if parts.scheme in schemes and parts.hostname and parts.port != 0:
             return text.rstrip("/")
     raise ValueError("must be a URL such as http://127.0.0.1:11434/v1")
+
+
+def without_password(text: str) -> str:
+    """A value as it may be shown: the user and password of an address are left out."""
+    return re.sub(r"(?<=://).*@", "…@", text, flags=re.DOTALL)
+
+
+def _supabase_url(text: str) -> str | None:
+    if text.partition(":")[0].lower() in {"postgres", "postgresql"}:
+        raise ValueError(
+            "is the address of the database; the project's begins with https:// "
+            "(Project Settings, Data API)"
+        )
+    return _url(text)
 
 
 def _server(text: str) -> str | None:
@@ -231,7 +254,34 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field("GENPY_LLM_MODEL", "llm_model", _text, "", "Its model; empty takes the first it has."),
     Field("GENPY_LLM_KEY", "llm_key", _key, "", "Its key, if it asks for one.", secret=True),
-    Field("SUPABASE_URL", "supabase_url", _url, "", "Keep conversations in this Supabase project."),
+    Field(
+        "GENPY_LLM_CONNECT_SECONDS",
+        "llm_connect_seconds",
+        _seconds(0.1, 600),
+        "",
+        "Seconds to wait for a connection to the model's service; empty means 10.",
+    ),
+    Field(
+        "GENPY_LLM_FIRST_TOKEN_SECONDS",
+        "llm_first_token_seconds",
+        _seconds(0.1, 86_400),
+        "",
+        "Seconds until a reply must begin; empty means 60, and 600 on this machine or network.",
+    ),
+    Field(
+        "GENPY_LLM_TOKEN_SECONDS",
+        "llm_token_seconds",
+        _seconds(0.1, 86_400),
+        "",
+        "Seconds between two tokens at most; empty means 60, and 120 on this machine or network.",
+    ),
+    Field(
+        "SUPABASE_URL",
+        "supabase_url",
+        _supabase_url,
+        "",
+        "Keep conversations in this Supabase project.",
+    ),
     Field("SUPABASE_KEY", "supabase_key", _key, "", "Its secret key (sb_secret_…).", secret=True),
     Field("GENPY_DATABASE", "database", _database, "", "The SQLite file used without Supabase."),
     Field("GENPY_HOST", "host", _host, "127.0.0.1", "Address that `genpy serve` listens on."),
@@ -399,7 +449,8 @@ class _Values:
             try:
                 values[row.name] = row.parse(text or row.default)
             except ValueError as error:
-                self.refuse(row.variable, str(error), "" if row.secret else f"={text}")
+                shown = "" if row.secret else f"={without_password(text)}"
+                self.refuse(row.variable, str(error), shown)
         return values
 
     def limits(self) -> Limits:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
 import typer
@@ -12,8 +12,8 @@ from genpy_cli.backend import token_of
 from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server
 from genpy_server import __version__
-from genpy_server.errors import GenPyError
-from genpy_server.settings import FIELDS, Field, Settings, load
+from genpy_server.errors import GenPyError, LlmError
+from genpy_server.settings import FIELDS, Field, Settings, load, without_password
 
 SECONDS = 15.0
 """Within which each part must answer."""
@@ -74,7 +74,7 @@ def _setting(field: Field, settings: Settings) -> ShownSetting:
     elif isinstance(value, tuple):
         shown = " ".join(value)
     else:
-        shown = "" if value is None else str(value)
+        shown = "" if value is None else without_password(str(value))
     return ShownSetting(field.variable, shown, source)
 
 
@@ -118,11 +118,23 @@ async def _model(settings: Settings) -> str:
     from genpy_server.llm.select import open_llm
 
     llm = open_llm(settings)
+    if llm.kind == "offline":
+        return NO_MODEL
+    unlisted = ""
     try:
-        seen = await llm.check()
+        try:
+            await llm.check()
+        except LlmError as error:
+            unlisted = f"; chat works, its list of models does not: {error.message}"
+        seen = await llm.probe()
     finally:
         await llm.close()
-    return NO_MODEL if seen.kind == "offline" else f"{seen.model} at {seen.where}"
+    return f"{seen.model} at {seen.where}{_left_out(seen.left_out)}{unlisted}"
+
+
+def _left_out(parts: Sequence[str]) -> str:
+    """What the model's service refuses, in words."""
+    return f", without {', '.join(parts)}" if parts else ""
 
 
 async def _server(url: str, token: str | None) -> list[Check]:
@@ -139,5 +151,6 @@ async def _server(url: str, token: str | None) -> list[Check]:
         if seen is not None:
             facts = (seen.kind, seen.model or "", f"at {seen.where}" if seen.where else "")
             detail = seen.error or " ".join(fact for fact in facts if fact)
+            detail += _left_out(seen.left_out)
             checks.append(Check(part, seen.ok, detail))
     return checks

@@ -63,6 +63,7 @@ class PartHealth(msgspec.Struct, frozen=True):
     model: str | None = None
     where: str | None = None
     error: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class ServerHealth(msgspec.Struct, frozen=True):

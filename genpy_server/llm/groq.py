@@ -27,6 +27,7 @@ from genpy_server.llm.base import (
     ReasoningDelta,
     TextDelta,
     ToolCall,
+    ToolSpec,
 )
 from genpy_server.llm.dialect import FORMS, Asked, body_of, refused, shorter
 from genpy_server.llm.models import chatting, is_listed, listed
@@ -45,6 +46,9 @@ LOCAL_WAITS = Waits(connect=10.0, first_token=600.0, token=120.0)
 """A model on this machine or network may have to be loaded, and reads a long request slowly."""
 ANSWER_TOKENS = 2_048
 """Tokens of a structured answer at most, those of its reasoning included."""
+PROBE_TOKENS = 64
+PROBE_TOOL = ToolSpec("get_time", "The time now.", {"type": "object", "properties": {}})
+"""Offered to a model only to see whether its service takes tools."""
 STRICT_MODELS = "openai/gpt-oss"
 REFUSED_SECONDS = 86_400.0
 """How long what a service refused is left out, before it is tried again."""
@@ -84,7 +88,10 @@ class RefusedParts:
 
 
 class GroqLlm:
-    """See `llm.base.Llm`. With `url` it speaks to any server of the dialect at that address."""
+    """See `llm.base.Llm`. With `url` it speaks to any server of the dialect at that address.
+
+    `waits` are those of `Waits`, None for what is usual.
+    """
 
     def __init__(
         self,
@@ -93,9 +100,7 @@ class GroqLlm:
         model: str | None,
         url: str | None = None,
         groq_url: str | None = None,
-        connect: float | None = None,
-        first_token: float | None = None,
-        token: float | None = None,
+        waits: tuple[float | None, float | None, float | None] = (None, None, None),
     ) -> None:
         where, headers = _address(url or groq_url or GROQ_URL)
         self._service = (
@@ -113,9 +118,7 @@ class GroqLlm:
         path = urlsplit(where).path
         self._prefix = "" if url is not None or path.endswith("/v1") else GROQ_PATH
         usual = LOCAL_WAITS if self.local else REMOTE_WAITS
-        self._waits = Waits(
-            connect or usual.connect, first_token or usual.first_token, token or usual.token
-        )
+        self._waits = Waits(*(own or other for own, other in zip(waits, usual, strict=True)))
         self.first_token_seconds: float = self._waits.first_token
         # A proxy of the environment is for what is far away.
         transport = Transport(self._waits, proxied=not is_loopback(host))
@@ -184,7 +187,7 @@ class GroqLlm:
 
     async def probe(self) -> LlmHealth:
         """See `Llm.probe`."""
-        asked = Asked((ChatMessage("user", "Say: hello"),), 16, 0.0)
+        asked = Asked((ChatMessage("user", "Say: hello"),), PROBE_TOKENS, 0.0, (PROBE_TOOL,))
         async with aclosing(self._events(asked)) as events:
             async for _ in events:
                 pass

@@ -12,8 +12,18 @@ def open_llm(settings: Settings) -> Llm:
         return OfflineLlm()
     from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
 
+    waits = (
+        settings.llm_connect_seconds,
+        settings.llm_first_token_seconds,
+        settings.llm_token_seconds,
+    )
     if settings.llm_url is not None:
-        return GroqLlm(key=settings.llm_key, model=settings.llm_model, url=settings.llm_url)
+        return GroqLlm(
+            key=settings.llm_key, model=settings.llm_model, url=settings.llm_url, waits=waits
+        )
     return GroqLlm(
-        key=settings.groq_key, model=settings.groq_model, groq_url=settings.groq_base_url
+        key=settings.groq_key,
+        model=settings.groq_model,
+        groq_url=settings.groq_base_url,
+        waits=waits,
     )

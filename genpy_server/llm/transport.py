@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import getproxies
 
 import aiohttp
@@ -31,13 +31,12 @@ class BadVariable(httpx.ConnectError):
     """A variable of the environment makes connecting impossible; the message is for a person."""
 
 
-class Waits:
+class Waits(NamedTuple):
     """Seconds to wait: for a connection, for a reply to begin, and between two reads of it."""
 
-    def __init__(self, connect: float, first_token: float, token: float) -> None:
-        self.connect = connect
-        self.first_token = first_token
-        self.token = token
+    connect: float
+    first_token: float
+    token: float
 
 
 class Body(httpx.AsyncByteStream):
@@ -202,18 +201,12 @@ def proxy_for(url: httpx.URL) -> str | None:
 
 
 def _bypassed(host: str, names: str) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        address = None
     for entry in names.lower().replace(",", " ").split():
-        if entry == "*":
-            return True
         try:
-            if address is not None and address in ip_network(entry.strip("[]"), strict=False):
+            if ip_address(host) in ip_network(entry.strip("[]"), strict=False):
                 return True
-        except ValueError:
+        except ValueError:  # one of them is a name
             name = entry.split(":")[0].removeprefix("*").lstrip(".")
-            if name and (host == name or host.endswith(f".{name}")):
+            if entry == "*" or (name and f".{host}".endswith(f".{name}")):
                 return True
     return False

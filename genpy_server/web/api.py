@@ -92,7 +92,7 @@ class Handlers:
         """How the server is; to a stranger only whether."""
         health = await self._health()
         shown = health if call.request.user is not None else {"status": health.status}
-        return Response.json(shown, 200 if health.status == "ok" else 503)
+        return Response.json(shown, 503 if health.status == "unavailable" else 200)
 
     async def sessions(self, call: Call[SessionsQuery, None]) -> Response:
         """A page of the list of sessions."""

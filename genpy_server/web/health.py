@@ -22,12 +22,14 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str | None = None
     where: str | None = None
     error: str | None = None
+    left_out: tuple[str, ...] = ()
+    """Parts of a request that the model's service refuses, and which are left out."""
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How everything is."""
+    """How everything is; `degraded` means that the server works and its model may not."""
 
-    status: Literal["ok", "degraded"]
+    status: Literal["ok", "degraded", "unavailable"]
     version: str
     store: Part
     model: Part
@@ -49,7 +51,9 @@ class HealthCheck:
             now = asyncio.get_running_loop().time
             if self._last is None or now() >= self._until:
                 store, model = await asyncio.gather(self._check_store(), self._check_model())
-                status: Literal["ok", "degraded"] = "ok" if store.ok and model.ok else "degraded"
+                status: Literal["ok", "degraded", "unavailable"] = (
+                    "unavailable" if not store.ok else "ok" if model.ok else "degraded"
+                )
                 self._last = Health(status, __version__, store, model)
                 self._until = now() + CACHE_SECONDS
             return self._last
@@ -73,4 +77,6 @@ class HealthCheck:
             return Part(ok=False, kind=kind, model=model, error=error.message)
         except TimeoutError:
             return Part(ok=False, kind=kind, model=model, error="The model did not answer in time.")
-        return Part(ok=True, kind=seen.kind, model=seen.model, where=seen.where)
+        return Part(
+            ok=True, kind=seen.kind, model=seen.model, where=seen.where, left_out=seen.left_out
+        )

@@ -22,7 +22,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
     """The table of the API."""
     one = "/api/session/{ref}"
     return (
-        Route("GET", "/health", h.health, "Whether server, store and model work: 200 or 503.", answer=Health, public=True),
+        Route("GET", "/health", h.health, "Whether server and store work: 200 or 503; the model's state beside.", answer=Health, public=True),
         Route("GET", "/api/sessions", h.sessions, "Sessions by last activity, newest first.", query=SessionsQuery, answer=Sessions),
         Route("GET", one, h.session, "One session.", answer=Session),
         Route("PATCH", one, h.rename, "Give it another title.", body=Title, answer=Session, counts=True),

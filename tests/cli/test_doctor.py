@@ -30,8 +30,35 @@ def test_settings_have_sources_and_secrets_do_not_show(empty):
 async def test_a_model_that_works(tmp_path):
     """A model that answers is shown with its name."""
     async with Upstream() as upstream:
+        upstream.say("hello")
         genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url)
         assert upstream.models[0] in (await genpy.beside("doctor")).out
+
+
+async def test_a_model_that_refuses_parts_of_a_request(tmp_path):
+    """What the model's service refuses is named."""
+    async with Upstream() as upstream:
+        upstream.fail(400, "unsupported", "'temperature' is not supported; no tools either")
+        upstream.say("hello")
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url)
+        assert "without temperature, tools" in (await genpy.beside("doctor")).out
+
+
+async def test_a_model_that_chats_and_is_not_listed(tmp_path):
+    """A service without a list of models is told from one that does not chat."""
+    async with Upstream() as upstream:
+        upstream.say("hello")
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="other")
+        shown = (await genpy.beside("doctor")).out
+    assert "chat works, its list of models does not" in " ".join(shown.split())
+
+
+async def test_a_model_that_is_listed_and_does_not_chat(tmp_path):
+    """A service that lists a model and cannot chat is exit code 1."""
+    async with Upstream() as upstream:
+        upstream.fail(500, "", "out of memory")
+        ran = await Genpy(tmp_path, GENPY_LLM_URL=upstream.url).beside("doctor", code=1)
+    assert "out of memory" in ran.out
 
 
 def test_a_model_that_is_not_there(empty):

@@ -188,6 +188,23 @@ def test_a_file_is_taken_as_it_is_written(tmp_path, monkeypatch):
     assert read_environment(tmp_path)["GENPY_SERVER"] == server
 
 
+@pytest.mark.parametrize("password", ["s3cret", "s3c@ret/", "s3cret:"])
+def test_a_database_address_is_refused_without_its_password(password):
+    """A postgres:// address for Supabase is a wrong setting, and its password is not shown."""
+    url = f"postgresql://postgres:{password}@db.x.supabase.co:5432/postgres"
+    with pytest.raises(errors.ConfigError, match="begins with https://") as refused:
+        settings.load({"SUPABASE_URL": url, "SUPABASE_KEY": "sb_secret_x"})
+    assert "s3c" not in refused.value.message
+
+
+def test_waits_for_a_model_can_be_set():
+    """Empty means what is usual; a number of seconds is one."""
+    assert settings.load({}).llm_first_token_seconds is None
+    assert settings.load({"GENPY_LLM_TOKEN_SECONDS": "2.5"}).llm_token_seconds == 2.5
+    with pytest.raises(errors.ConfigError, match="GENPY_LLM_CONNECT_SECONDS=0: must be from"):
+        settings.load({"GENPY_LLM_CONNECT_SECONDS": "0"})
+
+
 @pytest.mark.parametrize("variable", ["SUPABASE_URL", "GENPY_LLM_URL", "GROQ_BASE_URL"])
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:99999", "http://[::1", "ws://127.0.0.1:1", "127.0.0.1:1", "http://:1"]

@@ -2,20 +2,24 @@
 
 import asyncio
 import base64
+import gzip
+import json
 import logging
 from contextlib import aclosing
 
+import httpx
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import Script, chunk
 
 from genpy_server.app import configure_logging
 from genpy_server.core.models import SummaryDraft
-from genpy_server.errors import LlmKeyRejected, LlmTimeout, LlmUnavailable
+from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
+from genpy_server.llm.transport import proxy_for
 
-HASTY = {"first_token": 0.05, "token": 0.05}
+HASTY = (None, 0.05, 0.05)
 
 
 async def test_cancelled_reply_closes_the_connection(llm, upstream):
@@ -68,7 +72,7 @@ async def test_stream_that_stays_open_after_its_end_delays_nothing(compatible, u
 
 async def test_service_that_says_nothing_is_too_slow(upstream):
     """The first byte has its time, and so has every later one."""
-    llm = GroqLlm(key=None, model="m", url=upstream.url, **HASTY)
+    llm = GroqLlm(key=None, model="m", url=upstream.url, waits=HASTY)
     upstream.silence()
     with pytest.raises(LlmTimeout, match="too long"):
         await everything(llm)
@@ -139,6 +143,224 @@ async def test_server_on_this_machine_is_not_looked_for_behind_a_proxy(upstream,
     upstream.say("Hi")
     llm = GroqLlm(key=None, model="m", url=upstream.url)
     assert said(await everything(llm)) == "Hi"
+    await llm.close()
+
+
+class Byhand:
+    """A service whose every connection is a function of its reader and writer."""
+
+    def __init__(self, serve):
+        self.serve = serve
+        self.connections = 0
+
+    async def __aenter__(self):
+        """Listen."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        self.llm = GroqLlm(key="k", model="m", url=f"http://127.0.0.1:{port}/v1")
+        return self
+
+    async def __aexit__(self, *_):
+        """Stop."""
+        await self.llm.close()
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _connected(self, reader, writer):
+        self.connections += 1
+        try:
+            await self.serve(self.connections, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+async def request_of(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                  if line.lower().startswith(b"content-length"))  # fmt: skip
+    return head, await reader.readexactly(length)
+
+
+def whole(text, status=b"200 OK", more=b""):
+    body = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+    return b"HTTP/1.1 %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
+        status, len(body), more, body.encode(),
+    )  # fmt: skip
+
+
+async def test_kept_connection_that_was_closed_is_replaced_once():
+    """A request that a kept connection did not take is sent again on a new one."""
+
+    async def serve(number, reader, writer):
+        await request_of(reader)
+        writer.write(whole(f"from {number}"))
+        await writer.drain()
+        await reader.read(1)  # the second request begins, and the connection ends
+
+    async with Byhand(serve) as service:
+        assert said(await everything(service.llm)) == "from 1"
+        assert said(await everything(service.llm)) == "from 2"
+        assert service.connections == 2
+
+
+async def test_new_connection_that_is_closed_is_not_replaced():
+    """A request on a connection of its own is sent once, for it may have been taken."""
+
+    async def serve(_number, reader, _writer):
+        await request_of(reader)
+
+    async with Byhand(serve) as service:
+        with pytest.raises(LlmUnavailable):
+            await everything(service.llm)
+        assert service.connections == 1
+
+
+@pytest.mark.parametrize("status", [b"307 Moved", b"308 Moved"])
+async def test_redirect_on_the_same_host_is_followed(status):
+    """A redirect that keeps method and host is followed, with the same body."""
+
+    async def serve(_number, reader, writer):
+        _, first = await request_of(reader)
+        writer.write(whole("", status, b"location: /other\r\n"))
+        head, second = await request_of(reader)
+        assert head.startswith(b"POST /other")
+        writer.write(whole("found" if first == second else "changed"))
+
+    async with Byhand(serve) as service:
+        assert said(await everything(service.llm)) == "found"
+
+
+@pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"307 Moved", b"308 Moved"])
+async def test_redirect_elsewhere_is_said(status):
+    """Any other redirect names its target and the setting, and nothing is sent there."""
+
+    async def serve(_number, reader, writer):
+        await request_of(reader)
+        writer.write(whole("", status, b"location: https://else.example/v1/x?key=1\r\n"))
+
+    async with Byhand(serve) as service:
+        with pytest.raises(LlmError, match=r"to https://else\.example/v1/x\. Put.*GENPY_LLM_URL"):
+            await everything(service.llm)
+
+
+async def test_compressed_reply_is_read():
+    """A service that compresses its stream is understood."""
+    packed = gzip.compress(chunk({"content": "packed"}) + chunk(finish="stop"))
+
+    async def serve(_number, reader, writer):
+        await request_of(reader)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b"
+            % (len(packed), packed)
+        )
+
+    async with Byhand(serve) as service:
+        assert said(await everything(service.llm)) == "packed"
+
+
+async def test_endless_refusal_is_read_in_part():
+    """The body of a refusal is read up to a bound, however long it is."""
+
+    async def serve(_number, reader, writer):
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 400 Bad\r\n\r\n")
+        while True:
+            writer.write(b"no " * 10_000)
+            await writer.drain()
+
+    async with Byhand(serve) as service:
+        with pytest.raises(LlmError, match="no no no"):
+            await everything(service.llm)
+
+
+async def test_missing_certificate_file_is_named(monkeypatch):
+    """A SSL_CERT_FILE that is not there is said by its name."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+    llm = GroqLlm(key="k", model="m", groq_url="https://127.0.0.1:9")
+    with pytest.raises(LlmUnavailable, match="SSL_CERT_FILE"):
+        await everything(llm)
+    await llm.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "proxied"),
+    [
+        ("http://far.example/v1", "", True),
+        ("http://far.example/v1", "example", False),
+        ("http://far.example/v1", ".far.example", False),
+        ("http://far.example/v1", "ar.example", True),
+        ("http://far.example/v1", "near.example, far.example:80", False),
+        ("http://far.example/v1", "*", False),
+        ("http://10.1.2.3/v1", "10.0.0.0/8", False),
+        ("http://11.1.2.3/v1", "10.0.0.0/8", True),
+        ("http://[fd00::5]/v1", "fd00::/8", False),
+        ("http://[fe00::5]/v1", "fd00::/8,[::1]", True),
+        ("http://far.example/v1", "fd00::/8 ::1", True),
+    ],
+)
+def test_proxy_of_the_environment_leaves_out_what_it_names(monkeypatch, url, no_proxy, proxied):
+    """NO_PROXY may hold names, addresses and networks of both kinds."""
+    for name in ("ALL_PROXY", "all_proxy", "http_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    expected = "http://proxy.example:3128" if proxied else None
+    assert proxy_for(httpx.URL(url)) == expected
+
+
+async def test_proxy_that_is_none_is_named(monkeypatch):
+    """A proxy of another kind is said by the name of its variable."""
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    llm = GroqLlm(key=None, model="m", url="http://far.example/v1")
+    with pytest.raises(LlmUnavailable, match="ALL_PROXY"):
+        await everything(llm)
+    await llm.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:1/v1", True),
+        ("http://[::1]:1/v1", True),
+        ("http://localhost/v1", True),
+        ("http://192.168.1.5/v1", True),
+        ("http://gpu/v1", True),
+        ("http://gpu.local/v1", True),
+        ("http://host.docker.internal/v1", True),
+        ("https://api.example.com/v1", False),
+        ("http://8.8.8.8/v1", False),
+    ],
+)
+async def test_model_near_by_has_minutes_to_begin(url, local):
+    """A model on this machine or network may have to be loaded; waits that are set count."""
+    llm = GroqLlm(key=None, model="m", url=url)
+    assert llm.local is local
+    assert (llm.first_token_seconds > 100) is local
+    await llm.close()
+    llm = GroqLlm(key=None, model="m", url=url, waits=(None, 7.0, None))
+    assert llm.first_token_seconds == 7.0
+    await llm.close()
+
+
+@pytest.mark.parametrize("end", ["", "/", "/openai/v1", "/openai/v1/"])
+async def test_address_of_groq_is_taken_with_and_without_its_path(upstream, end):
+    """GROQ_BASE_URL may hold the path of the API."""
+    llm = GroqLlm(key="k", model="openai/gpt-oss-120b", groq_url=f"{upstream.root}{end}")
+    await llm.check()
+    assert upstream.requests[-1]["path"] == "/openai/v1/models"
+    await llm.close()
+
+
+async def test_address_with_the_whole_path_is_taken(upstream):
+    """GENPY_LLM_URL may be the address of the chat completions themselves."""
+    upstream.say("Hi")
+    llm = GroqLlm(key="k", model="m", url=f"{upstream.url}/chat/completions/")
+    assert said(await everything(llm)) == "Hi"
+    assert upstream.requests[-1]["path"] == "/v1/chat/completions"
     await llm.close()
 
 

@@ -11,8 +11,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from genpy_server.client.http_records import RemoteRecords
+from genpy_server.core.backoff import Backoff
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Usage
+from genpy_server.runs import run
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.wire import Cancel, End, Retry, Send
 
@@ -314,6 +316,104 @@ async def test_waiting_for_a_rate_limit_can_be_stopped(server, upstream, peer):
     await peer.until("notice")
     await peer.say(Cancel())
     assert (await peer.until("run_finished"))["status"] == "stopped"
+
+
+async def test_overloaded_service_that_says_when_is_waited_for(server, upstream, peer):
+    """A 503 with Retry-After is waited for as a rate limit is."""
+    upstream.fail(503, "", "overloaded", headers={"retry-after": "0.05"})
+    upstream.say("at last")
+    await peer.say(Send("a", "hi"))
+    notice = await peer.until("notice")
+    finished = await peer.until("run_finished")
+    assert "overloaded" in notice["text"]
+    assert (finished["status"], peer.text) == ("done", "at last")
+
+
+async def test_model_that_is_loading_is_waited_for(server, upstream, peer, monkeypatch):
+    """While a local server loads its model, that is shown once, and the reply comes after it."""
+    monkeypatch.setattr(run, "LOADING", Backoff(first=0.01, longest=0.01))
+    for _ in range(3):
+        upstream.fail(503, "unavailable_error", "Loading model", headers={"retry-after": "0"})
+    upstream.say("ready")
+    await peer.say(Send("a", "hi"))
+    finished = await peer.until("run_finished")
+    assert (finished["status"], peer.text) == ("done", "ready")
+    (notice,) = peer.of("notice")
+    assert (notice["code"], notice["text"][:17]) == ("llm_loading", "Loading the model")
+
+
+async def test_model_that_stays_loading_is_an_error(database, upstream, monkeypatch):
+    """Loading is waited for as long as a reply may take to begin."""
+    monkeypatch.setattr(run, "LOADING", Backoff(first=0.01, longest=0.01))
+    upstream.fail(503, "unavailable_error", "Loading model", headers={"retry-after": "0.3"})
+    waits = {"GENPY_LLM_FIRST_TOKEN_SECONDS": "0.1"}
+    async with serving(database, GENPY_LLM_URL=upstream.url, **waits) as server:
+        async with Peer(server.url, "one") as peer:
+            await peer.say(Send("a", "hi"))
+            assert (await peer.until("error"))["code"] == "llm_loading"
+
+
+async def test_silent_local_model_is_said_to_be_loading(server, upstream, peer, monkeypatch):
+    """A model near by that has not begun after a while is shown as loading, and then answers."""
+    monkeypatch.setattr(run, "SILENT_SECONDS", 0.01)
+    gate = upstream.say("slow", paused_at=0)
+    await peer.say(Send("a", "hi"))
+    assert (await peer.until("notice"))["code"] == "llm_loading"
+    gate.set()
+    assert (await peer.until("run_finished"))["status"] == "done"
+
+
+async def test_filtered_reply_has_a_status_of_its_own(server, upstream, peer):
+    """A reply that the service's filter ended is kept and marked so."""
+    upstream.say("so far", finish="content_filter")
+    await peer.say(Send("a", "hi"))
+    finished = await peer.until("run_finished")
+    _, reply = await stored(server, peer)
+    assert finished["status"] == reply.meta.status == "content_filter"
+    assert reply.text == "so far"
+
+
+async def test_reasoning_is_kept_beside_the_reply_and_never_sent_back(server, upstream, peer):
+    """Reasoning is in the metadata: not in the text, the next request or the search."""
+    upstream.script(Script(pieces=[
+        chunk({"reasoning_content": "zebra one. "}),
+        chunk({"content": "<think>zebra two.</think>"}),
+        chunk({"content": "Hello"}), chunk(finish="stop"), DONE,
+    ]))  # fmt: skip
+    await peer.say(Send("a", "hi"))
+    await peer.until("run_finished")
+    _, reply = await stored(server, peer)
+    assert (reply.text, reply.meta.reasoning) == ("Hello", "zebra one. zebra two.")
+    upstream.say("Again")
+    await peer.say(Send("b", "and now?"))
+    await peer.until("run_finished")
+    assert "zebra" not in str(upstream.requests[-1]["body"])
+    assert await server.app.store.search("local", "zebra", limit=5) == []
+
+
+async def test_reply_of_reasoning_alone_says_so(server, upstream, peer):
+    """A model that only thought is an error that says what to do, its reasoning kept."""
+    upstream.script(Script(pieces=[chunk({"reasoning": "hm"}), chunk(finish="stop"), DONE]))
+    await peer.say(Send("a", "hi"))
+    error = await peer.until("error")
+    await peer.until("run_finished")
+    _, reply = await stored(server, peer)
+    assert "reasoning and no answer" in error["message"]
+    assert reply.meta.reasoning == "hm"
+
+
+async def test_failed_turn_does_not_spoil_the_next(server, upstream, peer):
+    """A turn without a reply is joined with the next question, so that roles alternate."""
+    for number in range(2):
+        upstream.fail(500)
+        await peer.say(Send(f"a{number}", f"question {number}"))
+        await peer.until("run_finished", lambda _, n=number: len(peer.of("run_finished")) == n + 1)
+    upstream.say("fine")
+    await peer.say(Send("b", "question 2"))
+    await peer.until("run_finished", lambda f: f["status"] == "done")
+    messages = upstream.requests[-1]["body"]["messages"]
+    assert [m["role"] for m in messages] == ["system", "user"]
+    assert messages[1]["content"] == "question 0\n\nquestion 1\n\nquestion 2"
 
 
 async def test_reply_cut_off_upstream_is_kept_and_marked(server, upstream, peer):
