@@ -7,10 +7,15 @@ from typer.core import TyperGroup
 
 from genpy_cli.commands.ask import ask
 from genpy_cli.commands.chat import chat
+from genpy_cli.commands.config_edit import edit
+from genpy_cli.commands.config_path import path
+from genpy_cli.commands.config_set import set_value
+from genpy_cli.commands.config_show import show_config
 from genpy_cli.commands.doctor import doctor
 from genpy_cli.commands.explain import explain
 from genpy_cli.commands.export import export
 from genpy_cli.commands.import_ import import_
+from genpy_cli.commands.keys_set import set_key
 from genpy_cli.commands.rate import rate
 from genpy_cli.commands.schema import schema
 from genpy_cli.commands.search import search
@@ -57,6 +62,15 @@ sessions = typer.Typer(
     rich_markup_mode=None,
 )
 
+config = typer.Typer(
+    help="Show and change the settings in config.toml.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+keys = typer.Typer(
+    help="Keep keys of model providers.", no_args_is_help=True, rich_markup_mode=None
+)
+
 
 def _examples(*lines: str) -> str:
     r"""The end of a help text; `\b` keeps its lines as they are."""
@@ -91,6 +105,22 @@ app.command(rich_help_panel=SERVER, epilog=_examples("genpy serve", "genpy serve
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
 app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql"))(schema)
+
+app.add_typer(config, name="config", rich_help_panel=SERVER)
+config.command("show", epilog=_examples("genpy config show"))(show_config)
+config.command("path", epilog=_examples("genpy config path"))(path)
+config.command(
+    "set",
+    epilog=_examples(
+        "genpy config set model ollama/llama3.2",
+        "genpy config set providers.work.url https://models.example.org/v1",
+    ),
+)(set_value)
+config.command("edit", epilog=_examples("genpy config edit"))(edit)
+app.add_typer(keys, name="keys", rich_help_panel=SERVER)
+keys.command("set", epilog=_examples("genpy keys set groq", "genpy keys set groq < key.txt"))(
+    set_key
+)
 
 sessions.command("list", epilog=_examples("genpy sessions list --limit 50"))(list_sessions)
 sessions.command(epilog=_examples("genpy sessions show last", "genpy sessions show 3f2a#17"))(show)

@@ -1,4 +1,4 @@
-"""The environment and a .env file, read once into one frozen Settings.
+"""The environment, a .env file and the user's config, read once into one frozen Settings.
 
 `FIELDS` is the table of the settings, and `Limits` with its annotations that of the limits:
 `.env.example`, the README and `genpy doctor` are checked against them. Wrong values are reported
@@ -11,13 +11,26 @@ from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 
+from genpy_server.config import (
+    CONFIG,
+    GROQ,
+    KEYS,
+    Provider,
+    UserConfig,
+    config_name,
+    known_providers,
+)
+from genpy_server.config import read as read_config
 from genpy_server.core.identity import is_loopback
 from genpy_server.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 DEFAULT_MODEL = "openai/gpt-oss-120b"
 TOKEN_LENGTH = 16
@@ -70,7 +83,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What was configured. `sources` says which variables were set, for `genpy doctor`."""
+    """What was configured. `sources` says where each variable that was set comes from."""
 
     host: str
     port: int
@@ -84,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True):
     groq_key: str | None
     groq_model: str
     groq_base_url: str | None
+    model: str | None
     llm_url: str | None
     llm_model: str | None
     llm_key: str | None
@@ -99,7 +113,18 @@ class Settings(msgspec.Struct, frozen=True):
     proxies: tuple[str, ...]
     log_level: str
     limits: Limits = Limits()
-    sources: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = {}
+    providers: Mapping[str, Provider] = {}
+    """Every model provider that is known, by its name."""
+    unknown: tuple[str, ...] = ()
+    """Variables that are set, begin with GENPY_ and mean nothing."""
+
+    @property
+    def folder_address(self) -> str | None:
+        """The model's address where a folder's .env names it, which may be a stranger's."""
+        named = "GROQ_BASE_URL" if self.llm_url is None else "GENPY_LLM_URL"
+        url = self.groq_base_url if self.llm_url is None else self.llm_url
+        return url if self.sources.get(named, "").startswith(DOTENV) else None
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -242,6 +267,13 @@ def _database(text: str) -> Path:
 
 
 FIELDS: tuple[Field, ...] = (
+    Field(
+        "GENPY_MODEL",
+        "model",
+        _text,
+        "",
+        "Model to use, as PROVIDER/NAME: groq, ollama, lmstudio, llamacpp, vllm or one of config.toml.",
+    ),
     Field("GROQ_API_KEY", "groq_key", _key, "", "Key for Groq's models.", secret=True),
     Field("GROQ_MODEL", "groq_model", str, DEFAULT_MODEL, "Groq's model."),
     Field("GROQ_BASE_URL", "groq_base_url", _url, "", "Another address for Groq's API."),
@@ -353,62 +385,132 @@ def limit_fields() -> tuple[Field, ...]:
     return tuple(rows)
 
 
-class Environment(dict[str, str]):
-    """Variables by name; `places` says where those of a file stand, as `.env line 3`."""
+OPTION, ENVIRONMENT, DOTENV = "option", "environment", ".env"
+"""Sources of a value, the strongest first; the files of the user's config come after them."""
+PAIRS = {
+    "GROQ_BASE_URL": "GROQ_API_KEY",
+    "GENPY_LLM_URL": "GENPY_LLM_KEY",
+    "SUPABASE_URL": "SUPABASE_KEY",
+    "GENPY_SERVER": "GENPY_TOKEN",
+}
+"""Each address with the secret that is sent to it."""
 
-    def __init__(self, values: Mapping[str, str], places: Mapping[str, str] | None = None) -> None:
+
+class Environment(dict[str, str]):
+    """Variables by name, with the source of each; `places` says which line of a file it is."""
+
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        places: Mapping[str, str] | None = None,
+        sources: Mapping[str, str] | None = None,
+        providers: Mapping[str, Provider] | None = None,
+    ) -> None:
         super().__init__(values)
         self.places = places or {}
+        self.sources = sources or {}
+        self.providers = providers or {}
 
 
-def read_environment(directory: Path | None = None) -> Environment:
-    """The environment over the `.env` of `directory` (default: the working directory).
+def read_environment(
+    directory: Path | None = None, config: UserConfig | None = None
+) -> Environment:
+    """The environment over the `.env` of `directory` (default: the working directory) over the config.
 
-    Raises `ConfigError` for a file that is not text, and for one that names a server where the
-    environment names the token.
+    Raises `ConfigError` for a file that cannot be read, and for a `.env` that names an address for
+    which a secret is set elsewhere.
     """
-    path = (directory or Path.cwd()) / ".env"
-    if not path.is_file():
-        return Environment(os.environ)
+    config = read_config() if config is None else config
+    path = _working_directory(directory) / DOTENV
+    file, lines = _dotenv(path) if path.is_file() else ({}, {})
+    values = {**config.values, **file, **os.environ}
+    sources = {
+        **config.sources,
+        **{name: f"{DOTENV} line {line}" for name, line in lines.items()},
+        **dict.fromkeys(os.environ, ENVIRONMENT),
+    }
+    _keep_secrets(values, sources, file, path)
+    places = {
+        name: f"{path} line {lines[name]}" if source.startswith(DOTENV) else source
+        for name, source in sources.items()
+        if source != ENVIRONMENT
+    }
+    return Environment(values, places, sources, config.providers)
+
+
+def _working_directory(directory: Path | None) -> Path:
+    try:
+        return directory or Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "The working directory was deleted. Change to another one, for example `cd ~`."
+        ) from None
+
+
+def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """The values of a .env file, and their lines; a line that is none is refused."""
     from dotenv.parser import parse_stream  # noqa: PLC0415 - only for who has a .env
 
     try:
         with path.open(encoding="utf-8-sig") as file:
             # Nothing is put in for ${NAME}: a folder could have a secret written into an address.
-            bindings = [line for line in parse_stream(file) if line.key and line.value]
+            bindings = list(parse_stream(file))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}.") from None
-    values = {str(line.key): str(line.value) for line in bindings}
-    if _sends_the_token_elsewhere(values):
+    wrong = [str(_line(one)) for one in bindings if one.error]
+    if wrong:
+        raise ConfigError(f"{path} line {', '.join(wrong)}: not of the form NAME=VALUE.")
+    kept = [one for one in bindings if one.key and one.value]
+    return (
+        {str(one.key): str(one.value) for one in kept},
+        {str(one.key): _line(one) for one in kept},
+    )
+
+
+def _line(binding: "Binding") -> int:
+    """The line of a binding, whose text begins with the empty lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _keep_secrets(
+    values: dict[str, str], sources: dict[str, str], file: Mapping[str, str], path: Path
+) -> None:
+    """Let no address of a folder's file have a secret that the same file does not hold."""
+    for address, secret in PAIRS.items():
+        if not sources.get(address, "").startswith(DOTENV) or not values.get(secret, "").strip():
+            continue
+        if values[secret].strip() == file.get(secret, "").strip():
+            continue
+        if address == "GENPY_LLM_URL":  # a key is optional there: the file's own, or none
+            values[secret] = file.get(secret, "")
+            sources[secret] = f"{sources[secret]}, not sent to an address of .env"
+            continue
         raise ConfigError(
-            f"GENPY_SERVER comes from {path} and GENPY_TOKEN from the environment: a folder could "
-            "send your token to a server of its own. Name both in one place."
+            f"{address} comes from {path} and {secret} from {sources[secret]}: a folder could send "
+            "your secret to an address of its own. Name both in one place."
         )
-    places = {
-        str(line.key): f"{path} line {line.original.line}"
-        for line in bindings
-        if line.key not in os.environ
-    }
-    return Environment({**values, **os.environ}, places)
 
 
-def _sends_the_token_elsewhere(file: Mapping[str, str]) -> bool:
-    """Whether a server that only the file names would get a token that it does not know."""
-    token = os.environ.get("GENPY_TOKEN", "").strip()
-    named = "GENPY_SERVER" in file and "GENPY_SERVER" not in os.environ
-    return named and token not in {"", file.get("GENPY_TOKEN", "").strip()}
-
-
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    environment: Mapping[str, str] | None = None, *, options: Mapping[str, str] | None = None
+) -> Settings:
     """Settings from the environment; raises one `ConfigError` that names every wrong value.
 
-    For a value of a .env file it names the line as well.
+    `options` are variables that were given on the command line. For a value of a file it names
+    the file, and of a .env the line.
     """
     if environment is None:
         environment = read_environment()
+    if not isinstance(environment, Environment):
+        environment = Environment(environment, providers=known_providers({}, {}))
+    environment.update(options or {})
+    environment.sources = {**environment.sources, **dict.fromkeys(options or (), OPTION)}
     values = _Values(environment)
     settings = values.parsed(FIELDS)
     limits = values.limits()
+    unknown = values.unknown()
+    _choose_model(settings, values.sources, environment.providers)
     if not values.wrong and (settings["supabase_url"] is None) != (
         settings["supabase_key"] is None
     ):
@@ -421,18 +523,50 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         **settings,
         tokens={token: user or settings["user"] for token, user in tokens.items()},
         limits=limits,
-        sources=frozenset(values.sources),
+        sources=values.sources,
+        providers=environment.providers,
+        unknown=unknown,
     )
+
+
+def _choose_model(
+    settings: dict[str, Any], sources: dict[str, str], providers: Mapping[str, Provider]
+) -> None:
+    """Put GENPY_MODEL in the place of the model's other settings, unless those stand above it."""
+    chosen = settings.get("model")
+    others = [_rank(sources.get(name)) for name in ("GENPY_LLM_URL", "GROQ_MODEL")]
+    if chosen is None or _rank(sources["GENPY_MODEL"]) > min(others):
+        return
+    name, slash, model = chosen.partition("/")
+    if slash and name == GROQ:
+        settings |= {"llm_url": None, "llm_key": None, "groq_model": model}
+    elif slash and name in providers:
+        provider = providers[name]
+        settings |= {"llm_url": provider.url, "llm_key": provider.key, "llm_model": model or None}
+        sources["GENPY_LLM_URL"] = sources["GENPY_LLM_KEY"] = f"provider {name}"
+    elif settings["llm_url"] is not None:
+        settings["llm_model"] = chosen
+    else:
+        settings["groq_model"] = chosen
+
+
+def _rank(source: str | None) -> int:
+    """Where a source stands; the strongest is 0."""
+    order = (OPTION, ENVIRONMENT, DOTENV, "")
+    if source is None:
+        return len(order)
+    return next(number for number, name in enumerate(order) if source.startswith(name))
 
 
 class _Values:
     """Values as they are read from the environment, and what is wrong with them."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Environment) -> None:
         self._texts = environment
-        self._places = environment.places if isinstance(environment, Environment) else {}
+        self._places = environment.places
+        self._sources = environment.sources
         self.wrong: list[str] = []
-        self.sources: set[str] = set()
+        self.sources: dict[str, str] = {}
 
     def refuse(self, variable: str, reason: str, shown: str = "") -> None:
         """Note a wrong value, and the line of the file it stands on."""
@@ -445,13 +579,27 @@ class _Values:
         for row in rows:
             text = self._texts.get(row.variable, "").strip()
             if text:
-                self.sources.add(row.variable)
+                self.sources[row.variable] = self._sources.get(row.variable, ENVIRONMENT)
             try:
                 values[row.name] = row.parse(text or row.default)
             except ValueError as error:
                 shown = "" if row.secret else f"={without_password(text)}"
                 self.refuse(row.variable, str(error), shown)
         return values
+
+    def unknown(self) -> tuple[str, ...]:
+        """Variables that mean nothing; in config.toml such a name is wrong, and so is a secret."""
+        secrets = {row.variable for row in FIELDS if row.secret}
+        known = {row.variable for row in FIELDS}
+        strange = []
+        for name in self._texts:
+            stray = name not in known and not name.startswith(LIMIT)
+            if self._sources.get(name) == CONFIG and (stray or name in secrets):
+                reason = "there is no such setting" if stray else f"belongs into {KEYS}"
+                self.wrong.append(f"{CONFIG}: {config_name(name)}: {reason}")
+            elif stray and name.startswith("GENPY_"):
+                strange.append(name)
+        return tuple(sorted(strange))
 
     def limits(self) -> Limits:
         """The limits; the defaults where none is set."""

@@ -1,7 +1,6 @@
 """`genpy doctor`."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
@@ -9,11 +8,12 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import token_of
+from genpy_cli.commands.config_show import shown_settings
 from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server
 from genpy_server import __version__
 from genpy_server.errors import GenPyError, LlmError
-from genpy_server.settings import FIELDS, Field, Settings, load, without_password
+from genpy_server.settings import Settings, load
 
 SECONDS = 15.0
 """Within which each part must answer."""
@@ -28,21 +28,15 @@ class Check(NamedTuple):
     detail: str
 
 
-class ShownSetting(NamedTuple):
-    """One setting as it is in force."""
-
-    variable: str
-    value: str
-    source: str
-
-
 def doctor(*, server: Server = None, as_json: Json = False) -> None:
     """Check settings, database and model; say what to do about faults."""
     settings = load()
-    rows = [_setting(field, settings) for field in FIELDS]
+    rows = shown_settings(settings)
     if not as_json:
         output.text(f"GenPy {__version__}\n")
         output.table(("SETTING", "VALUE", "FROM"), rows, cut=("VALUE",))
+        for name in settings.unknown:
+            output.text(f"! {name} is set and means nothing. Is it misspelt?")
         output.text("")
     checks = asyncio.run(_checks(settings, server or settings.server))
     well = all(check.ok for check in checks)
@@ -52,6 +46,7 @@ def doctor(*, server: Server = None, as_json: Json = False) -> None:
                 "ok": well,
                 "version": __version__,
                 "settings": [row._asdict() for row in rows],
+                "unknown": settings.unknown,
                 "checks": [check._asdict() for check in checks],
             }
         )
@@ -59,23 +54,6 @@ def doctor(*, server: Server = None, as_json: Json = False) -> None:
         output.text(f"{'✓' if check.ok else '✗'} {check.part}: {check.detail}")
     if not well:
         raise typer.Exit(FAILED)
-
-
-def _setting(field: Field, settings: Settings) -> ShownSetting:
-    if os.environ.get(field.variable, "").strip():
-        source = "environment"
-    else:
-        source = ".env" if field.variable in settings.sources else "default"
-    value = getattr(settings, field.name)
-    if field.secret:
-        shown = "set" if value else ""
-    elif isinstance(value, bool):
-        shown = "on" if value else "off"
-    elif isinstance(value, tuple):
-        shown = " ".join(value)
-    else:
-        shown = "" if value is None else without_password(str(value))
-    return ShownSetting(field.variable, shown, source)
 
 
 async def _checks(settings: Settings, server: str | None) -> list[Check]:

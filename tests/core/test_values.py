@@ -314,7 +314,7 @@ def test_limits_are_set_by_their_names():
     """GENPY_LIMIT_ and a limit's name set it; the others keep their defaults."""
     loaded = settings.load({"GENPY_LIMIT_TOOL_CALLS": "3", "GENPY_LIMIT_REQUEST_SECONDS": "0.5"})
     assert loaded.limits == settings.Limits(tool_calls=3, request_seconds=0.5)
-    assert loaded.sources == {"GENPY_LIMIT_TOOL_CALLS", "GENPY_LIMIT_REQUEST_SECONDS"}
+    assert set(loaded.sources) == {"GENPY_LIMIT_TOOL_CALLS", "GENPY_LIMIT_REQUEST_SECONDS"}
     assert settings.load({}).limits == settings.Limits()
 
 

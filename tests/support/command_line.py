@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import select
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -100,8 +101,13 @@ class Genpy:
         )
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
-    def typed(self, *words: str, keys: str = "", columns: int = 80, **variables: str) -> Ran:
-        """Run it in a terminal, type `keys`; what the terminal was sent. Not on Windows."""
+    def typed(
+        self, *words: str, keys: str = "", after: str = "", columns: int = 80, **variables: str
+    ) -> Ran:
+        """Run it in a terminal of its own, type `keys` once it has shown `after`. Not on Windows.
+
+        The output is what the terminal was sent.
+        """
         import pty  # noqa: PLC0415 - Windows has none
 
         terminal, end = pty.openpty()
@@ -112,13 +118,20 @@ class Genpy:
             stderr=end,
             env={**self.environment, "TERM": "xterm", "COLUMNS": str(columns), **variables},
             cwd=self.home,
+            start_new_session=True,
         )
         os.close(end)
-        os.write(terminal, keys.encode())
-        sent = b""
+        sent, typed = b"", False
         try:
-            while piece := os.read(terminal, 65_536):
-                sent += piece
+            while True:
+                if not typed and after.encode() in sent:
+                    os.write(terminal, keys.encode())
+                    typed = True
+                ready, _, _ = select.select([terminal], [], [], PATIENCE)
+                if not ready:
+                    process.kill()
+                    raise AssertionError(f"{words} went on after {sent!r}")
+                sent += os.read(terminal, 65_536)
         except OSError:
             pass  # how Linux tells that the other end is closed
         os.close(terminal)

@@ -1,0 +1,59 @@
+"""`genpy config set`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.exit_codes import WrongUsageError
+from genpy_server import config
+from genpy_server.settings import FIELDS, Settings, limit_fields, load
+
+
+def set_value(
+    *,
+    name: Annotated[
+        str, typer.Argument(help="As in config.toml: context_tokens, providers.work.url.")
+    ],
+    value: Annotated[
+        str | None, typer.Argument(help="Its value; leave it out with --unset.")
+    ] = None,
+    unset: Annotated[bool, typer.Option("--unset", help="Remove the value.")] = False,
+) -> None:
+    """Write a setting into config.toml; comments stay."""
+    if (value is None) != unset:
+        raise WrongUsageError("Give a value, or --unset.")
+    path = config.set_value(name, None if value is None else _checked(name, value))
+    if unset:
+        output.text(f"Removed {name} from {path}.")
+        return
+    output.text(f"Set {name} in {path}.")
+    source = load().sources.get(config.variable(name), config.CONFIG)
+    if source != config.CONFIG:
+        output.note(f"{config.variable(name)} is set in the {source} too, which is used.")
+
+
+def _checked(name: str, text: str) -> Any:
+    """The value to write; raises for a name that does not exist and a value that cannot work."""
+    parts = name.split(".")
+    if parts[0] == "providers":
+        if len(parts) != 3 or parts[2] != "url" or not config.NAME.fullmatch(parts[1]):  # noqa: PLR2004
+            raise WrongUsageError("A provider is set as providers.NAME.url")
+        load({"GENPY_LLM_URL": text})
+        return text
+    variable = config.variable(name)
+    field = next((f for f in (*FIELDS, *limit_fields()) if f.variable == variable), None)
+    if field is None:
+        raise WrongUsageError(f"There is no setting {name!r}. `genpy config show` lists them.")
+    if field.secret:
+        owner = next((n for n, v in config.KEY_VARIABLES.items() if v == variable), "PROVIDER")
+        raise WrongUsageError(f"{name} is a secret. Set it with: genpy keys set {owner}")
+    settings: Settings = load({variable: text})
+    parsed = getattr(settings.limits if name.startswith("limits.") else settings, field.name)
+    return (
+        list(parsed)
+        if isinstance(parsed, tuple)
+        else parsed
+        if isinstance(parsed, int | float)
+        else text
+    )

@@ -1,0 +1,64 @@
+"""`genpy config show`."""
+
+from typing import NamedTuple
+
+from genpy_cli import output
+from genpy_cli.options import Json
+from genpy_server.config import config_name
+from genpy_server.settings import FIELDS, Field, Settings, limit_fields, load, without_password
+
+
+class ShownSetting(NamedTuple):
+    """One setting as it is in force."""
+
+    variable: str
+    value: str
+    source: str
+
+
+def show_config(*, as_json: Json = False) -> None:
+    """Show every setting in force, and where it comes from."""
+    settings = load()
+    rows = shown_settings(settings)
+    providers = [
+        {"name": p.name, "url": without_password(p.url), "key": "set" if p.key else ""}
+        for p in settings.providers.values()
+    ]
+    if as_json:
+        output.json_document(
+            {
+                "settings": [{"name": config_name(row.variable), **row._asdict()} for row in rows],
+                "providers": providers,
+            }
+        )
+        return
+    output.table(
+        ("NAME", "VALUE", "FROM"),
+        [(config_name(row.variable), row.value, row.source) for row in rows],
+        cut=("VALUE",),
+    )
+    output.text("")
+    output.table(("PROVIDER", "ADDRESS", "KEY"), [list(p.values()) for p in providers])
+
+
+def shown_settings(settings: Settings) -> list[ShownSetting]:
+    """The settings, and the limits that were set; secrets are not shown."""
+    rows = [_shown(field, settings, getattr(settings, field.name)) for field in FIELDS]
+    rows += [
+        _shown(field, settings, getattr(settings.limits, field.name))
+        for field in limit_fields()
+        if field.variable in settings.sources
+    ]
+    return rows
+
+
+def _shown(field: Field, settings: Settings, value: object) -> ShownSetting:
+    if field.secret:
+        text = "set" if value else ""
+    elif isinstance(value, bool):
+        text = "on" if value else "off"
+    elif isinstance(value, tuple):
+        text = " ".join(value)
+    else:
+        text = "" if value is None else without_password(str(value))
+    return ShownSetting(field.variable, text, settings.sources.get(field.variable, "default"))

@@ -1,0 +1,51 @@
+"""`genpy keys set`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.standard_input import decoded, piped_bytes
+from genpy_server import config
+from genpy_server.config import KEY_VARIABLES, NAME
+
+WAITING = "Waiting for the key on standard input."
+
+
+def set_key(
+    *,
+    name: Annotated[
+        str, typer.Argument(help="The provider it belongs to, such as groq; supabase, or server.")
+    ],
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the key.")] = False,
+) -> None:
+    """Keep a key in keys.toml; it is typed unseen, or read from standard input."""
+    if not NAME.fullmatch(name):
+        raise WrongUsageError("A provider's name has 1 to 32 of the characters a-z 0-9 _ -")
+    key = None if remove else _read(name)
+    path = config.set_key(name, key)
+    if remove:
+        output.text(f"Removed the key of {name} from {path}.")
+        return
+    output.text(f"Kept the key of {name} in {path}, readable by you only.")
+    known = {*config.read().providers, *KEY_VARIABLES}
+    if name not in known:
+        output.note(
+            f"There is no provider {name} yet. Give its address: "
+            f"genpy config set providers.{name}.url https://…/v1"
+        )
+
+
+def _read(name: str) -> str:
+    if output.is_terminal(sys.stdin):
+        from getpass import getpass
+
+        key = getpass(f"Key of {name} (not shown): ", sys.stderr)
+    else:
+        key = decoded(piped_bytes(WAITING), "replace")
+    key = key.strip()
+    if not key or not (key.isascii() and key.isprintable()):
+        raise WrongUsageError("A key has at least one character, all of them ASCII.")
+    return key

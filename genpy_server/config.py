@@ -1,0 +1,177 @@
+"""The user's own files: config.toml for settings and providers, keys.toml for secrets.
+
+Both stand in the user's config folder and hold for every working directory. A setting is written
+under its variable's name without GENPY_, in small letters (`context_tokens = 8000`), a limit in
+the table `limits`, and a model provider as `[providers.NAME]` with its `url`. keys.toml holds one
+secret a line, under the name of the provider it belongs to, of `supabase`, or of `server`.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from genpy_server.errors import ConfigError
+
+CONFIG = "config.toml"
+KEYS = "keys.toml"
+GROQ = "groq"
+GROQ_URL = "https://api.groq.com/openai/v1"
+LOCAL_PROVIDERS = {
+    "ollama": "http://127.0.0.1:11434/v1",
+    "lmstudio": "http://127.0.0.1:1234/v1",
+    "llamacpp": "http://127.0.0.1:8080/v1",
+    "vllm": "http://127.0.0.1:8000/v1",
+}
+"""Model servers of one's own machine, by their usual ports."""
+KEY_VARIABLES = {GROQ: "GROQ_API_KEY", "supabase": "SUPABASE_KEY", "server": "GENPY_TOKEN"}
+"""Secrets that are settings too; every other key belongs to the provider of its name."""
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """Where models are served, and the key for that address."""
+
+    name: str
+    url: str
+    key: str | None = None
+
+
+class UserConfig(msgspec.Struct, frozen=True):
+    """What the two files say: texts by variable, each with its file, and the providers."""
+
+    values: Mapping[str, str] = {}
+    sources: Mapping[str, str] = {}
+    providers: Mapping[str, Provider] = {}
+
+
+def folder() -> Path:
+    """The user's config folder for GenPy."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - a server in a container has no use
+
+    return user_config_path("genpy", appauthor=False)
+
+
+def read(directory: Path | None = None) -> UserConfig:
+    """Both files; raises `ConfigError` for one that cannot be read or understood."""
+    directory = directory or folder()
+    config, keys = _table(directory / CONFIG), _table(directory / KEYS)
+    values: dict[str, str] = {}
+    limits = config.pop("limits", {})
+    urls = config.pop("providers", {})
+    for name, value in config.items():
+        values[variable(name)] = _text(value, directory / CONFIG, name)
+    for name, value in _a_table(limits, directory / CONFIG, "limits").items():
+        values[variable(f"limits.{name}")] = _text(value, directory / CONFIG, name)
+    sources = dict.fromkeys(values, CONFIG)
+    for name, value in keys.items():
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{directory / KEYS}: {name} must be a key in quotation marks.")
+        if name in KEY_VARIABLES:
+            values[KEY_VARIABLES[name]] = value
+            sources[KEY_VARIABLES[name]] = KEYS
+    named = {
+        name: _provider_url(name, table, directory / CONFIG)
+        for name, table in _a_table(urls, directory / CONFIG, "providers").items()
+    }
+    return UserConfig(values, sources, known_providers(named, keys))
+
+
+def known_providers(urls: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, Provider]:
+    """The providers of config.toml and those that need no configuration, with their keys."""
+    every = {GROQ: GROQ_URL, **LOCAL_PROVIDERS, **urls}
+    return {name: Provider(name, url, keys.get(name)) for name, url in every.items()}
+
+
+def variable(name: str) -> str:
+    """The variable that a name of config.toml stands for."""
+    name = name.replace("limits.", "limit_").upper()
+    return name if name.startswith(("GROQ_", "SUPABASE_")) else f"GENPY_{name}"
+
+
+def config_name(variable_name: str) -> str:
+    """The name in config.toml of a variable."""
+    name = variable_name.removeprefix("GENPY_").lower()
+    return f"limits.{name.removeprefix('limit_')}" if name.startswith("limit_") else name
+
+
+def set_value(name: str, value: Any, directory: Path | None = None) -> Path:
+    """Write a value under a name with dots, None removes it; comments stay. Returns the file."""
+    path = (directory or folder()) / CONFIG
+    return _write(path, name.split("."), value)
+
+
+def set_key(name: str, key: str | None, directory: Path | None = None) -> Path:
+    """Write a secret, None removes it; the file is readable by its owner only."""
+    return _write((directory or folder()) / KEYS, [name], key)
+
+
+def _write(path: Path, names: list[str], value: Any) -> Path:
+    import tomlkit  # noqa: PLC0415 - only to write
+
+    try:
+        document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+        table: Any = document
+        for name in names[:-1]:
+            if name not in table:
+                table[name] = tomlkit.table(is_super_table=name == "providers")
+            table = table[name]
+        if value is not None:
+            table[names[-1]] = value
+        elif names[-1] in table:
+            del table[names[-1]]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        part.write_text(tomlkit.dumps(document), "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    except (ValueError, TypeError) as error:  # not TOML, or a name that is not a table
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    return path
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+
+
+def _a_table(value: Any, path: Path, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {name} must be a table.")
+    return value
+
+
+def _text(value: Any, path: Path, name: str) -> str:
+    """A value as the text that the environment would hold."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " ".join(value)
+    raise ConfigError(f"{path}: {name} must be a text, a number, on or off, or a list of texts.")
+
+
+def _provider_url(name: str, table: Any, path: Path) -> str:
+    url = table.get("url") if isinstance(table, dict) else None
+    if not NAME.fullmatch(name) or not isinstance(url, str) or set(table) != {"url"}:
+        raise ConfigError(
+            f"{path}: providers.{name} needs a name of a-z 0-9 _ - and one value, its url. "
+            f"Its key belongs into {KEYS}: genpy keys set {name}."
+        )
+    if name == GROQ:
+        raise ConfigError(f"{path}: groq is built in; groq_base_url gives it another address.")
+    return url.rstrip("/")
