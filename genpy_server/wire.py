@@ -79,7 +79,7 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """The first frame.
 
     After `complete` only what was missed follows; otherwise the newest stored messages and the
-    reply in progress follow, all with this `seq`, and replace what was shown.
+    reply in progress follow up to `snapshot_end`, all with this `seq`, and replace what was shown.
     """
 
     session: str
@@ -95,6 +95,16 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     user: str = ""
     before: int | None = None
     """Messages with an id below this one exist and were not sent."""
+
+
+class SnapshotEnd(Frame, tag="snapshot_end"):
+    """All that `ready` announced with `none` or `truncated` was sent.
+
+    `seq` and `epoch` are a place to come back to only from here on: a client that was cut off
+    before this frame begins again without a place.
+    """
+
+    seq: int
 
 
 class MessageEvent(Frame, tag="message"):
@@ -235,7 +245,7 @@ SessionFrame = (
     | SessionEvent
     | Notice
 )
-ServerFrame = Ready | Ack | ErrorFrame | SessionFrame
+ServerFrame = Ready | SnapshotEnd | Ack | ErrorFrame | SessionFrame
 
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)

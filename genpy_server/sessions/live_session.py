@@ -32,6 +32,7 @@ from genpy_server.wire import (
     Send,
     SessionEvent,
     SessionFrame,
+    SnapshotEnd,
     encode_bytes,
     message_event,
 )
@@ -153,6 +154,7 @@ class LiveSession:
                 subscriber.answer(stored)
             for frame in self._log.run_so_far():
                 subscriber.answer(frame)
+            subscriber.answer(SnapshotEnd(self._log.seq))
         self.subscribers.add(subscriber)
 
     def _newest(self, count: int) -> list[MessageEvent]:

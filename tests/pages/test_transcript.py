@@ -19,6 +19,7 @@ from genpy_server.wire import (
     RunFinished,
     RunStarted,
     SessionEvent,
+    SnapshotEnd,
     SummaryEvent,
     ToolFinished,
     ToolStarted,
@@ -92,7 +93,15 @@ class Storm:
     def frames(self) -> list[str]:
         """A ready and what follows it."""
         kinds = (self.message, self.start, self.delta, self.delta, self.delta, self.tool)
-        rare = (self.finish, self.stored, self.session, self.summary, self.error, self.ready)
+        rare = (
+            self.finish,
+            self.stored,
+            self.session,
+            self.summary,
+            self.error,
+            self.ready,
+            self.end,
+        )
         choices = (*kinds, *kinds, *rare)
         made = [self.ready(), *(self.random.choice(choices)() for _ in range(60))]
         return [encode(frame) for frame in made]
@@ -107,6 +116,10 @@ class Storm:
         replay: Any = self.random.choice(("complete", "none", "truncated"))
         before = self.random.choice((None, 7))
         return Ready("s", f"e{self.seq}", self.seq, replay, "m", "sqlite", "T", before=before)
+
+    def end(self) -> Frame:
+        """The end of a snapshot."""
+        return SnapshotEnd(self.seq)
 
     def message(self) -> Frame:
         """A person's message, sometimes the same again, sometimes in place of the one before."""

@@ -22,6 +22,7 @@ from genpy_server.wire import (
     RunFinished,
     RunStarted,
     Send,
+    SnapshotEnd,
     decode_client,
     encode,
 )
@@ -155,6 +156,8 @@ class ScriptedServer:
             for frame in self.log:
                 if not complete or frame.seq > after:
                     await socket.send(encode(frame))
+            if not complete:
+                await socket.send(encode(SnapshotEnd(len(self.log))))
         self.sockets.add(socket)
         self.attached += 1
         self._arrived.set()

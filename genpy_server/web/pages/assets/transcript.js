@@ -93,6 +93,7 @@ export class Transcript {
   summary = null;
   quota = {};
   #replaced = new Set();
+  #epoch = null;
 
   get running() {
     return this.entries.findLast((entry) => entry.status === "streaming") ?? null;
@@ -124,9 +125,16 @@ export class Transcript {
         seq: frame.seq,
       });
     }
-    const { session, epoch, title, status, model, store } = frame;
-    Object.assign(this, { session, epoch, title, status, model, store });
+    const { session, title, status, model, store } = frame;
+    Object.assign(this, { session, title, status, model, store });
+    this.#epoch = frame.epoch;
+    this.epoch = frame.replay === "complete" ? frame.epoch : null;
     return null;
+  }
+
+  /** Only from here on is there a place to come back to. */
+  _snapshot_end() {
+    this.epoch = this.#epoch;
   }
 
   _delta({ run, offset, text }) {

@@ -1,0 +1,120 @@
+"""A connection that is cut at any byte, in any phase, and a client that shows the same in the end.
+
+The session is a live one of a real server; what it sends is framed and read by the library's own
+protocol, without a socket, so that every byte can be tried.
+"""
+
+from typing import Any
+
+import pytest
+from support.raw_client import Peer
+from support.running_server import serving
+from websockets.client import ClientProtocol
+from websockets.frames import Frame as SocketFrame
+from websockets.frames import Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from genpy_server.client.transcript import Transcript
+from genpy_server.sessions.event_log import Event
+from genpy_server.wire import Frame, Send, decode_server, encode
+
+HISTORY = 50
+
+
+class Wire:
+    """A subscriber that keeps what it is sent as the bytes of a WebSocket."""
+
+    def __init__(self) -> None:
+        self.bytes = b""
+
+    def offer(self, event: Event) -> None:
+        """An event of the session."""
+        self._send(event.text)
+
+    def answer(self, frame: Frame) -> None:
+        """A frame for this subscriber alone."""
+        self._send(encode(frame))
+
+    def close(self, code: int, reason: str) -> None:
+        """The session is gone."""
+        raise AssertionError(code, reason)
+
+    def _send(self, text: str) -> None:
+        self.bytes += SocketFrame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+def fold(transcript: Transcript, data: bytes) -> Transcript:
+    """What a client has taken in after these bytes and a cut."""
+    protocol = ClientProtocol(parse_uri("ws://cut"), state=State.OPEN, max_size=None)
+    protocol.receive_data(data)
+    for received in protocol.events_received():
+        assert isinstance(received, SocketFrame)
+        transcript.apply(decode_server(bytes(received.data).decode()))
+    return transcript
+
+
+def attach(live: Any, transcript: Transcript) -> Wire:
+    """What a client is sent that comes back with its place, if it has one."""
+    wire = Wire()
+    after = None if transcript.epoch is None else transcript.seq
+    live.attach(wire, epoch=transcript.epoch, after=after, history=HISTORY)
+    return wire
+
+
+def leave(live: Any, wire: Wire) -> None:
+    live.subscribers.discard(wire)
+
+
+def shown(transcript: Transcript) -> list[Any]:
+    """What a person sees, and the place from which the client goes on."""
+    entries = [
+        (e.role, e.text, e.status, e.message_id, [(t.name, t.ok) for t in e.tools])
+        for e in transcript
+    ]
+    return [*entries, transcript.title, transcript.epoch, transcript.seq]
+
+
+@pytest.fixture
+async def live(database, upstream):
+    """A session with a finished turn, whose second reply has begun; its gate, and its reader."""
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one") as peer:
+            upstream.say("the first ", "answer")
+            await peer.say(Send("a", "How many messages are in this conversation?"))
+            await peer.until("run_finished")
+            gate = upstream.say("né ", "Straße ", "end", paused_at=1)
+            await peer.say(Send("b", "and now?"))
+            await peer.until("delta", lambda f: f["text"] == "né ")
+            (session,) = server.app.hub._live.values()
+            yield session, gate, peer
+
+
+async def test_a_cut_at_every_byte_shows_the_same(live):
+    """Cut in the snapshot, in the live events or in a replay, a client shows what the server has."""
+    session, gate, peer = live
+    first = attach(session, Transcript())
+    snapshot = len(first.bytes)
+    gate.set()
+    await peer.until("run_finished")
+    whole = shown(fold(Transcript(), first.bytes))
+    assert [row[1] for row in whole[:4]][1::2] == ["the first answer", "né Straße end"]
+    assert 0 < snapshot < len(first.bytes)
+    places = set()
+    for cut in range(len(first.bytes) + 1):
+        transcript = fold(Transcript(), first.bytes[:cut])
+        places.add(transcript.epoch is None)
+        assert (transcript.epoch is None) == (cut < snapshot), cut
+        again = attach(session, transcript)
+        assert shown(fold(transcript, again.bytes)) == whole, f"cut at byte {cut}"
+        leave(session, again)
+    assert places == {True, False}
+
+    # The replay of what was missed, and a second snapshot, are cut in their turn.
+    for seen in (snapshot, snapshot // 2):
+        second = attach(session, fold(Transcript(), first.bytes[:seen]))
+        for cut in range(len(second.bytes) + 1):
+            transcript = fold(fold(Transcript(), first.bytes[:seen]), second.bytes[:cut])
+            third = attach(session, transcript)
+            assert shown(fold(transcript, third.bytes)) == whole, f"cut at {seen} and {cut}"
+            leave(session, third)
