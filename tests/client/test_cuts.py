@@ -17,7 +17,7 @@ from websockets.uri import parse_uri
 
 from genpy_server.client.transcript import Transcript
 from genpy_server.sessions.event_log import Event
-from genpy_server.wire import Frame, Send, decode_server, encode
+from genpy_server.wire import Frame, Send, decode_server, encode_bytes
 
 HISTORY = 50
 
@@ -30,18 +30,18 @@ class Wire:
 
     def offer(self, event: Event) -> None:
         """An event of the session."""
-        self._send(event.text)
+        self._send(event.data)
 
     def answer(self, frame: Frame) -> None:
         """A frame for this subscriber alone."""
-        self._send(encode(frame))
+        self._send(encode_bytes(frame))
 
     def close(self, code: int, reason: str) -> None:
         """The session is gone."""
         raise AssertionError(code, reason)
 
-    def _send(self, text: str) -> None:
-        self.bytes += SocketFrame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    def _send(self, data: bytes) -> None:
+        self.bytes += SocketFrame(Opcode.TEXT, data).serialize(mask=False)
 
 
 def fold(transcript: Transcript, data: bytes) -> Transcript:
