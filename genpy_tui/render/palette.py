@@ -23,6 +23,7 @@ _TABLE = {
     "em": ("", "", "italic"),
     "s": ("", "", "strike"),
     "inline-code": ("accent", "chip", ""),
+    "math": ("accent", "", "italic"),
     "link": ("link", "", "underline"),
     "target": ("muted", "", ""),
     "rule": ("rule", "", ""),

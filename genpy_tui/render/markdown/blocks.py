@@ -10,28 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, wrap
 from genpy_tui.render.markdown.code import code_lines
+from genpy_tui.render.markdown.dialect import parser
 from genpy_tui.render.markdown.splitter import Fragment
 from genpy_tui.render.markdown.table import Cell, table_lines
+from genpy_tui.render.markdown.tex import readable
 
 if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
 BULLETS = "•◦▪"
 QUOTE = "▌ "
 _PLACE = re.compile(r"[0-9a-f]{8}#\d{1,18}")
+_BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
+_BREAK = re.compile(r"(<br\s*/?>)", re.IGNORECASE)
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _URL = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}]")
 
 Env = MutableMapping[str, Any]
 """What markdown-it collects beside tokens: the definitions of reference links."""
-
-
-@lru_cache(maxsize=1)
-def parser() -> "MarkdownIt":
-    """The one parser: CommonMark with tables and strikethrough, no HTML."""
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - after the first paint
-
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
 def render(piece: Fragment, width: int, env: Env | None = None) -> list[Line]:
@@ -110,8 +106,8 @@ class _Blocks:
                 if len(self.out) == mark:
                     self.out.append(Line(first, _size(first)))
             case "fence" | "code_block":
-                language = node.info.split(maxsplit=1)[0] if node.info.strip() else ""
-                lines = code_lines(node.content.removesuffix("\n"), language, self.width, lead=rest)
+                code = node.content.removesuffix("\n")
+                lines = code_lines(code, node.info.strip(), self.width, lead=rest)
                 if lead != rest and lines:
                     lines[0] = lines[0]._replace(runs=(*lead, *lines[0].runs[len(rest) :]))
                 self.out += lines
@@ -120,6 +116,15 @@ class _Blocks:
                 self.out.append(Line((*lead, Styled("─" * max(3, room), "rule")), _size(lead)))
             case "table":
                 self.out += table_lines(_table(node), self.width, rest)
+            case "math_block":
+                runs = [Styled(readable(node.info), "math", source=node.content)]
+                indent = Styled("  ")
+                self.out += wrap(runs, self.width, (*lead, indent), (*rest, indent))
+            case "footnote":
+                label = f"{_number(node.info)} "
+                runs = list(_inline(node.children[0].children))
+                after = (*rest, Styled(" " * len(label)))
+                self.out += wrap(runs, self.width, (*lead, Styled(label, "target")), after)
             case _:
                 self.out += wrap([Styled(node.content)], self.width, lead, rest)
 
@@ -144,11 +149,31 @@ class _Blocks:
                 self.out.append(_blank(rest))
             first = (*(rest if index else lead), Styled(mark, "bullet"))
             after = (*rest, Styled(" " * len(mark)))
+            if number is None and (box := _task(item)):
+                first = (*first[:-1], Styled(box, "bullet"))
             if item.children:
                 self.blocks(item.children, first, after, loose=loose)
             else:
                 self.out.append(Line(first, _size(first)))
         self.depth -= 1
+
+
+def _task(item: "SyntaxTreeNode") -> str:
+    """The box of an item of a list of tasks, which is taken from its text; nothing without one."""
+    inline = item.children[0].children if item.children else []
+    text = inline[0].children[:1] if inline and inline[0].type == "inline" else []
+    if not text or text[0].type != "text" or text[0].token is None:
+        return ""
+    found = _BOX.match(text[0].content)
+    if found is None:
+        return ""
+    text[0].token.content = text[0].content[found.end() :]
+    return "☐ " if found[1] == " " else "☑ "
+
+
+def _number(label: str) -> str:
+    """A footnote's label as it stands in the text."""
+    return label.translate(_RAISED) if label.isdecimal() else f"[{label}]"
 
 
 def _size(runs: tuple[Styled, ...]) -> int:
@@ -176,6 +201,11 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styl
                 yield Styled("\n", style)
             case "strong" | "em" | "s":
                 yield from _inline(node.children, f"{style} {node.type}".strip())
+            case "math":
+                shown = readable(node.info).replace("\n", " ")
+                yield Styled(shown, f"{style} math".strip(), source=node.content)
+            case "footnote_ref":
+                yield Styled(_number(node.info), f"{style} target".strip(), source=node.content)
             case "link":
                 yield from _link(node, style)
             case "image":
@@ -183,6 +213,19 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styl
                 yield from _target(str(node.attrs.get("src", "")), style)
             case _:
                 yield Styled(node.content, style)
+
+
+def _with_breaks(runs: Iterable[Styled]) -> Iterator[Styled]:
+    """Runs of a cell, in which `<br>` is the only way to begin a line."""
+    for run in runs:
+        if "<" not in run.text or "code" in run.style:
+            yield run
+            continue
+        for piece in _BREAK.split(run.text):
+            if _BREAK.fullmatch(piece):
+                yield run._replace(text="\n", source=piece)
+            elif piece:
+                yield run._replace(text=piece)
 
 
 def _text(text: str, style: str) -> Iterator[Styled]:
@@ -226,6 +269,7 @@ def _table(node: "SyntaxTreeNode") -> list[list[Cell]]:
             for cell in row.children:
                 align = str(cell.attrs.get("style", "")).removeprefix("text-align:")
                 style = "th" if cell.type == "th" else ""
-                cells.append((list(_inline(cell.children[0].children, style)), align or "left"))
+                runs = _with_breaks(_inline(cell.children[0].children, style))
+                cells.append((list(runs), align or "left"))
             rows.append(cells)
     return rows

@@ -1,5 +1,6 @@
 """Code as lines: highlighted by Pygments, on a panel of its own, with the language above it."""
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
 BAR = "▎ "
 LABEL_LIMIT = 24
+_TITLE = re.compile(
+    r"""\b(?:title|file|filename|name)\s*=\s*(?:["'](?P<quoted>[^"']+)["']|(?P<bare>[^\s}]+))"""
+)
+_NAME = re.compile(r"[\w./\\~+-]*\.\w+")
+"""What is the name of a file."""
 _LEXED_LINE = 2_000
 """A line longer than this is shown without colours: lexers are slow on such lines."""
 
@@ -36,25 +42,39 @@ _STYLES = (
 
 def code_lines(
     source: str,
-    language: str,
+    info: str,
     width: int,
     *,
     lead: tuple[Styled, ...] = (),
     first: bool = True,
 ) -> list[Line]:
-    """A block of code, or with `first` false the next part of one."""
+    """A block of code, or with `first` false the next part of one; `info` is behind its fence."""
+    language, title = named(info)
     bar = (*lead, Styled(BAR, "code bar"))
     size = sum(len(run.text) for run in bar)
     room = max(8, width - size)
     lines: list[Line] = []
     if first:
-        label = fold([Styled(language[:LABEL_LIMIT] or "text", "code label")], room)[0]
+        names = " · ".join(filter(None, (language[:LABEL_LIMIT], title)))
+        label = fold([Styled(names or "text", "code label")], room)[0]
         shown = sum(len(run.text) for run in label)
         lines.append(Line((*bar, *label), size + shown, fill="code"))
     for row in highlighted(source, language):
         for number, part in enumerate(fold(row, room)):
             lines.append(Line((*bar, *part), size, "" if number else "\n", "code"))
     return lines
+
+
+def named(info: str) -> tuple[str, str]:
+    """The language and the title, or name of the file, that stand behind a fence."""
+    attribute = _TITLE.search(info)
+    language, _, rest = info.partition(" ")
+    language, colon, name = language.partition(":")
+    if attribute is not None:
+        return language.strip("{.}"), attribute["quoted"] or attribute["bare"]
+    if colon and name:
+        return language, name
+    return language, rest.strip() if _NAME.fullmatch(rest.strip()) else ""
 
 
 def highlighted(source: str, language: str) -> list[list[Styled]]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from re import Match
 from typing import Literal, NamedTuple
 
+from genpy_tui.render.markdown.dialect import cells, is_delimiter, math_end
+
 MAX_LINES = 30
 """Lines of a block that is still open; at the next good place after them it is cut."""
 MAX_CHARS = 2_000
@@ -22,7 +24,7 @@ HARD = 3
 """At so many times those limits a list item or a quote is cut anywhere."""
 
 Kind = Literal["markdown", "inline", "code", "table"]
-Mode = Literal["none", "text", "quote", "indented", "list", "code", "table"]
+Mode = Literal["none", "text", "quote", "indented", "list", "code", "table", "math"]
 
 
 @dataclass(slots=True)
@@ -56,11 +58,9 @@ _NESTED = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s")
 _RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _SETEXT = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
-_DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _QUOTE = re.compile(r" {0,3}>")
 _SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
-_COLUMN = re.compile(r"(?<!\\)\|")
 
 
 class Fence(NamedTuple):
@@ -80,8 +80,7 @@ def _fence(line: str) -> Fence | None:
     match = _FENCE.match(line)
     if match is None or (match[1][0] == "`" and "`" in match[2]):
         return None
-    language = match[2].split(maxsplit=1)[0] if match[2].strip() else ""
-    return Fence(match[1][0], len(match[1]), _indent(line), language)
+    return Fence(match[1][0], len(match[1]), _indent(line), match[2].strip())
 
 
 def _closes(line: str, opened: Fence) -> bool:
@@ -96,8 +95,8 @@ def _indent(line: str) -> int:
 
 
 def _interrupts(line: str) -> bool:
-    """Whether a line ends a paragraph by beginning a block: a fence, a heading or a list."""
-    if _HEADING.match(line) or _fence(line):
+    """Whether a line ends a paragraph by beginning a block: a fence, a heading, a formula, a list."""
+    if _HEADING.match(line) or _fence(line) or math_end(line):
         return True
     item = _ITEM.match(line)
     return bool(
@@ -106,11 +105,6 @@ def _interrupts(line: str) -> bool:
         and (len(item[2]) == 1 or item[2][:-1] == "1")
         and not _RULE.match(line)
     )
-
-
-def _columns(line: str) -> int:
-    """Columns of a row of a table."""
-    return len(_COLUMN.split(line.strip().strip("|")))
 
 
 @dataclass(slots=True)
@@ -126,6 +120,8 @@ class _State:
     """The fence that is open inside a list item."""
     shut: bool = False
     """The line before closed that fence, so that no paragraph is open to go on."""
+    closing: str = ""
+    """What ends the open formula."""
     marker: str = ""
     """What the items of the open list share: the bullet, or what ends the number."""
     offset: int = 0
@@ -141,6 +137,7 @@ class _State:
     """The line continues one that was cut, so it begins no block."""
 
 
+_THINKS = {"<think>": "</think>", "<thinking>": "</thinking>"}
 _SPACES = range(1, 5)
 """Columns between a marker and the content that stands behind it."""
 
@@ -153,6 +150,8 @@ class Splitter:
         self._at = _State()
         self._rest: list[str] = []
         self._rest_size = 0
+        self._thinks: str | None = None
+        """What ends the thoughts that the text begins with; empty when it begins with none."""
         self._raw = self._expanded = ""
         """The line that is read, with its tabs, and with spaces in the place of leading ones."""
 
@@ -172,6 +171,7 @@ class Splitter:
     def tail(self) -> list[Fragment]:
         """The open pieces, with the line that has not ended yet."""
         probe = Splitter()
+        probe._thinks = self._thinks
         probe._at = replace(self._at, piece=replace(self._at.piece, lines=self._at.piece.lines[:]))
         rest = "".join(self._rest)
         if rest:
@@ -223,6 +223,10 @@ class Splitter:
         self._raw, line = line, line[: len(line) - len(body)].expandtabs(4) + body
         self._expanded = line
         blank = not line or line.isspace()
+        if self._thinks is None and not blank:
+            self._thinks = _THINKS.get(body.strip(), "")
+        if self._thinks and body.strip() == self._thinks:
+            self._close()  # whatever the model left open in its thoughts
         if at.pad and not blank:
             indent = _indent(line)
             if indent < at.pad and at.mode != "none":
@@ -233,7 +237,7 @@ class Splitter:
             pass
         at.blank = blank
 
-    def _in_none(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - a table of modes
+    def _in_none(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911 - a table of modes
         at = self._at
         if blank:
             return True
@@ -262,8 +266,22 @@ class Splitter:
             at.number = int(item[2][:-1]) if item[2][:-1] else 1
             self._item(line, item)
             return True
+        closing = math_end(line)
+        if closing is not None:
+            self._open("markdown", "math")
+            at.closing = closing
+            return self._in_math(line, blank)
         self._open("markdown", "quote" if _QUOTE.match(line) else "text")
         self._add(line)
+        return True
+
+    def _in_math(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+        at = self._at
+        rest = line if at.piece.lines else line.strip()[len(at.closing) :]
+        if not blank:
+            self._add(line)
+        if blank or at.closing in rest or self._large():
+            self._close()
         return True
 
     def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001
@@ -279,9 +297,9 @@ class Splitter:
             self._close()
             return False
         if (
-            _DELIMITER.match(line)
+            is_delimiter(line)
             and "|" in at.piece.lines[-1]
-            and _columns(line) == _columns(at.piece.lines[-1])
+            and len(cells(at.piece.lines[-1], len(cells(line)))) == len(cells(line))
         ):
             head = at.piece.lines.pop()
             if at.piece.lines:
@@ -459,6 +477,7 @@ _MODES: dict[Mode, Callable[[Splitter, str, bool], bool]] = {
     "indented": Splitter._in_indented,  # noqa: SLF001
     "list": Splitter._in_list,  # noqa: SLF001
     "code": Splitter._in_code,  # noqa: SLF001
+    "math": Splitter._in_math,  # noqa: SLF001
     "table": Splitter._in_table,  # noqa: SLF001
 }
 """What takes a line in each mode; False when it closed its piece and the line comes again."""

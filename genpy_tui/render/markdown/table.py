@@ -39,7 +39,8 @@ def _widths(rows: list[list[Cell]], room: int) -> list[int]:
     natural = [1] * columns
     for row in rows:
         for index, (runs, _) in enumerate(row[:columns]):
-            natural[index] = max(natural[index], cell_len("".join(run.text for run in runs)))
+            text = "".join(run.text for run in runs)
+            natural[index] = max(natural[index], *map(cell_len, text.split("\n")))
     spare = room - len(GAP) * (columns - 1)
     widths = natural[:]
     while sum(widths) > spare and max(widths) > NARROW:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_tui.render.markdown.blocks import parser, render
+from genpy_tui.render.markdown.blocks import render
+from genpy_tui.render.markdown.dialect import parser
 from genpy_tui.render.markdown.splitter import HARD, MAX_CHARS, MAX_LINES, Fragment, Splitter
 
 LINES = st.sampled_from(
@@ -36,6 +37,12 @@ LINES = st.sampled_from(
         "<div>",
         "\ttab",
         "      - nested",
+        "$$",
+        "\\[ x",
+        "\\]",
+        "[^1]: note",
+        "- [ ] task",
+        "| `a|b` | c |",
     ]
 )
 DOCUMENTS = st.lists(LINES, max_size=30).map("\n".join)

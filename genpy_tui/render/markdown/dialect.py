@@ -1,0 +1,246 @@
+r"""Markdown as models write it: CommonMark with tables, and what CommonMark leaves out.
+
+Formulas between `\( \)`, `\[ \]`, `$ $` and `$$ $$`, footnotes, emphasis beside Chinese, Japanese
+and Korean punctuation, and table rows of which no cell is dropped. HTML is text.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.ruler import RuleOptionsType
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+
+_MATH = re.compile(r" {0,3}(\\\[|\$\$)(.*)")
+_CLOSING = {r"\[": r"\]", "$$": "$$"}
+_INLINE = re.compile(
+    r"\\\((?P<round>.+?)\\\)|\\\[(?P<square>.+?)\\\]|\$\$(?P<double>[^$]+?)\$\$"
+    # One dollar is money, unless both stand close to what is between them, as in Pandoc.
+    r"|(?<![\w$\\])\$(?![\s$])(?P<single>(?:\\.|[^$\\\n`])+?)(?<![\s\\])\$(?![\w$])",
+    re.DOTALL,
+)
+_FOOTNOTE = re.compile(r"\[\^([^\]\s\[]{1,64})\](:?)")
+_WIDE = re.compile(
+    "[\u1100-\u11ff\u2e80-\u303f\u3040-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f"
+    "\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
+)
+_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_PIPE = re.compile(r"(?<!\\)\|")
+_DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+
+
+@lru_cache(maxsize=1)
+def parser() -> "MarkdownIt":
+    """The one parser."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - after the first paint
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    markdown.block.ruler.before("fence", "math", _math_block, interrupts)
+    markdown.block.ruler.before("reference", "footnote", _footnote_block, interrupts)
+    markdown.inline.ruler.at("emphasis", _emphasis)
+    markdown.inline.ruler.before("escape", "math", _math)
+    markdown.inline.ruler.before("link", "footnote", _footnote)
+    return markdown
+
+
+def is_delimiter(line: str) -> bool:
+    """Whether a line is the one below the head of a table."""
+    return _DELIMITER.match(line) is not None
+
+
+def math_end(line: str) -> str | None:
+    """What ends the formula that begins in a line, perhaps in the same; None when none begins."""
+    opened = _MATH.match(line)
+    if opened is None:
+        return None
+    closing = _CLOSING[opened[1]]
+    _, closed, rest = opened[2].partition(closing)
+    return closing if not closed or not rest.strip() else None
+
+
+def cells(row: str, columns: int | None = None) -> list[str]:
+    """The cells of a row of a table, of which none is dropped.
+
+    A pipe inside code divides cells, as elsewhere, but not where that gives more of them than there
+    are columns. What is too much even then stays in the last cell.
+    """
+    row = row.strip()
+    row = row.removeprefix("|")
+    if row.endswith("|") and not row.endswith("\\|"):
+        row = row[:-1]
+    found = _PIPE.split(row)
+    if columns is not None and len(found) > columns:
+        found = _PIPE.split(_CODE.sub(lambda code: _PIPE.sub(r"\\|", code[0]), row))
+        if len(found) > columns:
+            rest = r" \| ".join(cell.strip() for cell in found[columns - 1 :])
+            found = [*found[: columns - 1], rest]
+    return [cell.strip().replace(r"\|", "|") for cell in found]
+
+
+def _line(state: "StateBlock", number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
+
+
+def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - theirs
+    below = first + 1
+    if below >= end or state.sCount[below] < state.blkIndent:
+        return False
+    if state.is_code_block(first) or state.is_code_block(below):
+        return False
+    head, rule = _line(state, first), _line(state, below)
+    if "|" not in head or not is_delimiter(rule):
+        return False
+    marks = cells(rule)
+    names = cells(head, len(marks))
+    if len(names) != len(marks):
+        return False
+    if silent:
+        return True
+    alignment = [_alignment(mark) for mark in marks]
+    state.push("table_open", "table", 1).map = [first, first]
+    state.push("thead_open", "thead", 1)
+    _row(state, "th", first, names, alignment)
+    state.push("thead_close", "thead", -1)
+    parent, state.parentType = state.parentType, "table"
+    stops = state.md.block.ruler.getRules("blockquote")
+    number = first + 2
+    state.push("tbody_open", "tbody", 1)
+    while number < end and state.sCount[number] >= state.blkIndent:
+        text = _line(state, number).strip()
+        if not text or state.is_code_block(number) or _stops(state, stops, number, end):
+            break
+        row = cells(text, len(marks))
+        _row(state, "td", number, row + [""] * (len(marks) - len(row)), alignment)
+        number += 1
+    state.push("tbody_close", "tbody", -1)
+    state.push("table_close", "table", -1)
+    state.parentType, state.line = parent, number
+    return True
+
+
+def _stops(
+    state: "StateBlock",
+    rules: "list[Callable[[StateBlock, int, int, bool], bool]]",
+    number: int,
+    end: int,
+) -> bool:
+    """Whether something else begins at a line."""
+    return any(rule(state, number, end, True) for rule in rules)  # noqa: FBT003 - theirs
+
+
+def _alignment(mark: str) -> str:
+    if mark.endswith(":"):
+        return "center" if mark.startswith(":") else "right"
+    return "left"
+
+
+def _row(state: "StateBlock", tag: str, number: int, row: list[str], alignment: list[str]) -> None:
+    state.push("tr_open", "tr", 1)
+    for cell, align in zip(row, alignment, strict=True):
+        state.push(f"{tag}_open", tag, 1).attrs = {"style": f"text-align:{align}"}
+        inline = state.push("inline", "", 0)
+        inline.content, inline.children, inline.map = cell, [], [number, number + 1]
+        state.push(f"{tag}_close", tag, -1)
+    state.push("tr_close", "tr", -1)
+
+
+def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    closing = math_end(_line(state, first))
+    if closing is None or state.is_code_block(first):
+        return False
+    last = first
+    while closing not in _line(state, last)[len(closing) if last == first else 0 :]:
+        last += 1
+        if last >= end or state.sCount[last] < state.blkIndent or state.isEmpty(last):
+            return False
+    if not _line(state, last).rstrip().endswith(closing):
+        return False
+    if silent:
+        return True
+    source = "\n".join(_line(state, number) for number in range(first, last + 1)).strip()
+    token = state.push("math_block", "", 0)
+    token.content, token.map = source, [first, last + 1]
+    token.info = source[len(closing) : -len(closing)].strip()
+    state.line = last + 1
+    return True
+
+
+def _math(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
+    if state.src[state.pos] not in "\\$":
+        return False
+    found = _INLINE.match(state.src, state.pos)
+    if found is None:
+        return False
+    if not silent:
+        token = state.push("math", "", 0)
+        token.content, token.info = found[0], found[str(found.lastgroup)].strip()
+    state.pos = found.end()
+    return True
+
+
+def _footnote_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    found = _FOOTNOTE.match(_line(state, first))
+    if found is None or not found[2] or state.is_code_block(first):
+        return False
+    if silent:
+        return True
+    lines = [_line(state, first)[found.end() :].strip()]
+    number = first + 1
+    stops = state.md.block.ruler.getRules("paragraph")
+    while number < end and not state.isEmpty(number) and not _stops(state, stops, number, end):
+        lines.append(_line(state, number).strip())
+        number += 1
+    opened = state.push("footnote_open", "", 1)
+    opened.info, opened.map = found[1], [first, number]
+    inline = state.push("inline", "", 0)
+    inline.content, inline.children, inline.map = "\n".join(lines), [], [first, number]
+    state.push("footnote_close", "", -1)
+    state.line = number
+    return True
+
+
+def _footnote(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
+    found = _FOOTNOTE.match(state.src, state.pos)
+    if found is None:
+        return False
+    if not silent:
+        token = state.push("footnote_ref", "", 0)
+        token.content, token.info = found[0], found[1]
+    state.pos = found.end(1) + 1
+    return True
+
+
+def _emphasis(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
+    """Emphasis as CommonMark has it, where a wide character counts as the edge of a word.
+
+    Otherwise no bold begins between a letter and a bracket, as in 含**「重点」**内容.
+    """
+    from markdown_it.rules_inline.state_inline import Delimiter  # noqa: PLC0415 - with the parser
+
+    start, marker = state.pos, state.src[state.pos]
+    if silent or marker not in "*_":
+        return False
+    scanned = state.scanDelims(start, marker == "*")
+    opens, closes = scanned.can_open, scanned.can_close
+    before = state.src[start - 1 : start]
+    after = state.src[start + scanned.length : start + scanned.length + 1]
+    if marker == "*":
+        opens = opens or bool(_WIDE.match(before) and after and not after.isspace())
+        closes = closes or bool(_WIDE.match(after) and before and not before.isspace())
+        if _WIDE.match(before) and _WIDE.match(after):
+            opens = closes = True
+    for _ in range(scanned.length):
+        token = state.push("text", "", 0)
+        token.content = marker
+        place = len(state.tokens) - 1
+        state.delimiters.append(
+            Delimiter(ord(marker), scanned.length, place, -1, open=opens, close=closes)
+        )
+    state.pos += scanned.length
+    return True

@@ -1,0 +1,198 @@
+"""Markdown as models write it, as lines, and what is copied of them."""
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genpy_tui.render.lines import Line
+from genpy_tui.render.markdown.code import named
+from genpy_tui.render.markdown.document import Document
+from genpy_tui.render.markdown.tex import readable
+
+WORDS = st.text("abc`|$ \\*<>", max_size=12)
+
+
+def lines(text: str, width: int = 70) -> list[Line]:
+    """The lines of a text."""
+    document = Document()
+    document.feed(text)
+    document.finish()
+    return [line for part in document.parts for line in part.lines(width)]
+
+
+def shown(text: str, width: int = 70) -> list[str]:
+    """What is seen of the lines that are not empty."""
+    return [line.text.rstrip() for line in lines(text, width) if line.text.strip()]
+
+
+def copied(text: str) -> str:
+    """What is copied of all of it."""
+    return "\n".join(line.copied(line.lead, sys.maxsize) for line in lines(text))
+
+
+def strong(text: str) -> list[str]:
+    """What stands out as bold."""
+    return [run.text for line in lines(text) for run in line.runs if "strong" in run.style]
+
+
+@pytest.mark.parametrize(
+    ("text", "bold"),
+    [
+        ("含**「重点」**内容、**结论。**可以", ["「重点」", "结论。"]),
+        ("これは**「太字」**です", ["「太字」"]),
+        ("한국어**(강조)**는", ["(강조)"]),
+        ("中**“quoted”**文", ["“quoted”"]),
+        ("a **b** c and 2 ** 3 ** 4", ["b"]),
+        ("**bold**text", ["bold"]),
+    ],
+)
+def test_bold_beside_wide_punctuation(text: str, bold: list[str]) -> None:
+    """Emphasis begins and ends beside Chinese, Japanese and Korean characters; no stars are left."""
+    assert strong(text) == bold
+    assert "".join(shown(text)).count("*") == text.count(" ** ") * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (r"Euler: \( e^{i\pi}+1=0 \)", ["Euler: e^(iπ)+1=0"]),
+        ("so $x^2$ and $$y_1$$ in it", ["so x² and y₁ in it"]),
+        ("\\[\n\\{1,2\\} \\\\ y\n\\]", ["  {1,2}", "  y"]),
+        ("before\n$$\n\\frac{a+b}{c}\n= d\n$$\nafter", ["before", "  (a+b)/c", "  = d", "after"]),
+        (r"\( \unknown{x} \)", [r"\unknown{x}"]),
+        ("costs $5 and $10, US$3, $10-$20", ["costs $5 and $10, US$3, $10-$20"]),
+        ("code `$x$` stays", ["code $x$ stays"]),
+        (r"never closed \(a_{b", [r"never closed (a_{b"]),
+    ],
+)
+def test_formulas_are_read(text: str, seen: list[str]) -> None:
+    """Between their delimiters they are Unicode where nothing is lost, else TeX; money is money."""
+    assert shown(text) == seen
+
+
+@pytest.mark.parametrize(
+    "text", [r"\( e^{i\pi}+1=0 \)", "$x^2$", r"\[ \{1,2\} \\ y \]", r"\( \unknown{x} \)"]
+)
+def test_the_source_of_a_formula_is_copied(text: str) -> None:
+    """What is selected of a formula is its TeX, delimiters and all."""
+    assert copied(f"see {text}" if text[1] != "[" else text).removeprefix("see ").strip() == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (r"\frac{a+b}{c}", "(a+b)/c"),
+        (r"\sum_{i=1}^{n} x_i^2", "∑ᵢ₌₁ⁿ xᵢ²"),
+        (r"\sqrt[3]{x+1} \neq \sqrt{y}", "³√(x+1)≠√y"),
+        (r"\lim_{x \to 0} \frac{\sin x}{x}", "lim_(x → 0)(sin x)/x"),
+        (r"\left.\frac{df}{dx}\right|_{x=0}", "df/dx|ₓ₌₀"),
+        (r"\begin{aligned} a &= b \\ &= c \end{aligned}", "a = b\n= c"),
+        (r"90^\circ \land 50% of \overline{A}", "90°∧ 50% of A\u0305"),
+        (r"\underbrace{a+b}_{c}", r"\underbrace{a+b}_{c}"),
+        ("{unbalanced", "{unbalanced"),
+    ],
+)
+def test_tex_keeps_its_meaning(source: str, text: str) -> None:
+    """Groups stay together, and what has no Unicode form stays TeX."""
+    assert readable(source) == text
+
+
+@given(st.text(max_size=60))
+def test_any_tex_is_shown(source: str) -> None:
+    """Whatever stands between delimiters, something of it is seen."""
+    assert bool(readable(source).strip()) == bool(source.strip())
+
+
+def test_a_break_in_a_cell_begins_a_line() -> None:
+    """<br> does what it does in a browser, in cells alone."""
+    assert shown("| a | b |\n|---|---|\n| one<br>two<BR/>`<br>` | x |") == [
+        "a    │ b",
+        "─────┼──",
+        "one  │ x",
+        "two  │",
+        "<br> │",
+    ]
+    assert shown("a <br> tag") == ["a <br> tag"]
+
+
+@pytest.mark.parametrize(
+    ("row", "seen"),
+    [
+        ("| `a|b` | y |", "a|b │ y"),
+        (r"| `a\|b` | y |", "a|b │ y"),
+        ("| a | b | c |", "a  │ b | c"),
+        ("| `a | b` |", "`a │ b`"),
+    ],
+)
+def test_no_cell_is_hidden_by_a_pipe(row: str, seen: str) -> None:
+    """A pipe inside code divides nothing where that would make too many cells; none is dropped."""
+    assert shown(f"| ab  | d |\n|---|---|\n{row}")[2] == seen
+
+
+@given(cells=st.lists(WORDS, min_size=1, max_size=5))
+def test_every_letter_of_a_row_is_shown(cells: list[str]) -> None:
+    """Whatever a row holds, its letters are on the screen, in their order."""
+    row = "| x" + "|".join(cells) + " |"
+    seen = "".join(shown(f"| h | i |\n|---|---|\n{row}", 400)[2:])
+    letters = [c for c in row if c in "abc"]
+    assert [c for c in seen if c in "abc"] == letters
+
+
+def test_boxes_of_tasks() -> None:
+    """They are boxes in a list of bullets, and text elsewhere."""
+    assert shown("- [ ] open\n- [x] done\n- [y] no box\n\n[ ] text") == [
+        "☐ open",
+        "☑ done",
+        "• [y] no box",
+        "[ ] text",
+    ]
+
+
+def test_footnotes_stand_where_they_were_written() -> None:
+    """Their labels are raised numbers or names, one word is no link, and definitions are shown."""
+    text = "See[^1] and [^n].\n\n[^1]: One.\n[^n]: https://example.org\n\nEnd"
+    assert shown(text) == ["See¹ and [n].", "¹ One.", "[n] https://example.org", "End"]
+
+
+@pytest.mark.parametrize(
+    ("info", "names"),
+    [
+        ("python", ("python", "")),
+        ('python title="app/main.py" hl=2', ("python", "app/main.py")),
+        ("js:src/a.js", ("js", "src/a.js")),
+        ("rust src/main.rs", ("rust", "src/main.rs")),
+        ("{.python file=b.py}", ("python", "b.py")),
+        ("sh -x something", ("sh", "")),
+        ("", ("", "")),
+    ],
+)
+def test_titles_of_fences(info: str, names: tuple[str, str]) -> None:
+    """What stands behind a fence is a language and perhaps the name of a file."""
+    assert named(info) == names
+
+
+def test_thoughts_take_nothing_of_the_answer() -> None:
+    """A fence that a model left open in its thoughts ends with them."""
+    text = "<think>\nlet me\n```py\nopen\n</think>\n\nFinal **answer**."
+    assert strong(text) == ["answer"]
+    assert "code" in lines("text\n\n```\n</think>\n")[-1].fill
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_any_end_of_a_line_is_one(end: str) -> None:
+    """CRLF and CR end lines of Markdown as a newline does, however the text is cut."""
+    text = "Steps:\n\n```python\nx = 1\n```\n\n- one\n- two\n\n| a |\n|---|\n| 1 |\n\nEnd."
+    streamed = Document()
+    for character in text.replace("\n", end):
+        streamed.feed(character)
+    streamed.finish()
+    assert [line for part in streamed.parts for line in part.lines(70)] == lines(text)
+
+
+def test_tabs_and_control_characters_are_copied() -> None:
+    """Code is copied with its tabs, and what is seen as a glyph as what it is."""
+    text = "```make\nall:\n\techo \x1b[31m\u200f\n```"
+    assert shown(text)[1:] == ["▎ all:", "▎     echo ␛[31m⇄"]
+    assert copied(text).split("\n")[1:] == ["all:", "\techo \x1b[31m\u200f"]
