@@ -4,12 +4,11 @@ import asyncio
 import re
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from support.running_server import serving
-
-from genpy_server.core.identity import identify
 
 TOKEN = "t" * 24
 EXAMPLES = 6
@@ -39,11 +38,11 @@ async def test_generated_requests_find_nothing(tmp_path: Path) -> None:
 async def test_a_rating_may_be_written_as_json_writes_numbers(tmp_path: Path) -> None:
     """4.0 is the whole number 4 in JSON, and is kept as 4."""
     async with serving(tmp_path / "genpy.db") as server:
-        session = identify("local", "trip").id
+        session = str(uuid4())
         await server.app.store.append("local", session, "user", "hello", title="trip")
         async with httpx.AsyncClient(base_url=server.url) as client:
             headers = {"Content-Type": "application/json"}
-            path = "/api/session/trip/rate"
+            path = f"/api/session/{session}/rate"
             answer = await client.post(path, content=b'{"rating": 4.0}', headers=headers)
     assert answer.status_code == 200
     assert b'"rating":4,' in answer.content or b'"user_rating":4,' in answer.content
