@@ -30,6 +30,7 @@ from genpy_server.web.docs.handlers import Docs
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.pages.handlers import Pages
+from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
 from genpy_server.web.routes import api_routes, page_routes
 from genpy_server.web.send_queue import QueueSums
@@ -59,8 +60,10 @@ class App:
         self.sums = QueueSums(settings.limits)
         handlers = Handlers(self.records, HealthCheck(store, llm))
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
-        routes = (*api_routes(handlers), *page_routes(Pages(), docs))
-        self.router = Router(routes, rates.charge)
+        self.renderer = Renderer()
+        routes = (*api_routes(handlers), *page_routes(Pages(self.renderer), docs))
+        renders = Rates(settings.limits.renders_per_minute, what="texts to render")
+        self.router = Router(routes, {"changes": rates.charge, "renders": renders.charge})
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -109,6 +112,7 @@ class App:
 
     async def close(self) -> None:
         """Let go of the doors."""
+        await self.renderer.close()
         await self.llm.close()
         await self.store.close()
 

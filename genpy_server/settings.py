@@ -63,6 +63,7 @@ class Limits(msgspec.Struct, frozen=True):
     strangers: Annotated[int, Bound(1, 1_000_000, "Connections that have not shown who they are.")] = 512
     strangers_per_address: Annotated[int, Bound(1, 1_000_000, "Such connections of one address.")] = 64
     messages_per_minute: Annotated[int, Bound(1, 100_000, "Messages and changes of one user in a minute; as many may come at once.")] = 60
+    renders_per_minute: Annotated[int, Bound(1, 1_000_000, "Requests of one user in a minute to render Markdown.")] = 1_200
     sockets_per_user: Annotated[int, Bound(1, 100_000, "WebSockets of one user.")] = 32
     runs_per_user: Annotated[int, Bound(1, 10_000, "Replies being made at the same time for one user.")] = 8
     waiting_per_session: Annotated[int, Bound(1, 10_000, "Messages of one session that wait for the reply before them.")] = 8

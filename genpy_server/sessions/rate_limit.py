@@ -29,8 +29,15 @@ class TokenBucket:
 class Rates:
     """What each user has left of a minute's worth, over every socket and HTTP."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        per_minute: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        what: str = "messages or changes",
+    ) -> None:
         self._per_minute = per_minute
+        self._what = what
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
 
@@ -40,7 +47,7 @@ class Rates:
         wait = self._buckets.setdefault(user_id, TokenBucket(self._per_minute, now)).take(now)
         if wait == 0:
             return None
-        text = f"Too many messages or changes in a minute. Wait {math.ceil(wait)} s and try again."
+        text = f"Too many {self._what} in a minute. Wait {math.ceil(wait)} s and try again."
         return RateLimited(text, retry_after=round(wait, 1))
 
     def charge(self, user_id: str) -> None:

@@ -7,6 +7,7 @@ itself can carry a conversation away. The sanitiser then lets through only what 
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import pairwise
 from re import compile as pattern
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ HIGHLIGHTED_CHARS = 20_000
 BARE_LINKS = 1_000
 """Addresses in a text above which only those in brackets become links: looking for them takes
 time by the square of their number."""
-KEPT = 256
-"""Texts whose HTML is remembered."""
+BRACKETS = 1_000
+"""Brackets in one paragraph above which it is shown as it is: looking for links takes time by the
+square of their number."""
 
 TOKEN_CLASSES = {
     "Comment": "c",
@@ -48,13 +50,40 @@ TOKEN_CLASSES = {
 """Pygments' token types, an ancestor standing for its children, to the classes of pages/base.css."""
 
 _LANGUAGE = pattern(r"[A-Za-z0-9+#.-]{1,24}")
+_LINE = pattern(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _ALIGN = pattern(r"text-align:(left|right|center)")
 
 
-@lru_cache(maxsize=KEPT)
 def render(text: str) -> str:
     """Safe HTML of a Markdown text. Takes time: 3 ms for 1,000 characters, 60 at worst."""
-    return sanitise(_parser(text.count("://") <= BARE_LINKS).render(text))
+    return sanitise(_parser_for(text).render(text))
+
+
+def finished_blocks(text: str) -> list[tuple[int, str]]:
+    """The blocks of a text that still grows, except the last one: where each ends, and its HTML.
+
+    A link to an address that is given only later is text here, and a link in the HTML of the whole.
+    """
+    parser, env = _parser_for(text), dict[str, Any]()
+    tokens = parser.parse(text, env)
+    starts = [
+        number
+        for number, token in enumerate(tokens)
+        if token.level == 0 and token.nesting >= 0 and token.map is not None
+    ]
+    lines = _LINE.findall(text)
+    blocks, line, end = [], 0, 0
+    for start, following in pairwise(starts):
+        next_line = (tokens[following].map or [0])[0]
+        end += sum(map(len, lines[line:next_line]))
+        line = next_line
+        html = parser.renderer.render(tokens[start:following], parser.options, env)
+        blocks.append((end, sanitise(html)))
+    return blocks
+
+
+def _parser_for(text: str) -> "MarkdownIt":
+    return _parser(text.count("://") <= BARE_LINKS)
 
 
 def sanitise(html: str) -> str:
@@ -102,12 +131,28 @@ def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two pars
         # A word with a dot in it is more often a file than a host.
         parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
     parser.validateLink = _is_link  # type: ignore[method-assign]  # its documented way to set one
+    parser.core.ruler.before("inline", "plain", lambda state: _set_plain(state.tokens))
     parser.core.ruler.push("levels", lambda state: _set_levels(state.tokens))
     parser.core.ruler.push("cells", lambda state: _set_alignment(state.tokens))
+    parser.add_render_rule("plain", _plain)
     parser.add_render_rule("image", _image)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("code_block", _fence)
     return parser
+
+
+def _set_plain(tokens: Sequence["Token"]) -> None:
+    """Take a paragraph of nothing but brackets out of the search for links."""
+    for token in tokens:
+        if token.type == "inline" and token.content.count("[") > BRACKETS:
+            token.type = "plain"
+
+
+def _plain(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
+    """A paragraph as it is."""
+    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
+
+    return str(escapeHtml(tokens[index].content))
 
 
 def _is_link(url: str) -> bool:

@@ -1,9 +1,10 @@
 """From a request to its handler: a table of routes, and checks that each row asks for."""
 
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -52,8 +53,8 @@ class Route:
     """What a JSON answer is; None for a page."""
     public: bool = False
     """Whether it answers without a token where tokens are asked for."""
-    counts: bool = False
-    """Whether it counts towards what a user may do in a minute, as a message does."""
+    counts: Literal["changes", "renders"] | None = None
+    """Towards which limit a minute it counts: `changes` is that of messages."""
 
     def match(self, path: str) -> dict[str, str] | None:
         """The named parts of a path, or None when it is another path."""
@@ -70,13 +71,13 @@ class Route:
 
 
 class Router:
-    """Answers a request by the table; `charge` counts one for a user, or raises."""
+    """Answers a request by the table; `charge` has for each limit what counts one, or raises."""
 
     def __init__(
-        self, routes: Sequence[Route], charge: Callable[[str], None] = lambda _: None
+        self, routes: Sequence[Route], charge: Mapping[str, Callable[[str], None]] | None = None
     ) -> None:
         self.routes = tuple(routes)
-        self._charge = charge
+        self._charge = defaultdict(lambda: lambda _: None, charge or {})
 
     async def answer(self, request: Request) -> Response:
         """What the matching route's handler answers; raises `GenPyError`."""
@@ -100,8 +101,8 @@ class Router:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
         query = None if route.query is None else _query(request, route.query)
         body = None if route.body is None else _body(request, route.body)
-        if route.counts and request.user is not None:
-            self._charge(request.user)
+        if route.counts is not None and request.user is not None:
+            self._charge[route.counts](request.user)
         return await route.handler(Call(request, params, query, body))
 
     def allowed(self, path: str) -> list[str]:

@@ -17,6 +17,11 @@ from genpy_server.wire import CLOSE_AGAIN, PROTOCOL, Frame
 LARGEST = 2**63 - 1
 """The largest integer that msgspec reads, which is no bound worth telling."""
 
+COUNTS = {
+    "changes": "It counts towards the limit of messages and changes in a minute.",
+    "renders": "It counts towards the limit of texts to render in a minute.",
+}
+
 HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -96,7 +101,7 @@ def _route(route: Route) -> str:
         f"<code>{escape(route.pattern)}</code></h3><p>{_inline(route.doc)}</p>",
     ]
     if route.counts:
-        parts.append("<p>It counts towards what you may do in a minute, as a message does.</p>")
+        parts.append(f"<p>{COUNTS[route.counts]}</p>")
     if route.query is not None:
         parts += ["<h4>Query</h4>", _fields(route.query, _schema(route.query))]
     if route.body is not None:

@@ -1,14 +1,13 @@
 """The handlers of the pages: the two of them, their files, and Markdown as safe HTML."""
 
-import asyncio
 from typing import Annotated
 
 import msgspec
 
 from genpy_server.core.identity import checked_ref
-from genpy_server.web.markdown import render
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import assets
+from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Call
 
 
@@ -27,8 +26,8 @@ class Rendered(msgspec.Struct, frozen=True):
 class Pages:
     """What a browser is given. The pages hold nothing private: they ask the API for that."""
 
-    def __init__(self) -> None:
-        self._rendering = asyncio.Lock()
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
 
     async def chat(self, call: Call[None, None]) -> Response:
         """The chat page; the address says which session."""
@@ -45,8 +44,5 @@ class Pages:
         return assets.packed(found, call.request)
 
     async def render(self, call: Call[None, Texts]) -> Response:
-        """Markdown as HTML, made in one thread at a time so that nobody's reply waits for it."""
-        texts = call.body.texts
-        async with self._rendering:
-            html = await asyncio.to_thread(lambda: [render(text) for text in texts])
-        return Response.json(Rendered(html))
+        """Markdown as HTML."""
+        return Response.json(Rendered(await self._renderer.render_all(call.body.texts)))

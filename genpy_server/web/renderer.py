@@ -1,0 +1,211 @@
+"""Markdown to HTML in a process of its own, so that no text holds up anybody's reply.
+
+The process is started with the first text and ends when it has nothing to do. It knows no secret,
+takes one job at a time, and is killed when a text takes too long; such a text is shown as it is.
+`python -m genpy_server.web.renderer` is that process: jobs come in and results go out as
+length-prefixed JSON.
+"""
+
+import asyncio
+import logging
+import os
+import struct
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from html import escape
+from typing import TypeVar
+
+import msgspec
+
+from genpy_server.errors import Busy
+from genpy_server.web.markdown import finished_blocks, render
+
+RENDER_SECONDS = 4.0
+"""How long one job may take; a usual message takes some milliseconds."""
+IDLE_SECONDS = 300.0
+"""After how long without a job the process ends."""
+WAITING_JOBS = 200
+CACHE_BYTES = 8 * 1024 * 1024
+NICENESS = 5
+PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LANG")
+"""Variables that the process gets; those with keys and tokens are not among them."""
+
+_LENGTH = struct.Struct("!I")
+
+log = logging.getLogger("genpy.renderer")
+
+R = TypeVar("R")
+
+
+class RenderTexts(msgspec.Struct, tag="texts"):
+    """Whole texts to render."""
+
+    texts: list[str]
+
+
+class RenderBlocks(msgspec.Struct, tag="blocks"):
+    """A text that still grows, of which the finished blocks are wanted."""
+
+    text: str
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A finished block: where it ends, in characters, and its HTML."""
+
+    end: int
+    html: str
+
+
+class Renderer:
+    """The process and what it made lately; the same text at the same time is rendered once."""
+
+    def __init__(self, *, seconds: float = RENDER_SECONDS) -> None:
+        self._seconds = seconds
+        self._cache: OrderedDict[str, str] = OrderedDict()
+        self._cached_bytes = 0
+        self._making: dict[str, asyncio.Future[str]] = {}
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._idle: asyncio.TimerHandle | None = None
+
+    async def render(self, text: str) -> str:
+        """Safe HTML of a Markdown text. Raises `Busy` where too many jobs wait."""
+        if text in self._cache:
+            self._cache.move_to_end(text)
+            return self._cache[text]
+        if text in self._making:
+            return await asyncio.shield(self._making[text])
+        made = self._making[text] = asyncio.get_running_loop().create_future()
+        try:
+            (html,) = await self._job(RenderTexts([text]), list[str], lambda: [as_it_is(text)])
+        except BaseException as error:
+            made.set_exception(error if isinstance(error, Busy) else Busy("Not rendered."))
+            made.exception()  # nobody else may be waiting for it
+            raise
+        finally:
+            del self._making[text]
+        made.set_result(html)
+        self._keep(text, html)
+        return html
+
+    async def render_all(self, texts: Sequence[str]) -> list[str]:
+        """The HTML of each text, in the same order."""
+        return [await self.render(text) for text in texts]
+
+    async def finished_blocks(self, text: str) -> list[Block]:
+        """The blocks of a growing text that are finished; not cached."""
+        return await self._job(RenderBlocks(text), list[Block], list)
+
+    async def close(self) -> None:
+        """End the process."""
+        async with self._lock:
+            await self._end()
+
+    def _keep(self, text: str, html: str) -> None:
+        self._cache[text] = html
+        self._cached_bytes += len(text) + len(html)
+        while self._cached_bytes > CACHE_BYTES:
+            old, its = self._cache.popitem(last=False)
+            self._cached_bytes -= len(old) + len(its)
+
+    async def _job(
+        self, job: RenderTexts | RenderBlocks, kind: type[R], otherwise: Callable[[], R]
+    ) -> R:
+        """Have a job done; `otherwise` is the result where the process cannot."""
+        if self._waiting >= WAITING_JOBS:
+            raise Busy("Too much Markdown waits to be rendered. Try again.", retry_after=1.0)
+        self._waiting += 1
+        try:
+            async with self._lock:
+                return await self._ask(job, kind)
+        except (TimeoutError, OSError, EOFError, msgspec.MsgspecError) as error:
+            log.warning("a text could not be rendered: %s", type(error).__name__)
+            return otherwise()
+        finally:
+            self._waiting -= 1
+
+    async def _ask(self, job: RenderTexts | RenderBlocks, kind: type[R]) -> R:
+        try:
+            process = await self._started()
+            assert process.stdin is not None  # noqa: S101 - as `_started` made it
+            assert process.stdout is not None  # noqa: S101 - as `_started` made it
+            data = msgspec.json.encode(job)
+            async with asyncio.timeout(self._seconds):
+                process.stdin.write(_LENGTH.pack(len(data)) + data)
+                (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
+                answer = await process.stdout.readexactly(length)
+        except BaseException:  # also a caller that goes away, whose answer nobody would read
+            await self._end()
+            raise
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(IDLE_SECONDS, self._stop_reading)
+        return msgspec.json.decode(answer, type=kind)
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        """The process, which says that it is ready by an empty message."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        self._process = process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", __name__),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            start_new_session=True,  # Ctrl-C is for the server, which ends this one
+        )
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        await process.stdout.readexactly(_LENGTH.size)
+        return process
+
+    def _stop_reading(self) -> None:
+        """Let the process end by itself: it does when nothing more can come."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def _end(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()
+
+
+def as_it_is(text: str) -> str:
+    """A text as HTML that shows each of its characters."""
+    return f"<pre><code>{escape(text)}</code></pre>\n"
+
+
+def main() -> None:
+    """Do jobs from standard input until it ends."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    decoder = msgspec.json.Decoder(RenderTexts | RenderBlocks)
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    render("ready *to* `go`")  # its imports are made before the first text
+    target.write(_LENGTH.pack(0))
+    target.flush()
+    while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
+        job = decoder.decode(source.read(_LENGTH.unpack(head)[0]))
+        if isinstance(job, RenderTexts):
+            answer = msgspec.json.encode([render(text) for text in job.texts])
+        else:
+            found = finished_blocks(job.text)
+            answer = msgspec.json.encode([Block(end, html) for end, html in found])
+        target.write(_LENGTH.pack(len(answer)) + answer)
+        target.flush()
+
+
+if __name__ == "__main__":
+    main()

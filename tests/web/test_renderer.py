@@ -1,0 +1,145 @@
+"""Markdown in a process of its own: what it makes, and what slow, lost and idle processes do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.running_server import serving
+
+from genpy_server.errors import Busy
+from genpy_server.web import renderer as module
+from genpy_server.web.markdown import render
+from genpy_server.web.renderer import Block, Renderer, as_it_is
+
+SLOW = "|" + "a|" * 3_000 + "\n|" + "-|" * 3_000 + "\n" + ("|" + "b|" * 10 + "\n") * 20_000
+"""A table that takes seconds."""
+
+
+@pytest.fixture
+async def renderer() -> AsyncIterator[Renderer]:
+    """A renderer with its process, which ends with the test."""
+    made = Renderer(seconds=20)
+    yield made
+    await made.close()
+
+
+async def test_texts_are_rendered_as_in_this_process(renderer: Renderer) -> None:
+    """HTML of the process is that of the function, whatever the text holds."""
+    texts = ["# A *b*", "<script>alert(1)</script>", "\U0001f600 \u2028 é", "", "```py\nx = 1\n```"]
+    assert await renderer.render_all(texts) == [render(text) for text in texts]
+
+
+async def test_a_text_is_rendered_once(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask for a text, at once or later, it is rendered once."""
+    jobs = []
+    ask = renderer._ask
+
+    async def counted(job, kind):
+        jobs.append(job)
+        return await ask(job, kind)
+
+    monkeypatch.setattr(renderer, "_ask", counted)
+    html = await asyncio.gather(*(renderer.render("*a*") for _ in range(5)))
+    assert {*html, await renderer.render("*a*")} == {render("*a*")}
+    assert len(jobs) == 1
+
+
+async def test_what_is_kept_is_bounded(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest HTML is dropped over the bound."""
+    monkeypatch.setattr(module, "CACHE_BYTES", 100)
+    for number in range(10):
+        await renderer.render(f"text {number}")
+    assert 0 < renderer._cached_bytes <= 100
+    assert "text 9" in renderer._cache
+    assert "text 0" not in renderer._cache
+
+
+async def test_a_text_that_takes_too_long_is_shown_as_it_is(renderer: Renderer) -> None:
+    """Its process is killed, and the next text has another one."""
+    await renderer.render("first")
+    first = renderer._process
+    renderer._seconds = 0.1
+    assert await renderer.render(SLOW) == as_it_is(SLOW)
+    renderer._seconds = 20
+    assert await renderer.render("*next*") == render("*next*")
+    assert first is not None
+    assert first.returncode is not None
+    assert renderer._process is not first
+
+
+async def test_a_process_that_was_killed_is_replaced(renderer: Renderer) -> None:
+    """A lost process costs no later text anything."""
+    await renderer.render("first")
+    assert renderer._process is not None
+    renderer._process.kill()
+    await renderer._process.wait()
+    assert await renderer.render("*next*") == render("*next*")
+
+
+async def test_a_caller_that_leaves_spoils_no_other(renderer: Renderer) -> None:
+    """Who is cancelled in the middle of a text leaves the process fit for the next one."""
+    await renderer.render("first")
+    asking = asyncio.create_task(renderer.render(SLOW))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await renderer.render("*next*") == render("*next*")
+
+
+async def test_jobs_that_wait_are_bounded(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More texts than can wait are refused for now."""
+    monkeypatch.setattr(module, "WAITING_JOBS", 2)
+    found = await asyncio.gather(
+        *(renderer.render(f"text {number}") for number in range(4)), return_exceptions=True
+    )
+    assert [isinstance(one, Busy) for one in found] == [False, False, True, True]
+
+
+async def test_an_idle_process_ends(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has nothing to do ends by itself, and starts again when it is needed."""
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
+    await renderer.render("first")
+    process = renderer._process
+    assert process is not None
+    async with asyncio.timeout(20):
+        assert await process.wait() == 0
+    monkeypatch.undo()
+    assert await renderer.render("*next*") == render("*next*")
+
+
+async def test_the_process_knows_no_secret(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys and tokens of the environment are not passed on."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk_secret")
+    await renderer.render("first")
+    assert renderer._process is not None
+    environment = Path(f"/proc/{renderer._process.pid}/environ").read_bytes()
+    assert b"PATH=" in environment
+    assert b"gsk_secret" not in environment
+
+
+async def test_finished_blocks_of_a_growing_text(renderer: Renderer) -> None:
+    """All blocks but the last are finished, each with where it ends in characters."""
+    first, second, open_block = "# \U0001f600\r\n\r\n", "- a\n- b\n\n", "```py\nx = 1\n"
+    assert await renderer.finished_blocks(first + second + open_block) == [
+        Block(len(first), render(first)),
+        Block(len(first + second), render(second)),
+    ]
+    assert await renderer.finished_blocks(open_block) == []
+
+
+async def test_rendering_counts_towards_a_limit(tmp_path: Path) -> None:
+    """/api/render is bounded in a minute, apart from messages."""
+    limits = {"renders_per_minute": 2}
+    async with serving(tmp_path / "genpy.db", limits=limits) as server:
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            answers = [await client.post("/api/render", json={"texts": ["*a*"]}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[0].json() == {"html": ["<p><em>a</em></p>\n"]}
+    assert "texts to render" in answers[2].json()["error"]["message"]
