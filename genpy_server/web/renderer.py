@@ -51,7 +51,7 @@ class RenderBlocks(msgspec.Struct, tag="blocks"):
     text: str
 
 
-class Block(msgspec.Struct, frozen=True):
+class RenderedBlock(msgspec.Struct, frozen=True):
     """A finished block: where it ends, in characters, and its HTML."""
 
     end: int
@@ -95,9 +95,9 @@ class Renderer:
         """The HTML of each text, in the same order."""
         return [await self.render(text) for text in texts]
 
-    async def finished_blocks(self, text: str) -> list[Block]:
+    async def finished_blocks(self, text: str) -> list[RenderedBlock]:
         """The blocks of a growing text that are finished; not cached."""
-        return await self._job(RenderBlocks(text), list[Block], list)
+        return await self._job(RenderBlocks(text), list[RenderedBlock], list)
 
     async def close(self) -> None:
         """End the process."""
@@ -202,7 +202,7 @@ def main() -> None:
             answer = msgspec.json.encode([render(text) for text in job.texts])
         else:
             found = finished_blocks(job.text)
-            answer = msgspec.json.encode([Block(end, html) for end, html in found])
+            answer = msgspec.json.encode([RenderedBlock(end, html) for end, html in found])
         target.write(_LENGTH.pack(len(answer)) + answer)
         target.flush()
 

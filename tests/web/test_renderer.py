@@ -11,7 +11,7 @@ from support.running_server import serving
 from genpy_server.errors import Busy
 from genpy_server.web import renderer as module
 from genpy_server.web.markdown import render
-from genpy_server.web.renderer import Block, Renderer, as_it_is
+from genpy_server.web.renderer import RenderedBlock, Renderer, as_it_is
 
 SLOW = "|" + "a|" * 3_000 + "\n|" + "-|" * 3_000 + "\n" + ("|" + "b|" * 10 + "\n") * 20_000
 """A table that takes seconds."""
@@ -128,8 +128,8 @@ async def test_finished_blocks_of_a_growing_text(renderer: Renderer) -> None:
     """All blocks but the last are finished, each with where it ends in characters."""
     first, second, open_block = "# \U0001f600\r\n\r\n", "- a\n- b\n\n", "```py\nx = 1\n"
     assert await renderer.finished_blocks(first + second + open_block) == [
-        Block(len(first), render(first)),
-        Block(len(first + second), render(second)),
+        RenderedBlock(len(first), render(first)),
+        RenderedBlock(len(first + second), render(second)),
     ]
     assert await renderer.finished_blocks(open_block) == []
 
