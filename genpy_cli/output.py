@@ -7,7 +7,7 @@ characters, which loses nothing.
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+READABLE = 100
+"""Columns of a message at most: longer lines are hard to read."""
 WIDTH = 100
 """Columns of a table where there is no terminal to ask."""
 SHORT_ID = 8
@@ -131,14 +133,25 @@ def console() -> "Console":
 
 
 def markdown(value: str) -> None:
-    """Print Markdown: rendered for a person, as it is for a pipe."""
+    """Print Markdown: rendered as in the chat for a person, as it is for a pipe."""
+    from genpy_tui.render.console import markdown_text
+
+    _message(value, markdown_text)
+
+
+def typed(value: str) -> None:
+    """Print what a person wrote, line for line: as in the chat for a person, as it is for a pipe."""
+    from genpy_tui.render.console import typed_text
+
+    _message(value, typed_text)
+
+
+def _message(value: str, rendered: "Callable[[str, int], Iterable[Text]]") -> None:
     if not is_terminal(sys.stdout):
         text(value)
         return
-    from rich.markdown import Markdown
-
-    # An address is shown, not hidden behind its text.
-    console().print(Markdown(visible(value), hyperlinks=False))
+    for row in rendered(value, min(width(), READABLE)):
+        console().print(row, soft_wrap=True)
 
 
 def json_document(value: Any) -> None:

@@ -53,7 +53,8 @@ def show(
     for message in messages:
         output.text("")
         output.heading(_title(message))
-        output.markdown(message.text)
+        show = output.typed if message.role == "user" else output.markdown
+        show(message.text)
 
 
 def _title(message: Message) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from rich.color import Color as RichColor
 from rich.color import ColorType
 from rich.style import Style
-from textual.color import Color, ColorParseError
 
 _TABLE = {
     # name: (colour of the text, colour behind it, attributes)
@@ -54,6 +53,36 @@ _TABLE = {
 _MIDDLE = 0.179
 
 
+_ANSI = {
+    "primary": "green",
+    "secondary": "blue",
+    "accent": "cyan",
+    "muted": "bright_black",
+    "link": "bright_blue",
+    "rule": "bright_black",
+    "code-keyword": "magenta",
+    "code-type": "yellow",
+    "code-function": "blue",
+    "code-string": "green",
+    "code-number": "cyan",
+    "text-warning": "yellow",
+    "text-error": "red",
+    "text-success": "green",
+}
+"""The colours of a terminal where no theme is known: on the command line."""
+
+
+def plain_style(names: str) -> Style:
+    """The style of these names in the colours of the terminal, without backgrounds."""
+    style = Style()
+    for name in [names] if names in _TABLE else names.split():
+        if name in _TABLE:
+            text, _, attributes = _TABLE[name]
+            own = Style.parse(attributes) if attributes else Style()
+            style += own + Style(color=_ANSI.get(text))
+    return style
+
+
 class Palette:
     """Names to Rich styles over one background."""
 
@@ -98,6 +127,8 @@ class Palette:
         value = self._variables.get(f"genpy-{name}") or self._variables.get(name)
         if not name or value is None:
             return None
+        from textual.color import Color, ColorParseError  # noqa: PLC0415 - the command line has none
+
         try:
             colour = Color.parse(value)
         except ColorParseError:

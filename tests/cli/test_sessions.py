@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import re
 
 import pytest
 
 from genpy_server.core.display import visible
 from genpy_server.core.models import MessageMeta
 from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_tui.render.markdown.document import Document
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"
@@ -196,3 +198,33 @@ def test_titles_survive_one_line(kept):
         if HOSTILE[:8] in line
     )
     assert visible("bad \x1b]52;c;cHduZWQ=\x07") in row
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_show_on_a_terminal_is_what_the_chat_shows(genpy):
+    """Typed lines stay as they were typed, and a reply is rendered by the chat's renderer."""
+    typed = "use vector<int> and <name>\n    indented = 1\n# a comment\n1) x"
+    reply = "含**「重点」**, `a|b`\r\n\r\n- [x] done\r\n\r\n\\( x^2 \\) and <int>"
+    session = "7d3f0c11-52aa-4b7e-9a52-0f1b2c3d4e5f"
+
+    async def write(store):
+        await store.open()
+        await store.append("local", session, "user", typed, title="typed")
+        await store.append("local", session, "assistant", reply, title="")
+        await store.close()
+
+    asyncio.run(write(SqliteStore(genpy.database)))
+    sent = genpy.typed("sessions", "show", session).out.replace("\r\n", "\n")
+    rows = [row.rstrip() for row in re.sub(r"\x1b\[[\d;]*m", "", sent).split("\n")]
+    document = Document(indent=2)
+    document.feed(reply)
+    document.finish()
+    shown = ["  " + line.text for part in document.parts for line in part.lines(80)]
+    for expected in (typed.split("\n"), [row.strip() for row in shown]):
+        at = rows.index("  " + expected[0])
+        assert [row.strip() for row in rows[at : at + len(expected)]] == [
+            row.strip() for row in expected
+        ]
+    assert "      indented = 1" in rows
+    assert "  ☑ done" in rows
+    assert reply in genpy("sessions", "show", session).out

@@ -1,0 +1,35 @@
+"""What the chat shows of a message, for the command line: lines of Rich's text, without Textual."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from genpy_server.core.display import visible
+from genpy_tui.render.layout import BlockPart
+from genpy_tui.render.markdown.document import Document
+from genpy_tui.render.message import typed
+from genpy_tui.render.palette import plain_style
+
+INDENT = 2
+
+
+def markdown_text(source: str, width: int) -> Iterator[Text]:
+    """The lines of Markdown, as the chat shows a reply."""
+    document = Document(indent=INDENT)
+    document.feed(source)
+    document.finish()
+    return _lines(document.parts, width)
+
+
+def typed_text(source: str, width: int) -> Iterator[Text]:
+    """The lines of what a person wrote, as they were written."""
+    return _lines(typed(source), width)
+
+
+def _lines(parts: Iterable[BlockPart], width: int) -> Iterator[Text]:
+    for part in parts:
+        for line in part.lines(width):
+            text = Text(" " * part.indent if line.runs else "", end="", no_wrap=True)
+            for run in line.runs:
+                text.append(visible(run.text), plain_style(run.style))
+            yield text
