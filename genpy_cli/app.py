@@ -16,6 +16,7 @@ from genpy_cli.commands.explain import explain
 from genpy_cli.commands.export import export
 from genpy_cli.commands.import_ import import_
 from genpy_cli.commands.keys_set import set_key
+from genpy_cli.commands.models import models
 from genpy_cli.commands.rate import rate
 from genpy_cli.commands.schema import schema
 from genpy_cli.commands.search import search
@@ -24,6 +25,7 @@ from genpy_cli.commands.sessions_delete import delete
 from genpy_cli.commands.sessions_list import list_sessions
 from genpy_cli.commands.sessions_rename import rename
 from genpy_cli.commands.sessions_show import show
+from genpy_cli.commands.setup import setup
 from genpy_cli.commands.summary import summary
 from genpy_server import __version__
 
@@ -78,7 +80,8 @@ def _examples(*lines: str) -> str:
 
 
 app.command(
-    rich_help_panel=CHAT, epilog=_examples("genpy chat", "genpy chat --session trip-to-rome")
+    rich_help_panel=CHAT,
+    epilog=_examples("genpy chat", "genpy chat --session trip-to-rome -m ollama/llama3.2"),
 )(chat)
 app.command(
     rich_help_panel=CHAT,
@@ -103,6 +106,8 @@ app.command(rich_help_panel=SERVER, epilog=_examples("genpy serve", "genpy serve
     serve
 )
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy setup"))(setup)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy models", "genpy models --json"))(models)
 app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql"))(schema)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from genpy_cli.exit_codes import WrongUsageError
 from genpy_server.core.identity import checked_ref
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
@@ -47,6 +48,17 @@ async def _opened(server: str | None, *, model: bool) -> AsyncIterator[Records]:
             yield remote
         finally:
             await remote.close()
+
+
+def chosen(model: str | None, server: str | None) -> Settings:
+    """The settings with the model that was chosen on the command line, and the server."""
+    options = {"GENPY_MODEL": model, "GENPY_SERVER": server}
+    settings = load(options={name: value for name, value in options.items() if value})
+    if model and settings.server is not None:
+        raise WrongUsageError(
+            f"The server {settings.server} chooses its model. Leave out -m, or the server."
+        )
+    return settings
 
 
 def session_to_open(ref: str, server: str | None) -> str:

@@ -22,6 +22,17 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
     return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
 
 
+def complete_model(incomplete: str) -> list[tuple[str, str]]:
+    """Models that begin so, of the lists that `genpy models` kept; no provider is asked."""
+    from genpy_server.llm.catalog import kept_models, known_providers
+
+    try:
+        named = kept_models(known_providers(load()))
+    except GenPyError:
+        return []
+    return [(name, "") for name in named if name.startswith(incomplete)]
+
+
 def _sessions() -> list[tuple[str, str, str]]:
     """Of each session its id, the name that it can be called by, and its title."""
     if load().server is not None:

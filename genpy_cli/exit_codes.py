@@ -25,6 +25,8 @@ class WrongUsageError(Exception):
 
 def report(error: Exception) -> int:
     """Write one sentence about a failure to standard error; returns the exit code."""
+    if isinstance(error, typer.Abort):  # ctrl+d at a question
+        return INTERRUPTED
     code, sentence = _described(error)
     if isinstance(error, OSError):
         discard(1)  # what is still buffered would fail again at exit

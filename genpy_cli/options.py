@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli.completion import complete_session
+from genpy_cli.completion import complete_model, complete_session
 
 _SESSION = "An id, any unambiguous prefix of it, a name, or `last`."
 
@@ -16,5 +16,18 @@ OptionalRef = Annotated[
 ]
 Server = Annotated[
     str | None, typer.Option(help="Server to use instead of the local store.", metavar="URL")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model to use, as PROVIDER/NAME; `genpy models` lists them.",
+        metavar="MODEL",
+        autocompletion=complete_model,
+    ),
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Allow a model's address that the folder's .env names.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]

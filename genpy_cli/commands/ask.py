@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import typer
 
-from genpy_cli.backend import session_to_open, token_of
+from genpy_cli.backend import chosen, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Server
+from genpy_cli.options import Model, Server, Trust
 from genpy_cli.standard_input import decoded, piped_bytes
-from genpy_server.settings import Settings, load
+from genpy_cli.trust import ensure_trusted
+from genpy_server.settings import Settings
 
 if TYPE_CHECKING:
     from genpy_cli.reply import ReplyPrinter
@@ -42,6 +43,8 @@ def ask(
     no_stdin: Annotated[
         bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
     ] = False,
+    model: Model = None,
+    trust: Trust = False,
     server: Server = None,
     as_json: Annotated[
         bool,
@@ -54,7 +57,9 @@ def ask(
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
         raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
-    settings = load()
+    settings = chosen(model, server)
+    if settings.server is None:
+        ensure_trusted(settings, trust=trust)
     ref = str(uuid4()) if session is None else session_to_open(session, server)
 
     import asyncio
@@ -62,13 +67,12 @@ def ask(
     from genpy_cli.reply import ReplyPrinter
 
     reply = ReplyPrinter(as_json=as_json)
-    asyncio.run(_ask(settings, server or settings.server, ref, text, intent=intent, reply=reply))
+    asyncio.run(_ask(settings, ref, text, intent=intent, reply=reply))
     raise typer.Exit(reply.code)
 
 
 async def _ask(
     settings: Settings,
-    server: str | None,
     ref: str,
     text: str,
     *,
@@ -78,7 +82,7 @@ async def _ask(
     from genpy_server.client.session_client import SessionClient
 
     async with (
-        _reached(settings, server) as (url, token),
+        _reached(settings) as (url, token),
         SessionClient(url, ref, token=token, history=HISTORY) as client,
     ):
         reply.follow(client, client.send(text, intent))
@@ -88,10 +92,10 @@ async def _ask(
 
 
 @asynccontextmanager
-async def _reached(settings: Settings, server: str | None) -> AsyncIterator[tuple[str, str | None]]:
+async def _reached(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
     """Address and token of the server elsewhere, or of one of our own for as long as it takes."""
-    if server is not None:
-        yield server, token_of(settings)
+    if settings.server is not None:
+        yield settings.server, token_of(settings)
         return
     from genpy_server.embedded import start_embedded
 

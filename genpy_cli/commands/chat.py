@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import session_to_open, token_of
+from genpy_cli.backend import chosen, session_to_open, token_of
 from genpy_cli.completion import complete_session
-from genpy_cli.options import Server
+from genpy_cli.options import Model, Server, Trust
+from genpy_cli.trust import ensure_trusted
 from genpy_server.errors import ConfigError
-from genpy_server.settings import load
 
 
 def chat(
@@ -23,14 +23,18 @@ def chat(
             autocompletion=complete_session,
         ),
     ] = None,
+    model: Model = None,
+    trust: Trust = False,
     server: Server = None,
 ) -> None:
     """Open the terminal chat."""
     if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
         raise ConfigError("The chat needs a terminal. In a script, use `genpy ask`.")
-    settings = load()
-    url = server or settings.server
-    if url is not None:
+    settings = chosen(model, server)
+    url = settings.server
+    if url is None:
+        ensure_trusted(settings, trust=trust)
+    else:
         from genpy_server.client.address import Address
 
         Address.parse(url)  # refuses a wrong address before the screen is taken

@@ -10,14 +10,18 @@ from genpy_cli import output
 from genpy_cli.backend import token_of
 from genpy_cli.commands.config_show import shown_settings
 from genpy_cli.exit_codes import FAILED
-from genpy_cli.options import Json, Server
+from genpy_cli.options import Json, Server, Trust
+from genpy_cli.trust import is_trusted
 from genpy_server import __version__
-from genpy_server.errors import GenPyError, LlmError
+from genpy_server.errors import ConfigError, GenPyError, LlmError
 from genpy_server.settings import Settings, load
 
 SECONDS = 15.0
 """Within which each part must answer."""
-NO_MODEL = "no model is configured. Set GROQ_API_KEY, or GENPY_LLM_URL for a server such as Ollama."
+NO_MODEL = (
+    "no model is configured. `genpy setup` sets one up; or set GROQ_API_KEY, or GENPY_LLM_URL for "
+    "a server such as Ollama."
+)
 
 
 class Check(NamedTuple):
@@ -28,7 +32,7 @@ class Check(NamedTuple):
     detail: str
 
 
-def doctor(*, server: Server = None, as_json: Json = False) -> None:
+def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False) -> None:
     """Check settings, database and model; say what to do about faults."""
     settings = load()
     rows = shown_settings(settings)
@@ -38,7 +42,7 @@ def doctor(*, server: Server = None, as_json: Json = False) -> None:
         for name in settings.unknown:
             output.text(f"! {name} is set and means nothing. Is it misspelt?")
         output.text("")
-    checks = asyncio.run(_checks(settings, server or settings.server))
+    checks = asyncio.run(_checks(settings, server or settings.server, trust=trust))
     well = all(check.ok for check in checks)
     if as_json:
         output.json_document(
@@ -56,12 +60,12 @@ def doctor(*, server: Server = None, as_json: Json = False) -> None:
         raise typer.Exit(FAILED)
 
 
-async def _checks(settings: Settings, server: str | None) -> list[Check]:
+async def _checks(settings: Settings, server: str | None, *, trust: bool) -> list[Check]:
     if server is not None:
         return await _server(server, token_of(settings))
     return [
         await _answers("database", _database(settings)),
-        await _answers("model", _model(settings)),
+        await _answers("model", _model(settings, trust=trust)),
     ]
 
 
@@ -92,9 +96,14 @@ async def _database(settings: Settings) -> str:
     return f"{seen.kind} at {seen.where}, {sessions}, {messages}"
 
 
-async def _model(settings: Settings) -> str:
+async def _model(settings: Settings, *, trust: bool) -> str:
     from genpy_server.llm.select import open_llm
 
+    if not trust and not is_trusted(settings):
+        raise ConfigError(
+            f"{settings.folder_address} comes from the .env of this folder and was not allowed "
+            "yet. `genpy chat` asks about it; --trust allows it for now."
+        )
     llm = open_llm(settings)
     if llm.kind == "offline":
         return NO_MODEL

@@ -6,10 +6,12 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.options import Json, Ref, Server
+from genpy_cli.options import Json, Ref, Server, Trust
+from genpy_cli.trust import ensure_trusted
 from genpy_server.core.display import stars
 from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
+from genpy_server.settings import load
 
 
 def summary(
@@ -18,10 +20,13 @@ def summary(
     regenerate: Annotated[
         bool, typer.Option("--regenerate", help="Write it again; this ends an active conversation.")
     ] = False,
+    trust: Trust = False,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
     """Show the summary, topics, outcomes and metrics."""
+    if regenerate and (server or (settings := load()).server) is None:
+        ensure_trusted(settings, trust=trust)
     session = with_records(
         server,
         lambda records: records.regenerate(ref) if regenerate else records.session(ref),

@@ -23,9 +23,17 @@ def listed(answer: bytes) -> list[str] | None:
 
 def chatting(answer: bytes) -> list[str]:
     """The listed models that can chat, by what their rows and names say."""
+    return [name for name, _ in chatting_rows(answer) or ()]
+
+
+def chatting_rows(answer: bytes) -> list[tuple[str, Any]] | None:
+    """The same with what the service says of each; None for no list."""
+    rows = _rows(answer)
+    if rows is None:
+        return None
     return [
-        name
-        for row in _rows(answer) or ()
+        (name, row)
+        for row in rows
         if (name := _name(row)) and not _NOT_CHAT.search(name.lower()) and _may_chat(row)
     ]
 

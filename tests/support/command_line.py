@@ -108,6 +108,12 @@ class Genpy:
 
         The output is what the terminal was sent.
         """
+        return self.dialogue(*words, answers=[(after, keys)], columns=columns, **variables)
+
+    def dialogue(
+        self, *words: str, answers: list[tuple[str, str]], columns: int = 80, **variables: str
+    ) -> Ran:
+        """The same with several answers, each typed once the text before it was shown."""
         import pty  # noqa: PLC0415 - Windows has none
 
         terminal, end = pty.openpty()
@@ -121,12 +127,12 @@ class Genpy:
             start_new_session=True,
         )
         os.close(end)
-        sent, typed = b"", False
+        sent, seen, left = b"", 0, list(answers)
         try:
             while True:
-                if not typed and after.encode() in sent:
-                    os.write(terminal, keys.encode())
-                    typed = True
+                if left and (place := sent.find(left[0][0].encode(), seen)) >= 0:
+                    seen = place + len(left[0][0].encode())
+                    os.write(terminal, left.pop(0)[1].encode())
                 ready, _, _ = select.select([terminal], [], [], PATIENCE)
                 if not ready:
                     process.kill()

@@ -1,0 +1,54 @@
+"""`genpy models`."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.options import Json, Trust
+from genpy_cli.trust import ensure_trusted
+from genpy_server.settings import load
+
+if TYPE_CHECKING:
+    from genpy_server.llm.catalog import ProviderModels
+
+
+def models(
+    *,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the providers, also for a list that is kept.")
+    ] = False,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """List the models of every provider that answers."""
+    from genpy_server.config import LOCAL_PROVIDERS
+    from genpy_server.llm.catalog import known_providers, list_models
+
+    settings = load()
+    ensure_trusted(settings, trust=trust)
+    found = asyncio.run(list_models(known_providers(settings), refresh=refresh))
+    if as_json:
+        output.json_document(found)
+        return
+    rows = [row for one in found for row in _rows(one)]
+    if rows:
+        output.table(("MODEL", "CONTEXT", "CAN"), rows, right=("CONTEXT",))
+    for one in found:
+        if one.error and (one.models or one.provider not in LOCAL_PROVIDERS):
+            age = f" The list is {one.age_seconds / 60:.0f} minutes old." if one.models else ""
+            output.note(f"{one.provider or one.url}: {one.error}{age}")
+    if not rows:
+        output.note("No provider lists a model. `genpy setup` helps to set one up.")
+
+
+def _rows(one: "ProviderModels") -> list[tuple[str, str, str]]:
+    return [
+        (
+            f"{one.provider}/{model.name}" if one.provider else model.name,
+            "" if model.context_tokens is None else f"{model.context_tokens:,}",
+            ", ".join(model.abilities),
+        )
+        for model in one.models
+    ]

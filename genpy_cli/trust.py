@@ -1,0 +1,46 @@
+"""Whether what is written may be sent to an address that a folder's .env names."""
+
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from genpy_cli import output
+from genpy_server.errors import ConfigError
+from genpy_server.settings import Settings, without_password
+
+
+def ensure_trusted(settings: Settings, *, trust: bool) -> None:
+    """Ask once per folder and address; raises `ConfigError` where the answer is no, or nobody is asked."""
+    address = settings.folder_address
+    if address is None or trust or is_trusted(settings):
+        return
+    folder = str(Path.cwd().resolve())
+    what = f"The .env in {folder} sends your messages to {without_password(address)}."
+    if not output.is_terminal(sys.stdin):
+        raise ConfigError(f"{what} Without a terminal to ask on, allow it with --trust.")
+    if not output.confirmed(f"{what} Allow this?"):
+        raise ConfigError("Nothing was sent.")
+    kept = [*_kept(), [folder, address]]
+    with suppress(OSError):  # it is asked again then
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        _file().write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+def is_trusted(settings: Settings) -> bool:
+    """Whether the model's address is the person's own, or was allowed for this folder."""
+    address = settings.folder_address
+    return address is None or [str(Path.cwd().resolve()), address] in _kept()
+
+
+def _file() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("genpy", appauthor=False) / "trusted.json"
+
+
+def _kept() -> list[list[str]]:
+    with suppress(OSError, ValueError):
+        kept = json.loads(_file().read_text("utf-8"))
+        return [one for one in kept if isinstance(one, list)] if isinstance(kept, list) else []
+    return []

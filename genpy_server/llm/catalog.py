@@ -1,0 +1,188 @@
+"""The models of every provider, asked side by side and kept for a while.
+
+A list that is younger than `FRESH_SECONDS` is not asked for again; an older one stands in for a
+provider that does not answer. The file holds ids and abilities, no keys.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
+from genpy_server.core.identity import is_loopback
+from genpy_server.llm.models import chatting_rows
+from genpy_server.settings import Settings
+
+FRESH_SECONDS = 600.0
+LOCAL_SECONDS = 2.0
+REMOTE_SECONDS = 10.0
+"""Seconds within which a provider must answer."""
+_WINDOWS = ("context_window", "context_length", "max_model_len", "max_context_length")
+_ABILITIES = {
+    "tools": ("tools", "tool", "function"),
+    "pictures": ("vision", "image"),
+    "reasoning": ("reason", "think"),
+}
+
+
+class CatalogModel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One model; what its provider does not say is left out."""
+
+    name: str
+    context_tokens: int | None = None
+    abilities: tuple[str, ...] = ()
+    """Of tools, pictures and reasoning."""
+
+
+class ProviderModels(msgspec.Struct, frozen=True):
+    """What one provider has, or why that is not known."""
+
+    provider: str
+    """Empty for the address in GENPY_LLM_URL."""
+    url: str
+    models: tuple[CatalogModel, ...] = ()
+    error: str = ""
+    age_seconds: float = 0.0
+    """Of a list that was kept."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    at: float
+    models: tuple[CatalogModel, ...]
+
+
+def default_file() -> Path:
+    """Where the lists are kept."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only for who lists models
+
+    return user_cache_path("genpy", appauthor=False) / "models.json"
+
+
+def known_providers(settings: Settings) -> list[Provider]:
+    """The providers that can be asked: those with a key or an own address, and the local ones."""
+    groq = settings.providers[GROQ]
+    found = [
+        provider
+        for name, provider in settings.providers.items()
+        if name != GROQ and (provider.url != settings.llm_url or name not in LOCAL_PROVIDERS)
+    ]
+    if settings.groq_key is not None:
+        url = f"{settings.groq_base_url}/openai/v1" if settings.groq_base_url else groq.url
+        found.insert(0, Provider(GROQ, url, settings.groq_key))
+    if settings.llm_url is not None and "/" not in (settings.model or ""):
+        found.insert(0, Provider("", settings.llm_url, settings.llm_key))
+    return found
+
+
+async def list_models(
+    providers: Iterable[Provider], file: Path | None = None, *, refresh: bool = False
+) -> list[ProviderModels]:
+    """The models of each provider, in their order."""
+    file = file or default_file()
+    kept = _read(file)
+    found = await asyncio.gather(
+        *(_of_provider(one, kept.get(one.url), refresh=refresh) for one in providers)
+    )
+    fresh = {
+        one.url: _Kept(time.time(), one.models)
+        for one in found
+        if not one.error and not one.age_seconds
+    }
+    if fresh:
+        _write(file, kept | fresh)
+    return found
+
+
+def kept_models(providers: Iterable[Provider], file: Path | None = None) -> list[str]:
+    """The models of the kept lists as PROVIDER/NAME, however old; nobody is asked."""
+    kept = _read(file or default_file())
+    return [
+        f"{one.name}/{model.name}" if one.name else model.name
+        for one in providers
+        if one.url in kept
+        for model in kept[one.url].models
+    ]
+
+
+async def _of_provider(provider: Provider, kept: _Kept | None, *, refresh: bool) -> ProviderModels:
+    age = None if kept is None else max(0.001, time.time() - kept.at)
+    if kept is not None and age is not None and age < FRESH_SECONDS and not refresh:
+        return ProviderModels(provider.name, provider.url, kept.models, age_seconds=age)
+    models, error = await _ask(provider)
+    if error and kept is not None and age is not None:
+        return ProviderModels(provider.name, provider.url, kept.models, error, age)
+    return ProviderModels(provider.name, provider.url, models, error)
+
+
+async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
+    """The models, or why there are none."""
+    import httpx  # noqa: PLC0415 - only for who lists models
+
+    local = is_loopback(httpx.URL(provider.url).host)
+    headers = {"Authorization": f"Bearer {provider.key}"} if provider.key else {}
+    try:
+        async with httpx.AsyncClient(
+            timeout=LOCAL_SECONDS if local else REMOTE_SECONDS, trust_env=not local
+        ) as client:
+            answer = await client.get(f"{provider.url}/models", headers=headers)
+    except httpx.TimeoutException:
+        return (), "It did not answer in time."
+    except httpx.HTTPError:
+        return (), "Nothing answers there."
+    if answer.status_code in {401, 403}:
+        return (), "It refuses the key." if provider.key else "It asks for a key."
+    rows = chatting_rows(answer.content) if answer.is_success else None
+    if rows is None:
+        return (), f"It lists no models (status {answer.status_code})."
+    return tuple(_model(name, row) for name, row in rows), ""
+
+
+def _model(name: str, row: Any) -> CatalogModel:
+    if not isinstance(row, dict):
+        return CatalogModel(name)
+    windows = (row.get(key) for key in _WINDOWS)
+    window = next((w for w in windows if isinstance(w, int) and w > 0), None)
+    if window is None and isinstance(row.get("meta"), dict):  # llama.cpp
+        trained = row["meta"].get("n_ctx_train")
+        window = trained if isinstance(trained, int) and trained > 0 else None
+    said = " ".join(_words(row))
+    abilities = tuple(
+        ability for ability, words in _ABILITIES.items() if any(word in said for word in words)
+    )
+    return CatalogModel(name, window, abilities)
+
+
+def _words(row: dict[str, Any]) -> Iterable[str]:
+    """What a provider says that a model can do, in the forms that are usual."""
+    modalities = row.get("architecture")
+    if isinstance(modalities, dict):
+        yield from _texts(modalities.get("input_modalities"))
+    for key in ("capabilities", "supported_parameters", "features", "input_modalities"):
+        value = row.get(key)
+        if isinstance(value, dict):
+            yield from (name.lower() for name, able in value.items() if able)
+        else:
+            yield from _texts(value)
+
+
+def _texts(value: Any) -> Sequence[str]:
+    return [str(item).lower() for item in value] if isinstance(value, list) else ()
+
+
+def _read(file: Path) -> dict[str, _Kept]:
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, _Kept])
+    return {}
+
+
+def _write(file: Path, lists: dict[str, _Kept]) -> None:
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(file.name + ".part")
+        part.write_bytes(msgspec.json.encode(lists))
+        part.replace(file)

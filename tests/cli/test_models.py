@@ -1,0 +1,122 @@
+"""Choosing a model: `genpy models`, `-m`, `genpy setup`, and addresses that a folder names."""
+
+import asyncio
+import os
+
+import pytest
+from support.scripted_model import Upstream
+
+ANOTHER = "Another address with /chat/completions"
+KEY = "key_of_a_test_0123456789"
+needs_terminal = pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+
+
+def configured(genpy, url, name="work"):
+    """Give the command a provider in its config."""
+    genpy("config", "set", f"providers.{name}.url", url)
+
+
+async def test_models_of_every_provider(empty):
+    """`models` lists PROVIDER/NAME of each provider that answers, as a table and as JSON."""
+    async with Upstream() as one, Upstream() as two:
+        one.models, two.models = ["a"], ["b", "c"]
+        await asyncio.to_thread(configured, empty, one.url, "one")
+        await asyncio.to_thread(configured, empty, two.url, "two")
+        shown = (await empty.beside("models")).out
+        assert all(f"\n{name} " in shown for name in ("one/a", "two/b", "two/c"))
+        listed = (await empty.beside("models", "--json")).json
+        assert [m["name"] for p in listed if p["provider"] == "two" for m in p["models"]] == [
+            "b",
+            "c",
+        ]
+
+
+async def test_a_model_is_chosen_for_one_question(empty):
+    """`ask -m PROVIDER/NAME` asks that model, with the key of its provider and of no other."""
+    async with Upstream() as one, Upstream() as two:
+        two.say("from two")
+        await asyncio.to_thread(configured, empty, one.url, "one")
+        await asyncio.to_thread(configured, empty, two.url, "two")
+        await empty.beside("keys", "set", "one", given="key-of-one")
+        await empty.beside("keys", "set", "two", given="key-of-two")
+        ran = await empty.beside("ask", "hello", "-m", "two/b", GENPY_LLM_KEY="x", GROQ_API_KEY="y")
+        assert ran.out == "from two\n"
+        assert one.requests == []
+        assert {r["headers"].get("authorization") for r in two.requests} == {"Bearer key-of-two"}
+        assert {r["body"]["model"] for r in two.requests if r["body"]} == {"b"}
+
+
+def test_a_server_chooses_its_model(empty):
+    """With a server elsewhere -m is wrong usage."""
+    assert "-m" in empty("ask", "x", "-m", "a/b", "--server", "http://127.0.0.1:9", code=2).err
+
+
+async def test_an_address_of_a_folder_needs_trust(empty):
+    """Without a terminal nothing is sent to an address of a .env, unless --trust allows it."""
+    async with Upstream() as service:
+        service.say("hello")
+        (empty.home / ".env").write_text(f"GENPY_LLM_URL={service.url}\n", encoding="utf-8")
+        for words in (("ask", "x"), ("models",), ("doctor",)):
+            ran = await asyncio.to_thread(empty.run, *words, GENPY_LLM_KEY=KEY)
+            assert ran.code == 1
+            assert "--trust" in ran.out + ran.err
+        assert service.requests == []
+        ran = await empty.beside("ask", "x", "--trust", GENPY_LLM_KEY=KEY)
+        assert ran.out == "hello\n"
+        assert all(KEY not in str(request["headers"]) for request in service.requests)
+
+
+@needs_terminal
+async def test_it_is_asked_once(empty):
+    """In a terminal it is asked once per folder and address; no sends nothing."""
+    async with Upstream() as service:
+        service.say("hello")
+        dotenv = empty.home / ".env"
+        dotenv.write_text(f"GENPY_LLM_URL={service.url}\n", encoding="utf-8")
+        ran = await asyncio.to_thread(empty.typed, "ask", "-n", "x", keys="n\n", after="[y/N]")
+        assert (ran.code, service.requests) == (1, [])
+        ran = await asyncio.to_thread(empty.typed, "ask", "-n", "x", keys="y\n", after="[y/N]")
+        assert "hello" in ran.out
+        assert "hello" in (await empty.beside("ask", "-n", "x")).out
+    async with Upstream() as other:
+        dotenv.write_text(f"GENPY_LLM_URL={other.url}\n", encoding="utf-8")
+        assert "--trust" in (await empty.beside("ask", "-n", "x", code=1)).err
+
+
+@needs_terminal
+async def test_setup_of_an_address(empty):
+    """`setup` tries the address that is typed, keeps it with its key, and the next question uses it."""
+    async with Upstream() as service:
+        service.key, service.models = KEY, ["tiny"]
+        service.say("hello")
+        answers = [
+            ("Where is your model?", f"{ANOTHER}\n"),
+            ("Address", f"{service.url}\n"),
+            ("Key", f"{KEY}\n"),
+        ]
+        ran = await asyncio.to_thread(empty.dialogue, "setup", answers=answers)
+        assert ran.code == 0
+        assert "It works." in ran.out
+        assert KEY not in ran.out
+        ran = await empty.beside("ask", "x")
+        assert ran.out == "hello\n"
+
+
+@needs_terminal
+async def test_setup_that_fails_begins_again(empty):
+    """An address that does not answer is said, and another may be given; ctrl+d keeps nothing."""
+    answers = [
+        ("Where is your model?", f"{ANOTHER}\n"),
+        ("Address", "http://127.0.0.1:9/v1\n"),
+        ("Key", "\n"),
+        ("Where is your model?", "\x04"),
+    ]
+    ran = await asyncio.to_thread(empty.dialogue, "setup", answers=answers)
+    assert "Nothing answers there." in ran.out
+    assert ran.code == 130
+    assert not (empty.home / "CONFIG" / "genpy").exists()
+
+
+def test_setup_needs_a_terminal(empty):
+    """Without a terminal the setup names the commands for scripts."""
+    assert "genpy keys set" in empty("setup", code=2).err

@@ -1,0 +1,89 @@
+"""The lists of models: asked side by side, kept for a while, without a key where it does not belong."""
+
+import json
+
+import pytest
+from support.scripted_model import Upstream
+
+from genpy_server.config import Provider
+from genpy_server.llm import catalog
+from genpy_server.llm.catalog import CatalogModel, list_models
+
+
+@pytest.mark.parametrize(
+    ("row", "model"),
+    [
+        ({"id": "m"}, CatalogModel("m")),
+        ({"id": "m", "context_window": 131072}, CatalogModel("m", 131072)),
+        ({"id": "m", "max_model_len": 8192}, CatalogModel("m", 8192)),
+        ({"id": "m", "meta": {"n_ctx_train": 4096}}, CatalogModel("m", 4096)),
+        ({"id": "m", "context_window": "many"}, CatalogModel("m")),
+        (
+            {
+                "id": "m",
+                "context_length": 100,
+                "supported_parameters": ["tools", "reasoning", "seed"],
+                "architecture": {"input_modalities": ["text", "image"]},
+            },
+            CatalogModel("m", 100, ("tools", "pictures", "reasoning")),
+        ),
+        (
+            {"id": "m", "capabilities": {"function_calling": True, "vision": False}},
+            CatalogModel("m", None, ("tools",)),
+        ),
+    ],
+)
+async def test_what_a_provider_says_of_a_model(tmp_path, monkeypatch, row, model):
+    """Context window and abilities are read in the forms that providers use."""
+    assert catalog._model(row["id"], row) == model
+
+
+async def test_providers_are_asked_with_their_own_keys(tmp_path):
+    """Each provider gets its own key and no other's; one that refuses it says so."""
+    async with Upstream() as one, Upstream() as two, Upstream() as three:
+        one.key, one.models = "key-of-one", ["a", "whisper-large"]
+        two.models = ["b"]
+        three.key = "another"
+        found = await list_models(
+            [
+                Provider("one", one.url, "key-of-one"),
+                Provider("two", two.url),
+                Provider("three", three.url, "key-of-three"),
+                Provider("gone", "http://127.0.0.1:9/v1", "key-of-gone"),
+            ],
+            tmp_path / "models.json",
+        )
+    assert [[model.name for model in each.models] for each in found] == [["a"], ["b"], [], []]
+    assert [bool(each.error) for each in found] == [False, False, True, True]
+    sent = [service.requests[0]["headers"].get("authorization") for service in (one, two, three)]
+    assert sent == ["Bearer key-of-one", None, "Bearer key-of-three"]
+    assert "key-of" not in (tmp_path / "models.json").read_text(encoding="utf-8")
+
+
+async def test_a_list_is_kept(tmp_path, monkeypatch):
+    """A fresh list is not asked for again, and an old one stands in for a provider that is down."""
+    file = tmp_path / "models.json"
+    async with Upstream() as service:
+        provider = Provider("one", service.url)
+        for _ in range(2):
+            await list_models([provider], file)
+        assert len(service.requests) == 1
+        assert catalog.kept_models([provider], file)[0].startswith("one/")
+        service.models = ["new"]
+        (fresh,) = await list_models([provider], file, refresh=True)
+        assert [model.name for model in fresh.models] == ["new"]
+    (stale,) = await list_models([provider], file, refresh=True)
+    assert [model.name for model in stale.models] == ["new"]
+    assert stale.error
+    assert stale.age_seconds > 0
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", json.dumps({"x": 1})])
+async def test_a_damaged_file_is_no_list(tmp_path, content):
+    """A file of lists that cannot be read is written again."""
+    file = tmp_path / "models.json"
+    file.write_text(content, encoding="utf-8")
+    async with Upstream() as service:
+        (found,) = await list_models([Provider("one", service.url)], file)
+    assert found.models
+    assert json.loads(file.read_text(encoding="utf-8"))
