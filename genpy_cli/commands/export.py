@@ -13,7 +13,7 @@ from genpy_cli.backend import with_records
 from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import OptionalRef, Server
 from genpy_server.core.display import escaped
-from genpy_server.core.export import corrections, markdown
+from genpy_server.core.export import corrections
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import BadRequest
 from genpy_server.records import PAGE, Records, every_message
@@ -102,6 +102,8 @@ async def _conversations(records: Records, ref: str | None) -> Conversations:
 
 
 async def _markdown(conversations: Conversations, write: Write) -> None:
+    from genpy_server.markdown_export import markdown
+
     between = ""
     async for session, messages in conversations:
         write(between + markdown(session.title, messages))

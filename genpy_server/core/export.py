@@ -1,17 +1,11 @@
-"""A conversation as Markdown to read, as corrections to learn from, and as an export reads it."""
+"""Exports: corrections to learn from, and sessions as earlier versions wrote them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from genpy_server.core.context.replaced import replaced_ids
-from genpy_server.core.display import one_line
 from genpy_server.core.models import Message, Session
-
-_NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
-_TO_EDITED = " · to a message that was edited later"
-_EDITED = {"user": " · edited later", "assistant": _TO_EDITED, "system": _TO_EDITED}
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -21,17 +15,6 @@ class Correction(msgspec.Struct, frozen=True):
     intent: str
     """What the person chose."""
     detected: str
-
-
-def markdown(title: str, messages: Sequence[Message]) -> str:
-    """A conversation as a Markdown document."""
-    replaced = replaced_ids(messages)
-    parts = [f"# {one_line(title)}\n"]
-    for message in messages:
-        edited = _EDITED[message.role] if message.id in replaced else ""
-        heading = f"## {_NAMES[message.role]} · {message.at}{edited}"
-        parts.append(f"{heading}\n\n{message.text}\n")
-    return "\n".join(parts)
 
 
 def corrections(messages: Iterable[Message]) -> Iterator[Correction]:

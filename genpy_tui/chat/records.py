@@ -123,7 +123,7 @@ class RecordsControl:
         records, session = self._conversation.records, self._conversation.session
         if records is None:
             return
-        from genpy_server.core.export import markdown  # noqa: PLC0415 - when first needed
+        from genpy_server.markdown_export import markdown  # noqa: PLC0415 - when first needed
         from genpy_server.records import every_message  # noqa: PLC0415 - when first needed
 
         title = self._conversation.transcript.title or "conversation"
@@ -143,6 +143,6 @@ def write_new(name: str, title: str, text: str) -> Path:
     """Write a text to a file that must not exist; without a name, one is made of the title."""
     safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
     path = Path(name).expanduser() if name else Path(f"{safe}.md")
-    with path.open("x", encoding="utf-8") as file:
+    with path.open("x", encoding="utf-8", newline="") as file:
         file.write(text)
     return path.resolve()

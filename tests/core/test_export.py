@@ -1,8 +1,8 @@
-"""A conversation as it leaves: Markdown to read, corrections to learn from."""
+"""Exports: corrections to learn from, and sessions of earlier versions."""
 
 import msgspec
 
-from genpy_server.core.export import Correction, corrections, exported_session, markdown
+from genpy_server.core.export import Correction, corrections, exported_session
 from genpy_server.core.models import Message, MessageMeta, Metrics, Session
 
 AT = "2026-01-02T10:00:00+00:00"
@@ -10,29 +10,6 @@ AT = "2026-01-02T10:00:00+00:00"
 
 def message(number, role, text, **meta):
     return Message(number, "s", role, text, AT, meta=MessageMeta(**meta))
-
-
-def test_markdown_has_who_said_what_and_when():
-    """A heading for the title, one for each message, and the exact text."""
-    said = [message(1, "user", "a *b*\x1b[2J"), message(2, "assistant", "c")]
-    assert markdown("My\ntitle\x07", said) == (
-        f"# My title\x07\n\n## You · {AT}\n\na *b*\x1b[2J\n\n## GenPy · {AT}\n\nc\n"
-    )
-
-
-def test_markdown_says_what_was_edited():
-    """A message that a later one replaces is marked with its replies, and nothing is left out."""
-    said = [
-        message(1, "user", "a"),
-        message(2, "assistant", "b", reply_to=1),
-        message(3, "user", "c", replaces=1),
-    ]
-    headings = [line for line in markdown("t", said).splitlines() if line.startswith("## ")]
-    assert headings == [
-        f"## You · {AT} · edited later",
-        f"## GenPy · {AT} · to a message that was edited later",
-        f"## You · {AT}",
-    ]
 
 
 def test_correction_on_the_reply_tells_of_the_message_it_answers():

@@ -1,0 +1,80 @@
+"""A conversation as a Markdown document, in which no message swallows the next."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from genpy_server.core.context.replaced import replaced_ids
+from genpy_server.core.display import one_line
+from genpy_server.core.models import Message
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+_NAMES = {"user": "You", "assistant": "GenPy", "system": "Note"}
+_TO_EDITED = " · to a message that was edited later"
+_EDITED = {"user": " · edited later", "assistant": _TO_EDITED, "system": _TO_EDITED}
+_ENDS = {
+    "stopped": "stopped",
+    "length": "cut at the longest reply allowed",
+    "content_filter": "cut by the model's content filter",
+    "interrupted": "interrupted",
+    "error": "failed",
+}
+_OPENS = ("```", "~~~", "<")
+"""What begins every block that goes on over blank lines."""
+_HTML_ENDS = ("-->", "?>", "]]>", "</script>", "</pre>", "</style>", "</textarea>", ">")
+_PROBE = "A heading that must stand for itself"
+
+
+def markdown(title: str, messages: Sequence[Message]) -> str:
+    """A heading for each message, question beside answer, and how a reply ended if not well."""
+    replaced = replaced_ids(messages)
+    parts = [f"# {one_line(title)}\n"]
+    for message in _by_turn(messages):
+        edited = _EDITED[message.role] if message.id in replaced else ""
+        parts.append(f"## {_NAMES[message.role]} · {message.at}{edited}\n")
+        if message.text:
+            parts.append(f"{closed(message.text)}\n")
+        end = _ENDS.get(message.meta.status or "")
+        if message.role == "assistant" and end is not None:
+            error = f": {one_line(message.meta.error)}" if message.meta.error else ""
+            parts.append(f"({end}{error})\n")
+    return "\n".join(parts)
+
+
+def closed(text: str) -> str:
+    """A message, with the end of what it leaves open: a fence, a comment or another HTML block."""
+    if not any(sign in text for sign in _OPENS) or _is_closed(text):
+        return text
+    last = _parser().parse(text)[-1]
+    ends = (last.markup,) if last.type == "fence" else _HTML_ENDS
+    for end in ends:
+        if _is_closed(attempt := f"{text}\n{end}"):
+            return attempt
+    return "\n".join(f"    {line}" for line in text.split("\n"))
+
+
+def _is_closed(text: str) -> bool:
+    """Whether a heading after a text is one."""
+    tokens = _parser().parse(f"{text}\n\n## {_PROBE}\n")
+    if len(tokens) < 3 or tokens[-3].type != "heading_open":  # noqa: PLR2004 - its three tokens
+        return False
+    return tokens[-3].level == 0 and tokens[-2].content == _PROBE
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - when something is exported
+
+    return MarkdownIt("commonmark")
+
+
+def _by_turn(messages: Sequence[Message]) -> Iterator[Message]:
+    """Each message with its replies behind it, also where others were sent in between."""
+    turns: dict[int, list[Message]] = {}
+    for message in messages:
+        asked = message.meta.reply_to
+        turns.setdefault(asked if asked in turns else message.id, []).append(message)
+    for turn in turns.values():
+        yield from turn

@@ -1,0 +1,109 @@
+"""A conversation as a Markdown document."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from genpy_server.core.models import Message, MessageMeta
+from genpy_server.markdown_export import closed, markdown
+
+AT = "2026-01-02T10:00:00Z"
+OPEN = [
+    "```python\nopen",
+    "~~~~\nopen\n~~~",
+    "text\n<!-- open",
+    "<script>\nopen",
+    "<pre>\n\nopen",
+    "<?php",
+    "<![CDATA[ open",
+    "<!X open",
+    "- item\n  ```\n  open",
+    "> ```\n> open",
+    "1. a\n\n   ```\n   open\n\n   <!--",
+    "- item\n\n```\nopen",
+]
+PIECES = st.sampled_from(
+    ["```", "~~~", "<!--", "-->", "<pre>", "- a", "  b", "> c", "    d", "", "text", "<?", "````"]
+)
+
+
+def message(number, role, text, **meta):
+    return Message(number, "s", role, text, AT, meta=MessageMeta(**meta))
+
+
+def headings(document):
+    """The headings that a reader of Markdown finds at the outermost level."""
+    tokens = MarkdownIt("commonmark").parse(document)
+    return [
+        tokens[place + 1].content
+        for place, token in enumerate(tokens)
+        if token.type == "heading_open" and token.level == 0
+    ]
+
+
+def test_markdown_has_who_said_what_and_when():
+    """A heading for the title, one for each message, and the exact text."""
+    said = [message(1, "user", "a *b*\x1b[2J"), message(2, "assistant", "c")]
+    assert markdown("My\ntitle\x07", said) == (
+        f"# My title\x07\n\n## You · {AT}\n\na *b*\x1b[2J\n\n## GenPy · {AT}\n\nc\n"
+    )
+
+
+def test_markdown_says_what_was_edited():
+    """A message that a later one replaces is marked with its replies, and nothing is left out."""
+    said = [
+        message(1, "user", "a"),
+        message(2, "assistant", "b", reply_to=1),
+        message(3, "user", "c", replaces=1),
+    ]
+    headings = [line for line in markdown("t", said).splitlines() if line.startswith("## ")]
+    assert headings == [
+        f"## You · {AT} · edited later",
+        f"## GenPy · {AT} · to a message that was edited later",
+        f"## You · {AT}",
+    ]
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_no_message_swallows_the_next(text):
+    """What a message leaves open is closed behind it; the message itself stays as it was."""
+    said = [message(1, "user", text), message(2, "assistant", "The answer.")]
+    document = markdown("t", said)
+    assert headings(document) == ["t", f"You · {AT}", f"GenPy · {AT}"]
+    assert text in document
+
+
+@given(st.lists(PIECES, max_size=12).map("\n".join))
+def test_whatever_a_message_holds_the_next_stands_for_itself(text):
+    """A heading behind any closed message is a heading."""
+    assert headings(f"{closed(text)}\n\n## Next\n")[-1:] == ["Next"]
+
+
+def test_question_and_answer_stand_together():
+    """Where messages were queued, each reply follows what it answers."""
+    said = [
+        message(1, "user", "first"),
+        message(2, "user", "second"),
+        message(3, "assistant", "to the first", reply_to=1),
+        message(4, "assistant", "to the second", reply_to=2),
+        message(5, "assistant", "to the first again", reply_to=1),
+    ]
+    document = markdown("t", said)
+    order = ["first\n", "to the first\n", "to the first again", "second\n", "to the second"]
+    places = [document.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_how_a_reply_ended_is_text():
+    """An error, and that a reply was stopped or cut, stand below what came of it."""
+    said = [
+        message(1, "user", "a"),
+        message(2, "assistant", "half", reply_to=1, status="error", error="Cut\noff."),
+        message(3, "assistant", "", reply_to=1, status="stopped"),
+        message(4, "assistant", "whole", reply_to=1, status="done"),
+    ]
+    document = markdown("t", said)
+    assert "half\n\n(failed: Cut off.)\n" in document
+    assert f"## GenPy · {AT}\n\n(stopped)\n" in document
+    assert document.endswith("whole\n")
