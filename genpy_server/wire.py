@@ -78,13 +78,14 @@ ClientFrame = Auth | Send | Cancel | End | Rate | Retry
 class Ready(Frame, tag="ready", omit_defaults=False):
     """The first frame.
 
-    After `complete` only what was missed follows; otherwise the newest stored messages and the
-    reply in progress follow up to `snapshot_end`, all with this `seq`, and replace what was shown.
+    After `complete` only what was missed follows. Otherwise a snapshot follows, which replaces what
+    was shown: the newest stored messages and the reply in progress, then `snapshot_end`.
     """
 
     session: str
     epoch: str
     seq: int
+    """The newest number after `complete`; 0 before a snapshot, whose frames have none either."""
     replay: Literal["complete", "truncated", "none"]
     model: str
     store: str
@@ -98,10 +99,10 @@ class Ready(Frame, tag="ready", omit_defaults=False):
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):
-    """All that `ready` announced with `none` or `truncated` was sent.
+    """The snapshot is whole, and `seq` is the place to come back to; an empty one has no end.
 
-    `seq` and `epoch` are a place to come back to only from here on: a client that was cut off
-    before this frame begins again without a place.
+    A client that was cut off before this frame comes back with the number 0, after which there is
+    all or another snapshot.
     """
 
     seq: int

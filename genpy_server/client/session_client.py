@@ -206,7 +206,7 @@ class SessionClient:
                         self._show(Link("closed" if lost.over else "refused", error=error))
                         return
                 except Gap:
-                    # What was missed cannot be asked for: begin anew with all that is kept.
+                    # What was missed cannot be asked for: begin again with all that is kept.
                     self.transcript.epoch = None
                     error = Unreachable("Something was missed. Loading the conversation again.")
                 delay = self._delay.next(error.retry_after)

@@ -20,7 +20,6 @@ from genpy_server.wire import (
     RunStarted,
     ServerFrame,
     SessionEvent,
-    SnapshotEnd,
     SummaryEvent,
     ToolFinished,
     ToolStarted,
@@ -96,8 +95,7 @@ class Entry:
 class Transcript:
     """Entries in the order of a conversation, and what is known of the session.
 
-    `epoch` and `seq` are what a client sends to come back; `epoch` is None while not all that
-    `seq` stands for has come. A reply stands right behind the
+    `epoch` and `seq` are what a client sends to come back. A reply stands right behind the
     message it answers; a retry takes the place of the reply before it. A message that a later one
     replaces stays, marked as `replaced` with its replies.
     """
@@ -113,7 +111,6 @@ class Transcript:
         self.model = ""
         self.store = ""
         self.before: int | None = None
-        self._epoch = ""
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self._replaced: set[int] = set()
@@ -128,8 +125,6 @@ class Transcript:
         if isinstance(frame, Ready):
             self._ready(frame)
             return None
-        if isinstance(frame, SnapshotEnd):
-            self.epoch = self._epoch
         seq: int | None = getattr(frame, "seq", None)
         if seq is not None:
             self.seq = max(self.seq, seq)
@@ -170,8 +165,7 @@ class Transcript:
             self._replaced.clear()
             self.before = frame.before
             self.summary = None
-        self.session, self._epoch = frame.session, frame.epoch
-        self.epoch = frame.epoch if frame.replay == "complete" else None
+        self.session, self.epoch = frame.session, frame.epoch
         self.title, self.status = frame.title, frame.status
         self.model, self.store = frame.model, frame.store
         if frame.replay != "complete":
@@ -220,6 +214,7 @@ class Transcript:
             entry = Entry("assistant")
             self.entries.insert(self._place(frame.reply_to), entry)
         entry.meta, entry.streaming = with_frame(entry.meta, frame), True
+        entry.tools.clear()  # where it was known already, its tool calls come again as well
         self.model = frame.model or self.model
         self._mark(entry)
         return entry

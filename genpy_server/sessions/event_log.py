@@ -57,6 +57,10 @@ class EventLog:
         self._run: list[RunStarted | ToolStarted | ToolFinished] = []
         self._run_text: list[str] = []
 
+    def begin_behind_history(self) -> None:
+        """Leave out number 0: who has seen nothing lacks what happened before the first event."""
+        self.seq = max(self.seq, 1)
+
     def add(self, frame: SessionFrame | ErrorFrame) -> Event:
         """Number a frame, keep it, and let go of the oldest ones over the bounds."""
         self.seq += 1
@@ -87,12 +91,10 @@ class EventLog:
         return list(self._events)[len(self._events) - missing :]
 
     def run_so_far(self) -> list[SessionFrame]:
-        """The reply in progress as the fewest events that show it, with the current number."""
-        frames: list[SessionFrame] = [
-            msgspec.structs.replace(frame, seq=self.seq) for frame in self._run
-        ]
+        """The reply in progress as the fewest events that show it, without a number."""
+        frames: list[SessionFrame] = [msgspec.structs.replace(frame, seq=0) for frame in self._run]
         if self._run and self._run_text:
             self._run_text = ["".join(self._run_text)]
             text = self._run_text[0]
-            frames.append(Delta(seq=self.seq, run=self._run[0].run, offset=0, text=text))
+            frames.append(Delta(seq=0, run=self._run[0].run, offset=0, text=text))
         return frames

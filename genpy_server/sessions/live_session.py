@@ -100,6 +100,8 @@ class LiveSession:
             session = await self._conversation.load()
         if session is not None:
             self.title, self.status, self.rating = session.title, session.status, session.rating
+        if self._conversation.messages:
+            self._log.begin_behind_history()
         self._take_over(hosting)
 
     async def recheck(self) -> None:
@@ -135,7 +137,7 @@ class LiveSession:
             Ready(
                 session=self.id,
                 epoch=self.epoch,
-                seq=self._log.seq,
+                seq=self._log.seq if missed is not None else 0,
                 replay=replay,
                 model=self._chat.llm.model,
                 store=self._chat.store.kind,
@@ -154,14 +156,15 @@ class LiveSession:
                 subscriber.answer(stored)
             for frame in self._log.run_so_far():
                 subscriber.answer(frame)
-            subscriber.answer(SnapshotEnd(self._log.seq))
+            if self._log.seq:
+                subscriber.answer(SnapshotEnd(self._log.seq))
         self.subscribers.add(subscriber)
 
     def _newest(self, count: int) -> list[MessageEvent]:
         """The newest messages, at most `count`, that together fit a reader's queue."""
         shown, room = list[MessageEvent](), self._limits.history_bytes
         for message in reversed(self._conversation.messages[-count:] if count else []):
-            event = message_event(message, self._log.seq)
+            event = message_event(message)
             room -= len(encode_bytes(event))
             if room < 0 and shown:
                 break

@@ -154,9 +154,11 @@ class ScriptedServer:
             complete = query.get("epoch") == [self.epoch]
             await socket.send(encode(self._ready(complete=complete)))
             for frame in self.log:
-                if not complete or frame.seq > after:
+                if not complete:
+                    await socket.send(encode(msgspec.structs.replace(frame, seq=0)))
+                elif frame.seq > after:
                     await socket.send(encode(frame))
-            if not complete:
+            if not complete and self.log:
                 await socket.send(encode(SnapshotEnd(len(self.log))))
         self.sockets.add(socket)
         self.attached += 1
@@ -181,7 +183,7 @@ class ScriptedServer:
         return Ready(
             session=SESSION,
             epoch=self.epoch,
-            seq=len(self.log),
+            seq=len(self.log) if complete else 0,
             replay="complete" if complete else "none",
             model=self.model,
             store="sqlite",

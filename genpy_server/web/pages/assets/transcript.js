@@ -93,7 +93,6 @@ export class Transcript {
   summary = null;
   quota = {};
   #replaced = new Set();
-  #epoch = null;
 
   get running() {
     return this.entries.findLast((entry) => entry.status === "streaming") ?? null;
@@ -125,16 +124,9 @@ export class Transcript {
         seq: frame.seq,
       });
     }
-    const { session, title, status, model, store } = frame;
-    Object.assign(this, { session, title, status, model, store });
-    this.#epoch = frame.epoch;
-    this.epoch = frame.replay === "complete" ? frame.epoch : null;
+    const { session, epoch, title, status, model, store } = frame;
+    Object.assign(this, { session, epoch, title, status, model, store });
     return null;
-  }
-
-  /** Only from here on is there a place to come back to. */
-  _snapshot_end() {
-    this.epoch = this.#epoch;
   }
 
   _delta({ run, offset, text }) {
@@ -168,7 +160,7 @@ export class Transcript {
       entry = new Entry("assistant");
       this.entries.splice(this.#place(replyTo), 0, entry);
     }
-    Object.assign(entry, { run, replyTo, intent, score, reason, model, status: "streaming" });
+    Object.assign(entry, { run, replyTo, intent, score, reason, model, status: "streaming", tools: [] });
     this.model = model || this.model;
     return this.#mark(entry);
   }
