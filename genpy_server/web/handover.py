@@ -29,7 +29,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     "asyncio.server.Server": ("handler", "process_response", "server_header", "open_timeout", "logger"),
     "asyncio.server.Server.wrap": ("server",),
     "asyncio.server.Server.start_connection_handler": ("connection",),
-    "asyncio.server.ServerConnection": ("protocol", "server", "ping_interval", "ping_timeout", "close_timeout"),
+    "asyncio.server.ServerConnection": ("protocol", "server", "ping_interval", "ping_timeout", "close_timeout", "max_queue"),
     "asyncio.server.ServerConnection.connection_made": ("transport",),
     "asyncio.server.ServerConnection.data_received": ("data",),
     "asyncio.server.ServerConnection.handshake": ("process_request", "process_response", "server_header"),
@@ -41,12 +41,16 @@ INTERNALS: dict[str, tuple[str, ...]] = {
 
 `Server.handlers` maps each connection to the task of its handler. `data_received` reads one
 request, and then frames; `handshake` answers the request. `select_subprotocol` is called with the
-protocol and what was offered.
+protocol and what was offered. `ServerProtocol.max_size` bounds each frame as it is read.
 """
 
 FIELDS = ("sec-websocket-key", "sec-websocket-protocol")
 """Header fields of the request that the library needs; the others are not kept for each socket."""
 VERSION = "13"
+STRANGER_BYTES = 16 * 1024
+"""Bytes of a frame of a peer that has not shown who it is; a token fits."""
+WAITING_FRAMES = 4
+"""Frames of one peer that are read before the ones before them were handled."""
 PING_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 """How long a peer may take to close its side."""
@@ -85,6 +89,11 @@ class SessionSocket(ServerConnection):
             if self.early:
                 early, self.early = self.early, b""
                 self.data_received(early)
+
+    def identified(self, max_bytes: int) -> None:
+        """The peer has shown who it is: it counts no longer, and may send frames of this size."""
+        self.peer.identified()
+        self.protocol.max_size = max_bytes
 
     def send_now(self, data: bytes) -> None:
         """Send a text frame without waiting for the peer to read; nothing once the peer is lost."""
@@ -134,8 +143,11 @@ class WebSockets:
         """Let the library answer a request to upgrade and read the rest; raises `BadRequest`."""
         head = _head(upgrade.request)
         logger = self.server.logger
+        known = upgrade.attach.user is not None
         protocol = ServerProtocol(
-            select_subprotocol=_select_subprotocol, max_size=self._max_bytes, logger=logger
+            select_subprotocol=_select_subprotocol,
+            max_size=self._max_bytes if known else STRANGER_BYTES,
+            logger=logger,
         )
         socket = SessionSocket(
             protocol,
@@ -143,6 +155,7 @@ class WebSockets:
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
             close_timeout=CLOSE_SECONDS,
+            max_queue=WAITING_FRAMES,
         )
         socket.upgrade, socket.early = upgrade, early
         socket.attach, socket.peer = upgrade.attach, upgrade.peer

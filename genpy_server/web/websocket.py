@@ -143,7 +143,7 @@ async def serve_session(
     try:
         if user is None:
             user = await _authenticate(ws, authenticate)
-            ws.peer.identified()
+            ws.identified(limits.frame_bytes)
         queue.user = user
         session = await hub.attach(user, ref, queue, **_place(query, limits))
     except GenPyError as error:

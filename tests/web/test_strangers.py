@@ -5,12 +5,14 @@ import logging
 import resource
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
 from support.http_server import PATIENCE, Listening, listening
+from support.running_server import serving
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from genpy_server import settings
 from genpy_server.errors import ConfigError, TooMany, Unauthorized
@@ -24,6 +26,7 @@ from genpy_server.web.strangers import (
     WrongTokens,
     bucket,
 )
+from genpy_server.wire import Auth, Send, encode
 
 TOKEN = "t" * 24
 GET = b"GET /page HTTP/1.1\r\nHost: localhost\r\n"
@@ -197,6 +200,24 @@ async def test_who_has_shown_a_token_takes_no_place() -> None:
                 with pytest.raises((InvalidMessage, OSError)):
                     await connect(address, **protocol)  # type: ignore[arg-type]
                 await silent.close()
+
+
+async def test_frames_of_strangers_are_small(tmp_path: Path) -> None:
+    """Before its token a peer may send little at once; afterwards the largest message."""
+    async with serving(tmp_path / "genpy.db", GENPY_TOKEN=TOKEN) as server:
+        address = server.url.replace("http", "ws") + "/ws/session/a"
+        options = {"subprotocols": ["genpy.v1"], "proxy": None, "compression": None}
+        async with connect(address, **options) as ws:  # type: ignore[arg-type]
+            await ws.send(encode(Auth("x" * 20_000)))
+            with pytest.raises(ConnectionClosed):
+                await ws.recv()
+            assert ws.close_code == 1009
+        async with connect(address, **options) as ws:  # type: ignore[arg-type]
+            await ws.send(encode(Auth(TOKEN)))
+            assert b'"ready"' in await ws.recv(decode=False)
+            await ws.send(encode(Send("a", "x" * 199_000)))
+            while b'"ack"' not in await ws.recv(decode=False):
+                pass
 
 
 async def test_the_log_names_the_client_behind_a_proxy(caplog: pytest.LogCaptureFixture) -> None:
