@@ -30,9 +30,12 @@ class Records(Protocol):
         """One session."""
 
     async def messages(
-        self, ref: str, *, limit: int = 200, before: int | None = None
+        self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
     ) -> list[Message]:
-        """The newest messages, or the newest with an id below `before`, oldest first."""
+        """The newest messages, or the newest with an id below `before`, oldest first.
+
+        With `after`, the first ones with a greater id.
+        """
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
         """Messages that hold any word of the query, best first."""

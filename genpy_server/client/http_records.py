@@ -49,6 +49,7 @@ class _Sessions(msgspec.Struct):
 class _Messages(msgspec.Struct):
     messages: list[Message]
     before: int | None = None
+    after: int | None = None
 
 
 class _Hits(msgspec.Struct):
@@ -122,16 +123,17 @@ class RemoteRecords:
         return await self._get(_path(ref), Session)
 
     async def messages(
-        self, ref: str, *, limit: int = 200, before: int | None = None
+        self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
     ) -> list[Message]:
         """See `Records`."""
         found: list[Message] = []
+        forward = after is not None
         while len(found) < limit:
-            asked = {"limit": min(limit - len(found), PAGE), "before": before}
+            asked = {"limit": min(limit - len(found), PAGE), "before": before, "after": after}
             page = await self._get(_path(ref, "messages"), _Messages, asked)
-            found = page.messages + found
-            before = page.before
-            if before is None:
+            found = found + page.messages if forward else page.messages + found
+            before, after = (None, page.after) if forward else (page.before, None)
+            if before is None and after is None:
                 break
         return found
 

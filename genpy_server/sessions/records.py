@@ -95,11 +95,13 @@ class LocalRecords:
         return await self._store.sessions(self._user_id, limit=2, id_prefix=ref.lower())
 
     async def messages(
-        self, ref: str, *, limit: int = 200, before: int | None = None
+        self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
     ) -> list[Message]:
         """See `Records`."""
         session = await self.session(ref)
-        return await self._store.messages(self._user_id, session.id, limit=limit, before=before)
+        return await self._store.messages(
+            self._user_id, session.id, limit=limit, before=before, after=after
+        )
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
         """See `Records`."""

@@ -7,6 +7,7 @@ import msgspec
 
 from genpy_server.core.identity import REF_PATTERN
 from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
+from genpy_server.errors import NotFound
 from genpy_server.records import Records
 from genpy_server.web.health import Health
 from genpy_server.web.messages import Response
@@ -30,10 +31,15 @@ class SessionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which messages: the newest, or the newest with an id below `before`."""
+    """Which messages; without an id the newest. Of several ids the last one given here counts."""
 
     limit: Limit = PAGE
     before: Cursor | None = None
+    """The newest messages with a smaller id."""
+    after: Cursor | None = None
+    """The oldest messages with a greater id."""
+    around: Cursor | None = None
+    """The message with this id, in the middle of those before and after it."""
 
 
 class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,16 +73,34 @@ class Sessions(msgspec.Struct, frozen=True):
 
 
 class Messages(msgspec.Struct, frozen=True):
-    """A page of messages, oldest first; `before` is the cursor of the page before."""
+    """A page of messages, oldest first."""
 
     messages: list[Message]
     before: int | None
+    """The `before` of the page before this one; null where there is none."""
+    after: int | None
+    """The `after` of the page behind this one; null where there is none."""
 
 
 class Hits(msgspec.Struct, frozen=True):
     """What was found, best first."""
 
     hits: list[Hit]
+
+
+async def _around(records: Records, ref: str, message_id: int, limit: int) -> Messages:
+    """A page with a message in its middle; raises `NotFound` where the session has no such one."""
+    before = (limit - 1) // 2
+    newer = await records.messages(ref, limit=limit - before + 1, after=message_id - 1)
+    if not newer or newer[0].id != message_id:
+        raise NotFound(f"There is no message {message_id} in this session.")
+    older = await records.messages(ref, limit=before + 1, before=message_id)
+    page = older[len(older) - min(before, len(older)) :] + newer[: limit - before]
+    return Messages(
+        page,
+        page[0].id if len(older) > before else None,
+        page[-1].id if len(newer) > limit - before else None,
+    )
 
 
 class Handlers:
@@ -119,13 +143,21 @@ class Handlers:
 
     async def messages(self, call: Call[MessagesQuery, None]) -> Response:
         """A page of a session's messages."""
-        query = call.query
-        found = await self._records(call.user).messages(
-            call.params["ref"], limit=query.limit + 1, before=query.before
-        )
+        query, ref = call.query, call.params["ref"]
+        records = self._records(call.user)
+        if query.around is not None:
+            return Response.json(await _around(records, ref, query.around, query.limit))
+        if query.after is not None:
+            found = await records.messages(ref, limit=query.limit + 1, after=query.after)
+            page = found[: query.limit]
+            more = len(found) > len(page)
+            before, after = (page[0].id if page else None), (page[-1].id if more else None)
+            return Response.json(Messages(page, before, after))
+        found = await records.messages(ref, limit=query.limit + 1, before=query.before)
         page = found[-query.limit :]
         more = len(found) > len(page)
-        return Response.json(Messages(page, page[0].id if more else None))
+        after = page[-1].id if page and query.before is not None else None
+        return Response.json(Messages(page, page[0].id if more else None, after))
 
     async def search(self, call: Call[SearchQuery, None]) -> Response:
         """Messages with any of the words."""

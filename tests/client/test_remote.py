@@ -64,6 +64,8 @@ async def test_long_lists_come_in_pages(tmp_path, monkeypatch):
         for limit in (1, 3, 8, 50):
             here = await local.messages(SESSIONS[0], limit=limit)
             assert await remote.messages(SESSIONS[0], limit=limit) == here
+            here = await local.messages(SESSIONS[0], limit=limit, after=1)
+            assert await remote.messages(SESSIONS[0], limit=limit, after=1) == here
 
 
 async def test_failures_are_of_the_same_class(tmp_path):

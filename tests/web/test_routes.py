@@ -262,6 +262,36 @@ async def test_messages_come_in_pages_oldest_first(api: Api) -> None:
     assert oldest["before"] is None
 
 
+async def test_messages_are_read_forward_and_around_one(api: Api) -> None:
+    """`after` leads to the messages behind, `around` opens in the middle, both with both cursors."""
+    await api.talk("other", "of another session")
+    await api.talk("trip", *(f"{number}" for number in range(9)))
+    path = "/api/session/trip/messages"
+    every = (await api.client.get(path)).json()
+    ids = [message["id"] for message in every["messages"]]
+    assert (every["before"], every["after"]) == (None, None)
+
+    async def page(query: str) -> tuple[str, int | None, int | None]:
+        found = (await api.client.get(f"{path}?limit=3&{query}")).json()
+        texts = "".join(message["text"] for message in found["messages"])
+        return texts, found["before"], found["after"]
+
+    assert await page(f"around={ids[4]}") == ("345", ids[3], ids[5])
+    assert await page(f"around={ids[0]}") == ("01", None, ids[1])
+    assert await page(f"around={ids[8]}") == ("78", ids[7], None)
+    assert await page(f"after={ids[5]}") == ("678", ids[6], None)
+    assert await page(f"after={ids[0]}") == ("123", ids[1], ids[3])
+    assert await page(f"after={ids[8]}") == ("", None, None)
+    assert await page(f"before={ids[3]}") == ("012", None, ids[2])
+    for missing in (ids[8] + 1, ids[0] - 1):
+        status, code, said = await api.error("GET", f"{path}?around={missing}")
+        assert (status, code) == (404, "not_found")
+        assert str(missing) in said
+    one = (await api.client.get(f"{path}?limit=1&around={ids[4]}")).json()
+    assert [message["text"] for message in one["messages"]] == ["4"]
+    assert (one["before"], one["after"]) == (ids[4], ids[4])
+
+
 async def test_search_finds_own_messages(api: Api) -> None:
     """Search goes through one's own messages, in all sessions or in one."""
     await api.talk("trip", "pasta in Rome", "a train to Oslo")
