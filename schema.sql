@@ -78,27 +78,30 @@ create table if not exists genpy.reply_journal (
 );
 create index if not exists reply_journal_by_session on genpy.reply_journal (session_id);
 
--- The form in which text is indexed and looked for: punctuation separates words, accents are gone,
--- and each character of a script without spaces is a word, so that a part of a sentence is a phrase.
-create or replace function genpy.plain(message text) returns text
-language sql immutable parallel safe set search_path = '' as $$
-  select regexp_replace(
-    normalize(
-      regexp_replace(
-        regexp_replace(left(message, 200000), '[!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f]+', ' ', 'g'),
-        '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff'
-          '\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])',
-        ' \1 ', 'g'),
-      nfkd),
-    '[\u0300-\u036f]+', '', 'g')
-$$;
-
 alter table public.session_logs
   add column if not exists client_id text,
   add column if not exists uid uuid not null default gen_random_uuid(),
   add column if not exists words integer,
-  add column if not exists search tsvector
-    generated always as (to_tsvector('pg_catalog.english', genpy.plain(message))) stored;
+  add column if not exists terms tsvector,
+  add column if not exists about_records boolean not null default false,
+  drop column if exists search;
+
+-- Terms are null until the server has indexed a row; so are those of a session that has changed.
+alter table public.sessions add column if not exists search tsvector;
+drop function if exists genpy.plain(text);
+
+create or replace function genpy.keep_search() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if (new.title, new.summary, new.topics) is distinct from (old.title, old.summary, old.topics) then
+    new.search := null;
+  end if;
+  return new;
+end
+$$;
+
+create or replace trigger sessions_search before update of title, summary, topics
+  on public.sessions for each row execute function genpy.keep_search();
 
 -- updated_at follows what a person can see; hosting, endings and memory are no change to them.
 -- The first version had a trigger for every update, under whatever name.
@@ -195,7 +198,10 @@ create index if not exists idx_session_logs_session_id on public.session_logs (s
 create unique index if not exists session_logs_uid on public.session_logs (session_id, uid);
 create unique index if not exists session_logs_client_id on public.session_logs (session_id, client_id)
   where client_id is not null;
-create index if not exists session_logs_search on public.session_logs using gin (search);
+create index if not exists session_logs_terms on public.session_logs using gin (terms);
+create index if not exists session_logs_unindexed on public.session_logs (id) where terms is null;
+create index if not exists sessions_search on public.sessions using gin (search);
+create index if not exists sessions_unindexed on public.sessions (id) where search is null;
 
 -- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
 
@@ -239,7 +245,9 @@ from public.sessions;
 drop function if exists
   public.genpy_append(text, uuid, text, text, text, text, jsonb, uuid, integer, double precision),
   public.genpy_append(
-    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint);
+    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint),
+  public.genpy_append(
+    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text);
 
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
 -- order of commits. Only a person's message makes one, and nothing whose writer knows of a message
@@ -248,7 +256,8 @@ drop function if exists
 create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
   p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision,
-  p_known bigint default 0, p_server text default ''
+  p_known bigint default 0, p_server text default '', p_terms text default null,
+  p_about_records boolean default false, p_search text default null
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   owner text;
@@ -259,8 +268,8 @@ begin
   select user_id, last_message_id into owner, previous
     from public.sessions where session_id = p_session_id for update;
   if not found and p_event_type = 'user' and p_known = 0 then
-    insert into public.sessions (session_id, user_id, title)
-      values (p_session_id, p_user_id, p_title) on conflict (session_id) do nothing;
+    insert into public.sessions (session_id, user_id, title, search)
+      values (p_session_id, p_user_id, p_title, p_search::tsvector) on conflict (session_id) do nothing;
     select user_id, last_message_id into owner, previous
       from public.sessions where session_id = p_session_id for update;
   end if;
@@ -286,8 +295,10 @@ begin
 
   now_ := clock_timestamp();
   insert into public.session_logs
-      (session_id, event_type, message, metadata, created_at, client_id, uid, words)
-    values (p_session_id, p_event_type, p_message, p_metadata, now_, p_client_id, p_uid, p_words)
+      (session_id, event_type, message, metadata, created_at, client_id, uid, words, terms,
+        about_records)
+    values (p_session_id, p_event_type, p_message, p_metadata, now_, p_client_id, p_uid, p_words,
+      p_terms::tsvector, p_about_records)
     returning id into stored;
   update public.sessions set
       last_message_id = stored.id, message_count = message_count + 1, updated_at = now_,
@@ -385,84 +396,14 @@ $$;
 
 drop function if exists
   genpy.ranked(text, uuid, tsquery, tsquery[], double precision[], integer, integer),
-  public.genpy_search(text, jsonb, integer, uuid, boolean);
-
--- BM25 (k1 = 1.2, b = 0.75) over the newest of the user's messages that hold any word of `wanted`.
--- ts_rank of one word is 1 + 1/4 + 1/9 + …, as often as the word occurs, over pi^2/6: a frequency
--- that saturates, as BM25's does.
-create or replace function genpy.ranked(
-  p_user_id text, p_session_id uuid, p_before bigint, wanted tsquery, terms tsquery[],
-  weights double precision[], most integer, p_limit integer
-) returns table (id bigint, score double precision)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
-#variable_conflict use_column
-begin
-  return query
-  with found as materialized (
-    select m.id, m.search, greatest(m.words, length(m.search))::double precision as length
-    from public.session_logs m join public.sessions s using (session_id)
-    where m.search operator(pg_catalog.@@) wanted and s.user_id = p_user_id
-      and (p_session_id is null or session_id = p_session_id)
-      and (p_before is null or m.id < p_before)
-    order by m.id desc limit most
-  ), usual as (
-    select greatest(avg(length), 1) as length from found
-  )
-  select f.id, (
-    select sum(weight * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * f.length / usual.length)))
-    from unnest(terms, weights) as t(term, weight),
-      lateral (select 1.644934 * ts_rank('{1, 1, 1, 1}', f.search, term) as often) _
-    where often > 0
-  ) as score
-  from found f, usual
-  order by score desc, f.id desc limit p_limit;
-end
-$$;
-
--- Of messages that are the same but for case and spaces the newest, and of those that differ in
--- numbers alone the best three.
-create or replace function genpy.told_once(ids bigint[], scores double precision[], p_limit integer)
-returns table (id bigint, score double precision)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
-#variable_conflict use_column
-begin
-  return query
-  with folded as (
-    select hit.id, hit.score, translate(lower(m.message), E' \t\r\n', '') as words
-    from unnest(ids, scores) as hit(id, score) join public.session_logs m on m.id = hit.id
-  ), told as (
-    select max(id) as id, max(score) as score, md5(translate(words, '0123456789', '')) as form
-    from folded group by words
-  )
-  select v.id, v.score
-  from (
-    select id, score, row_number() over (partition by form order by score desc, id desc) as variant
-    from told
-  ) v
-  where variant <= 3 order by score desc, v.id desc limit p_limit;
-end
-$$;
-
--- In how many messages each term occurs. In a large table the planner's statistics tell it of
--- common words, to count which would take long; all others are counted in the index.
-create or replace function genpy.frequencies(parsed tsquery[], large boolean, total double precision)
-returns table (term tsquery, frequency double precision)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
-#variable_conflict use_column
-begin
-  return query
-  with common as (
-    select element, share from pg_catalog.pg_stats,
-      unnest(most_common_elems::text::text[], most_common_elem_freqs) as _(element, share)
-    where large and schemaname = 'public' and tablename = 'session_logs' and attname = 'search'
-      and element is not null
-  )
-  select term, coalesce(
-    (select share * total from common where quote_literal(element) = term::text),
-    (select count(*) from public.session_logs m where m.search operator(pg_catalog.@@) term))
-  from unnest(parsed) as term;
-end
-$$;
+  genpy.ranked(text, uuid, bigint, tsquery, tsquery[], double precision[], integer, integer),
+  genpy.told_once(bigint[], double precision[], integer),
+  genpy.frequencies(tsquery[], boolean, double precision),
+  genpy.mended(text, text),
+  genpy.neighbours(bigint[]),
+  public.genpy_neighbours(text, jsonb),
+  public.genpy_search(text, jsonb, integer, uuid, boolean),
+  public.genpy_search(text, jsonb, integer, uuid, boolean, bigint, boolean);
 
 -- A word, and what is left of it without any one letter: two words that share one of these differ
 -- by a letter too many, missing, wrong or swapped with the next.
@@ -472,153 +413,306 @@ language sql immutable parallel safe set search_path = '' as $$
   from generate_series(1, length(word)) as place
 $$;
 
--- What a mistyped word may have meant: words that begin like it and differ by little, the most used
--- first, from the newest messages of the user that hold any such word. Numbers are never mistyped.
-create or replace function genpy.mended(p_user_id text, word text) returns tsquery[]
+-- What a mistyped word may stand for: words that begin like it and differ by little, the most used
+-- first, from the newest of the owner's messages that hold any such word.
+create or replace function genpy.meant(p_owner text, word text) returns setof text
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
-  beginning text := left(word, case when length(word) < 6 then 2 else 3 end);
-  begun tsquery := (quote_literal(beginning) || ':*')::tsquery;
+  beginning text := p_owner || left(word, case when length(word) < 6 then 2 else 3 end);
   typed text[] := array(select genpy.pieces(word));
 begin
-  if length(word) < 4 or word ~ '[0-9]' then
-    return '{}';
-  end if;
-  return array(
-    select quote_literal(known.lexeme)::tsquery
+  return query
+  select known.lexeme
+  from (
+    select said.lexeme, count(*) as times
     from (
-      select said.lexeme, count(*) as times
-      from (
-        select m.search from public.session_logs m join public.sessions s using (session_id)
-        where m.search operator(pg_catalog.@@) begun and s.user_id = p_user_id
-        order by m.id desc limit 2000
-      ) newest, unnest(newest.search) as said
-      where starts_with(said.lexeme, beginning)
-      group by said.lexeme
-    ) known
-    where exists (select 1 from genpy.pieces(known.lexeme) as piece where piece = any (typed))
-    order by known.times desc, known.lexeme limit 3);
+      select m.terms from public.session_logs m
+      where m.terms @@ (quote_literal(beginning) || ':*')::tsquery order by m.id desc limit 2000
+    ) newest, unnest(newest.terms) as said
+    where starts_with(said.lexeme, beginning)
+    group by said.lexeme
+  ) known
+  where exists (
+    select 1 from genpy.pieces(substr(known.lexeme, length(p_owner) + 1)) piece
+    where piece = any (typed))
+  order by known.times desc, known.lexeme limit 3;
 end
 $$;
 
--- What stands right before and after some messages in their sessions.
-create or replace function genpy.neighbours(ids bigint[])
-returns table (id bigint, before jsonb, after jsonb)
-language sql stable set search_path = '' as $$
-  select
-    m.id,
-    (select to_jsonb(n) from genpy.messages n
-      where n.session_id = m.session_id and n.id < m.id order by n.id desc limit 1),
-    (select to_jsonb(n) from genpy.messages n
-      where n.session_id = m.session_id and n.id > m.id order by n.id limit 1)
-  from public.session_logs m where m.id = any (ids)
+-- The terms of a query that the owner's messages hold, or that mistyped ones may stand for, with
+-- their weight (BM25's idf) and how many messages the rarer ones hold before them. `frequency` is
+-- exact up to 5,000.
+create or replace function genpy.known_terms(p_owner text, p_terms jsonb, documents double precision)
+returns table (asked text, term tsquery, frequency bigint, weight double precision, so_far numeric)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  with wanted as materialized (
+    select w.asked, w.mend,
+      (quote_literal(p_owner || w.asked) || case when w.prefix then ':*' else '' end)::tsquery as term
+    from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean, mend boolean)
+  ), counted as materialized (
+    select w.*, (
+      select count(*) from (
+        select 1 from public.session_logs m where m.terms @@ w.term limit 5000) _) as frequency
+    from wanted w
+  ), all_terms as (
+    select asked, term, frequency from counted where frequency > 0
+    union all
+    select u.asked, k.term, (
+      select count(*) from (
+        select 1 from public.session_logs m where m.terms @@ k.term limit 5000) _)
+    from (select asked from counted where frequency = 0 and mend limit 3) u,
+      lateral (select quote_literal(said)::tsquery as term from genpy.meant(p_owner, u.asked) said) k
+  )
+  select asked, term, frequency,
+    ln(1 + (greatest(documents, frequency) - frequency + 0.5) / (frequency + 0.5)),
+    sum(frequency) over (order by frequency, term::text)
+  from all_terms;
+end
 $$;
 
--- Rare words first: where common words alone would give too many messages to rank, those count
--- only beside a rarer word, unless that leaves too few. `p_words` holds lower-case words without
--- punctuation; `p_distinct` is for hits that are worth reading side by side (`told_once`): a few
--- more than are wanted are compared first, which most often is enough.
+-- The ranking is that of core/context/recall.py: BM25 (k1 = 1.2, b = 0.35) by the owner's own weights;
+-- messages lend 0.3 of their score to those beside them and 0.1 to the next, and a session's three
+-- best a quarter to all of it. ts_rank of one word is 1 + 1/4 + 1/9 + … over pi^2/6, as often as the
+-- word occurs: a frequency that saturates, as BM25's does. Rare terms are read whole; of frequent
+-- ones the messages that hold two of them, and the newest. `p_terms` are those of core/words.py; every
+-- lexeme begins with the owner. What is not indexed yet is looked for by `p_words`.
 create or replace function public.genpy_search(
-  p_user_id text, p_words jsonb, p_limit integer, p_session_id uuid, p_neighbours boolean,
-  p_before bigint default null, p_distinct boolean default false
+  p_user_id text, p_owner text, p_terms jsonb, p_words jsonb, p_limit integer, p_session_id uuid,
+  p_before bigint, p_distinct boolean, p_titles boolean, p_about_records boolean, p_left_out jsonb
 ) returns jsonb language plpgsql stable security invoker set search_path = ''
-set plan_cache_mode = force_custom_plan as $$
+set plan_cache_mode = force_custom_plan set jit = off as $$
+#variable_conflict use_column
 declare
-  most constant integer := 10000;
-  ranked integer := case when p_distinct then 4000 else p_limit end;
-  total double precision;
-  large boolean;
-  terms tsquery[];
-  unknown tsquery[];
-  frequencies double precision[];
-  weights double precision[];
-  any_of_them tsquery;
-  rare tsquery;
-  wanted tsquery;
-  ids bigint[];
-  scores double precision[];
-  compared integer;
-  told bigint[];
-  told_scores double precision[];
+  most constant integer := 6000;
+  documents double precision;
+  left_out bigint[] := array(select value::bigint from jsonb_array_elements_text(p_left_out));
+  spelled text[] := array(select value from jsonb_array_elements_text(p_words));
+  titled tsquery;
+  hits jsonb := '[]';
+  candidate record;
+  taken bigint[] := '{}';
+  shown bigint[] := '{}';
+  variants text[] := '{}';
+  chosen jsonb := '[]';
+  waiting boolean;
 begin
-  select reltuples / greatest(relpages, 1) * pg_relation_size(oid) / 8192 into total
-    from pg_catalog.pg_class where oid = 'public.session_logs'::regclass;
-  large := total > most;
-  if not large then
-    select count(*) into total from public.session_logs;
+  select sum(message_count) into documents from public.sessions where user_id = p_user_id;
+  if documents is null then
+    return jsonb_build_object('hits', hits, 'waiting', false);
   end if;
-  terms := array(
-    select distinct term from jsonb_array_elements_text(p_words) as word,
-      phraseto_tsquery('pg_catalog.english', genpy.plain(word)) as term
-    where numnode(term) > 0);
-  unknown := array(
-    select f.term from genpy.frequencies(terms, large, total) f
-    where f.frequency = 0 and numnode(f.term) = 1);
-  if cardinality(unknown) > 0 then
-    terms := array(
-      select unnest(terms) union
-      select unnest(genpy.mended(p_user_id, btrim(term::text, ''''))) from unnest(unknown) as term);
-  end if;
-  select array_agg(f.term order by f.frequency), array_agg(f.frequency order by f.frequency)
-    into terms, frequencies
-    from genpy.frequencies(terms, large, total) f where f.frequency > 0;
-  if terms is null then
-    return '[]';
+  select exists (select 1 from public.session_logs where terms is null)
+    or exists (select 1 from public.sessions where search is null) into waiting;
+
+  if p_titles and p_session_id is null then
+    for candidate in
+      select s.session_id, s.title, kind.name, (
+          select to_jsonb(m) from genpy.messages m
+          where m.session_id = s.session_id order by m.id limit 1) as message
+      from (values ('title', 't'), ('summary', 's')) kind (name, letter),
+        lateral (
+          select string_agg(
+            quote_literal(left(p_owner, -1) || kind.letter || w.asked)
+              || case when w.prefix then ':*' else '' end, ' & ')::tsquery as query
+          from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean)
+        ) wanted,
+        public.sessions s
+      where s.user_id = p_user_id and (
+        s.search @@ wanted.query
+        or s.search is null and not exists (
+          select 1 from unnest(spelled) word
+          where strpos(lower(case kind.letter when 't' then s.title
+            else concat_ws(' ', s.summary, s.topics::text) end), word) = 0))
+      order by kind.letter desc, s.last_message_id desc limit p_limit
+    loop
+      continue when candidate.message is null
+        or hits @> jsonb_build_array(jsonb_build_object('session_id', candidate.session_id));
+      hits := hits || jsonb_build_object(
+        'session_id', candidate.session_id, 'message', candidate.message,
+        'session_title', candidate.title, 'score', 0, 'coverage', 1, 'found_in', candidate.name,
+        'before', null, 'after', null);
+    end loop;
   end if;
 
-  weights := array(
-    select ln(1 + (greatest(total, frequency) - frequency + 0.5) / (frequency + 0.5))
-    from unnest(frequencies) frequency);
-  select
-      string_agg('(' || term::text || ')', ' | ')::tsquery,
-      string_agg('(' || term::text || ')', ' | ') filter (where place = 1 or so_far <= most)::tsquery
-    into any_of_them, rare
+  for candidate in
+    with known as materialized (
+      select * from genpy.known_terms(p_owner, p_terms, documents)
+    ), total as (
+      select (select coalesce(sum(weight), 0) from (
+          select max(weight) as weight from known group by asked) _)
+        + ln(1 + (documents + 0.5) / 0.5) * (
+          select count(*) from jsonb_to_recordset(p_terms) as w(asked text)
+          where asked not in (select asked from known)) as weight
+    ), frequent as (
+      select * from known where so_far > most order by frequency limit 3
+    ), looked_for as (
+      select term, weight, case when so_far <= most then most else 1000 end as places from known
+      union all
+      select a.term && b.term, a.weight + b.weight, 1000
+      from frequent a join frequent b on a.term::text < b.term::text
+    ), places as materialized (
+      select id, sum(weight) as weight
+      from looked_for l, lateral (
+        select m.id from public.session_logs m
+        where m.terms @@ l.term
+          and (p_session_id is null or m.session_id = p_session_id)
+          and (p_before is null or m.id < p_before)
+        order by m.id desc limit l.places
+      ) m
+      group by id order by 2 desc, id desc limit greatest(800, 2 * p_limit)
+    ), lengths as (
+      select id, session_id, terms, message, length
+      from (
+        select m.id, m.session_id, m.terms, m.message,
+          greatest(m.words, length(m.terms))::double precision as length,
+          case when p_distinct then row_number() over (
+            partition by translate(lower(m.message), E' \t\r\n0123456789', '')
+            order by p.weight desc, m.id desc) else 0 end as variant
+        from places p join public.session_logs m using (id)
+        where (p_about_records or not m.about_records) and m.id <> all (left_out)
+      ) _
+      where variant <= 12
+    ), usual as (
+      select greatest(avg(length), 1) as length from lengths
+    ), scored as materialized (
+      select l.id, l.session_id, l.message, held.score, held.weight
+      from lengths l, usual, lateral (
+        select sum(weight) as weight,
+          sum(weight * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
+        from (
+          select weight, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often from known
+          where l.terms @@ term
+        ) _
+      ) held
+    ), best as materialized (
+      select s.*, near.*
+      from (select * from scored order by score desc, id desc limit greatest(160, 2 * p_limit)) s,
+        lateral (select
+          array(select n.id from public.session_logs n
+            where n.session_id = s.session_id and n.id < s.id order by n.id desc limit 2) as earlier,
+          array(select n.id from public.session_logs n
+            where n.session_id = s.session_id and n.id > s.id order by n.id limit 2) as later) near
+    ), beside as (
+      select b.*, b.score
+        + 0.3 * coalesce((select sum(n.score) from scored n
+            where n.id in (b.earlier[1], b.later[1])), 0)
+        + 0.1 * coalesce((select sum(n.score) from scored n
+            where n.id in (b.earlier[2], b.later[2])), 0) as lent
+      from best b
+    ), sessions as (
+      select session_id, 0.25 * sum(lent) as boost
+      from (select session_id, lent,
+          row_number() over (partition by session_id order by lent desc) as place
+        from beside) _
+      where place <= 3 group by session_id
+    )
+    select id, before, after, coverage, form,
+      case when p_distinct then best_of_form else score end as score
     from (
-      select term, place, sum(frequency) over (order by place) as so_far
-      from unnest(terms, frequencies) with ordinality as _(term, frequency, place)
-    ) summed;
-
-  foreach wanted in array array[rare, any_of_them] loop
-    select array_agg(r.id), array_agg(r.score) into ids, scores
-      from genpy.ranked(p_user_id, p_session_id, p_before, wanted, terms, weights, most, ranked) r;
+      select f.*, max(score) over (partition by form) as best_of_form,
+        row_number() over (partition by form order by id desc) as newest
+      from (
+        select b.id, b.earlier[1] as before, b.later[1] as after, b.lent + s.boost as score,
+          least(b.weight / nullif(total.weight, 0), 1) as coverage,
+          translate(lower(b.message), E' \t\r\n', '') as form
+        from beside b join sessions s using (session_id), total
+      ) f
+    ) _
+    where not p_distinct or newest = 1
+    order by 6 desc, id desc
+  loop
+    exit when cardinality(taken) >= p_limit;
     if p_distinct then
-      foreach compared in array array[p_limit + p_limit / 4, cardinality(ids)] loop
-        select array_agg(r.id), array_agg(r.score) into told, told_scores
-          from genpy.told_once(ids[:compared], scores[:compared], p_limit) r;
-        exit when cardinality(told) = p_limit or cardinality(ids) <= compared;
-      end loop;
-      ids := told;
-      scores := told_scores;
+      continue when candidate.id = any (shown);
+      variants := variants || translate(candidate.form, '0123456789', '');
+      continue when (
+        select count(*) from unnest(variants) v
+        where v = translate(candidate.form, '0123456789', '')) > 3;
     end if;
-    exit when rare = any_of_them or cardinality(ids) >= p_limit;
+    taken := taken || candidate.id;
+    shown := shown || array[candidate.id, candidate.before, candidate.after];
+    chosen := chosen || jsonb_build_array(to_jsonb(candidate) - 'form');
   end loop;
 
-  return coalesce((
+  if waiting and cardinality(spelled) > 0 then
+    select chosen || coalesce(jsonb_agg(to_jsonb(w)), '[]') into chosen
+    from (
+      select m.id, (select max(id) from public.session_logs n
+          where n.session_id = m.session_id and n.id < m.id) as before,
+        (select min(id) from public.session_logs n
+          where n.session_id = m.session_id and n.id > m.id) as after,
+        0 as score, 1 as coverage
+      from (
+        select m.* from public.session_logs m join public.sessions s using (session_id)
+        where m.terms is null and s.user_id = p_user_id
+          and (p_session_id is null or m.session_id = p_session_id)
+          and (p_before is null or m.id < p_before) and m.id <> all (left_out)
+        order by m.id desc limit 20000
+      ) m
+      where exists (select 1 from unnest(spelled) word where strpos(lower(m.message), word) > 0)
+      order by m.id desc limit p_limit
+    ) w;
+  end if;
+
+  return jsonb_build_object('waiting', waiting, 'hits', hits || coalesce((
     select jsonb_agg(jsonb_build_object(
       'message', to_jsonb(m),
       'session_title', s.title,
       'score', hit.score,
-      'before', beside.before,
-      'after', beside.after
+      'coverage', hit.coverage,
+      'found_in', 'message',
+      'before', (select to_jsonb(n) from genpy.messages n
+        join public.session_logs l using (id)
+        where n.id = hit.before and n.id <> all (left_out)
+          and (p_about_records or not l.about_records)),
+      'after', (select to_jsonb(n) from genpy.messages n
+        join public.session_logs l using (id)
+        where n.id = hit.after and n.id <> all (left_out)
+          and (p_about_records or not l.about_records))
     ) order by hit.place)
-    from unnest(ids, scores) with ordinality as hit(id, score, place)
+    from (
+      select value, place, (value ->> 'id')::bigint as id, (value ->> 'score')::double precision as score,
+        (value ->> 'coverage')::double precision as coverage,
+        (value ->> 'before')::bigint as before, (value ->> 'after')::bigint as after
+      from jsonb_array_elements(chosen) with ordinality as _(value, place)
+    ) hit
       join genpy.messages m on m.id = hit.id
-      join public.sessions s on s.session_id = m.session_id
-      left join genpy.neighbours(case when p_neighbours then ids end) beside on beside.id = hit.id
-  ), '[]');
+      join public.sessions s on s.session_id = m.session_id and s.user_id = p_user_id
+  ), '[]'));
 end
 $$;
 
--- The neighbours of some of the user's messages, for a few of many hits.
-create or replace function public.genpy_neighbours(p_user_id text, p_ids jsonb)
+-- What is not indexed yet: rows of earlier versions and of other programs, and sessions whose title
+-- or summary changed. The server cuts the texts into terms and writes them back.
+create or replace function public.genpy_unindexed(p_limit integer)
 returns jsonb language sql stable security invoker set search_path = '' as $$
-  select coalesce(jsonb_agg(to_jsonb(beside)), '[]')
-  from genpy.neighbours(array(
-    select m.id from jsonb_array_elements_text(p_ids) as wanted
-      join public.session_logs m on m.id = wanted::bigint
-      join public.sessions s using (session_id)
-    where s.user_id = p_user_id
-  )) beside
+  select jsonb_build_object(
+    'messages', (
+      select coalesce(jsonb_agg(to_jsonb(m) || jsonb_build_object('user_id', s.user_id)), '[]')
+      from (select id from public.session_logs where terms is null order by id desc limit p_limit) l
+        join genpy.messages m using (id) join public.sessions s using (session_id)),
+    'sessions', (
+      select coalesce(jsonb_agg(jsonb_build_object('session_id', session_id, 'user_id', user_id,
+        'title', title, 'summary', summary, 'topics', topics)), '[]')
+      from (select * from public.sessions where search is null order by id desc limit p_limit) _))
+$$;
+
+create or replace function public.genpy_index(p_messages jsonb, p_sessions jsonb)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.session_logs m
+    set terms = i.terms::tsvector, about_records = i.about_records
+    from jsonb_to_recordset(p_messages) as i(id bigint, terms text, about_records boolean)
+    where m.id = i.id;
+  update public.sessions s set search = i.search::tsvector
+    from jsonb_to_recordset(p_sessions) as i(
+      session_id uuid, search text, title text, summary text, topics jsonb)
+    where s.session_id = i.session_id
+      and (s.title, s.summary, s.topics) is not distinct from (i.title, i.summary, i.topics);
+  return 'true';
+end
 $$;
 
 -- Sessions ----------------------------------------------------------------------------------------
@@ -924,10 +1018,12 @@ begin
         end if;
       end loop;
       insert into public.session_logs
-          (session_id, event_type, message, metadata, created_at, client_id, uid, words)
+          (session_id, event_type, message, metadata, created_at, client_id, uid, words, terms,
+            about_records)
         values (
           target, value ->> 'event_type', value ->> 'text', meta, (value ->> 'at')::timestamptz,
-          value ->> 'client_id', (value ->> 'uid')::uuid, (value ->> 'words')::integer)
+          value ->> 'client_id', (value ->> 'uid')::uuid, (value ->> 'words')::integer,
+          (value ->> 'terms')::tsvector, (value ->> 'about_records')::boolean)
         returning id into stored;
       added := added + 1;
     end if;
@@ -950,13 +1046,14 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '3'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '4'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$
   select jsonb_build_object(
     'version', public.genpy_version(),
-    'sessions', count(*), 'messages', coalesce(sum(message_count), 0))
+    'sessions', count(*), 'messages', coalesce(sum(message_count), 0),
+    'unindexed', (select count(*) from public.session_logs where terms is null))
   from public.sessions
 $$;
 

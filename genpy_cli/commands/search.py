@@ -11,7 +11,7 @@ from genpy_cli.completion import complete_session
 from genpy_cli.options import Json, Server
 from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Hit
-from genpy_server.core.text import search_words
+from genpy_server.core.words import search_words
 
 if TYPE_CHECKING:
     from rich.text import Text

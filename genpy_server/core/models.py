@@ -164,6 +164,9 @@ class SummaryDraft(msgspec.Struct, frozen=True):
     outcomes: list[str]
 
 
+FoundIn = Literal["message", "title", "summary"]
+
+
 class Hit(msgspec.Struct, frozen=True):
     """A message found by search, best first; a higher score is a better match."""
 
@@ -172,6 +175,10 @@ class Hit(msgspec.Struct, frozen=True):
     score: float
     before: Message | None = None
     after: Message | None = None
+    coverage: float = 1.0
+    """The share of the query that the message holds, by the weight of its words; 0 to 1."""
+    found_in: FoundIn = "message"
+    """Where the words are; a title, or a summary with its topics, is shown by the first message."""
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -9,12 +9,11 @@ from typing import Protocol
 
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
-from genpy_server.core.context.recall import CANDIDATES, best
-from genpy_server.core.context.replaced import replaced_ids, without
+from genpy_server.core.context.recall import ENOUGH, asks
+from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, ToolSpec
 from genpy_server.core.understanding.intents import Intent, detect_intent
-from genpy_server.core.understanding.records import told_by_people
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
@@ -88,7 +87,7 @@ class Chat:
         self, request: RunRequest, intent: Intent, tools: Sequence[ChatMessage] = ()
     ) -> budget.Context:
         """What is sent to the model for a request; `tools` were asked already, instead of offering any."""
-        recalled = await self._recall(request) if self.settings.recall else []
+        recalled = await self._recall(request) if self.settings.recall and not tools else []
         offered = () if tools else self.offered
         aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
         return budget.build(
@@ -104,25 +103,26 @@ class Chat:
     async def _recall(self, request: RunRequest) -> list[Hit]:
         """What this user said before about the question; nothing when the search fails.
 
+        Nothing where the message is not a question about something, or where no hit holds enough
+        of what it is about.
+
         What was edited away in this conversation takes no place.
         """
-        replaced = request.replaced_ids
         question = request.question.text[:RECALL_CHARS]
+        if not asks(question):
+            return []
         try:
             async with asyncio.timeout(RECALL_SECONDS):
                 hits = await self.store.search(
                     request.user_id,
                     question,
-                    limit=CANDIDATES,
+                    limit=RECALL_HITS,
                     before=request.question.id,
                     distinct=True,
+                    about_records=False,
+                    left_out=sorted(request.replaced_ids),
                 )
-                likely = best(without(hits, replaced), question, 2 * RECALL_HITS)
-                kept = told_by_people(likely)[:RECALL_HITS]
-                if not kept:
-                    return []
-                near = await self.store.with_neighbours(request.user_id, kept)
-                return told_by_people(without(near, replaced))
+                return hits if any(hit.coverage >= ENOUGH for hit in hits) else []
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []

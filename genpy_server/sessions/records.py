@@ -107,7 +107,7 @@ class LocalRecords:
         """See `Records`."""
         session_id = (await self.session(ref)).id if ref is not None else None
         return await self._store.search(
-            self._user_id, query, limit=limit, session_id=session_id, neighbours=True
+            self._user_id, query, limit=limit, session_id=session_id, titles=True
         )
 
     async def rename(self, ref: str, title: str) -> Session:

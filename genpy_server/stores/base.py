@@ -6,6 +6,7 @@ the id of their last message; times come from the database's clock.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +24,11 @@ from genpy_server.core.models import (
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 """Roles as the tables name them."""
+
+
+def owner_of(user_id: str, kind: str = "m") -> str:
+    """What begins the terms of a user's messages ("m"), titles ("t") or summaries ("s")."""
+    return blake2b(user_id.encode(), digest_size=6).hexdigest() + kind
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -81,6 +87,8 @@ class StoreHealth(msgspec.Struct, frozen=True):
     where: str
     sessions: int
     messages: int
+    unindexed: int = 0
+    """Messages that an upgrade still has to index; they are found in the former way."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -161,20 +169,23 @@ class Store(Protocol):
         *,
         limit: int,
         session_id: str | None = None,
-        neighbours: bool = False,
         before: int | None = None,
         distinct: bool = False,
+        titles: bool = False,
+        about_records: bool = True,
+        left_out: Sequence[int] = (),
     ) -> list[Hit]:
-        """The user's messages that hold any word of `query`, ranked as BM25 ranks them.
+        """The user's messages that hold any word of `query`, best first, each with its neighbours.
 
-        `neighbours` fills `before` and `after` of each hit from its own session. `before` leaves
-        out messages from that id on. With `distinct`, of messages that are the same but for case
-        and spaces the newest counts, and of those that differ in numbers alone the best three:
-        what is said again and again hides nothing else.
+        Words are those of `core.words`, and the ranking is that of `core.context.recall`; a word
+        that nobody said may stand for those of the user that differ in a letter. `before` leaves
+        out messages from that id on, `left_out` those of these ids. With `distinct`, messages that
+        say the same take one place, and what is shown beside a better hit takes none. With
+        `titles`, sessions whose title, or whose summary and topics, hold every word come first,
+        each as its first message. Without `about_records`, earlier questions about the records and
+        their answers are left out, also beside others. A search that nobody waits for any more is
+        interrupted.
         """
-
-    async def with_neighbours(self, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits with `before` and `after`, for a few of many; without any that is gone."""
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
         """Counts over all of a session's messages."""

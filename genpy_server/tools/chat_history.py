@@ -5,9 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from genpy_server.core.context.excerpts import holds_all
-from genpy_server.core.context.replaced import without
 from genpy_server.core.models import Hit
-from genpy_server.core.understanding.records import told_by_people
 from genpy_server.tools.base import (
     Asker,
     Tool,
@@ -56,8 +54,6 @@ async def ask(asker: Asker, arguments: HistoryArguments) -> ToolResult:
         if elsewhere.whole or not found.hits:
             found = elsewhere
     told = found.hits[:LIMIT]
-    told = without(await asker.store.with_neighbours(asker.user_id, told), asker.left_out)
-    told = told_by_people(told)
     widened = arguments.scope == "this_session" and not found.here
     data = {
         "looked_for": keyword,
@@ -71,13 +67,16 @@ async def ask(asker: Asker, arguments: HistoryArguments) -> ToolResult:
 
 
 async def _find(asker: Asker, keyword: str, *, here: bool) -> HistoryMatches:
-    asked = MOST + len(asker.left_out)
     hits = await asker.store.search(
-        asker.user_id, keyword, limit=asked, session_id=asker.session_id if here else None
+        asker.user_id,
+        keyword,
+        limit=MOST,
+        session_id=asker.session_id if here else None,
+        about_records=False,
+        left_out=sorted(asker.left_out),
     )
-    said = told_by_people(without(hits, asker.left_out))
-    whole = [hit for hit in said if holds_all(hit.message.text, keyword)]
-    return HistoryMatches(whole or said, bool(whole), here, len(hits) >= asked)
+    whole = [hit for hit in hits if holds_all(hit.message.text, keyword)]
+    return HistoryMatches(whole or hits, bool(whole), here, len(hits) >= MOST)
 
 
 def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
@@ -91,7 +90,7 @@ def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
 def _display(keyword: str, found: HistoryMatches, told: list[Hit], *, widened: bool) -> str:
     subject = f"**{safe_excerpt(keyword)}**"
     if not told:
-        return f"Nothing about {subject} was said before."
+        return f"No earlier message about {subject} was found."
     where = "this conversation" if found.here else "all conversations"
     many = counted(len(found.hits), "message") + (" or more" if found.more else "")
     if not found.whole:

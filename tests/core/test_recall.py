@@ -1,40 +1,89 @@
-"""Which found messages are kept for the context."""
+"""How found messages are ranked, and when a model is reminded of any."""
 
-from genpy_server.core.context.recall import best
-from genpy_server.core.models import Hit, Message
+import pytest
 
-
-def hit(number: int, text: str, score: float) -> Hit:
-    return Hit(Message(number, "s", "user", text, "2026-01-01T00:00:00+00:00"), "t", score)
+from genpy_server.core.context.recall import Candidate, Scores, asks, ranked, weight
 
 
-def test_what_adds_something_comes_before_another_wording_of_the_same():
-    """Many wordings of one remark take one of the first places, and fill the rest when alone."""
-    alike = [hit(n, f"Well, the gecko woke me up on day {n} again", 9.0) for n in range(1, 30)]
-    told = hit(99, "We called the gecko Kofi", 5.0)
-    assert [h.message.id for h in best([*alike, told], "What is the gecko's name?", 2)] == [1, 99]
-    assert len(best(alike, "What is the gecko's name?", 10)) == 10
+def candidate(number, score, *, session="s", form=None, beside=(None, None)):
+    before, after = beside
+    return Candidate(
+        number, session, score, 1.0, form or f"form {number}x", (None, before, after, None)
+    )
 
 
-def test_the_words_of_the_question_make_no_two_messages_alike():
-    """Messages that share nothing but what was asked for are each worth their score."""
-    hits = [
-        hit(1, "Kafka topics in Bergen", 9.0),
-        hit(2, "Bergen: topics of Kafka, renamed", 8.0),
-        hit(3, "Something about horses", 7.0),
+def order(candidates, limit=10, *, distinct=False):
+    scores = {one.id: one.score for one in candidates}
+    return [one.id for one in ranked(candidates, scores, limit, distinct=distinct)]
+
+
+def test_the_best_come_first_and_newer_ones_of_the_same_worth():
+    """By score, then by id, up to the limit."""
+    found = [candidate(n, score, session=str(n)) for n, score in ((1, 2), (2, 3), (3, 2))]
+    assert order(found) == [2, 3, 1]
+    assert order(found, 2) == [2, 3]
+    assert order([]) == []
+
+
+def test_neighbours_lend_score():
+    """Of two messages with the same words the one beside a match is worth more."""
+    found = [
+        candidate(1, 2.0, session="a"),
+        candidate(5, 2.0, session="b", beside=(None, 6)),
+        candidate(6, 1.0, session="b", beside=(5, None)),
     ]
-    kept = best(hits, "Which Kafka topics were in Bergen?", 3)
-    assert [h.message.id for h in kept] == [1, 2, 3]
+    assert order(found)[0] == 5
 
 
-def test_statements_come_before_questions_of_the_same_score():
-    """What is asked seldom holds an answer."""
-    hits = [hit(1, "Where is Rome?", 4.0), hit(2, "Rome is where I was born", 4.0)]
-    assert [h.message.id for h in best(hits, "Rome", 2)] == [2, 1]
+def test_a_session_with_several_matches_is_lifted():
+    """A match in a session of matches comes before a lone one of the same score."""
+    found = [candidate(9, 2.0, session="lone")]
+    found += [candidate(n, 2.0, session="full") for n in (1, 3, 5)]
+    assert order(found)[-1] == 9
 
 
-def test_no_more_than_the_limit_is_kept():
-    """The best of many are kept, best first."""
-    hits = [hit(n, f"text {n}", float(n)) for n in range(50)]
-    assert [h.message.id for h in best(hits, "text", 3)] == [49, 48, 47]
-    assert best([], "text", 3) == []
+def test_what_is_shown_as_a_neighbour_takes_no_place():
+    """With `distinct` a hit beside a better hit is left out."""
+    found = [candidate(1, 3.0, beside=(None, 2)), candidate(2, 2.0, beside=(1, None))]
+    assert order(found, distinct=True) == [1]
+    assert order(found) == [1, 2]
+
+
+def test_what_says_the_same_takes_one_place():
+    """With `distinct` the newest of equal texts stays, and three that differ in numbers alone."""
+    same = [candidate(n, 2.0, session=str(n), form="a gecko") for n in range(5)]
+    assert order(same, distinct=True) == [4]
+    numbered = [candidate(n, 2.0, session=str(n), form=f"a gecko {n}") for n in range(5)]
+    assert order(numbered, distinct=True) == [4, 3, 2]
+
+
+def test_rare_words_weigh_more_and_length_counts_little():
+    """The weight falls with the frequency; a longer document of the same words scores less."""
+    assert weight(100, 1) > weight(100, 50) > 0
+    scores = Scores({"gecko": 2.0, "the": 0.1}, 4)
+    short, long = scores.of(" the gecko"), scores.of(" the gecko" + " x" * 8)
+    assert short[0] > long[0] > 0.5 * short[0]
+    assert short[1] == long[1] == pytest.approx(2.1)
+    assert scores.of(" x y") == (0.0, 0.0)
+    assert Scores({"天": 1.0}, 4).of(" 天气 气")[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What is my sister's name?", "Which port does Redis use", "plan a trip to Rome", "天气怎么样"],
+)
+def test_questions_ask(text):
+    """Questions and requests with a subject may be answered by what was said before."""
+    assert asks(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thanks a lot!", "nice", "ok cool thx", "why?", "and then?", "explain it again please",
+        "My sister moves to Lisbon in May", "I like the second one", "", "?!",
+    ],
+)  # fmt: skip
+def test_thanks_follow_ups_and_statements_do_not(text):
+    """Nothing is looked for where nothing is asked."""
+    assert not asks(text)

@@ -7,24 +7,26 @@ from uuid import uuid4
 import pytest
 from support.running_server import configure
 
-from genpy_server.core.context.recall import CANDIDATES
 from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.stores.sqlite.store import SqliteStore
 
+MANY = 400
+"""Messages of one kind."""
 AT = "2026-01-01T00:00:00+00:00"
 FACT = "Once upon a time we called the new gecko Kofi, and it suits him well"
 
 
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
-    """A chat whose user said one thing over and over, and another one once."""
+    """A chat whose user said some things over and over, and another one once."""
     settings = configure(tmp_path / "genpy.db")
     store = SqliteStore(settings.database)
     await store.open()
-    said = [f"The gecko woke me at {n}" for n in range(CANDIDATES)]
-    said += ["A gecko woke me"] * CANDIDATES
+    said = [f"The gecko woke me at {n}" for n in range(MANY)]
+    said += ["A gecko woke me"] * MANY
+    said += [f"The street {n} has a name" for n in range(3 * MANY)]
     said[9:9] = [FACT, "Well chosen!"]
     session = Session(str(uuid4()), "local", "Pets", "completed", AT, AT, 1)
     rows = [

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import re
 import sqlite3
 import stat
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
@@ -26,9 +28,12 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
+from genpy_server.stores.base import owner_of
 from genpy_server.stores.sqlite import schema
+from genpy_server.stores.sqlite.index import unindexed
 from genpy_server.stores.sqlite.runner import READERS
 from genpy_server.stores.sqlite.schema import translated
+from genpy_server.stores.sqlite.search import reindex, search
 from genpy_server.stores.sqlite.store import SqliteStore
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -117,20 +122,27 @@ def test_every_connection_keeps_commits_through_a_power_cut(path: Path) -> None:
 
 
 async def test_the_index_agrees_with_the_messages(path: Path) -> None:
-    """After appending, importing and deleting the search index is whole."""
+    """After appending, importing and deleting it holds the terms of what is stored, and no other."""
     async with opened(path) as store:
         people = [Person(store) for _ in range(3)]
         for person in people:
             for text in ("a penguin", "今天天气很好", "x" * 10_000, ""):
-                await person.say(text)
+                await person.say(text, title="Birds of the south")
         export = await people[0].export()
         await store.delete(people[0].id, people[0].session)
         await store.delete(people[1].id, people[1].session)
         await store.import_session(*export)
-    check = "INSERT INTO session_logs_search (session_logs_search, rank) VALUES ({}, 1)"
-    assert query(path, check.format("'integrity-check'")) == []
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
     assert query(path, "SELECT count(*) FROM session_logs") == [(8,)]
+    indexed = query(path, "SELECT term, doc FROM search_words")
+    held: Counter[object] = Counter()
+    for owner, terms in query(path, "SELECT owner, terms FROM search_terms"):
+        held.update({f"{owner}{term}" for term in str(terms).split()})
+    assert dict(indexed) == dict(held)  # type: ignore[arg-type]
+    counted = "SELECT owner, count(*), sum(size) FROM search_terms GROUP BY owner ORDER BY owner"
+    assert query(path, counted) == query(
+        path, "SELECT owner, documents, size FROM search_owners WHERE documents ORDER BY owner"
+    )
 
 
 # Versions of the file
@@ -179,14 +191,90 @@ async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> No
     async with opened(path) as store:
         (kept,) = await store.sessions("ann", limit=5)
         (message,) = await store.messages("ann", session, limit=5)
+        (waiting,) = await store.search("ann", "penguins", limit=5)
+        await store.indexed()
         (hit,) = await store.search("ann", "penguins", limit=5)
+        (titled,) = await store.search("ann", "bird", limit=5, titles=True)
     assert kept.metrics == Metrics(23, 12, 11, 5, first_at=z, tools={"x": 1})
     assert (kept.started_at, kept.ended_at, kept.updated_at, message.at) == (z, z, z, z)
-    assert hit.message == message
+    assert waiting.message == hit.message == titled.message == message
+    assert titled.found_in == "title"
     (stored,) = query(path, "SELECT metrics FROM sessions")
     assert {"total_messages": 23, "user_messages": 12, "ai_messages": 11}.items() <= json.loads(
         str(stored[0])
     ).items()
+
+
+async def test_an_upgraded_file_is_searched_while_it_is_indexed(path: Path) -> None:
+    """Old messages are found before and after, new ones at once, and progress is known."""
+    path.parent.mkdir()
+    session = str(uuid4())
+    with closing(sqlite3.connect(path)) as old:
+        for statements in schema.MIGRATIONS[:3]:
+            for statement in statements:
+                old.execute(statement)
+        old.execute("PRAGMA user_version = 3")
+        at = "2026-01-02T03:04:05.678000Z"
+        old.execute(
+            "INSERT INTO sessions (session_id, user_id, start_time, created_at, updated_at, title) "
+            "VALUES (?, 'ann', ?, ?, ?, 'T')",
+            (session, at, at, at),
+        )
+        old.executemany(
+            "INSERT INTO session_logs (session_id, event_type, message, created_at, uid, words) "
+            "VALUES (?, 'user', ?, ?, ?, 2)",
+            [(session, f"a penguin {n}", at, str(uuid4())) for n in range(1_000)],
+        )
+        old.commit()
+    with closing(schema.connect(path)) as connection, schema.transaction(connection):
+        assert unindexed(connection) == 1_000
+        assert reindex(connection)
+        assert 0 < unindexed(connection) < 1_000
+        for number in (0, 999):
+            hits = search(connection, "ann", f"{number}", limit=5)
+            assert [hit.message.text for hit in hits] == [f"a penguin {number}"]
+        assert search(connection, "bob", "penguin", limit=5) == []
+    async with opened(path) as store:
+        await store.append("ann", session, "user", "a new zebra", title="")
+        (hit,) = await store.search("ann", "zebra", limit=5)
+        await store.indexed()
+        (last,) = await store.search("ann", "0", limit=5)
+    assert (hit.message.text, last.message.text) == ("a new zebra", "a penguin 0")
+    names = {name for (name,) in query(path, "SELECT name FROM sqlite_master")}
+    assert "session_logs_search" not in names
+    assert query(path, "SELECT count(*) FROM search_terms WHERE id > 0") == [(1_001,)]
+
+
+async def test_a_search_reads_the_owners_terms_alone(path: Path) -> None:
+    """It takes fewer than ten statements, and its plan reads no table but by key or by match."""
+    async with opened(path) as store:
+        people = [Person(store) for _ in range(2)]
+        for person in people:
+            for n in range(30):
+                await person.say(f"a penguin and the number {n} of a report", session=str(uuid4()))
+    with closing(schema.connect(path)) as connection:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        question = "Which penguin had the number 12 in the reprot, and what was the zebra?"
+        assert len(search(connection, people[0].id, question, limit=10, distinct=True)) == 3
+        connection.set_trace_callback(None)
+        own = [s for s in statements if "FROM 'main'" not in s and "'main'." not in s]
+        own = [s for s in own if re.match(r"\s*SELECT", s) and "search_index_" not in s]
+        assert len(own) < 10
+        plans = [
+            row[3]
+            for statement in own
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+    scanned = {
+        plan
+        for plan in plans
+        if plan.startswith("SCAN") and "VIRTUAL TABLE" not in plan and "subquery" not in plan
+    }
+    assert scanned <= {"SCAN search_progress", "SCAN CONSTANT ROW"}
+    matches = [statement for statement in own if "MATCH" in statement]
+    assert matches
+    assert all(owner_of(people[0].id) in statement for statement in matches)
 
 
 async def test_a_failed_upgrade_changes_nothing(

@@ -66,7 +66,7 @@ def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
     fresh = stack.sql(CATALOGUE)
     appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision"
     stack.sql(f"""
-        drop function genpy_append({appending}, bigint, text), genpy.neighbours(bigint[]);
+        drop function genpy_append({appending}, bigint, text, text, boolean, text);
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create or replace function genpy_version() returns jsonb language sql
           as $$ select '1'::jsonb $$;
@@ -83,7 +83,7 @@ def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
     appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint"
     secret = stack.sql("select secret from genpy.installation")
     stack.sql(f"""
-        drop function genpy_append({appending}, text), genpy_touch(jsonb, double precision, text);
+        drop function genpy_append({appending}, text, text, boolean, text), genpy_touch(jsonb, double precision, text);
         drop function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, text);
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create function genpy_touch(jsonb, double precision) returns jsonb language sql

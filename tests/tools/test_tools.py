@@ -65,7 +65,7 @@ async def test_search_never_finds_the_question_itself(asker):
     """The message that asks is no answer."""
     result = await registry.call("search_chat_history", {"keyword": "how many messages"}, asker)
     assert result.data["hits"] == []
-    assert "Nothing" in result.display
+    assert "No earlier message" in result.display
 
 
 async def test_search_never_finds_what_is_left_out(asker, store):

@@ -1,18 +1,12 @@
 """Excerpts: the part of a text that has most to do with what is looked for."""
 
-import re
-from itertools import islice
-
-from genpy_server.core.text import search_words, unspaced
+from genpy_server.core.words import query_terms, terms, word_places
 
 SEARCHED_CHARS = 200_000
 MOST_FOUND = 500
 """Places of the words that are looked at."""
 LEAD = 0.25
 """The share of an excerpt that stands before the first word that was looked for."""
-_ENDING = 2
-"""Letters at the end of a long word in which its forms may differ."""
-_LONG = 6
 
 
 def excerpt(text: str, looked_for: str, limit: int) -> str:
@@ -31,27 +25,15 @@ def excerpt(text: str, looked_for: str, limit: int) -> str:
 
 
 def holds_all(text: str, looked_for: str) -> bool:
-    """Whether every word of `looked_for` is in a text, in whatever form."""
-    beginning = text[:SEARCHED_CHARS]
-    return all(re.search(form, beginning, re.IGNORECASE) for form in _forms(looked_for))
-
-
-def _forms(looked_for: str) -> list[str]:
-    """Patterns for the forms of each word: its stem, behind no other letter where words are spaced."""
-    return [
-        (r"(?<![^\W_])" if unspaced(word) is None else "")
-        + re.escape(word[:-_ENDING] if len(word) >= _LONG else word)
-        for word in search_words(looked_for)
-    ]
+    """Whether every word of `looked_for` is in a text, in whatever form, as a search finds it."""
+    held = terms(text[:SEARCHED_CHARS])
+    beginnings = {term[0] for term in held}
+    return all(term in held or (len(term) == 1 and term in beginnings) for term in
+               query_terms(looked_for))  # fmt: skip
 
 
 def _best_place(line: str, looked_for: str, limit: int) -> int:
-    forms = _forms(looked_for)
-    if not forms:
-        return 0
-    pattern = "|".join(forms)
-    found = islice(re.finditer(pattern, line, re.IGNORECASE), MOST_FOUND)
-    places = [(match.start(), match[0].lower()) for match in found]
+    places = word_places(line, looked_for, MOST_FOUND)
     room = int(limit * (1 - LEAD))
     best, most, last = 0, 0, 0
     for first, (start, _) in enumerate(places):

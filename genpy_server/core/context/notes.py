@@ -1,7 +1,7 @@
 """The notes of a running memory: which of them are shown when not all find room."""
 
 from genpy_server.core.context.tokens import count_tokens, cut
-from genpy_server.core.text import search_words
+from genpy_server.core.words import search_words
 
 LEFT_OUT = "[… {count} notes left out here to fit …]"
 

@@ -1,54 +1,166 @@
-"""Which of many found messages are worth a place in the context."""
+"""How found messages are ranked, the same for a search and for what a model is reminded of.
 
-from collections.abc import Sequence
+A store finds *candidates*: messages that hold any term of a question. A message is worth more when
+those beside it hold terms too, and when its session has several that do; what is shown anyway, as a
+neighbour of a better hit, takes no place of its own.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from genpy_server.core.models import Hit
-from genpy_server.core.text import search_words
+import msgspec
 
-CANDIDATES: Final = 400
-"""Distinct hits to ask a store for, of which the best few are kept."""
-QUESTION_WEIGHT: Final = 0.75
-"""What is asked seldom holds an answer, though the message after it may."""
-LIKENESS_WEIGHT: Final = 0.7
-"""How much of its score a message loses that says no more than one that is kept already."""
-COMPARED_CHARS: Final = 500
+from genpy_server.core.words import STOP_WORDS, is_unspaced, words
+
+SATURATION: Final = 1.2
+"""BM25's k1: how soon more of the same term adds nothing."""
+LENGTH_WEIGHT: Final = 0.35
+"""BM25's b: how much a long message is worth less; chats reward it less than articles do."""
+NEXT: Final = 0.3
+AFTER_NEXT: Final = 0.1
+"""The share of its score that a message lends to the ones one and two places from it."""
+SESSION: Final = 0.25
+"""The share of the scores of its session's three best that a message is lent."""
+SESSION_BEST: Final = 3
+ENOUGH: Final = 0.2
+"""The share of a question's weight that a hit must hold for a model to be reminded of it."""
+VARIANTS: Final = 3
+"""Messages that differ in their numbers alone, at most."""
+SCORED_VARIANTS: Final = 12
+"""Those of them that are scored, before the best are chosen."""
 
 
-def best(hits: Sequence[Hit], question: str, limit: int) -> list[Hit]:
-    """The `limit` hits most likely to answer, in the order of their worth.
+class Candidate(msgspec.Struct):
+    """A message that holds terms of a question."""
 
-    Each is chosen for what it adds to those before it (maximal marginal relevance): ten wordings
-    of one remark fill a context and tell nothing. What the question itself says makes none alike.
+    id: int
+    session: str
+    score: float
+    """By its own terms."""
+    coverage: float
+    """The share of the question's weight that it holds, 0 to 1."""
+    form: str
+    """Its terms; the same for messages that say the same."""
+    near: tuple[int | None, int | None, int | None, int | None]
+    """The ids two and one places before it, and one and two places after it, in its session."""
+
+
+def weight(documents: int, frequency: int) -> float:
+    """What a term is worth that so many of a user's documents hold (BM25's idf)."""
+    return math.log(1 + (max(documents, frequency) - frequency + 0.5) / (frequency + 0.5))
+
+
+class Scores:
+    """BM25 for the documents of one user; a single character stands for the pairs it begins."""
+
+    def __init__(self, weights: Mapping[str, float], average_length: float) -> None:
+        self._weights = weights
+        self._beginnings = {term for term in weights if len(term) == 1 and is_unspaced(term)}
+        self._average_length = max(average_length, 1)
+
+    def of(self, held: str) -> tuple[float, float]:
+        """The score of a document of these terms, and the weight of those that it holds."""
+        terms = held.split()
+        if self._beginnings:
+            terms = [term[0] if term[0] in self._beginnings else term for term in terms]
+        length = len(terms) / self._average_length
+        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length)
+        score = covered = 0.0
+        for term in self._weights.keys() & terms:
+            often, weighs = terms.count(term), self._weights[term]
+            score += weighs * often * (SATURATION + 1) / (often + norm)
+            covered += weighs
+        return score, covered
+
+
+def ranked(
+    candidates: Sequence[Candidate],
+    scores: Mapping[int, float],
+    limit: int,
+    *,
+    distinct: bool,
+) -> list[Candidate]:
+    """The best of them, best first, with what their neighbours and their session lend them.
+
+    `scores` has those of other messages as well, by id.
+
+    With `distinct`, messages that say the same take one place, the newest, those that differ in
+    numbers alone three, and what stands beside a better hit none.
     """
-    asked = _words(question)
-    left = [_Candidate(hit, _words(hit.message.text) - asked) for hit in hits]
-    kept: list[Hit] = []
-    while left and len(kept) < limit:
-        chosen = max(left, key=_Candidate.worth)
-        kept.append(chosen.hit)
-        left.remove(chosen)
-        for other in left:
-            other.compare(chosen)
+    lent = _lent(candidates, scores)
+    best_first = sorted(candidates, key=lambda one: (-lent[one.id], -one.id))
+    chosen: Iterable[Candidate] = _distinct(best_first) if distinct else best_first
+    kept: list[Candidate] = []
+    shown: set[int | None] = set()
+    for candidate in chosen:
+        if len(kept) >= limit:
+            break
+        if distinct and candidate.id in shown:
+            continue
+        kept.append(msgspec.structs.replace(candidate, score=lent[candidate.id]))
+        shown |= {candidate.id, *candidate.near[1:3]}
     return kept
 
 
-class _Candidate:
-    def __init__(self, hit: Hit, words: frozenset[str]) -> None:
-        asks = hit.message.text.rstrip().endswith("?")
-        self.hit = hit
-        self.words = words
-        self._score = hit.score * (QUESTION_WEIGHT if asks else 1.0)
-        self._likeness = 0.0
-
-    def worth(self) -> float:
-        return self._score * (1 - LIKENESS_WEIGHT * self._likeness)
-
-    def compare(self, kept: "_Candidate") -> None:
-        together = len(self.words | kept.words)
-        shared = len(self.words & kept.words) / together if together else 1.0
-        self._likeness = max(self._likeness, shared)
+def without_numbers(form: str) -> str:
+    """Terms without digits."""
+    return re.sub("[0-9]+", "", form)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(search_words(text[:COMPARED_CHARS]))
+def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
+    shares = (AFTER_NEXT, NEXT, NEXT, AFTER_NEXT)
+    beside = {
+        one.id: one.score
+        + sum(
+            share * scores.get(id_ or 0, 0.0) for share, id_ in zip(shares, one.near, strict=True)
+        )
+        for one in candidates
+    }
+    by_session: dict[str, list[float]] = {}
+    for one in candidates:
+        by_session.setdefault(one.session, []).append(beside[one.id])
+    boost = {
+        session: SESSION * sum(sorted(scores, reverse=True)[:SESSION_BEST])
+        for session, scores in by_session.items()
+    }
+    return {one.id: beside[one.id] + boost[one.session] for one in candidates}
+
+
+def _distinct(best_first: Sequence[Candidate]) -> Iterable[Candidate]:
+    newest: dict[str, int] = {}
+    for one in best_first:
+        newest[one.form] = max(one.id, newest.get(one.form, 0))
+    variants: Counter[str] = Counter()
+    said: set[str] = set()
+    by_id = {one.id: one for one in best_first}
+    for one in best_first:
+        if one.form in said:
+            continue
+        said.add(one.form)
+        form = without_numbers(one.form)
+        variants[form] += 1
+        if variants[form] <= VARIANTS:
+            yield by_id[newest[one.form]]
+
+
+_SMALL_TALK = frozenset(
+    """
+    again ahead also awesome bye cheers continue cool correct different else exactly example explain
+    bit few fine go going good great happen happened hello help hey hi know lol longer lot many maybe mean more morning much
+    nice night now ok okay oh one perfect please really right same see shorter sorry still sure thank
+    thanks thing things think thx too try understand use want wow yeah yep yes
+    """.split()  # noqa: SIM905 - a list of so many is harder to read
+)
+"""Words of thanks, greetings and follow-ups, which nothing can be found by."""
+_TELLING = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905
+"""How a sentence begins that tells something and asks nothing."""
+
+
+def asks(text: str) -> bool:
+    """Whether earlier messages may bear on a message: not on thanks, follow-ups and statements."""
+    said = words(text)
+    about = [word for word in said if word not in STOP_WORDS and word not in _SMALL_TALK]
+    return bool(about) and ("?" in text or said[0] not in _TELLING)

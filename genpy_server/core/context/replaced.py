@@ -4,11 +4,9 @@ Nothing is deleted by that. The later message says which one it replaces (`meta.
 whoever builds something of a conversation leaves out what is not standing.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from genpy_server.core.models import Hit, Message
+from genpy_server.core.models import Message
 
 
 def standing(messages: Sequence[Message]) -> list[Message]:
@@ -21,19 +19,6 @@ def replaced_ids(messages: Sequence[Message]) -> set[int]:
     """The ids of what does not count, as far as these messages tell."""
     gone = _replaced(messages)
     return gone | {m.id for m in messages if m.id and m.meta.reply_to in gone}
-
-
-def without(hits: Iterable[Hit], ids: Container[int]) -> list[Hit]:
-    """The hits that are none of these messages, and have none of them beside them."""
-
-    def kept(message: Message | None) -> Message | None:
-        return None if message is None or message.id in ids else message
-
-    return [
-        msgspec.structs.replace(hit, before=kept(hit.before), after=kept(hit.after))
-        for hit in hits
-        if hit.message.id not in ids
-    ]
 
 
 def _replaced(messages: Iterable[Message]) -> set[int]:

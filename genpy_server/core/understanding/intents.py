@@ -9,9 +9,9 @@ from functools import cache
 
 import msgspec
 
-from genpy_server.core.text import unspaced
 from genpy_server.core.understanding.linear import LinearModel, clip, features, shipped
 from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, RULES, WISHES
+from genpy_server.core.words import unspaced
 
 MODEL = "intent_model.json"
 INTENTS = ("casual_chat", "code_assistant", "tutorial", "technical_support")

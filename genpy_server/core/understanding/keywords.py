@@ -8,8 +8,8 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from genpy_server.core.text import STOP_WORDS, search_words
 from genpy_server.core.understanding.linear import shipped
+from genpy_server.core.words import STOP_WORDS, search_words
 
 MODEL = "tool_model.json"
 MOST_WORDS = 8

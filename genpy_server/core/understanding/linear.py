@@ -7,8 +7,8 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from genpy_server.core.text import UNSPACED
 from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF
+from genpy_server.core.words import UNSPACED
 
 LOOKED_AT = 1_200
 """Characters that are looked at: the beginning and the end of a longer message."""

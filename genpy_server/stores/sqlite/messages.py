@@ -9,10 +9,10 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role
-from genpy_server.core.text import unspaced
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
-from genpy_server.stores.sqlite.schema import NOW, from_now
+from genpy_server.stores.sqlite.index import index_message, index_session
+from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
 
@@ -56,8 +56,9 @@ def append(
             """,
             (session_id, user_id, title),
         )
+        index_session(connection, session_id)
     message = insert(
-        connection, Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
+        connection, user_id, Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
     )
     connection.execute(
         f"""
@@ -112,28 +113,29 @@ def _duplicate(connection: sqlite3.Connection, stored: Message, text: str) -> Ap
     return Appended(stored, duplicate=True, previous_id=row[0])
 
 
-def insert(connection: sqlite3.Connection, message: Message) -> Message:
-    """Write one row; `id` is the database's, and so is `at` when it is empty."""
+def insert(connection: sqlite3.Connection, user_id: str, message: Message) -> Message:
+    """Write one row and index it; `id` is the database's, and so is `at` when it is empty."""
     row = connection.execute(
         f"""
         INSERT INTO session_logs
-            (session_id, event_type, message, metadata, created_at, client_id, uid, words, unspaced)
-        VALUES (?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, ?)
+            (session_id, event_type, message, metadata, created_at, client_id, uid, words)
+        VALUES (?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?)
         RETURNING id, created_at
         """,
         (
             message.session_id,
             EVENT_TYPES[message.role],
             message.text,
-            msgspec.json.encode(message.meta).decode(),
+            to_json(message.meta),
             message.at,
             message.client_id,
             message.uid,
             len(message.text.split()),
-            unspaced(message.text),
         ),
     ).fetchone()
-    return msgspec.structs.replace(message, id=row[0], at=row[1])
+    stored = msgspec.structs.replace(message, id=row[0], at=row[1])
+    index_message(connection, user_id, stored)
+    return stored
 
 
 def find_client_id(

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from genpy_server.errors import (
     StoreError,
     StoreForbidden,
@@ -29,13 +31,18 @@ NOW = f"strftime({TIME}, 'now')"
 """The database's clock as ISO 8601 in UTC; SQLite counts milliseconds."""
 
 
+def to_json(value: object) -> str:
+    """A value as the text of a column or of a parameter."""
+    return msgspec.json.encode(value).decode()
+
+
 def from_now(parameter: str) -> str:
     """The time so many seconds from now, as SQL."""
     return f"strftime({TIME}, 'now', printf('%+.3f seconds', {parameter}))"
 
 
-# Message ids are never given twice (autoincrement): they are cursors. `unspaced` holds the text
-# of scripts without spaces once more, in the form in which the index can find its parts.
+# Message ids are never given twice (autoincrement): they are cursors. `unspaced` belongs to the
+# index of the first two versions.
 _FIRST = (
     """
     CREATE TABLE sessions (
@@ -163,7 +170,63 @@ _SERVERS = (
     "ALTER TABLE sessions ADD COLUMN ending_attempts integer NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS)
+_SEARCH = (
+    """
+    CREATE TABLE search_terms (
+        id integer PRIMARY KEY,
+        owner text NOT NULL,
+        terms text NOT NULL,
+        size integer NOT NULL,
+        about_records integer NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE search_owners (
+        owner text PRIMARY KEY,
+        documents integer NOT NULL,
+        size integer NOT NULL
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE VIRTUAL TABLE search_index USING fts5 (
+        terms, content = '', detail = none, tokenize = 'ascii'
+    )
+    """,
+    "CREATE VIRTUAL TABLE search_words USING fts5vocab (search_index, row)",
+    """
+    CREATE TRIGGER search_terms_added AFTER INSERT ON search_terms BEGIN
+        INSERT INTO search_index (rowid, terms)
+        VALUES (new.id, replace(new.terms, ' ', ' ' || new.owner));
+        INSERT INTO search_owners (owner, documents, size) VALUES (new.owner, 1, new.size)
+        ON CONFLICT (owner) DO UPDATE SET documents = documents + 1, size = size + excluded.size;
+    END
+    """,
+    """
+    CREATE TRIGGER search_terms_removed AFTER DELETE ON search_terms BEGIN
+        INSERT INTO search_index (search_index, rowid, terms)
+        VALUES ('delete', old.id, replace(old.terms, ' ', ' ' || old.owner));
+        UPDATE search_owners SET documents = documents - 1, size = size - old.size
+        WHERE owner = old.owner;
+    END
+    """,
+    """
+    CREATE TRIGGER search_message_removed AFTER DELETE ON session_logs BEGIN
+        DELETE FROM search_terms WHERE id = old.id;
+    END
+    """,
+    """
+    CREATE TRIGGER search_session_removed AFTER DELETE ON sessions BEGIN
+        DELETE FROM search_terms WHERE id IN (-2 * old.id, -2 * old.id - 1);
+    END
+    """,
+    "CREATE TABLE search_progress (below integer)",
+    "INSERT INTO search_progress SELECT coalesce(max(id) + 1, 0) FROM session_logs",
+    "DROP TRIGGER session_logs_added",
+)
+"""One index of messages and titles, which knows the owner. Messages below `search_progress` are
+indexed in the background, and found by the former index until then; see `search.reindex`."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH)
 """What turns each version of the file into the next; never changed once released."""
 
 

@@ -1,24 +1,85 @@
-"""The SQL of search: FTS5 and its bm25 over a user's own messages."""
+"""The SQL of search: candidates from the index, ranked before any message is read.
+
+What was stored before there was this index is found in the former one until it is indexed, too.
+"""
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from heapq import nlargest
+from itertools import combinations
+from typing import Any, Final
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message
-from genpy_server.core.text import search_words, unspaced
-from genpy_server.stores.sqlite.messages import MESSAGE, OWNED, message_of
+from genpy_server.core import words
+from genpy_server.core.context.recall import (
+    SCORED_VARIANTS,
+    Candidate,
+    Scores,
+    ranked,
+    weight,
+    without_numbers,
+)
+from genpy_server.core.models import FoundIn, Hit, Message
+from genpy_server.stores.base import owner_of
+from genpy_server.stores.sqlite.index import index_message, index_session
+from genpy_server.stores.sqlite.messages import MESSAGE, message_of
+from genpy_server.stores.sqlite.schema import to_json
 
-COMPARED = 4_000
-"""The best messages that are compared with each other where equal ones count once."""
-VARIANTS = 3
-"""Messages that differ in their numbers alone, at most."""
+READ: Final = 12_000
+"""Places of terms that one search reads in the index at most, those of rare terms first."""
+SCORED: Final = 800
+"""Messages whose terms are counted, those with the most weight first."""
+RANKED: Final = 160
+"""The best of them, which are ranked with their neighbours; more where more are asked for."""
+MENDED: Final = 3
+"""Words of a query that may be mistyped, and words that each may stand for."""
+REINDEXED: Final = 200
+"""Messages that are indexed in one transaction when an older file is."""
 
-_NO_DIGITS = str.maketrans("", "", "0123456789")
+_LONG: Final = 6
+_NEAR: Final = ("DESC LIMIT 1 OFFSET 1", "DESC LIMIT 1", "ASC LIMIT 1", "ASC LIMIT 1 OFFSET 1")
+_SIDE: Final = ("<", "<", ">", ">")
+
+
+def reindex(connection: sqlite3.Connection) -> bool:
+    """Index the newest messages of an older file that are not yet; False when all is done."""
+    below = _below(connection)
+    if below is None:
+        return False
+    rows = connection.execute(
+        f"""
+        SELECT {MESSAGE}, s.user_id FROM session_logs m JOIN sessions s USING (session_id)
+        WHERE m.id < ? ORDER BY m.id DESC LIMIT ?
+        """,
+        (below, REINDEXED),
+    ).fetchall()
+    for *row, user_id in rows:
+        index_message(connection, user_id, message_of(tuple(row)))
+    if rows:
+        connection.execute("UPDATE search_progress SET below = ?", (rows[-1][0],))
+        return True
+    for (session_id,) in connection.execute("SELECT session_id FROM sessions").fetchall():
+        index_session(connection, session_id)
+    for trigger in ("removed", "changed"):
+        connection.execute(f"DROP TRIGGER session_logs_{trigger}")
+    connection.execute("DROP TABLE session_logs_search")
+    connection.execute("UPDATE search_progress SET below = NULL")
+    return False
+
+
+def is_indexed(connection: sqlite3.Connection) -> bool:
+    """Whether nothing is left for `reindex` to do."""
+    return _below(connection) is None
+
+
+def _below(connection: sqlite3.Connection) -> int | None:
+    """Messages of smaller ids are not in the index yet; None when all are."""
+    below: int | None = connection.execute("SELECT below FROM search_progress").fetchone()[0]
+    return below
 
 
 def search(
@@ -28,91 +89,338 @@ def search(
     *,
     limit: int,
     session_id: str | None = None,
-    neighbours: bool = False,
     before: int | None = None,
     distinct: bool = False,
+    titles: bool = False,
+    about_records: bool = True,
+    left_out: Sequence[int] = (),
 ) -> list[Hit]:
-    """See `Store.search`. Ranking costs most, so only what is the user's own is ranked."""
-    match = match_expression(query)
-    if not match:
+    """See `Store.search`."""
+    wanted = words.query_terms(query)
+    if not wanted or limit <= 0:
         return []
-    own = (
-        f"EXISTS (SELECT 1 FROM {OWNED} WHERE m.id = f.rowid)"
-        if session_id is None
-        else f"+f.rowid IN (SELECT m.id FROM {OWNED} WHERE m.session_id = :session_id)"
+    scope = _Scope(
+        connection, user_id, session_id, before, about_records, frozenset(left_out), distinct
     )
-    earlier = "" if before is None else "AND f.rowid < :before"
-    best = f"""
-        SELECT f.rowid AS id, bm25(session_logs_search) AS rank FROM session_logs_search f
-        WHERE session_logs_search MATCH :match {earlier} AND {own}
-        ORDER BY rank, id DESC LIMIT :limit
+    hits = _titles(scope, wanted, limit) if titles and session_id is None else []
+    candidates, scores = _candidates(scope, wanted, 2 * limit)
+    found = ranked(candidates, scores, limit, distinct=distinct)
+    return [*hits, *_read(scope, found), *_waiting(scope, query, limit)][:limit]
+
+
+class _Scope(msgspec.Struct, frozen=True):
+    """Whose messages are searched, and which of them."""
+
+    connection: sqlite3.Connection
+    user_id: str
+    session_id: str | None
+    before: int | None
+    about_records: bool
+    left_out: frozenset[int]
+    distinct: bool
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"user_id": self.user_id, "session_id": self.session_id, "before": self.before}
+
+    @property
+    def where(self) -> str:
+        """What limits the rows of the index, as SQL of `rowid`."""
+        earlier = "" if self.before is None else " AND f.rowid < :before"
+        if self.session_id is None:
+            return earlier
+        ends = "SELECT {}(id) FROM session_logs WHERE session_id = :session_id"
+        return (
+            f"{earlier} AND f.rowid BETWEEN ({ends.format('min')}) AND ({ends.format('max')})"
+            " AND EXISTS (SELECT 1 FROM session_logs m"
+            " WHERE m.id = f.rowid AND m.session_id = :session_id)"
+        )
+
+
+class _Term(msgspec.Struct, frozen=True):
+    """A term of a query, as the index holds it, or as another that a mistyped one stands for."""
+
+    asked: str
+    held: str
+    frequency: int
+    weight: float
+
+
+def _candidates(
+    scope: _Scope, wanted: Sequence[str], least: int
+) -> tuple[list[Candidate], dict[int, float]]:
+    """The best messages by their own terms, `least` at least, and the scores of all looked at."""
+    owner = owner_of(scope.user_id)
+    row = scope.connection.execute(
+        "SELECT documents, size FROM search_owners WHERE owner = ?", (owner,)
+    ).fetchone()
+    if row is None or not row[0]:
+        return [], {}
+    documents, size = row
+    terms = _known_terms(scope.connection, owner, wanted, documents)
+    places = _places(scope, owner, terms)
+    weights = {term.held: term.weight for term in terms}
+    known = {term.asked: term.weight for term in terms}
+    # What nobody said weighs as much as what was said once: a question about it finds little.
+    total = sum(known.values()) + weight(documents, 0) * sum(term not in known for term in wanted)
+    scores = Scores(weights, size / documents)
+    by_weight = nlargest(max(SCORED, least), places, key=lambda id_: (places[id_], id_))
+    rows = scope.connection.execute(
         """
-    values = {
-        "match": match,
-        "user_id": user_id,
-        "session_id": session_id,
-        "before": before,
-        "limit": max(limit, 0),
+        SELECT t.id, t.terms FROM json_each(?) wanted
+        JOIN search_terms t ON t.id = wanted.value AND t.about_records <= ?
+        ORDER BY wanted.key
+        """,
+        (to_json(by_weight), scope.about_records),
+    )
+    found = {}
+    variants: Counter[str] = Counter()
+    for id_, held in rows:
+        if scope.distinct:
+            form = without_numbers(held)
+            variants[form] += 1
+            if variants[form] > SCORED_VARIANTS:
+                continue
+        if id_ not in scope.left_out:
+            found[id_] = (*scores.of(held), held)
+    near = ", ".join(
+        f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
+        f" ORDER BY n.id {order})"
+        for side, order in zip(_SIDE, _NEAR, strict=True)
+    )
+    rows = scope.connection.execute(
+        f"""
+        SELECT m.id, m.session_id, {near}
+        FROM json_each(?) wanted JOIN session_logs m ON m.id = wanted.value
+        """,
+        (to_json(nlargest(max(RANKED, least), found, key=lambda id_: (found[id_][0], id_))),),
+    )
+    candidates = []
+    for id_, session_id, *beside in rows:
+        score, covered, held = found[id_]
+        candidates.append(
+            Candidate(id_, session_id, score, min(covered / total, 1.0), held, tuple(beside))
+        )
+    return candidates, {id_: score for id_, (score, *_) in found.items()}
+
+
+def _known_terms(
+    connection: sqlite3.Connection, owner: str, wanted: Sequence[str], documents: int
+) -> list[_Term]:
+    """The terms of a query that the user's documents hold, the rarest first."""
+    frequencies = _frequencies(connection, owner, wanted)
+    terms = [
+        _Term(term, term, frequencies[term], weight(documents, frequencies[term]))
+        for term in wanted
+        if frequencies[term]
+    ]
+    meant = _meant(connection, owner, [term for term in wanted if not frequencies[term]])
+    for term, alike in meant.items():
+        terms += [_Term(term, held, often, weight(documents, often)) for held, often in alike]
+    return sorted(terms, key=lambda term: term.frequency)
+
+
+def _frequencies(
+    connection: sqlite3.Connection, owner: str, wanted: Sequence[str]
+) -> dict[str, int]:
+    """In how many of the user's documents each term is."""
+    found = dict.fromkeys(wanted, 0)
+    single = [term for term in wanted if words.is_unspaced(term) and len(term) == 1]
+    whole = [owner + term for term in wanted if term not in single]
+    rows = connection.execute(
+        "SELECT term, doc FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
+        (to_json(whole),),
+    )
+    found |= {term.removeprefix(owner): documents for term, documents in rows}
+    for term in single:
+        (often,) = connection.execute(
+            "SELECT coalesce(sum(doc), 0) FROM search_words WHERE term >= ? AND term < ?",
+            (owner + term, owner + chr(ord(term) + 1)),
+        ).fetchone()
+        found[term] = often
+    return found
+
+
+def _meant(
+    connection: sqlite3.Connection, owner: str, unknown: Sequence[str]
+) -> dict[str, list[tuple[str, int]]]:
+    """The user's own words that mistyped ones may stand for, each with its frequency.
+
+    They begin alike and differ in one letter; the most frequent come first.
+    """
+    typed = [term for term in unknown if words.may_be_mistyped(term)][:MENDED]
+    if not typed:
+        return {}
+    beginnings = [owner + term[: 2 if len(term) < _LONG else 3] for term in typed]
+    rows = connection.execute(
+        " UNION ALL ".join(
+            f"SELECT {number}, term, doc FROM search_words WHERE term >= ? AND term < ?"
+            for number in range(len(typed))
+        ),
+        [end for begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
+    )
+    meant: dict[str, list[tuple[str, int]]] = {term: [] for term in typed}
+    for number, held, often in rows:
+        word = held.removeprefix(owner)
+        if words.is_near(typed[number], word):
+            meant[typed[number]].append((word, often))
+    return {
+        term: sorted(alike, key=lambda one: (-one[1], one[0]))[:MENDED]
+        for term, alike in meant.items()
+        if alike
     }
-    if distinct:
-        ranked = connection.execute(best, values | {"limit": COMPARED})
-        chosen = list(islice(_told_once(connection, ranked), max(limit, 0)))
-    else:
-        chosen = connection.execute(best, values).fetchall()
-    hits = [_hit(connection, id_, rank) for id_, rank in chosen]
-    return [_with_neighbours(connection, hit) for hit in hits] if neighbours else hits
 
 
-def with_neighbours(connection: sqlite3.Connection, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
-    """See `Store.with_neighbours`."""
-    own = f"SELECT 1 FROM {OWNED} WHERE m.id = :id"
+def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, float]:
+    """The weight that each message holds of the terms, as far as the index was read.
+
+    The rare terms are read whole. Of frequent ones, which alone would be too many, the messages
+    with two of them are read, and the newest.
+    """
+    left = READ
+    parts: list[tuple[float, str, int]] = []
+    frequent: list[_Term] = []
+    for term in terms:
+        if term.frequency <= left:
+            parts.append((term.weight, _match(owner, term.held), term.frequency))
+            left -= term.frequency
+        else:
+            frequent.append(term)
+    if frequent:
+        pairs = list(combinations(frequent[:3], 2))
+        share = max(left // (len(frequent) + len(pairs)), SCORED)
+        parts += [(t.weight, _match(owner, t.held), share) for t in frequent]
+        parts += [
+            (a.weight + b.weight, f"{_match(owner, a.held)} AND {_match(owner, b.held)}", share)
+            for a, b in pairs
+        ]
+    if not parts:
+        return {}
+    values = scope.values
+    statements = []
+    for number, (_, match, most) in enumerate(parts):
+        values |= {f"match{number}": match, f"most{number}": most}
+        statements.append(
+            f"SELECT {number}, rowid FROM (SELECT f.rowid FROM search_index f"
+            f" WHERE search_index MATCH :match{number}{scope.where}"
+            f" ORDER BY f.rowid DESC LIMIT :most{number})"
+        )
+    places: dict[int, float] = {}
+    weights = [part[0] for part in parts]
+    for number, id_ in scope.connection.execute(" UNION ALL ".join(statements), values):
+        places[id_] = places.get(id_, 0.0) + weights[number]
+    return places
+
+
+def _match(owner: str, term: str) -> str:
+    single = words.is_unspaced(term) and len(term) == 1
+    return f'"{owner}{term}"' + (" *" if single else "")
+
+
+def _titles(scope: _Scope, wanted: Sequence[str], limit: int) -> list[Hit]:
+    """Sessions whose title holds every term, then those whose summary and topics do.
+
+    A session is shown by its first message.
+    """
+    found: dict[int, FoundIn] = {}
+    kinds: tuple[tuple[str, FoundIn], ...] = (("t", "title"), ("s", "summary"))
+    for kind, where in kinds:
+        owner = owner_of(scope.user_id, kind)
+        frequencies = _frequencies(scope.connection, owner, wanted)
+        meant = _meant(scope.connection, owner, [t for t in wanted if not frequencies[t]])
+        forms = [
+            [term] if frequencies[term] else [word for word, _ in meant.get(term, ())]
+            for term in wanted
+        ]
+        if not all(forms):
+            continue
+        match = " AND ".join(
+            f"({' OR '.join(_match(owner, form) for form in alike)})" for alike in forms
+        )
+        rows = scope.connection.execute(
+            "SELECT rowid FROM search_index WHERE search_index MATCH ? ORDER BY rowid LIMIT ?",
+            (match, limit),
+        )
+        for (id_,) in rows:
+            found.setdefault(-(id_ // 2) if id_ % 2 == 0 else -((id_ + 1) // 2), where)
+    rows = scope.connection.execute(
+        f"""
+        SELECT {MESSAGE}, s.id, s.title
+        FROM json_each(?) wanted
+            JOIN sessions s ON s.id = wanted.value AND s.user_id = ?
+            JOIN session_logs m ON m.id =
+                (SELECT min(f.id) FROM session_logs f WHERE f.session_id = s.session_id)
+        ORDER BY wanted.key
+        """,
+        (to_json(list(found)), scope.user_id),
+    )
     return [
-        _with_neighbours(connection, hit)
-        for hit in hits
-        if connection.execute(own, {"id": hit.message.id, "user_id": user_id}).fetchone()
+        Hit(message_of(tuple(row)), title, 0.0, found_in=found[id_]) for *row, id_, title in rows
     ]
 
 
-def match_expression(query: str) -> str:
-    """Any of the query's words, each quoted; words without spaces as phrases of characters."""
-    words = search_words(query)
-    phrases = words + [spaced for word in words if (spaced := unspaced(word))]
-    return " OR ".join(f'"{phrase}"' for phrase in phrases)
+def _read(scope: _Scope, found: Sequence[Candidate]) -> list[Hit]:
+    """The hits with their neighbours, in one statement."""
+    sides = ", ".join(MESSAGE.replace("m.", f"{side}.") for side in ("m", "b", "a"))
+    rows = scope.connection.execute(
+        f"""
+        SELECT wanted.key, s.title, tb.about_records, ta.about_records, {sides}
+        FROM json_each(:found) wanted
+            JOIN session_logs m ON m.id = json_extract(wanted.value, '$[0]')
+            JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id
+            LEFT JOIN session_logs b ON b.id = json_extract(wanted.value, '$[1]')
+            LEFT JOIN session_logs a ON a.id = json_extract(wanted.value, '$[2]')
+            LEFT JOIN search_terms tb ON tb.id = b.id
+            LEFT JOIN search_terms ta ON ta.id = a.id
+        ORDER BY wanted.key
+        """,
+        {
+            "found": to_json([(one.id, *one.near[1:3]) for one in found]),
+            "user_id": scope.user_id,
+        },
+    )
+    third = MESSAGE.count(",") + 1
+    hits = []
+    for place, title, before_about, after_about, *columns in rows:
+        message, before, after = (tuple(columns[n * third : (n + 1) * third]) for n in range(3))
+        hits.append(
+            Hit(
+                message_of(message),
+                title,
+                found[place].score,
+                _beside(scope, before, before_about),
+                _beside(scope, after, after_about),
+                coverage=found[place].coverage,
+            )
+        )
+    return hits
 
 
-def _told_once(
-    connection: sqlite3.Connection, ranked: Iterable[tuple[int, float]]
-) -> Iterator[tuple[int, float]]:
-    """What `distinct` leaves, found one by one: most often few texts are looked at."""
-    said: set[str] = set()
-    variants: Counter[str] = Counter()
-    for id_, rank in ranked:
-        row = connection.execute("SELECT message FROM session_logs WHERE id = ?", (id_,))
-        words = "".join(row.fetchone()[0].casefold().split())
-        form = words.translate(_NO_DIGITS)
-        if words not in said and variants[form] < VARIANTS:
-            said.add(words)
-            variants[form] += 1
-            yield id_, rank
+def _beside(scope: _Scope, row: tuple[Any, ...], about_records: int | None) -> Message | None:
+    if row[0] is None or row[0] in scope.left_out:
+        return None
+    return None if about_records and not scope.about_records else message_of(row)
 
 
-def _hit(connection: sqlite3.Connection, id_: int, rank: float) -> Hit:
-    row = connection.execute(
-        f"SELECT {MESSAGE}, s.title FROM session_logs m JOIN sessions s USING (session_id) WHERE m.id = ?",
-        (id_,),
-    ).fetchone()
-    return Hit(message_of(row[:-1]), row[-1], -rank)
-
-
-def _with_neighbours(connection: sqlite3.Connection, hit: Hit) -> Hit:
-    def neighbour(side: str, order: str) -> Message | None:
-        row = connection.execute(
-            f"""
-            SELECT {MESSAGE} FROM session_logs m WHERE m.session_id = ? AND m.id {side} ?
-            ORDER BY m.id {order} LIMIT 1
-            """,
-            (hit.message.session_id, hit.message.id),
-        ).fetchone()
-        return row and message_of(row)
-
-    return msgspec.structs.replace(hit, before=neighbour("<", "DESC"), after=neighbour(">", "ASC"))
+def _waiting(scope: _Scope, query: str, limit: int) -> list[Hit]:
+    """Hits among the messages of an older file that are not indexed yet, by the former index."""
+    below = _below(scope.connection)
+    if not below:
+        return []
+    match = " OR ".join(f'"{word}"' for word in words.search_words(query))
+    rows = scope.connection.execute(
+        f"""
+        SELECT {MESSAGE}, s.title
+        FROM session_logs_search f
+            JOIN session_logs m ON m.id = f.rowid
+            JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id
+        WHERE session_logs_search MATCH :match AND f.rowid < :below {scope.where}
+        ORDER BY bm25(session_logs_search) LIMIT :limit
+        """,
+        scope.values | {"match": match, "below": below, "limit": limit},
+    )
+    return [
+        Hit(message_of(tuple(row)), title, 0.0)
+        for *row, title in rows
+        if row[0] not in scope.left_out
+    ]

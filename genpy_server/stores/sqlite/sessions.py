@@ -12,7 +12,8 @@ import msgspec
 from genpy_server.core.models import Memory, Metrics, Session, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores.base import Ending, Result
-from genpy_server.stores.sqlite.schema import NOW, TIME, from_now
+from genpy_server.stores.sqlite.index import index_session, unindexed
+from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 
 _SESSION = """
     session_id, user_id, title, status, start_time, updated_at, last_message_id, message_count,
@@ -113,6 +114,7 @@ def _change(
     ).fetchone()
     if row is None:
         raise NotFound("There is no such session.")
+    index_session(connection, session_id)
     return session_of(row)
 
 
@@ -125,11 +127,11 @@ def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> Non
         raise NotFound("There is no such session.")
 
 
-def counts(connection: sqlite3.Connection) -> tuple[int, int]:
-    """How many sessions and messages there are, of all users."""
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """How many sessions and messages of all users there are, and messages that are not indexed."""
     row = connection.execute("SELECT count(*), coalesce(sum(message_count), 0) FROM sessions")
     sessions, messages = row.fetchone()
-    return sessions, messages
+    return sessions, messages, unindexed(connection)
 
 
 def touch(
@@ -231,6 +233,8 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
             "metrics": to_json(result.metrics),
         },
     ).fetchone()
+    if row is not None:
+        index_session(connection, ending.session_id)
     return row and session_of(row)
 
 
@@ -294,8 +298,3 @@ def session_of(row: tuple[Any, ...]) -> Session:
         rated_at,
     ]
     return Session(*values)
-
-
-def to_json(value: Any) -> str:
-    """A value as the text of a column."""
-    return msgspec.json.encode(value).decode()

@@ -4,6 +4,8 @@ The statements stand in `messages`, `search`, `sessions` and `transfer`, as func
 connection inside a transaction; a method of the store is one of them, run in a thread.
 """
 
+import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -22,6 +24,8 @@ from genpy_server.stores.sqlite.runner import Runner
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log = logging.getLogger("genpy.sqlite")
 
 _Function = Callable[Concatenate[sqlite3.Connection, P], T]
 _Method = Callable[Concatenate["SqliteStore", P], Coroutine[Any, Any, T]]
@@ -61,17 +65,37 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, busy_seconds: float = schema.BUSY_SECONDS) -> None:
         self._path = path
+        self._reindexing: asyncio.Task[None] | None = None
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
         """See `Store.open`."""
         try:
             await self.runner.start()
+            if not await self.runner.read(search_sql.is_indexed):
+                self._reindexing = asyncio.create_task(self._reindex())
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
 
+    async def indexed(self) -> None:
+        """Wait until the messages of an older version are indexed."""
+        if self._reindexing is not None:
+            await asyncio.wait([self._reindexing])
+
+    async def _reindex(self) -> None:
+        """Index what an older version stored, in transactions that delay no other write for long."""
+        try:
+            while await self.runner.write(search_sql.reindex):
+                pass
+        except sqlite3.Error as error:
+            log.warning("index not finished: %s", schema.translated(error, self._path).code)
+
     async def close(self) -> None:
         """See `Store.close`."""
+        if self._reindexing is not None:
+            self._reindexing.cancel()
+            await asyncio.wait([self._reindexing])
+            self._reindexing = None
         await self.runner.stop()
 
     async def check(self) -> StoreHealth:
@@ -99,7 +123,6 @@ class SqliteStore:
     messages = _reads(message_sql.messages)
     metrics = _reads(message_sql.metrics)
     search = _reads(search_sql.search)
-    with_neighbours = _reads(search_sql.with_neighbours)
 
     session = _reads(session_sql.session)
     sessions = _reads(session_sql.sessions)

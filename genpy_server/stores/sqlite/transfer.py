@@ -10,8 +10,9 @@ import msgspec
 
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
+from genpy_server.stores.sqlite.index import index_session
 from genpy_server.stores.sqlite.messages import insert
-from genpy_server.stores.sqlite.sessions import to_json
+from genpy_server.stores.sqlite.schema import to_json
 from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
 
 _SESSION_COLUMNS = (
@@ -70,6 +71,7 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
             "metrics": to_json(session.metrics or {}),
         },
     )
+    index_session(connection, session.id)
 
 
 def _write_messages(
@@ -86,7 +88,9 @@ def _write_messages(
         stored = by_uid.get(message.uid) or by_client_id.get(message.client_id)
         if stored is None:
             meta = with_own_ids(message.meta, ids)
-            stored = insert(connection, msgspec.structs.replace(message, meta=meta)).id
+            stored = insert(
+                connection, session.user_id, msgspec.structs.replace(message, meta=meta)
+            ).id
             new += 1
         ids[message.id] = stored
     return new

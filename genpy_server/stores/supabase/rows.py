@@ -1,6 +1,5 @@
 """Rows of Supabase as values, also those that GenPy's first version wrote."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ class Seen(msgspec.Struct, frozen=True):
     version: int
     sessions: int
     messages: int
+    unindexed: int = 0
 
 
 def message_of(row: dict[str, Any]) -> Message:
@@ -25,7 +25,7 @@ def message_of(row: dict[str, Any]) -> Message:
 def session_of(row: dict[str, Any]) -> Session:
     """A row of the view `genpy.sessions`."""
     known = {
-        "topics": _texts(row["topics"]),
+        "topics": texts(row["topics"]),
         "key_outcomes": _outcomes(row["key_outcomes"]),
         "metrics": _metrics(row["metrics"]),
     }
@@ -47,20 +47,9 @@ def hit_of(row: dict[str, Any]) -> Hit:
         row["score"],
         row["before"] and message_of(row["before"]),
         row["after"] and message_of(row["after"]),
+        coverage=row["coverage"],
+        found_in=row["found_in"],
     )
-
-
-def with_neighbours(hits: Sequence[Hit], rows: list[dict[str, Any]]) -> list[Hit]:
-    """The hits that `genpy_neighbours` knows, with what it says of them."""
-    beside = {
-        row["id"]: {side: row[side] and message_of(row[side]) for side in ("before", "after")}
-        for row in rows
-    }
-    return [
-        msgspec.structs.replace(hit, **beside[hit.message.id])
-        for hit in hits
-        if hit.message.id in beside
-    ]
 
 
 def _as(kind: type[Any], value: Any) -> Any:
@@ -76,7 +65,8 @@ def _metrics(value: Any) -> Metrics | None:
     return _as(Metrics, value) if isinstance(value, dict) and "total_messages" in value else None
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def texts(value: Any) -> tuple[str, ...]:
+    """The texts of a list; none of anything else."""
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
@@ -87,5 +77,5 @@ def _outcomes(text: str | None) -> tuple[str, ...]:
     except msgspec.DecodeError:
         value = None
     if isinstance(value, list):
-        return _texts(value)
+        return texts(value)
     return tuple(line.strip() for line in (text or "").splitlines() if line.strip())

@@ -4,6 +4,7 @@ The signatures are those of `Store`: a method's arguments, by name, are the func
 holds the secret key, which is above row level security, so every function takes the owner.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from inspect import signature
@@ -13,18 +14,18 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from genpy_server.core.models import Memory, Metrics, checked_rating
-from genpy_server.core.text import search_words, storable_value
-from genpy_server.errors import NotFound, StoreTimeout, StoreUnavailable
+from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
+from genpy_server.core.text import storable_value
+from genpy_server.errors import NotFound, StoreError, StoreTimeout, StoreUnavailable
 from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Hosting, Store, StoreHealth
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
+from genpy_server.stores.supabase.index import BATCH, of_message, of_session, of_unindexed, query_of
 from genpy_server.stores.supabase.rows import (
     Seen,
     found_session_of,
     hit_of,
     message_of,
     session_of,
-    with_neighbours,
 )
 from genpy_server.stores.transfer import checked_messages, checked_session
 
@@ -64,19 +65,26 @@ def _calls(
 
 
 def _appending(given: Arguments) -> Arguments:
-    text: str = given.pop("text")
-    return given | {
-        "event_type": EVENT_TYPES[given.pop("role")],
-        "message": text,
-        "metadata": msgspec.to_builtins(given.pop("meta")),
-        "uid": str(uuid4()),
-        "words": len(text.split()),
-    }
+    text, role, meta = given.pop("text"), given.pop("role"), given.pop("meta")
+    indexed = of_message(
+        given["user_id"], Message(0, given["session_id"], role, text, "", meta=meta)
+    )
+    return (
+        given
+        | indexed
+        | {
+            "event_type": EVENT_TYPES[role],
+            "message": text,
+            "metadata": msgspec.to_builtins(meta),
+            "uid": str(uuid4()),
+            "words": len(text.split()),
+            "search": of_session(given["user_id"], given["title"]),
+        }
+    )
 
 
-def _searching(given: Arguments) -> Arguments | None:
-    words = search_words(given.pop("query"))
-    return _page(given | {"words": words}) if words else None
+def _found(answer: dict[str, Any] | None, _: Arguments) -> list[Hit]:
+    return [hit_of(row) for row in answer["hits"]] if answer else []
 
 
 def _page(given: Arguments) -> Arguments:
@@ -104,6 +112,7 @@ def _importing(given: Arguments) -> Arguments | None:
     messages = [
         msgspec.to_builtins(message)
         | {"event_type": EVENT_TYPES[message.role], "words": len(message.text.split())}
+        | of_message(session.user_id, message)
         for message in checked_messages(session, given["messages"])
     ]
     return {"session": msgspec.to_builtins(session), "messages": messages} if messages else None
@@ -122,7 +131,33 @@ class SupabaseStore:
     def __init__(self, url: str, key: str, *, timeout: httpx.Timeout = TIMEOUT) -> None:
         self._url = url
         self._functions = Functions(url, key, timeout)
-        self.call = self._functions.call
+        self._indexing: asyncio.Task[None] | None = None
+
+    async def call(self, function: str, **arguments: Any) -> Any:
+        """The answer of `genpy_<function>`; one that found rows unindexed has them indexed."""
+        answer = await self._functions.call(function, **arguments)
+        if function == "search" and answer["waiting"] and not self._is_indexing():
+            self._indexing = asyncio.create_task(self._index())
+        return answer
+
+    def _is_indexing(self) -> bool:
+        return self._indexing is not None and not self._indexing.done()
+
+    async def _index(self) -> None:
+        """Index the rows of earlier versions and of other programs, the newest first."""
+        try:
+            while True:
+                rows = await self._functions.call("unindexed", limit=BATCH)
+                await self._functions.call("index", **of_unindexed(rows))
+                if max(map(len, rows.values())) < BATCH:
+                    return
+        except StoreError as error:
+            log.warning("index not finished: %s", error.code)
+
+    async def indexed(self) -> None:
+        """Wait until what a search found unindexed is indexed."""
+        if self._indexing is not None:
+            await asyncio.wait([self._indexing])
 
     async def open(self) -> None:
         """See `Store.open`; a database that is unreachable is reported by the calls that need it."""
@@ -138,13 +173,17 @@ class SupabaseStore:
 
     async def close(self) -> None:
         """See `Store.close`."""
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.wait([self._indexing])
+            self._indexing = None
         await self._functions.close()
 
     async def check(self) -> StoreHealth:
         """See `Store.check`."""
         seen = self._functions.read(await self.call("check"), Seen)
         self._functions.check_version(seen.version)
-        return StoreHealth(self.kind, self._url, seen.sessions, seen.messages)
+        return StoreHealth(self.kind, self._url, seen.sessions, seen.messages, seen.unindexed)
 
     append = _calls(
         Store.append,
@@ -153,16 +192,7 @@ class SupabaseStore:
     )
     find_client_id = _calls(Store.find_client_id, lambda row, _: row and message_of(row))
     messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
-    search = _calls(Store.search, lambda rows, _: [hit_of(row) for row in rows or ()], _searching)
-    with_neighbours = _calls(
-        Store.with_neighbours,
-        lambda rows, given: with_neighbours(given["hits"], rows),
-        lambda given: {
-            "user_id": given["user_id"],
-            "ids": [hit.message.id for hit in given["hits"]],
-        },
-        function="neighbours",
-    )
+    search = _calls(Store.search, _found, query_of)
     metrics = _calls(Store.metrics, lambda row, _: msgspec.convert(row, Metrics, strict=False))
 
     session = _calls(Store.session, lambda row, _: row and session_of(row))

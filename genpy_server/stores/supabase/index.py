@@ -1,0 +1,84 @@
+"""Texts as the index of `schema.sql` holds them: a tsvector of terms that begin with their owner."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from genpy_server.core import words
+from genpy_server.core.models import Message
+from genpy_server.core.understanding.records import is_about_records
+from genpy_server.stores.base import owner_of
+from genpy_server.stores.supabase.rows import message_of, texts
+
+BATCH: Final = 200
+"""Rows that are indexed in one call."""
+_POSITION: Final = 16_383
+_POSITIONS: Final = 255
+_CHARS: Final = 700_000
+"""PostgreSQL's limits of a tsvector: the last position, positions of a term, and about its size."""
+
+
+def of_message(user_id: str, message: Message) -> dict[str, Any]:
+    """The columns `terms` and `about_records` of a message."""
+    return {
+        "terms": _vector({owner_of(user_id): message.text}),
+        "about_records": is_about_records(message),
+    }
+
+
+def of_session(
+    user_id: str, title: str | None, summary: str | None = None, topics: Sequence[str] = ()
+) -> str:
+    """The column `search` of a session."""
+    about = " ".join([summary or "", *topics])
+    return _vector({owner_of(user_id, "t"): title or "", owner_of(user_id, "s"): about})
+
+
+def of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `genpy_index` for what `genpy_unindexed` answered."""
+    messages = [
+        {"id": row["id"]} | of_message(row["user_id"], message_of(row))
+        for row in answer["messages"]
+    ]
+    sessions = [
+        row
+        | {"search": of_session(row["user_id"], row["title"], row["summary"], texts(row["topics"]))}
+        for row in answer["sessions"]
+    ]
+    return {"messages": messages, "sessions": sessions}
+
+
+def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of `genpy_search`; None for a query without a word."""
+    terms = words.query_terms(given["query"])
+    if not terms or given["limit"] <= 0:
+        return None
+    rest = {name: value for name, value in given.items() if name != "query"}
+    return rest | {
+        "owner": owner_of(given["user_id"]),
+        "words": words.search_words(given["query"]),
+        "left_out": list(given["left_out"]),
+        "terms": [
+            {
+                "asked": term,
+                "prefix": words.is_unspaced(term) and len(term) == 1,
+                "mend": words.may_be_mistyped(term),
+            }
+            for term in terms
+        ],
+    }
+
+
+def _vector(by_owner: dict[str, str]) -> str:
+    """The text of a tsvector; beyond its size the last terms are left out."""
+    positions: dict[str, list[int]] = {}
+    place = size = 0
+    for owner, text in by_owner.items():
+        for term in words.terms(text):
+            place = min(place + 1, _POSITION)
+            size += 6 if owner + term in positions else len(owner) + 4 * len(term)
+            if size > _CHARS:
+                break
+            known = positions.setdefault(owner + term, [])
+            if len(known) < _POSITIONS and known[-1:] != [place]:
+                known.append(place)
+    return " ".join(f"'{term}':{','.join(map(str, at))}" for term, at in positions.items())

@@ -1,0 +1,124 @@
+"""How text is cut into words and terms."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genpy_server.core.words import (
+    QUERY_TERMS,
+    is_near,
+    query_terms,
+    search_words,
+    stem,
+    terms,
+    unspaced,
+    word_places,
+)
+
+ANY_TEXT = st.text(st.characters(codec=None))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", []),
+        ("?! 🙂 _", []),
+        ("Did I mention Python?", ["mention", "python"]),
+        ("what is the", ["what", "is", "the"]),
+        ("don't don't", ["don", "t"]),
+        ("don't panic", ["panic"]),
+        ("O'Brien snake_case C++ 3.11", ["o", "brien", "snake", "case", "c", "3", "11"]),
+        ('"x" OR y*', ["x", "y"]),
+        ("ÉTÉ été", ["ete"]),
+    ],
+)
+def test_words_of_a_query(query: str, words: list[str]) -> None:
+    """Distinct words in lower case, without stop words where others remain."""
+    assert search_words(query) == words
+
+
+@given(ANY_TEXT)
+def test_words_hold_no_operators(query: str) -> None:
+    """A term holds no character with a meaning in a query language, and their number is bounded."""
+    found = query_terms(query)
+    assert not {'"', "'", "*", ":", "\\", "(", " ", "\0"} & set("".join(found))
+    assert len(found) <= QUERY_TERMS
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "spaced"),
+    [
+        ("plain", None),
+        ("Ünï 🙂", None),
+        ("今天 sunny 很好", "今 天  很 好"),
+        ("ひらカタ한국", "ひ ら カ タ 한 국"),
+        ("ไทย", "ไ ท ย"),
+    ],
+)
+def test_scripts_without_spaces_are_spaced(text: str, spaced: str | None) -> None:
+    """Only characters of such scripts are kept, each on its own."""
+    assert unspaced(text) == spaced
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Running, ran and runs", ["run", "ran", "and", "run"]),
+        ("relational conversations", ["relat", "convers"]),
+        ("我用Python写", ["我用", "用", "python", "写"]),
+        ("天气很好", ["天气", "气很", "很好", "好"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("x2 3.11", ["x2", "3", "11"]),
+        ("", []),
+    ],
+)
+def test_terms(text: str, expected: list[str]) -> None:
+    """Stems of English words, pairs of characters without spaces, everything else whole."""
+    assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("天气", ["天气"]), ("好", ["好"]), ("天气很", ["天气", "气很"]), ("run running", ["run"])],
+)
+def test_terms_of_a_query(query: str, expected: list[str]) -> None:
+    """Each once; the last character of a pair is not looked for alone."""
+    assert query_terms(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("caresses", "caress"), ("ponies", "poni"), ("cats", "cat"), ("feed", "feed"),
+        ("agreed", "agre"), ("plastered", "plaster"), ("motoring", "motor"), ("sing", "sing"),
+        ("hopping", "hop"), ("filing", "file"), ("happy", "happi"), ("sky", "sky"),
+        ("vietnamization", "vietnam"), ("formaliti", "formal"), ("hopeful", "hope"),
+        ("adjustment", "adjust"), ("adoption", "adopt"), ("rate", "rate"), ("controll", "control"),
+        ("generalizations", "gener"), ("is", "is"),
+    ],
+)  # fmt: skip
+def test_stems(word: str, expected: str) -> None:
+    """As Porter's paper has them."""
+    assert stem(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "near"),
+    [
+        ("pengiun", "penguin", True), ("pengin", "penguin", True), ("penguiin", "penguin", True),
+        ("penguim", "penguin", True), ("penguin", "penguin", True), ("pelican", "penguin", False),
+        ("abcd", "badc", False), ("penguinxx", "penguin", False), ("acb", "bca", False),
+    ],
+)  # fmt: skip
+def test_nearness(typed: str, word: str, near: object) -> None:
+    """One letter too many, missing, wrong or swapped with the next."""
+    assert is_near(typed, word) is near
+
+
+def test_places_of_words() -> None:
+    """Each word of the query where it begins, in whatever form."""
+    assert word_places("The cafés, Running", "café runs", 9) == [(4, "cafe"), (11, "run")]
+    assert word_places("今天天气很好", "天气", 9) == [(2, "天气")]
+    assert word_places("a b a b", "b", 1) == [(2, "b")]
+    assert word_places("text", "?", 9) == []
