@@ -22,6 +22,7 @@ from genpy_cli.commands.schema import schema
 from genpy_cli.commands.search import search
 from genpy_cli.commands.serve import serve
 from genpy_cli.commands.sessions_delete import delete
+from genpy_cli.commands.sessions_end import end
 from genpy_cli.commands.sessions_list import list_sessions
 from genpy_cli.commands.sessions_rename import rename
 from genpy_cli.commands.sessions_show import show
@@ -59,7 +60,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 sessions = typer.Typer(
-    help="List, read, rename, delete and export conversations.",
+    help="List, read, rename, end, delete and export conversations.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -130,6 +131,7 @@ keys.command("set", epilog=_examples("genpy keys set groq", "genpy keys set groq
 sessions.command("list", epilog=_examples("genpy sessions list --limit 50"))(list_sessions)
 sessions.command(epilog=_examples("genpy sessions show last", "genpy sessions show 3f2a#17"))(show)
 sessions.command(epilog=_examples('genpy sessions rename last "Trip to Rome"'))(rename)
+sessions.command(epilog=_examples("genpy sessions end last", "genpy sessions end --abandoned"))(end)
 sessions.command(epilog=_examples("genpy sessions delete 3f2a"))(delete)
 sessions.command(epilog=EXPORT_EXAMPLES)(export)
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
@@ -60,7 +59,7 @@ def ask(
     settings = chosen(model, server)
     if settings.server is None:
         ensure_trusted(settings, trust=trust)
-    ref = str(uuid4()) if session is None else session_to_open(session, server)
+    ref = _new_question() if session is None else session_to_open(session, server)
 
     import asyncio
 
@@ -69,6 +68,16 @@ def ask(
     reply = ReplyPrinter(as_json=as_json)
     asyncio.run(_ask(settings, ref, text, intent=intent, reply=reply))
     raise typer.Exit(reply.code)
+
+
+def _new_question() -> str:
+    """The id of a session for this question alone, by which lists keep it apart."""
+    import secrets
+    import time
+
+    from genpy_server.core.identity import question_id
+
+    return question_id(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
 async def _ask(

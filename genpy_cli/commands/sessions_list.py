@@ -9,10 +9,14 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.options import Json, Server
 from genpy_server.core.display import age, stars
+from genpy_server.core.identity import is_question
 from genpy_server.core.models import ListedSession, Session
+from genpy_server.records import PAGE, Records
 
 ROOM_FOR_SUMMARY = 100
 """Columns from which on the summary is shown."""
+QUESTIONS = 5
+"""Single questions that are shown beside the conversations."""
 
 
 def list_sessions(
@@ -28,16 +32,52 @@ def list_sessions(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """List conversations, the newest first."""
-    sessions = with_records(
-        server, lambda records: records.sessions(limit=limit, status=status, query=find)
-    )
+    """List conversations, the newest first, and single questions apart."""
     if as_json:
-        output.json_document(sessions)
-    elif sessions:
-        show(sessions)
-    else:
+        output.json_document(
+            with_records(
+                server, lambda records: records.sessions(limit=limit, status=status, query=find)
+            )
+        )
+        return
+
+    async def work(records: Records) -> tuple[list[ListedSession], list[ListedSession]]:
+        conversations: list[ListedSession] = []
+        questions: list[ListedSession] = []
+        before: int | None = None
+        while len(conversations) < limit and (
+            page := await records.sessions(
+                limit=min(limit, PAGE), before=before, status=status, query=find
+            )
+        ):
+            for session in page:
+                alone = is_question(session.id, session.message_count)
+                (questions if alone else conversations).append(session)
+            before = page[-1].last_message_id
+        return conversations[:limit], questions
+
+    conversations, questions = with_records(server, work)
+    if conversations:
+        show(conversations)
+    elif not questions:
         output.note("No conversations here. `genpy chat` begins one.")
+    if questions:
+        if conversations:
+            output.text("")
+        _show_questions(questions)
+
+
+def _show_questions(questions: list[ListedSession]) -> None:
+    """The questions of `genpy ask` that nobody continued."""
+    shown, now = questions[:QUESTIONS], datetime.now(UTC)
+    more = f", the newest {len(shown)} of {len(questions)}" if len(shown) < len(questions) else ""
+    output.heading("Single questions", f"genpy ask{more}")
+    output.table(
+        ("ID", "QUESTION", "ASKED"),
+        [(one.id[: output.SHORT_ID], one.title, age(_last_active(one), now)) for one in shown],
+        right=("ASKED",),
+        cut=("QUESTION",),
+    )
 
 
 def show(sessions: list[ListedSession]) -> None:

@@ -59,7 +59,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         ("Topics", ", ".join(session.topics)),
         ("Sentiment", session.sentiment or ""),
         *(("Outcome", outcome) for outcome in session.outcomes),
-        *(statistics(session.metrics) if session.metrics is not None else ()),
+        *(statistics(session.metrics, None) if session.metrics is not None else ()),
         ("Rating", stars(session.rating)),
     ]
     return [(name, value) for name, value in facts if value]

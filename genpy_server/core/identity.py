@@ -15,6 +15,8 @@ REF_PATTERN = "[A-Za-z0-9._-]{1,64}"
 """A session's name, or its UUID."""
 
 _NAMED_VERSION = 8
+_QUESTION_VERSION = 7
+_QUESTION_MESSAGES = 2
 _REF = re.compile(REF_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -54,6 +56,21 @@ def named_id_before(user_id: str, name: str) -> str:
 def is_named_id(session_id: str) -> bool:
     """Whether an id has the form of `named_id`; such an id exists only where its row does."""
     return UUID(session_id).version == _NAMED_VERSION
+
+
+def question_id(milliseconds: int, chance: int) -> str:
+    """A UUID (version 7) for the session of a single question.
+
+    It is made of the milliseconds since 1970 and 74 random bits.
+    """
+    value = (milliseconds & (1 << 48) - 1) << 80 | _QUESTION_VERSION << 76
+    value |= (chance >> 62 & 0xFFF) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
+    return str(UUID(int=value))
+
+
+def is_question(session_id: str, message_count: int) -> bool:
+    """Whether a session is a single question, which nobody continued as a conversation."""
+    return message_count <= _QUESTION_MESSAGES and UUID(session_id).version == _QUESTION_VERSION
 
 
 def title_from(text: str) -> str:

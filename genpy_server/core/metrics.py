@@ -1,5 +1,7 @@
 """A session's metrics as a person reads them; the counting itself is the database's."""
 
+from datetime import UTC, datetime, tzinfo
+
 from genpy_server.core.models import Metrics
 
 _MINUTE = 60
@@ -21,8 +23,11 @@ def duration(seconds: float) -> str:
     return " ".join(shown) or "0 s"
 
 
-def statistics(metrics: Metrics) -> list[tuple[str, str]]:
-    """Rows of name and value, in the order in which they are shown."""
+def statistics(metrics: Metrics, zone: tzinfo | None = UTC) -> list[tuple[str, str]]:
+    """Rows of name and value, in the order in which they are shown.
+
+    Times are in `zone`; None is the one of this machine, which a client shows.
+    """
     words = metrics.user_words + metrics.assistant_words
     rows = [
         ("Messages", _shares(metrics.messages, metrics.user_messages, metrics.assistant_messages)),
@@ -30,8 +35,8 @@ def statistics(metrics: Metrics) -> list[tuple[str, str]]:
         ("Duration", duration(metrics.duration_seconds)),
     ]
     if metrics.first_at and metrics.last_at:
-        rows.append(("First message", _time(metrics.first_at)))
-        rows.append(("Last message", _time(metrics.last_at)))
+        rows.append(("First message", _time(metrics.first_at, zone)))
+        rows.append(("Last message", _time(metrics.last_at, zone)))
     if metrics.tools:
         rows.append(("Tools used", _counts(metrics.tools)))
     if metrics.intents:
@@ -46,8 +51,9 @@ def _shares(total: int, user: int, assistant: int) -> str:
     return f"{total:,} ({user:,} from you, {assistant:,} from the assistant)"
 
 
-def _time(at: str) -> str:
-    return at[:19].replace("T", " ") + " UTC"
+def _time(at: str, zone: tzinfo | None) -> str:
+    shown = f"{datetime.fromisoformat(at).astimezone(zone):%d %b %Y, %H:%M}"
+    return f"{shown} UTC" if zone is UTC else shown
 
 
 def _counts(counts: dict[str, int]) -> str:

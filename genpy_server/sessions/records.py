@@ -21,6 +21,10 @@ from genpy_server.stores.base import Store
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
 
+ABANDONED_SESSIONS = 10_000
+"""Abandoned sessions of all users that are looked through at once."""
+
+
 class Live(Protocol):
     """The live sessions of a server, told of what is changed behind their back."""
 
@@ -39,6 +43,11 @@ class Live(Protocol):
 
 class Ender(Protocol):
     """Who writes summaries; `summaries.Summaries` is one."""
+
+    async def end(
+        self, user_id: str, session_id: str, *, abandoned_only: bool = False
+    ) -> Session | None:
+        """End an active session; None when there is none to end or another ends it."""
 
     async def again(self, user_id: str, session_id: str) -> Session:
         """Summarise anew, ending the session if it is active."""
@@ -137,6 +146,17 @@ class LocalRecords:
         if self._live is not None:
             await self._live.settle(self._user_id, session.id)
         return self._changed(await self._ender.again(self._user_id, session.id), summarised=True)
+
+    async def abandoned(self) -> list[str]:
+        """The ids of the user's active sessions that nobody attends, the oldest first."""
+        found = await self._store.abandoned(ABANDONED_SESSIONS)
+        return [session_id for user_id, session_id in found if user_id == self._user_id]
+
+    async def end_abandoned(self, session_id: str) -> Session | None:
+        """End such a session; None when somebody attends it by now, or ends it."""
+        if self._ender is None:
+            raise BadRequest("These records were opened without a model to write summaries.")
+        return await self._ender.end(self._user_id, session_id, abandoned_only=True)
 
     async def take(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
         """Write an exported session as this user's own; returns how many messages were new."""

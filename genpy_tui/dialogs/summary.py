@@ -101,7 +101,7 @@ def about(session: Session) -> Content:
         parts.append(_field("Outcomes", ""))
         parts += [plain(f"  • {outcome}") for outcome in session.outcomes]
     if session.metrics is not None:
-        rows = [_field(name, value) for name, value in statistics(session.metrics)]
+        rows = [_field(name, value) for name, value in statistics(session.metrics, None)]
         parts.append(Content("\n").join(rows))
     rating = f"{stars(session.rating)} {session.rating} of 5" if session.rating else "not rated yet"
     parts.append(_field("Rating", rating))

@@ -9,7 +9,9 @@ from support.running_server import ServerProcess
 from support.scripted_model import Upstream
 from support.scripted_server import AT, SESSION, ScriptedServer
 
-from genpy_server.wire import Ack, MessageEvent, Send
+from genpy_cli.reply import ReplyPrinter
+from genpy_server.errors import RateLimited, StoreError, StoreUnavailable
+from genpy_server.wire import Ack, ErrorFrame, MessageEvent, Send
 
 
 def test_offline(empty):
@@ -43,6 +45,64 @@ def test_what_is_read_is_asked(empty):
     assert asked[0] == "piped question"
     assert asked[1].startswith("typed question\n")
     assert asked[1].endswith("piped text")
+
+
+async def test_a_pipe_that_stays_open(empty):
+    """On a pipe that does not end, ask says after a second what it waits for; -n does not wait."""
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(
+        *empty.words("ask", "typed"), env=empty.environment, cwd=empty.home,
+        stderr=asyncio.subprocess.PIPE, **pipes,
+    )  # fmt: skip
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        assert b"--no-stdin" in await process.stderr.readline()
+        out, _ = await process.communicate(b"piped")
+    assert process.returncode == 0
+    assert b"GROQ_API_KEY" in out
+    process = await asyncio.create_subprocess_exec(
+        *empty.words("ask", "-n", "alone"), env=empty.environment, cwd=empty.home,
+        stderr=asyncio.subprocess.PIPE, **pipes,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
+    process.stdin.close()
+    texts = [row["title"] for row in empty("sessions", "list", "--json").json]
+    assert texts == ["alone", "typed piped"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_pipe_of_any_encoding(empty, encoding):
+    """Standard input may be UTF-8 or UTF-16 with a byte order mark, which is left out."""
+    empty("ask", given="Grüße 👋".encode(encoding))
+    asked = empty("sessions", "show", "last", "--json").json["messages"][0]["text"]
+    assert asked == "Grüße 👋"
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (StoreError("The disk is full."), True),
+        (StoreUnavailable("The database is away."), False),
+        (RateLimited("Too many messages."), False),
+    ],
+)
+def test_a_question_that_is_refused(error, ends):
+    """A question that a full disk refuses ends at once; one refused for now is sent again a while."""
+    now = 0.0
+    printer = ReplyPrinter(as_json=True, clock=lambda: now)
+    printer.follow(None, "q")
+    frame = ErrorFrame(error.code, error.message, retryable=error.retryable, re="q")
+    if ends:
+        with pytest.raises(StoreError, match="disk"):
+            printer.take(frame)
+        return
+    assert not printer.take(frame)
+    now = 59.0
+    assert not printer.take(frame)
+    now = 61.0
+    with pytest.raises(type(error)):
+        printer.take(frame)
 
 
 def test_nothing_asked(empty):

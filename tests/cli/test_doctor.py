@@ -1,5 +1,8 @@
 """What `genpy doctor` finds, and what it tells to do."""
 
+import os
+
+import pytest
 from support.command_line import Genpy
 from support.running_server import ServerProcess
 from support.scripted_model import Upstream
@@ -73,6 +76,16 @@ def test_a_database_that_is_none(empty):
     ran = empty("doctor", code=1)
     assert str(empty.database) in ran.out
     assert "no model" in ran.out
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user who may be refused")
+def test_a_database_that_cannot_be_written(kept):
+    """A database that can be read and not written is a fault that doctor finds."""
+    kept.database.chmod(0o400)
+    try:
+        assert "cannot be written" in kept("doctor", code=1).out
+    finally:
+        kept.database.chmod(0o600)
 
 
 def test_wrong_settings_are_all_shown(empty):

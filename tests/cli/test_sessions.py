@@ -7,8 +7,11 @@ import re
 
 import pytest
 
+from genpy_cli.commands import export
 from genpy_server.core.display import visible
+from genpy_server.core.export import exported_session
 from genpy_server.core.models import MessageMeta
+from genpy_server.errors import StoreUnavailable
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_tui.render.markdown.document import Document
 
@@ -182,6 +185,99 @@ def test_export_of_corrections(genpy):
     ]
     assert genpy("export", PYTHON, "--corrections").lines == lines
     assert genpy("export", ROME, "--corrections").lines == []
+
+
+def test_export_asks_before_it_overwrites(kept, tmp_path):
+    """A file that exists is overwritten only where that was agreed, and is whole or as it was."""
+    path = tmp_path / "rome.md"
+    path.write_text("mine", encoding="utf-8")
+    assert "--yes" in kept("export", ROME, "--output", str(path), code=2).err
+    assert path.read_text(encoding="utf-8") == "mine"
+    kept("export", "nothing-there", "--output", str(path), "--yes", code=1)
+    assert path.read_text(encoding="utf-8") == "mine"
+    kept("export", ROME, "--output", str(path), "--yes")
+    assert path.read_text(encoding="utf-8").startswith("# Trip to Rome")
+    assert [file.name for file in tmp_path.iterdir() if "rome" in file.name] == ["rome.md"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_export_asks_a_person(kept, tmp_path):
+    """In a terminal the person is asked before a file is overwritten."""
+    path = tmp_path / "rome.md"
+    path.write_text("mine", encoding="utf-8")
+    words = ("export", ROME, "--output", str(path))
+    assert kept.typed(*words, keys="n\n", after="[y/N]").code == 1
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert kept.typed(*words, keys="y\n", after="[y/N]").code == 0
+    assert path.read_text(encoding="utf-8").startswith("# Trip to Rome")
+
+
+async def test_an_export_that_fails_prints_nothing(kept, capsys):
+    """Where the database fails half way, standard output gets no half document."""
+    document = kept("sessions", "export", ROME, "--json").json["sessions"][0]
+    session = exported_session(document["session"])
+
+    async def half():
+        yield session, []
+        raise StoreUnavailable("The database is away.")
+
+    with pytest.raises(StoreUnavailable):
+        await export._to_standard_output(half(), export._json)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_import_of_any_encoding(kept, empty, encoding):
+    """An export may have become UTF-16 or got a byte order mark on its way."""
+    export = kept("export", "--all").out
+    path = empty.home / "all.json"
+    path.write_bytes(export.encode(encoding))
+    assert "3 conversations" in empty("import", str(path)).out
+    assert len(empty("sessions", "list", "--json").json) == 3
+
+
+def test_import_of_one_message(kept, empty):
+    """One message is counted in the singular."""
+    export = kept("export", PYTHON, "--json").out
+    assert "1 conversation with 1 message, 1 of them new." in empty("import", "-", given=export).out
+
+
+def test_single_questions_stand_apart(genpy):
+    """Questions of `genpy ask` are listed below the conversations, until one is continued."""
+    genpy("ask", "What is a monad?")
+    shown = genpy("sessions", "list").out
+    conversations, questions = shown.split("Single questions")
+    assert "monad" not in conversations
+    assert "monad" in questions
+    assert len(genpy("sessions", "list", "--json").json) == 4
+    assert "Trip to Rome" in genpy("sessions", "list", "--limit", "3").out
+    genpy("ask", "And a functor?", "--session", "last")
+    assert "Single questions" not in genpy("sessions", "list").out
+
+
+def test_end_of_a_conversation(genpy):
+    """A conversation is ended by hand, with a summary or a note; one that has ended is not."""
+    ended = genpy("sessions", "end", PYTHON, "--json").json
+    assert [session["status"] for session in ended] == ["completed"]
+    assert "--regenerate" in genpy("sessions", "end", ROME, code=2).err
+    genpy("sessions", "end", code=2)
+
+
+def test_end_of_abandoned_conversations(genpy):
+    """Every conversation that no program attends is ended, once that was agreed."""
+    refused = genpy("sessions", "end", "--abandoned", code=2)
+    assert "2 conversations" in refused.err
+    assert len(genpy("sessions", "list", "--json", "--status", "active").json) == 2
+    assert genpy("sessions", "end", "--abandoned", "--yes").out.count("Ended") == 2
+    assert genpy("sessions", "list", "--json", "--status", "active").json == []
+    assert "No conversation" in genpy("sessions", "end", "--abandoned").err
+
+
+def test_a_person_is_shown_local_times(kept):
+    """Times are those of the person's clock, not of UTC."""
+    shown = [kept("summary", ROME, TZ=zone).out for zone in ("UTC", "Asia/Tokyo")]
+    assert shown[0] != shown[1]
+    assert all("UTC" not in text for text in shown)
 
 
 def test_export_wants_to_know_what(kept):

@@ -82,17 +82,19 @@ class Genpy:
             **variables,
         }
 
-    def __call__(self, *words: str, given: str = "", code: int = 0, **variables: str) -> Ran:
+    def __call__(
+        self, *words: str, given: str | bytes = "", code: int = 0, **variables: str
+    ) -> Ran:
         """Run it; fails when it ends with another code."""
         ran = self.run(*words, given=given, **variables)
         assert ran.code == code, f"{words} ended with {ran.code}\n{ran.out}\n{ran.err}"
         return ran
 
-    def run(self, *words: str, given: str = "", **variables: str) -> Ran:
+    def run(self, *words: str, given: str | bytes = "", **variables: str) -> Ran:
         """Run it, however it ends."""
         ended = subprocess.run(
             self.words(*words),
-            input=given.encode(),
+            input=given if isinstance(given, bytes) else given.encode(),
             capture_output=True,
             timeout=PATIENCE,
             check=False,
@@ -143,7 +145,9 @@ class Genpy:
         os.close(terminal)
         return Ran(process.wait(PATIENCE), sent.decode(), "")
 
-    async def beside(self, *words: str, given: str = "", code: int = 0, **variables: str) -> Ran:
+    async def beside(
+        self, *words: str, given: str | bytes = "", code: int = 0, **variables: str
+    ) -> Ran:
         """The same while this process goes on, to answer it for example."""
         return await asyncio.to_thread(self, *words, given=given, code=code, **variables)
 

@@ -1,0 +1,89 @@
+"""`genpy sessions end`."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.backend import with_records
+from genpy_cli.exit_codes import FAILED, WrongUsageError
+from genpy_cli.options import Json, OptionalRef, Server, Trust
+from genpy_cli.trust import ensure_trusted
+from genpy_server.core.display import one_line
+from genpy_server.core.models import Session
+from genpy_server.records import Records
+from genpy_server.settings import Settings, load
+
+
+def end(
+    *,
+    ref: OptionalRef = None,
+    abandoned: Annotated[
+        bool,
+        typer.Option(
+            "--abandoned", help="Every active conversation that no program attends, after asking."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    trust: Trust = False,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """End a conversation and write its summary."""
+    if (ref is None) != abandoned:
+        raise WrongUsageError("Name the conversation to end, or --abandoned.")
+    settings = load(options={"GENPY_SERVER": server} if server else None)
+    if settings.server is None:
+        ensure_trusted(settings, trust=trust)
+    ended = [_end(ref, server)] if ref is not None else _end_abandoned(settings, yes=yes)
+    if as_json:
+        output.json_document(ended)
+        return
+    for session in ended:
+        output.text(f"Ended “{one_line(session.title)}”.")
+
+
+def _end(ref: str, server: str | None) -> Session:
+    async def work(records: Records) -> Session:
+        session = await records.session(ref)
+        if session.status == "completed":
+            raise WrongUsageError(
+                f"“{one_line(session.title)}” has ended already. `genpy summary "
+                f"{session.id[: output.SHORT_ID]} --regenerate` writes its summary again."
+            )
+        return await records.regenerate(session.id)
+
+    return with_records(server, work, model=True)
+
+
+def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
+    if settings.server is not None:
+        raise WrongUsageError(
+            "A server ends its own conversations. Leave out GENPY_SERVER, and run this with the "
+            "settings of the database."
+        )
+    from genpy_server.local import open_records
+
+    async def found() -> list[str]:
+        async with open_records(settings) as records:
+            return await records.abandoned()
+
+    async def end_all(ids: list[str]) -> list[Session]:
+        async with open_records(settings, model=True) as records:
+            ended = [await records.end_abandoned(session_id) for session_id in ids]
+        return [session for session in ended if session is not None]
+
+    ids = asyncio.run(found())
+    if not ids:
+        output.note("No conversation is active without a program that attends it.")
+        return []
+    if not yes:
+        what = output.count(len(ids), "conversation")
+        if not output.is_terminal(sys.stdin):
+            raise WrongUsageError(f"{what} would be ended. Add --yes to do it without asking.")
+        if not output.confirmed(f"End {what} of {settings.user}, asking the model for summaries?"):
+            output.note("Nothing was ended.")
+            raise typer.Exit(FAILED)
+    return asyncio.run(end_all(ids))
