@@ -11,6 +11,7 @@ import msgspec
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
+from genpy_server.stores.foreign import meta_of
 from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
@@ -19,9 +20,8 @@ ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items
 MESSAGE = (
     "m.id, m.session_id, m.event_type, m.message, m.created_at, m.client_id, m.metadata, m.uid"
 )
+_META = "CASE WHEN json_valid(m.metadata) THEN m.metadata ELSE '{}' END"
 OWNED = "session_logs m JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id"
-
-_meta_decoder = msgspec.json.Decoder(MessageMeta)
 
 
 def append(
@@ -179,6 +179,12 @@ def messages(
     return found if after is not None else found[::-1]
 
 
+def _tokens(kind: str) -> str:
+    """A count of tokens as SQL; what is not a whole number counts nothing."""
+    value = f"json_extract({_META}, '$.usage.{kind}_tokens')"
+    return f"CASE typeof({value}) WHEN 'integer' THEN {value} END"
+
+
 def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
     """See `Store.metrics`."""
     owned = {"user_id": user_id, "session_id": session_id}
@@ -191,8 +197,8 @@ def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Me
             coalesce(sum(m.event_type = 'ai'), 0),
             coalesce(sum(CASE m.event_type WHEN 'user' THEN m.words END), 0),
             coalesce(sum(CASE m.event_type WHEN 'ai' THEN m.words END), 0),
-            coalesce(sum(json_extract(m.metadata, '$.usage.prompt_tokens')), 0),
-            coalesce(sum(json_extract(m.metadata, '$.usage.completion_tokens')), 0)
+            coalesce(sum({_tokens("prompt")}), 0),
+            coalesce(sum({_tokens("completion")}), 0)
         {where}
         """,
         owned,
@@ -209,13 +215,15 @@ def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Me
         (first, last),
     ).fetchone()
     tools = f"""
-        SELECT json_extract(t.value, '$.name') AS name, count(*)
-        FROM {OWNED}, json_each(m.metadata, '$.tools') t
-        WHERE m.session_id = :session_id AND m.event_type = 'ai' GROUP BY name ORDER BY name
+        SELECT CASE t.type WHEN 'object' THEN json_extract(t.value, '$.name') END AS name, count(*)
+        FROM {OWNED}, json_each({_META}, '$.tools') t
+        WHERE m.session_id = :session_id AND m.event_type = 'ai' AND typeof(name) = 'text'
+        GROUP BY name ORDER BY name
     """
     intents = f"""
-        SELECT json_extract(m.metadata, '$.intent') AS intent, count(*)
-        {where} AND m.event_type = 'ai' AND intent IS NOT NULL GROUP BY intent ORDER BY intent
+        SELECT json_extract({_META}, '$.intent') AS intent, count(*)
+        {where} AND m.event_type = 'ai' AND typeof(intent) = 'text'
+        GROUP BY intent ORDER BY intent
     """
     return Metrics(
         messages=count,
@@ -237,4 +245,4 @@ def message_of(row: tuple[Any, ...]) -> Message:
     """A message from the columns of `MESSAGE`."""
     id_, session_id, event_type, text, at, client_id, meta, uid = row
     role = ROLE[event_type]
-    return Message(id_, session_id, role, text, at, client_id, _meta_decoder.decode(meta), uid)
+    return Message(id_, session_id, role, text, at, client_id, meta_of(meta), uid)

@@ -9,8 +9,8 @@ from itertools import groupby
 
 import msgspec
 
-from genpy_server.core.models import MessageMeta
 from genpy_server.stores.base import Hosting, JournaledReply, JournalPiece
+from genpy_server.stores.foreign import meta_of
 from genpy_server.stores.sqlite.schema import NOW, from_now
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
@@ -18,8 +18,6 @@ from genpy_server.stores.sqlite.schema import NOW, from_now
 _GONE = f"j.server NOT IN (SELECT id FROM servers WHERE alive_until > {NOW})"
 _FORGOTTEN = "-86400"
 """Seconds after its end at which a server's row is removed."""
-
-_meta_decoder = msgspec.json.Decoder(MessageMeta)
 
 
 def secret(connection: sqlite3.Connection) -> str:
@@ -88,7 +86,7 @@ def hosting(connection: sqlite3.Connection, user_id: str, session_id: str) -> Ho
     for (run, reply_to), parts in groupby(pieces, key=lambda piece: piece[:2]):
         *_, (_, _, last, meta) = rows = list(parts)
         text = "".join(part[2] for part in rows[:-1]) + last
-        replies.append(JournaledReply(run, reply_to, text, _meta_decoder.decode(meta)))
+        replies.append(JournaledReply(run, reply_to, text, meta_of(meta)))
     return Hosting(row[0], bool(row[1]), tuple(replies))
 
 

@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.models import Memory, Metrics, Session, SessionStatus, checked_rating
+from genpy_server.core.models import Memory, Session, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores.base import Ending, Result
+from genpy_server.stores.foreign import decoded, metrics_of, texts_of
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 
@@ -39,9 +40,6 @@ _SAID = f"""EXISTS (
     AND (:until IS NULL OR m.created_at < strftime({TIME}, :until))
 )"""
 """Something was said in the time that is asked for."""
-
-_texts_decoder = msgspec.json.Decoder(tuple[str, ...])
-_metrics_decoder = msgspec.json.Decoder(Metrics)
 
 
 def session(connection: sqlite3.Connection, user_id: str, session_id: str) -> Session | None:
@@ -290,10 +288,10 @@ def session_of(row: tuple[Any, ...]) -> Session:
     *plain, topics, sentiment, outcomes, metrics, rating, rated_at = row
     values: list[Any] = [
         *plain,
-        _texts_decoder.decode(topics),
+        texts_of(topics),
         sentiment,
-        _texts_decoder.decode(outcomes),
-        None if metrics == "{}" else _metrics_decoder.decode(metrics),
+        texts_of(outcomes),
+        None if metrics == "{}" else metrics_of(decoded(metrics)),
         rating,
         rated_at,
     ]

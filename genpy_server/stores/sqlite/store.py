@@ -44,7 +44,9 @@ def _writes(function: _Function[P, T]) -> _Method[P, T]:
     """A method that runs the function in a writing transaction; see `Store` for what it does."""
 
     async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.run(self.runner.write, _bound(function, *args, **kwargs))
+        result = await self.run(self.runner.write, _bound(function, *args, **kwargs))
+        self.check_file()  # what is committed to a file that nobody finds again is lost
+        return result
 
     return method
 
@@ -66,6 +68,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, busy_seconds: float = schema.BUSY_SECONDS) -> None:
         self._path = path
         self._reindexing: asyncio.Task[None] | None = None
+        self._file: tuple[int, int] | None = None
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
@@ -76,6 +79,7 @@ class SqliteStore:
                 self._reindexing = asyncio.create_task(self._reindex())
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
+        self._file = self._identity()
 
     async def indexed(self) -> None:
         """Wait until the messages of an older version are indexed."""
@@ -98,12 +102,24 @@ class SqliteStore:
             self._reindexing = None
         await self.runner.stop()
 
+    def check_file(self) -> None:
+        """Raise `StoreUnavailable` where the path is no longer that of the file that was opened."""
+        if self._identity() != self._file:
+            raise StoreUnavailable(
+                f"The database {self._path} was moved or removed, and perhaps replaced by another. "
+                "Put it back, or restart GenPy."
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     async def check(self) -> StoreHealth:
         """See `Store.check`."""
-        if not self._path.exists():
-            raise StoreUnavailable(
-                f"The database {self._path} was moved or removed. Put it back, or restart GenPy."
-            )
+        self.check_file()
         counted = await self.run(self.runner.read, session_sql.counts)
         return StoreHealth(self.kind, str(self._path), *counted)
 

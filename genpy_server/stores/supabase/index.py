@@ -7,7 +7,8 @@ from genpy_server.core import words
 from genpy_server.core.models import Message
 from genpy_server.core.understanding.records import is_about_records
 from genpy_server.stores.base import owner_of
-from genpy_server.stores.supabase.rows import message_of, texts
+from genpy_server.stores.foreign import texts_of
+from genpy_server.stores.supabase.rows import message_of
 
 BATCH: Final = 200
 """Rows that are indexed in one call."""
@@ -41,7 +42,11 @@ def of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
     ]
     sessions = [
         row
-        | {"search": of_session(row["user_id"], row["title"], row["summary"], texts(row["topics"]))}
+        | {
+            "search": of_session(
+                row["user_id"], row["title"], row["summary"], texts_of(row["topics"])
+            )
+        }
         for row in answer["sessions"]
     ]
     return {"messages": messages, "sessions": sessions}
