@@ -20,6 +20,7 @@ from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.rating import RatingControl
+from genpy_tui.chat.recall import RecallControl
 from genpy_tui.chat.receiver import Receiver
 from genpy_tui.chat.records import RecordsControl
 from genpy_tui.chat.retry import RetryControl
@@ -77,6 +78,7 @@ class ChatScreen(Screen[None]):
         self.receiver = Receiver(
             self, opened, view, prompt, self.status, self.edit, self.list, self.switch
         )
+        self.recall = RecallControl(opened, prompt)
         self.actions = self._actions()
         self._reader: asyncio.Task[None] | None = None
 
@@ -172,7 +174,6 @@ class ChatScreen(Screen[None]):
         """Show what a client receives, from now on."""
         self.conversation.client, self.conversation.records = client, records
         self.conversation.ended.clear()
-        self.prompt.remember([])
         self.edit.cancel()
         self.receiver.reset()
         self.view.clear()
@@ -258,6 +259,10 @@ class ChatScreen(Screen[None]):
         """Send what was typed; an offer to rate is over then."""
         self.rating.hide_offer()
         self.sender.send(message.text)
+
+    def on_prompt_older(self) -> None:
+        """Up passed the oldest text that was sent here."""
+        background(self, self.recall.load, "recall")
 
     def on_to_end(self) -> None:
         """End was pressed in an empty prompt."""

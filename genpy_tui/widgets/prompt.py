@@ -23,6 +23,7 @@ from genpy_server.core.display import newlines, protect, restore, visible
 from genpy_tui.commands import BY_SLASH
 from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal.graphemes import stops
+from genpy_tui.widgets.history import History
 from genpy_tui.widgets.menu import SlashMenu
 
 PASTE_CHARS = 4_000
@@ -51,6 +52,9 @@ class Prompt(TextArea):
             self.name = name
             self.argument = argument
 
+    class Older(Message):
+        """Up was pressed at the oldest text that is known here."""
+
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
             soft_wrap=True,
@@ -61,9 +65,7 @@ class Prompt(TextArea):
             **arguments,
         )
         self.menu = SlashMenu()
-        self._sent: list[str] = []
-        self._recall = 0
-        self._draft = ""
+        self._history = History()
         self._pasted: dict[str, str] = {}
         self._pastes = 0
         self._blinking = False
@@ -205,24 +207,24 @@ class Prompt(TextArea):
         elif slash is not None:
             self.notify(f"There is no command /{slash[1]}. A space before it sends it as it is.")
         elif text.strip():
-            self.remember([*self._sent, text])
-            self.text = ""
+            self.write(self.keep(text))
             self.post_message(Submitted(text))
 
-    def remember(self, sent: list[str]) -> None:
-        """What up and down go through, oldest first."""
-        self._sent = sent
-        self._recall, self._draft = len(sent), ""
-
-    def keep(self, text: str) -> None:
-        """Let up bring back what was written and not sent."""
-        if text.strip():
-            self.remember([*self._sent, text])
+    def keep(self, text: str) -> str:
+        """Let up bring back a text; returns the draft when something recalled stood in its place."""
+        self._history.add(text)
+        return self._history.leave()
 
     def heard(self, text: str) -> None:
         """The person said this, here before or in another terminal."""
-        if text not in self._sent[-1:] and self._recall == len(self._sent):
-            self.remember([*self._sent, text])
+        self._history.add(text)
+
+    def recall_older(self, texts: list[str]) -> bool:
+        """Go on to what was said elsewhere, oldest first; False when all of it is known."""
+        found = self._history.add_older(texts)
+        if found:
+            self._recall(-1)
+        return found
 
     def action_newline(self) -> None:
         """Begin a new line."""
@@ -262,8 +264,9 @@ class Prompt(TextArea):
         """Up a line, and from the first to what was sent before; in the menu, to the one above."""
         if self.menu.fits:
             self.menu.move(-1)
-        elif not select and self.cursor_at_first_line and self._recall > 0:
-            self._show(self._recall - 1)
+        elif not select and self.cursor_at_first_line:
+            if not self._recall(-1):
+                self.post_message(self.Older())
         else:
             super().action_cursor_up(select)
 
@@ -271,18 +274,16 @@ class Prompt(TextArea):
         """Down a line, and from the last to what was sent after; in the menu, to the next."""
         if self.menu.fits:
             self.menu.move(1)
-        elif not select and self.cursor_at_last_line and self._recall < len(self._sent):
-            self._show(self._recall + 1)
-        else:
+        elif select or not self.cursor_at_last_line or not self._recall(1):
             super().action_cursor_down(select)
 
-    def _show(self, place: int) -> None:
-        """Put a message of earlier, or the draft, into the prompt."""
-        written = self.full_text
-        if self._recall == len(self._sent) or written != self._sent[self._recall]:
-            self._draft = written
-        self._recall = place
-        self.write(self._sent[place] if place < len(self._sent) else self._draft)
+    def _recall(self, step: int) -> bool:
+        """Put a text of earlier, or the draft, into the prompt; False when there is none further."""
+        text = self._history.move(step, self.full_text)
+        if text is None:
+            return False
+        self.write(text)
+        return True
 
     async def _on_key(self, event: events.Key) -> None:
         """Do what a key is bound to in its turn: by bubbling it would be overtaken by later keys."""
