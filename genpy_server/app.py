@@ -29,6 +29,7 @@ from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.docs.handlers import Docs
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
+from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.pages.handlers import Pages
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
@@ -58,9 +59,10 @@ class App:
         self.hub = SessionHub(services, self.summaries, rates, self.presence, settings)
         self.gate = Gate(settings)
         self.sums = QueueSums(settings.limits)
-        handlers = Handlers(self.records, HealthCheck(store, llm))
-        docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         self.renderer = Renderer()
+        self.feed = HtmlFeed(self.renderer)
+        handlers = Handlers(self.records, HealthCheck(store, llm), self.renderer)
+        docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(self.renderer), docs))
         renders = Rates(settings.limits.renders_per_minute, what="texts to render")
         self.router = Router(routes, {"changes": rates.charge, "renders": renders.charge})
@@ -93,6 +95,7 @@ class App:
             authenticate=lambda token: self.gate.authenticate(token, connection.peer.address),
             limits=self.settings.limits,
             sums=self.sums,
+            feed=self.feed,
         )
 
     async def listen(self) -> HttpServer:

@@ -96,6 +96,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     user: str = ""
     before: int | None = None
     """Messages with an id below this one exist and were not sent."""
+    features: tuple[str, ...] = ()
+    """Those of the features that were asked for which this server has."""
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):
@@ -235,6 +237,22 @@ class ErrorFrame(Frame, tag="error", omit_defaults=False):
     seq: int | None = None
 
 
+class Html(Frame, tag="html"):
+    """Safe HTML of a stored message, or of a finished block of the reply in progress.
+
+    Sent where `?features=html` was asked for, behind the text that it shows.
+    """
+
+    html: str
+    message_id: int | None = None
+    """The message, shown whole."""
+    run: str | None = None
+    """The reply, of which this is a part."""
+    start: int = 0
+    end: int = 0
+    """Where the part begins and ends, in characters of the text."""
+
+
 SessionFrame = (
     MessageEvent
     | RunStarted
@@ -246,7 +264,7 @@ SessionFrame = (
     | SessionEvent
     | Notice
 )
-ServerFrame = Ready | SnapshotEnd | Ack | ErrorFrame | SessionFrame
+ServerFrame = Ready | SnapshotEnd | Ack | ErrorFrame | Html | SessionFrame
 
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)

@@ -11,6 +11,7 @@ from genpy_server.errors import NotFound
 from genpy_server.records import Records
 from genpy_server.web.health import Health
 from genpy_server.web.messages import Response
+from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Call
 
 PAGE = 200
@@ -40,6 +41,8 @@ class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The oldest messages with a greater id."""
     around: Cursor | None = None
     """The message with this id, in the middle of those before and after it."""
+    html: bool = False
+    """Whether their HTML is wanted as well."""
 
 
 class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,12 +83,29 @@ class Messages(msgspec.Struct, frozen=True):
     """The `before` of the page before this one; null where there is none."""
     after: int | None
     """The `after` of the page behind this one; null where there is none."""
+    html: list[str] | None = None
+    """Safe HTML of each message, where it was asked for."""
 
 
 class Hits(msgspec.Struct, frozen=True):
     """What was found, best first."""
 
     hits: list[Hit]
+
+
+async def _page(records: Records, ref: str, query: MessagesQuery) -> Messages:
+    if query.around is not None:
+        return await _around(records, ref, query.around, query.limit)
+    if query.after is not None:
+        found = await records.messages(ref, limit=query.limit + 1, after=query.after)
+        page = found[: query.limit]
+        more = len(found) > len(page)
+        return Messages(page, page[0].id if page else None, page[-1].id if more else None)
+    found = await records.messages(ref, limit=query.limit + 1, before=query.before)
+    page = found[-query.limit :]
+    more = len(found) > len(page)
+    after = page[-1].id if page and query.before is not None else None
+    return Messages(page, page[0].id if more else None, after)
 
 
 async def _around(records: Records, ref: str, message_id: int, limit: int) -> Messages:
@@ -107,8 +127,12 @@ class Handlers:
     """The API over the records of whoever asks."""
 
     def __init__(
-        self, records: Callable[[str], Records], health: Callable[[], Awaitable[Health]]
+        self,
+        records: Callable[[str], Records],
+        health: Callable[[], Awaitable[Health]],
+        renderer: Renderer,
     ) -> None:
+        self._renderer = renderer
         self._records = records
         self._health = health
 
@@ -143,21 +167,11 @@ class Handlers:
 
     async def messages(self, call: Call[MessagesQuery, None]) -> Response:
         """A page of a session's messages."""
-        query, ref = call.query, call.params["ref"]
-        records = self._records(call.user)
-        if query.around is not None:
-            return Response.json(await _around(records, ref, query.around, query.limit))
-        if query.after is not None:
-            found = await records.messages(ref, limit=query.limit + 1, after=query.after)
-            page = found[: query.limit]
-            more = len(found) > len(page)
-            before, after = (page[0].id if page else None), (page[-1].id if more else None)
-            return Response.json(Messages(page, before, after))
-        found = await records.messages(ref, limit=query.limit + 1, before=query.before)
-        page = found[-query.limit :]
-        more = len(found) > len(page)
-        after = page[-1].id if page and query.before is not None else None
-        return Response.json(Messages(page, page[0].id if more else None, after))
+        page = await _page(self._records(call.user), call.params["ref"], call.query)
+        if call.query.html:
+            html = await self._renderer.render_all([message.text for message in page.messages])
+            page = msgspec.structs.replace(page, html=html)
+        return Response.json(page)
 
     async def search(self, call: Call[SearchQuery, None]) -> Response:
         """Messages with any of the words."""

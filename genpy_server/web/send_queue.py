@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from genpy_server.sessions.event_log import Event
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
-from genpy_server.wire import CLOSE_SLOW, Delta, ErrorFrame, Frame, Notice, encode_bytes
+from genpy_server.web.html_feed import FEATURE, HtmlFeed
+from genpy_server.wire import CLOSE_SLOW, Delta, ErrorFrame, Frame, Notice, Ready, encode_bytes
 
 WATERMARK = 32 * 1024
 """Bytes in the transport's buffer above which frames wait in our own queue, where they join."""
@@ -77,7 +78,13 @@ class SendQueue:
     """Frames on their way to one reader; see the module."""
 
     def __init__(
-        self, ws: SessionSocket, limits: Limits, sums: QueueSums, *, text_mode: bool
+        self,
+        ws: SessionSocket,
+        limits: Limits,
+        sums: QueueSums,
+        *,
+        text_mode: bool = False,
+        feed: HtmlFeed | None = None,
     ) -> None:
         self.user = ""
         """Whose bytes these are; set before anything can wait."""
@@ -87,6 +94,7 @@ class SendQueue:
         self._limits = limits
         self._sums = sums
         self._text_mode = text_mode
+        self._feed = feed
         self._queue: deque[bytes | _Joined] = deque()
         self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
@@ -94,10 +102,16 @@ class SendQueue:
     def offer(self, event: Event) -> None:
         """Take an event of the session."""
         self._put(event.frame, event.data)
+        if self._feed is not None:
+            self._feed.watch(self, event.frame)
 
     def answer(self, frame: Frame) -> None:
         """Take a frame for this reader alone."""
+        if self._feed is not None and isinstance(frame, Ready):
+            frame.features = (FEATURE,)
         self._put(frame, None)
+        if self._feed is not None:
+            self._feed.watch(self, frame)
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket, or cut one that reads nothing; what is queued is dropped."""
@@ -112,6 +126,8 @@ class SendQueue:
         """Forget what waits for a socket that is closed."""
         self.closing = self.closing or (CLOSE_SLOW, "")
         self._drop()
+        if self._feed is not None:
+            self._feed.left(self)
         if self._cut is not None:
             self._cut.cancel()
         if self._task is not None:

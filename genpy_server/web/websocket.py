@@ -25,6 +25,7 @@ from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
+from genpy_server.web.html_feed import FEATURE, HtmlFeed
 from genpy_server.web.send_queue import QueueSums, SendQueue, plain
 from genpy_server.wire import (
     CLOSE_BUSY,
@@ -132,6 +133,7 @@ async def serve_session(
     authenticate: Callable[[str], str],
     limits: Limits,
     sums: QueueSums,
+    feed: HtmlFeed,
 ) -> None:
     """The life of one socket, from its handshake to its close.
 
@@ -139,7 +141,9 @@ async def serve_session(
     raises `Unauthorized`.
     """
     text_mode = ws.subprotocol is None
-    queue = SendQueue(ws, limits, sums, text_mode=text_mode)
+    wants_html = not text_mode and FEATURE in query.get("features", "").split(",")
+    html = feed if wants_html else None
+    queue = SendQueue(ws, limits, sums, text_mode=text_mode, feed=html)
     try:
         if user is None:
             user = await _authenticate(ws, authenticate)

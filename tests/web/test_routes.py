@@ -20,6 +20,7 @@ from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.web.api import Handlers
 from genpy_server.web.health import HealthCheck
+from genpy_server.web.renderer import Renderer
 from genpy_server.web.routes import api_routes
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     def records(user: str) -> LocalRecords:
         return LocalRecords(store, user, ender=Ender(store))
 
-    routes = api_routes(Handlers(records, HealthCheck(store, model)))
+    routes = api_routes(Handlers(records, HealthCheck(store, model), Renderer()))
     headers = {"Authorization": f"Bearer {ALICE}"}
     async with (
         listening(routes=routes, GENPY_TOKEN=f"alice:{ALICE},bob:{BOB}") as front,
@@ -397,7 +398,7 @@ async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
     """Without a token no route of the API does anything."""
     api.client.headers.pop("Authorization")
     routes = api_routes(
-        Handlers(lambda _: pytest.fail("reached"), HealthCheck(api.store, api.model))
+        Handlers(lambda _: pytest.fail("reached"), HealthCheck(api.store, api.model), Renderer())
     )
     for route in routes:
         path = route.pattern.replace("{ref}", "trip")
@@ -463,7 +464,9 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
             raise StoreUnavailable("Nobody answers.", retry_after=2.5)
 
     store = SqliteStore(tmp_path / "genpy.db")
-    routes = api_routes(Handlers(lambda u: Broken(store, u), HealthCheck(store, Model())))
+    routes = api_routes(
+        Handlers(lambda u: Broken(store, u), HealthCheck(store, Model()), Renderer())
+    )
     async with (
         listening(routes=routes) as front,
         httpx.AsyncClient(base_url=front.url) as client,
@@ -477,7 +480,7 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
 
 def test_every_route_says_what_it_is_for() -> None:
     """The table documents itself: a sentence each, and a type for every JSON answer."""
-    routes = api_routes(Handlers(lambda _: pytest.fail("reached"), _no_health))
+    routes = api_routes(Handlers(lambda _: pytest.fail("reached"), _no_health, Renderer()))
     for route in routes:
         assert route.doc.endswith("."), route
         assert route.answer is not None, route

@@ -75,6 +75,10 @@ def _query() -> dict[str, Any]:
         "properties": {
             "epoch": {"type": "string", "description": "`epoch` of the last `ready`."},
             "after": {"type": "integer", "description": "The last `seq` that was received."},
+            "features": {
+                "type": "string",
+                "description": "Features wanted, separated by commas: `html`.",
+            },
             "history": {"type": "integer", "description": "Stored messages wanted at most."},
         },
     }
