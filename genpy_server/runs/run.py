@@ -51,7 +51,7 @@ SHORTEST_ROUND = 200
 """Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
 """Seconds to wait for a rate-limited model that does not say how long."""
-BUSY = Backoff(first=1.0, longest=16.0, attempts=7)
+RATE_LIMITED = Backoff(first=1.0, longest=16.0, attempts=7)
 """The shortest waits after the first one, which may be 0 seconds if the service says so."""
 LOADING = Backoff(first=1.0, longest=10.0)
 """The shortest waits between two questions whether a model is loaded."""
@@ -248,9 +248,9 @@ class ReplyRun:
             except (LlmRateLimited, LlmUnavailable) as busy:
                 limited = isinstance(busy, LlmRateLimited)
                 asked = DEFAULT_WAIT if limited and busy.retry_after is None else busy.retry_after
-                if asked is None or self.length or BUSY.exhausted(failures + 1):
+                if asked is None or self.length or RATE_LIMITED.exhausted(failures + 1):
                     raise
-                wait = BUSY.delay(failures - 1, retry_after=asked) if failures else asked
+                wait = RATE_LIMITED.delay(failures - 1, retry_after=asked) if failures else asked
                 if wait > patience:
                     raise
                 patience -= wait
