@@ -87,6 +87,21 @@ REPLIES = (
 )
 
 
+SMALL_TALK = (
+    "thanks!", "ok cool thx", "nice", "why?", "and then?", "can you explain that again?",
+    "same error", "add error handling", "make it shorter", "what do you think?", "good morning",
+    "hello there", "I am tired today", "that did not work", "try once more please", "lol",
+    "which one is better?", "go on", "sounds good, let's do it", "now in French please",
+    "my back hurts", "is that right?", "write a haiku about clouds", "what is 17 times 23?",
+    "who wrote Don Quixote?", "convert 5 miles to kilometres", "the file is still missing",
+    "can you write tests for it?", "how do I exit vim?", "rename the variable",
+    "what's the capital of Mongolia?", "translate cheese into Spanish", "fix the typo",
+    "how are you?", "is it going to rain?", "recommend me a film", "what does idempotent mean?",
+    "summarise the text above", "give me a synonym for happy", "bye for now",
+)  # fmt: skip
+"""What people say that has nothing to do with what they said before."""
+
+
 class Line(NamedTuple):
     """One message to store."""
 
@@ -97,10 +112,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked; `answer` is the index of the line that holds the answer, None for none."""
+    """What is asked; `answers` are the indexes of the lines that hold the answer, none for none."""
 
     text: str
-    answer: int | None
+    answers: tuple[int, ...]
     kind: str
 
 
@@ -161,13 +176,19 @@ def make(messages: int, *, facts: int = 120, seed: int = 7, varied: bool = False
             if later in places:
                 continue
             lines[later] = Line(lines[later].session, "user", second.format(**words))
-            questions.append(Question(asked.format(**words), later, "changed"))
+            questions.append(Question(asked.format(**words), (later,), "changed"))
             continue
         said, *asked_ways = FACTS[number % len(FACTS)]
         lines[place] = Line(lines[place].session, "user", said.format(**words))
-        questions.append(Question(rng.choice(asked_ways).format(**words), place, "said"))
+        asked = rng.choice(asked_ways).format(**words)
+        questions.append(Question(asked, (place,), "said"))
     questions += [
-        Question(f"What did I say about my {thing}?", None, "never said")
+        Question(f"What did I say about my {thing}?", (), "never said")
         for thing in ("accordion", "pilgrimage", "telescope", "orthodontist", "glassblowing")
+    ]
+    said = [question for question in questions if question.kind == "said"]
+    questions += [
+        Question(f"{one.text} And {other.text}", one.answers + other.answers, "two facts")
+        for one, other in zip(said[::4], said[2::4], strict=False)
     ]
     return Talk("varied" if varied else "plain", lines, questions)

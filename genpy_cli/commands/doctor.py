@@ -93,7 +93,8 @@ async def _database(settings: Settings) -> str:
         output.count(seen.sessions, "session"),
         output.count(seen.messages, "message"),
     )
-    return f"{seen.kind} at {seen.where}, {sessions}, {messages}"
+    waiting = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
+    return f"{seen.kind} at {seen.where}, {sessions}, {messages}{waiting}"
 
 
 async def _model(settings: Settings, *, trust: bool) -> str:

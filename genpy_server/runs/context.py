@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import ENOUGH, asks
@@ -90,7 +92,7 @@ class Chat:
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         offered = () if tools else self.offered
         aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
-        return budget.build(
+        built = budget.build(
             system=system_prompt(intent.name, datetime.now().astimezone().date().isoformat()),
             history=request.history,
             question=request.question,
@@ -99,6 +101,10 @@ class Chat:
             recalled=recalled,
             tools=tools,
         )
+        if self.llm.kind == "offline":
+            # Nothing is sent: what the window holds is as good an answer as what fell out of it.
+            return msgspec.structs.replace(built, recalled=tuple(recalled))
+        return built
 
     async def _recall(self, request: RunRequest) -> list[Hit]:
         """What this user said before about the question; nothing when the search fails.

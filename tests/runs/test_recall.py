@@ -91,3 +91,25 @@ async def test_a_question_recalls_neither_itself_nor_what_came_later(chat: Chat)
     """Only messages before the question are recalled."""
     question = "What is the name of our gecko?"
     assert question not in [hit.message.text for hit in await recalled(chat, question)]
+
+
+async def test_without_a_model_what_was_just_said_is_recalled(chat: Chat) -> None:
+    """Nothing is sent, so that what the window holds is recalled as well."""
+    session = str(uuid4())
+    told = await chat.store.append("local", session, "user", "My dog is called Rex", title="Now")
+    asked = await chat.store.append("local", session, "user", "What is my dog called?", title="Now")
+    request = RunRequest(
+        user_id="local",
+        session_id=session,
+        title="Now",
+        question=asked.message,
+        history=(told.message,),
+    )
+    built = await chat.context(request, chat.intent(request))
+    assert told.message in [hit.message for hit in built.recalled]
+
+
+@pytest.mark.parametrize("text", ["thanks a lot", "My gecko is fine", "why?"])
+async def test_nothing_is_recalled_where_nothing_is_asked(chat: Chat, text: str) -> None:
+    """Thanks, statements and follow-ups bring no excerpts."""
+    assert await recalled(chat, text) == ()

@@ -13,6 +13,7 @@ from support.command_line import Genpy
 from support.running_server import serving
 from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.errors import (
     StoreError,
     StoreForbidden,
@@ -21,8 +22,9 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
+from genpy_server.stores.supabase import client
 from genpy_server.stores.supabase.client import SCHEMA_VERSION
-from genpy_server.stores.supabase.errors import refusal
+from genpy_server.stores.supabase.errors import StoreRolledBack, refusal
 from genpy_server.stores.supabase.store import SupabaseStore
 
 KEY = "sb_secret_anything"
@@ -130,6 +132,28 @@ async def test_a_connection_that_broke_is_used_once_more() -> None:
         assert type(await trouble(url)) is StoreUnavailable
 
 
+async def test_a_call_that_was_rolled_back_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a deadlock or a serialization failure, up to five times in all."""
+    monkeypatch.setattr(client, "REPEATS", Backoff(first=0, longest=0, attempts=5))
+    version, seen = (
+        response("200 OK", str(SCHEMA_VERSION)),
+        {"version": SCHEMA_VERSION, "sessions": 3, "messages": 0},
+    )
+    undone = [
+        response("500 Internal Server Error", json.dumps({"code": code}))
+        for code in ("40P01", "40001", "40P01", "40P01", "40001")
+    ]
+    async with answering(version, *undone[:4], response("200 OK", json.dumps(seen))) as url:
+        store = SupabaseStore(url, KEY)
+        await store.open()
+        assert (await store.check()).sessions == 3
+        await store.close()
+    async with answering(version, *undone, response("200 OK", json.dumps(seen))) as url:
+        assert type(await trouble(url)) is StoreRolledBack
+
+
 async def test_a_wrong_key(supabase: Stack) -> None:
     """A key that the project does not know is `StoreKeyRejected`."""
     error = await trouble(supabase.url, "sb_secret_wrong")
@@ -214,11 +238,13 @@ async def test_a_schema_or_rights_of_another_time(make_stack: Callable[..., Stac
         (522, "", StoreUnavailable),
         (504, "", StoreTimeout),
         (400, {"code": "23514"}, StoreError),
-        (400, {"code": None, "message": None}, StoreError),
-        (400, [], StoreError),
-        (400, {"code": 5}, StoreError),
-        (400, "[" * 100_000, StoreError),
+        (400, {"code": None, "message": None}, StoreUnavailable),
+        (400, [], StoreUnavailable),
+        (400, {"code": 5}, StoreUnavailable),
+        (400, "[" * 100_000, StoreUnavailable),
         (500, {"code": "XX000"}, StoreError),
+        (500, {"code": "40P01"}, StoreRolledBack),
+        (400, {"code": "40001"}, StoreRolledBack),
         (500, {"code": "P0001"}, StoreError),
         (500, {"code": "SUP", "message": "connect ENOENT"}, StoreUnavailable),
     ],

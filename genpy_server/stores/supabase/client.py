@@ -1,14 +1,19 @@
 """Calls of schema.sql's functions over one HTTP client, with errors that are ours."""
 
+import asyncio
+from itertools import count
+from random import random
 from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
 from supabase import AsyncClient, AsyncClientOptions
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.errors import Conflict, NotFound, StoreSchemaMissing, StoreUnavailable
 from genpy_server.stores.supabase.errors import (
     SCHEMA_MISSING,
+    StoreRolledBack,
     not_supabase,
     refusal,
     refused_locally,
@@ -21,6 +26,8 @@ SCHEMA_VERSION: Final = 4
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
 """Seconds; a call waits for the pool while more are under way than there are connections."""
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
+REPEATS: Final = Backoff(first=0.05, longest=1.0, jitter=1.0, attempts=5)
+"""Calls that the database rolled back, and how soon they are made again."""
 _ONCE: Final = frozenset({"delete", "finish_ending", "extend_memory", "import"})
 """Functions whose second call would answer otherwise than the first."""
 
@@ -68,7 +75,21 @@ class Functions:
             raise not_supabase(self._url)
 
     async def call(self, function: str, **arguments: Any) -> Any:
-        """The answer of `genpy_<function>`; after a connection that broke it is called again."""
+        """The answer of `genpy_<function>`.
+
+        It is called again after a connection that broke, and when the database rolled it back
+        because of another one (a deadlock, a serialization failure).
+        """
+        for failures in count():
+            try:
+                return await self._call(function, arguments)
+            except StoreRolledBack:
+                if REPEATS.exhausted(failures + 1):
+                    raise
+                await asyncio.sleep(REPEATS.delay(failures, chance=random()))  # noqa: S311 - a wait
+        raise AssertionError
+
+    async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
         if self._client is None:
             raise StoreUnavailable("The store is not open.")
         named = {f"p_{name}": value for name, value in arguments.items()}

@@ -49,12 +49,22 @@ NOT_SUPABASE = (
     "such as https://abcdefgh.supabase.co."
 )
 
+
+class StoreRolledBack(StoreUnavailable):
+    """The database rolled a call back because of another one; it may be made again."""
+
+
 _Kind = tuple[type[StoreError], str]
 
 _SCHEMA: Final[_Kind] = (StoreSchemaMissing, SCHEMA_MISSING)
 _UNAVAILABLE: Final[_Kind] = (StoreUnavailable, UNREACHABLE)
 _TIMEOUT: Final[_Kind] = (StoreTimeout, SLOW)
 _NOT_SUPABASE: Final[_Kind] = (StoreUnavailable, NOT_SUPABASE)
+
+_ROLLED_BACK: Final[_Kind] = (
+    StoreRolledBack,
+    "Supabase at {url} undid a change because of another one at the same time. Try again.",
+)
 
 _CODES: Final[dict[str, _Kind]] = {
     "PGRST000": _UNAVAILABLE,  # no connection to the database
@@ -71,6 +81,8 @@ _CODES: Final[dict[str, _Kind]] = {
     "42883": _SCHEMA,
     "3F000": _SCHEMA,
     "42501": (StoreForbidden, FORBIDDEN),
+    "40001": _ROLLED_BACK,  # serialization failure
+    "40P01": _ROLLED_BACK,  # deadlock
     "57014": _TIMEOUT,  # statement_timeout
     "55P03": _TIMEOUT,  # lock_timeout
     "25006": _UNAVAILABLE,  # read-only while it fails over, or for want of space
@@ -120,6 +132,8 @@ def refusal(response: httpx.Response, url: str) -> StoreError:
     known = known or _STATUSES.get(status)
     if known is None and response.is_server_error and not from_postgres:
         known = _UNAVAILABLE
+    if known is None and status == httpx.codes.BAD_REQUEST and not code:
+        known = _UNAVAILABLE  # PostgREST could not ask the database
     if known is None and response.is_redirect:
         known = _NOT_SUPABASE
     if known is None:
