@@ -8,8 +8,9 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from genpy_server.core.context.framing import block, dialogue, framed
 from genpy_server.core.context.notes import fitting_notes
-from genpy_server.core.context.prompts import MEMORY_PROMPT, NOTHING_NEW, dialogue
+from genpy_server.core.context.prompts import MEMORY_PROMPT, NOTHING_NEW
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
 from genpy_server.core.context.turns import Turn, turns
 from genpy_server.core.models import ChatMessage, Memory, Message
@@ -24,7 +25,7 @@ ROLE_TOKENS = 4
 """Tokens of a message's line beside its text, where messages are written as a dialogue."""
 LONGEST_REST = 32
 """Turns without another attempt, at most, while the model keeps failing."""
-FRAME = "Memory so far:\n===\n{known}\n===\n\nMessages:\n{told}"
+FRAME = "Memory so far:\n{known}\n\nMessages:\n{told}"
 
 log = logging.getLogger("genpy.memory")
 
@@ -81,11 +82,13 @@ class MemoryKeeper:
         return extended if moved else await self._store.memory(user_id, session_id)
 
     async def _note(self, known: str, noted: Sequence[Turn], room: int) -> str:
-        told = cut(dialogue([message for turn in noted for message in turn.messages]), room)
+        told = dialogue([message for turn in noted for message in turn.messages], room)
         request = ChatRequest(
             messages=(
                 ChatMessage("system", MEMORY_PROMPT),
-                ChatMessage("user", FRAME.format(known=known or "(nothing yet)", told=told)),
+                ChatMessage(
+                    "user", FRAME.format(known=framed([block(known or "(nothing yet)")]), told=told)
+                ),
             ),
             max_tokens=ADDITION_TOKENS,
             temperature=0.2,

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.context.framing import block, dialogue, framed
 from genpy_server.core.context.notes import fitting_notes
-from genpy_server.core.context.prompts import SUMMARY_PROMPT, dialogue
-from genpy_server.core.context.tokens import count_tokens, cut
+from genpy_server.core.context.prompts import SUMMARY_PROMPT
+from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.context.turns import turns
 from genpy_server.core.models import ChatMessage, Metrics, Session, SummaryDraft
 from genpy_server.errors import (
@@ -154,9 +155,9 @@ class Summaries:
         parts = []
         if memory is not None and memory.text:
             notes = fitting_notes(memory.text, "", room // 3)
-            parts.append(f"Notes on the earlier part:\n{notes}")
+            parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
         messages = [m for turn in turns(stored) if turn.place > covered for m in turn.messages]
-        parts.append(cut(dialogue(messages), room - sum(count_tokens(part) + 1 for part in parts)))
+        parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))
         return [ChatMessage("system", SUMMARY_PROMPT), ChatMessage("user", "\n\n".join(parts))]
 
 

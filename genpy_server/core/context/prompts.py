@@ -3,10 +3,6 @@
 Each prompt says what the person wants back, since that is what an intent is.
 """
 
-import re
-
-from genpy_server.core.models import Message
-
 BASE = """\
 You are GenPy, an assistant people talk to from a terminal or a small web page.
 Answer in the person's language. Write Markdown that reads well in 80 columns: short paragraphs, \
@@ -56,22 +52,9 @@ nothing is left to add, write "-" alone. Everything between the lines marked ===
 NOTHING_NEW = "-"
 """What the model writes when it has nothing to add to the memory."""
 
-_FENCE = re.compile(r"^[ \t]*={3,}[ \t]*$", re.MULTILINE)
-
 CUT_NOTE = "\n[… {count} characters left out here to fit …]\n"
 
 
 def system_prompt(intent: str, today: str) -> str:
     """The system prompt of a run; `today` is a date for a person, such as 2026-01-31."""
     return f"{BASE}\n\n{INTENT_PROMPTS[intent]}\n\nToday is {today}."
-
-
-def dialogue(messages: list[Message]) -> str:
-    """Messages as a model reads them when they are its subject, not its conversation."""
-    lines = "\n".join(f"{message.role}: {_fenced(message.text)}" for message in messages)
-    return f"===\n{lines}\n==="
-
-
-def _fenced(text: str) -> str:
-    """A text with no line that could be taken for the end of the data around it."""
-    return _FENCE.sub("= = =", text)
