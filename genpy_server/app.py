@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Self
 
+from genpy_server import announcement
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
@@ -109,9 +110,11 @@ class App:
         self.tasks.spawn(asyncio.to_thread(_warm))
         return server
 
-    async def drain(self, *, end_sessions: bool = False) -> None:
-        """Stop the replies in progress and keep what came of them."""
-        await self.hub.close(end_sessions=end_sessions)
+    async def drain(
+        self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Stop the replies in progress and keep what came of them; see `SessionHub.close`."""
+        await self.hub.close(end_sessions=end_sessions, spared=spared)
 
     async def close(self) -> None:
         """Let go of the doors."""
@@ -148,6 +151,18 @@ def configure_logging(level: str) -> None:
     logging.getLogger("genpy").setLevel(level)
 
 
+async def _announced(settings: Settings, url: str) -> ExitStack:
+    """Announce a server to the programs of this user, until the context ends."""
+    token = next((t for t, user in settings.tokens.items() if user == settings.user), None)
+    stack = ExitStack()
+    if token is None and settings.tokens:
+        return stack  # a server for others only
+    if (await announcement.find(settings)).server is None:
+        announcement.publish(settings, url, token)
+        stack.callback(announcement.withdraw, settings, url)
+    return stack
+
+
 async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
     """Serve until a stop signal, having announced the address; False when the stop was cut short.
 
@@ -159,6 +174,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
     app = await App.open(settings)
     try:
         server = await app.listen()
-        return await serve_until_stopped(server, app.drain, announce)
+        with await _announced(settings, server.url):
+            return await serve_until_stopped(server, app.drain, announce)
     finally:
         await app.close()

@@ -9,10 +9,14 @@ import secrets
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import msgspec
 
+from genpy_server import announcement
+from genpy_server.announcement import Announcement
 from genpy_server.app import App
+from genpy_server.errors import ConfigError
 from genpy_server.settings import Settings
 
 TOKEN_BYTES = 24
@@ -25,11 +29,17 @@ log = logging.getLogger("genpy.embedded")
 class Embedded:
     """A running server; `url` and `token` are what a client needs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, announced: bool = False, place: Announcement | None = None
+    ) -> None:
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
+        port = 0
+        if place is not None:  # the clients of a server that is gone come back to this one
+            self.token, port = place.token or self.token, urlsplit(place.url).port or 0
         self.url = ""
+        self._announced = announced
         self._settings = msgspec.structs.replace(
-            settings, host="127.0.0.1", port=0, tokens={self.token: settings.user}
+            settings, host="127.0.0.1", port=port, tokens={self.token: settings.user}
         )
         self._started: Future[str] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,10 +66,14 @@ class Embedded:
         app = await App.open(self._settings)
         try:
             server = await app.listen()
+            if self._announced:
+                announcement.publish(self._settings, server.url, self.token)
             self._started.set_result(server.url)
             await self._stop.wait()
+            announcement.withdraw(self._settings, server.url)
+            spared = app.hub.attended()  # other programs', who take over
             server.close()
-            await app.drain(end_sessions=self._end_sessions)
+            await app.drain(end_sessions=self._end_sessions, spared=spared)
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await server.wait_closed()
@@ -78,8 +92,56 @@ class Embedded:
             await asyncio.to_thread(self._thread.join)
 
 
-async def start_embedded(settings: Settings) -> Embedded:
-    """An embedded server that listens."""
-    embedded = Embedded(settings)
+async def start_embedded(
+    settings: Settings, *, announced: bool = False, place: Announcement | None = None
+) -> Embedded:
+    """An embedded server that listens.
+
+    `announced` lets other programs of this user find it; with `place` it takes the address of a
+    server that is gone. Raises `ConfigError` where another program has taken that.
+    """
+    embedded = Embedded(settings, announced=announced, place=place)
     await embedded.start()
     return embedded
+
+
+class LocalServer:
+    """The server of a local database: the one of another program while that runs, else our own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = ""
+        self.token: str | None = None
+        self.own: Embedded | None = None
+        self.differs = False
+        """Whether another program serves the database with other settings, beside our own."""
+        self._settings = settings
+        self._place: Announcement | None = None
+        self._starting = asyncio.Lock()
+
+    async def reach(self, *, announced: bool) -> None:
+        """Find the server, or start one, `announced` to other programs; raises what prevents it."""
+        found = await announcement.find(self._settings)
+        self._place, self.differs = found.server, found.differs
+        if self._place is not None:
+            self.url, self.token = self._place.url, self._place.token
+        else:
+            announced = announced and not self.differs
+            self.own = await start_embedded(self._settings, announced=announced)
+            self.url, self.token = self.own.url, self.own.token
+
+    async def take_over(self) -> bool:
+        """Serve at the address of another program's server that is gone.
+
+        False where it is still there, or a third program was quicker.
+        """
+        async with self._starting:
+            if self._place is None or self.own is not None:
+                return False
+            with suppress(ConfigError):
+                self.own = await start_embedded(self._settings, announced=True, place=self._place)
+            return self.own is not None
+
+    async def stop(self, *, end_sessions: bool = False) -> None:
+        """Stop our own server, where there is one; see `Embedded.stop`."""
+        if self.own is not None:
+            await self.own.stop(end_sessions=end_sessions)

@@ -9,7 +9,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -31,12 +31,13 @@ from genpy_tui import preferences, unsent
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import COMMANDS
+from genpy_tui.messages import ConnectionLost
 from genpy_tui.terminal import internals, signals
 from genpy_tui.theme import THEMES, fallback
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords, SessionClient
-    from genpy_server.embedded import Embedded
+    from genpy_server.embedded import Embedded, LocalServer
     from genpy_tui.dialogs.ask import Choose
 
 COLLECT = (20_000, 20, 20)
@@ -74,7 +75,7 @@ class GenPyApp(App[int]):
         self.server = server
         self.token = token
         self.ref = session or str(uuid4())
-        self.embedded: Embedded | None = None
+        self.local: LocalServer | None = None
         self.chat = ChatScreen(self.open_session, preferences.Offers(settings.database.parent))
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
@@ -138,6 +139,20 @@ class GenPyApp(App[int]):
         """The driver of the terminal, which reads whatever bytes come."""
         return internals.driver(super().get_driver_class())
 
+    @property
+    def embedded(self) -> "Embedded | None":
+        """Our own server, where this program runs one."""
+        return None if self.local is None else self.local.own
+
+    def on_connection_lost(self, _: ConnectionLost) -> None:
+        """Serve the database where the program that did is gone."""
+        if self.local is not None and self.local.own is None:
+            background(self, self._take_over, "take over")
+
+    async def _take_over(self) -> None:
+        if self.local is not None and await self.local.take_over():
+            self.notify("The GenPy that served this database has ended; this one does so now.")
+
     def get_default_screen(self) -> Screen[object]:
         """The conversation is the first screen, and the last."""
         return cast("Screen[object]", self.chat)
@@ -157,8 +172,13 @@ class GenPyApp(App[int]):
         await self.chat.painted.wait()
         try:
             if self.server is None:
-                start = await asyncio.to_thread(_embedded_start)
-                self.embedded = await start(self.settings)
+                self.local = (await asyncio.to_thread(_local_server))(self.settings)
+                await self.local.reach(announced=True)
+                if self.local.differs:
+                    self.notify(
+                        "Another GenPy uses this database with other settings. This chat has a "
+                        "server of its own, so the two do not see each other's messages at once."
+                    )
             self._doors = await asyncio.to_thread(_client_doors)
         except GenPyError as error:
             self.chat.refuse(error.message)
@@ -176,8 +196,8 @@ class GenPyApp(App[int]):
         """Show a conversation; what is on its way in the one before still arrives."""
         if self._doors is None:
             return
-        url = self.embedded.url if self.embedded is not None else self.server or ""
-        token = self.embedded.token if self.embedded is not None else self.token
+        url = self.local.url if self.local is not None else self.server or ""
+        token = self.local.token if self.local is not None else self.token
         make_client, make_records = self._doors
         left = self.chat.detach()
         if left is not None:
@@ -276,9 +296,10 @@ class GenPyApp(App[int]):
             await self.embedded.stop(end_sessions=True)
         elif client is not None:
             if client.transcript.running is not None:
+                server = "" if self.server is None else f" --server {self.server}"
                 message = (
-                    "The reply goes on. To see it: genpy chat --server "
-                    f"{self.server} --session {client.transcript.session}"
+                    f"The reply goes on. To see it: genpy chat{server} "
+                    f"--session {client.transcript.session}"
                 )
             elif self.chat.status.was_ended and client.link.state == "open":
                 message = await self._farewell(ended=True)
@@ -323,10 +344,10 @@ def _spare_collector() -> None:
     gc.enable()
 
 
-def _embedded_start() -> "Callable[[Settings], Awaitable[Embedded]]":
-    from genpy_server.embedded import start_embedded  # noqa: PLC0415 - after the first paint
+def _local_server() -> "type[LocalServer]":
+    from genpy_server.embedded import LocalServer  # noqa: PLC0415 - after the first paint
 
-    return start_embedded
+    return LocalServer
 
 
 def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":

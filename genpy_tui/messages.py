@@ -7,6 +7,10 @@ class ToEnd(Message):
     """The person wants to see the newest."""
 
 
+class ConnectionLost(Message):
+    """There is no connection to the server, which may be gone."""
+
+
 class Submitted(Message):
     """The person sends what stands in the prompt."""
 

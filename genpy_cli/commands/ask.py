@@ -1,7 +1,5 @@
 """`genpy ask`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,28 +86,23 @@ async def _ask(
     intent: str | None,
     reply: "ReplyPrinter",
 ) -> None:
-    from genpy_server.client.session_client import SessionClient
+    from genpy_server.client.session_client import Link, SessionClient
+    from genpy_server.embedded import LocalServer
 
-    async with (
-        _reached(settings) as (url, token),
-        SessionClient(url, ref, token=token, history=HISTORY) as client,
-    ):
-        reply.follow(client, client.send(text, intent))
-        async for event in client:
-            if reply.take(event):
-                break
-
-
-@asynccontextmanager
-async def _reached(settings: Settings) -> AsyncIterator[tuple[str, str | None]]:
-    """Address and token of the server elsewhere, or of one of our own for as long as it takes."""
-    if settings.server is not None:
-        yield settings.server, token_of(settings)
-        return
-    from genpy_server.embedded import start_embedded
-
-    embedded = await start_embedded(settings)
+    local = LocalServer(settings) if settings.server is None else None
     try:
-        yield embedded.url, embedded.token
+        if local is None:
+            url, token = settings.server or "", token_of(settings)
+        else:
+            await local.reach(announced=False)
+            url, token = local.url, local.token
+        async with SessionClient(url, ref, token=token, history=HISTORY) as client:
+            reply.follow(client, client.send(text, intent))
+            async for event in client:
+                if local is not None and isinstance(event, Link) and event.state == "reconnecting":
+                    await local.take_over()
+                if reply.take(event):
+                    break
     finally:
-        await embedded.stop()
+        if local is not None:
+            await local.stop()

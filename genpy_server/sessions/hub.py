@@ -273,15 +273,21 @@ class SessionHub:
             if session is not None:
                 log.info("ended a session that was left behind")
 
-    async def close(self, *, end_sessions: bool = False) -> None:
-        """Stop every run, keep what came, and end the sessions if that is wanted."""
+    def attended(self) -> frozenset[tuple[str, str]]:
+        """User and id of each session that a client is attached to."""
+        return frozenset(key for key, session in self._live.items() if session.subscribers)
+
+    async def close(
+        self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Stop every run, keep what came, and end the sessions if wanted, but those `spared`."""
         self._closing = True
         for timer in self._timers.values():
             timer.cancel()
         sessions = list(self._live.values())
         await asyncio.gather(*(session.runs.stop("interrupted") for session in sessions))
         if end_sessions:
-            await self._end_all(sessions)
+            await self._end_all([s for s in sessions if (s.user_id, s.id) not in spared])
         await self.tasks.cancel()
         await self._presence.leave()
 

@@ -32,6 +32,7 @@ from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.messages import ConnectionLost
 from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.transcript import TranscriptView
@@ -90,6 +91,8 @@ class Receiver:
         """The connection changed."""
         if link.state == "refused":
             self._view.note(notice(link.reason, "error", "✗"))
+        elif link.state == "reconnecting":
+            self._view.post_message(ConnectionLost())
         self._status.update(link=link, link_at=monotonic())
 
     def _frame(self, client: "SessionClient", frame: Frame) -> None:

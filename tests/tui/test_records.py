@@ -10,6 +10,7 @@ from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
+from genpy_server.embedded import LocalServer
 from genpy_server.wire import End
 from genpy_tui.commands import COMMANDS
 
@@ -219,7 +220,8 @@ async def test_leaving_the_own_server_in_mid_reply_asks(
     """On the embedded server, quitting in mid-reply asks first, and staying changes nothing."""
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
-        tui.app.embedded = object()  # type: ignore[assignment]  # only whether there is one counts
+        tui.app.local = LocalServer(tui.app.settings)
+        tui.app.local.own = object()  # type: ignore[assignment]  # only whether there is one counts
         server.start(server.message("Go on"))
         server.stream("Half")
         await tui.says("replying")
@@ -227,7 +229,7 @@ async def test_leaving_the_own_server_in_mid_reply_asks(
         await tui.shows("A reply is being written.", "Stay")
         await tui.press("enter")
         await tui.until(lambda: tui.app.screen is tui.chat)
-        tui.app.embedded = None
+        tui.app.local = None
         assert tui.app.return_code is None
 
 

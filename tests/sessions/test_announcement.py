@@ -1,0 +1,144 @@
+"""The programs of one user that share the server of a local database."""
+
+import asyncio
+import os
+
+import msgspec
+import pytest
+from support.command_line import Genpy
+from support.raw_client import Peer
+from support.running_server import ServerProcess, configure
+
+from genpy_server import announcement
+from genpy_server.client.session_client import SessionClient
+from genpy_server.embedded import LocalServer
+from genpy_server.settings import load
+from genpy_server.wire import MessageEvent, RunFinished, Send
+
+
+def file_of(database):
+    """Where the server of a database is announced."""
+    return database.with_name(f"{database.name}.server")
+
+
+async def reached(settings, **options):
+    """The local server, found or started."""
+    local = LocalServer(settings)
+    await local.reach(announced=True, **options)
+    return local
+
+
+async def test_a_second_program_attaches_to_the_first(database):
+    """The second chat over a database attaches to the server of the first, and sees its messages."""
+    first, second = [await reached(configure(database)) for _ in range(2)]
+    assert second.own is None
+    assert (second.url, second.token) == (first.url, first.token)
+    async with (
+        Peer(first.url, "one", token=first.token) as ann,
+        Peer(second.url, "one", token=second.token) as bob,
+    ):
+        await ann.say(Send("a", "hello"))
+        assert (await bob.until("message"))["text"] == "hello"
+    await first.stop()
+    assert not file_of(database).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+async def test_the_file_is_for_its_owner(database):
+    """The file with the token can be read by its owner only."""
+    local = await reached(configure(database))
+    assert file_of(database).stat().st_mode & 0o777 == 0o600
+    await local.stop()
+
+
+@pytest.mark.parametrize("change", [{"context_tokens": 9_000}, {"llm_url": "http://127.0.0.1:9"}])
+async def test_other_settings_have_a_server_of_their_own(database, change):
+    """A program with another model or other options starts its own server, and knows why."""
+    settings = configure(database)
+    first = await reached(settings)
+    second = await reached(msgspec.structs.replace(settings, **change))
+    assert second.own is not None
+    assert second.differs
+    third = await reached(settings)
+    assert third.url == first.url
+    await second.stop()
+    assert file_of(database).exists()
+    await first.stop()
+
+
+async def test_settings_of_a_folder_are_not_announced(database):
+    """A server whose settings come from a .env is found by no other program."""
+    settings = msgspec.structs.replace(
+        configure(database), sources={"GENPY_LLM_URL": ".env line 1"}
+    )
+    local = await reached(settings)
+    assert not file_of(database).exists()
+    await local.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]"])
+async def test_a_file_of_no_server_is_overwritten(database, content):
+    """What a killed program left, or nobody wrote, keeps nobody from starting."""
+    file_of(database).write_bytes(content)
+    local = await reached(configure(database))
+    assert local.own is not None
+    assert (await announcement.find(configure(database))).server is not None
+    await local.stop()
+
+
+async def test_another_program_takes_over(database):
+    """When the serving program leaves, an attached one serves at its address; nothing is lost."""
+    first, second, third = [await reached(configure(database)) for _ in range(3)]
+    assert not await second.take_over()
+    async with SessionClient(second.url, "one", token=second.token) as client:
+        texts = []
+
+        async def read():
+            async for event in client:
+                if isinstance(event, MessageEvent):
+                    texts.append(event.text)
+                if isinstance(event, RunFinished):
+                    finished.set()
+
+        finished = asyncio.Event()
+        reader = asyncio.create_task(read())
+        client.send("before")
+        await finished.wait()
+        finished.clear()
+        await first.stop(end_sessions=True)
+        taken = [await one.take_over() for one in (second, third)]
+        assert taken == [True, False]
+        client.send("after")
+        await finished.wait()
+        assert {"before", "after"} <= set(texts)
+        assert client.transcript.status == "active"
+        reader.cancel()
+    found = (await announcement.find(configure(database))).server
+    assert found is not None
+    assert found.url == second.url
+    await second.stop()
+
+
+async def test_ask_attaches_to_a_server(tmp_path):
+    """`genpy ask` asks the server of the database that runs already."""
+    genpy = Genpy(tmp_path)
+    environment = {k: v for k, v in genpy.environment.items() if k.startswith("GENPY_")}
+    local = await reached(load(environment))
+    async with Peer(local.url, "trip", token=local.token) as peer:
+        await genpy.beside("ask", "hello", "--session", "trip")
+        assert (await peer.until("message"))["text"] == "hello"
+    await local.stop()
+
+
+@pytest.mark.parametrize("token", ["", "a-token-of-a-test-0123456789"])
+async def test_serve_is_found(database, token):
+    """A server process of this machine is found, with the token of its user where it asks for one."""
+    server = ServerProcess(database, GENPY_TOKEN=token)
+    await server.start()
+    try:
+        found = (await announcement.find(configure(database))).server
+        assert found is not None
+        assert found.url == server.url
+    finally:
+        await server.stop()
+    assert not file_of(database).exists()
