@@ -209,6 +209,12 @@ class GenPyApp(App[int]):
 
     # Leaving
 
+    def _fatal_error(self) -> None:
+        """Show where the program failed, without the values of variables: they hold messages and keys."""
+        from rich.traceback import Traceback  # noqa: PLC0415 - for bugs only
+
+        self.panic(Traceback(show_locals=False, width=None))
+
     def _signalled(self, number: int) -> None:
         """A signal: leave without questions; a second one does not wait for anything."""
         code = signals.EXIT_BASE + number

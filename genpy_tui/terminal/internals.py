@@ -49,6 +49,7 @@ INTERNALS = {
     "textual.widget:Widget._size_updated": "2819b3f84f2a",
     "textual.scroll_view:ScrollView._size_updated": "641e3f6ed6fb",
     "textual.widget:Widget._scroll_update": "14e335e8d272",
+    "textual.app:App._fatal_error": "8ea137f9297a",
     "textual.app:App._handle_exception": "ebf01bf0d7ba",
     "textual.drivers.win32:EventMonitor": "949823cdd307",
 }

@@ -2,7 +2,10 @@
 
 import ast
 import hashlib
+import importlib
 import importlib.util
+import inspect
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,3 +61,23 @@ def test_one_file_imports_what_is_private_in_textual() -> None:
         if any(private_imports(ast.parse(path.read_text(encoding="utf-8"))))
     }
     assert found == ALLOWED
+
+
+def overridden() -> Iterator[str]:
+    """The private methods of Textual's classes that classes of GenPy define anew."""
+    for module in pkgutil.walk_packages(genpy_tui.__path__, "genpy_tui."):
+        for owner in vars(importlib.import_module(module.name)).values():
+            if not inspect.isclass(owner) or owner.__module__ != module.name:
+                continue
+            for name in vars(owner):
+                if not name.startswith("_") or name.startswith(("__", f"_{owner.__name__}__")):
+                    continue
+                for base in owner.__mro__[1:]:
+                    if base.__module__.startswith("textual") and callable(vars(base).get(name)):
+                        yield f"{base.__module__}:{base.__qualname__}.{name}"
+                        break
+
+
+def test_each_private_method_that_is_overridden_is_listed() -> None:
+    """A method of Textual's that may change without notice is overridden knowingly."""
+    assert set(overridden()) - set(INTERNALS) == set()

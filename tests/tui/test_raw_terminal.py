@@ -18,10 +18,12 @@ import sys
 from genpy_server import settings
 from genpy_tui import app
 
-def on_mount(_):
+async def on_connect(self):
+    secret = "a key of somebody"
+    self.chat.prompt.insert("a draft")
     raise ZeroDivisionError("inside")
 
-app.GenPyApp.on_mount = on_mount
+app.GenPyApp._connect = on_connect
 configured = settings.load({"GENPY_DATABASE": sys.argv[1]})
 sys.exit(app.run_chat(settings=configured, session=None, server=None, token=None))
 """
@@ -60,10 +62,13 @@ async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
 
 
 def test_a_bug_in_the_client_is_no_success(tmp_path: Path) -> None:
-    """A client that dies of an exception shows it, and its command fails."""
+    """A client that dies of an exception shows it without values, fails, and keeps the draft."""
     with on_a_terminal(BROKEN, str(tmp_path / "genpy.db")) as terminal:
         assert terminal.ends() == 1
         assert b"ZeroDivisionError" in terminal.output
+        assert b"secret =" not in terminal.output.replace(b'secret = "a key of somebody"', b"")
+        assert b"up brings it back" in terminal.output
+    assert "a draft" in (tmp_path / "unsent.json").read_text()
 
 
 def test_whatever_a_terminal_sends_keys_go_on(tmp_path: Path) -> None:
