@@ -20,7 +20,7 @@ class Correction(msgspec.Struct, frozen=True):
 def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
     """One for each corrected turn of a conversation; of several the newest counts.
 
-    The correction stands on the reply that was given anew, or on the message that was sent with it.
+    The correction stands on the regenerated reply, or on the message that was sent with it.
     """
     texts: dict[int, str] = {}
     found: dict[int, Correction] = {}

@@ -19,7 +19,7 @@ def storable(text: str) -> str:
 
 
 def storable_tree(value: Any) -> Any:
-    """The same for every string in a value of JSON's kinds."""
+    """`storable` for every string in a value made of JSON types."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):

@@ -45,11 +45,11 @@ class BlockPart:
         return self.newlines + 1 + self.chars // max(8, width - self.indent)
 
     def known(self, width: int) -> bool:
-        """Whether the height is no guess."""
+        """Whether the height is exact."""
         return self._lines is not None and self._width == width
 
     def forget(self) -> None:
-        """Make the lines anew when they are needed next."""
+        """Drop the lines; they are made again when they are needed."""
         self._lines = None
 
 

@@ -64,7 +64,7 @@ class Stack:
     def _block(self, entry: Entry) -> MessageBlock:
         block = self._by_entry.get(id(entry))
         if block is None and entry.message_id is not None:
-            # After a cut the server may send all anew: the same message stays in its place.
+            # After a reconnect the server may send everything again: a message keeps its block.
             block = self._by_message.get(entry.message_id)
         if block is None and entry.client_id in self._outgoing:
             block = self._outgoing.pop(entry.client_id)
@@ -75,7 +75,7 @@ class Stack:
         return block
 
     def sent(self, client_id: str, text: str) -> None:
-        """Show a message that is on its way, below everything, until the server tells of it."""
+        """Show a message that is on its way, below everything, until the server acknowledges it."""
         entry = Entry("user")
         entry.client_id = client_id
         entry.append(text)

@@ -15,7 +15,7 @@ DEFAULT = "notepad" if WINDOWS else "vi"
 
 
 async def written_in_editor(app: App[object], text: str) -> str | None:
-    """What the person made of a text; None, and a notice why, when that cannot be had.
+    """The text as it was saved in the editor; None, and a notice why, when that failed.
 
     The connection is kept meanwhile: only the drawing waits.
     """

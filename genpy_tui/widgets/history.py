@@ -1,4 +1,4 @@
-"""What up and down go through in the prompt: what was sent or cleared, and last what is written."""
+"""The texts that up and down go through in the prompt: sent or cleared ones, and the draft."""
 
 LIMIT = 1_000
 """Texts that are kept."""
@@ -55,7 +55,7 @@ class History:
         return self._at.shown
 
     def leave(self) -> str:
-        """Go back to the draft, which begins anew; returns what it was when another was shown."""
+        """Return to an empty draft; returns the draft when another text was shown."""
         draft = "" if self._at is self._draft else self._draft.shown
         for one in self._texts:
             one.edited = None

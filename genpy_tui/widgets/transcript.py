@@ -1,4 +1,4 @@
-"""The transcript: what was said, with a cursor over it.
+"""The transcript: the messages of a conversation, with a cursor over them.
 
 What arrives is noted at once and drawn by a flush, whose pace follows what the last one cost.
 """
@@ -229,7 +229,7 @@ class TranscriptView(Window, can_focus=True):
             self._again(block)
 
     def _again(self, block: MessageBlock) -> None:
-        """Draw one block anew, with the window staying where it is."""
+        """Draw one block again, without moving the window."""
         anchor = self.column.anchor(self.scroll_offset.y)
         block.sync()
         self.follow = False

@@ -108,7 +108,7 @@ class Window(ScrollView):
         container_size: Size,
         layout: bool = True,  # noqa: FBT001, FBT002 - as in Textual
     ) -> bool:
-        """Wrap anew what is seen; what is read stays in its place, and the end stays the end."""
+        """Wrap again for a new width, keeping the line that is read, or the end, in its place."""
         anchor, self._settling = self.reading_place(), True
         changed = super()._size_updated(size, virtual_size, container_size, layout)
         self._settling = False
