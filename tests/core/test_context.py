@@ -263,7 +263,7 @@ def test_what_was_replaced_is_sent_in_no_part():
     assert "years ago" in told
     assert "Lyon" not in told
     assert "Oslo" not in told
-    assert [m.role for m in built.messages] == ["system", "user", "assistant", "user"]
+    assert [m.role for m in built.messages] == ["system", "user", "assistant", "user", "user"]
 
 
 def test_what_was_replaced_is_not_remembered():

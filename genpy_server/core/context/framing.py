@@ -1,7 +1,8 @@
 """Text that is data to a model, framed so that nothing in it ends the frame or speaks for another.
 
 Between two lines of === every line begins with a label of ours or with two spaces. Whatever a text
-holds, its lines are indented: none can be a fence, a label, or the beginning of another record.
+holds, its lines are indented, at every character that some reader takes for the end of a line: none
+can be a fence, a label, or the beginning of another record.
 """
 
 import re
@@ -17,19 +18,19 @@ FENCE = "==="
 INDENT = "  "
 FRAME_TOKENS = count_tokens(f"{FENCE}\n\n{FENCE}") + count_tokens(INDENT)
 
-_RULE = re.compile(r"[ \t]*={3,}[ \t]*")
+_RULE = re.compile(r"^[^\S\n]*={3,}[^\S\n]*$", re.MULTILINE)
 _NOTE = re.compile(re.escape(CUT_NOTE).replace(re.escape("{count}"), r"\d+"))
 
 
 def record(label: str, text: str) -> str:
     """A text with its label; of the label only the quoted part may be foreign (see `quoted`)."""
-    first, *rest = _lines(text) or [""]
+    first, *rest = text.splitlines() or [""]
     return "\n".join([f"{label}: {first}", *(INDENT + line for line in rest)])
 
 
 def block(text: str) -> str:
     """A text without a label."""
-    return "\n".join(INDENT + line for line in _lines(text))
+    return "\n".join(INDENT + line for line in text.splitlines())
 
 
 def quoted(text: str) -> str:
@@ -44,14 +45,10 @@ def framed(records: Iterable[str], tokens: int | None = None) -> str:
         inner = cut(inner, tokens - FRAME_TOKENS)
         # What follows the note of a cut begins a line, and may be any part of a text.
         inner = _NOTE.sub(lambda note: note.group() + INDENT, inner)
+    inner = _RULE.sub(lambda rule: rule.group().replace("=", "-"), inner)
     return f"{FENCE}\n{inner}\n{FENCE}"
 
 
 def dialogue(messages: Sequence[Message], tokens: int | None = None) -> str:
     """Messages as a model reads them when they are its subject, not its conversation."""
     return framed((record(message.role, message.text) for message in messages), tokens)
-
-
-def _lines(text: str) -> list[str]:
-    """The lines of a text, at every character that some reader takes for a line's end."""
-    return ["= = =" if _RULE.fullmatch(line) else line for line in text.splitlines()]
