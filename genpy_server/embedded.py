@@ -38,6 +38,7 @@ class Embedded:
             self.token, port = place.token or self.token, urlsplit(place.url).port or 0
         self.url = ""
         self._announced = announced
+        self._app: App | None = None
         self._settings = msgspec.structs.replace(
             settings, host="127.0.0.1", port=port, tokens={self.token: settings.user}
         )
@@ -63,7 +64,7 @@ class Embedded:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        app = await App.open(self._settings)
+        self._app = app = await App.open(self._settings)
         try:
             server = await app.listen()
             if self._announced:
@@ -80,6 +81,12 @@ class Embedded:
             await server.cut()
         finally:
             await app.close()
+
+    def watchers(self, session_id: str) -> int:
+        """How many clients are attached to a session of the user."""
+        if self._app is None:
+            return 0
+        return self._app.hub.watchers(self._settings.user, session_id)
 
     async def stop(self, *, end_sessions: bool = False) -> None:
         """Stop, perhaps ending the live sessions first, which may ask the model for summaries.

@@ -292,7 +292,7 @@ class GenPyApp(App[int]):
     async def _leave(self) -> None:
         client, message = self.chat.conversation.client, None
         if self.embedded is not None:
-            if client is not None and client.transcript.entries and client.transcript.epoch:
+            if client is not None and self._alone_in(client):
                 client.cancel()
                 message = await self._farewell(ended=client.transcript.status == "completed")
             self.chat.detach()
@@ -311,6 +311,12 @@ class GenPyApp(App[int]):
                 message = await self._farewell(ended=True)
             await client.close()
         self.exit(0, message=None if message is None else Text(visible(message)))
+
+    def _alone_in(self, client: "SessionClient") -> bool:
+        """Whether a conversation was begun that no other program is attached to."""
+        begun = bool(client.transcript.entries and client.transcript.epoch)
+        others = self.embedded is not None and self.embedded.watchers(client.transcript.session) > 1
+        return begun and not others
 
     async def _farewell(self, *, ended: bool) -> str | None:
         """End the conversation where that is still due, and offer once to rate it.

@@ -277,6 +277,11 @@ class SessionHub:
         """User and id of each session that a client is attached to."""
         return frozenset(key for key, session in self._live.items() if session.subscribers)
 
+    def watchers(self, user_id: str, session_id: str) -> int:
+        """How many clients are attached to a session."""
+        session = self._live.get((user_id, session_id))
+        return 0 if session is None else len(session.subscribers)
+
     async def close(
         self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
     ) -> None:

@@ -39,6 +39,7 @@ async def test_a_second_program_attaches_to_the_first(database):
     ):
         await ann.say(Send("a", "hello"))
         assert (await bob.until("message"))["text"] == "hello"
+        assert first.own.watchers(bob.of("ready")[0]["session"]) == 2
     await first.stop()
     assert not file_of(database).exists()
 

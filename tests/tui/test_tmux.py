@@ -25,8 +25,8 @@ PROGRAM = (
 class Tmux:
     """One window of a tmux of the test's own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.socket = folder / "tmux"
+    def __init__(self, folder: Path, name: str = "tmux") -> None:
+        self.socket = folder / name
         self.folder = folder
 
     def run(self, *arguments: str) -> str:
@@ -82,6 +82,14 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
     tmux.run("kill-server")
 
 
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Tmux]:
+    """Another one over the same database."""
+    tmux = Tmux(tmp_path, "second")
+    yield tmux
+    tmux.run("kill-server")
+
+
 def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
     """Nothing is configured: it starts, answers, and leaves with a summary."""
     tmux.start()
@@ -93,6 +101,21 @@ def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
     tmux.run("send-keys", "4")
     # tmux does not always learn the status of a program whose terminal closed first.
     tmux.until(lambda: tmux.ended in {"1 0", "1"})
+
+
+def test_two_programs_share_a_conversation(tmux: Tmux, second: Tmux) -> None:
+    """Two chats over one database see each other; the one that stays goes on when the other leaves."""
+    tmux.start()
+    tmux.shows("● ready")
+    second.start()
+    second.shows("● ready")
+    tmux.type("Good morning")
+    second.shows("Good morning", "No model is configured")
+    tmux.run("send-keys", "C-q")
+    tmux.until(lambda: tmux.ended in {"1 0", "1"})
+    second.type("Still there?")
+    second.shows("Still there?", "Your message is kept")
+    assert "What this was about" not in second.screen
 
 
 def test_a_storm_of_resizes(tmux: Tmux) -> None:
