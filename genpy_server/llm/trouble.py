@@ -70,6 +70,14 @@ CODES: dict[str, type[LlmError]] = {
     "billing_not_active": LlmQuotaSpent,
     "insufficient_balance": LlmQuotaSpent,
 }
+RATE_CODES = {
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "ratelimiterror",
+    "rate_limited",
+    "too_many_requests",
+    "resource_exhausted",
+}
 STATUSES: dict[int, type[LlmError]] = {
     401: LlmKeyRejected,
     402: LlmQuotaSpent,
@@ -211,7 +219,7 @@ class Complaint:
         # Groq says rate_limit_exceeded of a request that no wait will let through, with status 413.
         if by_status is LlmTooLarge:
             return by_status
-        if "rate_limit_exceeded" in codes or by_status is LlmRateLimited:
+        if RATE_CODES.intersection(codes) or by_status is LlmRateLimited:
             waits = self.retry_after is not None or _WAIT.search(self.text)
             return LlmQuotaSpent if _QUOTA.search(self.text) and not waits else LlmRateLimited
         if self.status in TEXT_DECIDES and (by_text := self._kind_by_text()) is not None:

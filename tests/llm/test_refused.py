@@ -6,7 +6,7 @@ import time
 import msgspec
 import pytest
 from support.model_replies import REQUEST, everything, said
-from support.scripted_model import Script
+from support.scripted_model import DONE, Script, chunk, event
 
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmTooLarge
@@ -82,6 +82,18 @@ async def test_part_that_is_refused_is_left_out(compatible, upstream, part, stat
     assert [part in body for body in completions(upstream)] == [True, False, False]
     if part == "max_tokens":
         assert completions(upstream)[-1]["max_completion_tokens"] == 2048
+
+
+async def test_refusal_inside_a_stream_counts_as_well(compatible, upstream):
+    """A service that answers 200 and then refuses is understood, as long as nothing came of a reply."""
+    refusal = event({"error": {"message": "temperature is not supported", "code": 400}})
+    upstream.script(Script(pieces=[refusal, DONE]))
+    upstream.say("Hi")
+    assert said(await everything(compatible)) == "Hi"
+    upstream.only(Script(pieces=[chunk({"content": "so"}), event({"error": "max_tokens: 400"})]))
+    with pytest.raises(LlmError):
+        await everything(compatible)
+    assert ["temperature" in body for body in completions(upstream)] == [True, False, False]
 
 
 async def test_several_parts_may_be_refused_in_turn(compatible, upstream):

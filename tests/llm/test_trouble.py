@@ -227,6 +227,8 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         # inside a stream
         (None, {"code": 503, "message": "x"}, LlmUnavailable, "again"),
         (None, {"code": 429, "message": "try again in 2s"}, LlmRateLimited, "in 2 s"),
+        (None, {"type": "rate_limit_error", "message": "Slow down, try again in 7s."},
+         LlmRateLimited, "in 7 s"),
         (None, "overloaded", LlmUnavailable, "overloaded"),
         (None, ["a", "b"], LlmUnavailable, "a; b"),
         (None, None, LlmUnavailable, "again"),

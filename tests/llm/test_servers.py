@@ -1,0 +1,114 @@
+"""Real servers of the dialect, with answers of our choice: LiteLLM's proxy, and one of npm.
+
+`make test` installs them; where they are missing the tests are left out, but not in CI.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.model_replies import REQUEST, everything, said
+
+from genpy_server.core.models import SummaryDraft
+from genpy_server.errors import LlmModelUnknown, LlmRateLimited
+from genpy_server.llm.base import ChatMessage, ChatRequest, Finish
+from genpy_server.llm.groq import GroqLlm
+from genpy_server.tools.registry import SPECS
+
+ROOT = Path(__file__).parents[2]
+HERE = ROOT / "tests" / "servers"
+LITELLM = ROOT / ".venv" / "servers" / "bin" / "litellm"
+MOCK_LLM = HERE / "node_modules" / "@dwmkerr" / "mock-llm" / "dist" / "main.js"
+START_SECONDS = 180.0
+"""LiteLLM imports for many seconds, and for minutes on a machine that does other things too."""
+ASKED = [ChatMessage("system", "Sum up with sentiment."), ChatMessage("user", "hello")]
+MET = SummaryDraft("They met.", ["meeting"], "positive", [])
+
+
+def needed(path):
+    if Path(sys.prefix) != ROOT / ".venv":
+        pytest.skip("one Python is enough for what other processes do")
+    if not path.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{path} is missing: `make test` installs it")
+        pytest.skip("the server is not installed: `make test` installs it")
+
+
+@asynccontextmanager
+async def started(*command, **variables):
+    """The address of a server that listens at the port PORT of its command or environment."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [word.replace("PORT", str(port)) for word in command]
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        env={**os.environ, "PORT": str(port), "HOST": "127.0.0.1", **variables},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                assert process.returncode is None, f"{words[0]} ended by itself"
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    break
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_proxy_of_litellm():
+    """Its first chat model is found; replies, tools, structured answers and refusals are read."""
+    needed(LITELLM)
+    variables = {
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
+    command = (str(LITELLM), "--config", str(HERE / "litellm.yaml"), "--port", "PORT",
+               "--host", "127.0.0.1")  # fmt: skip
+    async with started(*command, **variables) as url:
+        llm = GroqLlm(key=None, model=None, url=url)
+        assert (await llm.check()).model == "mock"
+        events = await everything(llm, msgspec.structs.replace(REQUEST, tools=SPECS))
+        assert said(events) == "Hello from a mock."
+        finish = events[-1]
+        assert isinstance(finish, Finish)
+        assert finish.usage.completion_tokens > 0
+        await llm.close()
+        summaries = GroqLlm(key=None, model="summary", url=url)
+        assert await summaries.structured(ASKED, SummaryDraft) == MET
+        await summaries.close()
+        missing = GroqLlm(key=None, model="missing", url=url)
+        with pytest.raises(LlmModelUnknown, match=r"Invalid model name.*GENPY_LLM_MODEL"):
+            await everything(missing)
+        await missing.close()
+
+
+async def test_server_of_npm():
+    """Replies come in its chunks, a refused form is asked for in another, and a limit is read."""
+    needed(MOCK_LLM)
+    node = shutil.which("node", path=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert node is not None
+    async with started(node, str(MOCK_LLM), "--config", str(HERE / "mock-llm.yaml")) as url:
+        llm = GroqLlm(key=None, model=None, url=url)
+        assert (await llm.check()).model == "gpt"
+        assert said(await everything(llm)) == "Hello from Node."
+        assert await llm.structured(ASKED, SummaryDraft) == MET
+        assert (await llm.check()).left_out == ("response_format json_schema",)
+        with pytest.raises(LlmRateLimited) as caught:
+            await everything(llm, ChatRequest((ChatMessage("user", "please fail"),)))
+        assert caught.value.retry_after == 7.0
+        await llm.close()
