@@ -135,6 +135,68 @@ create trigger sessions_updated_at
     user_rating, rated_at, key_outcomes, title, note
   on public.sessions for each row execute function genpy.keep_updated_at();
 
+-- Whatever program inserts a message, its session's count, order and metrics follow; `counts` is null
+-- where messages of earlier versions were not counted yet.
+alter table public.sessions add column if not exists counts jsonb;
+
+create or replace function genpy.counted(counts jsonb, message public.session_logs) returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+  meta jsonb := case jsonb_typeof(message.metadata) when 'object' then message.metadata else '{}' end;
+  is_reply boolean := message.event_type = 'ai';
+  words integer := coalesce(message.words, regexp_count(message.message, '\S+'));
+  at text := to_char(message.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+  tools jsonb := coalesce(counts -> 'tools', '{}');
+  intents jsonb := coalesce(counts -> 'intents', '{}');
+  name text;
+begin
+  if is_reply and jsonb_typeof(meta -> 'tools') = 'array' then
+    for name in
+      select t ->> 'name' from jsonb_array_elements(meta -> 'tools') t
+      where jsonb_typeof(t -> 'name') = 'string'
+    loop
+      tools := tools || jsonb_build_object(name, coalesce((tools ->> name)::integer, 0) + 1);
+    end loop;
+  end if;
+  name := meta ->> 'intent';
+  if is_reply and name is not null then
+    intents := intents || jsonb_build_object(name, coalesce((intents ->> name)::integer, 0) + 1);
+  end if;
+  return jsonb_build_object(
+    'total_messages', coalesce((counts ->> 'total_messages')::integer, 0) + 1,
+    'user_messages', coalesce((counts ->> 'user_messages')::integer, 0)
+      + (message.event_type = 'user')::integer,
+    'ai_messages', coalesce((counts ->> 'ai_messages')::integer, 0) + is_reply::integer,
+    'user_words', coalesce((counts ->> 'user_words')::bigint, 0)
+      + case when message.event_type = 'user' then words else 0 end,
+    'assistant_words', coalesce((counts ->> 'assistant_words')::bigint, 0)
+      + case when is_reply then words else 0 end,
+    'first_at', coalesce(counts ->> 'first_at', at),
+    'last_at', at,
+    'tools', tools,
+    'intents', intents,
+    'prompt_tokens', coalesce((counts ->> 'prompt_tokens')::bigint, 0)
+      + case jsonb_typeof(meta #> '{usage,prompt_tokens}')
+        when 'number' then (meta #>> '{usage,prompt_tokens}')::bigint else 0 end,
+    'completion_tokens', coalesce((counts ->> 'completion_tokens')::bigint, 0)
+      + case jsonb_typeof(meta #> '{usage,completion_tokens}')
+        when 'number' then (meta #>> '{usage,completion_tokens}')::bigint else 0 end);
+end
+$$;
+
+create or replace function genpy.count_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  update public.sessions set
+      message_count = message_count + 1,
+      last_message_id = greatest(last_message_id, new.id),
+      counts = case when counts is not null or message_count = 0
+        then genpy.counted(counts, new) end
+    where session_id = new.session_id;
+  return null;
+end
+$$;
+
 -- Rows of the first version, which knew neither count nor title.
 update public.sessions s
 set message_count = counted.messages, last_message_id = counted.last_id
@@ -152,6 +214,9 @@ set title = coalesce(
   'Untitled')
 where s.title is null;
 alter table public.sessions enable trigger sessions_updated_at;
+
+create or replace trigger session_logs_counted after insert on public.session_logs
+  for each row execute function genpy.count_message();
 
 -- Version 2 named these metrics otherwise.
 alter table public.sessions disable trigger sessions_updated_at;
@@ -301,7 +366,7 @@ begin
       p_terms::tsvector, p_about_records)
     returning id into stored;
   update public.sessions set
-      last_message_id = stored.id, message_count = message_count + 1, updated_at = now_,
+      updated_at = now_,
       status = 'active', end_time = null, ending_token = null, ending_until = null,
       ending_attempts = 0, hosted_by = coalesce(nullif(p_server, ''), hosted_by),
       live_until = case when p_live_seconds > 0
@@ -350,14 +415,15 @@ begin
 end
 $$;
 
-create or replace function public.genpy_metrics(p_user_id text, p_session_id uuid)
-returns jsonb language sql stable security invoker set search_path = '' as $$
+-- The metrics of a session, counted over all its messages.
+create or replace function genpy.count_messages(p_session_id uuid) returns jsonb
+language sql stable set search_path = '' as $$
   with m as (
     select l.*,
       coalesce(l.words, regexp_count(l.message, '\S+')) as counted_words,
       case jsonb_typeof(l.metadata) when 'object' then l.metadata else '{}' end as meta
-    from public.session_logs l join public.sessions s using (session_id)
-    where session_id = p_session_id and s.user_id = p_user_id
+    from public.session_logs l
+    where session_id = p_session_id
   ), ends as (
     select
       (select created_at from m order by id limit 1) as first_at,
@@ -390,6 +456,25 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     'completion_tokens', coalesce(sum((meta #>> '{usage,completion_tokens}')::bigint)
       filter (where jsonb_typeof(meta #> '{usage,completion_tokens}') = 'number'), 0)
   ) from m
+$$;
+
+create or replace function public.genpy_metrics(p_user_id text, p_session_id uuid)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+declare
+  known jsonb;
+begin
+  -- Locked, so that no message is added between the counting and the writing.
+  select counts into known from public.sessions
+    where session_id = p_session_id and user_id = p_user_id and counts is null for update;
+  if found then
+    update public.sessions set counts = genpy.count_messages(p_session_id)
+      where session_id = p_session_id;
+  end if;
+  select counts into known from public.sessions
+    where session_id = p_session_id and user_id = p_user_id;
+  return coalesce(known, '{}') || jsonb_build_object('duration_seconds', coalesce(greatest(0, round(
+    extract(epoch from (known ->> 'last_at')::timestamptz - (known ->> 'first_at')::timestamptz), 3)), 0));
+end
 $$;
 
 -- Search ------------------------------------------------------------------------------------------
@@ -1031,14 +1116,7 @@ begin
   end loop;
 
   if added > 0 then
-    update public.sessions s set
-        ending_token = null, ending_until = null,
-        message_count = counted.messages, last_message_id = counted.last_id
-      from (
-        select count(*) as messages, max(id) as last_id
-        from public.session_logs where session_id = target
-      ) counted
-      where s.session_id = target;
+    update public.sessions set ending_token = null, ending_until = null where session_id = target;
   end if;
   return jsonb_build_object('added', added);
 end
@@ -1046,7 +1124,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '4'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '5'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

@@ -1,12 +1,50 @@
-"""A session's metrics as a person reads them; the counting itself is the database's."""
+"""A session's metrics: how a message adds to them, and how a person reads them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
-from genpy_server.core.models import Metrics
+import msgspec
+
+from genpy_server.core.models import Message, Metrics
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+
+
+def counted(metrics: Metrics, message: Message) -> Metrics:
+    """The metrics of a session with one more message, the newest; a system note is a message too."""
+    role, usage = message.role, message.meta.usage
+    words = len(message.text.split())
+    is_reply = role == "assistant"
+    first_at = metrics.first_at or message.at
+    return msgspec.structs.replace(
+        metrics,
+        messages=metrics.messages + 1,
+        user_messages=metrics.user_messages + (role == "user"),
+        assistant_messages=metrics.assistant_messages + is_reply,
+        user_words=metrics.user_words + words * (role == "user"),
+        assistant_words=metrics.assistant_words + words * is_reply,
+        first_at=first_at,
+        last_at=message.at,
+        duration_seconds=_seconds(first_at, message.at),
+        tools=_added(metrics.tools, (tool.name for tool in message.meta.tools if is_reply)),
+        intents=_added(metrics.intents, filter(None, [message.meta.intent if is_reply else None])),
+        prompt_tokens=metrics.prompt_tokens + (usage.prompt_tokens if usage else 0),
+        completion_tokens=metrics.completion_tokens + (usage.completion_tokens if usage else 0),
+    )
+
+
+def _seconds(first_at: str, last_at: str) -> float:
+    between = datetime.fromisoformat(last_at) - datetime.fromisoformat(first_at)
+    return max(0.0, round(between.total_seconds(), 3))
+
+
+def _added(counts: dict[str, int], names: Iterable[str]) -> dict[str, int]:
+    more = dict(counts)
+    for name in names:
+        more[name] = more.get(name, 0) + 1
+    return dict(sorted(more.items()))
 
 
 def duration(seconds: float) -> str:

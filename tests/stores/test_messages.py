@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from support.users import Person
 
+from genpy_server.core.metrics import counted
 from genpy_server.core.models import MessageMeta, Metrics, Role, ToolRecord, Usage
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import Appended, Store
@@ -312,6 +313,25 @@ async def test_metrics_count_all_of_a_session(store: Store, person: Person) -> N
         prompt_tokens=17,
         completion_tokens=5,
     )
+
+
+async def test_metrics_are_those_of_counting(store: Store, person: Person) -> None:
+    """However messages came, by append, again, or by an import, the kept counts are exact."""
+    tools = (ToolRecord("a"), ToolRecord("b"), ToolRecord("a"))
+    for n in range(6):
+        await person.say("word " * n, client_id=f"{n}")
+        await person.say("word " * n, client_id=f"{n}")
+        meta = MessageMeta(intent=f"kind {n % 2}", usage=Usage(n, 2 * n), tools=tools[: n % 4])
+        await person.say(f"reply {n}", role="assistant", meta=meta)
+    session, exported = await person.export()
+    more = [row | {"uid": str(uuid4()), "client_id": None} for row in exported[:5]]
+    assert await store.import_session(session, [*exported, *more]) == 5
+    await person.say("one more")
+    metrics = Metrics()
+    for message in await store.messages(person.id, person.session, limit=100):
+        metrics = counted(metrics, message)
+    assert metrics.messages == 18
+    assert await store.metrics(person.id, person.session) == metrics
 
 
 async def test_metrics_of_nothing_are_zero(store: Store, person: Person) -> None:

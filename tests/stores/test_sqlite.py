@@ -195,10 +195,15 @@ async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> No
         await store.indexed()
         (hit,) = await store.search("ann", "penguins", limit=5)
         (titled,) = await store.search("ann", "bird", limit=5, titles=True)
+        before = await store.metrics("ann", session)
+        await store.append("ann", session, "user", "two words", title="")
+        after = await store.metrics("ann", session)
     assert kept.metrics == Metrics(23, 12, 11, 5, first_at=z, tools={"x": 1})
     assert (kept.started_at, kept.ended_at, kept.updated_at, message.at) == (z, z, z, z)
     assert waiting.message == hit.message == titled.message == message
     assert titled.found_in == "title"
+    assert (before.messages, before.user_words) == (1, 2)
+    assert (after.messages, after.user_words, after.first_at) == (2, 4, z)
     (stored,) = query(path, "SELECT metrics FROM sessions")
     assert {"total_messages": 23, "user_messages": 12, "ai_messages": 11}.items() <= json.loads(
         str(stored[0])

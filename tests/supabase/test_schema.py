@@ -149,3 +149,40 @@ async def test_the_store_reads_rows_of_the_first_version(supabase: Stack) -> Non
     assert (empty.status, empty.title, empty.message_count) == ("completed", "Untitled", 0)
     assert ("old-user", active.id) in await store.abandoned(10_000)
     await store.close()
+
+
+def test_counts_follow_whatever_program_inserts(make_stack: MakeStack) -> None:
+    """Plain inserts move the session's count, order and metrics; they are those of counting."""
+    stack = make_stack(SCHEMA)
+    rows = stack.sql("""
+        insert into sessions (session_id, user_id) values (gen_random_uuid(), 'ann');
+        insert into session_logs (session_id, event_type, message, metadata)
+        select session_id, kind, message, metadata::jsonb from sessions, (values
+          ('user', 'two words', null), ('ai', 'a reply', '{"intent": "chat", "usage": {"prompt_tokens": 3}}'),
+          ('ai', 'more', '{"tools": [{"name": "a"}, {"name": "a"}, {}], "intent": "chat"}'),
+          ('system', 'note', '[1]')) _ (kind, message, metadata);
+        select s.message_count = 4 and s.last_message_id = (select max(id) from session_logs) as right,
+          s.counts as kept, genpy.count_messages(s.session_id) - 'duration_seconds' as counted
+        from sessions s
+    """)
+    (row,) = rows
+    assert row["right"] is True
+    assert row["kept"] == row["counted"]
+    assert row["kept"]["tools"] == {"a": 2}  # type: ignore[index]
+
+
+def test_sessions_of_the_first_version_are_counted_once(make_stack: MakeStack) -> None:
+    """Their counts are null until they are asked for, and exact from then on."""
+    stack = make_stack(FIRST_VERSION)
+    stack.sql(SCHEMA.read_text())
+    one = "11111111-1111-4111-8111-111111111111"
+    insert = "insert into session_logs (session_id, event_type, message) values"
+    rows = stack.sql(f"""
+        {insert} ('{one}', 'user', 'Another question');
+        select genpy_metrics('old-user', '{one}') -> 'total_messages' as before;
+        {insert} ('{one}', 'ai', 'Another answer');
+        select genpy_metrics('old-user', '{one}') ->> 'total_messages' as after, message_count,
+          counts = genpy.count_messages('{one}') - 'duration_seconds' as exact
+        from sessions where session_id = '{one}'
+    """)
+    assert rows == [{"after": "4", "message_count": 4, "exact": True}]

@@ -25,6 +25,7 @@ class Person:
         title: str = "A title",
         meta: MessageMeta = MessageMeta(),
         live_seconds: float = 0,
+        client_id: str | None = None,
     ) -> Message:
         """Append a message to this person's session, or to another one of theirs."""
         appended = await self.store.append(
@@ -35,6 +36,7 @@ class Person:
             title=title,
             meta=meta,
             live_seconds=live_seconds,
+            client_id=client_id,
         )
         return appended.message
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
+from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
@@ -16,6 +17,8 @@ from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
+
+_metrics_decoder = msgspec.json.Decoder(Metrics)
 
 MESSAGE = (
     "m.id, m.session_id, m.event_type, m.message, m.created_at, m.client_id, m.metadata, m.uid"
@@ -57,6 +60,7 @@ def append(
             (session_id, user_id, title),
         )
         index_session(connection, session_id)
+    before = Metrics() if previous_id is None else metrics(connection, user_id, session_id)
     message = insert(
         connection, user_id, Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
     )
@@ -64,6 +68,7 @@ def append(
         f"""
         UPDATE sessions SET
             last_message_id = :id, message_count = message_count + 1, updated_at = :at,
+            counts = :counts,
             status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
             ending_attempts = 0,
             live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END,
@@ -73,6 +78,7 @@ def append(
         {
             "id": message.id,
             "at": message.at,
+            "counts": to_json(counted(before, message)),
             "live": live_seconds,
             "server": server,
             "session_id": session_id,
@@ -187,6 +193,16 @@ def _tokens(kind: str) -> str:
 
 def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
     """See `Store.metrics`."""
+    row = connection.execute(
+        "SELECT counts FROM sessions WHERE session_id = ? AND user_id = ?", (session_id, user_id)
+    ).fetchone()
+    if row is None:
+        return Metrics()
+    return _metrics_decoder.decode(row[0]) if row[0] else count(connection, user_id, session_id)
+
+
+def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
+    """The metrics, counted over all messages."""
     owned = {"user_id": user_id, "session_id": session_id}
     where = f"FROM {OWNED} WHERE m.session_id = :session_id"
     row = connection.execute(

@@ -226,7 +226,10 @@ _SEARCH = (
 """One index of messages and titles, which knows the owner. Messages below `search_progress` are
 indexed in the background, and found by the former index until then; see `search.reindex`."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH)
+_COUNTS = ("ALTER TABLE sessions ADD COLUMN counts text",)
+"""The metrics so far, added to by each message; null in a session that was not counted yet."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH, _COUNTS)
 """What turns each version of the file into the next; never changed once released."""
 
 

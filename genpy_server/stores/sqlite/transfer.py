@@ -11,7 +11,7 @@ import msgspec
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
 from genpy_server.stores.sqlite.index import index_session
-from genpy_server.stores.sqlite.messages import insert
+from genpy_server.stores.sqlite.messages import count, insert
 from genpy_server.stores.sqlite.schema import to_json
 from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
 
@@ -43,6 +43,10 @@ def import_session(
             WHERE session_id = :id
             """,
             {"id": session.id},
+        )
+        counts = to_json(count(connection, session.user_id, session.id))
+        connection.execute(
+            "UPDATE sessions SET counts = ? WHERE session_id = ?", (counts, session.id)
         )
     return new
 
