@@ -1,6 +1,7 @@
 """Make the README's pictures of the terminal from the real client.
 
     python docs/make_pictures.py
+    python docs/make_pictures.py FOLDER STATE 80x24 genpy-light    any state, to look at
 
 The client talks over a real socket to the scripted server of the tests, which plays a conversation,
 and writes what its terminal shows as SVG.
@@ -23,7 +24,7 @@ from support.terminal import Terminal  # noqa: E402
 from genpy_server.wire import RunStarted  # noqa: E402
 
 MODEL = "openai/gpt-oss-120b"
-SIZE = (120, 34)
+SIZE = "120x34"
 PICTURES = {
     "terminal-chat": ("conversation", "genpy-dark"),
     "terminal-light": ("conversation", "genpy-light"),
@@ -32,7 +33,7 @@ PICTURES = {
 """File to the state it shows, and the theme."""
 
 
-async def take(state: str, theme: str, folder: Path) -> str:
+async def take(state: str, theme: str, folder: Path, size: str = SIZE) -> str:
     """The picture of a state."""
     case = next(case for case in CASES if case.name == state)
     app = Staged(case, folder)
@@ -42,21 +43,29 @@ async def take(state: str, theme: str, folder: Path) -> str:
             frame.model = MODEL
     app.animation_level = "none"
     app.theme = theme
-    async with app.run_test(size=SIZE) as pilot:
+    columns, rows = map(int, size.split("x"))
+    async with app.run_test(size=(columns, rows), notifications=True) as pilot:
         terminal = Terminal(app, pilot)
         await case.play(terminal, app.scripted)
         await terminal.until(lambda: not app.chat.view.pending)
-        await terminal.until(lambda: " ms" in "".join(app.chat.status.line.facts))
         await pilot.pause()
         return app.export_screenshot(title="genpy chat")
 
 
+def draw(file: Path, state: str, theme: str, size: str = SIZE) -> None:
+    """Write one picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        file.write_text(asyncio.run(take(state, theme, Path(folder), size)), encoding="utf-8")
+
+
 def main() -> None:
-    """Every picture."""
+    """Every picture of the README, or the one that is asked for."""
+    if len(sys.argv) > 1:
+        folder, state, size, theme = sys.argv[1:]
+        draw(Path(folder) / f"{state}-{size}-{theme}.svg", state, theme, size)
+        return
     for name, (state, theme) in PICTURES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            picture = asyncio.run(take(state, theme, Path(folder)))
-        (HERE / f"{name}.svg").write_text(picture, encoding="utf-8")
+        draw(HERE / f"{name}.svg", state, theme)
 
 
 if __name__ == "__main__":

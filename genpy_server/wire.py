@@ -14,6 +14,8 @@ from genpy_server.errors import BadFrame, GenPyError
 F = TypeVar("F")
 
 PROTOCOL = "genpy.v1"
+MESSAGE_CUT = "message_cut"
+"""The code of the notice that not all of a message found room."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})
 """Close codes after which a client may come back."""
 CLOSE_BUSY = 1013
@@ -98,6 +100,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """Messages with an id below this one exist and were not sent."""
     features: tuple[str, ...] = ()
     """Those of the features that were asked for which this server has."""
+    message_bytes: int = 0
+    """UTF-8 bytes of a message that the model is given whole; of more, the middle is left out."""
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):
@@ -190,6 +194,8 @@ class RunFinished(Frame, tag="run_finished"):
     usage: Usage | None = None
     quota: dict[str, int] | None = None
     model: str | None = None
+    question_chars: int | None = None
+    """Characters of the question that the model was given, where not all of them found room."""
 
 
 class SummaryEvent(

@@ -1,6 +1,6 @@
 """What the program is doing, in words: one pure function of the connection and the transcript."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from genpy_server.client.transcript import Entry, Transcript
 
@@ -21,12 +21,12 @@ STARTING = Doing("starting", "◌", "$genpy-text-warning")
 CONNECTING = Doing("connecting", "◌", "$genpy-text-warning")
 READY = Doing("ready", "●", "$genpy-text-success")
 SENDING = Doing("sending", "◍", "$genpy-text-warning")
-THINKING = Doing("thinking", "◍", "$primary", "esc stops")
-STREAMING = Doing("replying", "▶", "$genpy-text-success", "esc stops")
+THINKING = Doing("thinking", "◍", "$primary")
+STREAMING = Doing("replying", "▶", "$genpy-text-success")
 TOOL = Doing("asking", "⚙", "$primary")
 STOPPING = Doing("stopping", "■", "$genpy-text-warning")
 RECONNECTING = Doing("reconnecting", "↻", "$genpy-text-warning")
-OFFLINE = Doing("offline", "○", "$genpy-text-error")
+NO_CONNECTION = Doing("no connection", "○", "$genpy-text-error")
 REPLAYING = Doing("replaying", "»", "$genpy-text-warning")
 SERVER_ERROR = Doing("server error", "✗", "$genpy-text-error", "ctrl+r tries again")
 LIMITED = Doing("rate limited", "◷", "$genpy-text-warning")
@@ -34,7 +34,7 @@ REFUSED = Doing("refused", "✗", "$genpy-text-error")
 CLOSED = Doing("closed", "■", "$genpy-text-warning", "ctrl+n begins a new conversation")
 ENDING = Doing("ending", "◍", "$genpy-text-warning", "writing the summary…")
 PATIENT_ATTEMPTS = 3
-"""Attempts after which a server that does not answer is called offline."""
+"""Attempts after which the state says that there is no connection, and to which address."""
 
 
 class Activity(NamedTuple):
@@ -57,17 +57,26 @@ class Activity(NamedTuple):
     """Why the message or retry that was asked for last failed so far."""
     refusal: str = ""
     """Why there will be no connection."""
+    editing: bool = False
+    """The last message is being edited."""
     intent: str | None = None
     """The kind of help that was chosen for the next message."""
 
+
+class ServerLink(Protocol):
+    """What the state is made of, beside the activity and the transcript."""
+
     @property
-    def over(self) -> bool:
-        """Whether the state depends on no connection."""
-        return self.leaving or bool(self.refusal)
+    def pending(self) -> int:
+        """The number of messages that are not acknowledged."""
+
+    @property
+    def address(self) -> str:
+        """Host and port of the server; empty for one in this program."""
 
 
-def doing(activity: Activity, transcript: Transcript, pending: int, now: float) -> Doing:
-    """The state to show; `pending` counts messages that are not acknowledged."""
+def doing(activity: Activity, transcript: Transcript, connection: ServerLink, now: float) -> Doing:
+    """The state to show."""
     link = activity.link
     if activity.leaving:
         return ENDING
@@ -76,11 +85,11 @@ def doing(activity: Activity, transcript: Transcript, pending: int, now: float) 
     if link is None:
         return STARTING
     if link.state != "open":
-        return _away(link, now - activity.link_at, transcript, pending)
-    return _open(activity, transcript, pending, now)
+        return _away(link, now - activity.link_at, transcript, connection)
+    return _open(activity, transcript, connection.pending, now)
 
 
-def _away(link: "Link", since: float, transcript: Transcript, pending: int) -> Doing:
+def _away(link: "Link", since: float, transcript: Transcript, connection: ServerLink) -> Doing:
     if link.state == "refused":
         return REFUSED._replace(detail=link.reason)
     if link.state == "closed":
@@ -91,10 +100,12 @@ def _away(link: "Link", since: float, transcript: Transcript, pending: int) -> D
     details = [f"attempt {link.attempt}" + (f" in {wait:.0f} s" if wait >= 1 else "")]
     if transcript.running is not None:
         details.append("reply kept")
-    if pending:
-        details.append(f"{pending} waiting to be sent")
-    state = RECONNECTING if link.attempt <= PATIENT_ATTEMPTS else OFFLINE
-    return state._replace(detail=" · ".join(details))
+    if connection.pending:
+        details.append(f"{connection.pending} waiting to be sent")
+    if link.attempt <= PATIENT_ATTEMPTS:
+        return RECONNECTING._replace(detail=" · ".join(details))
+    words = f"{NO_CONNECTION.words} to {connection.address}"
+    return NO_CONNECTION._replace(words=words, detail=" · ".join(details))
 
 
 def _open(activity: Activity, transcript: Transcript, pending: int, now: float) -> Doing:

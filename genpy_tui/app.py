@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from rich.text import Text
@@ -53,7 +54,7 @@ class GenPyApp(App[int]):
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "GenPy"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-tall")]  # noqa: RUF012 - Textual's own type
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-tall"), (30, "-roomy")]  # noqa: RUF012 - Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
         # Textual's own, but told of in the footer: how to leave is what a newcomer looks for.
         Binding("ctrl+q", "quit", "Quit", priority=True),
@@ -205,7 +206,7 @@ class GenPyApp(App[int]):
             self._lingering[task] = left
             task.add_done_callback(self._lingering.pop)
         records = self.chat.conversation.records or make_records(url, token)
-        self.chat.attach(make_client(url, ref, token=token), records)
+        self.chat.attach(make_client(url, ref, token=token), records, urlsplit(url).netloc or url)
 
     # Leaving
 

@@ -1,5 +1,6 @@
 """Every command: the one table from which keys, footer, help, palette and slash commands come."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,8 @@ Where = Literal["everywhere", "transcript"]
 
 _TAKEN = frozenset({"f6", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
 """Keys that the prompt would take for itself."""
+WORD = r"\S+"
+KIND = r"\S+|casual chat|code assistant|technical support"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,21 @@ class Command:
     key: str = ""
     slash: str = ""
     argument: str = ""
-    """What may follow the slash command, as shown in help."""
+    """What may follow the slash command, as shown in help: one line."""
+    pattern: str = r"[^\n]+"
+    """What is taken as its argument; with other words behind it, the line is a message."""
+    asks: str = ""
+    """What it does, where that is asked about when words follow that are no argument."""
     footer: bool = False
     where: Where = "everywhere"
+
+    def takes(self, argument: str) -> bool:
+        """Whether what follows the slash command is its argument."""
+        if not argument:
+            return True
+        return (
+            bool(self.argument) and re.fullmatch(self.pattern, argument, re.IGNORECASE) is not None
+        )
 
     @property
     def binding(self) -> Binding:
@@ -48,19 +63,41 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
     Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
-    Command("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", "KIND"),
-    Command("edit_last", "Edit last", "Say the last message anew, in its place.", "", "edit"),
     Command(
-        "intent", "Intent", "Choose the kind of help for the next reply.", "f5", "intent", "KIND"
+        "retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", "KIND", pattern=KIND
     ),
-    Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
+    Command("edit_last", "Edit last", "Edit your last message.", "", "edit"),
+    Command(
+        "intent",
+        "Intent",
+        "Choose the kind of help for the next reply.",
+        "f5",
+        "intent",
+        "KIND",
+        pattern=KIND,
+    ),
+    Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5", pattern=WORD),
     Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
-    Command("end", "End", "End this conversation and write its summary.", "", "end"),
+    Command(
+        "end",
+        "End",
+        "End this conversation and write its summary.",
+        "",
+        "end",
+        asks="End the conversation",
+    ),
     Command(
         "export", "Export", "Write this conversation to a Markdown file.", "", "export", "FILE"
     ),
-    Command("delete", "Delete", "Delete this conversation.", "", "delete"),
-    Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME"),
+    Command(
+        "delete",
+        "Delete",
+        "Delete this conversation.",
+        "",
+        "delete",
+        asks="Delete the conversation",
+    ),
+    Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME", pattern=WORD),
     Command("editor", "Editor", "Write the message in $EDITOR.", "ctrl+g"),
     Command("page_up", "Page up", "Scroll the conversation up.", "pageup"),
     Command("page_down", "Page down", "Scroll the conversation down.", "pagedown"),
@@ -73,7 +110,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("cursor_previous", "Block above", "Move the cursor up a block.", "alt+up"),
     Command("cursor_next", "Block below", "Move the cursor down a block.", "alt+down"),
-    Command("leave", "Quit", "Leave GenPy.", "ctrl+q", "quit", footer=True),
+    Command("leave", "Quit", "Leave GenPy.", "ctrl+q", "quit", footer=True, asks="Leave GenPy"),
     Command("copy", "Copy", "Copy the message.", "c", where="transcript", footer=True),
     Command(
         "copy_code",
@@ -97,7 +134,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "edit_block",
         "Edit",
-        "Say it anew, if it is your last message.",
+        "Edit it, if it is your last message.",
         "e",
         where="transcript",
         footer=True,

@@ -111,6 +111,8 @@ class Transcript:
         self.model = ""
         self.store = ""
         self.before: int | None = None
+        self.message_bytes = 0
+        """UTF-8 bytes of a message that the model is given whole; 0 where that is not known."""
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self._replaced: set[int] = set()
@@ -168,6 +170,7 @@ class Transcript:
         self.session, self.epoch = frame.session, frame.epoch
         self.title, self.status = frame.title, frame.status
         self.model, self.store = frame.model, frame.store
+        self.message_bytes = frame.message_bytes
         if frame.replay != "complete":
             self.seq = frame.seq
 

@@ -66,6 +66,8 @@ class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     first_token_ms: float | None = None
     tools: tuple[ToolRecord, ...] = ()
     error: str | None = None
+    question_chars: int | None = None
+    """Characters of the question that the model was given, where not all of them found room."""
     reasoning: str | None = None
     """What the model thought before it answered: never sent back, searched or summarised."""
 

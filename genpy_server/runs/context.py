@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from genpy_server.core.context import budget
-from genpy_server.core.context.prompts import system_prompt
+from genpy_server.core.context.prompts import INTENT_PROMPTS, system_prompt
 from genpy_server.core.context.recall import ENOUGH, asks
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
@@ -79,6 +79,17 @@ class Chat:
         room = self.settings.context_tokens * TOOLS_SHARE
         return registry.SPECS if offer_tokens(registry.SPECS) + ROUND_TOKENS <= room else ()
 
+    @property
+    def message_bytes(self) -> int:
+        """UTF-8 bytes of a message that the model is given whole, whatever its intent."""
+        room = self._room(self.offered)
+        return min(budget.question_bytes(_system_prompt(name), room) for name in INTENT_PROMPTS)
+
+    def _room(self, offered: Sequence[ToolSpec]) -> int:
+        """Tokens of the budget beside the tools that are offered and their answers."""
+        aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
+        return self.settings.context_tokens - aside
+
     def intent(self, request: RunRequest) -> Intent:
         """The kind of help that is asked for."""
         if request.intent is not None:
@@ -90,13 +101,11 @@ class Chat:
     ) -> budget.Context:
         """What is sent to the model for a request; `tools` were asked already, instead of offering any."""
         recalled = await self._recall(request) if self.settings.recall and not tools else []
-        offered = () if tools else self.offered
-        aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
         built = budget.build(
-            system=system_prompt(intent.name, datetime.now().astimezone().date().isoformat()),
+            system=_system_prompt(intent.name),
             history=request.history,
             question=request.question,
-            budget=self.settings.context_tokens - aside,
+            budget=self._room(() if tools else self.offered),
             memory=request.memory,
             recalled=recalled,
             tools=tools,
@@ -148,3 +157,7 @@ class Chat:
             known=request.question.id,
         )
         return appended.message
+
+
+def _system_prompt(intent: str) -> str:
+    return system_prompt(intent, datetime.now().astimezone().date().isoformat())

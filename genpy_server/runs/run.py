@@ -38,6 +38,7 @@ from genpy_server.llm.base import ChatRequest, Finish, Quota, ReasoningDelta, Te
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.wire import (
+    MESSAGE_CUT,
     Delta,
     Notice,
     error_frame,
@@ -64,6 +65,10 @@ EMPTY = "The model returned an empty reply. Try again, or ask in other words."
 ONLY_REASONING = (
     "The model returned its reasoning and no answer. Try again, or allow longer replies with "
     "GENPY_REPLY_TOKENS."
+)
+TOO_LONG = (
+    "The message is too long for the model, which was given {sent:,} of its {total:,} characters: "
+    "the beginning and the end."
 )
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
@@ -197,6 +202,10 @@ class ReplyRun:
         asked = await self.tool_calls.requested()
         built = await self.chat.context(self.request, self.intent, asked)
         self.dropped_upto = built.dropped_upto
+        if built.question_chars is not None:
+            self.meta = msgspec.structs.replace(self.meta, question_chars=built.question_chars)
+            total = len(self.request.question.text)
+            self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         messages = list(built.messages)
         tools = () if asked else self.chat.offered
         room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)

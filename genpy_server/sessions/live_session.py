@@ -146,6 +146,7 @@ class LiveSession:
                 server=__version__,
                 user=self.user_id,
                 before=next((e.message_id for e in shown if e.message_id), None) if older else None,
+                message_bytes=self._chat.message_bytes,
             )
         )
         if missed is not None:

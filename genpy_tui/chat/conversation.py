@@ -19,6 +19,8 @@ class OpenConversation:
     def __init__(self) -> None:
         self.client: SessionClient | None = None
         self.records: Records | None = None
+        self.address = ""
+        """Host and port of the server."""
         self.ended = asyncio.Event()
         """Set when a requested end was carried out or refused."""
         self._nothing = Transcript()

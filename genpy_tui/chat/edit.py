@@ -3,14 +3,11 @@
 from typing import NamedTuple
 
 from textual.screen import Screen
-from textual.widgets import Static
 
 from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.status import StatusControl
 from genpy_tui.render.message import MessageBlock
-from genpy_tui.text import plain
 from genpy_tui.widgets.prompt import Prompt
-
-MARK = "✎ editing your last message · enter sends it instead · esc cancels"
 
 
 class Edit(NamedTuple):
@@ -24,13 +21,17 @@ class EditControl:
     """Puts the last message into the prompt, and the draft back afterwards."""
 
     def __init__(
-        self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        prompt: Prompt,
+        status: StatusControl,
     ) -> None:
-        self.mark = Static(plain(MARK, "$genpy-text-warning"), id="editing")
         self.edit: Edit | None = None
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt
+        self._status = status
 
     def start_block(self, block: MessageBlock) -> None:
         """Edit the message of a block, if it is the person's last one."""
@@ -56,7 +57,7 @@ class EditControl:
 
     def _show(self, edit: Edit | None) -> None:
         self.edit = edit
-        self.mark.display = edit is not None
+        self._status.update(editing=edit is not None)
 
     def cancel(self) -> bool:
         """Leave the message as it is and restore the draft; False when nothing is edited.

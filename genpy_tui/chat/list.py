@@ -208,7 +208,7 @@ class ListControl:
         listed = session if isinstance(session, ListedSession) else ListedSession(**asdict(session))
         others = [other for other in self.sessions if other.id != session.id]
         last = listed.last_message_id
-        place = next((n for n, s in enumerate(others) if s.last_message_id < last), len(others))
+        place = next((n for n, s in enumerate(others) if s.last_message_id <= last), len(others))
         self.sessions = [*others[:place], listed, *others[place:]]
 
     def remove(self, session: str) -> None:

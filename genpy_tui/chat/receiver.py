@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from genpy_server import __version__
+from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
 from genpy_server.errors import BadFrame, GenPyError
 from genpy_server.wire import (
@@ -94,6 +94,10 @@ class Receiver:
         elif link.state == "reconnecting":
             self._view.post_message(ConnectionLost())
         self._status.update(link=link, link_at=monotonic())
+        client = self._conversation.client
+        if link.state in {"refused", "closed"} and client is not None:
+            for message in client.pending:
+                self._returned(self._view.withdraw(message.id), link.reason)
 
     def _frame(self, client: "SessionClient", frame: Frame) -> None:
         if isinstance(frame, Delta):
@@ -104,8 +108,10 @@ class Receiver:
         match frame:
             case Ready():
                 self._ready(client, frame)
+            case Notice(code=wire.MESSAGE_CUT):
+                pass  # the end of the reply says it, and goes on to
             case Notice():
-                self._view.note(notice(frame.text))
+                self._view.note(notice(frame.text, key=frame.code))
                 self._status.limit(frame.retry_after)
             case ErrorFrame() if frame.run is None:
                 self._error(client, frame)
@@ -164,9 +170,18 @@ class Receiver:
                 self._end_done()
             if (held or frame.re == "retry") and not frame.retry_after:
                 self._status.update(failure=frame.message)
-            self._view.note(notice(frame.message, "error", "✗"))
+            self._view.note(notice(frame.message, "error", "✗", frame.code))
         else:
-            self._view.refused(frame.re, frame.message)
+            self._returned(self._view.withdraw(frame.re), frame.message)
+
+    def _returned(self, text: str, reason: str) -> None:
+        """A message was refused: it is in the prompt again, or one press of up away from it."""
+        if self._prompt.text:
+            self._prompt.keep(text)
+            self._screen.notify(f"Not sent: {reason} Up brings it back.", severity="error")
+        else:
+            self._prompt.write(text)
+            self._screen.notify(f"Not sent: {reason}", severity="error")
 
     def _note_newer(self, version: str = "") -> None:
         """The server sends what this version does not understand, or might: say so once."""

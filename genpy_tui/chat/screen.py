@@ -10,7 +10,7 @@ from textual import events
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Center, Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -27,7 +27,7 @@ from genpy_tui.chat.retry import RetryControl
 from genpy_tui.chat.send import SendControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.commands import BY_SLASH, bindings
+from genpy_tui.commands import bindings
 from genpy_tui.messages import Submitted
 from genpy_tui.preferences import Offers
 from genpy_tui.render.message import MessageBlock
@@ -66,8 +66,8 @@ class ChatScreen(Screen[None]):
         self.painted = asyncio.Event()
         """Set when the first paint is done."""
         opened, view, prompt = self.conversation, self.view, self.prompt
-        self.status = StatusControl(opened)
-        self.edit = EditControl(self, opened, prompt)
+        self.status = StatusControl(opened, prompt)
+        self.edit = EditControl(self, opened, prompt, self.status)
         self.retry = RetryControl(self, opened, view, self.status)
         self.list = ListControl(self, opened, prompt)
         self.rating = RatingControl(self, opened, prompt, offers, self.list)
@@ -133,15 +133,13 @@ class ChatScreen(Screen[None]):
         with Horizontal():
             yield self.list.panel
             with Vertical(id="main"):
-                yield self.status.heading
+                yield Center(self.status.heading)
                 yield self.view
-                with Vertical(id="bottom"):
+                with Center(), Vertical(id="bottom"):
                     yield self.below
                     yield self.rating.offer
-                    yield self.edit.mark
                     yield self.prompt.menu
                     yield self.prompt
-                    yield self.status.line
         yield self.keys
 
     def on_mount(self) -> None:
@@ -170,9 +168,10 @@ class ChatScreen(Screen[None]):
 
     # The connection
 
-    def attach(self, client: "SessionClient", records: "Records") -> None:
+    def attach(self, client: "SessionClient", records: "Records", address: str) -> None:
         """Show what a client receives, from now on."""
         self.conversation.client, self.conversation.records = client, records
+        self.conversation.address = address
         self.conversation.ended.clear()
         self.edit.cancel()
         self.receiver.reset()
@@ -204,9 +203,23 @@ class ChatScreen(Screen[None]):
             await done
 
     async def on_prompt_slash(self, event: Prompt.Slash) -> None:
-        """Carry out a slash command."""
-        command = BY_SLASH[event.name]
-        await self.action_command(command.name, event.argument if command.argument else "")
+        """Carry out a slash command; ask first where it may be the beginning of a message."""
+        command, text = event.command, event.text
+        if not text:
+            await self.action_command(command.name, event.argument)
+            return
+        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
+
+        def answered(answer: str | None) -> None:
+            if answer == "send":
+                self.post_message(Submitted(text))
+            elif answer == "run":
+                self.call_later(self.action_command, command.name)
+            else:
+                self.prompt.write(text)
+
+        answers = {"send": "Send it as a message", "run": command.asks}
+        self.app.push_screen(Choose("Is this a message?", answers, text), answered)
 
     def action_focus_prompt(self) -> None:
         """Go on writing."""
@@ -263,6 +276,10 @@ class ChatScreen(Screen[None]):
     def on_prompt_older(self) -> None:
         """Up passed the oldest text that was sent here."""
         background(self, self.recall.load, "recall")
+
+    def on_text_area_changed(self) -> None:
+        """Say what enter does with what is written now."""
+        self.status.refresh()
 
     def on_to_end(self) -> None:
         """End was pressed in an empty prompt."""

@@ -1,25 +1,29 @@
-"""The state of the chat screen as one value, shown in the heading and the status line."""
+"""The state of the chat screen as one value, shown by the heading and the frame of the prompt."""
 
 from time import monotonic
 from typing import Any
 
-from textual.widgets import Static
-
-from genpy_tui.activity import STARTING, Activity, doing
+from genpy_server.core.understanding.records import OFFLINE
+from genpy_tui.activity import Activity, doing
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.render.message import spoken
-from genpy_tui.text import one_line
-from genpy_tui.widgets.status import StatusLine
+from genpy_tui.text import plain
+from genpy_tui.widgets.heading import Heading
+from genpy_tui.widgets.prompt import Prompt
+
+AUTOMATIC = "automatic"
+"""The mode in which the server detects the kind of help that is wanted."""
 
 
 class StatusControl:
     """Holds the `Activity` of the screen and shows it."""
 
-    def __init__(self, conversation: OpenConversation) -> None:
-        self.heading = Static(id="title")
-        self.line = StatusLine()
+    def __init__(self, conversation: OpenConversation, prompt: Prompt) -> None:
+        self.heading = Heading(id="heading")
         self.activity = Activity()
         self._conversation = conversation
+        self._prompt = prompt
+        self._frame = ("", "")
 
     def update(self, **changes: Any) -> None:
         """Change fields of the `Activity`, and show it."""
@@ -27,7 +31,7 @@ class StatusControl:
         self.refresh()
 
     def reset(self) -> None:
-        """Forget what was known of a conversation; the chosen kind of help stays chosen."""
+        """Forget what was known of a conversation; the chosen mode stays chosen."""
         self.activity = Activity(intent=self.activity.intent)
         self.refresh()
 
@@ -42,39 +46,56 @@ class StatusControl:
 
     @property
     def missed(self) -> int:
-        """Events that were missed while offline and are still to come."""
+        """Events that were missed without a connection and are still to come."""
         return max(0, self.activity.replay_until - self._conversation.transcript.seq)
 
     def refresh(self) -> None:
-        """Bring title, state and facts up to date."""
+        """Bring title, state and the frame of the prompt up to date."""
         conversation, transcript = self._conversation, self._conversation.transcript
-        if conversation.client is None and not self.activity.over:
-            self.line.doing = STARTING
-            return
-        self.line.doing = doing(self.activity, transcript, conversation.pending, monotonic())
-        if conversation.client is None:
-            return
-        width = max(20, self.heading.size.width)
-        title = one_line(transcript.title or "New conversation", width)
-        if title != self.heading.content:  # or the whole screen would be laid out at every tick
-            self.heading.update(title, layout=False)
-        self.line.facts = self._facts()
+        self.heading.doing = doing(self.activity, transcript, conversation, monotonic())
+        if conversation.client is not None:
+            self.heading.title = transcript.title or "New conversation"
+        frame = (self._title(), self._hint())
+        if frame != self._frame:  # Textual draws the prompt again for each title it is given
+            self._frame = frame
+            self._prompt.border_title, self._prompt.border_subtitle = map(plain, frame)
 
-    def _facts(self) -> tuple[str, ...]:
-        transcript, client = self._conversation.transcript, self._conversation.client
-        last = transcript.entries[-1] if transcript.entries else None
-        intent = spoken(last.meta.intent) if last is not None and last.meta.intent else ""
-        if self.activity.intent is not None:
-            intent = f"next: {spoken(self.activity.intent)}"
-        counted = (e.meta.usage.total for e in reversed(transcript.entries) if e.meta.usage)
-        used = next(counted, 0)
+    def _title(self) -> str:
+        """The model, the mode of the next reply, and what is left of a quota."""
+        if self.activity.editing:
+            return "✎ editing your last message"
+        transcript = self._conversation.transcript
+        if not transcript.epoch:
+            return ""
+        mode = AUTOMATIC if self.activity.intent is None else spoken(self.activity.intent)
+        model = "no model" if transcript.model in {"", OFFLINE} else transcript.model
+        facts = [model, mode]
         left = transcript.quota.get("tokens_left")
-        delay = None if client is None else client.latency_ms
-        return (
-            intent,
-            transcript.model,
-            transcript.store,
-            f"{used:,} tokens" if used else "",
-            f"{left:,} left" if left is not None else "",
-            f"{delay:.0f} ms" if delay is not None else "",
-        )
+        return " · ".join([*facts, f"{left:,} tokens left"] if left is not None else facts)
+
+    def _hint(self) -> str:
+        """What enter does."""
+        conversation, chosen = self._conversation, self._prompt.menu.chosen
+        if chosen is not None:
+            hint = f"enter runs /{chosen.slash} · tab completes · esc closes"
+        elif self.activity.editing:
+            hint = "enter replaces it · esc cancels"
+        elif too_long := self._too_long():
+            hint = too_long
+        elif conversation.client is not None and not conversation.rejoinable:
+            hint = "ctrl+n begins a new conversation"
+        elif not conversation.online:
+            hint = "enter sends once there is a connection"
+        elif conversation.running is not None:
+            hint = "enter sends after this reply · esc stops it"
+        else:
+            hint = "enter sends · ctrl+j new line"
+        return hint
+
+    def _too_long(self) -> str:
+        """What of the text the model would be given, where that is not all of it."""
+        room, text = self._conversation.transcript.message_bytes, self._prompt.full_text
+        size = len(text.encode(errors="replace"))
+        if not room or size <= room:
+            return ""
+        return f"too long: {len(text) * room // size:,} of {len(text):,} characters reach the model"

@@ -89,6 +89,8 @@ class SwitchControl:
         """Open a session and show one of its messages, loading what lies between."""
         if place.session != self._conversation.session:
             await self.go(place.session)
+        if place.message is None:
+            return
         try:
             async with asyncio.timeout(ARRIVAL):
                 while not self._view.reveal(place.message):

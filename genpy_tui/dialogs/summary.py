@@ -26,13 +26,13 @@ FACES = {"positive": "☺ positive", "neutral": "○ neutral", "negative": "☹ 
 
 
 class SummaryScreen(ModalScreen[None]):
-    """The summary; 1 to 5 rate, r asks for it anew."""
+    """The summary; 1 to 5 rate, r writes it again."""
 
     CSS_PATH = "dialog.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f4,q", "leave", "Close"),
-        Binding("r", "regenerate", "Anew"),
+        Binding("r", "regenerate", "Again"),
         *(Binding(str(n), f"rate({n})", f"Rate {n}", show=False) for n in range(1, 6)),
     ]
 
@@ -48,15 +48,15 @@ class SummaryScreen(ModalScreen[None]):
             yield Static(plain("Summary", "bold"), classes="question")
             with VerticalScroll():
                 yield Static(plain("Reading…"), id="about")
-            yield Static(plain("1–5 rate   r summarise anew   esc close"), classes="hint")
+            yield Static(plain("1–5 rate   r summarise again   esc close"), classes="hint")
 
     def on_mount(self) -> None:
         """Read what is known."""
         self._do(partial(self._records.session, self._ref), "Reading…")
 
     def action_regenerate(self) -> None:
-        """Ask for the summary anew."""
-        self._do(partial(self._records.regenerate, self._ref), "Asking for the summary…")
+        """Write the summary again."""
+        self._do(partial(self._records.regenerate, self._ref), "Writing the summary…")
 
     def action_rate(self, rating: int) -> None:
         """Rate the conversation."""
@@ -92,7 +92,7 @@ def about(session: Session) -> Content:
     elif session.note:
         parts.append(plain(session.note, "$genpy-text-warning"))
     elif session.status == "active":
-        parts.append(plain("This conversation goes on. r ends it and writes its summary."))
+        parts.append(plain("This conversation has not ended. r ends it and writes its summary."))
     if session.topics:
         parts.append(_field("Topics", " · ".join(session.topics)))
     if session.sentiment:
@@ -109,4 +109,4 @@ def about(session: Session) -> Content:
 
 
 def _field(name: str, value: str) -> Content:
-    return Content.styled(f"{name:<11}", "$genpy-muted") + plain(value)
+    return Content.styled(f"{name:<15}", "$genpy-muted") + plain(value)

@@ -16,16 +16,22 @@ if TYPE_CHECKING:
 INDENT = 2
 TYPED_LINES = 50
 """Lines of what a person typed that are laid out at once."""
-SHORTEST_REASON = 16
-"""Cells from which a reason is begun."""
 TOOL_LINES = 24
 """Lines of a tool's result that are shown before a count of the others."""
 
+SAID = "said"
+"""The ground on which a person's own messages stand."""
+SPEAKERS = {
+    "user": ("›", "You", "you mark"),
+    "assistant": ("◆", "GenPy", "genpy mark"),
+    "system": ("·", "Note", "dim"),
+}
+CUT = "! The model was given only {:,} characters of the message: its beginning and its end."
 STATUS = {
-    "stopped": "■ stopped, what came is kept",
+    "stopped": "■ stopped",
     "length": "■ cut at the longest reply allowed",
     "content_filter": "■ the service filtered the rest",
-    "interrupted": "■ interrupted, what came is kept",
+    "interrupted": "■ interrupted",
     "error": "✗ failed",
 }
 
@@ -50,9 +56,13 @@ class MessageBlock:
         self.sending = ""
         """How its sending stands, while the server did not tell of it."""
         self.expanded = False
+        self.marked = False
+        """The cursor is on it."""
+        self.other_model = False
+        """Its model is not that of the reply before it."""
         self._document: Document | None = None
         self._fed = 0
-        self._head: BlockPart | None = None
+        self._head = BlockPart(self._heading)
         self._parts: list[BlockPart] | None = None
         self._height: tuple[int, int] | None = None
 
@@ -65,6 +75,11 @@ class MessageBlock:
     def folded(self) -> bool:
         """It was edited away, and only its first words are shown."""
         return self.entry.replaced and not self.expanded and not self.streaming
+
+    @property
+    def detailed(self) -> bool:
+        """Whether its head says everything that is known of it."""
+        return self.marked or self.expanded
 
     @property
     def parts(self) -> list[BlockPart]:
@@ -93,19 +108,25 @@ class MessageBlock:
         self.entry = entry
         self.sync()
 
+    def mark(self, *, marked: bool) -> None:
+        """The cursor came to it, or left it: only its head changes, and no height."""
+        self.marked = marked
+        self._head.forget()
+
     def sync(self) -> None:
         """Take in what changed in the entry."""
+        self._head.forget()
         self._parts = None
         self._height = None
 
     def _build(self) -> Iterable[BlockPart]:
         entry = self.entry
         if self.folded:
-            yield BlockPart(self._heading)
+            yield self._head
             yield FoldPart(self._first_words, indent=INDENT)
             return
         if entry.role == "user":
-            yield BlockPart(self._heading)
+            yield self._head
             yield from typed(entry.text)
             yield BlockPart(self._foot, indent=INDENT)
             return
@@ -118,7 +139,7 @@ class MessageBlock:
             self._fed = entry.length
         if not self.streaming:
             self._document.finish()
-        yield BlockPart(self._heading)
+        yield self._head
         for tool in entry.tools:
             yield ToolPart(tool, expanded=self.expanded)
         body = self._document.parts
@@ -128,36 +149,32 @@ class MessageBlock:
         yield BlockPart(self._foot, indent=INDENT)
 
     def _heading(self, width: int) -> list[Line]:
-        entry = self.entry
-        if entry.role == "user":
-            runs = [Styled("› ", "you mark"), Styled("You", "you")]
-            if entry.meta.intent:
-                runs.append(Styled(f"  as {spoken(entry.meta.intent)}", "dim"))
-            right = clock(entry.at)
-        elif entry.role == "assistant":
-            runs = [Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy")]
-            if entry.meta.intent:
-                runs += [Styled("  "), Styled(f" {spoken(entry.meta.intent)} ", "chip")]
-            right = " · ".join(filter(None, (protect(entry.meta.model or ""), clock(entry.at))))
-            runs += self._reason(width - len(right) - sum(len(run.text) for run in runs))
-        else:
-            runs, right = [Styled("· ", "dim"), Styled("Note", "dim")], clock(entry.at)
+        """Who and when; on request also the kind of help, why, and the model."""
+        entry, meta = self.entry, self.entry.meta
+        ground = SAID if entry.role == "user" else ""
+        glyph, name, style = SPEAKERS[entry.role]
+        facts = [clock(entry.at)]
+        if self.detailed and meta.intent:
+            facts.append(spoken(meta.intent))
+            if meta.intent_score is not None:
+                facts.append(f"{meta.intent_score:.0%} sure")
+            facts.append(protect(" ".join((meta.intent_reason or "").split())))
+        if self.detailed or self.other_model:
+            facts.append(protect(meta.model or ""))
         if entry.replaced:
-            runs = [Styled(run.text, "dim") for run in runs] + [Styled("  edited", "dim")]
+            facts.append("edited")
+        runs = [
+            Styled(f"{glyph} ", f"{style} {ground}".strip()),
+            Styled(name, f"dim {ground}".strip()),
+        ]
         used = sum(len(run.text) for run in runs)
-        if right and used + len(right) + 2 <= width:
-            runs += [Styled(" " * (width - used - len(right))), Styled(right, "dim")]
-        return [BLANK, Line(tuple(runs))]
-
-    def _reason(self, room: int) -> list[Styled]:
-        """How sure the intent is, and why, where there is room for some of it."""
-        entry = self.entry
-        sure = f"{entry.meta.intent_score:.0%}" if entry.meta.intent_score is not None else ""
-        told = protect(" ".join(f"  {sure} {entry.meta.intent_reason}".split()))
-        if not entry.meta.intent or not told or room < SHORTEST_REASON:
-            return []
-        room -= 4
-        return [Styled(f"  {told[: room - 1] + '…' if len(told) > room else told}", "dim")]
+        shown = "".join(
+            f"  {fact}" if n == 0 else f" · {fact}" for n, fact in enumerate(filter(None, facts))
+        )
+        if len(shown) > width - used:
+            shown = f"{shown[: width - used - 1]}…"
+        runs.append(Styled(shown, f"dim {ground}".strip()))
+        return [BLANK, Line(tuple(runs), fill=ground)]
 
     def _first_words(self, width: int) -> list[Line]:
         words = protect(" ".join(self.entry.text[: 4 * width].split()))
@@ -171,9 +188,13 @@ class MessageBlock:
         lines: list[Line] = []
         if self.sending:
             lines += wrap([Styled(protect(self.sending), "warning")], width)
+        if entry.meta.question_chars is not None:
+            lines += wrap([Styled(CUT.format(entry.meta.question_chars), "warning")], width)
         if entry.role == "assistant" and entry.status in STATUS:
             style = "error" if entry.status == "error" else "warning"
             text = STATUS[entry.status]
+            if entry.length and entry.status in {"stopped", "interrupted"}:
+                text += "; the text so far is kept"
             if entry.meta.error:
                 text += f": {protect(entry.meta.error)}"
             lines += wrap([Styled(text, style)], width)
@@ -184,13 +205,14 @@ def typed(text: str) -> Iterator[BlockPart]:
     """What a person wrote, line for line as it was written."""
     lines = protect(newlines(text)).split("\n")
     for first in range(0, len(lines), TYPED_LINES):
-        yield BlockPart(partial(_typed_lines, lines[first : first + TYPED_LINES]), indent=INDENT)
+        yield BlockPart(partial(_typed_lines, lines[first : first + TYPED_LINES]))
 
 
 def _typed_lines(lines: list[str], width: int) -> list[Line]:
+    lead = (Styled(" " * INDENT, SAID),)
     shown: list[Line] = []
     for line in lines:
-        shown += wrap([Styled(line)], width) if line.strip() else [BLANK]
+        shown += wrap([Styled(line, SAID)], width, lead, fill=SAID)
     return shown
 
 
@@ -219,7 +241,7 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     runs = [Styled(f"{mark} ", "dim"), Styled(f"{protect(tool.name)}", "tool")]
     state = {
         None: Styled(" … running", "warning"),
-        True: Styled(f" ✓ {tool.ms:.0f} ms", "success"),
+        True: Styled(f" ✓ {tool.ms:.0f} ms", "dim"),
         False: Styled(" ✗ failed", "error"),
     }[tool.ok]
     room = width - sum(len(run.text) for run in runs) - len(state.text) - 2

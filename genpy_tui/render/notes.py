@@ -21,10 +21,11 @@ KEYS = (
 
 
 class NoteBlock:
-    """Lines made by a function of the width."""
+    """Lines made by a function of the width; of notes with one key only the newest is shown."""
 
-    def __init__(self, make: Callable[[int], list[Line]]) -> None:
+    def __init__(self, make: Callable[[int], list[Line]], key: str = "") -> None:
         self.parts = [BlockPart(make)]
+        self.key = key
 
     def height(self, width: int) -> int:
         """Exact once it was shown."""
@@ -64,14 +65,14 @@ def greeting() -> NoteBlock:
     return NoteBlock(make)
 
 
-def notice(text: str, style: str = "warning", glyph: str = "!") -> NoteBlock:
+def notice(text: str, style: str = "warning", glyph: str = "!", key: str = "") -> NoteBlock:
     """A sentence of the program."""
 
     def make(width: int) -> list[Line]:
         lead = (Styled(f"{glyph} ", style),)
         return [BLANK, *wrap([Styled(protect(text), "dim")], width, lead, (Styled("  "),))]
 
-    return NoteBlock(make)
+    return NoteBlock(make, key)
 
 
 def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:

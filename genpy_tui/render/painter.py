@@ -12,7 +12,7 @@ from genpy_tui.render.lines import Line
 from genpy_tui.render.palette import Palette
 
 MARGIN = 2
-"""Columns on the left, where the cursor stands, and on the right."""
+"""Columns on the left, where the cursor stands, and on the right, at the least."""
 KEPT = 400
 """Strips that are kept."""
 CURSOR = "▌ "
@@ -35,31 +35,40 @@ class Painter:
         row: Row,
         y: int,
         width: int,
-        edge: int,
+        margin: int,
+        text_width: int,
         *,
         marked: bool = False,
         span: tuple[int, int] | None = None,
     ) -> Strip:
         """A row that stands on line `y` of everything; `span` are the characters selected.
 
-        Backgrounds end at the column `edge`.
+        The text and its backgrounds begin behind a margin, and are `text_width` columns wide.
         """
         if span is not None:
-            return self._paint(row, width, edge, marked=marked, span=span).apply_offsets(0, y)
+            strip = self._paint(row, width, margin, text_width, marked=marked, span=span)
+            return strip.apply_offsets(0, y)
         kept = self._kept.get(y)
         if kept is not None and kept[0] is row.line and kept[1:3] == (marked, width):
             return kept[3]
-        strip = self._paint(row, width, edge, marked=marked).apply_offsets(0, y)
+        strip = self._paint(row, width, margin, text_width, marked=marked).apply_offsets(0, y)
         if len(self._kept) > KEPT:
             self._kept.clear()
         self._kept[y] = (row.line, marked, width, strip)
         return strip
 
     def _paint(
-        self, row: Row, width: int, edge: int, *, marked: bool, span: tuple[int, int] | None = None
+        self,
+        row: Row,
+        width: int,
+        margin: int,
+        text_width: int,
+        *,
+        marked: bool,
+        span: tuple[int, int] | None = None,
     ) -> Strip:
-        palette, line = self._palette, row.line
-        before = (CURSOR if marked else " " * MARGIN) + " " * row.part.indent
+        palette, line, edge = self._palette, row.line, margin + text_width
+        before = (CURSOR if marked else "").rjust(margin) + " " * row.part.indent
         segments = [Segment(before, palette["genpy"])]
         segments += [Segment(visible(run.text), palette[run.style]) for run in line.runs]
         if span is not None:

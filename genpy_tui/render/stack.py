@@ -42,8 +42,12 @@ class Stack:
         if transcript.before is not None:
             self.blocks.append(self._older)
         self.blocks += self._above
+        model = ""
         for entry in transcript.entries:
             block = self._block(entry)
+            if entry.role == "assistant" and entry.meta.model:
+                block.other_model = bool(model) and entry.meta.model != model
+                model = entry.meta.model
             by_entry[id(entry)] = block
             if entry.message_id is not None:
                 by_message[entry.message_id] = block
@@ -83,21 +87,26 @@ class Stack:
         block.sending = "◌ waiting to be sent"
         self.rebuild(self.transcript)
 
-    def refused(self, client_id: str, reason: str) -> None:
-        """Say that a message will not be sent, and why."""
-        block = self._outgoing.get(client_id)
-        if block is not None:
-            block.sending = f"✗ not sent: {reason}"
-            block.sync()
+    def withdrawn(self, client_id: str) -> str:
+        """Remove a message that will not be sent; returns its text."""
+        block = self._outgoing.pop(client_id, None)
+        self.rebuild(self.transcript)
+        return "" if block is None else block.entry.text
 
     def note(self, note: NoteBlock, *, above: bool = False) -> None:
-        """Put a note below the newest message, or above the oldest."""
+        """Put a note below the newest message, or above the oldest.
+
+        It takes the place of the note before it when that has the same key.
+        """
         entries = self.transcript.entries
         newest = self._by_entry.get(id(entries[-1])) if entries else None
         if above or newest is None:
-            self._above.append(note)
+            notes = self._above
         else:
-            self._below.setdefault(id(newest), (newest, []))[1].append(note)
+            notes = self._below.setdefault(id(newest), (newest, []))[1]
+        if note.key and notes and notes[-1].key == note.key:
+            notes.pop()
+        notes.append(note)
         self.rebuild(self.transcript)
 
     def clear(self) -> None:

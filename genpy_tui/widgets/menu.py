@@ -64,6 +64,12 @@ class SlashMenu(Widget):
             self._line(command, chosen=command is self.chosen)
             for command in self.fits[first : first + rows]
         ]
+        below = len(self.fits) - first - rows
+        for row, count, arrow in ((0, first, "↑"), (rows - 1, below, "↓")):
+            if count:
+                more = Content.styled(f" {arrow} {count} more", "$genpy-muted")
+                room = self.size.width - more.cell_length
+                lines[row] = lines[row].truncate(room, ellipsis=True, pad=True) + more
         return Content("\n").join(lines)
 
     def _line(self, command: Command, *, chosen: bool) -> Content:

@@ -20,7 +20,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
 
 from genpy_server.core.display import newlines, protect, restore, visible
-from genpy_tui.commands import BY_SLASH
+from genpy_tui.commands import BY_SLASH, Command
 from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.widgets.history import History
@@ -30,7 +30,7 @@ PASTE_CHARS = 4_000
 PASTE_LINES = 40
 WHOLE_CHARS = 20_000
 """Characters of a message that can be edited in the prompt; a longer one needs the editor."""
-_SLASH = re.compile(r"/([a-z]+)(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
+_SLASH = re.compile(r"/([a-z]+)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
@@ -45,12 +45,13 @@ class Prompt(TextArea):
     ]
 
     class Slash(Message):
-        """A slash command was given."""
+        """A slash command was given; `text` is not empty where it may be a message instead."""
 
-        def __init__(self, name: str, argument: str) -> None:
+        def __init__(self, command: Command, argument: str = "", text: str = "") -> None:
             super().__init__()
-            self.name = name
+            self.command = command
             self.argument = argument
+            self.text = text
 
     class Older(Message):
         """Up was pressed at the oldest text that is known here."""
@@ -197,16 +198,21 @@ class Prompt(TextArea):
         chosen = self.menu.chosen
         if chosen is None and self._continued():
             return
-        text = self.full_text
-        if chosen is not None:
-            text = f"/{chosen.slash}"
+        text = self.full_text if chosen is None else f"/{chosen.slash}"
         slash = _SLASH.fullmatch(text)
-        if slash is not None and slash[1].lower() in BY_SLASH:
-            self.text = ""
-            self.post_message(self.Slash(slash[1].lower(), " ".join((slash[2] or "").split())))
-        elif slash is not None:
-            self.notify(f"There is no command /{slash[1]}. A space before it sends it as it is.")
-        elif text.strip():
+        command = BY_SLASH.get(slash[1].lower()) if slash is not None else None
+        argument = (slash[2] or "") if slash is not None else ""
+        if slash is not None and command is None and not argument:
+            self.notify(f"There is no command {text.strip()}. A space before it sends it as it is.")
+        elif not text.strip():
+            return
+        elif command is not None and command.takes(argument):
+            self.write(self.keep(text))
+            self.post_message(self.Slash(command, " ".join(argument.split())))
+        elif command is not None and command.asks:
+            self.write(self.keep(text))
+            self.post_message(self.Slash(command, text=text))
+        else:
             self.write(self.keep(text))
             self.post_message(Submitted(text))
 

@@ -96,12 +96,12 @@ class Sidebar(Choices):
         self.scroll_to(y=scrolled, animate=False)
 
     def _row(self, session: ListedSession, current: str) -> Content:
-        width = WIDTH - 4
+        width = WIDTH - 5
         opened = session.id == current
         mark = "▶ " if session.running else "● " if opened else "  "
         facts = [age(session.updated_at), stars(session.rating)]
         if session.running:
-            facts = ["replying", *facts]
+            facts = ["replying", stars(session.rating)]
         count = session.message_count
         about = session.summary or session.note or f"{count} message{'' if count == 1 else 's'}"
         title = one_line(session.title, width - 2, "bold" if opened else "")

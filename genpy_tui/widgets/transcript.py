@@ -20,7 +20,6 @@ from genpy_tui.commands import bindings
 from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock
 from genpy_tui.render.notes import NoteBlock
-from genpy_tui.render.painter import MARGIN
 from genpy_tui.render.stack import Stack
 from genpy_tui.widgets.window import Window
 
@@ -131,10 +130,11 @@ class TranscriptView(Window, can_focus=True):
         self.reset(self._structure or self._stack.transcript)
         self.to_end()
 
-    def refused(self, client_id: str, reason: str) -> None:
-        """Say that a message will not be sent."""
-        self._stack.refused(client_id, reason)
+    def withdraw(self, client_id: str) -> str:
+        """Remove a message that will not be sent; returns its text."""
+        text = self._stack.withdrawn(client_id)
         self.reset(self._structure or self._stack.transcript)
+        return text
 
     def note(self, block: NoteBlock, *, above: bool = False) -> None:
         """Put a note below the newest message, or above the oldest."""
@@ -240,8 +240,12 @@ class TranscriptView(Window, can_focus=True):
         """The cursor is only shown while its keys work."""
         self.cursor = None
 
-    def watch_cursor(self) -> None:
-        """Show where it is."""
+    def watch_cursor(self, before: MessageBlock | None, now: MessageBlock | None) -> None:
+        """Show where it is, and what is known of that message."""
+        for block in (before, now):
+            if block is not None:
+                block.mark(marked=block is now)
+        self._rows_at = None
         self.refresh()
 
     def focus_on_click(self) -> bool:
@@ -262,7 +266,7 @@ class TranscriptView(Window, can_focus=True):
             row.block.expanded = not row.block.expanded
             self._again(row.block)
             return
-        at = event.x - MARGIN - row.part.indent
+        at = event.x - self.margin - row.part.indent
         for run in row.line.runs:
             size = cell_len(run.text)
             if 0 <= at < size and run.link:

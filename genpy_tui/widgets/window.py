@@ -25,7 +25,7 @@ _WORD = re.compile(r"[\w./~:@%+#?&=-]+")
 """What a double click selects: a word, an address or a path."""
 _LINE_END = 100_000
 """A column behind the end of every line."""
-READABLE = 120
+READABLE = 100
 """Columns of text at most: longer lines are hard to read."""
 
 
@@ -121,6 +121,11 @@ class Window(ScrollView):
 
     # Drawing
 
+    @property
+    def margin(self) -> int:
+        """Columns left of the text, which stands in the middle of a wide window."""
+        return max(MARGIN, (self.scrollable_content_region.width - self.column.width) // 2)
+
     def notify_style_update(self) -> None:
         """Another theme: the lines stay, their colours are looked up again."""
         super().notify_style_update()
@@ -148,7 +153,8 @@ class Window(ScrollView):
             row,
             top + y,
             width,
-            self.column.width + MARGIN,
+            self.margin,
+            self.column.width,
             marked=self.marked is row.block and not self._is_gap(row),
             span=None if selection is None else selection.get_span(top + y),
         )
@@ -169,7 +175,7 @@ class Window(ScrollView):
             span = selection.get_span(y)
             if span is None:
                 continue
-            line, shift = row.line, MARGIN + row.part.indent
+            line, shift = row.line, self.margin + row.part.indent
             low = max(span[0] - shift, line.lead)
             high = sys.maxsize if span[1] == -1 else span[1] - shift
             text = line.copied(low, high)
@@ -192,7 +198,7 @@ class Window(ScrollView):
             span = Selection(Offset(0, first), Offset(_LINE_END, last))
         else:
             row = rows[0]
-            shift, text = MARGIN + row.part.indent, row.line.text
+            shift, text = self.margin + row.part.indent, row.line.text
             at = len(set_cell_size(text, max(0, x - shift))) if x > shift else 0
             word = next((m for m in _WORD.finditer(text) if m.start() <= at < m.end()), None)
             start, end = word.span() if word is not None else (at, at + 1)

@@ -1,18 +1,21 @@
 """What a model is sent stays within the budget, tools and long conversations and all."""
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from support.conditions import eventually
-from support.raw_client import Peer
+from support.raw_client import PATIENCE, Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, Upstream, call_piece, chunk
 
+from genpy_server.client.session_client import SessionClient
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens
 from genpy_server.core.models import Message
 from genpy_server.runs.memory import MemorySchedule
 from genpy_server.stores.base import Store
-from genpy_server.wire import Send
+from genpy_server.wire import MESSAGE_CUT, Notice, Ready, RunFinished, Send
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 
@@ -144,3 +147,52 @@ async def test_what_was_said_before_there_was_a_model_is_remembered(database):
     facts = [line[:14] for text in noted(upstream) for line in text.splitlines() if "fact" in line]
     assert facts[:3] == ["user: fact 000", "user: fact 001", "user: fact 002"]
     assert facts == sorted(set(facts))
+
+
+async def test_what_of_a_message_was_cut_is_said(tmp_path: Path) -> None:
+    """A message that is too long is cut in the middle, which a notice and the reply say."""
+    async with (
+        Upstream() as upstream,
+        serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+    ):
+        upstream.say("Read.")
+        text = "".join(f"line {number}\n" for number in range(15_000))
+        async with asyncio.timeout(PATIENCE), SessionClient(running.url, "long") as client:
+            frames = []
+            async for event in client:
+                if isinstance(event, Ready):
+                    assert 0 < event.message_bytes < len(text)
+                    client.send(text)
+                frames.append(event)
+                if isinstance(event, RunFinished):
+                    break
+            room = client.transcript.message_bytes
+            reply = client.transcript.entries[-1]
+        sent = bodies(upstream)[-1]["messages"][-1]["content"]
+        kept = reply.meta.question_chars
+        assert kept is not None
+        assert sent.startswith(text[: kept // 2])
+        assert sent.endswith(text[-kept // 4 :])
+        assert len(sent) < len(text)
+        notice = next(event for event in frames if isinstance(event, Notice))
+        assert (notice.code, f"{kept:,} of its {len(text):,}" in notice.text) == (MESSAGE_CUT, True)
+        assert abs(kept - room) < 200
+
+
+async def test_a_message_that_fits_is_sent_whole(tmp_path: Path) -> None:
+    """A message of as many bytes as the server says is sent whole, and nothing says it was cut."""
+    async with (
+        Upstream() as upstream,
+        serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
+    ):
+        upstream.say("Read.")
+        async with asyncio.timeout(PATIENCE), SessionClient(running.url, "long") as client:
+            async for event in client:
+                if isinstance(event, Ready):
+                    client.send("x" * event.message_bytes)
+                assert not isinstance(event, Notice)
+                if isinstance(event, RunFinished):
+                    break
+            assert client.transcript.entries[-1].meta.question_chars is None
+            expected = "x" * client.transcript.message_bytes
+        assert bodies(upstream)[-1]["messages"][-1]["content"] == expected

@@ -145,7 +145,7 @@ async def offline(tui: Terminal, server: ScriptedServer) -> None:
     """Nobody has answered for a while."""
     await away(tui, server)
     tui.chat.receiver.link_changed(Link("reconnecting", 7, 20.0))
-    await tui.says("offline")
+    await tui.says("no connection")
 
 
 async def limited(tui: Terminal, server: ScriptedServer) -> None:
@@ -215,7 +215,7 @@ async def searching(tui: Terminal, server: ScriptedServer) -> None:
     """Hits of a search."""
     await tui.says("ready")
     await tui.press("f3", *"rome")
-    await tui.shows("2 hits")
+    await tui.shows("2 messages")
 
 
 async def summary(tui: Terminal, server: ScriptedServer) -> None:

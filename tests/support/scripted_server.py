@@ -29,7 +29,7 @@ from genpy_server.wire import (
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 AT = "2026-01-02T10:00:00+00:00"
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class ScriptedServer:

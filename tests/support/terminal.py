@@ -1,6 +1,7 @@
 """The real application in a terminal of the test's own, and waiting for what it shows."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from textual.pilot import Pilot
 from genpy_tui.app import GenPyApp
 from genpy_tui.chat.screen import ChatScreen
 
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds that a busy machine may take; a test that passes never waits for them."""
 
 
 class Terminal:
@@ -35,7 +37,7 @@ class Terminal:
     @property
     def state(self) -> str:
         """What the status line says."""
-        doing = self.chat.status.line.doing
+        doing = self.chat.status.heading.doing
         return f"{doing.words} {doing.detail}".strip()
 
     @property
@@ -67,11 +69,26 @@ class Terminal:
         """Type a line and send it."""
         self.chat.prompt.focus()
         self.chat.prompt.insert(text)
-        await self.pilot.press("enter")
+        await self.press("enter")
 
     async def press(self, *keys: str) -> None:
-        """Press keys."""
-        await self.pilot.press(*keys)
+        """Press keys, one after the other, each until what it does is done."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the messages that are on their way, from widget to widget, are handled.
+
+        Textual's pilot takes a process that gets no processor time for an idle one.
+        """
+        for _ in range(2):
+            focused = self.app.screen.focused or self.app.screen
+            for node in (self.app, *focused.ancestors_with_self, self.app):
+                handled = asyncio.Event()
+                if node.is_running and node.call_later(handled.set):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(handled.wait(), 1)
 
     @property
     def transcript(self) -> str:

@@ -13,7 +13,7 @@ from support.scripted_server import AT, SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Session
-from genpy_server.wire import Cancel, End, Retry, ToolFinished, ToolStarted
+from genpy_server.wire import Cancel, End, Retry, Send, ToolFinished, ToolStarted
 from genpy_tui.commands import COMMANDS, Command
 
 README = (Path(running_server.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -253,7 +253,7 @@ async def test_rename_by_key(tmp_path: Path) -> None:
         await tui.shows("Title of this conversation")
         await tui.press(*"Tea", "enter")
         await tui.until(lambda: tui.app.screen is tui.chat)
-        await tui.shows("  Tea\n")
+        await tui.until(lambda: tui.chat.status.heading.title == "Tea")
 
 
 async def test_the_block_cursor_from_the_list(server: ScriptedServer, tmp_path: Path) -> None:
@@ -293,3 +293,70 @@ async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> N
         assert tui.chat.list.sidebar.has_focus
         await tui.press("escape")
         assert tui.chat.prompt.has_focus
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/new features of Python 3.14?",
+        "/help me with this",
+        "/rate of change of x^2",
+        "/theme parks in Rome",
+        "/retry the download",
+        "/rename\nmany files at once",
+        "/usr/bin/env: no such file",
+        "/edit my text",
+        "    indented = True",
+    ],
+)
+async def test_words_are_a_message(server: ScriptedServer, tmp_path: Path, text: str) -> None:
+    """A line that is no command and no command with its argument is sent as it was written."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type(text)
+        assert (await server.until(Send)).text == text
+
+
+@pytest.mark.parametrize(
+    "text", ["/end of file errors, how to fix?", "/quit smoking?", "/delete a row"]
+)
+async def test_what_ends_asks_when_words_follow(
+    server: ScriptedServer, tmp_path: Path, text: str
+) -> None:
+    """A command that ends, deletes or leaves runs behind words only when the person says so."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type(text)
+        await tui.shows("Is this a message?", text)
+        await tui.press("escape")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        assert tui.chat.prompt.text == text
+        await tui.press("enter")
+        await tui.shows("Is this a message?")
+        await tui.press("enter")
+        assert (await server.until(Send)).text == text
+        assert not [frame for frame in server.received if isinstance(frame, End)]
+
+
+async def test_a_command_with_words_can_still_run(server: ScriptedServer, tmp_path: Path) -> None:
+    """The question before a command that ends can be answered with the command."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("Hi")
+        await tui.until(lambda: tui.chat.conversation.begun)
+        await tui.type("/end it now")
+        await tui.shows("Is this a message?")
+        await tui.press("down", "enter")
+        await server.until(End)
+
+
+async def test_a_command_is_recalled(server: ScriptedServer, tmp_path: Path) -> None:
+    """What a command cleared from the prompt is brought back by up."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type("/search words of mine")
+        await tui.shows("Search every conversation")
+        await tui.press("escape")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        await tui.press("up")
+        assert tui.chat.prompt.text == "/search words of mine"

@@ -104,11 +104,11 @@ async def test_a_refusal_is_told_in_words(tmp_path: Path) -> None:
         await tui.shows("GENPY_TOKEN")
 
 
-async def test_nobody_there_is_told_as_offline(tmp_path: Path, server: ScriptedServer) -> None:
-    """After some attempts the state is called offline, with the next attempt counted down."""
+async def test_nobody_there_is_no_connection(tmp_path: Path, server: ScriptedServer) -> None:
+    """After some attempts the state names the address, and counts down to the next attempt."""
     server.refusing = True
     async with terminal(tmp_path, server=server.url) as tui:
-        await tui.says("offline attempt 4 in")
+        await tui.says(f"no connection to 127.0.0.1:{server.port} attempt 4 in")
 
 
 async def test_a_left_conversation_still_sends(server: ScriptedServer, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ async def test_what_was_edited_away_unfolds(tmp_path: Path) -> None:
         await tui.says("ready")
         await tui.press("alt+up", "alt+up", "alt+up", "alt+up", "x")
         await tui.until(lambda: "▸ Tell me" not in tui.transcript)
-        assert "\nTell me of teapots\nand of cups\n" in tui.transcript
+        assert "\n  Tell me of teapots\n  and of cups\n" in tui.transcript
         assert tui.transcript.count("edited") == 2
         await tui.press("x")
         await tui.until(lambda: "▸ Tell me of teapots and of cups" in tui.transcript)
@@ -195,4 +195,5 @@ async def test_a_refused_edit_says_why(server: ScriptedServer, tmp_path: Path) -
         sent = await server.until(Send)
         assert (sent.text, sent.replaces) == ("Hi!", 1)
         server.tell(ErrorFrame("conflict", "It is another one.", re=sent.id))
-        await tui.shows("Hi!", "✗ not sent: It is another one.")
+        await tui.until(lambda: tui.notices == ["Not sent: It is another one."])
+        assert tui.chat.prompt.text == "Hi!"

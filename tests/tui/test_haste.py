@@ -27,7 +27,7 @@ async def test_keys_in_one_batch_act_in_their_order(tmp_path: Path, server: Scri
         await tui.press("escape")
         await tui.until(lambda: tui.app.screen is tui.chat)
         batch(tui, "a", "b", "backspace", "enter")
-        await tui.until(lambda: tui.transcript.endswith("\na"))
+        await tui.until(lambda: tui.transcript.endswith("\n  a"))
 
 
 async def test_escape_right_behind_a_slash_stops_nothing(
@@ -147,7 +147,7 @@ async def test_enter_waits_for_the_hits_of_the_words_it_follows(tmp_path: Path) 
         async with terminal(tmp_path, server=running.url) as tui:
             await tui.says("ready")
             await tui.press("f3", *"docker")
-            await tui.shows("1 hit")
+            await tui.shows("1 message")
             await tui.press(*["backspace"] * 6)
             batch(tui, *"rome", "enter")
             await tui.until(lambda: tui.chat.conversation.session == rome)

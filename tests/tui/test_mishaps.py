@@ -51,7 +51,7 @@ async def test_a_failing_editor_costs_nothing(
         assert tui.chat.prompt.text == "my draft"
 
 
-@pytest.mark.parametrize("typed", ["/nosuch", "/nosuch thing", "/Nosuch"])
+@pytest.mark.parametrize("typed", ["/nosuch", "/Nosuch"])
 async def test_what_is_no_command_is_not_sent(
     tmp_path: Path, server: ScriptedServer, typed: str
 ) -> None:
@@ -98,12 +98,12 @@ async def test_what_a_person_typed_is_shown_as_typed(
         await tui.until(lambda: "star" in tui.transcript)
         typed = tui.transcript.splitlines()[2:8]
         assert [line.rstrip() for line in typed] == [
-            "first line",
-            "second line",
-            "    indented = 1",
-            "# a comment",
+            "  first line",
+            "  second line",
+            "      indented = 1",
+            "  # a comment",
             "",
-            "* star",
+            "  * star",
         ]
 
 
@@ -138,7 +138,7 @@ async def test_an_older_day_is_named(tmp_path: Path, server: ScriptedServer) -> 
 
 
 async def test_what_is_left_of_a_limit_is_shown(tmp_path: Path) -> None:
-    """What the model's service says is left of its limit stands in the status line."""
+    """What the model's service says is left of its limit stands in the frame of the prompt."""
     async with (
         Upstream() as upstream,
         serving(tmp_path / "genpy.db", GENPY_LLM_URL=upstream.url) as running,
@@ -152,17 +152,35 @@ async def test_what_is_left_of_a_limit_is_shown(tmp_path: Path) -> None:
             )
         )
         await tui.type("Hi")
-        await tui.shows("5,821 left", upstream.models[0])
+        await tui.shows(f"{upstream.models[0]} · automatic · 5,821 tokens left")
 
 
-async def test_the_reason_stands_beside_the_intent(tmp_path: Path, server: ScriptedServer) -> None:
-    """Each reply tells how sure its intent is, and why."""
+async def test_the_reason_is_shown_on_request(tmp_path: Path, server: ScriptedServer) -> None:
+    """The kind of help, how sure it is and why stand in the head of the message under the cursor."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         server.start(server.message("Hello"))
         server.stream("Hi.")
         server.finish()
-        await tui.shows('casual chat   90% words: "how do"')
+        await tui.shows("Hi.")
+        assert "casual chat" not in tui.transcript
+        await tui.press("alt+up")
+        await tui.shows('◆ GenPy  casual chat · 90% sure · words: "how do" · scripted-model')
+        await tui.press("escape")
+        await tui.until(lambda: "casual chat" not in tui.transcript)
+
+
+async def test_the_model_is_named_where_it_changes(tmp_path: Path, server: ScriptedServer) -> None:
+    """A reply names its model when that is not the model of the reply before it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        for number, model in enumerate(("one", "one", "other")):
+            server.model = model
+            server.message(f"Question {number}")
+            server.reply(f"Answer {number}", run=f"run-{number}")
+        await tui.shows("Answer 2")
+        heads = [line for line in tui.transcript.split("\n") if "◆ GenPy" in line]
+        assert [head.split()[2:] for head in heads] == [[], [], ["other"]]
 
 
 async def test_ctrl_c_empties_the_prompt_then_offers_to_leave(

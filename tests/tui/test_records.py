@@ -56,8 +56,8 @@ async def test_search_jumps_to_the_message(tmp_path: Path) -> None:
     async with living(tmp_path) as tui:
         await another(tui, "Something about teapots")
         await tui.type("/search umbrellas")
-        await tui.shows("Search every conversation", "1 hit")
-        await tui.press("enter")
+        await tui.shows("Search every conversation", "1 conversation, 1 message")
+        await tui.press("down", "down", "enter")
         await tui.until(lambda: tui.chat.view.marked is not None)
         assert "umbrellas" in tui.chat.view.marked.entry.text  # type: ignore[union-attr]  # waited
 
@@ -75,7 +75,7 @@ async def test_the_rating_is_kept(tmp_path: Path) -> None:
         await tui.type("/rate 4")
         await tui.shows("★★★★☆")
         await tui.press("f4")
-        await tui.shows("4 of 5", "summarise anew")
+        await tui.shows("4 of 5", "summarise again")
         await tui.press("2")
         await tui.shows("2 of 5")
 
@@ -84,9 +84,9 @@ async def test_the_summary_is_asked_for_anew(tmp_path: Path) -> None:
     """R on the summary page ends the conversation and shows what is counted."""
     async with living(tmp_path) as tui:
         await tui.press("f4")
-        await tui.shows("This conversation goes on.")
+        await tui.shows("This conversation has not ended.")
         await tui.press("r")
-        await tui.shows("No model is configured", "Messages   2")
+        await tui.shows("No model is configured", "Messages       2")
 
 
 async def test_export_writes_a_file_and_never_over_one(

@@ -18,7 +18,7 @@ async def searching(tmp_path: Path, messages: int, words: str) -> AsyncIterator[
     async with running_server.serving(tmp_path / "genpy.db") as running:
         for number in range(messages):
             text = f"Teapot number {number}"
-            await running.app.store.append("local", SESSION, "user", text, title="Teapots")
+            await running.app.store.append("local", SESSION, "user", text, title="Kitchen")
         async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
             await tui.says("ready")
             await tui.press("f3", *words)
@@ -33,19 +33,19 @@ def hits(tui: Terminal) -> int:
 async def test_all_hits_are_counted(tmp_path: Path) -> None:
     """Hits that fit on a page are all there, and the count says so."""
     async with searching(tmp_path, 7, "teapot") as tui:
-        await tui.shows("7 hits", "Teapot number 6")
+        await tui.shows("7 messages", "Teapot number 6")
         assert "more below" not in tui.screen
 
 
 async def test_the_next_page_comes_at_the_end_of_the_list(tmp_path: Path) -> None:
     """Going to the end of the list loads more hits until all are there, each once."""
     async with searching(tmp_path, 120, "teapot") as tui:
-        await tui.shows("50 best hits, more below")
+        await tui.shows("50 best messages, more below")
         await tui.press("down", "end")
-        await tui.shows("100 best hits, more below")
+        await tui.shows("100 best messages, more below")
         assert tui.app.screen.query_one(OptionList).highlighted == 49
         await tui.press("end")
-        await tui.shows("120 hits")
+        await tui.shows("120 messages")
         await tui.press("end")
         await tui.until(lambda: tui.app.screen.query_one(OptionList).highlighted == 119)
         found = [hit.message.id for hit in tui.app.screen._hits]  # type: ignore[attr-defined]  # the search screen's
@@ -57,25 +57,25 @@ async def test_the_next_page_comes_at_the_end_of_the_list(tmp_path: Path) -> Non
 async def test_scrolling_loads_more_too(tmp_path: Path) -> None:
     """The wheel at the end of the list loads more hits as the keys do."""
     async with searching(tmp_path, 60, "teapot") as tui:
-        await tui.shows("50 best hits, more below")
+        await tui.shows("50 best messages, more below")
         tui.app.screen.query_one(OptionList).scroll_end(animate=False)
-        await tui.shows("60 hits")
+        await tui.shows("60 messages")
 
 
 async def test_there_is_an_end(tmp_path: Path) -> None:
     """More hits than a server gives at once are told, with what to do."""
     async with searching(tmp_path, 230, "teapot") as tui:
-        await tui.shows("50 best hits")
+        await tui.shows("50 best messages")
         for many in (100, 150, 200):
             await tui.press("down", "end")
             await tui.until(lambda many=many: hits(tui) == many)  # type: ignore[misc]  # bound now
-        await tui.shows("200 best hits; more words find others")
+        await tui.shows("200 best messages; more words find others")
 
 
 async def test_other_words_begin_anew(tmp_path: Path) -> None:
     """Other words replace the hits; words that nothing holds say so."""
     async with searching(tmp_path, 60, "teapot") as tui:
-        await tui.shows("50 best hits")
+        await tui.shows("50 best messages")
         await tui.press("s", "x")
         await tui.shows("Nothing found. Try other words.")
         assert hits(tui) == 0

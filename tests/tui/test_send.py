@@ -12,7 +12,7 @@ from genpy_server.wire import Cancel, ErrorFrame, Notice, Retry, Send, ToolFinis
 async def test_a_message_is_sent_and_its_reply_shown(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    """Enter sends; the reply appears with its intent, its Markdown rendered."""
+    """Enter sends; the reply appears with its Markdown rendered."""
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.says("ready")
@@ -20,7 +20,7 @@ async def test_a_message_is_sent_and_its_reply_shown(
         sent = await server.until(Send)
         assert sent.text == "Hello"
         server.reply("Good **day**\n\n- one\n- two")
-        await tui.shows("› You", "◆ GenPy", "casual chat", "Good day", "• one", "• two")
+        await tui.shows("› You", "◆ GenPy", "Good day", "• one", "• two")
         await tui.says("ready")
 
 
@@ -59,15 +59,50 @@ async def test_what_is_typed_offline_is_sent_once(server: ScriptedServer, tmp_pa
         assert len([frame for frame in server.received if isinstance(frame, Send)]) == 1
 
 
-async def test_a_refused_message_says_why(server: ScriptedServer, tmp_path: Path) -> None:
-    """A message the server refuses stays on the screen with the reason."""
+async def test_a_refused_message_comes_back(server: ScriptedServer, tmp_path: Path) -> None:
+    """A message the server refuses is in the prompt again, with the reason in a notice."""
     server.acknowledges = False
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.type("x" * 30)
         sent = await server.until(Send)
         server.tell(ErrorFrame("too_large", "That is too long.", re=sent.id))
-        await tui.shows("x" * 30, "✗ not sent: That is too long.")
+        await tui.until(lambda: tui.chat.prompt.text == "x" * 30)
+        assert tui.notices == ["Not sent: That is too long."]
+        await tui.until(lambda: "x" * 30 not in tui.transcript)
+
+
+async def test_a_refused_message_leaves_a_draft_alone(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A message that is refused while something else is written is recalled by up."""
+    server.acknowledges = False
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.type("x" * 30)
+        sent = await server.until(Send)
+        tui.chat.prompt.insert("a draft")
+        server.tell(ErrorFrame("too_large", "That is too long.", re=sent.id))
+        await tui.until(lambda: tui.notices)
+        assert tui.notices == ["Not sent: That is too long. Up brings it back."]
+        assert tui.chat.prompt.text == "a draft"
+        await tui.press("up")
+        assert tui.chat.prompt.text == "x" * 30
+        await tui.press("down")
+        assert tui.chat.prompt.text == "a draft"
+
+
+async def test_what_a_deleted_conversation_did_not_take_comes_back(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A message that waits when the conversation is closed for ever returns to the prompt."""
+    server.acknowledges = False
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.type("Do not lose me")
+        await server.until(Send)
+        await server.cut(1000)
+        await tui.until(lambda: tui.chat.prompt.text == "Do not lose me")
 
 
 async def test_a_rate_limit_counts_down(server: ScriptedServer, tmp_path: Path) -> None:
@@ -117,7 +152,7 @@ async def test_another_intent_for_the_next_message(server: ScriptedServer, tmp_p
         await server.attach()
         await tui.says("ready")
         await tui.type("/intent tutorial")
-        await tui.shows("next: tutorial")
+        await tui.shows("scripted-model · tutorial")
         await tui.type("Generators")
         assert (await server.until(Send)).intent == "tutorial"
         await tui.type("And then?")
@@ -178,3 +213,22 @@ async def test_a_large_paste_is_sent_whole(server: ScriptedServer, tmp_path: Pat
         assert tui.chat.prompt.text == "[pasted text 1: 5,000 lines]"
         await tui.press("enter")
         assert (await server.until(Send)).text == text
+
+
+async def test_a_draft_survives_recall(server: ScriptedServer, tmp_path: Path) -> None:
+    """A draft comes back although what was recalled was changed, and after that was sent."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.says("ready")
+        await tui.type("one")
+        await tui.type("two")
+        tui.chat.prompt.insert("draft")
+        await tui.press("up", "!", "up", "?")
+        assert tui.chat.prompt.text == "one?"
+        await tui.press("down")
+        assert tui.chat.prompt.text == "two!"
+        await tui.press("down")
+        assert tui.chat.prompt.text == "draft"
+        await tui.press("up", "enter")
+        assert (await server.until(Send, 3)).text == "two!"
+        assert tui.chat.prompt.text == "draft"

@@ -25,7 +25,7 @@ class Ahead(ScriptedServer):
 
 def status(tui: Terminal) -> str:
     """The status line as it is seen."""
-    return tui.screen.split("\n")[-2]
+    return tui.screen.split("\n")[0]
 
 
 async def test_what_was_missed_is_told_as_replaying(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_the_editor_writes_the_message(tmux: Tmux) -> None:
     tmux.run("send-keys", "C-g")
     tmux.shows("The editor has: a first line")
     tmux.run("send-keys", "Enter")
-    tmux.shows("▌ a first line", "▌ and a second line", "● ready")
+    tmux.shows("│ a first line", "│ and a second line", "● ready")
     tmux.run("send-keys", "Enter")
     tmux.shows("› You", "No model is configured")
 
@@ -190,7 +190,7 @@ def test_an_editor_that_is_not_there_leaves_the_screen(tmux: Tmux) -> None:
     tmux.run("send-keys", "-l", "a first line")
     tmux.shows("a first line")
     tmux.run("send-keys", "C-g")
-    tmux.shows("Could not write in", "▌ a first line")
+    tmux.shows("Could not write in", "│ a first line")
     tmux.run("send-keys", "Enter")
     tmux.shows("› You", "No model is configured")
 
@@ -201,6 +201,6 @@ def test_a_coloured_log_is_pasted_and_not_obeyed(tmux: Tmux) -> None:
     tmux.shows("● ready")
     tmux.run("set-buffer", "log start\n\x1b[31merror\x1b[0m: first\nbell\x07 rings\nlast line")
     tmux.run("paste-buffer", "-p", "-r")
-    tmux.shows("▌ log start", "▌ ␛[31merror␛[0m: first", "▌ last line", "● ready")
+    tmux.shows("│ log start", "│ ␛[31merror␛[0m: first", "│ last line", "● ready")
     tmux.run("send-keys", "Enter")
     tmux.shows("› You", "last line", "No model is configured")

@@ -15,9 +15,11 @@ from genpy_server.core.context.framing import FRAME_TOKENS, block, framed, quote
 from genpy_server.core.context.notes import fitting_notes
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import (
+    BYTES_PER_TOKEN,
     MESSAGE_TOKENS,
     count_tokens,
     cut,
+    cut_counted,
     fit_tools,
     message_tokens,
 )
@@ -43,6 +45,8 @@ class Context(msgspec.Struct, frozen=True):
     tokens: dict[str, int]
     dropped_upto: int
     recalled: tuple[Hit, ...]
+    question_chars: int | None = None
+    """Characters of the question that are sent, where not all of them found room."""
 
     @property
     def total(self) -> int:
@@ -69,9 +73,10 @@ def build(
     """
     said = (*history, question)
     system = cut(system, max(budget // 2, 1))
-    head_tokens = count_tokens(system) + MESSAGE_TOKENS + JOINTS
+    head_tokens = _head_tokens(system)
     left = budget - head_tokens
-    asked = ChatMessage("user", cut(question.text, max(left * 2 // 3, 0)))
+    sent, sent_chars = cut_counted(question.text, _question_tokens(left))
+    asked = ChatMessage("user", sent)
     question_tokens = message_tokens(asked)
     left -= question_tokens
     tools = fit_tools(tools, left * 3 // 4)
@@ -111,7 +116,22 @@ def build(
         },
         dropped_upto=dropped[-1].place if dropped else 0,
         recalled=found,
+        question_chars=None if sent_chars == len(question.text) else sent_chars,
     )
+
+
+def question_bytes(system: str, budget: int) -> int:
+    """UTF-8 bytes of a question that `build` sends whole."""
+    system = cut(system, max(budget // 2, 1))
+    return _question_tokens(budget - _head_tokens(system)) * BYTES_PER_TOKEN
+
+
+def _head_tokens(system: str) -> int:
+    return count_tokens(system) + MESSAGE_TOKENS + JOINTS
+
+
+def _question_tokens(left: int) -> int:
+    return max(left * 2 // 3, 0)
 
 
 def _window(past: Sequence[Turn], room: int) -> tuple[list[Turn], int]:

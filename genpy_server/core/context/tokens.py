@@ -32,16 +32,22 @@ def offer_tokens(tools: Sequence[ToolSpec]) -> int:
 
 def cut(text: str, tokens: int) -> str:
     """`text` in at most `tokens`: its beginning and its end around a note of what is missing."""
+    return cut_counted(text, tokens)[0]
+
+
+def cut_counted(text: str, tokens: int) -> tuple[str, int]:
+    """The same, and how many characters of the text are in it."""
     if count_tokens(text) <= tokens:
-        return text
+        return text, len(text)
     note = CUT_NOTE.format(count=len(text))
     room = tokens * BYTES_PER_TOKEN - len(note.encode())
     if room <= 0:
-        return ""
+        return "", 0
     raw = text.encode("utf-8", "replace")
     head = raw[: room * 2 // 3].decode("utf-8", "ignore")
     tail = raw[len(raw) - room // 3 :].decode("utf-8", "ignore") if room >= BYTES_PER_TOKEN else ""
-    return head + CUT_NOTE.format(count=len(text) - len(head) - len(tail)) + tail
+    kept = len(head) + len(tail)
+    return head + CUT_NOTE.format(count=len(text) - kept) + tail, kept
 
 
 def cut_evenly(texts: Sequence[str], tokens: int) -> list[str]:
