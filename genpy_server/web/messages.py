@@ -1,7 +1,7 @@
 """An HTTP request as it was received, and the answer to it: plain values, no socket."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http import HTTPStatus
 from math import ceil
@@ -43,6 +43,12 @@ class Request:
             and not self.upgrade
             and any(item.partition(";")[0] == HTML_TYPE for item in self.listed("accept"))
         )
+
+    @property
+    def accepts_gzip(self) -> bool:
+        """Whether the client can unpack gzip."""
+        offered = [item.replace(" ", "") for item in self.listed("accept-encoding")]
+        return any(item.split(";")[0] == "gzip" and not item.endswith(";q=0") for item in offered)
 
     @property
     def upgrade(self) -> bool:
@@ -91,6 +97,13 @@ class Response:
             detail["retry_after"] = error.retry_after
             fields["Retry-After"] = str(ceil(error.retry_after))
         return cls(error.status, msgspec.json.encode({"error": detail}), headers=fields)
+
+    def varying(self, name: str) -> "Response":
+        """The same, said to depend on a field of the request."""
+        named = self.headers.get("Vary")
+        return replace(
+            self, headers={**self.headers, "Vary": name if named is None else f"{named}, {name}"}
+        )
 
     @property
     def reason(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gzip
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,7 +28,7 @@ from genpy_server.settings import Settings, check_exposure
 from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.handover import CLOSE_SECONDS, VERSION, SessionSocket, WebSockets
 from genpy_server.web.http_connection import SECURITY_HEADERS, HttpConnection
-from genpy_server.web.messages import Request, Response
+from genpy_server.web.messages import HTML, JSON, Request, Response
 from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
 from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
@@ -37,6 +38,11 @@ STOP_SECONDS = 10.0
 """How long replies in progress and closing sockets may hold up a stop."""
 
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+COMPRESSED = frozenset({JSON, HTML})
+COMPRESSED_FROM = 1_400
+"""Bytes of an answer from which compression saves a packet."""
+COMPRESSED_INLINE = 32 * 1024
+"""Bytes that are compressed in less than a millisecond."""
 LOG_SECONDS = 60.0
 """Seconds between two lines about the same kind of trouble."""
 
@@ -193,7 +199,7 @@ class HttpServer:
         except Exception:  # a bug, which must not show its detail to the client
             log.exception("a request failed")
             return self.refuse(request, GenPyError("Internal error. The server's log has details."))
-        return self._shared(request, response)
+        return self._shared(request, await _compressed(request, response))
 
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
         """The answer to a request that was refused."""
@@ -245,8 +251,8 @@ class HttpServer:
         origin = self._gate.listed_origin(request)
         if origin is None:
             return response
-        fields = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-        return replace(response, headers={**response.headers, **fields})
+        fields = {**response.headers, "Access-Control-Allow-Origin": origin}
+        return replace(response, headers=fields).varying("Origin")
 
     def _finish(self, socket: SessionSocket, _: WireRequest, response: WireResponse) -> None:
         """Complete an answer of the library, and log it."""
@@ -254,6 +260,22 @@ class HttpServer:
             response.headers.update(SECURITY_HEADERS)
         if (upgrade := socket.upgrade) is not None:
             self.log(upgrade.peer.address, upgrade.request, response.status_code, upgrade.began)
+
+
+async def _compressed(request: Request, response: Response) -> Response:
+    """An answer in fewer bytes, where that pays and the client can unpack it."""
+    if len(response.body) < COMPRESSED_FROM or response.content_type not in COMPRESSED:
+        return response
+    if "Content-Encoding" in response.headers or response.etag is not None:
+        return response
+    response = response.varying("Accept-Encoding")
+    if not request.accepts_gzip:
+        return response
+    pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
+    # zlib releases the interpreter, so a large answer delays nobody's reply in a thread.
+    large = len(response.body) > COMPRESSED_INLINE
+    body = await asyncio.to_thread(pack) if large else pack()
+    return replace(response, body=body, headers={**response.headers, "Content-Encoding": "gzip"})
 
 
 async def serve_until_stopped(

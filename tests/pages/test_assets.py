@@ -116,10 +116,10 @@ async def test_a_second_visit_asks_for_no_file(
 async def test_a_file_of_another_version_is_not_kept(server: Running):
     """A file asked for under an old address is answered, but not kept under it."""
     async with httpx.AsyncClient(base_url=server.url) as client:
-        answer = await client.get("/assets/old/chat.js")
+        answer = await client.get("/assets/000000000000/chat.js")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
         for name in ("nothing.js", "..%2fchat.html", "__init__.py"):
-            assert (await client.get(f"/assets/old/{name}")).status_code == 404
+            assert (await client.get(f"/assets/000000000000/{name}")).status_code == 404
 
 
 async def test_markdown_is_rendered_for_its_owner_alone(server: Running):

@@ -69,6 +69,23 @@ async def test_head_answers_as_get_without_the_body(front: Listening) -> None:
     assert raw.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("size", [1_000, 20_000, 40_000])
+@pytest.mark.parametrize("accepted", ["gzip, br", "br", "gzip;q=0", ""])
+async def test_large_answers_are_compressed_for_who_can_unpack_them(
+    front: Listening, size: int, accepted: str
+) -> None:
+    """JSON from a packet's size on comes as gzip where that is accepted, and is the same."""
+    text = "grüß dich " * (size // 10)
+    async with httpx.AsyncClient(base_url=front.url) as client:
+        headers = {"Accept-Encoding": accepted}
+        answer = await client.post("/echo", json={"text": text}, headers=headers)
+    assert answer.json() == {"text": text}
+    packed = size > 1_400 and accepted.startswith("gzip, ")
+    assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
+    assert answer.headers.get("vary") == ("Accept-Encoding" if size > 1_400 else None)
+    assert (int(answer.headers["content-length"]) < size / 10) is packed
+
+
 async def test_a_browser_that_holds_a_file_is_not_sent_it_again(front: Listening) -> None:
     """If-None-Match with the file's tag gives 304 without a body."""
     async with httpx.AsyncClient(base_url=front.url) as client:

@@ -122,10 +122,12 @@ export class Room {
   /** The summary of a session that was ended before. */
   async #recall() {
     const { transcript } = this;
-    const { summary, note, topics, user_rating: rating } = await api(
-      "GET",
-      `${session(transcript.session)}/summary`,
-    );
+    const {
+      summary,
+      note,
+      topics,
+      user_rating: rating,
+    } = await api("GET", `${session(transcript.session)}/summary`);
     if (transcript.status !== "completed" || transcript.summary) return;
     transcript.summary = { summary, note, topics };
     transcript.rating = rating;

@@ -160,7 +160,16 @@ export class Transcript {
       entry = new Entry("assistant");
       this.entries.splice(this.#place(replyTo), 0, entry);
     }
-    Object.assign(entry, { run, replyTo, intent, score, reason, model, status: "streaming", tools: [] });
+    Object.assign(entry, {
+      run,
+      replyTo,
+      intent,
+      score,
+      reason,
+      model,
+      status: "streaming",
+      tools: [],
+    });
     this.model = model || this.model;
     return this.#mark(entry);
   }
