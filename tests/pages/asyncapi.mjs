@@ -4,7 +4,12 @@ import { Parser } from "@asyncapi/parser";
 
 const text = await new Promise((resolve) => {
   let read = "";
-  process.stdin.setEncoding("utf8").on("data", (piece) => { read += piece; }).on("end", () => resolve(read));
+  process.stdin
+    .setEncoding("utf8")
+    .on("data", (piece) => {
+      read += piece;
+    })
+    .on("end", () => resolve(read));
 });
 const { document, diagnostics } = await new Parser().parse(text);
 const serious = diagnostics.filter(({ severity }) => severity < 2);

@@ -1,10 +1,8 @@
 """What a browser is sent for a page: little, cacheable, and nothing from elsewhere."""
 
-import asyncio
 import logging
 import re
 from importlib.resources import files
-from pathlib import Path
 
 import httpx
 import pytest
@@ -142,18 +140,3 @@ async def test_the_page_knows_every_intent():
     listed = re.search(r"INTENTS = \[([^\]]*)\]", asset("entry.js").decode())
     assert listed is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) == set(INTENTS)
-
-
-async def test_the_files_are_formatted(modules: Path):
-    """Prettier has nothing to change in the pages' HTML, CSS and JavaScript."""
-    process = await asyncio.create_subprocess_exec(
-        str(modules / ".bin" / "prettier"),
-        "--check",
-        "--config",
-        str(modules.parent / ".prettierrc.json"),
-        str(FOLDER),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()

@@ -3,6 +3,9 @@
 import { api, session } from "./api.js";
 import { ask, button, el } from "./dom.js";
 
+/** @typedef {{id: string, title: string}} Named */
+
+/** @param {Named} named */
 export async function rename({ id, title }) {
   const given = await ask({
     title: "Rename the conversation",
@@ -12,7 +15,11 @@ export async function rename({ id, title }) {
   if (given && given !== title) await api("PATCH", session(id), { title: given });
 }
 
-/** True when it was deleted. */
+/**
+ * True when it was deleted.
+ *
+ * @param {Named} named
+ */
 export async function remove({ id, title }) {
   const sure = await ask({
     title: "Delete the conversation?",
@@ -24,9 +31,15 @@ export async function remove({ id, title }) {
   return Boolean(sure);
 }
 
-/** A button that opens a small menu of a session's actions; `done(deleted)` is told when one was carried out. */
+/**
+ * A button that opens a small menu of a session's actions; `done` is called when one was carried out.
+ *
+ * @param {string} label
+ * @param {() => Named} about
+ * @param {(deleted: boolean, about: Named) => unknown} done
+ */
 export function menuButton(label, about, done) {
-  const run = (action) => async () => {
+  const run = (/** @type {(about: Named) => Promise<unknown>} */ action) => async () => {
     menu.hidePopover();
     await done(Boolean(await action(about())), about());
   };
@@ -44,7 +57,7 @@ export function menuButton(label, about, done) {
       const { offsetHeight, offsetWidth } = menu;
       menu.style.top = `${Math.min(bottom + 4, innerHeight - offsetHeight - 8)}px`;
       menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
-      menu.querySelector("a").focus();
+      menu.querySelector("a")?.focus();
     },
     { name: "more", class: "quiet", "aria-haspopup": "dialog" },
   );

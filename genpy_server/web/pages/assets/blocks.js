@@ -6,6 +6,7 @@
 const FENCE = /^(\s*)(`{3,}|~{3,})/;
 const ITEM = /^\s*([-*+]|\d{1,9}[.)])\s/;
 
+/** @param {string} line */
 function kindOf(line) {
   if (ITEM.test(line)) return "list";
   return /^\s*[>|]/.test(line) ? "lines" : "text";
@@ -16,9 +17,11 @@ export class Blocks {
   cut = 0; // where the block that still grows begins
   lines = 0; // where its last, incomplete line begins
   kind = ""; // of that block: text, code, list, or lines (a table, a quotation)
+  /** @type {{mark: string, top: boolean} | null} */
   #fence = null;
   #blank = false;
 
+  /** @param {string} text */
   feed(text) {
     this.text += text;
     for (let end; (end = this.text.indexOf("\n", this.lines)) >= 0;) {
@@ -28,9 +31,13 @@ export class Blocks {
     }
   }
 
+  /**
+   * @param {string} line
+   * @param {number} start
+   */
   #line(line, start) {
     const fence = FENCE.exec(line);
-    if (this.#fence) this.#inFence(line, fence);
+    if (this.#fence) this.#inFence(this.#fence, line, fence);
     else if (fence) this.#open(fence, start);
     else if (!line.trim()) this.#blank = true;
     else {
@@ -41,22 +48,41 @@ export class Blocks {
     }
   }
 
+  /**
+   * @param {string[]} fence
+   * @param {number} start
+   */
   #open([, indent, mark], start) {
     const top = indent === "" || (indent.length < 4 && this.kind !== "list");
     this.#fence = { mark, top };
     this.#blank = false;
-    if (top) [this.cut, this.kind] = [start, "code"];
+    if (top) {
+      this.cut = start;
+      this.kind = "code";
+    }
   }
 
-  #inFence(line, fence) {
-    const { mark, top } = this.#fence;
+  /**
+   * @param {{mark: string, top: boolean}} open
+   * @param {string} line
+   * @param {string[] | null} fence
+   */
+  #inFence({ mark, top }, line, fence) {
     if (!fence?.[2].startsWith(mark) || line.trim() !== fence[2]) return;
     this.#fence = null;
-    if (top) [this.cut, this.kind] = [this.lines, ""];
+    if (top) {
+      this.cut = this.lines;
+      this.kind = "";
+    }
   }
 }
 
-/** A long text in parts of about `size` characters, cut where it may be. */
+/**
+ * A long text in parts of about `size` characters, cut where it may be.
+ *
+ * @param {string} text
+ * @param {number} size
+ */
 export function parts(text, size) {
   const found = [];
   const blocks = new Blocks();

@@ -1,6 +1,6 @@
 // The text of one message: rendered by the server block by block while it grows, then whole.
 
-import { UNREACHABLE, nodes, render } from "./api.js";
+import { Refusal, UNREACHABLE, nodes, render } from "./api.js";
 import { Blocks, parts } from "./blocks.js";
 import { copyButton, el } from "./dom.js";
 
@@ -9,14 +9,18 @@ const RETRY = 2_000; // ms
 const HOLD = 150; // ms that a stored text may take to be rendered before it is shown as it is
 const FENCE_LINE = /^\s{0,3}(`{3,}|~{3,})(.*)\n/;
 
-/** Safe HTML of a whole text, however long. */
+/**
+ * Safe HTML of a whole text, however long.
+ *
+ * @param {string} text
+ */
 export async function renderWhole(text) {
   for (;;) {
     try {
       return (await Promise.all(parts(text, PART).map(render))).join("");
     } catch (error) {
       // A server that is away comes back; one that refuses the text will refuse it again.
-      if (error.code !== UNREACHABLE) throw error;
+      if (!(error instanceof Refusal) || error.code !== UNREACHABLE) throw error;
       await new Promise((resolve) => {
         setTimeout(resolve, RETRY);
       });
@@ -24,7 +28,12 @@ export async function renderWhole(text) {
   }
 }
 
-/** Code with its head and a copy button. */
+/**
+ * Code with its head and a copy button.
+ *
+ * @param {string | undefined} language
+ * @param {HTMLElement} pre
+ */
 function codeBox(language, pre) {
   pre.tabIndex = 0;
   pre.setAttribute("role", "group");
@@ -36,13 +45,17 @@ function codeBox(language, pre) {
       "div",
       { class: "code-head" },
       el("span", { text: language || "text" }),
-      copyButton("Copy code", () => pre.textContent),
+      copyButton("Copy code", () => pre.textContent ?? ""),
     ),
     pre,
   );
 }
 
-/** Give code its head with a copy button, and what may scroll sideways a place in the tab order. */
+/**
+ * Give code its head with a copy button, and what may scroll sideways a place in the tab order.
+ *
+ * @param {DocumentFragment} fragment
+ */
 function finish(fragment) {
   for (const pre of fragment.querySelectorAll("pre")) {
     const place = document.createComment("");
@@ -66,6 +79,7 @@ export class Body {
   #done = false;
   #growing = el("div", { class: "growing" });
   #tail = document.createTextNode("");
+  /** @type {HTMLElement} */
   #tailBox = el("p", { class: "tail" }, this.#tail);
 
   constructor() {
@@ -73,7 +87,11 @@ export class Body {
     this.#tailBox.hidden = true;
   }
 
-  /** Take in the text so far, which begins with the text before. */
+  /**
+   * Take in the text so far, which begins with the text before.
+   *
+   * @param {string} text
+   */
   grow(text) {
     const fresh = text.slice(this.#blocks.text.length);
     if (!fresh || this.#done) return;
@@ -109,8 +127,9 @@ export class Body {
     if (
       !settles &&
       (kind === "text" || kind === "code" || lines <= this.#shown || lines - cut > PART)
-    )
+    ) {
       return;
+    }
     const piece = text.slice(this.#upto, until);
     if (!piece.trim() || piece.length > PART * 2) return;
     this.#busy = true;
@@ -133,7 +152,11 @@ export class Body {
     this.#advance();
   }
 
-  /** Show the finished text, keeping what stands there already when it is the same. */
+  /**
+   * Show the finished text, keeping what stands there already when it is the same.
+   *
+   * @param {string} text
+   */
   async finish(text) {
     if (!text) return;
     let html;

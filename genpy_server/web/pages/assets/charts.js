@@ -4,7 +4,12 @@ import { el, svg } from "./dom.js";
 
 const WIDTH = 100;
 
-/** A figure of one row for each [label, number], or null when there is nothing to show. */
+/**
+ * A figure of one row for each [label, number], or null when there is nothing to show.
+ *
+ * @param {string} caption
+ * @param {[string, number][]} rows
+ */
 export function bars(caption, rows) {
   const shown = rows.filter(([, number]) => number > 0);
   if (!shown.length) return null;
@@ -27,7 +32,7 @@ export function bars(caption, rows) {
         "div",
         { class: "row" },
         el("dt", { text: label }),
-        el("dd", {}, bar, el("span", { text: number.toLocaleString() })),
+        el("dd", {}, bar, el("span", { text: number.toLocaleString("en") })),
       ),
     );
   }

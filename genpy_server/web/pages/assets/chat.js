@@ -8,21 +8,34 @@ import { SessionList } from "./sessions.js";
 
 const REF = /^[A-Za-z0-9._-]{1,64}$/;
 const NARROW = matchMedia("(max-width: 52rem)");
+const CHANGES_LIST = new Set(["session", "summary", "ready", "run_finished"]);
 
-const box = byId("say");
+/** @import {Entry} from "./transcript.js" */
+
+const box = byId("say", HTMLTextAreaElement);
+/** @type {Room | null} */
 let room = null;
-let editing = null; // the message that what is written will replace, and what was written before
+/**
+ * The message that what is written will replace, and what was written before.
+ *
+ * @type {{id: number, draft: string} | null}
+ */
+let editing = null;
 
 const list = new SessionList({
-  search: byId("search"),
+  search: byId("search", HTMLInputElement),
   list: byId("sessions"),
-  changed: (deleted, { id }) => {
-    if (deleted && id === room.transcript.session) openNew();
+  changed: (deleted, id) => {
+    if (deleted && id === room?.transcript.session) openNew();
   },
 });
 
 // The address
 
+/**
+ * @param {string} ref
+ * @param {string | null} [message] the id of a message to bring into view
+ */
 function open(ref, message) {
   room?.close();
   room = null; // what a new room tells while it is being made is the new room's
@@ -40,7 +53,7 @@ function open(ref, message) {
   showSidebar(false);
 }
 
-function go(address) {
+function go(/** @type {string} */ address) {
   history.pushState(null, "", address);
   follow();
 }
@@ -64,8 +77,11 @@ function openNew() {
 
 addEventListener("popstate", follow);
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[href^='/?session='], a[href='/']");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const { target } = event;
+  if (!(target instanceof Element)) return;
+  const link = target.closest("a[href^='/?session='], a[href='/']");
+  if (!(link instanceof HTMLAnchorElement)) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   if (link.getAttribute("href") === "/") openNew();
   else go(link.href);
@@ -73,34 +89,44 @@ document.addEventListener("click", (event) => {
 
 // What is around the conversation
 
-function stateWords({ name, attempt, seconds, why }) {
-  const waiting = room.outbox?.waiting.filter((one) => !one.refused).length ?? 0;
+/**
+ * The state of the connection in words, first what is announced, then what moves.
+ *
+ * @param {LinkState} state
+ * @param {number} waiting messages that are not sent yet
+ */
+function stateWords(state, waiting) {
   const kept = waiting ? `; ${waiting} waiting` : "";
-  switch (name) {
+  switch (state.name) {
     case "connecting":
       return ["Connecting", kept];
     case "reconnecting":
-      return ["Reconnecting", `${kept}, attempt ${attempt}`];
+      return ["Reconnecting", `${kept}, attempt ${state.attempt}`];
     case "waiting":
       return [
         `${navigator.onLine ? "Connection lost" : "Offline"}${kept}`,
-        `, attempt ${attempt} in ${seconds} s`,
+        `, attempt ${state.attempt} in ${state.seconds} s`,
       ];
     case "replaying":
       return ["Catching up", ""];
     case "refused":
-      return [why, ""];
+      return [state.why, ""];
     default:
       return ["Connected", kept];
   }
 }
 
+/**
+ * @param {Room} said
+ * @param {string} [cause] the type of the frame that changed it
+ */
 function tell(said, cause) {
   room ??= said;
   if (said !== room) return;
   const { transcript, state } = said;
   const { title, status, running, model, store, session } = transcript;
-  const [fixed, moving] = stateWords(state);
+  const behind = said.outbox?.waiting ?? [];
+  const [fixed, moving] = stateWords(state, behind.filter((one) => !one.refused).length);
   if (byId("state-words").textContent !== fixed) byId("state-words").textContent = fixed;
   byId("state-more").textContent = moving;
   byId("state").dataset.state = state.name;
@@ -112,13 +138,12 @@ function tell(said, cause) {
   byId("stop").hidden = !running;
   byId("end").hidden = status !== "active";
   byId("more").hidden = status === "new";
-  byId("welcome").hidden =
-    status !== "new" || transcript.entries.length > 0 || said.outbox?.waiting.length > 0;
+  byId("welcome").hidden = status !== "new" || transcript.entries.length > 0 || behind.length > 0;
   if (session) list.show(session);
-  if (["session", "summary", "ready", "run_finished"].includes(cause)) list.refresh(50);
+  if (cause && CHANGES_LIST.has(cause)) list.refresh(50);
 }
 
-function refused(text) {
+function refused(/** @type {string} */ text) {
   byId("problem-words").textContent = text;
   byId("problem").hidden = false;
   announce(text);
@@ -127,7 +152,7 @@ function refused(text) {
 byId("more").append(
   menuButton(
     "More for this conversation",
-    () => ({ id: room.transcript.session, title: room.transcript.title }),
+    () => ({ id: room?.transcript.session ?? "", title: room?.transcript.title ?? "" }),
     (deleted) => {
       list.refresh();
       if (deleted) openNew();
@@ -139,7 +164,7 @@ addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   refused(event.reason.message);
 });
-byId("retry-now").addEventListener("click", () => room.link.now());
+byId("retry-now").addEventListener("click", () => room?.link?.now());
 byId("problem").append(
   button(
     "Dismiss",
@@ -150,8 +175,8 @@ byId("problem").append(
   ),
 );
 byId("editing").append(button("Leave it as it was", () => edit(null)));
-byId("end").addEventListener("click", () => room.end());
-byId("stop").addEventListener("click", () => room.ask({ type: "cancel" }));
+byId("end").addEventListener("click", () => room?.end());
+byId("stop").addEventListener("click", () => room?.ask({ type: "cancel" }));
 byId("new").addEventListener("click", openNew);
 
 // What is said
@@ -164,15 +189,19 @@ function say() {
   if (editing) edit(null);
   grow();
   byId("problem").hidden = true;
-  room.say(text, replaces);
+  room?.say(text, replaces);
   box.focus();
 }
 
-/** Write the last message anew; null goes back to what was being written. */
+/**
+ * Edit the last message; null goes back to what was being written.
+ *
+ * @param {Entry | null} entry
+ */
 function edit(entry) {
   const draft = editing ? editing.draft : box.value;
   box.value = entry ? entry.text : draft;
-  editing = entry && { id: entry.messageId, draft };
+  editing = entry?.messageId ? { id: entry.messageId, draft } : null;
   byId("editing").hidden = !editing;
   grow();
   box.focus();
@@ -199,23 +228,23 @@ box.addEventListener("keydown", (event) => {
 });
 for (const choice of document.querySelectorAll("#welcome button")) {
   choice.addEventListener("click", () => {
-    box.value = choice.textContent;
+    box.value = choice.textContent ?? "";
     box.focus();
   });
 }
 
 // The sidebar, which covers a narrow screen while it is open
 
-function showSidebar(open) {
-  document.body.classList.toggle("sidebar-open", open);
-  byId("main").inert = open;
-  byId("menu").setAttribute("aria-expanded", String(open));
+function showSidebar(/** @type {boolean} */ shown) {
+  document.body.classList.toggle("sidebar-open", shown);
+  byId("main").inert = shown;
+  byId("menu").setAttribute("aria-expanded", String(shown));
   for (const [name, value] of [
     ["role", "dialog"],
     ["aria-modal", "true"],
     ["aria-label", "Conversations"],
   ]) {
-    if (open) byId("sidebar").setAttribute(name, value);
+    if (shown) byId("sidebar").setAttribute(name, value);
     else byId("sidebar").removeAttribute(name);
   }
 }
@@ -247,15 +276,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-for (const [id, name] of [
+/** @type {[string, Parameters<typeof icon>[0]][]} */
+const SIGNS = [
   ["menu", "menu"],
   ["close-sidebar", "close"],
   ["send", "send"],
   ["stop", "stop"],
   ["new", "plus"],
-]) {
-  byId(id).prepend(icon(name));
-}
+];
+for (const [id, name] of SIGNS) byId(id).prepend(icon(name));
 list.refresh();
 follow();
 if (!NARROW.matches) box.focus();

@@ -17,33 +17,56 @@ const ICONS = {
   star: "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z",
 };
 
-/** An element: `text`, `on: {event: handler}`, properties such as `hidden`, else attributes. */
+/**
+ * An element: `text`, `on: {event: handler}`, properties such as `hidden`, else attributes.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, any>} [given]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 export function el(tag, given = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null) continue;
     if (name === "text") made.textContent = value;
-    else if (name === "on")
+    else if (name === "on") {
       for (const [event, run] of Object.entries(value)) made.addEventListener(event, run);
-    else if (typeof value === "boolean" && name in made) made[name] = value;
+    } else if (typeof value === "boolean" && name in made) Reflect.set(made, name, value);
     else made.setAttribute(name, value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
+  for (const child of children) if (child !== null && child !== undefined) made.append(child);
   return made;
 }
 
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...Node} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
 export function svg(tag, attributes, ...children) {
   const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
   made.append(...children);
   return made;
 }
 
+/** @param {keyof typeof ICONS} name */
 export function icon(name) {
   const shape = svg("path", { d: ICONS[name] });
   return svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, shape);
 }
 
+/**
+ * A button with a label, or with an icon that the label names.
+ *
+ * @param {string} label
+ * @param {(event: Event) => unknown} run
+ * @param {{name?: keyof typeof ICONS} & Record<string, any>} [options]
+ */
 export const button = (label, run, { name, ...more } = {}) =>
   el(
     "button",
@@ -56,27 +79,60 @@ export const button = (label, run, { name, ...more } = {}) =>
     name ? icon(name) : label,
   );
 
-export const byId = (id) => document.getElementById(id);
+/**
+ * The element of the page with this id; throws where it is missing or of another kind.
+ *
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @param {new () => T} [kind]
+ * @returns {T}
+ */
+export function byId(id, kind = /** @type {new () => T} */ (HTMLElement)) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`The page has no #${id}.`);
+  return found;
+}
 
+/** @param {string | null | undefined} name */
 export const words = (name) => (name ?? "").replaceAll("_", " ");
 
-export const plural = (count, noun) => `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
+const PLURALS = new Intl.PluralRules("en");
 
-/** A time as a person says it: the hour today, else the day. */
+/**
+ * A count with its noun.
+ *
+ * @param {number} count
+ * @param {string} noun
+ */
+export const plural = (count, noun) =>
+  `${count.toLocaleString("en")} ${noun}${PLURALS.select(count) === "one" ? "" : "s"}`;
+
+// The page is written in English, so its dates are too; only the time zone is the person's.
+const HOUR = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+const DAY = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
+const EXACT = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "short" });
+
+/**
+ * A date and time in full.
+ *
+ * @param {string} at
+ */
+export const exactly = (at) => EXACT.format(new Date(at));
+
+/**
+ * The hour of a time today, else its day.
+ *
+ * @param {string} at
+ */
 export function when(at) {
   if (!at) return "";
   const time = new Date(at);
   const today = new Date().toDateString() === time.toDateString();
-  return time.toLocaleString(
-    [],
-    today
-      ? { hour: "2-digit", minute: "2-digit" }
-      : { year: "numeric", month: "short", day: "numeric" },
-  );
+  return (today ? HOUR : DAY).format(time);
 }
 
-export const timeOf = (at) =>
-  el("time", { datetime: at, title: new Date(at).toLocaleString(), text: when(at) });
+/** @param {string} at */
+export const timeOf = (at) => el("time", { datetime: at, title: exactly(at), text: when(at) });
 
 /** 22 characters nobody will choose again; randomUUID is missing where a page has no TLS. */
 export function randomId() {
@@ -95,7 +151,11 @@ export function randomUuid() {
   return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
 }
 
-/** Copy text; where a page has no TLS the browser knows only the old way. */
+/**
+ * Copy text; a page without TLS has only the old way.
+ *
+ * @param {string} text
+ */
 export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = el("textarea", { class: "unseen", "aria-hidden": "true" });
@@ -106,7 +166,12 @@ export async function copy(text) {
   area.remove();
 }
 
-/** A button that copies what `text()` says, and says that it did. */
+/**
+ * A button that copies what `text()` returns, and says so.
+ *
+ * @param {string} label
+ * @param {() => string} text
+ */
 export function copyButton(label, text) {
   const made = button(
     label,
@@ -125,15 +190,30 @@ export function copyButton(label, text) {
   return made;
 }
 
-/** Say something to a screen reader, once. */
+/**
+ * Say something to a screen reader, once.
+ *
+ * @param {string} text
+ */
 export function announce(text) {
   const line = el("p", { text });
   byId("spoken").replaceChildren(line);
 }
 
-/** Ask in a dialog; resolves to what was entered, true without a field, or null when dismissed. */
+/**
+ * Ask in a dialog; resolves to what was entered, true without a field, or null when dismissed.
+ *
+ * @param {object} question
+ * @param {string} question.title
+ * @param {string} [question.text]
+ * @param {Record<string, any>} [question.field] attributes of the input
+ * @param {string} question.yes
+ * @param {boolean} [question.danger]
+ * @returns {Promise<string | true | null>}
+ */
 export function ask({ title, text, field, yes, danger }) {
   return new Promise((resolve) => {
+    /** @type {string | true | null} */
     let answer = null;
     const input =
       field &&
@@ -144,11 +224,12 @@ export function ask({ title, text, field, yes, danger }) {
         required: true,
         autocomplete: "off",
       });
-    const submit = (event) => {
+    const submit = (/** @type {Event} */ event) => {
       event.preventDefault();
       answer = input ? input.value.trim() || null : true;
       box.close();
     };
+    /** @type {HTMLDialogElement} */
     const box = el(
       "dialog",
       {

@@ -3,8 +3,11 @@
 import { Body } from "./body.js";
 import { copyButton, el, timeOf, words } from "./dom.js";
 
+/** @import {Entry} from "./transcript.js" */
+
 export const INTENTS = ["casual_chat", "code_assistant", "tutorial", "technical_support"];
 
+/** @type {Record<string, string>} */
 const ENDINGS = {
   stopped: "Stopped by you. What came is kept.",
   length: "The reply reached the model’s limit.",
@@ -14,21 +17,28 @@ const ENDINGS = {
 };
 
 export class EntryView {
+  /** @typedef {{box: HTMLDetailsElement, state: HTMLElement, result: HTMLElement}} ToolBox */
+  /** @type {Map<string, ToolBox>} */
   #tools = new Map();
   #finished = false;
   #chipped = "";
   #parts = {
-    chip: el("span", {}),
+    chip: /** @type {HTMLElement} */ (el("span", {})),
     at: el("span", { class: "at" }),
     tools: el("div", { class: "tools" }),
     note: el("p", { class: "note", hidden: true }),
     facts: el("span", { class: "facts" }),
   };
 
-  /** `choose(intent)` answers anew as another intent. */
+  /**
+   * @param {Entry} entry
+   * @param {{choose?: (intent: string) => void}} [doors] `choose` answers again as another intent
+   */
   constructor(entry, { choose } = {}) {
     this.entry = entry;
     this.choose = choose;
+    /** @type {Promise<void> | undefined} */
+    this.rendered = undefined;
     this.body = new Body();
     const { chip, at, tools, note, facts } = this.#parts;
     const who = entry.role === "user" ? "You" : "GenPy";
@@ -84,7 +94,7 @@ export class EntryView {
         type: "button",
         class: "chip-choice",
         text: words(name),
-        on: { click: () => this.choose(name) },
+        on: { click: () => this.choose?.(name) },
       }),
     );
     const panel = el(
@@ -92,8 +102,9 @@ export class EntryView {
       { class: "panel" },
       el("p", { text: `Understood as ${words(intent)}: ${why}.` }),
     );
-    if (this.choose)
+    if (this.choose) {
       panel.append(el("p", { class: "choices", text: "Answer again as " }, ...others));
+    }
     const chip = el(
       "details",
       { class: "chip" },
@@ -108,6 +119,7 @@ export class EntryView {
     this.#parts.chip = chip;
   }
 
+  /** @param {ToolLine} tool */
   #tool(tool) {
     let shown = this.#tools.get(tool.call);
     if (!shown) {
@@ -138,6 +150,10 @@ export class EntryView {
     if (box.open) this.#result(tool, result);
   }
 
+  /**
+   * @param {ToolLine} tool
+   * @param {HTMLElement} place
+   */
   #result(tool, place) {
     if (tool.ok === null || place.hasChildNodes()) return;
     const body = new Body();
@@ -145,7 +161,7 @@ export class EntryView {
     body.finish(tool.result);
   }
 
-  #ending(streaming) {
+  #ending(/** @type {boolean} */ streaming) {
     const { entry } = this;
     const { note, facts } = this.#parts;
     const text = entry.error || (streaming ? "" : (ENDINGS[entry.status] ?? ""));
@@ -158,7 +174,8 @@ export class EntryView {
     const told = [
       entry.model,
       entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,
-      entry.usage.completion_tokens && `${entry.usage.completion_tokens.toLocaleString()} tokens`,
+      entry.usage.completion_tokens &&
+        `${entry.usage.completion_tokens.toLocaleString("en")} tokens`,
     ];
     facts.textContent = told.filter(Boolean).join(" · ");
   }

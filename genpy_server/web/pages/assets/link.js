@@ -7,15 +7,32 @@ const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
 const AGAIN = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4008]);
 const UNAUTHORIZED = 4401;
 
+/** A socket with what is known of it. */
+class Attempt extends WebSocket {
+  attached = false;
+  refusal = "";
+  token = token();
+}
+
 export class Link {
+  /** @type {Attempt | null} */
   #socket = null;
   #timer = 0;
   #attempt = 0;
   #closed = false;
 
-  /** `place()` says where to go on; `frame` and `state` are told what comes. */
+  /**
+   * @param {object} doors
+   * @param {string} doors.ref
+   * @param {() => {epoch: string | null, after: number}} doors.place where to go on
+   * @param {(frame: ServerFrame) => void} doors.frame called with each frame
+   * @param {(state: LinkState) => void} doors.state called with each state
+   */
   constructor({ ref, place, frame, state }) {
-    Object.assign(this, { ref, place, frame, state });
+    this.ref = ref;
+    this.place = place;
+    this.frame = frame;
+    this.state = state;
     this.wake = () => {
       if (this.#timer) this.now();
     };
@@ -32,9 +49,13 @@ export class Link {
     return this.#socket?.attached === true;
   }
 
-  /** Send a frame; false when there is no connection. */
+  /**
+   * Send a frame; false when there is no connection.
+   *
+   * @param {ClientFrame} frame
+   */
   send(frame) {
-    if (!this.ready) return false;
+    if (!this.#socket?.attached) return false;
     this.#socket.send(JSON.stringify(frame));
     return true;
   }
@@ -71,14 +92,13 @@ export class Link {
 
   #open() {
     const { epoch, after } = this.place();
-    const where = epoch ? `?${new URLSearchParams({ epoch, after })}` : "";
+    const where = epoch ? `?${new URLSearchParams({ epoch, after: String(after) })}` : "";
     const base = location.origin.replace(/^http/, "ws");
-    const socket = new WebSocket(
+    const socket = new Attempt(
       `${base}/ws/session/${encodeURIComponent(this.ref)}${where}`,
       PROTOCOL,
     );
     this.#socket = socket;
-    socket.token = token();
     this.state(
       this.#attempt ? { name: "reconnecting", attempt: this.#attempt } : { name: "connecting" },
     );
@@ -91,6 +111,10 @@ export class Link {
     socket.addEventListener("close", ({ code, reason }) => this.#lost(socket, code, reason));
   }
 
+  /**
+   * @param {Attempt} socket
+   * @param {ServerFrame} frame
+   */
   #receive(socket, frame) {
     if (frame.type === "ready") {
       socket.attached = true;
@@ -100,20 +124,26 @@ export class Link {
     this.frame(frame);
   }
 
+  /**
+   * @param {Attempt | null} socket
+   * @param {number} code
+   * @param {string} reason
+   */
   #lost(socket, code, reason) {
     if (this.#closed || socket !== this.#socket || !socket) return;
     this.#socket = null;
     if (code === UNAUTHORIZED) this.#unauthorized(socket.token);
     else if (AGAIN.has(code)) this.#wait();
-    else
+    else {
       this.state({
         name: "refused",
-        why: code === 1000 ? reason : `Refused. ${socket.refusal ?? reason}`,
+        why: code === 1000 ? reason : `Refused. ${socket.refusal || reason}`,
       });
+    }
   }
 
   /** Ask for a token, unless another one was given since; the event `token` opens anew. */
-  #unauthorized(used) {
+  #unauthorized(/** @type {string | null} */ used) {
     if (token() !== used) this.#open();
     else {
       this.state({ name: "refused", why: "Refused. This server asks for a token." });

@@ -10,14 +10,26 @@ const FIRST_WAIT = 1; // s before what was refused for now goes out again, where
 const LONGEST_WAIT = 30;
 
 export class Outbox {
+  /** @type {string} */
   #key;
   #timer = 0; // the patience, or what is left of a wait
+  /** @type {string | null} */
   #head = null; // the id of the message that is under way, or waits to go out again
   #wait = FIRST_WAIT;
 
+  /**
+   * @param {string} ref
+   * @param {object} doors
+   * @param {(frame: ClientFrame) => boolean} doors.send whether a connection took it
+   * @param {() => void} doors.stuck called when no answer comes
+   * @param {() => void} doors.changed
+   */
   constructor(ref, { send, stuck, changed }) {
     this.#key = `genpy-outbox:${ref}`;
-    Object.assign(this, { send, stuck, changed });
+    this.send = send;
+    this.stuck = stuck;
+    this.changed = changed;
+    /** @type {Waiting[]} */
     this.waiting = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
   }
 
@@ -26,7 +38,12 @@ export class Outbox {
     return this.waiting.some(({ id, refused, held }) => !refused && (held || id !== this.#head));
   }
 
-  /** `replaces` is the number of the message that this one stands for. */
+  /**
+   * Add a message; `replaces` is the number of the message that it stands for.
+   *
+   * @param {string} text
+   * @param {number} [replaces]
+   */
   add(text, replaces) {
     this.waiting.push({ id: randomId(), text, replaces });
     this.#keep();
@@ -49,7 +66,12 @@ export class Outbox {
     this.#timer = setTimeout(this.stuck, PATIENCE);
   }
 
-  /** The server will not have it, for now or at all; false when it is not one of ours. */
+  /**
+   * The server refused it, for now or for good; false when it is not one of ours.
+   *
+   * @param {string} id
+   * @param {ErrorFrame} error
+   */
   refused(id, { message: why, code, retryable, retry_after: seconds }) {
     const message = this.waiting.find((one) => one.id === id);
     if (!message) return false;
@@ -63,6 +85,11 @@ export class Outbox {
     return true;
   }
 
+  /**
+   * @param {Waiting} message
+   * @param {string} why
+   * @param {number} seconds
+   */
   #hold(message, why, seconds) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.resume(), seconds * 1000);
@@ -73,7 +100,7 @@ export class Outbox {
   }
 
   /** Nothing more is to be done about it now, so the next one goes. */
-  #over(id) {
+  #over(/** @type {string} */ id) {
     if (id === this.#head) {
       this.#head = null;
       this.#wait = FIRST_WAIT;
@@ -82,13 +109,19 @@ export class Outbox {
     this.flush();
   }
 
+  /** @param {string} id */
   again(id) {
-    delete this.waiting.find((one) => one.id === id)?.refused;
+    const message = this.waiting.find((one) => one.id === id);
+    if (message) delete message.refused;
     this.#keep();
     this.flush();
   }
 
-  /** The server has it, or it is not wanted any more. */
+  /**
+   * The server has it, or it is not wanted any more.
+   *
+   * @param {string} id
+   */
   remove(id) {
     this.waiting = this.waiting.filter((one) => one.id !== id);
     this.#over(id);
@@ -103,7 +136,8 @@ export class Outbox {
       if (this.waiting.length) sessionStorage.setItem(this.#key, JSON.stringify(this.waiting));
       else sessionStorage.removeItem(this.#key);
     } catch (error) {
-      if (error.name !== "QuotaExceededError") throw error; // then it outlives a cut, not a reload
+      const full = error instanceof DOMException && error.name === "QuotaExceededError";
+      if (!full) throw error; // then it outlives a cut, not a reload
     }
     this.changed();
   }

@@ -3,8 +3,10 @@
 import { api, query, session } from "./api.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
-import { Gap, Transcript } from "./transcript.js";
+import { Gap, Transcript, messageFrame } from "./transcript.js";
 import { View } from "./view.js";
+
+/** @import {Entry} from "./transcript.js" */
 
 const PAGE = 100;
 const SEARCHED_PAGES = 20;
@@ -13,10 +15,28 @@ const ARRIVAL = 300; // ms in which the newest messages have come
 export class Room {
   #caughtUp = 0;
 
-  /** `tell` is called after every change of what the page shows around the conversation. */
+  /**
+   * @param {object} place
+   * @param {string} place.ref
+   * @param {string | null} [place.message] the id of a message to bring into view
+   * @param {HTMLElement} place.scroller
+   * @param {HTMLElement} place.list
+   * @param {(room: Room, cause?: string) => void} place.tell called after every change of what the
+   *   page shows around the conversation
+   * @param {(text: string) => void} place.refused
+   * @param {Actions["edit"]} place.edit
+   */
   constructor({ ref, message, scroller, list, tell, refused, edit }) {
-    Object.assign(this, { ref, wanted: message, tell, refused });
+    this.ref = ref;
+    this.wanted = message;
+    this.tell = tell;
+    this.refused = refused;
+    /** @type {LinkState} */
     this.state = { name: "connecting" };
+    /** @type {Link | undefined} */
+    this.link = undefined;
+    /** @type {Outbox | undefined} */
+    this.outbox = undefined;
     this.transcript = new Transcript();
     this.view = new View({
       scroller,
@@ -26,13 +46,13 @@ export class Room {
         edit,
         older: () => this.older(),
         rate: (rating) => this.ask({ type: "rate", rating }),
-        resend: (id) => this.outbox.again(id),
-        discard: (id) => this.outbox.remove(id),
+        resend: (id) => this.outbox?.again(id),
+        discard: (id) => this.outbox?.remove(id),
       },
     });
     this.outbox = new Outbox(ref, {
       send: (frame) => this.link?.send(frame) ?? false,
-      stuck: () => this.link.again(),
+      stuck: () => this.link?.again(),
       changed: () => this.#showWaiting(),
     });
     this.#showWaiting();
@@ -45,49 +65,59 @@ export class Room {
   }
 
   close() {
-    this.link.close();
-    this.outbox.close();
+    this.link?.close();
+    this.outbox?.close();
     this.view.close();
   }
 
+  /**
+   * @param {string} text
+   * @param {number} [replaces]
+   */
   say(text, replaces) {
     this.view.toEnd();
-    this.outbox.add(text, replaces);
+    this.outbox?.add(text, replaces);
     this.tell(this);
   }
 
-  /** Ask something of the session that makes sense only now. */
+  /**
+   * Ask something of the session that makes sense only now.
+   *
+   * @param {ClientFrame} frame
+   */
   ask(frame) {
-    if (!this.link.send(frame))
+    if (!this.link?.send(frame)) {
       this.refused("There is no connection. It comes back by itself; try again then.");
+    }
   }
 
   /** What was said before belongs to what ends. */
   end() {
-    if (this.outbox.behind) this.refused("What you said is sent first. End the conversation then.");
-    else this.ask({ type: "end" });
+    if (this.outbox?.behind) {
+      this.refused("What you said is sent first. End the conversation then.");
+    } else this.ask({ type: "end" });
   }
 
-  #become(state) {
+  #become(/** @type {LinkState} */ state) {
     const changed = state.name !== this.state.name;
     this.state = state;
     if (changed) this.#showWaiting();
     else this.tell(this);
   }
 
-  #receive(frame) {
+  #receive(/** @type {ServerFrame} */ frame) {
     let changed = null;
     try {
       changed = this.transcript.apply(frame);
     } catch (error) {
       if (!(error instanceof Gap)) throw error;
       this.transcript.epoch = null;
-      this.link.again();
+      this.link?.again();
       return;
     }
     if (frame.type === "run_finished" && changed) changed.at ||= new Date().toISOString();
     if (frame.type === "ready") this.#attached(frame);
-    else if (frame.type === "ack") this.outbox.remove(frame.id);
+    else if (frame.type === "ack") this.outbox?.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
     else if (frame.type === "notice") this.view.notice(frame.text);
     if (frame.type === "delta" && changed) this.view.update(this.transcript, changed);
@@ -95,6 +125,10 @@ export class Room {
     this.#catchUp();
   }
 
+  /**
+   * @param {ServerFrame} frame
+   * @param {Entry | null} changed
+   */
   #show(frame, changed) {
     this.view.update(this.transcript, changed);
     if (frame.type === "message") {
@@ -105,16 +139,15 @@ export class Room {
     this.tell(this, frame.type);
   }
 
-  async #finished(entry) {
-    const { rendered } = this.view.viewOf(entry) ?? {};
-    await rendered;
+  async #finished(/** @type {Entry} */ entry) {
+    await this.view.viewOf(entry)?.rendered;
     this.view.spoke(entry);
   }
 
-  #attached(ready) {
+  #attached(/** @type {ReadyFrame} */ ready) {
     this.#caughtUp = ready.seq;
     this.#become({ name: "ready" });
-    this.outbox.resume();
+    this.outbox?.resume();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();
     if (this.wanted) setTimeout(() => this.#seek(), ARRIVAL);
   }
@@ -137,32 +170,34 @@ export class Room {
   #catchUp() {
     const behind = this.transcript.seq < this.#caughtUp;
     const name = behind ? "replaying" : "ready";
-    if (["ready", "replaying"].includes(this.state.name) && this.state.name !== name)
+    if (["ready", "replaying"].includes(this.state.name) && this.state.name !== name) {
       this.#become({ name });
+    }
   }
 
-  #failed(error) {
+  #failed(/** @type {ErrorFrame} */ error) {
     const { re, run, message, code } = error;
     if (run && this.transcript.entries.some((entry) => entry.run === run)) return; // told in place
     if (re === "auth" && code === "conflict") return; // the server needs no token any more
-    if (re && this.outbox.refused(re, error)) return;
+    if (re && this.outbox?.refused(re, error)) return;
     this.refused(message);
   }
 
   #showWaiting() {
     const known = new Set(this.transcript.entries.map(({ clientId }) => clientId));
-    this.view.waiting(this.outbox?.waiting ?? [], known, this.link?.ready);
+    this.view.waiting(this.outbox?.waiting ?? [], known, this.link?.ready ?? false);
     this.tell(this);
   }
 
   async older() {
     const { before } = this.transcript;
     if (!before) return false;
+    /** @type {MessagePage} */
     const page = await api(
       "GET",
       `${session(this.transcript.session)}/messages${query({ before, limit: PAGE })}`,
     );
-    const frames = page.messages.map(({ id, ...message }) => ({ ...message, message_id: id }));
+    const frames = page.messages.map(messageFrame);
     this.view.hold(() => {
       this.transcript.older(frames, page.before);
       this.view.update(this.transcript);

@@ -11,30 +11,47 @@ const PAGE = 40;
 export class SessionList {
   #timer = 0;
   #asked = 0;
+  /** @type {SessionRow[]} */
   #found = [];
+  /** @type {number | null} */
   #next = null;
 
-  /** `changed(deleted, session)` is told when a session was renamed or deleted here. */
+  /**
+   * @param {object} place
+   * @param {HTMLInputElement} place.search
+   * @param {HTMLElement} place.list
+   * @param {(deleted: boolean, id: string) => void} place.changed called when a session was
+   *   renamed or deleted here
+   */
   constructor({ search, list, changed }) {
-    Object.assign(this, { search, list, changed, current: "" });
+    this.search = search;
+    this.list = list;
+    this.changed = changed;
+    this.current = "";
     search.addEventListener("input", () => this.refresh(PAUSE));
   }
 
   /** Ask the server anew, soon; several wishes at once are one. */
   refresh(pause = 0) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#load(), pause);
+    this.#timer = setTimeout(() => void this.#load(), pause);
   }
 
+  /** @param {string} id */
   show(id) {
     this.current = id;
-    for (const link of this.list.querySelectorAll("a[data-session]")) {
+    for (const link of this.#links()) {
       if (link.dataset.session === id) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
   }
 
-  async #load(before) {
+  /** @returns {NodeListOf<HTMLAnchorElement>} */
+  #links() {
+    return this.list.querySelectorAll("a[data-session]");
+  }
+
+  async #load(/** @type {number | undefined} */ before = undefined) {
     this.#asked += 1;
     const mine = this.#asked;
     const q = this.search.value.trim();
@@ -48,9 +65,15 @@ export class SessionList {
     this.#render(q, messages?.hits ?? []);
   }
 
+  /**
+   * @param {string} q
+   * @param {SearchHit[]} hits
+   */
   #render(q, hits) {
-    const focused = document.activeElement?.dataset?.session;
-    const more = this.#next ? button("More", () => this.#load(this.#next)) : "";
+    const { activeElement: active } = document;
+    const focused = active instanceof HTMLElement ? active.dataset.session : undefined;
+    const next = this.#next;
+    const more = next ? button("More", () => this.#load(next)) : "";
     const none = el("p", {
       class: "empty",
       text: q ? "No conversation is called that." : "What you talk about will be listed here.",
@@ -69,12 +92,13 @@ export class SessionList {
         : []),
     );
     this.show(this.current);
-    if (focused) this.list.querySelector(`a[data-session="${focused}"]`)?.focus();
-    if (q)
+    if (focused) [...this.#links()].find((link) => link.dataset.session === focused)?.focus();
+    if (q) {
       announce(`${plural(this.#found.length, "conversation")}, ${plural(hits.length, "message")}.`);
+    }
   }
 
-  #row(session) {
+  #row(/** @type {SessionRow} */ session) {
     const told = [
       plural(session.message_count, "message"),
       session.status === "active" ? "" : "ended",
@@ -94,16 +118,20 @@ export class SessionList {
       link,
       menuButton(
         `More for ${session.title}`,
-        () => session,
+        () => ({ id: session.session_id, title: session.title }),
         (deleted) => {
           this.refresh();
-          this.changed(deleted, session);
+          this.changed(deleted, session.session_id);
         },
       ),
     );
   }
 }
 
+/**
+ * @param {SearchHit} hit
+ * @param {string} q
+ */
 function hitRow({ message, session_title: title }, q) {
   const at = message.text.toLowerCase().indexOf(q.split(/\s+/)[0].toLowerCase());
   const from = Math.max(0, at - SNIPPET / 3);

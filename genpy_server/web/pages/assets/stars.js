@@ -4,7 +4,12 @@ import { el, icon } from "./dom.js";
 
 let groups = 0;
 
-/** `rate(n)` is told what was chosen; `show(n)` of what it returns sets what is shown. */
+/**
+ * `rate(n)` is called with the choice; `show(n)` of the result sets what is shown.
+ *
+ * @param {number | null | undefined} rating
+ * @param {(rating: number) => void} rate
+ */
 export function stars(rating, rate) {
   groups += 1;
   const group = `rating-${groups}`;
@@ -31,7 +36,7 @@ export function stars(rating, rate) {
       ),
     ),
   );
-  const show = (value) =>
+  const show = (/** @type {number | null | undefined} */ value) =>
     inputs.forEach((input) => {
       input.checked = Number(input.value) === value;
     });

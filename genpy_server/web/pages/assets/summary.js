@@ -2,37 +2,38 @@
 
 import { Refusal, api, query, session } from "./api.js";
 import { bars } from "./charts.js";
-import { announce, button, byId, el, plural, words } from "./dom.js";
+import { announce, button, byId, el, exactly, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { stars } from "./stars.js";
-import { Transcript } from "./transcript.js";
+import { Transcript, messageFrame } from "./transcript.js";
+
+/** @import {Entry} from "./transcript.js" */
 
 const PAGE = 200;
+/** @type {Record<string, string>} */
 const MOODS = { positive: "Positive", neutral: "Neutral", negative: "Negative" };
 
 const ref = decodeURIComponent(location.pathname.split("/")[2]);
 const place = session(ref);
 const transcript = new Transcript();
+/** @type {Map<Entry, EntryView>} */
 const views = new Map();
+/** @type {ReturnType<typeof stars> | null} */
 let rating = null;
 
-function duration(seconds) {
+function duration(/** @type {number} */ seconds) {
   const minutes = Math.round(seconds / 60);
   if (seconds < 60) return plural(Math.round(seconds), "second");
   if (minutes < 60) return plural(minutes, "minute");
   return `${plural(Math.floor(minutes / 60), "hour")}${minutes % 60 ? ` ${plural(minutes % 60, "minute")}` : ""}`;
 }
 
-const exact = (at) =>
-  el("time", {
-    datetime: at,
-    text: new Date(at).toLocaleString([], { dateStyle: "long", timeStyle: "short" }),
-  });
+const exact = (/** @type {string} */ at) => el("time", { datetime: at, text: exactly(at) });
 
-function show(found) {
+function show(/** @type {SessionRow} */ found) {
   document.title = `${found.title} - summary - GenPy`;
   byId("title").textContent = found.title;
-  byId("back").href = `/?session=${found.session_id}`;
+  byId("back", HTMLAnchorElement).href = `/?session=${found.session_id}`;
   byId("when").replaceChildren(
     "Begun ",
     exact(found.start_time),
@@ -54,18 +55,22 @@ function show(found) {
   fill("topics", found.topics);
   fill("outcomes", found.key_outcomes);
   byId("mood").hidden = !found.sentiment;
-  byId("sentiment").textContent = MOODS[found.sentiment] ?? "";
+  byId("sentiment").textContent = MOODS[found.sentiment ?? ""] ?? "";
   byId("sentiment").dataset.mood = found.sentiment ?? "";
   showRating(found.user_rating);
   measure(found.metrics);
 }
 
+/**
+ * @param {string} id
+ * @param {string[]} texts
+ */
 function fill(id, texts) {
   byId(id).replaceChildren(...texts.map((text) => el("li", { text })));
   byId(`${id}-part`).hidden = !texts.length;
 }
 
-function showRating(value) {
+function showRating(/** @type {number | null | undefined} */ value) {
   if (!rating) {
     rating = stars(value, (chosen) =>
       act(async () => {
@@ -79,7 +84,7 @@ function showRating(value) {
   rating.show(value);
 }
 
-function measure(metrics) {
+function measure(/** @type {SessionMetrics | null | undefined} */ metrics) {
   byId("metrics-part").hidden = !metrics;
   if (!metrics) return;
   const facts = [
@@ -89,9 +94,10 @@ function measure(metrics) {
   byId("facts").replaceChildren(
     ...facts.map(([number, text]) => el("p", {}, el("strong", { text: number }), ` ${text}`)),
   );
+  /** @type {(counts: Record<string, number>) => [string, number][]} */
   const named = (counts) =>
     Object.entries(counts)
-      .map(([name, count]) => [words(name), count])
+      .map(([name, count]) => /** @type {[string, number]} */ ([words(name), count]))
       .sort((a, b) => b[1] - a[1]);
   byId("charts").replaceChildren(
     ...[
@@ -109,27 +115,26 @@ function measure(metrics) {
         ["Read", metrics.prompt_tokens],
         ["Written", metrics.completion_tokens],
       ]),
-    ].filter(Boolean),
+    ].filter((chart) => chart !== null),
   );
 }
 
-async function read(before) {
+async function read(/** @type {number | null | undefined} */ before = undefined) {
+  /** @type {MessagePage} */
   const page = await api("GET", `${place}/messages${query({ limit: PAGE, before })}`);
-  transcript.older(
-    page.messages.map(({ id, ...message }) => ({ ...message, message_id: id })),
-    page.before,
-  );
+  transcript.older(page.messages.map(messageFrame), page.before);
   for (const entry of transcript.entries) {
-    if (!views.has(entry)) views.set(entry, new EntryView(entry));
-    views.get(entry).mark();
+    const view = views.get(entry) ?? new EntryView(entry);
+    views.set(entry, view);
+    view.mark();
   }
   byId("transcript").replaceChildren(
-    ...transcript.entries.map((entry) => views.get(entry).element),
+    ...transcript.entries.flatMap((entry) => views.get(entry)?.element ?? []),
   );
   byId("older").hidden = !page.before;
 }
 
-async function act(work) {
+async function act(/** @type {() => Promise<void>} */ work) {
   byId("problem").hidden = true;
   try {
     await work();
@@ -149,15 +154,16 @@ async function load() {
 
 byId("again").addEventListener("click", () =>
   act(async () => {
-    byId("again").disabled = true;
+    byId("again", HTMLButtonElement).disabled = true;
     byId("again").textContent = "Summing up…";
     try {
       show(await api("POST", `${place}/regenerate-summary`));
       announce("The summary is written.");
     } finally {
-      byId("again").disabled = false;
-      if (byId("again").textContent === "Summing up…")
+      byId("again", HTMLButtonElement).disabled = false;
+      if (byId("again").textContent === "Summing up…") {
         byId("again").textContent = "Summarise again";
+      }
     }
   }),
 );

@@ -7,6 +7,11 @@
 
 export class Gap extends Error {}
 
+/**
+ * The number of code points in a text, as the server counts.
+ *
+ * @param {string} text
+ */
 export const characters = (text) => {
   let count = text.length;
   for (let at = 0; at < text.length; at += 1) {
@@ -22,34 +27,51 @@ export const characters = (text) => {
   return count;
 };
 
+/** @type {(text: string, count: number) => string} */
 const skip = (text, count) => Array.from(text).slice(count).join("");
 
 export class Entry {
+  /** @type {number | null} */
+  messageId = null;
+  /** @type {string | null} */
+  clientId = null;
+  /** @type {string | null} */
+  run = null;
+  /** @type {number | null} */
+  replyTo = null;
+  /** @type {number | null} */
+  replaces = null;
+  replaced = false;
+  at = "";
+  /** @type {string | null} */
+  intent = null;
+  /** @type {number | null} */
+  score = null;
+  reason = "";
+  model = "";
+  /** @type {RunStatus | "streaming"} */
+  status = "done";
+  /** @type {ToolLine[]} */
+  tools = [];
+  error = "";
+  /** @type {number | null} */
+  ms = null;
+  /** @type {number | null} */
+  firstTokenMs = null;
+  /** @type {Usage} */
+  usage = {};
+
+  /**
+   * @param {Role} role
+   * @param {string} [text]
+   */
   constructor(role, text = "") {
-    Object.assign(this, {
-      role,
-      text,
-      length: characters(text),
-      messageId: null,
-      clientId: null,
-      run: null,
-      replyTo: null,
-      replaces: null,
-      replaced: false,
-      at: "",
-      intent: null,
-      score: null,
-      reason: "",
-      model: "",
-      status: "done",
-      tools: [],
-      error: "",
-      ms: null,
-      firstTokenMs: null,
-      usage: {},
-    });
+    this.role = role;
+    this.text = text;
+    this.length = characters(text);
   }
 
+  /** @param {MessageFrame} frame */
   fill({ message_id: messageId, client_id: clientId = null, at, meta = {} }) {
     Object.assign(this, {
       messageId,
@@ -80,40 +102,90 @@ export class Entry {
 }
 
 export class Transcript {
+  /** @type {Entry[]} */
   entries = [];
   session = "";
+  /** @type {string | null} */
   epoch = null;
   seq = 0;
   title = "";
+  /** @type {SessionStatus} */
   status = "new";
+  /** @type {number | null} */
   rating = null;
   model = "";
   store = "";
+  /** @type {number | null} */
   before = null;
+  /** @type {SummaryFacts | null} */
   summary = null;
+  /** @type {Record<string, number>} */
   quota = {};
+  /** @type {Set<number | null>} */
   #replaced = new Set();
 
   get running() {
     return this.entries.findLast((entry) => entry.status === "streaming") ?? null;
   }
 
-  /** Take in one frame; returns the entry it changed. Throws `Gap`. */
+  /**
+   * Take in one frame; returns the entry it changed. Throws `Gap`.
+   *
+   * @param {ServerFrame} frame
+   * @returns {Entry | null}
+   */
   apply(frame) {
-    if (frame.type === "ready") return this.#ready(frame);
-    if (frame.seq != null) this.seq = Math.max(this.seq, frame.seq);
-    return this[`_${frame.type}`]?.(frame) ?? null;
+    if (frame.type !== "ready" && frame.seq != null) this.seq = Math.max(this.seq, frame.seq);
+    switch (frame.type) {
+      case "ready":
+        return this.#ready(frame);
+      case "message":
+        return this.#message(frame);
+      case "run_started":
+        return this.#runStarted(frame);
+      case "tool_started":
+        return this.#toolStarted(frame);
+      case "tool_finished":
+        return this.#toolFinished(frame);
+      case "delta":
+        return this.#delta(frame);
+      case "run_finished":
+        return this.#runFinished(frame);
+      case "summary":
+        this.summary = frame;
+        this.status = "completed";
+        this.rating = frame.user_rating ?? null;
+        return null;
+      case "session":
+        this.title = frame.title;
+        this.status = frame.status;
+        this.rating = frame.user_rating ?? null;
+        return null;
+      case "error":
+        return this.#error(frame);
+      default: // a frame without an entry, or of a newer server
+        return null;
+    }
   }
 
-  /** Put an older page of stored messages in front. */
+  /**
+   * Put an older page of stored messages in front.
+   *
+   * @param {MessageFrame[]} frames
+   * @param {number | null} before
+   */
   older(frames, before) {
     const newer = this.entries;
     this.entries = [];
-    for (const frame of frames) this._message(frame);
+    for (const frame of frames) this.#message(frame);
     this.entries.push(...newer);
     this.before = before;
   }
 
+  /**
+   * @param {ReadyFrame} frame
+   * @returns {null}
+   */
   #ready(frame) {
     if (frame.replay !== "complete") {
       this.#replaced.clear();
@@ -129,7 +201,8 @@ export class Transcript {
     return null;
   }
 
-  _delta({ run, offset, text }) {
+  /** @param {DeltaFrame} frame */
+  #delta({ run, offset, text }) {
     const entry = this.#run(run);
     if (!entry) return null;
     const known = entry.length - offset;
@@ -140,7 +213,8 @@ export class Transcript {
     return entry;
   }
 
-  _message(frame) {
+  /** @param {MessageFrame} frame */
+  #message(frame) {
     let entry = this.entries.findLast((one) => same(one, frame));
     if (!entry) {
       entry = new Entry(frame.role, frame.text);
@@ -154,7 +228,8 @@ export class Transcript {
     return this.#mark(entry);
   }
 
-  _run_started({ run, reply_to: replyTo, intent, score, reason, model }) {
+  /** @param {RunStartedFrame} frame */
+  #runStarted({ run, reply_to: replyTo, intent, score, reason, model }) {
     let entry = this.#run(run);
     if (!entry) {
       entry = new Entry("assistant");
@@ -174,7 +249,8 @@ export class Transcript {
     return this.#mark(entry);
   }
 
-  _tool_started({ run, call, name, args = {} }) {
+  /** @param {ToolStartedFrame} frame */
+  #toolStarted({ run, call, name, args = {} }) {
     const entry = this.#run(run);
     if (entry && !entry.tools.some((tool) => tool.call === call)) {
       entry.tools.push({ call, name, args, ok: null, ms: 0, result: "" });
@@ -182,14 +258,16 @@ export class Transcript {
     return entry;
   }
 
-  _tool_finished({ run, call, ok, ms, result, error }) {
+  /** @param {ToolFinishedFrame} frame */
+  #toolFinished({ run, call, ok, ms, result, error }) {
     const entry = this.#run(run);
     const tool = entry?.tools.find((one) => one.call === call);
     if (tool) Object.assign(tool, { ok, ms, result: (ok ? result : error) ?? "" });
     return entry;
   }
 
-  _run_finished(frame) {
+  /** @param {RunFinishedFrame} frame */
+  #runFinished(frame) {
     const entry = this.#run(frame.run);
     if (entry) {
       Object.assign(entry, {
@@ -206,32 +284,25 @@ export class Transcript {
     return entry;
   }
 
-  _summary(frame) {
-    Object.assign(this, { summary: frame, status: "completed", rating: frame.user_rating ?? null });
-  }
-
-  _session({ title, status, user_rating: rating = null }) {
-    Object.assign(this, { title, status, rating });
-  }
-
-  _error({ run, message }) {
+  /** @param {ErrorFrame} frame */
+  #error({ run, message }) {
     const entry = run ? this.#run(run) : null;
     if (entry) entry.error = message;
     return entry;
   }
 
   /** Say whether an entry was edited away; what replaces it may be known before it is. */
-  #mark(entry) {
+  #mark(/** @type {Entry} */ entry) {
     entry.replaced = this.#replaced.has(entry.messageId) || this.#replaced.has(entry.replyTo);
     return entry;
   }
 
-  #run(run) {
+  #run(/** @type {string} */ run) {
     return this.entries.findLast((entry) => entry.run === run) ?? null;
   }
 
   /** Where an entry that answers `replyTo` goes; drops the reply it supersedes. */
-  #place(replyTo) {
+  #place(/** @type {number | null | undefined} */ replyTo) {
     const asked =
       replyTo == null ? -1 : this.entries.findLastIndex((entry) => entry.messageId === replyTo);
     if (asked < 0) return this.entries.length;
@@ -240,8 +311,24 @@ export class Transcript {
   }
 }
 
+/**
+ * @param {Entry} entry
+ * @param {MessageFrame} frame
+ */
 function same(entry, { message_id: id, client_id: client = null, meta = {} }) {
   if (entry.run !== null && entry.run === meta.run) return true;
   if (entry.messageId) return entry.messageId === id;
   return entry.clientId !== null && entry.clientId === client;
 }
+
+/**
+ * A stored message, as HTTP answers it, as the frame that says the same.
+ *
+ * @param {StoredMessage} message
+ * @returns {MessageFrame}
+ */
+export const messageFrame = ({ id, ...message }) => ({
+  type: "message",
+  ...message,
+  message_id: id,
+});

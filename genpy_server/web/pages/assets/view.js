@@ -4,20 +4,32 @@ import { announce, button, el } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { stars } from "./stars.js";
 
+/** @import {Entry, Transcript} from "./transcript.js" */
+
 const NEAR = 80; // px from the end within which new text is followed
 const SPOKEN = 600; // characters of a reply that are announced
 
 export class View {
+  /** @type {Map<Entry, EntryView>} */
   #views = new Map();
   #follow = true;
   #frame = 0;
   #top = 0;
+  /** @type {ReturnType<typeof stars> | null} */
   #rating = null;
+  /** @type {Entry | null} */
   #asked = null;
 
-  /** `act` has what a person can do here: again, edit, older, rate, resend, discard. */
+  /**
+   * @param {object} place
+   * @param {HTMLElement} place.scroller
+   * @param {HTMLElement} place.list
+   * @param {Actions} place.act
+   */
   constructor({ scroller, list, act }) {
-    Object.assign(this, { scroller, list, act });
+    this.scroller = scroller;
+    this.list = list;
+    this.act = act;
     this.entries = el("div", { class: "entries" });
     this.pending = el("div", { class: "entries" });
     this.ending = el("section", {
@@ -50,7 +62,12 @@ export class View {
     this.list.replaceChildren();
   }
 
-  /** Bring the screen up to the transcript; `changed` is the one entry that changed, if only one. */
+  /**
+   * Bring the screen up to the transcript; `changed` is the one entry that changed, if only one.
+   *
+   * @param {Transcript} transcript
+   * @param {Entry | null} [changed]
+   */
   update(transcript, changed) {
     const known = changed && this.#views.get(changed);
     if (known) known.update();
@@ -60,6 +77,7 @@ export class View {
     this.#end(transcript);
   }
 
+  /** @param {Transcript} transcript */
   #arrange({ entries }) {
     const wanted = new Set(entries);
     for (const [entry, view] of this.#views) {
@@ -80,14 +98,18 @@ export class View {
     }
   }
 
-  /** The last reply, once it is over, can be asked for again; the last message can be edited. */
+  /**
+   * The last reply, once it is over, can be asked for again; the last message can be edited.
+   *
+   * @param {Transcript} transcript
+   */
   #place({ entries, running }) {
     const last = entries.at(-1);
     const view = last?.role === "assistant" && !running ? this.#views.get(last) : null;
     if (!view) this.again.remove();
-    else if (this.again.parentNode !== view.foot) view.foot.firstElementChild.after(this.again);
-    this.#asked = entries.findLast(({ role, messageId }) => role === "user" && messageId);
-    const head = this.#views.get(this.#asked)?.head;
+    else if (this.again.parentNode !== view.foot) view.foot.firstElementChild?.after(this.again);
+    this.#asked = entries.findLast((one) => one.role === "user" && one.messageId) ?? null;
+    const head = this.#asked && this.#views.get(this.#asked)?.head;
     if (!head) this.edit.remove();
     else if (this.edit.parentNode !== head) head.append(this.edit);
     for (const [entry, one] of this.#views) {
@@ -96,6 +118,7 @@ export class View {
     }
   }
 
+  /** @param {Transcript} transcript */
   #end({ status, summary, rating, session }) {
     this.ending.hidden = status !== "completed";
     if (this.ending.hidden) return;
@@ -112,7 +135,7 @@ export class View {
           ? el(
               "ul",
               { class: "topics", "aria-label": "Topics" },
-              ...summary.topics.map((text) => el("li", { text })),
+              ...summary.topics.map((topic) => el("li", { text: topic })),
             )
           : "",
         el(
@@ -123,10 +146,16 @@ export class View {
         ),
       );
     }
-    this.#rating.show(rating);
+    this.#rating?.show(rating);
   }
 
-  /** Show what is on its way, what waits to go out again, and what was refused. */
+  /**
+   * Show what is on its way, what waits to go out again, and what was refused.
+   *
+   * @param {Waiting[]} messages
+   * @param {Set<string | null>} known ids that the transcript holds
+   * @param {boolean} connected
+   */
   waiting(messages, known, connected) {
     const shown = messages.filter(({ id }) => !known.has(id));
     const way = messages.some((one) => one.held) ? "Waits for its turn…" : "On its way…";
@@ -152,21 +181,28 @@ export class View {
     );
   }
 
-  /** A line between the messages that is none. */
+  /**
+   * A line between the messages.
+   *
+   * @param {string} text
+   */
   notice(text) {
     this.entries.append(el("p", { class: "notice", text }));
     announce(text);
   }
 
+  /** @param {Entry} entry */
   spoke(entry) {
     const text = this.#views.get(entry)?.body.element.innerText || entry.text;
     announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text || entry.error}`);
   }
 
+  /** @param {Entry} entry */
   viewOf(entry) {
     return this.#views.get(entry);
   }
 
+  /** @param {string | number} messageId */
   find(messageId) {
     const article = document.getElementById(`m${messageId}`);
     if (!article) return false;
@@ -177,7 +213,11 @@ export class View {
     return true;
   }
 
-  /** Keep what is on the screen where it is while `change` puts something in front. */
+  /**
+   * Keep what is on the screen where it is while `change` puts something in front.
+   *
+   * @param {() => void} change
+   */
   hold(change) {
     const { scroller } = this;
     const below = scroller.scrollHeight - scroller.scrollTop;

@@ -1,0 +1,262 @@
+// The values that the pages' modules share: frames of genpy.v1, answers of the API, what is shown.
+// Read by the type checker alone; a browser is never sent this file.
+
+type Json = Record<string, unknown>;
+type SessionStatus = "new" | "active" | "completed";
+type RunStatus = "done" | "stopped" | "length" | "interrupted" | "content_filter" | "error";
+
+interface Usage {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+}
+
+interface ToolRecord {
+  name: string;
+  args?: Json;
+  ok?: boolean;
+  ms?: number;
+  result?: string;
+}
+
+interface MessageMeta {
+  run?: string;
+  reply_to?: number;
+  replaces?: number;
+  intent?: string;
+  intent_score?: number;
+  intent_reason?: string;
+  model?: string;
+  status?: RunStatus;
+  usage?: Usage;
+  ms?: number;
+  first_token_ms?: number;
+  tools?: ToolRecord[];
+  error?: string;
+}
+
+interface SummaryFacts {
+  summary?: string | null;
+  note?: string | null;
+  topics?: string[];
+}
+
+interface ReadyFrame {
+  type: "ready";
+  session: string;
+  epoch: string;
+  seq: number;
+  replay: "complete" | "truncated" | "none";
+  model: string;
+  store: string;
+  title: string;
+  status: SessionStatus;
+  before?: number | null;
+}
+interface MessageFrame {
+  type: "message";
+  seq?: number;
+  message_id: number;
+  role: Role;
+  text: string;
+  at: string;
+  client_id?: string | null;
+  meta?: MessageMeta;
+}
+interface SnapshotEndFrame {
+  type: "snapshot_end";
+  seq: number;
+}
+interface AckFrame {
+  type: "ack";
+  seq?: undefined;
+  id: string;
+  message_id: number;
+  duplicate: boolean;
+}
+interface RunStartedFrame {
+  type: "run_started";
+  seq: number;
+  run: string;
+  reply_to: number;
+  intent: string;
+  score: number;
+  reason: string;
+  model: string;
+}
+interface ToolStartedFrame {
+  type: "tool_started";
+  seq: number;
+  run: string;
+  call: string;
+  name: string;
+  args?: Json;
+}
+interface ToolFinishedFrame {
+  type: "tool_finished";
+  seq: number;
+  run: string;
+  call: string;
+  ok: boolean;
+  ms: number;
+  result?: string;
+  error?: string;
+}
+interface DeltaFrame {
+  type: "delta";
+  seq: number;
+  run: string;
+  offset: number;
+  text: string;
+}
+interface RunFinishedFrame {
+  type: "run_finished";
+  seq: number;
+  run: string;
+  status: RunStatus;
+  ms: number;
+  first_token_ms?: number;
+  message_id?: number;
+  usage?: Usage;
+  quota?: Record<string, number>;
+  model?: string;
+}
+interface SummaryFrame extends SummaryFacts {
+  type: "summary";
+  seq: number;
+  user_rating?: number;
+}
+interface SessionEventFrame {
+  type: "session";
+  seq: number;
+  title: string;
+  status: SessionStatus;
+  user_rating?: number;
+}
+interface NoticeFrame {
+  type: "notice";
+  seq: number;
+  code: string;
+  text: string;
+}
+interface ErrorFrame {
+  type: "error";
+  seq?: number;
+  code: string;
+  message: string;
+  retryable: boolean;
+  re?: string;
+  run?: string;
+  retry_after?: number;
+}
+type ServerFrame =
+  | ReadyFrame
+  | MessageFrame
+  | SnapshotEndFrame
+  | AckFrame
+  | RunStartedFrame
+  | ToolStartedFrame
+  | ToolFinishedFrame
+  | DeltaFrame
+  | RunFinishedFrame
+  | SummaryFrame
+  | SessionEventFrame
+  | NoticeFrame
+  | ErrorFrame;
+
+/** What a page sends. */
+type ClientFrame =
+  | { type: "send"; id: string; text: string; replaces?: number }
+  | { type: "cancel" }
+  | { type: "end" }
+  | { type: "retry"; intent?: string }
+  | { type: "rate"; rating: number }
+  | { type: "auth"; token: string };
+
+type Role = "user" | "assistant" | "system";
+
+interface ToolLine {
+  call: string;
+  name: string;
+  args: Json;
+  /** null while it runs */
+  ok: boolean | null;
+  ms: number;
+  result: string;
+}
+
+/** A message that the server has not committed yet. */
+interface Waiting {
+  id: string;
+  text: string;
+  replaces?: number;
+  refused?: string;
+  held?: string;
+}
+
+type LinkState =
+  | { name: "connecting" }
+  | { name: "reconnecting"; attempt: number }
+  | { name: "waiting"; attempt: number; seconds: number }
+  | { name: "replaying" }
+  | { name: "ready" }
+  | { name: "refused"; why: string };
+
+interface SessionRow extends SummaryFacts {
+  session_id: string;
+  title: string;
+  status: SessionStatus;
+  start_time: string;
+  end_time?: string | null;
+  updated_at: string;
+  message_count: number;
+  sentiment?: string | null;
+  key_outcomes: string[];
+  topics: string[];
+  user_rating?: number | null;
+  metrics?: SessionMetrics | null;
+}
+
+interface SessionMetrics {
+  total_messages: number;
+  user_messages: number;
+  ai_messages: number;
+  user_words: number;
+  assistant_words: number;
+  duration_seconds: number;
+  intents: Record<string, number>;
+  tools: Record<string, number>;
+  prompt_tokens: number;
+  completion_tokens: number;
+}
+
+interface StoredMessage {
+  id: number;
+  session_id: string;
+  role: Role;
+  text: string;
+  at: string;
+  client_id?: string | null;
+  meta?: MessageMeta;
+}
+
+interface MessagePage {
+  messages: StoredMessage[];
+  before: number | null;
+}
+
+interface SearchHit {
+  message: StoredMessage;
+  session_title: string;
+}
+
+/** What a person can do with the conversation on the screen. */
+interface Actions {
+  again(intent?: string): void;
+  edit(entry: import("./assets/transcript.js").Entry | null): void;
+  older(): Promise<boolean>;
+  rate(rating: number): void;
+  resend(id: string): void;
+  discard(id: string): void;
+}
+
+type Child = Node | string | null | undefined;
