@@ -157,3 +157,13 @@ async def test_attempts_go_on_over_restarts(database, upstream):
 
         found = await eventually(ended)
     assert found.note == GIVEN_UP
+
+
+async def test_a_person_may_ask_after_every_attempt(server, upstream, said):
+    """A summary that is asked for by hand asks the model, however many attempts were cut short."""
+    for _ in range(3):
+        assert await server.app.store.claim_ending(
+            "local", said, lease_seconds=60, server="a/server/that is/gone"
+        )
+    session = await server.app.records("local").regenerate(said)
+    assert (session.summary, session.note) == ("They spoke.", None)

@@ -392,3 +392,38 @@ async def test_unknown_subprotocol_is_refused_with_400(database):
         with pytest.raises(websockets.InvalidStatus) as caught:
             await connect(f"{address}/ws/session/one", subprotocols=["genpy.v9"])
     assert caught.value.response.status_code == 400
+
+
+async def test_number_zero_is_no_place_behind_what_the_server_did_not_see(database):
+    """At a server that found messages, a client without a number gets them, in the same epoch too."""
+    async with serving(database) as server, Peer(server.url, "one") as peer:
+        await peer.say(Send("a", "hello"))
+        await peer.until("run_finished")
+    async with serving(database) as server, Peer(server.url, "one") as peer:
+        await peer.say(Send("b", "again"))
+        await peer.until("run_finished")
+        assert peer.of("ready")[0]["seq"] == 0
+        assert peer.of("snapshot_end")[0]["seq"] > 0
+        async with Peer(server.url, "one", epoch=peer.of("ready")[0]["epoch"], after=0) as back:
+            assert (await back.next())["replay"] == "truncated"
+            assert (await back.until("message"))["text"] == "hello"
+            assert (await back.until("snapshot_end"))["seq"] > 1
+
+
+async def test_an_id_that_only_servers_make_is_refused_without_its_row(database):
+    """A guessed id of a named session opens nothing; that of one's own session does."""
+    guessed = "0190a1b2-c3d4-8e5f-8a9b-0c1d2e3f4a5b"
+    tokens = f"ann:{TOKEN},bob:{TOKEN}2"
+    async with serving(database, GENPY_TOKEN=tokens) as server:
+        async with Peer(server.url, "trip", token=TOKEN) as ann:
+            await ann.say(Send("a", "hello"))
+            await ann.until("run_finished")
+            named = ann.of("ready")[0]["session"]
+        answers = []
+        for ref in (guessed, named):
+            async with Peer(server.url, ref, token=f"{TOKEN}2") as bob:
+                answers.append(await bob.next())
+        async with Peer(server.url, named, token=TOKEN) as ann:
+            assert (await ann.next())["type"] == "ready"
+    assert answers[0] == answers[1]
+    assert (answers[0]["code"], answers[0]["type"]) == ("not_found", "error")
