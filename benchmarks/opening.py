@@ -38,9 +38,9 @@ Bare().run()
 """
 GENPY = """
 import os, sys
-from genpy_cli.__main__ import main
+from genpy_cli.__main__ import run
 os.environ["GENPY_DATABASE"] = sys.argv[1]
-main(["chat"])
+run(["chat"])
 """
 MARKER = b"Try asking"
 LAST = "the very last message"

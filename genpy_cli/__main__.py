@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-# Imports leave nothing to collect, and looking for it takes a tenth of a small command.
-gc.set_threshold(50_000, 20, 100)
 
-from genpy_cli import exit_codes  # noqa: E402 - see above
-from genpy_cli.app import app  # noqa: E402
+def main() -> int:
+    """Run the command line of this process; returns the exit code."""
+    # A small command leaves nothing to collect, and looking for it takes a quarter of its time,
+    # at exit once more. Commands that last turn the collector on.
+    gc.disable()
+    code = run(sys.argv[1:])
+    gc.freeze()
+    return code
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     _prepare_output()
-    words = sys.argv[1:] if arguments is None else list(arguments)
     # A byte that is not UTF-8 arrives as a lone surrogate, which no store or terminal takes.
-    words = [word.encode("utf-8", "replace").decode() for word in words]
+    words = [word.encode("utf-8", "replace").decode() for word in arguments]
+    from genpy_cli import exit_codes
+    from genpy_cli.app import app
+
     try:
         code: int | None = app(words or ["--help"], prog_name="genpy", standalone_mode=False)
         sys.stdout.flush()
@@ -30,8 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_codes.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the one place where failures become sentences
         return exit_codes.report(error)
-    finally:
-        gc.freeze()  # or the interpreter looks through everything once more when it ends
     return code or 0
 
 

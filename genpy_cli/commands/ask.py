@@ -60,9 +60,11 @@ def ask(
     ref = _new_question() if session is None else session_to_open(session, server)
 
     import asyncio
+    import gc
 
     from genpy_cli.reply import ReplyPrinter
 
+    gc.enable()
     reply = ReplyPrinter(as_json=as_json)
     asyncio.run(_ask(settings, ref, text, intent=intent, reply=reply))
     raise typer.Exit(reply.code)

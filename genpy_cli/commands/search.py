@@ -33,7 +33,7 @@ def search(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Search all conversations for messages with any of the words."""
+    """Search titles, summaries and messages of all conversations."""
     query = " ".join(words)
     hits = with_records(server, lambda records: records.search(query, limit=limit, ref=session))
     if as_json:
@@ -48,6 +48,10 @@ def search(
 
 def _show(hit: Hit, words: list[str], now: datetime) -> None:
     message = hit.message
+    if hit.found_in != "message":
+        facts = f"found in the {hit.found_in} · {message.session_id[: output.SHORT_ID]}"
+        output.heading(hit.session_title, facts)
+        return
     place = f"{message.session_id[: output.SHORT_ID]}#{message.id}"
     facts = f"{output.ROLES[message.role]} · {age(message.at, now)} · {place}"
     output.heading(hit.session_title, facts)

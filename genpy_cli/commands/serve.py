@@ -21,6 +21,7 @@ def serve(
 ) -> None:
     """Run the server, for browsers and terminals elsewhere."""
     import asyncio
+    import gc
 
     import msgspec
 
@@ -34,5 +35,6 @@ def serve(
     def announce(address: str) -> None:
         output.piece(f"GenPy listens on {address}\n")
 
+    gc.enable()
     if not asyncio.run(app.serve(settings, announce)):
         raise typer.Exit(INTERRUPTED)

@@ -18,9 +18,18 @@ def test_search_for_programs(kept):
     """`--json` gives the hits, best first, with their scores."""
     hits = kept("search", "hotel Rome", "--json").json
     assert hits[0]["message"]["session_id"] == ROME
-    scores = [hit["score"] for hit in hits]
+    assert hits[0]["found_in"] == "title"
+    scores = [hit["score"] for hit in hits if hit["found_in"] == "message"]
     assert scores == sorted(scores, reverse=True)
     assert len(kept("search", "hostile", "--json", "--limit", "1").json) == 1
+
+
+def test_search_finds_titles_first(genpy):
+    """A conversation whose title has the word comes before messages that have it."""
+    genpy("sessions", "rename", PYTHON, "Hotel prices")
+    lines = genpy("search", "hotel").out.splitlines()
+    assert lines[0].startswith("Hotel prices  found in the title")
+    assert any("Trip to Rome" in line for line in lines[1:])
 
 
 def test_search_without_a_hit(kept):

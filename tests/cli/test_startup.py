@@ -9,8 +9,8 @@ HEAVY = {"textual", "websockets", "httpx", "supabase", "groq", "aiohttp", "pydan
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 REPORT = """
 import sys
-from genpy_cli.__main__ import main
-code = main(sys.argv[1:])
+from genpy_cli.__main__ import run
+code = run(sys.argv[1:])
 print("IMPORTED", *{name.partition(".")[0] for name in sys.modules})
 sys.exit(code)
 """

@@ -14,7 +14,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from genpy_cli.__main__ import main
+from genpy_cli.__main__ import run
 from genpy_cli.app import app
 
 PATIENCE = 30.0
@@ -57,7 +57,7 @@ def parsed(*words: str) -> Ran:
     """What a line prints that never reaches a command, run in this process, which is quick."""
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = main(words)
+        code = run(words)
     return Ran(code, out.getvalue(), err.getvalue())
 
 

@@ -12,12 +12,13 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Message
-from genpy_server.core.understanding.records import is_about_records
 from genpy_server.stores.base import owner_of
 
 
 def index_message(connection: sqlite3.Connection, user_id: str, message: Message) -> None:
     """Make a stored message findable."""
+    from genpy_server.core.understanding.records import is_about_records  # noqa: PLC0415 - 40 ms, for writes only
+
     _index(
         connection,
         message.id,
