@@ -12,7 +12,7 @@ from genpy_server.llm.offline import OfflineLlm
 from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.stores.sqlite.store import SqliteStore
 
-MANY = 400
+MANY = 240
 """Messages of one kind."""
 AT = "2026-01-01T00:00:00+00:00"
 FACT = "Once upon a time we called the new gecko Kofi, and it suits him well"

@@ -6,13 +6,13 @@ neighbour of a better hit, takes no place of its own.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from genpy_server.core.models import Hit
 from genpy_server.core.words import STOP_WORDS, is_unspaced, words
 
 SATURATION: Final = 1.2
@@ -105,9 +105,12 @@ def ranked(
     return kept
 
 
+_NO_DIGITS: Final = str.maketrans("", "", "0123456789")
+
+
 def without_numbers(form: str) -> str:
     """Terms without digits."""
-    return re.sub("[0-9]+", "", form)
+    return form.translate(_NO_DIGITS)
 
 
 def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
@@ -157,6 +160,17 @@ _SMALL_TALK = frozenset(
 """Words of thanks, greetings and follow-ups, which nothing can be found by."""
 _TELLING = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905
 """How a sentence begins that tells something and asks nothing."""
+
+
+def titles_first(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits in titles and summaries, and then in messages, with scores in that order."""
+    best = max((hit.score for hit in hits), default=0.0)
+    titled = [hit for hit in hits if hit.found_in != "message"]
+    lifted = [
+        msgspec.structs.replace(hit, score=best + place)
+        for place, hit in zip(range(len(titled), 0, -1), titled, strict=True)
+    ]
+    return [*lifted, *(hit for hit in hits if hit.found_in == "message")]
 
 
 def asks(text: str) -> bool:

@@ -20,6 +20,7 @@ from genpy_server.core.context.recall import (
     Candidate,
     Scores,
     ranked,
+    titles_first,
     weight,
     without_numbers,
 )
@@ -29,12 +30,14 @@ from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.messages import MESSAGE, message_of
 from genpy_server.stores.sqlite.schema import to_json
 
-READ: Final = 12_000
+READ: Final = 6_000
 """Places of terms that one search reads in the index at most, those of rare terms first."""
-SCORED: Final = 800
+SCORED: Final = 500
 """Messages whose terms are counted, those with the most weight first."""
 RANKED: Final = 160
 """The best of them, which are ranked with their neighbours; more where more are asked for."""
+TOGETHER: Final = 3
+"""Frequent terms whose messages in common are read, the rarest of them."""
 MENDED: Final = 3
 """Words of a query that may be mistyped, and words that each may stand for."""
 REINDEXED: Final = 200
@@ -105,7 +108,8 @@ def search(
     hits = _titles(scope, wanted, limit) if titles and session_id is None else []
     candidates, scores = _candidates(scope, wanted, 2 * limit)
     found = ranked(candidates, scores, limit, distinct=distinct)
-    return [*hits, *_read(scope, found), *_waiting(scope, query, limit)][:limit]
+    hits += [*_read(scope, found), *_waiting(scope, query, limit)]
+    return titles_first(hits)[:limit]
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -164,7 +168,7 @@ def _candidates(
     # What nobody said weighs as much as what was said once: a question about it finds little.
     total = sum(known.values()) + weight(documents, 0) * sum(term not in known for term in wanted)
     scores = Scores(weights, size / documents)
-    by_weight = nlargest(max(SCORED, least), places, key=lambda id_: (places[id_], id_))
+    by_weight = _heaviest(places, max(SCORED, least))
     rows = scope.connection.execute(
         """
         SELECT t.id, t.terms FROM json_each(?) wanted
@@ -274,8 +278,8 @@ def _meant(
 def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, float]:
     """The weight that each message holds of the terms, as far as the index was read.
 
-    The rare terms are read whole. Of frequent ones, which alone would be too many, the messages
-    with two of them are read, and the newest.
+    The rare terms are read whole. Of frequent ones, which alone would be too many, the newest
+    messages with two or three of them are read, and the newest with one.
     """
     left = READ
     parts: list[tuple[float, str, int]] = []
@@ -287,12 +291,15 @@ def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, floa
         else:
             frequent.append(term)
     if frequent:
-        pairs = list(combinations(frequent[:3], 2))
-        share = max(left // (len(frequent) + len(pairs)), SCORED)
-        parts += [(t.weight, _match(owner, t.held), share) for t in frequent]
+        together = [alike for count in (3, 2) for alike in combinations(frequent[:TOGETHER], count)]
+        share = max(left // (len(frequent) + len(together)), SCORED)
         parts += [
-            (a.weight + b.weight, f"{_match(owner, a.held)} AND {_match(owner, b.held)}", share)
-            for a, b in pairs
+            (
+                sum(term.weight for term in alike),
+                " AND ".join(_match(owner, term.held) for term in alike),
+                share,
+            )
+            for alike in [*together, *((term,) for term in frequent)]
         ]
     if not parts:
         return {}
@@ -310,6 +317,12 @@ def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, floa
     for number, id_ in scope.connection.execute(" UNION ALL ".join(statements), values):
         places[id_] = places.get(id_, 0.0) + weights[number]
     return places
+
+
+def _heaviest(places: dict[int, float], most: int) -> list[int]:
+    """The messages of the most weight, newer ones first where it is the same."""
+    pairs = sorted(((held, id_) for id_, held in places.items()), reverse=True)
+    return [id_ for _, id_ in pairs[:most]]
 
 
 def _match(owner: str, term: str) -> str:

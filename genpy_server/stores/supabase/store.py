@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 
+from genpy_server.core.context.recall import titles_first
 from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
 from genpy_server.core.text import storable_value
 from genpy_server.errors import NotFound, StoreError, StoreTimeout, StoreUnavailable
@@ -84,7 +85,7 @@ def _appending(given: Arguments) -> Arguments:
 
 
 def _found(answer: dict[str, Any] | None, _: Arguments) -> list[Hit]:
-    return [hit_of(row) for row in answer["hits"]] if answer else []
+    return titles_first([hit_of(row) for row in answer["hits"]]) if answer else []
 
 
 def _page(given: Arguments) -> Arguments:
