@@ -2,9 +2,11 @@
 
     python benchmarks/tokens.py [--repeat 2] [--streams 40]
 
-A scripted service in a process of its own sends the same replies to four readers, in turn in each
-repetition: bare asyncio streams with msgspec (the floor), GenPy's door, and the groq SDK's chunk
-objects over its aiohttp and over its httpx transport. "burst" is one reply of 10,000 tokens as
+A scripted service in a process of its own sends the same replies to five readers, in turn in each
+repetition: bare asyncio streams with msgspec (the floor), GenPy's door, the same door with a reader
+that takes nothing but the dialect as it is written, and the groq SDK's chunk objects over its
+aiohttp and over its httpx transport. The line below each table compares
+the least of the second and third. "burst" is one reply of 10,000 tokens as
 fast as it goes; "paced" is many replies at once of 50 tokens a second each, as models send them.
 """
 
@@ -16,15 +18,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from importlib.metadata import version
 
 import groq
 import msgspec
 
-from genpy_server.llm.base import ChatMessage, ChatRequest, TextDelta
+from genpy_server.errors import LlmCutOff
+from genpy_server.llm import groq as groq_door
+from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, TextDelta
 from genpy_server.llm.groq import GroqLlm
+from genpy_server.llm.reply import ReplyReader
 
 BURST_TOKENS = 10_000
 PACED_TOKENS = 150
@@ -129,6 +134,67 @@ def door(address: str) -> tuple[Reader, Callable[[], Awaitable[None]]]:
     return read, llm.close
 
 
+class _StrictReader(ReplyReader):
+    """Reads lines that end in LF and hold chunks as the dialect has them, and fails otherwise."""
+
+    async def events(self) -> AsyncGenerator[LlmEvent, None]:
+        """Text, and one finish."""
+        decoder = msgspec.json.Decoder(_StrictChunk)
+        rest, reason = b"", ""
+        while data := await self._reads.read():
+            *lines, rest = (rest + data).split(b"\n")
+            texts = []
+            done = False
+            for line in lines:
+                if line == b"data: [DONE]":
+                    done = True
+                elif line.startswith(b"data: "):
+                    chunk = decoder.decode(line[6:])
+                    for choice in chunk.choices:
+                        if choice.delta.content:
+                            texts.append(choice.delta.content)
+                        reason = choice.finish_reason or reason
+            if texts:
+                yield TextDelta("".join(texts))
+            if done:
+                yield Finish("stop" if reason == "stop" else "length")
+        if not reason:
+            raise LlmCutOff("early")
+
+
+class _StrictChoice(msgspec.Struct):
+    delta: _Delta
+    finish_reason: str | None = None
+
+
+class _StrictUsage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _StrictChunk(msgspec.Struct):
+    choices: list[_StrictChoice]
+    usage: _StrictUsage | None = None
+
+
+def strict(address: str) -> tuple[Reader, Callable[[], Awaitable[None]]]:
+    """GenPy's door without its leniency."""
+    read, close = door(address)
+
+    async def patched(number: int) -> AsyncIterator[str]:
+        groq_door.ReplyReader = _StrictReader  # type: ignore[misc]
+        try:
+            stream = read(number)
+            first = await anext(stream)
+        finally:
+            groq_door.ReplyReader = ReplyReader  # type: ignore[misc]
+        yield first
+        async for text in stream:
+            yield text
+
+    return patched, close
+
+
 def sdk(address: str, *, aiohttp: bool) -> tuple[Reader, Callable[[], Awaitable[None]]]:
     """The SDK's own chunk objects."""
     http = groq.DefaultAioHttpClient() if aiohttp else groq.DefaultAsyncHttpxClient()
@@ -168,6 +234,7 @@ async def compare(port: int, repeat: int, streams: int) -> None:
         readers: dict[str, tuple[Reader, Callable[[], Awaitable[None]]]] = {
             "asyncio and msgspec (floor)": (lambda _, a=address: floor(a), nothing),
             "GenPy": door(address),
+            "GenPy, strict": strict(address),
             "groq SDK, aiohttp": sdk(address, aiohttp=True),
             "groq SDK, httpx": sdk(address, aiohttp=False),
         }
@@ -185,6 +252,8 @@ async def compare(port: int, repeat: int, streams: int) -> None:
         for name, each in costs.items():
             cost = statistics.median(each)
             print(f"{name:<30}{cost:>10.1f}{cost / base:>8.1f}")
+        more = min(costs["GenPy"]) / min(costs["GenPy, strict"]) - 1
+        print(f"leniency costs {more:+.1%} a token")
 
 
 def main() -> None:

@@ -80,6 +80,8 @@ class StreamParser:
         self.unread = ""
         """The beginning of what was not understood, for the sentence that says so."""
         self._begun = False
+        self._between = False
+        """Whether the next byte begins an event."""
         self._carriage_return = False
         self._rest = b""
         self._event = b""
@@ -95,6 +97,16 @@ class StreamParser:
 
     def feed(self, data: bytes) -> None:
         """Take in a read; raises `LlmCutOff` for an event without end."""
+        # Most reads are one event as the dialect has it.
+        if (
+            self._between
+            and data.startswith(b"data: ")
+            and data.endswith(b"\n\n")
+            and data.count(b"\n") == len(b"\n\n")
+            and b"\r" not in data
+        ):
+            self._read(data[6:-2])
+            return
         if not self._begun:
             data = self._rest + data
             self._rest = b""
@@ -111,6 +123,8 @@ class StreamParser:
             self._line(line)
         if self._held + len(self._rest) > EVENT_BYTES:
             raise LlmCutOff("The model's service sent an event that does not end. Try again.")
+        open_ = self._rest or self._data or self._event or self._bare or self._carriage_return
+        self._between = not open_
 
     def end(self) -> None:
         """The stream ended: what has no blank line behind it counts as well."""
@@ -122,8 +136,12 @@ class StreamParser:
 
     def take(self, *, last: bool = False) -> tuple[str, str]:
         """The text and the reasoning since the last call."""
-        text = self._texts[0] if len(self._texts) == 1 else "".join(self._texts)
-        thought = "".join(self._thoughts) if self._thoughts else ""
+        texts = self._texts
+        if len(texts) == 1 and not self._thoughts and not self._odd and not self._half:
+            self._texts = []
+            self._said += texts
+            return texts[0], ""
+        text, thought = "".join(texts), "".join(self._thoughts)
         self._texts, self._thoughts = [], []
         if self._odd or self._half:
             text = self._half + text

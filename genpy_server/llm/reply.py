@@ -100,10 +100,24 @@ class ReplyReader:
         that ends with neither a finish reason nor the closing mark, and what the reads raise: all
         of them after the text that came before.
         """
-        parser, split = self._parser, self._split
-        while await self._more():
+        parser, split, reads = self._parser, self._split, self._reads
+        while True:
+            try:
+                if parser.finish_reason:
+                    async with asyncio.timeout(GRACE_SECONDS):
+                        data = await reads.read()
+                else:
+                    data = await reads.read()
+                if not data:
+                    break
+                parser.feed(data)
+            except TimeoutError:
+                break
+            except (httpx.HTTPError, LlmError) as error:
+                self._failure = error
+                break
             text, thought = parser.take()
-            if text:
+            if text and not split.passes(text):
                 text, inner = split.feed(text)
                 thought += inner
             if text or thought:
@@ -111,45 +125,33 @@ class ReplyReader:
                     yield event
             if parser.done or parser.error is not None or self._chars > self._most:
                 break
-        text, thought = parser.take(last=True)
-        fed, last = split.feed(text), split.finish()
-        for event in self._deltas(fed.text + last.text, thought + fed.reasoning + last.reasoning):
+        for event in self._rest():
             yield event
         async for event in self._end():
             yield event
 
-    async def _more(self) -> bool:
-        """Read once; False at the end of the stream, however it ends."""
-        parser = self._parser
-        try:
-            if parser.finish_reason:
-                async with asyncio.timeout(GRACE_SECONDS):
-                    data = await self._reads.read()
-            else:
-                data = await self._reads.read()
-            if data:
-                parser.feed(data)
-        except TimeoutError:
-            data = b""
-        except (httpx.HTTPError, LlmError) as error:
-            self._failure, data = error, b""
-        if not data:
-            parser.end()
-        return bool(data)
+    def _rest(self) -> tuple[LlmEvent, ...]:
+        """What the end of the stream leaves to say."""
+        if not self._parser.done:
+            self._parser.end()
+        text, thought = self._parser.take(last=True)
+        fed, last = self._split.feed(text), self._split.finish()
+        thoughts = thought + fed.reasoning + last.reasoning
+        return self._deltas(fed.text + last.text, thoughts)
 
-    def _deltas(self, text: str, thought: str) -> list[LlmEvent]:
-        if not self.begun and (text or thought):
+    def _deltas(self, text: str, thought: str) -> tuple[LlmEvent, ...]:
+        size = len(text) + len(thought)
+        self._chars += size
+        if not self.begun and size:
             self.begun = True
             self._reads.limit = self._token_seconds
-        self._chars += len(text) + len(thought)
-        if len(text) <= DELTA_CHARS and len(thought) <= DELTA_CHARS:
-            events: list[LlmEvent] = [ReasoningDelta(thought)] if thought else []
-            return [*events, TextDelta(text)] if text else events
-        return [
+        if not thought and 0 < size <= DELTA_CHARS:
+            return (TextDelta(text),)
+        return tuple(
             kind(whole[place : place + DELTA_CHARS])
             for kind, whole in ((ReasoningDelta, thought), (TextDelta, text))
             for place in range(0, len(whole), DELTA_CHARS)
-        ]
+        )
 
     async def _end(self) -> AsyncGenerator[LlmEvent, None]:
         parser = self._parser

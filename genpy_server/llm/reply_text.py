@@ -75,15 +75,21 @@ class ReplyText:
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self._trim = False
+        self._plain = False
+        """Whether text without a tag stays as it is."""
         self._unchecked: list[str] = []
         self._line = ""
         self._fence = False
 
+    def passes(self, text: str) -> bool:
+        """Whether a piece can be passed on as it is: the short way for most of them."""
+        if self._plain and "<" not in text:
+            self._unchecked.append(text)
+            return True
+        return False
+
     def feed(self, text: str) -> Split:
         """What can be passed on now."""
-        if self._place is _Place.TEXT and not self._held and not self._trim and "<" not in text:
-            self._unchecked.append(text)
-            return Split(text, "")
         self._held += text
         return self._split(last=False)
 
@@ -104,6 +110,7 @@ class ReplyText:
             self._texts.append("".join(self._opened))  # the answer of a model that did not think
         found = Split("".join(self._texts), "".join(self._thoughts))
         self._texts, self._thoughts = [], []
+        self._plain = self._place is _Place.TEXT and not self._held and not self._trim
         return found
 
     # Each step takes a part from what is held, and is False when it needs more text
