@@ -4,7 +4,6 @@ Nothing here waits for drawing: the transcript view notes what changed and draws
 """
 
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
@@ -93,7 +92,7 @@ class Receiver:
             self._view.note(notice(link.reason, "error", "✗"))
         elif link.state == "reconnecting":
             self._view.post_message(ConnectionLost())
-        self._status.update(link=link, link_at=monotonic())
+        self._status.follow(link)
         client = self._conversation.client
         if link.state in {"refused", "closed"} and client is not None:
             for message in client.pending:

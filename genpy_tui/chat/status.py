@@ -1,7 +1,7 @@
 """The state of the chat screen as one value, shown by the heading and the frame of the prompt."""
 
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_tui.activity import Activity, doing
@@ -10,6 +10,9 @@ from genpy_tui.render.message import spoken
 from genpy_tui.text import plain
 from genpy_tui.widgets.heading import Heading
 from genpy_tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from genpy_server.client.reconnect import Link
 
 AUTOMATIC = "automatic"
 """The mode in which the server detects the kind of help that is wanted."""
@@ -34,6 +37,10 @@ class StatusControl:
         """Forget what was known of a conversation; the chosen mode stays chosen."""
         self.activity = Activity(intent=self.activity.intent)
         self.refresh()
+
+    def follow(self, link: "Link") -> None:
+        """The connection changed."""
+        self.update(link=link, link_at=monotonic())
 
     def limit(self, seconds: float | None) -> None:
         """Count down a rate limit; none or zero seconds end the countdown."""

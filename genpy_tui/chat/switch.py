@@ -89,8 +89,6 @@ class SwitchControl:
         """Open a session and show one of its messages, loading what lies between."""
         if place.session != self._conversation.session:
             await self.go(place.session)
-        if place.message is None:
-            return
         try:
             async with asyncio.timeout(ARRIVAL):
                 while not self._view.reveal(place.message):

@@ -1,4 +1,4 @@
-"""Search over every conversation: titles, summaries and topics first, then messages."""
+"""Search over every conversation: titles and summaries first, then messages; a hit is jumped to."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from genpy_server.core.display import age
-from genpy_server.core.models import Hit, ListedSession
+from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.text import one_line, plain
@@ -27,19 +27,18 @@ PAUSE = 0.15
 """Seconds after the last key until the search runs."""
 PAGE, MOST = 50, 200
 """Hits that are asked for at once, and in all: a server gives no more."""
-TITLES = 5
-"""Conversations that are shown, found by their title, summary or topics."""
 NEAR = 3
 """Hits before the last one from which more are asked for."""
 SNIPPET = 300
+FOUND_IN = {"title": "title", "summary": "summary"}
 WHO = {"user": "› You", "assistant": "◆ GenPy", "system": "· Note"}
 
 
 class Found(NamedTuple):
-    """Where to jump: to a message, or only to a conversation."""
+    """Where to jump."""
 
     session: str
-    message: int | None = None
+    message: int
 
 
 class SearchScreen(ModalScreen[Found | None]):
@@ -56,7 +55,6 @@ class SearchScreen(ModalScreen[Found | None]):
         super().__init__()
         self._records = records
         self._query = query
-        self._sessions: list[ListedSession] = []
         self._hits: list[Hit] = []
         self._shown = ""
         """The words whose hits are shown."""
@@ -92,7 +90,7 @@ class SearchScreen(ModalScreen[Found | None]):
         if self._shown != self._query:
             self._jump = True
             self._search()
-        elif self._sessions or self._hits:
+        elif self._hits:
             self._choose(0)
 
     def _search(self, pause: float = 0) -> None:
@@ -100,54 +98,38 @@ class SearchScreen(ModalScreen[Found | None]):
 
     async def _run(self, query: str, pause: float) -> None:
         await asyncio.sleep(pause)
-        if not query:
-            self._show(query, [], [])
-            return
-        try:
-            sessions = await self._records.sessions(query=query, limit=TITLES)
-        except GenPyError:
-            sessions = []  # the search below says why
-        hits = await self._found(query, PAGE)
-        if hits is not None:
-            self._show(query, sessions, hits)
+        self._show(query, [] if not query else await self._found(query, PAGE))
 
     async def _found(self, query: str, limit: int) -> list[Hit] | None:
-        """The best hits; None, and the reason in the hint, when the search fails."""
+        """The best hits; None, and the reason in the hint, where none can be had."""
         try:
             return await self._records.search(query, limit=limit)
         except GenPyError as error:
             self._hint(f"✗ {error.message}", "$genpy-text-error")
             return None
 
-    def _show(self, query: str, sessions: list[ListedSession], hits: list[Hit]) -> None:
-        """Show the conversations and the first messages that new words found."""
-        self._sessions, self._hits, self._shown, self._asked = sessions, hits, query, PAGE
+    def _show(self, query: str, hits: list[Hit] | None) -> None:
+        """Show the first hits of new words."""
+        if hits is None:
+            return
+        self._hits, self._shown, self._asked = hits, query, PAGE
         options = self.query_one(Choices)
         options.clear_options()
-        options.add_options(
-            Option(session_row(session, self._words, self._width)) for session in sessions
-        )
         self._add(hits)
-        options.highlighted = 0 if sessions or hits else None
+        options.highlighted = 0 if hits else None
         self._tell()
-        if self._jump and (sessions or hits):
+        if hits and self._jump:
             self._choose(0)
 
-    @property
-    def _words(self) -> list[str]:
-        return re.findall(r"\w+", self._shown.lower())
-
-    @property
-    def _width(self) -> int:
-        return max(20, self.query_one(Choices).size.width - 4)
-
     def _add(self, hits: list[Hit]) -> None:
-        words, width = self._words, self._width
-        self.query_one(Choices).add_options(Option(hit_row(hit, words, width)) for hit in hits)
+        options = self.query_one(Choices)
+        width = max(20, options.size.width - 4)
+        words = re.findall(r"\w+", self._shown.lower())
+        options.add_options(Option(hit_row(hit, words, width)) for hit in hits)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Near the last hit, more are asked for."""
-        if event.option_index >= len(self._sessions) + len(self._hits) - NEAR:
+        if event.option_index >= len(self._hits) - NEAR:
             self._want_more()
 
     def _scrolled(self) -> None:
@@ -182,16 +164,14 @@ class SearchScreen(ModalScreen[Found | None]):
 
     def _tell(self) -> None:
         """Say how many there are, and what can be done."""
-        many = _count(len(self._hits), "message")
+        many = f"{len(self._hits)} hit{'' if len(self._hits) == 1 else 's'}"
         if self._may_be_more:
-            many = f"{len(self._hits)} best messages, more below"
+            many = f"{len(self._hits)} best hits, more below"
         elif len(self._hits) >= MOST:
-            many = f"{len(self._hits)} best messages; more words find others"
-        if self._sessions:
-            many = f"{_count(len(self._sessions), 'conversation')}, {many}"
+            many = f"{len(self._hits)} best hits; more words find others"
         if not self._shown:
             self._hint("Type a few words.")
-        elif not self._sessions and not self._hits:
+        elif not self._hits:
             self._hint("Nothing found. Try other words.")
         else:
             self._hint(f"{many}   ↑↓ choose   enter jump   esc close")
@@ -205,10 +185,7 @@ class SearchScreen(ModalScreen[Found | None]):
         self._choose(event.option_index)
 
     def _choose(self, place: int) -> None:
-        if place < len(self._sessions):
-            self.dismiss(Found(self._sessions[place].id))
-            return
-        message = self._hits[place - len(self._sessions)].message
+        message = self._hits[place].message
         self.dismiss(Found(message.session_id, message.id))
 
     def action_list(self) -> None:
@@ -220,19 +197,18 @@ class SearchScreen(ModalScreen[Found | None]):
         self.dismiss(None)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def session_row(session: ListedSession, words: list[str], width: int) -> Content:
-    """A conversation that was found, on two lines: its title, and what it was about."""
-    when = Content.styled(f"   conversation · {age(session.updated_at)}", "$genpy-muted")
-    title = one_line(session.title, max(width - when.cell_length, width // 2), "bold")
-    about = (
-        session.summary or " · ".join(session.topics) or _count(session.message_count, "message")
-    )
-    text = one_line(about, width, "$genpy-muted")
-    return Content("\n").join([_marked(title, words) + when, _marked(text, words)])
+def hit_row(hit: Hit, words: list[str], width: int) -> Content:
+    """A hit on three lines: where, and what stands around the words."""
+    message = hit.message
+    what = WHO[message.role] if hit.found_in == "message" else FOUND_IN[hit.found_in]
+    where = Content(f"   {what} · {age(message.at)}").stylize("$genpy-muted")
+    title = one_line(hit.session_title, max(width - where.cell_length, width // 2), "bold")
+    text = " ".join(message.text.split())
+    lower = text.lower()
+    at = min((lower.find(word) for word in words if word in lower), default=0)
+    start = max(0, at - width // 3)
+    snippet = one_line(("…" if start else "") + text[start : start + SNIPPET], width)
+    return Content("\n").join([_marked(title, words) + where, _marked(snippet, words)])
 
 
 def _marked(text: Content, words: list[str]) -> Content:
@@ -241,16 +217,3 @@ def _marked(text: Content, words: list[str]) -> Content:
         pattern = re.compile(re.escape(word), re.IGNORECASE)
         text = text.highlight_regex(pattern, style="bold $accent")
     return text
-
-
-def hit_row(hit: Hit, words: list[str], width: int) -> Content:
-    """A hit on three lines: where, and what stands around the words."""
-    message = hit.message
-    where = Content(f"   {WHO[message.role]} · {age(message.at)}").stylize("$genpy-muted")
-    title = one_line(hit.session_title, max(width - where.cell_length, width // 2), "bold")
-    text = " ".join(message.text.split())
-    lower = text.lower()
-    at = min((lower.find(word) for word in words if word in lower), default=0)
-    start = max(0, at - width // 3)
-    snippet = one_line(("…" if start else "") + text[start : start + SNIPPET], width)
-    return Content("\n").join([title + where, _marked(snippet, words)])

@@ -144,6 +144,7 @@ async def away(tui: Terminal, server: ScriptedServer) -> None:
 async def offline(tui: Terminal, server: ScriptedServer) -> None:
     """Nobody has answered for a while."""
     await away(tui, server)
+    tui.chat.conversation.address = "genpy.example:8765"
     tui.chat.receiver.link_changed(Link("reconnecting", 7, 20.0))
     await tui.says("no connection")
 
@@ -215,7 +216,7 @@ async def searching(tui: Terminal, server: ScriptedServer) -> None:
     """Hits of a search."""
     await tui.says("ready")
     await tui.press("f3", *"rome")
-    await tui.shows("2 messages")
+    await tui.shows("2 hits")
 
 
 async def summary(tui: Terminal, server: ScriptedServer) -> None:

@@ -147,7 +147,7 @@ async def test_enter_waits_for_the_hits_of_the_words_it_follows(tmp_path: Path) 
         async with terminal(tmp_path, server=running.url) as tui:
             await tui.says("ready")
             await tui.press("f3", *"docker")
-            await tui.shows("1 message")
+            await tui.shows("A docker image")
             await tui.press(*["backspace"] * 6)
             batch(tui, *"rome", "enter")
             await tui.until(lambda: tui.chat.conversation.session == rome)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from support.cells import picture
 from support.client_states import CASES
-from support.staged_client import Case, Staged
+from support.staged_client import SESSIONS, Case, Staged
 from support.terminal import Terminal
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
@@ -79,6 +79,8 @@ async def test_picture(case: Case, look: Look, tmp_path: Path, snapshot: Snapsho
         await tui.shows("f1 Help")
         await case.play(tui, app.scripted)
         await tui.until(lambda: not app.chat.view.pending)
+        if app.chat.list.shown and app.chat.conversation.transcript.epoch:
+            await tui.until(lambda: len(app.chat.list.sessions) == len(SESSIONS))
         anchor = app.chat.view.reading_place()
         assert tui.transcript  # every line is made, so that the scroll bar shows no estimate
         app.chat.view.place(anchor)

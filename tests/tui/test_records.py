@@ -56,8 +56,8 @@ async def test_search_jumps_to_the_message(tmp_path: Path) -> None:
     async with living(tmp_path) as tui:
         await another(tui, "Something about teapots")
         await tui.type("/search umbrellas")
-        await tui.shows("Search every conversation", "1 conversation, 1 message")
-        await tui.press("down", "down", "enter")
+        await tui.shows("Search every conversation", "1 hit")
+        await tui.press("enter")
         await tui.until(lambda: tui.chat.view.marked is not None)
         assert "umbrellas" in tui.chat.view.marked.entry.text  # type: ignore[union-attr]  # waited
 
@@ -210,7 +210,9 @@ async def test_leaving_the_own_server_ends_the_conversation(tmp_path: Path) -> N
         await tui.press("5")
         await tui.until(lambda: tui.app.return_code is not None)
     async with running_server.serving(tmp_path / "genpy.db") as running:
-        session = await RemoteRecords(running.url, None).session("mine")
+        records = RemoteRecords(running.url, None)
+        session = await records.session("mine")
+        await records.close()
         assert (session.status, session.rating) == ("completed", 5)
 
 

@@ -33,19 +33,19 @@ def hits(tui: Terminal) -> int:
 async def test_all_hits_are_counted(tmp_path: Path) -> None:
     """Hits that fit on a page are all there, and the count says so."""
     async with searching(tmp_path, 7, "teapot") as tui:
-        await tui.shows("7 messages", "Teapot number 6")
+        await tui.shows("7 hits", "Teapot number 6")
         assert "more below" not in tui.screen
 
 
 async def test_the_next_page_comes_at_the_end_of_the_list(tmp_path: Path) -> None:
     """Going to the end of the list loads more hits until all are there, each once."""
     async with searching(tmp_path, 120, "teapot") as tui:
-        await tui.shows("50 best messages, more below")
+        await tui.shows("50 best hits, more below")
         await tui.press("down", "end")
-        await tui.shows("100 best messages, more below")
+        await tui.shows("100 best hits, more below")
         assert tui.app.screen.query_one(OptionList).highlighted == 49
         await tui.press("end")
-        await tui.shows("120 messages")
+        await tui.shows("120 hits")
         await tui.press("end")
         await tui.until(lambda: tui.app.screen.query_one(OptionList).highlighted == 119)
         found = [hit.message.id for hit in tui.app.screen._hits]  # type: ignore[attr-defined]  # the search screen's
@@ -57,25 +57,25 @@ async def test_the_next_page_comes_at_the_end_of_the_list(tmp_path: Path) -> Non
 async def test_scrolling_loads_more_too(tmp_path: Path) -> None:
     """The wheel at the end of the list loads more hits as the keys do."""
     async with searching(tmp_path, 60, "teapot") as tui:
-        await tui.shows("50 best messages, more below")
+        await tui.shows("50 best hits, more below")
         tui.app.screen.query_one(OptionList).scroll_end(animate=False)
-        await tui.shows("60 messages")
+        await tui.shows("60 hits")
 
 
 async def test_there_is_an_end(tmp_path: Path) -> None:
     """More hits than a server gives at once are told, with what to do."""
     async with searching(tmp_path, 230, "teapot") as tui:
-        await tui.shows("50 best messages")
+        await tui.shows("50 best hits")
         for many in (100, 150, 200):
             await tui.press("down", "end")
             await tui.until(lambda many=many: hits(tui) == many)  # type: ignore[misc]  # bound now
-        await tui.shows("200 best messages; more words find others")
+        await tui.shows("200 best hits; more words find others")
 
 
 async def test_other_words_begin_anew(tmp_path: Path) -> None:
     """Other words replace the hits; words that nothing holds say so."""
     async with searching(tmp_path, 60, "teapot") as tui:
-        await tui.shows("50 best messages")
+        await tui.shows("50 best hits")
         await tui.press("s", "x")
         await tui.shows("Nothing found. Try other words.")
         assert hits(tui) == 0
@@ -105,3 +105,12 @@ async def test_the_place_of_a_hit_is_clicked(tmp_path: Path) -> None:
             await tui.until(
                 lambda: tui.chat.conversation.session == rome and tui.chat.view.marked is not None
             )
+
+
+async def test_a_title_is_found_first(tmp_path: Path) -> None:
+    """A conversation whose title has the words is a hit by itself, and enter opens it."""
+    async with searching(tmp_path, 3, "kitchen") as tui:
+        await tui.shows("1 hit", "Kitchen   title · now")
+        await tui.press("enter")
+        await tui.until(lambda: tui.chat.conversation.session == SESSION)
+        await tui.until(lambda: "Teapot number 2" in tui.transcript)
