@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from genpy_server.core.understanding.linear import Features
 
 SEEN_AT_LEAST = 2
-MOST_FEATURES = 33_000
+MOST_FEATURES = 60_000
 LETTERS = 0.6
 """How much runs of letters count beside words: of 0.6, 1 and 1.5 the likeliest on the folds."""
 STEPS = 127

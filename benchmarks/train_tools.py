@@ -14,6 +14,7 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,7 @@ OTHERS_READ = 6_015
 """How many of them: those added later tell intents from each other, and are about nothing else."""
 LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions")
 SEED = 6
+FOLDS = 3
 STRENGTH = 60.0
 FRAME_AT_LEAST = 4
 """Times a word must be met in the frames of requests to be known by name."""
@@ -56,19 +58,32 @@ class Row(NamedTuple):
     text: str
     tool: str
     keyword: str | None = None
+    language: str = "en"
 
 
 def read() -> list[Row]:
     """The training messages."""
     rows = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
-    return [Row(row["text"], row["tool"] or NO_TOOL, row["args"].get("keyword")) for row in rows]
+    return [
+        Row(
+            row["text"],
+            row["tool"] or NO_TOOL,
+            row["args"].get("keyword"),
+            row.get("language", "en"),
+        )
+        for row in rows
+    ]
 
 
 def others() -> list[Row]:
     """Messages that could be requests by their form, and ask for no tool."""
-    lines = OTHERS.read_text(encoding="utf-8").splitlines()[:OTHERS_READ]
-    texts = [json.loads(line)["text"] for line in lines]
-    return [Row(text, NO_TOOL) for text in texts if len(text) <= LONGEST and "\n" not in text]
+    rows = [json.loads(line) for line in OTHERS.read_text(encoding="utf-8").splitlines()]
+    kept = [row for at, row in enumerate(rows) if at < OTHERS_READ or "language" in row]
+    return [
+        Row(row["text"], NO_TOOL, language=row.get("language", "en"))
+        for row in kept
+        if len(row["text"]) <= LONGEST and "\n" not in row["text"]
+    ]
 
 
 def plain(text: str) -> list[str]:
@@ -79,14 +94,14 @@ def plain(text: str) -> list[str]:
 def place(words: list[Word], keyword: str) -> tuple[int, int] | None:
     """The first and the last word of the keyword's last place."""
     flat = [(part, at) for at, word in enumerate(words) for part in plain(word.text)]
-    wanted = plain(keyword)
+    wanted = [part for word in words_of(keyword) for part in plain(word.text)]
     for first in range(len(flat) - len(wanted), -1, -1):
         if [part for part, _ in flat[first : first + len(wanted)]] == wanted:
             return flat[first][1], flat[first + len(wanted) - 1][1]
     return None
 
 
-def swapped(row: Row, keywords: list[str], chance: random.Random) -> Row | None:
+def swapped(row: Row, keywords: Sequence[str], chance: random.Random) -> Row | None:
     """The same request for something else."""
     words = words_of(row.text)
     found = place(words, row.keyword or "")
@@ -98,15 +113,17 @@ def swapped(row: Row, keywords: list[str], chance: random.Random) -> Row | None:
     if chance.random() < 0.3:
         before = slip(before, chance) if before.count(" ") > 1 else before
         after = slip(after, chance) if after.count(" ") > 1 else after
-    swap = Row(before + shown + after, row.tool, other)
+    swap = Row(before + shown + after, row.tool, other, row.language)
     return swap if place(words_of(swap.text), other) else None
 
 
 def searches(rows: list[Row], chance: random.Random) -> list[Row]:
     """The searches, and copies that look for other things."""
     asked = [row for row in rows if row.keyword]
-    keywords = [row.keyword or "" for row in asked]
-    copies = [swapped(row, keywords, chance) for row in asked for _ in range(SWAPS)]
+    keywords: dict[str, list[str]] = {}
+    for row in asked:
+        keywords.setdefault(row.language, []).append(row.keyword or "")
+    copies = [swapped(row, keywords[row.language], chance) for row in asked for _ in range(SWAPS)]
     return asked + [row for row in copies if row is not None]
 
 
@@ -188,7 +205,7 @@ def main() -> None:
     rows, more = read(), others()
     truth = np.array([LABELS.index(row.tool) for row in rows])
     logits = np.zeros((len(rows), len(LABELS)))
-    for seen, unseen in KFold(5, shuffle=True, random_state=SEED).split(rows):
+    for seen, unseen in KFold(FOLDS, shuffle=True, random_state=SEED).split(rows):
         trained = fit_requests([rows[at] for at in seen], more)
         logits[unseen] = trained.logits([rows[at].text for at in unseen])
     temperature = temperature_for(logits, truth)
@@ -197,7 +214,7 @@ def main() -> None:
     for sure in (0.6, 0.7, SURE, 0.9):
         said = np.where(sureness >= sure, logits.argmax(axis=1), 0)
         false = (said[truth == 0] > 0).mean()
-        print(f"five folds, sure {sure}: tool {(said == truth).mean():.3f}, false {false:.3f}")
+        print(f"{FOLDS} folds, sure {sure}: tool {(said == truth).mean():.3f}, false {false:.3f}")
     model = {
         "fingerprint": hashlib.sha256(DATA.read_bytes()).hexdigest(),
         "requests": fit_requests(rows, more).plain(temperature),

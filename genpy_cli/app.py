@@ -16,6 +16,7 @@ from genpy_cli.commands.explain import explain
 from genpy_cli.commands.export import export
 from genpy_cli.commands.import_ import import_
 from genpy_cli.commands.keys_set import set_key
+from genpy_cli.commands.memory import memory
 from genpy_cli.commands.models import models
 from genpy_cli.commands.rate import rate
 from genpy_cli.commands.schema import schema
@@ -98,6 +99,10 @@ app.command(
     epilog=_examples("genpy summary last", "genpy summary 3f2a --regenerate"),
 )(summary)
 app.command(rich_help_panel=CONVERSATIONS, epilog=_examples("genpy rate last 5"))(rate)
+app.command(
+    rich_help_panel=CONVERSATIONS,
+    epilog=_examples("genpy memory", "genpy memory forget 2", "genpy memory off --session rome"),
+)(memory)
 EXPORT_EXAMPLES = _examples("genpy export last > rome.md", "genpy export --all --output all.json")
 app.command(rich_help_panel=CONVERSATIONS, epilog=EXPORT_EXAMPLES)(export)
 app.command("import", rich_help_panel=CONVERSATIONS, epilog=_examples("genpy import all.json"))(

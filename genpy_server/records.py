@@ -7,7 +7,14 @@ any unambiguous prefix of it (4 characters or more), the name it was opened with
 
 from typing import Protocol
 
-from genpy_server.core.models import Hit, ListedSession, Message, Session, SessionStatus
+from genpy_server.core.models import (
+    Hit,
+    ListedSession,
+    Message,
+    Session,
+    SessionMemory,
+    SessionStatus,
+)
 
 PAGE = 200
 """Messages that are asked for at once where all are wanted."""
@@ -51,6 +58,17 @@ class Records(Protocol):
 
     async def regenerate(self, ref: str) -> Session:
         """Write the summary anew; an active session is ended by it."""
+
+    async def memory(self, ref: str) -> SessionMemory:
+        """The notes of a session."""
+
+    async def change_memory(
+        self, ref: str, *, forget: int | None = None, on: bool | None = None
+    ) -> SessionMemory:
+        """Forget the note of a number, or switch the memory on or off; returns what is left.
+
+        Raises `NotFound` for a number that no note has.
+        """
 
     async def close(self) -> None:
         """Let go of the store or the connection."""

@@ -61,6 +61,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "summary", "Summary", "What this conversation was about.", "f4", "summary", footer=True
     ),
+    Command("memory", "Memory", "Show and forget what is remembered of it.", "", "memory"),
     Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
     Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
     Command(

@@ -14,7 +14,7 @@ from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import OptionalRef, Server
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections
-from genpy_server.core.models import Message, Session
+from genpy_server.core.models import Message, Session, SessionMemory
 from genpy_server.errors import BadRequest
 from genpy_server.records import PAGE, Records, every_message
 
@@ -25,7 +25,7 @@ MEMORY_BYTES = 16 * 1024 * 1024
 BLOCK_CHARS = 65_536
 
 Write = Callable[[str], object]
-Conversations = AsyncIterator[tuple[Session, list[Message]]]
+Conversations = AsyncIterator[tuple[Session, list[Message], SessionMemory]]
 WriteAll = Callable[[Conversations, Write], Awaitable[None]]
 
 
@@ -92,12 +92,13 @@ def _ask_to_overwrite(path: Path) -> None:
 async def _conversations(records: Records, ref: str | None) -> Conversations:
     if ref is not None:
         session = await records.session(ref)
-        yield session, await every_message(records, session.id)
+        yield session, await every_message(records, session.id), await records.memory(session.id)
         return
     before: int | None = None
     while page := await records.sessions(limit=PAGE, before=before):
         for session in page:
-            yield session, await every_message(records, session.id)
+            messages = await every_message(records, session.id)
+            yield session, messages, await records.memory(session.id)
         before = page[-1].last_message_id
 
 
@@ -105,7 +106,7 @@ async def _markdown(conversations: Conversations, write: Write) -> None:
     from genpy_server.markdown_export import markdown
 
     between = ""
-    async for session, messages in conversations:
+    async for session, messages, _ in conversations:
         write(between + markdown(session.title, messages))
         between = "\n---\n\n"
 
@@ -114,15 +115,17 @@ async def _json(conversations: Conversations, write: Write) -> None:
     """One document, written conversation by conversation: all of them may be large."""
     write(f'{{"version": {VERSION}, "sessions": [')
     between = "\n"
-    async for session, messages in conversations:
-        line = msgspec.json.encode({"session": session, "messages": messages}).decode()
+    async for session, messages, memory in conversations:
+        line = msgspec.json.encode(
+            {"session": session, "messages": messages, "memory": memory}
+        ).decode()
         write(between + escaped(line))
         between = ",\n"
     write("\n]}\n")
 
 
 async def _corrections(conversations: Conversations, write: Write) -> None:
-    async for _, messages in conversations:
+    async for _, messages, _ in conversations:
         for correction in corrections(messages):
             write(escaped(msgspec.json.encode(correction).decode()) + "\n")
 

@@ -11,7 +11,7 @@ from genpy_cli import output
 from genpy_cli.options import Json
 from genpy_cli.standard_input import decoded
 from genpy_server.core.export import exported_session
-from genpy_server.core.models import Session
+from genpy_server.core.models import Session, SessionMemory
 from genpy_server.errors import BadRequest
 from genpy_server.settings import Settings, load
 
@@ -21,6 +21,7 @@ class ExportedSession(msgspec.Struct, frozen=True):
 
     session: dict[str, Any]
     messages: list[dict[str, Any]]
+    memory: SessionMemory | None = None
 
 
 class ExportFile(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class Imported(msgspec.Struct, frozen=True):
     """Messages that were not there before."""
 
 
-ImportedSession = tuple[Session, list[dict[str, Any]]]
+ImportedSession = tuple[Session, list[dict[str, Any]], SessionMemory | None]
 
 
 def import_(
@@ -72,7 +73,9 @@ def _read(file: str) -> list[ImportedSession]:
     try:
         content = sys.stdin.buffer.read() if file == "-" else path.read_bytes()
         export = msgspec.json.decode(decoded(content), type=ExportFile)
-        return [(exported_session(one.session), one.messages) for one in export.sessions]
+        return [
+            (exported_session(one.session), one.messages, one.memory) for one in export.sessions
+        ]
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -87,7 +90,7 @@ async def _write(settings: Settings, export: list[ImportedSession]) -> Imported:
 
     done = Imported()
     async with open_records(settings) as records:
-        for session, messages in sorted(export, key=lambda one: one[0].last_message_id):
-            new = await records.take(session, messages)
+        for session, messages, memory in sorted(export, key=lambda one: one[0].last_message_id):
+            new = await records.take(session, messages, memory)
             done = Imported(done.conversations + 1, done.messages + len(messages), done.new + new)
     return done

@@ -12,6 +12,7 @@ from genpy_server.core.models import (
     ListedSession,
     Message,
     Session,
+    SessionMemory,
     SessionStatus,
     checked_rating,
     checked_title,
@@ -162,6 +163,18 @@ class RemoteRecords:
         """See `Records`."""
         path = _path(ref, "regenerate-summary")
         return await self._ask("POST", path, Session, body={}, seconds=SUMMARY_SECONDS)
+
+    async def memory(self, ref: str) -> SessionMemory:
+        """See `Records`."""
+        return await self._get(_path(ref, "memory"), SessionMemory)
+
+    async def change_memory(
+        self, ref: str, *, forget: int | None = None, on: bool | None = None
+    ) -> SessionMemory:
+        """See `Records`."""
+        asked = {"forget": forget, "on": on}
+        body = {name: value for name, value in asked.items() if value is not None}
+        return await self._ask("PATCH", _path(ref, "memory"), SessionMemory, body=body)
 
     async def health(self) -> ServerHealth:
         """How the server is, well or not."""

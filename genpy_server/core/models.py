@@ -59,6 +59,8 @@ class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     intent_score: float | None = None
     intent_reason: str | None = None
     intent_corrected_from: str | None = None
+    intent_corrected_text: str | None = None
+    """The text whose detected intent was corrected, kept with the correction."""
     model: str | None = None
     status: RunStatus | None = None
     usage: Usage | None = None
@@ -164,6 +166,7 @@ class SummaryDraft(msgspec.Struct, frozen=True):
     topics: list[str]
     sentiment: Sentiment | None
     outcomes: list[str]
+    title: str = ""
 
 
 FoundIn = Literal["message", "title", "summary"]
@@ -189,6 +192,29 @@ class Memory(msgspec.Struct, frozen=True):
     text: str
     upto: int
     """The id of the last message it covers."""
+
+
+class MemoryNote(msgspec.Struct, frozen=True):
+    """One note of a conversation's memory, with the message it came from."""
+
+    number: int
+    """Counts all notes from 1; a note keeps its number when others are forgotten."""
+    text: str
+    message_id: int | None = None
+    said: str | None = None
+    """The beginning of that message."""
+
+
+class SessionMemory(msgspec.Struct, frozen=True):
+    """What is remembered of a conversation beyond its newest messages."""
+
+    session_id: str
+    on: bool
+    notes: tuple[MemoryNote, ...]
+    forgotten: tuple[MemoryNote, ...] = ()
+    """Kept so that they are not noted again; no list shows them."""
+    upto: int = 0
+    """The id of the last message that it covers."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):

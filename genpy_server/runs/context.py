@@ -15,7 +15,7 @@ from genpy_server.core.context.recall import ENOUGH, asks
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, ToolSpec
-from genpy_server.core.understanding.intents import Intent, detect_intent
+from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
 from genpy_server.settings import Settings
@@ -99,13 +99,17 @@ class Chat:
     async def context(
         self, request: RunRequest, intent: Intent, tools: Sequence[ChatMessage] = ()
     ) -> budget.Context:
-        """What is sent to the model for a request; `tools` were asked already, instead of offering any."""
+        """What is sent to the model for a request; `tools` are calls that have their results.
+
+        The prompt of an intent is sent only when that is sure. What a tool has found is not
+        recalled a second time.
+        """
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         built = budget.build(
-            system=_system_prompt(intent.name),
+            system=_system_prompt(intent.name if intent.score >= SURE else None),
             history=request.history,
             question=request.question,
-            budget=self._room(() if tools else self.offered),
+            budget=self._room(self.offered),
             memory=request.memory,
             recalled=recalled,
             tools=tools,
@@ -159,5 +163,5 @@ class Chat:
         return appended.message
 
 
-def _system_prompt(intent: str) -> str:
+def _system_prompt(intent: str | None) -> str:
     return system_prompt(intent, datetime.now().astimezone().date().isoformat())

@@ -5,6 +5,7 @@ import logging
 
 from genpy_server.core.context.replaced import standing
 from genpy_server.core.models import Memory, Message, Session
+from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
@@ -67,11 +68,13 @@ class Conversation:
         return any(message.client_id == client_id for message in self.messages)
 
     def intent(self, question_id: int | None = None) -> str | None:
-        """The intent of the newest reply that counts, or of the newest reply to one message."""
+        """The newest sure intent, which follow-ups keep, or that of the newest reply to a message."""
         for message in reversed(standing(self.messages)):
-            answered = message.meta.reply_to
-            if answered is not None and question_id in {None, answered}:
-                return message.meta.intent
+            answered, meta = message.meta.reply_to, message.meta
+            if answered is None or question_id not in {None, answered}:
+                continue
+            if question_id is not None or meta.intent_score is None or meta.intent_score >= SURE:
+                return meta.intent
         return None
 
     def detected(self, question_id: int) -> str | None:

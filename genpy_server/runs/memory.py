@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from genpy_server.core.context.framing import block, dialogue, framed
-from genpy_server.core.context.notes import fitting_notes
+from genpy_server.core.context.notes import (
+    fitting_notes,
+    is_off,
+    read_notes,
+    shown_notes,
+    stored_notes,
+    without_forgotten,
+    written_notes,
+)
 from genpy_server.core.context.prompts import MEMORY_PROMPT, NOTHING_NEW
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
 from genpy_server.core.context.turns import Turn, turns
@@ -21,7 +29,7 @@ from genpy_server.stores.base import Store
 
 ADDITION_TOKENS = 400
 """Tokens that one extension may add."""
-ROLE_TOKENS = 4
+ROLE_TOKENS = 10
 """Tokens of a message's line beside its text, where messages are written as a dialogue."""
 LONGEST_REST = 32
 """Turns without another attempt, at most, while the model keeps failing."""
@@ -61,20 +69,24 @@ class MemoryKeeper:
         As many are covered as one request to the model has room for: one at least, which is cut,
         with a note, where it alone is too long.
         """
-        if self._llm.kind == "offline" or not open_turns:
+        if self._llm.kind == "offline" or not open_turns or (memory and is_off(memory.text)):
             return None
         room = self._budget - count_tokens(MEMORY_PROMPT) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
-        known = fitting_notes(memory.text, "", room // 4) if memory else ""
+        known = fitting_notes(shown_notes(memory.text), "", room // 4) if memory else ""
         noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
         try:
             addition = await self._note(known, noted, room - count_tokens(known))
             if not addition:
                 return None
-            before = memory.text if memory else ""
-            after = "" if addition == NOTHING_NEW else addition
+            # A note may have been forgotten meanwhile, which moves no end.
+            newest = await self._store.memory(user_id, session_id) or memory
+            before, previous = (newest.text, newest.upto) if newest else ("", 0)
+            if is_off(before) or previous != (memory.upto if memory else 0):
+                return newest
+            after = "" if addition == NOTHING_NEW else _noted(addition, noted, before)
             extended = Memory("\n".join(filter(None, (before, after))), noted[-1].place)
             moved = await self._store.extend_memory(
-                user_id, session_id, extended, previous_upto=memory.upto if memory else 0
+                user_id, session_id, extended, previous_upto=previous
             )
         except (LlmError, StoreError) as error:
             log.warning("memory not extended: %s", error.code)
@@ -82,7 +94,8 @@ class MemoryKeeper:
         return extended if moved else await self._store.memory(user_id, session_id)
 
     async def _note(self, known: str, noted: Sequence[Turn], room: int) -> str:
-        told = dialogue([message for turn in noted for message in turn.messages], room)
+        messages = [message for turn in noted for message in turn.messages]
+        told = dialogue(messages, room, numbered=True)
         request = ChatRequest(
             messages=(
                 ChatMessage("system", MEMORY_PROMPT),
@@ -96,6 +109,13 @@ class MemoryKeeper:
         async with aclosing(self._llm.stream(request)) as events:
             parts = [event.text async for event in events if type(event) is TextDelta]
         return cut("".join(parts).strip(), ADDITION_TOKENS)
+
+
+def _noted(addition: str, noted: Sequence[Turn], before: str) -> str:
+    """What a model wrote as notes to store, without what was forgotten."""
+    ids = {message.id for turn in noted for message in turn.messages}
+    written = written_notes(addition, ids, noted[-1].place)
+    return stored_notes(without_forgotten(written, read_notes(before)))
 
 
 def _fitting(open_turns: Sequence[Turn], room: int) -> list[Turn]:
@@ -127,6 +147,8 @@ class MemorySchedule:
         """Whether turns up to this place have left the window unnoted, and `extend` may run now."""
         memory = self._conversation.memory
         if self._busy or dropped_upto <= (memory.upto if memory else 0):
+            return False
+        if memory is not None and is_off(memory.text):
             return False
         self._rest -= 1
         self._busy = self._rest < 0

@@ -123,6 +123,7 @@ class ReplyRun:
             intent_score=round(self.intent.score, 4),
             intent_reason=self.intent.reason,
             intent_corrected_from=request.corrected_from,
+            intent_corrected_text=request.question.text if request.corrected_from else None,
             model=chat.llm.model,
         )
 
@@ -207,7 +208,7 @@ class ReplyRun:
             total = len(self.request.question.text)
             self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         messages = list(built.messages)
-        tools = () if asked else self.chat.offered
+        tools = self.chat.offered
         room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
             last = round_ == self.chat.settings.limits.tool_rounds

@@ -14,6 +14,8 @@ from genpy_server.tools import registry
 from genpy_server.tools.base import Asker
 from genpy_server.wire import ToolFinished, ToolStarted
 
+REPEATED = '{"note": "This was called before with the same arguments; its result is above."}'
+
 
 class ToolCalls:
     """Calls the tools of a run; `records` are its calls so far, `failures` counts failed ones."""
@@ -24,6 +26,7 @@ class ToolCalls:
         self._run = run
         self._publisher = publisher
         self._question = request.question.text
+        self._answered = set[str]()
         left_out = frozenset({request.question.id}) | request.replaced_ids
         self._asker = Asker(chat.store, request.user_id, request.session_id, left_out)
 
@@ -37,12 +40,18 @@ class ToolCalls:
         return [ChatMessage("assistant", "", tool_calls=(call,)), await self.call(call)]
 
     async def call(self, call: ToolCall) -> ChatMessage:
-        """Call one tool and publish its start and its result; a failure is a result too."""
+        """Call one tool and publish its start and its result; a failure is a result too.
+
+        The same call again only refers to the result that is there already.
+        """
         began = time.monotonic()
         shown: dict[str, Any] = {}
         error: str | None = None
         with suppress(BadRequest):  # reported below, like every other failure
             shown = registry.parse_arguments(call.arguments)
+        same = msgspec.json.encode([call.name, shown], order="deterministic").decode()
+        if same in self._answered:
+            return ChatMessage("tool", REPEATED, tool_call_id=call.id, name=call.name)
         self._publisher.publish(
             ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown)
         )
@@ -51,6 +60,7 @@ class ToolCalls:
             result = await registry.call(call.name, arguments, self._asker)
             content = msgspec.json.encode(result.data).decode()
             display = result.display
+            self._answered.add(same)
         except (BadRequest, StoreError) as failed:
             self.failures += 1
             error = failed.message

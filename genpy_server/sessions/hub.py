@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from genpy_server.core.identity import is_named_id
-from genpy_server.core.models import Session
+from genpy_server.core.models import Memory, Session
 from genpy_server.errors import GenPyError, NotFound, ShuttingDown, TooMany
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
@@ -182,6 +182,12 @@ class SessionHub:
         live = self._live.get((session.user_id, session.id))
         if live is not None:
             live.changed(session, summarised=summarised)
+
+    def remembered(self, user_id: str, session_id: str, memory: Memory) -> None:
+        """A person changed the memory of a session; its live one goes on with it."""
+        live = self._live.get((user_id, session_id))
+        if live is not None:
+            live.remembered(memory)
 
     async def remove(self, user_id: str, session_id: str) -> None:
         """Stop a session that is about to be deleted, and let everybody go."""

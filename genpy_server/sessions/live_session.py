@@ -13,7 +13,7 @@ import msgspec
 
 from genpy_server import __version__
 from genpy_server.core.identity import title_from
-from genpy_server.core.models import Message, MessageMeta, Session
+from genpy_server.core.models import Memory, Message, MessageMeta, Session
 from genpy_server.core.understanding.intents import INTENTS
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.runs.context import RunRequest
@@ -319,6 +319,10 @@ class LiveSession:
         if summarised:
             self.publish(summary_event(session))
         self._tell()
+
+    def remembered(self, memory: Memory) -> None:
+        """Go on with a memory that a person changed."""
+        self._conversation.memory = memory
 
     def _tell(self) -> None:
         status: Final = "completed" if self.status == "completed" else "active"

@@ -6,17 +6,27 @@ from typing import Any, Protocol
 
 import msgspec
 
+from genpy_server.core.context.excerpts import excerpt
+from genpy_server.core.context.notes import Note, is_off, read_notes, stored_notes
 from genpy_server.core.models import (
     Hit,
     ListedSession,
+    Memory,
+    MemoryNote,
     Message,
     Session,
+    SessionMemory,
     SessionStatus,
     checked_title,
 )
-from genpy_server.errors import Ambiguous, BadRequest, NotFound
+from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
+
+MEMORY_ATTEMPTS = 5
+MEMORY_MESSAGES = 1_000
+"""Messages among which those of notes are looked up."""
+SAID_CHARS = 120
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
@@ -36,6 +46,9 @@ class Live(Protocol):
 
     async def settle(self, user_id: str, session_id: str) -> None:
         """Stop a running reply and wait until what came of it is kept."""
+
+    def remembered(self, user_id: str, session_id: str, memory: Memory) -> None:
+        """Take in a memory that a person changed."""
 
     async def remove(self, user_id: str, session_id: str) -> None:
         """Let go of a session that is about to be deleted."""
@@ -158,10 +171,99 @@ class LocalRecords:
             raise BadRequest("These records were opened without a model to write summaries.")
         return await self._ender.end(self._user_id, session_id, abandoned_only=True)
 
-    async def take(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
-        """Write an exported session as this user's own; returns how many messages were new."""
+    async def memory(self, ref: str) -> SessionMemory:
+        """See `Records`."""
+        session = await self.session(ref)
+        return await self._shown(session.id, await self._store.memory(self._user_id, session.id))
+
+    async def change_memory(
+        self, ref: str, *, forget: int | None = None, on: bool | None = None
+    ) -> SessionMemory:
+        """See `Records`."""
+        session = await self.session(ref)
+        for _ in range(MEMORY_ATTEMPTS):
+            memory = await self._store.memory(self._user_id, session.id) or Memory("", 0)
+            notes, off = read_notes(memory.text), is_off(memory.text)
+            if forget is not None:
+                if not 1 <= forget <= len(notes) or notes[forget - 1].forgotten:
+                    raise NotFound(f"There is no note {forget}.")
+                notes[forget - 1] = msgspec.structs.replace(notes[forget - 1], forgotten=True)
+            text = stored_notes(notes, off=off if on is None else not on)
+            changed = Memory(text, memory.upto)
+            if await self._store.extend_memory(
+                self._user_id, session.id, changed, previous_upto=memory.upto
+            ):
+                if self._live is not None:
+                    self._live.remembered(self._user_id, session.id, changed)
+                return await self._shown(session.id, changed)
+        raise Conflict("The memory is being extended just now. Try again.")
+
+    async def _shown(self, session_id: str, memory: Memory | None) -> SessionMemory:
+        """A memory with the beginning of each note's message."""
+        notes = read_notes(memory.text) if memory is not None else []
+        ids = sorted({note.message_id for note in notes if note.message_id is not None})
+        said: dict[int, str] = {}
+        if ids:
+            messages = await self._store.messages(
+                self._user_id, session_id, limit=MEMORY_MESSAGES, after=ids[0] - 1
+            )
+            said = {message.id: excerpt(message.text, "", SAID_CHARS) for message in messages}
+        shown = [
+            (
+                note.forgotten,
+                MemoryNote(number, note.text, note.message_id, said.get(note.message_id or 0)),
+            )
+            for number, note in enumerate(notes, 1)
+        ]
+        return SessionMemory(
+            session_id,
+            on=memory is None or not is_off(memory.text),
+            notes=tuple(note for forgotten, note in shown if not forgotten),
+            forgotten=tuple(note for forgotten, note in shown if forgotten),
+            upto=memory.upto if memory is not None else 0,
+        )
+
+    async def take(
+        self,
+        session: Session,
+        messages: Sequence[dict[str, Any]],
+        memory: SessionMemory | None = None,
+    ) -> int:
+        """Write an exported session as this user's own; returns how many messages were new.
+
+        Its memory is written where this database has none of it.
+        """
         mine = msgspec.structs.replace(session, user_id=self._user_id)
-        return await self._store.import_session(mine, messages)
+        new = await self._store.import_session(mine, messages)
+        if memory is not None and await self._store.memory(self._user_id, session.id) is None:
+            await self._take_memory(session.id, messages, memory)
+        return new
+
+    async def _take_memory(
+        self, session_id: str, messages: Sequence[dict[str, Any]], memory: SessionMemory
+    ) -> None:
+        """Write exported notes, with the ids that their messages have here."""
+        uids = {message.get("id"): message.get("uid") for message in messages}
+        here: dict[str | None, int] = {}
+        after = 0
+        while page := await self._store.messages(
+            self._user_id, session_id, limit=MEMORY_MESSAGES, after=after
+        ):
+            here |= {message.uid: message.id for message in page}
+            after = page[-1].id
+        kept = [(note, False) for note in memory.notes]
+        kept += [(note, True) for note in memory.forgotten]
+        kept.sort(key=lambda one: one[0].number)
+        notes = [
+            Note(note.text, here.get(uids.get(note.message_id)), forgotten)
+            for note, forgotten in kept
+        ]
+        upto = here.get(uids.get(memory.upto)) or max((n.message_id or 0 for n in notes), default=0)
+        if notes or not memory.on:
+            text = stored_notes(notes, off=not memory.on)
+            await self._store.extend_memory(
+                self._user_id, session_id, Memory(text, upto), previous_upto=0
+            )
 
     def _changed(self, session: Session, *, summarised: bool = False) -> Session:
         if self._live is not None:

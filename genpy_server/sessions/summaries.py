@@ -9,16 +9,19 @@ import msgspec
 
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.framing import block, dialogue, framed
-from genpy_server.core.context.notes import fitting_notes
+from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.prompts import SUMMARY_PROMPT
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.context.turns import turns
-from genpy_server.core.models import ChatMessage, Metrics, Session, SummaryDraft
+from genpy_server.core.identity import title_from
+from genpy_server.core.models import TITLE_CHARS, ChatMessage, Metrics, Session, SummaryDraft
+from genpy_server.core.understanding.keywords import QUOTES
 from genpy_server.errors import (
     Conflict,
     GenPyError,
     LlmError,
     NotFound,
+    StoreError,
     StoreTimeout,
     StoreUnavailable,
 )
@@ -96,13 +99,14 @@ class Summaries:
         """
         try:
             try:
-                result = await self._result(ending, by_hand=by_hand)
-                return await self._store.finish_ending(ending, result)
+                result, title = await self._result(ending, by_hand=by_hand)
+                session = await self._store.finish_ending(ending, result)
             except (StoreUnavailable, StoreTimeout):
                 raise
             except Exception:  # a bug, or data that nobody foresaw, must not be met again and again
                 log.exception("a summary could not be written or stored")
                 return await self._store.finish_ending(ending, Result(Metrics(), note=FAILED))
+            return await self._titled(session, title) if session and title else session
         except asyncio.CancelledError:
             await self._release(ending, 0)
             raise
@@ -116,27 +120,39 @@ class Summaries:
         except GenPyError as error:  # its lease runs out all the same
             log.info("the right to end a session was not given back: %s", error.code)
 
-    async def _result(self, ending: Ending, *, by_hand: bool) -> Result:
+    async def _titled(self, session: Session, title: str) -> Session:
+        """The session under the summary's title, unless a person named it."""
+        try:
+            first = await self._store.messages(session.user_id, session.id, limit=1, after=0)
+            if first and session.title == title_from(first[0].text):
+                return await self._store.rename(session.user_id, session.id, title)
+        except (NotFound, StoreError) as error:
+            log.warning("a title was not stored: %s", error.code)
+        return session
+
+    async def _result(self, ending: Ending, *, by_hand: bool) -> tuple[Result, str]:
+        """What is to be stored, and a title where the model gave one."""
         metrics = await self._metrics(ending)
         if not by_hand and ATTEMPTS.exhausted(ending.attempt - 1):
-            return Result(metrics, note=GIVEN_UP)
+            return Result(metrics, note=GIVEN_UP), ""
         try:
             draft = await self._llm.structured(await self._request(ending), SummaryDraft)
-            return Result(
+            result = Result(
                 metrics,
                 summary=draft.summary.strip()[:SUMMARY_CHARS],
                 topics=tuple(_items(draft.topics)),
                 sentiment=draft.sentiment,
                 outcomes=tuple(_items(draft.outcomes)),
             )
+            return result, " ".join(draft.title.split()).strip(QUOTES + " ")[:TITLE_CHARS]
         except LlmError as error:
             log.info("session completed without a summary: %s", error.code)
-            return Result(metrics, note=f"No summary was written. {error.message}")
+            return Result(metrics, note=f"No summary was written. {error.message}"), ""
         except (StoreUnavailable, StoreTimeout):
             raise
         except Exception:  # whatever a model answers ends the session
             log.exception("a summary could not be written")
-            return Result(metrics, note=FAILED)
+            return Result(metrics, note=FAILED), ""
 
     async def _metrics(self, ending: Ending) -> Metrics:
         try:
@@ -153,8 +169,9 @@ class Summaries:
         room = self._settings.context_tokens - count_tokens(SUMMARY_PROMPT) - 20
         covered = memory.upto if memory else 0
         parts = []
-        if memory is not None and memory.text:
-            notes = fitting_notes(memory.text, "", room // 3)
+        remembered = shown_notes(memory.text) if memory is not None else ""
+        if remembered:
+            notes = fitting_notes(remembered, "", room // 3)
             parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
         messages = [m for turn in turns(stored) if turn.place > covered for m in turn.messages]
         parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))

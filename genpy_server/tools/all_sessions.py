@@ -1,83 +1,89 @@
 """get_all_sessions: the person's conversations, by time and topic."""
 
-from datetime import date, datetime, time
 from typing import Annotated
 
 import msgspec
 
 from genpy_server.core.models import Session
-from genpy_server.core.understanding.periods import Period, days
-from genpy_server.errors import BadRequest
+from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
     Asker,
+    Day,
     Tool,
     ToolResult,
+    Unused,
     counted,
     safe_excerpt,
     short_date,
     spec,
+    times,
+    unused_note,
 )
+
+COUNTED = 500
+"""Conversations that are counted at most."""
 
 Topic = Annotated[
     str, msgspec.Meta(max_length=200, description="A word of the title, summary or topics.")
 ]
-Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A day, YYYY-MM-DD.")]
 
 
 class ListArguments(msgspec.Struct, forbid_unknown_fields=True):
-    """Which conversations: of a topic; of a period, or from `since` to before `until`."""
+    """Which conversations: about a topic, from `since` to before `until`."""
 
     topic: Topic | None = None
-    period: Period | None = None
     since: Day | None = None
     until: Day | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 
-async def ask(asker: Asker, arguments: ListArguments) -> ToolResult:
+class ListRequest(ListArguments, forbid_unknown_fields=True):
+    """The same, as a recognised request asks."""
+
+    period: Period | None = None
+    unused_time: Unused | None = None
+
+
+async def ask(asker: Asker, arguments: ListRequest) -> ToolResult:
     """Sessions by last activity, newest first, the current one included."""
-    since, until = arguments.since, arguments.until
-    if arguments.period is not None:
-        first, after = days(arguments.period, datetime.now().astimezone().date())
-        since, until = first.isoformat(), after.isoformat()
+    when = times(arguments.period, arguments.since, arguments.until)
     found = await asker.store.sessions(
         asker.user_id,
-        limit=arguments.limit + 1,
+        limit=COUNTED + 1,
         query=arguments.topic,
-        since=since and _midnight(since),
-        until=until and _midnight(until),
+        since=when.since,
+        until=when.until,
     )
     sessions = found[: arguments.limit]
-    data = [
-        {
-            "title": session.title,
-            "current": session.id == asker.session_id,
-            "started": short_date(session.started_at),
-            "last": short_date(session.updated_at),
-            "messages": session.message_count,
-            "topics": session.topics,
-            "summary": session.summary,
-            "rating": session.rating,
-        }
-        for session in sessions
-    ]
+    total = f"{len(found)}" if len(found) <= COUNTED else f"more than {COUNTED}"
+    data = {
+        "total": total,
+        "conversations": [
+            {
+                "title": session.title,
+                "current": session.id == asker.session_id,
+                "started": short_date(session.started_at),
+                "last": short_date(session.updated_at),
+                "messages": session.message_count,
+                "topics": session.topics,
+                "summary": session.summary,
+                "rating": session.rating,
+            }
+            for session in sessions
+        ],
+    }
     topic = f" about **{safe_excerpt(arguments.topic)}**" if arguments.topic else ""
-    when = f" {arguments.period.replace('_', ' ')}" if arguments.period else ""
+    note = unused_note(arguments.unused_time)
     if not sessions:
-        return ToolResult(data, f"You had no conversation{topic}{when}.")
-    lead = f"Your conversations{topic}{when}, the latest first"
+        return ToolResult(data, f"You had no conversation{topic}{when.text}.{note}")
+    many = (
+        counted(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
+    )
+    lead = f"Your {many}{topic}{when.text}, the latest first"
     if len(found) > len(sessions):
-        lead = f"Your {counted(len(sessions), 'latest conversation')}{topic}{when}, of more"
+        lead = f"{many[:1].upper()}{many[1:]}{topic}{when.text}; the latest {len(sessions)}"
     lines = "\n".join(_line(session, current=asker.session_id) for session in sessions)
-    return ToolResult(data, f"{lead}:\n\n{lines}")
-
-
-def _midnight(day: str) -> str:
-    """When a day begins where this server is."""
-    try:
-        return datetime.combine(date.fromisoformat(day), time()).astimezone().isoformat()
-    except (ValueError, OverflowError):
-        raise BadRequest(f"{day} is no day; write it as YYYY-MM-DD.") from None
+    return ToolResult(data, f"{lead}:\n\n{lines}{note}")
 
 
 def _line(session: Session, *, current: str) -> str:
@@ -94,9 +100,10 @@ TOOL = Tool(
     spec(
         "get_all_sessions",
         "List the person's conversations with their topics and summaries, newest first, perhaps "
-        "only those of some days or about some topic. Use it when they ask for earlier chats.",
+        "only those of some days or about some topic, and count them. Use it when they ask for "
+        "earlier chats.",
         ListArguments,
     ),
-    ListArguments,
+    ListRequest,
     ask,
 )

@@ -1,13 +1,15 @@
 """What a tool is: a read-only question to the store, for the user who asks."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime, time
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.models import Message, ToolSpec
+from genpy_server.core.understanding.periods import PERIODS, Period, days
+from genpy_server.errors import BadRequest
 from genpy_server.stores.base import Store
 
 
@@ -43,6 +45,64 @@ def spec(name: str, description: str, arguments: type[msgspec.Struct]) -> ToolSp
     (_,), components = msgspec.json.schema_components([arguments])
     schema = {key: value for key, value in components[arguments.__name__].items() if key != "title"}
     return ToolSpec(name, description, schema)
+
+
+Day = Annotated[str, msgspec.Meta(max_length=20, description="YYYY-MM-DD")]
+"""A day; in a recognised request also a `Period`, which means its first day."""
+Unused = Annotated[str, msgspec.Meta(max_length=80)]
+"""A time that a recognised request names and no argument can express; no model is offered it."""
+
+
+class Times(NamedTuple):
+    """A half-open range of ISO 8601 times, None for no bound, and how it reads in a sentence."""
+
+    since: str | None
+    until: str | None
+    text: str
+
+
+def times(period: Period | None, since: str | None, until: str | None) -> Times:
+    """The times that a tool's arguments mean; raises `BadRequest` for a day that does not exist."""
+    if period is not None:
+        first, after = days(period, _today())
+        return Times(_midnight(first), _midnight(after), f" {period.replace('_', ' ')}")
+    words = [
+        f" {word} {day.replace('_', ' ')}"
+        for word, day in (("since", since), ("before", until))
+        if day
+    ]
+    return Times(
+        _midnight(_day(since)) if since else None,
+        _midnight(_day(until)) if until else None,
+        "".join(words),
+    )
+
+
+def unused_note(time: str | None) -> str:
+    """A sentence about a time that the tool did not use, or nothing."""
+    return f"\n\nThe time \u201c{safe_excerpt(time)}\u201d was not used." if time else ""
+
+
+def _today() -> date:
+    return datetime.now().astimezone().date()
+
+
+def _day(day: str) -> date:
+    named = next((period for period in PERIODS if period == day), None)
+    if named is not None:
+        return days(named, _today())[0]
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise BadRequest(f"{day} is not a day; write it as YYYY-MM-DD.") from None
+
+
+def _midnight(day: date) -> str:
+    """When a day begins where this server is."""
+    try:
+        return datetime.combine(day, time()).astimezone().isoformat()
+    except (ValueError, OverflowError):
+        raise BadRequest(f"{day} is too far away.") from None
 
 
 def short_date(at: str) -> str:

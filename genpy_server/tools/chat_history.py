@@ -1,26 +1,35 @@
 """search_chat_history: whether, where and when something was said."""
 
+from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from genpy_server.core.context.excerpts import holds_all
 from genpy_server.core.models import Hit
+from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
     Asker,
+    Day,
+    Times,
     Tool,
     ToolResult,
+    Unused,
     counted,
     message_data,
     safe_excerpt,
     short_date,
     spec,
+    times,
+    unused_note,
 )
 
 LIMIT = 8
 """Hits that are told."""
 MOST = 100
 """Hits that are counted."""
+TIMED = 1_000
+"""Hits that are looked at when only those of some days count."""
 WHO = {"user": "you", "assistant": "GenPy"}
 
 
@@ -34,6 +43,15 @@ class HistoryArguments(msgspec.Struct, forbid_unknown_fields=True):
         Literal["this_session", "all_sessions"],
         msgspec.Meta(description="Where; all_sessions covers every conversation of the person."),
     ] = "this_session"
+    since: Day | None = None
+    until: Day | None = None
+
+
+class HistoryRequest(HistoryArguments, forbid_unknown_fields=True):
+    """The same, as a recognised request asks."""
+
+    period: Period | None = None
+    unused_time: Unused | None = None
 
 
 class HistoryMatches(NamedTuple):
@@ -45,38 +63,63 @@ class HistoryMatches(NamedTuple):
     more: bool
 
 
-async def ask(asker: Asker, arguments: HistoryArguments) -> ToolResult:
+async def ask(asker: Asker, arguments: HistoryRequest) -> ToolResult:
     """Ranked hits with their neighbours; what this session lacks is looked for in all of them."""
     keyword = arguments.keyword
-    found = await _find(asker, keyword, here=arguments.scope == "this_session")
+    when = times(arguments.period, arguments.since, arguments.until)
+    found = await _find(asker, keyword, when, here=arguments.scope == "this_session")
     if found.here and not found.whole:
-        elsewhere = await _find(asker, keyword, here=False)
+        elsewhere = await _find(asker, keyword, when, here=False)
         if elsewhere.whole or not found.hits:
             found = elsewhere
     told = found.hits[:LIMIT]
+    told = _once(told)
     widened = arguments.scope == "this_session" and not found.here
     data = {
-        "looked_for": keyword,
+        "looked_for": f"{keyword}{when.text}",
         "where": "this conversation" if found.here else "all conversations",
         "found_in_this_conversation": found.here and found.whole,
         "found": f"{len(found.hits)}{' or more' if found.more else ''}",
         "all_words_found": found.whole,
         "hits": [_hit_data(hit, keyword) for hit in told],
     }
-    return ToolResult(data, _display(keyword, found, told, widened=widened))
+    display = _display(keyword, when, found, told, widened=widened)
+    return ToolResult(data, display + unused_note(arguments.unused_time))
 
 
-async def _find(asker: Asker, keyword: str, *, here: bool) -> HistoryMatches:
+async def _find(asker: Asker, keyword: str, when: Times, *, here: bool) -> HistoryMatches:
+    asked = MOST if when.since is when.until is None else TIMED
     hits = await asker.store.search(
         asker.user_id,
         keyword,
-        limit=MOST,
+        limit=asked,
         session_id=asker.session_id if here else None,
         about_records=False,
         left_out=sorted(asker.left_out),
     )
-    whole = [hit for hit in hits if holds_all(hit.message.text, keyword)]
-    return HistoryMatches(whole or hits, bool(whole), here, len(hits) >= MOST)
+    said = [hit for hit in hits if _within(hit.message.at, when)]
+    whole = [hit for hit in said if holds_all(hit.message.text, keyword)]
+    return HistoryMatches(whole or said, bool(whole), here, len(hits) >= asked)
+
+
+def _within(at: str, when: Times) -> bool:
+    said = datetime.fromisoformat(at)
+    return (when.since is None or datetime.fromisoformat(when.since) <= said) and (
+        when.until is None or said < datetime.fromisoformat(when.until)
+    )
+
+
+def _once(hits: list[Hit]) -> list[Hit]:
+    """The hits with each message at one place: a hit is not shown again beside another."""
+    shown = {hit.message.id for hit in hits}
+    result = []
+    for hit in hits:
+        before, after = (
+            None if near is None or near.id in shown else near for near in (hit.before, hit.after)
+        )
+        shown |= {near.id for near in (before, after) if near is not None}
+        result.append(msgspec.structs.replace(hit, before=before, after=after))
+    return result
 
 
 def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
@@ -87,8 +130,10 @@ def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
     }
 
 
-def _display(keyword: str, found: HistoryMatches, told: list[Hit], *, widened: bool) -> str:
-    subject = f"**{safe_excerpt(keyword)}**"
+def _display(
+    keyword: str, when: Times, found: HistoryMatches, told: list[Hit], *, widened: bool
+) -> str:
+    subject = f"**{safe_excerpt(keyword)}**{when.text}"
     if not told:
         return f"No earlier message about {subject} was found."
     where = "this conversation" if found.here else "all conversations"
@@ -118,9 +163,9 @@ TOOL = Tool(
     spec(
         "search_chat_history",
         "Search what was said in this conversation, or in all conversations of the person. Use it "
-        "when they ask whether, where or when something was mentioned.",
+        "when they ask whether, where or when something was mentioned; a time they name limits it.",
         HistoryArguments,
     ),
-    HistoryArguments,
+    HistoryRequest,
     ask,
 )

@@ -59,6 +59,13 @@ class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
+class MemoryChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A note to forget, by its number; or whether the conversation's memory is on."""
+
+    forget: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    on: bool | None = None
+
+
 class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A session's rating."""
 
@@ -178,6 +185,18 @@ class Handlers:
         query = call.query
         hits = await self._records(call.user).search(query.q, limit=query.limit, ref=query.session)
         return Response.json(Hits(hits))
+
+    async def memory(self, call: Call[None, None]) -> Response:
+        """The notes of a session."""
+        return Response.json(await self._records(call.user).memory(call.params["ref"]))
+
+    async def change_memory(self, call: Call[None, MemoryChange]) -> Response:
+        """Forget a note, or switch the memory on or off."""
+        records, change = self._records(call.user), call.body
+        changed = await records.change_memory(
+            call.params["ref"], forget=change.forget, on=change.on
+        )
+        return Response.json(changed)
 
     async def rate(self, call: Call[None, Rating]) -> Response:
         """Rate a session."""

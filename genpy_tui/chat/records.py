@@ -55,6 +55,16 @@ class RecordsControl:
 
         self._screen.app.push_screen(SummaryScreen(records, self._conversation.session))
 
+    def memory(self) -> None:
+        """Show the notes of the open conversation's memory."""
+        records = self._conversation.records
+        if records is None or not self._conversation.begun:
+            self._screen.notify("There is no memory yet: no message was sent.")
+            return
+        from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
+
+        self._screen.app.push_screen(MemoryScreen(records, self._conversation.session))
+
     def rename(self, title: str = "") -> None:
         """Give the open conversation another title; asks for it where none is given."""
         if not self._conversation.begun:

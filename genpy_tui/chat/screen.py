@@ -91,6 +91,7 @@ class ChatScreen(Screen[None]):
             "sessions": self.list.toggle,
             "search": self.records.search,
             "summary": self.records.summary,
+            "memory": self.records.memory,
             "rename": self.records.rename,
             "stop": self._stop,
             "retry": self.retry.retry,

@@ -2,18 +2,28 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from genpy_server.core.understanding.intents import INTENTS, MODEL, SUREST, UNSURE, detect_intent
+from genpy_server.core.understanding.intents import (
+    HELD as HELD_SCORE,
+)
+from genpy_server.core.understanding.intents import (
+    INTENTS,
+    MODEL,
+    SURE,
+    SUREST,
+    detect_intent,
+)
 from genpy_server.core.understanding.linear import LOOKED_AT, MOST_WORDS, clip, features, shipped
 from genpy_server.core.understanding.rules import RULES
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
-FILES = ("unseen", "heldout", "fresh", "stranger", "stranger_b")
-FLOORS = dict(zip(FILES, (0.90, 0.91, 0.84, 0.92, 0.91), strict=True))
+FILES = ("unseen", "heldout", "fresh", "stranger", "stranger_b", "real")
+FLOORS = dict(zip(FILES, (0.93, 0.93, 0.84, 0.95, 0.95, 0.94), strict=True))
 HELD = {
     name: [
         json.loads(line)
@@ -22,6 +32,11 @@ HELD = {
     for name in FILES
 }
 HELD_OUT = [row for rows in HELD.values() for row in rows]
+IN_LANGUAGES = [
+    json.loads(line)
+    for line in (DATA / "intents_languages.jsonl").read_text(encoding="utf-8").splitlines()
+]
+LANGUAGES = sorted({row["language"] for row in IN_LANGUAGES})
 HOSTILE = ("a" * 1_000_000, "how " * 250_000, "\x00\ud800" * 500_000, "((((" * 250_000)
 
 
@@ -39,12 +54,30 @@ def test_no_intent_is_neglected():
         assert sum(detect_intent(row["text"]).name == intent for row in rows) >= 0.85 * len(rows)
 
 
-def test_scores_mean_what_they_say():
-    """The mean score on held-out messages is within eight points of the share that is right."""
-    found = [detect_intent(row["text"]) for row in HELD_OUT]
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_messages_of_every_language_are_mostly_right(language):
+    """In each language at least 85% of the held-out messages get their label."""
+    rows = [row for row in IN_LANGUAGES if row["language"] == language]
+    assert len(rows) >= 100
+    right = sum(detect_intent(row["text"]).name == row["intent"] for row in rows)
+    assert right / len(rows) >= 0.85
+
+
+@pytest.mark.parametrize("rows", [HELD_OUT, IN_LANGUAGES], ids=["english", "languages"])
+def test_scores_mean_what_they_say(rows):
+    """The mean score on held-out messages is within four points of the share that is right."""
+    found = [detect_intent(row["text"]) for row in rows]
     said = sum(intent.score for intent in found) / len(found)
-    right = [intent.name == row["intent"] for intent, row in zip(found, HELD_OUT, strict=True)]
-    assert abs(said - sum(right) / len(right)) < 0.08
+    right = [intent.name == row["intent"] for intent, row in zip(found, rows, strict=True)]
+    assert abs(said - sum(right) / len(right)) < 0.04
+
+
+@pytest.mark.parametrize("rows", [HELD["real"], IN_LANGUAGES], ids=["real", "languages"])
+def test_a_wrong_prompt_is_rarely_sent(rows):
+    """At most 5% of the held-out messages get a wrong intent that is sure."""
+    found = [(detect_intent(row["text"]), row["intent"]) for row in rows]
+    wrong = sum(intent.score >= SURE and intent.name != wanted for intent, wanted in found)
+    assert wrong / len(rows) <= 0.05
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.why)
@@ -62,11 +95,16 @@ def test_the_model_was_trained_on_these_messages():
     assert shipped(MODEL)["fingerprint"] == trained_on
 
 
+def bare(text):
+    """A text without case, signs and spaces at its ends, as two writings of one message agree."""
+    return " ".join(re.findall(r"\w+", text.lower())) or text
+
+
 def test_held_out_messages_were_not_trained_on():
-    """No held-out message stands among the training messages."""
+    """No held-out message stands among the training messages, whatever its case and signs."""
     lines = (DATA / "intents_train.jsonl").read_text(encoding="utf-8").splitlines()
-    trained = {json.loads(line)["text"].lower() for line in lines}
-    assert not trained & {row["text"].lower() for row in HELD_OUT}
+    trained = {bare(json.loads(line)["text"]) for line in lines}
+    assert not trained & {bare(row["text"]) for row in (*HELD_OUT, *IN_LANGUAGES)}
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=["letters", "words", "controls", "brackets"])
@@ -74,6 +112,7 @@ def test_a_huge_message_is_looked_at_in_part(text):
     """However long a message is, only a bounded part of it is weighed."""
     assert len(clip(text)) <= LOOKED_AT + 1
     assert len(features(text).words) <= 6 * MOST_WORDS
+    assert len(features(text).letters) <= 4 * LOOKED_AT
     assert detect_intent(text).name in INTENTS
 
 
@@ -162,11 +201,10 @@ def test_a_failure_that_is_not_reported_is_no_failure(text, intent):
         "write a short script for my best man speech",
         "create a class plan for my pottery evening",
         "don't explain, just hold me",
-        "how do you make coffee in java",
     ],
 )
 def test_words_of_code_in_daily_life_are_chat(text):
-    """A class of yoga, a script of a speech and coffee in Java are no code."""
+    """A class of yoga, and a script of a speech are no code."""
     assert detect_intent(text).name == "casual_chat"
 
 
@@ -229,7 +267,7 @@ def test_one_known_word_among_unknown_ones_is_not_sure():
     """The fewer of a message's letters training has met, the lower its score."""
     assert (
         detect_intent("docker \u0e44\u0e21\u0e48\u0e17\u0e33\u0e07\u0e32\u0e19\u0e19\u0e30").score
-        < UNSURE
+        < SURE
     )
 
 
@@ -259,7 +297,7 @@ def test_one_known_word_among_unknown_ones_is_not_sure():
 def test_an_answer_keeps_the_intent(text, previous):
     """What only answers a question is about what the question was about."""
     found = detect_intent(text, previous)
-    assert (found.name, found.score) == (previous, UNSURE)
+    assert (found.name, found.score) == (previous, HELD_SCORE)
 
 
 @pytest.mark.parametrize("text", ["No problem", "thanks", "no worries, thank you", "well done"])
@@ -277,7 +315,7 @@ def test_no_score_is_certain():
 def test_reasons_show_no_names_of_features():
     """A gap is shown as dots and a number as such, in the reasons of requests too."""
     found = find_tool_request("how many messages have we exchanged?")
-    assert "\u2026" in found.reason
+    assert found.reason.count('"') >= 2
     reasons = [detect_intent(row["text"]).reason for row in HELD_OUT]
     model = [reason.removeprefix("words: ") for reason in reasons if reason.startswith("words: ")]
     named = {

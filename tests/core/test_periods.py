@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_server.core.understanding.periods import PERIODS, days, period_in
+from genpy_server.core.understanding.periods import PERIODS, days, find_period
 
 TUESDAY = date(2026, 11, 24)
 
@@ -36,6 +36,11 @@ def test_periods_hold_on_every_day(today, period):
     assert after - first <= timedelta(days=31)
 
 
+def named(text):
+    found = find_period(text)
+    return found and (found.use, found.period)
+
+
 @pytest.mark.parametrize(
     ("text", "period"),
     [
@@ -43,16 +48,47 @@ def test_periods_hold_on_every_day(today, period):
         ("show my chats of the past month", "last_month"),
         ("my conversations from Yesterday", "yesterday"),
         ("list this week please", "this_week"),
-        ("show my sessions", None),
-        ("weekly last", None),
-        ("show me chats older than last week", None),
-        ("what did we discuss before today?", None),
-        ("show me all my chats except today's", None),
-        ("show my sessions not from today", None),
-        ("what did we talk about the week before last week?", None),
         ("I forgot, what did we not finish yesterday?", "yesterday"),
+        ("Was haben wir letzte Woche besprochen?", "last_week"),
+        ("de quoi avons-nous parlé hier ?", "yesterday"),
+        ("¿de qué hablamos el mes pasado?", "last_month"),
+        ("do que falamos hoje?", "today"),
+        ("обсуждали на прошлой неделе", "last_week"),
+        ("عن ماذا تحدثنا أمس؟", "yesterday"),
+        ("पिछले महीने हमने क्या बात की", "last_month"),
+        ("我们上周聊了什么", "last_week"),
+        ("先月は何を話した", "last_month"),
     ],
 )
-def test_period_is_found_in_a_text(text, period):
-    """A period is read from a question as people put it."""
-    assert period_in(text) == period
+def test_a_period_is_found_in_ten_languages(text, period):
+    """A period is read from a question as people write it."""
+    assert named(text) == ("period", period)
+
+
+@pytest.mark.parametrize(
+    ("text", "use"),
+    [
+        ("what did I say about rent since last week?", ("since", "last_week")),
+        ("what did we discuss before today?", ("until", "today")),
+        ("show me chats older than last week", ("until", "last_week")),
+        ("was habe ich seit gestern gesagt", ("since", "yesterday")),
+    ],
+)
+def test_a_bound_is_told_from_the_period_itself(text, use):
+    """Since and before a period mean what begins or ends with it."""
+    assert named(text) == use
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "show my sessions",
+        "weekly last",
+        "show me all my chats except today's",
+        "show my sessions not from today",
+        "hab ich das hier gesagt",
+    ],
+)
+def test_a_text_without_a_period_has_none(text):
+    """Words that only look like a period, and excluded ones, name none."""
+    assert find_period(text) is None

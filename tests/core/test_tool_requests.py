@@ -24,7 +24,7 @@ def rows(name):
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
-FILES = ("tools_unseen.jsonl", "tools_dev.jsonl")
+FILES = ("tools_unseen.jsonl", "tools_dev.jsonl", "tools_languages.jsonl")
 MARK = re.compile(r"[^\w\s]")
 
 
@@ -39,27 +39,34 @@ def same(found, row):
     return name == row["tool"] and plain(args.get("keyword")) == plain(row["args"].get("keyword"))
 
 
+def bare(text):
+    """A text without case and signs, as two writings of one message agree."""
+    return " ".join(re.findall(r"\w+", text.lower())) or text
+
+
 def plain(keyword):
     return [w for w in MARK.sub("", keyword or "").split() if w not in {"a", "an", "the"}]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_held_out_requests_are_mostly_exact(name):
-    """At least 92% of the held-out messages get their tool and keyword exactly."""
+    """Most held-out messages get their tool and keyword exactly: 91% in English, 82% elsewhere."""
     held = rows(name)
-    assert sum(same(answer(row["text"]), row) for row in held) >= 0.92 * len(held)
+    floor = 0.82 if name == "tools_languages.jsonl" else 0.91
+    assert sum(same(answer(row["text"]), row) for row in held) >= floor * len(held)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_other_messages_rarely_trigger(name):
-    """At most 3% of the messages that ask for no tool get one."""
+    """At most 1.5% of the messages that ask for no tool get one."""
     idle = [row["text"] for row in rows(name) if row["tool"] is None]
-    assert sum(find_tool_request(text) is not None for text in idle) <= 0.03 * len(idle)
+    assert sum(find_tool_request(text) is not None for text in idle) <= 0.015 * len(idle)
 
 
 def test_ordinary_messages_do_not_trigger():
-    """Of the seven hundred messages held out from the intents, none is taken for a request."""
-    texts = [row["text"] for row in rows("intents_unseen.jsonl")]
+    """Of the messages held out from the intents, in any language, none is taken for a request."""
+    names = ("intents_unseen.jsonl", "intents_languages.jsonl", "intents_real.jsonl")
+    texts = [row["text"] for name in names for row in rows(name)]
     assert [text for text in texts if find_tool_request(text)] == []
 
 
@@ -71,8 +78,8 @@ def test_the_model_was_trained_on_these_messages():
 
 def test_held_out_messages_were_not_trained_on():
     """No held-out message stands among the training messages."""
-    trained = {row["text"].lower() for row in rows("tools_train.jsonl")}
-    assert not trained & {row["text"].lower() for name in FILES for row in rows(name)}
+    trained = {bare(row["text"]) for row in rows("tools_train.jsonl")}
+    assert not trained & {bare(row["text"]) for name in FILES for row in rows(name)}
 
 
 @pytest.mark.parametrize(
@@ -156,10 +163,41 @@ def test_any_text_has_a_bounded_keyword(text):
         ("What did we talk about last week?", {"period": "last_week"}),
         ("Show my chats from yesterday", {"period": "yesterday"}),
         ("Show my chats", {}),
+        ("show my chats about the garden", {"topic": "garden"}),
+        ("How many sessions do I have?", {}),
+        ("Zeig mir alle meine Chats", {}),
     ],
 )
-def test_sessions_of_a_period_are_asked_for_by_its_name(text, args):
-    """A request for sessions carries the days it names."""
+def test_sessions_are_asked_for_by_time_and_topic(text, args):
+    """A request for sessions carries the days and the topic it names."""
     request = find_tool_request(text)
     assert request is not None
     assert (request.name, request.args) == ("get_all_sessions", args)
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("did I mention 'tax return' here?", {"keyword": "tax return"}),
+        (
+            "search all my chats for mortgage",
+            {"keyword": "mortgage", "scope": "all_sessions"},
+        ),
+        (
+            "did I mention rent last week?",
+            {"keyword": "rent", "period": "last_week", "scope": "all_sessions"},
+        ),
+        (
+            "did I mention rent since yesterday?",
+            {"keyword": "rent", "since": "yesterday", "scope": "all_sessions"},
+        ),
+        ("did I mention the boat in March?", {"keyword": "boat", "unused_time": "in March"}),
+        ("Habe ich den Vertrag schon erw\u00e4hnt?", {"keyword": "vertrag"}),
+        ("\u6211\u63d0\u5230\u8fc7\u5408\u540c\u5417", {"keyword": "\u5408\u540c"}),
+    ],
+)
+def test_a_search_carries_what_it_names(text, args):
+    """Quotes, all chats and times become arguments; a time that cannot is named as unused."""
+    request = find_tool_request(text)
+    assert request is not None
+    assert (request.name, request.args) == ("search_chat_history", args)

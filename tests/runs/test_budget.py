@@ -144,7 +144,8 @@ async def test_what_was_said_before_there_was_a_model_is_remembered(database):
             await peer.until("run_finished")
             await upstream.until(lambda: len(noted(upstream)) == number)  # noqa: B023 - awaited here
             await eventually(lambda: server.app.store.memory("local", SESSION))
-    facts = [line[:14] for text in noted(upstream) for line in text.splitlines() if "fact" in line]
+    lines = [line for text in noted(upstream) for line in text.splitlines() if "fact" in line]
+    facts = [line.partition("] ")[2][:14] for line in lines]
     assert facts[:3] == ["user: fact 000", "user: fact 001", "user: fact 002"]
     assert facts == sorted(set(facts))
 

@@ -43,8 +43,9 @@ async def test_memory_is_extended_and_never_rewritten(store, upstream, keeper):
     first = await keeper.extend("ann", SESSION, None, messages[:1])
     upstream.say("- lives in Ghent")
     second = await keeper.extend("ann", SESSION, first, messages[1:])
-    assert first == Memory("- likes tea", messages[0].place)
-    assert second == Memory("- likes tea\n- lives in Ghent", messages[1].place)
+    one, two = (turn.place for turn in messages)
+    assert first == Memory(f"- likes tea [#{one}]", one)
+    assert second == Memory(f"- likes tea [#{one}]\n- lives in Ghent [#{two}]", two)
     assert await store.memory("ann", SESSION) == second
 
 
@@ -85,7 +86,7 @@ async def test_hostile_input_is_bounded(store, upstream, keeper, text):
     memory = await keeper.extend("ann", SESSION, Memory("z" * 100_000, 0), messages)
     sent = upstream.requests[-1]["body"]["messages"]
     assert sum(count_tokens(message["content"]) for message in sent) <= BUDGET
-    assert memory is None or len(memory.text) <= 100_000 + 3 * ADDITION_TOKENS + 1
+    assert memory is None or len(memory.text) <= 100_000 + 3 * ADDITION_TOKENS + 20
 
 
 async def test_what_finds_no_room_is_left_for_the_next_extension(store, upstream, keeper):
@@ -108,4 +109,4 @@ async def test_small_talk_is_covered_without_a_note(store, upstream, keeper):
     first = await keeper.extend("ann", SESSION, None, messages[:1])
     upstream.say("-")
     second = await keeper.extend("ann", SESSION, first, messages[1:])
-    assert second == Memory("- likes tea", messages[1].place)
+    assert second == Memory(f"- likes tea [#{messages[0].place}]", messages[1].place)

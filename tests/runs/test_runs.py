@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.context.prompts import INTENT_PROMPTS
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Usage
 from genpy_server.runs import run
@@ -24,6 +25,7 @@ SUMMARY = {
     "sentiment": "positive",
     "outcomes": ["They go in May."],
 }
+OTHER = "bbbb0000-0000-4000-8000-000000000002"
 
 
 async def stored(server, peer):
@@ -132,6 +134,7 @@ async def test_retry_answers_again_as_another_intent(server, upstream, peer):
     said = [m["content"] for m in upstream.requests[-1]["body"]["messages"]]
     assert started["intent"] == "tutorial"
     assert messages[2].meta.intent_corrected_from == "code_assistant"
+    assert messages[2].meta.intent_corrected_text == messages[0].text
     assert said[1:] == ["How do I reverse a list in Python?", "better", "thanks"]
 
 
@@ -252,9 +255,45 @@ async def test_recognised_request_is_answered_from_data(server, upstream, peer):
     await peer.say(Send("a", "How many messages are in this chat?"))
     await peer.until("run_finished")
     messages = upstream.requests[-1]["body"]["messages"]
-    assert [m["role"] for m in messages] == ["system", "user"]
-    assert "Result of the tool get_session_stats" in messages[-1]["content"]
-    assert "tools" not in upstream.requests[-1]["body"]
+    assert [m["role"] for m in messages[-3:]] == ["user", "assistant", "tool"]
+    assert len(upstream.requests[-1]["body"]["tools"]) == 3
+
+
+async def test_the_same_call_is_answered_once(server, upstream, peer):
+    """A model that repeats a recognised request gets a reference to the result it has."""
+    upstream.call("get_session_stats", {})
+    upstream.say("Two so far.")
+    await peer.say(Send("a", "How many messages are in this chat?"))
+    assert (await peer.until("run_finished"))["status"] == "done"
+    results = [m for m in upstream.requests[-1]["body"]["messages"] if m["role"] == "tool"]
+    assert "from_the_person" in results[0]["content"]
+    assert "its result is above" in results[1]["content"]
+    assert len(peer.of("tool_finished")) == 1
+    reply = (await stored(server, peer))[-1]
+    assert [tool.name for tool in reply.meta.tools] == ["get_session_stats"]
+
+
+async def test_what_a_search_found_reaches_the_model_once(server, upstream, peer):
+    """The sentence that a recognised search finds is in the request one time beside the history."""
+    await server.app.store.append("local", OTHER, "user", "The ferry leaves at nine", title="Trip")
+    upstream.say("At nine.")
+    await peer.say(Send("a", "Did I mention the ferry?"))
+    await peer.until("run_finished")
+    sent = msgspec.json.encode(upstream.requests[-1]["body"]["messages"]).decode()
+    assert sent.count("The ferry leaves at nine") == 1
+
+
+async def test_an_unsure_intent_sends_the_base_prompt_alone(server, upstream, peer):
+    """A mode's prompt is sent for a sure intent and its follow-ups, and not for a guess."""
+    prompts = []
+    for text in ("zzzq vvvk qqqj wwwx", "Write a Python function that adds two numbers", "why?"):
+        upstream.say("ok")
+        await peer.say(Send(text[:4], text))
+        await peer.until("run_finished")
+        prompts.append(upstream.requests[-1]["body"]["messages"][0]["content"])
+    assert not any(words in prompts[0] for words in INTENT_PROMPTS.values())
+    assert INTENT_PROMPTS["code_assistant"] in prompts[1]
+    assert INTENT_PROMPTS["code_assistant"] in prompts[2]
 
 
 @pytest.mark.parametrize(
@@ -458,6 +497,23 @@ async def test_summary_is_the_models_and_metrics_are_counted(server, upstream, p
     assert summary["metrics"]["user_words"] == 5
     assert session is not None
     assert (session.status, session.sentiment) == ("completed", "positive")
+
+
+@pytest.mark.parametrize("name", ["one", "named"])
+async def test_a_summary_titles_a_session_that_nobody_named(server, upstream, name):
+    """The model's title replaces the beginning of the first message, and no name of a person."""
+    upstream.say("Lovely.")
+    upstream.answer = {**SUMMARY, "title": ' "A trip\nto Rome" '}
+    session_id = "aaaa0000-0000-4000-8000-00000000000a"
+    async with Peer(server.url, session_id) as peer:
+        await peer.say(Send("a", "Tell me about Rome please"))
+        await peer.until("run_finished")
+        if name == "named":
+            await server.app.records("local").rename(session_id, "Holidays")
+        await peer.say(End())
+        await peer.until("summary")
+    session = await server.app.store.session("local", session_id)
+    assert session.title == ("Holidays" if name == "named" else "A trip to Rome")
 
 
 async def test_failed_summary_leaves_a_note_and_can_be_made_later(server, upstream, peer):

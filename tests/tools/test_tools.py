@@ -91,17 +91,20 @@ async def test_sessions_are_listed_with_topics_and_rating(asker, store):
     await store.finish_ending(ending, Result(metrics, summary="A telescope.", topics=("stars",)))
     await store.rate("ann", OTHER, 4)
     result = await registry.call("get_all_sessions", {}, asker)
-    assert {row["title"]: row["current"] for row in result.data} == {"Rome": True, "Stars": False}
+    assert {row["title"]: row["current"] for row in result.data["conversations"]} == {
+        "Rome": True,
+        "Stars": False,
+    }
     assert "★★★★" in result.display
     found = await registry.call("get_all_sessions", {"topic": "STARS"}, asker)
-    assert [row["title"] for row in found.data] == ["Stars"]
+    assert [row["title"] for row in found.data["conversations"]] == ["Stars"]
 
 
 @pytest.mark.parametrize(("period", "count"), [("today", 2), ("this_month", 2), ("last_week", 0)])
 async def test_sessions_of_a_period(asker, period, count):
     """A period keeps only the conversations of its days."""
     result = await registry.call("get_all_sessions", {"period": period}, asker)
-    assert len(result.data) == count
+    assert result.data["total"] == str(count)
 
 
 async def test_other_users_records_are_out_of_reach(asker, store):
@@ -109,7 +112,7 @@ async def test_other_users_records_are_out_of_reach(asker, store):
     bob = Asker(store, "bob", ROME, frozenset())
     assert (await registry.call("get_session_stats", {}, bob)).data["messages"] == 0
     assert (await registry.call("search_chat_history", {"keyword": "rome"}, bob)).data["hits"] == []
-    assert (await registry.call("get_all_sessions", {}, bob)).data == []
+    assert (await registry.call("get_all_sessions", {}, bob)).data["total"] == "0"
 
 
 async def test_markup_of_messages_is_shown_and_not_obeyed(store):
@@ -132,7 +135,7 @@ async def test_markup_of_messages_is_shown_and_not_obeyed(store):
         ("search_chat_history", {"keyword": ""}),
         ("search_chat_history", {"keyword": "x", "scope": "everybody"}),
         ("get_all_sessions", {"limit": 0}),
-        ("get_all_sessions", {"since": "yesterday"}),
+        ("get_all_sessions", {"since": "tomorrow"}),
         ("get_all_sessions", {"since": "2026-99-99"}),
         ("get_all_sessions", {"until": "2026-01-01\n"}),
         ("get_all_sessions", {"period": "next_week"}),
@@ -192,8 +195,47 @@ async def test_all_hits_are_counted(asker, store):
 async def test_a_list_that_is_cut_says_so(asker, store):
     """More conversations than are listed are told of, and one message is one."""
     result = await registry.call("get_all_sessions", {"limit": 1}, asker)
-    assert result.display.startswith("Your 1 latest conversation, of more:")
+    assert result.display.startswith("2 conversations; the latest 1:")
     result = await registry.call("get_all_sessions", {}, asker)
     assert "1 message · `bbbb0000`" in result.display
     result = await registry.call("get_all_sessions", {"period": "yesterday"}, asker)
     assert result.display == "You had no conversation yesterday."
+
+
+async def test_a_search_keeps_to_a_named_time(asker):
+    """Only messages of the days that are asked for are found, and the answer names them."""
+    found = await registry.call(
+        "search_chat_history", {"keyword": "rome", "period": "today"}, asker
+    )
+    assert found.data["found"] == "1"
+    assert "**rome** today" in found.display
+    for bounds in ({"period": "last_week"}, {"until": "yesterday"}, {"since": "2999-01-01"}):
+        none = await registry.call("search_chat_history", {"keyword": "rome", **bounds}, asker)
+        assert none.data["hits"] == []
+    since = await registry.call("search_chat_history", {"keyword": "rome", "since": "today"}, asker)
+    assert since.data["found"] == "1"
+
+
+async def test_a_time_that_is_not_used_is_named(asker):
+    """A time that no argument can express is said to be unused."""
+    for tool, arguments in (("search_chat_history", {"keyword": "rome"}), ("get_all_sessions", {})):
+        result = await registry.call(tool, {**arguments, "unused_time": "in March"}, asker)
+        assert result.display.endswith("The time \u201cin March\u201d was not used.")
+
+
+async def test_a_message_is_in_a_search_result_once(asker, store):
+    """A hit is not repeated beside the hits before and after it."""
+    for number in range(3):
+        await store.append("ann", ROME, "user", f"Lisbon plan {number}", title="Rome")
+    result = await registry.call("search_chat_history", {"keyword": "lisbon"}, asker)
+    for number in range(3):
+        assert str(result.data).count(f"Lisbon plan {number}") == 1
+        assert result.display.count(f"Lisbon plan {number}") == 1
+
+
+async def test_conversations_are_counted(asker):
+    """A list of conversations says how many there are."""
+    result = await registry.call("get_all_sessions", {"limit": 1}, asker)
+    assert result.data["total"] == "2"
+    result = await registry.call("get_all_sessions", {}, asker)
+    assert result.display.startswith("Your 2 conversations, the latest first:")

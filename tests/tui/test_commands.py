@@ -116,6 +116,7 @@ EFFECTS = {
     "sessions": Effect(holds(lambda tui: tui.chat.list.sidebar.has_focus)),
     "search": Effect(shows("Search every conversation")),
     "summary": Effect(shows("1–5 rate")),
+    "memory": Effect(shows("f forget   o off or on")),
     "rename": Effect(shows("Title of this conversation")),
     "stop": Effect(asks(Cancel), replying),
     "retry": Effect(asks(Retry)),

@@ -12,7 +12,7 @@ import msgspec
 
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.context.framing import FRAME_TOKENS, block, framed, quoted, record
-from genpy_server.core.context.notes import fitting_notes
+from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import (
     BYTES_PER_TOKEN,
@@ -86,16 +86,17 @@ def build(
     covered = memory.upto if memory else 0
     past = [turn for turn in turns(said) if covered < turn.place < question.id]
     memory_text = ""
-    if memory is not None and memory.text:
+    shown = shown_notes(memory.text) if memory is not None else ""
+    if shown:
         room = _share(left, MEMORY_SHARE) - count_tokens(REMEMBERED) - FRAME_TOKENS - 1
-        notes = fitting_notes(memory.text, question.text, room)
+        notes = fitting_notes(shown, question.text, room)
         told = framed([block(notes)], room + FRAME_TOKENS)
         memory_text = f"{REMEMBERED}\n{told}" if notes else ""
         left -= count_tokens(memory_text)
     recall_room = _share(left, RECALL_SHARE)
     sure, _ = _window(past, left - recall_room)
-    shown = {message.id for turn in sure for message in turn.messages} | {question.id}
-    elsewhere = shown | replaced_ids(said)
+    in_window = {message.id for turn in sure for message in turn.messages} | {question.id}
+    elsewhere = in_window | replaced_ids(said)
     found, recall_text = _fit_recall(recalled, question.text, elsewhere, recall_room)
     recall_tokens = count_tokens(recall_text) + MESSAGE_TOKENS if recall_text else 0
     window, turn_tokens = _window(past, left - recall_tokens - 1)

@@ -49,6 +49,13 @@ def framed(records: Iterable[str], tokens: int | None = None) -> str:
     return f"{FENCE}\n{inner}\n{FENCE}"
 
 
-def dialogue(messages: Sequence[Message], tokens: int | None = None) -> str:
-    """Messages as a model reads them when they are its subject, not its conversation."""
-    return framed((record(message.role, message.text) for message in messages), tokens)
+def dialogue(
+    messages: Sequence[Message], tokens: int | None = None, *, numbered: bool = False
+) -> str:
+    """Messages as a model reads them when they are its subject, not its conversation.
+
+    With `numbered` each has its id in front.
+    """
+    labels = (f"[{m.id}] {m.role}" if numbered else m.role for m in messages)
+    texts = (message.text for message in messages)
+    return framed((record(*one) for one in zip(labels, texts, strict=True)), tokens)

@@ -1,9 +1,88 @@
-"""The notes of a running memory: which of them are shown when not all find room."""
+"""The notes of a running memory: how they are stored, changed and fitted into a context.
+
+A memory is stored as text, one note a line: "- likes tea [#12]" came from the message with id 12;
+"~" instead of "-" marks a forgotten note, and a first line "(off)" a memory that is switched off.
+Notes of older versions name no message.
+"""
+
+import re
+from collections.abc import Container, Sequence
+
+import msgspec
 
 from genpy_server.core.context.tokens import count_tokens, cut
 from genpy_server.core.words import search_words
 
-LEFT_OUT = "[… {count} notes left out here to fit …]"
+LEFT_OUT = "[\u2026 {count} notes left out here to fit \u2026]"
+OFF = "(off)"
+FORGOTTEN_LIKENESS = 0.6
+"""The share of a forgotten note's words from which a new note says the same."""
+
+_STORED = re.compile(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
+_WRITTEN = re.compile(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One note; `message_id` is the message it came from, None where that is not known."""
+
+    text: str
+    message_id: int | None = None
+    forgotten: bool = False
+
+
+def is_off(stored: str) -> bool:
+    """Whether the memory is switched off: nothing is noted, and no note is sent."""
+    return stored.split("\n", 1)[0] == OFF
+
+
+def read_notes(stored: str) -> list[Note]:
+    """All notes of a stored memory, forgotten ones included, in their order."""
+    notes = []
+    for line in stored.split("\n"):
+        found = _STORED.fullmatch(line)
+        if found is not None:
+            id_ = found["id"]
+            notes.append(Note(found["text"], int(id_) if id_ else None, found["mark"] == "~"))
+        elif line.strip() and line != OFF:
+            notes.append(Note(line))
+    return notes
+
+
+def stored_notes(notes: Sequence[Note], *, off: bool = False) -> str:
+    """The notes as they are stored."""
+    lines = [OFF] if off else []
+    for note in notes:
+        source = f" [#{note.message_id}]" if note.message_id is not None else ""
+        lines.append(f"{'~' if note.forgotten else '-'} {note.text}{source}")
+    return "\n".join(lines)
+
+
+def written_notes(text: str, ids: Container[int], default: int) -> list[Note]:
+    """The notes that a model wrote; one that names no message of `ids` is said to be from `default`."""
+    notes = []
+    for line in text.splitlines():
+        found = _WRITTEN.fullmatch(line.strip())
+        if found is not None and found["text"].strip(" -"):
+            id_ = int(found["id"] or 0)
+            notes.append(Note(found["text"].strip(), id_ if id_ in ids else default))
+    return notes
+
+
+def without_forgotten(notes: Sequence[Note], known: Sequence[Note]) -> list[Note]:
+    """The notes that say nothing that was forgotten."""
+    forgotten = [frozenset(search_words(note.text)) for note in known if note.forgotten]
+    return [note for note in notes if not _says_any(frozenset(search_words(note.text)), forgotten)]
+
+
+def _says_any(words: frozenset[str], forgotten: Sequence[frozenset[str]]) -> bool:
+    return any(len(words & old) >= FORGOTTEN_LIKENESS * len(old) for old in forgotten if old)
+
+
+def shown_notes(stored: str) -> str:
+    """What a model is given of a stored memory: the notes that count, one a line."""
+    if is_off(stored):
+        return ""
+    return "\n".join(f"- {note.text}" for note in read_notes(stored) if not note.forgotten)
 
 
 def fitting_notes(text: str, looked_for: str, tokens: int) -> str:

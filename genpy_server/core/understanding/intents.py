@@ -5,11 +5,13 @@ Casual chat is a finding like any other, not what is left when nothing fits; onl
 brief to ask for anything, or made of no letters, is guessed to be chat.
 """
 
+import math
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.understanding.linear import LinearModel, clip, features, shipped
+from genpy_server.core.understanding.linear import LinearModel, Scored, clip, features, shipped
 from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, RULES, WISHES
 from genpy_server.core.words import unspaced
 
@@ -19,12 +21,14 @@ RULE_SCORE = 0.97
 """A little below what they reach on the messages at hand: unseen ones are harder."""
 SUREST = 0.99
 """No score says that it cannot be wrong."""
-UNSURE = 0.6
+SURE = 0.75
+"""The score from which an intent's prompt is sent: a wrong prompt is worse than none."""
+HELD = 0.8
+"""The score of a follow-up, which keeps the intent and the prompt of the message before it."""
 GUESS = 0.3
 KNOWN_AT_LEAST = 0.15
 """The share of a message's runs of letters that training must have met for its words to count."""
-FAMILIAR = 0.5
-"""The share from which a score is taken as it is; below it, less is known than the model thinks."""
+MOST_PROBABLE = 0.9999
 SHORT_WORDS = 6
 BRIEF = 12
 """Letters up to which a message of unknown words is likelier a greeting than a question."""
@@ -53,8 +57,10 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
         if found is not None:
             words = " ".join(found.group().split())[:40]
             return Intent(rule.intent, RULE_SCORE, f'rule: {rule.why} ("{words}")')
-    scored = intent_model().score(features(seen))
-    unsure = scored.probability < UNSURE or scored.known < KNOWN_AT_LEAST
+    model, trust = intent_model()
+    scored = model.score(features(seen))
+    score = trust.score(scored)
+    unsure = score < SURE or scored.known < KNOWN_AT_LEAST
     goes_on = GOES_ON.match(seen) or len(seen.split()) <= SHORT_WORDS
     if previous in INTENTS and unsure and goes_on:
         return _follow_up(previous)
@@ -62,14 +68,28 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
         return _guess(seen)
     words = ", ".join(f'"{word}"' for word in scored.because)
     reason = f"words: {words}" if words else "how it is written, no single word"
-    sure = min(scored.probability, SUREST) * min(1.0, scored.known / FAMILIAR)
-    return Intent(scored.label, round(max(sure, GUESS), 3), reason)
+    return Intent(scored.label, round(min(max(score, GUESS), SUREST), 3), reason)
+
+
+class Trust(NamedTuple):
+    """How the model's probability and the share of known n-grams make a calibrated score."""
+
+    bias: float
+    logit: float
+    known: float
+
+    def score(self, scored: Scored) -> float:
+        """The probability that the label is right, between 0 and 1."""
+        sure = min(scored.probability, MOST_PROBABLE)
+        logit = math.log(sure / (1 - sure))
+        return 1 / (1 + math.exp(-self.bias - self.logit * logit - self.known * scored.known))
 
 
 @cache
-def intent_model() -> LinearModel:
-    """The shipped model, read when first asked for."""
-    return LinearModel(shipped(MODEL))
+def intent_model() -> tuple[LinearModel, Trust]:
+    """The shipped model and its calibration, read on first use."""
+    raw = shipped(MODEL)
+    return LinearModel(raw), Trust(**raw["trust"])
 
 
 def _without_wishes(seen: str) -> str:
@@ -87,4 +107,4 @@ def _guess(seen: str) -> Intent:
 
 
 def _follow_up(previous: str) -> Intent:
-    return Intent(previous, UNSURE, "follows up on the previous message")
+    return Intent(previous, HELD, "follows up on the previous message")

@@ -8,25 +8,45 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from genpy_server.core.understanding.linear import shipped
-from genpy_server.core.words import STOP_WORDS, search_words
+from genpy_server.core.understanding.linear import MARKS, shipped
+from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
 
 MODEL = "tool_model.json"
 MOST_WORDS = 8
-"""Words that a keyword has at most."""
-QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
-AROUND = QUOTES + " ?.!,;:"
+"""Words that a keyword has at most; of a script without spaces, `MOST_LETTERS` characters."""
+MOST_LETTERS = 14
+QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u300c\u300d\u300e\u300f\u300a\u300b"
+AROUND = QUOTES + " ?.!,;:\u3002\uff1f\uff01\uff0c\u3001\uff1a\u00bf\u00a1\u061f\u060c\u0964"
 """What is no part of a keyword at its ends."""
 OTHER = "<other>"
 """A word that is not known from the frames of requests."""
 SEEN = "<seen>"
 """A word that is met there now and then."""
 
-_SIGNS = '"\u201c\u201d\u00ab\u00bb'
-_QUOTED = re.compile(rf"(?<!\w)[{_SIGNS}]([^{_SIGNS}]{{1,80}})[{_SIGNS}](?!\w)")
-"""What stands between quotes, which begin behind no letter or digit, as inch marks do."""
-_WORD = re.compile(r"[^\W_](?:[^\W_]|['\u2019+#./_@:-](?=[^\W_]))*[+#]*|[^\w\s]|_+")
+_QUOTED = re.compile(
+    r"(?<!\w)\"([^\"]{1,80})\"(?!\w)|(?<!\w)'([^']{1,80})'(?!\w)|(?<!\w)`([^`]{1,80})`(?!\w)"
+    "|[\u201c\u201e]([^\u201c\u201d\u201e]{1,80})[\u201c\u201d]|(?<!\\w)\u2018([^\u2018\u2019]{1,80})\u2019(?!\\w)"
+    "|\u00ab([^\u00ab\u00bb]{1,80})\u00bb|\u300c([^\u300d]{1,80})\u300d|\u300e([^\u300f]{1,80})\u300f|\u300a([^\u300b]{1,80})\u300b"
+)
+"""What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
+_LETTER = UNSPACED.removesuffix("+")
+_WORD = re.compile(
+    rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
+    rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])))*[+#]*|[^\w\s]|_+",
+    re.IGNORECASE,
+)
 _ARTICLES = re.compile(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
+_FOREIGN_ARTICLES = re.compile(
+    r"(?:(?:der|die|das|den|dem|des|einen?|eine[mr]?|mein(?:e[mnr]?)?|unser(?:e[mnr]?)?"
+    r"|le|la|les|une?|du|des|mon|ma|mes|notre|nos|el|los|las|un[ao]?|mis?|nuestr[ao]s?"
+    r"|os?|as?|um|uma|meus?|minhas?|noss[ao]s?)\s+|l['\u2019])+(?=\S)",
+    re.IGNORECASE,
+)
+_ENGLISH = re.compile(
+    r"\b(?:did|do|have|has|had|was|what|where|when|which|find|search|look|show|mention\w*|the|my|our)\b",
+    re.IGNORECASE,
+)
+"""Words of English requests, where "die" and "la" are no articles."""
 
 
 class Word(NamedTuple):
@@ -56,8 +76,10 @@ class Tagger(NamedTuple):
 def find_keyword(line: str) -> str:
     """What a request looks for, in lower case, without articles; empty when nothing is."""
     quoted = _QUOTED.search(line)
-    if quoted is not None and len(quoted[1].split()) <= MOST_WORDS:
-        return quoted[1].strip(AROUND).lower()
+    if quoted is not None:
+        inside = next(group for group in quoted.groups() if group is not None)
+        if len(inside.split()) <= MOST_WORDS and inside.strip(AROUND):
+            return inside.strip(AROUND).lower()
     words = words_of(line)
     if not words:
         return ""
@@ -67,21 +89,31 @@ def find_keyword(line: str) -> str:
         model.bias + sum(model.weights.get(name, 0) for name in word_features(words, kinds, at))
         for at in range(len(words))
     ]
-    weight, first, last = _heaviest(weights)
+    most = MOST_LETTERS if any(_is_letter(word.text) for word in words) else MOST_WORDS
+    weight, first, last = _heaviest(weights, most)
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
-    while first and kinds[first - 1] == OTHER and last - first + 1 < MOST_WORDS:
+    while first and kinds[first - 1] == OTHER and last - first + 1 < most:
         first -= 1
-    while last + 1 < len(words) and kinds[last + 1] == OTHER and last - first + 1 < MOST_WORDS:
+    while last + 1 < len(words) and kinds[last + 1] == OTHER and last - first + 1 < most:
         last += 1
     found = line[words[first].start : words[last].end].strip(AROUND)
     if STOP_WORDS.issuperset(search_words(found)):
         return ""
-    return _ARTICLES.sub("", found, count=1).lower() if _ARTICLES.match(found) else found.lower()
+    articles = _ARTICLES if _ENGLISH.search(line) else _FOREIGN_ARTICLES
+    return articles.sub("", found, count=1).lower() if articles.match(found) else found.lower()
+
+
+def _is_letter(word: str) -> bool:
+    """Whether this is one character of a script without spaces between words."""
+    return len(word) == 1 and re.fullmatch(UNSPACED, word) is not None
 
 
 def words_of(line: str) -> list[Word]:
-    """Words and signs; what joins letters, as in a file name, is part of its word."""
+    """Words and signs; what joins letters, as in a file name, is part of its word.
+
+    A character of a script without spaces is a word, and so is an elided article (l').
+    """
     return [Word(found.group(), *found.span()) for found in _WORD.finditer(line)]
 
 
@@ -111,12 +143,12 @@ def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
     return found
 
 
-def _heaviest(weights: list[float]) -> tuple[float, int, int]:
-    """The greatest sum of a run, and the first and the last place of that run."""
+def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:
+    """The greatest sum of a run of at most `most` words, and its first and last place."""
     runs = (
         (sum(weights[first : last + 1]), first, last)
         for first in range(len(weights))
-        for last in range(first, min(len(weights), first + MOST_WORDS))
+        for last in range(first, min(len(weights), first + most))
     )
     return max(runs, key=lambda run: (run[0], -run[1], run[2]))
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF
+from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF, STEM_OF, folded
 from genpy_server.core.words import UNSPACED
 
 LOOKED_AT = 1_200
@@ -15,15 +15,16 @@ LOOKED_AT = 1_200
 MOST_WORDS = 160
 SHORT = 3
 
-_WORD = re.compile(r"[^\W\d_](?:[^\W_]|['+#.-])*(?:[^\W_]|[+#])|[^\W\d_]|[^\w\s]+|[0-9]+")
+MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
+"""Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
+_WORD = re.compile(
+    rf"[^\W\d_](?:[^\W_]|['+#.{MARKS}-])*(?:[^\W_]|[+#{MARKS}])|[^\W\d_]|[^\w\s]+|[0-9]+"
+)
 _ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
 _PICTURES = "\u2190"
 """Arrows, dingbats and emoji begin here, behind letters and common punctuation."""
 _UNSPACED_FROM = "\u0e00"
 """Scripts without spaces between words begin here; two of their letters say what five of ours do."""
-_STRAIGHT = str.maketrans(
-    "\u2019\u2018\u201c\u201d\uff0c\u3001\u3002\uff01\uff1f\uff1a", "''\"\",,.!?:"
-)
 _RUN = re.compile(UNSPACED)
 _CUE = re.compile("|".join(sorted(CUE_OF, key=len, reverse=True)))
 
@@ -51,10 +52,13 @@ def clip(text: str, limit: int = LOOKED_AT) -> str:
 
 
 def tokens_of(text: str) -> list[str]:
-    """Words and signs in lower case, at most `MOST_WORDS`; every number is the same one."""
-    plain = text.lower()
+    """Words and signs as `folded` writes them, at most `MOST_WORDS`; every number is "0"."""
+    return _tokens(folded(text))
+
+
+def _tokens(plain: str) -> list[str]:
     if not plain.isascii():
-        plain = _RUN.sub(r" \g<0> ", plain.translate(_STRAIGHT), MOST_WORDS)
+        plain = _RUN.sub(r" \g<0> ", plain, MOST_WORDS)
         plain = _CUE.sub(r" \g<0> ", plain, MOST_WORDS)
     found = _WORD.findall(plain)[:MOST_WORDS]
     return ["0" if token[0].isdigit() else token[:20] for token in found]
@@ -62,31 +66,38 @@ def tokens_of(text: str) -> list[str]:
 
 def features(text: str) -> Features:
     """The features of a message, each once; their number is bounded for any text."""
-    tokens = tokens_of(clip(text))
-    kinds = [f"<{FAMILY_OF.get(token, _kind(token))}>" for token in tokens]
+    plain = folded(clip(text))
+    tokens = _tokens(plain)
+    kinds = [f"<{FAMILY_OF.get(token) or _kind(token)}>" for token in tokens]
+    edged = ["^", *kinds, "$"]
     words = dict.fromkeys(tokens)
     words.update(dict.fromkeys(kinds))
     words.update(dict.fromkeys(map(" ".join, zip(["^", *tokens], [*tokens, "$"], strict=True))))
-    edged = ["^", *kinds, "$"]
     words.update(dict.fromkeys(map(" ".join, pairwise(edged))))
     words.update(dict.fromkeys(map(" ".join, zip(edged, edged[1:], edged[2:], strict=False))))
     words[f"#{min(len(tokens), 40).bit_length()}"] = None
     letters: dict[str, None] = {}
     for token in dict.fromkeys(tokens):
-        if token in CUE_OF:
-            letters[f"~<{CUE_OF[token]}>"] = None
-        if token[0].isalpha():
+        if token[0].isalpha() and token[0] < _UNSPACED_FROM:
             edge = f" {token} "
-            for size in (3, 4, 5) if token[0] < _UNSPACED_FROM else (2, 3):
+            for size in (3, 4, 5):
                 for at in range(len(edge) - size + 1):
                     letters["~" + edge[at : at + size]] = None
+    for run in () if plain.isascii() else _RUN.findall(plain):
+        for size in (1, 2, 3):
+            for at in range(len(run) - size + 1):
+                letters["~" + run[at : at + size]] = None
     return Features(list(words), list(letters))
 
 
 def _kind(token: str) -> str:
-    """The family of a token that has none: how it ends, its script, or its length."""
+    """The family of a word by its beginning, else how it ends, its script or its length."""
     if not token[0].isalnum():
         return "picture" if token[0] >= _PICTURES else token[:2]
+    for size in range(len(token), 2, -1):
+        family = STEM_OF.get(token[:size])
+        if family is not None:
+            return family
     if not token.isascii():
         return "foreign"
     if len(token) <= SHORT:

@@ -13,31 +13,94 @@ from genpy_server.core.understanding.keywords import MODEL, find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
     LinearModel,
+    Scored,
     features,
     shipped,
     tokens_of,
 )
-from genpy_server.core.understanding.periods import period_in
+from genpy_server.core.understanding.periods import find_period
 
 NO_TOOL = "none"
-SURE = 0.8
+SEARCH = "search_chat_history"
+SURE = 0.83
 """The probability from which a message counts as a request."""
-LIKELY = 0.5
+LIKELY = 0.6
 """The same for a message that begins as such a request does, in so many words."""
+CERTAIN = 0.95
+"""The probability from which a message is left alone without a second look."""
 LONGEST = 200
 """Characters of a message that can be a request."""
 
 _IN_SO_MANY_WORDS = re.compile(
     r"(?:when |where |how often )?(?:did|have|had) (?:i|we|you) (?:ever |already )?"
-    r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)",
+    r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)"
+    r"|(?:(?:wann|wo|was|wie oft) )?(?:habe?|haben|hatten?) (?:ich|wir)\b.{1,60}\b(?:erwähnt|gesprochen|geredet|besprochen)\b"
+    r"|(?:quand |où |qu['\u2019]|est-ce que )?(?:(?:j['\u2019]ai|ai-je|avons-nous|a-t-on|on a|nous avons) (?:déjà )?(?:mentionné|parlé|évoqué|discuté))"
+    r"|¿?(?:ya |cuándo |dónde )?(?:(?:he|hemos) (?:ya )?(?:mencionado|hablado)|mencioné|hablamos (?:ya )?(?:de|sobre))"
+    r"|(?:já |quando |onde )?(?:eu )?(?:já )?(?:mencionei|falei (?:de|sobre|alguma)|falamos (?:de|sobre))"
+    r"|(?:когда |где |мы |я |тут |уже )*(?:упоминала?|обсуждали|говорили про)\b"
+    r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)",
     re.IGNORECASE,
 )
+_ALL_CHATS = (
+    r"(?:in |in any of |across |from |through )?(?:all|every|any|everything)(?: one)?(?: of)?(?: (?:my|our|the|your|other|old|past|previous|earlier))*"
+    r" (?:chat|conversation|session|discussion|talk)s?(?: of mine| with you)?"
+    r"|(?:in )?alle?n? (?:meinen?|unser\w*) (?:früheren |alten )?(?:chats|gespräche\w*|unterhaltungen|sitzungen)"
+    r"|(?:dans )?toutes? (?:mes|nos) (?:anciennes |vieilles )?(?:conversations|discussions|sessions)|(?:dans )?tous mes (?:anciens )?(?:chats|échanges)"
+    r"|(?:en )?tod[ao]s (?:mis|nuestr[ao]s|los|las) (?:chats|conversaciones|charlas|sesiones)"
+    r"|(?:em )?tod[ao]s (?:os|as) (?:meus|minhas|nossas|nossos)? ?(?:chats|conversas|sessões)"
+    r"|(?:во )?всех (?:моих |наших )?(?:чатах|разговорах|беседах|сессиях)"
+    r"|(?:في )?(?:كل|جميع) (?:محادثاتي|دردشاتي|جلساتي|المحادثات|محادثاتنا)"
+    r"|(?:मेरी |हमारी |अपनी )?(?:सभी|सारी) (?:चैट|बातचीत)(?: में)?"
+    r"|在?(?:我|我们)?(?:的)?(?:所有|全部)的?(?:聊天|对话|会话)(?:记录)?(?:里|中)?"
+    r"|(?:私の)?(?:全部の?|すべての|全ての|全)(?:チャット|会話|セッション)(?:から|で)?"
+)
+_EVERYWHERE = re.compile(rf"(?<!\w)(?:{_ALL_CHATS})", re.IGNORECASE)
+"""Names every conversation of the person, not only the current one."""
 _ELSEWHERE = re.compile(
-    r"\b(?:(?:all|every|other) (?:of )?(?:(?:my|our|the|your) )?(?:chat|conversation|session)s?|"
-    r"yesterday|(?:this|last|past) (?:week|month|year))\b",
+    rf"(?<!\w)(?:{_ALL_CHATS}|yesterday|(?:this|last|past) (?:week|month|year))(?!\w)",
     re.IGNORECASE,
 )
-"""What the statistics of the current conversation do not tell."""
+"""What the statistics of the current conversation do not say."""
+_EARLIER = re.compile(
+    r"\b(?:past|previous|earlier|old|older|other|früheren|alten|anderen|anciennes|anteriores|antigas"
+    r"|passadas|прошлых|старых)\b|السابقة|القديمة|पुरानी|पिछली|以前的|之前的|过去の|過去の|以前の",
+    re.IGNORECASE,
+)
+"""Says that the conversation looked in is not this one."""
+
+
+_DAYS = (
+    "monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july"
+    "|august|september|october|november|december|montag|dienstag|mittwoch|donnerstag|freitag|samstag"
+    "|sonntag|januar|februar|märz|mai|juni|juli|oktober|dezember|spring|summer|autumn|winter|christmas"
+)
+_OTHER_TIME = re.compile(
+    rf"\b(?:(?:since|before|after|until|till|on|in|last|this|am|im|seit|vor|letzten) (?:{_DAYS}|20\d\d)"
+    r"|(?:last|this) (?:year|morning|evening|night)|(?:\d+|an?|two|three|a few) (?:hour|day|week|month|year)s? ago"
+    r"|tonight)\b",
+    re.IGNORECASE,
+)
+"""A time that no period is named for."""
+_TOPIC = re.compile(
+    r"\b(?:about|regarding|concerning|on the (?:subject|topic) of|über|zum thema|à propos d[eu]|au sujet d[eu]"
+    r"|sur|sobre|acerca de|про|عن)\s+(?:(?:the|my|our|den|die|das|le|la|les|el|los|las|o|a|os|as)\s+)?"
+    r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)(?: (?:please|pls|bitte|svp|por favor))?[\s?.!]*$"
+    r"|(?:关于)(.{1,12}?)的?(?:聊天|对话|会话)|(\S{1,12}?)(?:に関する|についての)"
+    r"|^(\S+(?: \S+)?) (?:के बारे में|पर) (?:मेरी|हमारी)",
+    re.IGNORECASE,
+)
+"""What the listed conversations are to be about."""
+
+
+_SAYS_THAT = re.compile(
+    r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
+    r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
+    r"|\b(?:упоминал|говорил|сказал|рассказывал|упомянул)[аи]?,? что\b"
+    r"|(?:ذكرت|قلت|أخبرتك|أخبرت) (?:لك )?[أإ]ن|(?:बताया|कहा|ज़िक्र किया)(?: था)?(?: न)? कि\b",
+    re.IGNORECASE,
+)
+"""Says something anew by way of having said it, which asks for nothing."""
 
 
 class ToolRequest(msgspec.Struct, frozen=True):
@@ -53,23 +116,70 @@ def find_tool_request(text: str) -> ToolRequest | None:
     line = text.strip()
     if not line or len(line) > LONGEST or "\n" in line:
         return None
-    scored = request_model().score(request_features(line))
-    enough = LIKELY if _IN_SO_MANY_WORDS.match(line) else SURE
-    if scored.label == NO_TOOL or scored.probability < enough:
+    if _SAYS_THAT.search(line):
+        return None
+    scored = _scored(line)
+    if scored is None:
         return None
     if scored.label == "get_session_stats" and _ELSEWHERE.search(line):
         return None
-    args = {}
-    if scored.label == "search_chat_history":
-        keyword = find_keyword(line)
-        if not keyword:
-            return None
-        args = {"keyword": keyword}
-    elif scored.label == "get_all_sessions":
-        period = period_in(line)
-        args = {} if period is None else {"period": period}
+    args = _arguments(scored.label, line)
+    if args is None:
+        return None
     because = ", ".join(f'"{word}"' for word in scored.because)
     return ToolRequest(scored.label, args, f"asks for GenPy's own records: {because}")
+
+
+def _scored(line: str) -> Scored | None:
+    """The tool that a line asks for and how sure that is; None when that is not enough.
+
+    A search is looked at also without the time that it names: most that are known name none.
+    """
+    enough = LIKELY if _IN_SO_MANY_WORDS.match(line) else SURE
+    scored = request_model().score(request_features(line))
+    if scored.label != NO_TOOL and scored.probability >= enough:
+        return scored
+    if scored.label not in {NO_TOOL, SEARCH} or scored.probability > CERTAIN:
+        return None
+    named = find_period(line) or _OTHER_TIME.search(line)
+    if named is None:
+        return None
+    start, end = named.span() if isinstance(named, re.Match) else (named.start, named.end)
+    again = request_model().score(request_features(_without(line, start, end)))
+    return again if again.label == SEARCH and again.probability >= enough else None
+
+
+def _without(line: str, start: int, end: int) -> str:
+    return f"{line[:start].rstrip()} {line[end:].lstrip()}".strip()
+
+
+def _arguments(tool: str, line: str) -> dict[str, str] | None:
+    """What a request asks a tool for; None when a search names nothing to look for."""
+    if tool == "get_session_stats":
+        return {}
+    args: dict[str, str] = {}
+    rest = line
+    named = find_period(line)
+    if named is not None:
+        args[named.use] = named.period
+        rest = _without(line, named.start, named.end)
+    elif other := _OTHER_TIME.search(line):
+        args["unused_time"] = other.group().strip()
+        rest = _without(line, *other.span())
+    if tool == "get_all_sessions":
+        topic = _TOPIC.search(rest)
+        if topic is not None:
+            args["topic"] = next(group for group in topic.groups() if group).strip().lower()
+        return args
+    everywhere = _EVERYWHERE.search(rest)
+    if everywhere is not None:
+        rest = _without(rest, *everywhere.span())
+    keyword = find_keyword(rest) or find_keyword(line)
+    if not keyword:
+        return None
+    if everywhere is not None or named is not None or _EARLIER.search(line):
+        args["scope"] = "all_sessions"
+    return {"keyword": keyword, **args}
 
 
 def request_features(line: str) -> Features:

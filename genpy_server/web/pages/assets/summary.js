@@ -84,6 +84,37 @@ function showRating(/** @type {number | null | undefined} */ value) {
   rating.show(value);
 }
 
+function remember(/** @type {SessionMemory} */ memory) {
+  byId("memory-part").hidden = false;
+  byId("memory-state").textContent = memory.on
+    ? memory.notes.length
+      ? "Noted from messages that no longer fit into what is sent to the model."
+      : "No notes. They are made when a conversation outgrows what is sent to the model."
+    : "Off: nothing is noted, and no note is sent to the model.";
+  byId("memory").replaceChildren(
+    ...memory.notes.map(({ number, text, message_id, said }) =>
+      el(
+        "li",
+        {},
+        el("p", { text }),
+        message_id ? el("p", { class: "from", text: `From message ${message_id}${said ? `: ${said}` : ""}` }) : "",
+        button("Forget", () => change({ forget: number }, "The note is forgotten.")),
+      ),
+    ),
+  );
+  byId("memory-switch").replaceChildren(
+    button(memory.on ? "Switch memory off" : "Switch memory on", () =>
+      change({ on: !memory.on }, memory.on ? "Memory is off." : "Memory is on."),
+    ),
+  );
+}
+
+const change = (/** @type {MemoryChange} */ what, /** @type {string} */ done) =>
+  act(async () => {
+    remember(await api("PATCH", `${place}/memory`, what));
+    announce(done);
+  });
+
 function measure(/** @type {SessionMetrics | null | undefined} */ metrics) {
   byId("metrics-part").hidden = !metrics;
   if (!metrics) return;
@@ -149,6 +180,7 @@ async function load() {
   const found = await api("GET", `${place}/summary`);
   show(found);
   byId("page").hidden = false;
+  remember(await api("GET", `${place}/memory`));
   await read();
 }
 

@@ -1,0 +1,60 @@
+"""`genpy memory`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.backend import with_records
+from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.options import Json, Server
+from genpy_server.core.display import one_line
+from genpy_server.core.models import SessionMemory
+
+
+def memory(
+    *,
+    action: Annotated[
+        Literal["show", "forget", "off", "on"],
+        typer.Argument(help="Show the notes, forget one, or switch the memory off or on."),
+    ] = "show",
+    number: Annotated[
+        int | None, typer.Argument(help="The number of the note to forget.", min=1)
+    ] = None,
+    ref: Annotated[
+        str, typer.Option("--session", "-s", help="An id, the beginning of one, a name, or last.")
+    ] = "last",
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Show or change what is remembered of a long conversation."""
+    if (action == "forget") != (number is not None):
+        raise WrongUsageError("Name the number of a note with `forget`, and only there.")
+    if action == "show":
+        kept = with_records(server, lambda records: records.memory(ref))
+    elif number is not None:
+        kept = with_records(server, lambda records: records.change_memory(ref, forget=number))
+    else:
+        on = action == "on"
+        kept = with_records(server, lambda records: records.change_memory(ref, on=on))
+    if as_json:
+        output.json_document(kept)
+    else:
+        output.text(_shown(kept))
+
+
+def _shown(kept: SessionMemory) -> str:
+    """The notes as lines, each with the message it came from."""
+    lines = (
+        [] if kept.on else ["The memory of this conversation is off; `genpy memory on` starts it."]
+    )
+    for note in kept.notes:
+        lines.append(f"{note.number:3}  {one_line(note.text)}")
+        if note.message_id is not None:
+            said = f": {one_line(note.said)}" if note.said else ""
+            lines.append(f"     from message {note.message_id}{said}")
+    if not kept.notes:
+        lines.append(
+            "No notes. They are made when a conversation outgrows what is sent to the model."
+        )
+    return "\n".join(lines)
