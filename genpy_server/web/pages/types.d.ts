@@ -260,3 +260,20 @@ interface Actions {
 }
 
 type Child = Node | string | null | undefined;
+
+interface MemoryNote {
+  number: number;
+  text: string;
+  message_id?: number | null;
+  said?: string | null;
+}
+
+interface SessionMemory {
+  on: boolean;
+  notes: MemoryNote[];
+}
+
+interface MemoryChange {
+  forget?: number;
+  on?: boolean;
+}
