@@ -6,11 +6,12 @@ websockets library, and this object is done with it.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
 from genpy_server.settings import Limits
@@ -19,6 +20,8 @@ from genpy_server.web.handover import CLOSE_SECONDS, Upgrade, WebSockets
 from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import Request, Response
 from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
+
+log = logging.getLogger("genpy.server")
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -187,7 +190,7 @@ class HttpConnection(asyncio.Protocol):
             self._upgrade(request)
             return
         self._transport.pause_reading()
-        self._task = self._loop.create_task(self._answer(request))
+        self._work(self._answer(request))
 
     def _upgrade(self, request: Request) -> None:
         try:
@@ -203,7 +206,17 @@ class HttpConnection(asyncio.Protocol):
         self._wait(None)
         response = self._door.refuse(request, error)
         began = self._loop.time()
-        self._task = self._loop.create_task(self._send(request, response, began, kept=False))
+        self._work(self._send(request, response, began, kept=False))
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """Drop the connection whose answer failed by a bug: nobody would close it any more."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an answer failed", exc_info=error)
+            self._transport.abort()
 
     async def _answer(self, request: Request) -> None:
         began = self._loop.time()
@@ -246,9 +259,12 @@ class HttpConnection(asyncio.Protocol):
         if self._peer_finished or not self._transport.can_write_eof():
             self._transport.close()
             return
-        self._transport.write_eof()
-        self._transport.resume_reading()
         self._wait(CLOSE_SECONDS)
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:  # the peer has reset the connection
+            self._transport.abort()
 
 
 def _for(request: Request, response: Response) -> Response:

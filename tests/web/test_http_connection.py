@@ -299,6 +299,30 @@ async def test_a_large_answer_arrives_whole() -> None:
     assert len(answer.split(b"\r\n\r\n", 1)[1]) == 5_000_000
 
 
+@pytest.mark.parametrize("kept", [b"", b"Connection: close\r\n"])
+async def test_a_client_that_leaves_while_it_is_answered_is_let_go(
+    kept: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection whose client is gone before the answer is made ends without a trace."""
+    asked, going = asyncio.Event(), asyncio.Event()
+
+    async def slow(call: Call[Any, Any]) -> Response:
+        asked.set()
+        await going.wait()
+        return Response.json("late")
+
+    routes = (Route("GET", "/slow", slow, "Wait.", public=True),)
+    async with listening(routes=routes) as front:
+        _, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n" + kept + b"\r\n")
+        await asked.wait()
+        writer.close()
+        await writer.wait_closed()
+        going.set()
+        await front.empty()
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
 async def test_a_client_that_never_reads_is_let_go() -> None:
     """An answer that nobody reads is dropped after a while."""
     async with listening(routes=LARGE, limits={"answer_seconds": 0.1}) as front:
