@@ -22,13 +22,14 @@ async def written_in_editor(app: App[object], text: str) -> str | None:
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "message.md"
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="")
         try:
             words = [word.strip('"') for word in shlex.split(command, posix=not WINDOWS)]
             failed = await _suspended(app, [*words, str(path)])
             if failed is not None:
                 raise failed
-            return path.read_text(encoding="utf-8").rstrip("\n")
+            # Editors end a file with a newline, and some begin it with a mark of its encoding.
+            return path.read_text(encoding="utf-8-sig").removesuffix("\n")
         except UnicodeDecodeError:
             app.notify("The editor did not write UTF-8 text. Your message is as it was.")
         except (OSError, ValueError, SuspendNotSupported) as error:
