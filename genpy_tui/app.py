@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from rich.text import Text
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.notifications import SeverityLevel
@@ -133,6 +134,10 @@ class GenPyApp(App[int]):
             self.notify("The prompt is empty. up brings the text back.")
         else:
             self._ask_to_leave("Leave GenPy?")
+
+    def pop_screen(self) -> AwaitComplete:
+        """Go back to the screen below; asked twice, as by a double click beside the palette, once."""
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete()
 
     # Starting
 

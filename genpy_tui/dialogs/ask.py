@@ -6,15 +6,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 from genpy_tui.widgets.choices import Choices
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Dialog[str | None]):
     """A question with a few answers; None when it was left unanswered."""
 
     CSS_PATH = "dialog.tcss"
@@ -46,7 +46,7 @@ class Choose(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class AskLine(ModalScreen[str | None]):
+class AskLine(Dialog[str | None]):
     """A question that is answered by one line; None when it was left unanswered."""
 
     CSS_PATH = "dialog.tcss"

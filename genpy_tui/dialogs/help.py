@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from genpy_tui.commands import COMMANDS, Command
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
 TYPING = (
@@ -28,7 +28,7 @@ BESIDE = 28
 """Columns for the key and the slash command."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """What can be done, on one page."""
 
     CSS_PATH = "dialog.tcss"

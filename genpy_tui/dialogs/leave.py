@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from genpy_server.core.display import stars
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FAREWELL = 4
 RATINGS = "12345"
 
 
-class LeaveScreen(ModalScreen[str | None]):
+class LeaveScreen(Dialog[str | None]):
     """Any key leaves at once; 1 to 5 rate first. Without a `session` it is ended here.
 
     Its result is what went wrong, if anything did.

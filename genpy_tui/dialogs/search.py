@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -17,6 +16,7 @@ from genpy_server.core.display import age
 from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.choices import Choices
 
@@ -41,7 +41,7 @@ class Found(NamedTuple):
     message: int
 
 
-class SearchScreen(ModalScreen[Found | None]):
+class SearchScreen(Dialog[Found | None]):
     """Type words; the best hits come first."""
 
     CSS_PATH = "dialog.tcss"

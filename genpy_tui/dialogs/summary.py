@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from genpy_server.core.display import stars
@@ -15,6 +14,7 @@ from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FACES = {"positive": "☺ positive", "neutral": "○ neutral", "negative": "☹ negative"}
 
 
-class SummaryScreen(ModalScreen[None]):
+class SummaryScreen(Dialog[None]):
     """The summary; 1 to 5 rate, r writes it again."""
 
     CSS_PATH = "dialog.tcss"

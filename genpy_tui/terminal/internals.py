@@ -20,9 +20,11 @@ from rich.control import Control
 from textual import _compositor as compositor
 from textual import _xterm_parser as xterm
 from textual import events
+from textual._widget_navigation import Direction
 from textual.driver import Driver
 from textual.keys import Keys
 from textual.message import Message
+from textual.widgets import OptionList
 
 from genpy_tui.terminal.input import ESCAPE_SECONDS, TerminalInput, Token
 
@@ -45,7 +47,11 @@ INTERNALS = {
     "textual.widgets._text_area:TextArea._delete_via_keyboard": "9abbe1f91cba",
     "textual.widgets._text_area:TextArea._delete_cursor_line": "654e16d0d23d",
     "textual.widgets._text_area:TextArea._validate_selection": "63578b5c060b",
+    "textual.widgets._text_area:TextArea._refresh_size": "6b3843536005",
+    "textual.widgets._text_area:TextArea._undo_batch": "24f44acc5dd9",
+    "textual.widgets._text_area:TextArea._redo_batch": "1afeaae191ef",
     "textual.widgets._text_area:TextArea.edit": "84ba524599e3",
+    "textual.widgets._option_list:OptionList._move_page": "dd3227dd4e84",
     "textual.widget:Widget._size_updated": "2819b3f84f2a",
     "textual.scroll_view:ScrollView._size_updated": "641e3f6ed6fb",
     "textual.widget:Widget._scroll_update": "14e335e8d272",
@@ -139,9 +145,19 @@ class CroppedUpdate(compositor.ChopsUpdate):
         return "".join(out)
 
 
+_textual_move_page = OptionList._move_page  # noqa: SLF001 - listed above
+
+
+def _move_page(options: OptionList, direction: Direction) -> None:
+    """Move by a page, unless the options are not laid out yet: Textual fails at that."""
+    with contextlib.suppress(KeyError, IndexError):
+        _textual_move_page(options, direction)
+
+
 def driver(base: type[Driver]) -> type[Driver]:
     """The driver to use in place of Textual's own choice; prepares what it draws with."""
     compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
+    setattr(OptionList, "_move_page", _move_page)  # noqa: B010 - listed above
     if sys.platform == "win32":
         if (module := sys.modules.get("textual.drivers.win32")) is not None:
             module.XTermParser = TerminalParser  # type: ignore[attr-defined]

@@ -44,6 +44,9 @@ class Prompt(TextArea):
         Binding("tab", "complete", "Complete", show=False),
     ]
 
+    _blinking = _rewinding = False
+    """What Textual is doing, where that changes what is drawn."""
+
     class Slash(Message):
         """A slash command was given; `text` is not empty where it may be a message instead."""
 
@@ -69,7 +72,6 @@ class Prompt(TextArea):
         self._history = History()
         self._pasted: dict[str, str] = {}
         self._pastes = 0
-        self._blinking = False
 
     # The document
 
@@ -94,6 +96,25 @@ class Prompt(TextArea):
     def edit(self, edit: Edit) -> EditResult:
         """Carry out an edit, of exact text."""
         return super().edit(replace(edit, text=protect(newlines(edit.text))))
+
+    def undo(self) -> None:
+        """Undo a batch of edits."""
+        self._rewinding = True
+        super().undo()
+        self._rewinding = False
+
+    def redo(self) -> None:
+        """Redo a batch of edits."""
+        self._rewinding = True
+        super().redo()
+        self._rewinding = False
+
+    def _refresh_size(self) -> None:
+        """Before Textual looks where the cursor is: it moves it last when it undoes edits."""
+        if self._rewinding:
+            self.wrapped_document.wrap(self.wrap_width, self.indent_width)
+            self.selection = self.selection  # within the text
+        super()._refresh_size()
 
     def get_line(self, line_index: int) -> Text:
         """A line as it is shown."""
