@@ -115,7 +115,9 @@ app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy setup"))(setup)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy models", "genpy models --json"))(models)
 app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql"))(schema)
+app.command(
+    rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql", "genpy schema --check")
+)(schema)
 
 app.add_typer(config, name="config", rich_help_panel=SERVER)
 config.command("show", epilog=_examples("genpy config show"))(show_config)

@@ -1,15 +1,98 @@
 """`genpy schema`."""
 
+import asyncio
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
 
 import genpy_server
 from genpy_cli import output
+from genpy_cli.exit_codes import FAILED, WrongUsageError
+from genpy_cli.options import Json
+from genpy_server.settings import Settings, load
 
 
-def schema() -> None:
+class SchemaState(msgspec.Struct, frozen=True):
+    """What schema.sql would do in a project."""
+
+    installed: int
+    """The version that the project has; 0 for none."""
+    needed: int
+    sessions: int | None = None
+    """Rows that are there, where that can be counted."""
+    messages: int | None = None
+
+
+def schema(
+    *,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Say what it would do in your project; change nothing."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Print schema.sql, which prepares a Supabase project."""
+    if not check:
+        if as_json:
+            raise WrongUsageError("--json goes with --check.")
+        output.text(_path().read_text("utf-8"), end="")
+        return
+    settings = load()
+    if settings.supabase_url is None:
+        raise WrongUsageError(
+            "No Supabase project is configured: set SUPABASE_URL and SUPABASE_KEY."
+        )
+    state = asyncio.run(_state(settings))
+    if as_json:
+        output.json_document(state)
+    else:
+        output.text(_sentence(state))
+    if state.installed < state.needed:
+        raise typer.Exit(FAILED)
+
+
+def _path() -> Path:
     package = Path(genpy_server.__file__).parent
     # A wheel has it in the package; a clone, on which tests and `pip install -e` run, above it.
     places = (package / "schema.sql", package.parent / "schema.sql")
-    path = next(place for place in places if place.exists())
-    output.text(path.read_text("utf-8"), end="")
+    return next(place for place in places if place.exists())
+
+
+async def _state(settings: Settings) -> SchemaState:
+    from genpy_server.errors import StoreError
+    from genpy_server.stores.supabase.client import SCHEMA_VERSION
+    from genpy_server.stores.supabase.store import SupabaseStore
+
+    store = SupabaseStore(settings.supabase_url or "", settings.supabase_key or "")
+    try:
+        installed = await store.installed_version()
+        state = SchemaState(installed, SCHEMA_VERSION)
+        if not installed:
+            return state
+        try:
+            seen = await store.check()
+        except StoreError:  # an earlier version counts in another way
+            return state
+        return SchemaState(installed, SCHEMA_VERSION, seen.sessions, seen.messages)
+    finally:
+        await store.close()
+
+
+def _sentence(state: SchemaState) -> str:
+    if not state.installed:
+        return (
+            "The project has no functions of GenPy yet. Run the output of `genpy schema` in its SQL "
+            "editor; tables of the first version keep their rows."
+        )
+    rows = ""
+    if state.sessions is not None and state.messages is not None:
+        sessions = output.count(state.sessions, "session")
+        rows = f" It has {sessions} and {output.count(state.messages, 'message')}."
+    if state.installed < state.needed:
+        return (
+            f"The project has version {state.installed} of schema.sql, and this program needs "
+            f"{state.needed}. Run the output of `genpy schema` in its SQL editor.{rows}"
+        )
+    return f"The project has version {state.installed} of schema.sql: nothing is to be done.{rows}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 
 import pytest
 from support.command_line import Genpy
@@ -103,6 +104,16 @@ def test_a_question_that_is_refused(error, ends):
     now = 61.0
     with pytest.raises(type(error)):
         printer.take(frame)
+
+
+async def test_a_question_that_is_cut(tmp_path):
+    """What finds no room in the request is said on standard error."""
+    async with Upstream() as upstream:
+        upstream.say("Long.")
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url, GENPY_CONTEXT_TOKENS="600")
+        ran = await genpy.beside("ask", "Sum this up", given="word after word " * 5_000)
+    assert ran.out == "Long.\n"
+    assert re.search(r"80,0\d\d characters", ran.err), ran.err
 
 
 def test_nothing_asked(empty):

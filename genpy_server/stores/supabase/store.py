@@ -17,7 +17,13 @@ import msgspec
 from genpy_server.core.context.recall import titles_first
 from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
 from genpy_server.core.text import storable_value
-from genpy_server.errors import NotFound, StoreError, StoreTimeout, StoreUnavailable
+from genpy_server.errors import (
+    NotFound,
+    StoreError,
+    StoreSchemaMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Hosting, Store, StoreHealth
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 from genpy_server.stores.supabase.index import BATCH, of_message, of_session, of_unindexed, query_of
@@ -171,6 +177,14 @@ class SupabaseStore:
         except BaseException:
             await self.close()
             raise
+
+    async def installed_version(self) -> int:
+        """The version of schema.sql that the project has, 0 for none; changes nothing."""
+        self._functions.open()
+        try:
+            return self._functions.read(await self.call("version"), int)
+        except StoreSchemaMissing:
+            return 0
 
     async def close(self) -> None:
         """See `Store.close`."""

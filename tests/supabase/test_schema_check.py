@@ -1,0 +1,50 @@
+"""`genpy schema --check`: what schema.sql would do, without doing it."""
+
+from support.command_line import Genpy
+from support.supabase_stack import FIRST_VERSION, SCHEMA
+
+from genpy_server.stores.supabase.client import SCHEMA_VERSION
+
+CATALOGUE = "select proname, md5(prosrc) from pg_proc where proname like 'genpy%' order by 1, 2"
+
+
+def command(tmp_path, stack):
+    """The command, with the project of a stack, whose API is started."""
+    stack.start_api()
+    return Genpy(tmp_path, SUPABASE_URL=stack.url, SUPABASE_KEY=stack.secret_key)
+
+
+def test_the_newest_version_needs_nothing(make_stack, tmp_path):
+    """A project of this version needs nothing, and its rows are counted."""
+    genpy = command(tmp_path, make_stack(SCHEMA))
+    assert genpy("schema", "--check", "--json").json == {
+        "installed": SCHEMA_VERSION,
+        "needed": SCHEMA_VERSION,
+        "sessions": 0,
+        "messages": 0,
+    }
+    assert "nothing is to be done" in genpy("schema", "--check").out
+
+
+def test_an_earlier_version_is_to_be_upgraded(make_stack, tmp_path):
+    """For a project of an earlier version the command says so with code 1, and changes nothing."""
+    stack = make_stack(SCHEMA)
+    stack.sql(
+        "create or replace function genpy_version() returns jsonb language sql as $$ select '1'::jsonb $$"
+    )
+    before = stack.sql(CATALOGUE)
+    ran = command(tmp_path, stack)("schema", "--check", code=1)
+    assert "version 1" in ran.out
+    assert f"needs {SCHEMA_VERSION}" in ran.out
+    assert stack.sql(CATALOGUE) == before
+
+
+def test_a_project_without_functions(make_stack, tmp_path):
+    """For a project that only the first version used the command says what to run."""
+    genpy = command(tmp_path, make_stack(FIRST_VERSION))
+    assert "genpy schema" in genpy("schema", "--check", code=1).out
+
+
+def test_no_project(tmp_path):
+    """Without a project the command says which settings name one."""
+    assert "SUPABASE_URL" in Genpy(tmp_path)("schema", "--check", code=2).err
