@@ -2,11 +2,11 @@
 
     python benchmarks/understanding.py
 
-Prints accuracy, macro-F1, confusion, calibration, false triggers and time a message on the
-development sample and on held-out messages, written apart from the training messages. The unseen
-files are the honest estimate: their authors knew the labelling rules and nothing else, and wrote no
-training message. The other held-out files were known to writers of training messages, or came
-from authors who then wrote some. The baselines in the same run: the most frequent label, and
+Prints, for messages that no training message repeats: accuracy by language and by kind, confusion,
+calibration by bucket, the share of messages that would get a wrong prompt, false triggers of tools
+and time a message. The unseen files are from authors who wrote no training message; the files of
+languages and of real messages were written before the training messages of their kinds, by the
+author of these. The baselines of the same run: the most frequent label, and the first version's
 keywords found anywhere.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genpy_server.core.understanding.intents import INTENTS, detect_intent
+from genpy_server.core.understanding.intents import INTENTS, SURE, Intent, detect_intent
 from genpy_server.core.understanding.rules import RULES
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
@@ -119,6 +119,30 @@ def print_confusion(gold: list[str], found: list[str]) -> None:
         print(f"  {one:20}" + "".join(f"{counts[one, other]:19}" for other in names))
 
 
+def print_groups(key: str, rows: list[Row], found: list[Intent]) -> None:
+    """Accuracy, wrong prompts and calibration error of each language or kind."""
+    groups: dict[str, list[tuple[Row, Intent]]] = {}
+    for row, intent in zip(rows, found, strict=True):
+        groups.setdefault(row[key], []).append((row, intent))
+    for name, pairs in groups.items():
+        right = [intent.name == row["intent"] for row, intent in pairs]
+        wrong = [intent.score >= SURE and intent.name != row["intent"] for row, intent in pairs]
+        error = calibration_error([intent.score for _, intent in pairs], right)
+        print(
+            f"  {key} {name:12} n {len(pairs):4}  accuracy {statistics.fmean(right):.3f}  "
+            f"wrong prompt {statistics.fmean(wrong):.3f}  calibration error {error:.3f}"
+        )
+
+
+def calibration_error(scores: list[float], right: list[bool]) -> float:
+    """The mean over ten buckets of how far score and share differ, weighed by their size."""
+    buckets: dict[int, list[tuple[float, bool]]] = {}
+    for score, hit in zip(scores, right, strict=True):
+        buckets.setdefault(min(int(score * 10), 9), []).append((score, hit))
+    gaps = (abs(sum(score - hit for score, hit in bucket)) for bucket in buckets.values())
+    return sum(gaps) / len(scores)
+
+
 def intents(name: str) -> None:
     """The table of one file of intents."""
     rows = read(name)
@@ -136,15 +160,24 @@ def intents(name: str) -> None:
             f"  {way:10} accuracy {accuracy(gold, names):.3f}  macro-F1 {macro_f1(gold, names):.3f}"
         )
     print_confusion(gold, ways["GenPy"])
-    by_kind: dict[str, list[bool]] = {}
-    for row, intent in zip(rows, found, strict=True):
-        by_kind.setdefault(row["kind"], []).append(intent.name == row["intent"])
+    for key in ("language", "kind"):
+        if key in rows[0]:
+            print_groups(key, rows, found)
+    wrong = [
+        intent.score >= SURE and intent.name != label
+        for intent, label in zip(found, gold, strict=True)
+    ]
+    prompted = statistics.fmean(intent.score >= SURE for intent in found)
     print(
-        "  "
-        + ", ".join(
-            f"{kind} {statistics.fmean(hits):.2f} ({len(hits)})" for kind, hits in by_kind.items()
-        )
+        f"  prompt sent (score {SURE} and more) {prompted:.3f}, wrong prompt {statistics.fmean(wrong):.3f}"
     )
+    pairs = Counter(
+        (label, intent.name)
+        for intent, label in zip(found, gold, strict=True)
+        if intent.name != label
+    )
+    worst = ", ".join(f"{one} as {other} {n}" for (one, other), n in pairs.most_common(10))
+    print(f"  worst confusions: {worst}")
     right = [intent.name == label for intent, label in zip(found, gold, strict=True)]
     print_calibration([intent.score for intent in found], right)
     print_times(detect_intent, rows)
@@ -173,6 +206,16 @@ def tools(name: str) -> None:
         ]
         false = statistics.fmean(answers[at][0] is not None for at in idle)
         print(f"  {way:10} exact {statistics.fmean(exact):.3f}  false triggers {false:.3f}")
+    if "language" in rows[0]:
+        for language in dict.fromkeys(row["language"] for row in rows):
+            places = [at for at, row in enumerate(rows) if row["language"] == language]
+            exact = statistics.fmean(
+                gold[at][0] == ways["GenPy"][at][0]
+                and (gold[at][0] != "search_chat_history" or gold[at] == ways["GenPy"][at])
+                for at in places
+            )
+            false = [ways["GenPy"][at][0] is not None for at in places if gold[at][0] is None]
+            print(f"  language {language:6} exact {exact:.3f}  false {sum(false)} of {len(false)}")
     print_confusion([str(one) for one, _ in gold], [str(one) for one, _ in ways["GenPy"]])
     print_times(find_tool_request, rows)
 
@@ -188,7 +231,16 @@ def rules() -> None:
 
 if __name__ == "__main__":
     rules()
-    for part in ("dev", "unseen", "heldout", "fresh", "stranger", "stranger_b"):
+    for part in (
+        "languages",
+        "real",
+        "unseen",
+        "heldout",
+        "fresh",
+        "stranger",
+        "stranger_b",
+        "dev",
+    ):
         intents(f"intents_{part}.jsonl")
-    for part in ("dev", "unseen"):
+    for part in ("languages", "unseen", "dev"):
         tools(f"tools_{part}.jsonl")
