@@ -10,9 +10,12 @@ from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
+from genpy_server.core.models import Memory
 from genpy_server.embedded import LocalServer
 from genpy_server.wire import End
 from genpy_tui.commands import COMMANDS
+
+NOTED = "aaaa0000-0000-4000-8000-000000000001"
 
 
 @asynccontextmanager
@@ -87,6 +90,29 @@ async def test_the_summary_is_asked_for_anew(tmp_path: Path) -> None:
         await tui.shows("This conversation has not ended.")
         await tui.press("r")
         await tui.shows("No model is configured", "Messages       2")
+
+
+async def test_a_note_is_forgotten_and_the_memory_switched_off(tmp_path: Path) -> None:
+    """/memory shows the notes with their messages; f forgets one, o switches the memory off."""
+    async with (
+        running_server.serving(tmp_path / "genpy.db") as running,
+        terminal(tmp_path, server=running.url, session=NOTED, size=(120, 34)) as tui,
+    ):
+        store = running.app.store
+        said = await store.append("local", NOTED, "user", "I like tea a lot", title="Talk")
+        notes = f"- likes tea [#{said.message.id}]\n- lives in Ghent"
+        await store.extend_memory("local", NOTED, Memory(notes, said.message.id), previous_upto=0)
+        await tui.says("ready")
+        await tui.type("hello")
+        await tui.until(lambda: "\u25c6 GenPy" in tui.transcript)
+        await tui.type("/memory")
+        await tui.shows("Memory   on", "likes tea", "I like tea a lot", "lives in Ghent")
+        await tui.press("f")
+        await tui.until(lambda: "likes tea" not in tui.screen)
+        await tui.press("o")
+        await tui.shows("Memory   off", "lives in Ghent")
+        kept = await running.app.records("local").memory(NOTED)
+        assert ([note.text for note in kept.notes], kept.on) == (["lives in Ghent"], False)
 
 
 async def test_export_writes_a_file_and_never_over_one(

@@ -97,7 +97,12 @@ function remember(/** @type {SessionMemory} */ memory) {
         "li",
         {},
         el("p", { text }),
-        message_id ? el("p", { class: "from", text: `From message ${message_id}${said ? `: ${said}` : ""}` }) : "",
+        message_id
+          ? el("p", {
+              class: "from",
+              text: `From message ${message_id}${said ? `: ${said}` : ""}`,
+            })
+          : "",
         button("Forget", () => change({ forget: number }, "The note is forgotten.")),
       ),
     ),
