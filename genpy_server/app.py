@@ -104,9 +104,13 @@ class App:
 
         What the first message needs is then made ready beside the loop.
         """
-        server = await listen(
-            settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
-        )
+        try:
+            server = await listen(
+                settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
+            )
+        except BaseException:
+            await self.drain()  # the hub works already, and its store is closed next
+            raise
         self.tasks.spawn(asyncio.to_thread(_warm))
         return server
 
