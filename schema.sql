@@ -1,7 +1,8 @@
 -- GenPy's database for Supabase: paste it into the SQL editor and run it.
 --
--- It may be run any number of times, on an empty database or on one of an earlier version, whose
--- rows all stay. The tables hold the conversations; the schema "genpy", which no API shows, holds
+-- It may be run any number of times, beside programs that use it, on an empty database or on one of
+-- an earlier version, whose rows all stay. Where it has to change a table it waits at most 5 seconds
+-- for it; run it again when that was not enough. The tables hold the conversations; the schema "genpy", which no API shows, holds
 -- what the functions share; the functions "genpy_…" are what the server calls, one for each method
 -- of genpy_server/stores/base.py. Nobody but the secret key may call them.
 
@@ -34,22 +35,65 @@ create table if not exists public.session_logs (
   created_at timestamptz not null default now()
 );
 
--- key_outcomes holds a JSON list of texts; plain text of earlier versions is read as well.
-alter table public.sessions
-  add column if not exists title text,
-  add column if not exists note text,
-  add column if not exists last_message_id bigint not null default 0,
-  add column if not exists message_count integer not null default 0,
-  add column if not exists live_until timestamptz,
-  add column if not exists ending_token text,
-  add column if not exists ending_until timestamptz,
-  add column if not exists memory text,
-  add column if not exists memory_upto bigint not null default 0,
-  add column if not exists hosted_by text,
-  add column if not exists ending_server text,
-  add column if not exists ending_attempts integer not null default 0;
-
 create schema if not exists genpy;
+
+-- Runs a statement where what it makes does not stand yet. A statement of ours locks both tables
+-- first, always in this order, for at most as long as the time-out allows: nothing is half waited for,
+-- and a second run, which has nothing to change, takes no such lock.
+create or replace function genpy.ensure(stands boolean, statement text) returns void
+language plpgsql set search_path = '' set lock_timeout = '5s' as $$
+begin
+  if not coalesce(stands, false) then
+    lock table public.sessions, public.session_logs in access exclusive mode;
+    execute statement;
+  end if;
+end
+$$;
+
+create or replace function genpy.has_column(p_table text, p_column text) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select 1 from pg_catalog.pg_attribute
+    where attrelid = ('public.' || p_table)::regclass and attname = p_column and not attisdropped)
+$$;
+
+create or replace function genpy.has_trigger(p_name text) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select 1 from pg_catalog.pg_trigger where tgname = p_name and not tgisinternal)
+$$;
+
+-- key_outcomes holds a JSON list of texts; plain text of earlier versions is read as well. `terms` is
+-- null until the server has indexed a row, and so is `search` of a session that has changed; `counts`
+-- is null where messages of earlier versions were not counted yet.
+select genpy.ensure(
+  bool_and(genpy.has_column(tab, name)),
+  string_agg(format('alter table public.%I add column if not exists %I %s', tab, name, kind), '; '))
+from (values
+  ('sessions', 'title', 'text'),
+  ('sessions', 'note', 'text'),
+  ('sessions', 'last_message_id', 'bigint not null default 0'),
+  ('sessions', 'message_count', 'integer not null default 0'),
+  ('sessions', 'live_until', 'timestamptz'),
+  ('sessions', 'ending_token', 'text'),
+  ('sessions', 'ending_until', 'timestamptz'),
+  ('sessions', 'memory', 'text'),
+  ('sessions', 'memory_upto', 'bigint not null default 0'),
+  ('sessions', 'hosted_by', 'text'),
+  ('sessions', 'ending_server', 'text'),
+  ('sessions', 'ending_attempts', 'integer not null default 0'),
+  ('sessions', 'search', 'tsvector'),
+  ('sessions', 'counts', 'jsonb'),
+  ('session_logs', 'client_id', 'text'),
+  ('session_logs', 'uid', 'uuid not null default gen_random_uuid()'),
+  ('session_logs', 'words', 'integer'),
+  ('session_logs', 'terms', 'tsvector'),
+  ('session_logs', 'about_records', 'boolean not null default false')
+) _ (tab, name, kind);
+
+-- The index of the first three versions.
+select genpy.ensure(
+  not genpy.has_column('session_logs', 'search'),
+  'alter table public.session_logs drop column search');
+drop function if exists genpy.plain(text);
 
 -- The secret behind the ids of named sessions, the servers on this database, and the parts of the
 -- replies that they are writing.
@@ -76,19 +120,6 @@ create table if not exists genpy.reply_journal (
   server text not null,
   primary key (run, position)
 );
-create index if not exists reply_journal_by_session on genpy.reply_journal (session_id);
-
-alter table public.session_logs
-  add column if not exists client_id text,
-  add column if not exists uid uuid not null default gen_random_uuid(),
-  add column if not exists words integer,
-  add column if not exists terms tsvector,
-  add column if not exists about_records boolean not null default false,
-  drop column if exists search;
-
--- Terms are null until the server has indexed a row; so are those of a session that has changed.
-alter table public.sessions add column if not exists search tsvector;
-drop function if exists genpy.plain(text);
 
 create or replace function genpy.keep_search() returns trigger
 language plpgsql set search_path = '' as $$
@@ -100,9 +131,6 @@ begin
 end
 $$;
 
-create or replace trigger sessions_search before update of title, summary, topics
-  on public.sessions for each row execute function genpy.keep_search();
-
 -- updated_at follows what a person can see; hosting, endings and memory are no change to them.
 -- The first version had a trigger for every update, under whatever name.
 do $$
@@ -113,9 +141,9 @@ begin
     select t.tgname from pg_catalog.pg_trigger t
       join pg_catalog.pg_proc p on p.oid = t.tgfoid
     where t.tgrelid = 'public.sessions'::regclass and not t.tgisinternal
-      and p.prosrc ilike '%updated_at%'
+      and p.prosrc ilike '%updated_at%' and t.tgname <> 'sessions_updated_at'
   loop
-    execute format('drop trigger %I on public.sessions', old.tgname);
+    perform genpy.ensure(false, format('drop trigger %I on public.sessions', old.tgname));
   end loop;
 end
 $$;
@@ -123,21 +151,16 @@ $$;
 create or replace function genpy.keep_updated_at() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-  if new.updated_at is not distinct from old.updated_at then
+  if new.updated_at is not distinct from old.updated_at
+    and coalesce(current_setting('genpy.upgrading', true), '') <> 'on'
+  then
     new.updated_at := clock_timestamp();
   end if;
   return new;
 end
 $$;
 
-create trigger sessions_updated_at
-  before update of user_id, status, start_time, end_time, summary, topics, sentiment, metrics,
-    user_rating, rated_at, key_outcomes, title, note
-  on public.sessions for each row execute function genpy.keep_updated_at();
-
--- Whatever program inserts a message, its session's count, order and metrics follow; `counts` is null
--- where messages of earlier versions were not counted yet.
-alter table public.sessions add column if not exists counts jsonb;
+-- Whatever program inserts a message, its session's count, order and metrics follow.
 
 create or replace function genpy.counted(counts jsonb, message public.session_logs) returns jsonb
 language plpgsql stable set search_path = '' as $$
@@ -197,34 +220,48 @@ begin
 end
 $$;
 
--- Rows of the first version, which knew neither count nor title.
-update public.sessions s
-set message_count = counted.messages, last_message_id = counted.last_id
-from (
-  select session_id, count(*) as messages, max(id) as last_id
-  from public.session_logs group by session_id
-) counted
-where s.session_id = counted.session_id and s.message_count = 0;
+select genpy.ensure(genpy.has_trigger('sessions_search'), $$
+  create trigger sessions_search before update of title, summary, topics
+  on public.sessions for each row execute function genpy.keep_search()
+$$);
+select genpy.ensure(genpy.has_trigger('sessions_updated_at'), $$
+  create trigger sessions_updated_at
+  before update of user_id, status, start_time, end_time, summary, topics, sentiment, metrics,
+    user_rating, rated_at, key_outcomes, title, note
+  on public.sessions for each row execute function genpy.keep_updated_at()
+$$);
 
-alter table public.sessions disable trigger sessions_updated_at;
-update public.sessions s
-set title = coalesce(
-  (select left(btrim(regexp_replace(m.message, '\s+', ' ', 'g')), 60) from public.session_logs m
-   where m.session_id = s.session_id and m.event_type = 'user' order by m.id limit 1),
-  'Untitled')
-where s.title is null;
-alter table public.sessions enable trigger sessions_updated_at;
-
-create or replace trigger session_logs_counted after insert on public.session_logs
-  for each row execute function genpy.count_message();
-
--- Version 2 named these metrics otherwise.
-alter table public.sessions disable trigger sessions_updated_at;
-update public.sessions
-set metrics = metrics - 'messages' - 'assistant_messages' || jsonb_build_object(
-  'total_messages', metrics -> 'messages', 'ai_messages', metrics -> 'assistant_messages')
-where metrics ? 'messages' and metrics ? 'assistant_messages';
-alter table public.sessions enable trigger sessions_updated_at;
+-- Rows of the first version, which knew neither count nor title, and metrics that version 2 named
+-- otherwise. None of it is a change that a person sees. They are counted while nobody inserts, and
+-- each insert is counted from then on.
+do $$
+begin
+  perform set_config('genpy.upgrading', 'on', true);
+  if not genpy.has_trigger('session_logs_counted') then
+    perform genpy.ensure(false, 'update public.sessions s
+      set message_count = counted.messages, last_message_id = counted.last_id
+      from (
+        select session_id, count(*) as messages, max(id) as last_id
+        from public.session_logs group by session_id
+      ) counted
+      where s.session_id = counted.session_id and s.message_count = 0');
+    perform genpy.ensure(false, 'create trigger session_logs_counted
+      after insert on public.session_logs for each row execute function genpy.count_message()');
+  end if;
+  update public.sessions s
+    set title = coalesce(
+      (select left(btrim(regexp_replace(m.message, '\s+', ' ', 'g')), 60)
+       from public.session_logs m
+       where m.session_id = s.session_id and m.event_type = 'user' order by m.id limit 1),
+      'Untitled')
+    where s.title is null;
+  update public.sessions
+    set metrics = metrics - 'messages' - 'assistant_messages' || jsonb_build_object(
+      'total_messages', metrics -> 'messages', 'ai_messages', metrics -> 'assistant_messages')
+    where metrics ? 'messages' and metrics ? 'assistant_messages';
+  perform set_config('genpy.upgrading', '', true);
+end
+$$;
 
 -- Indexes. Those of the first version keep their names; three of them have more columns, or are the
 -- unique one that the table had anyway, so that no two indexes do the same.
@@ -243,33 +280,39 @@ begin
     select indexdef into standing from pg_catalog.pg_indexes
       where schemaname = 'public' and indexname = wanted.name;
     if standing not ilike 'create ' || wanted.definition then
-      execute format('drop index public.%I', wanted.name);
+      perform genpy.ensure(false, format('drop index public.%I', wanted.name));
       standing := null;
     end if;
     if standing is null and to_regclass('public.' || wanted.former) is not null then
-      execute format('alter index public.%I rename to %I', wanted.former, wanted.name);
+      perform genpy.ensure(
+        false, format('alter index public.%I rename to %I', wanted.former, wanted.name));
     end if;
   end loop;
 end
 $$;
 
-create index if not exists idx_sessions_status on public.sessions (status);
-create index if not exists idx_sessions_start_time on public.sessions (start_time desc);
-create index if not exists idx_sessions_user_id on public.sessions (user_id, last_message_id desc);
-create index if not exists sessions_active on public.sessions (last_message_id)
-  where status = 'active';
-create index if not exists idx_session_logs_created_at on public.session_logs (created_at desc);
-create index if not exists idx_session_logs_session_id on public.session_logs (session_id, id);
-create unique index if not exists session_logs_uid on public.session_logs (session_id, uid);
-create unique index if not exists session_logs_client_id on public.session_logs (session_id, client_id)
-  where client_id is not null;
-create index if not exists session_logs_terms on public.session_logs using gin (terms);
-create index if not exists session_logs_unindexed on public.session_logs (id) where terms is null;
-create index if not exists sessions_search on public.sessions using gin (search);
-create index if not exists sessions_unindexed on public.sessions (id) where search is null;
+select genpy.ensure(to_regclass('genpy.reply_journal_by_session') is not null,
+  'create index reply_journal_by_session on genpy.reply_journal (session_id)');
+select genpy.ensure(to_regclass('public.' || name) is not null, statement)
+from (values
+  ('idx_sessions_status', 'create index idx_sessions_status on public.sessions (status)'),
+  ('idx_sessions_start_time', 'create index idx_sessions_start_time on public.sessions (start_time desc)'),
+  ('idx_sessions_user_id', 'create index idx_sessions_user_id on public.sessions (user_id, last_message_id desc)'),
+  ('sessions_active', 'create index sessions_active on public.sessions (last_message_id) where status = ''active'''),
+  ('idx_session_logs_created_at', 'create index idx_session_logs_created_at on public.session_logs (created_at desc)'),
+  ('idx_session_logs_session_id', 'create index idx_session_logs_session_id on public.session_logs (session_id, id)'),
+  ('session_logs_uid', 'create unique index session_logs_uid on public.session_logs (session_id, uid)'),
+  ('session_logs_client_id', 'create unique index session_logs_client_id on public.session_logs (session_id, client_id) where client_id is not null'),
+  ('session_logs_terms', 'create index session_logs_terms on public.session_logs using gin (terms)'),
+  ('session_logs_unindexed', 'create index session_logs_unindexed on public.session_logs (id) where terms is null'),
+  ('sessions_search', 'create index sessions_search on public.sessions using gin (search)'),
+  ('sessions_unindexed', 'create index sessions_unindexed on public.sessions (id) where search is null')
+) _ (name, statement);
 
 -- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
 
+select genpy.ensure(
+  obj_description(to_regclass('genpy.sessions'), 'pg_class') is not distinct from 'version 5', $$
 drop view if exists genpy.messages, genpy.sessions;
 
 create view genpy.messages with (security_invoker = true) as
@@ -288,7 +331,7 @@ create view genpy.sessions with (security_invoker = true) as
 select
   session_id,
   user_id,
-  title,
+  coalesce(title, 'Untitled') as title,
   case status when 'active' then 'active' else 'completed' end as status,
   to_char(start_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as start_time,
   to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as updated_at,
@@ -304,6 +347,9 @@ select
   user_rating,
   to_char(rated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as rated_at
 from public.sessions;
+
+comment on view genpy.sessions is 'version 5'
+$$);
 
 -- Messages ----------------------------------------------------------------------------------------
 
@@ -593,7 +639,7 @@ begin
 
   if p_titles and p_session_id is null then
     for candidate in
-      select s.session_id, s.title, kind.name, (
+      select s.session_id, coalesce(s.title, 'Untitled') as title, kind.name, (
           select to_jsonb(m) from genpy.messages m
           where m.session_id = s.session_id order by m.id limit 1) as message
       from (values ('title', 't'), ('summary', 's')) kind (name, letter),
@@ -744,7 +790,7 @@ begin
   return jsonb_build_object('waiting', waiting, 'hits', hits || coalesce((
     select jsonb_agg(jsonb_build_object(
       'message', to_jsonb(m),
-      'session_title', s.title,
+      'session_title', coalesce(s.title, 'Untitled'),
       'score', hit.score,
       'coverage', hit.coverage,
       'found_in', 'message',
@@ -1147,8 +1193,9 @@ begin
   for old in
     select policyname, tablename from pg_catalog.pg_policies
     where schemaname = 'public' and tablename in ('sessions', 'session_logs')
+      and policyname not in ('A user reads their own sessions', 'A user reads their own messages')
   loop
-    execute format('drop policy %I on public.%I', old.policyname, old.tablename);
+    perform genpy.ensure(false, format('drop policy %I on public.%I', old.policyname, old.tablename));
   end loop;
   for routine in
     select p.oid::regprocedure from pg_catalog.pg_proc p
@@ -1160,17 +1207,24 @@ begin
 end
 $$;
 
-alter table public.sessions enable row level security;
-alter table public.sessions force row level security;
-alter table public.session_logs enable row level security;
-alter table public.session_logs force row level security;
+select genpy.ensure(
+  (select relrowsecurity and relforcerowsecurity from pg_catalog.pg_class
+    where oid = ('public.' || name)::regclass),
+  format('alter table public.%1$I enable row level security;
+    alter table public.%1$I force row level security', name))
+from (values ('sessions'), ('session_logs')) _ (name);
 
-create policy "A user reads their own sessions" on public.sessions
-  for select to authenticated using (user_id = (select auth.uid())::text);
-create policy "A user reads their own messages" on public.session_logs
-  for select to authenticated using (
-    session_id in (select s.session_id from public.sessions s
-      where s.user_id = (select auth.uid())::text));
+select genpy.ensure(
+  exists (select 1 from pg_catalog.pg_policies p where p.schemaname = 'public'
+    and p.tablename = _.name and p.policyname = _.policy and p.cmd = 'SELECT'
+    and p.roles = '{authenticated}' and p.qual like '%auth.uid()%'),
+  format('drop policy if exists %1$I on public.%2$I;
+    create policy %1$I on public.%2$I for select to authenticated using (%3$s)', policy, name, rule))
+from (values
+  ('sessions', 'A user reads their own sessions', 'user_id = (select auth.uid())::text'),
+  ('session_logs', 'A user reads their own messages', 'session_id in (
+    select s.session_id from public.sessions s where s.user_id = (select auth.uid())::text)')
+) _ (name, policy, rule);
 
 revoke all on public.sessions, public.session_logs from public, anon, authenticated;
 revoke all on sequence public.sessions_id_seq, public.session_logs_id_seq

@@ -116,7 +116,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, given: str) -> None:
     """Anything else ends with one sentence, and makes no database."""
     genpy = Genpy(tmp_path)
     ran = genpy("import", "-", given=given, code=1)
-    assert "no export of GenPy" in ran.err
+    assert "not an export of GenPy" in ran.err
     assert "Traceback" not in ran.err
     assert not genpy.database.exists()
     assert "cannot be read" in genpy("import", "missing.json", code=1).err

@@ -186,3 +186,27 @@ def test_sessions_of_the_first_version_are_counted_once(make_stack: MakeStack) -
         from sessions where session_id = '{one}'
     """)
     assert rows == [{"after": "4", "message_count": 4, "exact": True}]
+
+
+def test_a_second_run_locks_nobody_out(make_stack: MakeStack) -> None:
+    """Where nothing is to be changed no lock is taken that a reader or a writer would wait for."""
+    stack = make_stack(FIRST_VERSION)
+    held = """
+        select relation::regclass::text as relation, mode from pg_locks
+        where pid = pg_backend_pid() and relation >= 16384 and granted
+          and mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+        order by 1, 2
+    """
+    first, second = (stack.sql(f"{SCHEMA.read_text()}; {held}") for _ in range(2))
+    assert {"sessions", "session_logs"} <= {row["relation"] for row in first}
+    assert second == []
+
+
+def test_a_session_without_title_is_read(make_stack: MakeStack) -> None:
+    """What the first version inserts after the schema was loaded has a title to show."""
+    stack = make_stack(SCHEMA)
+    rows = stack.sql("""
+        insert into sessions (session_id, user_id) values (gen_random_uuid(), 'ann');
+        select title from genpy.sessions
+    """)
+    assert rows == [{"title": "Untitled"}]

@@ -90,8 +90,9 @@ def _appending(given: Arguments) -> Arguments:
     )
 
 
-def _found(answer: dict[str, Any] | None, _: Arguments) -> list[Hit]:
-    return titles_first([hit_of(row) for row in answer["hits"]]) if answer else []
+def _found(answer: dict[str, Any] | None, given: Arguments) -> list[Hit]:
+    hits = [hit_of(row) for row in answer["hits"]] if answer else []
+    return titles_first(hits)[: given["limit"]]
 
 
 def _page(given: Arguments) -> Arguments:
