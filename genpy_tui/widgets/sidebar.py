@@ -10,13 +10,20 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from genpy_server.core.display import age, stars
+from genpy_server.core.identity import is_question
 from genpy_server.core.models import ListedSession
 from genpy_tui.text import one_line
 from genpy_tui.widgets.choices import Choices
 
 WIDTH = 32
+QUESTIONS = "Single questions"
+"""Stands above those that `genpy ask` asked."""
 NEAR = 3
 """Conversations before the last one from which older ones are asked for."""
+
+
+def _is_single_question(session: ListedSession) -> bool:
+    return is_question(session.id, session.message_count)
 
 
 class SessionFilter(Input):
@@ -75,8 +82,16 @@ class Sidebar(Choices):
         self.sessions: list[ListedSession] = []
 
     def show(self, sessions: list[ListedSession], current: str) -> None:
-        """List these; `current` is open."""
-        rows = [self._row(session, current) for session in sessions]
+        """List these, single questions apart from conversations; `current` is open."""
+        asked = {session.id for session in sessions if _is_single_question(session)}
+        sessions = sorted(sessions, key=lambda session: session.id in asked)
+        first = len(sessions) - len(asked)
+        rows = [self._row(session, current) for session in sessions[:first]]
+        rows += [self._question_row(session, current) for session in sessions[first:]]
+        if asked:
+            rows[first] = Content("\n").join(
+                [Content.styled(QUESTIONS, "$genpy-muted"), rows[first]]
+            )
         same = [session.id for session in sessions] == [session.id for session in self.sessions]
         self.sessions = sessions
         if same:
@@ -114,6 +129,10 @@ class Sidebar(Choices):
             padded = (line.pad_right(width - line.cell_length) for line in lines)
             lines = [line.stylize_before("on $surface") for line in padded]
         return Content("\n").join([*lines, Content("")])
+
+    def _question_row(self, session: ListedSession, current: str) -> Content:
+        style = "bold" if session.id == current else ""
+        return Content.styled("? ", "$genpy-muted") + one_line(session.title, WIDTH - 7, style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Older conversations are wanted near the end."""

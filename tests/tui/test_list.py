@@ -12,6 +12,7 @@ from support.scripted_server import SESSION, ScriptedServer
 from support.staged_client import a_session
 from support.terminal import Terminal, terminal
 
+from genpy_server.core.identity import question_id
 from genpy_server.wire import SessionEvent, SummaryEvent
 from genpy_tui.chat import list as listing
 
@@ -203,3 +204,22 @@ async def test_a_deleted_conversation_leaves_the_list(tmp_path: Path) -> None:
             await tui.press("down", "enter")
             await tui.until(lambda: len(tui.chat.list.sessions) == 119)
             assert all(session.title != "Conversation 0" for session in tui.chat.list.sessions)
+
+
+async def test_single_questions_stand_apart(tmp_path: Path) -> None:
+    """Questions of `genpy ask` stand below the conversations, until they are continued."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        await stored(running, 2)
+        question = question_id(1_700_000_000_000, 5)
+        await running.app.store.append(
+            "local", question, "user", "Which port?", title="Which port?"
+        )
+        async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
+            await tui.shows("Conversation 0", "Single questions", "? Which port?")
+            assert [session.id for session in tui.chat.list.sidebar.sessions][-1] == question
+            assert tui.chat.list.sessions[0].id == question
+            await running.app.store.append("local", question, "user", "And why?", title="")
+            await running.app.store.append("local", question, "user", "And how?", title="")
+            await tui.chat.list.read()
+            assert tui.chat.list.sidebar.sessions[0].id == question
+            await tui.until(lambda: "Single questions" not in tui.screen)

@@ -32,6 +32,8 @@ class Look(NamedTuple):
 
 SIZES = ((80, 24), (120, 34), (200, 50))
 THEMES = ("genpy-dark", "genpy-light", "ansi-dark")
+NO_COLOR = "no-color"
+"""The first theme with the variable NO_COLOR set."""
 LOOKS = (Look(80, 24, "genpy-dark"), Look(120, 34, "genpy-light"))
 """Every state in a small window and in a large one, dark and light."""
 EVERY_LOOK = tuple(Look(*size, theme) for theme in THEMES for size in SIZES)
@@ -39,7 +41,7 @@ IN_EVERY_LOOK = {"empty", "conversation", "summary"}
 PICTURES = [
     pytest.param(case, look, id=f"{case.name}-{look.width}-{look.theme.removeprefix('genpy-')}")
     for case in CASES
-    for look in (EVERY_LOOK if case.name in IN_EVERY_LOOK else LOOKS)
+    for look in ((*EVERY_LOOK, Look(80, 24, NO_COLOR)) if case.name in IN_EVERY_LOOK else LOOKS)
 ]
 
 
@@ -68,11 +70,19 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("case", "look"), PICTURES)
-async def test_picture(case: Case, look: Look, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+async def test_picture(
+    case: Case,
+    look: Look,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+) -> None:
     """Every cell of the screen has the character and the style that it had."""
+    if look.theme == NO_COLOR:
+        monkeypatch.setenv("NO_COLOR", "1")
     app = Staged(case, tmp_path)
     app.animation_level = "none"
-    app.theme = look.theme
+    app.theme = look.theme if look.theme != NO_COLOR else THEMES[0]
     async with app.run_test(size=look[:2], tooltips=False) as pilot:
         tui = Terminal(app, pilot)
         app.chat.prompt.cursor_blink = False
