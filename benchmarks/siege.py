@@ -1,0 +1,518 @@
+"""What survives kills, cuts, hostile bytes, foreign rows and slow readers, against real servers.
+
+    python benchmarks/siege.py [--kills 20] [--seconds 150] [--seed 1]
+
+It is bounded in time and run by hand. Each part prints one line; the aim is 0 in every column but
+for characters, of which at most half a second's worth of a reply may be missing. Each run also
+breaks every promise of the first part on purpose, in a copy, and fails if it does not notice.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import resource
+import shutil
+import sqlite3
+import struct
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from support.running_server import ServerProcess
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from genpy_server.client.session_client import SessionClient
+from genpy_server.wire import PROTOCOL, Send, encode
+
+TOKENS = 60
+TOKEN_SECONDS = 0.01
+WRITERS = 4
+JOURNAL_SECONDS = 0.5
+AWAY = (OSError, WebSocketException, TimeoutError, EOFError)
+
+
+class Model:
+    """A service that streams a reply of its own for every request, one token at a time."""
+
+    async def __aenter__(self) -> Self:
+        self.pace = TOKEN_SECONDS
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(*AWAY, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int((head.lower().partition(b"content-length:")[2].split() or [0])[0])
+                if length:
+                    await reader.readexactly(length)
+                await self._answer(writer, streams=b" /v1/chat" in head)
+        writer.close()
+
+    async def _answer(self, writer: asyncio.StreamWriter, *, streams: bool) -> None:
+        if not streams:
+            body = json.dumps({"data": [{"id": "siege"}]}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            return
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")
+        writer.write(b"Content-Type: text/event-stream\r\n\r\n")
+        name = uuid4().hex[:6]
+        for number in range(TOKENS):
+            self._chunk(writer, {"content": f"{name}-{number} "})
+            await writer.drain()
+            await asyncio.sleep(self.pace)
+        self._chunk(writer, {}, "stop")
+        writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+        await writer.drain()
+
+    def _chunk(self, writer: asyncio.StreamWriter, delta: Any, finish: str | None = None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        data = f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
+        writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+
+@dataclass
+class Writer:
+    """A raw client that sends, comes back after each cut, and remembers all that it saw."""
+
+    session: str = field(default_factory=lambda: str(uuid4()))
+    sent: list[str] = field(default_factory=list)
+    acked: list[str] = field(default_factory=list)
+    runs: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    stopping: bool = False
+
+    async def write(self) -> None:
+        """Send a message, and again after each cut until it is acknowledged; then the next one."""
+        while not self.stopping:
+            try:
+                async with asyncio.timeout(20):
+                    await self._attend()
+            except AWAY:
+                await asyncio.sleep(0.02)
+
+    async def _attend(self) -> None:
+        address = f"{self.url.replace('http', 'ws')}/ws/session/{self.session}"
+        async with connect(address, subprotocols=[PROTOCOL], compression=None) as ws:  # type: ignore[list-item]
+            while not self.stopping:
+                if len(self.sent) == len(self.acked):
+                    self.sent.append(uuid4().hex)
+                name = self.sent[-1]
+                await ws.send(encode(Send(name, f"message {len(self.sent)}")))
+                while name not in self.acked:
+                    self._take(json.loads(await ws.recv()))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(random.uniform(0.1, 0.8)):
+                        while True:
+                            self._take(json.loads(await ws.recv()))
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        if frame["type"] == "ack" and frame["id"] not in self.acked:
+            self.acked.append(frame["id"])
+        elif frame["type"] == "delta":
+            known = self.runs.get(frame["run"], "")
+            self.runs[frame["run"]] = known[: frame["offset"]] + frame["text"]
+
+
+def common_prefix(one: str, other: str) -> int:
+    """How many characters two texts begin with together."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def verdict(database: Path, writers: list[Writer]) -> dict[str, int]:
+    """What of all that was acknowledged and seen is not in the file as it should be."""
+    found: Counter[str] = Counter()
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "SELECT id, session_id, event_type, message, client_id, metadata FROM session_logs ORDER BY id"
+        ).fetchall()
+    for writer in writers:
+        mine = [row for row in rows if row[1] == writer.session]
+        asked = [row for row in mine if row[2] == "user"]
+        ids = [row[4] for row in asked]
+        found["lost"] += len(set(writer.acked) - set(ids))
+        found["doubled"] += len(asked) - len({row[3] for row in asked})
+        kept = [name for name in ids if name in writer.acked]
+        found["disordered"] += kept != [name for name in writer.acked if name in ids]
+        replies = {row[4]: row[3] for row in mine if row[2] == "ai"}
+        for run, text in writer.runs.items():
+            common = common_prefix(text, replies.get(run, ""))
+            found["chars_missing"] += len(text) - common
+            found["chars_worst"] = max(found["chars_worst"], len(text) - common)
+            found["chars_seen"] += len(text)
+        answered = {json.loads(row[5]).get("reply_to") for row in mine if row[2] == "ai"}
+        found["unanswered"] += sum(row[0] not in answered for row in asked)
+        found["acked"] += len(writer.acked)
+    return dict(found)
+
+
+def broken(database: Path, writers: list[Writer], folder: Path) -> list[str]:
+    """The promises that are broken on purpose in a copy, and whose breach is not noticed."""
+    honest = verdict(database, writers)
+    one = next(writer for writer in writers if len(writer.acked) > 1 and writer.runs)
+    run = max(one.runs, key=lambda name: len(one.runs[name]))
+    last = f"(SELECT id FROM session_logs WHERE client_id = '{one.acked[-1]}')"
+    breaches = {
+        "lost": f"DELETE FROM session_logs WHERE client_id = '{one.acked[0]}'",
+        "doubled": f"""INSERT INTO session_logs (session_id, event_type, message, created_at, uid, words)
+            SELECT session_id, event_type, message, created_at, 'again', words
+            FROM session_logs WHERE id = {last}""",
+        "disordered": f"UPDATE session_logs SET id = -1 WHERE id = {last}",
+        "chars_missing": f"UPDATE session_logs SET message = '' WHERE client_id = '{run}'",
+        "unanswered": f"DELETE FROM session_logs WHERE client_id = '{run}'",
+    }
+    unnoticed = []
+    for column, statement in breaches.items():
+        copy = folder / "broken.db"
+        shutil.copy(database, copy)
+        with closing(sqlite3.connect(copy)) as connection:
+            # The index over the messages is no part of what is broken.
+            for (trigger,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall():
+                connection.execute(f"DROP TRIGGER {trigger}")
+            connection.execute(statement)
+            connection.commit()
+        if verdict(copy, writers)[column] <= honest[column]:
+            unnoticed.append(column)
+    return unnoticed
+
+
+async def settled(database: Path, writers: list[Writer], seconds: float = 60.0) -> None:
+    """Wait until every question has its reply, or time is over."""
+    end = time.monotonic() + seconds
+    while verdict(database, writers)["unanswered"] and time.monotonic() < end:
+        await asyncio.sleep(0.2)
+
+
+async def kills(folder: Path, count: int, deadline: float) -> bool:
+    """Kill a server again and again while people write; see what is kept."""
+    database = folder / "kills.db"
+    writers = [Writer() for _ in range(WRITERS)]
+    done = 0
+    async with Model() as model:
+        settings = {"GENPY_LLM_URL": model.url, "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000"}
+        server = ServerProcess(database, **settings)
+        await server.start()
+        port = server.url.rsplit(":", 1)[1]
+        for writer in writers:
+            writer.url = server.url
+        writing = [asyncio.create_task(writer.write()) for writer in writers]
+        while done < count and time.monotonic() < deadline:
+            await asyncio.sleep(random.uniform(0.5, 2.0))
+            await server.kill()
+            server = ServerProcess(database, **settings, GENPY_PORT=port)
+            await server.start()
+            done += 1
+        for writer in writers:
+            writer.stopping = True
+        await asyncio.gather(*writing)
+        opened = [Writer(session=writer.session, url=server.url) for writer in writers]
+        async with asyncio.timeout(90):
+            sockets = [
+                await connect(
+                    f"{one.url.replace('http', 'ws')}/ws/session/{one.session}",
+                    subprotocols=[PROTOCOL],  # type: ignore[list-item]
+                )
+                for one in opened
+            ]
+            await settled(database, writers)
+            for socket in sockets:
+                await socket.close()
+        await server.stop()
+    seen = verdict(database, writers)
+    unnoticed = broken(database, writers, folder)
+    chars = round(JOURNAL_SECONDS / TOKEN_SECONDS * len("abcdef-12 "))
+    print(
+        f"kills {done}  acked {seen['acked']}  lost {seen['lost']}  doubled {seen['doubled']}  "
+        f"out of order {seen['disordered']}  unanswered {seen['unanswered']}  "
+        f"characters seen {seen['chars_seen']}, missing {seen['chars_missing']}, "
+        f"worst reply {seen['chars_worst']} (bound {chars})"
+    )
+    print(f"      broken on purpose and not noticed: {', '.join(unnoticed) or 'nothing'}")
+    wrong = sum(seen[name] for name in ("lost", "doubled", "disordered", "unanswered"))
+    return not (wrong or unnoticed or seen["chars_worst"] > chars or not seen["acked"])
+
+
+@contextmanager
+def wall_clock(name: str) -> Iterator[None]:
+    """Say how long a part took."""
+    began = time.monotonic()
+    yield
+    print(f"      {name}: {time.monotonic() - began:.0f} s")
+
+
+async def cut_proxy(port: int, bytes_: int) -> asyncio.Server:
+    """A proxy whose first connection ends after so many bytes of the server's."""
+    seen = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        seen += 1
+        left = bytes_ if seen == 1 else 1 << 40
+        there, away = await asyncio.open_connection("127.0.0.1", port)
+
+        async def down() -> None:
+            nonlocal left
+            while left > 0 and (data := await there.read(65_536)):
+                writer.write(data[:left])
+                left -= len(data)
+                await writer.drain()
+
+        async def up() -> None:
+            while data := await reader.read(65_536):
+                away.write(data)
+                await away.drain()
+
+        tasks = {asyncio.create_task(down()), asyncio.create_task(up())}
+        _, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for one in (writer, away):
+            one.transport.abort()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+async def cuts(folder: Path, deadline: float) -> bool:
+    """Cut GenPy's client at random bytes; compare with what a client sees that was not cut."""
+    phases: Counter[str] = Counter()
+    differing = 0
+    async with Model() as model:
+        model.pace = 0.001
+        settings = {"GENPY_LLM_URL": model.url, "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000"}
+        server = ServerProcess(folder / "cuts.db", **settings)
+        await server.start()
+        port = int(server.url.rsplit(":", 1)[1])
+        while time.monotonic() < deadline:
+            ref, cut = str(uuid4()), random.randrange(12_000)
+            proxy = await cut_proxy(port, cut)
+            url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+            texts = []
+            for address in (url, server.url):
+                async with SessionClient(address, ref, chance=lambda: 0.0) as client:
+                    if address == url:
+                        client.send("hello")
+                    async with asyncio.timeout(20):
+                        async for _ in client:
+                            entries = client.transcript.entries
+                            if (
+                                len(entries) == 2
+                                and not entries[-1].streaming
+                                and entries[-1].message_id
+                            ):
+                                break
+                    texts.append([(e.role, e.text, e.status) for e in client.transcript])
+            differing += texts[0] != texts[1]
+            phases["handshake" if cut < 200 else "snapshot" if cut < 600 else "stream"] += 1
+            proxy.close()
+        await server.stop()
+    print(f"cuts {dict(phases)}  differing {differing}")
+    return not differing and sum(phases.values()) > 0
+
+
+def hostile(rng: random.Random) -> bytes:
+    """Bytes that no client sends."""
+    request = b"GET /ws/session/a HTTP/1.1\r\nHost: localhost\r\n"
+    kind = rng.randrange(5)
+    if kind == 0:
+        return rng.randbytes(rng.randrange(1, 400))
+    if kind == 1:
+        return request[: rng.randrange(len(request))] + rng.randbytes(9)
+    if kind == 2:
+        return request + b"X: " + b"a" * rng.randrange(60_000) + b"\r\n\r\n"
+    if kind == 3:
+        return (
+            b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"
+            + b"0" * 99
+        )
+    upgrade = (
+        request + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    )
+    upgrade += b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    return upgrade + struct.pack("!BB", rng.randrange(256), rng.randrange(256)) + rng.randbytes(99)
+
+
+async def strangers(folder: Path, deadline: float, rng: random.Random) -> bool:
+    """Hostile bytes, more connections than descriptors, and a server that answers all the while."""
+    async with Model() as model:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
+        server = ServerProcess(folder / "strangers.db", GENPY_LLM_URL=model.url)
+        try:
+            await server.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        port = int(server.url.rsplit(":", 1)[1])
+        sent = 0
+        while time.monotonic() < deadline - 6:
+            with suppress(*AWAY):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(hostile(rng))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.01):
+                        await reader.read(100)
+                writer.transport.abort()
+                sent += 1
+        held = []
+        for _ in range(400):
+            with suppress(*AWAY):
+                held.append((await asyncio.open_connection("127.0.0.1", port))[1])
+        await asyncio.sleep(1)
+        for one in held:
+            one.transport.abort()
+        alive = await _answers(server.url)
+        server._process.terminate()
+        out, _ = await server._process.communicate()
+    tracebacks = out.count(b"Traceback")
+    print(
+        f"strangers {sent} hostile, {len(held)} held open  tracebacks {tracebacks}  alive {alive}"
+    )
+    return alive and not tracebacks and sent > 0
+
+
+async def _answers(url: str, patience: float = 10.0) -> bool:
+    """Whether a client gets `ready` in time."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        with suppress(*AWAY):
+            async with asyncio.timeout(2):
+                address = f"{url.replace('http', 'ws')}/ws/session/{uuid4()}"
+                async with connect(address, subprotocols=[PROTOCOL]) as ws:  # type: ignore[list-item]
+                    return '"ready"' in str(await ws.recv())
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def foreign_rows(folder: Path) -> bool:
+    """Odd rows of another program beside good ones: how many are not listed or not read."""
+    database = folder / "foreign.db"
+    async with Model() as model:
+        server = ServerProcess(database, GENPY_LLM_URL=model.url)
+        await server.start()
+        await _answers(server.url)
+        odd = ("not JSON", "[1]", "null", '{"metrics": 5}', '{"run": 1, "tools": 7}', '{"a":')
+        with closing(sqlite3.connect(database)) as connection:
+            for number, text in enumerate(odd):
+                ref = str(uuid4())
+                now = "2026-01-01T00:00:00.000000Z"
+                connection.execute(
+                    "INSERT INTO sessions (session_id, user_id, start_time, created_at, updated_at, "
+                    "title, topics, key_outcomes, metrics, last_message_id, message_count) "
+                    "VALUES (?, 'local', ?, ?, ?, '', ?, ?, ?, ?, 1)",
+                    (ref, now, now, now, text, text, text, number + 1),
+                )
+                connection.execute(
+                    "INSERT INTO session_logs (session_id, event_type, message, metadata, created_at, "
+                    "uid, words) VALUES (?, 'ai', 'x', ?, ?, ?, 1)",
+                    (ref, text, now, str(uuid4())),
+                )
+            connection.commit()
+        import httpx  # noqa: PLC0415 - this part alone
+
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
+            listed = (await http.get("/api/sessions")).json().get("sessions", [])
+            read = [
+                (await http.get(f"/api/session/{one['session_id']}/messages")).status_code
+                for one in listed
+            ]
+        await server.stop()
+    missing, unread = len(odd) - len(listed), sum(status != 200 for status in read)
+    print(f"foreign rows {len(odd)}  not listed {missing}  not read {unread}")
+    return not (missing or unread)
+
+
+async def slow_readers(folder: Path) -> bool:
+    """Readers that read nothing beside one that does: its p99 alone and then, and the memory."""
+    async with Model() as model:
+        model.pace = 0.002
+        settings = {"GENPY_LLM_URL": model.url, "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000"}
+        server = ServerProcess(folder / "slow.db", **settings)
+        await server.start()
+        ref = str(uuid4())
+        address = f"{server.url.replace('http', 'ws')}/ws/session/{ref}"
+        async with connect(address, subprotocols=[PROTOCOL]) as ws:  # type: ignore[list-item]
+            await _reply(ws)
+            alone = sorted(await _reply(ws) + await _reply(ws))
+            before = _memory(server._process.pid)
+            slow = [
+                await connect(f"{address}?history=0", subprotocols=[PROTOCOL], max_queue=1)  # type: ignore[list-item]
+                for _ in range(20)
+            ]
+            beside = sorted(await _reply(ws) + await _reply(ws))
+            grown = _memory(server._process.pid) - before
+            for one in slow:
+                one.transport.abort()
+        await server.stop()
+    ratio = beside[len(beside) * 99 // 100] / alone[len(alone) * 99 // 100]
+    print(f"slow readers 20  p99 ratio {ratio:.2f}  {grown / 20 / 1024:.0f} KiB each")
+    return grown / 20 < 4 * 1024 * 1024
+
+
+async def _reply(ws: Any) -> list[float]:
+    """Seconds between the deltas of one reply."""
+    await ws.send(encode(Send(uuid4().hex, "hello")))
+    gaps: list[float] = []
+    last = None
+    while True:
+        frame = json.loads(await ws.recv())
+        if frame["type"] == "delta":
+            now = time.monotonic()
+            gaps += [now - last] if last is not None else []
+            last = now
+        elif frame["type"] == "run_finished":
+            return gaps
+
+
+def _memory(pid: int) -> int:
+    """Bytes of a process in memory; 0 where the system does not say."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    return 0
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=150.0, help="for the whole run")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    share = arguments.seconds / 10
+    good = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        async def part(name: str, work: Callable[[], Awaitable[bool]]) -> None:
+            with wall_clock(name):
+                good.append(await work())
+
+        now = time.monotonic
+        await part("kills", lambda: kills(folder, arguments.kills, now() + 5 * share))
+        await part("cuts", lambda: cuts(folder, now() + 2 * share))
+        rng = random.Random(arguments.seed)
+        await part("strangers", lambda: strangers(folder, now() + 2 * share, rng))
+        await part("foreign rows", lambda: foreign_rows(folder))
+        await part("slow readers", lambda: slow_readers(folder))
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
