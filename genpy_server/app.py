@@ -121,7 +121,7 @@ class App:
         await self.hub.close(end_sessions=end_sessions, spared=spared)
 
     async def close(self) -> None:
-        """Let go of the doors."""
+        """Close the model and the store."""
         await self.renderer.close()
         await self.llm.close()
         await self.store.close()

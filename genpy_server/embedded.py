@@ -1,6 +1,6 @@
 """A server inside a client's process: a thread with a loop of its own, on a free loopback port.
 
-Its token is made anew for each run, so that no other user of the machine can talk to it.
+Each run has a token of its own, so that no other user of the machine can talk to it.
 """
 
 import asyncio

@@ -57,7 +57,7 @@ class Records(Protocol):
         """Remove a session and its messages; returns what it was."""
 
     async def regenerate(self, ref: str) -> Session:
-        """Write the summary anew; an active session is ended by it."""
+        """Write a new summary; an active session is ended by it."""
 
     async def memory(self, ref: str) -> SessionMemory:
         """The notes of a session."""
@@ -71,7 +71,7 @@ class Records(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of the store or the connection."""
+        """Close the store or the connection."""
 
 
 async def every_message(records: Records, ref: str) -> list[Message]:

@@ -201,7 +201,7 @@ class RunFinished(Frame, tag="run_finished"):
 class SummaryEvent(
     Frame, tag="summary", rename={"outcomes": "key_outcomes", "rating": "user_rating"}
 ):
-    """The session was ended, or summarised anew; without `summary` the `note` says why."""
+    """The session was ended, or has a new summary; without `summary` the `note` says why."""
 
     seq: int
     summary: str | None = None
@@ -223,7 +223,7 @@ class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
 
 
 class Notice(Frame, tag="notice"):
-    """Something worth knowing that is no failure."""
+    """Something worth knowing that is not a failure."""
 
     seq: int
     code: str
@@ -278,7 +278,7 @@ _server_decoder: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(Server
 
 
 def message_event(message: Message, seq: int = 0) -> MessageEvent:
-    """A stored message as the event that tells of it."""
+    """The event of a stored message."""
     return MessageEvent(
         seq=seq,
         message_id=message.id,
@@ -352,7 +352,7 @@ def _decode(decoder: msgspec.json.Decoder[F], text: str) -> F:
 def error_frame(
     error: GenPyError, *, re: str | None = None, run: str | None = None, seq: int | None = None
 ) -> ErrorFrame:
-    """An expected failure as the frame that tells of it."""
+    """The frame of an expected failure."""
     return ErrorFrame(
         code=error.code,
         message=error.message,

@@ -36,7 +36,7 @@ class Address(NamedTuple):
             host = None
         if not host or parts.scheme not in {"http", "https", "ws", "wss"} or "@" in parts.netloc:
             raise BadRequest(
-                f"{url!r} is no address of a server. Give one such as http://127.0.0.1:8001."
+                f"{url!r} is not the address of a server. Give one such as http://127.0.0.1:8001."
             )
         base = parts.netloc + parts.path.rstrip("/")
         return cls(parts.scheme in {"https", "wss"}, base, is_loopback(host))
@@ -68,4 +68,4 @@ class Address(NamedTuple):
         if status in AWAY:
             return Unreachable(f"{self.http} answers {status}: its server is away.")
         said = "" if status is None else f" It answers {status}."
-        return BadRequest(f"What answers at {self.http} is no GenPy server.{said}")
+        return BadRequest(f"What answers at {self.http} is not a GenPy server.{said}")

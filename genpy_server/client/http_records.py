@@ -182,7 +182,7 @@ class RemoteRecords:
         return self._read(response, ServerHealth)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._http is not None:
             await self._http.aclose()
             self._http = None

@@ -88,7 +88,7 @@ class SessionClient:
         self._told: tuple[str, str] | None = None
         self._socket: Socket | None = None
         self._farewell: ErrorFrame | None = None
-        self._shown = 0  # the number up to which events were there when all was shown anew
+        self._shown = 0  # the number up to which events were there at the last snapshot
         self._staying: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 

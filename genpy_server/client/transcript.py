@@ -2,7 +2,7 @@
 
 A client applies every frame it receives, and after a cut the transcript is what it would have
 been without one: overlapping deltas are trimmed by their offset, and a gap is an error that tells
-the client to attach anew.
+the client to attach again.
 """
 
 from collections.abc import Iterator

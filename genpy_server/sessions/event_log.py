@@ -39,7 +39,7 @@ class Subscriber(Protocol):
         """Take a frame that is for this subscriber alone."""
 
     def close(self, code: int, reason: str) -> None:
-        """Be told that there will be no more."""
+        """Close the subscription: there will be no more events."""
 
 
 class EventLog:
@@ -62,7 +62,7 @@ class EventLog:
         self.seq = max(self.seq, 1)
 
     def add(self, frame: SessionFrame | ErrorFrame) -> Event:
-        """Number a frame, keep it, and let go of the oldest ones over the bounds."""
+        """Number a frame, keep it, and drop the oldest ones over the bounds."""
         self.seq += 1
         frame.seq = self.seq
         event = Event(self.seq, frame, encode_bytes(frame))

@@ -1,6 +1,6 @@
 """The live sessions: who is attached to which, and when one ends.
 
-A session is opened by its first socket and let go when nobody has been attached and nothing has
+A session is opened by its first socket and ended when nobody has been attached and nothing has
 been running for the grace period. What a crash left behind is found by its silence: a server says
 every few seconds which sessions it hosts, and ends those that no server speaks for.
 """
@@ -178,7 +178,7 @@ class SessionHub:
     # Changes that come from elsewhere (HTTP)
 
     def changed(self, session: Session, *, summarised: bool = False) -> None:
-        """A stored session was changed; its live one tells everybody."""
+        """A stored session was changed; publish that to its subscribers."""
         live = self._live.get((session.user_id, session.id))
         if live is not None:
             live.changed(session, summarised=summarised)
@@ -197,7 +197,7 @@ class SessionHub:
             await live.runs.stop("stopped")
 
     def forget(self, session: LiveSession) -> None:
-        """Let go of a deleted session and of everybody who is attached to it."""
+        """Drop a deleted session and close its subscriptions."""
         key = (session.user_id, session.id)
         if self._live.get(key) is session:
             del self._live[key]

@@ -126,7 +126,7 @@ class LiveSession:
     def attach(
         self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
     ) -> None:
-        """Give a subscriber what it missed, or all anew, and from now on every event."""
+        """Send a subscriber what it missed, or a snapshot, and from now on every event."""
         missed = self._log.after(after) if after is not None and epoch == self.epoch else None
         replay: Literal["complete", "truncated", "none"] = "none"
         if epoch is not None and after is not None:
@@ -310,11 +310,11 @@ class LiveSession:
         )
 
     async def rate(self, rating: int) -> None:
-        """Keep a rating and tell everybody."""
+        """Store a rating and publish it."""
         self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
 
     def changed(self, session: Session, *, summarised: bool = False) -> None:
-        """Take in a change of the stored session and tell everybody."""
+        """Take over a change of the stored session and publish it."""
         self.title, self.status, self.rating = session.title, session.status, session.rating
         if summarised:
             self.publish(summary_event(session))

@@ -36,7 +36,7 @@ ABANDONED_SESSIONS = 10_000
 
 
 class Live(Protocol):
-    """The live sessions of a server, told of what is changed behind their back."""
+    """The live sessions of a server, notified of changes made elsewhere."""
 
     def running(self, user_id: str) -> frozenset[str]:
         """The ids of a user's sessions in which a reply is being written."""
@@ -51,7 +51,7 @@ class Live(Protocol):
         """Take in a memory that a person changed."""
 
     async def remove(self, user_id: str, session_id: str) -> None:
-        """Let go of a session that is about to be deleted."""
+        """Stop and close a session that is about to be deleted."""
 
 
 class Ender(Protocol):
@@ -63,7 +63,7 @@ class Ender(Protocol):
         """End an active session; None when there is none to end or another ends it."""
 
     async def again(self, user_id: str, session_id: str) -> Session:
-        """Summarise anew, ending the session if it is active."""
+        """Write a new summary, ending the session if it is active."""
 
 
 class LocalRecords:

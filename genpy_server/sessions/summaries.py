@@ -1,4 +1,4 @@
-"""The end of a session: claimed by one, counted by the database, told by the model, written once."""
+"""The end of a session: claimed by one server, counted by the database, summarised by the model."""
 
 import asyncio
 import logging
@@ -65,7 +65,7 @@ class Summaries:
     async def claim(
         self, user_id: str, session_id: str, *, abandoned_only: bool = False
     ) -> Ending | None:
-        """Take the right to end an active session, where it is to be had; `write` uses it."""
+        """Take the right to end an active session, for `write`; None where it is not available."""
         return await self._store.claim_ending(
             user_id,
             session_id,
@@ -75,7 +75,7 @@ class Summaries:
         )
 
     async def again(self, user_id: str, session_id: str) -> Session:
-        """Summarise anew, ending the session if it is active."""
+        """Write a new summary, ending the session if it is active."""
         if await self._store.session(user_id, session_id) is None:
             raise NotFound("There is no such session.")
         ending = await self._store.claim_ending(
@@ -184,7 +184,7 @@ def _items(items: list[str]) -> list[str]:
 
 
 def summary_event(session: Session) -> SummaryEvent:
-    """A completed session as the event that tells of it."""
+    """The event of a completed session."""
     metrics: dict[str, Any] = msgspec.to_builtins(session.metrics) if session.metrics else {}
     return SummaryEvent(
         seq=0,
