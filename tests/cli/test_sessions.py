@@ -10,7 +10,7 @@ import pytest
 from genpy_cli.commands import export
 from genpy_server.core.display import visible
 from genpy_server.core.export import exported_session
-from genpy_server.core.models import MessageMeta
+from genpy_server.core.models import MessageMeta, SessionMemory
 from genpy_server.errors import StoreUnavailable
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_tui.render.markdown.document import Document
@@ -218,7 +218,7 @@ async def test_an_export_that_fails_prints_nothing(kept, capsys):
     session = exported_session(document["session"])
 
     async def half():
-        yield session, []
+        yield session, [], SessionMemory(session.id, on=True, notes=())
         raise StoreUnavailable("The database is away.")
 
     with pytest.raises(StoreUnavailable):
@@ -324,3 +324,15 @@ def test_show_on_a_terminal_is_what_the_chat_shows(genpy):
     assert "      indented = 1" in rows
     assert "  ☑ done" in rows
     assert reply in genpy("sessions", "show", session).out
+
+
+def test_notes_are_exported_and_imported(kept, empty):
+    """What a conversation remembers is in its export, and in the database that imports it."""
+    assert kept("memory", "off", "--session", ROME).out.startswith(
+        "The memory of this conversation is off"
+    )
+    export = kept("export", ROME, "--json").out
+    empty("import", "-", given=export)
+    assert empty("memory", "--session", ROME, "--json").json["on"] is False
+    assert "no note 3" in empty("memory", "forget", "3", "--session", ROME, code=1).err
+    assert "number of a note" in empty("memory", "forget", code=2).err
