@@ -1,5 +1,6 @@
 """Random keys, clicks, pastes and bytes: the client takes them all, and still writes afterwards."""
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from support.scripted_server import ScriptedServer
 from support.terminal import terminal
 from textual import events
 
+from genpy_tui.background import background
 from genpy_tui.terminal.internals import TerminalParser
 
 STEPS = 100
@@ -83,3 +85,22 @@ async def test_a_dialog_goes_away_once(server: ScriptedServer, tmp_path: Path) -
         dialog.dismiss()
         dialog.dismiss()
         await tui.until(lambda: tui.app.screen is tui.chat)
+
+
+async def test_work_of_a_dialog_may_end_after_it(server: ScriptedServer, tmp_path: Path) -> None:
+    """What a search finds once its dialog was closed is shown nowhere, and ends nothing."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.press("f3")
+        dialog = tui.app.screen
+        closed = asyncio.Event()
+
+        async def work() -> None:
+            await closed.wait()
+            dialog.query_one("#nothing")
+
+        background(dialog, work)
+        dialog.dismiss()
+        closed.set()
+        await tui.until(lambda: tui.app.screen is tui.chat and not dialog.is_attached)
+        assert tui.app.return_code is None
