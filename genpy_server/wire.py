@@ -346,7 +346,7 @@ def _decode(decoder: msgspec.json.Decoder[F], text: str) -> F:
     except msgspec.MsgspecError as error:
         raise BadFrame(f"This is not a {PROTOCOL} frame: {error}.") from None
     except (RecursionError, UnicodeEncodeError):
-        raise BadFrame(f"This is not a {PROTOCOL} frame: no JSON that can be read.") from None
+        raise BadFrame(f"This is not a {PROTOCOL} frame: not valid JSON.") from None
 
 
 def error_frame(

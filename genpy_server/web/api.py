@@ -204,5 +204,5 @@ class Handlers:
         return Response.json(await records.rate(call.params["ref"], int(call.body.rating)))
 
     async def regenerate(self, call: Call[None, None]) -> Response:
-        """Write the summary anew."""
+        """Regenerate the summary."""
         return Response.json(await self._records(call.user).regenerate(call.params["ref"]))

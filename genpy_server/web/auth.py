@@ -113,7 +113,7 @@ class Gate:
     def _is_own_name(self, name: str) -> bool:
         if name in self._hosts or is_loopback(name):
             return True
-        # An address is no name that a stranger could point here.
+        # A stranger can point a name here, but not an address.
         return self._every_address and _is_address(name)
 
 

@@ -134,7 +134,7 @@ def _body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     except msgspec.ValidationError as error:
         raise BadRequest(_sentence(error, "body field")) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise BadRequest("The body is no JSON that can be read.") from None
+        raise BadRequest("The body is not valid JSON.") from None
 
 
 def _sentence(error: msgspec.ValidationError, noun: str) -> str:

@@ -20,7 +20,7 @@ from genpy_server.wire import CLOSE_SLOW, Delta, ErrorFrame, Frame, Notice, Read
 WATERMARK = 32 * 1024
 """Bytes in the transport's buffer above which frames wait in our own queue, where they join."""
 CUT_SECONDS = 5.0
-"""How long a reader that is told to go may take to hear of it."""
+"""Seconds that a closing handshake with a slow reader may take."""
 JOINED_BYTES = 64 * 1024
 ENTRY_BYTES = 128
 """What a waiting frame costs beside its bytes."""

@@ -1,6 +1,6 @@
 """One WebSocket: authenticate, attach, read frames and do what they say.
 
-It knows sockets and frames, and nothing of chat. Two modes, told apart by the handshake alone:
+It knows sockets and frames, and nothing of chat. The handshake decides between two modes:
 without a subprotocol a text frame is a message and the reply comes back as plain text; with
 genpy.v1 every frame is JSON.
 """
@@ -111,7 +111,7 @@ class Connection:
     async def _summarise(self, claimed: asyncio.Event) -> None:
         try:
             if await self._session.end(claimed) is None:
-                raise Conflict("Nothing was said since the last end, or the talk goes on.")
+                raise Conflict("Nothing to summarise: no new messages.")
         except GenPyError as error:
             self._queue.answer(error_frame(error, re="end"))
 

@@ -60,7 +60,7 @@ def openapi(routes: Sequence[Route], *, tokens: bool = True) -> dict[str, Any]:
         "info": {
             "title": "GenPy",
             "version": __version__,
-            "description": "Conversations over HTTP. To talk, open a WebSocket: see AsyncAPI.",
+            "description": "Conversations over HTTP. Messages are sent over a WebSocket: see AsyncAPI.",
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}] if tokens else [],

@@ -15,7 +15,7 @@ from genpy_server.web.router import Route
 from genpy_server.wire import CLOSE_AGAIN, PROTOCOL, Frame
 
 LARGEST = 2**63 - 1
-"""The largest integer that msgspec reads, which is no bound worth telling."""
+"""The largest integer that msgspec reads, which is not shown as a bound."""
 
 COUNTS = {
     "changes": "It counts towards the limit of messages and changes in a minute.",
@@ -26,7 +26,7 @@ HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>How to talk to this server - GenPy</title>
+<title>API reference - GenPy</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="{assets}/icon.svg" type="image/svg+xml">
@@ -40,7 +40,7 @@ HEAD = """<!doctype html>
 <main id="main">
 """
 
-INTRODUCTION = """<h1>How to talk to this server</h1>
+INTRODUCTION = """<h1>API reference</h1>
 <p>Conversations are held over a WebSocket and kept; what is kept is read, searched and rated over
 HTTP on the same port. This page is written from the tables of this server. For programs:
 <a href="/docs/asyncapi.json">AsyncAPI</a> describes the WebSocket,
@@ -135,13 +135,13 @@ def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _fields(kind: type, schema: dict[str, Any], skip: str = "") -> str:
-    told = field_docs(kind)
+    docs = field_docs(kind)
     required = schema.get("required", [])
     rows = [
         (
             f"<code>{name}</code>",
             escape(_kind(field)) + ("" if name in required else ", optional"),
-            _inline(told.get(name, "")),
+            _inline(docs.get(name, "")),
         )
         for name, field in schema["properties"].items()
         if name != skip

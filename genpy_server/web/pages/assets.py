@@ -2,7 +2,7 @@
 
 A page names its files as `/assets/VERSION/NAME`, where VERSION stands for the content of all, so a
 browser may keep them for good and still gets the new ones after an update. The pages themselves
-are asked for anew each time, by their ETag.
+are revalidated each time by their ETag.
 """
 
 import gzip
