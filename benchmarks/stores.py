@@ -30,9 +30,9 @@ from support import supabase_stack
 from support.supabase_stack import Database, Stack
 
 from genpy_server.core.models import Session
-from genpy_server.core.text import search_words
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.stores.supabase.index import query_of
 from genpy_server.stores.supabase.store import SupabaseStore
 
 USER = "bench"
@@ -90,9 +90,7 @@ def by_store(store: Store, session: str) -> Contender:
         "append": lambda n: store.append(USER, new, "user", f"w{n} said", title="t"),
         "last 20": lambda _: store.messages(USER, session, limit=20),
         "list": lambda _: store.sessions(USER, limit=50),
-        "search": lambda n: store.search(
-            USER, QUERIES[n % len(QUERIES)], limit=10, neighbours=True
-        ),
+        "search": lambda n: store.search(USER, QUERIES[n % len(QUERIES)], limit=10),
         "count": lambda _: store.metrics(USER, session),
     }
 
@@ -116,16 +114,25 @@ async def by_driver(database: Database, name: str, session: str) -> tuple[Conten
         ),
         "last 20": lambda _: call("messages", USER, UUID(session), 20, None, None),
         "list": lambda _: call("sessions", USER, 50, None, None, None, None, None, None),
-        "search": lambda n: call(
-            "search",
-            USER,
-            json.dumps(search_words(QUERIES[n % len(QUERIES)])),
-            10,
-            None,
-            True,  # noqa: FBT003 - places of an SQL function
-        ),
+        "search": lambda n: call("search", *search_arguments(QUERIES[n % len(QUERIES)])),
         "count": lambda _: call("metrics", USER, UUID(session)),
     }, connection
+
+
+def search_arguments(query: str) -> list[object]:
+    """The arguments of `genpy_search` in the order of its places."""
+    places = (
+        "user_id owner terms words limit session_id before distinct titles about_records left_out"
+    ).split()
+    given = query_of(
+        {"user_id": USER, "query": query, "limit": 10, "session_id": None, "before": None}
+        | {"distinct": False, "titles": False, "about_records": True, "left_out": []}
+    )
+    assert given is not None
+    return [
+        json.dumps(given[place]) if isinstance(given[place], list) else given[place]
+        for place in places
+    ]
 
 
 async def measure(call: Call, rounds: int) -> tuple[float, float]:
