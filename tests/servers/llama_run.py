@@ -14,11 +14,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from support.model_servers import started  # noqa: E402 - found by the line above
+from support import raw_client  # noqa: E402 - found by the line above
+from support.model_servers import started  # noqa: E402
 from support.raw_client import Peer  # noqa: E402
 from support.running_server import serving  # noqa: E402
 
 from genpy_server.wire import Cancel, End, Send  # noqa: E402
+
+raw_client.PATIENCE = 600.0  # a summary of random letters goes on to its limit of tokens
 
 
 async def turn(peer: Peer, number: int, text: str, *, stop: bool = False) -> str:
