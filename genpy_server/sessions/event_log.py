@@ -32,6 +32,10 @@ class Event(NamedTuple):
 class Subscriber(Protocol):
     """A view of a session: never blocks, never fails."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether events still reach somebody; False as soon as the other end is closing."""
+
     def offer(self, event: Event) -> None:
         """Take an event of the session."""
 

@@ -281,12 +281,18 @@ class SessionHub:
 
     def attended(self) -> frozenset[tuple[str, str]]:
         """User and id of each session that a client is attached to."""
-        return frozenset(key for key, session in self._live.items() if session.subscribers)
+        return frozenset(
+            key
+            for key, session in self._live.items()
+            if any(subscriber.is_open for subscriber in session.subscribers)
+        )
 
     def watchers(self, user_id: str, session_id: str) -> int:
         """How many clients are attached to a session."""
         session = self._live.get((user_id, session_id))
-        return 0 if session is None else len(session.subscribers)
+        if session is None:
+            return 0
+        return sum(subscriber.is_open for subscriber in session.subscribers)
 
     async def close(
         self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from genpy_server.sessions.event_log import Event
 from genpy_server.settings import Limits
@@ -98,6 +99,11 @@ class SendQueue:
         self._queue: deque[bytes | _Joined] = deque()
         self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """See `Subscriber`."""
+        return self.closing is None and self._ws.state is State.OPEN
 
     def offer(self, event: Event) -> None:
         """Take an event of the session."""

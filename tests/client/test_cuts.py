@@ -27,6 +27,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.bytes = b""
+        self.is_open = True
 
     def offer(self, event: Event) -> None:
         """An event of the session."""
