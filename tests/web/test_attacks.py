@@ -46,7 +46,10 @@ async def test_message_id_that_equals_a_run_costs_nobody_a_reply(upstream, peer)
 
 async def test_calls_of_one_round_are_bounded(server, upstream, peer):
     """Of two hundred calls in one reply only so many are made."""
-    pieces = [call_piece(i, f"c{i}", "get_session_stats", "{}") for i in range(200)]
+    pieces = [
+        call_piece(i, f"c{i}", "search_chat_history", f'{{"keyword": "word{i}"}}')
+        for i in range(200)
+    ]
     end = chunk(finish="tool_calls")
     upstream.script(Script(pieces=[chunk({"tool_calls": pieces}), end, DONE]))
     upstream.say("counted")
