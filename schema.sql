@@ -725,13 +725,19 @@ begin
             where n.session_id = s.session_id and n.id < s.id order by n.id desc limit 2) as earlier,
           array(select n.id from public.session_logs n
             where n.session_id = s.session_id and n.id > s.id order by n.id limit 2) as later) near
+    ), lent as (
+      select o.id, sum(o.share * n.score) as score
+      from (
+        select id, unnest(earlier || later) as other,
+          unnest(array_fill(0.3, array[least(cardinality(earlier), 1)])
+            || array_fill(0.1, array[greatest(cardinality(earlier) - 1, 0)])
+            || array_fill(0.3, array[least(cardinality(later), 1)])
+            || array_fill(0.1, array[greatest(cardinality(later) - 1, 0)])) as share
+        from best
+      ) o join scored n on n.id = o.other
+      group by o.id
     ), beside as (
-      select b.*, b.score
-        + 0.3 * coalesce((select sum(n.score) from scored n
-            where n.id in (b.earlier[1], b.later[1])), 0)
-        + 0.1 * coalesce((select sum(n.score) from scored n
-            where n.id in (b.earlier[2], b.later[2])), 0) as lent
-      from best b
+      select b.*, b.score + coalesce(l.score, 0) as lent from best b left join lent l using (id)
     ), sessions as (
       select session_id, 0.25 * sum(lent) as boost
       from (select session_id, lent,
