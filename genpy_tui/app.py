@@ -57,7 +57,7 @@ class GenPyApp(App[int]):
     TITLE = "GenPy"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-tall"), (30, "-roomy")]  # noqa: RUF012 - Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Textual's own, but told of in the footer: how to leave is what a newcomer looks for.
+        # Textual's own, but shown in the footer: how to leave is what a newcomer looks for.
         Binding("ctrl+q", "quit", "Quit", priority=True),
         Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]

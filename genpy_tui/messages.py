@@ -1,4 +1,4 @@
-"""What widgets tell the screen: small messages that travel up."""
+"""Messages of widgets to the screen: they travel up."""
 
 from textual.message import Message
 

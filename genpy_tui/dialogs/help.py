@@ -16,7 +16,7 @@ from genpy_tui.text import plain
 
 TYPING = (
     ("enter", "Send the message."),
-    ("ctrl+j", "New line."),
+    ("ctrl+j", "New line; also shift+enter, alt+enter, or a \\ at the end of the line."),
     ("up, down", "Earlier messages, from the first or last line."),
     ("/", "Commands: up and down choose, tab completes, enter runs."),
     ("ctrl+p", "Palette: every command by name."),
@@ -44,7 +44,7 @@ class HelpScreen(Dialog[None]):
             yield Static(plain("↑↓ scroll   esc close"), classes="hint")
 
     def on_resize(self) -> None:
-        """Wrap anew once the width is known."""
+        """Wrap again once the width is known."""
         self.call_after_refresh(self._wrap)
 
     def _wrap(self) -> None:

@@ -82,8 +82,8 @@ class LeaveScreen(Dialog[str | None]):
         if client.transcript.status != "completed":
             return False
         summary = client.transcript.summary
-        told = (summary.summary or summary.note) if summary is not None else ""
-        self._show(client.transcript.title, told or "Kept.")
+        about = (summary.summary or summary.note) if summary is not None else ""
+        self._show(client.transcript.title, about or "Kept.")
         self._session = await self._rating.unrated(client.transcript.session)
         return self._session is not None
 

@@ -70,7 +70,7 @@ async def test_a_server_that_dies_and_returns_costs_a_notice(tmp_path: Path) -> 
         await again.start()
         await tui.until(lambda: tui.transcript.count("◆ GenPy") == 2)
         await tui.says("ready")
-        assert tui.transcript.count("First question") == 1
+        assert tui.transcript.count("  First question\n") == 1
         assert tui.transcript.count("Second question") == 1
         await again.stop()
 
