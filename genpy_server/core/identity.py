@@ -1,4 +1,4 @@
-"""Names: what a session is called, and which host names mean this machine."""
+"""Names: the ids of sessions, and which host names mean this machine."""
 
 import hmac
 import re
@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 from genpy_server.errors import BadRequest
 
 NAMESPACE = UUID("6d0f4c1e-5f0b-4f57-9c7e-2b9a3a5d8e11")
-TITLE_CHARS = 60
 
 REF_PATTERN = "[A-Za-z0-9._-]{1,64}"
 """A session's name, or its UUID."""
@@ -71,14 +70,6 @@ def question_id(milliseconds: int, chance: int) -> str:
 def is_question(session_id: str, message_count: int) -> bool:
     """Whether a session is a single question, which nobody continued as a conversation."""
     return message_count <= _QUESTION_MESSAGES and UUID(session_id).version == _QUESTION_VERSION
-
-
-def title_from(text: str) -> str:
-    """A title for a session that has no name: the beginning of its first message."""
-    line = " ".join(text.split())
-    if len(line) <= TITLE_CHARS:
-        return line or "Untitled"
-    return line[:TITLE_CHARS].rsplit(" ", 1)[0].rstrip(" ,.;:-") + "…"
 
 
 def is_loopback(host: str) -> bool:

@@ -4,12 +4,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from genpy_server.core.text import seen_line
 from genpy_server.errors import BadRequest
 
 Role = Literal["user", "assistant", "system"]
 SessionStatus = Literal["active", "completed"]
 Sentiment = Literal["positive", "neutral", "negative"]
 TITLE_CHARS = 200
+BEGINNING_CHARS = 60
+"""Of the first message, which titles a session that has no name."""
+UNTITLED = "Untitled"
 RATINGS = range(1, 6)
 RunStatus = Literal["done", "stopped", "length", "content_filter", "interrupted", "error"]
 
@@ -253,8 +257,21 @@ def checked_rating(rating: int) -> int:
 
 
 def checked_title(title: str) -> str:
-    """A title on one line; raises `BadRequest` when it is empty or too long."""
-    title = " ".join(title.split())
+    """A title on one line; raises `BadRequest` when nothing of it is seen, or it is too long."""
+    title = seen_line(title)
     if not 1 <= len(title) <= TITLE_CHARS:
-        raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters.")
+        raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters that can be seen.")
     return title
+
+
+def title_from(text: str) -> str:
+    """A title for a session that has no name: the beginning of its first message, never empty."""
+    line = seen_line(text)
+    if len(line) > BEGINNING_CHARS:
+        line = line[:BEGINNING_CHARS].rsplit(" ", 1)[0].rstrip(" ,.;:-") + "…"
+    return line or UNTITLED
+
+
+def any_title(title: str) -> str:
+    """A title that another program wrote, as one that `checked_title` takes."""
+    return seen_line(seen_line(title)[:TITLE_CHARS]) or UNTITLED

@@ -1,10 +1,22 @@
-"""Text at the door of a database: what can be stored."""
+"""Text at the door of a database: what can be stored, and what can be seen of a title."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+
+_SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_FORMATS = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
+)
+"""What is not seen and orders or hides other characters; joiners and emoji tags are not here."""
+_UNSEEN = re.compile(
+    "[ \u034f\u115f\u1160\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0020-\U000e007f\U000e0100-\U000e01ef]*"
+)
+"""What is seen only beside other characters, or not at all."""
 
 
 def storable(text: str) -> str:
@@ -16,6 +28,12 @@ def storable(text: str) -> str:
         # Two surrogates that belong together become the character they stand for.
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def seen_line(text: str) -> str:
+    """`text` on one line without control and format characters; empty when nothing is seen of it."""
+    line = _SPACES.sub(" ", _FORMATS.sub("", text)).strip()
+    return "" if _UNSEEN.fullmatch(line) else line
 
 
 def storable_tree(value: Any) -> Any:

@@ -12,8 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server import __version__
-from genpy_server.core.identity import title_from
-from genpy_server.core.models import Memory, Message, MessageMeta, Session
+from genpy_server.core.models import Memory, Message, MessageMeta, Session, title_from
 from genpy_server.core.understanding.intents import INTENTS
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.runs.context import RunRequest

@@ -13,8 +13,15 @@ from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.prompts import SUMMARY_PROMPT
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.context.turns import turns
-from genpy_server.core.identity import title_from
-from genpy_server.core.models import TITLE_CHARS, ChatMessage, Metrics, Session, SummaryDraft
+from genpy_server.core.models import (
+    TITLE_CHARS,
+    ChatMessage,
+    Metrics,
+    Session,
+    SummaryDraft,
+    title_from,
+)
+from genpy_server.core.text import seen_line
 from genpy_server.core.understanding.keywords import QUOTES
 from genpy_server.errors import (
     Conflict,
@@ -144,7 +151,7 @@ class Summaries:
                 sentiment=draft.sentiment,
                 outcomes=tuple(_items(draft.outcomes)),
             )
-            return result, " ".join(draft.title.split()).strip(QUOTES + " ")[:TITLE_CHARS]
+            return result, seen_line(seen_line(draft.title).strip(QUOTES + " ")[:TITLE_CHARS])
         except LlmError as error:
             log.info("session completed without a summary: %s", error.code)
             return Result(metrics, note=f"No summary was written. {error.message}"), ""

@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import FieldInfo
 
-from genpy_server.core.models import Message, MessageMeta, Metrics, Session
+from genpy_server.core.models import UNTITLED, Message, MessageMeta, Metrics, Session
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-UNTITLED = "Untitled"
 _MISSING: dict[type[msgspec.Struct], dict[str, Any]] = {
     Session: {
         "user_id": "",

@@ -12,7 +12,13 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from genpy_server.core.models import Message, MessageMeta, Session, checked_rating
+from genpy_server.core.models import (
+    Message,
+    MessageMeta,
+    Session,
+    any_title,
+    checked_rating,
+)
 from genpy_server.errors import BadRequest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -24,6 +30,7 @@ def checked_session(session: Session) -> Session:
         return msgspec.structs.replace(
             _in_utc(session, "started_at", "updated_at", "ended_at", "rated_at"),
             id=str(UUID(session.id)),
+            title=any_title(session.title),
             metrics=session.metrics and _in_utc(session.metrics, "first_at", "last_at"),
             rating=None if session.rating is None else checked_rating(session.rating),
         )

@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server import errors, settings, wire
-from genpy_server.core.identity import (
-    checked_ref,
-    is_named_id,
-    named_id,
-    named_id_before,
-    title_from,
-)
+from genpy_server.core.identity import checked_ref, is_named_id, named_id, named_id_before
 from genpy_server.core.metrics import duration, statistics
-from genpy_server.core.models import Metrics
+from genpy_server.core.models import UNTITLED, Metrics, any_title, checked_title, title_from
 from genpy_server.errors import RateLimited
 from genpy_server.sessions.event_log import EventLog
 from genpy_server.sessions.rate_limit import Rates, TokenBucket
@@ -56,6 +50,36 @@ def test_title_is_the_beginning_of_the_first_message():
     assert title_from("  Plan a\n trip ") == "Plan a trip"
     assert title_from("word " * 40).endswith("word…")
     assert len(title_from("x" * 500)) <= 61
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n\t", "\x00\x07\x1b", "\u200b\u202e\ufeff", "\u200d\ufe0f \u3164", "\x1b\u2066 \x85"],
+)
+def test_a_title_of_which_nothing_is_seen(text):
+    """Control characters, format characters and white space are refused, or replaced by a word."""
+    with pytest.raises(errors.BadRequest, match="1 to 200"):
+        checked_title(text)
+    assert title_from(text) == any_title(text) == UNTITLED
+
+
+def test_a_title_is_cleaned():
+    """Control and format characters go; the joiners of scripts and emoji stay."""
+    assert checked_title("\u202eevil\x1b[2J\r\nsecond\u200b line\x07") == "evil [2J second line"
+    for kept in (
+        "👩‍👩‍👧 trip",
+        "क्\u200dष",
+        "🏴\U000e0067\U000e0062\U000e007f",
+        "naïve e\u0301",
+    ):
+        assert checked_title(kept) == title_from(kept) == any_title(kept) == kept
+
+
+@given(st.text())
+def test_any_title_can_be_given_again(text):
+    """A title made of any text is one that a person may give."""
+    for made in (title_from(text), any_title(text), any_title(text * 50)):
+        assert checked_title(made) == made
 
 
 @pytest.mark.parametrize(
@@ -285,8 +309,9 @@ def test_frames_survive_the_wire():
 
 
 def test_every_error_has_a_code_of_its_own():
-    """No two classes share a code, so that a client can tell them apart."""
-    classes = errors._tree(errors.GenPyError)
+    """No two classes of the module share a code, so that a client can tell them apart."""
+    tree = errors._tree(errors.GenPyError)
+    classes = [cls for cls in tree if cls.__module__ == errors.__name__]
     assert len({cls.code for cls in classes}) == len(classes)
 
 

@@ -64,6 +64,21 @@ async def test_a_second_import_changes_nothing(store: Store, person: Person) -> 
     assert await person.export() == moved
 
 
+@pytest.mark.parametrize(
+    ("title", "stored"),
+    [("\x1b\u202e \u200b", "Untitled"), ("a\x07\nb", "a b"), ("x" * 300, "x" * 200)],
+)
+async def test_the_title_of_an_import(
+    store: Store, person: Person, title: str, stored: str
+) -> None:
+    """It is cleaned, cut to the length of a title, and never empty."""
+    await _talk(person)
+    session, messages = await person.export()
+    later = msgspec.structs.replace(session, title=title, updated_at="2999-01-01T00:00:00+00:00")
+    await store.import_session(later, messages)
+    assert (await person.export())[0].title == stored
+
+
 async def test_an_import_brings_what_is_new(store: Store, person: Person) -> None:
     """A conversation that went on elsewhere comes back longer, with its newer state."""
     await _talk(person)

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.models import Hit, Message, MessageMeta, Session
+from genpy_server.core.models import UNTITLED, Hit, Message, MessageMeta, Session
 from genpy_server.errors import NotFound
-from genpy_server.stores.foreign import UNTITLED, metrics_of, read, texts_of
+from genpy_server.stores.foreign import metrics_of, read, texts_of
 
 
 class Seen(msgspec.Struct, frozen=True):
