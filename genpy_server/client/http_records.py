@@ -17,7 +17,7 @@ from genpy_server.core.models import (
     checked_rating,
     checked_title,
 )
-from genpy_server.errors import GenPyError, Unauthorized, Unreachable, from_wire
+from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
 
 if TYPE_CHECKING:
     import httpx
@@ -239,15 +239,19 @@ class RemoteRecords:
             raise self.address.unreachable() from error
 
     def _client(self) -> "httpx.AsyncClient":
-        import httpx  # noqa: PLC0415 - see `_response`
+        from genpy_server.network import BadVariable, http_client  # noqa: PLC0415 - imports httpx
 
         token = f"Bearer {self._token}".encode()
-        return httpx.AsyncClient(
-            base_url=self.address.http,
-            headers={b"Authorization": token} if self._token else {},
-            # The environment may name a proxy, which does not reach this machine.
-            trust_env=not self.address.is_loopback,
-        )
+        try:
+            return http_client(
+                self.address.http,
+                base_url=self.address.http,
+                headers={b"Authorization": token} if self._token else {},
+                # The environment may name a proxy, which does not reach this machine.
+                trust_env=not self.address.is_loopback,
+            )
+        except BadVariable as error:
+            raise BadRequest(str(error)) from error
 
 
 def _path(ref: str, part: str = "") -> str:

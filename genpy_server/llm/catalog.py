@@ -123,15 +123,19 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
     """The models, or why there are none."""
     import httpx  # noqa: PLC0415 - only for who lists models
 
+    from genpy_server.network import BadVariable, http_client  # noqa: PLC0415 - imports httpx
+
     local = is_loopback(httpx.URL(provider.url).host)
     headers = {"Authorization": f"Bearer {provider.key}"} if provider.key else {}
     try:
-        async with httpx.AsyncClient(
-            timeout=LOCAL_SECONDS if local else REMOTE_SECONDS, trust_env=not local
+        async with http_client(
+            provider.url, timeout=LOCAL_SECONDS if local else REMOTE_SECONDS, trust_env=not local
         ) as client:
             answer = await client.get(f"{provider.url}/models", headers=headers)
     except httpx.TimeoutException:
         return (), "It did not answer in time."
+    except BadVariable as error:
+        return (), str(error)
     except httpx.HTTPError:
         return (), "Nothing answers there."
     if answer.status_code in {401, 403}:

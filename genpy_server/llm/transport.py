@@ -8,13 +8,13 @@ sends a request once more when the kept connection it was given had been closed 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from urllib.request import getproxies
 
 import aiohttp
 import httpx
+
+from genpy_server.network import certificates, proxy_for
 
 BODY = "genpy_body"
 """The key of a response's extensions under which its `Body` is."""
@@ -25,10 +25,6 @@ CONNECTIONS = 1000
 KEPT_SECONDS = 30.0
 """How long a connection is kept for the next request, which then needs no handshake."""
 HEADER_BYTES = 64 * 1024
-
-
-class BadVariable(httpx.ConnectError):
-    """A variable of the environment makes connecting impossible; the message is for a person."""
 
 
 class Waits(NamedTuple):
@@ -140,7 +136,7 @@ class Transport(httpx.AsyncBaseTransport):
             "trace_request_ctx": state,
         }
         if request.url.scheme == "https":
-            self._certificates = self._certificates or _certificates()
+            self._certificates = self._certificates or certificates()
             arguments["ssl"] = self._certificates
         session = self._open()
         try:
@@ -173,40 +169,3 @@ class Transport(httpx.AsyncBaseTransport):
 
 async def _note_reuse(_session: object, context: SimpleNamespace, _parameters: object) -> None:
     context.trace_request_ctx.kept = True
-
-
-def _certificates() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except (OSError, ssl.SSLError) as error:
-        raise BadVariable(
-            "The certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
-            "correct that variable, or unset it."
-        ) from error
-
-
-def proxy_for(url: httpx.URL) -> str | None:
-    """The proxy of the environment for an address, None where NO_PROXY names its host."""
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or _bypassed(url.host.lower(), proxies.get("no", "")):
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if not proxy.startswith(("http://", "https://")):
-        raise BadVariable(
-            f"A proxy of the environment ({url.scheme.upper()}_PROXY or ALL_PROXY) is not an HTTP "
-            "proxy: correct that variable, or name the model's host in NO_PROXY."
-        )
-    return proxy
-
-
-def _bypassed(host: str, names: str) -> bool:
-    for entry in names.lower().replace(",", " ").split():
-        try:
-            if ip_address(host) in ip_network(entry.strip("[]"), strict=False):
-                return True
-        except ValueError:  # one of them is a name
-            name = entry.split(":")[0].removeprefix("*").lstrip(".")
-            if entry == "*" or (name and f".{host}".endswith(f".{name}")):
-                return True
-    return False

@@ -31,7 +31,7 @@ from genpy_server.errors import (
 )
 from genpy_server.llm.base import Quota
 from genpy_server.llm.lenient_json import objects
-from genpy_server.llm.transport import BadVariable
+from genpy_server.network import BadVariable
 
 QUOTED_CHARS = 200
 LONGEST_WAIT = 7 * 86_400.0

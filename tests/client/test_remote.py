@@ -119,3 +119,34 @@ async def test_nobody_there():
     with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9.*genpy serve"):
         await records.sessions()
     await records.close()
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere/at/all.pem"}, "SSL_CERT_FILE"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "ALL_PROXY"),
+    ],
+)
+async def test_a_variable_that_prevents_connecting_is_named(monkeypatch, variables, named):
+    """A missing certificate file and a proxy of another kind are named by their variables."""
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    records = RemoteRecords("https://far.invalid")
+    with pytest.raises(BadRequest, match=named):
+        await records.sessions()
+    await records.close()
+
+
+async def test_no_proxy_may_name_a_network_of_ipv6(monkeypatch):
+    """With a network of IPv6 addresses in NO_PROXY the proxy is asked for all other hosts."""
+    for name in ("http_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "fd00::/8")
+    records = RemoteRecords("http://far.invalid")
+    with pytest.raises(Unreachable):
+        await records.sessions()
+    await records.close()

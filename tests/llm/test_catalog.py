@@ -87,3 +87,23 @@ async def test_a_damaged_file_is_no_list(tmp_path, content):
         (found,) = await list_models([Provider("one", service.url)], file)
     assert found.models
     assert json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere/at/all.pem"}, "SSL_CERT_FILE"),
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:1"}, "HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "fd00::/8"}, "Nothing answers"),
+    ],
+)
+async def test_variables_of_the_environment_are_named(tmp_path, monkeypatch, variables, said):
+    """What of the environment makes connecting impossible is the reason that there is no list."""
+    for name in ("ALL_PROXY", "all_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (found,) = await list_models(
+        [Provider("far", "https://far.invalid/v1")], tmp_path / "models.json"
+    )
+    assert said in found.error

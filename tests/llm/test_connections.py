@@ -17,7 +17,7 @@ from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
-from genpy_server.llm.transport import proxy_for
+from genpy_server.network import proxy_for
 
 HASTY = (None, 0.05, 0.05)
 

@@ -86,6 +86,14 @@ async def test_nobody_at_the_address() -> None:
     assert "SUPABASE_URL" in error.message
 
 
+async def test_a_missing_certificate_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SSL_CERT_FILE that is not there is named."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+    error = await trouble(f"https://127.0.0.1:{free_port()}")
+    assert type(error) is StoreUnavailable
+    assert "SSL_CERT_FILE" in error.message
+
+
 async def test_an_address_that_does_not_answer() -> None:
     """A server that accepts and says nothing is `StoreTimeout`, after the time-out set."""
     async with answering() as url:

@@ -11,6 +11,7 @@ from supabase import AsyncClient, AsyncClientOptions
 
 from genpy_server.core.backoff import Backoff
 from genpy_server.errors import Conflict, NotFound, StoreSchemaMissing, StoreUnavailable
+from genpy_server.network import BadVariable, certificates
 from genpy_server.stores.supabase.errors import (
     SCHEMA_MISSING,
     StoreRolledBack,
@@ -47,8 +48,12 @@ class Functions:
         refused = refused_locally(self._key)
         if refused is not None:
             raise refused
+        try:
+            trusted = certificates()
+        except BadVariable as error:
+            raise StoreUnavailable(str(error)) from error
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(limits=LIMITS, retries=1),
+            transport=httpx.AsyncHTTPTransport(verify=trusted, limits=LIMITS, retries=1),
             timeout=self._timeout,
             event_hooks={"response": [self._check]},
         )

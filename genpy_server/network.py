@@ -1,0 +1,65 @@
+"""What the environment says of connections: proxies, and which certificates are trusted."""
+
+import ssl
+from ipaddress import ip_address, ip_network
+from typing import Any
+from urllib.request import getproxies
+
+import httpx
+
+
+class BadVariable(httpx.ConnectError):
+    """A variable of the environment makes connecting impossible; the message is for a person."""
+
+
+def http_client(url: str, *, trust_env: bool = True, **options: Any) -> httpx.AsyncClient:
+    """A client for one address, by way of the proxy of the environment unless not `trust_env`.
+
+    Raises `BadVariable` where a variable makes that impossible.
+    """
+    if trust_env:
+        options["proxy"] = proxy_for(httpx.URL(url))
+        if url.startswith("https:"):
+            options["verify"] = certificates()
+    return httpx.AsyncClient(trust_env=False, **options)
+
+
+def certificates() -> ssl.SSLContext:
+    """What to trust: SSL_CERT_FILE or SSL_CERT_DIR, or else certifi's list."""
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        raise BadVariable(
+            "The certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
+            "correct that variable, or unset it."
+        ) from error
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """The proxy of the environment for an address, None where NO_PROXY names its host.
+
+    httpx itself fails on a network of IPv6 addresses in NO_PROXY.
+    """
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if not proxy or _bypassed(url.host.lower(), proxies.get("no", "")):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not proxy.startswith(("http://", "https://")):
+        raise BadVariable(
+            f"A proxy of the environment ({url.scheme.upper()}_PROXY or ALL_PROXY) is not an HTTP "
+            "proxy: correct that variable, or name the host in NO_PROXY."
+        )
+    return proxy
+
+
+def _bypassed(host: str, names: str) -> bool:
+    for entry in names.lower().replace(",", " ").split():
+        try:
+            if ip_address(host) in ip_network(entry.strip("[]"), strict=False):
+                return True
+        except ValueError:  # one of them is a name
+            name = entry.split(":")[0].removeprefix("*").lstrip(".")
+            if entry == "*" or (name and f".{host}".endswith(f".{name}")):
+                return True
+    return False
