@@ -944,6 +944,13 @@ begin
 end
 $$;
 
+-- The server that holds the right to end a session has left, or was found dead. A late sign of life
+-- costs no right, because the server may still be asking the model.
+create or replace function genpy.has_left(p_server text) returns boolean
+language sql stable set search_path = '' as $$
+  select p_server is not null and not exists (select 1 from genpy.servers where id = p_server)
+$$;
+
 create or replace function public.genpy_abandoned(p_limit integer)
 returns jsonb language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_array(user_id, session_id) order by last_message_id), '[]')
@@ -952,7 +959,7 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     where status = 'active' and message_count > 0
       and (live_until is null or live_until < clock_timestamp())
       and (ending_until is null or ending_until <= clock_timestamp()
-        or genpy.is_gone(ending_server))
+        or genpy.has_left(ending_server))
     order by last_message_id limit p_limit
   ) found
 $$;
@@ -974,7 +981,7 @@ begin
       hosted_by = case when p_abandoned_only then hosted_by end
     where session_id = p_session_id and user_id = p_user_id and (status = 'active' or p_again)
       and (ending_token is null or ending_token = p_token or ending_until <= clock_timestamp()
-        or genpy.is_gone(ending_server) or ending_token = '' and not p_abandoned_only)
+        or genpy.has_left(ending_server) or ending_token = '' and not p_abandoned_only)
       and (not p_abandoned_only or live_until is null or live_until < clock_timestamp())
     returning ending_attempts into attempt;
   return to_jsonb(attempt);

@@ -48,7 +48,7 @@ class App:
         self.store = store
         self.llm = llm
         self.presence = Presence(store, settings)
-        self.summaries = Summaries(store, llm, settings, self.presence.server)
+        self.summaries = Summaries(store, llm, settings, self.presence)
         self.tasks = BackgroundTasks()
         services = RunServices(
             Chat(store, llm, settings),

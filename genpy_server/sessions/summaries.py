@@ -33,6 +33,7 @@ from genpy_server.errors import (
     StoreUnavailable,
 )
 from genpy_server.llm.base import Llm
+from genpy_server.sessions.presence import Presence
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Ending, Result, Store
 from genpy_server.wire import SummaryEvent
@@ -54,9 +55,11 @@ log = logging.getLogger("genpy.summaries")
 class Summaries:
     """Ends sessions."""
 
-    def __init__(self, store: Store, llm: Llm, settings: Settings, server: str = "") -> None:
+    def __init__(
+        self, store: Store, llm: Llm, settings: Settings, presence: Presence | None = None
+    ) -> None:
         self._store = store
-        self._server = server
+        self._presence = presence
         self._llm = llm
         self._settings = settings
 
@@ -73,25 +76,27 @@ class Summaries:
         self, user_id: str, session_id: str, *, abandoned_only: bool = False
     ) -> Ending | None:
         """Take the right to end an active session, for `write`; None where it is not available."""
+        return await self._claim(user_id, session_id, abandoned_only=abandoned_only)
+
+    async def _claim(
+        self, user_id: str, session_id: str, *, abandoned_only: bool = False, again: bool = False
+    ) -> Ending | None:
+        if self._presence is not None:  # the right of a server that is not recorded is anybody's
+            await self._presence.show()
         return await self._store.claim_ending(
             user_id,
             session_id,
             lease_seconds=self._settings.limits.end_seconds,
             abandoned_only=abandoned_only,
-            server=self._server,
+            again=again,
+            server=self._presence.server if self._presence is not None else "",
         )
 
     async def again(self, user_id: str, session_id: str) -> Session:
         """Write a new summary, ending the session if it is active."""
         if await self._store.session(user_id, session_id) is None:
             raise NotFound("There is no such session.")
-        ending = await self._store.claim_ending(
-            user_id,
-            session_id,
-            lease_seconds=self._settings.limits.end_seconds,
-            again=True,
-            server=self._server,
-        )
+        ending = await self._claim(user_id, session_id, again=True)
         session = await self.write(ending) if ending is not None else None
         if session is None:
             raise Conflict("The session is being summarised or talked in just now. Try again soon.")

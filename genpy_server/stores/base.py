@@ -243,11 +243,11 @@ class Store(Protocol):
         again: bool = False,
         server: str = "",
     ) -> Ending | None:
-        """Take the right to end an active session, or None when it is not to be had.
+        """Take the right to end an active session, or None when it is not available.
 
         Of any number of callers on any number of servers one gets it, by the database's clock,
-        until `finish_ending`, a new message, the end of the lease, or the end of `server` (see
-        `beat`). `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
+        until `finish_ending`, a new message, the end of the lease, or `beat` with 0 seconds for
+        `server`, which must have been recorded by `beat` before. `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
         wait (see `release_ending`); `again` also takes completed ones, to write a new summary.
         """
 

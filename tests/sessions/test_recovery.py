@@ -1,10 +1,15 @@
 """What a server leaves behind that stops without a word: replies in progress, and what waited."""
 
+import asyncio
+import json
 import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
+from functools import partial
+from uuid import uuid4
 
 import pytest
 from support.conditions import eventually
@@ -12,9 +17,11 @@ from support.raw_client import Peer
 from support.running_server import ServerProcess, configure, serving
 from support.scripted_model import Upstream
 
+from genpy_server.llm.offline import OfflineLlm
 from genpy_server.runs import journal
 from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED
 from genpy_server.sessions.presence import Presence, has_ended
+from genpy_server.sessions.summaries import Summaries
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.wire import End, Send
 
@@ -231,6 +238,57 @@ def test_a_server_whose_process_has_ended_is_gone_at_once(tmp_path):
     assert has_ended(alive)
     assert not has_ended(f"elsewhere/{child.pid}//{unique}")
     assert not has_ended("something else")
+
+
+async def test_a_long_summary_is_asked_for_once(database, upstream):
+    """A second server leaves a session alone whose summary takes longer than a sign of life lasts."""
+    store = SqliteStore(database)
+    await store.open()
+    await store.append("local", str(uuid4()), "user", "hello", title="t")
+    draft = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
+    gate = upstream.say(json.dumps(draft), paused_at=0)
+    settings = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "0.05"}
+    async with serving(database, **settings) as first, serving(database, **settings) as second:
+        await upstream.until(lambda: upstream.open == 1)
+        await eventually(partial(_have_lapsed, store, first, second))
+        async with asyncio.timeout(20):  # a sweep that asks again waits for the same answer
+            for server in (first, second):
+                await server.app.hub._sweep()
+        gate.set()
+
+        async def completed():
+            return await store.sessions("local", limit=2, status="completed")
+
+        (session,) = await eventually(completed)
+    await store.close()
+    assert session.summary == "s"
+    assert len([request for request in upstream.requests if request["body"]]) == 1
+
+
+async def _have_lapsed(store, *servers):
+    alive = await store.beat("another", 60)
+    return not {server.app.presence.server for server in servers} & set(alive)
+
+
+async def test_an_idle_server_shows_itself_before_it_takes_a_right(database):
+    """Its row may have been removed long ago; without one its right would be anybody's."""
+    store = SqliteStore(database)
+    await store.open()
+    session = str(uuid4())
+    await store.append("local", session, "user", "hello", title="t")
+    settings = configure(database, GENPY_GRACE_SECONDS="0.05")
+    presence = Presence(store, settings)
+    summaries = Summaries(store, OfflineLlm(), settings, presence)
+    await presence.begin()
+    await store.beat(presence.server, 0)
+    await eventually(partial(_is_due, presence))
+    assert await summaries.claim("local", session) is not None
+    assert await Summaries(store, OfflineLlm(), settings).claim("local", session) is None
+    await store.close()
+
+
+async def _is_due(presence):
+    return time.monotonic() - presence._shown > presence.beat_seconds
 
 
 async def test_a_server_that_leaves_is_gone_at_once(database):

@@ -123,6 +123,24 @@ async def test_the_lease_of_a_server_that_is_gone_is_given_back(
     assert await claim()
 
 
+async def test_a_late_sign_of_life_costs_a_server_no_right(store: Store, person: Person) -> None:
+    """A server whose time ran out keeps its right to end a session; only one that is gone loses it."""
+    late = str(uuid4())
+    await person.say("x")
+    await store.beat(late, 0.01)
+    assert await store.claim_ending(person.id, person.session, lease_seconds=600, server=late)
+
+    async def lapsed() -> bool:
+        return late not in await store.beat(str(uuid4()), 60)
+
+    await eventually(lapsed)
+    assert (person.id, person.session) not in await store.abandoned(1_000)
+    assert await person.claim() is None
+    await store.beat(late, 0)
+    assert (person.id, person.session) in await store.abandoned(1_000)
+    assert await person.claim() is not None
+
+
 async def test_attempts_to_end_are_counted_and_wait(store: Store, person: Person) -> None:
     """Each claim counts; after a failure the sweep waits, a person does not; a message starts at 1."""
     await person.say("x")

@@ -150,8 +150,8 @@ def touch(
 
 
 _UNHOSTED = f"(live_until IS NULL OR live_until < {NOW})"
-_ALIVE = f"SELECT id FROM servers WHERE alive_until > {NOW}"
-_ENDER_GONE = f"(ending_server IS NOT NULL AND ending_server NOT IN ({_ALIVE}))"
+# A late sign of life costs no right: the server may still be asking the model.
+_ENDER_GONE = "(ending_server IS NOT NULL AND ending_server NOT IN (SELECT id FROM servers))"
 _WAITS = ""
 """The token of an end whose next attempt is to wait."""
 
