@@ -6,7 +6,9 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.completion import complete_session
+from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Json
+from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 def explain(
     *,
-    text: Annotated[str, typer.Argument(help="What a person might write.")],
+    text: Annotated[
+        str | None,
+        typer.Argument(help="What a person might write; standard input where it is left out."),
+    ] = None,
     session: Annotated[
         str | None,
         typer.Option(
@@ -30,13 +35,20 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show how GenPy understands a text, and what it would send."""
+    from genpy_server.runs.run import TOO_LONG
     from genpy_server.sessions import explain as explaining
 
+    if text is None:
+        text = decoded(piped_bytes("Waiting for standard input to end."), "replace").strip("\n")
+    if not text.strip():
+        raise WrongUsageError('Name a text: genpy explain "Where is my order?"')
     explanation = explaining.explain(load(), text, session)
     if as_json:
         output.json_document(explanation)
         return
     output.pairs(_facts(explanation))
+    if explanation.question_chars is not None:
+        output.text(TOO_LONG.format(sent=explanation.question_chars, total=len(text)))
     if explanation.context is not None:
         _show_context(explanation.context)
         if full:

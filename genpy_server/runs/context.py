@@ -76,19 +76,13 @@ class Chat:
     @property
     def offered(self) -> tuple[ToolSpec, ...]:
         """The tools that the model may call: none where they would take too much of its budget."""
-        room = self.settings.context_tokens * TOOLS_SHARE
-        return registry.SPECS if offer_tokens(registry.SPECS) + ROUND_TOKENS <= room else ()
+        return _offered(self.settings)
 
     @property
     def message_bytes(self) -> int:
         """UTF-8 bytes of a message that the model is given whole, whatever its intent."""
-        room = self._room(self.offered)
+        room = _room(self.settings)
         return min(budget.question_bytes(_system_prompt(name), room) for name in INTENT_PROMPTS)
-
-    def _room(self, offered: Sequence[ToolSpec]) -> int:
-        """Tokens of the budget beside the tools that are offered and their answers."""
-        aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
-        return self.settings.context_tokens - aside
 
     def intent(self, request: RunRequest) -> Intent:
         """The kind of help that is asked for."""
@@ -106,10 +100,10 @@ class Chat:
         """
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         built = budget.build(
-            system=_system_prompt(intent.name if intent.score >= SURE else None),
+            system=_prompt_for(intent),
             history=request.history,
             question=request.question,
-            budget=self._room(self.offered),
+            budget=_room(self.settings),
             memory=request.memory,
             recalled=recalled,
             tools=tools,
@@ -161,6 +155,31 @@ class Chat:
             known=request.question.id,
         )
         return appended.message
+
+
+def sent_chars(settings: Settings, text: str, intent: Intent) -> int | None:
+    """How many characters of a text the model would be given; None: all of them."""
+    question = Message(1, "", "user", text, "")
+    built = budget.build(
+        system=_prompt_for(intent), history=(), question=question, budget=_room(settings)
+    )
+    return built.question_chars
+
+
+def _offered(settings: Settings) -> tuple[ToolSpec, ...]:
+    room = settings.context_tokens * TOOLS_SHARE
+    return registry.SPECS if offer_tokens(registry.SPECS) + ROUND_TOKENS <= room else ()
+
+
+def _room(settings: Settings) -> int:
+    """Tokens of the budget beside the tools that are offered and their answers."""
+    offered = _offered(settings)
+    aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
+    return settings.context_tokens - aside
+
+
+def _prompt_for(intent: Intent) -> str:
+    return _system_prompt(intent.name if intent.score >= SURE else None)
 
 
 def _system_prompt(intent: str | None) -> str:

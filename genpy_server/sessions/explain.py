@@ -10,7 +10,7 @@ from genpy_server.core.models import ChatMessage, Message
 from genpy_server.core.understanding.intents import Intent, detect_intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.llm.offline import OfflineLlm
-from genpy_server.runs.context import Chat, RunRequest
+from genpy_server.runs.context import Chat, RunRequest, sent_chars
 from genpy_server.runs.history import Conversation, window
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
@@ -35,10 +35,14 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """See the module; `context` only where a session was named."""
+    """See the module; `context` only where a session was named.
+
+    `question_chars` of the text reach the model; None: all of them.
+    """
 
     intent: Intent
     tool: ToolRequest | None
+    question_chars: int | None
     context: Sent | None = None
 
 
@@ -49,7 +53,8 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
     """
     if ref is not None:
         return asyncio.run(_in_session(settings, text, ref))
-    return Explanation(detect_intent(text), find_tool_request(text))
+    intent = detect_intent(text)
+    return Explanation(intent, find_tool_request(text), sent_chars(settings, text, intent))
 
 
 class _NoEvents:
@@ -83,7 +88,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
     finally:
         await store.close()
     sent = _sent(context, settings.context_tokens, session=session.id, title=session.title)
-    return Explanation(intent, find_tool_request(text), sent)
+    return Explanation(intent, find_tool_request(text), context.question_chars, sent)
 
 
 def _sent(context: Context, budget: int, **of: Any) -> Sent:

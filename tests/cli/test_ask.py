@@ -273,3 +273,14 @@ async def test_interrupted(tmp_path):
         assert b"Traceback" not in err
         messages = genpy("sessions", "show", "last", "--json").json["messages"]
         assert [message["text"] for message in messages] == ["Count", "first"]
+
+
+def test_explain_says_what_of_a_long_text_is_cut(empty):
+    """`explain` names the same cut as `ask`, for a text from a pipe, with and without a session."""
+    text = "".join(f"line {number} of the log with some words\n" for number in range(5_000))
+    asked = empty("ask", "--session", "long", given=text)
+    alone = empty("explain", given=text)
+    assert asked.err.strip() == alone.out.splitlines()[-1]
+    assert asked.err.strip() in empty("explain", "--session", "long", given=text).out
+    assert "too long" not in empty("explain", given="a short line\n").out
+    assert "genpy explain" in empty("explain", given=" \n", code=2).err
