@@ -12,6 +12,7 @@ import typer
 from genpy_cli import output
 from genpy_server import __version__
 from genpy_server.errors import GenPyError, Unreachable
+from genpy_server.files import write_private
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -71,9 +72,7 @@ def keep_bug_report(error: Exception) -> str:
     )
     path = _state_folder() / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
+        write_private(path, text)
     except OSError:
         sys.stderr.write(text)
         return "This is a bug in GenPy. The report could not be written to a file."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genpy_cli import output
 from genpy_server.errors import ConfigError
+from genpy_server.files import write_private
 from genpy_server.settings import Settings, without_password
 
 
@@ -23,8 +24,7 @@ def ensure_trusted(settings: Settings, *, trust: bool) -> None:
         raise ConfigError("Nothing was sent.")
     kept = [*_kept(), [folder, address]]
     with suppress(OSError):  # it is asked again then
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        _file().write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+        write_private(_file(), json.dumps(kept, indent=1) + "\n")
 
 
 def is_trusted(settings: Settings) -> bool:

@@ -6,7 +6,6 @@ its settings are the user's own: a folder's `.env` must not reach other terminal
 """
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import msgspec
 
 from genpy_server.core.identity import is_loopback
 from genpy_server.errors import GenPyError
+from genpy_server.files import write_private
 from genpy_server.settings import DOTENV, Settings
 
 SECONDS = 2.0
@@ -61,13 +61,9 @@ def publish(settings: Settings, url: str, token: str | None) -> bool:
     foreign = any(source.startswith(DOTENV) for source in settings.sources.values())
     if path is None or foreign or not is_loopback(settings.host):
         return False
-    part = path.with_name(f"{path.name}.{os.getpid()}")
     content = msgspec.json.encode(Announcement(url, token, fingerprint(settings)))
     try:
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600, exist_ok=False)
-        part.write_bytes(content)
-        part.replace(path)
+        write_private(path, content.decode())
     except OSError:
         return False
     return True

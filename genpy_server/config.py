@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.errors import ConfigError
+from genpy_server.files import write_private
 
 CONFIG = "config.toml"
 KEYS = "keys.toml"
@@ -122,12 +123,7 @@ def _write(path: Path, names: list[str], value: Any) -> Path:
             table[names[-1]] = value
         elif names[-1] in table:
             del table[names[-1]]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        part.write_text(tomlkit.dumps(document), "utf-8")
-        part.replace(path)
+        write_private(path, tomlkit.dumps(document))
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     except (ValueError, TypeError) as error:  # not TOML, or a name that is not a table

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genpy_server.files import write_private
+
 NAME = "terminal.json"
 OFFERS = 200
 """Conversations of which it is remembered that their rating was offered."""
@@ -52,8 +54,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _write(folder: Path, value: dict[str, Any]) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / NAME).write_text(json.dumps(value) + "\n", encoding="utf-8")
+        write_private(folder / NAME, json.dumps(value) + "\n")
     except OSError:
         return False
     return True

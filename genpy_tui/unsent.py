@@ -1,11 +1,11 @@
 """What was written and not sent when the program ended by a signal or a bug, kept for the next run."""
 
 import json
-import os
 from pathlib import Path
 
+from genpy_server.files import write_private
+
 NAME = "unsent.json"
-_PRIVATE = 0o600
 
 
 def keep(folder: Path, texts: list[str]) -> Path | None:
@@ -15,9 +15,7 @@ def keep(folder: Path, texts: list[str]) -> Path | None:
         return None
     path = folder / NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "w") as file:
-            json.dump(texts, file)
+        write_private(path, json.dumps(texts))
     except OSError:
         return None
     return path

@@ -9,6 +9,7 @@ from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server.config import CONFIG, folder
 from genpy_server.errors import ConfigError
+from genpy_server.files import write_private
 from genpy_server.settings import load
 
 BEGINNING = """\
@@ -28,8 +29,7 @@ def edit() -> None:
     if not editor:
         raise WrongUsageError(f"Set EDITOR to the name of your editor. The file is {path}.")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(BEGINNING, "utf-8")
+        write_private(path, BEGINNING)
     try:
         ended = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603 - chosen by the person
     except OSError as error:

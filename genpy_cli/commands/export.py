@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TextIO
 
 import msgspec
 import typer
@@ -16,6 +17,7 @@ from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Message, Session, SessionMemory
 from genpy_server.errors import BadRequest
+from genpy_server.files import replacing
 from genpy_server.records import PAGE, Records, every_message
 
 VERSION = 1
@@ -49,7 +51,9 @@ def export(
     ] = None,
     output_file: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write, instead of standard output."),
+        typer.Option(
+            "--output", "-o", help="File to write, for you only (0600); else standard output."
+        ),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Overwrite the file without asking.")
@@ -80,7 +84,7 @@ def export(
 
 
 def _ask_to_overwrite(path: Path) -> None:
-    if not path.exists() or path.is_char_device():
+    if not path.is_file():
         return
     if not output.is_terminal(sys.stdin):
         raise WrongUsageError(f"{path} exists. Add --yes to overwrite it.")
@@ -144,14 +148,16 @@ async def _to_standard_output(conversations: Conversations, write_all: WriteAll)
             output.text(block, end="")
 
 
+def _opened(path: Path) -> AbstractContextManager[TextIO]:
+    if path.exists() and not path.is_file():
+        return path.open("w", encoding="utf-8", newline="")
+    return replacing(path)
+
+
 async def _to_file(conversations: Conversations, write_all: WriteAll, path: Path) -> None:
-    """Write a file that appears when it is complete."""
-    part = path.with_name(path.name + ".part")
+    """Write a file that appears when it is complete; a pipe or a device gets it as it comes."""
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with _opened(path) as file:
             await write_all(conversations, file.write)
-        part.replace(path)
     except OSError as error:
         raise BadRequest(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        part.unlink(missing_ok=True)

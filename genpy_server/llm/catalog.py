@@ -15,6 +15,7 @@ import msgspec
 
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.core.identity import is_loopback
+from genpy_server.files import write_private
 from genpy_server.llm.models import chatting_rows
 from genpy_server.settings import Settings
 
@@ -186,7 +187,4 @@ def _read(file: Path) -> dict[str, _Kept]:
 
 def _write(file: Path, lists: dict[str, _Kept]) -> None:
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        part.write_bytes(msgspec.json.encode(lists))
-        part.replace(file)
+        write_private(file, msgspec.json.encode(lists).decode())

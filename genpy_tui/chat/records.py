@@ -11,6 +11,7 @@ from uuid import uuid4
 from textual.screen import Screen
 
 from genpy_server.errors import GenPyError
+from genpy_server.files import private
 from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.list import ListControl
@@ -150,9 +151,9 @@ class RecordsControl:
 
 
 def write_new(name: str, title: str, text: str) -> Path:
-    """Write a text to a file that must not exist; without a name, one is made of the title."""
+    """Write a text to a new file of mode 0600; without a name, one is made of the title."""
     safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
     path = Path(name).expanduser() if name else Path(f"{safe}.md")
-    with path.open("x", encoding="utf-8", newline="") as file:
+    with open(path, "x", encoding="utf-8", newline="", opener=private) as file:
         file.write(text)
     return path.resolve()

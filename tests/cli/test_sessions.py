@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+from support.files import mode
 
 from genpy_cli.commands import export
 from genpy_server.core.display import visible
@@ -198,6 +199,19 @@ def test_export_asks_before_it_overwrites(kept, tmp_path):
     kept("export", ROME, "--output", str(path), "--yes")
     assert path.read_text(encoding="utf-8").startswith("# Trip to Rome")
     assert [file.name for file in tmp_path.iterdir() if "rome" in file.name] == ["rome.md"]
+    assert mode(path) == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a named pipe")
+def test_export_to_a_pipe(kept, tmp_path):
+    """A pipe that is named as the file is written to, not replaced."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDWR)
+    kept("export", ROME, "--output", str(path))
+    assert os.read(reader, 100_000).startswith(b"# Trip to Rome")
+    os.close(reader)
+    assert path.is_fifo()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")

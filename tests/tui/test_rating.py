@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from support import running_server
+from support.files import mode
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
@@ -158,6 +159,7 @@ def test_an_offer_is_taken_once(tmp_path: Path) -> None:
     assert not Offers(tmp_path).take("a")
     assert Offers(tmp_path).take("b")
     assert theme(tmp_path) == "genpy-light"
+    assert mode(tmp_path / "terminal.json") == 0o600
     remember_theme(tmp_path, "genpy-dark")
     assert not Offers(tmp_path).take("b")
     (tmp_path / "terminal.json").write_text("[1, 2]")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import running_server
+from support.files import mode
 from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
@@ -124,6 +125,7 @@ async def test_export_writes_a_file_and_never_over_one(
         await tui.type("/export talk.md")
         await tui.until(lambda: any("Exported" in notice for notice in tui.notices))
         text = (tmp_path / "talk.md").read_text()
+        assert mode(tmp_path / "talk.md") == 0o600
         assert "## You" in text
         assert "We spoke of umbrellas" in text
         await tui.type("/export talk.md")
