@@ -123,7 +123,7 @@ class LocalServer:
         """Whether another program serves the database with other settings, beside our own."""
         self._settings = settings
         self._place: Announcement | None = None
-        self._starting = asyncio.Lock()
+        self._taking: asyncio.Task[bool] | None = None
 
     async def reach(self, *, announced: bool) -> None:
         """Find the server, or start one, `announced` to other programs; raises what prevents it."""
@@ -139,16 +139,23 @@ class LocalServer:
     async def take_over(self) -> bool:
         """Serve at the address of another program's server that is gone.
 
-        False where it is still there, or a third program was quicker.
+        False where it is still there, or a third program was quicker. A caller that is cancelled
+        leaves the start running for the next one.
         """
-        async with self._starting:
-            if self._place is None or self.own is not None:
-                return False
-            with suppress(ConfigError):
-                self.own = await start_embedded(self._settings, announced=True, place=self._place)
-            return self.own is not None
+        if self._place is None or self.own is not None:
+            return False
+        if self._taking is None or self._taking.done():
+            self._taking = asyncio.create_task(self._take(self._place))
+        return await asyncio.shield(self._taking)
+
+    async def _take(self, place: Announcement) -> bool:
+        with suppress(ConfigError):
+            self.own = await start_embedded(self._settings, announced=True, place=place)
+        return self.own is not None
 
     async def stop(self, *, end_sessions: bool = False) -> None:
         """Stop our own server, where there is one; see `Embedded.stop`."""
+        if self._taking is not None:
+            await asyncio.wait([self._taking])
         if self.own is not None:
             await self.own.stop(end_sessions=end_sessions)

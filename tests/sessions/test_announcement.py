@@ -87,6 +87,22 @@ async def test_a_file_of_no_server_is_overwritten(database, content):
     await local.stop()
 
 
+async def test_a_cancelled_call_does_not_keep_the_next_from_taking_over(database):
+    """A call that is cancelled while the server starts leaves that server to the next call."""
+    first, second = [await reached(configure(database)) for _ in range(2)]
+    await first.stop()
+    asked = asyncio.create_task(second.take_over())
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert await second.take_over()
+    found = (await announcement.find(configure(database))).server
+    assert found is not None
+    assert found.url == second.url
+    await second.stop()
+
+
 async def test_another_program_takes_over(database):
     """When the serving program leaves, an attached one serves at its address; nothing is lost."""
     first, second, third = [await reached(configure(database)) for _ in range(3)]
