@@ -241,6 +241,7 @@ async def test_a_schema_or_rights_of_another_time(make_stack: Callable[..., Stac
         (401, {"code": "42501"}, StoreKeyRejected),
         (401, {"message": "Invalid API key"}, StoreKeyRejected),
         (401, {"code": "PGRST301"}, StoreKeyRejected),
+        (401, {"code": "PGRST303"}, StoreUnavailable),
         (429, "slow down", StoreUnavailable),
         (502, "<html>Bad gateway</html>", StoreUnavailable),
         (522, "", StoreUnavailable),
@@ -265,6 +266,31 @@ def test_an_answer_is_named_by_its_code_or_its_status(
     error = refusal(httpx.Response(status, text=text), "https://x.supabase.co")
     assert type(error) is kind
     assert error.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (401, {"code": "PGRST303", "message": "JWT expired"}, "time of the key"),
+        (401, {"code": "PGRST303", "message": "JWT issued at future"}, "time of the key"),
+        (401, {"code": "PGRST301", "message": "JWT expired"}, "time of the key"),
+        (402, {"message": "exceed_egress_quota"}, "billing"),
+        (540, "", "is paused"),
+        (503, {"code": "PGRST001"}, "the error PGRST001"),
+        (503, {"code": "PGRST002"}, "the error PGRST002"),
+        (500, {"code": "53100"}, "the error 53100"),
+        (502, "<html>Bad gateway</html>", "the error 502"),
+        (405, {"code": "25006"}, "takes no changes"),
+    ],
+)
+def test_what_passes_by_itself(status: int, body: object, says: str) -> None:
+    """Trouble that ends without a change of settings is retried, and never "cannot be reached"."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    error = refusal(httpx.Response(status, text=text), "https://x.supabase.co")
+    assert type(error) is StoreUnavailable
+    assert error.retryable
+    assert says in error.message
+    assert "cannot be reached" not in error.message
 
 
 async def test_health_says_what_is_wrong_and_what_to_do(

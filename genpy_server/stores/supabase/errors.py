@@ -1,13 +1,14 @@
 """Supabase's errors as ours, each with a sentence that says what to do.
 
 PostgREST puts its own codes (PGRST…) and PostgreSQL's (SQLSTATE) into the same field; what stands
-before it answers with a bare HTTP status. Codes are compared, never texts.
+before it answers with a bare HTTP status. Codes are compared; a text only where PostgREST before
+version 13 has one code for a key that is wrong and for one whose time is over.
 """
 
 import base64
 import binascii
 import json
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -40,6 +41,26 @@ UNREACHABLE = (
     "Supabase cannot be reached at {url}. See whether SUPABASE_URL is right, whether this machine "
     "is online, and whether the project is paused; GenPy goes on when it is back."
 )
+FAILING = (
+    "Supabase at {url} answers with the error {code} instead of what was asked. Its database may be "
+    "starting, overloaded or out of space: see the project's status; GenPy goes on when it is well."
+)
+READ_ONLY = (
+    "The database of the Supabase project at {url} takes no changes now. Its disk may be full, or "
+    "it is being moved: see the project's reports; GenPy goes on when it does."
+)
+NOT_IN_TIME = (
+    "Supabase at {url} says that the time of the key is over, or has not begun. Try again; if it "
+    "stays so, make another secret key in the project's settings, API keys, and set SUPABASE_KEY."
+)
+RESTRICTED = (
+    "The Supabase project at {url} is restricted for its quota or an unpaid invoice. "
+    "See the billing of its organisation; GenPy goes on when the restriction is lifted."
+)
+PAUSED = (
+    "The Supabase project at {url} is paused. Restore it on its page at supabase.com; GenPy goes on "
+    "when it runs."
+)
 SLOW = (
     "Supabase at {url} did not answer in time. Try again; if it stays so, see the project's "
     "reports for what its database is busy with."
@@ -58,6 +79,8 @@ _Kind = tuple[type[StoreError], str]
 
 _SCHEMA: Final[_Kind] = (StoreSchemaMissing, SCHEMA_MISSING)
 _UNAVAILABLE: Final[_Kind] = (StoreUnavailable, UNREACHABLE)
+_FAILING: Final[_Kind] = (StoreUnavailable, FAILING)
+_NOT_IN_TIME: Final[_Kind] = (StoreUnavailable, NOT_IN_TIME)
 _TIMEOUT: Final[_Kind] = (StoreTimeout, SLOW)
 _NOT_SUPABASE: Final[_Kind] = (StoreUnavailable, NOT_SUPABASE)
 
@@ -67,15 +90,16 @@ _ROLLED_BACK: Final[_Kind] = (
 )
 
 _CODES: Final[dict[str, _Kind]] = {
-    "PGRST000": _UNAVAILABLE,  # no connection to the database
-    "PGRST001": _UNAVAILABLE,
-    "PGRST002": _UNAVAILABLE,
+    "PGRST000": _FAILING,  # no connection to the database
+    "PGRST001": _FAILING,
+    "PGRST002": _FAILING,
     "PGRST003": _TIMEOUT,  # no free connection in the pool
     "PGRST106": _SCHEMA,  # schema not exposed
     "PGRST202": _SCHEMA,  # no such function
     "PGRST203": _SCHEMA,
     "PGRST204": _SCHEMA,  # no such column
     "PGRST205": _SCHEMA,  # no such table
+    "PGRST303": _NOT_IN_TIME,  # the claims of a JWT, which Supabase makes of a secret key
     "42P01": _SCHEMA,
     "42703": _SCHEMA,
     "42883": _SCHEMA,
@@ -85,21 +109,25 @@ _CODES: Final[dict[str, _Kind]] = {
     "40P01": _ROLLED_BACK,  # deadlock
     "57014": _TIMEOUT,  # statement_timeout
     "55P03": _TIMEOUT,  # lock_timeout
-    "25006": _UNAVAILABLE,  # read-only while it fails over, or for want of space
+    "25006": (StoreUnavailable, READ_ONLY),  # while it fails over, or for want of space
 }
 _CLASSES: Final[dict[str, _Kind]] = {
-    "08": _UNAVAILABLE,  # connection
-    "53": _UNAVAILABLE,  # resources: too many connections, disk full
-    "57": _UNAVAILABLE,  # shutting down, starting up
-    "58": _UNAVAILABLE,  # system error
+    "08": _FAILING,  # connection
+    "53": _FAILING,  # resources: too many connections, disk full
+    "57": _FAILING,  # shutting down, starting up
+    "58": _FAILING,  # system error
 }
 _STATUSES: Final[dict[int, _Kind]] = {
     401: (StoreKeyRejected, REJECTED),
+    402: (StoreUnavailable, RESTRICTED),
     403: (StoreForbidden, FORBIDDEN),
     404: _NOT_SUPABASE,
     408: _TIMEOUT,
     429: (StoreUnavailable, "Supabase at {url} asks to slow down. Try again in a moment."),
     504: _TIMEOUT,
+    524: _TIMEOUT,
+    540: (StoreUnavailable, PAUSED),
+    544: _TIMEOUT,
 }
 SQLSTATE_CHARS = 5
 
@@ -124,16 +152,20 @@ def _role(key: str) -> str | None:
 
 def refusal(response: httpx.Response, url: str) -> StoreError:
     """The error that an answer other than a success is, once its body was read."""
-    code, status = _code(response), response.status_code
+    body, status = _body(response), response.status_code
+    code = body.get("code")
+    code = code if isinstance(code, str) else ""
     from_postgres = len(code) == SQLSTATE_CHARS
     known = _CODES.get(code) or _CLASSES.get(code[:2] if from_postgres else "")
-    if status == httpx.codes.UNAUTHORIZED:
+    if code == "PGRST301" and body.get("message") == "JWT expired":
+        known = _NOT_IN_TIME
+    if status == httpx.codes.UNAUTHORIZED and known is not _NOT_IN_TIME:
         known = _STATUSES[status]  # with 42501 as well: the key opens nothing
     known = known or _STATUSES.get(status)
     if known is None and response.is_server_error and not from_postgres:
-        known = _UNAVAILABLE
+        known = _FAILING
     if known is None and status == httpx.codes.BAD_REQUEST and not code:
-        known = _UNAVAILABLE  # PostgREST could not ask the database
+        known = _FAILING  # PostgREST could not ask the database
     if known is None and response.is_redirect:
         known = _NOT_SUPABASE
     if known is None:
@@ -146,13 +178,12 @@ def not_supabase(url: str) -> StoreError:
     return _made(_NOT_SUPABASE, url)
 
 
-def _code(response: httpx.Response) -> str:
+def _body(response: httpx.Response) -> dict[str, Any]:
     try:
         body = response.json()
     except (ValueError, RecursionError):
-        return ""
-    code = body.get("code") if isinstance(body, dict) else None
-    return code if isinstance(code, str) else ""
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _made(kind: _Kind, url: str, code: str = "") -> StoreError:
