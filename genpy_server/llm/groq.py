@@ -22,6 +22,7 @@ from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooL
 from genpy_server.llm.base import (
     ChatMessage,
     ChatRequest,
+    Finish,
     LlmEvent,
     LlmHealth,
     ReasoningDelta,
@@ -255,6 +256,7 @@ class GroqLlm:
         await self._find_model()
         known = self._refused.setdefault(self.model, RefusedParts())
         terms = Terms(asked, self.model, known, groq=self.kind == "groq")
+        accepted = False
         while True:
             reader: ReplyReader | None = None
             try:
@@ -270,8 +272,13 @@ class GroqLlm:
                     )
                     async with aclosing(reader.events()) as events:
                         async for event in events:
+                            # The reader may leave at any event, and mostly does at the finish.
+                            if not accepted:
+                                terms.accepted()
+                                accepted = True
+                            if type(event) is Finish:
+                                known.opens_in_reasoning = reader.end_only
                             yield event
-                    known.opens_in_reasoning = reader.end_only
                 finally:
                     await response.aclose()
             except TROUBLE as error:
@@ -279,7 +286,6 @@ class GroqLlm:
                 if begun or not terms.adapted_to(error):
                     raise self._named(error, begun=begun) from error
             else:
-                terms.accepted()
                 return
 
     async def _post(self, body: dict[str, Any]) -> httpx.Response:
@@ -326,13 +332,18 @@ class GroqLlm:
             response = await self._client.get(f"{self._prefix}/models", cast_to=httpx.Response)
             answer = response.content
         except TROUBLE as error:
+            if isinstance(error, groq.NotFoundError) and Complaint(error.body).names_no_reason:
+                raise self._unlisted() from error
             raise self._named(error, begun=False) from error
         if listed(answer) is None:
-            raise LlmError(
-                f"{self._service.where} lists no models. Correct {self._service.address_setting}; "
-                "such an address mostly ends in /v1."
-            )
+            raise self._unlisted()
         return answer
+
+    def _unlisted(self) -> LlmError:
+        return LlmError(
+            f"{self._service.where} lists no models. Name one in {self._service.model_setting}, or "
+            f"correct {self._service.address_setting}; such an address mostly ends in /v1."
+        )
 
     def _first(self, answer: bytes) -> str:
         models = chatting(answer)

@@ -178,6 +178,7 @@ class ReplyText:
         if place >= 0:
             self._think(self._held[:place])
             self._held = self._held[place + len(self._end) :]
+            self.end_only = self.end_only or bool(self._opened)
             self._place, self._trim, self._opened = _Place.START, True, []
             return True
         ends = range(min(len(self._end) - 1, len(lowered)), 0, -1)

@@ -203,6 +203,11 @@ class Complaint:
         return text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
 
     @property
+    def names_no_reason(self) -> bool:
+        """Whether it says no more than that nothing is at this address."""
+        return self.html or self.text.strip(" .!\n").lower() in _NO_ROUTE
+
+    @property
     def limit(self) -> int | None:
         """The tokens that the model takes, where the text says how many."""
         numbers = [int(found.replace(",", "")) for found in _LIMIT.findall(self.text)]
@@ -320,9 +325,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
     }
     if kind in sentences:
         return sentences[kind].replace("..", ".")
-    if status in NOTHING_THERE and (
-        complaint.html or complaint.text.strip(" .!\n").lower() in _NO_ROUTE
-    ):
+    if status in NOTHING_THERE and complaint.names_no_reason:
         return (
             f"There are no chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."

@@ -275,6 +275,19 @@ async def test_endless_refusal_is_read_in_part():
             await everything(service.llm)
 
 
+async def test_server_without_a_list_of_models_says_so():
+    """A server that has no list is not said to have no chat completions."""
+
+    async def serve(_number, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"detail": "Not Found"}'
+        writer.write(b"HTTP/1.1 404 X\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+    async with Byhand(serve) as service:
+        with pytest.raises(LlmError, match="lists no models"):
+            await service.llm.check()
+
+
 async def test_missing_certificate_file_is_named(monkeypatch):
     """A SSL_CERT_FILE that is not there is said by its name."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")

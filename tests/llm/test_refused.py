@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import aclosing
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from support.scripted_model import DONE, Script, chunk, event
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmTooLarge
 from genpy_server.llm import groq as door
-from genpy_server.llm.base import ChatMessage, ChatRequest
+from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, TextDelta
 from genpy_server.llm.dialect import Asked, refused, shorter
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.trouble import Complaint
@@ -49,6 +50,33 @@ async def test_model_without_tools_is_offered_none_again(compatible, upstream, s
     assert said(await everything(compatible, WITH_TOOLS)) == "Hi"
     assert said(await everything(compatible, WITH_TOOLS)) == "Hi"
     assert ["tools" in body for body in completions(upstream)] == [True, False, False]
+
+
+async def test_refusal_is_learned_though_the_reader_leaves_at_the_finish(compatible, upstream):
+    """A reply whose reader does not read on behind its finish teaches what was left out."""
+    fail(upstream, *NO_TOOLS[0])
+    upstream.say("Hi")
+    for _ in range(2):
+        async with aclosing(compatible.stream(WITH_TOOLS)) as events:
+            async for item in events:
+                if isinstance(item, Finish):
+                    break
+    assert ["tools" in body for body in completions(upstream)] == [True, False, False]
+
+
+async def test_reasoning_that_the_template_began_stays_known(compatible, upstream):
+    """After one reply that held only the end of reasoning, all that follow are read so."""
+    upstream.say("hm", "</think>", "Hello")
+    found = []
+    for _ in range(3):
+        text = ""
+        async with aclosing(compatible.stream(REQUEST)) as events:
+            async for item in events:
+                if isinstance(item, Finish):
+                    break
+                text += item.text if isinstance(item, TextDelta) else ""
+        found.append(text)
+    assert found[1:] == ["Hello", "Hello"]
 
 
 async def test_refused_tools_are_that_set_only(compatible, upstream):

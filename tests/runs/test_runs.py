@@ -441,6 +441,17 @@ async def test_reply_of_reasoning_alone_says_so(server, upstream, peer):
     assert reply.meta.reasoning == "hm"
 
 
+async def test_what_a_service_refuses_is_left_out_of_the_next_turn(server, upstream, peer):
+    """A part of a request that is refused once is not sent with the next message."""
+    upstream.fail(400, "unsupported", "'temperature' is not supported with this model")
+    upstream.say("fine")
+    for number in range(2):
+        await peer.say(Send(f"a{number}", f"question {number}"))
+        await peer.until("run_finished", lambda _, n=number: len(peer.of("run_finished")) == n + 1)
+    sent = [r["body"] for r in upstream.requests if r["path"].endswith("/chat/completions")]
+    assert ["temperature" in body for body in sent] == [True, False, False]
+
+
 async def test_failed_turn_does_not_spoil_the_next(server, upstream, peer):
     """A turn without a reply is joined with the next question, so that roles alternate."""
     for number in range(2):
