@@ -6,7 +6,7 @@ Pure bookkeeping: no I/O, and the clock is given.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from genpy_server.errors import TooMany
 
@@ -33,6 +33,16 @@ def bucket(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ip_network(f"{found}/64", strict=False))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own, whose programs may well come a hundred at once."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_loopback
 
 
 class Proxies:
@@ -90,7 +100,10 @@ class RemotePeer:
 
 
 class Strangers:
-    """Connections that have not shown who they are: bounded in all, and for each address."""
+    """Connections that have not shown who they are: bounded in all, and for each remote address.
+
+    Loopback is not bounded by itself: its clients are this machine's, or all those of a proxy.
+    """
 
     def __init__(self, most: int, most_per_address: int, proxies: Proxies) -> None:
         self._most = most
@@ -112,7 +125,8 @@ class Strangers:
         something asks for it at once.
         """
         key = bucket(peer.address)
-        if peer.address not in self._proxies and self._counts[key] >= self._most_per_address:
+        bounded = peer.address not in self._proxies and not is_loopback(peer.address)
+        if bounded and self._counts[key] >= self._most_per_address:
             return False
         if len(self._peers) >= self._most:
             oldest = next(iter(self._peers))

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from genpy_server import settings
 from genpy_server.errors import ConfigError, TooMany, Unauthorized
+from genpy_server.web import strangers as strangers_module
 from genpy_server.web.auth import Gate
 from genpy_server.web.strangers import (
     FREE_ATTEMPTS,
@@ -47,6 +48,31 @@ def test_strangers_of_one_address_are_bounded() -> None:
     first.left()
     assert strangers.add(third)
     assert len(strangers) == 3
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
+def test_loopback_is_bounded_in_all_alone(address: str) -> None:
+    """Clients of the same machine take more than one address's places, and the oldest makes room."""
+    dropped: list[str] = []
+    strangers = Strangers(5, 2, Proxies(()))
+    assert all(strangers.add(peer(strangers, address, dropped)) for _ in range(6))
+    assert dropped == [address]
+    assert len(strangers) == 5
+
+
+@pytest.fixture
+def all_are_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections of a test, which come from loopback, count as those of another machine."""
+    monkeypatch.setattr(strangers_module, "is_loopback", lambda _: False)
+
+
+async def test_a_hundred_local_clients_connect_at_once() -> None:
+    """No handshake of a client on the same machine is refused for the number of the others."""
+    async with listening() as front:
+        address = front.url.replace("http", "ws") + "/ws/session/a"
+        opened = await asyncio.gather(*(connect(address, proxy=None) for _ in range(100)))
+        assert len(front.server.strangers) == 0
+        await asyncio.gather(*(one.close() for one in opened))
 
 
 def test_the_oldest_stranger_makes_room() -> None:
@@ -158,6 +184,7 @@ async def held(front: Listening, count: int) -> list[asyncio.StreamWriter]:
     return writers
 
 
+@pytest.mark.usefixtures("all_are_remote")
 async def test_silent_connections_of_one_address_are_bounded(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -181,6 +208,7 @@ async def test_silent_connections_of_one_address_are_bounded(
     assert len([r for r in caplog.records if "refused a connection" in r.getMessage()]) == 1
 
 
+@pytest.mark.usefixtures("all_are_remote")
 async def test_who_has_shown_a_token_takes_no_place() -> None:
     """Connections that sent a right token are not counted, whether of HTTP or WebSocket."""
     limits = {"strangers_per_address": 1}
