@@ -75,8 +75,8 @@ class StatusControl:
         if not transcript.epoch:
             return ""
         mode = AUTOMATIC if self.activity.intent is None else spoken(self.activity.intent)
-        model = "no model" if transcript.model in {"", OFFLINE} else transcript.model
-        facts = [model, mode]
+        model = "no model" if transcript.model == OFFLINE else transcript.model
+        facts = [model, mode] if model else [mode]  # the first reply names a server's own choice
         left = transcript.quota.get("tokens_left")
         return " · ".join([*facts, f"{left:,} tokens left"] if left is not None else facts)
 

@@ -152,3 +152,17 @@ async def test_a_newer_server_is_told_once(tmp_path: Path) -> None:
 def test_versions_are_compared_by_number(server: str, client: str, *, expected: bool) -> None:
     """A version is newer by its numbers, and what is no version is never newer."""
     assert newer(server, client) is expected
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [("", " automatic"), ("offline", " no model · automatic"), ("m-1", " m-1 · automatic")],
+)
+async def test_the_prompt_names_the_model(tmp_path: Path, model: str, named: str) -> None:
+    """The border names the model, says that there is none, and is silent until a server chose one."""
+    server = ScriptedServer()
+    server.model = model
+    async with server.running(), terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.shows("automatic")
+        assert f"─{named} ─" in tui.screen
