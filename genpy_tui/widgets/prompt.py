@@ -5,6 +5,7 @@ text, so that control characters in it are one visible cell each; `text` is exac
 """
 
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -30,8 +31,15 @@ PASTE_CHARS = 4_000
 PASTE_LINES = 40
 WHOLE_CHARS = 20_000
 """Characters of a message that can be edited in the prompt; a longer one needs the editor."""
+_UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
+"""Categories of characters that belong to a text, though Python does not call them printable."""
 _SLASH = re.compile(r"/([a-z]+)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
+
+
+def _belongs(character: str) -> bool:
+    """Whether a character that is not printable is text: a joiner, a mark of direction, a space."""
+    return unicodedata.category(character) in _UNPRINTED
 
 
 class Prompt(TextArea):
@@ -321,6 +329,10 @@ class Prompt(TextArea):
         else:
             bound = self._bindings.key_to_bindings.get(event.key, ())
             done = any([await self.app.run_action(one.action, self) for one in bound])
+        typed = event.character
+        if not done and typed and not event.is_printable and _belongs(typed):
+            self.replace(typed, *self.selection, maintain_selection_offset=False)
+            done = True
         if done:
             event.prevent_default()
             event.stop()

@@ -95,6 +95,16 @@ async def test_white_space_alone_is_no_message(text: str) -> None:
         assert app.sent == []
 
 
+@pytest.mark.parametrize("typed", [FAMILY, "می\u200cروم", "全角\u3000空白", "a\u00a0b", "x\u200f!"])
+async def test_every_character_of_a_text_can_be_typed(typed: str) -> None:
+    """Joiners, marks of direction and spaces that a keyboard sends reach the message."""
+    async with hosted() as (app, pilot):
+        for character in typed:
+            app.prompt.post_message(events.Key("typed", character))
+        await pilot.press("enter")
+        assert app.sent == [typed]
+
+
 @pytest.mark.parametrize("picture", [FAMILY, FLAGS[:2], THUMB, KEYCAP, "e\u0301", "❤\ufe0f"])
 async def test_a_picture_is_one_for_keys(picture: str) -> None:
     """Backspace, delete and the arrows take what is seen as one character whole."""
