@@ -54,7 +54,7 @@ class Ran:
 
 
 def parsed(*words: str) -> Ran:
-    """What a line prints that never reaches a command, run in this process, which is quick."""
+    """What a line prints, run in this process, which is quick."""
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = run(words)

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -229,17 +229,46 @@ indexed in the background, and found by the former index until then; see `search
 _COUNTS = ("ALTER TABLE sessions ADD COLUMN counts text",)
 """The metrics so far, added to by each message; null in a session that was not counted yet."""
 
+_NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH, _COUNTS)
 """What turns each version of the file into the next; never changed once released."""
 
 
 def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """A connection whose commits survive a power cut; the file is made when there is none."""
+    """A connection whose commits survive a power cut; the file is made when there is none.
+
+    Where the file or its folder cannot be written, the connection only reads.
+    """
     _make_private(path)
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+    try:
+        return _connect(path, "mode=rw", busy_seconds)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE:
+            raise
+        with suppress(sqlite3.OperationalError):
+            return _connect(path, "mode=ro", busy_seconds)
+        # Reading beside a writer needs a file of shared memory. Where there is no log of changes,
+        # there is no writer.
+        if _has_changes(path):
+            raise
+        with suppress(sqlite3.OperationalError):
+            return _connect(path, "mode=ro&immutable=1", busy_seconds)
+        raise
+
+
+def _has_changes(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None)
     try:
         _refuse_unknown(connection, path)
-        _use_wal(connection, time.monotonic() + busy_seconds)
+        if mode == "mode=rw":
+            _use_wal(connection, time.monotonic() + busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS keeps what is only fsynced in a cache
         connection.execute("PRAGMA foreign_keys = ON")

@@ -1,0 +1,146 @@
+"""A SQLite database on a medium that takes no changes."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from support.command_line import parsed
+from support.users import Person
+
+from genpy_server.errors import StoreError, StoreForbidden
+from genpy_server.stores.base import Store
+from genpy_server.stores.sqlite import schema
+from genpy_server.stores.sqlite.store import SqliteStore
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs modes of files and folders")
+
+NOBODY = 65534
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder and its files without permission to write; root, who needs none, is another user."""
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that other users reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+async def _everything(store: Store, person: Person) -> list[object]:
+    found = await store.search(person.id, "penguin", limit=5)
+    return [
+        await store.sessions(person.id, limit=5),
+        await person.export(),
+        await store.metrics(person.id, person.session),
+        await store.memory(person.id, person.session),
+        [hit.message for hit in found],
+        await store.secret(),
+        await store.check(),
+    ]
+
+
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+async def test_what_is_kept_can_be_read(folder: Path, journal: str) -> None:
+    """Everything is read as before, a change is refused with a sentence, and no file is made."""
+    store = SqliteStore(folder / "genpy.db")
+    await store.open()
+    person = Person(store)
+    await person.say("a penguin?", title="Birds")
+    before = await _everything(store, person)
+    await store.close()
+    with closing(sqlite3.connect(folder / "genpy.db")) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    files = sorted(folder.iterdir())
+    with read_only(folder):
+        await store.open()
+        assert await _everything(store, person) == before
+        with pytest.raises(StoreForbidden, match="read-only"):
+            await person.say("and now?")
+        with pytest.raises(StoreForbidden, match="read-only"):
+            await store.rename(person.id, person.session, "Other")
+        await store.close()
+    assert sorted(folder.iterdir()) == files
+
+
+async def test_an_older_file_is_not_upgraded(folder: Path) -> None:
+    """A file that must be upgraded before it can be read is refused with the same sentence."""
+    path = folder / "genpy.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in schema.MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+    store = SqliteStore(path)
+    with read_only(folder), pytest.raises(StoreForbidden, match="read-only"):
+        await store.open()
+
+
+async def test_changes_that_were_not_copied_are_not_left_out(folder: Path) -> None:
+    """A log of changes that cannot be read beside the file is an error, not an older state."""
+    store = SqliteStore(folder / "live.db")
+    await store.open()
+    await Person(store).say("a penguin?")
+    for end in ("", "-wal"):
+        (folder / "copy").mkdir(exist_ok=True)
+        shutil.copy(folder / f"live.db{end}", folder / "copy" / f"genpy.db{end}")
+    await store.close()
+    copy = SqliteStore(folder / "copy" / "genpy.db")
+    with read_only(folder / "copy"), pytest.raises(StoreError, match=r"genpy\.db"):
+        await copy.open()
+
+
+def test_commands_read_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """List, show, search, summary and export print what they did before; others say why they fail."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GENPY_DATABASE", str(folder / "genpy.db"))
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(folder))
+
+    async def keep() -> None:
+        store = SqliteStore(folder / "genpy.db")
+        await store.open()
+        person = Person(store)
+        person.id = "local"
+        await person.say("a penguin?", title="Birds")
+        await person.complete()
+        await store.close()
+
+    asyncio.run(keep())
+    commands = [
+        ("sessions", "list", "--json"),
+        ("sessions", "show", "last"),
+        ("search", "penguin"),
+        ("summary", "last"),
+        ("export", "--all"),
+    ]
+    parsed("sessions", "rename", "last", "Birds")
+    before = [parsed(*words) for words in commands]
+    with read_only(folder):
+        assert [parsed(*words) for words in commands] == before
+        refused = parsed("sessions", "rename", "last", "Other")
+    assert [ran.code for ran in before] == [0] * len(commands)
+    assert all("Birds" in ran.out or "penguin" in ran.out for ran in (*before[:3], before[4]))
+    assert (refused.code, len(refused.err.splitlines())) == (1, 1)
+    assert "read-only" in refused.err
