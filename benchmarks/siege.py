@@ -379,9 +379,8 @@ async def strangers(folder: Path, deadline: float, rng: random.Random) -> bool:
         for one in held:
             one.transport.abort()
         alive = await _answers(server.url)
-        server._process.terminate()
-        out, _ = await server._process.communicate()
-    tracebacks = out.count(b"Traceback")
+        await server.stop()
+    tracebacks = server.output.count(b"Traceback")
     print(
         f"strangers {sent} hostile, {len(held)} held open  tracebacks {tracebacks}  alive {alive}"
     )

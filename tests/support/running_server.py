@@ -62,6 +62,9 @@ class ServerProcess:
         own = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
         self._environment = {**inherited, **own, **variables}
         self._process: asyncio.subprocess.Process
+        self._reading: asyncio.Task[None]
+        self.output = bytearray()
+        """What it printed since it listened; read all the while, as a full pipe would stop it."""
         self.url = ""
 
     async def start(self) -> None:
@@ -82,17 +85,25 @@ class ServerProcess:
                 assert line, "the server ended before it listened"
                 found = re.search(r"http://[\d.]+:\d+", line)
                 self.url = found.group() if found else ""
+        self._reading = asyncio.create_task(self._read(self._process.stdout))
+
+    async def _read(self, printed: asyncio.StreamReader) -> None:
+        while data := await printed.read(65_536):
+            self.output += data
+
+    async def _ended(self) -> None:
+        await self._process.wait()
+        await self._reading
+        self.url = ""
 
     async def kill(self) -> None:
         """End it as a power cut would."""
         self._process.send_signal(signal.SIGKILL)
-        await self._process.communicate()
-        self.url = ""
+        await self._ended()
 
     async def stop(self) -> int:
         """Ask it to stop, and wait until it has."""
         self._process.terminate()
-        await self._process.communicate()
-        self.url = ""
+        await self._ended()
         assert self._process.returncode is not None
         return self._process.returncode
