@@ -54,7 +54,15 @@ def named_id_before(user_id: str, name: str) -> str:
 
 def is_named_id(session_id: str) -> bool:
     """Whether an id has the form of `named_id`; such an id exists only where its row does."""
-    return UUID(session_id).version == _NAMED_VERSION
+    return _uuid_version(session_id) == _NAMED_VERSION
+
+
+def _uuid_version(session_id: str) -> int | None:
+    """The version of a UUID; None for an id of another form, which another program may write."""
+    try:
+        return UUID(session_id).version
+    except ValueError:
+        return None
 
 
 def question_id(milliseconds: int, chance: int) -> str:
@@ -69,7 +77,7 @@ def question_id(milliseconds: int, chance: int) -> str:
 
 def is_question(session_id: str, message_count: int) -> bool:
     """Whether a session is a single question, which nobody continued as a conversation."""
-    return message_count <= _QUESTION_MESSAGES and UUID(session_id).version == _QUESTION_VERSION
+    return message_count <= _QUESTION_MESSAGES and _uuid_version(session_id) == _QUESTION_VERSION
 
 
 def is_loopback(host: str) -> bool:

@@ -85,4 +85,7 @@ def test_no_server_there(empty, words):
 
 def test_no_address(empty):
     """What is no address of a server is an expected failure."""
-    assert "no address" in empty("sessions", "list", "--server", "gopher://x", code=1).err
+    assert (
+        "is not the address of a server"
+        in empty("sessions", "list", "--server", "gopher://x", code=1).err
+    )

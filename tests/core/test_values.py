@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server import errors, settings, wire
-from genpy_server.core.identity import checked_ref, is_named_id, named_id, named_id_before
+from genpy_server.core.identity import (
+    checked_ref,
+    is_named_id,
+    is_question,
+    named_id,
+    named_id_before,
+)
 from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import UNTITLED, Metrics, any_title, checked_title, title_from
 from genpy_server.errors import RateLimited
@@ -391,3 +397,9 @@ def test_wrong_values_of_a_file_are_named_with_their_lines(tmp_path, monkeypatch
     assert "  GENPY_RECALL=maybe: must be on or off" in lines
     assert f"  {file} line 5: GENPY_LIMIT_TOOL_CALLS=x: " in refused.value.message
     assert any(line.startswith("  GENPY_GRACE_SECONDS=-1: ") for line in lines)
+
+
+def test_an_id_of_another_form_is_an_ordinary_session():
+    """An id that is not a UUID, as another program may write one, is no question and no name."""
+    assert not is_question("session-1", 2)
+    assert not is_named_id("session-1")
