@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.context.framing import block, framed
+from genpy_server.core.context.fences import block, framed
 from genpy_server.core.context.tokens import cut_evenly, message_tokens
 from genpy_server.core.models import ChatMessage, ToolSpec
 from genpy_server.llm.structured import in_words, strict_schema

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from genpy_server.core.context.framing import block, dialogue, framed
+from genpy_server.core.context.fences import block, dialogue, framed
 from genpy_server.core.context.notes import (
     fitting_notes,
     is_off,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.backoff import Backoff
-from genpy_server.core.context.framing import block, dialogue, framed
+from genpy_server.core.context.fences import block, dialogue, framed
 from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.prompts import SUMMARY_PROMPT
 from genpy_server.core.context.tokens import count_tokens

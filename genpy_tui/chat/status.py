@@ -8,7 +8,7 @@ from genpy_tui.activity import Activity, doing
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.render.message import spoken
 from genpy_tui.text import plain
-from genpy_tui.widgets.heading import Heading
+from genpy_tui.widgets.header import Heading
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from genpy_server.core.context.excerpts import excerpt
-from genpy_server.core.context.framing import FRAME_TOKENS, block, framed, quoted, record
+from genpy_server.core.context.fences import FRAME_TOKENS, block, framed, quoted, record
 from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import (

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server.core.context.budget import build
-from genpy_server.core.context.framing import FENCE, INDENT, block, dialogue, framed, quoted, record
+from genpy_server.core.context.fences import FENCE, INDENT, block, dialogue, framed, quoted, record
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.models import Hit, Memory, Message
 
