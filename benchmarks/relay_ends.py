@@ -15,7 +15,6 @@ import time
 import msgspec
 from websockets.asyncio.server import ServerConnection, serve
 
-from genpy_server.llm.events import EventSplitter
 from genpy_server.wire import PROTOCOL, Delta, RunFinished, encode
 
 RATE = 50
@@ -62,6 +61,28 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 # The floor
 
 
+class Piece(msgspec.Struct):
+    """What a chunk adds."""
+
+    content: str | None = None
+
+
+class Choice(msgspec.Struct):
+    """The one choice of a chunk."""
+
+    delta: Piece
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct):
+    """One event of a reply."""
+
+    choices: list[Choice]
+
+
+chunks = msgspec.json.Decoder(Chunk)
+
+
 async def relay(socket: ServerConnection, port: int) -> None:
     """Relay replies, and nothing else."""
     async for message in socket:
@@ -70,12 +91,15 @@ async def relay(socket: ServerConnection, port: int) -> None:
         head = b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body)
         writer.write(head + body)
         await reader.readuntil(b"\r\n\r\n")
-        splitter, offset = EventSplitter(), 0
-        while not splitter.done:
+        offset, done = 0, False
+        while not done:
             size = int(await reader.readline(), 16)
             data = await reader.readexactly(size + 2)
-            for event in splitter.feed(data[:-2]):
-                text = "".join(c.delta.content or "" for c in event.choices or () if c.delta)
+            for event in data[:-2].removesuffix(b"\n\n").split(b"\n\n"):
+                if event == b"data: [DONE]":
+                    done = True
+                    break
+                text = chunks.decode(event[6:]).choices[0].delta.content
                 if text:
                     await socket.send(encode(Delta(0, "r", offset, text)))
                     offset += len(text)
