@@ -1,10 +1,12 @@
 """The events of one session since it was opened, numbered, for who watches and for who comes back.
 
-Pure: frames in, frames out. A session's sequence is counted here and nowhere else.
+Pure: frames in, frames out. A session's sequence is counted here and nowhere else. The pieces of a
+reply are kept as one text with the place where each ends, so that a token costs a few bytes.
 """
 
+from array import array
 from collections import deque
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -20,13 +22,10 @@ from genpy_server.wire import (
     encode_bytes,
 )
 
-
-class Event(NamedTuple):
-    """A numbered frame and the bytes that are sent for it, encoded once for everybody."""
-
-    seq: int
-    frame: SessionFrame | ErrorFrame
-    data: bytes
+PARTS = 8
+"""Pieces of a reply are kept and dropped in parts of the log's bounds: this many fill it."""
+PIECE_BYTES = 8
+"""What a kept piece costs beside its text."""
 
 
 class Subscriber(Protocol):
@@ -36,14 +35,68 @@ class Subscriber(Protocol):
     def is_open(self) -> bool:
         """Whether events still reach somebody; False as soon as the other end is closing."""
 
-    def offer(self, event: Event) -> None:
-        """Take an event of the session."""
+    def offer(self, frame: Frame, data: bytes) -> None:
+        """Take an event of the session, and the bytes that are sent for it."""
 
     def answer(self, frame: Frame) -> None:
         """Take a frame that is for this subscriber alone."""
 
     def close(self, code: int, reason: str) -> None:
         """Close the subscription: there will be no more events."""
+
+
+class _Single:
+    """One event."""
+
+    __slots__ = ("bytes", "first", "frame")
+
+    def __init__(self, seq: int, frame: SessionFrame | ErrorFrame, size: int) -> None:
+        self.first = seq
+        self.frame = frame
+        self.bytes = size
+
+    def __len__(self) -> int:
+        return 1
+
+    def after(self, _: int) -> SessionFrame | ErrorFrame:
+        """The event, which has a greater number."""
+        return self.frame
+
+
+class _Pieces:
+    """Deltas of one reply that follow each other, numbered from `first`."""
+
+    __slots__ = ("_ends", "_texts", "begin", "bytes", "end", "first")
+
+    def __init__(self, begin: Delta) -> None:
+        self.begin = begin
+        self.first = begin.seq
+        self.end = begin.offset
+        self.bytes = 0
+        self._texts: list[str] = []
+        self._ends = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def add(self, delta: Delta, size: int) -> None:
+        """Add the next delta."""
+        self.end += len(delta.text)
+        self.bytes += size
+        self._texts.append(delta.text)
+        self._ends.append(self.end)
+
+    def close(self) -> None:
+        """Keep one text: there will be no more deltas."""
+        self._texts = ["".join(self._texts)]
+
+    def after(self, seq: int) -> Delta:
+        """The deltas with a greater number, as one with the number of the last."""
+        seen = max(0, seq - self.first + 1)
+        start = self._ends[seen - 1] if seen else self.begin.offset
+        text = "".join(self._texts)[start - self.begin.offset :]
+        last = self.first + len(self) - 1
+        return msgspec.structs.replace(self.begin, seq=last, offset=start, text=text)
 
 
 class EventLog:
@@ -56,49 +109,89 @@ class EventLog:
         self.seq = 0
         self._max_events = max_events
         self._max_bytes = max_bytes
-        self._events: deque[Event] = deque()
+        self._entries: deque[_Single | _Pieces] = deque()
+        self._count = 0
         self._bytes = 0
+        self._open: _Pieces | None = None
+        """The newest entry, while further deltas can join it."""
         self._run: list[RunStarted | ToolStarted | ToolFinished] = []
-        self._run_text: list[str] = []
+        self._run_pieces: list[_Pieces] = []
 
     def begin_behind_history(self) -> None:
         """Leave out number 0: who has seen nothing lacks what happened before the first event."""
         self.seq = max(self.seq, 1)
 
-    def add(self, frame: SessionFrame | ErrorFrame) -> Event:
-        """Number a frame, keep it, and drop the oldest ones over the bounds."""
+    def add(self, frame: SessionFrame | ErrorFrame) -> bytes:
+        """Number a frame, keep it, and drop the oldest ones over the bounds; what is to be sent."""
         self.seq += 1
         frame.seq = self.seq
-        event = Event(self.seq, frame, encode_bytes(frame))
-        self._events.append(event)
-        self._bytes += len(event.data)
-        while len(self._events) > self._max_events or self._bytes > self._max_bytes:
-            self._bytes -= len(self._events.popleft().data)
-        self._follow(frame)
-        return event
+        data = encode_bytes(frame)
+        if type(frame) is Delta:
+            size = len(frame.text.encode()) + PIECE_BYTES
+            self._pieces_for(frame, size).add(frame, size)
+        else:
+            size = len(data)
+            self._close()
+            self._entries.append(_Single(self.seq, frame, size))
+            self._follow(frame)
+        self._count += 1
+        self._bytes += size
+        while self._count > self._max_events or self._bytes > self._max_bytes:
+            self._drop()
+        return data
+
+    def _pieces_for(self, delta: Delta, size: int) -> _Pieces:
+        """The entry that a delta joins: the newest, or a new one."""
+        pieces = self._open
+        if (
+            pieces is None
+            or delta.offset != pieces.end
+            or delta.run != pieces.begin.run
+            or (len(pieces) + 1) * PARTS > self._max_events
+            or (pieces.bytes + size) * PARTS > self._max_bytes
+        ):
+            self._close()
+            self._open = pieces = _Pieces(delta)
+            self._entries.append(pieces)
+            if self._run:
+                self._run_pieces.append(pieces)
+        return pieces
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _drop(self) -> None:
+        oldest = self._entries.popleft()
+        self._count -= len(oldest)
+        self._bytes -= oldest.bytes
+        if oldest is self._open:
+            self._close()
 
     def _follow(self, frame: SessionFrame | ErrorFrame) -> None:
-        if type(frame) is Delta:
-            self._run_text.append(frame.text)
-        elif isinstance(frame, RunStarted):
-            self._run, self._run_text = [frame], []
+        if isinstance(frame, RunStarted):
+            self._run, self._run_pieces = [frame], []
         elif isinstance(frame, ToolStarted | ToolFinished):
             self._run.append(frame)
         elif isinstance(frame, RunFinished):
-            self._run, self._run_text = [], []
+            self._run, self._run_pieces = [], []
 
-    def after(self, seq: int) -> list[Event] | None:
-        """Every event with a greater number, or None when some of them are gone."""
-        missing = self.seq - seq
-        if seq < 0 or not 0 <= missing <= len(self._events):
+    def after(self, seq: int) -> list[SessionFrame | ErrorFrame] | None:
+        """What came after a number, or None when some of it is gone; deltas come joined."""
+        if seq < 0 or not 0 <= self.seq - seq <= self._count:
             return None
-        return list(self._events)[len(self._events) - missing :]
+        missed = list[SessionFrame | ErrorFrame]()
+        for entry in reversed(self._entries):
+            if entry.first + len(entry) - 1 <= seq:
+                break
+            missed.append(entry.after(seq))
+        return missed[::-1]
 
     def run_so_far(self) -> list[SessionFrame]:
         """The reply in progress as the fewest events that show it, without a number."""
         frames: list[SessionFrame] = [msgspec.structs.replace(frame, seq=0) for frame in self._run]
-        if self._run and self._run_text:
-            self._run_text = ["".join(self._run_text)]
-            text = self._run_text[0]
+        if self._run_pieces:
+            text = "".join(pieces.after(0).text for pieces in self._run_pieces)
             frames.append(Delta(seq=0, run=self._run[0].run, offset=0, text=text))
         return frames

@@ -150,7 +150,7 @@ class LiveSession:
         )
         if missed is not None:
             for event in missed:
-                subscriber.offer(event)
+                subscriber.offer(event, encode_bytes(event))
         else:
             for stored in shown:
                 subscriber.answer(stored)
@@ -173,9 +173,9 @@ class LiveSession:
 
     def publish(self, frame: SessionFrame | ErrorFrame) -> None:
         """Log an event and give it to everybody."""
-        event = self._log.add(frame)
+        data = self._log.add(frame)
         for subscriber in tuple(self.subscribers):
-            subscriber.offer(event)
+            subscriber.offer(frame, data)
 
     def runs_idle(self) -> None:
         """See `RunOwner`."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from genpy_server.sessions.event_log import Event
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
@@ -105,11 +104,11 @@ class SendQueue:
         """See `Subscriber`."""
         return self.closing is None and self._ws.state is State.OPEN
 
-    def offer(self, event: Event) -> None:
-        """Take an event of the session."""
-        self._put(event.frame, event.data)
+    def offer(self, frame: Frame, data: bytes) -> None:
+        """See `Subscriber`."""
+        self._put(frame, data)
         if self._feed is not None:
-            self._feed.watch(self, event.frame)
+            self._feed.watch(self, frame)
 
     def answer(self, frame: Frame) -> None:
         """Take a frame for this reader alone."""

@@ -16,7 +16,6 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from genpy_server.client.transcript import Transcript
-from genpy_server.sessions.event_log import Event
 from genpy_server.wire import Frame, Send, decode_server, encode_bytes
 
 HISTORY = 50
@@ -29,9 +28,9 @@ class Wire:
         self.bytes = b""
         self.is_open = True
 
-    def offer(self, event: Event) -> None:
+    def offer(self, frame: Frame, data: bytes) -> None:
         """An event of the session."""
-        self._send(event.data)
+        self._send(data)
 
     def answer(self, frame: Frame) -> None:
         """A frame for this subscriber alone."""

@@ -137,6 +137,70 @@ def test_log_is_bounded_by_size_and_keeps_the_run_whole():
     assert log.run_so_far() == []
 
 
+LOGGED = st.lists(
+    st.one_of(
+        st.text("aé世\U0001f600", min_size=1, max_size=3),
+        st.sampled_from(["start", "tool", "finish", "other"]),
+    ),
+    max_size=60,
+)
+
+
+@given(LOGGED, st.integers(8, 100), st.integers(300, 20_000))
+def test_log_gives_exactly_the_remainder_from_every_number(steps, max_events, max_bytes):
+    """From every number that the log still reaches, what it gives shows what the client missed."""
+    log, sent, offset, run = EventLog(max_events, max_bytes), [], 0, 0
+    for step in steps:
+        if step == "start":
+            run, offset = run + 1, 0
+            frame = wire.RunStarted(0, f"r{run}", 1, "tutorial", 1.0, "why", "m")
+        elif step == "tool":
+            frame = wire.ToolStarted(0, f"r{run}", "c", "n")
+        elif step == "finish":
+            frame = wire.RunFinished(0, f"r{run}", "done", 1.0)
+        elif step == "other":
+            frame = notice()
+        else:
+            frame = wire.Delta(0, f"r{run}", offset, step)
+            offset += len(step)
+        assert wire.decode_server(log.add(frame).decode()) == frame
+        sent.append(frame)
+    for seq in range(len(sent) + 1):
+        missed = log.after(seq)
+        if missed is not None:
+            assert _spread(missed) == _spread(sent[seq:])
+            assert [f.seq for f in missed] == sorted({f.seq for f in missed})
+            assert not missed or missed[-1].seq == len(sent)
+    assert log.after(len(sent)) == []
+
+
+def _spread(frames):
+    """Frames as what they show: each character of a delta with its place."""
+    shown = []
+    for frame in frames:
+        if isinstance(frame, wire.Delta):
+            shown += [(frame.run, frame.offset + n, char) for n, char in enumerate(frame.text)]
+        else:
+            shown.append(frame)
+    return shown
+
+
+def test_log_keeps_the_deltas_of_a_finished_reply_as_one():
+    """A thousand tokens of a stored reply are one entry of their text and eight bytes each."""
+    log = EventLog(max_events=8_192, max_bytes=2**21)
+    log.add(wire.RunStarted(0, "r", 1, "tutorial", 1.0, "why", "m"))
+    for number in range(1_000):
+        log.add(wire.Delta(0, "r", number * 5, "token"))
+    log.add(wire.RunFinished(0, "r", "done", 1.0, message_id=2))
+    assert len(log._entries) == 3
+    assert log._entries[1]._texts == ["token" * 1_000]
+    assert log._bytes < 1_000 * (5 + 8) + 500
+    assert log.after(501) == [
+        wire.Delta(1_001, "r", 2_500, "token" * 500),
+        log._entries[2].frame,
+    ]
+
+
 def test_bucket_refills_with_time():
     """A minute's worth may come at once, then one each sixtieth of it."""
     bucket = TokenBucket(60, now=0.0)
