@@ -390,10 +390,6 @@ def _list(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _is_error(value: dict[str, Any]) -> bool:
     """Whether a chunk without choices says what failed, in one of the forms without `error`."""
     if value.get("detail") or value.get("errors"):

@@ -43,7 +43,7 @@ REASONS: dict[str, Reason] = {
 """What services call the ends of a reply; every other word is a stop."""
 BROKEN = {"error", "network_error", "insufficient_system_resource", "abort", "cancelled", "failed"}
 """Finish reasons of a reply that its service could not finish."""
-CUT_OFF = "The model's service ended the reply early. What came is kept; try again."
+CUT_OFF = "The model's service ended the reply early. Try again."
 
 
 class Reads(Protocol):

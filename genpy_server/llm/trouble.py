@@ -294,7 +294,7 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
             f"The model at {service.where} took too long. Try again, or allow more with {setting}."
         )
     if begun:
-        return LlmCutOff("The connection to the model broke off. What came is kept; try again.")
+        return LlmCutOff("The connection to the model broke off. Try again.")
     if any("certificate" in str(cause).lower() for cause in causes):
         return LlmUnavailable(
             f"The certificate of {service.where} is not trusted. "

@@ -306,7 +306,7 @@ class ReplyRun:
                     self.usage += event.usage
                     self.quota = event.quota or self.quota
                     return event, calls
-        raise LlmCutOff("The model's service ended the reply early. What came is kept; try again.")
+        raise LlmCutOff("The model's service ended the reply early. Try again.")
 
     def _think(self, text: str) -> None:
         if self.thought < REASONING_CHARS:
