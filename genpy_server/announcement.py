@@ -84,7 +84,7 @@ def fingerprint(settings: Settings) -> str:
     values = {
         name: value
         for name, value in msgspec.structs.asdict(settings).items()
-        if name not in (*_OWN, "providers", "unknown", "limits")
+        if name not in (*_OWN, "providers", "folder", "unknown", "limits")
     }
     values["limits"] = msgspec.structs.asdict(settings.limits)
     encoded = msgspec.json.encode(values, enc_hook=str, order="sorted")

@@ -7,11 +7,13 @@ from contextlib import ExitStack, suppress
 from typing import Self
 
 from genpy_server import announcement
+from genpy_server.core.modes import Modes
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
+from genpy_server.modes import open_modes
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
 from genpy_server.runs.journal import ReplyJournal
@@ -43,7 +45,7 @@ from genpy_server.web.websocket import serve_session
 class App:
     """Everything a server consists of."""
 
-    def __init__(self, settings: Settings, store: Store, llm: Llm) -> None:
+    def __init__(self, settings: Settings, store: Store, llm: Llm, modes: Modes) -> None:
         self.settings = settings
         self.store = store
         self.llm = llm
@@ -51,7 +53,7 @@ class App:
         self.summaries = Summaries(store, llm, settings, self.presence)
         self.tasks = BackgroundTasks()
         services = RunServices(
-            Chat(store, llm, settings),
+            Chat(store, llm, settings, modes),
             MemoryKeeper(store, llm, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
@@ -62,7 +64,7 @@ class App:
         self.sums = QueueSums(settings.limits)
         self.renderer = Renderer()
         self.feed = HtmlFeed(self.renderer)
-        handlers = Handlers(self.records, HealthCheck(store, llm), self.renderer)
+        handlers = Handlers(self.records, HealthCheck(store, llm), self.renderer, modes)
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(self.renderer), docs))
         renders = Rates(settings.limits.renders_per_minute, what="texts to render")
@@ -71,10 +73,11 @@ class App:
     @classmethod
     async def open(cls, settings: Settings) -> Self:
         """Open the doors and begin; raises the error of a door that is shut."""
+        modes = open_modes(settings.folder)
         store = open_store(settings)
         await store.open()
         try:
-            app = cls(settings, store, open_llm(settings))
+            app = cls(settings, store, open_llm(settings), modes)
         except BaseException:
             await store.close()
             raise

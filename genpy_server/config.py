@@ -46,6 +46,8 @@ class UserConfig(msgspec.Struct, frozen=True):
     values: Mapping[str, str] = {}
     sources: Mapping[str, str] = {}
     providers: Mapping[str, Provider] = {}
+    folder: Path | None = None
+    """Where they were read from, with the person's own modes and tools."""
 
 
 def folder() -> Path:
@@ -77,7 +79,7 @@ def read(directory: Path | None = None) -> UserConfig:
         name: _provider_url(name, table, directory / CONFIG)
         for name, table in _a_table(urls, directory / CONFIG, "providers").items()
     }
-    return UserConfig(values, sources, known_providers(named, keys))
+    return UserConfig(values, sources, known_providers(named, keys), directory)
 
 
 def known_providers(urls: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, Provider]:

@@ -117,6 +117,8 @@ class Settings(msgspec.Struct, frozen=True):
     sources: Mapping[str, str] = {}
     providers: Mapping[str, Provider] = {}
     """Every model provider that is known, by its name."""
+    folder: Path | None = None
+    """The user's config folder, where the settings were read with it."""
     unknown: tuple[str, ...] = ()
     """Variables that are set, begin with GENPY_ and mean nothing."""
 
@@ -406,11 +408,13 @@ class Environment(dict[str, str]):
         places: Mapping[str, str] | None = None,
         sources: Mapping[str, str] | None = None,
         providers: Mapping[str, Provider] | None = None,
+        folder: Path | None = None,
     ) -> None:
         super().__init__(values)
         self.places = places or {}
         self.sources = sources or {}
         self.providers = providers or {}
+        self.folder = folder
 
 
 def read_environment(
@@ -436,7 +440,7 @@ def read_environment(
         for name, source in sources.items()
         if source != ENVIRONMENT
     }
-    return Environment(values, places, sources, config.providers)
+    return Environment(values, places, sources, config.providers, config.folder)
 
 
 def _working_directory(directory: Path | None) -> Path:
@@ -526,6 +530,7 @@ def load(
         limits=limits,
         sources=values.sources,
         providers=environment.providers,
+        folder=environment.folder,
         unknown=unknown,
     )
 

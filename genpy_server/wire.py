@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from genpy_server.core.models import Message, MessageMeta, RunStatus, Usage
+from genpy_server.core.modes import ListedMode
 from genpy_server.errors import BadFrame, GenPyError
 
 F = TypeVar("F")
@@ -102,6 +103,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """Those of the features that were asked for which this server has."""
     message_bytes: int = 0
     """UTF-8 bytes of a message that the model is given whole; of more, the middle is left out."""
+    modes: tuple[ListedMode, ...] = ()
+    """The kinds of help there are: the names that `intent` may have."""
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from genpy_server.core.models import MessageMeta, Role, RunStatus, ToolRecord
+from genpy_server.core.modes import ListedMode
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
@@ -113,6 +114,8 @@ class Transcript:
         self.before: int | None = None
         self.message_bytes = 0
         """UTF-8 bytes of a message that the model is given whole; 0 where that is not known."""
+        self.modes: tuple[ListedMode, ...] = ()
+        """The kinds of help that the server has."""
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self._replaced: set[int] = set()
@@ -171,6 +174,7 @@ class Transcript:
         self.title, self.status = frame.title, frame.status
         self.model, self.store = frame.model, frame.store
         self.message_bytes = frame.message_bytes
+        self.modes = frame.modes
         if frame.replay != "complete":
             self.seq = frame.seq
 

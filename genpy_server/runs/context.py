@@ -10,11 +10,12 @@ from typing import Protocol
 import msgspec
 
 from genpy_server.core.context import budget
-from genpy_server.core.context.prompts import INTENT_PROMPTS, system_prompt
+from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import ENOUGH, asks
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, ToolSpec
+from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
 from genpy_server.errors import StoreError
 from genpy_server.llm.base import Llm
@@ -66,12 +67,13 @@ class RunRequest:
 
 
 class Chat:
-    """The store, the model and the settings, as one run uses them."""
+    """The store, the model, the settings and the modes, as one run uses them."""
 
-    def __init__(self, store: Store, llm: Llm, settings: Settings) -> None:
+    def __init__(self, store: Store, llm: Llm, settings: Settings, modes: Modes) -> None:
         self.store = store
         self.llm = llm
         self.settings = settings
+        self.modes = modes
 
     @property
     def offered(self) -> tuple[ToolSpec, ...]:
@@ -80,27 +82,32 @@ class Chat:
 
     @property
     def message_bytes(self) -> int:
-        """UTF-8 bytes of a message that the model is given whole, whatever its intent."""
+        """UTF-8 bytes of a message that the model is given whole, whatever its mode."""
         room = _room(self.settings)
-        return min(budget.question_bytes(_system_prompt(name), room) for name in INTENT_PROMPTS)
+        prompts = {_system_prompt(mode.prompt) for mode in self.modes.values()}
+        return min(budget.question_bytes(prompt, room) for prompt in prompts)
+
+    def mode(self, intent: Intent) -> Mode | None:
+        """See `mode_of`."""
+        return mode_of(intent, self.modes)
 
     def intent(self, request: RunRequest) -> Intent:
         """The kind of help that is asked for."""
         if request.intent is not None:
             return Intent(name=request.intent, score=1.0, reason="chosen by you")
-        return detect_intent(request.question.text, request.previous_intent)
+        return detect_intent(request.question.text, request.previous_intent, self.modes)
 
     async def context(
         self, request: RunRequest, intent: Intent, tools: Sequence[ChatMessage] = ()
     ) -> budget.Context:
         """What is sent to the model for a request; `tools` are calls that have their results.
 
-        The prompt of an intent is sent only when that is sure. What a tool has found is not
+        What a tool has found is not
         recalled a second time.
         """
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         built = budget.build(
-            system=_prompt_for(intent),
+            system=_system_prompt(prompt_of(self.mode(intent))),
             history=request.history,
             question=request.question,
             budget=_room(self.settings),
@@ -157,11 +164,14 @@ class Chat:
         return appended.message
 
 
-def sent_chars(settings: Settings, text: str, intent: Intent) -> int | None:
+def sent_chars(settings: Settings, text: str, mode: Mode | None) -> int | None:
     """How many characters of a text the model would be given; None: all of them."""
     question = Message(1, "", "user", text, "")
     built = budget.build(
-        system=_prompt_for(intent), history=(), question=question, budget=_room(settings)
+        system=_system_prompt(prompt_of(mode)),
+        history=(),
+        question=question,
+        budget=_room(settings),
     )
     return built.question_chars
 
@@ -178,9 +188,15 @@ def _room(settings: Settings) -> int:
     return settings.context_tokens - aside
 
 
-def _prompt_for(intent: Intent) -> str:
-    return _system_prompt(intent.name if intent.score >= SURE else None)
+def mode_of(intent: Intent, modes: Modes) -> Mode | None:
+    """The mode of an intent; None where it is not sure, for a wrong prompt is worse than none."""
+    return modes.get(intent.name) if intent.score >= SURE else None
 
 
-def _system_prompt(intent: str | None) -> str:
-    return system_prompt(intent, datetime.now().astimezone().date().isoformat())
+def prompt_of(mode: Mode | None) -> str:
+    """What a mode adds to the system prompt."""
+    return mode.prompt if mode is not None else ""
+
+
+def _system_prompt(addition: str) -> str:
+    return system_prompt(addition, datetime.now().astimezone().date().isoformat())

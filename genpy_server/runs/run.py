@@ -208,7 +208,10 @@ class ReplyRun:
             total = len(self.request.question.text)
             self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         messages = list(built.messages)
+        mode = self.chat.mode(self.intent)
         tools = self.chat.offered
+        if mode is not None and mode.tools is not None:
+            tools = tuple(tool for tool in tools if tool.name in mode.tools)
         room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
             last = round_ == self.chat.settings.limits.tool_rounds
@@ -218,6 +221,8 @@ class ReplyRun:
                 max_tokens=self.chat.settings.reply_tokens,
                 recalled=built.recalled,
             )
+            if mode is not None and mode.temperature is not None:
+                request = msgspec.structs.replace(request, temperature=mode.temperature)
             try:
                 finish, calls = await self._stream(request)
             except LlmBadToolCall:

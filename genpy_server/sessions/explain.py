@@ -10,7 +10,8 @@ from genpy_server.core.models import ChatMessage, Message
 from genpy_server.core.understanding.intents import Intent, detect_intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.llm.offline import OfflineLlm
-from genpy_server.runs.context import Chat, RunRequest, sent_chars
+from genpy_server.modes import open_modes
+from genpy_server.runs.context import Chat, RunRequest, mode_of, sent_chars
 from genpy_server.runs.history import Conversation, window
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
@@ -53,8 +54,10 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
     """
     if ref is not None:
         return asyncio.run(_in_session(settings, text, ref))
-    intent = detect_intent(text)
-    return Explanation(intent, find_tool_request(text), sent_chars(settings, text, intent))
+    modes = open_modes(settings.folder)
+    intent = detect_intent(text, None, modes)
+    mode = mode_of(intent, modes)
+    return Explanation(intent, find_tool_request(text), sent_chars(settings, text, mode))
 
 
 class _NoEvents:
@@ -81,7 +84,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
             memory=conversation.memory,
             previous_intent=conversation.intent(),
         )
-        chat = Chat(store, OfflineLlm(), settings)
+        chat = Chat(store, OfflineLlm(), settings, open_modes(settings.folder))
         intent = chat.intent(request)
         asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
         context = await chat.context(request, intent, asked)

@@ -142,7 +142,7 @@ class SessionHub:
         A limit never refuses what was said before: that is answered as before.
         """
         self._check_open()
-        check_send(frame, self._settings.limits)
+        check_send(frame, self._settings.limits, self._services.chat.modes)
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal

@@ -13,7 +13,7 @@ import msgspec
 
 from genpy_server import __version__
 from genpy_server.core.models import Memory, Message, MessageMeta, Session, title_from
-from genpy_server.core.understanding.intents import INTENTS
+from genpy_server.core.modes import Modes
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.runs.context import RunRequest
 from genpy_server.runs.history import Conversation, window
@@ -146,6 +146,7 @@ class LiveSession:
                 user=self.user_id,
                 before=next((e.message_id for e in shown if e.message_id), None) if older else None,
                 message_bytes=self._chat.message_bytes,
+                modes=self._chat.modes.listed,
             )
         )
         if missed is not None:
@@ -281,7 +282,7 @@ class LiveSession:
 
     def retry(self, intent: str | None) -> None:
         """Answer the last message again, perhaps as another intent."""
-        check_intent(intent)
+        self._chat.modes.check(intent)
         self._check_there()
         if self.runs.running:
             raise Conflict("A reply is running. Stop it before trying again.")
@@ -369,7 +370,7 @@ async def recover(store: Store, user_id: str, session_id: str, hosting: Hosting)
             log.info("a reply in progress was not recovered: %s", refused.code)
 
 
-def check_send(frame: Send, limits: Limits) -> None:
+def check_send(frame: Send, limits: Limits, modes: Modes) -> None:
     """Raise `TooLarge` or `BadRequest` for a message that no retry can make acceptable."""
     if len(frame.text) > limits.message_chars:
         raise TooLarge(
@@ -380,11 +381,5 @@ def check_send(frame: Send, limits: Limits) -> None:
         raise BadRequest("A message needs some text.")
     if not 1 <= len(frame.id) <= CLIENT_ID_CHARS:
         raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
-    check_intent(frame.intent)
-    check_intent(frame.corrected_from)
-
-
-def check_intent(intent: str | None) -> None:
-    """Raise `BadRequest` for an intent that does not exist."""
-    if intent is not None and intent not in INTENTS:
-        raise BadRequest(f"An intent is one of {', '.join(INTENTS)}.")
+    modes.check(frame.intent)
+    modes.check(frame.corrected_from)

@@ -7,6 +7,7 @@ import msgspec
 
 from genpy_server.core.identity import REF_PATTERN
 from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
+from genpy_server.core.modes import ListedMode, Modes
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
 from genpy_server.web.health import Health
@@ -94,6 +95,12 @@ class Messages(msgspec.Struct, frozen=True):
     """Safe HTML of each message, where it was asked for."""
 
 
+class ModeList(msgspec.Struct, frozen=True):
+    """The kinds of help there are, in the order of a list."""
+
+    modes: tuple[ListedMode, ...]
+
+
 class Hits(msgspec.Struct, frozen=True):
     """What was found, best first."""
 
@@ -138,7 +145,9 @@ class Handlers:
         records: Callable[[str], Records],
         health: Callable[[], Awaitable[Health]],
         renderer: Renderer,
+        modes: Modes,
     ) -> None:
+        self._modes = modes
         self._renderer = renderer
         self._records = records
         self._health = health
@@ -185,6 +194,10 @@ class Handlers:
         query = call.query
         hits = await self._records(call.user).search(query.q, limit=query.limit, ref=query.session)
         return Response.json(Hits(hits))
+
+    async def modes(self, _: Call[None, None]) -> Response:
+        """The modes."""
+        return Response.json(ModeList(self._modes.listed))
 
     async def memory(self, call: Call[None, None]) -> Response:
         """The notes of a session."""

@@ -9,6 +9,7 @@ from support.running_server import configure
 
 from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
 from genpy_server.llm.offline import OfflineLlm
+from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.stores.sqlite.store import SqliteStore
 
@@ -41,7 +42,7 @@ async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
         for n, text in enumerate(said, start=1)
     ]
     await store.import_session(session, rows)
-    yield Chat(store, OfflineLlm(), settings)
+    yield Chat(store, OfflineLlm(), settings, own_modes())
     await store.close()
 
 

@@ -12,9 +12,9 @@ from websockets.exceptions import ConnectionClosedError
 
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.core.backoff import Backoff
-from genpy_server.core.context.prompts import INTENT_PROMPTS
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Usage
+from genpy_server.modes import own_modes
 from genpy_server.runs import run
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.wire import Cancel, End, Retry, Send
@@ -291,9 +291,9 @@ async def test_an_unsure_intent_sends_the_base_prompt_alone(server, upstream, pe
         await peer.say(Send(text[:4], text))
         await peer.until("run_finished")
         prompts.append(upstream.requests[-1]["body"]["messages"][0]["content"])
-    assert not any(words in prompts[0] for words in INTENT_PROMPTS.values())
-    assert INTENT_PROMPTS["code_assistant"] in prompts[1]
-    assert INTENT_PROMPTS["code_assistant"] in prompts[2]
+    assert not any(mode.prompt in prompts[0] for mode in own_modes().values())
+    assert own_modes()["code_assistant"].prompt in prompts[1]
+    assert own_modes()["code_assistant"].prompt in prompts[2]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from genpy_server.core.identity import named_id_before
 from genpy_server.core.models import ChatMessage, Session
 from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnavailable
 from genpy_server.llm.base import ChatRequest, LlmHealth
+from genpy_server.modes import own_modes
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -108,7 +109,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     def records(user: str) -> LocalRecords:
         return LocalRecords(store, user, ender=Ender(store))
 
-    routes = api_routes(Handlers(records, HealthCheck(store, model), Renderer()))
+    routes = api_routes(Handlers(records, HealthCheck(store, model), Renderer(), own_modes()))
     headers = {"Authorization": f"Bearer {ALICE}"}
     async with (
         listening(routes=routes, GENPY_TOKEN=f"alice:{ALICE},bob:{BOB}") as front,
@@ -398,7 +399,12 @@ async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
     """Without a token no route of the API does anything."""
     api.client.headers.pop("Authorization")
     routes = api_routes(
-        Handlers(lambda _: pytest.fail("reached"), HealthCheck(api.store, api.model), Renderer())
+        Handlers(
+            lambda _: pytest.fail("reached"),
+            HealthCheck(api.store, api.model),
+            Renderer(),
+            own_modes(),
+        )
     )
     for route in routes:
         path = route.pattern.replace("{ref}", "trip")
@@ -465,7 +471,7 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
 
     store = SqliteStore(tmp_path / "genpy.db")
     routes = api_routes(
-        Handlers(lambda u: Broken(store, u), HealthCheck(store, Model()), Renderer())
+        Handlers(lambda u: Broken(store, u), HealthCheck(store, Model()), Renderer(), own_modes())
     )
     async with (
         listening(routes=routes) as front,
@@ -480,7 +486,9 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
 
 def test_every_route_says_what_it_is_for() -> None:
     """The table documents itself: a sentence each, and a type for every JSON answer."""
-    routes = api_routes(Handlers(lambda _: pytest.fail("reached"), _no_health, Renderer()))
+    routes = api_routes(
+        Handlers(lambda _: pytest.fail("reached"), _no_health, Renderer(), own_modes())
+    )
     for route in routes:
         assert route.doc.endswith("."), route
         assert route.answer is not None, route

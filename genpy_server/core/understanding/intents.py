@@ -6,6 +6,7 @@ brief to ask for anything, or made of no letters, is guessed to be chat.
 """
 
 import math
+from collections.abc import Collection
 from functools import cache
 from typing import NamedTuple
 
@@ -46,10 +47,17 @@ class Intent(msgspec.Struct, frozen=True):
     reason: str
 
 
-def detect_intent(text: str, previous: str | None = None) -> Intent:
-    """The intent of a message; a follow-up with no evidence of its own keeps the previous one."""
+def detect_intent(
+    text: str, previous: str | None = None, known: Collection[str] = INTENTS
+) -> Intent:
+    """The intent of a message; a follow-up with no evidence of its own keeps the previous one.
+
+    `known` are the names of the modes there are: another previous one counts as none.
+    """
     seen = clip(text)
-    if previous in INTENTS and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
+    if previous is not None and previous not in known:
+        previous = None
+    if previous and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
         return _follow_up(previous)
     seen = _without_wishes(seen)
     for rule in RULES:
@@ -62,7 +70,7 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
     score = trust.score(scored)
     unsure = score < SURE or scored.known < KNOWN_AT_LEAST
     goes_on = GOES_ON.match(seen) or len(seen.split()) <= SHORT_WORDS
-    if previous in INTENTS and unsure and goes_on:
+    if previous and unsure and goes_on:
         return _follow_up(previous)
     if scored.known < KNOWN_AT_LEAST:
         return _guess(seen)

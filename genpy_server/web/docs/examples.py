@@ -27,6 +27,10 @@ SAMPLES: dict[str, Any] = {
     "kind": "sqlite",
     "message": "Too many messages or changes in a minute. Wait 3 s and try again.",
     "message_id": 4213,
+    "label": "Code assistant",
+    "modes": [
+        {"name": "code_assistant", "label": "Code assistant", "when": "Code is to be written."}
+    ],
     "model": "openai/gpt-oss-120b",
     "ms": 950.0,
     "name": "get_session_stats",

@@ -1,0 +1,139 @@
+"""Modes: the kinds of help there are, each a Markdown file with a head and a prompt.
+
+    ---
+    name: recipes
+    label: Recipes
+    when: The person wants to cook, or asks what a dish needs.
+    temperature: 0.4
+    tools: []
+
+Examples:
+      - What can I cook with eggs and rice?
+      - How long does risotto take?
+    ---
+    The person wants to cook. Give amounts for two people, then numbered steps.
+
+The head holds `name: value` lines. A list stands in brackets, with commas between its items, or
+below its name, one `- item` a line. `name` is the file's name where it is left out.
+
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from genpy_server.errors import BadRequest, ConfigError
+
+_HEAD = re.compile(r"\A\ufeff?\s*---[^\S\n]*\n(.*?)^---[^\S\n]*$\n?", re.DOTALL | re.MULTILINE)
+_FIELD = re.compile(r"([a-z_]+)[^\S\n]*:(?:[^\S\n]+(.*))?")
+_ITEM = re.compile(r"\s*-\s+(.*)")
+_QUOTED = re.compile(r"""(["'])(.*)\1""")
+
+ModeName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
+class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of help: what a model is told for it, and what a request to the model has then.
+
+    Mode(name="recipes", prompt="The person wants to cook.", examples=("How do I boil rice?",))
+    """
+
+    name: ModeName
+    """1 to 40 small letters, digits and underscores; a mode replaces another one of its name."""
+    prompt: str = ""
+    """What follows GenPy's own system prompt."""
+    label: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    """As people see it, 40 characters at most; made from the name where it is empty."""
+    when: str = ""
+    """When to choose it, in a sentence for people."""
+    examples: tuple[str, ...] = ()
+    """Messages that ask for it, from which GenPy learns to recognise others."""
+    model: str | None = None
+    """The model that answers, as PROVIDER/NAME, where the person chose none."""
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    """How varied the replies are, 0 to 2, where the person chose nothing."""
+    tools: tuple[str, ...] | None = None
+    """Names of the tools that the model may call in it; None: all of them."""
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            words = self.name.replace("_", " ")
+            msgspec.structs.force_setattr(self, "label", words[:1].upper() + words[1:])
+
+
+class ListedMode(msgspec.Struct, frozen=True):
+    """A mode as clients list it."""
+
+    name: str
+    label: str
+    when: str = ""
+
+
+class Modes(Mapping[str, Mode]):
+    """Modes by their name; of several with one name the last counts, at the place of the first."""
+
+    def __init__(self, modes: Iterable[Mode]) -> None:
+        self._by_name = {mode.name: mode for mode in modes}
+
+    def __getitem__(self, name: str) -> Mode:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    @property
+    def listed(self) -> tuple[ListedMode, ...]:
+        """What clients are given."""
+        return tuple(ListedMode(mode.name, mode.label, mode.when) for mode in self.values())
+
+    def check(self, name: str | None) -> None:
+        """Raise `BadRequest` for a name that no mode has; None is the automatic choice."""
+        if name is not None and name not in self:
+            raise BadRequest(f"There is no such mode. Choose one of {', '.join(self)}.")
+
+
+def parse_mode(text: str, name: str) -> Mode:
+    """The mode of a Markdown file called `name`; raises `ConfigError` with what is wrong."""
+    head = _HEAD.match(text)
+    if head is None:
+        raise ConfigError("a mode begins with a head between two lines of ---")
+    fields = {"name": name, **_fields(head[1]), "prompt": text[head.end() :].strip()}
+    try:
+        return msgspec.convert(fields, Mode, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error).replace("Object contains unknown", "unknown")) from None
+
+
+def _fields(head: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    items: list[str] | None = None
+    for number, line in enumerate(head.splitlines(), start=2):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if (item := _ITEM.fullmatch(line)) and items is not None:
+            items.append(_scalar(item[1]))
+            continue
+        field = _FIELD.fullmatch(line.rstrip())
+        if field is None:
+            raise ConfigError(f"line {number} of the head is not of the form `name: value`")
+        name, value = field[1], (field[2] or "").strip()
+        items = [] if not value else None
+        if items is not None:
+            fields[name] = items
+        elif value.startswith("[") and value.endswith("]"):
+            fields[name] = [_scalar(part) for part in value[1:-1].split(",") if part.strip()]
+        else:
+            fields[name] = _scalar(value)
+    # A name with nothing behind it is left out, unless items follow.
+    return {name: value for name, value in fields.items() if value != [] or name == "tools"}
+
+
+def _scalar(text: str) -> str:
+    text = text.strip()
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[2] if quoted else text

@@ -1,0 +1,71 @@
+"""The modes of GenPy itself, those of installed packages, and the person's own.
+
+GenPy's own are the Markdown files beside this one. What comes later replaces a mode of its name:
+the entry points `genpy.modes` (a `Mode`, a list of them, or the path of a file or a folder), then
+the files of `modes/` in the config folder, then those that a program passes to its `App`.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from genpy_server.core.modes import Mode, Modes, parse_mode
+from genpy_server.errors import ConfigError
+from genpy_server.plugins import plugins
+
+GROUP = "genpy.modes"
+FOLDER = "modes"
+SUFFIX = ".md"
+
+
+@cache
+def own_modes() -> Modes:
+    """The modes of the package."""
+    return Modes(_read(files(__name__)))
+
+
+def open_modes(folder: Path | None = None, extra: Iterable[Mode] = ()) -> Modes:
+    """Every mode there is, `extra` last; `folder` is the config folder of the person, if any.
+
+    Raises `ConfigError` that names the file or the package whose mode is wrong.
+    """
+    brought = (mode for plugin in plugins(GROUP) for mode in _modes(plugin.value, plugin.source))
+    place = None if folder is None else folder / FOLDER
+    person = _read(place) if place is not None and place.is_dir() else ()
+    return Modes((*own_modes().values(), *brought, *person, *extra))
+
+
+def _modes(value: Any, source: str) -> Iterator[Mode]:
+    """The modes of an entry point's object."""
+    if isinstance(value, Mode):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _modes(item, source)
+    elif isinstance(value, str | Path | Traversable):
+        place = Path(value) if isinstance(value, str) else value
+        if not place.is_dir() and not place.is_file():
+            raise ConfigError(f"{source} names {place}, where no file and no folder is.")
+        yield from _read(place)
+    else:
+        kind = type(value).__name__
+        raise ConfigError(f"{source} is a {kind}. It must be a Mode, a list of them, or a path.")
+
+
+def _read(place: Traversable) -> Iterator[Mode]:
+    """The modes of a Markdown file, or of those in a folder in the order of their names."""
+    if place.is_dir():
+        for file in sorted(place.iterdir(), key=lambda file: file.name):
+            if file.name.endswith(SUFFIX) and file.is_file():
+                yield from _read(file)
+        return
+    name = place.name.removesuffix(SUFFIX).lower().replace("-", "_").replace(" ", "_")
+    try:
+        yield parse_mode(place.read_text("utf-8"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{place} cannot be read as UTF-8 text: {error}.") from None
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}.") from None

@@ -1,0 +1,38 @@
+"""What installed packages bring by the entry points `genpy.tools`, `genpy.modes` and the like."""
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, NamedTuple
+
+from genpy_server.errors import ConfigError
+
+
+class Plugin(NamedTuple):
+    """An object of an entry point; `source` names the package for messages."""
+
+    name: str
+    source: str
+    value: Any
+
+
+def plugins(group: str, name: str | None = None) -> Iterator[Plugin]:
+    """The objects of a group, in the order of their names; of one name alone where it is given.
+
+    Raises `ConfigError` for a package whose object cannot be imported.
+    """
+    found = entry_points(group=group) if name is None else entry_points(group=group, name=name)
+    for point in sorted(found, key=lambda point: point.name):
+        yield Plugin(point.name, _source(point), _loaded(point))
+
+
+def _loaded(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except Exception as error:  # whatever a foreign module raises
+        what = f"{type(error).__name__}: {error}".rstrip(": .")
+        raise ConfigError(f"{_source(point)} cannot be loaded: {what}.") from error
+
+
+def _source(point: EntryPoint) -> str:
+    package = point.dist.name if point.dist is not None else point.module
+    return f"{package} ({point.group}: {point.name})"
