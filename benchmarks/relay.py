@@ -1,6 +1,6 @@
 """What a token costs through the whole server: model's service, server, one WebSocket each.
 
-    python benchmarks/relay.py [--repeat 3]
+    python benchmarks/relay.py [--repeat 3] [--loads 10,40,200] [--tokens 150]
 
 Three processes: a scripted service that writes the time into each token, a server, and a client
 that reads bare sockets. The servers, in turn in each repetition: a floor of asyncio streams and
@@ -28,10 +28,7 @@ from relay_ends import RATE, now
 
 from genpy_server.wire import PROTOCOL, Delta, RunFinished, Send, decode_server, encode
 
-TOKENS = 150
-LOADS = (10, 40)
 ENDS = str(Path(__file__).with_name("relay_ends.py"))
-TICKS = os.sysconf("SC_CLK_TCK")
 SATURATED = 0.95
 BUSY = 0.9
 """Share of a core above which the service or the client is the limit, and a row is void."""
@@ -119,9 +116,9 @@ class Program:
     url: str
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, of all its threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Seconds of CPU so far, of all its threads that live."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
     def memory(self) -> int:
         """Megabytes of memory now."""
@@ -176,21 +173,23 @@ async def replies(url: str, users: Sequence[str], name: str, count: int) -> list
     return readers
 
 
-async def measure(row: Row, server: Program, service: Program, users: list[str], name: str) -> None:
+async def measure(
+    row: Row, server: Program, service: Program, *, users: list[str], name: str, count: int
+) -> None:
     """One repetition: a short reply to each user, then a long one."""
     before = server.cpu()
     for number in range(3):
         await replies(server.url, users, f"{name}-short-{number}", 1)
     reply = (server.cpu() - before) / 3 / len(users)
     clock, before, others = now(), server.cpu(), (time.process_time(), service.cpu())
-    readers = await replies(server.url, users, f"{name}-long", TOKENS)
+    readers = await replies(server.url, users, f"{name}-long", count)
     seconds = (max(reader.ended_at for reader in readers) - clock) / 1e6
     tokens = sum(len(reader.late) for reader in readers)
     row.received += tokens
     row.reply_ms.append(reply * 1e3)
-    row.token_us.append(((server.cpu() - before) / len(users) - reply) / (TOKENS - 1) * 1e6)
+    row.token_us.append(((server.cpu() - before) / len(users) - reply) / (count - 1) * 1e6)
     slowest = max(reader.ended_at - reader.first_at for reader in readers) / 1e6
-    row.delivered.append(min((TOKENS - 1) / RATE / slowest, 1.0) * tokens / TOKENS / len(users))
+    row.delivered.append(min((count - 1) / RATE / slowest, 1.0) * tokens / count / len(users))
     row.first_ms += [(reader.first_at - reader.asked_at) / 1e3 for reader in readers]
     row.late += [late for reader in readers for late in reader.late]
     row.memory = server.memory()
@@ -198,7 +197,7 @@ async def measure(row: Row, server: Program, service: Program, users: list[str],
     row.void |= busiest > BUSY * seconds
 
 
-def show(load: int, name: str, row: Row, repeat: int) -> None:
+def show(load: int, name: str, row: Row, sent: int) -> None:
     """One line of the table."""
     token, reply = statistics.median(row.token_us), statistics.median(row.reply_ms)
     delivered = statistics.median(row.delivered)
@@ -207,18 +206,18 @@ def show(load: int, name: str, row: Row, repeat: int) -> None:
     shown = " / ".join(f"{ms:.1f}" for ms in times) if delivered >= SATURATED else "saturated"
     print(
         f"| {load} | {name} | {token:.0f} | {statistics.median(row.ratios):.2f} | {reply:.2f} "
-        f"| {row.received} of {load * TOKENS * repeat} | {delivered:.0%} "
-        f"| {statistics.median(row.first_ms):.0f} "
+        f"| {row.received} of {sent} | {delivered:.0%} "
+        f"| {statistics.median(row.first_ms):.0f} / {max(row.first_ms):.0f} "
         f"| {'void' if row.void else shown} | {row.memory} |"
     )
 
 
-async def compare(repeat: int) -> None:
+async def compare(repeat: int, loads: Sequence[int], count: int) -> None:
     """Measure the servers in turn, and print the table."""
-    users = [f"user{number:02d}-{os.urandom(8).hex()}" for number in range(max(LOADS))]
+    users = [f"user{number:02d}-{os.urandom(8).hex()}" for number in range(max(loads))]
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
-    rows = {(load, name): Row() for load in LOADS for name in ("floor", "genpy")}
+    rows = {(load, name): Row() for load in loads for name in ("floor", "genpy")}
     with tempfile.TemporaryDirectory() as folder:
         own = {
             "GENPY_DATABASE": f"{folder}/genpy.db",
@@ -235,10 +234,13 @@ async def compare(repeat: int) -> None:
                 program("-m", "genpy_server", core=cores[0], **own) as genpy,
             ):
                 for number in range(repeat):
-                    for load in LOADS:
+                    for load in loads:
                         pair = (rows[load, "floor"], rows[load, "genpy"])
                         for row, server in zip(pair, (floor, genpy), strict=True):
-                            await measure(row, server, service, users[:load], f"{number}-{load}")
+                            name = f"{number}-{load}"
+                            await measure(
+                                row, server, service, users=users[:load], name=name, count=count
+                            )
                         for row in pair:
                             row.ratios.append(row.token_us[-1] / pair[0].token_us[-1])
     print(
@@ -248,17 +250,21 @@ async def compare(repeat: int) -> None:
         f"{RATE} tokens a second a stream\n"
     )
     print("| streams | server | us CPU a token | ratio | ms CPU a reply | tokens received "
-          "| delivered | ms to the first | ms late, p50 / p90 / p99 / max | MB |")  # fmt: skip
+          "| delivered | ms to the first, p50 / last | ms late, p50 / p90 / p99 / max | MB |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
     for (load, name), row in rows.items():
-        show(load, name, row, repeat)
+        show(load, name, row, load * count * repeat)
 
 
 def main() -> None:
     """Read the arguments, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--repeat", type=int, default=3)
-    asyncio.run(compare(parser.parse_args().repeat))
+    parser.add_argument("--loads", default="10,40,200")
+    parser.add_argument("--tokens", type=int, default=150)
+    options = parser.parse_args()
+    loads = [int(load) for load in options.loads.split(",")]
+    asyncio.run(compare(options.repeat, loads, options.tokens))
 
 
 if __name__ == "__main__":
