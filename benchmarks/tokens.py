@@ -18,9 +18,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from importlib.metadata import version
+from typing import Any
 
 import groq
 import msgspec
@@ -137,29 +138,31 @@ def door(address: str) -> tuple[Reader, Callable[[], Awaitable[None]]]:
 class _StrictReader(ReplyReader):
     """Reads lines that end in LF and hold chunks as the dialect has them, and fails otherwise."""
 
-    async def events(self) -> AsyncGenerator[LlmEvent, None]:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._decoder = msgspec.json.Decoder(_StrictChunk)
+        self._left, self._reason = b"", ""
+
+    async def events(self) -> Sequence[LlmEvent]:
         """Text, and one finish."""
-        decoder = msgspec.json.Decoder(_StrictChunk)
-        rest, reason = b"", ""
-        while data := await self._reads.read():
-            *lines, rest = (rest + data).split(b"\n")
-            texts = []
-            done = False
+        while not self.over:
+            data = await self._reads.read()
+            *lines, self._left = (self._left + data).split(b"\n")
+            events: list[LlmEvent] = []
             for line in lines:
                 if line == b"data: [DONE]":
-                    done = True
+                    self.over = True
+                    events.append(Finish("stop" if self._reason == "stop" else "length"))
                 elif line.startswith(b"data: "):
-                    chunk = decoder.decode(line[6:])
-                    for choice in chunk.choices:
+                    for choice in self._decoder.decode(line[6:]).choices:
                         if choice.delta.content:
-                            texts.append(choice.delta.content)
-                        reason = choice.finish_reason or reason
-            if texts:
-                yield TextDelta("".join(texts))
-            if done:
-                yield Finish("stop" if reason == "stop" else "length")
-        if not reason:
-            raise LlmCutOff("early")
+                            events.append(TextDelta(choice.delta.content))
+                        self._reason = choice.finish_reason or self._reason
+            if not data and not self.over:
+                raise LlmCutOff("early")
+            if events:
+                return events
+        return ()
 
 
 class _StrictChoice(msgspec.Struct):

@@ -22,7 +22,6 @@ from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooL
 from genpy_server.llm.base import (
     ChatMessage,
     ChatRequest,
-    Finish,
     LlmEvent,
     LlmHealth,
     ReasoningDelta,
@@ -190,12 +189,11 @@ class GroqLlm:
         """The model's id; empty until a server was asked for its first one."""
         return self._configured or self._found or ""
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
-        asked = Asked(request.messages, request.max_tokens, request.temperature, request.tools)
-        async with aclosing(self._events(asked)) as events:
-            async for event in events:
-                yield event
+        return self._events(
+            Asked(request.messages, request.max_tokens, request.temperature, request.tools)
+        )
 
     async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
         """See `Llm.structured`; read as a stream, so that a slow answer is not a dead one."""
@@ -270,14 +268,14 @@ class GroqLlm:
                         max_tokens=asked.max_tokens,
                         opened=known.opens_in_reasoning,
                     )
-                    async with aclosing(reader.events()) as events:
-                        async for event in events:
-                            # The reader may leave at any event, and mostly does at the finish.
-                            if not accepted:
-                                terms.accepted()
-                                accepted = True
-                            if type(event) is Finish:
-                                known.opens_in_reasoning = reader.end_only
+                    while events := await reader.events():
+                        # The reader may leave at any event, and mostly does at the finish.
+                        if not accepted:
+                            terms.accepted()
+                            accepted = True
+                        if reader.over:
+                            known.opens_in_reasoning = reader.end_only
+                        for event in events:
                             yield event
                 finally:
                     await response.aclose()

@@ -1,7 +1,7 @@
 """A streamed reply as it is read: bytes of the service in, text, tool calls and one finish out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal, Protocol
 
@@ -86,6 +86,10 @@ class ReplyReader:
         self.begun = False
         """Whether a part of the reply came."""
         self._chars = 0
+        self.over = False
+        """Whether the last events were read."""
+        self._reading = True
+        self._rested = False
         self._failure: Exception | None = None
 
     @property
@@ -93,42 +97,60 @@ class ReplyReader:
         """Whether reasoning ended in the text that never began there."""
         return self._split.end_only
 
-    async def events(self) -> AsyncGenerator[LlmEvent, None]:
-        """The text of one read is one delta, so that it shares a frame.
+    async def events(self) -> Sequence[LlmEvent]:
+        """What the next read holds, waiting for it; empty once the reply is over.
+
+        The text of one read is one delta, so that it shares a frame.
 
         Raises `ServiceError` when the service reports that it failed, `LlmCutOff` for a stream
         that ends with neither a finish reason nor the closing mark, and what the reads raise: all
         of them after the text that came before.
         """
-        parser, split, reads = self._parser, self._split, self._reads
-        while True:
-            try:
-                if parser.finish_reason:
-                    async with asyncio.timeout(GRACE_SECONDS):
-                        data = await reads.read()
-                else:
-                    data = await reads.read()
-                if not data:
-                    break
-                parser.feed(data)
-            except TimeoutError:
-                break
-            except (httpx.HTTPError, LlmError) as error:
-                self._failure = error
-                break
-            text, thought = parser.take()
-            if text and not split.passes(text):
-                text, inner = split.feed(text)
-                thought += inner
+        parser = self._parser
+        while self._reading:
+            data = await (self._late_read() if parser.finish_reason else self._read())
+            if data:
+                text, thought = parser.take()
+                if text and not self._split.passes(text):
+                    text, inner = self._split.feed(text)
+                    thought += inner
+            else:
+                text = thought = ""
+            self._reading = bool(data) and not parser.done and parser.error is None
             if text or thought:
-                for event in self._deltas(text, thought):
-                    yield event
-            if parser.done or parser.error is not None or self._chars > self._most:
-                break
-        for event in self._rest():
-            yield event
-        async for event in self._end():
-            yield event
+                events = self._deltas(text, thought)
+                self._reading &= self._chars <= self._most
+                return events
+        if not self._rested:
+            self._rested = True
+            rest = self._rest()
+            if rest:
+                return rest
+        if self.over:
+            return ()
+        self.over = True
+        return await self._end()
+
+    async def _read(self) -> bytes:
+        """A read, given to the parser; empty where there will be no more, or it fails."""
+        try:
+            data = await self._reads.read()
+            if data:
+                self._parser.feed(data)
+        except TimeoutError:
+            return b""
+        except (httpx.HTTPError, LlmError) as error:
+            self._failure = error
+            return b""
+        return data
+
+    async def _late_read(self) -> bytes:
+        """A read of what follows the finish reason: usage and the closing mark."""
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                return await self._read()
+        except TimeoutError:
+            return b""
 
     def _rest(self) -> tuple[LlmEvent, ...]:
         """What the end of the stream leaves to say."""
@@ -153,14 +175,13 @@ class ReplyReader:
             for place in range(0, len(whole), DELTA_CHARS)
         )
 
-    async def _end(self) -> AsyncGenerator[LlmEvent, None]:
+    async def _end(self) -> tuple[LlmEvent, ...]:
         parser = self._parser
         if parser.error is not None:
             raise ServiceError(parser.error)
         reason, usage = parser.finish_reason, parser.usage
         if self._chars > self._most:
-            yield Finish("length", usage, self._quota)
-            return
+            return (Finish("length", usage, self._quota),)
         if reason in BROKEN or not (reason or parser.done):
             if self._failure is not None:
                 raise self._failure
@@ -171,17 +192,14 @@ class ReplyReader:
             await self._read_out()
         named = REASONS.get(reason, "stop")
         if named != "stop":  # a call may be cut in the middle: none counts
-            yield Finish(named, usage, self._quota)
-            return
+            return (Finish(named, usage, self._quota),)
         collector = CallCollector()
         for piece in (*parser.calls, *self._split.calls):
             collector.add(piece)
         wanted = collector.calls(self._tools)
         if not wanted and reason in {"tool_calls", "function_call"} and not self._chars:
             raise LlmBadToolCall("The model called a tool without naming it. Try again.")
-        for call in wanted:
-            yield call
-        yield Finish("tool_calls" if wanted else "stop", usage, self._quota)
+        return (*wanted, Finish("tool_calls" if wanted else "stop", usage, self._quota))
 
     async def _read_out(self) -> None:
         """Read what follows the closing mark: only then can the connection be used again.

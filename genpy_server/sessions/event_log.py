@@ -66,25 +66,32 @@ class _Single:
 class _Pieces:
     """Deltas of one reply that follow each other, numbered from `first`."""
 
-    __slots__ = ("_ends", "_texts", "begin", "bytes", "end", "first")
+    __slots__ = ("_ends", "_texts", "begin", "bytes", "end", "first", "room")
 
-    def __init__(self, begin: Delta) -> None:
+    def __init__(self, begin: Delta, room: int) -> None:
         self.begin = begin
         self.first = begin.seq
         self.end = begin.offset
         self.bytes = 0
+        self.room = room
+        """How many more can be added."""
         self._texts: list[str] = []
         self._ends = array("Q")
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, delta: Delta, size: int) -> None:
-        """Add the next delta."""
-        self.end += len(delta.text)
+    def precedes(self, delta: Delta) -> bool:
+        """Whether a delta is the next one of the same reply."""
+        return delta.offset == self.end and delta.run == self.begin.run
+
+    def add(self, text: str, size: int) -> None:
+        """Add the text of the next delta."""
+        self.end = end = self.end + len(text)
         self.bytes += size
-        self._texts.append(delta.text)
-        self._ends.append(self.end)
+        self.room -= 1
+        self._texts.append(text)
+        self._ends.append(end)
 
     def close(self) -> None:
         """Keep one text: there will be no more deltas."""
@@ -128,7 +135,12 @@ class EventLog:
         data = encode_bytes(frame)
         if type(frame) is Delta:
             size = len(frame.text.encode()) + PIECE_BYTES
-            self._pieces_for(frame, size).add(frame, size)
+            pieces = self._open
+            if pieces is None or not pieces.room or not pieces.precedes(frame):
+                pieces = self._new_pieces(frame)
+            pieces.add(frame.text, size)
+            if pieces.bytes * PARTS > self._max_bytes:
+                self._close()
         else:
             size = len(data)
             self._close()
@@ -140,21 +152,12 @@ class EventLog:
             self._drop()
         return data
 
-    def _pieces_for(self, delta: Delta, size: int) -> _Pieces:
-        """The entry that a delta joins: the newest, or a new one."""
-        pieces = self._open
-        if (
-            pieces is None
-            or delta.offset != pieces.end
-            or delta.run != pieces.begin.run
-            or (len(pieces) + 1) * PARTS > self._max_events
-            or (pieces.bytes + size) * PARTS > self._max_bytes
-        ):
-            self._close()
-            self._open = pieces = _Pieces(delta)
-            self._entries.append(pieces)
-            if self._run:
-                self._run_pieces.append(pieces)
+    def _new_pieces(self, delta: Delta) -> _Pieces:
+        self._close()
+        self._open = pieces = _Pieces(delta, max(1, self._max_events // PARTS))
+        self._entries.append(pieces)
+        if self._run:
+            self._run_pieces.append(pieces)
         return pieces
 
     def _close(self) -> None:

@@ -35,6 +35,13 @@ class Reads:
         return piece
 
 
+async def events_of(reader):
+    """The events of a reply, one by one."""
+    while events := await reader.events():
+        for item in events:
+            yield item
+
+
 class Read:
     """What came of a reply."""
 
@@ -55,7 +62,7 @@ async def read(*pieces, tools=(), max_tokens=2048, opened=False):
     )
     found = Read()
     try:
-        async for item in reader.events():
+        async for item in events_of(reader):
             if isinstance(item, TextDelta):
                 found.text += item.text
             elif isinstance(item, ReasoningDelta):
@@ -367,7 +374,7 @@ async def test_long_text_comes_in_more_than_one_delta():
         Reads(chunk({"content": "x" * 100_000}), STOP),
         quota=None, token_seconds=1.0, max_tokens=2048,
     )  # fmt: skip
-    sizes = [len(item.text) async for item in reader.events() if isinstance(item, TextDelta)]
+    sizes = [len(item.text) async for item in events_of(reader) if isinstance(item, TextDelta)]
     assert sum(sizes) == 100_000
     assert max(sizes) <= 32_000
 
@@ -494,7 +501,7 @@ async def test_every_call_has_an_id_of_its_own():
         Reads(chunk({"tool_calls": pieces}, "tool_calls")),
         quota=None, tools=SPECS, token_seconds=1.0, max_tokens=100,
     )  # fmt: skip
-    ids = [item.id async for item in reader.events() if not isinstance(item, Finish)]
+    ids = [item.id async for item in events_of(reader) if not isinstance(item, Finish)]
     assert len(set(ids)) == 3
     assert ids[0] == "a"
 
