@@ -82,6 +82,7 @@ from (values
   ('sessions', 'ending_attempts', 'integer not null default 0'),
   ('sessions', 'search', 'tsvector'),
   ('sessions', 'counts', 'jsonb'),
+  ('sessions', 'settings', $kind$jsonb not null default '{}'$kind$),
   ('session_logs', 'client_id', 'text'),
   ('session_logs', 'uid', 'uuid not null default gen_random_uuid()'),
   ('session_logs', 'words', 'integer'),
@@ -312,7 +313,7 @@ from (values
 -- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
 
 select genpy.ensure(
-  obj_description(to_regclass('genpy.sessions'), 'pg_class') is not distinct from 'version 5', $$
+  obj_description(to_regclass('genpy.sessions'), 'pg_class') is not distinct from 'version 6', $$
 drop view if exists genpy.messages, genpy.sessions;
 
 create view genpy.messages with (security_invoker = true) as
@@ -345,10 +346,11 @@ select
   key_outcomes,
   metrics,
   user_rating,
-  to_char(rated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as rated_at
+  to_char(rated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as rated_at,
+  settings
 from public.sessions;
 
-comment on view genpy.sessions is 'version 5'
+comment on view genpy.sessions is 'version 6'
 $$);
 
 -- Messages ----------------------------------------------------------------------------------------
@@ -358,7 +360,10 @@ drop function if exists
   public.genpy_append(
     text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint),
   public.genpy_append(
-    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text);
+    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text),
+  public.genpy_append(
+    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text, text,
+    boolean, text);
 
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
 -- order of commits. Only a person's message makes one, and nothing whose writer knows of a message
@@ -368,7 +373,7 @@ create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
   p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision,
   p_known bigint default 0, p_server text default '', p_terms text default null,
-  p_about_records boolean default false, p_search text default null
+  p_about_records boolean default false, p_search text default null, p_settings jsonb default '{}'
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   owner text;
@@ -379,8 +384,9 @@ begin
   select user_id, last_message_id into owner, previous
     from public.sessions where session_id = p_session_id for update;
   if not found and p_event_type = 'user' and p_known = 0 then
-    insert into public.sessions (session_id, user_id, title, search)
-      values (p_session_id, p_user_id, p_title, p_search::tsvector) on conflict (session_id) do nothing;
+    insert into public.sessions (session_id, user_id, title, search, settings)
+      values (p_session_id, p_user_id, p_title, p_search::tsvector, p_settings)
+      on conflict (session_id) do nothing;
     select user_id, last_message_id into owner, previous
       from public.sessions where session_id = p_session_id for update;
   end if;
@@ -897,6 +903,16 @@ begin
 end
 $$;
 
+create or replace function public.genpy_configure(
+  p_user_id text, p_session_id uuid, p_settings jsonb
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  update public.sessions set settings = p_settings, updated_at = clock_timestamp()
+    where session_id = p_session_id and user_id = p_user_id;
+  return public.genpy_session(p_user_id, p_session_id);
+end
+$$;
+
 create or replace function public.genpy_rate(p_user_id text, p_session_id uuid, p_rating integer)
 returns jsonb language plpgsql security invoker set search_path = '' as $$
 begin
@@ -1125,7 +1141,7 @@ declare
 begin
   insert into public.sessions as s (
       session_id, user_id, status, start_time, end_time, created_at, updated_at, title, summary,
-      note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at)
+      note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at, settings)
     values (
       target, p_session ->> 'user_id', p_session ->> 'status',
       (p_session ->> 'start_time')::timestamptz, (p_session ->> 'end_time')::timestamptz,
@@ -1133,13 +1149,14 @@ begin
       p_session ->> 'title', p_session ->> 'summary', p_session ->> 'note', p_session -> 'topics',
       p_session ->> 'sentiment', (p_session -> 'key_outcomes')::text,
       coalesce(nullif(p_session -> 'metrics', 'null'), '{}'), (p_session ->> 'user_rating')::integer,
-      (p_session ->> 'rated_at')::timestamptz)
+      (p_session ->> 'rated_at')::timestamptz, coalesce(nullif(p_session -> 'settings', 'null'), '{}'))
     on conflict (session_id) do update set
       status = excluded.status, start_time = excluded.start_time, end_time = excluded.end_time,
       updated_at = excluded.updated_at, title = excluded.title, summary = excluded.summary,
       note = excluded.note, topics = excluded.topics, sentiment = excluded.sentiment,
       key_outcomes = excluded.key_outcomes, metrics = excluded.metrics,
-      user_rating = excluded.user_rating, rated_at = excluded.rated_at
+      user_rating = excluded.user_rating, rated_at = excluded.rated_at,
+      settings = excluded.settings
     where s.user_id = excluded.user_id and s.updated_at < excluded.updated_at;
   perform 1 from public.sessions
     where session_id = target and user_id = p_session ->> 'user_id' for update;
@@ -1183,7 +1200,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '5'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '6'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

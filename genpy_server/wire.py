@@ -7,8 +7,17 @@ Decoding is strict: an unknown type, a missing or wrong field, or JSON that is n
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from genpy_server.core.models import Message, MessageMeta, RunStatus, Usage
+from genpy_server.core.models import (
+    Effort,
+    Message,
+    MessageMeta,
+    Params,
+    RunStatus,
+    SessionSettings,
+    Usage,
+)
 from genpy_server.core.modes import ListedMode
 from genpy_server.errors import BadFrame, GenPyError
 
@@ -49,6 +58,8 @@ class Send(Frame, tag="send"):
     """The person's last message here, which this one stands for: a reply to it that is still
     running is stopped first, and in this conversation neither it nor its replies are sent to the
     model any more. They stay stored, and are found from other conversations."""
+    model: str | None = None
+    """`provider/name` of the model that is to answer this message, instead of the conversation's."""
 
 
 class Cancel(Frame, tag="cancel"):
@@ -68,12 +79,49 @@ class Rate(Frame, tag="rate"):
 
 
 class Retry(Frame, tag="retry"):
-    """Run the last message again, perhaps as another intent."""
+    """Run the last message again, perhaps as another intent or with another model."""
 
     intent: str | None = None
+    model: str | None = None
+    """`provider/name` of the model that is to answer, this time."""
 
 
-ClientFrame = Auth | Send | Cancel | End | Rate | Retry
+class ParamsChange(msgspec.Struct, omit_defaults=True):
+    """Parameters to set; null takes one back, what is absent stays."""
+
+    temperature: float | UnsetType | None = UNSET
+    max_tokens: int | UnsetType | None = UNSET
+    reasoning_effort: Effort | UnsetType | None = UNSET
+    seed: int | UnsetType | None = UNSET
+    stop: tuple[str, ...] | UnsetType | None = UNSET
+
+
+class Set(Frame, tag="set"):
+    """Change settings of the conversation; null takes one back, what is absent stays."""
+
+    model: str | UnsetType | None = UNSET
+    """`provider/name`."""
+    params: ParamsChange | UnsetType | None = UNSET
+    system: str | UnsetType | None = UNSET
+    """Instructions to the model, before everything else."""
+
+    def applied(self, settings: SessionSettings) -> SessionSettings:
+        """The settings after this change, unchecked."""
+        change: dict[str, Any] = _given(self, "model", "system")
+        if self.params is None:
+            change["params"] = Params()
+        elif self.params is not UNSET:
+            given = _given(self.params, *ParamsChange.__struct_fields__)
+            change["params"] = msgspec.structs.replace(settings.params, **given)
+        return msgspec.structs.replace(settings, **change)
+
+
+def _given(change: msgspec.Struct, *names: str) -> dict[str, Any]:
+    values = {name: getattr(change, name) for name in names}
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+ClientFrame = Auth | Send | Cancel | End | Rate | Retry | Set
 
 # Server to client. Session events carry `seq`; answers to one client do not.
 
@@ -105,6 +153,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """UTF-8 bytes of a message that the model is given whole; of more, the middle is left out."""
     modes: tuple[ListedMode, ...] = ()
     """The kinds of help there are: the names that `intent` may have."""
+    settings: SessionSettings = SessionSettings()
+    """What was set for this conversation."""
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):
@@ -182,6 +232,18 @@ class Delta(Frame, tag="delta"):
     text: str
 
 
+class Reasoning(Frame, tag="reasoning"):
+    """A piece of what the model thinks before it answers; `offset` is where it begins, in characters.
+
+    It is kept in the reply's `meta.reasoning`, apart from its text.
+    """
+
+    seq: int
+    run: str
+    offset: int
+    text: str
+
+
 class RunFinished(Frame, tag="run_finished"):
     """The reply is over. Without `message_id` it is not stored (yet).
 
@@ -223,6 +285,15 @@ class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
     title: str
     status: Literal["active", "completed"]
     rating: int | None = None
+
+
+class SettingsEvent(Frame, tag="settings"):
+    """The settings of the conversation changed; these are all of them."""
+
+    seq: int
+    model: str | None = None
+    params: Params = Params()
+    system: str | None = None
 
 
 class Notice(Frame, tag="notice"):
@@ -267,10 +338,12 @@ SessionFrame = (
     | RunStarted
     | ToolStarted
     | ToolFinished
+    | Reasoning
     | Delta
     | RunFinished
     | SummaryEvent
     | SessionEvent
+    | SettingsEvent
     | Notice
 )
 ServerFrame = Ready | SnapshotEnd | Ack | ErrorFrame | Html | SessionFrame
@@ -291,6 +364,11 @@ def message_event(message: Message, seq: int = 0) -> MessageEvent:
         client_id=message.client_id,
         meta=message.meta,
     )
+
+
+def settings_event(settings: SessionSettings) -> SettingsEvent:
+    """The event of settings that changed."""
+    return SettingsEvent(0, settings.model, settings.params, settings.system)
 
 
 def run_started(meta: MessageMeta) -> RunStarted:

@@ -44,9 +44,11 @@ from genpy_server.wire import (
     MessageEvent,
     Rate,
     Ready,
+    Reasoning,
     Retry,
     Send,
     ServerFrame,
+    Set,
     decode_server,
     encode,
     error_frame,
@@ -106,12 +108,14 @@ class SessionClient:
         corrected_from: str | None = None,
         *,
         replaces: int | None = None,
+        model: str | None = None,
     ) -> str:
         """Say something; the id that its `MessageEvent` will carry as `client_id`.
 
-        `replaces` is the message id of the person's last message, which this one stands for.
+        `replaces` is the message id of the person's last message, which this one stands for;
+        `model` answers this message alone.
         """
-        frame = Send(uuid4().hex, storable(text), intent, corrected_from, replaces)
+        frame = Send(uuid4().hex, storable(text), intent, corrected_from, replaces, model)
         self._say(frame)
         return frame.id
 
@@ -128,9 +132,13 @@ class SessionClient:
         """Rate the session, 1 to 5."""
         self._say(Rate(rating))
 
-    def retry(self, intent: str | None = None) -> None:
-        """Answer the last message again, perhaps as another intent."""
-        self._say(Retry(intent))
+    def retry(self, intent: str | None = None, *, model: str | None = None) -> None:
+        """Answer the last message again, perhaps as another intent or with another model."""
+        self._say(Retry(intent, model))
+
+    def set(self, change: Set) -> None:
+        """Change settings of the conversation."""
+        self._say(change)
 
     @property
     def pending(self) -> tuple[Send, ...]:
@@ -322,17 +330,17 @@ class SessionClient:
 class EventBuffer:
     """Events between a reader that never waits and a consumer that may be slow, in order.
 
-    Consecutive deltas of one run are joined while they wait.
+    Consecutive pieces of one run's text, or of its reasoning, are joined while they wait.
     """
 
     def __init__(self) -> None:
-        self._items: deque[Event | list[Delta]] = deque()
+        self._items: deque[Event | list[Delta | Reasoning]] = deque()
         self._arrived = asyncio.Event()
         self._finished = False
 
     def put(self, event: Event) -> None:
         """Take an event; never waits."""
-        if isinstance(event, Delta):
+        if isinstance(event, Delta | Reasoning):
             last = self._items[-1] if self._items else None
             if isinstance(last, list) and _follows(last[-1], event):
                 last.append(event)
@@ -358,10 +366,11 @@ class EventBuffer:
         return _joined(item) if isinstance(item, list) else item
 
 
-def _follows(last: Delta, delta: Delta) -> bool:
-    return last.run == delta.run and last.offset + len(last.text) == delta.offset
+def _follows(last: Delta | Reasoning, piece: Delta | Reasoning) -> bool:
+    same = type(last) is type(piece) and last.run == piece.run
+    return same and last.offset + len(last.text) == piece.offset
 
 
-def _joined(deltas: list[Delta]) -> Delta:
-    text = "".join(delta.text for delta in deltas)
-    return Delta(deltas[-1].seq, deltas[0].run, deltas[0].offset, text)
+def _joined(pieces: list[Delta | Reasoning]) -> Delta | Reasoning:
+    text = "".join(piece.text for piece in pieces)
+    return type(pieces[0])(pieces[-1].seq, pieces[0].run, pieces[0].offset, text)

@@ -10,17 +10,19 @@ from typing import Any, Literal
 
 import msgspec
 
-from genpy_server.core.models import MessageMeta, Role, RunStatus, ToolRecord
+from genpy_server.core.models import MessageMeta, Role, RunStatus, SessionSettings, ToolRecord
 from genpy_server.core.modes import ListedMode
 from genpy_server.wire import (
     Delta,
     ErrorFrame,
     MessageEvent,
     Ready,
+    Reasoning,
     RunFinished,
     RunStarted,
     ServerFrame,
     SessionEvent,
+    SettingsEvent,
     SummaryEvent,
     ToolFinished,
     ToolStarted,
@@ -55,6 +57,32 @@ class ToolLine:
         return line
 
 
+class GrowingText:
+    """A text that comes in pieces, each with the offset where it begins."""
+
+    def __init__(self, text: str = "") -> None:
+        self._parts = [text] if text else []
+        self.length = len(text)
+
+    def __str__(self) -> str:
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0] if self._parts else ""
+
+    def append(self, text: str) -> None:
+        """Add to the end."""
+        self._parts.append(text)
+        self.length += len(text)
+
+    def take(self, piece: Delta | Reasoning) -> None:
+        """Add what is not known of a piece; raises `Gap` where something before it is missing."""
+        known = self.length - piece.offset
+        if known < 0:
+            raise Gap(f"run {piece.run}: {self.length} characters known, {piece.offset} next")
+        if known < len(piece.text):
+            self.append(piece.text[known:])
+
+
 class Entry:
     """A message of a person, or a reply; `meta` is what is known of it so far."""
 
@@ -68,8 +96,8 @@ class Entry:
         self.at = ""
         self.streaming = False
         self.tools: list[ToolLine] = []
-        self._parts: list[str] = []
-        self.length = 0
+        self._text = GrowingText()
+        self._reasoning = GrowingText()
 
     @property
     def status(self) -> ReplyStatus:
@@ -79,14 +107,30 @@ class Entry:
     @property
     def text(self) -> str:
         """The whole text so far."""
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
+        return str(self._text)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before it answered, so far; apart from the text."""
+        return str(self._reasoning)
+
+    @property
+    def length(self) -> int:
+        """Characters of the text so far."""
+        return self._text.length
 
     def append(self, text: str) -> None:
-        """Add to the end."""
-        self._parts.append(text)
-        self.length += len(text)
+        """Add to the end of the text."""
+        self._text.append(text)
+
+    def take(self, piece: Delta | Reasoning) -> None:
+        """Take in a piece of the text or of the reasoning; raises `Gap`."""
+        (self._text if isinstance(piece, Delta) else self._reasoning).take(piece)
+
+    def fill(self, meta: MessageMeta) -> None:
+        """Take over what is stored of the message beside its text."""
+        self.meta, self.streaming = meta, False
+        self._reasoning = GrowingText(meta.reasoning or "")
 
     def since(self, offset: int) -> str:
         """The text from an offset on."""
@@ -118,6 +162,7 @@ class Transcript:
         """The kinds of help that the server has."""
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
+        self.settings = SessionSettings()
         self._replaced: set[int] = set()
 
     @property
@@ -136,12 +181,26 @@ class Transcript:
         return self._apply(frame)
 
     def _apply(self, frame: ServerFrame) -> Entry | None:
+        match frame:
+            case SummaryEvent():
+                self.summary, self.status, self.rating = frame, "completed", frame.rating
+            case SessionEvent():
+                self.title, self.status, self.rating = frame.title, frame.status, frame.rating
+            case SettingsEvent():
+                self.settings = SessionSettings(frame.model, frame.params, frame.system)
+            case MessageEvent():
+                return self._message(frame)
+            case _:
+                return self._apply_to_run(frame)
+        return None
+
+    def _apply_to_run(self, frame: ServerFrame) -> Entry | None:
         entry: Entry | None = None
         match frame:
-            case Delta():
-                entry = self._delta(frame)
-            case MessageEvent():
-                entry = self._message(frame)
+            case Delta() | Reasoning():
+                entry = self._run(frame.run)
+                if entry is not None:
+                    entry.take(frame)
             case RunStarted():
                 entry = self._run_started(frame)
             case ToolStarted():
@@ -152,10 +211,6 @@ class Transcript:
                 entry = self._tool_finished(frame)
             case RunFinished():
                 entry = self._run_finished(frame)
-            case SummaryEvent():
-                self.summary, self.status, self.rating = frame, "completed", frame.rating
-            case SessionEvent():
-                self.title, self.status, self.rating = frame.title, frame.status, frame.rating
             case ErrorFrame() if frame.run is not None:
                 entry = self._run(frame.run)
                 if entry is not None:
@@ -173,7 +228,7 @@ class Transcript:
         self.session, self.epoch = frame.session, frame.epoch
         self.title, self.status = frame.title, frame.status
         self.model, self.store = frame.model, frame.store
-        self.message_bytes = frame.message_bytes
+        self.message_bytes, self.settings = frame.message_bytes, frame.settings
         self.modes = frame.modes
         if frame.replay != "complete":
             self.seq = frame.seq
@@ -185,17 +240,6 @@ class Transcript:
             self._message(frame)
         self.entries += newer
         self.before = before
-
-    def _delta(self, frame: Delta) -> Entry | None:
-        entry = self._run(frame.run)
-        if entry is None:
-            return None
-        known = entry.length - frame.offset
-        if known < 0:
-            raise Gap(f"run {frame.run}: {entry.length} characters known, {frame.offset} next")
-        if known < len(frame.text):
-            entry.append(frame.text[known:])
-        return entry
 
     def _message(self, frame: MessageEvent) -> Entry:
         entry = next((e for e in reversed(self.entries) if _same(e, frame)), None)
@@ -274,7 +318,7 @@ def _same(entry: Entry, frame: MessageEvent) -> bool:
 
 def _fill(entry: Entry, frame: MessageEvent) -> None:
     entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
-    entry.meta, entry.streaming = frame.meta, False
+    entry.fill(frame.meta)
     entry.tools = [
         ToolLine.stored(f"{frame.message_id}-{number}", record)
         for number, record in enumerate(frame.meta.tools)

@@ -8,6 +8,7 @@ from genpy_server.core.text import seen_line
 from genpy_server.errors import BadRequest
 
 Role = Literal["user", "assistant", "system"]
+Effort = Literal["off", "low", "medium", "high"]
 SessionStatus = Literal["active", "completed"]
 Sentiment = Literal["positive", "neutral", "negative"]
 TITLE_CHARS = 200
@@ -15,6 +16,15 @@ BEGINNING_CHARS = 60
 """Of the first message, which titles a session that has no name."""
 UNTITLED = "Untitled"
 RATINGS = range(1, 6)
+SYSTEM_CHARS = 20_000
+"""Of the instructions that a person gives for a conversation, at most."""
+MODEL_CHARS = 200
+STOP_TEXTS = 4
+STOP_CHARS = 100
+MOST_REPLY_TOKENS = 1_000_000
+HOTTEST = 2.0
+SEEDS = range(-(2**53) + 1, 2**53)
+"""What JavaScript keeps exactly."""
 RunStatus = Literal["done", "stopped", "length", "content_filter", "interrupted", "error"]
 
 
@@ -50,8 +60,8 @@ class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known about a message beside its text: stored with it, sent in frames, shown.
 
-    A user's message carries `intent` only when the person chose it, and in `replaces` the id of the
-    message it stands for, when the person edited that one. A reply carries the rest:
+    A user's message carries `intent` and `model` only when the person chose them, and in `replaces`
+    the id of the message it stands for, when the person edited that one. A reply carries the rest:
     `reply_to` is the id of the user message it answers; the newest reply to a message is the one
     that counts (a retry supersedes the earlier reply).
     """
@@ -76,6 +86,34 @@ class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     """Characters of the question that the model was given, where not all of them found room."""
     reasoning: str | None = None
     """What the model thought before it answered: never sent back, searched or summarised."""
+
+
+class Params(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a model is to answer; None is left to the configuration, and then to the model."""
+
+    temperature: float | None = None
+    """0 to 2."""
+    max_tokens: int | None = None
+    """Tokens of a reply at most, its reasoning included."""
+    reasoning_effort: Effort | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    """Texts before which a reply ends."""
+
+    def over(self, defaults: "Params") -> "Params":
+        """These, and the defaults where they say nothing."""
+        given = {n: v for n, v in msgspec.structs.asdict(self).items() if v is not None}
+        return msgspec.structs.replace(defaults, **given)
+
+
+class SessionSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person set for one conversation; stored with it."""
+
+    model: str | None = None
+    """`provider/name`; None: the one that is configured."""
+    params: Params = Params()
+    system: str | None = None
+    """Instructions to the model, before everything else."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -129,6 +167,7 @@ class Session(
     metrics: "Metrics | None" = None
     rating: int | None = None
     rated_at: str | None = None
+    settings: SessionSettings = SessionSettings()
 
 
 class ListedSession(Session, frozen=True):
@@ -254,6 +293,40 @@ def checked_rating(rating: int) -> int:
     if rating not in RATINGS:
         raise BadRequest("A rating is a whole number from 1 to 5.")
     return rating
+
+
+def checked_model(model: str) -> str:
+    """A model's name, without space around it; raises `BadRequest` for what is none."""
+    name = model.strip()
+    if not 1 <= len(name) <= MODEL_CHARS or not name.isprintable():
+        raise BadRequest(
+            f"A model is named provider/name, in 1 to {MODEL_CHARS} characters that can be seen."
+        )
+    return name
+
+
+def checked_settings(settings: SessionSettings) -> SessionSettings:
+    """Settings that can be kept; raises `BadRequest` with the bounds of what is out of them."""
+    model, params, system = settings.model, settings.params, settings.system
+    if params.temperature is not None and not 0 <= params.temperature <= HOTTEST:
+        raise BadRequest(f"temperature is a number from 0 to {HOTTEST:g}.")
+    if params.max_tokens is not None and not 1 <= params.max_tokens <= MOST_REPLY_TOKENS:
+        raise BadRequest(f"max_tokens is a whole number from 1 to {MOST_REPLY_TOKENS:,}.")
+    if params.seed is not None and params.seed not in SEEDS:
+        raise BadRequest("seed is a whole number of at most 53 bits.")
+    stop = params.stop or None
+    if stop and (len(stop) > STOP_TEXTS or not all(1 <= len(t) <= STOP_CHARS for t in stop)):
+        raise BadRequest(f"stop is up to {STOP_TEXTS} texts of 1 to {STOP_CHARS} characters.")
+    if system is not None and len(system) > SYSTEM_CHARS:
+        raise BadRequest(
+            f"The instructions of a conversation have at most {SYSTEM_CHARS:,} characters; "
+            f"these have {len(system):,}."
+        )
+    return SessionSettings(
+        model=None if model is None else checked_model(model),
+        params=msgspec.structs.replace(params, stop=stop),
+        system=system if system and system.strip() else None,
+    )
 
 
 def checked_title(title: str) -> str:

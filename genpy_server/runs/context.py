@@ -14,7 +14,7 @@ from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import ENOUGH, asks
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
-from genpy_server.core.models import ChatMessage, Hit, Memory, Message, ToolSpec
+from genpy_server.core.models import ChatMessage, Hit, Memory, Message, SessionSettings, ToolSpec
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
 from genpy_server.errors import StoreError
@@ -56,6 +56,8 @@ class RunRequest:
     intent: str | None = None
     """The person's own choice, instead of detecting one."""
     corrected_from: str | None = None
+    settings: SessionSettings = SessionSettings()
+    """What the person set for the conversation; `model` is that of this reply."""
     live_seconds: float = 0.0
     server: str = ""
     """The server that hosts the session, for so long from each of its messages."""

@@ -41,6 +41,7 @@ from genpy_server.wire import (
     MESSAGE_CUT,
     Delta,
     Notice,
+    Reasoning,
     error_frame,
     run_finished,
     run_started,
@@ -59,7 +60,7 @@ LOADING = Backoff(first=1.0, longest=10.0)
 SILENT_SECONDS = 4.0
 """After which a model near by, which has not begun its reply, is taken to be loading."""
 REASONING_CHARS = 50_000
-"""Characters of a model's reasoning that are kept with its reply."""
+"""Characters of a model's reasoning that are shown, and kept with its reply."""
 IS_LOADING = "Loading the model; the reply begins when it is ready."
 EMPTY = "The model returned an empty reply. Try again, or ask in other words."
 ONLY_REASONING = (
@@ -136,7 +137,7 @@ class ReplyRun:
             ms=self._ms(),
             first_token_ms=self.first_token_ms,
             tools=tuple(self.tool_calls.records),
-            reasoning="".join(self.reasoning)[:REASONING_CHARS] or None,
+            reasoning="".join(self.reasoning) or None,
         )
 
     def answers(self, question_id: int) -> bool:
@@ -314,7 +315,9 @@ class ReplyRun:
         raise LlmCutOff("The model's service ended the reply early. Try again.")
 
     def _think(self, text: str) -> None:
-        if self.thought < REASONING_CHARS:
+        text = text[: REASONING_CHARS - self.thought]
+        if text:
+            self.publisher.publish(Reasoning(seq=0, run=self.id, offset=self.thought, text=text))
             self.reasoning.append(text)
             self.thought += len(text)
 

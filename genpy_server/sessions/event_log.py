@@ -14,6 +14,7 @@ from genpy_server.wire import (
     Delta,
     ErrorFrame,
     Frame,
+    Reasoning,
     RunFinished,
     RunStarted,
     SessionFrame,
@@ -64,11 +65,11 @@ class _Single:
 
 
 class _Pieces:
-    """Deltas of one reply that follow each other, numbered from `first`."""
+    """Deltas, or pieces of the reasoning, of one reply that follow each other, numbered from `first`."""
 
     __slots__ = ("_ends", "_texts", "begin", "bytes", "end", "first", "room")
 
-    def __init__(self, begin: Delta, room: int) -> None:
+    def __init__(self, begin: Delta | Reasoning, room: int) -> None:
         self.begin = begin
         self.first = begin.seq
         self.end = begin.offset
@@ -81,12 +82,14 @@ class _Pieces:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def precedes(self, delta: Delta) -> bool:
-        """Whether a delta is the next one of the same reply."""
-        return delta.offset == self.end and delta.run == self.begin.run
+    def precedes(self, piece: Delta | Reasoning) -> bool:
+        """Whether a piece is the next one of its kind in the same reply."""
+        begin = self.begin
+        same = type(piece) is type(begin) and piece.run == begin.run
+        return same and piece.offset == self.end
 
     def add(self, text: str, size: int) -> None:
-        """Add the text of the next delta."""
+        """Add the text of the next piece."""
         self.end = end = self.end + len(text)
         self.bytes += size
         self.room -= 1
@@ -94,11 +97,11 @@ class _Pieces:
         self._ends.append(end)
 
     def close(self) -> None:
-        """Keep one text: there will be no more deltas."""
+        """Keep one text: there will be no more pieces."""
         self._texts = ["".join(self._texts)]
 
-    def after(self, seq: int) -> Delta:
-        """The deltas with a greater number, as one with the number of the last."""
+    def after(self, seq: int) -> Delta | Reasoning:
+        """The pieces with a greater number, as one with the number of the last."""
         seen = max(0, seq - self.first + 1)
         start = self._ends[seen - 1] if seen else self.begin.offset
         text = "".join(self._texts)[start - self.begin.offset :]
@@ -120,7 +123,7 @@ class EventLog:
         self._count = 0
         self._bytes = 0
         self._open: _Pieces | None = None
-        """The newest entry, while further deltas can join it."""
+        """The newest entry, while further pieces can join it."""
         self._run: list[RunStarted | ToolStarted | ToolFinished] = []
         self._run_pieces: list[_Pieces] = []
 
@@ -133,7 +136,7 @@ class EventLog:
         self.seq += 1
         frame.seq = self.seq
         data = encode_bytes(frame)
-        if type(frame) is Delta:
+        if type(frame) is Delta or type(frame) is Reasoning:
             size = len(frame.text.encode()) + PIECE_BYTES
             pieces = self._open
             if pieces is None or not pieces.room or not pieces.precedes(frame):
@@ -152,9 +155,9 @@ class EventLog:
             self._drop()
         return data
 
-    def _new_pieces(self, delta: Delta) -> _Pieces:
+    def _new_pieces(self, piece: Delta | Reasoning) -> _Pieces:
         self._close()
-        self._open = pieces = _Pieces(delta, max(1, self._max_events // PARTS))
+        self._open = pieces = _Pieces(piece, max(1, self._max_events // PARTS))
         self._entries.append(pieces)
         if self._run:
             self._run_pieces.append(pieces)
@@ -181,7 +184,7 @@ class EventLog:
             self._run, self._run_pieces = [], []
 
     def after(self, seq: int) -> list[SessionFrame | ErrorFrame] | None:
-        """What came after a number, or None when some of it is gone; deltas come joined."""
+        """What came after a number, or None when some of it is gone; pieces come joined."""
         if seq < 0 or not 0 <= self.seq - seq <= self._count:
             return None
         missed = list[SessionFrame | ErrorFrame]()
@@ -194,7 +197,9 @@ class EventLog:
     def run_so_far(self) -> list[SessionFrame]:
         """The reply in progress as the fewest events that show it, without a number."""
         frames: list[SessionFrame] = [msgspec.structs.replace(frame, seq=0) for frame in self._run]
-        if self._run_pieces:
-            text = "".join(pieces.after(0).text for pieces in self._run_pieces)
-            frames.append(Delta(seq=0, run=self._run[0].run, offset=0, text=text))
+        for kind in (Reasoning, Delta):
+            pieces = [one for one in self._run_pieces if type(one.begin) is kind]
+            if pieces:
+                text = "".join(one.after(0).text for one in pieces)
+                frames.append(kind(seq=0, run=self._run[0].run, offset=0, text=text))
         return frames

@@ -21,7 +21,7 @@ from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
-from genpy_server.wire import Ack, Send
+from genpy_server.wire import Ack, Retry, Send
 
 SWEEP_SESSIONS = 100
 
@@ -152,13 +152,13 @@ class SessionHub:
         """Count a change that a socket asks for towards the limit of its user."""
         self._rates.charge(session.user_id)
 
-    def retry(self, session: LiveSession, intent: str | None) -> None:
+    def retry(self, session: LiveSession, frame: Retry) -> None:
         """Answer a session's last message again, within the limits of its user."""
         self._check_open()
         refusal = self._refusal(session)
         if refusal is not None:
             raise refusal
-        session.retry(intent)
+        session.retry(frame)
 
     def _refusal(self, session: LiveSession) -> GenPyError | None:
         limits = self._settings.limits
@@ -218,7 +218,7 @@ class SessionHub:
             return
         if self._live.get(key) is not session:
             return
-        if session.status == "new":  # nothing to keep, or names alone could fill the memory
+        if session.is_empty:  # nothing to keep, or names alone could fill the memory
             del self._live[key]
         else:
             loop = asyncio.get_running_loop()

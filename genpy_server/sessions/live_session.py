@@ -12,7 +12,16 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server import __version__
-from genpy_server.core.models import Memory, Message, MessageMeta, Session, title_from
+from genpy_server.core.models import (
+    Memory,
+    Message,
+    MessageMeta,
+    Session,
+    SessionSettings,
+    checked_model,
+    checked_settings,
+    title_from,
+)
 from genpy_server.core.modes import Modes
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.runs.context import RunRequest
@@ -28,12 +37,15 @@ from genpy_server.wire import (
     ErrorFrame,
     MessageEvent,
     Ready,
+    Retry,
     Send,
     SessionEvent,
     SessionFrame,
+    Set,
     SnapshotEnd,
     encode_bytes,
     message_event,
+    settings_event,
 )
 
 CLIENT_ID_CHARS = 64
@@ -72,6 +84,7 @@ class LiveSession:
         self.title = name
         self.status: Literal["new", "active", "completed"] = "new"
         self.rating: int | None = None
+        self.settings = SessionSettings()
         self.epoch = uuid4().hex
         self.subscribers: set[Subscriber] = set()
         self._owner = owner
@@ -99,6 +112,7 @@ class LiveSession:
             session = await self._conversation.load()
         if session is not None:
             self.title, self.status, self.rating = session.title, session.status, session.rating
+            self.settings = session.settings
         if self._conversation.messages:
             self._log.begin_behind_history()
         self._take_over(hosting)
@@ -118,7 +132,12 @@ class LiveSession:
         if other and not hosting.alive:
             for question in self._conversation.unanswered:
                 meta = question.meta
-                self._answer(question, meta.intent, meta.intent_corrected_from)
+                self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said or set."""
+        return self.status == "new" and self.settings == SessionSettings()
 
     # Who watches
 
@@ -147,6 +166,7 @@ class LiveSession:
                 before=next((e.message_id for e in shown if e.message_id), None) if older else None,
                 message_bytes=self._chat.message_bytes,
                 modes=self._chat.modes.listed,
+                settings=self.settings,
             )
         )
         if missed is not None:
@@ -253,10 +273,12 @@ class LiveSession:
                     intent=frame.intent,
                     intent_corrected_from=frame.corrected_from,
                     replaces=frame.replaces,
+                    model=frame.model,
                 ),
                 live_seconds=self._presence.live_seconds,
                 server=self._presence.server,
                 known=known,
+                settings=self.settings,
             )
         except NotFound:
             if known:
@@ -274,15 +296,16 @@ class LiveSession:
                 await self._catch_up(appended.message.id)
             self._conversation.add(appended.message)
             self.publish(message_event(appended.message))
-        self._answer(appended.message, frame.intent, frame.corrected_from)
+        self._answer(appended.message, frame.intent, frame.corrected_from, frame.model)
 
     async def _catch_up(self, until: int | None = None) -> None:
         for message in await self._conversation.catch_up(until):
             self.publish(message_event(message))
 
-    def retry(self, intent: str | None) -> None:
-        """Answer the last message again, perhaps as another intent."""
-        self._chat.modes.check(intent)
+    def retry(self, frame: Retry) -> None:
+        """Answer the last message again, perhaps as another intent or with another model."""
+        self._chat.modes.check(frame.intent)
+        model = None if frame.model is None else checked_model(frame.model)
         self._check_there()
         if self.runs.running:
             raise Conflict("A reply is running. Stop it before trying again.")
@@ -290,9 +313,23 @@ class LiveSession:
         if question is None:
             raise Conflict("Nothing was said yet that could be answered again.")
         found = self._conversation.detected(question.id)
-        self._answer(question, intent, found if intent and intent != found else None)
+        corrected = found if frame.intent and frame.intent != found else None
+        self._answer(question, frame.intent, corrected, model or question.meta.model)
 
-    def _answer(self, question: Message, intent: str | None, corrected: str | None) -> None:
+    async def configure(self, change: Set) -> None:
+        """Change the settings and publish them; before the first message nothing is stored."""
+        async with self._sending:
+            self._check_there()
+            settings = checked_settings(change.applied(self.settings))
+            if self.status != "new":
+                await self._chat.store.configure(self.user_id, self.id, settings)
+                self._check_there()
+            self.settings = settings
+            self.publish(settings_event(settings))
+
+    def _answer(
+        self, question: Message, intent: str | None, corrected: str | None, model: str | None
+    ) -> None:
         if self.status != "active":
             self.title, self.status = self.title or title_from(question.text), "active"
             self._tell()
@@ -304,6 +341,7 @@ class LiveSession:
                 question=question,
                 intent=intent or question.meta.intent,
                 corrected_from=corrected,
+                settings=msgspec.structs.replace(self.settings, model=model or self.settings.model),
                 live_seconds=self._presence.live_seconds,
                 server=self._presence.server,
             )
@@ -383,3 +421,5 @@ def check_send(frame: Send, limits: Limits, modes: Modes) -> None:
         raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
     modes.check(frame.intent)
     modes.check(frame.corrected_from)
+    if frame.model is not None:
+        checked_model(frame.model)

@@ -19,6 +19,7 @@ from genpy_server.core.models import (
     Metrics,
     Role,
     Session,
+    SessionSettings,
     SessionStatus,
 )
 
@@ -131,10 +132,11 @@ class Store(Protocol):
         live_seconds: float = 0,
         known: int = 0,
         server: str = "",
+        settings: SessionSettings = SessionSettings(),
     ) -> Appended:
         """Commit a message; on return it survives a power cut.
 
-        A person's first message creates the session with `title`; a message of another role to a
+        A person's first message creates the session with `title` and `settings`; a message of another role to a
         session that is not there (any more) is `NotFound`. So is any message when the session does
         not hold the message `known` (0: none is known): it was deleted, and perhaps begun anew.
         Any message makes a completed one active and takes the right to end it from whoever holds
@@ -216,6 +218,9 @@ class Store(Protocol):
 
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:
         """Give a session another title; `NotFound` when there is none."""
+
+    async def configure(self, user_id: str, session_id: str, settings: SessionSettings) -> Session:
+        """Replace the settings of a session; `NotFound` when there is none."""
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
         """Keep a rating from 1 to 5, else `BadRequest`; `NotFound` without such a session."""

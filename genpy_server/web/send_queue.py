@@ -15,7 +15,16 @@ from websockets.protocol import State
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
-from genpy_server.wire import CLOSE_SLOW, Delta, ErrorFrame, Frame, Notice, Ready, encode_bytes
+from genpy_server.wire import (
+    CLOSE_SLOW,
+    Delta,
+    ErrorFrame,
+    Frame,
+    Notice,
+    Ready,
+    Reasoning,
+    encode_bytes,
+)
 
 WATERMARK = 32 * 1024
 """Bytes in the transport's buffer above which frames wait in our own queue, where they join."""
@@ -29,8 +38,9 @@ TOO_SLOW = "Too slow. Come back and go on where you were."
 
 @dataclass(slots=True)
 class _Joined:
-    """Deltas of one reply that wait; `text` is UTF-8."""
+    """Deltas of one reply that wait, or pieces of its reasoning; `text` is UTF-8."""
 
+    kind: type[Delta | Reasoning]
     seq: int
     run: str
     offset: int
@@ -39,8 +49,8 @@ class _Joined:
     def __len__(self) -> int:
         return len(self.text)
 
-    def frame(self) -> Delta:
-        return Delta(self.seq, self.run, self.offset, self.text.decode())
+    def frame(self) -> Delta | Reasoning:
+        return self.kind(self.seq, self.run, self.offset, self.text.decode())
 
 
 class QueueSums:
@@ -149,28 +159,30 @@ class SendQueue:
         if self._task is None and self._ws.transport.get_write_buffer_size() < WATERMARK:
             self._ws.send_now(encode_bytes(frame) if data is None else data)
             return
-        if type(frame) is Delta:
-            self._put_delta(frame)
+        if isinstance(frame, Delta | Reasoning):
+            self._put_piece(frame)
         else:
             data = encode_bytes(frame) if data is None else data
             self._queue.append(data)
             self._count(len(data) + ENTRY_BYTES)
         self._start()
 
-    def _put_delta(self, delta: Delta) -> None:
-        """Join a delta to the last waiting one of the same reply."""
-        text = delta.text.encode()
+    def _put_piece(self, piece: Delta | Reasoning) -> None:
+        """Join a piece to the last waiting one of its kind of the same reply."""
+        text = piece.text.encode()
         last = self._queue[-1] if self._queue else None
         if (
             isinstance(last, _Joined)
-            and last.run == delta.run
+            and last.kind is type(piece)
+            and last.run == piece.run
             and len(last) + len(text) <= JOINED_BYTES
         ):
             last.text += text
-            last.seq = delta.seq
+            last.seq = piece.seq
             self._count(len(text))
         else:
-            self._queue.append(_Joined(delta.seq, delta.run, delta.offset, bytearray(text)))
+            joined = _Joined(type(piece), piece.seq, piece.run, piece.offset, bytearray(text))
+            self._queue.append(joined)
             self._count(len(text) + ENTRY_BYTES)
 
     def _count(self, change: int) -> None:

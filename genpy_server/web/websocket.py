@@ -38,6 +38,7 @@ from genpy_server.wire import (
     Rate,
     Retry,
     Send,
+    Set,
     decode_client,
     encode,
     error_frame,
@@ -63,6 +64,7 @@ class Connection:
             End: self._end,
             Rate: self._rate,
             Retry: self._retry,
+            Set: self._set,
         }
 
     async def text(self, text: str) -> None:
@@ -120,7 +122,11 @@ class Connection:
         await self._session.rate(frame.rating)
 
     async def _retry(self, frame: Retry) -> None:
-        self._hub.retry(self._session, frame.intent)
+        self._hub.retry(self._session, frame)
+
+    async def _set(self, frame: Set) -> None:
+        self._hub.charge(self._session)
+        await self._session.configure(frame)
 
 
 async def serve_session(

@@ -4,11 +4,13 @@ The session is a live one of a real server; what it sends is framed and read by 
 protocol, without a socket, so that every byte can be tried.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
 from support.raw_client import Peer
 from support.running_server import serving
+from support.scripted_model import DONE, Script, chunk
 from websockets.client import ClientProtocol
 from websockets.frames import Frame as SocketFrame
 from websockets.frames import Opcode
@@ -69,7 +71,7 @@ def leave(live: Any, wire: Wire) -> None:
 def shown(transcript: Transcript) -> list[Any]:
     """What a person sees, and the place from which the client goes on."""
     entries = [
-        (e.role, e.text, e.status, e.message_id, [(t.name, t.ok) for t in e.tools])
+        (e.role, e.text, e.status, e.message_id, [(t.name, t.ok) for t in e.tools], e.reasoning)
         for e in transcript
     ]
     return [*entries, transcript.title, transcript.epoch, transcript.seq]
@@ -83,7 +85,11 @@ async def live(database, upstream):
             upstream.say("the first ", "answer")
             await peer.say(Send("a", "How many messages are in this conversation?"))
             await peer.until("run_finished")
-            gate = upstream.say("né ", "Straße ", "end", paused_at=1)
+            pieces = [chunk({"reasoning": text}) for text in ("Hm", "m é", "… so")]
+            pieces += [chunk({"content": text}) for text in ("né ", "Straße ", "end")]
+            gate = asyncio.Event()
+            script = Script(pieces=[*pieces, chunk(finish="stop"), DONE], gates={4: gate})
+            upstream.script(script)
             await peer.say(Send("b", "and now?"))
             await peer.until("delta", lambda f: f["text"] == "né ")
             (session,) = server.app.hub._live.values()
@@ -99,6 +105,7 @@ async def test_a_cut_at_every_byte_shows_the_same(live):
     await peer.until("run_finished")
     whole = shown(fold(Transcript(), first.bytes))
     assert [row[1] for row in whole[:4]][1::2] == ["the first answer", "né Straße end"]
+    assert whole[3][-1] == "Hmm é… so"
     assert 0 < snapshot < len(first.bytes)
     places = set()
     for cut in range(len(first.bytes) + 1):
@@ -118,3 +125,32 @@ async def test_a_cut_at_every_byte_shows_the_same(live):
             third = attach(session, transcript)
             assert shown(fold(transcript, third.bytes)) == whole, f"cut at {seen} and {cut}"
             leave(session, third)
+
+
+async def test_a_cut_at_every_event_of_the_reasoning_shows_the_same(server, upstream):
+    """A client that comes back after any reasoning event, while the model still thinks, lacks none."""
+    thoughts = [f"thought {n} " for n in range(6)]
+    gates = {n: asyncio.Event() for n in range(1, 7)}
+    pieces = [*(chunk({"reasoning": text}) for text in thoughts), chunk({"content": "so"})]
+    upstream.script(Script(pieces=[*pieces, chunk(finish="stop"), DONE], gates=gates))
+    async with Peer(server.url, "one") as peer:
+        await peer.next()
+        await peer.say(Send("a", "think"))
+        (session,) = server.app.hub._live.values()
+        cut = [Transcript()]
+        for number, gate in gates.items():
+            await peer.until("reasoning", lambda f, n=number: f["text"] == thoughts[n - 1])
+            wire = attach(session, Transcript())
+            leave(session, wire)
+            cut.append(fold(Transcript(), wire.bytes))
+            assert cut[-1].entries[-1].reasoning == "".join(thoughts[:number])
+            gate.set()
+        await peer.until("run_finished")
+        shown_after = []
+        for transcript in cut:
+            wire = attach(session, transcript)
+            shown_after.append(shown(fold(transcript, wire.bytes)))
+            leave(session, wire)
+    assert all(one == shown_after[0] for one in shown_after)
+    reply = shown_after[0][1]
+    assert (reply[1], reply[-1]) == ("so", "".join(thoughts))

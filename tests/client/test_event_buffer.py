@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server.client.session_client import EventBuffer
-from genpy_server.wire import Delta, Notice
+from genpy_server.wire import Delta, Notice, Reasoning
 
 
 async def all_of(buffer):
@@ -24,6 +24,15 @@ async def test_deltas_that_follow_each_other_wait_as_one():
     for seq, (offset, text) in enumerate([(0, "ab"), (2, "c"), (3, "def")], 1):
         buffer.put(Delta(seq, "run", offset, text))
     assert await all_of(buffer) == [Delta(3, "run", 0, "abcdef")]
+
+
+async def test_reasoning_that_follows_waits_as_one_beside_the_text():
+    """Pieces of the reasoning join like those of the text, and never with them."""
+    buffer = EventBuffer()
+    buffer.put(Reasoning(1, "run", 0, "Hm"))
+    buffer.put(Reasoning(2, "run", 2, "m"))
+    buffer.put(Delta(3, "run", 3, "no"))
+    assert await all_of(buffer) == [Reasoning(2, "run", 0, "Hmm"), Delta(3, "run", 3, "no")]
 
 
 async def test_deltas_that_do_not_follow_stay_apart():

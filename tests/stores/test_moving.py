@@ -6,7 +6,14 @@ import msgspec
 import pytest
 from support.users import Person
 
-from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage
+from genpy_server.core.models import (
+    MessageMeta,
+    Metrics,
+    Params,
+    SessionSettings,
+    ToolRecord,
+    Usage,
+)
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.stores.base import Result, Store
 
@@ -30,6 +37,8 @@ async def _talk(person: Person) -> None:
     )
     await person.complete(RESULT)
     await person.store.rate(person.id, person.session, 4)
+    settings = SessionSettings("a/b", Params(stop=("x",)), "Be brief.")
+    await person.store.configure(person.id, person.session, settings)
 
 
 async def test_an_import_into_an_empty_database_loses_nothing(store: Store, person: Person) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from support.users import Person
 
-from genpy_server.core.models import Memory, Metrics
+from genpy_server.core.models import Memory, Metrics, Params, SessionSettings
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.stores.base import Result, Store
 
@@ -150,6 +150,23 @@ async def test_a_rating_is_from_1_to_5(store: Store, person: Person, rating: int
     assert session.rating is None
 
 
+async def test_settings_are_kept_with_a_session(store: Store, person: Person) -> None:
+    """The first message brings its settings, a later one changes none, `configure` replaces them."""
+    first = SessionSettings("a/b", Params(0.5, 10, "low", 7, ("x\0",)), "Be\nbrief.")
+    for settings in (first, SessionSettings("c/d")):
+        await store.append(person.id, person.session, "user", "x", title="", settings=settings)
+    kept = await store.session(person.id, person.session)
+    assert kept is not None
+    assert kept.settings == SessionSettings(
+        "a/b", Params(0.5, 10, "low", 7, ("x\ufffd",)), "Be\nbrief."
+    )
+    changed = await store.configure(person.id, person.session, SessionSettings(system="é"))
+    assert changed.settings == SessionSettings(system="é")
+    assert changed.updated_at > kept.updated_at
+    assert await store.session(person.id, person.session) == changed
+    assert await store.sessions(person.id, limit=5) == [changed]
+
+
 async def test_a_deleted_session_leaves_nothing(store: Store, person: Person) -> None:
     """Session, messages, memory and the right to end it are gone; its id can be used anew."""
     await person.say("x")
@@ -201,6 +218,9 @@ async def test_check_counts_everything(store: Store, person: Person) -> None:
 CALLS: dict[str, Callable[[Store, str, str], Any]] = {
     "rename": lambda store, user, session: store.rename(user, session, "t"),
     "rate": lambda store, user, session: store.rate(user, session, 3),
+    "configure": lambda store, user, session: store.configure(
+        user, session, SessionSettings("a/b")
+    ),
     "delete": lambda store, user, session: store.delete(user, session),
 }
 

@@ -19,7 +19,7 @@ from uuid import uuid4
 import pytest
 from support.users import Person
 
-from genpy_server.core.models import Message, Metrics
+from genpy_server.core.models import Message, Metrics, SessionSettings
 from genpy_server.errors import (
     Conflict,
     StoreError,
@@ -199,6 +199,7 @@ async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> No
         await store.append("ann", session, "user", "two words", title="")
         after = await store.metrics("ann", session)
     assert kept.metrics == Metrics(23, 12, 11, 5, first_at=z, tools={"x": 1})
+    assert kept.settings == SessionSettings()
     assert (kept.started_at, kept.ended_at, kept.updated_at, message.at) == (z, z, z, z)
     assert waiting.message == hit.message == titled.message == message
     assert titled.found_in == "title"

@@ -66,7 +66,7 @@ def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
     fresh = stack.sql(CATALOGUE)
     appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision"
     stack.sql(f"""
-        drop function genpy_append({appending}, bigint, text, text, boolean, text);
+        drop function genpy_append({appending}, bigint, text, text, boolean, text, jsonb);
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create or replace function genpy_version() returns jsonb language sql
           as $$ select '1'::jsonb $$;
@@ -83,7 +83,8 @@ def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
     appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint"
     secret = stack.sql("select secret from genpy.installation")
     stack.sql(f"""
-        drop function genpy_append({appending}, text, text, boolean, text), genpy_touch(jsonb, double precision, text);
+        drop function genpy_append({appending}, text, text, boolean, text, jsonb),
+          genpy_touch(jsonb, double precision, text);
         drop function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, text);
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create function genpy_touch(jsonb, double precision) returns jsonb language sql
@@ -96,6 +97,24 @@ def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh
     assert stack.sql("select secret from genpy.installation") == secret
+
+
+def test_version_5_is_upgraded(make_stack: MakeStack) -> None:
+    """A database without settings of conversations gets them, empty, and one `genpy_append`."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint"
+    stack.sql(f"""
+        insert into sessions (session_id, user_id) values (gen_random_uuid(), 'u');
+        drop function genpy_append({appending}, text, text, boolean, text, jsonb);
+        create function genpy_append({appending}, text, text, boolean, text) returns jsonb
+          language sql as $$ select null::jsonb $$;
+        drop view genpy.sessions;
+        alter table sessions drop column settings;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+    assert stack.sql("select settings from genpy.sessions") == [{"settings": {}}]
 
 
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:

@@ -298,7 +298,7 @@ async def test_stopping_server_takes_no_more_messages(server, peer):
     with pytest.raises(ShuttingDown):
         await server.app.hub.send(live, Send("a", "hi"))
     with pytest.raises(ShuttingDown):
-        server.app.hub.retry(live, Retry().intent)
+        server.app.hub.retry(live, Retry())
 
 
 async def test_signs_of_life_survive_a_bug(database, monkeypatch, caplog):

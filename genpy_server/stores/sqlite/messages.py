@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server.core.metrics import counted
-from genpy_server.core.models import Message, MessageMeta, Metrics, Role
+from genpy_server.core.models import Message, MessageMeta, Metrics, Role, SessionSettings
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import meta_of
@@ -40,6 +40,7 @@ def append(
     live_seconds: float = 0,
     known: int = 0,
     server: str = "",
+    settings: SessionSettings = SessionSettings(),
 ) -> Appended:
     """See `Store.append`."""
     previous_id = _last_message_id(connection, user_id, session_id)
@@ -54,10 +55,11 @@ def append(
             raise NotFound("There is no such session.")
         connection.execute(
             f"""
-            INSERT INTO sessions (session_id, user_id, title, start_time, created_at, updated_at)
-            VALUES (?, ?, ?, {NOW}, {NOW}, {NOW})
+            INSERT INTO sessions
+                (session_id, user_id, title, settings, start_time, created_at, updated_at)
+            VALUES (?, ?, ?, ?, {NOW}, {NOW}, {NOW})
             """,
-            (session_id, user_id, title),
+            (session_id, user_id, title, to_json(settings)),
         )
         index_session(connection, session_id)
     before = Metrics() if previous_id is None else metrics(connection, user_id, session_id)

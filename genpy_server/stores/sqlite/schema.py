@@ -229,9 +229,12 @@ indexed in the background, and found by the former index until then; see `search
 _COUNTS = ("ALTER TABLE sessions ADD COLUMN counts text",)
 """The metrics so far, added to by each message; null in a session that was not counted yet."""
 
+_SETTINGS = ("ALTER TABLE sessions ADD COLUMN settings text NOT NULL DEFAULT '{}'",)
+"""What a person set for a conversation, as JSON."""
+
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH, _COUNTS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH, _COUNTS, _SETTINGS)
 """What turns each version of the file into the next; never changed once released."""
 
 

@@ -9,16 +9,17 @@ from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.models import Memory, Session, SessionStatus, checked_rating
+from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores.base import Ending, Result
-from genpy_server.stores.foreign import decoded, metrics_of, texts_of
+from genpy_server.stores.foreign import decoded, metrics_of, read_json, texts_of
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 
 _SESSION = """
     session_id, user_id, title, status, start_time, updated_at, last_message_id, message_count,
-    end_time, summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at
+    end_time, summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at,
+    settings
 """
 _OWNED = "session_id = :session_id AND user_id = :user_id"
 
@@ -97,6 +98,14 @@ def rate(connection: sqlite3.Connection, user_id: str, session_id: str, rating: 
     checked_rating(rating)
     change = f"user_rating = :rating, rated_at = {NOW}"
     return _change(connection, user_id, session_id, change, {"rating": rating})
+
+
+def configure(
+    connection: sqlite3.Connection, user_id: str, session_id: str, settings: SessionSettings
+) -> Session:
+    """See `Store.configure`."""
+    values = {"settings": to_json(settings)}
+    return _change(connection, user_id, session_id, "settings = :settings", values)
 
 
 def _change(
@@ -285,7 +294,7 @@ def extend_memory(
 
 def session_of(row: tuple[Any, ...]) -> Session:
     """A session from the columns of `_SESSION`."""
-    *plain, topics, sentiment, outcomes, metrics, rating, rated_at = row
+    *plain, topics, sentiment, outcomes, metrics, rating, rated_at, settings = row
     values: list[Any] = [
         *plain,
         texts_of(topics),
@@ -294,5 +303,6 @@ def session_of(row: tuple[Any, ...]) -> Session:
         None if metrics == "{}" else metrics_of(decoded(metrics)),
         rating,
         rated_at,
+        read_json(SessionSettings, settings),
     ]
     return Session(*values)

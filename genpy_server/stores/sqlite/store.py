@@ -143,6 +143,7 @@ class SqliteStore:
     session = _reads(session_sql.session)
     sessions = _reads(session_sql.sessions)
     rename = _writes(session_sql.rename)
+    configure = _writes(session_sql.configure)
     rate = _writes(session_sql.rate)
     delete = _writes(session_sql.delete)
 

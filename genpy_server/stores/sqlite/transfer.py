@@ -20,7 +20,7 @@ _SESSION_COLUMNS = (
     "updated_at = excluded.updated_at, title = excluded.title, summary = excluded.summary, "
     "note = excluded.note, topics = excluded.topics, sentiment = excluded.sentiment, "
     "key_outcomes = excluded.key_outcomes, metrics = excluded.metrics, "
-    "user_rating = excluded.user_rating, rated_at = excluded.rated_at"
+    "user_rating = excluded.user_rating, rated_at = excluded.rated_at, settings = excluded.settings"
 )
 
 
@@ -61,10 +61,12 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
         f"""
         INSERT INTO sessions (
             session_id, user_id, status, start_time, end_time, created_at, updated_at, title,
-            summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at
+            summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at,
+            settings
         ) VALUES (
             :id, :user_id, :status, :started_at, :ended_at, :started_at, :updated_at, :title,
-            :summary, :note, :topics, :sentiment, :outcomes, :metrics, :rating, :rated_at
+            :summary, :note, :topics, :sentiment, :outcomes, :metrics, :rating, :rated_at,
+            :settings
         ) ON CONFLICT (session_id) DO UPDATE SET {_SESSION_COLUMNS}
             WHERE excluded.updated_at > updated_at
         """,
@@ -73,6 +75,7 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
             "topics": to_json(session.topics),
             "outcomes": to_json(session.outcomes),
             "metrics": to_json(session.metrics or {}),
+            "settings": to_json(session.settings),
         },
     )
     index_session(connection, session.id)

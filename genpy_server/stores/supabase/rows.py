@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.models import UNTITLED, Hit, Message, MessageMeta, Session
+from genpy_server.core.models import UNTITLED, Hit, Message, MessageMeta, Session, SessionSettings
 from genpy_server.errors import NotFound
 from genpy_server.stores.foreign import metrics_of, read, texts_of
 
@@ -29,6 +29,7 @@ def session_of(row: dict[str, Any]) -> Session:
         "topics": texts_of(row["topics"]),
         "key_outcomes": texts_of(row["key_outcomes"]),
         "metrics": metrics_of(row["metrics"]),
+        "settings": read(SessionSettings, row["settings"]),
     }
     return read(Session, row | known)
 

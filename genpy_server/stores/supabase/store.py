@@ -83,6 +83,7 @@ def _appending(given: Arguments) -> Arguments:
             "event_type": EVENT_TYPES[role],
             "message": text,
             "metadata": msgspec.to_builtins(meta),
+            "settings": msgspec.to_builtins(given["settings"]),
             "uid": str(uuid4()),
             "words": len(text.split()),
             "search": of_session(given["user_id"], given["title"]),
@@ -103,6 +104,10 @@ def _page(given: Arguments) -> Arguments:
 
 def _rating(given: Arguments) -> Arguments:
     return given | {"rating": checked_rating(given["rating"])}
+
+
+def _configuring(given: Arguments) -> Arguments:
+    return given | {"settings": msgspec.to_builtins(given["settings"])}
 
 
 def _ending(given: Arguments) -> Arguments:
@@ -214,6 +219,7 @@ class SupabaseStore:
     session = _calls(Store.session, lambda row, _: row and session_of(row))
     sessions = _calls(Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)
     rename = _calls(Store.rename, lambda row, _: found_session_of(row))
+    configure = _calls(Store.configure, lambda row, _: found_session_of(row), _configuring)
     rate = _calls(Store.rate, lambda row, _: found_session_of(row), _rating)
     delete = _calls(Store.delete, _deleted)
 
