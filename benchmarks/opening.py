@@ -97,7 +97,7 @@ async def opening(messages: int, folder: str) -> str:
     """One row of the table of openings."""
     database = Path(folder) / f"{messages}.db"
     configured = settings.load({"GENPY_DATABASE": str(database), "GENPY_PORT": "0"})
-    server_app = await ServerApp.open(configured)
+    server_app = await ServerApp(configured).open()
     server = await server_app.listen()
     session = await fill(server_app, messages)
     app = GenPyApp(settings=configured, server=server.url)

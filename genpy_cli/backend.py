@@ -1,15 +1,21 @@
 """Where a command finds the conversations: the local store, or a server elsewhere."""
 
 import asyncio
+import importlib
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server.core.identity import checked_ref
-from genpy_server.errors import NotFound
+from genpy_server.errors import ConfigError, NotFound
 from genpy_server.records import Records
 from genpy_server.settings import Settings, load
+
+if TYPE_CHECKING:
+    from genpy_server.app import App
 
 T = TypeVar("T")
 
@@ -59,6 +65,26 @@ def chosen(model: str | None, server: str | None) -> Settings:
             f"The server {settings.server} chooses its model. Leave out -m, or the server."
         )
     return settings
+
+
+def load_app(reference: str | None) -> "App":
+    """The `App` at MODULE:NAME, looked for in the working directory too; without one, GenPy's own.
+
+    Raises `ConfigError` where there is none.
+    """
+    from genpy_server.app import App
+
+    if reference is None:
+        return App()
+    module, _, name = reference.partition(":")
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - a text, as the others there
+    try:
+        found = getattr(importlib.import_module(module), name or "app")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"There is no App at {reference}: {error}.") from error
+    if not isinstance(found, App):
+        raise ConfigError(f"{reference} is not an App.")
+    return found
 
 
 def session_to_open(ref: str, server: str | None) -> str:

@@ -27,6 +27,12 @@ Model = Annotated[
         autocompletion=complete_model,
     ),
 ]
+OwnApp = Annotated[
+    str | None,
+    typer.Option(
+        "--app", help="An App of your own: its module and its name there.", metavar="MODULE:NAME"
+    ),
+]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Allow a model's address that the folder's .env names.")
 ]

@@ -1,6 +1,111 @@
 """GenPy's server: it keeps conversations, answers them, summarises them and finds them again.
 
-Importing this imports nothing heavy; `app` builds the objects, each folder says what it holds.
+The names below are for programs of others and stay as they are; each is imported when it is first
+used. `docs/toolkit.md` walks through them.
+
+    import asyncio
+
+    from genpy_server import App, tool
+
+    @tool(reads_only=True)
+    async def shelf(title: str) -> str:
+        "The shelf of a book in this library."
+        return {"Emma": "A3"}.get(title, "not here")
+
+    asyncio.run(App(tools=[shelf]).serve())
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genpy_server.app import App
+    from genpy_server.client.http_records import RemoteRecords
+    from genpy_server.client.session_client import Link
+    from genpy_server.client.session_client import SessionClient as Client
+    from genpy_server.core.models import (
+        ChatMessage,
+        Message,
+        MessageMeta,
+        Session,
+        ToolCall,
+        ToolSpec,
+        Usage,
+    )
+    from genpy_server.errors import GenPyError
+    from genpy_server.llm.base import ChatRequest, Finish, Llm, ReasoningDelta, TextDelta
+    from genpy_server.settings import Limits, Settings
+    from genpy_server.settings import load as load_settings
+    from genpy_server.stores.base import Store
+    from genpy_server.tools.base import Tool, ToolResult
+    from genpy_server.tools.base import ToolContext as Context
+    from genpy_server.tools.functions import tool
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "App",
+    "ChatMessage",
+    "ChatRequest",
+    "Client",
+    "Context",
+    "Finish",
+    "GenPyError",
+    "Limits",
+    "Link",
+    "Llm",
+    "Message",
+    "MessageMeta",
+    "ReasoningDelta",
+    "RemoteRecords",
+    "Session",
+    "Settings",
+    "Store",
+    "TextDelta",
+    "Tool",
+    "ToolCall",
+    "ToolResult",
+    "ToolSpec",
+    "Usage",
+    "load_settings",
+    "tool",
+]
+
+_PLACES = {
+    "App": "app",
+    "ChatMessage": "core.models",
+    "ChatRequest": "llm.base",
+    "Client": "client.session_client:SessionClient",
+    "Context": "tools.base:ToolContext",
+    "Finish": "llm.base",
+    "GenPyError": "errors",
+    "Limits": "settings",
+    "Link": "client.reconnect",
+    "Llm": "llm.base",
+    "Message": "core.models",
+    "MessageMeta": "core.models",
+    "ReasoningDelta": "llm.base",
+    "RemoteRecords": "client.http_records",
+    "Session": "core.models",
+    "Settings": "settings",
+    "Store": "stores.base",
+    "TextDelta": "llm.base",
+    "Tool": "tools.base",
+    "ToolCall": "core.models",
+    "ToolResult": "tools.base",
+    "ToolSpec": "core.models",
+    "Usage": "core.models",
+    "load_settings": "settings:load",
+    "tool": "tools.functions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, own_name = _PLACES[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), own_name or name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from genpy_server import __version__, app
+from genpy_server import __version__
+from genpy_server.app import App
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings, load
 
@@ -17,8 +18,7 @@ PORTS = range(65_536)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; 0 done, 1 expected failure, 2 usage, 130 cut short."""
     try:
-        settings = _with_options(load(), arguments)
-        return 0 if asyncio.run(app.serve(settings, _announce)) else 130
+        return 0 if asyncio.run(App(_with_options(load(), arguments)).serve(_announce)) else 130
     except GenPyError as error:
         print(error.message, file=sys.stderr)  # noqa: T201 - what a program says
         return 1

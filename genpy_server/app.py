@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import Self
+from typing import Any
+
+import msgspec
 
 from genpy_server import announcement
 from genpy_server.core.modes import Modes
@@ -15,7 +17,7 @@ from genpy_server.llm.base import Llm
 from genpy_server.llm.select import open_llm
 from genpy_server.modes import open_modes
 from genpy_server.runs.background import BackgroundTasks
-from genpy_server.runs.context import Chat
+from genpy_server.runs.context import Chat, ToolAccess
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper
 from genpy_server.runs.queue import RunServices
@@ -24,9 +26,13 @@ from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.sessions.summaries import Summaries
-from genpy_server.settings import Settings, check_exposure
+from genpy_server.settings import Settings, check_exposure, load
 from genpy_server.stores.base import Store
 from genpy_server.stores.select import open_store
+from genpy_server.tools.base import Tool
+from genpy_server.tools.functions import as_tools
+from genpy_server.tools.registry import ToolRegistry
+from genpy_server.tools.sources import add_files, add_packages
 from genpy_server.web.api import Handlers
 from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.docs.handlers import Docs
@@ -43,17 +49,109 @@ from genpy_server.web.websocket import serve_session
 
 
 class App:
-    """Everything a server consists of."""
+    """A server to be: its settings, and what it has beside GenPy's own parts.
 
-    def __init__(self, settings: Settings, store: Store, llm: Llm, modes: Modes) -> None:
+        @tool
+        async def open_ticket(title: str) -> str:
+            "Open a ticket at the help desk; returns its number."
+
+        app = App(tools=[open_ticket])
+        asyncio.run(app.serve())
+
+    `settings` default to the environment and the person's config. `tools` are functions, with
+    `@tool` or without, or `Tool` objects. `llm` and `store` replace the configured ones: an
+    object, or a function that takes the settings and makes one, which `genpy chat --app` needs to
+    start anew. `ConfigError` says what cannot work, at the latest when it is opened.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        tools: Sequence[Callable[..., Any] | Tool] = (),
+        llm: Llm | Callable[[Settings], Llm] | None = None,
+        store: Store | Callable[[Settings], Store] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._tools = as_tools(tools)
+        self._llm = llm or open_llm
+        self._store = store or open_store
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; read when they are first needed."""
+        if self._settings is None:
+            self._settings = load()
+        return self._settings
+
+    async def open(self, settings: Settings | None = None, *, personal: bool = False) -> "OpenApp":
+        """Open the doors and begin; raises the error of a door that is shut.
+
+        `settings` replace its own. `personal` is a server for the person at this machine alone:
+        it has the tools of their own files too, and they may use every tool.
+        """
+        settings = settings or self.settings
+        registry = ToolRegistry(self._tools)
+        failures = add_packages(registry)
+        if personal:
+            failures += add_files(registry)
+        acting = settings.tools if settings.tokens and not personal else None
+        modes = open_modes(settings.folder)
+        store = self._store(settings) if callable(self._store) else self._store
+        await store.open()
+        try:
+            llm = self._llm(settings) if callable(self._llm) else self._llm
+            app = OpenApp(settings, store, llm, modes, ToolAccess(registry, acting, failures))
+        except BaseException:
+            await store.close()
+            raise
+        app.hub.start()
+        return app
+
+    async def serve(
+        self,
+        announce: Callable[[str], None] | None = None,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+    ) -> bool:
+        """Serve until a stop signal; False when the stop was cut short by a second one.
+
+        `announce` is given the address once it listens; `host` and `port` (0: any free one) replace
+        those of the settings. It logs one line an event on standard error, with nothing of what was
+        said in it.
+        """
+        settings = self.settings
+        settings = msgspec.structs.replace(
+            settings, host=host or settings.host, port=settings.port if port is None else port
+        )
+        check_exposure(settings)
+        configure_logging(settings.log_level)
+        _raise_descriptor_limit()
+        app = await self.open(settings)
+        try:
+            server = await app.listen()
+            with await _announced(settings, server.url):
+                return await serve_until_stopped(server, app.drain, announce or _log_address)
+        finally:
+            await app.close()
+
+
+class OpenApp:
+    """Everything a running server consists of."""
+
+    def __init__(
+        self, settings: Settings, store: Store, llm: Llm, modes: Modes, tools: ToolAccess
+    ) -> None:
         self.settings = settings
         self.store = store
         self.llm = llm
+        self.tools = tools
         self.presence = Presence(store, settings)
         self.summaries = Summaries(store, llm, settings, self.presence)
         self.tasks = BackgroundTasks()
         services = RunServices(
-            Chat(store, llm, settings, modes),
+            Chat(store, llm, settings, modes, tools),
             MemoryKeeper(store, llm, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
@@ -69,20 +167,6 @@ class App:
         routes = (*api_routes(handlers), *page_routes(Pages(self.renderer), docs))
         renders = Rates(settings.limits.renders_per_minute, what="texts to render")
         self.router = Router(routes, {"changes": rates.charge, "renders": renders.charge})
-
-    @classmethod
-    async def open(cls, settings: Settings) -> Self:
-        """Open the doors and begin; raises the error of a door that is shut."""
-        modes = open_modes(settings.folder)
-        store = open_store(settings)
-        await store.open()
-        try:
-            app = cls(settings, store, open_llm(settings), modes)
-        except BaseException:
-            await store.close()
-            raise
-        app.hub.start()
-        return app
 
     def records(self, user: str) -> LocalRecords:
         """The conversations of a user, whose live sessions hear of every change."""
@@ -170,18 +254,5 @@ async def _announced(settings: Settings, url: str) -> ExitStack:
     return stack
 
 
-async def serve(settings: Settings, announce: Callable[[str], None]) -> bool:
-    """Serve until a stop signal, having announced the address; False when the stop was cut short.
-
-    It logs one line an event on standard error, with nothing of what was said in it.
-    """
-    check_exposure(settings)
-    configure_logging(settings.log_level)
-    _raise_descriptor_limit()
-    app = await App.open(settings)
-    try:
-        server = await app.listen()
-        with await _announced(settings, server.url):
-            return await serve_until_stopped(server, app.drain, announce)
-    finally:
-        await app.close()
+def _log_address(address: str) -> None:
+    logging.getLogger("genpy.server").info("listening on %s", address)

@@ -15,7 +15,7 @@ import msgspec
 
 from genpy_server import announcement
 from genpy_server.announcement import Announcement
-from genpy_server.app import App
+from genpy_server.app import App, OpenApp
 from genpy_server.errors import ConfigError
 from genpy_server.settings import Settings
 
@@ -30,15 +30,21 @@ class Embedded:
     """A running server; `url` and `token` are what a client needs."""
 
     def __init__(
-        self, settings: Settings, *, announced: bool = False, place: Announcement | None = None
+        self,
+        settings: Settings,
+        *,
+        announced: bool = False,
+        place: Announcement | None = None,
+        app: App | None = None,
     ) -> None:
+        self._own = app or App()
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         port = 0
         if place is not None:  # the clients of a server that is gone come back to this one
             self.token, port = place.token or self.token, urlsplit(place.url).port or 0
         self.url = ""
         self._announced = announced
-        self._app: App | None = None
+        self._app: OpenApp | None = None
         self._settings = msgspec.structs.replace(
             settings, host="127.0.0.1", port=port, tokens={self.token: settings.user}
         )
@@ -64,7 +70,7 @@ class Embedded:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._app = app = await App.open(self._settings)
+        self._app = app = await self._own.open(self._settings, personal=True)
         try:
             server = await app.listen()
             if self._announced:
@@ -100,14 +106,18 @@ class Embedded:
 
 
 async def start_embedded(
-    settings: Settings, *, announced: bool = False, place: Announcement | None = None
+    settings: Settings,
+    *,
+    announced: bool = False,
+    place: Announcement | None = None,
+    app: App | None = None,
 ) -> Embedded:
-    """An embedded server that listens.
+    """An embedded server that listens, of `app` or with GenPy's own parts alone.
 
     `announced` lets other programs of this user find it; with `place` it takes the address of a
     server that is gone. Raises `ConfigError` where another program has taken that.
     """
-    embedded = Embedded(settings, announced=announced, place=place)
+    embedded = Embedded(settings, announced=announced, place=place, app=app)
     await embedded.start()
     return embedded
 
@@ -115,7 +125,8 @@ async def start_embedded(
 class LocalServer:
     """The server of a local database: the one of another program while that runs, else our own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, app: App | None = None) -> None:
+        self._app = app
         self.url = ""
         self.token: str | None = None
         self.own: Embedded | None = None
@@ -133,7 +144,7 @@ class LocalServer:
             self.url, self.token = self._place.url, self._place.token
         else:
             announced = announced and not self.differs
-            self.own = await start_embedded(self._settings, announced=announced)
+            self.own = await start_embedded(self._settings, announced=announced, app=self._app)
             self.url, self.token = self.own.url, self.own.token
 
     async def take_over(self) -> bool:
@@ -150,7 +161,9 @@ class LocalServer:
 
     async def _take(self, place: Announcement) -> bool:
         with suppress(ConfigError):
-            self.own = await start_embedded(self._settings, announced=True, place=place)
+            self.own = await start_embedded(
+                self._settings, announced=True, place=place, app=self._app
+            )
         return self.own is not None
 
     async def stop(self, *, end_sessions: bool = False) -> None:

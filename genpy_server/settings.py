@@ -77,6 +77,7 @@ class Limits(msgspec.Struct, frozen=True):
     history_bytes: Annotated[int, Bound(1_024, 1024 * MIB, "Bytes of the messages sent when a client attaches, beyond the newest.")] = MIB
     tool_rounds: Annotated[int, Bound(0, 100, "Times a model may call tools before it must answer.")] = 3
     tool_calls: Annotated[int, Bound(1, 1_000, "Calls of one round that are made.")] = 8
+    approval_seconds: Annotated[float, Bound(0.05, 86_400, "Seconds in which a person must allow a tool that acts.")] = 300.0
     rate_limit_seconds: Annotated[float, Bound(0, 3_600, "Seconds a reply waits for a model that is rate limited.")] = 60.0
     end_seconds: Annotated[float, Bound(1, 3_600, "Seconds the right to end a session lasts.")] = 120.0
     leave_seconds: Annotated[float, Bound(0, 600, "Seconds that summaries may delay a stop; the next start writes what is missing.")] = 10.0
@@ -108,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True):
     context_tokens: int
     reply_tokens: int
     recall: bool
+    tools: Mapping[str, frozenset[str]]
+    """Names of tools that act, by the user who may use them."""
     grace_seconds: float
     origins: tuple[str, ...]
     hosts: tuple[str, ...]
@@ -255,6 +258,15 @@ def _tokens(text: str) -> Mapping[str, str]:
     return tokens
 
 
+def _tools(text: str) -> Mapping[str, frozenset[str]]:
+    allowed: dict[str, frozenset[str]] = {}
+    for word in _words(text):
+        user, _, name = word.rpartition(":")
+        user = user or EVERYONE
+        allowed[user] = allowed.get(user, frozenset()) | {name}
+    return allowed
+
+
 def _log_level(text: str) -> str:
     if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
@@ -364,9 +376,18 @@ FIELDS: tuple[Field, ...] = (
         "Tokens of one reply at most.",
     ),
     Field("GENPY_RECALL", "recall", _switch, "on", "Use what was said in earlier conversations."),
+    Field(
+        "GENPY_TOOLS",
+        "tools",
+        _tools,
+        "",
+        "Acting tools that users of a server with tokens may use, as NAME or USER:NAME.",
+    ),
     Field("GENPY_LOG_LEVEL", "log_level", _log_level, "INFO", "How much the server logs."),
 )
 
+EVERYONE = "*"
+"""Stands for every user of a server."""
 LIMIT = "GENPY_LIMIT_"
 ESCAPED_BYTES = 12
 """Bytes of one character in JSON at most: two escaped surrogates."""

@@ -26,6 +26,10 @@ F = TypeVar("F")
 PROTOCOL = "genpy.v1"
 MESSAGE_CUT = "message_cut"
 """The code of the notice that not all of a message found room."""
+APPROVALS = "approvals"
+"""The feature of clients in which a person can answer approval requests."""
+APPROVAL_REFUSED = "approval_refused"
+"""The code of the notice that a tool did not run because nobody could allow it."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})
 """Close codes after which a client may come back."""
 CLOSE_BUSY = 1013
@@ -121,7 +125,20 @@ def _given(change: msgspec.Struct, *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not UNSET}
 
 
-ClientFrame = Auth | Send | Cancel | End | Rate | Retry | Set
+Decision = Literal["once", "session", "always", "no"]
+"""An answer to an approval request: for this call, for the conversation, until taken back, or no."""
+
+
+class Approve(Frame, tag="approve"):
+    """Answer an approval request; the first answer of any client counts."""
+
+    call: str
+    decision: Decision
+    run: str | None = None
+    """The run of the call; an answer to another run is refused."""
+
+
+ClientFrame = Auth | Send | Cancel | End | Rate | Retry | Set | Approve
 
 # Server to client. Session events carry `seq`; answers to one client do not.
 
@@ -209,6 +226,46 @@ class ToolStarted(Frame, tag="tool_started"):
     call: str
     name: str
     args: dict[str, Any] = {}
+
+
+class ApprovalRequested(Frame, tag="approval_requested"):
+    """A tool that acts waits for a person's permission, after its `tool_started`.
+
+    Without an answer in time it does not run. Sent to every client; those that asked for the
+    feature `approvals` are expected to answer.
+    """
+
+    seq: int
+    run: str
+    call: str
+    name: str
+    args: dict[str, Any] = {}
+    digest: str | None = None
+    """A hash of the tool's definition, which `always` is bound to."""
+    question: str | None = None
+    """A yes-or-no question that a running tool asks; `once` is yes."""
+
+
+class ApprovalResolved(Frame, tag="approval_resolved"):
+    """An approval request is closed, by the first answer or by what `by` says."""
+
+    seq: int
+    run: str
+    call: str
+    decision: Decision
+    by: Literal["client", "timeout", "stopped"] = "client"
+    """`timeout`: nobody answered in time; `stopped`: the reply was stopped meanwhile."""
+
+
+class ToolProgress(Frame, tag="tool_progress"):
+    """How far a running tool is; each replaces the one before."""
+
+    seq: int
+    run: str
+    call: str
+    text: str
+    fraction: float | None = None
+    """From 0 to 1, where known."""
 
 
 class ToolFinished(Frame, tag="tool_finished"):
@@ -337,6 +394,9 @@ SessionFrame = (
     MessageEvent
     | RunStarted
     | ToolStarted
+    | ApprovalRequested
+    | ApprovalResolved
+    | ToolProgress
     | ToolFinished
     | Reasoning
     | Delta

@@ -38,6 +38,7 @@ from genpy_tui.terminal import internals, signals
 from genpy_tui.theme import THEMES, fallback
 
 if TYPE_CHECKING:
+    from genpy_server.app import App as OwnApp
     from genpy_server.client.session_client import RemoteRecords, SessionClient
     from genpy_server.embedded import Embedded, LocalServer
     from genpy_tui.dialogs.ask import Choose
@@ -71,8 +72,10 @@ class GenPyApp(App[int]):
         session: str | None = None,
         server: str | None = None,
         token: str | None = None,
+        own: "OwnApp | None" = None,
     ) -> None:
         super().__init__()
+        self._own = own
         self.settings = settings
         self.server = server
         self.token = token
@@ -178,7 +181,7 @@ class GenPyApp(App[int]):
         await self.chat.painted.wait()
         try:
             if self.server is None:
-                self.local = (await asyncio.to_thread(_local_server))(self.settings)
+                self.local = (await asyncio.to_thread(_local_server))(self.settings, self._own)
                 await self.local.reach(announced=True)
                 if self.local.differs:
                     self.notify(
@@ -377,12 +380,17 @@ def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
 
 
 def run_chat(
-    *, settings: Settings, session: str | None, server: str | None, token: str | None
+    *,
+    settings: Settings,
+    session: str | None,
+    server: str | None,
+    token: str | None,
+    own: "OwnApp | None" = None,
 ) -> int:
-    """Open the client; returns the exit code of the command."""
+    """Open the client, with a server of `own` where there is one; returns the exit code."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
-    app = GenPyApp(settings=settings, session=session, server=server, token=token)
+    app = GenPyApp(settings=settings, session=session, server=server, token=token, own=own)
     app.run()
     if app.return_code:
         app.keep_unsent()

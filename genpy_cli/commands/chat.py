@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import chosen, session_to_open, token_of
+from genpy_cli.backend import chosen, load_app, session_to_open, token_of
 from genpy_cli.completion import complete_session
-from genpy_cli.options import Model, Server, Trust
+from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.options import Model, OwnApp, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.errors import ConfigError
 
@@ -26,12 +27,15 @@ def chat(
     model: Model = None,
     trust: Trust = False,
     server: Server = None,
+    app: OwnApp = None,
 ) -> None:
     """Open the terminal chat."""
     if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
         raise ConfigError("The chat needs a terminal. In a script, use `genpy ask`.")
     settings = chosen(model, server)
     url = settings.server
+    if app is not None and url is not None:
+        raise WrongUsageError("--app runs a server of its own. Leave out --app, or the server.")
     if url is None:
         ensure_trusted(settings, trust=trust)
     else:
@@ -45,5 +49,6 @@ def chat(
     gc.disable()  # a tenth of the time to the first paint; the client turns it on after that
     from genpy_tui.app import run_chat
 
-    code = run_chat(settings=settings, session=ref, server=url, token=token_of(settings))
+    own = None if app is None else load_app(app)
+    code = run_chat(settings=settings, session=ref, server=url, token=token_of(settings), own=own)
     raise typer.Exit(code)

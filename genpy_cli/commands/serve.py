@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from genpy_cli import output
+from genpy_cli.backend import load_app
 from genpy_cli.exit_codes import INTERRUPTED
-from genpy_server.settings import load
+from genpy_cli.options import OwnApp
 
 
 def serve(
@@ -18,23 +19,17 @@ def serve(
         int | None,
         typer.Option(help="Port, instead of GENPY_PORT; 0 takes any.", min=0, max=65_535),
     ] = None,
+    app: OwnApp = None,
 ) -> None:
     """Run the server, for browsers and terminals elsewhere."""
     import asyncio
     import gc
 
-    import msgspec
-
-    from genpy_server import app
-
-    settings = load()
-    settings = msgspec.structs.replace(
-        settings, host=host or settings.host, port=settings.port if port is None else port
-    )
+    served = load_app(app)
 
     def announce(address: str) -> None:
         output.piece(f"GenPy listens on {address}\n")
 
     gc.enable()
-    if not asyncio.run(app.serve(settings, announce)):
+    if not asyncio.run(served.serve(announce, host=host, port=port)):
         raise typer.Exit(INTERRUPTED)

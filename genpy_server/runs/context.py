@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,11 +17,13 @@ from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, SessionSettings, ToolSpec
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
-from genpy_server.errors import StoreError
+from genpy_server.errors import BadRequest, StoreError
 from genpy_server.llm.base import Llm
-from genpy_server.settings import Settings
+from genpy_server.settings import EVERYONE, Settings
 from genpy_server.stores.base import Store
-from genpy_server.tools import registry
+from genpy_server.tools.base import Tool
+from genpy_server.tools.registry import BUILT_IN, ToolRegistry
+from genpy_server.tools.sources import SourceFailure
 from genpy_server.wire import ErrorFrame, SessionFrame
 
 RECALL_HITS = 10
@@ -29,6 +31,8 @@ RECALL_SECONDS = 2.0
 RECALL_CHARS = 2_000
 TOOLS_SHARE = 0.3
 """Of the budget, what tools that are offered and their answers may take before anything is said."""
+OWN_TOOLS_SHARE = 0.5
+"""The same where tools of others are among them."""
 ROUND_TOKENS = 600
 """Tokens that are kept free for the answers of tools that the model asks."""
 
@@ -68,24 +72,65 @@ class RunRequest:
         return replaced_ids((*self.history, self.question))
 
 
+class ToolAccess:
+    """The tools of a server, and which of those that act a user may use.
+
+    `acting` are names by user, None where every user may use all: on the person's own machine.
+    """
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        acting: Mapping[str, frozenset[str]] | None = None,
+        failures: Sequence[SourceFailure] = (),
+    ) -> None:
+        self.registry = registry
+        self.failures = tuple(failures)
+        self._acting = acting
+
+    def of(self, user_id: str) -> tuple[Tool, ...]:
+        """The tools of a user."""
+        return tuple(tool for tool in self.registry.tools if self._may_use(user_id, tool))
+
+    def find(self, user_id: str, name: str) -> Tool:
+        """A tool of a user; raises `BadRequest` where there is none of that name."""
+        tool = self.registry.find(name)
+        if not self._may_use(user_id, tool):
+            raise BadRequest(f"The operator of this server does not allow the tool {name}.")
+        return tool
+
+    def _may_use(self, user_id: str, tool: Tool) -> bool:
+        if tool.reads_only or self._acting is None:
+            return True
+        return tool.spec.name in self._acting.get(user_id, frozenset()) | self._acting.get(
+            EVERYONE, frozenset()
+        )
+
+
 class Chat:
     """The store, the model, the settings and the modes, as one run uses them."""
 
-    def __init__(self, store: Store, llm: Llm, settings: Settings, modes: Modes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        llm: Llm,
+        settings: Settings,
+        modes: Modes,
+        tools: ToolAccess | None = None,
+    ) -> None:
         self.store = store
         self.llm = llm
         self.settings = settings
         self.modes = modes
+        self.tools = tools or ToolAccess(ToolRegistry())
 
-    @property
-    def offered(self) -> tuple[ToolSpec, ...]:
-        """The tools that the model may call: none where they would take too much of its budget."""
-        return _offered(self.settings)
+    def offered(self, user_id: str) -> tuple[ToolSpec, ...]:
+        """The tools that the model may call: those that fit its budget, GenPy's own first."""
+        return _offered(self.settings, self.tools.of(user_id))
 
-    @property
-    def message_bytes(self) -> int:
+    def message_bytes(self, user_id: str) -> int:
         """UTF-8 bytes of a message that the model is given whole, whatever its mode."""
-        room = _room(self.settings)
+        room = _room(self.settings, self.offered(user_id))
         prompts = {_system_prompt(mode.prompt) for mode in self.modes.values()}
         return min(budget.question_bytes(prompt, room) for prompt in prompts)
 
@@ -112,7 +157,7 @@ class Chat:
             system=_system_prompt(prompt_of(self.mode(intent))),
             history=request.history,
             question=request.question,
-            budget=_room(self.settings),
+            budget=_room(self.settings, self.offered(request.user_id)),
             memory=request.memory,
             recalled=recalled,
             tools=tools,
@@ -173,19 +218,28 @@ def sent_chars(settings: Settings, text: str, mode: Mode | None) -> int | None:
         system=_system_prompt(prompt_of(mode)),
         history=(),
         question=question,
-        budget=_room(settings),
+        budget=_room(settings, _offered(settings, BUILT_IN)),
     )
     return built.question_chars
 
 
-def _offered(settings: Settings) -> tuple[ToolSpec, ...]:
-    room = settings.context_tokens * TOOLS_SHARE
-    return registry.SPECS if offer_tokens(registry.SPECS) + ROUND_TOKENS <= room else ()
+def _offered(settings: Settings, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
+    """The tools that fit their share of the budget: GenPy's own together, then one by one."""
+    own = tuple(tool.spec for tool in tools if tool in BUILT_IN)
+    if offer_tokens(own) + ROUND_TOKENS > settings.context_tokens * TOOLS_SHARE:
+        own = ()
+    room = settings.context_tokens * OWN_TOOLS_SHARE - ROUND_TOKENS - offer_tokens(own)
+    others = []
+    for tool in tools:
+        cost = offer_tokens((tool.spec,))
+        if tool not in BUILT_IN and cost <= room:
+            others.append(tool.spec)
+            room -= cost
+    return (*own, *others)
 
 
-def _room(settings: Settings) -> int:
+def _room(settings: Settings, offered: Sequence[ToolSpec]) -> int:
     """Tokens of the budget beside the tools that are offered and their answers."""
-    offered = _offered(settings)
     aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
     return settings.context_tokens - aside
 

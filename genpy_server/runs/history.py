@@ -23,7 +23,7 @@ class Conversation:
 
     def __init__(self, store: Store, user_id: str, session_id: str, window: int) -> None:
         self._store = store
-        self._user_id = user_id
+        self.user_id = user_id
         self._session_id = session_id
         self._window = window
         self.messages: list[Message] = []
@@ -34,9 +34,9 @@ class Conversation:
     async def load(self) -> Session | None:
         """Read what the store knows; returns the session where there is one."""
         session, self.messages, self.memory = await asyncio.gather(
-            self._store.session(self._user_id, self._session_id),
-            self._store.messages(self._user_id, self._session_id, limit=self._window),
-            self._store.memory(self._user_id, self._session_id),
+            self._store.session(self.user_id, self._session_id),
+            self._store.messages(self.user_id, self._session_id, limit=self._window),
+            self._store.memory(self.user_id, self._session_id),
         )
         self.older = session is not None and session.message_count > len(self.messages)
         return session
@@ -100,14 +100,14 @@ class Conversation:
         if not self.older or id_ >= self.first_id:
             return self.messages
         return await self._store.messages(
-            self._user_id, self._session_id, limit=self._window, after=id_
+            self.user_id, self._session_id, limit=self._window, after=id_
         )
 
     async def catch_up(self, until: int | None = None) -> list[Message]:
         """Take in what another server wrote after the last message here, and before `until`."""
         try:
             later = await self._store.messages(
-                self._user_id, self._session_id, limit=self._window, after=self.last_id
+                self.user_id, self._session_id, limit=self._window, after=self.last_id
             )
         except StoreError as error:
             log.warning("could not catch up: %s", error.code)

@@ -11,6 +11,7 @@ from typing import Protocol
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import Message, RunStatus
 from genpy_server.errors import GenPyError, NotFound
+from genpy_server.runs.approvals import ApprovalAudience, Approvals
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
@@ -25,7 +26,7 @@ SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
 log = logging.getLogger("genpy.runs")
 
 
-class RunOwner(Publisher, Protocol):
+class RunOwner(ApprovalAudience, Publisher, Protocol):
     """The session whose replies these are; a live session is one."""
 
     def runs_idle(self) -> None:
@@ -49,7 +50,10 @@ class RunQueue:
     """Runs the requests of one session, one at a time, and stores their replies."""
 
     def __init__(self, services: RunServices, conversation: Conversation, owner: RunOwner) -> None:
-        self._chat = services.chat
+        self._chat = chat = services.chat
+        self.approvals = Approvals(
+            chat.store, conversation.user_id, owner, chat.settings.limits.approval_seconds
+        )
         self._tasks = services.tasks
         self._journal = services.journal
         self._memory = MemorySchedule(services.keeper, conversation)
@@ -115,7 +119,7 @@ class RunQueue:
             memory=self._conversation.memory,
             previous_intent=self._conversation.intent(),
         )
-        self._run = run = ReplyRun(self._chat, request, self._owner)
+        self._run = run = ReplyRun(self._chat, request, self._owner, self.approvals)
         try:
             with self._journal.following(run):
                 reply = await run.answer(self._control)

@@ -35,6 +35,7 @@ from genpy_server.errors import (
     StoreError,
 )
 from genpy_server.llm.base import ChatRequest, Finish, Quota, ReasoningDelta, TextDelta
+from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.wire import (
@@ -101,7 +102,9 @@ class RunOutcome:
 class ReplyRun:
     """One run: its text and usage so far."""
 
-    def __init__(self, chat: Chat, request: RunRequest, publisher: Publisher) -> None:
+    def __init__(
+        self, chat: Chat, request: RunRequest, publisher: Publisher, approvals: Approvals
+    ) -> None:
         self.chat = chat
         self.request = request
         self.publisher = publisher
@@ -110,7 +113,7 @@ class ReplyRun:
         self.length = 0
         self.reasoning: list[str] = []
         self.thought = 0
-        self.tool_calls = ToolCalls(chat, request, self.id, publisher)
+        self.tool_calls = ToolCalls(chat, request, self.id, publisher, approvals)
         self.usage = Usage()
         self.quota: Quota | None = None
         self.started = time.monotonic()
@@ -210,7 +213,7 @@ class ReplyRun:
             self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         messages = list(built.messages)
         mode = self.chat.mode(self.intent)
-        tools = self.chat.offered
+        tools = self.chat.offered(self.request.user_id)
         if mode is not None and mode.tools is not None:
             tools = tuple(tool for tool in tools if tool.name in mode.tools)
         room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)

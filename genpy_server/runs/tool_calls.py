@@ -1,34 +1,55 @@
 """The tool calls of one run: their results, events and records."""
 
+import asyncio
+import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from genpy_server.core.models import ChatMessage, ToolCall, ToolRecord
 from genpy_server.core.understanding.tool_requests import find_tool_request
-from genpy_server.errors import BadRequest, StoreError
+from genpy_server.errors import BadRequest, Forbidden, StoreError
+from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, RunRequest
-from genpy_server.tools import registry
-from genpy_server.tools.base import Asker
-from genpy_server.wire import ToolFinished, ToolStarted
+from genpy_server.tools.base import Tool, ToolContext, ToolResult
+from genpy_server.tools.registry import call as run_tool
+from genpy_server.tools.registry import checked_arguments, parse_arguments
+from genpy_server.wire import ToolFinished, ToolProgress, ToolStarted
 
+PROGRESS_CHARS = 200
+QUESTION_CHARS = 1_000
 REPEATED = '{"note": "This was called before with the same arguments; its result is above."}'
 
 
 class ToolCalls:
     """Calls the tools of a run; `records` are its calls so far, `failures` counts failed ones."""
 
-    def __init__(self, chat: Chat, request: RunRequest, run: str, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        request: RunRequest,
+        run: str,
+        publisher: Publisher,
+        approvals: Approvals | None = None,
+    ) -> None:
         self.records: list[ToolRecord] = []
         self.failures = 0
         self._run = run
         self._publisher = publisher
+        self._approvals = approvals
+        self._tools = chat.tools
         self._question = request.question.text
+        self._ids = set[str]()
+        self._running = ""
+        """The id of the call that runs."""
         self._answered = set[str]()
         left_out = frozenset({request.question.id}) | request.replaced_ids
-        self._asker = Asker(chat.store, request.user_id, request.session_id, left_out)
+        self._context = ToolContext(
+            chat.store, request.user_id, request.session_id, left_out, chat.llm.model
+        )
 
     async def requested(self) -> list[ChatMessage]:
         """The tool that the message itself asks for, as a call with its result."""
@@ -44,39 +65,96 @@ class ToolCalls:
 
         The same call again only refers to the result that is there already.
         """
-        began = time.monotonic()
         shown: dict[str, Any] = {}
         error: str | None = None
+        display = ""
         with suppress(BadRequest):  # reported below, like every other failure
-            shown = registry.parse_arguments(call.arguments)
+            shown = parse_arguments(call.arguments)
         same = msgspec.json.encode([call.name, shown], order="deterministic").decode()
         if same in self._answered:
             return ChatMessage("tool", REPEATED, tool_call_id=call.id, name=call.name)
+        call_id = self._own_id(call.id)
         self._publisher.publish(
-            ToolStarted(seq=0, run=self._run, call=call.id, name=call.name, args=shown)
+            ToolStarted(seq=0, run=self._run, call=call_id, name=call.name, args=shown)
         )
+        began = time.monotonic()
         try:
-            arguments = registry.parse_arguments(call.arguments)
-            result = await registry.call(call.name, arguments, self._asker)
+            tool = self._tools.find(self._context.user_id, call.name)
+            arguments = checked_arguments(tool, parse_arguments(call.arguments))
+            await self._check_allowed(tool, call_id, shown)
+            began = time.monotonic()
+            result = await self._result(tool, call_id, arguments)
             content = msgspec.json.encode(result.data).decode()
             display = result.display
             self._answered.add(same)
-        except (BadRequest, StoreError) as failed:
+        except (BadRequest, Forbidden, StoreError) as failed:
             self.failures += 1
             error = failed.message
             content = msgspec.json.encode({"error": error}).decode()
             display = f"The tool {call.name} failed: {error}"
-        ms = round((time.monotonic() - began) * 1000, 1)
-        self._publisher.publish(
-            ToolFinished(
-                seq=0,
-                run=self._run,
-                call=call.id,
-                ok=error is None,
-                ms=ms,
-                result=display if error is None else None,
-                error=error,
+        except asyncio.CancelledError:
+            error = "Stopped."
+            raise
+        finally:
+            ms = round((time.monotonic() - began) * 1000, 1)
+            self._publisher.publish(
+                ToolFinished(
+                    seq=0,
+                    run=self._run,
+                    call=call_id,
+                    ok=error is None,
+                    ms=ms,
+                    result=display if error is None else None,
+                    error=error,
+                )
             )
-        )
-        self.records.append(ToolRecord(call.name, shown, error is None, ms, error or display))
+            self.records.append(ToolRecord(call.name, shown, error is None, ms, error or display))
         return ChatMessage("tool", content, tool_call_id=call.id, name=call.name, display=display)
+
+    def _own_id(self, call_id: str) -> str:
+        """An id for the clients: some models give every call the same, and an answer is to one."""
+        own, number = call_id, 1
+        while own in self._ids:
+            number += 1
+            own = f"{call_id}-{number}"
+        self._ids.add(own)
+        return own
+
+    async def _check_allowed(self, tool: Tool, call_id: str, shown: dict[str, Any]) -> None:
+        """Raise `Forbidden` where a tool acts and nobody allows it."""
+        if tool.reads_only:
+            return
+        approvals = self._approvals
+        if approvals is None or not await approvals.may_run(tool, self._run, call_id, shown):
+            raise Forbidden("The person did not allow this call.")
+
+    async def _result(self, tool: Tool, call_id: str, arguments: Any) -> ToolResult:
+        approvals, loop = self._approvals, asyncio.get_running_loop()
+        here = threading.get_ident()
+
+        def progress(text: str, fraction: float | None) -> None:
+            frame = ToolProgress(
+                seq=0, run=self._run, call=call_id, text=text[:PROGRESS_CHARS], fraction=fraction
+            )
+            if threading.get_ident() == here:
+                self._progress(frame)
+            else:
+                loop.call_soon_threadsafe(self._progress, frame)
+
+        async def ask(question: str) -> bool:
+            name = tool.spec.name
+            return approvals is not None and await approvals.ask(
+                question[:QUESTION_CHARS], name, self._run, call_id
+            )
+
+        self._running = call_id
+        try:
+            context = replace(self._context, on_progress=progress, on_ask=ask)
+            return await run_tool(tool, arguments, context)
+        finally:
+            self._running = ""
+
+    def _progress(self, frame: ToolProgress) -> None:
+        """Publish progress, unless its call is over: an abandoned thread may still report."""
+        if frame.call == self._running:
+            self._publisher.publish(frame)

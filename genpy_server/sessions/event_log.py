@@ -11,6 +11,8 @@ from typing import Protocol
 import msgspec
 
 from genpy_server.wire import (
+    ApprovalRequested,
+    ApprovalResolved,
     Delta,
     ErrorFrame,
     Frame,
@@ -19,6 +21,7 @@ from genpy_server.wire import (
     RunStarted,
     SessionFrame,
     ToolFinished,
+    ToolProgress,
     ToolStarted,
     encode_bytes,
 )
@@ -27,6 +30,12 @@ PARTS = 8
 """Pieces of a reply are kept and dropped in parts of the log's bounds: this many fill it."""
 PIECE_BYTES = 8
 """What a kept piece costs beside its text."""
+
+
+RunFrame = (
+    RunStarted | ToolStarted | ApprovalRequested | ApprovalResolved | ToolProgress | ToolFinished
+)
+"""The events of a reply in progress beside its text."""
 
 
 class Subscriber(Protocol):
@@ -38,6 +47,14 @@ class Subscriber(Protocol):
 
     def offer(self, frame: Frame, data: bytes) -> None:
         """Take an event of the session, and the bytes that are sent for it."""
+
+    @property
+    def approves(self) -> bool:
+        """Whether a person can answer approval requests here."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The names of tools that may act without a request."""
 
     def answer(self, frame: Frame) -> None:
         """Take a frame that is for this subscriber alone."""
@@ -124,7 +141,7 @@ class EventLog:
         self._bytes = 0
         self._open: _Pieces | None = None
         """The newest entry, while further pieces can join it."""
-        self._run: list[RunStarted | ToolStarted | ToolFinished] = []
+        self._run: list[RunFrame] = []
         self._run_pieces: list[_Pieces] = []
 
     def begin_behind_history(self) -> None:
@@ -178,7 +195,13 @@ class EventLog:
     def _follow(self, frame: SessionFrame | ErrorFrame) -> None:
         if isinstance(frame, RunStarted):
             self._run, self._run_pieces = [frame], []
-        elif isinstance(frame, ToolStarted | ToolFinished):
+        elif isinstance(frame, RunFrame):
+            if isinstance(frame, ToolProgress):  # only the newest counts
+                self._run = [
+                    one
+                    for one in self._run
+                    if not (isinstance(one, ToolProgress) and one.call == frame.call)
+                ]
             self._run.append(frame)
         elif isinstance(frame, RunFinished):
             self._run, self._run_pieces = [], []

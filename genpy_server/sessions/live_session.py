@@ -164,7 +164,7 @@ class LiveSession:
                 server=__version__,
                 user=self.user_id,
                 before=next((e.message_id for e in shown if e.message_id), None) if older else None,
-                message_bytes=self._chat.message_bytes,
+                message_bytes=self._chat.message_bytes(self.user_id),
                 modes=self._chat.modes.listed,
                 settings=self.settings,
             )
@@ -197,6 +197,14 @@ class LiveSession:
         data = self._log.add(frame)
         for subscriber in tuple(self.subscribers):
             subscriber.offer(frame, data)
+
+    def can_approve(self) -> bool:
+        """See `ApprovalAudience`."""
+        return any(one.approves and one.is_open for one in self.subscribers)
+
+    def allowed(self, name: str) -> bool:
+        """See `ApprovalAudience`."""
+        return any(name in one.allowed and one.is_open for one in self.subscribers)
 
     def runs_idle(self) -> None:
         """See `RunOwner`."""

@@ -7,7 +7,7 @@ the id of their last message; times come from the database's clock.
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -101,6 +101,28 @@ class Result(msgspec.Struct, frozen=True):
     topics: tuple[str, ...] = ()
     sentiment: str | None = None
     outcomes: tuple[str, ...] = ()
+
+
+class ApprovedTool(msgspec.Struct, frozen=True):
+    """A tool that a person allowed for good, as it was defined then."""
+
+    name: str
+    digest: str
+    at: str
+
+
+@runtime_checkable
+class ApprovalStore(Protocol):
+    """The part of a store that keeps which tools may act; without it they are asked about again."""
+
+    async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
+        """The tools that a user allowed for good, by name."""
+
+    async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
+        """Allow a tool of this definition for good; another definition of it is forgotten."""
+
+    async def revoke_tool(self, user_id: str, name: str) -> bool:
+        """Take a permission back; False where there was none."""
 
 
 class Store(Protocol):

@@ -1,4 +1,5 @@
-"""Read-only functions of the conversation's own data, which a model or a message can call.
+"""Functions that a model or a message can call: GenPy's own, and those of others.
 
-They ask a store for one user; nothing here writes, and what they return is data.
+GenPy's own only read the conversations of the user who asks. One of others that acts runs only
+when a person allows it; what any of them returns is data, never an instruction.
 """

@@ -7,9 +7,9 @@ import msgspec
 from genpy_server.core.models import Session
 from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
-    Asker,
     Day,
     Tool,
+    ToolContext,
     ToolResult,
     Unused,
     counted,
@@ -44,11 +44,11 @@ class ListRequest(ListArguments, forbid_unknown_fields=True):
     unused_time: Unused | None = None
 
 
-async def ask(asker: Asker, arguments: ListRequest) -> ToolResult:
+async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
     """Sessions by last activity, newest first, the current one included."""
     when = times(arguments.period, arguments.since, arguments.until)
-    found = await asker.store.sessions(
-        asker.user_id,
+    found = await context.store.sessions(
+        context.user_id,
         limit=COUNTED + 1,
         query=arguments.topic,
         since=when.since,
@@ -61,7 +61,7 @@ async def ask(asker: Asker, arguments: ListRequest) -> ToolResult:
         "conversations": [
             {
                 "title": session.title,
-                "current": session.id == asker.session_id,
+                "current": session.id == context.session_id,
                 "started": short_date(session.started_at),
                 "last": short_date(session.updated_at),
                 "messages": session.message_count,
@@ -82,7 +82,7 @@ async def ask(asker: Asker, arguments: ListRequest) -> ToolResult:
     lead = f"Your {many}{topic}{when.text}, the latest first"
     if len(found) > len(sessions):
         lead = f"{many[:1].upper()}{many[1:]}{topic}{when.text}; the latest {len(sessions)}"
-    lines = "\n".join(_line(session, current=asker.session_id) for session in sessions)
+    lines = "\n".join(_line(session, current=context.session_id) for session in sessions)
     return ToolResult(data, f"{lead}:\n\n{lines}{note}")
 
 
@@ -106,4 +106,5 @@ TOOL = Tool(
     ),
     ListRequest,
     ask,
+    reads_only=True,
 )

@@ -1,7 +1,10 @@
-"""What a tool is: a read-only question to the store, for the user who asks."""
+"""What a tool is: its spec for the model, its function, and the context of one call."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -12,17 +15,51 @@ from genpy_server.core.understanding.periods import PERIODS, Period, days
 from genpy_server.errors import BadRequest
 from genpy_server.stores.base import Store
 
+TOOL_SECONDS = 60.0
+"""Seconds a call may take where its tool names no other limit."""
 
-class Asker(NamedTuple):
-    """Who asks, in which session, and the ids of messages there that are no answer.
 
-    Those are the one that asks, and what its person edited away.
+def _no_progress(text: str, fraction: float | None) -> None:
+    """Nobody watches."""
+
+
+async def _nobody(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """Who calls a tool and in which session; the optional first parameter of its function.
+
+    @tool
+    async def count(context: Context) -> str:
+        "Count the person's conversations."
+        found = await context.store.sessions(context.user_id, limit=1_000)
+        return f"{len(found)} conversations"
     """
 
     store: Store
+    """Holds every user's rows: name `user_id` in each query. Not available to a synchronous tool
+    that acts, for it runs in a process of its own."""
     user_id: str
     session_id: str
-    left_out: frozenset[int]
+    left_out: frozenset[int] = frozenset()
+    """Ids of messages that are no answer: the one that asks, and those that were edited away."""
+    model: str = ""
+    """The model that called, as its service names it."""
+    on_progress: Callable[[str, float | None], None] = field(default=_no_progress, repr=False)
+    on_ask: Callable[[str], Awaitable[bool]] = field(default=_nobody, repr=False)
+
+    def progress(self, text: str, fraction: float | None = None) -> None:
+        """Show how far the call is, `fraction` from 0 to 1 where known; from any thread."""
+        self.on_progress(text, fraction)
+
+    async def ask(self, question: str) -> bool:
+        """Ask the person a yes-or-no question; no answer in time is a no.
+
+        The time limit of the tool stands still meanwhile. For asynchronous tools only.
+        """
+        return await self.on_ask(question)
 
 
 class ToolResult(msgspec.Struct, frozen=True):
@@ -32,18 +69,38 @@ class ToolResult(msgspec.Struct, frozen=True):
     display: str
 
 
-class Tool(msgspec.Struct, frozen=True):
-    """A tool: what a model is told of it, the type of its arguments, and the function."""
+@dataclass(frozen=True)
+class Tool:
+    """A tool: what a model is told of it, the type of its arguments, and the function.
+
+    `run` may raise any exception, which the model is told of. `arguments` is None where who
+    answers checks them.
+    """
 
     spec: ToolSpec
-    arguments: type[msgspec.Struct]
-    ask: Callable[[Asker, Any], Awaitable[ToolResult]]
+    arguments: type[msgspec.Struct] | None
+    run: Callable[[ToolContext, Any], Awaitable[ToolResult]]
+    reads_only: bool = False
+    """Whether it changes nothing anywhere. Any other tool runs only when a person allows it."""
+    seconds: float = TOOL_SECONDS
+    origin: str = "genpy"
+    """Where it comes from: genpy, app, a file, a package or an MCP server."""
+    source: str = ""
+    """The source text, or what else a change of the tool changes."""
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the definition: a permission for good ends when it changes."""
+        parts = (self.origin, self.source, self.spec)
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
 def spec(name: str, description: str, arguments: type[msgspec.Struct]) -> ToolSpec:
     """A tool's spec, its JSON schema made from the type of its arguments."""
-    (_,), components = msgspec.json.schema_components([arguments])
-    schema = {key: value for key, value in components[arguments.__name__].items() if key != "title"}
+    _, parts = msgspec.json.schema_components([arguments], ref_template="#/$defs/{name}")
+    schema = {k: v for k, v in parts.pop(arguments.__name__).items() if k != "title"}
+    if parts:
+        schema["$defs"] = parts
     return ToolSpec(name, description, schema)
 
 

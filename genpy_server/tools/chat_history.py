@@ -9,10 +9,10 @@ from genpy_server.core.context.excerpts import holds_all
 from genpy_server.core.models import Hit
 from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
-    Asker,
     Day,
     Times,
     Tool,
+    ToolContext,
     ToolResult,
     Unused,
     counted,
@@ -63,13 +63,13 @@ class HistoryMatches(NamedTuple):
     more: bool
 
 
-async def ask(asker: Asker, arguments: HistoryRequest) -> ToolResult:
+async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
     """Ranked hits with their neighbours; what this session lacks is looked for in all of them."""
     keyword = arguments.keyword
     when = times(arguments.period, arguments.since, arguments.until)
-    found = await _find(asker, keyword, when, here=arguments.scope == "this_session")
+    found = await _find(context, keyword, when, here=arguments.scope == "this_session")
     if found.here and not found.whole:
-        elsewhere = await _find(asker, keyword, when, here=False)
+        elsewhere = await _find(context, keyword, when, here=False)
         if elsewhere.whole or not found.hits:
             found = elsewhere
     told = found.hits[:LIMIT]
@@ -87,15 +87,15 @@ async def ask(asker: Asker, arguments: HistoryRequest) -> ToolResult:
     return ToolResult(data, display + unused_note(arguments.unused_time))
 
 
-async def _find(asker: Asker, keyword: str, when: Times, *, here: bool) -> HistoryMatches:
+async def _find(context: ToolContext, keyword: str, when: Times, *, here: bool) -> HistoryMatches:
     asked = MOST if when.since is when.until is None else TIMED
-    hits = await asker.store.search(
-        asker.user_id,
+    hits = await context.store.search(
+        context.user_id,
         keyword,
         limit=asked,
-        session_id=asker.session_id if here else None,
+        session_id=context.session_id if here else None,
         about_records=False,
-        left_out=sorted(asker.left_out),
+        left_out=sorted(context.left_out),
     )
     said = [hit for hit in hits if _within(hit.message.at, when)]
     whole = [hit for hit in said if holds_all(hit.message.text, keyword)]
@@ -168,4 +168,5 @@ TOOL = Tool(
     ),
     HistoryRequest,
     ask,
+    reads_only=True,
 )

@@ -1,18 +1,68 @@
-"""The tools there are, and how one is called: arguments checked, failure in words."""
+"""The tools of a server, and how one is called: arguments checked, bounded, failure in words."""
 
+import asyncio
+import dataclasses
+import logging
+import re
+import traceback
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from genpy_server.core.models import ToolSpec
-from genpy_server.errors import BadRequest
+from genpy_server.errors import BadRequest, ConfigError, GenPyError
 from genpy_server.tools import all_sessions, chat_history, session_stats
-from genpy_server.tools.base import Asker, Tool, ToolResult
+from genpy_server.tools.base import Tool, ToolContext, ToolResult
 
-TOOLS: dict[str, Tool] = {
-    tool.spec.name: tool for tool in (session_stats.TOOL, chat_history.TOOL, all_sessions.TOOL)
-}
-SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in TOOLS.values())
+BUILT_IN: tuple[Tool, ...] = (session_stats.TOOL, chat_history.TOOL, all_sessions.TOOL)
+SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in BUILT_IN)
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+RESULT_BYTES = 64 * 1024
+"""Bytes of a result's data, and of what is shown of it, at most."""
+
+log = logging.getLogger("genpy.tools")
+
+
+class ToolRegistry:
+    """The tools by name, the built-in ones first."""
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self._tools: dict[str, Tool] = {}
+        for tool in (*BUILT_IN, *tools):
+            self.add(tool)
+
+    def add(self, tool: Tool) -> None:
+        """Add a tool; raises `ConfigError` for a name that is taken or that no model could call."""
+        name, known = tool.spec.name, self._tools.get(tool.spec.name)
+        if not NAME.fullmatch(name):
+            raise ConfigError(f"A tool's name has 1 to 64 of A-Z a-z 0-9 _ -; {name!r} does not.")
+        if known is not None:
+            raise ConfigError(
+                f"Two tools are called {name}: one of {known.origin} and one of {tool.origin}."
+            )
+        self._tools[name] = tool
+
+    def remove(self, origin: str) -> None:
+        """Remove the tools of an origin that is gone."""
+        self._tools = {name: tool for name, tool in self._tools.items() if tool.origin != origin}
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Every tool."""
+        return tuple(self._tools.values())
+
+    def find(self, name: str) -> Tool:
+        """The tool of a name; raises `BadRequest` where there is none."""
+        tool = self._tools.get(name)
+        if tool is None:
+            raise BadRequest(f"There is no tool {name[:60]!r}; there are {', '.join(self._tools)}.")
+        return tool
+
+    async def call(self, name: str, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        """Call a tool; raises `BadRequest` for an unknown tool or arguments that do not fit."""
+        tool = self.find(name)
+        return await call(tool, checked_arguments(tool, arguments), context)
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
@@ -23,13 +73,64 @@ def parse_arguments(text: str) -> dict[str, Any]:
         raise BadRequest("The arguments are no JSON object.") from None
 
 
-async def call(name: str, arguments: dict[str, Any], asker: Asker) -> ToolResult:
-    """Call a tool; raises `BadRequest` for an unknown tool or arguments that do not fit."""
-    tool = TOOLS.get(name)
-    if tool is None:
-        raise BadRequest(f"There is no tool {name[:60]!r}; there are {', '.join(TOOLS)}.")
+def checked_arguments(tool: Tool, arguments: dict[str, Any]) -> Any:
+    """The arguments as the tool's function takes them; raises `BadRequest` where they do not fit."""
+    if tool.arguments is None:
+        return arguments
     try:
-        checked = msgspec.convert(arguments, tool.arguments)
+        return msgspec.convert(arguments, tool.arguments)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"The arguments of {name} do not fit: {error}.") from None
-    return await tool.ask(asker, checked)
+        raise BadRequest(f"The arguments of {tool.spec.name} do not fit: {error}.") from None
+
+
+async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
+    """Call a tool with checked arguments, within its time and the size of a result.
+
+    Raises `BadRequest` with what the model is told when the tool fails.
+    """
+    try:
+        async with asyncio.timeout(tool.seconds) as limit:
+            result = await tool.run(_pausing(context, limit), arguments)
+    except GenPyError:
+        raise
+    except TimeoutError:
+        if limit.expired():
+            raise BadRequest(f"No result within {tool.seconds:g} seconds.") from None
+        raise BadRequest("TimeoutError") from None
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        log.warning(
+            "%s failed: %s in %s:%s", tool.spec.name, type(error).__name__, at.filename, at.lineno
+        )
+        raise BadRequest(f"{type(error).__name__}: {error}"[:RESULT_BYTES]) from error
+    return bounded(result)
+
+
+def _pausing(context: ToolContext, limit: asyncio.Timeout) -> ToolContext:
+    """The context whose questions stop the clock of the call."""
+    ask = context.on_ask
+
+    async def on_ask(question: str) -> bool:
+        loop = asyncio.get_running_loop()
+        left = (limit.when() or loop.time()) - loop.time()
+        limit.reschedule(None)
+        try:
+            return await ask(question)
+        finally:
+            limit.reschedule(loop.time() + left)
+
+    return dataclasses.replace(context, on_ask=on_ask)
+
+
+def bounded(result: ToolResult) -> ToolResult:
+    """A result within the size limit; of a larger one the beginning is kept, with a note."""
+    data = msgspec.json.encode(result.data)
+    if len(data) > RESULT_BYTES:
+        text = result.data if isinstance(result.data, str) else data.decode()
+        kept = text.encode()[:RESULT_BYTES].decode(errors="ignore")
+        note = f"The result has {len(data):,} bytes; this is its beginning."
+        result = msgspec.structs.replace(result, data={"note": note, "beginning": kept})
+    if len(result.display.encode()) > RESULT_BYTES:
+        kept = result.display.encode()[:RESULT_BYTES].decode(errors="ignore")
+        result = msgspec.structs.replace(result, display=f"{kept}\n\n… (the result is longer)")
+    return result

@@ -3,16 +3,16 @@
 import msgspec
 
 from genpy_server.core.metrics import duration, statistics
-from genpy_server.tools.base import Asker, Tool, ToolResult, short_date, spec
+from genpy_server.tools.base import Tool, ToolContext, ToolResult, short_date, spec
 
 
 class StatisticsArguments(msgspec.Struct, forbid_unknown_fields=True):
     """No arguments: it is about the current conversation."""
 
 
-async def ask(asker: Asker, _: StatisticsArguments) -> ToolResult:
+async def ask(context: ToolContext, _: StatisticsArguments) -> ToolResult:
     """Counts over all messages of the session, the asking one included."""
-    metrics = await asker.store.metrics(asker.user_id, asker.session_id)
+    metrics = await context.store.metrics(context.user_id, context.session_id)
     data = {
         "messages": metrics.messages,
         "from_the_person": metrics.user_messages,
@@ -38,4 +38,5 @@ TOOL = Tool(
     ),
     StatisticsArguments,
     ask,
+    reads_only=True,
 )

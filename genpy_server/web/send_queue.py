@@ -16,6 +16,8 @@ from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
 from genpy_server.wire import (
+    APPROVAL_REFUSED,
+    APPROVALS,
     CLOSE_SLOW,
     Delta,
     ErrorFrame,
@@ -95,7 +97,11 @@ class SendQueue:
         *,
         text_mode: bool = False,
         feed: HtmlFeed | None = None,
+        approves: bool = False,
+        allowed: frozenset[str] = frozenset(),
     ) -> None:
+        self.approves = approves
+        self.allowed = allowed
         self.user = ""
         """Whose bytes these are; set before anything can wait."""
         self.waiting_bytes = 0
@@ -122,8 +128,9 @@ class SendQueue:
 
     def answer(self, frame: Frame) -> None:
         """Take a frame for this reader alone."""
-        if self._feed is not None and isinstance(frame, Ready):
-            frame.features = (FEATURE,)
+        if isinstance(frame, Ready):
+            html = () if self._feed is None else (FEATURE,)
+            frame.features = (*html, *((APPROVALS,) if self.approves else ()))
         self._put(frame, None)
         if self._feed is not None:
             self._feed.watch(self, frame)
@@ -228,6 +235,8 @@ def plain(frame: Frame) -> str:
         return frame.text
     if isinstance(frame, ErrorFrame):
         return f"Error: {frame.message}"
-    if isinstance(frame, Notice) and frame.retry_after is not None:
+    if isinstance(frame, Notice) and (
+        frame.retry_after is not None or frame.code == APPROVAL_REFUSED
+    ):
         return f"[{frame.text}]\n"
     return ""

@@ -28,8 +28,10 @@ from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
 from genpy_server.web.send_queue import QueueSums, SendQueue, plain
 from genpy_server.wire import (
+    APPROVALS,
     CLOSE_BUSY,
     CLOSE_UNAUTHORIZED,
+    Approve,
     Auth,
     Cancel,
     ClientFrame,
@@ -65,6 +67,7 @@ class Connection:
             Rate: self._rate,
             Retry: self._retry,
             Set: self._set,
+            Approve: self._approve,
         }
 
     async def text(self, text: str) -> None:
@@ -128,6 +131,9 @@ class Connection:
         self._hub.charge(self._session)
         await self._session.configure(frame)
 
+    async def _approve(self, frame: Approve) -> None:
+        self._session.runs.approvals.answer(frame)
+
 
 async def serve_session(
     ws: SessionSocket,
@@ -147,9 +153,16 @@ async def serve_session(
     raises `Unauthorized`.
     """
     text_mode = ws.subprotocol is None
-    wants_html = not text_mode and FEATURE in query.get("features", "").split(",")
-    html = feed if wants_html else None
-    queue = SendQueue(ws, limits, sums, text_mode=text_mode, feed=html)
+    features = () if text_mode else query.get("features", "").split(",")
+    queue = SendQueue(
+        ws,
+        limits,
+        sums,
+        text_mode=text_mode,
+        feed=feed if FEATURE in features else None,
+        approves=APPROVALS in features,
+        allowed=frozenset(filter(None, query.get("allow", "").split(","))),
+    )
     try:
         if user is None:
             user = await _authenticate(ws, authenticate)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from genpy_server import settings
-from genpy_server.app import App
+from genpy_server.app import App, OpenApp
 from genpy_server.settings import Limits, Settings
 from genpy_server.web.server import HttpServer
 
@@ -25,7 +25,7 @@ PATIENCE = 20.0
 class Running:
     """An application that listens."""
 
-    app: App
+    app: OpenApp
     url: str
     server: HttpServer
 
@@ -38,12 +38,16 @@ def configure(database: Path, **variables: str) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    database: Path, *, limits: dict[str, Any] | None = None, **variables: str
+    database: Path,
+    *,
+    limits: dict[str, Any] | None = None,
+    own: App | None = None,
+    **variables: str,
 ) -> AsyncIterator[Running]:
     """A server in this process."""
     limited = Limits(**(limits or {}))
     configured = msgspec.structs.replace(configure(database, **variables), limits=limited)
-    app = await App.open(configured)
+    app = await (own or App()).open(configured)
     server = await app.listen()
     try:
         yield Running(app, server.url, server)

@@ -1,0 +1,116 @@
+"""Whether a tool may act: asked of the clients of a session, and remembered as they say."""
+
+import asyncio
+from typing import Protocol
+
+from genpy_server.errors import Conflict, StoreError
+from genpy_server.stores.base import ApprovalStore, Store
+from genpy_server.tools.base import Tool
+from genpy_server.wire import (
+    APPROVAL_REFUSED,
+    ApprovalRequested,
+    ApprovalResolved,
+    Approve,
+    Decision,
+    ErrorFrame,
+    Notice,
+    SessionFrame,
+)
+
+NOBODY = (
+    "The tool {name} was not run: it acts, and no client here can allow it. "
+    "Allow it in advance with --allow {name}."
+)
+
+
+class ApprovalAudience(Protocol):
+    """The clients of a session."""
+
+    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+        """Give an event to every client."""
+
+    def can_approve(self) -> bool:
+        """Whether a person at one of the clients can answer a request."""
+
+    def allowed(self, name: str) -> bool:
+        """Whether a client allowed a tool in advance."""
+
+
+class Approvals:
+    """The approval requests of one session, one at a time, and what was allowed in it."""
+
+    def __init__(
+        self, store: Store, user_id: str, audience: ApprovalAudience, seconds: float
+    ) -> None:
+        self._store = store
+        self._user_id = user_id
+        self._audience = audience
+        self._seconds = seconds
+        self._session = set[tuple[str, str]]()
+        self._waiting: tuple[ApprovalRequested, asyncio.Future[Decision]] | None = None
+
+    async def may_run(self, tool: Tool, run: str, call: str, args: dict[str, object]) -> bool:
+        """Whether a call may run; asks the clients unless that is known."""
+        name = tool.spec.name
+        kept = (name, tool.digest)
+        if tool.reads_only or kept in self._session or await self._always(*kept):
+            return True
+        request = ApprovalRequested(
+            seq=0, run=run, call=call, name=name, args=args, digest=tool.digest
+        )
+        decision = await self._ask(request)
+        if decision in {"session", "always"}:
+            self._session.add(kept)
+        if decision == "always" and isinstance(self._store, ApprovalStore):
+            await self._store.approve_tool(self._user_id, *kept)
+        return decision != "no"
+
+    async def _always(self, name: str, digest: str) -> bool:
+        if not isinstance(self._store, ApprovalStore):
+            return False
+        try:
+            approved = await self._store.approved_tools(self._user_id)
+        except StoreError:
+            return False
+        return any(one.name == name and one.digest == digest for one in approved)
+
+    async def ask(self, question: str, name: str, run: str, call: str) -> bool:
+        """Ask the clients a yes-or-no question of a running tool."""
+        request = ApprovalRequested(seq=0, run=run, call=call, name=name, question=question)
+        return await self._ask(request) != "no"
+
+    async def _ask(self, request: ApprovalRequested) -> Decision:
+        name = request.name
+        resolved = ApprovalResolved(seq=0, run=request.run, call=request.call, decision="no")
+        if request.question is None and self._audience.allowed(name):
+            return "once"
+        if not self._audience.can_approve():
+            text = NOBODY.format(name=name)
+            self._audience.publish(Notice(seq=0, code=APPROVAL_REFUSED, text=text))
+            return "no"
+        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        self._waiting = (request, answer)
+        resolved.by = "stopped"
+        self._audience.publish(request)
+        try:
+            async with asyncio.timeout(self._seconds):
+                resolved.decision = await answer
+            resolved.by = "client"
+        except TimeoutError:
+            resolved.by = "timeout"
+        finally:
+            self._waiting = None
+            self._audience.publish(resolved)
+        return resolved.decision
+
+    def answer(self, frame: Approve) -> None:
+        """Take an answer; raises `Conflict` where none is awaited any more for that call."""
+        waiting = self._waiting
+        if (
+            waiting is None
+            or waiting[0].call != frame.call
+            or frame.run not in {None, waiting[0].run}
+            or waiting[1].done()
+        ):
+            raise Conflict("This request is not open: it was answered, or its time is over.")
+        waiting[1].set_result(frame.decision)

@@ -1,0 +1,193 @@
+"""Python functions as tools: name, docstring and annotated parameters become the model's schema."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints, overload
+
+import msgspec
+
+from genpy_server.errors import ConfigError
+from genpy_server.tools.base import TOOL_SECONDS, Tool, ToolContext, ToolResult, spec
+from genpy_server.tools.process import run_in_process
+
+F = TypeVar("F", bound=Callable[..., Any])
+MARK = "__genpy_tool__"
+
+
+@dataclass(frozen=True)
+class ToolOptions:
+    """What `@tool` says about a function."""
+
+    name: str | None = None
+    reads_only: bool = False
+    seconds: float = TOOL_SECONDS
+
+
+@overload
+def tool(function: F) -> F: ...
+@overload
+def tool(
+    *, name: str | None = None, reads_only: bool = False, seconds: float = TOOL_SECONDS
+) -> Callable[[F], F]: ...
+def tool(
+    function: Any = None,
+    *,
+    name: str | None = None,
+    reads_only: bool = False,
+    seconds: float = TOOL_SECONDS,
+) -> Any:
+    """Mark a function as a tool; it stays the function it is.
+
+        @tool(reads_only=True, seconds=5)
+        def weather(city: Annotated[str, Meta(description="A city's name.")]) -> dict[str, float]:
+            "The weather of a city now."
+
+    The docstring is what the model reads. Parameters take any type that msgspec reads from JSON;
+    the result is a text or anything msgspec writes as JSON. A first parameter annotated `Context`
+    is given who calls. `seconds` bounds a call. A tool that is not `reads_only` acts: each call is
+    shown to the person first, who allows it or not. A synchronous one that acts runs in a process
+    of its own, so that it can be stopped, and must therefore be defined at the top of a module.
+    """
+    options = ToolOptions(name, reads_only, seconds)
+
+    def marked(function: F) -> F:
+        setattr(function, MARK, options)
+        return function
+
+    return marked if function is None else marked(function)
+
+
+def is_marked(value: object) -> bool:
+    """Whether a value is a function with `@tool`."""
+    return isinstance(getattr(value, MARK, None), ToolOptions)
+
+
+def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
+    """The tool of a function, with `@tool` or without; raises `ConfigError` where it cannot be one."""
+    if isinstance(function, Tool):
+        return function
+    options: ToolOptions = getattr(function, MARK, ToolOptions())
+    name: str = options.name or str(getattr(function, "__name__", ""))
+    description = inspect.getdoc(function)
+    if not description:
+        raise ConfigError(f"The tool {name} needs a docstring: it is what the model reads.")
+    wants_context, arguments = parameters(function, name)
+    is_async = inspect.iscoroutinefunction(function)
+    if not is_async and not options.reads_only and "<locals>" in function.__qualname__:
+        raise ConfigError(
+            f"The tool {name} acts and is synchronous, so it runs in a process of its own: "
+            "define it at the top of a module, or make it async."
+        )
+
+    async def run(context: ToolContext, values: msgspec.Struct) -> ToolResult:
+        given = {field: getattr(values, field) for field in values.__struct_fields__}
+        if not is_async and not options.reads_only:
+            return await run_in_process(function, msgspec.to_builtins(given), context)
+        first = (context,) if wants_context else ()
+        if is_async:
+            return as_result(await function(*first, **given))
+        return as_result(await _in_thread(lambda: function(*first, **given)))
+
+    return Tool(
+        spec(name, description, arguments),
+        arguments,
+        run,
+        reads_only=options.reads_only,
+        seconds=options.seconds,
+        origin=origin,
+        source=_source(function),
+    )
+
+
+def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgspec.Struct]]:
+    """Whether a function takes a context first, and the type of its other parameters."""
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise ConfigError(f"The tool {name}: {error} in its annotations.") from None
+    parameters = list(inspect.signature(function).parameters.values())
+    wants_context = bool(parameters) and hints.get(parameters[0].name) is ToolContext
+    fields: list[Any] = []
+    for one in parameters[wants_context:]:
+        if one.kind in {one.POSITIONAL_ONLY, one.VAR_POSITIONAL, one.VAR_KEYWORD}:
+            raise ConfigError(f"The tool {name}: its parameter {one.name} cannot be named.")
+        if one.name not in hints:
+            raise ConfigError(f"The tool {name}: its parameter {one.name} has no annotation.")
+        default = () if one.default is one.empty else (_default(one.default),)
+        fields.append((one.name, hints[one.name], *default))
+    try:
+        arguments = msgspec.defstruct(
+            f"{name}_arguments", fields, kw_only=True, forbid_unknown_fields=True
+        )
+        msgspec.json.schema(arguments)
+    except TypeError as error:
+        raise ConfigError(f"The tool {name}: {error}") from None
+    return wants_context, arguments
+
+
+def _default(value: Any) -> Any:
+    """A default as msgspec takes it: one that could be changed is made anew for each call."""
+    if isinstance(value, list | dict | set) and value:
+        return msgspec.field(default_factory=value.copy)
+    return value
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # defined in a shell
+        return ""
+
+
+def as_result(value: Any) -> ToolResult:
+    """What a function returned, for the model and for the person."""
+    if isinstance(value, ToolResult):
+        return value
+    if value is None:
+        return ToolResult("done", "Done.")
+    if isinstance(value, str):
+        return ToolResult(value, value)
+    try:
+        data = msgspec.to_builtins(value)
+        text = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+    except (TypeError, ValueError):
+        return as_result(str(value))
+    return ToolResult(data, f"```json\n{text}\n```")
+
+
+async def _in_thread(work: Callable[[], Any]) -> Any:
+    """The result of work in a thread of its own; cancelled, it is abandoned with its result."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if not done.done():
+            if error is None:
+                done.set_result(result)
+            else:
+                done.set_exception(error)
+
+    def run() -> None:
+        result: Any = None
+        error: Exception | None = None
+        try:
+            result = work()
+        except StopIteration as stopped:  # a future refuses it
+            error = RuntimeError(f"StopIteration: {stopped}")
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the model is told
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:
+            return  # the loop is closed; nobody waits
+
+    threading.Thread(target=run, name="genpy-tool", daemon=True).start()
+    return await done
+
+
+def as_tools(functions: Sequence[Callable[..., Any] | Tool], origin: str = "app") -> list[Tool]:
+    """The tools of several functions."""
+    return [as_tool(function, origin) for function in functions]

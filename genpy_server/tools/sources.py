@@ -1,0 +1,85 @@
+"""Tools of others: those of installed packages, and those in the files of a person's own folder.
+
+A source that fails costs its own tools only, and says why.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genpy_server.config import folder
+from genpy_server.errors import ConfigError, GenPyError
+from genpy_server.tools.base import Tool
+from genpy_server.tools.functions import as_tool, is_marked
+from genpy_server.tools.process import FILE_MODULE, load_file
+from genpy_server.tools.registry import ToolRegistry
+
+GROUP = "genpy.tools"
+"""The entry points whose objects are a function, a `Tool`, or a list of them."""
+
+log = logging.getLogger("genpy.tools")
+
+
+class SourceFailure(NamedTuple):
+    """A source whose tools are not there, and why."""
+
+    origin: str
+    message: str
+
+
+def tools_folder() -> Path:
+    """The folder whose Python files are a person's own tools."""
+    return folder() / "tools"
+
+
+def add_packages(registry: ToolRegistry) -> list[SourceFailure]:
+    """Add the tools of installed packages; returns what failed."""
+    return _add(registry, ((f"package {e.name}", e) for e in entry_points(group=GROUP)))
+
+
+def add_files(registry: ToolRegistry, directory: Path | None = None) -> list[SourceFailure]:
+    """Add the functions with `@tool` in the files of a folder; returns what failed."""
+    directory = directory or tools_folder()
+    files = sorted(directory.glob("*.py")) if directory.is_dir() else []
+    return _add(registry, ((f"file {file.name}", file) for file in files))
+
+
+def _add(
+    registry: ToolRegistry, sources: Iterable[tuple[str, Path | EntryPoint]]
+) -> list[SourceFailure]:
+    failed = []
+    for origin, source in sources:
+        try:
+            found = list(_of_file(source) if isinstance(source, Path) else _of_entry(source))
+            for tool in found:
+                registry.add(as_tool(tool, origin))
+        except Exception as error:  # noqa: BLE001 - code of others, which may fail in any way
+            text = (
+                error.message
+                if isinstance(error, GenPyError)
+                else f"{type(error).__name__}: {error}"
+            )
+            log.warning("the tools of %s cannot be used: %s", origin, text)
+            registry.remove(origin)
+            failed.append(SourceFailure(origin, text))
+    return failed
+
+
+def _of_file(file: Path) -> Iterator[Any]:
+    name = f"{FILE_MODULE}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    module = load_file(file, name)
+    for value in vars(module).values():
+        if isinstance(value, Tool) or (is_marked(value) and value.__module__ == name):
+            yield value
+
+
+def _of_entry(entry: EntryPoint) -> Iterator[Any]:
+    loaded = entry.load()
+    values = loaded if isinstance(loaded, list | tuple) else [loaded]
+    for value in values:
+        if not callable(value) and not isinstance(value, Tool):
+            raise ConfigError(f"{entry.value} is neither a function nor a list of functions.")
+        yield value

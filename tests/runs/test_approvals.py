@@ -1,0 +1,213 @@
+"""Tools that act: shown to every client, run when one allows it, and never otherwise."""
+
+import pytest
+from support.raw_client import Peer
+from support.running_server import serving
+
+from genpy_server import App, Context, tool
+from genpy_server.wire import Approve, Cancel, Send
+
+DONE: list[str] = []
+
+
+@tool
+async def deploy(context: Context, to: str) -> str:
+    """Deploy the site."""
+    context.progress(f"uploading to {to}", 0.5)
+    DONE.append(to)
+    return f"deployed to {to}"
+
+
+@tool
+async def careful(context: Context) -> str:
+    """Ask, then act."""
+    return "yes" if await context.ask("Remove 3 files?") else "no"
+
+
+@tool(reads_only=True)
+async def look() -> str:
+    """Look."""
+    return "seen"
+
+
+@pytest.fixture
+async def server(database, upstream):
+    DONE.clear()
+    app = App(tools=[deploy, careful, look])
+    limits = {"approval_seconds": 20.0}
+    async with serving(database, own=app, limits=limits, GENPY_LLM_URL=upstream.url) as running:
+        yield running
+
+
+def client(server, **query):
+    return Peer(server.url, "one", **{"features": "approvals", **query})
+
+
+def asked(upstream):
+    """What the model was told of the last call."""
+    return upstream.requests[-1]["body"]["messages"][-1]["content"]
+
+
+async def test_two_clients_see_one_approval_and_one_answers(server, upstream):
+    """Both see the call with its arguments; the first answer counts, the second is a conflict."""
+    upstream.call("deploy", {"to": "prod"})
+    upstream.say("Deployed.")
+    async with client(server) as one, client(server) as two:
+        assert (await one.until("ready"))["features"] == ["approvals"]
+        await two.until("ready")
+        await one.say(Send("a", "Deploy it"))
+        requests = [await peer.until("approval_requested") for peer in (one, two)]
+        assert requests[0] == requests[1]
+        assert (requests[0]["name"], requests[0]["args"]) == ("deploy", {"to": "prod"})
+        assert len(requests[0]["digest"]) == 16
+        assert DONE == []
+        await two.say(Approve(requests[0]["call"], "once", requests[0]["run"]))
+        for peer in (one, two):
+            resolved = await peer.until("approval_resolved")
+            assert (resolved["decision"], resolved.get("by")) == ("once", None)
+        progress = await one.until("tool_progress")
+        assert (progress["text"], progress["fraction"]) == ("uploading to prod", 0.5)
+        finished = await one.until("tool_finished")
+        assert (finished["ok"], finished["result"]) == (True, "deployed to prod")
+        await one.say(Approve(requests[0]["call"], "no"))
+        refused = await one.until("error")
+        assert (refused["re"], refused["code"]) == ("approve", "conflict")
+        await one.until("run_finished")
+    assert DONE == ["prod"]
+    assert asked(upstream) == '"deployed to prod"'
+
+
+async def test_a_late_client_sees_the_request(server, upstream):
+    """A snapshot of the reply in progress holds the open request, which can be answered."""
+    upstream.call("deploy", {"to": "prod"})
+    upstream.say("No.")
+    async with client(server) as one:
+        await one.say(Send("a", "Deploy it"))
+        await one.until("approval_requested")
+        async with client(server) as two:
+            request = await two.until("approval_requested")
+            await two.say(Approve(request["call"], "no"))
+        finished = await one.until("tool_finished")
+        assert not finished["ok"]
+        await one.until("run_finished")
+    assert DONE == []
+    assert "did not allow" in asked(upstream)
+
+
+async def test_for_the_session_means_no_second_request(server, upstream):
+    """Once allowed for the conversation, the same tool runs with other arguments unasked."""
+    upstream.call("deploy", {"to": "a"})
+    upstream.call("deploy", {"to": "b"})
+    upstream.say("Done.")
+    async with client(server) as one:
+        await one.say(Send("a", "Deploy both"))
+        request = await one.until("approval_requested")
+        await one.say(Approve(request["call"], "session"))
+        await one.until("run_finished")
+        assert len(one.of("approval_requested")) == 1
+        calls = [frame["call"] for frame in one.of("tool_started")]
+        assert len(set(calls)) == 2
+    assert DONE == ["a", "b"]
+
+
+async def test_reading_tools_run_unasked(server, upstream):
+    """A tool that says it only reads needs nobody."""
+    upstream.call("look", {})
+    upstream.say("Seen.")
+    async with client(server) as one:
+        await one.say(Send("a", "Look"))
+        await one.until("run_finished")
+        assert one.of("tool_finished")[0]["ok"]
+        assert one.of("approval_requested") == []
+
+
+async def test_where_nobody_can_answer_nothing_runs(server, upstream):
+    """A client without the feature gets a sentence at once, unless it allowed the tool by name."""
+    for _ in range(2):
+        upstream.call("deploy", {"to": "prod"})
+        upstream.say("Well.")
+    async with client(server, features=None) as one:
+        await one.say(Send("a", "Deploy it"))
+        notice = await one.until("notice")
+        assert notice["code"] == "approval_refused"
+        assert "--allow deploy" in notice["text"]
+        await one.until("run_finished")
+        assert DONE == []
+    async with client(server, features=None, allow="other,deploy") as one:
+        await one.say(Send("b", "Deploy it now"))
+        await one.until("run_finished")
+    assert DONE == ["prod"]
+
+
+async def test_stopping_the_reply_closes_the_request(server, upstream):
+    """The request is closed as stopped, and the call is marked as such."""
+    upstream.call("deploy", {"to": "prod"})
+    async with client(server) as one:
+        await one.say(Send("a", "Deploy it"))
+        await one.until("approval_requested")
+        await one.say(Cancel())
+        resolved = await one.until("approval_resolved")
+        assert (resolved["decision"], resolved["by"]) == ("no", "stopped")
+        assert (await one.until("tool_finished"))["error"] == "Stopped."
+        assert (await one.until("run_finished"))["status"] == "stopped"
+    assert DONE == []
+
+
+async def test_no_answer_in_time_is_a_no(database, upstream):
+    """After the bound the request is closed, and the model is told."""
+    DONE.clear()
+    upstream.call("deploy", {"to": "prod"})
+    upstream.say("Not done.")
+    limits = {"approval_seconds": 0.05}
+    async with serving(
+        database, own=App(tools=[deploy]), limits=limits, GENPY_LLM_URL=upstream.url
+    ) as server:
+        async with client(server) as one:
+            await one.say(Send("a", "Deploy it"))
+            assert (await one.until("approval_resolved"))["by"] == "timeout"
+            await one.until("run_finished")
+    assert DONE == []
+
+
+async def test_a_running_tool_asks_a_question(server, upstream):
+    """Its yes-or-no question is a request with the question, beside the one for its call."""
+    upstream.call("careful", {})
+    upstream.say("Done.")
+    async with client(server) as one:
+        await one.say(Send("a", "Clean up"))
+        await one.say(Approve((await one.until("approval_requested"))["call"], "once"))
+        question = await one.until("approval_requested")
+        assert question["question"] == "Remove 3 files?"
+        await one.say(Approve(question["call"], "no"))
+        assert (await one.until("tool_finished"))["result"] == "no"
+
+
+async def test_a_server_with_tokens_offers_what_its_operator_listed(database, upstream):
+    """Users get the acting tools that GENPY_TOOLS names for them; reading ones are for everybody."""
+    upstream.say("Hello.")
+    tokens = "ann:" + "a" * 24 + ",bob:" + "b" * 24
+    async with serving(
+        database,
+        own=App(tools=[deploy, careful, look]),
+        GENPY_LLM_URL=upstream.url,
+        GENPY_TOKEN=tokens,
+        GENPY_TOOLS="ann:deploy,careful",
+    ) as server:
+        offered = {}
+        for user in ("ann", "bob"):
+            async with Peer(server.url, "one", token=user[0] * 24) as peer:
+                await peer.say(Send("a", "Hello"))
+                await peer.until("run_finished")
+            tools = upstream.requests[-1]["body"]["tools"]
+            offered[user] = {tool["function"]["name"] for tool in tools} & {
+                "deploy",
+                "careful",
+                "look",
+            }
+        assert offered == {"ann": {"deploy", "careful", "look"}, "bob": {"careful", "look"}}
+        upstream.call("deploy", {"to": "prod"})
+        upstream.say("No.")
+        async with Peer(server.url, "two", token="b" * 24, features="approvals") as peer:
+            await peer.say(Send("b", "Deploy"))
+            finished = await peer.until("tool_finished")
+            assert "operator" in finished["error"]

@@ -1,0 +1,68 @@
+"""Tools from files of a folder and from entry points."""
+
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from genpy_server.tools import sources
+from genpy_server.tools.base import ToolContext
+from genpy_server.tools.registry import ToolRegistry
+from genpy_server.tools.sources import add_files, add_packages
+
+GOOD = '''
+from genpy_server import tool
+
+def helper() -> None:
+    """No tool."""
+
+@tool
+def greet(name: str) -> str:
+    """Greet somebody."""
+    return f"hello {name}"
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "good.py").write_text(GOOD)
+    return tmp_path
+
+
+async def test_marked_functions_of_a_folder_are_tools(folder):
+    """A file's functions with @tool are called, in a process where they act."""
+    registry = ToolRegistry()
+    assert add_files(registry, folder) == []
+    assert [tool.origin for tool in registry.tools[3:]] == ["file good.py"]
+    result = await registry.call("greet", {"name": "Ann"}, ToolContext(None, "ann", "s"))
+    assert result.data == "hello Ann"
+
+
+def test_a_broken_file_costs_its_own_tools_only(folder, caplog):
+    """What fails is named; the others are there."""
+    (folder / "bad.py").write_text("def x(:")
+    (folder / "twice.py").write_text(GOOD)
+    registry = ToolRegistry()
+    failed = add_files(registry, folder)
+    assert [one.origin for one in failed] == ["file bad.py", "file twice.py"]
+    assert "SyntaxError" in failed[0].message
+    assert "Two tools are called greet" in failed[1].message
+    assert registry.find("greet").origin == "file good.py"
+    assert add_files(ToolRegistry(), folder / "none") == []
+
+
+def test_entry_points_are_a_function_or_a_list(folder, monkeypatch):
+    """A package brings one function, or several; one that fails is named."""
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "brought.py").write_text(GOOD + "\nmany = [greet]\nnothing = 3\n")
+    entries = [
+        EntryPoint("one", "brought:many", sources.GROUP),
+        EntryPoint("two", "brought:nothing", sources.GROUP),
+        EntryPoint("three", "absent:x", sources.GROUP),
+    ]
+    monkeypatch.setattr(sources, "entry_points", lambda **_: entries)
+    registry = ToolRegistry()
+    failed = add_packages(registry)
+    assert registry.find("greet").origin == "package one"
+    assert [one.origin for one in failed] == ["package two", "package three"]
+    sys.modules.pop("brought")
