@@ -1,4 +1,4 @@
-"""Completion of sessions by the shell, from the local store."""
+"""Completion of sessions, models and modes by the shell, from what this machine has."""
 
 from genpy_cli.backend import with_records
 from genpy_server.errors import GenPyError
@@ -31,6 +31,19 @@ def complete_model(incomplete: str) -> list[tuple[str, str]]:
     except GenPyError:
         return []
     return [(name, "") for name in named if name.startswith(incomplete)]
+
+
+def complete_mode(incomplete: str) -> list[tuple[str, str]]:
+    """Modes of this machine that begin so, each with its label."""
+    from genpy_server.modes import open_modes
+
+    try:
+        modes = open_modes(load().folder).listed
+    except GenPyError:
+        return []
+    return [
+        (mode.name, _harmless(mode.label)) for mode in modes if mode.name.startswith(incomplete)
+    ]
 
 
 def _sessions() -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli.completion import complete_model, complete_session
+from genpy_cli.completion import complete_mode, complete_model, complete_session
 
 _SESSION = "An id, any unambiguous prefix of it, a name, or `last`."
 
@@ -31,6 +31,14 @@ OwnApp = Annotated[
     str | None,
     typer.Option(
         "--app", help="An App of your own: its module and its name there.", metavar="MODULE:NAME"
+    ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        help="Mode of the replies, instead of detecting it.",
+        metavar="MODE",
+        autocompletion=complete_mode,
     ),
 ]
 Trust = Annotated[

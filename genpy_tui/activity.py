@@ -59,8 +59,8 @@ class Activity(NamedTuple):
     """Why there will be no connection."""
     editing: bool = False
     """The last message is being edited."""
-    intent: str | None = None
-    """The kind of help that was chosen for the next message."""
+    mode: str | None = None
+    """The mode that was chosen for the next messages; None leaves the choice to the server."""
 
 
 class ServerLink(Protocol):

@@ -73,6 +73,7 @@ class GenPyApp(App[int]):
         server: str | None = None,
         token: str | None = None,
         own: "OwnApp | None" = None,
+        mode: str | None = None,
     ) -> None:
         super().__init__()
         self._own = own
@@ -81,7 +82,9 @@ class GenPyApp(App[int]):
         self.token = token
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
-        self.chat = ChatScreen(self.open_session, preferences.Offers(settings.database.parent))
+        self.chat = ChatScreen(
+            self.open_session, preferences.Offers(settings.database.parent), mode=mode
+        )
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         self._question: Choose | None = None
@@ -386,11 +389,14 @@ def run_chat(
     server: str | None,
     token: str | None,
     own: "OwnApp | None" = None,
+    mode: str | None = None,
 ) -> int:
     """Open the client, with a server of `own` where there is one; returns the exit code."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
-    app = GenPyApp(settings=settings, session=session, server=server, token=token, own=own)
+    app = GenPyApp(
+        settings=settings, session=session, server=server, token=token, own=own, mode=mode
+    )
     app.run()
     if app.return_code:
         app.keep_unsent()

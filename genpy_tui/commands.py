@@ -1,6 +1,7 @@
 """Every command: the one table from which keys, footer, help, palette and slash commands come."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,8 @@ Where = Literal["everywhere", "transcript"]
 _TAKEN = frozenset({"f6", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
 """Keys that the prompt would take for itself."""
 WORD = r"\S+"
-KIND = r"\S+|casual chat|code assistant|technical support"
+MODE = "MODE"
+"""What the argument of a command is called that takes the name or the label of a mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,11 @@ class Command:
     footer: bool = False
     where: Where = "everywhere"
 
-    def takes(self, argument: str) -> bool:
-        """Whether what follows the slash command is its argument."""
+    def takes(self, argument: str, modes: Collection[str] = ()) -> bool:
+        """Whether what follows the slash command is its argument; `modes` in small letters."""
         if not argument:
+            return True
+        if self.argument == MODE and " ".join(argument.lower().split()) in modes:
             return True
         return (
             bool(self.argument) and re.fullmatch(self.pattern, argument, re.IGNORECASE) is not None
@@ -65,17 +69,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
     Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
     Command(
-        "retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", "KIND", pattern=KIND
+        "retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", MODE, pattern=WORD
     ),
     Command("edit_last", "Edit last", "Edit your last message.", "", "edit"),
     Command(
-        "intent",
-        "Intent",
-        "Choose the kind of help for the next reply.",
-        "f5",
-        "intent",
-        "KIND",
-        pattern=KIND,
+        "mode", "Mode", "Choose the mode of the next replies.", "f5", "mode", MODE, pattern=WORD
     ),
     Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5", pattern=WORD),
     Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
@@ -131,7 +129,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("quote", "Quote", "Quote it in the prompt.", "q", where="transcript", footer=True),
     Command("retry_block", "Retry", "Answer it again.", "r", where="transcript", footer=True),
-    Command("intent_block", "Kind", "Answer it as another kind.", "i", where="transcript"),
+    Command("mode_block", "Mode", "Answer it in another mode.", "i", where="transcript"),
     Command(
         "edit_block",
         "Edit",

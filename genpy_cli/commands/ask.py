@@ -7,7 +7,7 @@ import typer
 from genpy_cli.backend import chosen, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Model, Server, Trust
+from genpy_cli.options import Mode, Model, Server, Trust
 from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_cli.trust import ensure_trusted
 from genpy_server.settings import Settings
@@ -34,9 +34,7 @@ def ask(
             autocompletion=complete_session,
         ),
     ] = None,
-    intent: Annotated[
-        str | None, typer.Option(help="The kind of help, instead of detecting it.")
-    ] = None,
+    mode: Mode = None,
     no_stdin: Annotated[
         bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
     ] = False,
@@ -66,7 +64,7 @@ def ask(
 
     gc.enable()
     reply = ReplyPrinter(as_json=as_json)
-    asyncio.run(_ask(settings, ref, text, intent=intent, reply=reply))
+    asyncio.run(_ask(settings, ref, text, mode=mode, reply=reply))
     raise typer.Exit(reply.code)
 
 
@@ -85,7 +83,7 @@ async def _ask(
     ref: str,
     text: str,
     *,
-    intent: str | None,
+    mode: str | None,
     reply: "ReplyPrinter",
 ) -> None:
     from genpy_server.client.session_client import Link, SessionClient
@@ -99,7 +97,7 @@ async def _ask(
             await local.reach(announced=False)
             url, token = local.url, local.token
         async with SessionClient(url, ref, token=token, history=HISTORY) as client:
-            reply.follow(client, client.send(text, intent))
+            reply.follow(client, client.send(text, mode))
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":
                     await local.take_over()

@@ -9,7 +9,7 @@ from genpy_cli import output
 from genpy_cli.backend import chosen, load_app, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Model, OwnApp, Server, Trust
+from genpy_cli.options import Mode, Model, OwnApp, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.errors import ConfigError
 
@@ -25,6 +25,7 @@ def chat(
         ),
     ] = None,
     model: Model = None,
+    mode: Mode = None,
     trust: Trust = False,
     server: Server = None,
     app: OwnApp = None,
@@ -50,5 +51,7 @@ def chat(
     from genpy_tui.app import run_chat
 
     own = None if app is None else load_app(app)
-    code = run_chat(settings=settings, session=ref, server=url, token=token_of(settings), own=own)
+    code = run_chat(
+        settings=settings, session=ref, server=url, token=token_of(settings), own=own, mode=mode
+    )
     raise typer.Exit(code)

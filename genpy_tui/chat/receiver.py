@@ -29,6 +29,7 @@ from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.list import ListControl
+from genpy_tui.chat.retry import RetryControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.messages import ConnectionLost
@@ -57,6 +58,7 @@ class Receiver:
         edit: EditControl,
         listed: ListControl,
         switch: SwitchControl,
+        retry: RetryControl,
     ) -> None:
         self._screen = screen
         self._conversation = conversation
@@ -66,6 +68,7 @@ class Receiver:
         self._edit = edit
         self._list = listed
         self._switch = switch
+        self._retry = retry
         self._introduced = False
         self._noted_newer = False
         self._streamed: Entry | None = None
@@ -192,6 +195,10 @@ class Receiver:
 
     def _ready(self, client: "SessionClient", frame: Ready) -> None:
         self._status.update(replay_until=frame.seq)
+        self._prompt.modes = frozenset(
+            name.lower() for mode in frame.modes for name in (mode.name, mode.label)
+        )
+        self._retry.check_mode()
         if frame.replay != "complete":
             self._lost, self._streamed = self._streamed, None
         if newer(frame.server, __version__):

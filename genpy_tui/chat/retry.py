@@ -1,19 +1,11 @@
-"""Answering the last message again, and the kind of help for the next reply."""
+"""Answering the last message again, and the mode of the next replies."""
 
 from textual.screen import Screen
 
 from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.chat.status import StatusControl
+from genpy_tui.chat.status import AUTOMATIC, StatusControl
 from genpy_tui.render.message import MessageBlock, spoken
 from genpy_tui.widgets.transcript import TranscriptView
-
-INTENTS = {
-    "casual_chat": "Casual chat",
-    "code_assistant": "Code assistant",
-    "tutorial": "Tutorial",
-    "technical_support": "Technical support",
-}
-AUTOMATIC = "Detect it automatically"
 
 
 class RetryControl:
@@ -32,10 +24,10 @@ class RetryControl:
         self._status = status
 
     def retry(self, name: str = "") -> None:
-        """Answer the last message again, perhaps as another kind of help."""
-        intent = self._intent_of(name) if name.strip() else None
-        if not name.strip() or intent is not None:
-            self._again(intent)
+        """Answer the last message again, perhaps in another mode."""
+        mode = self._named(name) if name.strip() else ""
+        if mode is not None:
+            self._again(mode or None)
 
     def retry_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again, if it is of the last turn."""
@@ -50,12 +42,12 @@ class RetryControl:
             return "Your last message is not sent yet. It is answered once it is."
         return "" if self._conversation.last_turn else "There is nothing to answer again."
 
-    def _again(self, intent: str | None) -> None:
+    def _again(self, mode: str | None) -> None:
         client, obstacle = self._conversation.client, self._obstacle()
         if obstacle or client is None:
             self._screen.notify(obstacle)
             return
-        client.retry(intent)
+        client.retry(mode)
         if not self._conversation.online:
             self._screen.notify("The retry is sent once the connection is back.")
         self._view.to_end()
@@ -67,10 +59,10 @@ class RetryControl:
             self._screen.notify("Only the last message can be answered again. q quotes this one.")
         return last
 
-    # The kind of help
+    # The mode
 
     def choose_for_block(self, block: MessageBlock) -> None:
-        """Answer the message of a block again, as another kind of help."""
+        """Answer the message of a block again, in another mode."""
         if not self._is_last(block):
             return
         obstacle = self._obstacle()
@@ -80,30 +72,41 @@ class RetryControl:
             self._ask()
 
     def choose(self, name: str = "") -> None:
-        """Choose the kind of help for the next message, or answer the last one again as it."""
+        """Choose the mode of the next messages, or answer the last one again in it."""
         if not name.strip():
             self._ask()
-        elif (intent := self._intent_of(name)) is not None:
-            self._status.update(intent=intent)
+        elif (mode := self._named(name)) is not None:
+            self._status.update(mode=mode or None)
 
-    def _intent_of(self, name: str) -> str | None:
-        """The kind of help with this name; notifies which exist when there is none."""
-        intent = "_".join(name.lower().split())
-        if intent in INTENTS:
-            return intent
-        kinds = ", ".join(map(spoken, INTENTS))
-        self._screen.notify(f"Unknown kind of help: {name.strip()}. Choose one of {kinds}.")
+    def check_mode(self) -> None:
+        """Take back a mode that was chosen before it was known which ones the server has."""
+        mode = self._status.activity.mode
+        if mode is not None and self._named(mode) is None:
+            self._status.update(mode=None)
+
+    def _named(self, name: str) -> str | None:
+        """The mode with this name or label, "" for the automatic choice; notifies of no such one."""
+        said = " ".join(name.lower().split())
+        if said == AUTOMATIC:
+            return ""
+        modes = self._conversation.transcript.modes
+        for mode in modes:
+            if said in {mode.name, mode.label.lower()}:
+                return mode.name
+        labels = ", ".join([*(mode.label for mode in modes), AUTOMATIC])
+        self._screen.notify(f"Unknown mode: {name.strip()}. Choose one of {labels}.")
         return None
 
     def _ask(self) -> None:
+        modes = self._conversation.transcript.modes
         last = self._conversation.last_turn[-1] if not self._obstacle() else None
-        answers = {f"next {key}": f"Next message: {text}" for key, text in INTENTS.items()}
-        answers["next "] = f"Next message: {AUTOMATIC}"
+        answers = {f"next {mode.name}": f"From now on: {mode.label}" for mode in modes}
+        answers["next "] = f"From now on: {AUTOMATIC}, by what is asked"
         if last is not None:
             answers = {
-                f"again {key}": f"Answer again as: {text}"
-                for key, text in INTENTS.items()
-                if last.role == "user" or key != last.meta.intent
+                f"again {mode.name}": f"Answer again as: {mode.label}"
+                for mode in modes
+                if last.role == "user" or mode.name != last.meta.intent
             } | answers
 
         def chosen(answer: str | None) -> None:
@@ -111,7 +114,7 @@ class RetryControl:
             if when == "again":
                 self._again(key)
             elif when == "next":
-                self._status.update(intent=key or None)
+                self._status.update(mode=key or None)
 
         detail = ""
         if last is not None and last.role == "assistant" and last.meta.intent:
@@ -119,4 +122,4 @@ class RetryControl:
             detail = f"The last reply was given as {spoken(last.meta.intent)}{reason}."
         from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
-        self._screen.app.push_screen(Choose("Which kind of help?", answers, detail), chosen)
+        self._screen.app.push_screen(Choose("Which mode?", answers, detail), chosen)

@@ -56,7 +56,13 @@ class ChatScreen(Screen[None]):
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
 
-    def __init__(self, open_session: Callable[[str], Awaitable[None]], offers: Offers) -> None:
+    def __init__(
+        self,
+        open_session: Callable[[str], Awaitable[None]],
+        offers: Offers,
+        *,
+        mode: str | None = None,
+    ) -> None:
         super().__init__()
         self.conversation = OpenConversation()
         self.view = TranscriptView()
@@ -66,7 +72,7 @@ class ChatScreen(Screen[None]):
         self.painted = asyncio.Event()
         """Set when the first paint is done."""
         opened, view, prompt = self.conversation, self.view, self.prompt
-        self.status = StatusControl(opened, prompt)
+        self.status = StatusControl(opened, prompt, mode)
         self.edit = EditControl(self, opened, prompt, self.status)
         self.retry = RetryControl(self, opened, view, self.status)
         self.list = ListControl(self, opened, prompt)
@@ -76,7 +82,7 @@ class ChatScreen(Screen[None]):
         self.records = RecordsControl(self, opened, self.list, self.switch)
         self.blocks = BlockControl(self, view, prompt, self.switch)
         self.receiver = Receiver(
-            self, opened, view, prompt, self.status, self.edit, self.list, self.switch
+            self, opened, view, prompt, self.status, self.edit, self.list, self.switch, self.retry
         )
         self.recall = RecallControl(opened, prompt)
         self.actions = self._actions()
@@ -96,7 +102,7 @@ class ChatScreen(Screen[None]):
             "stop": self._stop,
             "retry": self.retry.retry,
             "edit_last": self.edit.start,
-            "intent": self.retry.choose,
+            "mode": self.retry.choose,
             "rate": self.rating.rate,
             "rate_left": self.rating.focus_offer,
             "end": self.sender.end,
@@ -116,7 +122,7 @@ class ChatScreen(Screen[None]):
             "expand": view.toggle,
             "quote": self._on_marked(self.blocks.quote),
             "retry_block": self._on_marked(self.retry.retry_block),
-            "intent_block": self._on_marked(self.retry.choose_for_block),
+            "mode_block": self._on_marked(self.retry.choose_for_block),
             "edit_block": self._on_marked(self.edit.start_block),
         }
 

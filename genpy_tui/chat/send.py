@@ -43,10 +43,10 @@ class SendControl:
                 reason = f"{client.link.reason} {NOT_SENT}"
             self._screen.notify(reason or "Still starting. Press enter again in a moment.")
             return
-        intent = self._status.activity.intent
+        intent = self._status.activity.mode
         client_id = client.send(text, intent=intent, replaces=self._edit.finish())
         self._view.sent(client_id, text)
-        self._status.update(intent=None, ending=False)
+        self._status.update(ending=False)
 
     def stop(self) -> bool:
         """Cancel an edit, else stop the reply and keep its text; False when there was neither."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_tui.activity import Activity, doing
 from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.render.message import spoken
 from genpy_tui.text import plain
 from genpy_tui.widgets.header import Heading
 from genpy_tui.widgets.prompt import Prompt
@@ -15,15 +14,17 @@ if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
 
 AUTOMATIC = "automatic"
-"""The mode in which the server detects the kind of help that is wanted."""
+"""What stands for no mode of the person's choice: the server detects what is wanted."""
 
 
 class StatusControl:
     """Holds the `Activity` of the screen and shows it."""
 
-    def __init__(self, conversation: OpenConversation, prompt: Prompt) -> None:
+    def __init__(
+        self, conversation: OpenConversation, prompt: Prompt, mode: str | None = None
+    ) -> None:
         self.heading = Heading(id="heading")
-        self.activity = Activity()
+        self.activity = Activity(mode=mode)
         self._conversation = conversation
         self._prompt = prompt
         self._frame = ("", "")
@@ -35,7 +36,7 @@ class StatusControl:
 
     def reset(self) -> None:
         """Forget what was known of a conversation; the chosen mode stays chosen."""
-        self.activity = Activity(intent=self.activity.intent)
+        self.activity = Activity(mode=self.activity.mode)
         self.refresh()
 
     def follow(self, link: "Link") -> None:
@@ -74,7 +75,9 @@ class StatusControl:
         transcript = self._conversation.transcript
         if not transcript.epoch:
             return ""
-        mode = AUTOMATIC if self.activity.intent is None else spoken(self.activity.intent)
+        chosen = self.activity.mode
+        labels = {mode.name: mode.label for mode in transcript.modes}
+        mode = AUTOMATIC if chosen is None else labels.get(chosen, chosen)
         model = "no model" if transcript.model == OFFLINE else transcript.model
         facts = [model, mode] if model else [mode]  # the first reply names a server's own choice
         left = transcript.quota.get("tokens_left")

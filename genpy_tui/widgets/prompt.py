@@ -77,6 +77,8 @@ class Prompt(TextArea):
             **arguments,
         )
         self.menu = SlashMenu()
+        self.modes: frozenset[str] = frozenset()
+        """Names and labels of the server's modes, in small letters."""
         self._history = History()
         self._pasted: dict[str, str] = {}
         self._pastes = 0
@@ -235,7 +237,7 @@ class Prompt(TextArea):
             self.notify(f"There is no command {text.strip()}. A space before it sends it as it is.")
         elif not text.strip():
             return
-        elif command is not None and command.takes(argument):
+        elif command is not None and command.takes(argument, self.modes):
             self.write(self.keep(text))
             self.post_message(self.Slash(command, " ".join(argument.split())))
         elif command is not None and command.asks:

@@ -39,6 +39,11 @@ def test_commands_are_offered(kept):
     assert any(line.startswith("--json") for line in offered(kept, "genpy search --"))
 
 
+def test_modes_are_offered(kept):
+    """A mode is offered with its label."""
+    assert offered(kept, "genpy ask --mode tut") == ["tutorial\tTutorial"]
+
+
 def test_a_server_is_not_asked(kept):
     """A key press never waits for a network."""
     lines = offered(kept, "genpy rate ", GENPY_SERVER="http://127.0.0.1:9")

@@ -117,3 +117,13 @@ def test_a_mode_of_a_program_is_checked_like_that_of_a_file():
     """`msgspec.convert` refuses what a file could not say."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"name": "a", "temperature": 9}, Mode)
+
+
+def test_no_client_names_a_mode():
+    """Terminal client, command line and Python client name none of the modes: a server has them."""
+    root = Path(__file__).parents[2]
+    names = {word for mode in own_modes().values() for word in (mode.name, mode.label)}
+    for folder in ("genpy_tui", "genpy_cli", "genpy_server/client"):
+        for file in (root / folder).rglob("*.py"):
+            text = file.read_text("utf-8").lower()
+            assert not [name for name in names if f'"{name.lower()}"' in text], file

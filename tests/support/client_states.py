@@ -357,7 +357,7 @@ CASES = (
     Case("leaving", replying("Half of a"), leaving),
     Case("farewell", conversation, farewell),
     Case("link", conversation, link),
-    Case("intent", conversation, opened("f5", "Which kind of help?")),
+    Case("mode", conversation, opened("f5", "Which mode?")),
     Case("rename", conversation, opened("f2", "Title of this conversation")),
     Case("replying-elsewhere", conversation, elsewhere),
     Case("editing", conversation, opened("/edit", "esc cancels")),

@@ -12,6 +12,7 @@ from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from genpy_server.modes import own_modes
 from genpy_server.wire import (
     Ack,
     ClientFrame,
@@ -41,6 +42,7 @@ class ScriptedServer:
         self.model = "scripted-model"
         self.title = "A scripted conversation"
         self.status = "active"
+        self.modes = own_modes().listed
         self.before: int | None = None
         self.log: list[Any] = []
         self.received: list[ClientFrame] = []
@@ -190,6 +192,7 @@ class ScriptedServer:
             title=self.title,
             status=self.status,  # type: ignore[arg-type]  # a status
             before=self.before,
+            modes=self.modes,
         )
 
     def _http(self, socket: ServerConnection, request: Request) -> Response | None:

@@ -104,11 +104,12 @@ async def terminal(
     server: str | None,
     session: str | None = None,
     size: tuple[int, int] = (100, 30),
+    mode: str | None = None,
     **variables: str,
 ) -> AsyncIterator[Terminal]:
     """The application, attached to a server unless that keeps it waiting."""
     settings = running_server.configure(tmp_path / "genpy.db", **variables)
-    app = GenPyApp(settings=settings, session=session, server=server)
+    app = GenPyApp(settings=settings, session=session, server=server, mode=mode)
     app.animation_level = "none"
     async with app.run_test(size=size, tooltips=False) as pilot:
         yield Terminal(app, pilot)

@@ -121,7 +121,7 @@ EFFECTS = {
     "stop": Effect(asks(Cancel), replying),
     "retry": Effect(asks(Retry)),
     "edit_last": Effect(shows("✎ editing your last message")),
-    "intent": Effect(shows("Which kind of help?")),
+    "mode": Effect(shows("Which mode?")),
     "rate": Effect(shows("How was this conversation?")),
     "rate_left": Effect(shows("press 1 to 5"), left),
     "end": Effect(asks(End)),
@@ -144,7 +144,7 @@ EFFECTS = {
         pressed("alt+up"),
     ),
     "retry_block": Effect(asks(Retry), pressed("alt+up")),
-    "intent_block": Effect(shows("Answer again as: Tutorial"), pressed("alt+up")),
+    "mode_block": Effect(shows("Answer again as: Tutorial"), pressed("alt+up")),
     "edit_block": Effect(shows("✎ editing your last message"), pressed("alt+up", "alt+up")),
 }
 """For each action of the table."""
@@ -214,7 +214,7 @@ async def test_it_does_what_it_says(
         ("f4", "1–5 rate", ("escape", "f4", "q")),
         ("f3", "Search every conversation", ("escape",)),
         ("f2", "Title of this conversation", ("escape",)),
-        ("f5", "Which kind of help?", ("escape",)),
+        ("f5", "Which mode?", ("escape",)),
         ("ctrl+p", "Search for commands", ("escape",)),
     ],
 )

@@ -61,22 +61,22 @@ async def two_turns(
 async def test_the_last_turn_is_answered_again_whatever_became_of_it(
     server: ScriptedServer, tmp_path: Path, last: Callable[[ScriptedServer], None]
 ) -> None:
-    """ctrl+r, r on any block of the last turn, and /retry with a kind ask for another reply."""
+    """ctrl+r, r on any block of the last turn, and /retry with a mode ask for another reply."""
     async with terminal(tmp_path, server=server.url) as tui:
         await two_turns(tui, server, last)
         await tui.press("ctrl+r")
         await server.until(Retry, 1)
         await tui.press("alt+up", "r")
         await server.until(Retry, 2)
-        await tui.type("/retry code assistant")
+        await tui.type("/retry Code  Assistant")
         assert (await server.until(Retry, 3)).intent == "code_assistant"
 
 
 @pytest.mark.parametrize("last", [done, stopped, failed, lost])
-async def test_the_kind_of_the_last_turn_is_changed_whatever_became_of_it(
+async def test_the_mode_of_the_last_turn_is_changed_whatever_became_of_it(
     server: ScriptedServer, tmp_path: Path, last: Callable[[ScriptedServer], None]
 ) -> None:
-    """F5, and i on a block of the last turn, offer to answer it again as another kind."""
+    """F5, and i on a block of the last turn, offer to answer it again in another mode."""
     async with terminal(tmp_path, server=server.url) as tui:
         await two_turns(tui, server, last)
         await tui.press("f5")
@@ -146,13 +146,13 @@ async def test_a_retry_waits_for_the_connection(server: ScriptedServer, tmp_path
         await server.until(Retry)
 
 
-@pytest.mark.parametrize("command", ["/intent poetry", "/retry [bold]poetry"])
-async def test_an_unknown_kind_says_which_there_are(
+@pytest.mark.parametrize("command", ["/mode poetry", "/retry [bold]poetry"])
+async def test_an_unknown_mode_says_which_there_are(
     server: ScriptedServer, tmp_path: Path, command: str
 ) -> None:
-    """A kind of help that there is not is answered by those that there are."""
+    """A mode that does not exist is answered by those that do."""
     async with terminal(tmp_path, server=server.url) as tui:
         await two_turns(tui, server, done)
         await tui.type(command)
-        await tui.until(lambda: any("technical support" in said for said in tui.notices))
+        await tui.until(lambda: any("Technical support" in said for said in tui.notices))
         assert retries(server) == []

@@ -6,6 +6,7 @@ from support.scripted_server import ScriptedServer
 from support.terminal import terminal
 from textual.events import Paste
 
+from genpy_server.core.modes import ListedMode
 from genpy_server.wire import Cancel, ErrorFrame, Notice, Retry, Send, ToolFinished, ToolStarted
 
 
@@ -146,17 +147,33 @@ async def test_retry_asks_for_another_reply(server: ScriptedServer, tmp_path: Pa
         await tui.until(lambda: "First answer" not in tui.screen)
 
 
-async def test_another_intent_for_the_next_message(server: ScriptedServer, tmp_path: Path) -> None:
-    """/intent chooses the kind of help of the next message, and of no other."""
+async def test_another_mode_for_the_next_messages(server: ScriptedServer, tmp_path: Path) -> None:
+    """/mode chooses the mode of every next message, until the choice is left to the server again."""
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.says("ready")
-        await tui.type("/intent tutorial")
-        await tui.shows("scripted-model · tutorial")
+        await tui.type("/mode tutorial")
+        await tui.shows("scripted-model · Tutorial")
         await tui.type("Generators")
         assert (await server.until(Send)).intent == "tutorial"
         await tui.type("And then?")
-        assert (await server.until(Send, 2)).intent is None
+        assert (await server.until(Send, 2)).intent == "tutorial"
+        await tui.type("/mode automatic")
+        await tui.shows("scripted-model · automatic")
+        await tui.type("Thanks")
+        assert (await server.until(Send, 3)).intent is None
+
+
+async def test_modes_are_those_of_the_server(server: ScriptedServer, tmp_path: Path) -> None:
+    """A mode of the server is chosen by its label; one chosen before that it lacks is taken back."""
+    server.modes = (ListedMode("sql_review", "SQL review"),)
+    async with terminal(tmp_path, server=server.url, mode="tutorial") as tui:
+        await tui.until(lambda: any("Choose one of SQL review" in said for said in tui.notices))
+        await tui.shows("scripted-model · automatic")
+        await tui.type("/mode sql review")
+        await tui.shows("scripted-model · SQL review")
+        await tui.type("/mode code assistant")
+        assert (await server.until(Send)).text == "/mode code assistant"
 
 
 async def test_the_last_turn_can_be_run_with_another_intent(
@@ -169,8 +186,8 @@ async def test_the_last_turn_can_be_run_with_another_intent(
         server.reply("Hello")
         await tui.shows("Hello")
         await tui.press("f5")
-        await tui.shows("Which kind of help?", "Answer again as: Tutorial")
-        await tui.press("down", "enter")
+        await tui.shows("Which mode?", "Answer again as: Tutorial")
+        await tui.press("down", "down", "enter")
         assert (await server.until(Retry)).intent == "tutorial"
 
 
