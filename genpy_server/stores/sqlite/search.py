@@ -32,12 +32,14 @@ from genpy_server.stores.sqlite.schema import to_json
 
 READ: Final = 6_000
 """Places of terms that one search reads in the index at most, those of rare terms first."""
-SCORED: Final = 500
+SCORED: Final = 250
 """Messages whose terms are counted, those with the most weight first."""
 RANKED: Final = 160
 """The best of them, which are ranked with their neighbours; more where more are asked for."""
 TOGETHER: Final = 3
 """Frequent terms whose messages in common are read, the rarest of them."""
+COMPARED: Final = 20_000
+"""Places in the index that are compared for those of two of the three, the newest."""
 MENDED: Final = 3
 """Words of a query that may be mistyped, and words that each may stand for."""
 REINDEXED: Final = 200
@@ -45,6 +47,10 @@ REINDEXED: Final = 200
 
 _LONG: Final = 6
 _NEAR: Final = ("DESC LIMIT 1 OFFSET 1", "DESC LIMIT 1", "ASC LIMIT 1", "ASC LIMIT 1 OFFSET 1")
+_NEWEST: Final = (
+    "CAST((SELECT max(last_message_id) FROM sessions WHERE user_id = :user_id) * (1 - :share{0})"
+    " + (SELECT min(last_message_id) FROM sessions WHERE user_id = :user_id) * :share{0} AS integer)"
+)
 _SIDE: Final = ("<", "<", ">", ">")
 
 
@@ -168,25 +174,27 @@ def _candidates(
     # What nobody said weighs as much as what was said once: a question about it finds little.
     total = sum(known.values()) + weight(documents, 0) * sum(term not in known for term in wanted)
     scores = Scores(weights, size / documents)
-    by_weight = _heaviest(places, max(SCORED, least))
+    by_weight = sorted(places, key=places.__getitem__, reverse=True)[: max(SCORED, least)]
     rows = scope.connection.execute(
         """
-        SELECT t.id, t.terms FROM json_each(?) wanted
-        JOIN search_terms t ON t.id = wanted.value AND t.about_records <= ?
+        SELECT t.id, t.terms, t.about_records FROM json_each(?) wanted
+        JOIN search_terms t ON t.id = wanted.value
         ORDER BY wanted.key
         """,
-        (to_json(by_weight), scope.about_records),
+        (to_json(by_weight),),
     )
     found = {}
     variants: Counter[str] = Counter()
-    for id_, held in rows:
+    for id_, held, about_records in rows:
+        if about_records and not scope.about_records:
+            del places[id_]
+            continue
         if scope.distinct:
             form = without_numbers(held)
             variants[form] += 1
             if variants[form] > SCORED_VARIANTS:
                 continue
-        if id_ not in scope.left_out:
-            found[id_] = (*scores.of(held), held)
+        found[id_] = (*scores.of(held), held)
     near = ", ".join(
         f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order})"
@@ -205,7 +213,8 @@ def _candidates(
         candidates.append(
             Candidate(id_, session_id, score, min(covered / total, 1.0), held, tuple(beside))
         )
-    return candidates, {id_: score for id_, (score, *_) in found.items()}
+    # Once in a message of the usual length, a term scores its weight: what was not counted lends that.
+    return candidates, places | {id_: score for id_, (score, *_) in found.items()}
 
 
 def _known_terms(
@@ -278,51 +287,76 @@ def _meant(
 def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, float]:
     """The weight that each message holds of the terms, as far as the index was read.
 
-    The rare terms are read whole. Of frequent ones, which alone would be too many, the newest
-    messages with two or three of them are read, and the newest with one.
+    Of the same weight the newer ones come first. The rare terms are read whole, which of frequent
+    ones would be too much: of these the newest messages with three, two and one of them are read,
+    as far as they may weigh more than what the rare ones found.
     """
     left = READ
-    parts: list[tuple[float, str, int]] = []
+    rare: list[_Part] = []
     frequent: list[_Term] = []
     for term in terms:
         if term.frequency <= left:
-            parts.append((term.weight, _match(owner, term.held), term.frequency))
+            rare.append(_Part(term.weight, _match(owner, term.held), term.frequency))
             left -= term.frequency
         else:
             frequent.append(term)
+    places = _read_parts(scope, rare, {})
     if frequent:
-        together = [alike for count in (3, 2) for alike in combinations(frequent[:TOGETHER], count)]
-        share = max(left // (len(frequent) + len(together)), SCORED)
-        parts += [
-            (
-                sum(term.weight for term in alike),
-                " AND ".join(_match(owner, term.held) for term in alike),
-                share,
+        heaviest = nlargest(SCORED, places.values())
+        enough = heaviest[-1] if len(heaviest) == SCORED else 0.0
+        rarest = frequent[:TOGETHER]
+        together = [alike for count in (2, 3) for alike in combinations(rarest, count)]
+        most = max(left // (len(frequent) + len(together)), SCORED)
+        parts = []
+        for alike in [*together, *((term,) for term in frequent)]:
+            whole = (not rare and len(alike) == len(rarest)) or len(alike) == 1
+            entries = sum(term.frequency for term in alike)
+            parts.append(
+                _Part(
+                    sum(term.weight for term in alike),
+                    " AND ".join(_match(owner, term.held) for term in alike),
+                    most,
+                    1.0 if whole else min(1.0, COMPARED / entries),
+                )
             )
-            for alike in [*together, *((term,) for term in frequent)]
-        ]
-    if not parts:
-        return {}
-    values = scope.values
-    statements = []
-    for number, (_, match, most) in enumerate(parts):
-        values |= {f"match{number}": match, f"most{number}": most}
-        statements.append(
-            f"SELECT {number}, rowid FROM (SELECT f.rowid FROM search_index f"
-            f" WHERE search_index MATCH :match{number}{scope.where}"
-            f" ORDER BY f.rowid DESC LIMIT :most{number})"
-        )
-    places: dict[int, float] = {}
-    weights = [part[0] for part in parts]
-    for number, id_ in scope.connection.execute(" UNION ALL ".join(statements), values):
-        places[id_] = places.get(id_, 0.0) + weights[number]
+        places = _read_parts(scope, [part for part in parts if part.weight > enough], places)
+    for id_ in scope.left_out:
+        places.pop(id_, None)
     return places
 
 
-def _heaviest(places: dict[int, float], most: int) -> list[int]:
-    """The messages of the most weight, newer ones first where it is the same."""
-    pairs = sorted(((held, id_) for id_, held in places.items()), reverse=True)
-    return [id_ for _, id_ in pairs[:most]]
+class _Part(msgspec.Struct, frozen=True):
+    """The newest messages that match, of the newest share of all."""
+
+    weight: float
+    match: str
+    most: int
+    share: float = 1.0
+
+
+def _read_parts(
+    scope: _Scope, parts: Sequence[_Part], places: dict[int, float]
+) -> dict[int, float]:
+    """These places with those of the parts; what is in several of them weighs their sum."""
+    if not parts:
+        return places
+    values = scope.values
+    statements = []
+    for number, part in enumerate(parts):
+        values |= {
+            f"match{number}": part.match, f"most{number}": part.most, f"share{number}": part.share,
+        }  # fmt: skip
+        newest = f" AND f.rowid > {_NEWEST.format(number)}" if part.share < 1 else ""
+        statements.append(
+            f"SELECT json_group_array(rowid) FROM (SELECT f.rowid FROM search_index f"
+            f" WHERE search_index MATCH :match{number}{scope.where}{newest}"
+            f" ORDER BY f.rowid DESC LIMIT :most{number})"
+        )
+    rows = scope.connection.execute(" UNION ALL ".join(statements), values)
+    for (found,), part in zip(rows, parts, strict=True):
+        for id_ in msgspec.json.decode(found, type=list[int]):
+            places[id_] = places.get(id_, 0.0) + part.weight
+    return places
 
 
 def _match(owner: str, term: str) -> str:
