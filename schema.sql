@@ -122,6 +122,15 @@ create table if not exists genpy.reply_journal (
   primary key (run, position)
 );
 
+-- The tools that a user allowed for good, each as it was defined then.
+create table if not exists genpy.tool_approvals (
+  user_id text not null,
+  name text not null,
+  digest text not null,
+  created_at timestamptz not null default now(),
+  primary key (user_id, name)
+);
+
 create or replace function genpy.keep_search() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -1124,6 +1133,31 @@ begin
 end
 $$;
 
+-- Tools that a user allowed for good --------------------------------------------------------------
+
+create or replace function public.genpy_approved_tools(p_user_id text)
+returns jsonb language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('name', name, 'digest', digest, 'at',
+    to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) order by name), '[]')
+  from genpy.tool_approvals where user_id = p_user_id
+$$;
+
+create or replace function public.genpy_approve_tool(p_user_id text, p_name text, p_digest text)
+returns jsonb language sql security invoker set search_path = '' as $$
+  insert into genpy.tool_approvals (user_id, name, digest) values (p_user_id, p_name, p_digest)
+    on conflict (user_id, name) do update
+    set digest = excluded.digest, created_at = excluded.created_at
+  returning 'true'::jsonb
+$$;
+
+create or replace function public.genpy_revoke_tool(p_user_id text, p_name text)
+returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  delete from genpy.tool_approvals where user_id = p_user_id and name = p_name;
+  return to_jsonb(found);
+end
+$$;
+
 -- Moving ------------------------------------------------------------------------------------------
 
 -- Of two states of one session the one changed last stays; messages are never removed. `reply_to`
@@ -1200,7 +1234,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '6'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '7'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$
@@ -1268,6 +1302,6 @@ grant usage on schema genpy to service_role;
 revoke all on all functions in schema genpy from public, anon, authenticated;
 grant execute on all functions in schema genpy to service_role;
 grant select on all tables in schema genpy to service_role;
-grant insert, update, delete on genpy.servers, genpy.reply_journal to service_role;
+grant insert, update, delete on genpy.servers, genpy.reply_journal, genpy.tool_approvals to service_role;
 
 notify pgrst, 'reload schema';

@@ -110,6 +110,41 @@ async def test_for_the_session_means_no_second_request(server, upstream):
     assert DONE == ["a", "b"]
 
 
+async def test_always_is_kept_until_the_definition_changes(database, upstream):
+    """A permission for good holds in other sessions, ends with another body, and can be taken back."""
+    DONE.clear()
+
+    def apps() -> list[App]:
+        @tool(name="publish")
+        async def first() -> str:
+            """Publish."""
+            DONE.append("first")
+            return "published"
+
+        @tool(name="publish")
+        async def second() -> str:
+            """Publish."""
+            DONE.append("second")
+            return "published elsewhere"
+
+        return [App(tools=[first]), App(tools=[first]), App(tools=[second])]
+
+    for number, app in enumerate(apps()):
+        upstream.call("publish", {})
+        upstream.say("Done.")
+        async with serving(database, own=app, GENPY_LLM_URL=upstream.url) as server:
+            async with Peer(server.url, f"s{number}", features="approvals") as peer:
+                await peer.say(Send("a", "Publish it"))
+                if number == 1:
+                    await peer.until("run_finished")
+                    assert peer.of("approval_requested") == []
+                    continue
+                request = await peer.until("approval_requested")
+                await peer.say(Approve(request["call"], "always" if number == 0 else "no"))
+                await peer.until("run_finished")
+    assert DONE == ["first", "first"]
+
+
 async def test_reading_tools_run_unasked(server, upstream):
     """A tool that says it only reads needs nobody."""
     upstream.call("look", {})

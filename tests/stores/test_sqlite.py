@@ -196,10 +196,12 @@ async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> No
         (hit,) = await store.search("ann", "penguins", limit=5)
         (titled,) = await store.search("ann", "bird", limit=5, titles=True)
         before = await store.metrics("ann", session)
+        approved = await store.approved_tools("ann")
         await store.append("ann", session, "user", "two words", title="")
         after = await store.metrics("ann", session)
     assert kept.metrics == Metrics(23, 12, 11, 5, first_at=z, tools={"x": 1})
     assert kept.settings == SessionSettings()
+    assert approved == []
     assert (kept.started_at, kept.ended_at, kept.updated_at, message.at) == (z, z, z, z)
     assert waiting.message == hit.message == titled.message == message
     assert titled.found_in == "title"

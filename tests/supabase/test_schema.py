@@ -117,6 +117,18 @@ def test_version_5_is_upgraded(make_stack: MakeStack) -> None:
     assert stack.sql("select settings from genpy.sessions") == [{"settings": {}}]
 
 
+def test_version_6_is_upgraded(make_stack: MakeStack) -> None:
+    """A database without permissions for tools gets them."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    stack.sql("""
+        drop function genpy_approved_tools, genpy_approve_tool, genpy_revoke_tool;
+        drop table genpy.tool_approvals;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+
+
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:
     """No function has more rights than who calls it, and none looks names up elsewhere."""
     rows = make_stack(SCHEMA).sql("""

@@ -232,9 +232,30 @@ _COUNTS = ("ALTER TABLE sessions ADD COLUMN counts text",)
 _SETTINGS = ("ALTER TABLE sessions ADD COLUMN settings text NOT NULL DEFAULT '{}'",)
 """What a person set for a conversation, as JSON."""
 
+_APPROVALS = (
+    """
+    CREATE TABLE tool_approvals (
+        user_id text NOT NULL,
+        name text NOT NULL,
+        digest text NOT NULL,
+        created_at text NOT NULL,
+        PRIMARY KEY (user_id, name)
+    ) WITHOUT ROWID
+    """,
+)
+"""The tools that a user allowed for good, each as it was defined then."""
+
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _SERVERS, _SEARCH, _COUNTS, _SETTINGS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _SECOND,
+    _SERVERS,
+    _SEARCH,
+    _COUNTS,
+    _SETTINGS,
+    _APPROVALS,
+)
 """What turns each version of the file into the next; never changed once released."""
 
 

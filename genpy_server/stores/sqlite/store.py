@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreUnavailable
 from genpy_server.stores.base import StoreHealth
+from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
 from genpy_server.stores.sqlite import search as search_sql
@@ -161,5 +162,9 @@ class SqliteStore:
 
     memory = _reads(session_sql.memory)
     extend_memory = _writes(session_sql.extend_memory)
+
+    approved_tools = _reads(approval_sql.approved_tools)
+    approve_tool = _writes(approval_sql.approve_tool)
+    revoke_tool = _writes(approval_sql.revoke_tool)
 
     import_session = _writes(transfer.import_session)

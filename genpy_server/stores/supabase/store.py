@@ -24,7 +24,16 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from genpy_server.stores.base import EVENT_TYPES, Appended, Ending, Hosting, Store, StoreHealth
+from genpy_server.stores.base import (
+    EVENT_TYPES,
+    Appended,
+    ApprovalStore,
+    ApprovedTool,
+    Ending,
+    Hosting,
+    Store,
+    StoreHealth,
+)
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 from genpy_server.stores.supabase.index import BATCH, of_message, of_session, of_unindexed, query_of
 from genpy_server.stores.supabase.rows import (
@@ -253,6 +262,12 @@ class SupabaseStore:
 
     memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, Memory))
     extend_memory = _calls(Store.extend_memory, lambda moved, _: bool(moved), _remembering)
+
+    approved_tools = _calls(
+        ApprovalStore.approved_tools, lambda rows, _: msgspec.convert(rows, list[ApprovedTool])
+    )
+    approve_tool = _calls(ApprovalStore.approve_tool, lambda *_: None)
+    revoke_tool = _calls(ApprovalStore.revoke_tool, lambda gone, _: bool(gone))
 
     import_session = _calls(
         Store.import_session,
