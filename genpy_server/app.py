@@ -160,13 +160,13 @@ class OpenApp:
         self.hub = SessionHub(services, self.summaries, rates, self.presence, settings)
         self.gate = Gate(settings)
         self.sums = QueueSums(settings.limits)
-        self.renderer = Renderer()
+        renders = Rates(settings.limits.renders_per_minute, what="texts to render")
+        self.renderer = Renderer(charge=renders.charge)
         self.feed = HtmlFeed(self.renderer)
         handlers = Handlers(self.records, HealthCheck(store, llm), self.renderer, modes)
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
-        routes = (*api_routes(handlers), *page_routes(Pages(self.renderer), docs))
-        renders = Rates(settings.limits.renders_per_minute, what="texts to render")
-        self.router = Router(routes, {"changes": rates.charge, "renders": renders.charge})
+        routes = (*api_routes(handlers), *page_routes(Pages(), docs))
+        self.router = Router(routes, {"changes": rates.charge})
 
     def records(self, user: str) -> LocalRecords:
         """The conversations of a user, whose live sessions hear of every change."""

@@ -91,8 +91,8 @@ class Messages(msgspec.Struct, frozen=True):
     """The `before` of the page before this one; null where there is none."""
     after: int | None
     """The `after` of the page behind this one; null where there is none."""
-    html: list[str] | None = None
-    """Safe HTML of each message, where it was asked for."""
+    html: list[str | None] | None = None
+    """Safe HTML of each message, where it was asked for; null where too much is asked for now."""
 
 
 class ModeList(msgspec.Struct, frozen=True):
@@ -185,7 +185,8 @@ class Handlers:
         """A page of a session's messages."""
         page = await _page(self._records(call.user), call.params["ref"], call.query)
         if call.query.html:
-            html = await self._renderer.render_all([message.text for message in page.messages])
+            texts = [message.text for message in page.messages]
+            html = await self._renderer.render_all(texts, call.user)
             page = msgspec.structs.replace(page, html=html)
         return Response.json(page)
 

@@ -26,7 +26,9 @@ Sleep = Callable[[float], Awaitable[object]]
 
 
 class Reader(Protocol):
-    """Where frames go."""
+    """Where the frames of a user go."""
+
+    user: str
 
     def answer(self, frame: Frame) -> None:
         """Take a frame that is for this reader alone."""
@@ -51,7 +53,7 @@ class HtmlFeed:
                 if frame.offset:
                     return  # its beginning was not seen; its HTML comes with the whole message
                 self._forget_left()
-                run = _GrowingReply(frame.run, self._renderer, self._sleep)
+                run = _GrowingReply(frame.run, reader.user, self._renderer, self._sleep)
                 self._runs[frame.run] = run
             run.join(reader)
             run.take(frame)
@@ -108,7 +110,7 @@ class _StoredMessages:
         while self._waiting:
             message_id, text = self._waiting.pop()
             try:
-                html = await self._renderer.render(text)
+                html = await self._renderer.render(text, self._reader.user)
             except Busy:
                 continue  # it stays text, as it does for readers without the feature
             self._reader.answer(Html(html, message_id=message_id, end=len(text)))
@@ -118,9 +120,10 @@ class _StoredMessages:
 class _GrowingReply:
     """A reply in progress: the HTML of its finished blocks, for everybody who watches."""
 
-    def __init__(self, run: str, renderer: Renderer, sleep: Sleep) -> None:
+    def __init__(self, run: str, user: str, renderer: Renderer, sleep: Sleep) -> None:
         self.readers: set[Reader] = set()
         self._run = run
+        self._user = user
         self._renderer = renderer
         self._sleep = sleep
         self._blocks: list[Html] = []
@@ -174,6 +177,8 @@ class _GrowingReply:
             began, self._due = clock(), False
             try:
                 found = await self._renderer.finished_blocks(self.text[self._start :])
+                for _ in found:
+                    self._renderer.charge(self._user)
             except Busy:
                 found = []
             done = 0

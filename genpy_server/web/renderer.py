@@ -61,8 +61,12 @@ class RenderedBlock(msgspec.Struct, frozen=True):
 class Renderer:
     """The process and what it made lately; the same text at the same time is rendered once."""
 
-    def __init__(self, *, seconds: float = RENDER_SECONDS) -> None:
+    def __init__(
+        self, *, seconds: float = RENDER_SECONDS, charge: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._seconds = seconds
+        self.charge = charge
+        """Counts a text of a user that is rendered, or raises `RateLimited`."""
         self._cache: OrderedDict[str, str] = OrderedDict()
         self._cached_bytes = 0
         self._making: dict[str, asyncio.Future[str]] = {}
@@ -71,13 +75,14 @@ class Renderer:
         self._process: asyncio.subprocess.Process | None = None
         self._idle: asyncio.TimerHandle | None = None
 
-    async def render(self, text: str) -> str:
-        """Safe HTML of a Markdown text. Raises `Busy` where too many jobs wait."""
+    async def render(self, text: str, user: str) -> str:
+        """Safe HTML of a user's text. Raises `Busy` where too many jobs wait, or `RateLimited`."""
         if text in self._cache:
             self._cache.move_to_end(text)
             return self._cache[text]
         if text in self._making:
             return await asyncio.shield(self._making[text])
+        self.charge(user)
         made = self._making[text] = asyncio.get_running_loop().create_future()
         try:
             (html,) = await self._job(RenderTexts([text]), list[str], lambda: [as_it_is(text)])
@@ -91,9 +96,15 @@ class Renderer:
         self._keep(text, html)
         return html
 
-    async def render_all(self, texts: Sequence[str]) -> list[str]:
-        """The HTML of each text, in the same order."""
-        return [await self.render(text) for text in texts]
+    async def render_all(self, texts: Sequence[str], user: str) -> list[str | None]:
+        """The HTML of each text, in the same order; None for those that cannot be made now."""
+        return [await self._try(text, user) for text in texts]
+
+    async def _try(self, text: str, user: str) -> str | None:
+        try:
+            return await self.render(text, user)
+        except Busy:
+            return None
 
     async def finished_blocks(self, text: str) -> list[RenderedBlock]:
         """The blocks of a growing text that are finished; not cached."""

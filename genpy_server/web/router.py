@@ -53,8 +53,8 @@ class Route:
     """What a JSON answer is; None for a page."""
     public: bool = False
     """Whether it answers without a token where tokens are asked for."""
-    counts: Literal["changes", "renders"] | None = None
-    """Towards which limit a minute it counts: `changes` is that of messages."""
+    counts: Literal["changes"] | None = None
+    """Whether it counts towards the limit of messages and changes in a minute."""
 
     def match(self, path: str) -> dict[str, str] | None:
         """The named parts of a path, or None when it is another path."""

@@ -16,7 +16,7 @@ from genpy_server.web.api import (
 )
 from genpy_server.web.docs.handlers import Docs
 from genpy_server.web.health import Health
-from genpy_server.web.pages.handlers import Pages, Rendered, Texts
+from genpy_server.web.pages.handlers import Pages
 from genpy_server.web.router import Route
 
 
@@ -46,7 +46,6 @@ def page_routes(pages: Pages, docs: Docs) -> tuple[Route, ...]:
         Route("GET", "/", pages.chat, "The chat page; `?session=REF` says which conversation.", public=True),
         Route("GET", "/summary/{ref}", pages.summary, "The summary page of a session.", public=True),
         Route("GET", "/assets/{version}/{name}", pages.asset, "A file of the pages.", public=True),
-        Route("POST", "/api/render", pages.render, "Markdown as the safe HTML that the pages show.", body=Texts, answer=Rendered, counts="renders"),
         Route("GET", "/docs", docs.page, "Every endpoint and frame with an example.", public=True),
         Route("GET", "/docs/openapi.json", docs.openapi, "The HTTP side as OpenAPI.", public=True),
         Route("GET", "/docs/asyncapi.json", docs.asyncapi, "The WebSocket side as AsyncAPI.", public=True),

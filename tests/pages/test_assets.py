@@ -120,21 +120,6 @@ async def test_a_file_of_another_version_is_not_kept(server: Running):
             assert (await client.get(f"/assets/000000000000/{name}")).status_code == 404
 
 
-async def test_markdown_is_rendered_for_its_owner_alone(server: Running):
-    """The renderer answers POST with safe HTML that nobody may keep, and no other site's page."""
-    async with httpx.AsyncClient(base_url=server.url) as client:
-        body = {"texts": ["**a**", "<b>"]}
-        answer = await client.post("/api/render", json=body)
-        assert answer.json() == {
-            "html": ["<p><strong>a</strong></p>\n", "<p>&lt;b&gt;</p>\n"],
-        }
-        assert answer.headers["cache-control"] == "no-store"
-        assert (await client.get("/api/render")).status_code == 405
-        for headers in ({"Origin": "http://elsewhere.invalid"}, {"Sec-Fetch-Site": "cross-site"}):
-            refused = await client.post("/api/render", json=body, headers=headers)
-            assert refused.status_code == 403
-
-
 async def test_the_page_knows_every_intent():
     """The kinds of help that the page offers are those of the server."""
     listed = re.search(r"INTENTS = \[([^\]]*)\]", asset("entry.js").decode())

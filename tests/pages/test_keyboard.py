@@ -80,7 +80,7 @@ async def test_escape_stops_a_reply(browser: Browser, server: Running, upstream:
     upstream.say("Half.", " Never.", paused_at=1)
     async with visiting(browser, server.url) as visit:
         await visit.say("Go")
-        await expect(visit.reply().locator(".tail")).to_have_text("Half.")
+        await expect(visit.reply().locator(".body")).to_have_text("Half.")
         await visit.page.keyboard.press("Escape")
         await expect(await visit.finished()).to_contain_text("Stopped by you")
 
@@ -93,7 +93,7 @@ async def test_escape_of_an_input_method_is_not_ours(
     async with visiting(browser, server.url) as visit:
         page, box = visit.page, visit.page.locator("#say")
         await visit.say("Tell me about Lyon")
-        await expect(visit.reply().locator(".tail")).to_have_text("Half.")
+        await expect(visit.reply().locator(".body")).to_have_text("Half.")
         await page.get_by_role("button", name="Edit your last message").click()
         await box.fill("Tell me about Tokyo")
         for composing in (True, False):

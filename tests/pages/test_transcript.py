@@ -189,29 +189,3 @@ async def test_page_and_server_fold_the_same_frames_to_the_same_screen(
         found = await visit.page.evaluate(PLAY, [source, plays])
     for seed, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
         assert mine == theirs, f"seed {seed}"
-
-
-async def test_a_text_is_cut_where_it_may_be(browser: Browser, server: Running):
-    """Blocks that are shown early are cut at the same places however the text arrives."""
-    text = "A\nb\n\n```py\nx\n\ny\n```\n- a\n\n- b\n\nc\n\n> q\n\n| t |\n|---|\n\nend"
-    async with visiting(browser, server.url) as visit:
-        source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
-        cuts = await visit.page.evaluate(
-            """async ([source, text]) => {
-              const { Blocks } = await import(source.replace("chat.js", "blocks.js"));
-              return [1, 2, 3, 7, 99].map((size) => {
-                const blocks = new Blocks();
-                const cuts = new Set();
-                for (let at = 0; at < text.length; at += size) {
-                  for (const unit of text.slice(at, at + size)) {
-                    blocks.feed(unit);
-                    cuts.add(blocks.cut);
-                  }
-                }
-                return [...cuts].map((cut) => text.slice(cut, cut + 3));
-              });
-            }""",
-            [source, text],
-        )
-    assert cuts[0] == ["A\nb", "```", "- a", "c\n\n", "> q", "| t"]
-    assert all(found == cuts[0] for found in cuts)

@@ -104,6 +104,8 @@ async def test_replies_that_nobody_watches_are_bounded():
     feed = HtmlFeed(Renderer())
 
     class Gone:
+        user = "ada"
+
         def answer(self, frame):
             """Nobody reads it."""
 

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
-from support.running_server import serving
 
-from genpy_server.errors import Busy
+from genpy_server.errors import Busy, RateLimited
+from genpy_server.sessions.rate_limit import Rates
 from genpy_server.web import renderer as module
 from genpy_server.web.markdown import render
 from genpy_server.web.renderer import RenderedBlock, Renderer, as_it_is
@@ -28,7 +27,7 @@ async def renderer() -> AsyncIterator[Renderer]:
 async def test_texts_are_rendered_as_in_this_process(renderer: Renderer) -> None:
     """HTML of the process is that of the function, whatever the text holds."""
     texts = ["# A *b*", "<script>alert(1)</script>", "\U0001f600 \u2028 é", "", "```py\nx = 1\n```"]
-    assert await renderer.render_all(texts) == [render(text) for text in texts]
+    assert await renderer.render_all(texts, "ada") == [render(text) for text in texts]
 
 
 async def test_a_text_is_rendered_once(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,8 +40,8 @@ async def test_a_text_is_rendered_once(renderer: Renderer, monkeypatch: pytest.M
         return await ask(job, kind)
 
     monkeypatch.setattr(renderer, "_ask", counted)
-    html = await asyncio.gather(*(renderer.render("*a*") for _ in range(5)))
-    assert {*html, await renderer.render("*a*")} == {render("*a*")}
+    html = await asyncio.gather(*(renderer.render("*a*", "ada") for _ in range(5)))
+    assert {*html, await renderer.render("*a*", "ada")} == {render("*a*")}
     assert len(jobs) == 1
 
 
@@ -50,7 +49,7 @@ async def test_what_is_kept_is_bounded(renderer: Renderer, monkeypatch: pytest.M
     """The oldest HTML is dropped over the bound."""
     monkeypatch.setattr(module, "CACHE_BYTES", 100)
     for number in range(10):
-        await renderer.render(f"text {number}")
+        await renderer.render(f"text {number}", "ada")
     assert 0 < renderer._cached_bytes <= 100
     assert "text 9" in renderer._cache
     assert "text 0" not in renderer._cache
@@ -58,12 +57,12 @@ async def test_what_is_kept_is_bounded(renderer: Renderer, monkeypatch: pytest.M
 
 async def test_a_text_that_takes_too_long_is_shown_as_it_is(renderer: Renderer) -> None:
     """Its process is killed, and the next text has another one."""
-    await renderer.render("first")
+    await renderer.render("first", "ada")
     first = renderer._process
     renderer._seconds = 0.1
-    assert await renderer.render(SLOW) == as_it_is(SLOW)
+    assert await renderer.render(SLOW, "ada") == as_it_is(SLOW)
     renderer._seconds = 20
-    assert await renderer.render("*next*") == render("*next*")
+    assert await renderer.render("*next*", "ada") == render("*next*")
     assert first is not None
     assert first.returncode is not None
     assert renderer._process is not first
@@ -71,22 +70,22 @@ async def test_a_text_that_takes_too_long_is_shown_as_it_is(renderer: Renderer) 
 
 async def test_a_process_that_was_killed_is_replaced(renderer: Renderer) -> None:
     """A lost process costs no later text anything."""
-    await renderer.render("first")
+    await renderer.render("first", "ada")
     assert renderer._process is not None
     renderer._process.kill()
     await renderer._process.wait()
-    assert await renderer.render("*next*") == render("*next*")
+    assert await renderer.render("*next*", "ada") == render("*next*")
 
 
 async def test_a_caller_that_leaves_spoils_no_other(renderer: Renderer) -> None:
     """Who is cancelled in the middle of a text leaves the process fit for the next one."""
-    await renderer.render("first")
-    asking = asyncio.create_task(renderer.render(SLOW))
+    await renderer.render("first", "ada")
+    asking = asyncio.create_task(renderer.render(SLOW, "ada"))
     await asyncio.sleep(0)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert await renderer.render("*next*") == render("*next*")
+    assert await renderer.render("*next*", "ada") == render("*next*")
 
 
 async def test_jobs_that_wait_are_bounded(
@@ -95,7 +94,7 @@ async def test_jobs_that_wait_are_bounded(
     """More texts than can wait are refused for now."""
     monkeypatch.setattr(module, "WAITING_JOBS", 2)
     found = await asyncio.gather(
-        *(renderer.render(f"text {number}") for number in range(4)), return_exceptions=True
+        *(renderer.render(f"text {number}", "ada") for number in range(4)), return_exceptions=True
     )
     assert [isinstance(one, Busy) for one in found] == [False, False, True, True]
 
@@ -103,13 +102,13 @@ async def test_jobs_that_wait_are_bounded(
 async def test_an_idle_process_ends(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has nothing to do ends by itself, and starts again when it is needed."""
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
-    await renderer.render("first")
+    await renderer.render("first", "ada")
     process = renderer._process
     assert process is not None
     async with asyncio.timeout(20):
         assert await process.wait() == 0
     monkeypatch.undo()
-    assert await renderer.render("*next*") == render("*next*")
+    assert await renderer.render("*next*", "ada") == render("*next*")
 
 
 async def test_the_process_knows_no_secret(
@@ -117,7 +116,7 @@ async def test_the_process_knows_no_secret(
 ) -> None:
     """Keys and tokens of the environment are not passed on."""
     monkeypatch.setenv("GROQ_API_KEY", "gsk_secret")
-    await renderer.render("first")
+    await renderer.render("first", "ada")
     assert renderer._process is not None
     environment = Path(f"/proc/{renderer._process.pid}/environ").read_bytes()
     assert b"PATH=" in environment
@@ -134,12 +133,16 @@ async def test_finished_blocks_of_a_growing_text(renderer: Renderer) -> None:
     assert await renderer.finished_blocks(open_block) == []
 
 
-async def test_rendering_counts_towards_a_limit(tmp_path: Path) -> None:
-    """/api/render is bounded in a minute, apart from messages."""
-    limits = {"renders_per_minute": 2}
-    async with serving(tmp_path / "genpy.db", limits=limits) as server:
-        async with httpx.AsyncClient(base_url=server.url) as client:
-            answers = [await client.post("/api/render", json={"texts": ["*a*"]}) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[0].json() == {"html": ["<p><em>a</em></p>\n"]}
-    assert "texts to render" in answers[2].json()["error"]["message"]
+async def test_rendering_counts_towards_a_limit(renderer: Renderer) -> None:
+    """A text counts once for who asks for it first; over the limit it is refused, and not made."""
+    rates = Rates(2)
+    renderer.charge = rates.charge
+    assert await renderer.render_all(["a", "a", "b", "c"], "ada") == [
+        "<p>a</p>\n",
+        "<p>a</p>\n",
+        "<p>b</p>\n",
+        None,
+    ]
+    with pytest.raises(RateLimited):
+        await renderer.render("c", "ada")
+    assert await renderer.render("c", "bob") == "<p>c</p>\n"

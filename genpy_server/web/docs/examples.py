@@ -19,7 +19,6 @@ SAMPLES: dict[str, Any] = {
     "error": "The tool did not answer in time.",
     "first_at": "2026-01-31T12:00:00Z",
     "first_token_ms": 180.0,
-    "html": ["<p>Some <strong>Markdown</strong></p>\n"],
     "id": "9f6fb2",
     "intent": "code_assistant",
     "intents": {"code_assistant": 3},

@@ -19,7 +19,6 @@ LARGEST = 2**63 - 1
 
 COUNTS = {
     "changes": "It counts towards the limit of messages and changes in a minute.",
-    "renders": "It counts towards the limit of texts to render in a minute.",
 }
 
 HEAD = """<!doctype html>

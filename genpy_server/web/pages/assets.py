@@ -30,12 +30,15 @@ ASSETS = {
     "summary.js": SCRIPT,
     "actions.js": SCRIPT,
     "api.js": SCRIPT,
-    "blocks.js": SCRIPT,
     "body.js": SCRIPT,
     "charts.js": SCRIPT,
+    "code.js": SCRIPT,
     "dom.js": SCRIPT,
     "entry.js": SCRIPT,
+    "highlight.js": SCRIPT,
+    "inline.js": SCRIPT,
     "link.js": SCRIPT,
+    "markdown.js": SCRIPT,
     "outbox.js": SCRIPT,
     "room.js": SCRIPT,
     "sessions.js": SCRIPT,
@@ -44,11 +47,15 @@ ASSETS = {
     "view.js": SCRIPT,
 }
 
-_SHARED = ("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "blocks.js", "stars.js")
+_SHARED = (
+    *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js"),
+    *("markdown.js", "inline.js", "code.js"),
+)
 MODULES = {
     "chat.html": (
         *_SHARED,
         *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
+        "highlight.js",
     ),
     "summary.html": (*_SHARED, "charts.js"),
 }

@@ -1,33 +1,13 @@
-"""The handlers of the pages: the two of them, their files, and Markdown as safe HTML."""
-
-from typing import Annotated
-
-import msgspec
+"""The handlers of the pages: the two of them and their files."""
 
 from genpy_server.core.identity import checked_ref
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import assets
-from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Call
-
-
-class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Markdown texts."""
-
-    texts: Annotated[list[str], msgspec.Meta(min_length=1, max_length=200)]
-
-
-class Rendered(msgspec.Struct, frozen=True):
-    """Safe HTML of each text, in the same order."""
-
-    html: list[str]
 
 
 class Pages:
     """What a browser is given. The pages hold nothing private: they ask the API for that."""
-
-    def __init__(self, renderer: Renderer) -> None:
-        self._renderer = renderer
 
     async def chat(self, call: Call[None, None]) -> Response:
         """The chat page; the address says which session."""
@@ -42,7 +22,3 @@ class Pages:
         """A script, a style sheet or a picture."""
         found = assets.asset_response(call.params["name"], call.params["version"])
         return assets.packed(found, call.request)
-
-    async def render(self, call: Call[None, Texts]) -> Response:
-        """Markdown as HTML."""
-        return Response.json(Rendered(await self._renderer.render_all(call.body.texts)))

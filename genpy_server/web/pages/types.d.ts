@@ -125,6 +125,21 @@ interface SummaryFrame extends SummaryFacts {
   seq: number;
   user_rating?: number;
 }
+interface HtmlFrame {
+  type: "html";
+  seq?: undefined;
+  message_id?: number;
+  run?: string;
+  start?: number;
+  end?: number;
+  html: string;
+}
+/** A finished block of a reply; its places are counted in characters. */
+interface HtmlBlock {
+  start: number;
+  end: number;
+  html: string;
+}
 interface SessionEventFrame {
   type: "session";
   seq: number;
@@ -157,6 +172,7 @@ type ServerFrame =
   | ToolStartedFrame
   | ToolFinishedFrame
   | DeltaFrame
+  | HtmlFrame
   | RunFinishedFrame
   | SummaryFrame
   | SessionEventFrame
@@ -242,6 +258,8 @@ interface StoredMessage {
 interface MessagePage {
   messages: StoredMessage[];
   before: number | null;
+  after: number | null;
+  html?: (string | null)[] | null;
 }
 
 interface SearchHit {
@@ -249,11 +267,19 @@ interface SearchHit {
   session_title: string;
 }
 
+/** A message to bring into view, and the words in it that were looked for. */
+interface Wanted {
+  id: number;
+  words: string;
+}
+
 /** What a person can do with the conversation on the screen. */
 interface Actions {
   again(intent?: string): void;
   edit(entry: import("./assets/transcript.js").Entry | null): void;
-  older(): Promise<boolean>;
+  older(): Promise<void>;
+  newer(): Promise<void>;
+  newest(): void;
   rate(rating: number): void;
   resend(id: string): void;
   discard(id: string): void;

@@ -1,10 +1,9 @@
-// Requests to the server: JSON in and out, the token of this tab, and Markdown as safe HTML.
+// Requests to the server: JSON in and out, and the token of this tab.
 
 import { ask } from "./dom.js";
 
 export const UNREACHABLE = "unreachable";
 const KEY = "genpy-token";
-const BATCH_BYTES = 48 * 1024; // below the server's limit for a body, with room for escapes
 
 export class Refusal extends Error {
   /**
@@ -107,19 +106,11 @@ export const query = (given) => {
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 };
 
-// Markdown
-
 /** @typedef {{createHTML(html: string): string}} Policy */
 /** @type {Policy | undefined} */
 const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy("genpy", {
   createHTML: (/** @type {string} */ html) => html,
 });
-/** @type {Map<string, string>} */
-const known = new Map();
-const size = (/** @type {string} */ text) => new TextEncoder().encode(JSON.stringify(text)).length;
-/** @typedef {{text: string, resolve(html: string): void, reject(error: unknown): void}} Wanted */
-/** @type {Wanted[]} */
-let waiting = [];
 
 /**
  * Nodes of HTML that the server's renderer made. The only place where HTML becomes nodes.
@@ -130,47 +121,4 @@ export function nodes(html) {
   const template = document.createElement("template");
   template.innerHTML = policy ? policy.createHTML(html) : html;
   return template.content;
-}
-
-/**
- * Safe HTML of a Markdown text; texts asked for at the same time travel together.
- *
- * @param {string} text
- * @returns {Promise<string>}
- */
-export function render(text) {
-  const html = known.get(text);
-  if (html !== undefined) return Promise.resolve(html);
-  return new Promise((resolve, reject) => {
-    if (!waiting.length) queueMicrotask(flush);
-    waiting.push({ text, resolve, reject });
-  });
-}
-
-function flush() {
-  const all = waiting;
-  waiting = [];
-  /** @type {Wanted[]} */
-  let batch = [];
-  let bytes = 0;
-  for (let at = 0; at < all.length; at += 1) {
-    batch.push(all[at]);
-    bytes += size(all[at].text);
-    if (at + 1 < all.length && bytes + size(all[at + 1].text) < BATCH_BYTES) continue;
-    send(batch);
-    [batch, bytes] = [[], 0];
-  }
-}
-
-async function send(/** @type {Wanted[]} */ batch) {
-  try {
-    const { html } = await api("POST", "/api/render", { texts: batch.map(({ text }) => text) });
-    batch.forEach(({ text, resolve }, index) => {
-      if (known.size > 500) known.clear();
-      known.set(text, html[index]);
-      resolve(html[index]);
-    });
-  } catch (error) {
-    batch.forEach(({ reject }) => reject(error));
-  }
 }

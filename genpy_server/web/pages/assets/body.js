@@ -1,179 +1,112 @@
-// The text of one message: rendered by the server block by block while it grows, then whole.
+// The text of one message: the server's HTML of what is finished, and behind it what still grows.
 
-import { Refusal, UNREACHABLE, nodes, render } from "./api.js";
-import { Blocks, parts } from "./blocks.js";
-import { copyButton, el } from "./dom.js";
+import { nodes } from "./api.js";
+import { codeBox } from "./code.js";
+import { Growing, morph, wide } from "./markdown.js";
+import { characters } from "./transcript.js";
 
-const PART = 16 * 1024; // characters; a longer text is rendered in parts
-const RETRY = 2_000; // ms
-const HOLD = 150; // ms that a stored text may take to be rendered before it is shown as it is
-const FENCE_LINE = /^\s{0,3}(`{3,}|~{3,})(.*)\n/;
+/** @import {Entry} from "./transcript.js" */
 
 /**
- * Safe HTML of a whole text, however long.
+ * The nodes of the server's HTML, its code with a head and what may scroll sideways in a box.
  *
- * @param {string} text
+ * @param {string} html
  */
-export async function renderWhole(text) {
-  for (;;) {
-    try {
-      return (await Promise.all(parts(text, PART).map(render))).join("");
-    } catch (error) {
-      // A server that is away comes back; one that refuses the text will refuse it again.
-      if (!(error instanceof Refusal) || error.code !== UNREACHABLE) throw error;
-      await new Promise((resolve) => {
-        setTimeout(resolve, RETRY);
-      });
-    }
-  }
-}
-
-/**
- * Code with its head and a copy button.
- *
- * @param {string | undefined} language
- * @param {HTMLElement} pre
- */
-function codeBox(language, pre) {
-  pre.tabIndex = 0;
-  pre.setAttribute("role", "group");
-  pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
-  return el(
-    "div",
-    { class: "code" },
-    el(
-      "div",
-      { class: "code-head" },
-      el("span", { text: language || "text" }),
-      copyButton("Copy code", () => pre.textContent ?? ""),
-    ),
-    pre,
-  );
-}
-
-/**
- * Give code its head with a copy button, and what may scroll sideways a place in the tab order.
- *
- * @param {DocumentFragment} fragment
- */
-function finish(fragment) {
+function finished(html) {
+  const fragment = nodes(html);
   for (const pre of fragment.querySelectorAll("pre")) {
     const place = document.createComment("");
     pre.replaceWith(place);
     place.replaceWith(codeBox(pre.dataset.language, pre));
   }
   for (const table of fragment.querySelectorAll("table")) {
-    const box = el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" });
-    table.replaceWith(box);
-    box.append(table);
+    const place = document.createComment("");
+    table.replaceWith(place);
+    place.replaceWith(wide(table));
   }
   return fragment;
 }
 
 export class Body {
-  #blocks = new Blocks();
-  #settled = ""; // HTML of the blocks that are done
-  #upto = 0; // where the text begins that is not rendered for good
-  #shown = 0; // where the text begins that is not rendered at all
-  #busy = false;
-  #done = false;
-  #growing = el("div", { class: "growing" });
-  #tail = document.createTextNode("");
-  /** @type {HTMLElement} */
-  #tailBox = el("p", { class: "tail" }, this.#tail);
+  #growing;
+  #html = ""; // of the blocks that are finished
+  #nodes = 0; // how many nodes those are
+  #end = 0; // where the text behind them begins
+  #chars = 0; // the same place as the server counts, in characters
+  #taken = 0; // how many of the entry's blocks were taken
+  /** @type {string | null} */
+  #whole = null;
 
-  constructor() {
-    this.element = el("div", { class: "body" }, this.#growing, this.#tailBox);
-    this.#tailBox.hidden = true;
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.element = element;
+    this.#growing = new Growing(element);
   }
 
   /**
-   * Take in the text so far, which begins with the text before.
+   * Show what is known of a message.
    *
-   * @param {string} text
+   * @param {Pick<Entry, "text" | "blocks" | "html" | "status">} entry
    */
-  grow(text) {
-    const fresh = text.slice(this.#blocks.text.length);
-    if (!fresh || this.#done) return;
-    this.#blocks.feed(fresh);
-    if (!this.#tail.length) this.#showTail();
-    else this.#tail.appendData(fresh);
-    this.#tailBox.hidden &&= !fresh.trim();
-    this.#advance();
-  }
-
-  /** Show what is not rendered yet as it is; code already as code, without its fence. */
-  #showTail() {
-    let text = this.#blocks.text.slice(this.#shown);
-    const fence = FENCE_LINE.exec(text);
-    if (fence) text = text.slice(fence[0].length);
-    if (Boolean(fence) !== (this.#tailBox.tagName === "DIV")) {
-      const box = fence
-        ? codeBox(fence[2].trim().split(/\s/)[0], el("pre", {}, el("code", {}, this.#tail)))
-        : el("p", { class: "tail" }, this.#tail);
-      this.#tailBox.replaceWith(box);
-      this.#tailBox = box;
-    }
-    this.#tail.data = text;
-    this.#tailBox.hidden = !text.trim();
-  }
-
-  /** Have rendered what may be: blocks that are done for good, the lines of a list as they come. */
-  async #advance() {
-    const { cut, lines, kind, text } = this.#blocks;
-    if (this.#busy) return;
-    const settles = cut > this.#upto;
-    const until = settles ? cut : lines;
-    if (
-      !settles &&
-      (kind === "text" || kind === "code" || lines <= this.#shown || lines - cut > PART)
-    ) {
+  show({ text, blocks, html, status }) {
+    if (html !== null) {
+      if (this.#whole !== html) this.#finish(html);
       return;
     }
-    const piece = text.slice(this.#upto, until);
-    if (!piece.trim() || piece.length > PART * 2) return;
-    this.#busy = true;
-    try {
-      const html = await render(piece);
-      if (this.#done) return;
-      this.#growing.replaceChildren(finish(nodes(html)));
-      if (settles) {
-        this.#growing.before(...this.#growing.childNodes);
-        this.#settled += html;
-        this.#upto = until;
-      }
-      this.#shown = until;
-      this.#showTail();
-    } catch {
-      return; // shown as it is until the finished reply is rendered whole
-    } finally {
-      this.#busy = false;
+    if (this.#whole !== null) return;
+    const streaming = status === "streaming";
+    for (; this.#taken < blocks.length; this.#taken += 1) {
+      this.#settle(text, blocks[this.#taken], streaming);
     }
-    this.#advance();
+    this.#growing.show(text, this.#end, streaming);
   }
 
   /**
-   * Show the finished text, keeping what stands there already when it is the same.
+   * Put the server's HTML of a finished block in the place of ours.
    *
    * @param {string} text
+   * @param {HtmlBlock} block
+   * @param {boolean} streaming
    */
-  async finish(text) {
-    if (!text) return;
-    let html;
-    const late = setTimeout(() => this.grow(text), this.#blocks.text ? 0 : HOLD);
-    try {
-      html = await renderWhole(text);
-    } catch {
-      this.grow(text);
-      return; // refused: it stays readable as plain text
-    } finally {
-      clearTimeout(late);
-    }
-    this.#done = true;
-    this.#growing.remove();
-    this.#tailBox.remove();
-    const kept = html.startsWith(this.#settled) ? this.#settled.length : 0;
-    if (!kept) this.element.replaceChildren();
-    this.element.append(finish(nodes(html.slice(kept))));
+  #settle(text, { start, end, html }, streaming) {
+    if (start !== this.#chars) return; // one before it is missing: the HTML of the whole has it
+    this.#end = ahead(text, this.#end, end - this.#chars);
+    this.#chars = end;
+    const ours = this.#growing.show(text, this.#end, streaming);
+    const fresh = [...finished(html).childNodes];
+    const { childNodes } = this.element;
+    const behind = childNodes[this.#nodes + ours.length] ?? null;
+    morph(this.element, fresh, childNodes[this.#nodes] ?? null, behind);
+    this.#html += html;
+    this.#nodes += fresh.length;
   }
+
+  /**
+   * Put the server's HTML of the whole in the place of what is there, all of which is kept that is
+   * the same.
+   *
+   * @param {string} html
+   */
+  #finish(html) {
+    const kept = this.#whole === null && html.startsWith(this.#html);
+    this.#whole = html;
+    const { childNodes } = this.element;
+    if (kept) {
+      const rest = finished(html.slice(this.#html.length));
+      morph(this.element, [...rest.childNodes], childNodes[this.#nodes] ?? null);
+    } else morph(this.element, [...finished(html).childNodes]);
+  }
+}
+
+/**
+ * The index that is a number of characters behind another.
+ *
+ * @param {string} text
+ * @param {number} from
+ * @param {number} count
+ */
+function ahead(text, from, count) {
+  let at = from + count;
+  for (let missing; (missing = count - characters(text.slice(from, at))) > 0;) at += missing;
+  return at;
 }

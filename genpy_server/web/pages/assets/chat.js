@@ -34,16 +34,16 @@ const list = new SessionList({
 
 /**
  * @param {string} ref
- * @param {string | null} [message] the id of a message to bring into view
+ * @param {Wanted | null} [wanted] a message to bring into view
  */
-function open(ref, message) {
+function open(ref, wanted = null) {
   room?.close();
   room = null; // what a new room tells while it is being made is the new room's
   byId("problem").hidden = true;
   if (editing) edit(null);
   room = new Room({
     ref,
-    message,
+    wanted,
     scroller: byId("conversation"),
     list: byId("messages"),
     tell,
@@ -61,7 +61,9 @@ function go(/** @type {string} */ address) {
 function follow() {
   const asked = new URLSearchParams(location.search);
   const ref = asked.get("session") ?? "";
-  if (REF.test(ref)) open(ref, asked.get("message"));
+  const id = Number(asked.get("message"));
+  const wanted = id > 0 ? { id, words: asked.get("words") ?? "" } : null;
+  if (REF.test(ref)) open(ref, wanted);
   else {
     const made = randomUuid();
     history.replaceState(null, "", `/?session=${made}`);

@@ -2,6 +2,7 @@
 
 import { Body } from "./body.js";
 import { copyButton, el, timeOf, words } from "./dom.js";
+import { blocks } from "./markdown.js";
 
 /** @import {Entry} from "./transcript.js" */
 
@@ -20,7 +21,6 @@ export class EntryView {
   /** @typedef {{box: HTMLDetailsElement, state: HTMLElement, result: HTMLElement}} ToolBox */
   /** @type {Map<string, ToolBox>} */
   #tools = new Map();
-  #finished = false;
   #chipped = "";
   #parts = {
     chip: /** @type {HTMLElement} */ (el("span", {})),
@@ -37,9 +37,8 @@ export class EntryView {
   constructor(entry, { choose } = {}) {
     this.entry = entry;
     this.choose = choose;
-    /** @type {Promise<void> | undefined} */
-    this.rendered = undefined;
-    this.body = new Body();
+    this.text = el("div", { class: "body", dir: "auto" });
+    this.body = new Body(this.text);
     const { chip, at, tools, note, facts } = this.#parts;
     const who = entry.role === "user" ? "You" : "GenPy";
     this.copy = copyButton(`Copy what ${who} said`, () => entry.text);
@@ -54,7 +53,7 @@ export class EntryView {
       { class: `message ${entry.role}` },
       this.head,
       tools,
-      this.body.element,
+      this.text,
       note,
       this.foot,
     );
@@ -69,11 +68,7 @@ export class EntryView {
     if (entry.at && !this.#parts.at.hasChildNodes()) this.#parts.at.append(timeOf(entry.at));
     this.#chip();
     for (const tool of entry.tools) this.#tool(tool);
-    if (streaming) this.body.grow(entry.text);
-    else if (!this.#finished) {
-      this.#finished = true;
-      this.rendered = this.body.finish(entry.text);
-    }
+    this.body.show(entry);
     this.#ending(streaming);
   }
 
@@ -135,7 +130,7 @@ export class EntryView {
         args,
         result,
       );
-      // The result is rendered when somebody looks at it.
+      // The result is formatted when somebody looks at it.
       box.addEventListener("toggle", () => {
         if (box.open) this.#result(tool, result);
       });
@@ -156,9 +151,7 @@ export class EntryView {
    */
   #result(tool, place) {
     if (tool.ok === null || place.hasChildNodes()) return;
-    const body = new Body();
-    place.append(body.element);
-    body.finish(tool.result);
+    place.append(el("div", { class: "body", dir: "auto" }, ...blocks(tool.result, false)));
   }
 
   #ending(/** @type {boolean} */ streaming) {

@@ -1,6 +1,6 @@
 // One WebSocket to one session, opened again after every cut, and its state in words.
 
-import { askToken, token } from "./api.js";
+import { askToken, query, token } from "./api.js";
 
 const PROTOCOL = "genpy.v1";
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
@@ -92,7 +92,7 @@ export class Link {
 
   #open() {
     const { epoch, after } = this.place();
-    const where = epoch ? `?${new URLSearchParams({ epoch, after: String(after) })}` : "";
+    const where = query({ features: "html", epoch, after: epoch && String(after) });
     const base = location.origin.replace(/^http/, "ws");
     const socket = new Attempt(
       `${base}/ws/session/${encodeURIComponent(this.ref)}${where}`,

@@ -3,22 +3,38 @@
 import { api, query, session } from "./api.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
-import { Gap, Transcript, messageFrame } from "./transcript.js";
+import { Gap, Transcript } from "./transcript.js";
 import { View } from "./view.js";
 
 /** @import {Entry} from "./transcript.js" */
 
 const PAGE = 100;
-const SEARCHED_PAGES = 20;
-const ARRIVAL = 300; // ms in which the newest messages have come
+const HIDDEN_PAUSE = 250; // ms between two looks at what came, in a tab that nobody sees
+const ARRIVAL = 1_000; // ms in which the newest messages have come
+const LATE_HTML = 2_000; // ms after a return in which HTML that was cut off comes by itself
+/** Frames that change entries which are there, and add none. */
+const INNER = new Set(["delta", "html", "tool_started", "tool_finished"]);
 
 export class Room {
   #caughtUp = 0;
+  /** @type {Set<Entry>} */
+  #changed = new Set();
+  #arrange = false;
+  #due = false;
+  #closed = false;
+  /** @type {Entry | null} */
+  #ended = null; // the reply that was just finished
+  /**
+   * A window further back, which is shown instead of the end of the conversation.
+   *
+   * @type {Transcript | null}
+   */
+  #past = null;
 
   /**
    * @param {object} place
    * @param {string} place.ref
-   * @param {string | null} [place.message] the id of a message to bring into view
+   * @param {Wanted | null} place.wanted a message to bring into view
    * @param {HTMLElement} place.scroller
    * @param {HTMLElement} place.list
    * @param {(room: Room, cause?: string) => void} place.tell called after every change of what the
@@ -26,9 +42,9 @@ export class Room {
    * @param {(text: string) => void} place.refused
    * @param {Actions["edit"]} place.edit
    */
-  constructor({ ref, message, scroller, list, tell, refused, edit }) {
+  constructor({ ref, wanted, scroller, list, tell, refused, edit }) {
     this.ref = ref;
-    this.wanted = message;
+    this.wanted = wanted;
     this.tell = tell;
     this.refused = refused;
     /** @type {LinkState} */
@@ -44,7 +60,9 @@ export class Room {
       act: {
         again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
         edit,
-        older: () => this.older(),
+        older: () => this.page("before"),
+        newer: () => this.page("after"),
+        newest: () => this.newest(),
         rate: (rating) => this.ask({ type: "rate", rating }),
         resend: (id) => this.outbox?.again(id),
         discard: (id) => this.outbox?.remove(id),
@@ -65,6 +83,7 @@ export class Room {
   }
 
   close() {
+    this.#closed = true;
     this.link?.close();
     this.outbox?.close();
     this.view.close();
@@ -75,7 +94,7 @@ export class Room {
    * @param {number} [replaces]
    */
   say(text, replaces) {
-    this.view.toEnd();
+    this.newest();
     this.outbox?.add(text, replaces);
     this.tell(this);
   }
@@ -115,33 +134,49 @@ export class Room {
       this.link?.again();
       return;
     }
-    if (frame.type === "run_finished" && changed) changed.at ||= new Date().toISOString();
+    if (changed) this.#changed.add(changed);
+    if (frame.type === "run_finished" && changed) {
+      changed.at ||= new Date().toISOString();
+      this.#ended = changed;
+    }
     if (frame.type === "ready") this.#attached(frame);
     else if (frame.type === "ack") this.outbox?.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
     else if (frame.type === "notice") this.view.notice(frame.text);
-    if (frame.type === "delta" && changed) this.view.update(this.transcript, changed);
-    else this.#show(frame, changed);
-    this.#catchUp();
-  }
-
-  /**
-   * @param {ServerFrame} frame
-   * @param {Entry | null} changed
-   */
-  #show(frame, changed) {
-    this.view.update(this.transcript, changed);
-    if (frame.type === "message") {
-      this.#showWaiting();
-      this.#found();
+    if (!INNER.has(frame.type)) {
+      this.#arrange = true;
+      this.tell(this, frame.type);
     }
-    if (frame.type === "run_finished" && changed) this.#finished(changed);
-    this.tell(this, frame.type);
+    if (frame.type === "message") this.#showWaiting();
+    this.#catchUp();
+    this.#draw();
   }
 
-  async #finished(/** @type {Entry} */ entry) {
-    await this.view.viewOf(entry)?.rendered;
-    this.view.spoke(entry);
+  /** Show what changed, at most once for each picture of the screen. */
+  #draw() {
+    if (this.#due) return;
+    this.#due = true;
+    const draw = () => {
+      this.#due = false;
+      if (!this.#closed) this.#drawNow();
+    };
+    if (document.hidden) setTimeout(draw, HIDDEN_PAUSE);
+    else requestAnimationFrame(draw);
+  }
+
+  #drawNow() {
+    const [changed, arrange, ended] = [this.#changed, this.#arrange, this.#ended];
+    this.#changed = new Set();
+    this.#arrange = false;
+    this.#ended = null;
+    this.view.update(this.#past ?? this.transcript, changed, arrange);
+    if (this.wanted) this.#found();
+    if (ended) this.view.spoke(ended);
+  }
+
+  #redraw() {
+    this.#arrange = true;
+    this.#drawNow();
   }
 
   #attached(/** @type {ReadyFrame} */ ready) {
@@ -149,7 +184,26 @@ export class Room {
     this.#become({ name: "ready" });
     this.outbox?.resume();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();
-    if (this.wanted) setTimeout(() => this.#seek(), ARRIVAL);
+    if (ready.replay === "complete") setTimeout(() => this.#complete(), LATE_HTML);
+    if (!this.wanted) return;
+    if (ready.before && this.wanted.id < ready.before) this.#open();
+    else setTimeout(() => this.#open(), ARRIVAL); // it comes by itself, or there is none
+  }
+
+  /** Ask for HTML that a cut swallowed. */
+  async #complete() {
+    const bare = this.transcript.entries.filter(
+      ({ html, messageId, text }) => messageId && text && html === null,
+    );
+    if (!bare.length || this.#closed) return;
+    const after = /** @type {number} */ (bare[0].messageId) - 1;
+    const page = await this.#page({ after: String(after), limit: PAGE });
+    page.messages.forEach(({ id }, number) => {
+      const html = page.html?.[number];
+      const changed = html && this.transcript.apply({ type: "html", message_id: id, html });
+      if (changed) this.#changed.add(changed);
+    });
+    this.#draw();
   }
 
   /** The summary of a session that was ended before. */
@@ -164,7 +218,7 @@ export class Room {
     if (transcript.status !== "completed" || transcript.summary) return;
     transcript.summary = { summary, note, topics };
     transcript.rating = rating;
-    this.view.update(transcript);
+    this.#draw();
   }
 
   #catchUp() {
@@ -189,32 +243,73 @@ export class Room {
     this.tell(this);
   }
 
-  async older() {
-    const { before } = this.transcript;
-    if (!before) return false;
-    /** @type {MessagePage} */
-    const page = await api(
-      "GET",
-      `${session(this.transcript.session)}/messages${query({ before, limit: PAGE })}`,
-    );
-    const frames = page.messages.map(messageFrame);
-    this.view.hold(() => {
-      this.transcript.older(frames, page.before);
-      this.view.update(this.transcript);
-    });
-    return true;
+  // What was said further back
+
+  /**
+   * @param {Record<string, string | number>} which
+   * @returns {Promise<MessagePage>}
+   */
+  #page(which) {
+    const place = session(this.transcript.session || this.ref);
+    return api("GET", `${place}/messages${query({ html: "true", ...which })}`);
   }
 
-  /** Bring a message into view, reading back as far as it takes within reason. */
-  async #seek() {
-    for (let pages = 0; pages < SEARCHED_PAGES && !this.#found(); pages += 1) {
-      if (!(await this.older())) return;
+  /**
+   * Show a page more, before what is shown or behind it.
+   *
+   * @param {"before" | "after"} side
+   */
+  async page(side) {
+    const shown = this.#past ?? this.transcript;
+    const from = shown[side];
+    if (from === null) return;
+    const page = await this.#page({ [side]: from, limit: PAGE });
+    if (shown !== (this.#past ?? this.transcript) || shown[side] !== from) return;
+    const change = () => {
+      shown.add(page, side);
+      if (shown === this.#past && side === "after") this.#join(shown);
+      this.#redraw();
+    };
+    this.view.hold(change, side);
+  }
+
+  /** A window that reaches what is live becomes a part of it. */
+  #join(/** @type {Transcript} */ past) {
+    const first = this.transcript.entries.find(({ messageId }) => messageId)?.messageId;
+    const last = past.entries.at(-1)?.messageId ?? 0;
+    if (past.after !== null && (!first || last < first)) return;
+    this.transcript.join(past);
+    this.#past = null;
+  }
+
+  /** Back to the end of the conversation. */
+  newest() {
+    if (this.#past) {
+      this.#past = null;
+      this.#redraw();
     }
+    this.view.toEnd();
   }
 
   /** Show the message that was asked for, as soon as it is there. */
   #found() {
-    if (this.wanted && this.view.find(this.wanted)) this.wanted = null;
-    return !this.wanted;
+    const { wanted } = this;
+    const { entries } = this.#past ?? this.transcript;
+    if (!wanted || !entries.some(({ messageId }) => messageId === wanted.id)) return;
+    this.wanted = null;
+    this.view.find(wanted);
+  }
+
+  /** Ask for the messages around the one that is wanted, where it is not among those shown. */
+  async #open() {
+    const { wanted } = this;
+    if (!wanted || this.#closed) return;
+    const page = await this.#page({ around: wanted.id, limit: PAGE });
+    if (this.#closed || this.wanted !== wanted) return;
+    this.#past = new Transcript();
+    this.#past.add(page, "before");
+    this.#past.after = page.after;
+    this.#join(this.#past);
+    this.#redraw();
   }
 }

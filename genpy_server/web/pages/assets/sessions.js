@@ -141,7 +141,7 @@ function hitRow({ message, session_title: title }, q) {
     {},
     el(
       "a",
-      { href: `/?session=${message.session_id}&message=${message.id}` },
+      { href: `/${query({ session: message.session_id, message: message.id, words: q })}` },
       el("span", { class: "title", text: snippet }),
       el("span", {
         class: "told",

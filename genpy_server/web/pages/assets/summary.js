@@ -5,7 +5,7 @@ import { bars } from "./charts.js";
 import { announce, button, byId, el, exactly, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { stars } from "./stars.js";
-import { Transcript, messageFrame } from "./transcript.js";
+import { Transcript } from "./transcript.js";
 
 /** @import {Entry} from "./transcript.js" */
 
@@ -157,8 +157,8 @@ function measure(/** @type {SessionMetrics | null | undefined} */ metrics) {
 
 async function read(/** @type {number | null | undefined} */ before = undefined) {
   /** @type {MessagePage} */
-  const page = await api("GET", `${place}/messages${query({ limit: PAGE, before })}`);
-  transcript.older(page.messages.map(messageFrame), page.before);
+  const page = await api("GET", `${place}/messages${query({ limit: PAGE, before, html: "true" })}`);
+  transcript.add(page, "before");
   for (const entry of transcript.entries) {
     const view = views.get(entry) ?? new EntryView(entry);
     views.set(entry, view);

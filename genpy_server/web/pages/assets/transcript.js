@@ -1,6 +1,6 @@
 // What a page shows of a session: a fold over the frames of genpy.v1, without a document.
 //
-// It does as genpy_server/core/transcript.py does; tests/pages/test_transcript.py plays the same
+// It does as genpy_server/client/transcript.py does; tests/pages/test_transcript.py plays the same
 // frames to both. After a cut, overlapping deltas are trimmed by their offset, which counts
 // characters and not the UTF-16 units of a JavaScript string; a gap throws, and the page attaches
 // anew.
@@ -60,6 +60,10 @@ export class Entry {
   firstTokenMs = null;
   /** @type {Usage} */
   usage = {};
+  /** @type {HtmlBlock[]} */
+  blocks = []; // safe HTML of the finished blocks of a reply in progress
+  /** @type {string | null} */
+  html = null; // safe HTML of the whole text, as soon as the server has sent it
 
   /**
    * @param {Role} role
@@ -116,7 +120,9 @@ export class Transcript {
   model = "";
   store = "";
   /** @type {number | null} */
-  before = null;
+  before = null; // the id from which to ask for what came before; null where all of it is known
+  /** @type {number | null} */
+  after = null; // the same for what came later, in a window that does not reach the end
   /** @type {SummaryFacts | null} */
   summary = null;
   /** @type {Record<string, number>} */
@@ -149,6 +155,8 @@ export class Transcript {
         return this.#toolFinished(frame);
       case "delta":
         return this.#delta(frame);
+      case "html":
+        return this.#html(frame);
       case "run_finished":
         return this.#runFinished(frame);
       case "summary":
@@ -169,17 +177,41 @@ export class Transcript {
   }
 
   /**
-   * Put an older page of stored messages in front.
+   * Put a page of stored messages before those that are known, or behind them.
    *
-   * @param {MessageFrame[]} frames
-   * @param {number | null} before
+   * @param {MessagePage} page
+   * @param {"before" | "after"} side
    */
-  older(frames, before) {
-    const newer = this.entries;
+  add({ messages, html, before, after }, side) {
+    const known = this.entries;
     this.entries = [];
-    for (const frame of frames) this.#message(frame);
-    this.entries.push(...newer);
-    this.before = before;
+    for (const message of messages) this.#message(messageFrame(message));
+    messages.forEach(({ id }, number) => {
+      const entry = this.entries.find(({ messageId }) => messageId === id);
+      if (entry) entry.html = html?.[number] ?? null;
+    });
+    if (side === "before") {
+      this.entries.push(...known);
+      this.before = before;
+    } else {
+      this.entries.unshift(...known);
+      this.after = after;
+    }
+    for (const entry of this.entries) this.#mark(entry);
+  }
+
+  /**
+   * Put what a window further back holds before what is known here, which it reaches.
+   *
+   * @param {Transcript} window
+   */
+  join(window) {
+    const first = this.entries.find(({ messageId }) => messageId)?.messageId ?? Infinity;
+    const earlier = window.entries.filter(({ messageId }) => messageId && messageId < first);
+    this.entries.unshift(...earlier);
+    this.before = window.before;
+    for (const id of window.#replaced) this.#replaced.add(id);
+    for (const entry of this.entries) this.#mark(entry);
   }
 
   /**
@@ -210,6 +242,19 @@ export class Transcript {
     const fresh = known ? skip(text, known) : text;
     entry.text += fresh;
     entry.length += characters(fresh);
+    return entry;
+  }
+
+  /** @param {HtmlFrame} frame */
+  #html({ message_id: id, run, start = 0, end = 0, html }) {
+    if (!run) {
+      const entry = this.entries.findLast(({ messageId }) => messageId === id) ?? null;
+      if (entry) entry.html = html;
+      return entry;
+    }
+    const entry = this.#run(run);
+    // Who comes back is sent the blocks again.
+    if (entry && start >= (entry.blocks.at(-1)?.end ?? 0)) entry.blocks.push({ start, end, html });
     return entry;
   }
 
@@ -327,7 +372,7 @@ function same(entry, { message_id: id, client_id: client = null, meta = {} }) {
  * @param {StoredMessage} message
  * @returns {MessageFrame}
  */
-export const messageFrame = ({ id, ...message }) => ({
+const messageFrame = ({ id, ...message }) => ({
   type: "message",
   ...message,
   message_id: id,

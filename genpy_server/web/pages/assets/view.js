@@ -2,6 +2,7 @@
 
 import { announce, button, el } from "./dom.js";
 import { EntryView } from "./entry.js";
+import { highlight } from "./highlight.js";
 import { stars } from "./stars.js";
 
 /** @import {Entry, Transcript} from "./transcript.js" */
@@ -19,6 +20,11 @@ export class View {
   #rating = null;
   /** @type {Entry | null} */
   #asked = null;
+  /** @type {HTMLElement | undefined} */
+  #last = undefined; // the article of the newest message
+  #window = false; // whether this is a part of the conversation without its end
+  /** @type {Wanted | null} */
+  #marked = null;
 
   /**
    * @param {object} place
@@ -38,17 +44,18 @@ export class View {
       hidden: true,
     });
     this.older = button("Earlier messages", () => act.older(), { class: "older", hidden: true });
+    this.newer = button("Later messages", () => act.newer(), { class: "older", hidden: true });
     this.again = button("Answer again", () => act.again(), { name: "again", class: "quiet" });
     this.edit = button("Edit your last message", () => act.edit(this.#asked), {
       name: "edit",
       class: "quiet",
     });
-    this.jump = button("To the newest message", () => this.toEnd(), {
+    this.jump = button("To the newest message", () => act.newest(), {
       name: "down",
       class: "jump",
       hidden: true,
     });
-    list.replaceChildren(this.older, this.entries, this.pending, this.ending);
+    list.replaceChildren(this.older, this.entries, this.newer, this.pending, this.ending);
     scroller.after(this.jump);
     scroller.onscroll = () => this.#scrolled();
     this.sizes = new ResizeObserver(() => this.#keepUp());
@@ -63,18 +70,27 @@ export class View {
   }
 
   /**
-   * Bring the screen up to the transcript; `changed` is the one entry that changed, if only one.
+   * Bring the screen up to the transcript.
    *
    * @param {Transcript} transcript
-   * @param {Entry | null} [changed]
+   * @param {Set<Entry>} changed the entries that changed
+   * @param {boolean} arrange whether there may be others than before
    */
-  update(transcript, changed) {
-    const known = changed && this.#views.get(changed);
-    if (known) known.update();
-    if (!known || transcript.entries.length !== this.#views.size) this.#arrange(transcript);
-    this.older.hidden = !transcript.before;
-    this.#place(transcript);
+  update(transcript, changed, arrange) {
+    for (const entry of changed) {
+      const view = this.#views.get(entry);
+      if (view) view.update();
+      else arrange = true;
+    }
+    if (arrange) this.#arrange(transcript);
+    if (arrange || changed.size) this.#place(transcript);
+    this.older.hidden = transcript.before === null;
+    this.#window = transcript.after !== null;
+    this.newer.hidden = !this.#window;
+    this.pending.hidden = this.#window;
+    this.jump.hidden = this.#follow && !this.#window;
     this.#end(transcript);
+    if (this.#marked) this.#mark(this.#marked);
   }
 
   /** @param {Transcript} transcript */
@@ -92,6 +108,7 @@ export class View {
         view = new EntryView(entry, { choose: (intent) => this.act.again(intent) });
         this.#views.set(entry, view);
       }
+      view.mark();
       while (before?.classList.contains("notice")) before = before.nextElementSibling;
       if (view.element === before) before = before.nextElementSibling;
       else this.entries.insertBefore(view.element, before);
@@ -103,19 +120,20 @@ export class View {
    *
    * @param {Transcript} transcript
    */
-  #place({ entries, running }) {
-    const last = entries.at(-1);
+  #place({ entries, running, after }) {
+    const last = after === null ? entries.at(-1) : undefined;
     const view = last?.role === "assistant" && !running ? this.#views.get(last) : null;
     if (!view) this.again.remove();
     else if (this.again.parentNode !== view.foot) view.foot.firstElementChild?.after(this.again);
-    this.#asked = entries.findLast((one) => one.role === "user" && one.messageId) ?? null;
+    this.#asked =
+      (after === null && entries.findLast((one) => one.role === "user" && one.messageId)) || null;
     const head = this.#asked && this.#views.get(this.#asked)?.head;
     if (!head) this.edit.remove();
     else if (this.edit.parentNode !== head) head.append(this.edit);
-    for (const [entry, one] of this.#views) {
-      one.element.classList.toggle("last", entry === last);
-      one.mark();
-    }
+    const element = last && this.#views.get(last)?.element;
+    if (element !== this.#last) this.#last?.classList.remove("last");
+    element?.classList.add("last");
+    this.#last = element;
   }
 
   /** @param {Transcript} transcript */
@@ -174,7 +192,7 @@ export class View {
           "article",
           { class: "message user pending" },
           el("header", {}, el("h2", { text: "You" })),
-          el("div", { class: "body" }, el("p", { class: "tail", text })),
+          el("div", { class: "body", dir: "auto" }, el("p", { text })),
           note,
         );
       }),
@@ -193,37 +211,46 @@ export class View {
 
   /** @param {Entry} entry */
   spoke(entry) {
-    const text = this.#views.get(entry)?.body.element.innerText || entry.text;
+    const text = this.#views.get(entry)?.text.innerText || entry.text;
     announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text || entry.error}`);
   }
 
-  /** @param {Entry} entry */
-  viewOf(entry) {
-    return this.#views.get(entry);
+  /**
+   * Bring a message into view, and mark the words in it that were looked for.
+   *
+   * @param {Wanted} wanted
+   */
+  find(wanted) {
+    const article = document.getElementById(`m${wanted.id}`);
+    if (!article) return;
+    this.#follow = false;
+    article.tabIndex = -1;
+    article.focus({ preventScroll: true });
+    article.scrollIntoView({ block: "center" });
+    // What is near it is laid out only now, and may be higher than was guessed.
+    requestAnimationFrame(() => article.scrollIntoView({ block: "center" }));
+    this.#marked = wanted;
+    this.#mark(wanted);
   }
 
-  /** @param {string | number} messageId */
-  find(messageId) {
-    const article = document.getElementById(`m${messageId}`);
-    if (!article) return false;
-    this.#follow = false;
-    article.scrollIntoView({ block: "center" });
-    article.tabIndex = -1;
-    article.focus();
-    return true;
+  #mark(/** @type {Wanted} */ { id, words }) {
+    const article = document.getElementById(`m${id}`);
+    if (article) highlight(article, words);
   }
 
   /**
-   * Keep what is on the screen where it is while `change` puts something in front.
+   * Keep what is on the screen where it is while `change` puts something in front or behind.
    *
    * @param {() => void} change
+   * @param {"before" | "after"} side
    */
-  hold(change) {
+  hold(change, side) {
     const { scroller } = this;
     const below = scroller.scrollHeight - scroller.scrollTop;
+    const { scrollTop } = scroller;
     this.#follow = false;
     change();
-    scroller.scrollTop = scroller.scrollHeight - below;
+    scroller.scrollTop = side === "before" ? scroller.scrollHeight - below : scrollTop;
   }
 
   toEnd() {
@@ -235,9 +262,9 @@ export class View {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     const near = scrollHeight - scrollTop - clientHeight < NEAR;
     // What is not near the end may be new text that was not followed yet; only going up leaves it.
-    if (near || scrollTop < this.#top) this.#follow = near;
+    if (near || scrollTop < this.#top) this.#follow = near && !this.#window;
     this.#top = scrollTop;
-    this.jump.hidden = this.#follow;
+    this.jump.hidden = this.#follow && !this.#window;
   }
 
   #keepUp() {

@@ -1,0 +1,125 @@
+// Code with its head and a copy button, and the colours of code that is still being written.
+//
+// The colours are those that most languages share; the server's, which know each language, take
+// their place when the block is complete.
+
+import { copyButton, el } from "./dom.js";
+
+const HASH =
+  /^(py|python\d?|sh|bash|zsh|shell|console|rb|ruby|perl|r|ya?ml|toml|make(file)?|docker(file)?|elixir|nim|ini|conf)$/;
+const DASH = /^(sql|lua|haskell|hs|ada|vhdl|elm)$/;
+const PLAIN = /^(|te?xt|plain|output|log|diff|markdown|md|csv)$/;
+const WORDS = new Set(
+  `abstract and as assert async await begin bool boolean break case catch char class const continue
+  def default defer del delete do double elif else elseif end enum except export extends extern final
+  finally float fn for foreach from func function global goto if impl implements import in include
+  instanceof int interface is lambda let local long loop match module mut namespace new nil none not
+  null of or override package pass private protected pub public raise return select self short
+  signed sizeof static string struct super switch template then this throw trait true false try type
+  typedef typeof union unsigned until use using var virtual void when where while with yield
+  insert into values update set join left right inner outer on group by order limit table create`.split(
+    /\s+/,
+  ),
+);
+const STRING = `"""|'''|"(?:\\\\.|[^"\\\\])*"?|'(?:\\\\.|[^'\\\\])*'?|\`(?:\\\\.|[^\`\\\\])*\`?`;
+
+/** @typedef {{end: string, mark: string}} Unended what a line leaves open: what ends it, its class */
+
+/**
+ * What finds the parts of a line that have a colour.
+ *
+ * @param {string} language
+ */
+function pattern(language) {
+  const comment = HASH.test(language) ? "#.*" : DASH.test(language) ? "--.*" : "//.*|/\\*|<!--";
+  return new RegExp(
+    `(?<c>${comment})|(?<s>${STRING})|(?<m>\\b\\d[\\w.]*)|(?<w>[A-Za-z_]\\w*)`,
+    "g",
+  );
+}
+
+/** Takes lines of one language one after another, and gives each its colours. */
+export class Colours {
+  /** @type {Unended | null} */
+  #open = null;
+
+  /** @param {string} language */
+  constructor(language) {
+    this.pattern = PLAIN.test(language) ? null : pattern(language);
+    this.sql = language === "sql";
+  }
+
+  /**
+   * The nodes of one line.
+   *
+   * @param {string} line
+   */
+  line(line) {
+    if (!this.pattern) return [line];
+    /** @type {(Node | string)[]} */
+    const made = [];
+    let plain = 0; // where the text begins that has no colour
+    let at = 0;
+    const put = (
+      /** @type {string} */ mark,
+      /** @type {number} */ from,
+      /** @type {number} */ to,
+    ) => {
+      if (from > plain) made.push(line.slice(plain, from));
+      if (to > from) made.push(el("span", { class: mark, text: line.slice(from, to) }));
+      plain = to;
+      at = to;
+    };
+    if (this.#open) put(this.#open.mark, 0, this.#end(line, 0));
+    for (;;) {
+      this.pattern.lastIndex = at;
+      const found = this.pattern.exec(line);
+      if (!found?.groups) break;
+      const { c, s, w } = found.groups;
+      const { index } = found;
+      at = index + found[0].length;
+      const keyword = WORDS.has(this.sql ? (w ?? "").toLowerCase() : w);
+      if (c === "/*" || c === "<!--" || s === '"""' || s === "'''") {
+        this.#open = { end: c === "/*" ? "*/" : c ? "-->" : s, mark: c ? "c" : "s" };
+        put(this.#open.mark, index, this.#end(line, at));
+      } else if (!w) put(c ? "c" : s ? "s" : "m", index, at);
+      else if (keyword || line[at] === "(") put(keyword ? "k" : "f", index, at);
+    }
+    if (plain < line.length) made.push(line.slice(plain));
+    return made;
+  }
+
+  /** Where what is open ends in a line. */
+  #end(/** @type {string} */ line, /** @type {number} */ from) {
+    const { end } = /** @type {Unended} */ (this.#open);
+    const at = line.indexOf(end, from);
+    if (at < 0) return line.length;
+    this.#open = null;
+    return at + end.length;
+  }
+}
+
+/**
+ * Code with its head and a copy button.
+ *
+ * @param {string | undefined} language
+ * @param {HTMLElement} pre
+ */
+export function codeBox(language, pre) {
+  pre.tabIndex = 0;
+  pre.setAttribute("role", "group");
+  pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
+  /** @type {HTMLElement} */
+  const box = el(
+    "div",
+    { class: "code", dir: "ltr" },
+    el(
+      "div",
+      { class: "code-head" },
+      el("span", { text: language || "text" }),
+      copyButton("Copy code", () => box.querySelector("pre")?.textContent ?? ""),
+    ),
+    pre,
+  );
+  return box;
+}

@@ -1,0 +1,171 @@
+// The inline part of Markdown as nodes, for text that is still being written: emphasis, code, links.
+//
+// Links are text here, and HTML is text; what the server sends takes the place of all of it.
+
+import { el } from "./dom.js";
+
+const TOKEN =
+  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~~)|!?\[([^\][\n]*)\]\(([^()\s]*)(?:\s+"[^"\n]*")?\)|(?: {2,}|\\)\n|(https?:\/\/[^\s<>]*[^\s<>.,;:!?'"*_~)\]])/g;
+const SPACE = /^\s?$/;
+const PUNCTUATION = /^[\p{P}\p{S}]$/u;
+const WIDE = /^[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\uffef]$/;
+const OPENERS = 50; // marks of emphasis that wait for their end; more are text
+
+/** @typedef {{mark: string, count: number, at: number}} Opener */
+
+/**
+ * Whether emphasis may begin and end at a run of marks.
+ *
+ * @param {string} mark
+ * @param {string} before the character before the run
+ * @param {string} after
+ */
+function flanks(mark, before, after) {
+  const edgeBefore = SPACE.test(before) || PUNCTUATION.test(before) || WIDE.test(before);
+  const edgeAfter = SPACE.test(after) || PUNCTUATION.test(after) || WIDE.test(after);
+  const left = !SPACE.test(after) && (!PUNCTUATION.test(after) || edgeBefore);
+  const right = !SPACE.test(before) && (!PUNCTUATION.test(before) || edgeAfter);
+  if (mark !== "_") return { opens: left, closes: right };
+  return { opens: left && edgeBefore, closes: right && edgeAfter };
+}
+
+/**
+ * A text that still grows, without what its last characters alone do not say: marks are left out,
+ * and a link is complete.
+ *
+ * @param {string} text
+ */
+function ending(text) {
+  let end = text.length;
+  while (end && "*_~`".includes(text[end - 1])) end -= 1;
+  if (text[end - 1] === "\\") end = text.length;
+  return text
+    .slice(0, end)
+    .replace(/!?\[([^\][\n]*)(?:\]|\]\([^()\s]*)?$/, (_, label) => (label ? `[${label}]()` : ""));
+}
+
+class Inline {
+  /** @type {(Node | string)[]} */
+  #made = [];
+  /** @type {Opener[]} */
+  #openers = [];
+  /** Lengths of runs of backticks that nothing ends. */
+  #unended = new Set();
+  #last = 0;
+
+  /**
+   * @param {string} text
+   * @param {boolean} open whether more of it may come, so that what was begun counts as meant
+   */
+  constructor(text, open) {
+    this.text = open ? ending(text) : text;
+    this.open = open;
+  }
+
+  read() {
+    const { text } = this;
+    for (let found; (found = this.#next());) {
+      const [all, escaped, ticks, marks, label, , address] = found;
+      const { index } = found;
+      this.#made.push(text.slice(this.#last, index));
+      this.#last = index + all.length;
+      if (escaped) this.#made.push(escaped);
+      else if (ticks) this.#code(ticks);
+      else if (marks) this.#marks(marks, index);
+      else if (label !== undefined) this.#made.push(link(label, label));
+      else if (address) this.#made.push(el("a", { text: address }));
+      else this.#made.push(el("br"), "\n");
+    }
+    this.#made.push(text.slice(this.#last));
+    while (this.open && this.#openers.length) {
+      const { mark, count } = /** @type {Opener} */ (this.#openers.at(-1));
+      this.#wrap(count > 1 || mark === "~" ? 2 : 1);
+    }
+    return this.#made;
+  }
+
+  #next() {
+    TOKEN.lastIndex = this.#last;
+    return TOKEN.exec(this.text);
+  }
+
+  /** @param {string} ticks */
+  #code(ticks) {
+    const { text } = this;
+    const from = this.#last;
+    let end = -1;
+    if (!this.#unended.has(ticks.length)) {
+      for (const { 0: run, index } of text.slice(from).matchAll(/`+/g)) {
+        if (run.length !== ticks.length) continue;
+        end = from + index;
+        break;
+      }
+      if (end < 0) this.#unended.add(ticks.length);
+    }
+    if (end < 0 && !(this.open && from < text.length)) this.#made.push(ticks);
+    else {
+      const code = text.slice(from, end < 0 ? text.length : end).replaceAll("\n", " ");
+      const padded = /^ .*[^ ].* $/.test(code);
+      this.#made.push(el("code", { text: padded ? code.slice(1, -1) : code }));
+      this.#last = end < 0 ? text.length : end + ticks.length;
+    }
+  }
+
+  /**
+   * @param {string} marks
+   * @param {number} index
+   */
+  #marks(marks, index) {
+    const mark = marks[0];
+    const before = [...this.text.slice(Math.max(0, index - 2), index)].pop() ?? "";
+    const after = [...this.text.slice(this.#last, this.#last + 2)].shift() ?? "";
+    const { opens, closes } = flanks(mark, before, after);
+    let count = marks.length;
+    while (closes && count) {
+      const place = this.#openers.findLastIndex((opener) => opener.mark === mark);
+      if (place < 0) break;
+      this.#openers.length = place + 1;
+      const used = Math.min(2, count, this.#openers[place].count);
+      this.#wrap(used);
+      count -= used;
+    }
+    if (!count) return;
+    if (opens && this.#openers.length < OPENERS) {
+      this.#openers.push({ mark, count, at: this.#made.length });
+    }
+    this.#made.push(mark.repeat(count));
+  }
+
+  /** Put what stands behind the last opener into an element, for which it gives marks. */
+  #wrap(/** @type {number} */ used) {
+    const opener = /** @type {Opener} */ (this.#openers.at(-1));
+    const inside = this.#made.splice(opener.at + 1);
+    const tag = opener.mark === "~" ? "s" : used === 2 ? "strong" : "em";
+    this.#made.push(el(tag, {}, ...inside));
+    opener.count -= used;
+    this.#made[opener.at] = opener.mark.repeat(Math.max(0, opener.count));
+    if (opener.count <= 0) this.#openers.pop();
+  }
+}
+
+/** A link that is none yet: a person reads its words. */
+const link = (/** @type {string} */ label, /** @type {string} */ otherwise) =>
+  el("a", {}, ...(label ? inline(label, false) : [otherwise]));
+
+/**
+ * Nodes of a text without blocks.
+ *
+ * @param {string} text
+ * @param {boolean} open whether more of it may come
+ */
+export function inline(text, open) {
+  /** @type {(Node | string)[]} */
+  const nodes = [];
+  for (const one of new Inline(text, open).read()) {
+    const before = nodes.at(-1);
+    const joins = typeof one === "string" && typeof before === "string";
+    if (joins) nodes[nodes.length - 1] = before + one;
+    else if (one !== "") nodes.push(one);
+  }
+  return nodes;
+}

@@ -1,0 +1,108 @@
+"""The page's own parser, which formats what is still being written: right at every moment, and quick."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+from support.browser import visiting
+from support.running_server import serving
+
+from genpy_server.web.markdown import render
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GROW = """async ([source, text, step]) => {
+  const { Growing } = await import(source.replace("chat.js", "markdown.js"));
+  const place = document.createElement("div");
+  document.body.append(place);
+  const growing = new Growing(place);
+  const seen = [];
+  for (let at = step; at < text.length + step; at += step) {
+    growing.show(text.slice(0, at), 0, at < text.length);
+    seen.push(place.innerText);
+  }
+  growing.show(text, 0, false);
+  for (const one of place.querySelectorAll(".code-head")) one.remove();
+  for (const one of place.querySelectorAll("pre")) {
+    const { parentElement: box } = one;
+    if (box.className === "code") box.replaceWith(one);
+    for (const name of one.getAttributeNames()) one.removeAttribute(name);
+    one.firstChild.textContent = one.textContent;
+  }
+  for (const one of place.querySelectorAll(".wide")) one.replaceWith(...one.childNodes);
+  const html = place.innerHTML;
+  place.remove();
+  return [html, seen];
+}"""
+
+TEXTS = {
+    "paragraphs": "One *two* **three** `four` ~~five~~.\n\nSix_seven_eight and 2 * 3 * 4.\nNine",
+    "nested emphasis": "***both*** **a *b* c** and **open",
+    "code span": "`` a ` b `` and `c` and `x",
+    "heading": "# One\n\ntext\n\n## Two #\nmore",
+    "list": "- one\n- *two*\n  more\n- three\n\nafter",
+    "ordered": "3. a\n4. b\n   - c\n   - d\n5. e",
+    "quote": "> a\n> **b**\n\nend",
+    "rule": "a\n\n---\n\nb",
+    "fence": "Before\n\n```\nx = 1\n\n  y\n```\nafter",
+    "long fence": "````md\n```\ncode\n```\n# no heading\n````\n# heading",
+    "tilde fence": "~~~\n```\n~~~\nafter",
+    "fence in a list": "1. Do:\n   ```\n   a\n\n   b\n   ```\n2. Then\n\nend",
+    "table": "| a | b |\n|---|--:|\n| `1` | **x** |\n| 3 | 4 |\n\nend",
+    "escapes": "\\*no\\* and <b>text</b> & more",
+    "hard break": "a  \nb\\\nc",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page whose modules can be imported."""
+    with TemporaryDirectory() as folder:
+        async with (
+            serving(Path(folder) / "genpy.db") as server,
+            visiting(browser, server.url) as visit,
+        ):
+            yield visit.page
+
+
+async def grown(page: Page, text: str, step: int) -> tuple[str, list[str]]:
+    """The HTML of a text that came in steps, and what could be read after each."""
+    source = await page.locator("script[src$='chat.js']").get_attribute("src")
+    html, seen = await page.evaluate(GROW, [source, text, step])
+    return html, seen
+
+
+def plain(html: str) -> str:
+    """HTML without what only the server knows: colours, languages, breaks between blocks."""
+    html = re.sub(r"</?span[^>]*>| data-language=\"[^\"]*\"", "", html)
+    parts = re.split(r"(<pre>.*?</pre>)", html, flags=re.DOTALL)
+    return "".join(
+        part if number % 2 else re.sub(r"\n*(</?(?!em|strong|s>|code|br)\w+[^>]*>)\n*", r"\1", part)
+        for number, part in enumerate(parts)
+    ).strip()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_a_text_looks_as_the_server_makes_it(page: Page, name: str):
+    """However it is cut into pieces, a whole text looks as its HTML from the server."""
+    text = TEXTS[name]
+    for step in (1, 2, 5, 1000):
+        html, _ = await grown(page, text, step)
+        assert plain(html) == plain(render(text)), step
+
+
+async def test_a_reader_sees_no_marks_while_a_text_grows(page: Page):
+    """At no moment are there marks to be read in a text whose marks all have a meaning."""
+    text = "A **bold** and `code` one.\n\n## Title\n\n- *item*\n- [link](https://a.example)\n\n```py\nx\n```\n"
+    _, seen = await grown(page, text, 1)
+    assert [state for state in seen if re.search(r"[*`#\[]", state)] == []
+
+
+async def test_what_is_open_at_the_end_is_text(page: Page):
+    """Marks that nothing closes are shown as they are once the text is complete."""
+    html, _ = await grown(page, "2 **3 and `4 and [5](6", 1)
+    assert plain(html) == "<p>2 **3 and `4 and [5](6</p>"
