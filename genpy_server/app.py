@@ -14,7 +14,7 @@ from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
-from genpy_server.llm.select import open_llm
+from genpy_server.llm.select import ReplaceableLlm, open_llm
 from genpy_server.modes import open_modes
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, ToolAccess
@@ -145,7 +145,7 @@ class OpenApp:
     ) -> None:
         self.settings = settings
         self.store = store
-        self.llm = llm
+        self.llm = llm = ReplaceableLlm(llm)
         self.tools = tools
         self.presence = Presence(store, settings)
         self.summaries = Summaries(store, llm, settings, self.presence)
@@ -167,6 +167,11 @@ class OpenApp:
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(), docs))
         self.router = Router(routes, {"changes": rates.charge})
+
+    def use_model(self, settings: Settings) -> None:
+        """Answer with the model of these settings from the next message on."""
+        self.settings = settings
+        self.llm.replace(open_llm(settings))
 
     def records(self, user: str) -> LocalRecords:
         """The conversations of a user, whose live sessions hear of every change."""

@@ -88,6 +88,27 @@ class Embedded:
         finally:
             await app.close()
 
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is configured."""
+        return self._app is not None and self._app.llm.kind != "offline"
+
+    async def use_model(self, settings: Settings) -> None:
+        """Answer with the model of these settings from the next message on."""
+        if self._loop is not None:
+            work = asyncio.run_coroutine_threadsafe(self._use_model(settings), self._loop)
+            await asyncio.wrap_future(work)
+
+    async def _use_model(self, settings: Settings) -> None:
+        app, own = self._app, self._settings
+        if app is None:
+            return
+        kept = {name: getattr(own, name) for name in ("host", "port", "tokens")}
+        self._settings = msgspec.structs.replace(settings, **kept)
+        app.use_model(self._settings)
+        if self._announced:
+            announcement.publish(self._settings, self.url, self.token)
+
     def watchers(self, session_id: str) -> int:
         """How many clients are attached to a session of the user."""
         if self._app is None:
@@ -146,6 +167,12 @@ class LocalServer:
             announced = announced and not self.differs
             self.own = await start_embedded(self._settings, announced=announced, app=self._app)
             self.url, self.token = self.own.url, self.own.token
+
+    async def use_model(self, settings: Settings) -> None:
+        """Answer with the model of these settings, where the server is our own."""
+        if self.own is not None:
+            self._settings = settings
+            await self.own.use_model(settings)
 
     async def take_over(self) -> bool:
         """Serve at the address of another program's server that is gone.

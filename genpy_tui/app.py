@@ -82,9 +82,8 @@ class GenPyApp(App[int]):
         self.token = token
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
-        self.chat = ChatScreen(
-            self.open_session, preferences.Offers(settings.database.parent), mode=mode
-        )
+        offers = preferences.Offers(settings.database.parent)
+        self.chat = ChatScreen(self.open_session, self.set_up, offers, mode=mode)
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         self._question: Choose | None = None
@@ -203,6 +202,23 @@ class GenPyApp(App[int]):
             self.chat.prompt.keep(text)
         if unsent_before:
             self.notify("up brings back what was not sent when GenPy ended.")
+        if self.embedded is not None and not self.embedded.has_model:
+            background(self, self.set_up, "setup")
+
+    async def set_up(self) -> None:
+        """Ask for a model, and go on with it."""
+        from genpy_tui.dialogs.setup import set_up  # noqa: PLC0415 - when first needed
+
+        if self.local is None or self.embedded is None:
+            self.notify(
+                "The server of this conversation chooses its model: run `genpy setup` there."
+            )
+            return
+        chosen = await set_up(self, self.settings, self.chat.prompt)
+        if chosen is not None:
+            self.settings = chosen
+            await self.local.use_model(chosen)
+            await self.open_session(self.chat.conversation.session or self.ref)
 
     async def open_session(self, ref: str) -> None:
         """Show a conversation; what is on its way in the one before still arrives."""

@@ -96,6 +96,7 @@ COMMANDS: tuple[Command, ...] = (
         "delete",
         asks="Delete the conversation",
     ),
+    Command("setup", "Set up a model", "Choose where the model is, and try it.", "", "setup"),
     Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME", pattern=WORD),
     Command("editor", "Editor", "Write the message in $EDITOR.", "ctrl+g"),
     Command("page_up", "Page up", "Scroll the conversation up.", "pageup"),

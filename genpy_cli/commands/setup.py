@@ -2,20 +2,16 @@
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
 import typer
 
 from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server import config
-from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
+from genpy_server.config import GROQ, Provider
 from genpy_server.errors import GenPyError
-from genpy_server.settings import DEFAULT_MODEL, DOTENV, ENVIRONMENT, load
-
-if TYPE_CHECKING:
-    from genpy_server.llm.catalog import ProviderModels
+from genpy_server.settings import load
 
 SHOWN = 20
 """Models that are offered by number; any other may be typed."""
@@ -35,11 +31,9 @@ def setup() -> None:
             "The setup asks questions, and needs a terminal. In a script use `genpy keys set` and "
             "`genpy config set model PROVIDER/NAME`."
         )
-    from genpy_server.llm.catalog import list_models
+    from genpy_server.llm.setup import local_servers
 
-    local = [Provider(name, url) for name, url in LOCAL_PROVIDERS.items()]
     output.text("Looking for model servers on this machine …")
-    found = [one for one in asyncio.run(list_models(local, refresh=True)) if not one.error]
     choices = [
         ProviderChoice("Groq (a free key: console.groq.com/keys)", Provider(GROQ, config.GROQ_URL))
     ]
@@ -48,7 +42,7 @@ def setup() -> None:
             f"{one.provider} at {one.url}, {output.count(len(one.models), 'model')}",
             Provider(one.provider, one.url),
         )
-        for one in found
+        for one in asyncio.run(local_servers())
     ]
     choices.append(ProviderChoice("Another address with /chat/completions", Provider("", "")))
     while True:
@@ -59,80 +53,47 @@ def setup() -> None:
 
 def _asked_for(choice: ProviderChoice) -> Provider:
     """The provider with the key and address that only the person knows."""
+    from genpy_server.llm.setup import groq_provider, provider_at
+
     provider = choice.provider
     if provider.name == GROQ:
-        return Provider(GROQ, provider.url, _secret("Key"))
+        return groq_provider(load(), _secret("Key"))
     if provider.name:
         return provider
     while True:
-        url = _line("Address, such as http://127.0.0.1:8000/v1: ").rstrip("/")
         try:
-            load({"GENPY_LLM_URL": url or "-"})
-        except GenPyError:
-            output.note("An address begins with http:// or https:// and mostly ends in /v1.")
-            continue
-        host = (urlsplit(url).hostname or "").removeprefix("api.").removeprefix("www.")
-        suggested = host.partition(".")[0].lower()
-        name = suggested if config.NAME.fullmatch(suggested) and not suggested.isdigit() else "own"
-        if name in {GROQ, *LOCAL_PROVIDERS}:
-            name = "own"
-        return Provider(name, url, _secret("Key, if it needs one") or None)
+            found = provider_at(_line("Address, such as http://127.0.0.1:8000/v1: "))
+        except GenPyError as error:
+            output.note(error.message)
+        else:
+            return provider_at(found.url, _secret("Key, if it needs one") or None)
 
 
 def _configured(provider: Provider) -> bool:
     """Choose a model, try it and keep everything; False where that failed."""
-    from genpy_server.llm.catalog import list_models
+    from genpy_server.llm import setup as model_setup
 
-    (listed,) = asyncio.run(list_models([provider], refresh=True))
-    if listed.error:
-        output.note(f"{provider.url}: {listed.error}")
-        return False
-    model = _model(listed)
-    output.text(f"Trying {model} …")
     try:
-        asyncio.run(_try(provider, model))
+        model = _model(asyncio.run(model_setup.models_of(provider)))
+        output.text(f"Trying {model} …")
+        asyncio.run(model_setup.try_model(model_setup.with_model(load({}), provider, model)))
     except GenPyError as error:
         output.note(error.message)
         return False
-    if provider.name not in LOCAL_PROVIDERS and provider.name != GROQ:
-        config.set_value(f"providers.{provider.name}.url", provider.url)
-    if provider.key:
-        config.set_key(provider.name, provider.key)
-    path = config.set_value("model", f"{provider.name}/{model}")
+    path = model_setup.keep(provider, model)
     output.text(f"It works. Kept in {path}: {provider.name}/{model}")
-    sources = load().sources
-    for name in ("GENPY_MODEL", "GENPY_LLM_URL", "GROQ_MODEL"):
-        if sources.get(name, "").startswith((ENVIRONMENT, DOTENV)):
-            output.note(f"{name} is set in {sources[name]} too, which is used before it.")
+    for line in model_setup.overruled(load()):
+        output.note(line)
     output.text("Start with: genpy chat")
     return True
 
 
-def _model(listed: "ProviderModels") -> str:
-    names = [model.name for model in listed.models]
-    if DEFAULT_MODEL in names:
-        names.insert(0, names.pop(names.index(DEFAULT_MODEL)))
+def _model(names: list[str]) -> str:
     if not names:
         return _line("Name of the model: ")
     if len(names) == 1:
         return names[0]
     return _chosen("Which model? A number, or a name", names)
-
-
-async def _try(provider: Provider, model: str) -> None:
-    """Ask the model for one word; raises what fails."""
-    from genpy_server.llm.select import open_llm
-
-    if provider.name == GROQ:
-        variables = {"GROQ_API_KEY": provider.key or "", "GROQ_MODEL": model}
-    else:
-        variables = {"GENPY_LLM_URL": provider.url, "GENPY_LLM_MODEL": model}
-        variables["GENPY_LLM_KEY"] = provider.key or ""
-    llm = open_llm(load(variables))
-    try:
-        await llm.probe()
-    finally:
-        await llm.close()
 
 
 def _number(question: str, labels: list[str]) -> int:
@@ -165,8 +126,10 @@ def _line(question: str) -> str:
 def _secret(question: str) -> str:
     from getpass import getpass
 
+    from genpy_server.llm.setup import checked_key
+
     while True:
-        key = getpass(f"{question} (not shown): ").strip()
-        if key.isascii() and key.isprintable():
-            return key
-        output.note("A key consists of ASCII characters.")
+        try:
+            return checked_key(getpass(f"{question} (not shown): "))
+        except GenPyError as error:
+            output.note(error.message)

@@ -79,12 +79,17 @@ class LlmHealth(msgspec.Struct, frozen=True):
 class Llm(Protocol):
     """A language model."""
 
-    kind: str
-    """groq, compatible or offline."""
-    local: bool
-    """Whether the model runs near by, where it may have to be loaded first."""
-    first_token_seconds: float
-    """How long a reply may take to begin."""
+    @property
+    def kind(self) -> str:
+        """groq, compatible or offline."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the model runs near by, where it may have to be loaded first."""
+
+    @property
+    def first_token_seconds(self) -> float:
+        """How long a reply may take to begin."""
 
     @property
     def model(self) -> str:

@@ -17,7 +17,7 @@ EXCERPT_CHARS = 160
 HOW_TO = """\
 **No model is configured**, so I cannot answer this, but your message is kept.
 
-To chat with a model, run `genpy setup`, or set one of these in the environment:
+To chat with a model, run `genpy setup` (in this chat: `/setup`), or set in the environment:
 
 - `GROQ_API_KEY=…` for Groq's models (keys are made at console.groq.com/keys), or
 - `GENPY_LLM_URL=http://127.0.0.1:11434/v1` for Ollama, or any server of the same kind.

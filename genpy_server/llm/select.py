@@ -1,7 +1,12 @@
-"""Which model the settings ask for."""
+"""Which model the settings ask for, and another one in its place while the server runs."""
 
-from genpy_server.llm.base import Llm
+from collections.abc import AsyncGenerator, Sequence
+from typing import TypeVar
+
+from genpy_server.llm.base import ChatMessage, ChatRequest, Llm, LlmEvent, LlmHealth
 from genpy_server.settings import Settings
+
+T = TypeVar("T")
 
 
 def open_llm(settings: Settings) -> Llm:
@@ -27,3 +32,57 @@ def open_llm(settings: Settings) -> Llm:
         groq_url=settings.groq_base_url,
         waits=waits,
     )
+
+
+class ReplaceableLlm:
+    """See `llm.base.Llm`: the model that is chosen now; what runs goes on with the one before."""
+
+    def __init__(self, llm: Llm) -> None:
+        self._llm = llm
+        self._before: list[Llm] = []
+
+    def replace(self, llm: Llm) -> None:
+        """Answer with another model from the next request on."""
+        self._before.append(self._llm)
+        self._llm = llm
+
+    @property
+    def kind(self) -> str:
+        """See `Llm.kind`."""
+        return self._llm.kind
+
+    @property
+    def local(self) -> bool:
+        """See `Llm.local`."""
+        return self._llm.local
+
+    @property
+    def first_token_seconds(self) -> float:
+        """See `Llm.first_token_seconds`."""
+        return self._llm.first_token_seconds
+
+    @property
+    def model(self) -> str:
+        """See `Llm.model`."""
+        return self._llm.model
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+        """See `Llm.stream`."""
+        return self._llm.stream(request)
+
+    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+        """See `Llm.structured`."""
+        return await self._llm.structured(messages, schema)
+
+    async def check(self) -> LlmHealth:
+        """See `Llm.check`."""
+        return await self._llm.check()
+
+    async def probe(self) -> LlmHealth:
+        """See `Llm.probe`."""
+        return await self._llm.probe()
+
+    async def close(self) -> None:
+        """Close this model and those before it."""
+        for llm in (self._llm, *self._before):
+            await llm.close()

@@ -1,7 +1,7 @@
 """The chat screen: sidebar, transcript, prompt and status of one session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, ClassVar
@@ -59,11 +59,13 @@ class ChatScreen(Screen[None]):
     def __init__(
         self,
         open_session: Callable[[str], Awaitable[None]],
+        set_up: Callable[[], Coroutine[None, None, None]],
         offers: Offers,
         *,
         mode: str | None = None,
     ) -> None:
         super().__init__()
+        self._set_up = set_up
         self.conversation = OpenConversation()
         self.view = TranscriptView()
         self.prompt = Prompt()
@@ -108,6 +110,7 @@ class ChatScreen(Screen[None]):
             "end": self.sender.end,
             "export": self.records.export,
             "delete": self.records.delete,
+            "setup": lambda: background(self, self._set_up, "setup"),
             "theme": self._theme,
             "editor": self.sender.open_editor,
             "page_up": partial(view.scroll_page_up, animate=False),

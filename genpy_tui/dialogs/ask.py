@@ -53,23 +53,44 @@ class AskLine(Dialog[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
 
-    def __init__(self, question: str, value: str = "", *, limit: int = 200) -> None:
+    def __init__(
+        self,
+        question: str,
+        value: str = "",
+        *,
+        detail: str = "",
+        limit: int = 200,
+        hidden: bool = False,
+        optional: bool = False,
+    ) -> None:
+        """`hidden` shows dots instead of what is typed; `optional` takes an empty line too."""
         super().__init__()
         self._question = question
         self._value = value
+        self._detail = detail
         self._limit = limit
+        self._hidden = hidden
+        self._optional = optional
 
     def compose(self) -> ComposeResult:
         """The question and its answers."""
         with Vertical(classes="dialog"):
             yield Static(plain(self._question, "bold"), classes="question")
-            yield Input(plain(self._value).plain, max_length=self._limit, select_on_focus=True)
+            if self._detail:
+                yield Static(plain(self._detail), classes="detail")
+            yield Input(
+                plain(self._value).plain,
+                max_length=self._limit,
+                select_on_focus=True,
+                password=self._hidden,
+            )
             yield Static(Content("enter accept   esc cancel"), classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The line was given."""
         event.stop()
-        self.dismiss(event.value.strip() or None)
+        typed = event.value.strip()
+        self.dismiss(typed if typed or self._optional else None)
 
     def action_leave(self) -> None:
         """Leave it unanswered."""

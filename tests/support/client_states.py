@@ -1,6 +1,7 @@
 """Every state of the terminal client, and how it comes about."""
 
 from collections.abc import Awaitable, Callable
+from unittest.mock import patch
 
 import msgspec
 from support.hostile_text import HOSTILE
@@ -11,8 +12,11 @@ from support.terminal import Terminal
 from genpy_server.client.reconnect import Link
 from genpy_server.core.models import MessageMeta, Session, Usage
 from genpy_server.errors import Unauthorized
+from genpy_server.llm.catalog import CatalogModel, ProviderModels
 from genpy_server.wire import ErrorFrame, Notice, ToolFinished, ToolStarted
 from genpy_tui.dialogs.leave import LeaveScreen
+from genpy_tui.dialogs.pick import Item, Pick
+from genpy_tui.dialogs.setup import FirstChoice
 from genpy_tui.widgets.transcript import TranscriptView
 
 REPLY = """\
@@ -255,6 +259,32 @@ def opened(command: str, shows: str) -> Callable[[Terminal, ScriptedServer], Awa
     return play
 
 
+async def no_model(tui: Terminal, server: ScriptedServer) -> None:
+    """The way to a model, on a machine with one model server."""
+    await tui.says("ready")
+    found = ProviderModels("ollama", "http://127.0.0.1:11434/v1", (CatalogModel("llama3.2"),))
+
+    async def local_servers() -> list[ProviderModels]:
+        return [found]
+
+    with patch("genpy_server.llm.setup.local_servers", local_servers):
+        tui.app.push_screen(FirstChoice(tui.chat.prompt))
+        await tui.shows("ollama on this machine")
+
+
+async def picking(tui: Terminal, server: ScriptedServer) -> None:
+    """A list with a filter."""
+    await tui.says("ready")
+    items = [
+        Item("a", "groq/openai/gpt-oss-120b", "131,072 · tools, reasoning"),
+        Item("b", "groq/openai/gpt-oss-20b", "131,072 · tools, reasoning"),
+        Item("c", "ollama/llama3.2", "8,192"),
+    ]
+    tui.app.push_screen(Pick("Which model?", items, chosen="b"))
+    await tui.press(*"gpt")
+    await tui.until(lambda: "llama3.2" not in tui.screen)
+
+
 def newer(server: ScriptedServer) -> None:
     """A server that says what this client does not know."""
     server.start(server.message("Hi"))
@@ -364,6 +394,8 @@ CASES = (
     Case("edited", edited),
     Case("long-prompt", conversation, written("\n".join(map(str, range(14))), "13")),
     Case("commands", conversation, written("/s", "› /sessions")),
+    Case("no-model", play=no_model),
+    Case("pick", conversation, picking),
     Case("help", play=opened("f1", "Keys and commands")),
     Case("palette", play=opened("ctrl+p", "Search for commands")),
     Case("world", final(WORLD)),

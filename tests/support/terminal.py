@@ -71,6 +71,12 @@ class Terminal:
         self.chat.prompt.insert(text)
         await self.press("enter")
 
+    async def without_model(self) -> None:
+        """Go on without a model, on a server of its own."""
+        await self.shows("Set up a model")
+        await self.press("escape")
+        await self.until(lambda: self.app.screen is self.chat)
+
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other, each until what it does is done."""
         for key in keys:

@@ -145,6 +145,7 @@ async def test_quitting_twice_offers_once(tmp_path: Path) -> None:
 async def test_the_own_server_is_left_at_once_after_the_end(tmp_path: Path) -> None:
     """Quitting the embedded server after /end asks for no second summary, and offers the rating."""
     async with terminal(tmp_path, server=None, session="first") as tui:
+        await tui.without_model()
         await begin(tui)
         await tui.press("ctrl+q")
         await tui.shows("How was it? 1-5 rates it")

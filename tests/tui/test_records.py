@@ -230,6 +230,7 @@ async def test_leaving_the_own_server_ends_the_conversation(tmp_path: Path) -> N
     """On the embedded server, quitting ends the conversation and offers the rating once."""
     async with terminal(tmp_path, server=None, session="mine") as tui:
         await tui.says("ready")
+        await tui.without_model()
         await tui.type("Remember the milk")
         await tui.until(lambda: "◆ GenPy" in tui.transcript)
         await tui.says("ready")

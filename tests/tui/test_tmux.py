@@ -61,6 +61,12 @@ class Tmux:
         """Wait until all of these are on the screen."""
         self.until(lambda: all(text in self.screen for text in texts))
 
+    def without_model(self) -> None:
+        """Go on without a model, on a server of its own."""
+        self.shows("Set up a model")
+        self.run("send-keys", "Escape")
+        self.until(lambda: "● ready" in self.screen and "Set up a model" not in self.screen)
+
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds."""
         end = time.monotonic() + PATIENCE
@@ -93,7 +99,7 @@ def second(tmp_path: Path) -> Iterator[Tmux]:
 def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
     """Nothing is configured: it starts, answers, and leaves with a summary."""
     tmux.start()
-    tmux.shows("● ready")
+    tmux.without_model()
     tmux.type("Good morning")
     tmux.shows("› You", "Good morning", "◆ GenPy", "No model is configured")
     tmux.run("send-keys", "C-q")
@@ -106,7 +112,7 @@ def test_a_conversation_on_the_own_server(tmux: Tmux) -> None:
 def test_two_programs_share_a_conversation(tmux: Tmux, second: Tmux) -> None:
     """Two chats over one database see each other; the one that stays goes on when the other leaves."""
     tmux.start()
-    tmux.shows("● ready")
+    tmux.without_model()
     second.start()
     second.shows("● ready")
     tmux.type("Good morning")
@@ -121,7 +127,7 @@ def test_two_programs_share_a_conversation(tmux: Tmux, second: Tmux) -> None:
 def test_a_storm_of_resizes(tmux: Tmux) -> None:
     """The window is resized again and again; the conversation and the prompt are still there."""
     tmux.start()
-    tmux.shows("● ready")
+    tmux.without_model()
     tmux.type("Good morning")
     tmux.shows("No model is configured")
     for columns, rows in ((40, 10), (200, 60), (20, 5), (99, 24), (61, 17), (150, 40)) * 3:
@@ -159,7 +165,7 @@ def test_the_editor_writes_the_message(tmux: Tmux) -> None:
         "open(sys.argv[1], 'w').write(text + '\\nand a second line\\n')\n"
     )
     tmux.start(EDITOR=f"{sys.executable} {script}")
-    tmux.shows("● ready")
+    tmux.without_model()
     tmux.run("send-keys", "-l", "a first line")
     tmux.shows("a first line")
     tmux.run("send-keys", "C-g")
@@ -173,7 +179,7 @@ def test_the_editor_writes_the_message(tmux: Tmux) -> None:
 def test_without_colours_everything_is_told_by_words(tmux: Tmux) -> None:
     """With NO_COLOR no colour is written, and roles and states are still told apart."""
     tmux.start(NO_COLOR="1", TERM="xterm-16color")
-    tmux.shows("● ready")
+    tmux.without_model()
     tmux.type("Good morning")
     tmux.shows("› You", "◆ GenPy", "● ready")
     coloured = tmux.run("capture-pane", "-p", "-e")
@@ -186,7 +192,7 @@ def test_without_colours_everything_is_told_by_words(tmux: Tmux) -> None:
 def test_an_editor_that_is_not_there_leaves_the_screen(tmux: Tmux) -> None:
     """When ctrl+g finds no editor, the screen comes back with the draft, and typing goes on."""
     tmux.start(EDITOR=str(tmux.folder / "no-such-editor"))
-    tmux.shows("● ready")
+    tmux.without_model()
     tmux.run("send-keys", "-l", "a first line")
     tmux.shows("a first line")
     tmux.run("send-keys", "C-g")
@@ -198,7 +204,7 @@ def test_an_editor_that_is_not_there_leaves_the_screen(tmux: Tmux) -> None:
 def test_a_coloured_log_is_pasted_and_not_obeyed(tmux: Tmux) -> None:
     """Escapes and control characters in a paste stay in it: nothing is sent, nothing is opened."""
     tmux.start(EDITOR="false")
-    tmux.shows("● ready")
+    tmux.without_model()
     tmux.run("set-buffer", "log start\n\x1b[31merror\x1b[0m: first\nbell\x07 rings\nlast line")
     tmux.run("paste-buffer", "-p", "-r")
     tmux.shows("│ log start", "│ ␛[31merror␛[0m: first", "│ last line", "● ready")

@@ -1,0 +1,107 @@
+"""Setting up a model: what can be offered, a try, and keeping it in the user's own files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from genpy_server import config
+from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
+from genpy_server.errors import ConfigError, LlmError
+from genpy_server.llm.catalog import list_models
+from genpy_server.llm.select import open_llm
+from genpy_server.settings import DEFAULT_MODEL, DOTENV, ENVIRONMENT, Settings, load
+
+if TYPE_CHECKING:
+    from genpy_server.llm.catalog import ProviderModels
+
+ADDRESS = "An address begins with http:// or https:// and mostly ends in /v1."
+NOT_ASCII = "A key consists of ASCII characters."
+
+
+async def local_servers() -> "list[ProviderModels]":
+    """The model servers that answer on the usual ports of this machine."""
+    local = [Provider(name, url) for name, url in LOCAL_PROVIDERS.items()]
+    return [one for one in await list_models(local, refresh=True) if not one.error]
+
+
+def groq_provider(settings: Settings, key: str) -> Provider:
+    """Groq, at another address only where the user's own settings name one."""
+    url = settings.groq_base_url
+    if url is None or settings.sources.get("GROQ_BASE_URL", "").startswith(DOTENV):
+        return Provider(GROQ, config.GROQ_URL, key)
+    return Provider(GROQ, f"{url}/openai/v1", key)
+
+
+def provider_at(url: str, key: str | None = None) -> Provider:
+    """A provider of another address, named after its host; raises `ConfigError` for no address."""
+    url = url.strip().rstrip("/")
+    try:
+        load({"GENPY_LLM_URL": url or "-"})
+    except ConfigError:
+        raise ConfigError(ADDRESS) from None
+    host = (urlsplit(url).hostname or "").removeprefix("api.").removeprefix("www.")
+    name = host.partition(".")[0].lower()
+    taken = name in {GROQ, *LOCAL_PROVIDERS}
+    if taken or name.isdigit() or not config.NAME.fullmatch(name):
+        name = "own"
+    return Provider(name, url, key)
+
+
+def checked_key(text: str) -> str:
+    """A key as it was typed or pasted; raises `ConfigError` where it cannot be one."""
+    key = text.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(NOT_ASCII)
+    return key
+
+
+async def models_of(provider: Provider) -> list[str]:
+    """The models of a provider, GenPy's default first; raises `LlmError` where it lists none."""
+    (listed,) = await list_models([provider], refresh=True)
+    if listed.error:
+        raise LlmError(f"{provider.url}: {listed.error}")
+    names = [model.name for model in listed.models]
+    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
+
+
+def with_model(settings: Settings, provider: Provider, model: str) -> Settings:
+    """The settings as they will be once the model is kept."""
+    changes: dict[str, object] = {"model": f"{provider.name}/{model}"}
+    if provider.name == GROQ:
+        changes |= {"groq_key": provider.key, "groq_model": model, "llm_url": None, "llm_key": None}
+        if groq_provider(settings, "").url == config.GROQ_URL:
+            changes["groq_base_url"] = None
+    else:
+        changes |= {"llm_url": provider.url, "llm_model": model, "llm_key": provider.key}
+    providers = {**settings.providers, provider.name: provider}
+    return msgspec.structs.replace(settings, providers=providers, **changes)
+
+
+async def try_model(settings: Settings) -> None:
+    """Ask the model of these settings for one word; raises the `LlmError` that says what fails."""
+    llm = open_llm(settings)
+    try:
+        await llm.probe()
+    finally:
+        await llm.close()
+
+
+def keep(provider: Provider, model: str) -> Path:
+    """Write the choice into config.toml, and its key into keys.toml; returns the first."""
+    if provider.name not in LOCAL_PROVIDERS and provider.name != GROQ:
+        config.set_value(f"providers.{provider.name}.url", provider.url)
+    if provider.key:
+        config.set_key(provider.name, provider.key)
+    return config.set_value("model", f"{provider.name}/{model}")
+
+
+def overruled(settings: Settings) -> list[str]:
+    """Variables of the environment or a folder that are used before the kept choice."""
+    names = ("GENPY_MODEL", "GENPY_LLM_URL", "GROQ_MODEL")
+    return [
+        f"{name} is set in {settings.sources[name]} too, which is used before it."
+        for name in names
+        if settings.sources.get(name, "").startswith((ENVIRONMENT, DOTENV))
+    ]

@@ -1,0 +1,177 @@
+"""Choosing one of many by typing a part of its name, and waiting for an answer."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from genpy_server.errors import GenPyError
+from genpy_tui.background import background
+from genpy_tui.dialogs.base import Dialog
+from genpy_tui.text import one_line, plain
+from genpy_tui.widgets.choices import Choices
+
+T = TypeVar("T")
+HINT = "↑↓ choose   enter accept   esc cancel"
+
+
+class Item(NamedTuple):
+    """One row: what is returned, what it is called, and a remark beside it."""
+
+    key: str
+    label: str
+    remark: str = ""
+
+
+class Pick(Dialog[str | None]):
+    """A list with a filter; None when nothing was chosen.
+
+    With `free`, a text that no row has is an answer too.
+    """
+
+    CSS_PATH = "dialog.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel"),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
+
+    FILTERS: ClassVar[bool] = True
+    """Whether what is typed filters the rows."""
+
+    def __init__(
+        self,
+        question: str,
+        items: Sequence[Item],
+        *,
+        chosen: str = "",
+        detail: str = "",
+        free: str = "",
+    ) -> None:
+        super().__init__()
+        self._question = question
+        self._detail = detail
+        self._items = items
+        self._chosen = chosen
+        self._free = free
+        self._fits: list[Item] = []
+
+    def compose(self) -> ComposeResult:
+        """The filter and the rows."""
+        with Vertical(classes="dialog broad"):
+            yield Static(plain(self._question, "bold"), classes="question")
+            if self._detail:
+                yield Static(plain(self._detail), classes="detail")
+            yield Input(placeholder=self._free or "Type a part of the name")
+            yield Choices()
+            yield Static(plain(HINT), classes="hint")
+
+    def on_mount(self) -> None:
+        """Show every row once the width is known."""
+        self.call_after_refresh(self._show, "")
+
+    def on_resize(self) -> None:
+        """The remarks stand at the right edge."""
+        self.call_after_refresh(self._show, self.query_one(Input).value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show the rows that have every word of the filter."""
+        event.stop()
+        self._show(event.value)
+
+    def _show(self, typed: str) -> None:
+        words = typed.lower().split() if self.FILTERS else []
+        self._fits = [
+            item
+            for item in self._items
+            if all(word in f"{item.label} {item.remark}".lower() for word in words)
+        ]
+        options = self.query_one(Choices)
+        options.clear_options()
+        width = max(20, options.size.width - 2)
+        options.add_options(Option(_row(item, width)) for item in self._fits)
+        at = [n for n, item in enumerate(self._fits) if item.key == self._chosen and not words]
+        options.highlighted = (at[0] if at else 0) if self._fits else None
+
+    def replace(self, items: Sequence[Item]) -> None:
+        """Show other rows."""
+        marked = self.query_one(Choices).highlighted
+        self._chosen = self._fits[marked].key if marked is not None else ""
+        self._items = items
+        self._show(self.query_one(Input).value)
+
+    def say(self, text: str) -> None:
+        """Show a remark above the hint."""
+        self.query_one(".hint", Static).update(plain(f"{text}\n{HINT}" if text else HINT))
+
+    def action_move(self, step: int) -> None:
+        """Mark another row, while the filter keeps the keys."""
+        options = self.query_one(Choices)
+        if self._fits:
+            options.highlighted = ((options.highlighted or 0) + step) % len(self._fits)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the marked row, or what was typed."""
+        event.stop()
+        marked = self.query_one(Choices).highlighted
+        if marked is not None:
+            self.dismiss(self._fits[marked].key)
+        elif self._free and event.value.strip():
+            self.dismiss(event.value.strip())
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A row was clicked."""
+        event.stop()
+        self.dismiss(self._fits[event.option_index].key)
+
+    def action_leave(self) -> None:
+        """Choose nothing."""
+        self.dismiss(None)
+
+
+def _row(item: Item, width: int) -> Content:
+    remark = plain(item.remark, "$genpy-muted")
+    label = one_line(item.label, max(8, width - remark.cell_length - 2))
+    gap = width - label.cell_length - remark.cell_length
+    if not item.remark or gap < 2:  # noqa: PLR2004 - two cells between them
+        return label
+    return label + Content(" " * gap) + remark
+
+
+class Wait(Dialog[T | GenPyError | None]):
+    """Shows what is being done until it is; returns its result or error, None when cancelled."""
+
+    CSS_PATH = "dialog.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
+
+    def __init__(self, text: str, work: Callable[[], Awaitable[T]]) -> None:
+        super().__init__()
+        self._text = text
+        self._work = work
+
+    def compose(self) -> ComposeResult:
+        """What is being done."""
+        with Vertical(classes="dialog"):
+            yield Static(plain(self._text, "bold"), classes="question")
+            yield Static(Content("esc cancels"), classes="hint")
+
+    def on_mount(self) -> None:
+        """Begin."""
+        background(self, self._run, "work")
+
+    async def _run(self) -> None:
+        try:
+            self.dismiss(await self._work())
+        except GenPyError as error:
+            self.dismiss(error)
+
+    def action_leave(self) -> None:
+        """Do not wait for it."""
+        self.dismiss(None)

@@ -1,0 +1,126 @@
+"""The first minute: without a model the first screen is the way to one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.scripted_model import Upstream
+from support.terminal import Terminal, terminal
+from textual import events
+
+from genpy_server import config
+from genpy_server.llm import setup
+from genpy_server.settings import Environment, load
+
+KEY = "gsk_of_a_test_0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the config of the person who runs it, nor servers of the machine."""
+    for kind in ("CONFIG", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+        monkeypatch.setattr(setup, "LOCAL_PROVIDERS", {})
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Upstream]:
+    """A service with one model."""
+    async with Upstream() as upstream:
+        upstream.models = ["tiny"]
+        upstream.say("Hello from the model.")
+        yield upstream
+
+
+async def answered(tui: Terminal) -> None:
+    """The conversation goes on with the model, without a restart."""
+    await tui.shows("tiny")
+    await tui.until(lambda: tui.app.screen is tui.chat)
+    await tui.says("ready")
+    await tui.type("Good morning")
+    await tui.shows("Hello from the model.")
+
+
+async def test_a_key_for_groq(tmp_path: Path, service: Upstream) -> None:
+    """A key is pasted unseen and tried; it is kept in keys.toml, and the next message is answered."""
+    service.key = KEY
+    async with terminal(tmp_path, server=None, GROQ_BASE_URL=service.root) as tui:
+        await tui.shows("Set up a model", "No model server was found")
+        await tui.press("enter")
+        await tui.shows("Key for Groq")
+        tui.app.screen.focused.post_message(events.Paste(KEY))
+        await tui.press("enter")
+        await answered(tui)
+        assert KEY not in tui.screen
+    assert config.read().values == {"GROQ_API_KEY": KEY, "GENPY_MODEL": "groq/tiny"}
+
+
+async def test_a_key_that_is_pasted_at_once(tmp_path: Path, service: Upstream) -> None:
+    """A key of Groq that is pasted into the first screen is taken as one, and is not shown."""
+    async with terminal(tmp_path, server=None, GROQ_BASE_URL=service.root) as tui:
+        await tui.shows("No model server was found")
+        tui.app.screen.focused.post_message(events.Paste(f"{KEY}\n"))
+        await answered(tui)
+        assert KEY not in tui.screen
+
+
+async def test_a_server_that_was_found(
+    tmp_path: Path, service: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model server of this machine is offered; of several models one is picked by its name."""
+    service.models = ["big", "tiny"]
+    monkeypatch.setattr(setup, "LOCAL_PROVIDERS", {"ollama": service.url})
+    async with terminal(tmp_path, server=None) as tui:
+        await tui.shows("ollama on this machine", "2 models")
+        await tui.press("down", "enter")
+        await tui.shows("Which model?", "big")
+        await tui.press(*"tin", "enter")
+        await answered(tui)
+    assert config.read().values == {"GENPY_MODEL": "ollama/tiny"}
+
+
+async def test_an_address(tmp_path: Path, service: Upstream) -> None:
+    """What is not an address and what does not answer is said; another try keeps the address."""
+    async with terminal(tmp_path, server=None) as tui:
+        await tui.shows("No model server was found")
+        await tui.press("down", "enter")
+        await tui.press(*"nowhere", "enter")
+        await tui.shows("begins with http://")
+        tui.app.screen.focused.value = "http://127.0.0.1:9/v1"
+        await tui.press("enter")
+        await tui.shows("Key, if it needs one")
+        await tui.press("enter")
+        await tui.shows("Nothing answers there")
+        await tui.press("down", "enter")
+        tui.app.screen.focused.value = service.url
+        await tui.press("enter", "enter")
+        await answered(tui)
+    assert config.read().providers["own"].url == service.url
+
+
+@pytest.mark.parametrize("keys", [["escape"], ["up", "enter"]])
+async def test_going_on_without_a_model(tmp_path: Path, keys: list[str]) -> None:
+    """One key goes on without a model; what was typed until then stands in the prompt."""
+    async with terminal(tmp_path, server=None) as tui:
+        await tui.shows("No model server was found")
+        await tui.press(*(["H", "i"] if keys == ["escape"] else []), *keys)
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        assert tui.chat.prompt.text == ("Hi" if keys == ["escape"] else "")
+        await tui.shows("no model")
+
+
+async def test_a_message_is_typed_instead(tmp_path: Path) -> None:
+    """Who does not read the first screen and types a message has sent it."""
+    async with terminal(tmp_path, server=None) as tui:
+        await tui.shows("No model server was found")
+        await tui.press(*"Hi", "space", *"you", "enter")
+        await tui.shows("› You", "Hi you", "No model is configured")
+
+
+async def test_a_folder_gets_no_key(service: Upstream) -> None:
+    """A pasted key goes to Groq's own address where a folder's .env names another one."""
+    environment = Environment({"GROQ_BASE_URL": service.root}, sources={"GROQ_BASE_URL": ".env"})
+    settings = load(environment)
+    provider = setup.groq_provider(settings, KEY)
+    assert provider.url == config.GROQ_URL
+    assert setup.with_model(settings, provider, "tiny").groq_base_url is None
