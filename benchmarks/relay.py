@@ -33,6 +33,8 @@ SATURATED = 0.95
 BUSY = 0.9
 """Share of a core above which the service or the client is the limit, and a row is void."""
 
+TEXT, PING, PONG = 0x81, 0x89, 0x8A
+
 
 # The client
 
@@ -64,7 +66,7 @@ class Reader(asyncio.Protocol):
     def ask(self) -> None:
         """Say something, masked with zeros."""
         self.asked_at = now()
-        self._transport.write(bytes((0x81, 0x80 | len(self._text))) + bytes(4) + self._text)
+        self._transport.write(bytes((TEXT, 0x80 | len(self._text))) + bytes(4) + self._text)
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
@@ -78,10 +80,15 @@ class Reader(asyncio.Protocol):
             assert b" 101 " in head, head
             self._open = True
             self.ready.set_result(None)
-        while (payload := self._frame()) is not None:
-            self._take(payload, at)
+        while (frame := self._frame()) is not None:
+            kind, payload = frame
+            if kind == PING:
+                self._transport.write(bytes((PONG, 0x80 | len(payload))) + bytes(4) + payload)
+            elif kind == TEXT:
+                self._take(payload, at)
 
-    def _frame(self) -> bytes | None:
+    def _frame(self) -> tuple[int, bytes] | None:
+        """The first byte of the next frame and its payload, of less than 64 KiB."""
         data = self._buffer
         if len(data) < 4:
             return None
@@ -91,7 +98,7 @@ class Reader(asyncio.Protocol):
         if len(data) < start + size:
             return None
         self._buffer = data[start + size :]
-        return data[start : start + size]
+        return data[0], data[start : start + size]
 
     def _take(self, payload: bytes, at: int) -> None:
         frame = decode_server(payload.decode())
