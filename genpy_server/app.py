@@ -1,6 +1,7 @@
 """The composition root: settings in, a running application out. Nothing else builds objects."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -46,6 +47,9 @@ from genpy_server.web.routes import api_routes, page_routes
 from genpy_server.web.send_queue import QueueSums
 from genpy_server.web.server import HttpServer, listen, serve_until_stopped
 from genpy_server.web.websocket import serve_session
+
+COLLECT = (10_000, 20, 20)
+"""New objects until the collector looks at them, and how often until at older ones."""
 
 
 class App:
@@ -131,6 +135,7 @@ class App:
         app = await self.open(settings)
         try:
             server = await app.listen()
+            app.warming.add_done_callback(_spare_collector)
             with await _announced(settings, server.url):
                 return await serve_until_stopped(server, app.drain, announce or _log_address)
         finally:
@@ -203,7 +208,7 @@ class OpenApp:
         except BaseException:
             await self.drain()  # the hub works already, and its store is closed next
             raise
-        self.tasks.spawn(asyncio.to_thread(_warm))
+        self.warming = self.tasks.spawn(asyncio.to_thread(_warm))
         return server
 
     async def drain(
@@ -223,6 +228,13 @@ def _warm() -> None:
     """Build what understands messages, which would hold up the loop when it is first asked."""
     for build in (intent_model, request_model, tagger):
         build()
+
+
+def _spare_collector(_: object) -> None:
+    """Let the collector of cycles pass over all that was built: that stopped everybody for 60 ms."""
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+    gc.enable()
 
 
 def _raise_descriptor_limit() -> None:
