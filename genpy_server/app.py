@@ -21,7 +21,7 @@ from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, ToolAccess
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper
-from genpy_server.runs.queue import RunServices
+from genpy_server.runs.queue import Admission, RunServices
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
@@ -160,6 +160,7 @@ class OpenApp:
             MemoryKeeper(store, llm, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
+            Admission(settings.limits.starting_at_once, settings.limits.starting_waiting),
         )
         rates = Rates(settings.limits.messages_per_minute)
         self.hub = SessionHub(services, self.summaries, rates, self.presence, settings)

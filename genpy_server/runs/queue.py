@@ -4,6 +4,8 @@ import asyncio
 import logging
 import random
 from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol
@@ -44,6 +46,45 @@ class RunServices:
     keeper: MemoryKeeper
     tasks: BackgroundTasks
     journal: ReplyJournal
+    admission: "Admission"
+
+
+class Admission:
+    """Lets replies begin: first come, first served, and so many at once until the model is asked.
+
+    Replies that begin together would otherwise share every step of it, and all be late.
+    """
+
+    def __init__(self, at_once: int, most_waiting: int) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._most = most_waiting
+        self._waiting = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether as many wait as may."""
+        return self._waiting >= self._most
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[Callable[[], None]]:
+        """Wait for a slot; what is given leaves it, any number of times, and so does the end."""
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        held = True
+
+        def leave() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._free.release()
+
+        try:
+            yield leave
+        finally:
+            leave()
 
 
 class RunQueue:
@@ -56,6 +97,7 @@ class RunQueue:
         )
         self._tasks = services.tasks
         self._journal = services.journal
+        self._admission = services.admission
         self._memory = MemorySchedule(services.keeper, conversation)
         self._conversation = conversation
         self._owner = owner
@@ -94,7 +136,9 @@ class RunQueue:
 
     async def _work(self) -> None:
         while self._waiting:
-            await self._answer(self._waiting.popleft())
+            async with self._admission.slot() as leave:
+                if self._waiting:  # it may have been withdrawn meanwhile
+                    await self._answer(self._waiting.popleft(), leave)
 
     def _start(self) -> None:
         self._task = asyncio.create_task(self._work())
@@ -109,7 +153,8 @@ class RunQueue:
         else:
             self._owner.runs_idle()
 
-    async def _answer(self, request: RunRequest) -> None:
+    async def _answer(self, request: RunRequest, asking: Callable[[], None]) -> None:
+        """A whole run; `asking` is called when the model is asked."""
         unwanted = self._stopping or self._unwanted
         self._control = RunControl(unwanted or "stopped", unwanted=unwanted is not None)
         self._unwanted = None
@@ -122,7 +167,7 @@ class RunQueue:
         self._run = run = ReplyRun(self._chat, request, self._owner, self.approvals)
         try:
             with self._journal.following(run):
-                reply = await run.answer(self._control)
+                reply = await run.answer(self._control, asking)
         finally:
             self._run = None
         if reply.deleted:

@@ -7,6 +7,7 @@ error is a sentence beside it.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
@@ -147,8 +148,10 @@ class ReplyRun:
         """Whether this is a reply to that message."""
         return self.request.question.id == question_id
 
-    async def answer(self, control: RunControl) -> RunOutcome:
+    async def answer(self, control: RunControl, asking: Callable[[], None]) -> RunOutcome:
         """The whole run; every way it can end leads to a kept reply and `run_finished`.
+
+        `asking` is called when all is prepared and the model is asked.
 
         Cancelling the task ends the run and not its caller: this returns all the same.
         """
@@ -156,7 +159,7 @@ class ReplyRun:
         error: GenPyError | None = None
         status: RunStatus
         try:
-            status = control.status if control.unwanted else await self._reply()
+            status = control.status if control.unwanted else await self._reply(asking)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None:
@@ -203,7 +206,7 @@ class ReplyRun:
         self.publisher.publish(run_finished(self.meta, message_id=reply.id or None, quota=quota))
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
-    async def _reply(self) -> RunStatus:
+    async def _reply(self, asking: Callable[[], None]) -> RunStatus:
         asked = await self.tool_calls.requested()
         built = await self.chat.context(self.request, self.intent, asked)
         self.dropped_upto = built.dropped_upto
@@ -217,6 +220,7 @@ class ReplyRun:
         if mode is not None and mode.tools is not None:
             tools = tuple(tool for tool in tools if tool.name in mode.tools)
         room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
+        asking()
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
             last = round_ == self.chat.settings.limits.tool_rounds
             request = ChatRequest(

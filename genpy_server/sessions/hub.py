@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import Memory, Session
-from genpy_server.errors import GenPyError, NotFound, ShuttingDown, TooMany
+from genpy_server.errors import Busy, GenPyError, NotFound, ShuttingDown, TooMany
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
 from genpy_server.sessions.live_session import LiveSession, check_send, recover
@@ -24,6 +24,8 @@ from genpy_server.settings import Settings
 from genpy_server.wire import Ack, Retry, Send
 
 SWEEP_SESSIONS = 100
+BUSY_SECONDS = 5.0
+"""When a client should come back that the server has no room for."""
 
 log = logging.getLogger("genpy.sessions")
 
@@ -168,6 +170,8 @@ class SessionHub:
         mine = (live for live in self._live.values() if live.user_id == user_id)
         if sum(live.runs.running for live in mine if live is not session) >= limits.runs_per_user:
             return TooMany("Too many replies are running at once. Wait for one to finish.")
+        if self._services.admission.full:
+            return Busy("The server has too many messages to answer.", retry_after=BUSY_SECONDS)
         return self._rates.refusal(user_id)
 
     def running(self, user_id: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 from support.conditions import eventually
@@ -36,6 +37,67 @@ async def test_messages_that_wait_are_bounded(database, upstream):
             await peer.say(Send("m3", "hello"))
             await peer.until("ack", lambda f: f["id"] == "m3")
     assert (error["re"], error["code"], error["retryable"]) == ("m3", "too_many", True)
+
+
+async def test_replies_begin_in_order_and_only_so_many_at_once(database, upstream, monkeypatch):
+    """A reply begins when one before it asks the model; beyond the bound a message is refused."""
+    limits = {"starting_at_once": 1, "starting_waiting": 2}
+    gate, asked = asyncio.Event(), []
+    upstream.only(Script(pieces=[chunk({"content": "yes"}), chunk(finish="stop"), DONE]))
+    async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:
+        search = server.app.store.search
+
+        async def slow(user_id, query, **options):
+            asked.append(query)
+            await gate.wait()
+            return await search(user_id, query, **options)
+
+        monkeypatch.setattr(server.app.store, "search", slow)
+        names = ("one", "two", "three", "four")
+        async with AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(Peer(server.url, name)) for name in names]
+            *started, late = peers
+            for peer, name in zip(started, names, strict=False):
+                await peer.say(Send("a", f"Which hotel is nearest to station {name}?"))
+                await peer.until("ack")
+            await late.say(Send("a", "Which hotel is nearest to station four?"))
+            error = await late.until("error")
+            assert len(asked) == 1
+            assert not any(peer.of("run_started") for peer in started[1:])
+            gate.set()
+            for peer in started:
+                await peer.until("run_finished")
+            await late.say(Send("a", "Which hotel is nearest to station four?"))
+            await late.until("run_finished")
+    assert [query.split()[-1] for query in asked] == ["one?", "two?", "three?", "four?"]
+    assert (error["code"], error["retryable"], error["retry_after"]) == ("busy", True, 5.0)
+
+
+async def test_a_reply_that_waits_to_begin_can_be_withdrawn(database, upstream, monkeypatch):
+    """A message that is replaced before its reply began is not answered, and a stop is shown."""
+    upstream.only(Script(pieces=[chunk({"content": "yes"}), chunk(finish="stop"), DONE]))
+    gate = asyncio.Event()
+    limits = {"starting_at_once": 1}
+    async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:
+
+        async def slow(*_, **__):
+            await gate.wait()
+            return []
+
+        monkeypatch.setattr(server.app.store, "search", slow)
+        async with Peer(server.url, "one") as first, Peer(server.url, "two") as peer:
+            await first.say(Send("a", "Which hotel is nearest to the station?"))
+            await first.until("run_started")
+            await peer.say(Send("b", "Rome or Paris?"))
+            wrong = await peer.until("ack")
+            await peer.say(Send("c", "Rome or Berlin?", replaces=wrong["message_id"]))
+            right = await peer.until("ack", lambda f: f["id"] == "c")
+            await peer.say(Cancel())
+            gate.set()
+            finished = await peer.until("run_finished")
+            await first.until("run_finished")
+            assert [f["reply_to"] for f in peer.of("run_started")] == [right["message_id"]]
+            assert finished["status"] == "stopped"
 
 
 async def test_replies_of_a_user_are_bounded_beside_the_session_that_asks(database, upstream):
