@@ -111,6 +111,14 @@ create table if not exists genpy.servers (
   alive_until timestamptz not null
 );
 
+-- Which servers host a session, each until its lease runs out.
+create table if not exists genpy.hosts (
+  session_id uuid not null references public.sessions (session_id) on delete cascade,
+  server text not null,
+  until timestamptz not null,
+  primary key (session_id, server)
+);
+
 create table if not exists genpy.reply_journal (
   run text not null,
   position integer not null,
@@ -301,6 +309,8 @@ begin
 end
 $$;
 
+select genpy.ensure(to_regclass('genpy.hosts_by_server') is not null,
+  'create index hosts_by_server on genpy.hosts (server)');
 select genpy.ensure(to_regclass('genpy.reply_journal_by_session') is not null,
   'create index reply_journal_by_session on genpy.reply_journal (session_id)');
 select genpy.ensure(to_regclass('public.' || name) is not null, statement)
@@ -434,6 +444,11 @@ begin
         then greatest(live_until, now_ + p_live_seconds * interval '1 second')
         else live_until end
     where session_id = p_session_id;
+  if p_server <> '' and p_live_seconds > 0 then
+    insert into genpy.hosts (session_id, server, until)
+      values (p_session_id, p_server, now_ + p_live_seconds * interval '1 second')
+      on conflict (session_id, server) do update set until = excluded.until;
+  end if;
   delete from genpy.reply_journal where run = p_client_id;
   return jsonb_build_object(
     'message', (select to_jsonb(m) from genpy.messages m where m.id = stored.id),
@@ -943,7 +958,11 @@ $$;
 
 drop function if exists
   public.genpy_touch(jsonb, double precision),
+  public.genpy_touch(jsonb, double precision, text),
+  public.genpy_abandoned(integer),
+  public.genpy_interrupted(integer),
   public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean),
+  public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, text),
   public.genpy_release_ending(text, uuid, text);
 
 -- A server that is not in genpy.servers, or whose time is over, is gone.
@@ -953,19 +972,63 @@ language sql stable set search_path = '' as $$
     select 1 from genpy.servers where id = p_server and alive_until > clock_timestamp())
 $$;
 
+-- Whether another server hosts a session too.
+create or replace function genpy.is_elsewhere(p_session_id uuid, p_server text) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select 1 from genpy.hosts
+    where session_id = p_session_id and server <> p_server and until > clock_timestamp())
+$$;
+
+-- `p_known` has the `Session.state` that the server knows of each session. Returns those that have another one,
+-- those that are deleted, and those that another server hosts too.
 create or replace function public.genpy_touch(
-  p_session_ids jsonb, p_live_seconds double precision, p_server text default ''
+  p_known jsonb, p_live_seconds double precision, p_server text
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
+declare
+  ids uuid[] := array(select key::uuid from jsonb_object_keys(p_known) key);
 begin
   -- Locked in one order, so that two servers never wait for each other.
-  perform 1 from public.sessions
-    where session_id in (select value::uuid from jsonb_array_elements_text(p_session_ids))
-    order by id for no key update;
+  perform 1 from public.sessions where session_id = any (ids) order by id for no key update;
   update public.sessions
     set live_until = clock_timestamp() + p_live_seconds * interval '1 second',
       hosted_by = coalesce(nullif(p_server, ''), hosted_by)
-    where session_id in (select value::uuid from jsonb_array_elements_text(p_session_ids));
-  return to_jsonb(found);
+    where session_id = any (ids);
+  delete from genpy.hosts where session_id = any (ids) and until < clock_timestamp();
+  insert into genpy.hosts (session_id, server, until)
+    select session_id, p_server, clock_timestamp() + p_live_seconds * interval '1 second'
+    from public.sessions where session_id = any (ids) and p_server <> ''
+    on conflict (session_id, server) do update set until = excluded.until;
+  return (
+    select coalesce(jsonb_agg(to_jsonb(h)), '[]')
+    from (
+      select k.key as session_id, s.session_id is null and k.value <> '' as deleted,
+        genpy.is_elsewhere(k.key::uuid, p_server) as elsewhere,
+        case when k.value <> concat_ws(' ', s.updated_at, s.last_message_id, s.status,
+          coalesce(s.user_rating, 0), s.title) then to_jsonb(s) end as session
+      from jsonb_each_text(p_known) k left join genpy.sessions s on s.session_id = k.key::uuid
+    ) h
+    where h.deleted or h.elsewhere or h.session is not null);
+end
+$$;
+
+create or replace function public.genpy_attach(
+  p_user_id text, p_session_id uuid, p_limit integer, p_live_seconds double precision, p_server text
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+declare
+  hosting jsonb := public.genpy_hosting(p_user_id, p_session_id);
+begin
+  if exists (
+    select 1 from public.sessions where session_id = p_session_id and user_id = p_user_id
+  ) then
+    perform public.genpy_touch(
+      jsonb_build_object(p_session_id, ''), p_live_seconds, p_server);
+  end if;
+  return jsonb_build_object(
+    'session', public.genpy_session(p_user_id, p_session_id),
+    'messages', public.genpy_messages(p_user_id, p_session_id, p_limit, null, null),
+    'memory', public.genpy_memory(p_user_id, p_session_id),
+    'hosting', hosting,
+    'elsewhere', genpy.is_elsewhere(p_session_id, p_server));
 end
 $$;
 
@@ -976,13 +1039,15 @@ language sql stable set search_path = '' as $$
   select p_server is not null and not exists (select 1 from genpy.servers where id = p_server)
 $$;
 
-create or replace function public.genpy_abandoned(p_limit integer)
-returns jsonb language sql stable security invoker set search_path = '' as $$
+create or replace function public.genpy_abandoned(
+  p_limit integer, p_users jsonb, p_never_hosted boolean
+) returns jsonb language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_array(user_id, session_id) order by last_message_id), '[]')
   from (
     select user_id, session_id, last_message_id from public.sessions
     where status = 'active' and message_count > 0
-      and (live_until is null or live_until < clock_timestamp())
+      and user_id in (select jsonb_array_elements_text(p_users))
+      and (live_until < clock_timestamp() or live_until is null and p_never_hosted)
       and (ending_until is null or ending_until <= clock_timestamp()
         or genpy.has_left(ending_server))
     order by last_message_id limit p_limit
@@ -993,11 +1058,19 @@ $$;
 -- answer was lost counts once. Returns the number of the attempt.
 create or replace function public.genpy_claim_ending(
   p_user_id text, p_session_id uuid, p_token text, p_lease_seconds double precision,
-  p_abandoned_only boolean, p_again boolean, p_server text default ''
+  p_abandoned_only boolean, p_again boolean, p_leaving boolean, p_server text
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   attempt integer;
 begin
+  if p_leaving then
+    -- One server after the other, so that of those that leave at the same time the last one ends it.
+    perform 1 from public.sessions where session_id = p_session_id for no key update;
+    delete from genpy.hosts where session_id = p_session_id and server = p_server;
+    if genpy.is_elsewhere(p_session_id, p_server) then
+      return 'null';
+    end if;
+  end if;
   update public.sessions set
       ending_attempts = ending_attempts + (ending_token is distinct from p_token)::integer,
       ending_token = p_token,
@@ -1059,10 +1132,15 @@ begin
       on conflict (id) do update set alive_until = excluded.alive_until;
   else
     delete from genpy.servers where id = p_server;
+    delete from genpy.hosts where server = p_server;
   end if;
-  delete from genpy.servers where id in (
-    select id from genpy.servers where alive_until < clock_timestamp() - interval '1 day'
-    for update skip locked);
+  with forgotten as (
+    delete from genpy.servers where id in (
+      select id from genpy.servers where alive_until < clock_timestamp() - interval '1 day'
+      for update skip locked)
+    returning id
+  )
+  delete from genpy.hosts where server in (select id from forgotten);
   return (select coalesce(jsonb_agg(id), '[]') from genpy.servers
     where alive_until > clock_timestamp() and id <> p_server);
 end
@@ -1105,13 +1183,14 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     'replies', coalesce((select jsonb_agg(to_jsonb(r) order by r.reply_to, r.run) from replies r), '[]'))
 $$;
 
-create or replace function public.genpy_interrupted(p_limit integer)
+create or replace function public.genpy_interrupted(p_limit integer, p_users jsonb)
 returns jsonb language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_array(user_id, session_id)), '[]')
   from (
     select distinct s.user_id, s.session_id
     from genpy.reply_journal j join public.sessions s using (session_id)
-    where genpy.is_gone(j.server) limit p_limit
+    where genpy.is_gone(j.server) and s.user_id in (select jsonb_array_elements_text(p_users))
+    limit p_limit
   ) found
 $$;
 
@@ -1234,7 +1313,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '7'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '8'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$
@@ -1302,6 +1381,7 @@ grant usage on schema genpy to service_role;
 revoke all on all functions in schema genpy from public, anon, authenticated;
 grant execute on all functions in schema genpy to service_role;
 grant select on all tables in schema genpy to service_role;
-grant insert, update, delete on genpy.servers, genpy.reply_journal, genpy.tool_approvals to service_role;
+grant insert, update, delete on genpy.servers, genpy.hosts, genpy.reply_journal,
+  genpy.tool_approvals to service_role;
 
 notify pgrst, 'reload schema';

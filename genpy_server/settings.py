@@ -114,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True):
     tools: Mapping[str, frozenset[str]]
     """Names of tools that act, by the user who may use them."""
     grace_seconds: float
+    sync_seconds: float
     origins: tuple[str, ...]
     hosts: tuple[str, ...]
     proxies: tuple[str, ...]
@@ -362,6 +363,13 @@ FIELDS: tuple[Field, ...] = (
         _number(0.05, 86_400),
         "30",
         "Seconds after the last client left until a session ends.",
+    ),
+    Field(
+        "GENPY_SYNC_SECONDS",
+        "sync_seconds",
+        _number(0.05, 60),
+        "10",
+        "Seconds until clients see what another server on the same database changed.",
     ),
     Field(
         "GENPY_CONTEXT_TOKENS",

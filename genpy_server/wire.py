@@ -172,6 +172,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """The kinds of help there are: the names that `intent` may have."""
     settings: SessionSettings = SessionSettings()
     """What was set for this conversation."""
+    elsewhere: bool = False
+    """As in `session`."""
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):
@@ -336,12 +338,14 @@ class SummaryEvent(
 
 
 class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
-    """The session's title, status or rating changed."""
+    """The session's title, status or rating changed, or where it is open."""
 
     seq: int
     title: str
     status: Literal["active", "completed"]
     rating: int | None = None
+    elsewhere: bool = False
+    """Another server hosts the session too: what is said there comes within its interval."""
 
 
 class SettingsEvent(Frame, tag="settings"):

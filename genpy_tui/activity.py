@@ -33,6 +33,7 @@ LIMITED = Doing("rate limited", "◷", "$genpy-text-warning")
 REFUSED = Doing("refused", "✗", "$genpy-text-error")
 CLOSED = Doing("closed", "■", "$genpy-text-warning", "ctrl+n begins a new conversation")
 ENDING = Doing("ending", "◍", "$genpy-text-warning", "writing the summary…")
+ELSEWHERE = "also open on another server"
 PATIENT_ATTEMPTS = 3
 """Attempts after which the state says that there is no connection, and to which address."""
 
@@ -125,7 +126,7 @@ def _open(activity: Activity, transcript: Transcript, pending: int, now: float) 
     elif transcript.entries and transcript.entries[-1].status == "error":
         state = SERVER_ERROR
     else:
-        state = READY
+        state = READY._replace(detail=ELSEWHERE if transcript.elsewhere else "")
     return state
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from support.supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, need
+from support.supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, missing, need
 
 # The same examples in every run; `pytest --hypothesis-profile=explore` looks for new ones.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -38,3 +38,11 @@ def postgrest(database_server: Database) -> Iterator[Stack]:
     stack.start()
     yield stack
     stack.stop_api()
+
+
+@pytest.fixture
+def quick(request: pytest.FixtureRequest) -> Stack:
+    """The faster API where the machine has it, for tests that make thousands of calls."""
+    slow = missing("postgrest") is not None
+    found: Stack = request.getfixturevalue("supabase" if slow else "postgrest")
+    return found

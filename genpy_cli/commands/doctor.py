@@ -86,7 +86,7 @@ async def _database(settings: Settings) -> str:
     try:
         await store.open()
         seen = await store.check()
-        await store.touch((), 0)  # a write that changes nothing, refused where none is possible
+        await store.touch({}, 0)  # a write that changes nothing, refused where none is possible
     finally:
         await store.close()
     sessions, messages = (

@@ -153,6 +153,8 @@ class Transcript:
         self.title = ""
         self.status: Literal["new", "active", "completed"] = "new"
         self.rating: int | None = None
+        self.elsewhere = False
+        """Whether another server hosts the session too."""
         self.model = ""
         self.store = ""
         self.before: int | None = None
@@ -186,6 +188,7 @@ class Transcript:
                 self.summary, self.status, self.rating = frame, "completed", frame.rating
             case SessionEvent():
                 self.title, self.status, self.rating = frame.title, frame.status, frame.rating
+                self.elsewhere = frame.elsewhere
             case SettingsEvent():
                 self.settings = SessionSettings(frame.model, frame.params, frame.system)
             case MessageEvent():
@@ -226,7 +229,7 @@ class Transcript:
             self.before = frame.before
             self.summary = None
         self.session, self.epoch = frame.session, frame.epoch
-        self.title, self.status = frame.title, frame.status
+        self.title, self.status, self.elsewhere = frame.title, frame.status, frame.elsewhere
         self.model, self.store = frame.model, frame.store
         self.message_bytes, self.settings = frame.message_bytes, frame.settings
         self.modes = frame.modes

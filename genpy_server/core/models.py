@@ -169,6 +169,12 @@ class Session(
     rated_at: str | None = None
     settings: SessionSettings = SessionSettings()
 
+    @property
+    def state(self) -> str:
+        """Differs when anything that a person sees has changed; databases compute the same text."""
+        rating = self.rating or 0
+        return f"{self.updated_at} {self.last_message_id} {self.status} {rating} {self.title}"
+
 
 class ListedSession(Session, frozen=True):
     """A session in a list, where the server that lists it adds what no database knows."""

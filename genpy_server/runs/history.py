@@ -1,14 +1,13 @@
 """The part of a session's messages that a server holds in memory while it is live."""
 
-import asyncio
 import logging
 
 from genpy_server.core.context.replaced import standing
-from genpy_server.core.models import Memory, Message, Session
+from genpy_server.core.models import Memory, Message
 from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Store
+from genpy_server.stores.base import Opened, Store
 
 log = logging.getLogger("genpy.conversation")
 
@@ -25,21 +24,19 @@ class Conversation:
         self._store = store
         self.user_id = user_id
         self._session_id = session_id
-        self._window = window
+        self.window = window
         self.messages: list[Message] = []
+        self.being_written = set[str]()
+        """The client ids of replies of this server that are not among these yet."""
         self.memory: Memory | None = None
         self.older = False
         """Whether the store holds messages before these."""
 
-    async def load(self) -> Session | None:
-        """Read what the store knows; returns the session where there is one."""
-        session, self.messages, self.memory = await asyncio.gather(
-            self._store.session(self.user_id, self._session_id),
-            self._store.messages(self.user_id, self._session_id, limit=self._window),
-            self._store.memory(self.user_id, self._session_id),
-        )
-        self.older = session is not None and session.message_count > len(self.messages)
-        return session
+    def begin(self, opened: Opened) -> None:
+        """Take in what the store knows."""
+        self.messages, self.memory = opened.messages, opened.memory
+        count = opened.session.message_count if opened.session is not None else 0
+        self.older = count > len(self.messages)
 
     @property
     def last_id(self) -> int:
@@ -87,8 +84,8 @@ class Conversation:
     def add(self, message: Message) -> None:
         """Take in a message, letting go of old ones by the window."""
         self.messages.append(message)
-        if len(self.messages) > 2 * self._window:
-            del self.messages[: -self._window]
+        if len(self.messages) > 2 * self.window:
+            del self.messages[: -self.window]
             self.older = True
 
     def replace(self, old: Message, new: Message) -> None:
@@ -100,19 +97,23 @@ class Conversation:
         if not self.older or id_ >= self.first_id:
             return self.messages
         return await self._store.messages(
-            self.user_id, self._session_id, limit=self._window, after=id_
+            self.user_id, self._session_id, limit=self.window, after=id_
         )
 
     async def catch_up(self, until: int | None = None) -> list[Message]:
         """Take in what another server wrote after the last message here, and before `until`."""
         try:
             later = await self._store.messages(
-                self.user_id, self._session_id, limit=self._window, after=self.last_id
+                self.user_id, self._session_id, limit=self.window, after=self.last_id
             )
         except StoreError as error:
             log.warning("could not catch up: %s", error.code)
             return []
-        missed = [message for message in later if until is None or message.id < until]
+        missed = [
+            message
+            for message in later
+            if (until is None or message.id < until) and message.client_id not in self.being_written
+        ]
         for message in missed:
             self.add(message)
         return missed

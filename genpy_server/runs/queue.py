@@ -165,16 +165,19 @@ class RunQueue:
             previous_intent=self._conversation.intent(),
         )
         self._run = run = ReplyRun(self._chat, request, self._owner, self.approvals)
+        self._conversation.being_written.add(run.id)
         try:
             with self._journal.following(run):
                 reply = await run.answer(self._control, asking)
         finally:
             self._run = None
+            self._conversation.being_written.discard(run.id)
         if reply.deleted:
             self._owner.session_deleted()
             return
         self._conversation.add(reply.message)
         if not reply.message.id:
+            self._conversation.being_written.add(run.id)
             self._unsaved += 1
             self._tasks.spawn(self._save(run, reply.message))
         dropped = reply.dropped_upto
@@ -233,6 +236,7 @@ class RunQueue:
                     if self._forgotten or await self._saved(run.request, reply):
                         return
         finally:
+            self._conversation.being_written.discard(run.id)
             self._unsaved -= 1
             self._owner.runs_idle()
 

@@ -16,6 +16,7 @@ from genpy_server.runs.history import Conversation, window
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import Settings
+from genpy_server.stores.base import Hosting, Opened
 from genpy_server.stores.select import open_store
 from genpy_server.wire import ErrorFrame, SessionFrame
 
@@ -73,7 +74,9 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
     try:
         session = await LocalRecords(store, settings.user).session(ref)
         conversation = Conversation(store, settings.user, session.id, window(settings))
-        await conversation.load()
+        messages = await store.messages(settings.user, session.id, limit=conversation.window)
+        memory = await store.memory(settings.user, session.id)
+        conversation.begin(Opened(session, messages, memory, Hosting(None, alive=False)))
         question = Message(LAST_OF_ALL, session.id, "user", text, "")
         request = RunRequest(
             user_id=settings.user,

@@ -8,11 +8,10 @@ every few seconds which sessions it hosts, and ends those that no server speaks 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import Memory, Session
-from genpy_server.errors import Busy, GenPyError, NotFound, ShuttingDown, TooMany
+from genpy_server.errors import Busy, GenPyError, ShuttingDown, TooMany
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
 from genpy_server.sessions.live_session import LiveSession, check_send, recover
@@ -21,11 +20,16 @@ from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
+from genpy_server.stores.base import Hosted
 from genpy_server.wire import Ack, Retry, Send
 
 SWEEP_SESSIONS = 100
 BUSY_SECONDS = 5.0
 """When a client should come back that the server has no room for."""
+TOUCH_SESSIONS = 500
+"""Sessions whose leases are renewed in one call."""
+REFRESH_SECONDS = 2.0
+"""How long a client that joins a live session waits for what others changed of it."""
 
 log = logging.getLogger("genpy.sessions")
 
@@ -51,6 +55,7 @@ class SessionHub:
         self._settings = settings
         self._presence = presence
         self._names = SessionNames(self._store)
+        self._users = sorted({settings.user, *settings.tokens.values()})
         self._live: dict[Key, LiveSession] = {}
         self._loading: dict[Key, asyncio.Task[None]] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -58,9 +63,10 @@ class SessionHub:
         self._closing = False
 
     def start(self) -> None:
-        """Begin to renew the leases of live sessions, to journal replies, and to end abandoned ones."""
-        self.tasks.spawn(self._every_beat(self._renew))
-        self.tasks.spawn(self._every_beat(self._sweep))
+        """Begin to renew leases, to follow other servers, to journal and to end abandoned sessions."""
+        beat = self._presence.beat_seconds
+        self.tasks.spawn(self._every(min(beat, self._settings.sync_seconds), self._renew))
+        self.tasks.spawn(self._every(beat, self._sweep))
         self.tasks.spawn(self._services.journal.keep())
 
     # Sockets
@@ -97,11 +103,11 @@ class SessionHub:
         key = (user_id, identity.id)
         if key not in self._live:
             await self._presence.show()
-            if not identity.name and is_named_id(identity.id):
-                await self._check_exists(*key)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
+        if key in self._live:
+            await self._refresh(self._live[key])
         if key not in self._live:
             session = LiveSession(
                 user_id=user_id,
@@ -127,10 +133,13 @@ class SessionHub:
             self._loading.pop(key, None)
         return session
 
-    async def _check_exists(self, user_id: str, session_id: str) -> None:
-        """Refuse an id that only the servers can make where there is no row: it was guessed."""
-        if await self._store.session(user_id, session_id) is None:
-            raise NotFound("There is no such session.")
+    async def _refresh(self, session: LiveSession) -> None:
+        """Bring what a session knows up to date; as it is where the database does not answer."""
+        try:
+            async with asyncio.timeout(REFRESH_SECONDS):
+                await self._touch([session])
+        except (GenPyError, TimeoutError) as error:
+            log.info("a session was joined as it was known: %s", type(error).__name__)
 
     def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
         """A socket is gone; the session stays for the grace period."""
@@ -181,11 +190,11 @@ class SessionHub:
 
     # Changes that come from elsewhere (HTTP)
 
-    def changed(self, session: Session, *, summarised: bool = False) -> None:
+    def changed(self, session: Session) -> None:
         """A stored session was changed; publish that to its subscribers."""
         live = self._live.get((session.user_id, session.id))
         if live is not None:
-            live.changed(session, summarised=summarised)
+            live.changed(session)
 
     def remembered(self, user_id: str, session_id: str, memory: Memory) -> None:
         """A person changed the memory of a session; its live one goes on with it."""
@@ -236,11 +245,11 @@ class SessionHub:
         session = self._live.get(key)
         if session is None or session.subscribers or session.runs.busy:
             return
-        await self._end(session)
+        await self._end(session, leaving=True)
         if not session.subscribers and not session.runs.busy and self._live.get(key) is session:
             del self._live[key]
 
-    async def _every_beat(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await work()
@@ -248,27 +257,34 @@ class SessionHub:
                 log.warning("%s failed: %s", work.__name__, error.code)
             except Exception:  # a bug must not silence us for good: others would end our sessions
                 log.exception("%s failed", work.__name__)
-            await asyncio.sleep(self._presence.beat_seconds)
+            await asyncio.sleep(seconds)
 
     async def _renew(self) -> None:
+        """Renew the leases of the live sessions, and take in what others changed of them."""
         if not self._live:
             return
         await self._presence.show()
-        hosted = [live.id for live in self._live.values() if live.status == "active"]
-        if hosted:
-            await self._store.touch(hosted, self._presence.live_seconds, self._presence.server)
-        for live in tuple(self._live.values()):
-            await live.recheck()
+        live = tuple(self._live.values())
+        for start in range(0, len(live), TOUCH_SESSIONS):
+            await self._touch(live[start : start + TOUCH_SESSIONS])
+
+    async def _touch(self, sessions: Sequence[LiveSession]) -> None:
+        known = {live.id: live.state for live in sessions}
+        found = await self._store.touch(known, self._presence.live_seconds, self._presence.server)
+        news = {hosted.session_id: hosted for hosted in found}
+        for live in sessions:
+            await live.follow(news.get(live.id) or Hosted(live.id))
 
     async def _sweep(self) -> None:
+        """Take over what servers left that are gone, of the users that this one serves."""
         await self._presence.begin()
-        for key in await self._store.interrupted(SWEEP_SESSIONS):
+        for key in await self._store.interrupted(SWEEP_SESSIONS, users=self._users):
             live = self._live.get(key)
             if live is None:
                 await recover(self._store, *key, await self._store.hosting(*key))
             else:
-                await live.recheck()
-        for key in await self._store.abandoned(SWEEP_SESSIONS):
+                await live.take_over()
+        for key in await self._store.abandoned(SWEEP_SESSIONS, users=self._users):
             if key not in self._live:
                 await self._end_abandoned(*key)
 
@@ -292,11 +308,12 @@ class SessionHub:
         )
 
     def watchers(self, user_id: str, session_id: str) -> int:
-        """How many clients are attached to a session."""
+        """How many clients are attached to a session; all those of other servers count as one."""
         session = self._live.get((user_id, session_id))
         if session is None:
             return 0
-        return sum(subscriber.is_open for subscriber in session.subscribers)
+        here = sum(subscriber.is_open for subscriber in session.subscribers)
+        return here + session.elsewhere
 
     async def close(
         self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
@@ -317,17 +334,17 @@ class SessionHub:
 
         On return every right to end one was used or given back.
         """
-        endings = (self._end(session) for session in sessions)
+        endings = (self._end(session, leaving=True) for session in sessions)
         try:
             async with asyncio.timeout(self._settings.limits.leave_seconds):
                 await asyncio.gather(*endings, return_exceptions=True)
         except TimeoutError:
             log.warning("the model was too slow for a summary; the next start asks it again")
 
-    async def _end(self, session: LiveSession) -> None:
+    async def _end(self, session: LiveSession, *, leaving: bool = False) -> None:
         try:
             if session.status == "active":
-                await session.end()
+                await session.end(leaving=leaving)
         except GenPyError as error:
             log.warning("a session could not be ended yet: %s", error.code)
         except Exception:  # a bug in one ending keeps no other from its own

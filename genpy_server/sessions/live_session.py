@@ -12,6 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server import __version__
+from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import (
     Memory,
     Message,
@@ -31,7 +32,7 @@ from genpy_server.sessions.event_log import EventLog, Subscriber
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
-from genpy_server.stores.base import Appended, Hosting, Store
+from genpy_server.stores.base import Appended, Hosted, Hosting, Opened, Store
 from genpy_server.wire import (
     Ack,
     ErrorFrame,
@@ -98,39 +99,83 @@ class LiveSession:
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
         self._deleted = False
+        self.state = ""
+        """The stored session's, as far as it is known; see `Session.state`."""
         self.elsewhere = False
-        """Whether another server that is alive hosted it when it was opened."""
+        """Whether another server hosts it too."""
+        self._ended_at: str | None = None
+        self._asked = set[int]()  # ids of the messages that are answered here
         self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
 
     async def load(self) -> None:
-        """Read what the store knows of it, and take over what a server left that is gone."""
-        hosting, session = await asyncio.gather(
-            self._chat.store.hosting(self.user_id, self.id), self._conversation.load()
-        )
+        """Read what the store knows of it, and take over what a server left that is gone.
+
+        Raises `NotFound` for an id that only a server can have made where there is no row: it was
+        guessed.
+        """
+        opened = await self._attach()
+        if opened.session is None and not self.title and is_named_id(self.id):
+            raise NotFound("There is no such session.")
+        hosting = opened.hosting
         if hosting.replies:
             await recover(self._chat.store, self.user_id, self.id, hosting)
-            session = await self._conversation.load()
-        if session is not None:
-            self.title, self.status, self.rating = session.title, session.status, session.rating
-            self.settings = session.settings
+            opened = await self._attach()
+        if opened.session is not None:
+            self._know(opened.session)
+        self._conversation.begin(opened)
+        self.elsewhere = opened.elsewhere
         if self._conversation.messages:
             self._log.begin_behind_history()
-        self._take_over(hosting)
+        if hosting.server not in {None, self._presence.server} and not hosting.alive:
+            self._answer_left()
 
-    async def recheck(self) -> None:
-        """Take over what another server left, where it was alive when the session was opened."""
-        if self.elsewhere and not self.runs.running:
+    async def _attach(self) -> Opened:
+        return await self._chat.store.attach(
+            self.user_id,
+            self.id,
+            limit=self._conversation.window,
+            live_seconds=self._presence.live_seconds,
+            server=self._presence.server,
+        )
+
+    async def follow(self, hosted: Hosted) -> None:
+        """Take in what other servers and programs changed of the stored session, and publish it."""
+        if hosted.deleted:
+            self.session_deleted()
+            return
+        if hosted.session is not None:
+            async with self._sending:
+                if hosted.session.last_message_id > self._conversation.last_id:
+                    await self._catch_up()
+            self._follow(hosted.session)
+        if hosted.elsewhere != self.elsewhere:
+            self.elsewhere = hosted.elsewhere
+            self._tell()
+            if not self.elsewhere:
+                await self.take_over()
+
+    def _follow(self, session: Session) -> None:
+        if session.settings != self.settings:
+            self.settings = session.settings
+            self.publish(settings_event(self.settings))
+        seen = (self.title, self.status, self.rating, self._ended_at)
+        if (session.title, session.status, session.rating, session.ended_at) != seen:
+            self.changed(session)
+        else:
+            self._know(session)
+
+    async def take_over(self) -> None:
+        """Take over what another server left that hosted the session too and is gone."""
+        if not self.runs.busy:
             hosting = await self._chat.store.hosting(self.user_id, self.id)
             await recover(self._chat.store, self.user_id, self.id, hosting)
             await self._catch_up()
-            self._take_over(hosting)
+            self._answer_left()
 
-    def _take_over(self, hosting: Hosting) -> None:
+    def _answer_left(self) -> None:
         """Answer in order what waited at a server that is gone."""
-        other = hosting.server not in {None, self._presence.server}
-        self.elsewhere = other and hosting.alive
-        if other and not hosting.alive:
-            for question in self._conversation.unanswered:
+        for question in self._conversation.unanswered:
+            if question.id not in self._asked:
                 meta = question.meta
                 self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
 
@@ -167,6 +212,7 @@ class LiveSession:
                 message_bytes=self._chat.message_bytes(self.user_id),
                 modes=self._chat.modes.listed,
                 settings=self.settings,
+                elsewhere=self.elsewhere,
             )
         )
         if missed is not None:
@@ -340,7 +386,10 @@ class LiveSession:
     ) -> None:
         if self.status != "active":
             self.title, self.status = self.title or title_from(question.text), "active"
+            self.state = self.state or self.status
+            self._ended_at = None
             self._tell()
+        self._asked.add(question.id)
         self.runs.add(
             RunRequest(
                 user_id=self.user_id,
@@ -359,12 +408,17 @@ class LiveSession:
         """Store a rating and publish it."""
         self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
 
-    def changed(self, session: Session, *, summarised: bool = False) -> None:
-        """Take over a change of the stored session and publish it."""
-        self.title, self.status, self.rating = session.title, session.status, session.rating
-        if summarised:
+    def changed(self, session: Session) -> None:
+        """Take over a change of the stored session and publish it, a new end with its summary."""
+        if session.ended_at not in {None, self._ended_at}:
             self.publish(summary_event(session))
+        self._know(session)
         self._tell()
+
+    def _know(self, session: Session) -> None:
+        self.title, self.status, self.rating = session.title, session.status, session.rating
+        self.state, self._ended_at = session.state, session.ended_at
+        self.settings = session.settings
 
     def remembered(self, memory: Memory) -> None:
         """Go on with a memory that a person changed."""
@@ -372,25 +426,36 @@ class LiveSession:
 
     def _tell(self) -> None:
         status: Final = "completed" if self.status == "completed" else "active"
-        self.publish(SessionEvent(seq=0, title=self.title, status=status, rating=self.rating))
+        self.publish(
+            SessionEvent(
+                seq=0,
+                title=self.title,
+                status=status,
+                rating=self.rating,
+                elsewhere=self.elsewhere,
+            )
+        )
 
-    async def end(self, claimed: asyncio.Event | None = None) -> Session | None:
+    async def end(
+        self, claimed: asyncio.Event | None = None, *, leaving: bool = False
+    ) -> Session | None:
         """Stop, complete and summarise; None when nothing was said or it is being ended.
 
-        What is said once `claimed` is set comes after this end.
+        What is said once `claimed` is set comes after this end. With `leaving` other servers that
+        host the session keep it going.
         """
         async with self._ending:
             async with self._sending:
                 await self.runs.stop("stopped")
                 if self.status == "new":
                     return None
-                ending = await self._summaries.claim(self.user_id, self.id)
+                ending = await self._summaries.claim(self.user_id, self.id, leaving=leaving)
             if claimed is not None:
                 claimed.set()
             session = await self._summaries.write(ending) if ending is not None else None
             session = session or await self._chat.store.session(self.user_id, self.id)
             if session is not None and session.status == "completed":
-                self.changed(session, summarised=True)
+                self.changed(session)
                 return session
             return None
 

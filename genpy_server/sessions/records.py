@@ -32,7 +32,7 @@ _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
 
 ABANDONED_SESSIONS = 10_000
-"""Abandoned sessions of all users that are looked through at once."""
+"""Abandoned sessions that are ended at once."""
 
 
 class Live(Protocol):
@@ -41,8 +41,8 @@ class Live(Protocol):
     def running(self, user_id: str) -> frozenset[str]:
         """The ids of a user's sessions in which a reply is being written."""
 
-    def changed(self, session: Session, *, summarised: bool = False) -> None:
-        """Tell everybody who is attached."""
+    def changed(self, session: Session) -> None:
+        """Publish a change to everybody who is attached."""
 
     async def settle(self, user_id: str, session_id: str) -> None:
         """Stop a running reply and wait until what came of it is kept."""
@@ -158,12 +158,14 @@ class LocalRecords:
         session = await self.session(ref)
         if self._live is not None:
             await self._live.settle(self._user_id, session.id)
-        return self._changed(await self._ender.again(self._user_id, session.id), summarised=True)
+        return self._changed(await self._ender.again(self._user_id, session.id))
 
     async def abandoned(self) -> list[str]:
         """The ids of the user's active sessions that nobody attends, the oldest first."""
-        found = await self._store.abandoned(ABANDONED_SESSIONS)
-        return [session_id for user_id, session_id in found if user_id == self._user_id]
+        found = await self._store.abandoned(
+            ABANDONED_SESSIONS, users=[self._user_id], never_hosted=True
+        )
+        return [session_id for _, session_id in found]
 
     async def end_abandoned(self, session_id: str) -> Session | None:
         """End such a session; None when somebody attends it by now, or ends it."""
@@ -265,9 +267,9 @@ class LocalRecords:
                 self._user_id, session_id, Memory(text, upto), previous_upto=0
             )
 
-    def _changed(self, session: Session, *, summarised: bool = False) -> Session:
+    def _changed(self, session: Session) -> Session:
         if self._live is not None:
-            self._live.changed(session, summarised=summarised)
+            self._live.changed(session)
         return session
 
     async def close(self) -> None:

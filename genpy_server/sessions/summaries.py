@@ -73,14 +73,15 @@ class Summaries:
         return await self.write(ending, by_hand=not abandoned_only)
 
     async def claim(
-        self, user_id: str, session_id: str, *, abandoned_only: bool = False
+        self,
+        user_id: str,
+        session_id: str,
+        *,
+        abandoned_only: bool = False,
+        again: bool = False,
+        leaving: bool = False,
     ) -> Ending | None:
-        """Take the right to end an active session, for `write`; None where it is not available."""
-        return await self._claim(user_id, session_id, abandoned_only=abandoned_only)
-
-    async def _claim(
-        self, user_id: str, session_id: str, *, abandoned_only: bool = False, again: bool = False
-    ) -> Ending | None:
+        """Take the right to end a session, for `write`; see `Store.claim_ending`."""
         if self._presence is not None:  # the right of a server that is not recorded is anybody's
             await self._presence.show()
         return await self._store.claim_ending(
@@ -89,6 +90,7 @@ class Summaries:
             lease_seconds=self._settings.limits.end_seconds,
             abandoned_only=abandoned_only,
             again=again,
+            leaving=leaving,
             server=self._presence.server if self._presence is not None else "",
         )
 
@@ -96,7 +98,7 @@ class Summaries:
         """Write a new summary, ending the session if it is active."""
         if await self._store.session(user_id, session_id) is None:
             raise NotFound("There is no such session.")
-        ending = await self._claim(user_id, session_id, again=True)
+        ending = await self.claim(user_id, session_id, again=True)
         session = await self.write(ending) if ending is not None else None
         if session is None:
             raise Conflict("The session is being summarised or talked in just now. Try again soon.")

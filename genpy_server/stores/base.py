@@ -5,7 +5,7 @@ leave an adapter as `StoreError` or one of its kinds. Messages are ordered by id
 the id of their last message; times come from the database's clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
@@ -79,6 +79,28 @@ class Hosting(msgspec.Struct, frozen=True):
     server: str | None
     alive: bool
     replies: tuple[JournaledReply, ...] = ()
+
+
+class Hosted(msgspec.Struct, frozen=True):
+    """What a server learns of a session that it hosts."""
+
+    session_id: str
+    session: Session | None = None
+    """The session, where its state is not the one that the server knows."""
+    elsewhere: bool = False
+    """Whether another server hosts it too."""
+    deleted: bool = False
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A session as a server finds it when it begins to host it."""
+
+    session: Session | None
+    messages: list[Message]
+    """The newest ones, oldest first."""
+    memory: Memory | None
+    hosting: Hosting
+    elsewhere: bool = False
 
 
 class StoreHealth(msgspec.Struct, frozen=True):
@@ -252,13 +274,31 @@ class Store(Protocol):
 
     # The end of a session, exactly once
 
-    async def touch(
-        self, session_ids: Sequence[str], live_seconds: float, server: str = ""
-    ) -> None:
-        """Record that these sessions are hosted for `live_seconds` from now, by `server`."""
+    async def attach(
+        self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
+    ) -> Opened:
+        """Begin to host a session as `touch` does, and read it with its newest `limit` messages.
 
-    async def abandoned(self, limit: int) -> list[tuple[str, str]]:
-        """(user_id, session_id) of active sessions that no server hosts any more."""
+        One that is not stored is empty; its first message begins it.
+        """
+
+    async def touch(
+        self, known: Mapping[str, str], live_seconds: float, server: str = ""
+    ) -> list[Hosted]:
+        """Record that these sessions are hosted for `live_seconds` from now, by `server`.
+
+        `known` has the `Session.state` that the server knows of each id, empty where it knows of
+        no stored session. Returns those whose state is another one, those that are deleted, and
+        those that another server hosts too.
+        """
+
+    async def abandoned(
+        self, limit: int, *, users: Sequence[str], never_hosted: bool = False
+    ) -> list[tuple[str, str]]:
+        """(user_id, session_id) of these users' active sessions that no server hosts any more.
+
+        Sessions that no server ever hosted, another program's, only with `never_hosted`.
+        """
 
     async def claim_ending(
         self,
@@ -268,6 +308,7 @@ class Store(Protocol):
         lease_seconds: float,
         abandoned_only: bool = False,
         again: bool = False,
+        leaving: bool = False,
         server: str = "",
     ) -> Ending | None:
         """Take the right to end an active session, or None when it is not available.
@@ -275,7 +316,8 @@ class Store(Protocol):
         Of any number of callers on any number of servers one gets it, by the database's clock,
         until `finish_ending`, a new message, the end of the lease, or `beat` with 0 seconds for
         `server`, which must have been recorded by `beat` before. `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
-        wait (see `release_ending`); `again` also takes completed ones, to write a new summary.
+        wait (see `release_ending`); `again` also takes completed ones, to write a new summary. With
+        `leaving` the server hosts the session no more, and leaves its end to others that do.
         """
 
     async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
@@ -304,8 +346,8 @@ class Store(Protocol):
     async def hosting(self, user_id: str, session_id: str) -> Hosting:
         """Who hosts a session, with the journalled replies of servers that are gone."""
 
-    async def interrupted(self, limit: int) -> list[tuple[str, str]]:
-        """(user_id, session_id) of sessions with journalled replies of servers that are gone."""
+    async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
+        """(user_id, session_id) of these users' sessions with replies of servers that are gone."""
 
     # Memory
 

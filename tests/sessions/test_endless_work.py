@@ -42,7 +42,7 @@ async def said(server, upstream, peer):
 async def abandon(server, session):
     """Let a session look as one whose server is gone."""
     server.app.hub._live.clear()
-    await server.app.store.touch([session], -1.0)
+    await server.app.store.touch({session: ""}, -1.0)
 
 
 @pytest.mark.parametrize("error", [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), KeyError("x")])
@@ -147,7 +147,7 @@ async def test_attempts_go_on_over_restarts(database, upstream):
                 "local", session, lease_seconds=60, server="a/server/that is/gone"
             )
             assert claimed is not None
-        await server.app.store.touch([session], -1.0)
+        await server.app.store.touch({session: ""}, -1.0)
     upstream.answer = SUMMARY
     async with serving(database, **settings) as server:
 

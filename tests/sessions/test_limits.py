@@ -145,8 +145,8 @@ async def test_the_sweep_spares_sessions_that_are_live_here(database, monkeypatc
         await peer.say(Send("a", "hello"))
         await peer.until("run_finished")
         session = peer.of("ready")[0]["session"]
-        await server.app.store.touch([session], -1.0)
-        assert await server.app.store.abandoned(9) == [("local", session)]
+        await server.app.store.touch({session: ""}, -1.0)
+        assert await server.app.store.abandoned(9, users=["local"]) == [("local", session)]
         await server.app.hub._sweep()
         found = await server.app.store.session("local", session)
         await peer.say(Send("b", "still here"))

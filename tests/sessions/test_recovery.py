@@ -244,7 +244,7 @@ async def test_a_long_summary_is_asked_for_once(database, upstream):
     """A second server leaves a session alone whose summary takes longer than a sign of life lasts."""
     store = SqliteStore(database)
     await store.open()
-    await store.append("local", str(uuid4()), "user", "hello", title="t")
+    await store.append("local", str(uuid4()), "user", "hello", title="t", live_seconds=0.01)
     draft = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
     gate = upstream.say(json.dumps(draft), paused_at=0)
     settings = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "0.05"}

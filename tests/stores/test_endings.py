@@ -161,7 +161,9 @@ async def test_a_forged_right_is_none(store: Store, person: Person, stranger: Pe
 
 
 async def _is_abandoned(person: Person) -> bool:
-    return (person.id, person.session) in await person.store.abandoned(10_000)
+    return (person.id, person.session) in await person.store.abandoned(
+        10_000, users=[person.id], never_hosted=True
+    )
 
 
 async def _claim_abandoned(person: Person) -> bool:
@@ -189,7 +191,7 @@ async def test_a_session_nobody_ever_hosted_is_abandoned(store: Store, person: P
 async def test_a_session_is_abandoned_when_its_host_is_silent(store: Store, person: Person) -> None:
     """When the time of the last `touch` is over the session is the sweep's."""
     await person.say("x", live_seconds=60)
-    await store.touch([person.session], 0.05)
+    await store.touch({person.session: ""}, 0.05)
     await eventually(lambda: _is_abandoned(person))
     assert await _claim_abandoned(person)
 
@@ -197,8 +199,9 @@ async def test_a_session_is_abandoned_when_its_host_is_silent(store: Store, pers
 async def test_touch_keeps_sessions_hosted(store: Store, person: Person, stranger: Person) -> None:
     """One `touch` hosts many sessions of any users; unknown ones do not matter."""
     before = [await p.say("x") for p in (person, stranger)]
-    await store.touch([person.session, stranger.session, before[0].uid], 60)
-    await store.touch([], 60)
+    ids = [person.session, stranger.session, str(before[0].uid)]
+    await store.touch(dict.fromkeys(ids, ""), 60)
+    await store.touch({}, 60)
     assert not await _is_abandoned(person)
     assert not await _is_abandoned(stranger)
 
@@ -207,7 +210,7 @@ async def test_touch_is_no_activity(store: Store, person: Person) -> None:
     """Hosting changes nothing that a person sees."""
     await person.say("x")
     before = await store.session(person.id, person.session)
-    await store.touch([person.session], 60)
+    await store.touch({person.session: ""}, 60)
     assert await store.session(person.id, person.session) == before
 
 
@@ -225,4 +228,4 @@ async def test_completed_sessions_are_not_abandoned(store: Store, person: Person
     await person.say("x")
     await person.complete()
     assert not await _is_abandoned(person)
-    assert await store.abandoned(0) == []
+    assert await store.abandoned(0, users=[person.id], never_hosted=True) == []

@@ -134,7 +134,9 @@ async def test_an_active_session_is_imported_active(store: Store, person: Person
     export = await person.export()
     await store.delete(person.id, person.session)
     await store.import_session(*export)
-    assert (person.id, person.session) in await store.abandoned(10_000)
+    assert (person.id, person.session) in await store.abandoned(
+        10_000, users=[person.id], never_hosted=True
+    )
 
 
 async def test_a_session_without_messages_is_not_imported(store: Store, person: Person) -> None:

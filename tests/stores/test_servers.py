@@ -51,19 +51,19 @@ async def test_a_journalled_reply_is_found_once_its_server_is_gone(
     server, run = str(uuid4()), uuid4().hex
     await person.say("x", live_seconds=60)
     await store.beat(server, 60)
-    await store.touch([person.session], 60, server)
+    await store.touch({person.session: ""}, 60, server)
     for at, text in ((0, ""), (0, "né "), (3, "of"), (3, "of two")):
         await store.journal(server, [piece(person, run, at, text)])
     hosted = await store.hosting(person.id, person.session)
     assert (hosted.server, hosted.alive, hosted.replies) == (server, True, ())
-    assert (person.id, person.session) not in await store.interrupted(1_000)
+    assert (person.id, person.session) not in await store.interrupted(1_000, users=[person.id])
     await store.beat(server, 0)
     left = await store.hosting(person.id, person.session)
     (reply,) = left.replies
     assert (left.server, left.alive) == (server, False)
     assert (reply.run, reply.reply_to, reply.text) == (run, 1, "né of two")
     assert reply.meta == msgspec.structs.replace(META, run=run)
-    assert (person.id, person.session) in await store.interrupted(1_000)
+    assert (person.id, person.session) in await store.interrupted(1_000, users=[person.id])
     assert (await store.hosting("somebody else", person.session)).replies == ()
 
 
@@ -86,7 +86,7 @@ async def test_the_journal_of_a_deleted_session_goes_with_it(store: Store, perso
     await store.journal("gone", [piece(person, run, 0, "half")])
     await store.delete(person.id, person.session)
     await store.journal("gone", [piece(person, run, 4, " more")])
-    assert (person.id, person.session) not in await store.interrupted(1_000)
+    assert (person.id, person.session) not in await store.interrupted(1_000, users=[person.id])
     await person.say("y")
     assert (await store.hosting(person.id, person.session)).replies == ()
 
@@ -134,10 +134,14 @@ async def test_a_late_sign_of_life_costs_a_server_no_right(store: Store, person:
         return late not in await store.beat(str(uuid4()), 60)
 
     await eventually(lapsed)
-    assert (person.id, person.session) not in await store.abandoned(1_000)
+    assert (person.id, person.session) not in await store.abandoned(
+        1_000, users=[person.id], never_hosted=True
+    )
     assert await person.claim() is None
     await store.beat(late, 0)
-    assert (person.id, person.session) in await store.abandoned(1_000)
+    assert (person.id, person.session) in await store.abandoned(
+        1_000, users=[person.id], never_hosted=True
+    )
     assert await person.claim() is not None
 
 
@@ -148,7 +152,9 @@ async def test_attempts_to_end_are_counted_and_wait(store: Store, person: Person
     assert first is not None
     assert first.attempt == 1
     await store.release_ending(first, 60)
-    assert (person.id, person.session) not in await store.abandoned(1_000)
+    assert (person.id, person.session) not in await store.abandoned(
+        1_000, users=[person.id], never_hosted=True
+    )
     assert not await store.claim_ending(
         person.id, person.session, lease_seconds=60, abandoned_only=True
     )

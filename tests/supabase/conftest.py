@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from support.supabase_stack import Database, Stack, missing, need
+from support.supabase_stack import Database, Stack, need
 
 _numbers = count(1)
 
@@ -32,12 +32,4 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     """Either API over a database with the schema."""
     need("postgres")
     found: Stack = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture
-def quick(request: pytest.FixtureRequest) -> Stack:
-    """The faster API where the machine has it, for tests that make thousands of calls."""
-    slow = missing("postgrest") is not None
-    found: Stack = request.getfixturevalue("supabase" if slow else "postgrest")
     return found

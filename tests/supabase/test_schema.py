@@ -85,14 +85,14 @@ def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
     stack.sql(f"""
         drop function genpy_append({appending}, text, text, boolean, text, jsonb),
           genpy_touch(jsonb, double precision, text);
-        drop function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, text);
+        drop function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, boolean, text);
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create function genpy_touch(jsonb, double precision) returns jsonb language sql
           as $$ select null::jsonb $$;
         create function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean)
           returns jsonb language sql as $$ select null::jsonb $$;
         alter table sessions drop column hosted_by, drop column ending_attempts;
-        drop table genpy.servers, genpy.reply_journal;
+        drop table genpy.servers, genpy.hosts, genpy.reply_journal;
     """)
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh
@@ -124,6 +124,28 @@ def test_version_6_is_upgraded(make_stack: MakeStack) -> None:
     stack.sql("""
         drop function genpy_approved_tools, genpy_approve_tool, genpy_revoke_tool;
         drop table genpy.tool_approvals;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+
+
+def test_version_7_is_upgraded(make_stack: MakeStack) -> None:
+    """A database whose sessions had one host gets the leases, and other arguments of functions."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    claim = "text, uuid, text, double precision, boolean, boolean"
+    stack.sql(f"""
+        drop table genpy.hosts;
+        drop function genpy_attach, genpy_touch, genpy_abandoned, genpy_interrupted;
+        drop function genpy_claim_ending({claim}, boolean, text);
+        create function genpy_touch(p_session_ids jsonb, p_live_seconds double precision,
+            p_server text default '') returns jsonb language sql as $$ select null::jsonb $$;
+        create function genpy_abandoned(p_limit integer) returns jsonb language sql
+          as $$ select null::jsonb $$;
+        create function genpy_interrupted(p_limit integer) returns jsonb language sql
+          as $$ select null::jsonb $$;
+        create function genpy_claim_ending({claim}, p_server text default '') returns jsonb
+          language sql as $$ select null::jsonb $$;
     """)
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh
@@ -178,7 +200,9 @@ async def test_the_store_reads_rows_of_the_first_version(supabase: Stack) -> Non
     assert hit.message == asked
     (empty,) = await store.sessions("other-user", limit=5)
     assert (empty.status, empty.title, empty.message_count) == ("completed", "Untitled", 0)
-    assert ("old-user", active.id) in await store.abandoned(10_000)
+    assert ("old-user", active.id) in await store.abandoned(
+        10_000, users=["old-user"], never_hosted=True
+    )
     await store.close()
 
 

@@ -35,11 +35,14 @@ async def test_two_servers_end_each_session_once(quick: Stack, tmp_path: Path) -
     user = f"user-{uuid4()}"
     names = [f"conversation {number} of {user}" for number in range(SESSIONS)]
     await asyncio.gather(
-        *(store.append(user, str(uuid4()), "user", name, title=name) for name in names)
+        *(
+            store.append(user, str(uuid4()), "user", name, title=name, live_seconds=0.01)
+            for name in names
+        )
     )
     async with Upstream() as model:
         model.answer = DRAFT
-        settings = _settings(quick, model) | {"GENPY_GRACE_SECONDS": "0.6"}
+        settings = _settings(quick, model) | {"GENPY_GRACE_SECONDS": "0.6", "GENPY_USER": user}
         servers = [ServerProcess(tmp_path / "unused.db", **settings) for _ in range(2)]
         await asyncio.gather(*(server.start() for server in servers))
 

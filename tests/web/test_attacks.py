@@ -305,7 +305,7 @@ async def test_signs_of_life_survive_a_bug(database, monkeypatch, caplog):
     """Background work that fails in an unforeseen way is told of, and goes on."""
     calls = []
 
-    async def failing(_):
+    async def failing(_, **_users):
         calls.append(1)
         raise ZeroDivisionError if len(calls) == 1 else StoreUnavailable("away")
 

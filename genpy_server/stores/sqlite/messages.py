@@ -15,6 +15,7 @@ from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import meta_of
 from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
+from genpy_server.stores.sqlite.sessions import host
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
 
@@ -86,6 +87,8 @@ def append(
             "session_id": session_id,
         },
     )
+    if server and live_seconds > 0:
+        host(connection, session_id, live_seconds, server)
     if client_id is not None:
         connection.execute("DELETE FROM reply_journal WHERE run = ?", (client_id,))
     return Appended(message, duplicate=False, previous_id=previous_id or 0)

@@ -245,6 +245,19 @@ _APPROVALS = (
 )
 """The tools that a user allowed for good, each as it was defined then."""
 
+_HOSTS = (
+    """
+    CREATE TABLE hosts (
+        session_id text NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+        server text NOT NULL,
+        until text NOT NULL,
+        PRIMARY KEY (session_id, server)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX hosts_by_server ON hosts (server)",
+)
+"""Which servers host a session, each until its lease runs out."""
+
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -255,6 +268,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _COUNTS,
     _SETTINGS,
     _APPROVALS,
+    _HOSTS,
 )
 """What turns each version of the file into the next; never changed once released."""
 

@@ -11,7 +11,7 @@ import msgspec
 
 from genpy_server.stores.base import Hosting, JournaledReply, JournalPiece
 from genpy_server.stores.foreign import meta_of
-from genpy_server.stores.sqlite.schema import NOW, from_now
+from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
@@ -34,7 +34,10 @@ def beat(connection: sqlite3.Connection, server: str, alive_seconds: float) -> l
         )
     else:
         connection.execute("DELETE FROM servers WHERE id = ?", (server,))
-    connection.execute(f"DELETE FROM servers WHERE alive_until < {from_now(_FORGOTTEN)}")
+        connection.execute("DELETE FROM hosts WHERE server = ?", (server,))
+    gone = f"DELETE FROM servers WHERE alive_until < {from_now(_FORGOTTEN)} RETURNING id"
+    for (other,) in connection.execute(gone).fetchall():
+        connection.execute("DELETE FROM hosts WHERE server = ?", (other,))
     rows = connection.execute(
         f"SELECT id FROM servers WHERE alive_until > {NOW} AND id <> ?", (server,)
     )
@@ -90,12 +93,15 @@ def hosting(connection: sqlite3.Connection, user_id: str, session_id: str) -> Ho
     return Hosting(row[0], bool(row[1]), tuple(replies))
 
 
-def interrupted(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str]]:
+def interrupted(
+    connection: sqlite3.Connection, limit: int, *, users: Sequence[str]
+) -> list[tuple[str, str]]:
     """See `Store.interrupted`."""
     return connection.execute(
         f"""
         SELECT DISTINCT s.user_id, s.session_id FROM reply_journal j
-        JOIN sessions s ON s.session_id = j.session_id WHERE {_GONE} LIMIT ?
+        JOIN sessions s ON s.session_id = j.session_id
+        WHERE {_GONE} AND s.user_id IN (SELECT value FROM json_each(?)) LIMIT ?
         """,
-        (max(limit, 0),),
+        (to_json(users), max(limit, 0)),
     ).fetchall()

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ import msgspec
 
 from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
-from genpy_server.stores.base import Ending, Result
+from genpy_server.stores.base import Ending, Hosted, Result
 from genpy_server.stores.foreign import decoded, metrics_of, read_json, texts_of
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
@@ -141,20 +141,68 @@ def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return sessions, messages, unindexed(connection)
 
 
+_STATE = (
+    "updated_at || ' ' || last_message_id || ' ' || status || ' ' || coalesce(user_rating, 0)"
+    " || ' ' || title"
+)
+"""`Session.state` as SQL."""
+_ELSEWHERE = f"""EXISTS (
+    SELECT 1 FROM hosts h
+    WHERE h.session_id = sessions.session_id AND h.server <> :server AND h.until > {NOW}
+)"""
+
+
 def touch(
     connection: sqlite3.Connection,
-    session_ids: Sequence[str],
+    known: Mapping[str, str],
     live_seconds: float,
     server: str = "",
-) -> None:
+) -> list[Hosted]:
     """See `Store.touch`."""
-    connection.executemany(
+    given = {"known": to_json(known), "live": live_seconds, "server": server}
+    ours = "session_id IN (SELECT key FROM json_each(:known))"
+    connection.execute(
         f"""
         UPDATE sessions SET
-            live_until = {from_now("?")}, hosted_by = coalesce(nullif(?, ''), hosted_by)
-        WHERE session_id = ?
+            live_until = {from_now(":live")}, hosted_by = coalesce(nullif(:server, ''), hosted_by)
+        WHERE {ours}
         """,
-        [(live_seconds, server, session_id) for session_id in session_ids],
+        given,
+    )
+    if server:
+        connection.execute(f"DELETE FROM hosts WHERE {ours} AND until < {NOW}", given)
+        connection.execute(
+            f"""
+            INSERT OR REPLACE INTO hosts
+            SELECT session_id, :server, {from_now(":live")} FROM sessions WHERE {ours}
+            """,
+            given,
+        )
+    rows = connection.execute(
+        f"""
+        SELECT k.key, {_STATE} <> k.value, {_ELSEWHERE}, sessions.id IS NULL AND k.value <> '',
+            {_SESSION}
+        FROM json_each(:known) k LEFT JOIN sessions ON session_id = k.key
+        """,
+        given,
+    )
+    return [
+        Hosted(
+            session_id,
+            session=session_of(tuple(row)) if changed else None,
+            elsewhere=bool(elsewhere),
+            deleted=bool(deleted),
+        )
+        for session_id, changed, elsewhere, deleted, *row in rows
+        if changed or elsewhere or deleted
+    ]
+
+
+def host(connection: sqlite3.Connection, session_id: str, live_seconds: float, server: str) -> None:
+    """Record that a server hosts a session, for so long from now."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO hosts VALUES (?, ?, {from_now('?')})",
+        (session_id, server, live_seconds),
     )
 
 
@@ -165,16 +213,24 @@ _WAITS = ""
 """The token of an end whose next attempt is to wait."""
 
 
-def abandoned(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str]]:
+def abandoned(
+    connection: sqlite3.Connection,
+    limit: int,
+    *,
+    users: Sequence[str],
+    never_hosted: bool = False,
+) -> list[tuple[str, str]]:
     """See `Store.abandoned`; the longest forgotten first."""
     return connection.execute(
         f"""
         SELECT user_id, session_id FROM sessions
         WHERE status = 'active' AND message_count > 0 AND {_UNHOSTED}
+            AND user_id IN (SELECT value FROM json_each(:users))
+            AND (live_until IS NOT NULL OR :never_hosted)
             AND (ending_until IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE})
-        ORDER BY last_message_id LIMIT ?
+        ORDER BY last_message_id LIMIT :limit
         """,
-        (max(limit, 0),),
+        {"users": to_json(users), "never_hosted": never_hosted, "limit": max(limit, 0)},
     ).fetchall()
 
 
@@ -186,9 +242,14 @@ def claim_ending(
     lease_seconds: float,
     abandoned_only: bool = False,
     again: bool = False,
+    leaving: bool = False,
     server: str = "",
 ) -> Ending | None:
     """See `Store.claim_ending`."""
+    if leaving:
+        connection.execute(
+            "DELETE FROM hosts WHERE session_id = ? AND server = ?", (session_id, server)
+        )
     token = str(uuid4())
     row = connection.execute(
         f"""
@@ -200,6 +261,7 @@ def claim_ending(
             AND (ending_token IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE}
                 OR ending_token = :waits AND NOT :abandoned_only)
             AND (NOT :abandoned_only OR {_UNHOSTED})
+            AND NOT (:leaving AND {_ELSEWHERE})
         RETURNING ending_attempts
         """,
         {
@@ -209,6 +271,7 @@ def claim_ending(
             "lease": lease_seconds,
             "again": again,
             "abandoned_only": abandoned_only,
+            "leaving": leaving,
             "server": server,
             "waits": _WAITS,
         },

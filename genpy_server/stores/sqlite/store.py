@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.base import StoreHealth
+from genpy_server.stores.base import Opened, StoreHealth
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
@@ -147,6 +147,21 @@ class SqliteStore:
     configure = _writes(session_sql.configure)
     rate = _writes(session_sql.rate)
     delete = _writes(session_sql.delete)
+
+    async def attach(
+        self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
+    ) -> Opened:
+        """See `Store.attach`."""
+        session, messages, memory, hosting = await asyncio.gather(
+            self.session(user_id, session_id),
+            self.messages(user_id, session_id, limit=limit),
+            self.memory(user_id, session_id),
+            self.hosting(user_id, session_id),
+        )
+        known = {} if session is None else {session_id: session.state}
+        hosted = await self.touch(known, live_seconds, server)
+        elsewhere = any(one.elsewhere for one in hosted)
+        return Opened(session, messages, memory, hosting, elsewhere=elsewhere)
 
     touch = _writes(session_sql.touch)
     abandoned = _reads(session_sql.abandoned)

@@ -4,8 +4,17 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.models import UNTITLED, Hit, Message, MessageMeta, Session, SessionSettings
+from genpy_server.core.models import (
+    UNTITLED,
+    Hit,
+    Memory,
+    Message,
+    MessageMeta,
+    Session,
+    SessionSettings,
+)
 from genpy_server.errors import NotFound
+from genpy_server.stores.base import Hosted, Hosting, Opened
 from genpy_server.stores.foreign import metrics_of, read, texts_of
 
 
@@ -32,6 +41,23 @@ def session_of(row: dict[str, Any]) -> Session:
         "settings": read(SessionSettings, row["settings"]),
     }
     return read(Session, row | known)
+
+
+def hosted_of(row: dict[str, Any]) -> Hosted:
+    """A row of `genpy_touch`."""
+    session = row["session"] and session_of(row["session"])
+    return Hosted(row["session_id"], session, elsewhere=row["elsewhere"], deleted=row["deleted"])
+
+
+def opened_of(answer: dict[str, Any]) -> Opened:
+    """The answer of `genpy_attach`."""
+    return Opened(
+        answer["session"] and session_of(answer["session"]),
+        [message_of(row) for row in answer["messages"]],
+        answer["memory"] and msgspec.convert(answer["memory"], Memory),
+        msgspec.convert(answer["hosting"], Hosting),
+        elsewhere=answer["elsewhere"],
+    )
 
 
 def found_session_of(row: dict[str, Any] | None) -> Session:

@@ -40,7 +40,9 @@ from genpy_server.stores.supabase.rows import (
     Seen,
     found_session_of,
     hit_of,
+    hosted_of,
     message_of,
+    opened_of,
     session_of,
 )
 from genpy_server.stores.transfer import checked_messages, checked_session
@@ -232,8 +234,11 @@ class SupabaseStore:
     rate = _calls(Store.rate, lambda row, _: found_session_of(row), _rating)
     delete = _calls(Store.delete, _deleted)
 
+    attach = _calls(Store.attach, lambda answer, _: opened_of(answer))
     touch = _calls(
-        Store.touch, lambda *_: None, lambda given: given if given["session_ids"] else None
+        Store.touch,
+        lambda rows, _: [hosted_of(row) for row in rows or ()],
+        lambda given: given if given["known"] else None,
     )
     abandoned = _calls(
         Store.abandoned, lambda rows, _: [(user, session) for user, session in rows], _page

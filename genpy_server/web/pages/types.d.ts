@@ -51,6 +51,7 @@ interface ReadyFrame {
   title: string;
   status: SessionStatus;
   before?: number | null;
+  elsewhere?: boolean;
 }
 interface MessageFrame {
   type: "message";
@@ -146,6 +147,7 @@ interface SessionEventFrame {
   title: string;
   status: SessionStatus;
   user_rating?: number;
+  elsewhere?: boolean;
 }
 interface NoticeFrame {
   type: "notice";

@@ -126,7 +126,7 @@ function tell(said, cause) {
   room ??= said;
   if (said !== room) return;
   const { transcript, state } = said;
-  const { title, status, running, model, store, session } = transcript;
+  const { title, status, running, model, store, session, elsewhere } = transcript;
   const behind = said.outbox?.waiting ?? [];
   const [fixed, moving] = stateWords(state, behind.filter((one) => !one.refused).length);
   if (byId("state-words").textContent !== fixed) byId("state-words").textContent = fixed;
@@ -136,7 +136,8 @@ function tell(said, cause) {
   const name = title || "New conversation";
   byId("title").textContent = name;
   document.title = `${name} - GenPy`;
-  byId("model").textContent = model ? `${model} · kept in ${store}` : "";
+  const facts = model ? [model, `kept in ${store}`] : [];
+  byId("model").textContent = [...facts, ...(elsewhere ? ["also open on another server"] : [])].join(" · ");
   byId("stop").hidden = !running;
   byId("end").hidden = status !== "active";
   byId("more").hidden = status === "new";

@@ -117,6 +117,8 @@ export class Transcript {
   status = "new";
   /** @type {number | null} */
   rating = null;
+  /** Whether another server hosts the session too. */
+  elsewhere = false;
   model = "";
   store = "";
   /** @type {number | null} */
@@ -168,6 +170,7 @@ export class Transcript {
         this.title = frame.title;
         this.status = frame.status;
         this.rating = frame.user_rating ?? null;
+        this.elsewhere = frame.elsewhere ?? false;
         return null;
       case "error":
         return this.#error(frame);
@@ -228,8 +231,8 @@ export class Transcript {
         seq: frame.seq,
       });
     }
-    const { session, epoch, title, status, model, store } = frame;
-    Object.assign(this, { session, epoch, title, status, model, store });
+    const { session, epoch, title, status, model, store, elsewhere = false } = frame;
+    Object.assign(this, { session, epoch, title, status, model, store, elsewhere });
     return null;
   }
 

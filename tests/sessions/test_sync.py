@@ -1,0 +1,197 @@
+"""Two servers on one database: what changes at one is seen by the clients of the other."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from support.conditions import eventually
+from support.raw_client import Message, Peer
+from support.running_server import Running, serving
+from support.scripted_model import Upstream
+
+from genpy_server.wire import End, Rate, Send
+
+DRAFT = {"summary": "S.", "topics": ["t"], "sentiment": "neutral", "outcomes": []}
+
+
+@dataclass
+class Pair:
+    """Two servers, and the user whose conversations both serve."""
+
+    one: Running
+    two: Running
+    user: str
+    model: Upstream
+
+    @property
+    def session(self) -> str:
+        """A session nobody else has."""
+        return str(uuid4())
+
+
+@pytest.fixture(params=["sqlite", "supabase"])
+async def settings(
+    request: pytest.FixtureRequest, upstream: Upstream, tmp_path: Path
+) -> dict[str, str]:
+    """Of servers that look every 50 ms for what others changed."""
+    place: dict[str, str] = {}
+    if request.param == "supabase":
+        stack = request.getfixturevalue("quick")
+        place = {"SUPABASE_URL": stack.url, "SUPABASE_KEY": stack.secret_key}
+    return place | {
+        "GENPY_LLM_URL": upstream.url,
+        "GENPY_SYNC_SECONDS": "0.05",
+        "GENPY_USER": f"user-{uuid4()}",
+    }
+
+
+@pytest.fixture
+async def pair(settings: dict[str, str], upstream: Upstream, tmp_path: Path) -> AsyncIterator[Pair]:
+    """Two servers on one database."""
+    database = tmp_path / "shared.db"
+    async with serving(database, **settings) as one, serving(database, **settings) as two:
+        yield Pair(one, two, settings["GENPY_USER"], upstream)
+
+
+def seen(peer: Peer) -> list[tuple[int, str]]:
+    """Id and text of the messages that a client was sent."""
+    return [(frame["message_id"], frame["text"]) for frame in peer.of("message")]
+
+
+async def ask(peer: Peer, name: str) -> Message:
+    """Say something and wait for the end of its reply."""
+    await peer.say(Send(name, f"message {name}"))
+    return await peer.until("run_finished")
+
+
+async def test_what_is_said_elsewhere_arrives(pair: Pair) -> None:
+    """A client that is attached to another server gets both messages as they are stored, once."""
+    session = pair.session
+    pair.model.say("Answer a.")
+    pair.model.say("Answer b.")
+    async with Peer(pair.one.url, session) as here, Peer(pair.two.url, session) as there:
+        await ask(here, "a")
+        await there.until("message", lambda frame: frame["role"] == "assistant")
+        await ask(there, "b")
+        await here.until("message", lambda frame: frame["text"] == "Answer b.")
+        stored = await pair.one.app.store.messages(pair.user, session, limit=9)
+    assert [message.text for message in stored] == [
+        "message a",
+        "Answer a.",
+        "message b",
+        "Answer b.",
+    ]
+    ids = [(message.id, message.text) for message in stored]
+    assert seen(there) == [ids[0], ids[1], ids[2]]
+    assert seen(here) == [ids[0], ids[2], ids[3]]
+
+
+async def test_a_change_elsewhere_arrives(pair: Pair) -> None:
+    """Title, rating, end with its summary, and deletion at one server are events at the other."""
+    session = pair.session
+    async with Peer(pair.one.url, session) as here, Peer(pair.two.url, session) as there:
+        await ask(here, "a")
+        await there.until("message", lambda frame: frame["role"] == "assistant")
+        records = pair.one.app.records(pair.user)
+        await records.rename(session, "Another title")
+        assert await there.until("session", lambda frame: frame["title"] == "Another title")
+        await here.say(Rate(4))
+        assert await there.until("session", lambda frame: frame.get("user_rating") == 4)
+        pair.model.answer = DRAFT
+        await here.say(End())
+        summary = await there.until("summary")
+        assert (summary["summary"], summary["user_rating"]) == ("S.", 4)
+        await there.until("session", lambda frame: frame["status"] == "completed")
+        await records.delete(session)
+        await there.ws.wait_closed()
+    assert there.ws.close_reason == "The session was deleted."
+    assert len(there.of("summary")) == 1
+
+
+async def test_who_joins_sees_what_is_stored(pair: Pair) -> None:
+    """A fresh client of a server where others are attached gets all that was said elsewhere."""
+    session = pair.session
+    async with Peer(pair.one.url, session) as here:
+        await ask(here, "a")
+        async with Peer(pair.two.url, session) as there:
+            await there.until("snapshot_end")
+            await pair.one.app.store.append(pair.user, session, "user", "unseen", title="t")
+            async with Peer(pair.two.url, session) as fresh:
+                await fresh.until("snapshot_end")
+    assert seen(fresh)[-1][1] == "unseen"
+
+
+async def test_a_conversation_open_elsewhere_is_said_to_be(pair: Pair) -> None:
+    """Each client knows that another server hosts its session, until nobody is attached there."""
+    session = pair.session
+    async with Peer(pair.one.url, session) as here:
+        await ask(here, "a")
+        async with Peer(pair.two.url, session) as there:
+            ready = await there.until("ready")
+            assert ready["elsewhere"]
+            await here.until("session", lambda frame: frame.get("elsewhere", False))
+        await pair.two.app.drain()
+        await here.until("session", lambda frame: not frame.get("elsewhere", False))
+
+
+async def test_the_last_one_to_leave_ends_it(
+    settings: dict[str, str], upstream: Upstream, tmp_path: Path
+) -> None:
+    """Who leaves one server does not end a session under a client of another."""
+    settings = settings | {"GENPY_GRACE_SECONDS": "0.3"}
+    database, session = tmp_path / "shared.db", str(uuid4())
+    upstream.answer = DRAFT
+    async with serving(database, **settings) as one, serving(database, **settings) as two:
+        store, user = one.app.store, settings["GENPY_USER"]
+
+        async def completed() -> bool:
+            stored = await store.session(user, session)
+            return stored is not None and stored.status == "completed"
+
+        async def left() -> bool:
+            return (user, session) not in one.app.hub._live
+
+        async with Peer(two.url, session) as stays:
+            async with Peer(one.url, session) as leaves:
+                upstream.say("Yes.")
+                await ask(leaves, "a")
+                await stays.until("message", lambda frame: frame["role"] == "assistant")
+            await eventually(left)
+            assert not await completed()
+        await eventually(completed)
+
+
+async def test_a_stop_leaves_a_session_open_elsewhere(pair: Pair) -> None:
+    """A program that exits ends its conversations, but not those of a client of another server."""
+    session = pair.session
+    async with Peer(pair.one.url, session) as here, Peer(pair.two.url, session) as there:
+        await ask(here, "a")
+        await there.until("message", lambda frame: frame["role"] == "assistant")
+        await pair.one.app.drain(end_sessions=True)
+        stored = await pair.two.app.store.session(pair.user, session)
+    assert stored is not None
+    assert stored.status == "active"
+
+
+async def test_conversations_of_others_are_left_alone(pair: Pair) -> None:
+    """A server ends only sessions of its users, and none that no server ever hosted."""
+    store, user = pair.one.app.store, pair.user
+    mine, never, foreign = (str(uuid4()) for _ in range(3))
+    stranger = f"user-{uuid4()}"
+    await store.append(stranger, foreign, "user", "x", title="t", live_seconds=0.01)
+    await store.append(user, never, "user", "x", title="t")
+    await store.append(user, mine, "user", "x", title="t", live_seconds=0.01)
+
+    async def of_mine() -> bool:
+        return await store.abandoned(9, users=[user]) == [(user, mine)]
+
+    await eventually(of_mine)
+    assert await pair.one.app.records(user).abandoned() == [never, mine]
+    assert await store.abandoned(9, users=[stranger]) == [(stranger, foreign)]
+    pair.model.answer = DRAFT
+    await pair.one.app.hub._sweep()
+    after = [await store.session(user, mine), await store.session(user, never)]
+    after.append(await store.session(stranger, foreign))
+    assert [session and session.status for session in after] == ["completed", "active", "active"]
