@@ -51,6 +51,14 @@ def piece(value: str) -> None:
     sys.stdout.flush()
 
 
+def aside(value: str) -> None:
+    """Print a piece of a text to standard error, dim on a terminal, at once."""
+    coloured = is_terminal(sys.stderr) and not os.environ.get("NO_COLOR")
+    shown_value = visible(value) if is_terminal(sys.stderr) else value
+    sys.stderr.write(f"\x1b[2m{shown_value}\x1b[0m" if coloured else shown_value)
+    sys.stderr.flush()
+
+
 def note(value: str) -> None:
     """Print a message for the person to standard error."""
     sys.stderr.write(visible(value) + "\n")

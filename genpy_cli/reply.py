@@ -22,6 +22,7 @@ from genpy_server.wire import (
     MessageEvent,
     Notice,
     Ready,
+    Reasoning,
     RunFinished,
     RunStarted,
     encode,
@@ -41,9 +42,14 @@ _ENDINGS = {
 class ReplyPrinter:
     """Follows one question through the events of a session."""
 
-    def __init__(self, *, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, as_json: bool, think: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """With `think`, what the model thinks is printed to standard error."""
         self.code = 0
         self._as_json = as_json
+        self._think = think
+        self._thought = 0
         self._clock = clock
         self._client: SessionClient
         self._question = ""
@@ -84,7 +90,7 @@ class ReplyPrinter:
                     raise self._cut_off()
             case RunStarted() if event.reply_to == self._message_id:
                 self._run = event.run
-            case Delta() if event.run == self._run:
+            case Reasoning() | Delta() if event.run == self._run:
                 self._print()
             case Notice():
                 output.note(event.text)
@@ -150,14 +156,22 @@ class ReplyPrinter:
         entry = self._reply()
         if entry is None or self._as_json:
             return
+        thought = entry.reasoning[self._thought :] if self._think else ""
+        self._thought += len(thought)
+        if thought:
+            output.aside(thought)
         piece = entry.since(self._printed)
-        self._printed += len(piece)
         if piece:
+            if self._thought and not self._printed:
+                output.aside("\n\n")
             output.piece(piece)
+            self._printed += len(piece)
             self._last = piece[-1]
 
     def _stored(self, reply: MessageEvent) -> None:
         """The reply was made while there was no connection."""
+        if reply.meta.reasoning and self._think and not self._as_json:
+            output.aside(f"{reply.meta.reasoning[self._thought :]}\n\n")
         if reply.text and not self._as_json:
             output.piece(reply.text)
             self._last = reply.text[-1]

@@ -39,6 +39,9 @@ def ask(
         bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
     ] = False,
     model: Model = None,
+    think: Annotated[
+        bool, typer.Option("--think", help="Print what the model thinks to standard error.")
+    ] = False,
     trust: Trust = False,
     server: Server = None,
     as_json: Annotated[
@@ -63,7 +66,7 @@ def ask(
     from genpy_cli.reply import ReplyPrinter
 
     gc.enable()
-    reply = ReplyPrinter(as_json=as_json)
+    reply = ReplyPrinter(as_json=as_json, think=think)
     asyncio.run(_ask(settings, ref, text, mode=mode, reply=reply))
     raise typer.Exit(reply.code)
 

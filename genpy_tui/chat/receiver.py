@@ -19,6 +19,7 @@ from genpy_server.wire import (
     MessageEvent,
     Notice,
     Ready,
+    Reasoning,
     RunFinished,
     RunStarted,
     SessionEvent,
@@ -102,8 +103,8 @@ class Receiver:
                 self._returned(self._view.withdraw(message.id), link.reason)
 
     def _frame(self, client: "SessionClient", frame: Frame) -> None:
-        if isinstance(frame, Delta):
-            self._delta(client, frame)
+        if isinstance(frame, Delta | Reasoning):
+            self._piece(client, frame)
             return
         self._view.reset(client.transcript)
         self._switch.arrived.set()
@@ -134,7 +135,7 @@ class Receiver:
             self._list.follow()
         self._status.refresh()
 
-    def _delta(self, client: "SessionClient", frame: Delta) -> None:
+    def _piece(self, client: "SessionClient", frame: Delta | Reasoning) -> None:
         running = self._streamed = client.transcript.running
         if running is not None:
             self._view.changed(running)

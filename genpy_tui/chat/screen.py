@@ -19,6 +19,7 @@ from genpy_tui.chat.blocks import BlockControl
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.list import ListControl
+from genpy_tui.chat.model import ModelControl
 from genpy_tui.chat.rating import RatingControl
 from genpy_tui.chat.recall import RecallControl
 from genpy_tui.chat.receiver import Receiver
@@ -77,6 +78,7 @@ class ChatScreen(Screen[None]):
         self.status = StatusControl(opened, prompt, mode)
         self.edit = EditControl(self, opened, prompt, self.status)
         self.retry = RetryControl(self, opened, view, self.status)
+        self.model = ModelControl(self, opened, view)
         self.list = ListControl(self, opened, prompt)
         self.rating = RatingControl(self, opened, prompt, offers, self.list)
         self.switch = SwitchControl(self, opened, view, self.status, self.rating, open_session)
@@ -110,6 +112,8 @@ class ChatScreen(Screen[None]):
             "end": self.sender.end,
             "export": self.records.export,
             "delete": self.records.delete,
+            "thinking": self.model.show_thinking,
+            "think": self.model.think,
             "setup": lambda: background(self, self._set_up, "setup"),
             "theme": self._theme,
             "editor": self.sender.open_editor,
@@ -164,6 +168,9 @@ class ChatScreen(Screen[None]):
         if self._reader is not None and self._reader.done():
             self._reader.result()
         self.status.refresh()
+        running = self.conversation.running
+        if running is not None and running.reasoning and not running.length:
+            self.view.changed(running)  # its line counts the seconds
         self.list.tick()
         self.receiver.show_lost()
 

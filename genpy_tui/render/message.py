@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from genpy_server.client.transcript import Entry, ToolLine
@@ -64,6 +65,9 @@ class MessageBlock:
         self._fed = 0
         self._head = BlockPart(self._heading)
         self._parts: list[BlockPart] | None = None
+        self._thinking_since: float | None = None
+        self._thought_seconds = 0.0
+        """As it was seen here; the stored reply says it better."""
         self._height: tuple[int, int] | None = None
 
     @property
@@ -97,7 +101,8 @@ class MessageBlock:
                 text = self.entry.text
                 rows = text.count("\n") + len(text) // max(8, width - INDENT)
                 rows = 0 if self.folded else rows
-                self._height = (width, rows + 3 + len(self.entry.tools))
+                folds = len(self.entry.tools) + bool(self.entry.reasoning)
+                self._height = (width, rows + 3 + folds)
             return self._height[1]
         return sum(part.height(width) for part in self.parts)
 
@@ -113,8 +118,16 @@ class MessageBlock:
         self.marked = marked
         self._head.forget()
 
+    @property
+    def thinking(self) -> bool:
+        """The model thinks, and has not begun to answer."""
+        return self.streaming and bool(self.entry.reasoning) and not self.entry.length
+
     def sync(self) -> None:
         """Take in what changed in the entry."""
+        if self.thinking:
+            self._thinking_since = self._thinking_since or monotonic()
+            self._thought_seconds = monotonic() - self._thinking_since
         self._head.forget()
         self._parts = None
         self._height = None
@@ -140,10 +153,16 @@ class MessageBlock:
         if not self.streaming:
             self._document.finish()
         yield self._head
+        if entry.reasoning:
+            yield FoldPart(self._thinking_line, indent=INDENT)
+            if self.expanded:
+                yield from lined(
+                    entry.reasoning, (Styled(" " * INDENT), Styled("│ ", "rule")), "dim"
+                )
         for tool in entry.tools:
             yield ToolPart(tool, expanded=self.expanded)
         body = self._document.parts
-        if body and entry.tools:
+        if body and (entry.tools or entry.reasoning):
             yield BlockPart(lambda _: [BLANK])
         yield from body
         yield BlockPart(self._foot, indent=INDENT)
@@ -176,6 +195,14 @@ class MessageBlock:
         runs.append(Styled(shown, f"dim {ground}".strip()))
         return [BLANK, Line(tuple(runs), fill=ground)]
 
+    def _thinking_line(self, width: int) -> list[Line]:
+        meta = self.entry.meta
+        told = meta.first_token_ms if self.entry.length else meta.ms
+        seconds = self._thought_seconds if self.streaming or told is None else told / 1000
+        what = "thinking" if self.thinking else "thought"
+        text = f"{'▾' if self.expanded else '▸'} {what} {seconds:.0f} s"
+        return wrap([Styled(text, "tool" if self.thinking else "dim")], width)
+
     def _first_words(self, width: int) -> list[Line]:
         words = protect(" ".join(self.entry.text[: 4 * width].split()))
         first, *more = wrap([Styled(words, "dim")], width - 1, (Styled("▸ ", "dim"),))
@@ -183,7 +210,7 @@ class MessageBlock:
 
     def _foot(self, width: int) -> list[Line]:
         entry = self.entry
-        if self.streaming and not entry.length:
+        if self.streaming and not entry.length and not entry.reasoning:
             return wrap([Styled("…", "dim")], width)
         lines: list[Line] = []
         if self.sending:
@@ -203,17 +230,23 @@ class MessageBlock:
 
 def typed(text: str) -> Iterator[BlockPart]:
     """What a person wrote, line for line as it was written."""
+    return lined(text, (Styled(" " * INDENT, SAID),), SAID, fill=SAID)
+
+
+def lined(
+    text: str, lead: tuple[Styled, ...], style: str, *, fill: str = ""
+) -> Iterator[BlockPart]:
+    """A text that is no Markdown, line for line behind the same beginning."""
     lines = protect(newlines(text)).split("\n")
+
+    def make(first: int, width: int) -> list[Line]:
+        shown: list[Line] = []
+        for line in lines[first : first + TYPED_LINES]:
+            shown += wrap([Styled(line, style)], width, lead, fill=fill)
+        return shown
+
     for first in range(0, len(lines), TYPED_LINES):
-        yield BlockPart(partial(_typed_lines, lines[first : first + TYPED_LINES]))
-
-
-def _typed_lines(lines: list[str], width: int) -> list[Line]:
-    lead = (Styled(" " * INDENT, SAID),)
-    shown: list[Line] = []
-    for line in lines:
-        shown += wrap([Styled(line, SAID)], width, lead, fill=SAID)
-    return shown
+        yield BlockPart(partial(make, first))
 
 
 class FoldPart(BlockPart):

@@ -222,9 +222,22 @@ class TranscriptView(Window, can_focus=True):
         return True
 
     def toggle(self) -> None:
-        """Expand or collapse the message under the cursor: its tools, or what was edited away."""
-        block = self.marked
-        if block is not None and (block.entry.tools or block.entry.replaced):
+        """Expand or collapse the message under the cursor: what was folded of it."""
+        if self.marked is not None:
+            self._fold(self.marked)
+
+    def toggle_thinking(self) -> bool:
+        """Show or hide what the model thought before its newest reply; False where it did not."""
+        blocks = reversed(self.column.blocks)
+        found = (b for b in blocks if isinstance(b, MessageBlock) and b.entry.reasoning)
+        block = next(found, None)
+        if block is not None:
+            self._fold(block)
+        return block is not None
+
+    def _fold(self, block: MessageBlock) -> None:
+        entry = block.entry
+        if entry.tools or entry.replaced or entry.reasoning:
             block.expanded = not block.expanded
             self._again(block)
 
@@ -263,8 +276,7 @@ class TranscriptView(Window, can_focus=True):
             return
         row = self._rows[event.y]
         if isinstance(row.part, FoldPart) and isinstance(row.block, MessageBlock):
-            row.block.expanded = not row.block.expanded
-            self._again(row.block)
+            self._fold(row.block)
             return
         at = event.x - self.margin - row.part.indent
         for run in row.line.runs:

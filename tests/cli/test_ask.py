@@ -7,7 +7,7 @@ import re
 import pytest
 from support.command_line import Genpy
 from support.running_server import ServerProcess
-from support.scripted_model import Upstream
+from support.scripted_model import DONE, Script, Upstream, chunk
 from support.scripted_server import AT, SESSION, ScriptedServer
 
 from genpy_cli.reply import ReplyPrinter
@@ -284,3 +284,15 @@ def test_explain_says_what_of_a_long_text_is_cut(empty):
     assert asked.err.strip() in empty("explain", "--session", "long", given=text).out
     assert "too long" not in empty("explain", given="a short line\n").out
     assert "genpy explain" in empty("explain", given=" \n", code=2).err
+
+
+async def test_thinking_goes_to_standard_error(empty):
+    """With --think what the model thinks is on standard error; without it nowhere."""
+    async with Upstream() as service:
+        thought = chunk({"reasoning": "I look."})
+        pieces = [thought, chunk({"content": "Because."}), chunk(finish="stop"), DONE]
+        service.script(Script(pieces=pieces))
+        variables = {"GENPY_LLM_URL": service.url, "GENPY_LLM_MODEL": "m"}
+        ran = await empty.beside("ask", "Why?", "--think", **variables)
+        assert (ran.out, ran.err) == ("Because.\n", "I look.\n\n")
+        assert (await empty.beside("ask", "Why?", **variables)).err == ""

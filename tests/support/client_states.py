@@ -13,7 +13,7 @@ from genpy_server.client.reconnect import Link
 from genpy_server.core.models import MessageMeta, Session, Usage
 from genpy_server.errors import Unauthorized
 from genpy_server.llm.catalog import CatalogModel, ProviderModels
-from genpy_server.wire import ErrorFrame, Notice, ToolFinished, ToolStarted
+from genpy_server.wire import ErrorFrame, Notice, Reasoning, ToolFinished, ToolStarted
 from genpy_tui.dialogs.leave import LeaveScreen
 from genpy_tui.dialogs.pick import Item, Pick
 from genpy_tui.dialogs.setup import FirstChoice
@@ -121,6 +121,15 @@ def until(state: str) -> Callable[[Terminal, ScriptedServer], Awaitable[None]]:
         await tui.until(lambda: not tui.chat.view.pending)
 
     return play
+
+
+def reasoning(server: ScriptedServer) -> None:
+    """The model thought before it answered."""
+    server.start(server.message("Why is the sky blue?"), intent="tutorial")
+    thought = "The person asks about Rayleigh scattering.\nShort waves scatter more than long ones."
+    server.emit(Reasoning(0, "run-1", 0, thought))
+    server.stream("Air scatters **short** waves of light more than long ones.")
+    server.finish(message_id=2, first_token_ms=12_300.0)
 
 
 def ended(status: str, error: str = "") -> Callable[[ScriptedServer], None]:
@@ -359,6 +368,8 @@ CASES = (
     Case("tools-failed", running_tools, asking),
     Case("sending", conversation, sending),
     Case("thinking", replying(""), until("thinking")),
+    Case("reasoning", reasoning),
+    Case("reasoning-opened", reasoning, opened("ctrl+t", "│ Short waves")),
     Case("streaming", replying(REPLY[:300]), until("replying")),
     Case("fence-streaming", replying(FENCE), until("replying")),
     Case("list-streaming", replying(LIST), until("replying")),

@@ -261,7 +261,7 @@ async def test_the_cursor_returns_to_the_prompt(server: ScriptedServer, tmp_path
 
 async def test_f1_shows_every_command(server: ScriptedServer, tmp_path: Path) -> None:
     """Help lists the keys and slash commands of the one table."""
-    async with terminal(tmp_path, server=server.url, size=(120, 60)) as tui:
+    async with terminal(tmp_path, server=server.url, size=(120, 100)) as tui:
         await tui.press("f1")
         await tui.shows("Keys and commands", "/export FILE", "Copy its code")
         await tui.press("escape")
