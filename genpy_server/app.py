@@ -15,7 +15,7 @@ from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
-from genpy_server.llm.select import ReplaceableLlm, open_llm
+from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, ToolAccess
@@ -78,7 +78,7 @@ class App:
     ) -> None:
         self._settings = settings
         self._tools = as_tools(tools)
-        self._llm = llm or open_llm
+        self._llm = llm
         self._store = store or open_store
 
     @property
@@ -105,7 +105,8 @@ class App:
         await store.open()
         try:
             llm = self._llm(settings) if callable(self._llm) else self._llm
-            app = OpenApp(settings, store, llm, modes, ToolAccess(registry, acting, failures))
+            models = Providers(settings, llm)
+            app = OpenApp(settings, store, models, modes, ToolAccess(registry, acting, failures))
         except BaseException:
             await store.close()
             raise
@@ -146,18 +147,18 @@ class OpenApp:
     """Everything a running server consists of."""
 
     def __init__(
-        self, settings: Settings, store: Store, llm: Llm, modes: Modes, tools: ToolAccess
+        self, settings: Settings, store: Store, models: Providers, modes: Modes, tools: ToolAccess
     ) -> None:
         self.settings = settings
         self.store = store
-        self.llm = llm = ReplaceableLlm(llm)
+        self.models = models
         self.tools = tools
         self.presence = Presence(store, settings)
-        self.summaries = Summaries(store, llm, settings, self.presence)
+        self.summaries = Summaries(store, models, settings, self.presence)
         self.tasks = BackgroundTasks()
         services = RunServices(
-            Chat(store, llm, settings, modes, tools),
-            MemoryKeeper(store, llm, settings.context_tokens),
+            Chat(store, models, settings, modes, tools),
+            MemoryKeeper(store, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
             Admission(settings.limits.starting_at_once, settings.limits.starting_waiting),
@@ -169,7 +170,8 @@ class OpenApp:
         renders = Rates(settings.limits.renders_per_minute, what="texts to render")
         self.renderer = Renderer(charge=renders.charge)
         self.feed = HtmlFeed(self.renderer)
-        handlers = Handlers(self.records, HealthCheck(store, llm), self.renderer, modes)
+        health = HealthCheck(store, models)
+        handlers = Handlers(self.records, health, self.renderer, modes, models)
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(), docs))
         self.router = Router(routes, {"changes": rates.charge})
@@ -177,7 +179,12 @@ class OpenApp:
     def use_model(self, settings: Settings) -> None:
         """Answer with the model of these settings from the next message on."""
         self.settings = settings
-        self.llm.replace(open_llm(settings))
+        self.models.use(settings)
+
+    @property
+    def llm(self) -> Llm:
+        """The service of the configured model."""
+        return self.models.default.llm
 
     def records(self, user: str) -> LocalRecords:
         """The conversations of a user, whose live sessions hear of every change."""
@@ -219,9 +226,9 @@ class OpenApp:
         await self.hub.close(end_sessions=end_sessions, spared=spared)
 
     async def close(self) -> None:
-        """Close the model and the store."""
+        """Close the models and the store."""
         await self.renderer.close()
-        await self.llm.close()
+        await self.models.close()
         await self.store.close()
 
 

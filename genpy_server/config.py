@@ -163,7 +163,7 @@ def _text(value: Any, path: Path, name: str) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return " ".join(value)
+        return msgspec.json.encode(value).decode() if name == "stop" else " ".join(value)
     raise ConfigError(f"{path}: {name} must be a text, a number, on or off, or a list of texts.")
 
 

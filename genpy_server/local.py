@@ -17,13 +17,13 @@ async def open_records(settings: Settings, *, model: bool = False) -> AsyncItera
         if not model:
             yield LocalRecords(store, settings.user)
             return
-        from genpy_server.llm.select import open_llm  # noqa: PLC0415 - only for summaries
+        from genpy_server.llm.providers import Providers  # noqa: PLC0415 - only for summaries
         from genpy_server.sessions.summaries import Summaries  # noqa: PLC0415 - only for summaries
 
-        llm = open_llm(settings)
+        models = Providers(settings)
         try:
-            yield LocalRecords(store, settings.user, ender=Summaries(store, llm, settings))
+            yield LocalRecords(store, settings.user, ender=Summaries(store, models, settings))
         finally:
-            await llm.close()
+            await models.close()
     finally:
         await store.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,14 @@ from genpy_server.config import (
 )
 from genpy_server.config import read as read_config
 from genpy_server.core.identity import is_loopback
+from genpy_server.core.models import (
+    HOTTEST,
+    SEEDS,
+    STOP_CHARS,
+    STOP_TEXTS,
+    Effort,
+    Params,
+)
 from genpy_server.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -110,6 +118,10 @@ class Settings(msgspec.Struct, frozen=True):
     llm_token_seconds: float | None
     context_tokens: int
     reply_tokens: int
+    temperature: float
+    reasoning_effort: Effort | None
+    seed: int | None
+    stop: tuple[str, ...] | None
     recall: bool
     tools: Mapping[str, frozenset[str]]
     """Names of tools that act, by the user who may use them."""
@@ -123,10 +135,19 @@ class Settings(msgspec.Struct, frozen=True):
     sources: Mapping[str, str] = {}
     providers: Mapping[str, Provider] = {}
     """Every model provider that is known, by its name."""
+    provider: str = GROQ
+    """The provider of the configured model; empty for the address in GENPY_LLM_URL."""
     folder: Path | None = None
     """The user's config folder, where the settings were read with it."""
     unknown: tuple[str, ...] = ()
     """Variables that are set, begin with GENPY_ and mean nothing."""
+
+    @property
+    def params(self) -> Params:
+        """The parameters of a reply where a conversation sets none."""
+        return Params(
+            self.temperature, self.reply_tokens, self.reasoning_effort, self.seed, self.stop
+        )
 
     @property
     def folder_address(self) -> str | None:
@@ -176,6 +197,30 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def _effort(text: str) -> Effort | None:
+    efforts: dict[str, Effort | None] = {e: e for e in get_args(Effort)} | {"": None}
+    if text.lower() not in efforts:
+        raise ValueError(f"must be one of {', '.join(get_args(Effort))}")
+    return efforts[text.lower()]
+
+
+def _seed(text: str) -> int | None:
+    return _whole(SEEDS[0], SEEDS[-1])(text) if text else None
+
+
+def _stop(text: str) -> tuple[str, ...] | None:
+    """One text, or a JSON list of them."""
+    texts: tuple[str, ...] = (text,)
+    if text.startswith("["):
+        try:
+            texts = msgspec.json.decode(text, type=tuple[str, ...])
+        except msgspec.MsgspecError:
+            raise ValueError("must be a text, or a JSON list of texts") from None
+    if len(texts) > STOP_TEXTS or any(len(one) > STOP_CHARS for one in texts):
+        raise ValueError(f"must be up to {STOP_TEXTS} texts of at most {STOP_CHARS} characters")
+    return tuple(filter(None, texts)) or None
 
 
 def _switch(text: str) -> bool:
@@ -385,6 +430,28 @@ FIELDS: tuple[Field, ...] = (
         "2048",
         "Tokens of one reply at most.",
     ),
+    Field(
+        "GENPY_TEMPERATURE",
+        "temperature",
+        _number(0, HOTTEST),
+        "0.7",
+        "How varied the replies are, 0 to 2.",
+    ),
+    Field(
+        "GENPY_REASONING_EFFORT",
+        "reasoning_effort",
+        _effort,
+        "",
+        "How much the model thinks: off, low, medium or high; empty leaves it to the model.",
+    ),
+    Field("GENPY_SEED", "seed", _seed, "", "A number from which the model draws its replies."),
+    Field(
+        "GENPY_STOP",
+        "stop",
+        _stop,
+        "",
+        "A text before which a reply ends, or a JSON list of up to 4.",
+    ),
     Field("GENPY_RECALL", "recall", _switch, "on", "Use what was said in earlier conversations."),
     Field(
         "GENPY_TOOLS",
@@ -570,16 +637,19 @@ def _choose_model(
     settings: dict[str, Any], sources: dict[str, str], providers: Mapping[str, Provider]
 ) -> None:
     """Put GENPY_MODEL in the place of the model's other settings, unless those stand above it."""
+    settings["provider"] = GROQ if settings.get("llm_url") is None else ""
     chosen = settings.get("model")
     others = [_rank(sources.get(name)) for name in ("GENPY_LLM_URL", "GROQ_MODEL")]
     if chosen is None or _rank(sources["GENPY_MODEL"]) > min(others):
         return
     name, slash, model = chosen.partition("/")
     if slash and name == GROQ:
-        settings |= {"llm_url": None, "llm_key": None, "groq_model": model}
+        settings |= {"llm_url": None, "llm_key": None, "provider": GROQ}
+        settings["groq_model"] = model or settings["groq_model"]
     elif slash and name in providers:
         provider = providers[name]
         settings |= {"llm_url": provider.url, "llm_key": provider.key, "llm_model": model or None}
+        settings["provider"] = name
         sources["GENPY_LLM_URL"] = sources["GENPY_LLM_KEY"] = f"provider {name}"
     elif settings["llm_url"] is not None:
         settings["llm_model"] = chosen

@@ -30,6 +30,8 @@ APPROVALS = "approvals"
 """The feature of clients in which a person can answer approval requests."""
 APPROVAL_REFUSED = "approval_refused"
 """The code of the notice that a tool did not run because nobody could allow it."""
+PARAMETER_LEFT_OUT = "parameter_left_out"
+"""The code of the notice that the model does not take a parameter that was set."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})
 """Close codes after which a client may come back."""
 CLOSE_BUSY = 1013

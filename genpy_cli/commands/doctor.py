@@ -98,14 +98,14 @@ async def _database(settings: Settings) -> str:
 
 
 async def _model(settings: Settings, *, trust: bool) -> str:
-    from genpy_server.llm.select import open_llm
+    from genpy_server.llm.providers import Providers
 
     if not trust and not is_trusted(settings):
         raise ConfigError(
             f"{settings.folder_address} comes from the .env of this folder and was not allowed "
             "yet. `genpy chat` asks about it; --trust allows it for now."
         )
-    llm = open_llm(settings)
+    llm = Providers(settings).default.llm
     if llm.kind == "offline":
         return NO_MODEL
     unlisted = ""

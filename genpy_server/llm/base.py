@@ -5,12 +5,13 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
-from genpy_server.core.models import ChatMessage, Hit, ToolCall, ToolSpec, Usage
+from genpy_server.core.models import ChatMessage, Effort, Hit, ToolCall, ToolSpec, Usage
 
 __all__ = [
     "ChatMessage",
     "ChatRequest",
     "Finish",
+    "LeftOut",
     "Llm",
     "LlmEvent",
     "LlmHealth",
@@ -33,6 +34,12 @@ class ChatRequest(msgspec.Struct, frozen=True):
     temperature: float = 0.7
     recalled: tuple[Hit, ...] = ()
     """What was found in earlier messages; already part of `messages`, here for the offline model."""
+    model: str | None = None
+    """As its service names it; None: the one that the service is configured with."""
+    reasoning_effort: Effort | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    """Texts before which the reply ends."""
 
 
 class TextDelta(msgspec.Struct, frozen=True):
@@ -45,6 +52,12 @@ class ReasoningDelta(msgspec.Struct, frozen=True):
     """A piece of what the model thinks before it answers; not part of the reply."""
 
     text: str
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """Parts of the request that the service refuses and which it was not sent, by their names."""
+
+    parts: tuple[str, ...]
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -64,7 +77,7 @@ class Quota(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens_limit: int | None = None
 
 
-LlmEvent = TextDelta | ReasoningDelta | ToolCall | Finish
+LlmEvent = LeftOut | TextDelta | ReasoningDelta | ToolCall | Finish
 
 
 class LlmHealth(msgspec.Struct, frozen=True):
@@ -77,7 +90,7 @@ class LlmHealth(msgspec.Struct, frozen=True):
 
 
 class Llm(Protocol):
-    """A language model."""
+    """A service of language models."""
 
     @property
     def kind(self) -> str:
@@ -85,7 +98,7 @@ class Llm(Protocol):
 
     @property
     def local(self) -> bool:
-        """Whether the model runs near by, where it may have to be loaded first."""
+        """Whether its models run near by, where one may have to be loaded first."""
 
     @property
     def first_token_seconds(self) -> float:
@@ -93,17 +106,21 @@ class Llm(Protocol):
 
     @property
     def model(self) -> str:
-        """The model's id, as its service names it."""
+        """The id of the model that is used where none is named; empty while that is not known."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """Text, reasoning and tool calls as they come, then exactly one `Finish`.
+
+        Where parts of the request were left out, `LeftOut` comes first.
 
         A stream that ends otherwise raises `LlmCutOff`; other trouble raises its own `LlmError`.
         Closing the iterator closes the connection to the service. A request is repeated only where
         the service refused it at once: without the part that it named, or shorter.
         """
 
-    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+    async def structured(
+        self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
+    ) -> T:
         """What an answer holds of a msgspec type; raises `LlmBadOutput` where it holds nothing."""
 
     async def check(self) -> LlmHealth:

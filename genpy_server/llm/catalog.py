@@ -17,7 +17,7 @@ from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.core.identity import is_loopback
 from genpy_server.files import write_private
 from genpy_server.llm.models import chatting_rows
-from genpy_server.settings import Settings
+from genpy_server.settings import Settings, without_password
 
 FRESH_SECONDS = 600.0
 LOCAL_SECONDS = 2.0
@@ -46,6 +46,7 @@ class ProviderModels(msgspec.Struct, frozen=True):
     provider: str
     """Empty for the address in GENPY_LLM_URL."""
     url: str
+    """Without a user and password in it."""
     models: tuple[CatalogModel, ...] = ()
     error: str = ""
     age_seconds: float = 0.0
@@ -75,49 +76,76 @@ def known_providers(settings: Settings) -> list[Provider]:
     if settings.groq_key is not None:
         url = f"{settings.groq_base_url}/openai/v1" if settings.groq_base_url else groq.url
         found.insert(0, Provider(GROQ, url, settings.groq_key))
-    if settings.llm_url is not None and "/" not in (settings.model or ""):
+    if settings.llm_url is not None and not settings.provider:
         found.insert(0, Provider("", settings.llm_url, settings.llm_key))
     return found
+
+
+class Catalog:
+    """The lists of every provider that was asked, in memory and in a file where there is one."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._kept = {} if file is None else _read(file)
+        self._asking = asyncio.Lock()
+
+    async def listed(
+        self, providers: Iterable[Provider], *, refresh: bool = False
+    ) -> list[ProviderModels]:
+        """The models of each provider, in their order."""
+        async with self._asking:
+            found = await asyncio.gather(
+                *(
+                    _of_provider(one, self._kept.get(without_password(one.url)), refresh=refresh)
+                    for one in providers
+                )
+            )
+            fresh = {
+                one.url: _Kept(time.time(), one.models)
+                for one in found
+                if not one.error and not one.age_seconds
+            }
+            self._kept |= fresh
+            if fresh and self._file is not None:
+                _write(self._file, self._kept)
+        return found
+
+    def kept(self, providers: Iterable[Provider]) -> list[str]:
+        """The models of the kept lists as PROVIDER/NAME, however old; nobody is asked."""
+        return [
+            full_name(one.name, model.name)
+            for one in providers
+            if (kept := self._kept.get(without_password(one.url)))
+            for model in kept.models
+        ]
+
+
+def full_name(provider: str, model: str) -> str:
+    """A model as people name it."""
+    return f"{provider}/{model}" if provider else model
 
 
 async def list_models(
     providers: Iterable[Provider], file: Path | None = None, *, refresh: bool = False
 ) -> list[ProviderModels]:
-    """The models of each provider, in their order."""
-    file = file or default_file()
-    kept = _read(file)
-    found = await asyncio.gather(
-        *(_of_provider(one, kept.get(one.url), refresh=refresh) for one in providers)
-    )
-    fresh = {
-        one.url: _Kept(time.time(), one.models)
-        for one in found
-        if not one.error and not one.age_seconds
-    }
-    if fresh:
-        _write(file, kept | fresh)
-    return found
+    """The models of each provider, in their order, kept in the user's file or another one."""
+    return await Catalog(file or default_file()).listed(providers, refresh=refresh)
 
 
 def kept_models(providers: Iterable[Provider], file: Path | None = None) -> list[str]:
-    """The models of the kept lists as PROVIDER/NAME, however old; nobody is asked."""
-    kept = _read(file or default_file())
-    return [
-        f"{one.name}/{model.name}" if one.name else model.name
-        for one in providers
-        if one.url in kept
-        for model in kept[one.url].models
-    ]
+    """See `Catalog.kept`."""
+    return Catalog(file or default_file()).kept(providers)
 
 
 async def _of_provider(provider: Provider, kept: _Kept | None, *, refresh: bool) -> ProviderModels:
+    url = without_password(provider.url)
     age = None if kept is None else max(0.001, time.time() - kept.at)
     if kept is not None and age is not None and age < FRESH_SECONDS and not refresh:
-        return ProviderModels(provider.name, provider.url, kept.models, age_seconds=age)
+        return ProviderModels(provider.name, url, kept.models, age_seconds=age)
     models, error = await _ask(provider)
     if error and kept is not None and age is not None:
-        return ProviderModels(provider.name, provider.url, kept.models, error, age)
-    return ProviderModels(provider.name, provider.url, models, error)
+        return ProviderModels(provider.name, url, kept.models, error, age)
+    return ProviderModels(provider.name, url, models, error)
 
 
 async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:

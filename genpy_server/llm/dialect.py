@@ -5,14 +5,14 @@ Servers differ in what they take. What one refuses by name is left out of the ne
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from genpy_server.core.context.fences import block, framed
 from genpy_server.core.context.tokens import cut_evenly, message_tokens
-from genpy_server.core.models import ChatMessage, ToolSpec
+from genpy_server.core.models import ChatMessage, Effort, ToolSpec
 from genpy_server.llm.structured import in_words, strict_schema
 from genpy_server.llm.trouble import Complaint
 
@@ -29,10 +29,19 @@ NAMES: dict[str, str] = {
     "max_completion_tokens": r"\bmax_completion_tokens\b",
     "temperature": r"\btemperature\b",
     "reasoning_effort": r"\breasoning_effort\b|\breasoning\.effort\b",
+    "seed": r"\bseed\b",
+    "stop": r"['\"`]stop['\"`]|\bstop[_ ](sequences?|words?|strings?|texts?|parameter)",
     "stream_options": r"\bstream_options\b|\binclude_usage\b",
     "stream": r"['\"`]stream['\"`]|\bstreaming\b|\bstream\b (is|must|should|cannot)",
 }
 """How a refusal names a part of a request."""
+EFFORTS: dict[Effort, tuple[str, ...]] = {
+    "off": ("none", "low"),
+    "low": ("low",),
+    "medium": ("medium",),
+    "high": ("high",),
+}
+"""What services call an effort, the next one where one is refused."""
 SERVER_NAMES: dict[str, str] = {
     "tools": r"(?i)\btools?\b.{0,40}(not support|unsupported|requires?|--jinja)|not support tools?",
     "response_format": NAMES["response_format"],
@@ -52,6 +61,9 @@ class Asked(msgspec.Struct, frozen=True):
     form: type | None = None
     """What the answer is to be, for a structured one."""
     stream: bool = True
+    effort: Effort | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -61,18 +73,17 @@ class Asked(msgspec.Struct, frozen=True):
 
 def body_of(
     asked: Asked, model: str, left_out: Collection[str], *, groq: bool, strict: bool
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The body of a request, and which of its parts can be left out where they are refused.
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """The body of a request, which of its parts can be left out where refused, and what is left out.
 
     `strict`: the service keeps to a schema by itself, which then need not be said in words.
     """
     parts: list[str] = []
+    missing: list[str] = []
 
     def has(part: str) -> bool:
-        if part not in left_out:
-            parts.append(part)
-            return True
-        return False
+        (missing if part in left_out else parts).append(part)
+        return part not in left_out
 
     body: dict[str, Any] = {"model": model}
     native = bool(asked.tools) and has(tools_part(asked.tools))
@@ -83,11 +94,15 @@ def body_of(
         messages = (words, *messages) if not messages else (messages[0], words, *messages[1:])
     body["messages"] = list(_rows(messages, native=native))
     limits = ("max_completion_tokens", "max_tokens")
-    limit = next((name for name in (limits if groq else limits[::-1]) if has(name)), None)
-    if limit is not None:
-        body[limit] = asked.max_tokens
-    if has("temperature"):
-        body["temperature"] = asked.temperature
+    limits = limits if groq else limits[::-1]
+    limit = next((name for name in limits if name not in left_out), limits[-1])
+    given = {limit: asked.max_tokens, "temperature": asked.temperature}
+    given |= {} if asked.seed is None else {"seed": asked.seed}
+    body |= {name: value for name, value in given.items() if has(name)}
+    if asked.stop and has("stop"):
+        body["stop"] = list(asked.stop)
+    if asked.effort is not None:
+        body |= _effort(asked.effort, has)
     if native:
         body["tools"] = [_tool_row(tool) for tool in asked.tools]
     if asked.form is not None and form is not None and has(form):
@@ -99,7 +114,15 @@ def body_of(
         body["stream"] = True
         if not groq and has("stream_options"):
             body["stream_options"] = {"include_usage": True}
-    return body, tuple(parts)
+    return body, tuple(parts), tuple(missing)
+
+
+def _effort(effort: Effort, has: Callable[[str], bool]) -> dict[str, Any]:
+    """How much a model is to think before it answers; where it cannot but think, little."""
+    for name in EFFORTS[effort]:
+        if has(f"reasoning_effort:{name}"):
+            return {"reasoning_effort": name}
+    return {}
 
 
 def tools_part(tools: Sequence[ToolSpec]) -> str:

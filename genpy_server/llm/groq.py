@@ -22,6 +22,7 @@ from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooL
 from genpy_server.llm.base import (
     ChatMessage,
     ChatRequest,
+    LeftOut,
     LlmEvent,
     LlmHealth,
     ReasoningDelta,
@@ -99,12 +100,13 @@ class Terms:
         if groq and not model.startswith(STRICT_MODELS):
             self._left_out.add(FORMS[0])
         self._parts: tuple[str, ...] = ()
+        self._wanting: tuple[str, ...] = ()
         self._dropped: set[str] = set()
         self._fitting: int | None = None
 
     def body(self) -> dict[str, Any]:
         """What is sent next."""
-        body, self._parts = body_of(
+        body, self._parts, self._wanting = body_of(
             self._asked,
             self._model,
             self._left_out | self._dropped,
@@ -112,6 +114,11 @@ class Terms:
             strict=self._groq,
         )
         return body
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The parts that the newest body should have and has not, by their names."""
+        return tuple(dict.fromkeys(part.partition(":")[0] for part in self._wanting))
 
     def adapted_to(self, error: Exception) -> bool:
         """Leave out what a refusal names, or shorten the request once; False for other trouble.
@@ -142,7 +149,7 @@ class Terms:
 class GroqLlm:
     """See `llm.base.Llm`. With `url` it speaks to any server of the dialect at that address.
 
-    `waits` are those of `Waits`, None for what is usual.
+    `provider` is its name in the settings, where it has one; `waits` are those of `Waits`, None for what is usual.
     """
 
     def __init__(
@@ -152,14 +159,19 @@ class GroqLlm:
         model: str | None,
         url: str | None = None,
         groq_url: str | None = None,
+        provider: str = "",
         waits: tuple[float | None, float | None, float | None] = (None, None, None),
     ) -> None:
         where, headers = _address(url or groq_url or GROQ_URL)
-        self._service = (
-            Service("groq", where, "GROQ_MODEL", "GROQ_API_KEY", "GROQ_BASE_URL")
-            if url is None
-            else Service("compatible", where, "GENPY_LLM_MODEL", "GENPY_LLM_KEY", "GENPY_LLM_URL")
-        )
+        if url is None:
+            self._service = Service("groq", where, "GROQ_MODEL", "GROQ_API_KEY", "GROQ_BASE_URL")
+        elif provider:
+            keys, address = f"keys.toml (genpy keys set {provider})", f"providers.{provider}.url"
+            self._service = Service("compatible", where, "the model", keys, address)
+        else:
+            self._service = Service(
+                "compatible", where, "GENPY_LLM_MODEL", "GENPY_LLM_KEY", "GENPY_LLM_URL"
+            )
         self.kind: str = self._service.kind
         host = urlsplit(where).hostname or ""
         self.local: bool = _is_near(host)
@@ -186,16 +198,25 @@ class GroqLlm:
 
     @property
     def model(self) -> str:
-        """The model's id; empty until a server was asked for its first one."""
+        """See `Llm.model`; empty until a server was asked for its first one."""
         return self._configured or self._found or ""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
-        return self._events(
-            Asked(request.messages, request.max_tokens, request.temperature, request.tools)
+        asked = Asked(
+            request.messages,
+            request.max_tokens,
+            request.temperature,
+            request.tools,
+            effort=request.reasoning_effort,
+            seed=request.seed,
+            stop=request.stop,
         )
+        return self._events(asked, request.model)
 
-    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+    async def structured(
+        self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
+    ) -> T:
         """See `Llm.structured`; read as a stream, so that a slow answer is not a dead one."""
         # Groq gives strict JSON only in one piece.
         stream = self.kind == "compatible"
@@ -204,7 +225,7 @@ class GroqLlm:
         thoughts: list[str] = []
         failed: LlmError | None = None
         try:
-            async with aclosing(self._events(asked)) as events:
+            async with aclosing(self._events(asked, model)) as events:
                 async for event in events:
                     if type(event) is TextDelta:
                         texts.append(event.text)
@@ -250,10 +271,12 @@ class GroqLlm:
 
     # One request and its answer
 
-    async def _events(self, asked: Asked) -> AsyncGenerator[LlmEvent, None]:
-        await self._find_model()
-        known = self._refused.setdefault(self.model, RefusedParts())
-        terms = Terms(asked, self.model, known, groq=self.kind == "groq")
+    async def _events(
+        self, asked: Asked, model: str | None = None
+    ) -> AsyncGenerator[LlmEvent, None]:
+        model = model or await self._find_model()
+        known = self._refused.setdefault(model, RefusedParts())
+        terms = Terms(asked, model, known, groq=self.kind == "groq")
         accepted = False
         while True:
             reader: ReplyReader | None = None
@@ -273,6 +296,8 @@ class GroqLlm:
                         if not accepted:
                             terms.accepted()
                             accepted = True
+                            if terms.left_out:
+                                yield LeftOut(terms.left_out)
                         if reader.over:
                             known.opens_in_reasoning = reader.end_only
                         for event in events:
@@ -282,7 +307,7 @@ class GroqLlm:
             except TROUBLE as error:
                 begun = reader is not None and reader.begun
                 if begun or not terms.adapted_to(error):
-                    raise self._named(error, begun=begun) from error
+                    raise self._named(error, model, begun=begun) from error
             else:
                 return
 
@@ -306,24 +331,25 @@ class GroqLlm:
         )  # type: ignore[assignment]
         return response
 
-    def _named(self, error: Exception, *, begun: bool) -> LlmError:
+    def _named(self, error: Exception, model: str, *, begun: bool) -> LlmError:
         if isinstance(error, groq.APIStatusError):
             body, status, headers = error.body, error.status_code, error.response.headers
         elif isinstance(error, ServiceError):
             body, status, headers = error.body, None, None
         else:
             return lost(error, self._service, begun=begun)
-        named = refusal(self._service, self.model, status=status, body=body, headers=headers)
+        named = refusal(self._service, model, status=status, body=body, headers=headers)
         if isinstance(named, LlmModelUnknown):
             self._found = None
         return named
 
     # Models
 
-    async def _find_model(self) -> None:
+    async def _find_model(self) -> str:
         if not self.model:
             async with self._finding:
                 self._found = self._found or self._first(await self._models())
+        return self.model
 
     async def _models(self) -> bytes:
         try:
@@ -332,7 +358,7 @@ class GroqLlm:
         except TROUBLE as error:
             if isinstance(error, groq.NotFoundError) and Complaint(error.body).names_no_reason:
                 raise self._unlisted() from error
-            raise self._named(error, begun=False) from error
+            raise self._named(error, self.model, begun=False) from error
         if listed(answer) is None:
             raise self._unlisted()
         return answer

@@ -45,7 +45,13 @@ class OfflineLlm:
             yield TextDelta(line)
         yield Finish("stop")
 
-    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:  # noqa: ARG002
+    async def structured(
+        self,
+        messages: Sequence[ChatMessage],  # noqa: ARG002
+        schema: type[T],  # noqa: ARG002
+        *,
+        model: str | None = None,  # noqa: ARG002
+    ) -> T:
         """See `Llm.structured`; there is none."""
         raise LlmUnavailable(
             "No model is configured. Configure one, and summarise the session again."

@@ -10,7 +10,7 @@ from genpy_server import config
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.errors import ConfigError, LlmError
 from genpy_server.llm.catalog import list_models
-from genpy_server.llm.select import open_llm
+from genpy_server.llm.providers import Providers
 from genpy_server.settings import DEFAULT_MODEL, DOTENV, ENVIRONMENT, Settings, load
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def models_of(provider: Provider) -> list[str]:
 
 def with_model(settings: Settings, provider: Provider, model: str) -> Settings:
     """The settings as they will be once the model is kept."""
-    changes: dict[str, object] = {"model": f"{provider.name}/{model}"}
+    changes: dict[str, object] = {"model": f"{provider.name}/{model}", "provider": provider.name}
     if provider.name == GROQ:
         changes |= {"groq_key": provider.key, "groq_model": model, "llm_url": None, "llm_key": None}
         if groq_provider(settings, "").url == config.GROQ_URL:
@@ -81,11 +81,11 @@ def with_model(settings: Settings, provider: Provider, model: str) -> Settings:
 
 async def try_model(settings: Settings) -> None:
     """Ask the model of these settings for one word; raises the `LlmError` that says what fails."""
-    llm = open_llm(settings)
+    models = Providers(settings)
     try:
-        await llm.probe()
+        await models.default.llm.probe()
     finally:
-        await llm.close()
+        await models.close()
 
 
 def keep(provider: Provider, model: str) -> Path:

@@ -14,11 +14,19 @@ from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import ENOUGH, asks
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
-from genpy_server.core.models import ChatMessage, Hit, Memory, Message, SessionSettings, ToolSpec
+from genpy_server.core.models import (
+    ChatMessage,
+    Hit,
+    Memory,
+    Message,
+    Params,
+    SessionSettings,
+    ToolSpec,
+)
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
 from genpy_server.errors import BadRequest, StoreError
-from genpy_server.llm.base import Llm
+from genpy_server.llm.providers import ChosenModel, Providers
 from genpy_server.settings import EVERYONE, Settings
 from genpy_server.stores.base import Store
 from genpy_server.tools.base import Tool
@@ -108,18 +116,18 @@ class ToolAccess:
 
 
 class Chat:
-    """The store, the model, the settings and the modes, as one run uses them."""
+    """The store, the models, the settings and the modes, as one run uses them."""
 
     def __init__(
         self,
         store: Store,
-        llm: Llm,
+        models: Providers,
         settings: Settings,
         modes: Modes,
         tools: ToolAccess | None = None,
     ) -> None:
         self.store = store
-        self.llm = llm
+        self.models = models
         self.settings = settings
         self.modes = modes
         self.tools = tools or ToolAccess(ToolRegistry())
@@ -138,6 +146,17 @@ class Chat:
         """See `mode_of`."""
         return mode_of(intent, self.modes)
 
+    def model_name(self, request: RunRequest, intent: Intent) -> str | None:
+        """The model that is to answer: the person's choice, or the mode's; None: the configured one."""
+        mode = self.mode(intent)
+        return request.settings.model or (None if mode is None else mode.model)
+
+    def params(self, request: RunRequest, intent: Intent) -> Params:
+        """The parameters of a reply: the person's, then the mode's, then the configured ones."""
+        mode = self.mode(intent)
+        own = Params(None if mode is None else mode.temperature).over(self.settings.params)
+        return request.settings.params.over(own)
+
     def intent(self, request: RunRequest) -> Intent:
         """The kind of help that is asked for."""
         if request.intent is not None:
@@ -145,12 +164,15 @@ class Chat:
         return detect_intent(request.question.text, request.previous_intent, self.modes)
 
     async def context(
-        self, request: RunRequest, intent: Intent, tools: Sequence[ChatMessage] = ()
+        self,
+        request: RunRequest,
+        intent: Intent,
+        model: ChosenModel,
+        tools: Sequence[ChatMessage] = (),
     ) -> budget.Context:
         """What is sent to the model for a request; `tools` are calls that have their results.
 
-        What a tool has found is not
-        recalled a second time.
+        What a tool has found is not recalled a second time.
         """
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         built = budget.build(
@@ -162,7 +184,7 @@ class Chat:
             recalled=recalled,
             tools=tools,
         )
-        if self.llm.kind == "offline":
+        if model.llm.kind == "offline":
             # Nothing is sent: what the window holds is as good an answer as what fell out of it.
             return msgspec.structs.replace(built, recalled=tuple(recalled))
         return built

@@ -23,7 +23,8 @@ from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
 from genpy_server.core.context.turns import Turn, turns
 from genpy_server.core.models import ChatMessage, Memory, Message
 from genpy_server.errors import LlmError, StoreError
-from genpy_server.llm.base import ChatRequest, Llm, TextDelta
+from genpy_server.llm.base import ChatRequest, TextDelta
+from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.history import Conversation
 from genpy_server.stores.base import Store
 
@@ -54,28 +55,32 @@ def to_remember(history: Sequence[Message], memory: Memory | None, dropped_upto:
 
 
 class MemoryKeeper:
-    """Extends memories with a model."""
+    """Extends memories with the model of their conversation."""
 
-    def __init__(self, store: Store, llm: Llm, budget: int) -> None:
+    def __init__(self, store: Store, budget: int) -> None:
         self._store = store
-        self._llm = llm
         self._budget = budget
 
     async def extend(
-        self, user_id: str, session_id: str, memory: Memory | None, open_turns: Sequence[Turn]
+        self,
+        user_id: str,
+        session_id: str,
+        memory: Memory | None,
+        open_turns: Sequence[Turn],
+        model: ChosenModel,
     ) -> Memory | None:
         """The memory that also covers the first of these turns, stored; None when that failed.
 
         As many are covered as one request to the model has room for: one at least, which is cut,
         with a note, where it alone is too long.
         """
-        if self._llm.kind == "offline" or not open_turns or (memory and is_off(memory.text)):
+        if model.llm.kind == "offline" or not open_turns or (memory and is_off(memory.text)):
             return None
         room = self._budget - count_tokens(MEMORY_PROMPT) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
         known = fitting_notes(shown_notes(memory.text), "", room // 4) if memory else ""
         noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
         try:
-            addition = await self._note(known, noted, room - count_tokens(known))
+            addition = await self._note(known, noted, room - count_tokens(known), model)
             if not addition:
                 return None
             # A note may have been forgotten meanwhile, which moves no end.
@@ -93,7 +98,7 @@ class MemoryKeeper:
             return None
         return extended if moved else await self._store.memory(user_id, session_id)
 
-    async def _note(self, known: str, noted: Sequence[Turn], room: int) -> str:
+    async def _note(self, known: str, noted: Sequence[Turn], room: int, model: ChosenModel) -> str:
         messages = [message for turn in noted for message in turn.messages]
         told = dialogue(messages, room, numbered=True)
         request = ChatRequest(
@@ -106,7 +111,7 @@ class MemoryKeeper:
             max_tokens=ADDITION_TOKENS,
             temperature=0.2,
         )
-        async with aclosing(self._llm.stream(request)) as events:
+        async with aclosing(model.stream(request)) as events:
             parts = [event.text async for event in events if type(event) is TextDelta]
         return cut("".join(parts).strip(), ADDITION_TOKENS)
 
@@ -154,7 +159,9 @@ class MemorySchedule:
         self._busy = self._rest < 0
         return self._busy
 
-    async def extend(self, user_id: str, session_id: str, dropped_upto: int) -> None:
+    async def extend(
+        self, user_id: str, session_id: str, dropped_upto: int, model: ChosenModel
+    ) -> None:
         """Note what is to be noted next; call it once after each true `due`."""
         conversation = self._conversation
         try:
@@ -164,7 +171,9 @@ class MemorySchedule:
             open_turns = to_remember(messages, conversation.memory, dropped_upto)
             if not open_turns:
                 return
-            memory = await self._keeper.extend(user_id, session_id, conversation.memory, open_turns)
+            memory = await self._keeper.extend(
+                user_id, session_id, conversation.memory, open_turns, model
+            )
         except StoreError:
             memory = None
         finally:

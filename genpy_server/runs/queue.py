@@ -111,6 +111,7 @@ class RunQueue:
         """The status of every run that would begin while all are being stopped."""
         self._unsaved = 0
         self._forgotten = False
+        self._said = set[str]()
 
     @property
     def waiting(self) -> int:
@@ -164,7 +165,7 @@ class RunQueue:
             memory=self._conversation.memory,
             previous_intent=self._conversation.intent(),
         )
-        self._run = run = ReplyRun(self._chat, request, self._owner, self.approvals)
+        self._run = run = ReplyRun(self._chat, request, self._owner, self.approvals, self._said)
         self._conversation.being_written.add(run.id)
         try:
             with self._journal.following(run):
@@ -181,8 +182,9 @@ class RunQueue:
             self._unsaved += 1
             self._tasks.spawn(self._save(run, reply.message))
         dropped = reply.dropped_upto
-        if self._memory.due(dropped):
-            self._tasks.spawn(self._memory.extend(request.user_id, request.session_id, dropped))
+        if run.model is not None and self._memory.due(dropped):
+            extending = self._memory.extend(request.user_id, request.session_id, dropped, run.model)
+            self._tasks.spawn(extending)
 
     def cancel(self, run: str | None = None) -> bool:
         """Stop the current reply and keep what came; False when there is none, or another."""

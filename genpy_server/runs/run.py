@@ -7,7 +7,7 @@ error is a sentence beside it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
@@ -35,12 +35,21 @@ from genpy_server.errors import (
     NotFound,
     StoreError,
 )
-from genpy_server.llm.base import ChatRequest, Finish, Quota, ReasoningDelta, TextDelta
+from genpy_server.llm.base import (
+    ChatRequest,
+    Finish,
+    LeftOut,
+    Quota,
+    ReasoningDelta,
+    TextDelta,
+)
+from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.wire import (
     MESSAGE_CUT,
+    PARAMETER_LEFT_OUT,
     Delta,
     Notice,
     Reasoning,
@@ -73,6 +82,7 @@ TOO_LONG = (
     "The message is too long for the model, which was given {sent:,} of its {total:,} characters: "
     "the beginning and the end."
 )
+NOT_TAKEN = "{model} does not take {name} {value}; it is left out."
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
 DELETED = "The session was deleted meanwhile, and this reply with it."
@@ -104,9 +114,16 @@ class ReplyRun:
     """One run: its text and usage so far."""
 
     def __init__(
-        self, chat: Chat, request: RunRequest, publisher: Publisher, approvals: Approvals
+        self,
+        chat: Chat,
+        request: RunRequest,
+        publisher: Publisher,
+        approvals: Approvals,
+        said: set[str] | None = None,
     ) -> None:
         self.chat = chat
+        self.said = set[str]() if said is None else said
+        """Notices of the conversation that are given once."""
         self.request = request
         self.publisher = publisher
         self.id = uuid4().hex
@@ -114,13 +131,15 @@ class ReplyRun:
         self.length = 0
         self.reasoning: list[str] = []
         self.thought = 0
-        self.tool_calls = ToolCalls(chat, request, self.id, publisher, approvals)
         self.usage = Usage()
         self.quota: Quota | None = None
         self.started = time.monotonic()
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
         self.intent = chat.intent(request)
+        self.model: ChosenModel | None = None
+        name = chat.model_name(request, self.intent) or chat.models.default.name
+        self.tool_calls = ToolCalls(chat, request, self.id, publisher, approvals, model=name)
         self.meta = MessageMeta(
             run=self.id,
             reply_to=request.question.id,
@@ -129,14 +148,14 @@ class ReplyRun:
             intent_reason=self.intent.reason,
             intent_corrected_from=request.corrected_from,
             intent_corrected_text=request.question.text if request.corrected_from else None,
-            model=chat.llm.model,
+            model=name,
         )
 
     def known(self) -> MessageMeta:
         """What is known of the reply by now."""
         return msgspec.structs.replace(
             self.meta,
-            model=self.chat.llm.model,
+            model=self.meta.model if self.model is None else self.model.name,
             usage=self.usage if self.usage != Usage() else None,
             ms=self._ms(),
             first_token_ms=self.first_token_ms,
@@ -207,8 +226,10 @@ class ReplyRun:
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
     async def _reply(self, asking: Callable[[], None]) -> RunStatus:
+        name = self.chat.model_name(self.request, self.intent)
+        self.model = model = self.chat.models.get(name)
         asked = await self.tool_calls.requested()
-        built = await self.chat.context(self.request, self.intent, asked)
+        built = await self.chat.context(self.request, self.intent, model, asked)
         self.dropped_upto = built.dropped_upto
         if built.question_chars is not None:
             self.meta = msgspec.structs.replace(self.meta, question_chars=built.question_chars)
@@ -219,6 +240,7 @@ class ReplyRun:
         tools = self.chat.offered(self.request.user_id)
         if mode is not None and mode.tools is not None:
             tools = tuple(tool for tool in tools if tool.name in mode.tools)
+        params = self.chat.params(self.request, self.intent)
         room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
         asking()
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
@@ -226,13 +248,15 @@ class ReplyRun:
             request = ChatRequest(
                 messages=tuple(messages),
                 tools=() if last or room < SHORTEST_ROUND else tools,
-                max_tokens=self.chat.settings.reply_tokens,
                 recalled=built.recalled,
+                max_tokens=params.max_tokens or self.chat.settings.reply_tokens,
+                temperature=params.temperature or 0.0,
+                reasoning_effort=params.reasoning_effort,
+                seed=params.seed,
+                stop=params.stop or (),
             )
-            if mode is not None and mode.temperature is not None:
-                request = msgspec.structs.replace(request, temperature=mode.temperature)
             try:
-                finish, calls = await self._stream(request)
+                finish, calls = await self._stream(model, request)
             except LlmBadToolCall:
                 if not request.tools:
                     raise
@@ -254,14 +278,16 @@ class ReplyRun:
             raise LlmCutOff(ONLY_REASONING if self.thought else EMPTY)
         return "done"
 
-    async def _stream(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+    async def _stream(
+        self, model: ChosenModel, request: ChatRequest
+    ) -> tuple[Finish, list[ToolCall]]:
         """One request, waiting as long as the service asks, within bounds."""
         patience = self.chat.settings.limits.rate_limit_seconds
-        loaded_by = time.monotonic() + self.chat.llm.first_token_seconds
+        loaded_by = time.monotonic() + model.llm.first_token_seconds
         failures = 0
         while True:
             try:
-                return await self._stream_once(request)
+                return await self._stream_once(model, request)
             except LlmLoading as busy:
                 wait = LOADING.delay(failures, retry_after=busy.retry_after)
                 if self.length or time.monotonic() + wait > loaded_by:
@@ -285,24 +311,26 @@ class ReplyRun:
     def _notice(self, code: str, text: str, retry_after: float | None = None) -> None:
         self.publisher.publish(Notice(seq=0, code=code, text=text, retry_after=retry_after))
 
-    async def _stream_once(self, request: ChatRequest) -> tuple[Finish, list[ToolCall]]:
+    async def _stream_once(
+        self, model: ChosenModel, request: ChatRequest
+    ) -> tuple[Finish, list[ToolCall]]:
         silent: asyncio.TimerHandle | None = None
-        if self.chat.llm.local:
+        if model.llm.local:
             silent = asyncio.get_running_loop().call_later(
                 SILENT_SECONDS, self._notice, LlmLoading.code, IS_LOADING
             )
         try:
-            return await self._events(request, silent)
+            return await self._events(model, request, silent)
         finally:
             if silent is not None:
                 silent.cancel()
 
     async def _events(
-        self, request: ChatRequest, silent: asyncio.TimerHandle | None
+        self, model: ChosenModel, request: ChatRequest, silent: asyncio.TimerHandle | None
     ) -> tuple[Finish, list[ToolCall]]:
         calls: list[ToolCall] = []
         joint = "\n\n" if self.length else ""
-        async with aclosing(self.chat.llm.stream(request)) as events:
+        async with aclosing(model.stream(request)) as events:
             async for event in events:
                 if silent is not None:
                     silent.cancel()
@@ -312,6 +340,8 @@ class ReplyRun:
                     joint = ""
                 elif type(event) is ReasoningDelta:
                     self._think(event.text)
+                elif type(event) is LeftOut:
+                    self._left_out(model, event.parts)
                 elif type(event) is ToolCall:
                     if len(calls) < self.chat.settings.limits.tool_calls:
                         calls.append(event)
@@ -320,6 +350,17 @@ class ReplyRun:
                     self.quota = event.quota or self.quota
                     return event, calls
         raise LlmCutOff("The model's service ended the reply early. Try again.")
+
+    def _left_out(self, model: ChosenModel, parts: Sequence[str]) -> None:
+        """Say which of the person's parameters a model does not take, once in a conversation."""
+        params = self.request.settings.params
+        names = {name.replace("max_completion_tokens", "max_tokens") for name in parts}
+        for name in params.__struct_fields__:
+            value = getattr(params, name)
+            text = NOT_TAKEN.format(model=model.name, name=name, value=value)
+            if name in names and value is not None and text not in self.said:
+                self.said.add(text)
+                self._notice(PARAMETER_LEFT_OUT, text)
 
     def _think(self, text: str) -> None:
         text = text[: REASONING_CHARS - self.thought]

@@ -34,6 +34,8 @@ class ToolCalls:
         run: str,
         publisher: Publisher,
         approvals: Approvals | None = None,
+        *,
+        model: str = "",
     ) -> None:
         self.records: list[ToolRecord] = []
         self.failures = 0
@@ -48,7 +50,7 @@ class ToolCalls:
         self._answered = set[str]()
         left_out = frozenset({request.question.id}) | request.replaced_ids
         self._context = ToolContext(
-            chat.store, request.user_id, request.session_id, left_out, chat.llm.model
+            chat.store, request.user_id, request.session_id, left_out, model
         )
 
     async def requested(self) -> list[ChatMessage]:

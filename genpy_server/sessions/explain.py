@@ -10,6 +10,7 @@ from genpy_server.core.models import ChatMessage, Message
 from genpy_server.core.understanding.intents import Intent, detect_intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.llm.offline import OfflineLlm
+from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
 from genpy_server.runs.context import Chat, RunRequest, mode_of, sent_chars
 from genpy_server.runs.history import Conversation, window
@@ -87,10 +88,11 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
             memory=conversation.memory,
             previous_intent=conversation.intent(),
         )
-        chat = Chat(store, OfflineLlm(), settings, open_modes(settings.folder))
+        models = Providers(settings, OfflineLlm())
+        chat = Chat(store, models, settings, open_modes(settings.folder))
         intent = chat.intent(request)
         asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
-        context = await chat.context(request, intent, asked)
+        context = await chat.context(request, intent, models.default, asked)
     finally:
         await store.close()
     sent = _sent(context, settings.context_tokens, session=session.id, title=session.title)

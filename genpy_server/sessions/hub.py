@@ -153,7 +153,8 @@ class SessionHub:
         A limit never refuses what was said before: that is answered as before.
         """
         self._check_open()
-        check_send(frame, self._settings.limits, self._services.chat.modes)
+        chat = self._services.chat
+        check_send(frame, self._settings.limits, chat.modes, chat.models)
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal

@@ -25,6 +25,7 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.modes import Modes
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
+from genpy_server.llm.providers import Providers
 from genpy_server.runs.context import RunRequest
 from genpy_server.runs.history import Conversation, window
 from genpy_server.runs.queue import RunQueue, RunServices
@@ -184,6 +185,11 @@ class LiveSession:
         """Whether nothing was said or set."""
         return self.status == "new" and self.settings == SessionSettings()
 
+    @property
+    def _model(self) -> str:
+        """The name of the model that answers here, as far as it is known."""
+        return self.settings.model or self._chat.models.default.name
+
     # Who watches
 
     def attach(
@@ -202,7 +208,7 @@ class LiveSession:
                 epoch=self.epoch,
                 seq=self._log.seq if missed is not None else 0,
                 replay=replay,
-                model=self._chat.llm.model,
+                model=self._model,
                 store=self._chat.store.kind,
                 title=self.title,
                 status=self.status,
@@ -359,7 +365,7 @@ class LiveSession:
     def retry(self, frame: Retry) -> None:
         """Answer the last message again, perhaps as another intent or with another model."""
         self._chat.modes.check(frame.intent)
-        model = None if frame.model is None else checked_model(frame.model)
+        check_model(frame.model, self._chat.models)
         self._check_there()
         if self.runs.running:
             raise Conflict("A reply is running. Stop it before trying again.")
@@ -368,13 +374,14 @@ class LiveSession:
             raise Conflict("Nothing was said yet that could be answered again.")
         found = self._conversation.detected(question.id)
         corrected = found if frame.intent and frame.intent != found else None
-        self._answer(question, frame.intent, corrected, model or question.meta.model)
+        self._answer(question, frame.intent, corrected, frame.model or question.meta.model)
 
     async def configure(self, change: Set) -> None:
         """Change the settings and publish them; before the first message nothing is stored."""
         async with self._sending:
             self._check_there()
             settings = checked_settings(change.applied(self.settings))
+            self._chat.models.find(settings.model)
             if self.status != "new":
                 await self._chat.store.configure(self.user_id, self.id, settings)
                 self._check_there()
@@ -452,7 +459,11 @@ class LiveSession:
                 ending = await self._summaries.claim(self.user_id, self.id, leaving=leaving)
             if claimed is not None:
                 claimed.set()
-            session = await self._summaries.write(ending) if ending is not None else None
+            session = (
+                await self._summaries.write(ending, model=self.settings.model)
+                if ending is not None
+                else None
+            )
             session = session or await self._chat.store.session(self.user_id, self.id)
             if session is not None and session.status == "completed":
                 self.changed(session)
@@ -481,7 +492,7 @@ async def recover(store: Store, user_id: str, session_id: str, hosting: Hosting)
             log.info("a reply in progress was not recovered: %s", refused.code)
 
 
-def check_send(frame: Send, limits: Limits, modes: Modes) -> None:
+def check_send(frame: Send, limits: Limits, modes: Modes, models: Providers) -> None:
     """Raise `TooLarge` or `BadRequest` for a message that no retry can make acceptable."""
     if len(frame.text) > limits.message_chars:
         raise TooLarge(
@@ -494,5 +505,10 @@ def check_send(frame: Send, limits: Limits, modes: Modes) -> None:
         raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
     modes.check(frame.intent)
     modes.check(frame.corrected_from)
-    if frame.model is not None:
-        checked_model(frame.model)
+    check_model(frame.model, models)
+
+
+def check_model(name: str | None, models: Providers) -> None:
+    """Raise `BadRequest` or the `LlmError` of a model that no provider can have."""
+    if name is not None:
+        models.find(checked_model(name))

@@ -32,7 +32,7 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from genpy_server.llm.base import Llm
+from genpy_server.llm.providers import Providers
 from genpy_server.sessions.presence import Presence
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Ending, Result, Store
@@ -56,11 +56,11 @@ class Summaries:
     """Ends sessions."""
 
     def __init__(
-        self, store: Store, llm: Llm, settings: Settings, presence: Presence | None = None
+        self, store: Store, models: Providers, settings: Settings, presence: Presence | None = None
     ) -> None:
         self._store = store
         self._presence = presence
-        self._llm = llm
+        self._models = models
         self._settings = settings
 
     async def end(
@@ -70,7 +70,9 @@ class Summaries:
         ending = await self.claim(user_id, session_id, abandoned_only=abandoned_only)
         if ending is None:
             return None
-        return await self.write(ending, by_hand=not abandoned_only)
+        session = await self._store.session(user_id, session_id)
+        model = None if session is None else session.settings.model
+        return await self.write(ending, model=model, by_hand=not abandoned_only)
 
     async def claim(
         self,
@@ -96,16 +98,20 @@ class Summaries:
 
     async def again(self, user_id: str, session_id: str) -> Session:
         """Write a new summary, ending the session if it is active."""
-        if await self._store.session(user_id, session_id) is None:
+        session = await self._store.session(user_id, session_id)
+        if session is None:
             raise NotFound("There is no such session.")
+        model = session.settings.model
         ending = await self.claim(user_id, session_id, again=True)
-        session = await self.write(ending) if ending is not None else None
+        session = await self.write(ending, model=model) if ending is not None else None
         if session is None:
             raise Conflict("The session is being summarised or talked in just now. Try again soon.")
         return session
 
-    async def write(self, ending: Ending, *, by_hand: bool = True) -> Session | None:
-        """Complete a session; None when the right was lost in the meantime.
+    async def write(
+        self, ending: Ending, *, model: str | None, by_hand: bool = True
+    ) -> Session | None:
+        """Complete a session, by its own model; None when the right was lost in the meantime.
 
         Whatever fails, the session is completed, with a note instead of a summary. Only a database
         that does not store it leaves it active: then it is tried again later, a few times by itself
@@ -113,7 +119,7 @@ class Summaries:
         """
         try:
             try:
-                result, title = await self._result(ending, by_hand=by_hand)
+                result, title = await self._result(ending, model, by_hand=by_hand)
                 session = await self._store.finish_ending(ending, result)
             except (StoreUnavailable, StoreTimeout):
                 raise
@@ -144,13 +150,16 @@ class Summaries:
             log.warning("a title was not stored: %s", error.code)
         return session
 
-    async def _result(self, ending: Ending, *, by_hand: bool) -> tuple[Result, str]:
+    async def _result(
+        self, ending: Ending, model: str | None, *, by_hand: bool
+    ) -> tuple[Result, str]:
         """What is to be stored, and a title where the model gave one."""
         metrics = await self._metrics(ending)
         if not by_hand and ATTEMPTS.exhausted(ending.attempt - 1):
             return Result(metrics, note=GIVEN_UP), ""
         try:
-            draft = await self._llm.structured(await self._request(ending), SummaryDraft)
+            chosen = self._models.get(model)
+            draft = await chosen.structured(await self._request(ending), SummaryDraft)
             result = Result(
                 metrics,
                 summary=draft.summary.strip()[:SUMMARY_CHARS],

@@ -46,7 +46,7 @@ class ToolContext:
     left_out: frozenset[int] = frozenset()
     """Ids of messages that are no answer: the one that asks, and those that were edited away."""
     model: str = ""
-    """The model that called, as its service names it."""
+    """The model that called, as `provider/name`."""
     on_progress: Callable[[str, float | None], None] = field(default=_no_progress, repr=False)
     on_ask: Callable[[str], Awaitable[bool]] = field(default=_nobody, repr=False)
 

@@ -9,6 +9,8 @@ from genpy_server.core.identity import REF_PATTERN
 from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
 from genpy_server.core.modes import ListedMode, Modes
 from genpy_server.errors import NotFound
+from genpy_server.llm.catalog import full_name
+from genpy_server.llm.providers import Providers
 from genpy_server.records import Records
 from genpy_server.web.health import Health
 from genpy_server.web.messages import Response
@@ -101,6 +103,38 @@ class ModeList(msgspec.Struct, frozen=True):
     modes: tuple[ListedMode, ...]
 
 
+class ListedModel(msgspec.Struct, frozen=True):
+    """A model that can be chosen; what its provider does not say is null, or not among `abilities`."""
+
+    name: str
+    """`provider/name`, as `send`, `retry` and `set` take it."""
+    provider: str
+    context_tokens: int | None
+    """The size of its context window."""
+    abilities: tuple[str, ...]
+    """Of tools, pictures and reasoning."""
+
+
+class ListedProvider(msgspec.Struct, frozen=True):
+    """A provider, or the server at GENPY_LLM_URL, whose name is empty."""
+
+    name: str
+    url: str
+    error: str | None
+    """Why it did not give its list now; models of a kept list may be there all the same."""
+    age_seconds: float
+    """Of its list."""
+
+
+class ModelList(msgspec.Struct, frozen=True):
+    """Every model of every provider that is known."""
+
+    default: str
+    """The model that answers where none is chosen; empty while that is not known."""
+    models: list[ListedModel]
+    providers: list[ListedProvider]
+
+
 class Hits(msgspec.Struct, frozen=True):
     """What was found, best first."""
 
@@ -146,8 +180,10 @@ class Handlers:
         health: Callable[[], Awaitable[Health]],
         renderer: Renderer,
         modes: Modes,
+        models: Providers,
     ) -> None:
         self._modes = modes
+        self._models = models
         self._renderer = renderer
         self._records = records
         self._health = health
@@ -199,6 +235,25 @@ class Handlers:
     async def modes(self, _: Call[None, None]) -> Response:
         """The modes."""
         return Response.json(ModeList(self._modes.listed))
+
+    async def models(self, _: Call[None, None]) -> Response:
+        """The models."""
+        found = await self._models.listed()
+        models = [
+            ListedModel(
+                full_name(one.provider, model.name),
+                one.provider,
+                model.context_tokens,
+                model.abilities,
+            )
+            for one in found
+            for model in one.models
+        ]
+        providers = [
+            ListedProvider(one.provider, one.url, one.error or None, one.age_seconds)
+            for one in found
+        ]
+        return Response.json(ModelList(self._models.default.name, models, providers))
 
     async def memory(self, call: Call[None, None]) -> Response:
         """The notes of a session."""

@@ -7,7 +7,7 @@ import msgspec
 
 from genpy_server import __version__
 from genpy_server.errors import GenPyError
-from genpy_server.llm.base import Llm
+from genpy_server.llm.providers import Providers
 from genpy_server.stores.base import Store
 
 CACHE_SECONDS = 5.0
@@ -38,9 +38,9 @@ class Health(msgspec.Struct, frozen=True):
 class HealthCheck:
     """Asks the store and the model; callers at the same time share one answer."""
 
-    def __init__(self, store: Store, llm: Llm) -> None:
+    def __init__(self, store: Store, models: Providers) -> None:
         self._store = store
-        self._llm = llm
+        self._models = models
         self._last: Health | None = None
         self._until = 0.0
         self._lock = asyncio.Lock()
@@ -69,10 +69,11 @@ class HealthCheck:
         return Part(ok=True, kind=seen.kind, where=seen.where)
 
     async def _check_model(self) -> Part:
-        kind, model = self._llm.kind, self._llm.model
+        llm = self._models.default.llm
+        kind, model = llm.kind, llm.model
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                seen = await self._llm.check()
+                seen = await llm.check()
         except GenPyError as error:
             return Part(ok=False, kind=kind, model=model, error=error.message)
         except TimeoutError:

@@ -8,6 +8,7 @@ from genpy_server.web.api import (
     Messages,
     MessagesQuery,
     ModeList,
+    ModelList,
     Rating,
     SearchQuery,
     Sessions,
@@ -36,6 +37,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts="changes"),
         Route("POST", f"{one}/regenerate-summary", h.regenerate, "Regenerate its summary.", answer=Session, counts="changes"),
         Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
+        Route("GET", "/api/models", h.models, "The models that can be chosen, of every provider.", answer=ModelList),
         Route("GET", "/api/modes", h.modes, "The kinds of help there are.", answer=ModeList),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from genpy_server import config, settings
+from genpy_server.core.models import Params
 from genpy_server.errors import ConfigError
 
 SECRET = "s3cret-of-another-place-0123456789"
@@ -93,6 +94,7 @@ def test_a_model_is_a_provider_and_a_name(load, model, url, key, name):
     toml = f"model = '{model}'\n[providers.work]\nurl = 'https://models.example/v1/'\n"
     found = load(toml, "work = 'work-key'\ngroq = 'groq-key'\n")
     assert (found.llm_url, found.llm_key, found.llm_model) == (url, key, name)
+    assert found.provider == model.partition("/")[0]
     assert found.groq_model == (
         model.removeprefix("groq/") if url is None else settings.DEFAULT_MODEL
     )
@@ -117,6 +119,22 @@ def test_an_address_of_the_environment_stands_above_the_model_of_the_config(load
         GENPY_LLM_URL="http://127.0.0.1:1",
     )
     assert found.llm_url == config.LOCAL_PROVIDERS["vllm"]
+
+
+def test_parameters_of_replies_are_settings(load):
+    """Temperature, effort, seed and stop are read from the environment and from config.toml."""
+    assert load().params == Params(0.7, 2048)
+    found = load(
+        "temperature = 0.2\nreasoning_effort = 'low'\nseed = 7\nstop = ['END', 'a b']\nreply_tokens = 99"
+    )
+    assert found.params == Params(0.2, 99, "low", 7, ("END", "a b"))
+    assert load(GENPY_STOP="a b", GENPY_REASONING_EFFORT="OFF").params == Params(
+        0.7, 2048, "off", None, ("a b",)
+    )
+    with pytest.raises(ConfigError) as wrong:
+        load(GENPY_TEMPERATURE="3", GENPY_REASONING_EFFORT="x", GENPY_SEED="x", GENPY_STOP="[1]")
+    for name in ("TEMPERATURE", "REASONING_EFFORT", "SEED", "STOP"):
+        assert f"GENPY_{name}" in wrong.value.message
 
 
 def held(found):

@@ -13,6 +13,8 @@ from support.scripted_model import DONE, Script, Upstream, call_piece, chunk
 from genpy_server.client.session_client import SessionClient
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens
 from genpy_server.core.models import Message
+from genpy_server.llm.offline import OfflineLlm
+from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import MemorySchedule
 from genpy_server.stores.base import Store
 from genpy_server.wire import MESSAGE_CUT, Notice, Ready, RunFinished, Send
@@ -122,7 +124,7 @@ async def test_a_failing_summariser_is_asked_ever_more_rarely():
     tried = []
     for turn in range(64):
         if schedule.due(2):
-            await schedule.extend("ann", SESSION, 2)
+            await schedule.extend("ann", SESSION, 2, ChosenModel(OfflineLlm(), ""))
             tried.append(turn)
     assert tried == [0, 2, 5, 10, 19, 36]
     assert keeper.asked == len(tried)

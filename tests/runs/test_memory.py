@@ -1,5 +1,8 @@
 """The running memory, made by a scripted model and kept in a real file."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 from support.scripted_model import Script, chunk
 
@@ -8,6 +11,7 @@ from genpy_server.core.context.turns import Turn, turns
 from genpy_server.core.models import Memory
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.offline import OfflineLlm
+from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import ADDITION_TOKENS, MemoryKeeper
 from genpy_server.stores.sqlite.store import SqliteStore
 
@@ -26,7 +30,8 @@ async def store(tmp_path):
 @pytest.fixture
 async def keeper(store, upstream):
     llm = GroqLlm(key=None, model="scripted", url=upstream.url)
-    yield MemoryKeeper(store, llm, BUDGET)
+    extend = MemoryKeeper(store, BUDGET).extend
+    yield SimpleNamespace(extend=partial(extend, model=ChosenModel(llm, "")))
     await llm.close()
 
 
@@ -65,8 +70,8 @@ async def test_failing_summariser_changes_nothing(store, upstream, keeper):
 async def test_offline_there_is_no_memory_and_no_request(store):
     """Without a model the window is trimmed, as it was before."""
     messages = await said(store, "I like tea")
-    keeper = MemoryKeeper(store, OfflineLlm(), BUDGET)
-    assert await keeper.extend("ann", SESSION, None, messages) is None
+    keeper, model = MemoryKeeper(store, BUDGET), ChosenModel(OfflineLlm(), "")
+    assert await keeper.extend("ann", SESSION, None, messages, model) is None
 
 
 async def test_another_server_was_first(store, upstream, keeper):

@@ -1,6 +1,8 @@
 """The notes of a memory: where each came from, forgotten ones, and moving them."""
 
 import asyncio
+from functools import partial
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from genpy_server.core.context.turns import turns
 from genpy_server.core.models import Memory
 from genpy_server.errors import NotFound
 from genpy_server.llm.groq import GroqLlm
+from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import MemoryKeeper
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -32,7 +35,8 @@ async def store(tmp_path):
 @pytest.fixture
 async def keeper(store, upstream):
     llm = GroqLlm(key=None, model="scripted", url=upstream.url)
-    yield MemoryKeeper(store, llm, 4_000)
+    extend = MemoryKeeper(store, 4_000).extend
+    yield SimpleNamespace(extend=partial(extend, model=ChosenModel(llm, "")))
     await llm.close()
 
 

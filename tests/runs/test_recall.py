@@ -8,7 +8,7 @@ import pytest
 from support.running_server import configure
 
 from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
-from genpy_server.llm.offline import OfflineLlm
+from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -42,7 +42,7 @@ async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
         for n, text in enumerate(said, start=1)
     ]
     await store.import_session(session, rows)
-    yield Chat(store, OfflineLlm(), settings, own_modes())
+    yield Chat(store, Providers(settings), settings, own_modes())
     await store.close()
 
 
@@ -52,7 +52,7 @@ async def recalled(chat: Chat, text: str) -> tuple[Hit, ...]:
     asked = await chat.store.append("local", session, "user", text, title="Now")
     await chat.store.append("local", session, "user", text, title="Now")
     request = RunRequest(user_id="local", session_id=session, title="Now", question=asked.message)
-    return (await chat.context(request, chat.intent(request))).recalled
+    return (await chat.context(request, chat.intent(request), chat.models.default)).recalled
 
 
 async def test_what_was_said_once_is_recalled_among_much_that_is_alike(chat: Chat) -> None:
@@ -106,7 +106,7 @@ async def test_without_a_model_what_was_just_said_is_recalled(chat: Chat) -> Non
         question=asked.message,
         history=(told.message,),
     )
-    built = await chat.context(request, chat.intent(request))
+    built = await chat.context(request, chat.intent(request), chat.models.default)
     assert told.message in [hit.message for hit in built.recalled]
 
 

@@ -102,9 +102,9 @@ async def test_attempts_of_the_sweep_are_spaced_and_bounded(
     asked = []
     structured = server.app.llm.structured
 
-    async def counted(*args):
+    async def counted(*args, **kwargs):
         asked.append(args)
-        return await structured(*args)
+        return await structured(*args, **kwargs)
 
     monkeypatch.setattr(server.app.llm, "structured", counted)
     monkeypatch.setattr(server.app.store, "finish_ending", failing)

@@ -17,7 +17,7 @@ from support.raw_client import Peer
 from support.running_server import ServerProcess, configure, serving
 from support.scripted_model import Upstream
 
-from genpy_server.llm.offline import OfflineLlm
+from genpy_server.llm.providers import Providers
 from genpy_server.runs import journal
 from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED
 from genpy_server.sessions.presence import Presence, has_ended
@@ -278,12 +278,12 @@ async def test_an_idle_server_shows_itself_before_it_takes_a_right(database):
     await store.append("local", session, "user", "hello", title="t")
     settings = configure(database, GENPY_GRACE_SECONDS="0.05")
     presence = Presence(store, settings)
-    summaries = Summaries(store, OfflineLlm(), settings, presence)
+    summaries = Summaries(store, Providers(settings), settings, presence)
     await presence.begin()
     await store.beat(presence.server, 0)
     await eventually(partial(_is_due, presence))
     assert await summaries.claim("local", session) is not None
-    assert await Summaries(store, OfflineLlm(), settings).claim("local", session) is None
+    assert await Summaries(store, Providers(settings), settings).claim("local", session) is None
     await store.close()
 
 

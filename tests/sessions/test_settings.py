@@ -8,12 +8,13 @@ from genpy_server.core.models import Params, SessionSettings
 from genpy_server.wire import ParamsChange, Retry, Send, Set
 
 
-async def test_settings_are_published_stored_and_shown_to_who_comes(database):
+async def test_settings_are_published_stored_and_shown_to_who_comes(database, upstream):
     """Each change is an event with all settings; null takes one back, what is absent stays."""
-    async with serving(database) as server:
+    upstream.say("hi")
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as peer, Peer(server.url, "one") as other:
             await other.next()
-            await peer.say(Set(model="groq/a", params=ParamsChange(0.5, 100)))
+            await peer.say(Set(model="a/b", params=ParamsChange(0.5, 100)))
             await peer.until("settings")
             await peer.say(Send("a", "hello"))
             await peer.until("run_finished")
@@ -28,11 +29,11 @@ async def test_settings_are_published_stored_and_shown_to_who_comes(database):
             ]
         first, second, third = peer.of("settings")
         assert (first["model"], first["params"]) == (
-            "groq/a",
+            "a/b",
             {"temperature": 0.5, "max_tokens": 100},
         )
         assert second["params"] == {"max_tokens": 100, "seed": 7, "stop": ["END"]}
-        assert (second["model"], third.get("model")) == ("groq/a", None)
+        assert (second["model"], third.get("model")) == ("a/b", None)
         session = await server.app.store.session("local", peer.of("ready")[0]["session"])
     params = Params(max_tokens=100, seed=7, stop=("END",))
     assert session.settings == SessionSettings(None, params, "Be brief.")
@@ -72,6 +73,8 @@ async def test_settings_before_the_first_message_outlive_a_cut(database):
         (Set(model=" "), "provider/name"),
         (Send("a", "hello", model="a\nb"), "provider/name"),
         (Retry(model=""), "provider/name"),
+        (Set(model="groq/a"), "genpy keys set groq"),
+        (Send("a", "hello", model="groq/a"), "genpy keys set groq"),
     ],
 )
 async def test_settings_out_of_bounds_are_refused_with_the_bounds(server, frame, says):
@@ -79,7 +82,7 @@ async def test_settings_out_of_bounds_are_refused_with_the_bounds(server, frame,
     async with Peer(server.url, "one") as peer:
         await peer.say(frame)
         error = await peer.until("error")
-        assert error["code"] == "bad_request"
+        assert error["code"] in {"bad_request", "llm_key_rejected"}
         assert says in error["message"]
     async with Peer(server.url, "one") as peer:
         assert (await peer.next())["settings"] == {}

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 
 from genpy_server import settings
 from genpy_server.app import App, OpenApp
+from genpy_server.config import known_providers
 from genpy_server.settings import Limits, Settings
 from genpy_server.web.server import HttpServer
 
@@ -30,10 +31,17 @@ class Running:
     server: HttpServer
 
 
-def configure(database: Path, **variables: str) -> Settings:
-    """Settings from variables alone; the environment of the person who tests is no part of it."""
+def configure(
+    database: Path, providers: Mapping[str, str] | None = None, **variables: str
+) -> Settings:
+    """Settings from variables alone; the environment of the person who tests is no part of it.
+
+    `providers` are addresses by name, each with the key `key-of-NAME`.
+    """
     defaults = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
-    return settings.load({**defaults, **variables})
+    urls = providers or {}
+    named = known_providers(urls, {name: f"key-of-{name}" for name in urls})
+    return settings.load(settings.Environment({**defaults, **variables}, providers=named))
 
 
 @asynccontextmanager
@@ -42,11 +50,14 @@ async def serving(
     *,
     limits: dict[str, Any] | None = None,
     own: App | None = None,
+    providers: Mapping[str, str] | None = None,
     **variables: str,
 ) -> AsyncIterator[Running]:
     """A server in this process."""
     limited = Limits(**(limits or {}))
-    configured = msgspec.structs.replace(configure(database, **variables), limits=limited)
+    configured = msgspec.structs.replace(
+        configure(database, providers, **variables), limits=limited
+    )
     app = await (own or App()).open(configured)
     server = await app.listen()
     try:

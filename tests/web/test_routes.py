@@ -15,8 +15,10 @@ from genpy_server.core.identity import named_id_before
 from genpy_server.core.models import ChatMessage, Session
 from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnavailable
 from genpy_server.llm.base import ChatRequest, LlmHealth
+from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
 from genpy_server.sessions.records import LocalRecords
+from genpy_server.settings import load
 from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.web.api import Handlers
@@ -45,7 +47,9 @@ class Model:
         """Never asked."""
         raise AssertionError
 
-    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+    async def structured(
+        self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
+    ) -> T:
         """Never asked."""
         raise AssertionError
 
@@ -109,7 +113,15 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     def records(user: str) -> LocalRecords:
         return LocalRecords(store, user, ender=Ender(store))
 
-    routes = api_routes(Handlers(records, HealthCheck(store, model), Renderer(), own_modes()))
+    routes = api_routes(
+        Handlers(
+            records,
+            HealthCheck(store, Providers(load({}), model)),
+            Renderer(),
+            own_modes(),
+            Providers(load({})),
+        )
+    )
     headers = {"Authorization": f"Bearer {ALICE}"}
     async with (
         listening(routes=routes, GENPY_TOKEN=f"alice:{ALICE},bob:{BOB}") as front,
@@ -401,9 +413,10 @@ async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
     routes = api_routes(
         Handlers(
             lambda _: pytest.fail("reached"),
-            HealthCheck(api.store, api.model),
+            HealthCheck(api.store, Providers(load({}), api.model)),
             Renderer(),
             own_modes(),
+            Providers(load({})),
         )
     )
     for route in routes:
@@ -453,7 +466,7 @@ async def test_a_part_that_hangs_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("genpy_server.web.health.CHECK_SECONDS", 0.01)
     model = Model()
     model.hangs = True
-    check = HealthCheck(Down(), model)  # type: ignore[arg-type]  # only `check` is asked
+    check = HealthCheck(Down(), Providers(load({}), model))  # type: ignore[arg-type]  # only `check` is asked
     health = await check()
     assert health.status == "unavailable"
     assert health.model.error == "The model did not answer in time."
@@ -471,7 +484,13 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
 
     store = SqliteStore(tmp_path / "genpy.db")
     routes = api_routes(
-        Handlers(lambda u: Broken(store, u), HealthCheck(store, Model()), Renderer(), own_modes())
+        Handlers(
+            lambda u: Broken(store, u),
+            HealthCheck(store, Providers(load({}), Model())),
+            Renderer(),
+            own_modes(),
+            Providers(load({})),
+        )
     )
     async with (
         listening(routes=routes) as front,
@@ -487,7 +506,13 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
 def test_every_route_says_what_it_is_for() -> None:
     """The table documents itself: a sentence each, and a type for every JSON answer."""
     routes = api_routes(
-        Handlers(lambda _: pytest.fail("reached"), _no_health, Renderer(), own_modes())
+        Handlers(
+            lambda _: pytest.fail("reached"),
+            _no_health,
+            Renderer(),
+            own_modes(),
+            Providers(load({})),
+        )
     )
     for route in routes:
         assert route.doc.endswith("."), route

@@ -1,0 +1,166 @@
+"""The model services of one server, side by side; each is opened when it is first asked.
+
+A model is named `provider/name`. A name without a provider's is a model of the configured service.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from genpy_server.config import GROQ, Provider
+from genpy_server.errors import LlmKeyRejected, LlmModelUnknown
+from genpy_server.llm.base import ChatMessage, ChatRequest, Llm, LlmEvent
+from genpy_server.llm.catalog import (
+    Catalog,
+    ProviderModels,
+    default_file,
+    full_name,
+    known_providers,
+)
+from genpy_server.llm.offline import OfflineLlm
+from genpy_server.settings import DOTENV, Settings
+
+T = TypeVar("T")
+
+OWN = ""
+"""Stands for the service at GENPY_LLM_URL, or for none: its models are named without a provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """A model of one service, as a reply uses it."""
+
+    llm: Llm
+    provider: str
+    id: str | None = None
+    """As the service names it; None: the one it is configured with, or its first."""
+
+    @property
+    def name(self) -> str:
+        """`provider/name`; empty until a service was asked for its first model."""
+        model = self.id or self.llm.model
+        return full_name(self.provider, model) if model else ""
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+        """See `Llm.stream`."""
+        return self.llm.stream(msgspec.structs.replace(request, model=self.id))
+
+    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+        """See `Llm.structured`."""
+        return await self.llm.structured(messages, schema, model=self.id)
+
+
+class Providers:
+    """The services that the settings know, by name; `default` is the configured model.
+
+    With `llm` that is the default, whatever the settings say.
+    """
+
+    def __init__(self, settings: Settings, llm: Llm | None = None) -> None:
+        # A program that reads no files of the user keeps none either.
+        self._catalog = Catalog(None if settings.folder is None else default_file())
+        self._opened: dict[str, Llm] = {}
+        self._before: list[Llm] = []
+        self.use(settings, llm)
+
+    def use(self, settings: Settings, llm: Llm | None = None) -> None:
+        """Answer with the models of these settings from the next request on.
+
+        What runs goes on with the one before.
+        """
+        self._before += self._opened.values()
+        self._settings = settings
+        self._default = settings.provider
+        self._opened = {}
+        self._openers: dict[str, Callable[[], Llm]] = {
+            name: partial(self._open_provider, provider)
+            for name, provider in settings.providers.items()
+        }
+        self._openers[GROQ] = self._open_groq
+        self._openers[OWN] = self._open_own
+        if llm is not None or (self._default == GROQ and settings.groq_key is None):
+            self._default = OWN
+            self._opened[OWN] = OfflineLlm() if llm is None else llm
+
+    @property
+    def default(self) -> ChosenModel:
+        """The configured model."""
+        return self.get(None)
+
+    def get(self, name: str | None) -> ChosenModel:
+        """The model of a name, None for the configured one; raises the `LlmError` that it has not."""
+        provider, model = self.find(name)
+        if provider not in self._opened:
+            self._opened[provider] = self._openers[provider]()
+        return ChosenModel(self._opened[provider], provider, model)
+
+    def find(self, name: str | None) -> tuple[str, str | None]:
+        """The provider of a model and its name there; opens nothing, and raises as `get` does."""
+        if not name:
+            return self._default, None
+        provider, slash, model = name.partition("/")
+        if slash and provider in self._openers and provider != OWN:
+            self._check(provider)
+            return provider, model or None
+        if isinstance(self._opened.get(self._default), OfflineLlm):
+            raise LlmModelUnknown(
+                f"There is no provider for the model {name!r}. Name one as provider/name, with one "
+                f"of {', '.join(sorted(filter(None, self._openers)))}."
+            )
+        return self._default, name
+
+    def _check(self, provider: str) -> None:
+        if provider != GROQ or provider == self._default:
+            return
+        if self._settings.groq_key is None:
+            raise LlmKeyRejected("There is no key for groq. Set one with `genpy keys set groq`.")
+        if self._settings.sources.get("GROQ_BASE_URL", "").startswith(DOTENV):
+            raise LlmModelUnknown(
+                "GROQ_BASE_URL of this folder's .env is not the configured model's address, and "
+                "was not allowed. Choose one of groq's models as GENPY_MODEL."
+            )
+
+    async def listed(self) -> list[ProviderModels]:
+        """The models of every provider that is known; a list is kept for a while."""
+        return await self._catalog.listed(known_providers(self._settings))
+
+    async def close(self) -> None:
+        """Close every service that was opened."""
+        for llm in (*self._opened.values(), *self._before):
+            await llm.close()
+
+    # How each is opened; the SDK is imported here and not before
+
+    @property
+    def _waits(self) -> tuple[float | None, float | None, float | None]:
+        own = self._settings
+        return own.llm_connect_seconds, own.llm_first_token_seconds, own.llm_token_seconds
+
+    def _open_groq(self) -> Llm:
+        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
+
+        own = self._settings
+        return GroqLlm(
+            key=own.groq_key, model=own.groq_model, groq_url=own.groq_base_url, waits=self._waits
+        )
+
+    def _open_own(self) -> Llm:
+        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
+
+        own = self._settings
+        return GroqLlm(key=own.llm_key, model=own.llm_model, url=own.llm_url, waits=self._waits)
+
+    def _open_provider(self, provider: Provider) -> Llm:
+        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
+
+        model = self._settings.llm_model if provider.name == self._default else None
+        return GroqLlm(
+            key=provider.key,
+            model=model,
+            url=provider.url,
+            provider=provider.name,
+            waits=self._waits,
+        )

@@ -1,0 +1,147 @@
+"""Which model the settings ask for, and the services of several providers side by side."""
+
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from support.scripted_model import Upstream
+
+from genpy_server import settings
+from genpy_server.config import Provider, UserConfig, known_providers
+from genpy_server.errors import LlmError
+from genpy_server.llm.base import ChatMessage, ChatRequest, LeftOut, TextDelta
+from genpy_server.llm.providers import Providers
+
+LOCAL = {"GENPY_LLM_URL": "http://127.0.0.1:1/v1"}
+GROQ = {"GROQ_API_KEY": "gsk_x"}
+REQUEST = ChatRequest((ChatMessage("user", "hi"),))
+
+
+@pytest.mark.parametrize(
+    ("variables", "kind", "model"),
+    [
+        ({}, "offline", "offline"),
+        (GROQ, "groq", f"groq/{settings.DEFAULT_MODEL}"),
+        ({**GROQ, "GROQ_MODEL": "other"}, "groq", "groq/other"),
+        (LOCAL, "compatible", ""),
+        ({**LOCAL, "GENPY_LLM_MODEL": "llama3.2"}, "compatible", "llama3.2"),
+        ({**LOCAL, **GROQ}, "compatible", ""),
+    ],
+)
+async def test_settings_choose_the_model(variables, kind, model):
+    """The address of a server wins over a Groq key, and without either it is offline."""
+    models = Providers(settings.load(variables))
+    assert (models.default.llm.kind, models.default.name) == (kind, model)
+    await models.close()
+
+
+async def test_address_of_groq_may_come_from_a_file(upstream):
+    """GROQ_BASE_URL counts wherever it was set, the environment or .env."""
+    models = Providers(settings.load({**GROQ, "GROQ_BASE_URL": upstream.root}))
+    assert (await models.default.llm.check()).where == upstream.root
+    assert upstream.requests[0]["path"] == "/openai/v1/models"
+    assert upstream.requests[0]["headers"]["authorization"] == "Bearer gsk_x"
+    await models.close()
+
+
+def test_offline_imports_no_sdk():
+    """Without a model to ask, neither the SDK nor its transport is imported."""
+    code = (
+        "import sys; from genpy_server import settings; from genpy_server.llm.providers import Providers;"
+        "Providers(settings.load({}));"
+        "print([m for m in ('groq', 'aiohttp', 'httpx', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def known(*providers, **variables):
+    """Settings that know these providers."""
+    named = {one.name: one for one in providers} | known_providers({}, {})
+    return settings.load(settings.Environment(variables, providers=named))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        (None, ("groq", None)),
+        ("", ("groq", None)),
+        ("groq/openai/gpt-oss-20b", ("groq", "openai/gpt-oss-20b")),
+        ("work/a/b", ("work", "a/b")),
+        ("work/", ("work", None)),
+        ("openai/gpt-oss-20b", ("groq", "openai/gpt-oss-20b")),
+        ("work", ("groq", "work")),
+    ],
+)
+def test_a_name_without_a_provider_is_a_model_of_the_configured_service(name, found):
+    """`provider/name` names a service that is known; any other name is a model of the default."""
+    models = Providers(known(Provider("work", "http://127.0.0.1:1/v1"), **GROQ))
+    assert models.find(name) == found
+
+
+def test_a_model_that_no_provider_can_have_is_refused(tmp_path):
+    """Without a model a bare name is nobody's; groq needs a key, and an address that was allowed."""
+    models = Providers(known())
+    for name, says in (("llama3", "ollama"), ("groq/x", "genpy keys set groq")):
+        with pytest.raises(LlmError, match=says):
+            models.get(name)
+    assert models.find("ollama/llama3") == ("ollama", "llama3")
+    (tmp_path / ".env").write_text("GROQ_BASE_URL=http://127.0.0.1:1\nGROQ_API_KEY=k\n", "utf-8")
+    own = UserConfig(
+        {"GENPY_MODEL": "work/a"},
+        {"GENPY_MODEL": "option"},
+        known_providers({"work": "http://127.0.0.1:2/v1"}, {}),
+    )
+    folder = settings.load(settings.read_environment(tmp_path, own))
+    with pytest.raises(LlmError, match="not allowed"):
+        Providers(folder).get("groq/x")
+
+
+async def test_two_services_at_once_each_get_their_own_key():
+    """Models of two providers answer side by side; each is opened when it is first asked."""
+    async with Upstream() as one, Upstream() as two:
+        one.key, two.key = "key-of-one", "key-of-two"
+        models = Providers(
+            known(
+                Provider("one", one.url, "key-of-one"),
+                Provider("two", two.url, "key-of-two"),
+                GENPY_MODEL="one/a",
+            )
+        )
+        assert models.default.name == "one/a"
+        assert two.connections == 0
+        gate = one.say("from ", "one", paused_at=1)
+        two.say("from two")
+        first = models.default.stream(REQUEST)
+        assert await anext(first) == TextDelta("from ")
+        said = [event async for event in models.get("two/b").stream(REQUEST)]
+        assert said[0] == TextDelta("from two")
+        gate.set()
+        assert await anext(first) == TextDelta("one")
+        await first.aclose()
+        assert [r["body"]["model"] for r in (*one.requests, *two.requests)] == ["a", "b"]
+        two.models = ["first", "second"]
+        two.say("x")
+        chosen = models.get("two/")
+        assert chosen.name == ""
+        async for _ in chosen.stream(REQUEST):
+            pass
+        assert chosen.name == "two/first"
+        await models.close()
+
+
+async def test_what_a_service_refuses_is_refused_for_its_model_alone():
+    """A parameter that one model does not take is left out for it, and sent for another."""
+    async with Upstream() as service:
+        models = Providers(known(GENPY_LLM_URL=service.url))
+        service.fail(400, "unsupported_parameter", "seed is not supported")
+        service.say("a")
+        service.say("b")
+        request = msgspec.structs.replace(REQUEST, seed=7)
+        first = [event async for event in models.get("a").stream(request)]
+        second = [event async for event in models.get("b").stream(request)]
+        assert first[0] == LeftOut(("seed",))
+        assert second[0] == TextDelta("b")
+        assert ["seed" in r["body"] for r in service.requests] == [True, False, True]
+        await models.close()

@@ -1,0 +1,160 @@
+"""Two model services at once: whose model answers, with which parameters, and what is kept of it."""
+
+import json
+
+import httpx
+import pytest
+from support.raw_client import Peer
+from support.running_server import serving
+from support.scripted_model import Upstream
+
+from genpy_server.wire import End, ParamsChange, Retry, Send, Set
+
+SUMMARY = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
+
+
+@pytest.fixture
+async def one():
+    async with Upstream() as service:
+        service.key = "key-of-one"
+        yield service
+
+
+@pytest.fixture
+async def two():
+    async with Upstream() as service:
+        service.key = "key-of-two"
+        yield service
+
+
+@pytest.fixture
+async def server(database, one, two):
+    urls = {"one": one.url, "two": two.url}
+    async with serving(database, providers=urls, GENPY_MODEL="one/a") as running:
+        yield running
+
+
+async def replies(server, peer):
+    """The stored replies: text, model and what each answers."""
+    session = peer.of("ready")[0]["session"]
+    messages = await server.app.store.messages("local", session, limit=50)
+    return [(m.text, m.meta.model, m.meta.reply_to) for m in messages if m.role == "assistant"]
+
+
+async def test_a_conversation_remembers_its_model(database, server, one, two):
+    """A model that is set answers from then on, also for who comes back, and summarises."""
+    one.say("from a")
+    two.say("from b")
+    two.say("from b again")
+    two.answer = SUMMARY
+    async with Peer(server.url, "talk") as peer, Peer(server.url, "other") as other:
+        assert (await peer.next())["model"] == "one/a"
+        await peer.say(Send("1", "hello"))
+        await peer.until("run_finished")
+        await peer.say(Set(model="two/b"))
+        await peer.say(Send("2", "and now?"))
+        started = await peer.until("run_started", lambda f: f["model"] != "one/a")
+        assert started["model"] == "two/b"
+        await peer.until("run_finished")
+        assert (await other.next())["model"] == "one/a"
+    async with Peer(server.url, "talk") as peer:
+        assert (await peer.next())["model"] == "two/b"
+        await peer.say(Send("3", "and later?"))
+        await peer.until("run_finished")
+        await peer.say(End())
+        assert (await peer.until("summary"))["summary"] == "S."
+        assert [row[:2] for row in await replies(server, peer)] == [
+            ("from a", "one/a"),
+            ("from b", "two/b"),
+            ("from b again", "two/b"),
+        ]
+    assert len(one.requests) == 1
+    assert {r["headers"]["authorization"] for r in two.requests} == {"Bearer key-of-two"}
+
+
+async def test_another_model_answers_again_and_both_answers_are_kept(server, one, two):
+    """A message or a retry names a model for itself alone; each reply's record names its own."""
+    two.say("from two")
+    one.say("from one")
+    one.say("as before")
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Send("1", "hello", model="two/b"))
+        await peer.until("run_finished")
+        await peer.say(Retry(model="one/c"))
+        await peer.until("run_finished", lambda f: f["model"] == "one/c")
+        await peer.say(Send("2", "bye"))
+        await peer.until("run_finished")
+        first, again, last = await replies(server, peer)
+        assert first[:2] == ("from two", "two/b")
+        assert again == ("from one", "one/c", first[2])
+        assert last[:2] == ("as before", "one/a")
+    sent = one.requests[-1]["body"]["messages"]
+    assert "from one" in str(sent)
+    assert "from two" not in str(sent)
+
+
+async def test_what_is_set_is_sent(server, one):
+    """Parameters of the conversation are in its requests, and a null takes one back."""
+    one.say("x")
+    one.say("y")
+    async with Peer(server.url, "talk") as peer:
+        change = ParamsChange(0.0, 55, "low", 7, ("END",))
+        await peer.say(Set(params=change))
+        await peer.say(Send("1", "hello"))
+        await peer.until("run_finished")
+        await peer.say(Set(params=None))
+        await peer.say(Send("2", "hello"))
+        await peer.until("run_finished")
+    names = ("temperature", "max_tokens", "reasoning_effort", "seed", "stop")
+    first, second = ([r["body"].get(name) for name in names] for r in one.requests)
+    assert first == [0.0, 55, "low", 7, ["END"]]
+    assert second == [0.7, 2048, None, None, None]
+
+
+async def test_a_parameter_that_is_refused_is_said_once_and_left_out(server, one):
+    """The reply comes without it; what nobody set is left out without a word."""
+    for name in ("temperature", "seed"):
+        one.fail(400, "unsupported_parameter", f"Unsupported parameter: {name}")
+    for text in ("first", "second"):
+        one.say(text)
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Set(params=ParamsChange(seed=7)))
+        for number in "12":
+            await peer.say(Send(number, "hello"))
+            await peer.until("run_finished")
+        (notice,) = peer.of("notice")
+    assert notice["code"] == "parameter_left_out"
+    assert notice["text"] == "one/a does not take seed 7; it is left out."
+    assert [{"seed", "temperature"} & set(r["body"]) for r in one.requests] == [
+        {"seed", "temperature"}, {"seed"}, set(), set(),
+    ]  # fmt: skip
+
+
+async def test_a_model_that_nobody_has_is_refused(server, two):
+    """The service's own words reach the person, and what to do; the message is kept."""
+    two.fail(404, "model_not_found", "The model `x` does not exist")
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Send("1", "hello", model="two/x"))
+        error = await peer.until("error")
+        assert "'x' is not available" in error["message"]
+        finished = await peer.until("run_finished")
+        assert (finished["status"], finished["model"]) == ("error", "two/x")
+
+
+async def test_the_list_of_models(server, one, two):
+    """`/api/models` names every model as it is chosen; a provider that is down keeps its list."""
+    one.models = ["a", "whisper-1"]
+    two.models = ["b"]
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        listed = (await client.get("/api/models")).json()
+        names = [model["name"] for model in listed["models"]]
+        assert {"one/a", "two/b"} <= set(names)
+        assert "one/whisper-1" not in names
+        assert listed["default"] == "one/a"
+        await two.stop()
+        again = (await client.get("/api/models")).json()
+        assert {m["name"] for m in again["models"]} == set(names)
+    shown = {p["name"]: p["error"] for p in listed["providers"]}
+    assert shown["one"] is None
+    assert "key-of" not in json.dumps(again)
+    assert len([r for r in one.requests if r["method"] == "GET"]) == 1
