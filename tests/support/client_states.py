@@ -132,6 +132,13 @@ def reasoning(server: ScriptedServer) -> None:
     server.finish(message_id=2, first_token_ms=12_300.0)
 
 
+async def thought(tui: Terminal, server: ScriptedServer) -> None:
+    """What it thought is opened."""
+    await tui.shows("▸ thought 12 s")
+    await tui.press("ctrl+t")
+    await tui.shows("│ Short waves")
+
+
 def ended(status: str, error: str = "") -> Callable[[ScriptedServer], None]:
     """A reply that did not end well."""
 
@@ -369,7 +376,7 @@ CASES = (
     Case("sending", conversation, sending),
     Case("thinking", replying(""), until("thinking")),
     Case("reasoning", reasoning),
-    Case("reasoning-opened", reasoning, opened("ctrl+t", "│ Short waves")),
+    Case("reasoning-opened", reasoning, thought),
     Case("streaming", replying(REPLY[:300]), until("replying")),
     Case("fence-streaming", replying(FENCE), until("replying")),
     Case("list-streaming", replying(LIST), until("replying")),

@@ -13,7 +13,7 @@ from support.scripted_server import AT, SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Session
-from genpy_server.wire import Cancel, End, Retry, Send, ToolFinished, ToolStarted
+from genpy_server.wire import Cancel, End, Reasoning, Retry, Send, ToolFinished, ToolStarted
 from genpy_tui.commands import COMMANDS, Command
 
 README = (Path(running_server.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -127,6 +127,9 @@ EFFECTS = {
     "end": Effect(asks(End)),
     "export": Effect(holds(lambda tui: any("Exported to" in said for said in tui.notices))),
     "delete": Effect(shows("This cannot be undone.")),
+    "thinking": Effect(holds(lambda tui: "│ I look." in tui.transcript)),
+    "think": Effect(shows("How long may the model think?")),
+    "setup": Effect(shows("chooses its model")),
     "theme": Effect(holds(lambda tui: tui.app.screen is not tui.chat)),
     "editor": Effect(written, draft),
     "page_up": Effect(holds(lambda tui: not tui.chat.view.follow)),
@@ -193,6 +196,7 @@ async def test_it_does_what_it_says(
         query = {"query": "teapot"}
         server.emit(ToolStarted(0, "run-1", "call", "search_chat_history", query))
         server.emit(ToolFinished(0, "run-1", "call", ok=True, ms=3.0, result="Found."))
+        server.emit(Reasoning(0, "run-1", 0, "I look."))
         server.stream(REPLY)
         server.finish()
         await tui.says("ready")
