@@ -29,6 +29,7 @@ from genpy_cli.commands.sessions_rename import rename
 from genpy_cli.commands.sessions_show import show
 from genpy_cli.commands.setup import setup
 from genpy_cli.commands.summary import summary
+from genpy_cli.commands.tools import tools
 from genpy_server import __version__
 
 CHAT = "Chat"
@@ -113,6 +114,9 @@ app.command(rich_help_panel=SERVER, epilog=_examples("genpy serve", "genpy serve
 )
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy setup"))(setup)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy tools", "genpy tools revoke deploy"))(
+    tools
+)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy models", "genpy models --json"))(models)
 app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
 app.command(

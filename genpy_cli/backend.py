@@ -16,6 +16,7 @@ from genpy_server.settings import Settings, load
 
 if TYPE_CHECKING:
     from genpy_server.app import App
+    from genpy_server.client.http_records import RemoteRecords
 
 T = TypeVar("T")
 
@@ -54,6 +55,32 @@ async def _opened(server: str | None, *, model: bool) -> AsyncIterator[Records]:
             yield remote
         finally:
             await remote.close()
+
+
+def with_server(server: str | None, work: Callable[["RemoteRecords"], Awaitable[T]]) -> T:
+    """The result of some work on a server: the named one, that of this machine, or one of our own."""
+
+    async def run() -> T:
+        from genpy_server.client.http_records import RemoteRecords
+        from genpy_server.embedded import LocalServer
+
+        settings = load()
+        url, token = server or settings.server, token_of(settings)
+        local = LocalServer(settings) if url is None else None
+        try:
+            if local is not None:
+                await local.reach(announced=False)
+                url, token = local.url, local.token
+            records = RemoteRecords(url or "", token)
+            try:
+                return await work(records)
+            finally:
+                await records.close()
+        finally:
+            if local is not None:
+                await local.stop()
+
+    return asyncio.run(run())
 
 
 def chosen(model: str | None, server: str | None) -> Settings:

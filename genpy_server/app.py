@@ -18,10 +18,11 @@ from genpy_server.llm.base import Llm
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
 from genpy_server.runs.background import BackgroundTasks
-from genpy_server.runs.context import Chat, ToolAccess
+from genpy_server.runs.context import Chat
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper
 from genpy_server.runs.queue import Admission, RunServices
+from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
@@ -106,7 +107,8 @@ class App:
         try:
             llm = self._llm(settings) if callable(self._llm) else self._llm
             models = Providers(settings, llm)
-            app = OpenApp(settings, store, models, modes, ToolAccess(registry, acting, failures))
+            access = ToolAccess(store, registry, acting, lambda: failures)
+            app = OpenApp(settings, store, models, modes, access)
         except BaseException:
             await store.close()
             raise
@@ -171,7 +173,7 @@ class OpenApp:
         self.renderer = Renderer(charge=renders.charge)
         self.feed = HtmlFeed(self.renderer)
         health = HealthCheck(store, models)
-        handlers = Handlers(self.records, health, self.renderer, modes, models)
+        handlers = Handlers(self.records, health, self.renderer, modes, models, tools)
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(), docs))
         self.router = Router(routes, {"changes": rates.charge})

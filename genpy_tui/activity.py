@@ -24,6 +24,7 @@ SENDING = Doing("sending", "◍", "$genpy-text-warning")
 THINKING = Doing("thinking", "◍", "$primary")
 STREAMING = Doing("replying", "▶", "$genpy-text-success")
 TOOL = Doing("asking", "⚙", "$primary")
+WAITING = Doing("waits for you", "?", "$genpy-text-warning")
 STOPPING = Doing("stopping", "■", "$genpy-text-warning")
 RECONNECTING = Doing("reconnecting", "↻", "$genpy-text-warning")
 NO_CONNECTION = Doing("no connection", "○", "$genpy-text-error")
@@ -133,7 +134,9 @@ def _open(activity: Activity, transcript: Transcript, pending: int, now: float) 
 def _running(running: Entry) -> Doing:
     tool = next((tool for tool in running.tools if tool.ok is None), None)
     if tool is not None:
-        return TOOL._replace(detail=tool.name)
+        if tool.request is not None:
+            return WAITING._replace(detail=f"{tool.name} · f8 answers")
+        return TOOL._replace(detail=" · ".join(filter(None, (tool.name, tool.progress))))
     return STREAMING if running.length else THINKING
 
 

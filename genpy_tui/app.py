@@ -233,7 +233,9 @@ class GenPyApp(App[int]):
             self._lingering[task] = left
             task.add_done_callback(self._lingering.pop)
         records = self.chat.conversation.records or make_records(url, token)
-        self.chat.attach(make_client(url, ref, token=token), records, urlsplit(url).netloc or url)
+        self.chat.attach(
+            make_client(url, ref, token=token, approvals=True), records, urlsplit(url).netloc or url
+        )
 
     # Leaving
 

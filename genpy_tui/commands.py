@@ -76,6 +76,7 @@ COMMANDS: tuple[Command, ...] = (
         "mode", "Mode", "Choose the mode of the next replies.", "f5", "mode", MODE, pattern=WORD
     ),
     Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5", pattern=WORD),
+    Command("approve", "Answer", "Answer a tool that waits for your permission.", "f8"),
     Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
     Command(
         "end",

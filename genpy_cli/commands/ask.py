@@ -1,5 +1,6 @@
 """`genpy ask`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +39,10 @@ def ask(
     no_stdin: Annotated[
         bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
     ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A tool that may act without being asked about.", metavar="TOOL"),
+    ] = None,
     model: Model = None,
     think: Annotated[
         bool, typer.Option("--think", help="Print what the model thinks to standard error.")
@@ -67,7 +72,7 @@ def ask(
 
     gc.enable()
     reply = ReplyPrinter(as_json=as_json, think=think)
-    asyncio.run(_ask(settings, ref, text, mode=mode, reply=reply))
+    asyncio.run(_ask(settings, ref, text, mode=mode, allow=allow or (), reply=reply))
     raise typer.Exit(reply.code)
 
 
@@ -87,6 +92,7 @@ async def _ask(
     text: str,
     *,
     mode: str | None,
+    allow: Sequence[str],
     reply: "ReplyPrinter",
 ) -> None:
     from genpy_server.client.session_client import Link, SessionClient
@@ -99,7 +105,7 @@ async def _ask(
         else:
             await local.reach(announced=False)
             url, token = local.url, local.token
-        async with SessionClient(url, ref, token=token, history=HISTORY) as client:
+        async with SessionClient(url, ref, token=token, history=HISTORY, allow=allow) as client:
             reply.follow(client, client.send(text, mode))
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":

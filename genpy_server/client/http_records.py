@@ -14,6 +14,7 @@ from genpy_server.core.models import (
     Session,
     SessionMemory,
     SessionStatus,
+    ToolList,
     checked_rating,
     checked_title,
 )
@@ -175,6 +176,14 @@ class RemoteRecords:
         asked = {"forget": forget, "on": on}
         body = {name: value for name, value in asked.items() if value is not None}
         return await self._ask("PATCH", _path(ref, "memory"), SessionMemory, body=body)
+
+    async def tools(self) -> ToolList:
+        """The tools of the user at the server."""
+        return await self._get("/api/tools", ToolList)
+
+    async def revoke_tool(self, name: str) -> ToolList:
+        """Take the permission of a tool back; `NotFound` where there is none."""
+        return await self._ask("DELETE", f"/api/tools/{quote(name, safe='')}/approval", ToolList)
 
     async def health(self) -> ServerHealth:
         """How the server is, well or not."""

@@ -8,7 +8,7 @@ under way at a time, so that what waits for a rate limit is not overtaken by wha
 from collections import deque
 
 from genpy_server.core.backoff import Backoff
-from genpy_server.wire import Cancel, ClientFrame, Send
+from genpy_server.wire import Approve, Cancel, ClientFrame, Send
 
 RESEND = Backoff(first=1.0, longest=30.0)
 """Before a message that was refused for now is sent again, where the server names no wait."""
@@ -19,7 +19,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._queue: deque[ClientFrame] = deque()
-        self._cancel: Cancel | None = None
+        self._urgent: list[Cancel | Approve] = []
         self._under_way = False
         self._held = False
         self._refusals = 0
@@ -31,7 +31,7 @@ class Outbox:
 
     def __len__(self) -> int:
         """How much is still to be said, or not known to be committed."""
-        return len(self._queue) + (self._cancel is not None)
+        return len(self._queue) + len(self._urgent)
 
     @property
     def head(self) -> Send | None:
@@ -40,24 +40,26 @@ class Outbox:
         return frame if isinstance(frame, Send) else None
 
     def add(self, frame: ClientFrame) -> None:
-        """Something to say. A cancel overtakes everything."""
-        if isinstance(frame, Cancel):
-            self._cancel = frame
+        """Something to say. What concerns the reply in progress overtakes everything."""
+        if isinstance(frame, Cancel | Approve):
+            kind = type(frame)
+            self._urgent = [one for one in self._urgent if kind is Approve or type(one) is not kind]
+            self._urgent.append(frame)
         else:
             self._queue.append(frame)
 
     def next(self) -> ClientFrame | None:
         """What to write now; None when there is nothing, or an answer is awaited first."""
-        if self._cancel is not None:
-            return self._cancel
+        if self._urgent:
+            return self._urgent[0]
         if self._under_way or self._held or not self._queue:
             return None
         return self._queue[0]
 
     def written(self, frame: ClientFrame) -> None:
         """A frame was written. Only a message is kept, until it is known to be committed."""
-        if frame is self._cancel:
-            self._cancel = None
+        if isinstance(frame, Cancel | Approve):
+            self._urgent = [one for one in self._urgent if one is not frame]
         elif isinstance(frame, Send):
             self._under_way = True
         else:

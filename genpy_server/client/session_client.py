@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
@@ -34,10 +34,14 @@ from genpy_server.errors import (
     from_wire,
 )
 from genpy_server.wire import (
+    APPROVALS,
     Ack,
+    ApprovalRequested,
+    Approve,
     Auth,
     Cancel,
     ClientFrame,
+    Decision,
     Delta,
     End,
     ErrorFrame,
@@ -63,7 +67,11 @@ Event = ServerFrame | Link
 
 
 class SessionClient:
-    """See the module. It connects when it is first iterated over, by one reader at most."""
+    """See the module. It connects when it is first iterated over, by one reader at most.
+
+    With `approvals`, requests of tools that act come as `ApprovalRequested` and wait for `approve`;
+    `allow` are names of tools that may act unasked. Without either none acts.
+    """
 
     def __init__(
         self,
@@ -72,6 +80,8 @@ class SessionClient:
         *,
         token: str | None = None,
         history: int = 50,
+        approvals: bool = False,
+        allow: Iterable[str] = (),
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -83,7 +93,11 @@ class SessionClient:
         self._address = Address.parse(url)
         self._ref = ref
         self._token = token
-        self._history = history
+        self._asked = {
+            "history": history,
+            "features": APPROVALS if approvals else None,
+            "allow": ",".join(allow) or None,
+        }
         self._sleep = sleep
         self._delay = ReconnectDelay(chance, clock)
         self._events = EventBuffer()
@@ -139,6 +153,10 @@ class SessionClient:
     def set(self, change: Set) -> None:
         """Change settings of the conversation."""
         self._say(change)
+
+    def approve(self, request: ApprovalRequested, decision: Decision) -> None:
+        """Answer the request of a tool."""
+        self._say(Approve(request.call, decision, request.run))
 
     @property
     def pending(self) -> tuple[Send, ...]:
@@ -230,7 +248,7 @@ class SessionClient:
         self._farewell = None
         epoch = self.transcript.epoch
         after = None if epoch is None else self.transcript.seq
-        url = self._address.session(self._ref, epoch=epoch, after=after, history=self._history)
+        url = self._address.session(self._ref, epoch=epoch, after=after, **self._asked)
         socket = await Socket.open(self._address, url, self._token)
         writer: asyncio.Task[None] | None = None
         try:
@@ -296,8 +314,8 @@ class SessionClient:
         if self.link.state != "open":
             self._farewell = frame
             return False
-        if frame.re == "cancel" and frame.code == Conflict.code:
-            return False  # the reply was over already, which is what was wanted
+        if frame.re in {"cancel", "approve"} and frame.code == Conflict.code:
+            return False  # the reply was over already, or another client answered first
         head = self._outbox.head
         if head is None or frame.re != head.id:
             return True

@@ -13,6 +13,8 @@ import msgspec
 from genpy_server.core.models import MessageMeta, Role, RunStatus, SessionSettings, ToolRecord
 from genpy_server.core.modes import ListedMode
 from genpy_server.wire import (
+    ApprovalRequested,
+    ApprovalResolved,
     Delta,
     ErrorFrame,
     MessageEvent,
@@ -25,6 +27,7 @@ from genpy_server.wire import (
     SettingsEvent,
     SummaryEvent,
     ToolFinished,
+    ToolProgress,
     ToolStarted,
     with_frame,
 )
@@ -47,6 +50,11 @@ class ToolLine:
         self.ms = 0.0
         self.result = ""
         self.error = ""
+        self.request: ApprovalRequested | None = None
+        """What a person is asked, while that is open."""
+        self.progress = ""
+        self.fraction: float | None = None
+        """How far it is, from 0 to 1, where known."""
 
     @classmethod
     def stored(cls, call: str, record: ToolRecord) -> "ToolLine":
@@ -172,6 +180,13 @@ class Transcript:
         """The reply in progress."""
         return next((e for e in reversed(self.entries) if e.streaming), None)
 
+    @property
+    def request(self) -> ApprovalRequested | None:
+        """What a tool of the reply in progress waits to be allowed."""
+        running = self.running
+        lines = running.tools if running is not None else []
+        return next((line.request for line in lines if line.request is not None), None)
+
     def apply(self, frame: ServerFrame) -> Entry | None:
         """Take in one frame; returns the entry it changed. Raises `Gap`."""
         if isinstance(frame, Ready):
@@ -210,6 +225,8 @@ class Transcript:
                 entry = self._run(frame.run)
                 if entry is not None and all(line.call != frame.call for line in entry.tools):
                     entry.tools.append(ToolLine(frame.call, frame.name, frame.args))
+            case ApprovalRequested() | ApprovalResolved() | ToolProgress():
+                entry = self._tool_waits(frame)
             case ToolFinished():
                 entry = self._tool_finished(frame)
             case RunFinished():
@@ -273,11 +290,23 @@ class Transcript:
         self._mark(entry)
         return entry
 
+    def _tool_waits(
+        self, frame: ApprovalRequested | ApprovalResolved | ToolProgress
+    ) -> Entry | None:
+        entry = self._run(frame.run)
+        for line in entry.tools if entry is not None else ():
+            if line.call == frame.call:
+                if isinstance(frame, ToolProgress):
+                    line.progress, line.fraction = frame.text, frame.fraction
+                else:
+                    line.request = frame if isinstance(frame, ApprovalRequested) else None
+        return entry
+
     def _tool_finished(self, frame: ToolFinished) -> Entry | None:
         entry = self._run(frame.run)
         for line in entry.tools if entry is not None else ():
             if line.call == frame.call:
-                line.ok, line.ms = frame.ok, frame.ms
+                line.ok, line.ms, line.request = frame.ok, frame.ms, None
                 line.result, line.error = frame.result or "", frame.error or ""
         return entry
 

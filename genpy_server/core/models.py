@@ -294,6 +294,34 @@ class ToolSpec(msgspec.Struct, frozen=True):
     parameters: dict[str, Any]
 
 
+class ListedTool(msgspec.Struct, frozen=True):
+    """A tool as a person sees it in a list."""
+
+    name: str
+    description: str
+    origin: str
+    """Where it comes from: genpy, app, a file, a package or an MCP server."""
+    reads_only: bool
+    always: bool = False
+    """Whether the person allowed it for good."""
+
+
+class ToolSource(msgspec.Struct, frozen=True):
+    """Where tools come from, and whether it works."""
+
+    origin: str
+    state: str
+    """`failed`, or the state of the connection to an MCP server."""
+    message: str = ""
+
+
+class ToolList(msgspec.Struct, frozen=True):
+    """The tools of a user, and the sources that are not simply there."""
+
+    tools: list[ListedTool]
+    sources: list[ToolSource] = []
+
+
 def checked_rating(rating: int) -> int:
     """A rating from 1 to 5; raises `BadRequest` for any other number."""
     if rating not in RATINGS:

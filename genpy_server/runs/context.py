@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -25,13 +25,13 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
-from genpy_server.errors import BadRequest, StoreError
+from genpy_server.errors import StoreError
 from genpy_server.llm.providers import ChosenModel, Providers
-from genpy_server.settings import EVERYONE, Settings
+from genpy_server.runs.tool_access import ToolAccess
+from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
 from genpy_server.tools.base import Tool
-from genpy_server.tools.registry import BUILT_IN, ToolRegistry
-from genpy_server.tools.sources import SourceFailure
+from genpy_server.tools.registry import BUILT_IN
 from genpy_server.wire import ErrorFrame, SessionFrame
 
 RECALL_HITS = 10
@@ -80,41 +80,6 @@ class RunRequest:
         return replaced_ids((*self.history, self.question))
 
 
-class ToolAccess:
-    """The tools of a server, and which of those that act a user may use.
-
-    `acting` are names by user, None where every user may use all: on the person's own machine.
-    """
-
-    def __init__(
-        self,
-        registry: ToolRegistry,
-        acting: Mapping[str, frozenset[str]] | None = None,
-        failures: Sequence[SourceFailure] = (),
-    ) -> None:
-        self.registry = registry
-        self.failures = tuple(failures)
-        self._acting = acting
-
-    def of(self, user_id: str) -> tuple[Tool, ...]:
-        """The tools of a user."""
-        return tuple(tool for tool in self.registry.tools if self._may_use(user_id, tool))
-
-    def find(self, user_id: str, name: str) -> Tool:
-        """A tool of a user; raises `BadRequest` where there is none of that name."""
-        tool = self.registry.find(name)
-        if not self._may_use(user_id, tool):
-            raise BadRequest(f"The operator of this server does not allow the tool {name}.")
-        return tool
-
-    def _may_use(self, user_id: str, tool: Tool) -> bool:
-        if tool.reads_only or self._acting is None:
-            return True
-        return tool.spec.name in self._acting.get(user_id, frozenset()) | self._acting.get(
-            EVERYONE, frozenset()
-        )
-
-
 class Chat:
     """The store, the models, the settings and the modes, as one run uses them."""
 
@@ -124,13 +89,13 @@ class Chat:
         models: Providers,
         settings: Settings,
         modes: Modes,
-        tools: ToolAccess | None = None,
+        tools: ToolAccess,
     ) -> None:
         self.store = store
         self.models = models
         self.settings = settings
         self.modes = modes
-        self.tools = tools or ToolAccess(ToolRegistry())
+        self.tools = tools
 
     def offered(self, user_id: str) -> tuple[ToolSpec, ...]:
         """The tools that the model may call: those that fit its budget, GenPy's own first."""

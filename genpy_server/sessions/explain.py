@@ -14,11 +14,13 @@ from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
 from genpy_server.runs.context import Chat, RunRequest, mode_of, sent_chars
 from genpy_server.runs.history import Conversation, window
+from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Hosting, Opened
 from genpy_server.stores.select import open_store
+from genpy_server.tools.registry import ToolRegistry
 from genpy_server.wire import ErrorFrame, SessionFrame
 
 LAST_OF_ALL = 2**62
@@ -89,7 +91,8 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
             previous_intent=conversation.intent(),
         )
         models = Providers(settings, OfflineLlm())
-        chat = Chat(store, models, settings, open_modes(settings.folder))
+        tools = ToolAccess(store, ToolRegistry())
+        chat = Chat(store, models, settings, open_modes(settings.folder), tools)
         intent = chat.intent(request)
         asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
         context = await chat.context(request, intent, models.default, asked)

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from genpy_server.config import folder
+from genpy_server.core.models import ToolSource
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tool, is_marked
@@ -23,24 +24,17 @@ GROUP = "genpy.tools"
 log = logging.getLogger("genpy.tools")
 
 
-class SourceFailure(NamedTuple):
-    """A source whose tools are not there, and why."""
-
-    origin: str
-    message: str
-
-
 def tools_folder() -> Path:
     """The folder whose Python files are a person's own tools."""
     return folder() / "tools"
 
 
-def add_packages(registry: ToolRegistry) -> list[SourceFailure]:
+def add_packages(registry: ToolRegistry) -> list[ToolSource]:
     """Add the tools of installed packages; returns what failed."""
     return _add(registry, ((f"package {e.name}", e) for e in entry_points(group=GROUP)))
 
 
-def add_files(registry: ToolRegistry, directory: Path | None = None) -> list[SourceFailure]:
+def add_files(registry: ToolRegistry, directory: Path | None = None) -> list[ToolSource]:
     """Add the functions with `@tool` in the files of a folder; returns what failed."""
     directory = directory or tools_folder()
     files = sorted(directory.glob("*.py")) if directory.is_dir() else []
@@ -49,7 +43,7 @@ def add_files(registry: ToolRegistry, directory: Path | None = None) -> list[Sou
 
 def _add(
     registry: ToolRegistry, sources: Iterable[tuple[str, Path | EntryPoint]]
-) -> list[SourceFailure]:
+) -> list[ToolSource]:
     failed = []
     for origin, source in sources:
         try:
@@ -64,7 +58,7 @@ def _add(
             )
             log.warning("the tools of %s cannot be used: %s", origin, text)
             registry.remove(origin)
-            failed.append(SourceFailure(origin, text))
+            failed.append(ToolSource(origin, "failed", text))
     return failed
 
 

@@ -12,6 +12,7 @@ from genpy_server.errors import NotFound
 from genpy_server.llm.catalog import full_name
 from genpy_server.llm.providers import Providers
 from genpy_server.records import Records
+from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.web.health import Health
 from genpy_server.web.messages import Response
 from genpy_server.web.renderer import Renderer
@@ -174,17 +175,19 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
 class Handlers:
     """The API over the records of whoever asks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what it hands out
         self,
         records: Callable[[str], Records],
         health: Callable[[], Awaitable[Health]],
         renderer: Renderer,
         modes: Modes,
         models: Providers,
+        tools: ToolAccess,
     ) -> None:
         self._modes = modes
         self._models = models
         self._renderer = renderer
+        self._tools = tools
         self._records = records
         self._health = health
 
@@ -266,6 +269,15 @@ class Handlers:
             call.params["ref"], forget=change.forget, on=change.on
         )
         return Response.json(changed)
+
+    async def tools(self, call: Call[None, None]) -> Response:
+        """The tools of a user."""
+        return Response.json(await self._tools.listed(call.user))
+
+    async def revoke_tool(self, call: Call[None, None]) -> Response:
+        """Take a permission back."""
+        await self._tools.revoke(call.user, call.params["tool"])
+        return await self.tools(call)
 
     async def rate(self, call: Call[None, Rating]) -> Response:
         """Rate a session."""

@@ -1,6 +1,6 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
-from genpy_server.core.models import Session, SessionMemory
+from genpy_server.core.models import Session, SessionMemory, ToolList
 from genpy_server.web.api import (
     Handlers,
     Hits,
@@ -38,6 +38,8 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("POST", f"{one}/regenerate-summary", h.regenerate, "Regenerate its summary.", answer=Session, counts="changes"),
         Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
         Route("GET", "/api/models", h.models, "The models that can be chosen, of every provider.", answer=ModelList),
+        Route("GET", "/api/tools", h.tools, "Your tools, and whether you allowed those that act for good.", answer=ToolList),
+        Route("DELETE", "/api/tools/{tool}/approval", h.revoke_tool, "Take the permission of a tool back.", answer=ToolList, counts="changes"),
         Route("GET", "/api/modes", h.modes, "The kinds of help there are.", answer=ModeList),
     )  # fmt: skip
 

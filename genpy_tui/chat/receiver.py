@@ -27,6 +27,7 @@ from genpy_server.wire import (
 )
 from genpy_tui.activity import newer
 from genpy_tui.background import background
+from genpy_tui.chat.approval import ApprovalControl
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.list import ListControl
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
     from genpy_server.client.session_client import SessionClient
 
-REQUESTS = frozenset({"auth", "cancel", "end", "rate", "retry"})
+REQUESTS = frozenset({"approve", "auth", "cancel", "end", "rate", "retry"})
 """What an error can be an answer to, beside the id of a message."""
 
 
@@ -60,6 +61,7 @@ class Receiver:
         listed: ListControl,
         switch: SwitchControl,
         retry: RetryControl,
+        approval: ApprovalControl,
     ) -> None:
         self._screen = screen
         self._conversation = conversation
@@ -69,6 +71,7 @@ class Receiver:
         self._edit = edit
         self._list = listed
         self._switch = switch
+        self._approval = approval
         self._retry = retry
         self._introduced = False
         self._noted_newer = False
@@ -108,6 +111,7 @@ class Receiver:
             return
         self._view.reset(client.transcript)
         self._switch.arrived.set()
+        self._approval.follow()
         match frame:
             case Ready():
                 self._ready(client, frame)

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from genpy_tui.background import background
+from genpy_tui.chat.approval import ApprovalControl
 from genpy_tui.chat.blocks import BlockControl
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
@@ -34,6 +35,7 @@ from genpy_tui.preferences import Offers
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.render.notes import notice
 from genpy_tui.text import plain
+from genpy_tui.widgets.approval import ApprovalRequest
 from genpy_tui.widgets.offer import RatingOffer
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.sidebar import Sidebar
@@ -85,8 +87,18 @@ class ChatScreen(Screen[None]):
         self.sender = SendControl(self, opened, view, prompt, self.status, self.edit)
         self.records = RecordsControl(self, opened, self.list, self.switch)
         self.blocks = BlockControl(self, view, prompt, self.switch)
+        self.approval = ApprovalControl(self, opened, prompt)
         self.receiver = Receiver(
-            self, opened, view, prompt, self.status, self.edit, self.list, self.switch, self.retry
+            self,
+            opened,
+            view,
+            prompt,
+            self.status,
+            self.edit,
+            self.list,
+            self.switch,
+            self.retry,
+            self.approval,
         )
         self.recall = RecallControl(opened, prompt)
         self.actions = self._actions()
@@ -109,6 +121,7 @@ class ChatScreen(Screen[None]):
             "mode": self.retry.choose,
             "rate": self.rating.rate,
             "rate_left": self.rating.focus_offer,
+            "approve": self.approval.focus,
             "end": self.sender.end,
             "export": self.records.export,
             "delete": self.records.delete,
@@ -151,6 +164,7 @@ class ChatScreen(Screen[None]):
                 yield self.view
                 with Center(), Vertical(id="bottom"):
                     yield self.below
+                    yield self.approval.panel
                     yield self.rating.offer
                     yield self.prompt.menu
                     yield self.prompt
@@ -193,6 +207,7 @@ class ChatScreen(Screen[None]):
         self.edit.cancel()
         self.receiver.reset()
         self.view.clear()
+        self.approval.follow()
         self.app.clear_notifications()
         self._reader = asyncio.create_task(self.receiver.read(client))
         self.status.reset()
@@ -272,7 +287,10 @@ class ChatScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """What is typed into the conversation goes to the prompt, unless it is a key there."""
-        if self.focused not in {None, self.view} or event.key in self.active_bindings:
+        if (
+            self.focused not in {None, self.view, self.approval.panel}
+            or event.key in self.active_bindings
+        ):
             return
         if event.is_printable and event.character:
             event.stop()
@@ -309,6 +327,10 @@ class ChatScreen(Screen[None]):
     def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
         """The conversation that was left was rated."""
         self.rating.rate_left(event.rating)
+
+    def on_approval_request_answered(self, event: ApprovalRequest.Answered) -> None:
+        """A tool was allowed to act, or not."""
+        self.approval.answer(event)
 
     def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
         """Open what was chosen in the list."""

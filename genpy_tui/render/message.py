@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 INDENT = 2
 TYPED_LINES = 50
 """Lines of what a person typed that are laid out at once."""
+PROGRESS_CELLS = 40
 TOOL_LINES = 24
 """Lines of a tool's result that are shown before a count of the others."""
 
@@ -268,12 +269,22 @@ def spoken(intent: str) -> str:
     return protect(intent).replace("_", " ")
 
 
+def _running(tool: ToolLine) -> str:
+    """What a call waits for, or how far it is."""
+    if tool.request is not None:
+        return " ? waits for you"
+    if tool.progress or tool.fraction is not None:
+        share = "" if tool.fraction is None else f"{tool.fraction:.0%} "
+        return f" … {share}{protect(tool.progress)[:PROGRESS_CELLS]}".rstrip()
+    return " … running"
+
+
 def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     args = ", ".join(f"{key}={value!r}" for key, value in tool.args.items())
     mark = "▾" if expanded else "▸"
     runs = [Styled(f"{mark} ", "dim"), Styled(f"{protect(tool.name)}", "tool")]
     state = {
-        None: Styled(" … running", "warning"),
+        None: Styled(_running(tool), "warning"),
         True: Styled(f" ✓ {tool.ms:.0f} ms", "dim"),
         False: Styled(" ✗ failed", "error"),
     }[tool.ok]

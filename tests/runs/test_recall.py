@@ -11,7 +11,9 @@ from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat, RunRequest
+from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.tools.registry import ToolRegistry
 
 MANY = 240
 """Messages of one kind."""
@@ -42,7 +44,8 @@ async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
         for n, text in enumerate(said, start=1)
     ]
     await store.import_session(session, rows)
-    yield Chat(store, Providers(settings), settings, own_modes())
+    tools = ToolAccess(store, ToolRegistry())
+    yield Chat(store, Providers(settings), settings, own_modes(), tools)
     await store.close()
 
 

@@ -17,10 +17,12 @@ from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnava
 from genpy_server.llm.base import ChatRequest, LlmHealth
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
+from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import load
 from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.tools.registry import BUILT_IN, ToolRegistry
 from genpy_server.web.api import Handlers
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.renderer import Renderer
@@ -120,6 +122,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
             Renderer(),
             own_modes(),
             Providers(load({})),
+            ToolAccess(store, ToolRegistry()),
         )
     )
     headers = {"Authorization": f"Bearer {ALICE}"}
@@ -407,6 +410,21 @@ async def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
     assert (await api.error("GET", path))[:2] == (404, "not_found")
 
 
+async def test_tools_are_listed_and_a_permission_is_taken_back(api: Api) -> None:
+    """The list says what was allowed for good; only a permission that is there can be taken back."""
+    await api.store.approve_tool("alice", "get_session_stats", BUILT_IN[0].digest)
+    tools = (await api.client.get("/api/tools")).json()["tools"]
+    assert [(tool["name"], tool["always"]) for tool in tools][:2] == [
+        ("get_session_stats", True),
+        ("search_chat_history", False),
+    ]
+    assert tools[0]["reads_only"]
+    path = "/api/tools/get_session_stats/approval"
+    left = (await api.client.delete(path)).json()["tools"]
+    assert not left[0]["always"]
+    assert (await api.client.delete(path)).status_code == 404
+
+
 async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
     """Without a token no route of the API does anything."""
     api.client.headers.pop("Authorization")
@@ -417,6 +435,7 @@ async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
             Renderer(),
             own_modes(),
             Providers(load({})),
+            ToolAccess(api.store, ToolRegistry()),
         )
     )
     for route in routes:
@@ -490,6 +509,7 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
             Renderer(),
             own_modes(),
             Providers(load({})),
+            ToolAccess(store, ToolRegistry()),
         )
     )
     async with (
@@ -512,6 +532,7 @@ def test_every_route_says_what_it_is_for() -> None:
             Renderer(),
             own_modes(),
             Providers(load({})),
+            ToolAccess(None, ToolRegistry()),
         )
     )
     for route in routes:

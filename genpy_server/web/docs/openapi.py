@@ -19,6 +19,7 @@ PATH_PARTS: dict[str, dict[str, Any]] = {
         "pattern": f"^{REF_PATTERN}$",
         "description": "A session's id or a prefix of it of 4 characters or more, its name, or `last`.",
     },
+    "tool": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
     "version": {"type": "string", "pattern": f"^{VERSION_PATTERN}$"},
     "name": {"type": "string", "enum": sorted(ASSETS)},
 }

@@ -1,0 +1,53 @@
+"""`genpy tools`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.backend import with_server
+from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.options import Json, Server
+from genpy_server.core.models import ListedTool, ToolList
+
+
+def tools(
+    *,
+    action: Annotated[
+        Literal["list", "revoke"],
+        typer.Argument(help="List the tools, or take back that one may always act."),
+    ] = "list",
+    name: Annotated[str | None, typer.Argument(help="The tool to revoke.", metavar="TOOL")] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """List the tools that a model may call, and take permissions back."""
+    if (action == "revoke") != (name is not None):
+        raise WrongUsageError("Name a tool with `revoke`, and only there.")
+    found: ToolList
+    if name is None:
+        found = with_server(server, lambda records: records.tools())
+    else:
+        tool = name
+        found = with_server(server, lambda records: records.revoke_tool(tool))
+    if as_json:
+        output.json_document(found)
+        return
+    if name is not None:
+        output.note(f"{name} asks again before it acts.")
+        return
+    rows = [(tool.name, _runs(tool), tool.origin, _first(tool.description)) for tool in found.tools]
+    output.table(("TOOL", "RUNS", "FROM", "DOES"), rows, cut=("DOES",))
+    for source in found.sources:
+        output.note(": ".join(filter(None, (source.origin, source.state, source.message))))
+
+
+def _runs(tool: ListedTool) -> str:
+    if tool.reads_only:
+        return "reads only"
+    return "always" if tool.always else "when allowed"
+
+
+def _first(description: str) -> str:
+    """The first sentence of a description."""
+    return description.split("\n\n", maxsplit=1)[0].partition(". ")[0].rstrip(".") + "."

@@ -1,0 +1,72 @@
+"""The tools of a server as its users have them: which each may use, and what each allowed for good."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from genpy_server.core.models import ListedTool, ToolList, ToolSource
+from genpy_server.errors import BadRequest, NotFound
+from genpy_server.settings import EVERYONE
+from genpy_server.stores.base import ApprovalStore, Store
+from genpy_server.tools.base import Tool
+from genpy_server.tools.registry import ToolRegistry
+
+NOBODY = frozenset[str]()
+
+
+class ToolAccess:
+    """See the module.
+
+    `acting` are the names of acting tools by user, None where every user may use all: on the
+    person's own machine. `sources` says how the sources of tools are that are not simply there.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: ToolRegistry,
+        acting: Mapping[str, frozenset[str]] | None = None,
+        sources: Callable[[], Sequence[ToolSource]] = tuple,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._acting = acting
+        self._sources = sources
+
+    def of(self, user_id: str) -> tuple[Tool, ...]:
+        """The tools of a user."""
+        return tuple(tool for tool in self._registry.tools if self._may_use(user_id, tool))
+
+    def find(self, user_id: str, name: str) -> Tool:
+        """A tool of a user; raises `BadRequest` where there is none of that name."""
+        tool = self._registry.find(name)
+        if not self._may_use(user_id, tool):
+            raise BadRequest(f"The operator of this server does not allow the tool {name}.")
+        return tool
+
+    def _may_use(self, user_id: str, tool: Tool) -> bool:
+        if tool.reads_only or self._acting is None:
+            return True
+        acting = self._acting
+        return tool.spec.name in acting.get(user_id, NOBODY) | acting.get(EVERYONE, NOBODY)
+
+    async def listed(self, user_id: str) -> ToolList:
+        """The tools of a user, with what was allowed for good."""
+        store = self._store
+        kept = await store.approved_tools(user_id) if isinstance(store, ApprovalStore) else []
+        approved = {(one.name, one.digest) for one in kept}
+        tools = [
+            ListedTool(
+                name=tool.spec.name,
+                description=tool.spec.description,
+                origin=tool.origin,
+                reads_only=tool.reads_only,
+                always=(tool.spec.name, tool.digest) in approved,
+            )
+            for tool in self.of(user_id)
+        ]
+        return ToolList(tools, list(self._sources()))
+
+    async def revoke(self, user_id: str, name: str) -> None:
+        """Take a permission for good back; raises `NotFound` where there was none."""
+        store = self._store
+        if not isinstance(store, ApprovalStore) or not await store.revoke_tool(user_id, name):
+            raise NotFound(f"The tool {name} was not allowed for good.")

@@ -1,0 +1,48 @@
+"""Requests of tools that act: shown above the prompt while they are open, and answered there."""
+
+from textual.screen import Screen
+
+from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.widgets.approval import ApprovalRequest
+from genpy_tui.widgets.prompt import Prompt
+
+
+class ApprovalControl:
+    """Shows the open request of the conversation, and passes the answer to the client."""
+
+    def __init__(
+        self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
+    ) -> None:
+        self.panel = ApprovalRequest(id="approval")
+        self._screen = screen
+        self._conversation = conversation
+        self._prompt = prompt
+
+    def follow(self) -> None:
+        """Show what is asked now, or nothing."""
+        request = self._conversation.transcript.request
+        if request == self.panel.request:
+            return
+        had_focus = self.panel.has_focus
+        self.panel.request = request
+        if request is not None:
+            self._screen.app.bell()
+            if self._prompt.has_focus and not self._prompt.text:
+                self.panel.focus()
+        elif had_focus:
+            self._prompt.focus()
+
+    def focus(self) -> None:
+        """Go to the open request, where a digit answers."""
+        if self.panel.request is None:
+            self._screen.notify("No tool waits for your permission.")
+        else:
+            self.panel.settle()
+            self.panel.focus()
+
+    def answer(self, answered: ApprovalRequest.Answered) -> None:
+        """Send an answer; the request goes when the server has it."""
+        client = self._conversation.client
+        if client is not None:
+            client.approve(answered.request, answered.decision)
+            self._prompt.focus()

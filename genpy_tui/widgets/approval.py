@@ -1,0 +1,143 @@
+"""The request of a tool that acts, above the prompt: what it would do, and four answers.
+
+A digit answers where the request has the focus. It takes the focus only from an empty prompt, and
+takes no digit in its first moment, so that nobody allows what they did not see.
+"""
+
+import json
+from time import monotonic
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from genpy_server.wire import ApprovalRequested, Decision
+from genpy_tui.text import plain
+
+ANSWERS: tuple[tuple[Decision, str], ...] = (
+    ("once", "once"),
+    ("session", "this conversation"),
+    ("always", "always"),
+    ("no", "no"),
+)
+YES_OR_NO: tuple[tuple[Decision, str], ...] = (("once", "yes"), ("no", "no"))
+NOTICE_SECONDS = 0.7
+"""Seconds in which a request that took the focus by itself takes no digit."""
+LINES, LOW_LINES = 8, 3
+"""Lines of arguments that are shown, and on a screen of fewer than `LOW` lines."""
+LOW = 20
+WARNING = "$genpy-text-warning"
+
+
+class ApprovalRequest(Widget, can_focus=True):
+    """Shown while `request` is set; a digit or a click on an answer answers it."""
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(n), f"answer({n})", f"Answer {n}", show=False)
+        for n in range(1, len(ANSWERS) + 1)
+    ]
+
+    request: reactive[ApprovalRequested | None] = reactive(None, layout=True)
+
+    class Answered(Message):
+        """An answer was chosen."""
+
+        def __init__(self, request: ApprovalRequested, decision: Decision) -> None:
+            super().__init__()
+            self.request = request
+            self.decision = decision
+
+    def __init__(self, **arguments: str) -> None:
+        super().__init__(**arguments)  # type: ignore[arg-type]  # names of Textual's
+        self._shown_at = 0.0
+
+    @property
+    def answers(self) -> tuple[tuple[Decision, str], ...]:
+        """What can be answered."""
+        asks = self.request is not None and self.request.question is not None
+        return YES_OR_NO if asks else ANSWERS
+
+    def watch_request(self, request: ApprovalRequested | None) -> None:
+        """Take lines of the screen, or give them back."""
+        self.display = request is not None
+        self._shown_at = monotonic()
+
+    def render(self) -> Content:
+        """The call with its arguments, and the answers."""
+        request = self.request
+        if request is None:
+            return Content("")
+        does = " wants to run" if request.question is None else " asks"
+        head = Content.assemble(("⚙ ", WARNING), plain(request.name, "bold"), does)
+        if request.question is not None:
+            said = [request.question]
+        else:
+            said = [f"{key} = {_json(value)}" for key, value in request.args.items()]
+        return Content("\n").join([head, *self._fitted(said), self._choices()])
+
+    def _fitted(self, texts: list[str]) -> list[Content]:
+        """As much of the texts as there is room for, and a line that says where the rest is."""
+        width = max(20, self.size.width)
+        room = LOW_LINES if self.app.size.height < LOW else LINES
+        lines: list[Content] = []
+        for text in texts:
+            shown = plain(text, "$foreground")
+            needed = -(-shown.cell_length // width)
+            if needed > room:
+                if room:
+                    lines.append(shown.truncate(room * width, ellipsis=True))
+                lines.append(plain("not all is shown: expand the call above with x", WARNING))
+                return lines
+            lines.append(shown)
+            room -= needed
+        return lines
+
+    def _choices(self) -> Content:
+        parts = [
+            Content.assemble((f"[{number}]", f"bold {WARNING}"), f" {words}")
+            for number, (_, words) in enumerate(self.answers, 1)
+        ]
+        hint = () if self.has_focus else (("  f8 answers", "$genpy-muted"),)
+        return Content.assemble(Content("  ").join(parts), *hint)
+
+    def on_focus(self) -> None:
+        """Digits answer now."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Digits are written again."""
+        self.refresh()
+
+    def settle(self) -> None:
+        """Take digits at once: the focus came here on purpose."""
+        self._shown_at = 0.0
+
+    def action_answer(self, number: int) -> None:
+        """A digit was pressed."""
+        if self.request is not None and monotonic() - self._shown_at >= NOTICE_SECONDS:
+            self._answer(number)
+
+    def _answer(self, number: int) -> None:
+        if self.request is not None and number <= len(self.answers):
+            self.post_message(self.Answered(self.request, self.answers[number - 1][0]))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on an answer is that answer; elsewhere it brings the focus."""
+        if event.y != self.size.height - 1:
+            return
+        line = self._choices().plain
+        for number, (_, words) in enumerate(self.answers, 1):
+            text = f"[{number}] {words}"
+            before, found, _ = line.partition(text)
+            at = Content(before).cell_length
+            if found and at <= event.x < at + len(text):
+                self._answer(number)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""`genpy tools`, `genpy ask --allow` and `--app`: tools of one's own from the command line."""
+
+import pytest
+from support.command_line import Genpy
+from support.scripted_model import Upstream
+
+TOOLS = '''
+from pathlib import Path
+
+from genpy_server import tool
+
+@tool
+def note(text: str) -> str:
+    """Write a note. It is kept in a file."""
+    Path(__file__).with_name("notes.txt").write_text(text)
+    return "written"
+
+@tool(reads_only=True)
+async def look() -> str:
+    """Look around."""
+    return "a desk"
+'''
+
+
+@pytest.fixture
+def home(empty: Genpy) -> Genpy:
+    folder = empty.home / "CONFIG" / "genpy" / "tools"
+    folder.mkdir(parents=True)
+    (folder / "mine.py").write_text(TOOLS)
+    return empty
+
+
+def test_tools_of_ones_own_are_listed(home: Genpy) -> None:
+    """Files of the tools folder are listed with what they may do; a broken one is named."""
+    (home.home / "CONFIG" / "genpy" / "tools" / "bad.py").write_text("1 / 0")
+    listed = home("tools", COLUMNS="120")
+    rows = {line.split()[0]: line for line in listed.out.splitlines() if line}
+    assert "when allowed" in rows["note"]
+    assert "file mine.py" in rows["note"]
+    assert "Write a note." in rows["note"]
+    assert "reads only" in rows["look"]
+    assert "reads only" in rows["get_session_stats"]
+    assert "file bad.py: failed: ZeroDivisionError: division by zero" in listed.err
+    refused = home("tools", "revoke", "note", code=1)
+    assert refused.err.endswith("The tool note was not allowed for good.\n")
+    assert "Name a tool" in home("tools", "revoke", code=2).err
+
+
+async def test_ask_runs_what_is_allowed_by_name(home: Genpy) -> None:
+    """Without --allow a sentence says that nothing was run; with it the tool runs in a process."""
+    async with Upstream() as upstream:
+        for _ in range(2):
+            upstream.call("note", {"text": "milk"})
+            upstream.say("All right.")
+        environment = {"GENPY_LLM_URL": upstream.url}
+        refused = await home.beside("ask", "-n", "Note milk", **environment)
+        assert refused.out == "All right.\n"
+        assert "note was not run: it acts, and no client here can allow it" in refused.err
+        assert "--allow note" in refused.err
+        notes = home.home / "CONFIG" / "genpy" / "tools" / "notes.txt"
+        assert not notes.exists()
+        await home.beside("ask", "-n", "Note milk", "--allow", "note", **environment)
+        assert notes.read_text() == "milk"
+        assert "written" in upstream.requests[-1]["body"]["messages"][-1]["content"]
+
+
+OWN = """
+from genpy_server import App, load_settings, tool
+
+@tool(reads_only=True)
+async def shelf(title: str) -> str:
+    "The shelf of a book."
+    return "A3"
+
+app = App(tools=[shelf])
+other = 3
+"""
+
+
+def test_serve_takes_an_app_of_ones_own(empty: Genpy) -> None:
+    """--app names a module and an App in it; anything else is refused with a sentence."""
+    (empty.home / "library.py").write_text(OWN)
+    for reference, words in (
+        ("nothing:app", "There is no App at nothing:app: No module named 'nothing'."),
+        ("library:none", "There is no App at library:none"),
+        ("library:other", "library:other is not an App."),
+    ):
+        assert words in empty("serve", "--app", reference, code=1).err
