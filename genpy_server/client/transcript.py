@@ -135,9 +135,11 @@ class Entry:
         """Take in a piece of the text or of the reasoning; raises `Gap`."""
         (self._text if isinstance(piece, Delta) else self._reasoning).take(piece)
 
-    def fill(self, meta: MessageMeta) -> None:
-        """Take over what is stored of the message beside its text."""
+    def fill(self, text: str, meta: MessageMeta) -> None:
+        """Take over what is stored of the message."""
         self.meta, self.streaming = meta, False
+        if text != self.text:
+            self._text = GrowingText(text)
         self._reasoning = GrowingText(meta.reasoning or "")
 
     def since(self, offset: int) -> str:
@@ -350,7 +352,7 @@ def _same(entry: Entry, frame: MessageEvent) -> bool:
 
 def _fill(entry: Entry, frame: MessageEvent) -> None:
     entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
-    entry.fill(frame.meta)
+    entry.fill(frame.text, frame.meta)
     entry.tools = [
         ToolLine.stored(f"{frame.message_id}-{number}", record)
         for number, record in enumerate(frame.meta.tools)

@@ -66,6 +66,9 @@ class Finish(msgspec.Struct, frozen=True):
     reason: Literal["stop", "length", "content_filter", "tool_calls"]
     usage: Usage = Usage()
     quota: "Quota | None" = None
+    reasoning_chars: int = 0
+    """So many characters at the beginning of the text were reasoning, of which only the end was
+    marked. The next reply of the model is split from its beginning."""
 
 
 class Quota(msgspec.Struct, frozen=True, omit_defaults=True):

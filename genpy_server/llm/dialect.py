@@ -28,7 +28,8 @@ NAMES: dict[str, str] = {
     "max_tokens": r"\bmax_tokens\b|max_new_tokens",
     "max_completion_tokens": r"\bmax_completion_tokens\b",
     "temperature": r"\btemperature\b",
-    "reasoning_effort": r"\breasoning_effort\b|\breasoning\.effort\b",
+    "reasoning_effort": r"\breasoning_effort\b|\breasoning\b|\bthinking\b",
+    "chat_template_kwargs": r"\bchat_template_kwargs\b|\benable_thinking\b",
     "seed": r"\bseed\b",
     "stop": r"['\"`]stop['\"`]|\bstop[_ ](sequences?|words?|strings?|texts?|parameter)",
     "stream_options": r"\bstream_options\b|\binclude_usage\b",
@@ -42,11 +43,33 @@ EFFORTS: dict[Effort, tuple[str, ...]] = {
     "high": ("high",),
 }
 """What services call an effort, the next one where one is refused."""
+THINKING: dict[str, Callable[[Effort], dict[str, Any]]] = {
+    "openrouter.ai": lambda effort: {
+        "reasoning": {"enabled": False} if effort == "off" else {"effort": effort}
+    },
+    "api.deepseek.com": lambda effort: {
+        "thinking": {"type": "disabled" if effort == "off" else "enabled"}
+    },
+    "api.anthropic.com": lambda effort: {
+        "thinking": {"type": "disabled"}
+        if effort == "off"
+        else {"type": "enabled", "budget_tokens": THINKING_TOKENS[effort]}
+    },
+}
+"""How services say it that have another parameter, by the end of their host's name."""
+THINKING_TOKENS: dict[Effort, int] = {"low": 1_024, "medium": 4_096, "high": 16_384}
 SERVER_NAMES: dict[str, str] = {
     "tools": r"(?i)\btools?\b.{0,40}(not support|unsupported|requires?|--jinja)|not support tools?",
     "response_format": NAMES["response_format"],
 }
 """The same with status 500, which mostly means something else."""
+OTHER_NAMES = {
+    "tool_choice": "tools",
+    "functions": "tools",
+    "reasoning": "reasoning_effort",
+    "thinking": "reasoning_effort",
+}
+"""Fields of a request that a part of it is made of."""
 NAMED_IN_TROUBLE = {400, 404, 405, 406, 409, 415, 422, 424, 500, 501}
 """Statuses with which services refuse a part of a request."""
 
@@ -72,11 +95,19 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def body_of(
-    asked: Asked, model: str, left_out: Collection[str], *, groq: bool, strict: bool
+    asked: Asked,
+    model: str,
+    left_out: Collection[str],
+    *,
+    groq: bool,
+    strict: bool,
+    host: str = "",
+    local: bool = False,
 ) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
     """The body of a request, which of its parts can be left out where refused, and what is left out.
 
-    `strict`: the service keeps to a schema by itself, which then need not be said in words.
+    `strict`: the service keeps to a schema by itself, which then need not be said in words. The
+    name of an effort is that of the `host`, or of a `local` server.
     """
     parts: list[str] = []
     missing: list[str] = []
@@ -102,7 +133,7 @@ def body_of(
     if asked.stop and has("stop"):
         body["stop"] = list(asked.stop)
     if asked.effort is not None:
-        body |= _effort(asked.effort, has)
+        body |= _effort(asked.effort, left_out, has, host=host, local=local)
     if native:
         body["tools"] = [_tool_row(tool) for tool in asked.tools]
     if asked.form is not None and form is not None and has(form):
@@ -117,12 +148,27 @@ def body_of(
     return body, tuple(parts), tuple(missing)
 
 
-def _effort(effort: Effort, has: Callable[[str], bool]) -> dict[str, Any]:
+def _effort(
+    effort: Effort,
+    left_out: Collection[str],
+    has: Callable[[str], bool],
+    *,
+    host: str,
+    local: bool,
+) -> dict[str, Any]:
     """How much a model is to think before it answers; where it cannot but think, little."""
-    for name in EFFORTS[effort]:
-        if has(f"reasoning_effort:{name}"):
-            return {"reasoning_effort": name}
-    return {}
+    service = next((name for name in THINKING if host.endswith(name)), None)
+    if service is not None:
+        return THINKING[service](effort) if has(f"reasoning_effort:{effort}") else {}
+    body: dict[str, Any] = {}
+    if local and effort == "off" and has("chat_template_kwargs"):
+        # Templates of llama.cpp, vLLM and SGLang know no effort, but whether to think.
+        body["chat_template_kwargs"] = {"enable_thinking": False}
+    names = EFFORTS[effort]
+    name = next((name for name in names if f"reasoning_effort:{name}" not in left_out), names[-1])
+    if has(f"reasoning_effort:{name}"):
+        body["reasoning_effort"] = name
+    return body
 
 
 def tools_part(tools: Sequence[ToolSpec]) -> str:
@@ -136,7 +182,7 @@ def refused(complaint: Complaint, parts: Sequence[str]) -> list[str]:
         return []
     names = SERVER_NAMES if complaint.status in {None, 500} else NAMES
     fields = {re.split(r"[.\[]", field)[0] for field in complaint.fields}
-    fields = {"tools" if field in {"tool_choice", "functions"} else field for field in fields}
+    fields = {OTHER_NAMES.get(field, field) for field in fields}
     explicit = [part for part in parts if part.partition(":")[0] in fields]
     if explicit:
         return explicit

@@ -371,8 +371,20 @@ class StreamParser:
             prompt = _tokens(usage.get("prompt_tokens", usage.get("input_tokens")))
             completion = _tokens(usage.get("completion_tokens", usage.get("output_tokens")))
             self.usage = Usage(
-                prompt or self.usage.prompt_tokens, completion or self.usage.completion_tokens
+                prompt or self.usage.prompt_tokens,
+                completion or self.usage.completion_tokens,
+                _cached(usage) or self.usage.cached_tokens,
             )
+
+
+def _cached(usage: dict[str, Any]) -> int:
+    """The tokens that came from a cache, under the names that services have for them."""
+    for name in ("prompt_tokens_details", "input_tokens_details"):
+        details = usage.get(name)
+        if isinstance(details, dict):
+            return _tokens(details.get("cached_tokens"))
+    names = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+    return next((found for name in names if (found := _tokens(usage.get(name)))), 0)
 
 
 def _value(data: bytes) -> Any:

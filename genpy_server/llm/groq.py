@@ -89,7 +89,18 @@ class RefusedParts:
 class Terms:
     """A request in the form that its service takes, found by what it refuses."""
 
-    def __init__(self, asked: Asked, model: str, known: RefusedParts, *, groq: bool) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        model: str,
+        known: RefusedParts,
+        *,
+        groq: bool,
+        host: str = "",
+        local: bool = False,
+    ) -> None:
+        self._host = host
+        self._local = local
         if known.tokens is not None and asked.tokens > known.tokens:
             asked = shorter(asked, known.tokens)
         self._asked = asked
@@ -112,6 +123,8 @@ class Terms:
             self._left_out | self._dropped,
             groq=self._groq,
             strict=self._groq,
+            host=self._host,
+            local=self._local,
         )
         return body
 
@@ -173,7 +186,7 @@ class GroqLlm:
                 "compatible", where, "GENPY_LLM_MODEL", "GENPY_LLM_KEY", "GENPY_LLM_URL"
             )
         self.kind: str = self._service.kind
-        host = urlsplit(where).hostname or ""
+        self._host = host = urlsplit(where).hostname or ""
         self.local: bool = _is_near(host)
         self._configured = model
         self._found: str | None = None
@@ -276,7 +289,14 @@ class GroqLlm:
     ) -> AsyncGenerator[LlmEvent, None]:
         model = model or await self._find_model()
         known = self._refused.setdefault(model, RefusedParts())
-        terms = Terms(asked, model, known, groq=self.kind == "groq")
+        terms = Terms(
+            asked,
+            model,
+            known,
+            groq=self.kind == "groq",
+            host=self._host,
+            local=self.local,
+        )
         accepted = False
         while True:
             reader: ReplyReader | None = None

@@ -86,6 +86,8 @@ class ReplyReader:
         self.begun = False
         """Whether a part of the reply came."""
         self._chars = 0
+        self._thought_chars = 0
+        self._reasoning_chars = 0
         self.over = False
         """Whether the last events were read."""
         self._reading = True
@@ -162,8 +164,12 @@ class ReplyReader:
         return self._deltas(fed.text + last.text, thoughts)
 
     def _deltas(self, text: str, thought: str) -> tuple[LlmEvent, ...]:
+        if self._split.ended_at is not None:
+            self._reasoning_chars = self._chars - self._thought_chars + self._split.ended_at
+            self._split.ended_at = None
         size = len(text) + len(thought)
         self._chars += size
+        self._thought_chars += len(thought)
         if not self.begun and size:
             self.begun = True
             self._reads.limit = self._token_seconds
@@ -181,7 +187,7 @@ class ReplyReader:
             raise ServiceError(parser.error)
         reason, usage = parser.finish_reason, parser.usage
         if self._chars > self._most:
-            return (Finish("length", usage, self._quota),)
+            return (Finish("length", usage, self._quota, self._reasoning_chars),)
         if reason in BROKEN or not (reason or parser.done):
             if self._failure is not None:
                 raise self._failure
@@ -192,14 +198,15 @@ class ReplyReader:
             await self._read_out()
         named = REASONS.get(reason, "stop")
         if named != "stop":  # a call may be cut in the middle: none counts
-            return (Finish(named, usage, self._quota),)
+            return (Finish(named, usage, self._quota, self._reasoning_chars),)
         collector = CallCollector()
         for piece in (*parser.calls, *self._split.calls):
             collector.add(piece)
         wanted = collector.calls(self._tools)
         if not wanted and reason in {"tool_calls", "function_call"} and not self._chars:
             raise LlmBadToolCall("The model called a tool without naming it. Try again.")
-        return (*wanted, Finish("tool_calls" if wanted else "stop", usage, self._quota))
+        last: Literal["tool_calls", "stop"] = "tool_calls" if wanted else "stop"
+        return (*wanted, Finish(last, usage, self._quota, self._reasoning_chars))
 
     async def _read_out(self) -> None:
         """Read what follows the closing mark: only then can the connection be used again.

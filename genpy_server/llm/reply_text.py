@@ -66,6 +66,8 @@ class ReplyText:
         self.calls: list[CallPiece] = []
         self.end_only = False
         """Whether reasoning ended that never began."""
+        self.ended_at: int | None = None
+        """Where it ended, in characters of the text of the last `feed` or `finish`."""
         self._tools = tools
         self._names = {tool.name for tool in tools}
         self._place = _Place.REASONING if opened else _Place.START
@@ -162,6 +164,8 @@ class ReplyText:
                     continue
                 self._held = rest[len(tag) :]
                 if tag == THINK_END:
+                    if not self.end_only:
+                        self.ended_at = sum(map(len, self._texts))
                     self.end_only = self._trim = True
                 else:
                     self._place, self._tag = _Place.HELD, tag

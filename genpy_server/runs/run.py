@@ -54,6 +54,7 @@ from genpy_server.wire import (
     Notice,
     Reasoning,
     error_frame,
+    message_event,
     run_finished,
     run_started,
 )
@@ -75,8 +76,8 @@ REASONING_CHARS = 50_000
 IS_LOADING = "Loading the model; the reply begins when it is ready."
 EMPTY = "The model returned an empty reply. Try again, or ask in other words."
 ONLY_REASONING = (
-    "The model returned its reasoning and no answer. Try again, or allow longer replies with "
-    "GENPY_REPLY_TOKENS."
+    "The model returned its reasoning and no answer. Let it think less (reasoning_effort), or allow "
+    "a longer reply (max_tokens), and try again."
 )
 TOO_LONG = (
     "The message is too long for the model, which was given {sent:,} of its {total:,} characters: "
@@ -131,6 +132,8 @@ class ReplyRun:
         self.length = 0
         self.reasoning: list[str] = []
         self.thought = 0
+        self.not_said: list[tuple[int, int]] = []
+        """Parts of the text that turned out to be reasoning: where each begins and ends."""
         self.usage = Usage()
         self.quota: Quota | None = None
         self.started = time.monotonic()
@@ -198,6 +201,7 @@ class ReplyRun:
         return await self._finish(status, error)
 
     async def _finish(self, status: RunStatus, error: GenPyError | None) -> RunOutcome:
+        text = self._text()
         self.meta = msgspec.structs.replace(
             self.known(), status=status, error=error.message if error is not None else None
         )
@@ -205,7 +209,7 @@ class ReplyRun:
             id=0,
             session_id=self.request.session_id,
             role="assistant",
-            text="".join(self.parts),
+            text=text,
             at="",
             client_id=self.id,
             meta=self.meta,
@@ -223,6 +227,8 @@ class ReplyRun:
             )
         quota = msgspec.to_builtins(self.quota) if self.quota else None
         self.publisher.publish(run_finished(self.meta, message_id=reply.id or None, quota=quota))
+        if self.not_said and reply.id:
+            self.publisher.publish(message_event(reply))  # with what of its text remains
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
     async def _reply(self, asking: Callable[[], None]) -> RunStatus:
@@ -272,10 +278,13 @@ class ReplyRun:
             room -= sum(map(message_tokens, told))
             if self.tool_calls.failures > 1 or not told:
                 tools = ()
+        length = self.length - sum(end - start for start, end in self.not_said)
+        if not length and (self.thought or self.not_said):
+            raise LlmCutOff(ONLY_REASONING)
         if finish.reason in {"length", "content_filter"}:
             return finish.reason
-        if not self.length:
-            raise LlmCutOff(ONLY_REASONING if self.thought else EMPTY)
+        if not length:
+            raise LlmCutOff(EMPTY)
         return "done"
 
     async def _stream(
@@ -330,6 +339,7 @@ class ReplyRun:
     ) -> tuple[Finish, list[ToolCall]]:
         calls: list[ToolCall] = []
         joint = "\n\n" if self.length else ""
+        start = self.length + len(joint)
         async with aclosing(model.stream(request)) as events:
             async for event in events:
                 if silent is not None:
@@ -348,8 +358,18 @@ class ReplyRun:
                 elif type(event) is Finish:
                     self.usage += event.usage
                     self.quota = event.quota or self.quota
+                    if event.reasoning_chars:
+                        self.not_said.append((start, start + event.reasoning_chars))
                     return event, calls
         raise LlmCutOff("The model's service ended the reply early. Try again.")
+
+    def _text(self) -> str:
+        """The text of the reply, without what turned out to be reasoning, which goes there."""
+        text = "".join(self.parts)
+        for start, end in reversed(self.not_said):
+            self.reasoning.insert(0, text[start:end])
+            text = text[:start] + text[end:]
+        return text
 
     def _left_out(self, model: ChosenModel, parts: Sequence[str]) -> None:
         """Say which of the person's parameters a model does not take, once in a conversation."""

@@ -7,7 +7,16 @@ from support.scripted_model import DONE, USAGE, Script, call_piece, chunk, event
 
 from genpy_server.core.models import SummaryDraft, Usage
 from genpy_server.errors import LlmModelUnknown, LlmUnavailable
-from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, Quota, TextDelta, ToolCall
+from genpy_server.llm.base import (
+    ChatMessage,
+    ChatRequest,
+    Finish,
+    LeftOut,
+    Quota,
+    TextDelta,
+    ToolCall,
+)
+from genpy_server.llm.dialect import Asked, body_of
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.tools.registry import SPECS
 
@@ -241,3 +250,47 @@ async def test_server_without_models_says_so(compatible, upstream):
     upstream.models = []
     with pytest.raises(LlmModelUnknown, match="Load one"):
         await everything(compatible)
+
+
+@pytest.mark.parametrize(
+    ("effort", "host", "local", "sent"),
+    [
+        ("off", "api.groq.com", False, {"reasoning_effort": "none"}),
+        ("low", "api.openai.com", False, {"reasoning_effort": "low"}),
+        (
+            "off",
+            "127.0.0.1",
+            True,
+            {"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": False}},
+        ),
+        ("high", "127.0.0.1", True, {"reasoning_effort": "high"}),
+        ("off", "openrouter.ai", False, {"reasoning": {"enabled": False}}),
+        ("high", "openrouter.ai", False, {"reasoning": {"effort": "high"}}),
+        ("off", "api.deepseek.com", False, {"thinking": {"type": "disabled"}}),
+        (
+            "low",
+            "api.anthropic.com",
+            False,
+            {"thinking": {"type": "enabled", "budget_tokens": 1_024}},
+        ),
+    ],
+)
+def test_each_service_has_its_own_parameter_of_effort(effort, host, local, sent):
+    """The effort goes out under the name that the service has for it, and nothing beside it."""
+    asked = Asked(ASKED, 100, 0.0, effort=effort)
+    plain, _, _ = body_of(Asked(ASKED, 100, 0.0), "m", (), groq=False, strict=False)
+    body, _, _ = body_of(asked, "m", (), groq=False, strict=False, host=host, local=local)
+    assert {name: value for name, value in body.items() if name not in plain} == sent
+
+
+async def test_a_model_that_cannot_but_think_thinks_little(compatible, upstream):
+    """Where "none" is refused the lowest effort is asked for, and that is not said to be left out."""
+    upstream.fail(400, "invalid_request_error", "reasoning_effort must be low, medium or high")
+    upstream.say("a")
+    upstream.say("b")
+    request = ChatRequest(ASKED, reasoning_effort="off")
+    for _ in range(2):
+        events = [event async for event in compatible.stream(request)]
+        assert not any(isinstance(event, LeftOut) for event in events)
+    sent = [r["body"]["reasoning_effort"] for r in upstream.requests if r["body"]]
+    assert sent == ["none", "low", "low"]

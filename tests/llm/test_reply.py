@@ -406,6 +406,35 @@ async def test_reasoning_in_tags_is_no_text(text, said, thought, data):
     assert (found.text, found.reasoning) == (said, thought)
 
 
+@pytest.mark.parametrize(
+    ("text", "chars"),
+    [("hm</think>\n\nHello", 2), ("h\n</think>Hello", 2), ("Hello", 0), ("`</think>`", 0)],
+)
+async def test_the_finish_says_how_much_of_the_text_was_reasoning(text, chars):
+    """Where only the end of reasoning is marked, the text before it is counted as such."""
+    for pieces in ([text], list(text)):
+        found = await read(*(chunk({"content": piece}) for piece in pieces), STOP)
+        assert found.finish.reasoning_chars == chars
+
+
+@pytest.mark.parametrize(
+    ("usage", "cached"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 8}}, 8),
+        ({"input_tokens_details": {"cached_tokens": 8}}, 8),
+        ({"prompt_cache_hit_tokens": 8}, 8),
+        ({"cache_read_input_tokens": 8}, 8),
+        ({"prompt_tokens_details": None}, 0),
+        ({"prompt_tokens_details": {"cached_tokens": "many"}}, 0),
+    ],
+)
+async def test_tokens_of_a_cache_are_counted(usage, cached):
+    """The names that services have for them are read, and what is no count is none."""
+    counts = {"prompt_tokens": 11, "completion_tokens": 7, **usage}
+    found = await read(chunk({"content": "x"}), chunk(finish="stop", usage=counts))
+    assert found.finish.usage == Usage(11, 7, cached)
+
+
 async def test_reasoning_that_the_template_began_is_known_the_next_time():
     """Where only the end of reasoning is in a reply, later replies are taken to begin in it."""
     found = await read(chunk({"content": "hm</think>\nHello"}), STOP, opened=True)

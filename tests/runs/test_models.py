@@ -6,9 +6,10 @@ import httpx
 import pytest
 from support.raw_client import Peer
 from support.running_server import serving
-from support.scripted_model import Upstream
+from support.scripted_model import DONE, Script, Upstream, chunk
 
-from genpy_server.wire import End, ParamsChange, Retry, Send, Set
+from genpy_server.client.transcript import Transcript
+from genpy_server.wire import End, ParamsChange, Retry, Send, Set, decode_server
 
 SUMMARY = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
 
@@ -158,3 +159,31 @@ async def test_the_list_of_models(server, one, two):
     assert shown["one"] is None
     assert "key-of" not in json.dumps(again)
     assert len([r for r in one.requests if r["method"] == "GET"]) == 1
+
+
+async def test_reasoning_without_a_beginning_is_put_right(server, one):
+    """What came before a lone </think> is kept as reasoning, and a message says what remains."""
+    one.say("hm, ", "so", "</think>\n\n", "Hello")
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Send("1", "hi"))
+        finished = await peer.until("run_finished")
+        message = await peer.until("message", lambda f: f["role"] == "assistant")
+        assert message["message_id"] == finished["message_id"]
+        assert (message["text"], message["meta"]["reasoning"]) == ("Hello", "hm, so")
+        transcript = Transcript()
+        for frame in peer.frames:
+            transcript.apply(decode_server(json.dumps(frame)))
+    (_, reply) = transcript.entries
+    assert (reply.text, reply.reasoning) == ("Hello", "hm, so")
+
+
+async def test_a_reply_of_reasoning_alone_says_what_to_do(server, one):
+    """Also where the limit of the reply cut it off."""
+    one.script(Script(pieces=[chunk({"reasoning": "hm"}), chunk(finish="length"), DONE]))
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Send("1", "hi"))
+        error = await peer.until("error")
+        assert "reasoning_effort" in error["message"]
+        assert (await peer.until("run_finished"))["status"] == "error"
+        (stored,) = await replies(server, peer)
+        assert stored[0] == ""

@@ -269,6 +269,10 @@ export class Transcript {
       this.entries.splice(this.#place(frame.meta?.reply_to), 0, entry);
     }
     entry.fill(frame);
+    if (entry.text !== frame.text) {
+      entry.text = frame.text; // the beginning of the reply turned out to be reasoning
+      entry.length = characters(frame.text);
+    }
     if (entry.replaces !== null) {
       this.#replaced.add(entry.replaces);
       for (const other of this.entries) this.#mark(other);
