@@ -110,19 +110,34 @@ class ReplyReader:
         """
         parser = self._parser
         while self._reading:
-            data = await (self._late_read() if parser.finish_reason else self._read())
-            if data:
-                text, thought = parser.take()
-                if text and not self._split.passes(text):
-                    text, inner = self._split.feed(text)
-                    thought += inner
-            else:
-                text = thought = ""
-            self._reading = bool(data) and not parser.done and parser.error is None
+            try:
+                if parser.finish_reason:  # usage and the closing mark follow, or nothing
+                    async with asyncio.timeout(GRACE_SECONDS):
+                        data = await self._reads.read()
+                else:
+                    data = await self._reads.read()
+                if data:
+                    parser.feed(data)
+            except TimeoutError:
+                data = b""
+            except (httpx.HTTPError, LlmError) as error:
+                self._failure, data = error, b""
+            self._reading = data != b"" and not parser.done and parser.error is None
+            if not data:
+                break
+            text, thought = parser.take()
+            if text and not self._split.passes(text):
+                text, inner = self._split.feed(text)
+                thought += inner
             if text or thought:
                 events = self._deltas(text, thought)
-                self._reading &= self._chars <= self._most
+                if self._chars > self._most:
+                    self._reading = False
                 return events
+        return await self._last()
+
+    async def _last(self) -> Sequence[LlmEvent]:
+        """What the end of the stream leaves, then the last events, then nothing."""
         if not self._rested:
             self._rested = True
             rest = self._rest()
@@ -132,27 +147,6 @@ class ReplyReader:
             return ()
         self.over = True
         return await self._end()
-
-    async def _read(self) -> bytes:
-        """A read, given to the parser; empty where there will be no more, or it fails."""
-        try:
-            data = await self._reads.read()
-            if data:
-                self._parser.feed(data)
-        except TimeoutError:
-            return b""
-        except (httpx.HTTPError, LlmError) as error:
-            self._failure = error
-            return b""
-        return data
-
-    async def _late_read(self) -> bytes:
-        """A read of what follows the finish reason: usage and the closing mark."""
-        try:
-            async with asyncio.timeout(GRACE_SECONDS):
-                return await self._read()
-        except TimeoutError:
-            return b""
 
     def _rest(self) -> tuple[LlmEvent, ...]:
         """What the end of the stream leaves to say."""

@@ -99,19 +99,22 @@ class _Pieces:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def precedes(self, piece: Delta | Reasoning) -> bool:
-        """Whether a piece is the next one of its kind in the same reply."""
+    def add(self, piece: Delta | Reasoning, size: int) -> bool:
+        """Add a piece, if it is the next one of its kind in the same reply and finds room."""
         begin = self.begin
-        same = type(piece) is type(begin) and piece.run == begin.run
-        return same and piece.offset == self.end
-
-    def add(self, text: str, size: int) -> None:
-        """Add the text of the next piece."""
-        self.end = end = self.end + len(text)
+        if (
+            piece.offset != self.end
+            or piece.run != begin.run
+            or type(piece) is not type(begin)
+            or not self.room
+        ):
+            return False
+        self.end = end = self.end + len(piece.text)
         self.bytes += size
         self.room -= 1
-        self._texts.append(text)
+        self._texts.append(piece.text)
         self._ends.append(end)
+        return True
 
     def close(self) -> None:
         """Keep one text: there will be no more pieces."""
@@ -156,9 +159,9 @@ class EventLog:
         if type(frame) is Delta or type(frame) is Reasoning:
             size = len(frame.text.encode()) + PIECE_BYTES
             pieces = self._open
-            if pieces is None or not pieces.room or not pieces.precedes(frame):
+            if pieces is None or not pieces.add(frame, size):
                 pieces = self._new_pieces(frame)
-            pieces.add(frame.text, size)
+                pieces.add(frame, size)
             if pieces.bytes * PARTS > self._max_bytes:
                 self._close()
         else:
