@@ -1,14 +1,13 @@
 """`python -m genpy_server`: the server as a program of its own."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 
 import msgspec
 
 from genpy_server import __version__
-from genpy_server.app import App
+from genpy_server.app import App, run
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings, load
 
@@ -18,7 +17,7 @@ PORTS = range(65_536)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; 0 done, 1 expected failure, 2 usage, 130 cut short."""
     try:
-        return 0 if asyncio.run(App(_with_options(load(), arguments)).serve(_announce)) else 130
+        return 0 if run(App(_with_options(load(), arguments)).serve(_announce)) else 130
     except GenPyError as error:
         print(error.message, file=sys.stderr)  # noqa: T201 - what a program says
         return 1

@@ -3,9 +3,9 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -49,8 +49,21 @@ from genpy_server.web.send_queue import QueueSums
 from genpy_server.web.server import HttpServer, listen, serve_until_stopped
 from genpy_server.web.websocket import serve_session
 
+T = TypeVar("T")
+
 COLLECT = (10_000, 20, 20)
 """New objects until the collector looks at them, and how often until at older ones."""
+
+
+def run(serving: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, on uvloop where it is installed (the extra `fast`)."""
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):
+        from uvloop import new_event_loop  # noqa: PLC0415 - an extra
+
+        loop_factory = new_event_loop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(serving)
 
 
 class App:

@@ -22,8 +22,9 @@ def serve(
     app: OwnApp = None,
 ) -> None:
     """Run the server, for browsers and terminals elsewhere."""
-    import asyncio
     import gc
+
+    from genpy_server.app import run
 
     served = load_app(app)
 
@@ -31,5 +32,5 @@ def serve(
         output.piece(f"GenPy listens on {address}\n")
 
     gc.enable()
-    if not asyncio.run(served.serve(announce, host=host, port=port)):
+    if not run(served.serve(announce, host=host, port=port)):
         raise typer.Exit(INTERRUPTED)

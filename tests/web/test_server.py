@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 import genpy_server
+from genpy_server.app import run
 from genpy_server.errors import ConfigError
 
 PATIENCE = 20.0
@@ -56,7 +57,11 @@ async def main():
 
 if "hasty" in sys.argv:
     server.STOP_SECONDS = 0.2
-asyncio.run(main())
+if "fast" in sys.argv:
+    from genpy_server.app import run
+    run(main())
+else:
+    asyncio.run(main())
 """
 
 
@@ -93,10 +98,23 @@ async def line(process: asyncio.subprocess.Process) -> str:
     return (await process.stdout.readline()).decode().strip()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not made for Windows")
+def test_the_server_runs_on_uvloop_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra `fast` the loop is uvloop's, without it asyncio's."""
+
+    async def loop() -> str:
+        return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+    assert run(loop()) == "uvloop"
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert run(loop()) == "asyncio"
+
+
+@pytest.mark.parametrize("loop", ["plain", "fast"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_gracefully(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_signal_stops_gracefully(tmp_path: Path, number: signal.Signals, loop: str) -> None:
     """One signal closes the sockets with 1001, drains, and exits with 0."""
-    async with running(tmp_path) as process:
+    async with running(tmp_path, loop) as process:
         address = await line(process)
         ws = await connect(address.replace("http", "ws") + "/ws/session/a", proxy=None)
         process.send_signal(number)
