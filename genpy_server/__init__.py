@@ -32,32 +32,41 @@ if TYPE_CHECKING:
         ToolSpec,
         Usage,
     )
+    from genpy_server.core.modes import Mode
     from genpy_server.errors import GenPyError
     from genpy_server.llm.base import ChatRequest, Finish, Llm, ReasoningDelta, TextDelta
+    from genpy_server.runs.hooks import Hooks
     from genpy_server.settings import Limits, Settings
     from genpy_server.settings import load as load_settings
     from genpy_server.stores.base import Store
     from genpy_server.tools.base import Tool, ToolResult
     from genpy_server.tools.base import ToolContext as Context
     from genpy_server.tools.functions import tool
+    from genpy_server.wire import ApprovalRequested, Delta, MessageEvent, RunFinished
 
 __version__ = "0.1.0"
 
 __all__ = [
     "App",
+    "ApprovalRequested",
     "ChatMessage",
     "ChatRequest",
     "Client",
     "Context",
+    "Delta",
     "Finish",
     "GenPyError",
+    "Hooks",
     "Limits",
     "Link",
     "Llm",
     "Message",
+    "MessageEvent",
     "MessageMeta",
+    "Mode",
     "ReasoningDelta",
     "RemoteRecords",
+    "RunFinished",
     "Session",
     "Settings",
     "Store",
@@ -73,19 +82,25 @@ __all__ = [
 
 _PLACES = {
     "App": "app",
+    "ApprovalRequested": "wire",
     "ChatMessage": "core.models",
     "ChatRequest": "llm.base",
     "Client": "client.session_client:SessionClient",
     "Context": "tools.base:ToolContext",
+    "Delta": "wire",
     "Finish": "llm.base",
     "GenPyError": "errors",
+    "Hooks": "runs.hooks",
     "Limits": "settings",
     "Link": "client.reconnect",
     "Llm": "llm.base",
     "Message": "core.models",
+    "MessageEvent": "wire",
     "MessageMeta": "core.models",
+    "Mode": "core.modes",
     "ReasoningDelta": "llm.base",
     "RemoteRecords": "client.http_records",
+    "RunFinished": "wire",
     "Session": "core.models",
     "Settings": "settings",
     "Store": "stores.base",

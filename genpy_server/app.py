@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from genpy_server import announcement
-from genpy_server.core.modes import Modes
+from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
@@ -19,6 +19,7 @@ from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
+from genpy_server.runs.hooks import HookRunner, Hooks
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper
 from genpy_server.runs.queue import Admission, RunServices
@@ -77,7 +78,8 @@ class App:
         asyncio.run(app.serve())
 
     `settings` default to the environment and the person's config. `tools` are functions, with
-    `@tool` or without, or `Tool` objects. `llm` and `store` replace the configured ones: an
+    `@tool` or without, or `Tool` objects; `modes` are kinds of help, and `on` is called at five
+    points of a conversation. `llm` and `store` replace the configured ones: an
     object, or a function that takes the settings and makes one, which `genpy chat --app` needs to
     start anew. `ConfigError` says what cannot work, at the latest when it is opened.
     """
@@ -89,9 +91,13 @@ class App:
         tools: Sequence[Callable[..., Any] | Tool] = (),
         llm: Llm | Callable[[Settings], Llm] | None = None,
         store: Store | Callable[[Settings], Store] | None = None,
+        modes: Sequence[Mode] = (),
+        on: Sequence[Hooks] = (),
     ) -> None:
         self._settings = settings
         self._tools = as_tools(tools)
+        self._modes = tuple(modes)
+        self._hooks = tuple(on)
         self._llm = llm
         self._store = store or open_store
 
@@ -114,14 +120,15 @@ class App:
         if personal:
             failures += add_files(registry)
         acting = settings.tools if settings.tokens and not personal else None
-        modes = open_modes(settings.folder)
+        modes = open_modes(settings.folder, self._modes)
         store = self._store(settings) if callable(self._store) else self._store
         await store.open()
         try:
             llm = self._llm(settings) if callable(self._llm) else self._llm
             models = Providers(settings, llm)
             access = ToolAccess(store, registry, acting, lambda: failures)
-            app = OpenApp(settings, store, models, modes, access)
+            hooks = HookRunner(self._hooks, settings.limits.hook_seconds)
+            app = OpenApp(settings, store, models, modes, access, hooks)
         except BaseException:
             await store.close()
             raise
@@ -161,18 +168,24 @@ class App:
 class OpenApp:
     """Everything a running server consists of."""
 
-    def __init__(
-        self, settings: Settings, store: Store, models: Providers, modes: Modes, tools: ToolAccess
+    def __init__(  # noqa: PLR0917 - its parts
+        self,
+        settings: Settings,
+        store: Store,
+        models: Providers,
+        modes: Modes,
+        tools: ToolAccess,
+        hooks: HookRunner,
     ) -> None:
         self.settings = settings
         self.store = store
         self.models = models
         self.tools = tools
         self.presence = Presence(store, settings)
-        self.summaries = Summaries(store, models, settings, self.presence)
+        self.summaries = Summaries(store, models, settings, self.presence, hooks)
         self.tasks = BackgroundTasks()
         services = RunServices(
-            Chat(store, models, settings, modes, tools),
+            Chat(store, models, settings, modes, tools, hooks),
             MemoryKeeper(store, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),

@@ -88,6 +88,7 @@ class Limits(msgspec.Struct, frozen=True):
     tool_rounds: Annotated[int, Bound(0, 100, "Times a model may call tools before it must answer.")] = 3
     tool_calls: Annotated[int, Bound(1, 1_000, "Calls of one round that are made.")] = 8
     approval_seconds: Annotated[float, Bound(0.05, 86_400, "Seconds in which a person must allow a tool that acts.")] = 300.0
+    hook_seconds: Annotated[float, Bound(0.01, 600, "Seconds that a hook of your own may take.")] = 5.0
     rate_limit_seconds: Annotated[float, Bound(0, 3_600, "Seconds a reply waits for a model that is rate limited.")] = 60.0
     end_seconds: Annotated[float, Bound(1, 3_600, "Seconds the right to end a session lasts.")] = 120.0
     leave_seconds: Annotated[float, Bound(0, 600, "Seconds that summaries may delay a stop; the next start writes what is missing.")] = 10.0

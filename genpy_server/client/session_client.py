@@ -1,9 +1,12 @@
 """A client of one session that stays: it comes back after a cut and loses nothing on either side.
 
-    async with SessionClient(url, "trip-to-rome", token=token) as client:
+    async with Client("http://127.0.0.1:8001", "trip-to-rome", token=token) as client:
         client.send("Where were we?")
         async for event in client:
-            ...
+            if isinstance(event, Delta):
+                print(event.text, end="", flush=True)
+            elif isinstance(event, RunFinished):
+                break
 
 Events are the frames of genpy.v1 and the `Link` beside them; `client.transcript` has taken in each
 frame before it is an event.

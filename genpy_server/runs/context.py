@@ -27,6 +27,7 @@ from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
 from genpy_server.errors import StoreError
 from genpy_server.llm.providers import ChosenModel, Providers
+from genpy_server.runs.hooks import HookRunner
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
@@ -83,19 +84,21 @@ class RunRequest:
 class Chat:
     """The store, the models, the settings and the modes, as one run uses them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its parts
         self,
         store: Store,
         models: Providers,
         settings: Settings,
         modes: Modes,
         tools: ToolAccess,
+        hooks: HookRunner | None = None,
     ) -> None:
         self.store = store
         self.models = models
         self.settings = settings
         self.modes = modes
         self.tools = tools
+        self.hooks = hooks or HookRunner()
 
     def offered(self, user_id: str) -> tuple[ToolSpec, ...]:
         """The tools that the model may call: those that fit its budget, GenPy's own first."""

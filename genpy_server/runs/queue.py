@@ -177,7 +177,9 @@ class RunQueue:
             self._owner.session_deleted()
             return
         self._conversation.add(reply.message)
-        if not reply.message.id:
+        if reply.message.id:
+            await self._chat.hooks.reply(request.user_id, reply.message)
+        else:
             self._conversation.being_written.add(run.id)
             self._unsaved += 1
             self._tasks.spawn(self._save(run, reply.message))
@@ -253,4 +255,5 @@ class RunQueue:
             return not error.retryable
         self._conversation.replace(reply, stored)
         self._owner.publish(message_event(stored))
+        await self._chat.hooks.reply(request.user_id, stored)
         return True

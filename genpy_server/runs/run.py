@@ -261,6 +261,9 @@ class ReplyRun:
                 seed=params.seed,
                 stop=params.stop or (),
             )
+            request = await self.chat.hooks.context(
+                self.request.user_id, self.request.session_id, request
+            )
             try:
                 finish, calls = await self._stream(model, request)
             except LlmBadToolCall:

@@ -43,6 +43,7 @@ class ToolCalls:
         self._publisher = publisher
         self._approvals = approvals
         self._tools = chat.tools
+        self._hooks = chat.hooks
         self._question = request.question.text
         self._ids = set[str]()
         self._running = ""
@@ -110,7 +111,9 @@ class ToolCalls:
                     error=error,
                 )
             )
-            self.records.append(ToolRecord(call.name, shown, error is None, ms, error or display))
+            record = ToolRecord(call.name, shown, error is None, ms, error or display)
+            self.records.append(record)
+        await self._hooks.tool(self._context.user_id, self._context.session_id, record)
         return ChatMessage("tool", content, tool_call_id=call.id, name=call.name, display=display)
 
     def _own_id(self, call_id: str) -> str:

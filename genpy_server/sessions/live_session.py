@@ -356,6 +356,7 @@ class LiveSession:
                 await self._catch_up(appended.message.id)
             self._conversation.add(appended.message)
             self.publish(message_event(appended.message))
+            await self._chat.hooks.message(self.user_id, appended.message)
         self._answer(appended.message, frame.intent, frame.corrected_from, frame.model)
 
     async def _catch_up(self, until: int | None = None) -> None:

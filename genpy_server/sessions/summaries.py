@@ -33,6 +33,7 @@ from genpy_server.errors import (
     StoreUnavailable,
 )
 from genpy_server.llm.providers import Providers
+from genpy_server.runs.hooks import HookRunner
 from genpy_server.sessions.presence import Presence
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Ending, Result, Store
@@ -56,8 +57,14 @@ class Summaries:
     """Ends sessions."""
 
     def __init__(
-        self, store: Store, models: Providers, settings: Settings, presence: Presence | None = None
+        self,
+        store: Store,
+        models: Providers,
+        settings: Settings,
+        presence: Presence | None = None,
+        hooks: HookRunner | None = None,
     ) -> None:
+        self._hooks = hooks or HookRunner()
         self._store = store
         self._presence = presence
         self._models = models
@@ -126,7 +133,10 @@ class Summaries:
             except Exception:  # a bug, or data that nobody foresaw, must not be met again and again
                 log.exception("a summary could not be written or stored")
                 return await self._store.finish_ending(ending, Result(Metrics(), note=FAILED))
-            return await self._titled(session, title) if session and title else session
+            session = await self._titled(session, title) if session and title else session
+            if session is not None:
+                await self._hooks.session_end(session)
+            return session  # noqa: TRY300 - what follows gives the right back
         except asyncio.CancelledError:
             await self._release(ending, 0)
             raise

@@ -1,0 +1,131 @@
+"""The public face of `genpy_server`: a small list of names for programs of others."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import genpy_server
+
+NAMES = """
+App ApprovalRequested ChatMessage ChatRequest Client Context Delta Finish GenPyError Hooks Limits Link
+Llm Message MessageEvent MessageMeta Mode ReasoningDelta RemoteRecords RunFinished Session Settings
+Store TextDelta Tool ToolCall ToolResult ToolSpec Usage load_settings tool
+"""
+
+PROGRAM = '''
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from genpy_server import (
+    App, ChatMessage, ChatRequest, Client, Context, Delta, Finish, Hooks, Limits, Message, Mode,
+    RunFinished, Session, TextDelta, load_settings, tool,
+)
+from genpy_server.llm.base import LlmEvent, LlmHealth
+
+T = TypeVar("T")
+
+
+@tool(reads_only=True, seconds=2)
+def weather(city: Annotated[str, msgspec.Meta(description="A city.")], days: int = 1) -> list[str]:
+    """The weather of some days."""
+    return [f"sun in {city}"] * days
+
+
+@tool
+async def order(context: Context, item: str) -> str:
+    """Order something."""
+    context.progress("asking", 0.5)
+    return "ordered" if await context.ask(f"Really order {item}?") else "not ordered"
+
+
+class Audit(Hooks):
+    async def on_reply(self, user_id: str, reply: Message) -> None:
+        print(user_id, reply.meta.usage, weather("Rome")[0].upper())
+
+    async def on_session_end(self, user_id: str, session: Session) -> None:
+        print(session.summary)
+
+
+class Echo:
+    kind = "echo"
+    local = True
+    first_token_seconds = 1.0
+    model = "echo"
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+        yield TextDelta(request.messages[-1].content)
+        yield Finish("stop")
+
+    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+        return msgspec.convert({}, schema)
+
+    async def check(self) -> LlmHealth:
+        return LlmHealth("echo", "here", "echo")
+
+    async def probe(self) -> LlmHealth:
+        return await self.check()
+
+    async def close(self) -> None:
+        pass
+
+
+settings = msgspec.structs.replace(load_settings({}), limits=Limits(tool_rounds=2), port=0)
+cooking = Mode(name="cooking", prompt="Give amounts.")
+app = App(settings, tools=[weather, order], modes=[cooking], on=[Audit()])
+
+
+async def talk(url: str) -> str:
+    text = ""
+    async with Client(url, "trip") as client:
+        client.send("Hello")
+        async for event in client:
+            if isinstance(event, Delta):
+                text += event.text
+            elif isinstance(event, RunFinished):
+                break
+    return text
+
+
+if __name__ == "__main__":
+    asyncio.run(app.serve())
+'''
+
+
+def test_the_names_are_these():
+    """The list is stable: a name is added on purpose, and none goes."""
+    assert genpy_server.__all__ == sorted(NAMES.split(), key=genpy_server.__all__.index)
+    assert sorted(genpy_server.__all__) == sorted(NAMES.split())
+
+
+def test_every_name_is_there_and_documented():
+    """Each is what it says, with a docstring, and stands in the directory of the module."""
+    for name in NAMES.split():
+        assert getattr(genpy_server, name).__doc__, name
+        assert name in dir(genpy_server)
+    assert not hasattr(genpy_server, "nothing")
+
+
+def test_importing_the_face_imports_nothing():
+    """A name is imported when it is first used."""
+    code = (
+        "import sys, genpy_server; print(sorted(m for m in sys.modules if 'genpy' in m));"
+        "genpy_server.tool; print('genpy_server.app' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[:2] == ["['genpy_server']", "False"]
+
+
+def test_a_program_of_others_is_typed(tmp_path: Path):
+    """Mypy --strict finds nothing in a program that uses tools, hooks, a mode and the client."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
