@@ -19,12 +19,14 @@ from linear_training import Matrix, Row, Trained, slip, temperature_for, write
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from genpy_server.core.understanding.examples import BACKGROUND
 from genpy_server.core.understanding.intents import INTENTS, MODEL
 from genpy_server.core.understanding.linear import features
 
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
 TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 SEED = 6
+BACKGROUND_CHARS = 300
 FOLDS = 3
 STRENGTH = 24.0
 OPENERS = "Hi, |Hello! |Hey, |Good morning. |Thanks! |Please, |Sorry, |Ok, |Quick question: |So "
@@ -91,6 +93,14 @@ def trust(found: Unseen, temperature: float) -> dict[str, float]:
     }
 
 
+def write_background() -> None:
+    """A twelfth of the training messages, the short ones, for the package: see `examples.py`."""
+    rows = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+    kept = [row for row in rows[::12] if len(row["text"]) <= BACKGROUND_CHARS][:1000]
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in kept)
+    TARGET.with_name(BACKGROUND).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     rows = read(DATA)
     found = unseen(rows)
@@ -103,6 +113,7 @@ def main() -> None:
         **fit(rows).plain(temperature),
     }
     write(TARGET, model)
+    write_background()
     print(
         f"{len(rows)} messages, {len(model['weights'])} features, temperature {temperature:.2f}, "
     )

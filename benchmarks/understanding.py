@@ -19,7 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genpy_server.core.understanding.intents import INTENTS, SURE, Intent, detect_intent
+from genpy_server.core.understanding.examples import ExampleModel
+from genpy_server.core.understanding.intents import (
+    INTENTS,
+    SURE,
+    Intent,
+    IntentDetector,
+    detect_intent,
+)
 from genpy_server.core.understanding.rules import RULES
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
@@ -220,6 +227,24 @@ def tools(name: str) -> None:
     print_times(find_tool_request, rows)
 
 
+def own_modes() -> None:
+    """How six modes of a person are recognised by eight examples each, and what that costs."""
+    modes = read("modes_examples.jsonl")
+    examples = ExampleModel({mode["name"]: (*mode["examples"], mode["when"]) for mode in modes})
+    detector = IntentDetector((*INTENTS, *(mode["name"] for mode in modes)), examples)
+    print("\nModes of a person, by their examples")
+    for mode in modes:
+        right = sum(detector.detect(text).name == mode["name"] for text in mode["held_out"])
+        print(f"  {mode['name']:16} {right:3} of {len(mode['held_out']):3}")
+    for name in ("languages", "real", "unseen", "stranger"):
+        rows = read(f"intents_{name}.jsonl")
+        alone = statistics.fmean(detect_intent(row["text"]).name == row["intent"] for row in rows)
+        beside = statistics.fmean(
+            detector.detect(row["text"]).name == row["intent"] for row in rows
+        )
+        print(f"  {name:16} accuracy {alone:.3f} alone, {beside:.3f} beside them")
+
+
 def rules() -> None:
     """How often each rule is right on the training messages that it fires on."""
     rows = read("intents_train.jsonl")
@@ -231,6 +256,7 @@ def rules() -> None:
 
 if __name__ == "__main__":
     rules()
+    own_modes()
     for part in (
         "languages",
         "real",

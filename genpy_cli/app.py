@@ -16,6 +16,7 @@ from genpy_cli.commands.explain import explain
 from genpy_cli.commands.export import export
 from genpy_cli.commands.import_ import import_
 from genpy_cli.commands.keys_set import set_key
+from genpy_cli.commands.learn import learn
 from genpy_cli.commands.memory import memory
 from genpy_cli.commands.models import models
 from genpy_cli.commands.rate import rate
@@ -118,6 +119,7 @@ app.command(rich_help_panel=SERVER, epilog=_examples("genpy tools", "genpy tools
     tools
 )
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy models", "genpy models --json"))(models)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy learn"))(learn)
 app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
 app.command(
     rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql", "genpy schema --check")

@@ -17,6 +17,7 @@ from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
+from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
 from genpy_server.runs.hooks import HookRunner, Hooks
@@ -184,8 +185,10 @@ class OpenApp:
         self.presence = Presence(store, settings)
         self.summaries = Summaries(store, models, settings, self.presence, hooks)
         self.tasks = BackgroundTasks()
+        chat = Chat(store, models, settings, modes, tools, hooks)
+        self._detectors = chat.detectors
         services = RunServices(
-            Chat(store, models, settings, modes, tools, hooks),
+            chat,
             MemoryKeeper(store, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
@@ -244,7 +247,7 @@ class OpenApp:
         except BaseException:
             await self.drain()  # the hub works already, and its store is closed next
             raise
-        self.warming = self.tasks.spawn(asyncio.to_thread(_warm))
+        self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self._detectors))
         return server
 
     async def drain(
@@ -260,9 +263,9 @@ class OpenApp:
         await self.store.close()
 
 
-def _warm() -> None:
+def _warm(detectors: Detectors) -> None:
     """Build what understands messages, which would hold up the loop when it is first asked."""
-    for build in (intent_model, request_model, tagger):
+    for build in (intent_model, request_model, tagger, detectors.prepare):
         build()
 
 

@@ -24,9 +24,10 @@ from genpy_server.core.models import (
     ToolSpec,
 )
 from genpy_server.core.modes import Mode, Modes
-from genpy_server.core.understanding.intents import SURE, Intent, detect_intent
+from genpy_server.core.understanding.intents import SURE, Intent
 from genpy_server.errors import StoreError
 from genpy_server.llm.providers import ChosenModel, Providers
+from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.settings import Settings
@@ -97,6 +98,7 @@ class Chat:
         self.models = models
         self.settings = settings
         self.modes = modes
+        self.detectors = Detectors(modes, settings)
         self.tools = tools
         self.hooks = hooks or HookRunner()
 
@@ -129,7 +131,9 @@ class Chat:
         """The kind of help that is asked for."""
         if request.intent is not None:
             return Intent(name=request.intent, score=1.0, reason="chosen by you")
-        return detect_intent(request.question.text, request.previous_intent, self.modes)
+        return self.detectors.of(request.user_id).detect(
+            request.question.text, request.previous_intent
+        )
 
     async def context(
         self,

@@ -7,11 +7,12 @@ import msgspec
 
 from genpy_server.core.context.budget import Context
 from genpy_server.core.models import ChatMessage, Message
-from genpy_server.core.understanding.intents import Intent, detect_intent
+from genpy_server.core.understanding.intents import Intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
+from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.context import Chat, RunRequest, mode_of, sent_chars
 from genpy_server.runs.history import Conversation, window
 from genpy_server.runs.tool_access import ToolAccess
@@ -59,7 +60,7 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
     if ref is not None:
         return asyncio.run(_in_session(settings, text, ref))
     modes = open_modes(settings.folder)
-    intent = detect_intent(text, None, modes)
+    intent = Detectors(modes, settings).of(settings.user).detect(text)
     mode = mode_of(intent, modes)
     return Explanation(intent, find_tool_request(text), sent_chars(settings, text, mode))
 

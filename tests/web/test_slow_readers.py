@@ -59,7 +59,7 @@ async def test_a_slow_reader_costs_no_more_than_its_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many MB for a reader that takes none, of wide characters, cost 4 MiB and come back."""
-    monkeypatch.setattr(genpy_server.app, "_warm", lambda: None)  # its memory is no reader's
+    monkeypatch.setattr(genpy_server.app, "_warm", lambda _: None)  # its memory is no reader's
     async with serving(tmp_path / "genpy.db", limits={"log_bytes": MIB}) as server:
         async with stuck(server.url, "one") as slow:
             live = live_session(server)

@@ -36,7 +36,7 @@ async def test_start_does_not_wait_for_the_models(database, monkeypatch):
     """A server listens while they are built, in a thread of their own."""
     go, threads = threading.Event(), []
 
-    def slow():
+    def slow(_):
         threads.append(threading.current_thread())
         assert go.wait(10)
 

@@ -1,18 +1,28 @@
 """Which kind of help a message wants, with how sure that is and why.
 
-Rules of high precision speak first; where they abstain, a small linear model weighs the words.
+The examples of modes that others bring speak first, then rules of high precision; where they
+abstain, a small linear model weighs the words. What a person's corrections taught comes last.
 Casual chat is a finding like any other, not what is left when nothing fits; only a message too
 brief to ask for anything, or made of no letters, is guessed to be chat.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.understanding.linear import LinearModel, Scored, clip, features, shipped
+from genpy_server.core.understanding.examples import ExampleModel, weights
+from genpy_server.core.understanding.learned import Learned
+from genpy_server.core.understanding.linear import (
+    Features,
+    LinearModel,
+    Scored,
+    clip,
+    features,
+    shipped,
+)
 from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, RULES, WISHES
 from genpy_server.core.words import unspaced
 
@@ -47,26 +57,65 @@ class Intent(msgspec.Struct, frozen=True):
     reason: str
 
 
-def detect_intent(
-    text: str, previous: str | None = None, known: Collection[str] = INTENTS
-) -> Intent:
-    """The intent of a message; a follow-up with no evidence of its own keeps the previous one.
+class IntentDetector:
+    """Finds intents among the modes of these names, as a person has corrected it."""
 
-    `known` are the names of the modes there are: another previous one counts as none.
-    """
-    seen = clip(text)
-    if previous is not None and previous not in known:
-        previous = None
-    if previous and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
-        return _follow_up(previous)
-    seen = _without_wishes(seen)
+    def __init__(
+        self,
+        names: Collection[str] = INTENTS,
+        examples: ExampleModel | None = None,
+        learned: Learned | None = None,
+    ) -> None:
+        self._names = names
+        self._examples = examples
+        self._learned = learned
+
+    def detect(self, text: str, previous: str | None = None) -> Intent:
+        """The intent of a message; a follow-up with no evidence of its own keeps the previous one."""
+        if previous not in self._names:
+            previous = None
+        seen = clip(text)
+        if previous and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
+            return _follow_up(previous)
+        seen = _without_wishes(seen)
+        found = features(seen)
+        intent = self._near(found) or _by_rule(seen) or _by_words(seen, found, previous)
+        return intent if self._learned is None else self._corrected(found, intent, self._learned)
+
+    def _near(self, found: Features) -> Intent | None:
+        """The mode whose examples a message is near to."""
+        near = self._examples.find(found) if self._examples is not None else None
+        if near is None:
+            return None
+        score = round(SUREST - (SUREST - SURE) / near.times, 3)
+        return Intent(near.name, score, f"like its examples: {_quoted(near.because)}")
+
+    def _corrected(self, found: Features, intent: Intent, learned: Learned) -> Intent:
+        vector = weights().vector(found)
+        name, score, words = learned.decide(vector, intent.name, intent.score)
+        if name == intent.name or name not in self._names:
+            return intent
+        reason = f"learned from your corrections: {_quoted(words)}"
+        return Intent(name, round(min(score, SUREST), 3), reason)
+
+
+def detect_intent(text: str, previous: str | None = None) -> Intent:
+    """The intent of a message among GenPy's own modes."""
+    return IntentDetector().detect(text, previous)
+
+
+def _by_rule(seen: str) -> Intent | None:
     for rule in RULES:
         found = rule.pattern.search(seen)
         if found is not None:
             words = " ".join(found.group().split())[:40]
             return Intent(rule.intent, RULE_SCORE, f'rule: {rule.why} ("{words}")')
+    return None
+
+
+def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
     model, trust = intent_model()
-    scored = model.score(features(seen))
+    scored = model.score(found)
     score = trust.score(scored)
     unsure = score < SURE or scored.known < KNOWN_AT_LEAST
     goes_on = GOES_ON.match(seen) or len(seen.split()) <= SHORT_WORDS
@@ -74,9 +123,14 @@ def detect_intent(
         return _follow_up(previous)
     if scored.known < KNOWN_AT_LEAST:
         return _guess(seen)
-    words = ", ".join(f'"{word}"' for word in scored.because)
-    reason = f"words: {words}" if words else "how it is written, no single word"
+    reason = f"words: {_quoted(scored.because)}"
+    if not scored.because:
+        reason = "how it is written, no single word"
     return Intent(scored.label, round(min(max(score, GUESS), SUREST), 3), reason)
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
 
 
 class Trust(NamedTuple):

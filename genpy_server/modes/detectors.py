@@ -1,0 +1,82 @@
+"""Which mode a message of a person asks for, with what their corrections taught.
+
+That is one file a person in the data folder.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from genpy_server.core.modes import Modes
+from genpy_server.core.understanding.examples import ExampleModel
+from genpy_server.core.understanding.intents import IntentDetector
+from genpy_server.core.understanding.learned import Learned
+from genpy_server.files import write_private
+from genpy_server.modes import own_modes
+from genpy_server.settings import Settings
+
+FOLDER = "learned"
+
+
+class LearnedFiles:
+    """Reads what was learned for each person, and again once the file changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.database.parent / FOLDER
+        self._read: dict[str, tuple[int, Learned | None]] = {}
+
+    def path(self, user_id: str) -> Path:
+        """The file of a person, whose name may hold anything."""
+        return self._folder / f"{sha256(user_id.encode()).hexdigest()[:16]}.json"
+
+    def of(self, user_id: str) -> Learned | None:
+        """What was learned for a person; None without a file, or with one that cannot be read."""
+        path = self.path(user_id)
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            self._read.pop(user_id, None)
+            return None
+        known = self._read.get(user_id)
+        if known is None or known[0] != changed:
+            try:
+                learned = msgspec.json.decode(path.read_bytes(), type=Learned)
+            except (OSError, msgspec.MsgspecError):
+                learned = None
+            known = self._read[user_id] = (changed, learned)
+        return known[1]
+
+    def keep(self, user_id: str, learned: Learned) -> Path:
+        """Write what was learned for a person; returns the file."""
+        path = self.path(user_id)
+        write_private(path, msgspec.json.encode(learned).decode())
+        return path
+
+
+class Detectors:
+    """The detector of each person."""
+
+    def __init__(self, modes: Modes, settings: Settings) -> None:
+        self._names = frozenset(modes)
+        own = own_modes()
+        self._examples = ExampleModel(
+            {
+                mode.name: (*mode.examples, mode.when)
+                for mode in modes.values()
+                if mode.examples and mode != own.get(mode.name)
+            }
+        )
+        self._learned = LearnedFiles(settings)
+
+    def prepare(self) -> None:
+        """Build what the first message needs."""
+        self._examples.prepare()
+
+    def of(self, user_id: str) -> IntentDetector:
+        """The detector of a person, as they have corrected it."""
+        return IntentDetector(self._names, self._examples, self._learned.of(user_id))
+
+    def unlearned(self) -> IntentDetector:
+        """The detector without any corrections."""
+        return IntentDetector(self._names, self._examples)

@@ -1,0 +1,146 @@
+"""Learning from a person's corrections of detected modes, with figures of what was held out."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from genpy_server.core.export import corrections
+from genpy_server.core.models import Message
+from genpy_server.core.understanding.examples import background, weights
+from genpy_server.core.understanding.intents import IntentDetector
+from genpy_server.core.understanding.learned import Learned, Lesson, learn
+from genpy_server.core.understanding.linear import clip, features
+from genpy_server.modes import open_modes
+from genpy_server.modes.detectors import Detectors, LearnedFiles
+from genpy_server.records import Records, every_message
+from genpy_server.settings import Settings
+
+SESSIONS = 10_000
+OTHERS = 400
+"""The newest messages that were not corrected, which must stay as they are."""
+FOLDS = 5
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How many of these messages got the right mode, before and after learning."""
+
+    messages: int
+    before: int
+    after: int
+
+
+class Learning(msgspec.Struct, frozen=True):
+    """What was tried: every figure is of messages that were held out while it was learned.
+
+    `corrections` are the person's, `others` those of their messages that they left as detected,
+    `shipped` a sample of GenPy's own training messages. `kept` is False, with the earlier state
+    left in place, unless more of all these are right than before.
+    """
+
+    corrections: Share
+    others: Share
+    shipped: Share
+    seconds: float
+    kept: bool
+    file: str
+
+
+class _Row(NamedTuple):
+    kind: str
+    lesson: Lesson
+
+
+async def learn_from(records: Records, settings: Settings) -> Learning:
+    """Learn from all corrections of the person, and keep the result if it is better."""
+    corrected, others = await _said(records)
+    detectors = Detectors(open_modes(settings.folder), settings)
+    files = LearnedFiles(settings)
+    learned, learning = await asyncio.to_thread(
+        _learn, detectors.unlearned(), corrected, others, files.path(settings.user)
+    )
+    if learning.kept:
+        files.keep(settings.user, learned)
+    return learning
+
+
+def forget_learned(settings: Settings) -> bool:
+    """Remove what was learned for the person; False where nothing was."""
+    path = LearnedFiles(settings).path(settings.user)
+    known = path.exists()
+    path.unlink(missing_ok=True)
+    return known
+
+
+async def _said(records: Records) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Corrected messages with the right mode, and others with the one that was detected."""
+    corrected: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for session in await records.sessions(limit=SESSIONS):
+        messages = await every_message(records, session.id)
+        found = {one.text: one.intent for one in corrections(messages)}
+        for text, intent in found.items():
+            corrected.setdefault(text, intent)
+        if len(others) < OTHERS:
+            others.update(
+                {text: intent for text, intent in _detected(messages) if text not in found}
+            )
+    return list(corrected.items()), [row for row in others.items() if row[0] not in corrected]
+
+
+def _detected(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
+    texts = {message.id: message.text for message in messages if message.role == "user"}
+    for message in messages:
+        meta = message.meta
+        chosen = meta.intent_score is None or meta.intent_score >= 1
+        if meta.reply_to in texts and meta.intent is not None and not chosen:
+            yield texts[meta.reply_to], meta.intent
+
+
+def _learn(
+    detector: IntentDetector,
+    corrected: Sequence[tuple[str, str]],
+    others: Sequence[tuple[str, str]],
+    file: Path,
+) -> tuple[Learned, Learning]:
+    began = time.monotonic()
+    rows = [
+        *_rows("corrections", detector, corrected),
+        *_rows("others", detector, others[:OTHERS], settled=True),
+        *_rows("shipped", detector, background()),
+    ]
+    before, after = dict.fromkeys(_KINDS, 0), dict.fromkeys(_KINDS, 0)
+    folds = min(FOLDS, max(2, len(corrected)))
+    for fold in range(folds if corrected else 0):
+        taught = learn([row.lesson for at, row in enumerate(rows) if at % folds != fold], 0)
+        for row in rows[fold::folds]:
+            vector, found, score, intent = row.lesson
+            before[row.kind] += found == intent
+            after[row.kind] += taught.decide(vector, found, score)[0] == intent
+    counts = {kind: sum(row.kind == kind for row in rows) for kind in _KINDS}
+    shares = {kind: Share(counts[kind], before[kind], after[kind]) for kind in _KINDS}
+    learned = learn([row.lesson for row in rows], len(corrected))
+    better = sum(after.values()) > sum(before.values())
+    seconds = round(time.monotonic() - began, 2)
+    return learned, Learning(**shares, seconds=seconds, kept=better, file=str(file))
+
+
+_KINDS = ("corrections", "others", "shipped")
+
+
+def _rows(
+    kind: str,
+    detector: IntentDetector,
+    said: Iterable[tuple[str, str]],
+    *,
+    settled: bool = False,
+) -> Iterator[_Row]:
+    """Lessons; `settled` leaves out what is not detected alone as it was in its conversation."""
+    for text, intent in said:
+        found = detector.detect(text)
+        if not settled or found.name == intent:
+            vector = weights().vector(features(clip(text)))
+            yield _Row(kind, Lesson(vector, found.name, found.score, intent))
