@@ -5,6 +5,7 @@ over a store, and `client.http_records.RemoteRecords` over HTTP. A `ref` names a
 any unambiguous prefix of it (4 characters or more), the name it was opened with, or `last`.
 """
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from genpy_server.core.models import (
@@ -74,11 +75,15 @@ class Records(Protocol):
         """Close the store or the connection."""
 
 
+async def each_message(records: Records, ref: str) -> AsyncIterator[Message]:
+    """The messages of a session, oldest first, of which one page is held at a time."""
+    after = 0
+    while page := await records.messages(ref, limit=PAGE, after=after):
+        after = page[-1].id
+        for message in page:
+            yield message
+
+
 async def every_message(records: Records, ref: str) -> list[Message]:
     """All messages of a session, oldest first."""
-    messages: list[Message] = []
-    before: int | None = None
-    while page := await records.messages(ref, limit=PAGE, before=before):
-        messages = page + messages
-        before = page[0].id
-    return messages
+    return [message async for message in each_message(records, ref)]

@@ -18,7 +18,7 @@ from genpy_server.core.export import corrections
 from genpy_server.core.models import Message, Session, SessionMemory
 from genpy_server.errors import BadRequest
 from genpy_server.files import replacing
-from genpy_server.records import PAGE, Records, every_message
+from genpy_server.records import PAGE, Records, each_message
 
 VERSION = 1
 """Of the form of an export."""
@@ -27,7 +27,7 @@ MEMORY_BYTES = 16 * 1024 * 1024
 BLOCK_CHARS = 65_536
 
 Write = Callable[[str], object]
-Conversations = AsyncIterator[tuple[Session, list[Message], SessionMemory]]
+Conversations = AsyncIterator[tuple[Session, AsyncIterator[Message], SessionMemory]]
 WriteAll = Callable[[Conversations, Write], Awaitable[None]]
 
 
@@ -96,13 +96,12 @@ def _ask_to_overwrite(path: Path) -> None:
 async def _conversations(records: Records, ref: str | None) -> Conversations:
     if ref is not None:
         session = await records.session(ref)
-        yield session, await every_message(records, session.id), await records.memory(session.id)
+        yield session, each_message(records, session.id), await records.memory(session.id)
         return
     before: int | None = None
     while page := await records.sessions(limit=PAGE, before=before):
         for session in page:
-            messages = await every_message(records, session.id)
-            yield session, messages, await records.memory(session.id)
+            yield session, each_message(records, session.id), await records.memory(session.id)
         before = page[-1].last_message_id
 
 
@@ -111,27 +110,33 @@ async def _markdown(conversations: Conversations, write: Write) -> None:
 
     between = ""
     async for session, messages, _ in conversations:
-        write(between + markdown(session.title, messages))
+        write(between + markdown(session.title, [message async for message in messages]))
         between = "\n---\n\n"
 
 
 async def _json(conversations: Conversations, write: Write) -> None:
-    """One document, written conversation by conversation: all of them may be large."""
+    """One document, written message by message: a conversation may be large."""
     write(f'{{"version": {VERSION}, "sessions": [')
     between = "\n"
     async for session, messages, memory in conversations:
-        line = msgspec.json.encode(
-            {"session": session, "messages": messages, "memory": memory}
-        ).decode()
-        write(between + escaped(line))
+        write(f'{between}{{"session":{_encoded(session)},"messages":[')
+        comma = ""
+        async for message in messages:
+            write(comma + _encoded(message))
+            comma = ","
+        write(f'],"memory":{_encoded(memory)}}}')
         between = ",\n"
     write("\n]}\n")
 
 
 async def _corrections(conversations: Conversations, write: Write) -> None:
     async for _, messages, _ in conversations:
-        for correction in corrections(messages):
-            write(escaped(msgspec.json.encode(correction).decode()) + "\n")
+        for correction in corrections([message async for message in messages]):
+            write(_encoded(correction) + "\n")
+
+
+def _encoded(value: object) -> str:
+    return escaped(msgspec.json.encode(value).decode())
 
 
 _FORMS = {"md": _markdown, "json": _json}

@@ -41,7 +41,7 @@ class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Limit = PAGE
     before: Cursor | None = None
     """The newest messages with a smaller id."""
-    after: Cursor | None = None
+    after: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     """The oldest messages with a greater id."""
     around: Cursor | None = None
     """The message with this id, in the middle of those before and after it."""

@@ -11,10 +11,12 @@ from support.files import mode
 from genpy_cli.commands import export
 from genpy_server.core.display import visible
 from genpy_server.core.export import exported_session
-from genpy_server.core.models import MessageMeta, SessionMemory
+from genpy_server.core.models import Message, MessageMeta, Session, SessionMemory
 from genpy_server.errors import StoreUnavailable
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_tui.render.markdown.document import Document
+
+AT = "2026-01-01T00:00:00.000000Z"
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"
@@ -231,13 +233,43 @@ async def test_an_export_that_fails_prints_nothing(kept, capsys):
     document = kept("sessions", "export", ROME, "--json").json["sessions"][0]
     session = exported_session(document["session"])
 
+    async def none():
+        for message in ():
+            yield message
+
     async def half():
-        yield session, [], SessionMemory(session.id, on=True, notes=())
+        yield session, none(), SessionMemory(session.id, on=True, notes=())
         raise StoreUnavailable("The database is away.")
 
     with pytest.raises(StoreUnavailable):
         await export._to_standard_output(half(), export._json)
     assert capsys.readouterr().out == ""
+
+
+async def test_an_export_holds_one_page_of_messages():
+    """Pages are asked for one after the other, and each is written before the next is read."""
+    session = Session(ROME, "local", "Rome", "active", AT, AT, 5_000)
+    written, asked = [], []
+
+    class Paged:
+        async def session(self, ref):
+            return session
+
+        async def memory(self, ref):
+            return SessionMemory(ref, on=True, notes=())
+
+        async def messages(self, ref, *, limit, after):
+            asked.append(after)
+            assert "".join(written).count('"role"') == after
+            ids = range(after + 1, min(after + limit, session.last_message_id) + 1)
+            return [Message(id_, ref, "user", f"message {id_}", AT) for id_ in ids]
+
+    await export._json(export._conversations(Paged(), ROME), written.append)
+    document = json.loads("".join(written))
+    messages = document["sessions"][0]["messages"]
+    assert [message["id"] for message in messages] == [*range(1, 5_001)]
+    assert asked == [*range(0, 5_001, 200)]
+    assert max(map(len, written)) < 1_000
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
