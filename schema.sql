@@ -221,7 +221,10 @@ begin
         when 'number' then (meta #>> '{usage,prompt_tokens}')::bigint else 0 end,
     'completion_tokens', coalesce((counts ->> 'completion_tokens')::bigint, 0)
       + case jsonb_typeof(meta #> '{usage,completion_tokens}')
-        when 'number' then (meta #>> '{usage,completion_tokens}')::bigint else 0 end);
+        when 'number' then (meta #>> '{usage,completion_tokens}')::bigint else 0 end,
+    'cached_tokens', coalesce((counts ->> 'cached_tokens')::bigint, 0)
+      + case jsonb_typeof(meta #> '{usage,cached_tokens}')
+        when 'number' then (meta #>> '{usage,cached_tokens}')::bigint else 0 end);
 end
 $$;
 
@@ -530,8 +533,36 @@ language sql stable set search_path = '' as $$
     'prompt_tokens', coalesce(sum((meta #>> '{usage,prompt_tokens}')::bigint)
       filter (where jsonb_typeof(meta #> '{usage,prompt_tokens}') = 'number'), 0),
     'completion_tokens', coalesce(sum((meta #>> '{usage,completion_tokens}')::bigint)
-      filter (where jsonb_typeof(meta #> '{usage,completion_tokens}') = 'number'), 0)
+      filter (where jsonb_typeof(meta #> '{usage,completion_tokens}') = 'number'), 0),
+    'cached_tokens', coalesce(sum((meta #>> '{usage,cached_tokens}')::bigint)
+      filter (where jsonb_typeof(meta #> '{usage,cached_tokens}') = 'number'), 0)
   ) from m
+$$;
+
+-- Tokens of a user's replies by day, model and session; days begin some minutes before UTC's.
+create or replace function public.genpy_usage(
+  p_user_id text, p_since text, p_session_id uuid, p_utc_offset integer
+) returns jsonb language sql stable security invoker set search_path = '' set timezone = 'UTC' as $$
+  with replies as (
+    select l.session_id, coalesce(s.title, 'Untitled') as title, l.metadata ->> 'model' as model,
+      to_char(l.created_at + p_utc_offset * interval '1 minute', 'YYYY-MM-DD') as day,
+      l.metadata -> 'usage' as usage
+    from public.session_logs l join public.sessions s using (session_id)
+    where s.user_id = p_user_id and l.event_type = 'ai' and l.created_at >= p_since::timestamptz
+      and (p_session_id is null or l.session_id = p_session_id)
+      and jsonb_typeof(l.metadata -> 'usage') = 'object'
+  ), rows as (
+    select day, coalesce(model, '') as model, session_id, title, count(*) as replies,
+      coalesce(sum((usage ->> 'prompt_tokens')::bigint)
+        filter (where jsonb_typeof(usage -> 'prompt_tokens') = 'number'), 0) as prompt_tokens,
+      coalesce(sum((usage ->> 'completion_tokens')::bigint)
+        filter (where jsonb_typeof(usage -> 'completion_tokens') = 'number'), 0)
+        as completion_tokens,
+      coalesce(sum((usage ->> 'cached_tokens')::bigint)
+        filter (where jsonb_typeof(usage -> 'cached_tokens') = 'number'), 0) as cached_tokens
+    from replies group by 1, 2, 3, 4
+  )
+  select coalesce(jsonb_agg(to_jsonb(r) order by day, model, session_id), '[]') from rows r
 $$;
 
 create or replace function public.genpy_metrics(p_user_id text, p_session_id uuid)
@@ -1313,7 +1344,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '8'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '9'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

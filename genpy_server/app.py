@@ -219,7 +219,14 @@ class OpenApp:
 
     def records(self, user: str) -> LocalRecords:
         """The conversations of a user, whose live sessions hear of every change."""
-        return LocalRecords(self.store, user, ender=self.summaries, live=self.hub)
+        return LocalRecords(
+            self.store,
+            user,
+            ender=self.summaries,
+            live=self.hub,
+            prices=self.settings.prices,
+            currency=self.settings.currency,
+        )
 
     async def connect(self, connection: SessionSocket, attach: Attach) -> None:
         """The life of one WebSocket that passed the gate."""

@@ -2,7 +2,8 @@
 
 Both stand in the user's config folder and hold for every working directory. A setting is written
 under its variable's name without GENPY_, in small letters (`context_tokens = 8000`), a limit in
-the table `limits`, and a model provider as `[providers.NAME]` with its `url`. keys.toml holds one
+the table `limits`, a model provider as `[providers.NAME]` with its `url`, and what a million tokens
+of a model cost as `[prices."PROVIDER/NAME"]` with `input` and `output`. keys.toml holds one
 secret a line, under the name of the provider it belongs to, of `supabase`, or of `server`.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from genpy_server.core.spending import Price
 from genpy_server.errors import ConfigError
 from genpy_server.files import write_private
 
@@ -46,6 +48,9 @@ class UserConfig(msgspec.Struct, frozen=True):
     values: Mapping[str, str] = {}
     sources: Mapping[str, str] = {}
     providers: Mapping[str, Provider] = {}
+    prices: Mapping[str, Price] = {}
+    """By the name of the model, for a million tokens."""
+    currency: str = "$"
     folder: Path | None = None
     """Where they were read from, with the person's own modes and tools."""
 
@@ -64,6 +69,8 @@ def read(directory: Path | None = None) -> UserConfig:
     values: dict[str, str] = {}
     limits = config.pop("limits", {})
     urls = config.pop("providers", {})
+    prices = _a_table(config.pop("prices", {}), directory / CONFIG, "prices")
+    currency = _text(prices.pop("currency", "$"), directory / CONFIG, "prices.currency")
     for name, value in config.items():
         values[variable(name)] = _text(value, directory / CONFIG, name)
     for name, value in _a_table(limits, directory / CONFIG, "limits").items():
@@ -79,7 +86,8 @@ def read(directory: Path | None = None) -> UserConfig:
         name: _provider_url(name, table, directory / CONFIG)
         for name, table in _a_table(urls, directory / CONFIG, "providers").items()
     }
-    return UserConfig(values, sources, known_providers(named, keys), directory)
+    priced = {name: _price(name, table, directory / CONFIG) for name, table in prices.items()}
+    return UserConfig(values, sources, known_providers(named, keys), priced, currency, directory)
 
 
 def known_providers(urls: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, Provider]:
@@ -165,6 +173,16 @@ def _text(value: Any, path: Path, name: str) -> str:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return msgspec.json.encode(value).decode() if name == "stop" else " ".join(value)
     raise ConfigError(f"{path}: {name} must be a text, a number, on or off, or a list of texts.")
+
+
+def _price(name: str, table: Any, path: Path) -> Price:
+    try:
+        return msgspec.convert(table, Price)
+    except msgspec.ValidationError:
+        raise ConfigError(
+            f'{path}: prices."{name}" needs input and output, and perhaps cached: what a million '
+            "tokens cost."
+        ) from None
 
 
 def _provider_url(name: str, table: Any, path: Path) -> str:

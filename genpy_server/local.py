@@ -15,7 +15,9 @@ async def open_records(settings: Settings, *, model: bool = False) -> AsyncItera
     await store.open()
     try:
         if not model:
-            yield LocalRecords(store, settings.user)
+            yield LocalRecords(
+                store, settings.user, prices=settings.prices, currency=settings.currency
+            )
             return
         from genpy_server.llm.providers import Providers  # noqa: PLC0415 - only for summaries
         from genpy_server.sessions.summaries import Summaries  # noqa: PLC0415 - only for summaries

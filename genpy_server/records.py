@@ -16,6 +16,7 @@ from genpy_server.core.models import (
     SessionMemory,
     SessionStatus,
 )
+from genpy_server.core.spending import SpendingReport
 
 PAGE = 200
 """Messages that are asked for at once where all are wanted."""
@@ -69,6 +70,14 @@ class Records(Protocol):
         """Forget the note of a number, or switch the memory on or off; returns what is left.
 
         Raises `NotFound` for a number that no note has.
+        """
+
+    async def stats(
+        self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
+    ) -> SpendingReport:
+        """Tokens of the replies of the last days, today included, of one session or of all.
+
+        Days begin `utc_offset` minutes before those of UTC.
         """
 
     async def close(self) -> None:

@@ -35,6 +35,7 @@ from genpy_server.core.models import (
     Effort,
     Params,
 )
+from genpy_server.core.spending import Price
 from genpy_server.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ class Settings(msgspec.Struct, frozen=True):
     """Every model provider that is known, by its name."""
     provider: str = GROQ
     """The provider of the configured model; empty for the address in GENPY_LLM_URL."""
+    prices: Mapping[str, Price] = {}
+    """What a million tokens cost, by the name of the model."""
+    currency: str = "$"
     folder: Path | None = None
     """The user's config folder, where the settings were read with it."""
     unknown: tuple[str, ...] = ()
@@ -506,14 +510,12 @@ class Environment(dict[str, str]):
         values: Mapping[str, str],
         places: Mapping[str, str] | None = None,
         sources: Mapping[str, str] | None = None,
-        providers: Mapping[str, Provider] | None = None,
-        folder: Path | None = None,
+        config: UserConfig | None = None,
     ) -> None:
         super().__init__(values)
         self.places = places or {}
         self.sources = sources or {}
-        self.providers = providers or {}
-        self.folder = folder
+        self.config = config or UserConfig(providers=known_providers({}, {}))
 
 
 def read_environment(
@@ -539,7 +541,7 @@ def read_environment(
         for name, source in sources.items()
         if source != ENVIRONMENT
     }
-    return Environment(values, places, sources, config.providers, config.folder)
+    return Environment(values, places, sources, config)
 
 
 def _working_directory(directory: Path | None) -> Path:
@@ -607,14 +609,14 @@ def load(
     if environment is None:
         environment = read_environment()
     if not isinstance(environment, Environment):
-        environment = Environment(environment, providers=known_providers({}, {}))
+        environment = Environment(environment)
     environment.update(options or {})
     environment.sources = {**environment.sources, **dict.fromkeys(options or (), OPTION)}
     values = _Values(environment)
     settings = values.parsed(FIELDS)
     limits = values.limits()
     unknown = values.unknown()
-    _choose_model(settings, values.sources, environment.providers)
+    _choose_model(settings, values.sources, environment.config.providers)
     if not values.wrong and (settings["supabase_url"] is None) != (
         settings["supabase_key"] is None
     ):
@@ -628,8 +630,10 @@ def load(
         tokens={token: user or settings["user"] for token, user in tokens.items()},
         limits=limits,
         sources=values.sources,
-        providers=environment.providers,
-        folder=environment.folder,
+        providers=environment.config.providers,
+        folder=environment.config.folder,
+        prices=environment.config.prices,
+        currency=environment.config.currency,
         unknown=unknown,
     )
 

@@ -18,6 +18,7 @@ from genpy_server.core.models import (
     checked_rating,
     checked_title,
 )
+from genpy_server.core.spending import SpendingReport
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
 
 if TYPE_CHECKING:
@@ -189,6 +190,13 @@ class RemoteRecords:
         """How the server is, well or not."""
         response = await self._response("GET", "/health")
         return self._read(response, ServerHealth)
+
+    async def stats(
+        self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
+    ) -> SpendingReport:
+        """See `Records`."""
+        asked = {"days": days, "session": ref, "utc_offset": utc_offset}
+        return await self._get("/api/stats", SpendingReport, asked)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -32,6 +32,7 @@ def counted(metrics: Metrics, message: Message) -> Metrics:
         intents=_added(metrics.intents, filter(None, [message.meta.intent if is_reply else None])),
         prompt_tokens=metrics.prompt_tokens + (usage.prompt_tokens if usage else 0),
         completion_tokens=metrics.completion_tokens + (usage.completion_tokens if usage else 0),
+        cached_tokens=metrics.cached_tokens + (usage.cached_tokens if usage else 0),
     )
 
 
@@ -81,7 +82,8 @@ def statistics(metrics: Metrics, zone: tzinfo | None = UTC) -> list[tuple[str, s
         rows.append(("Kinds of help", _counts(metrics.intents)))
     tokens = metrics.prompt_tokens + metrics.completion_tokens
     if tokens:
-        rows.append(("Tokens", f"{tokens:,} ({metrics.completion_tokens:,} written)"))
+        cached = f", {metrics.cached_tokens:,} from a cache" if metrics.cached_tokens else ""
+        rows.append(("Tokens", f"{tokens:,} ({metrics.completion_tokens:,} written{cached})"))
     return rows
 
 

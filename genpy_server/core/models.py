@@ -209,6 +209,7 @@ class Metrics(
     intents: dict[str, int] = {}
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 class SummaryDraft(msgspec.Struct, frozen=True):

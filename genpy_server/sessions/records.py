@@ -1,7 +1,8 @@
 """The kept conversations of one user, over a store and beside the live sessions."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any, Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from genpy_server.core.models import (
     SessionStatus,
     checked_title,
 )
+from genpy_server.core.spending import Price, SpendingReport, report
 from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
@@ -70,13 +72,22 @@ class LocalRecords:
     """The conversations of one user in a store, beside the live sessions where there are some."""
 
     def __init__(
-        self, store: Store, user_id: str, *, ender: Ender | None = None, live: Live | None = None
+        self,
+        store: Store,
+        user_id: str,
+        *,
+        ender: Ender | None = None,
+        live: Live | None = None,
+        prices: Mapping[str, Price] | None = None,
+        currency: str = "$",
     ) -> None:
         self._store = store
         self._user_id = user_id
         self._names = SessionNames(store)
         self._ender = ender
         self._live = live
+        self._prices = prices or {}
+        self._currency = currency
 
     async def sessions(
         self,
@@ -172,6 +183,19 @@ class LocalRecords:
         if self._ender is None:
             raise BadRequest("These records were opened without a model to write summaries.")
         return await self._ender.end(self._user_id, session_id, abandoned_only=True)
+
+    async def stats(
+        self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
+    ) -> SpendingReport:
+        """See `Records`."""
+        session_id = None if ref is None else (await self.session(ref)).id
+        zone = timezone(timedelta(minutes=utc_offset))
+        today = datetime.combine(datetime.now(zone).date(), time(), zone)
+        since = (today - timedelta(days=days - 1)).astimezone(UTC).isoformat()
+        rows = await self._store.usage(
+            self._user_id, since=since, session_id=session_id, utc_offset=utc_offset
+        )
+        return report(rows, self._prices, self._currency)
 
     async def memory(self, ref: str) -> SessionMemory:
         """See `Records`."""

@@ -22,6 +22,7 @@ from genpy_server.core.models import (
     SessionSettings,
     SessionStatus,
 )
+from genpy_server.core.spending import UsageRow
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 """Roles as the tables name them."""
@@ -235,6 +236,14 @@ class Store(Protocol):
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
         """Counts over all of a session's messages."""
+
+    async def usage(
+        self, user_id: str, *, since: str, session_id: str | None = None, utc_offset: int = 0
+    ) -> list[UsageRow]:
+        """Tokens of the user's replies from a time on (ISO 8601), by day, model and session.
+
+        Days begin `utc_offset` minutes before those of UTC. Replies without a count are none.
+        """
 
     # Sessions
 

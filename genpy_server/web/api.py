@@ -57,6 +57,15 @@ class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
 
 
+class StatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which replies: those of the last days, today included, of one session or of all."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=3_660)] = 30
+    session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
+    utc_offset: Annotated[int, msgspec.Meta(ge=-840, le=840)] = 0
+    """Minutes by which the days begin before those of UTC."""
+
+
 class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A session's new title."""
 
@@ -238,6 +247,13 @@ class Handlers:
     async def modes(self, _: Call[None, None]) -> Response:
         """The modes."""
         return Response.json(ModeList(self._modes.listed))
+
+    async def stats(self, call: Call[StatsQuery, None]) -> Response:
+        """What the replies cost."""
+        query = call.query
+        records = self._records(call.user)
+        found = await records.stats(days=query.days, ref=query.session, utc_offset=query.utc_offset)
+        return Response.json(found)
 
     async def models(self, _: Call[None, None]) -> Response:
         """The models."""

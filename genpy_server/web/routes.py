@@ -1,6 +1,7 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
 from genpy_server.core.models import Session, SessionMemory, ToolList
+from genpy_server.core.spending import SpendingReport
 from genpy_server.web.api import (
     Handlers,
     Hits,
@@ -13,6 +14,7 @@ from genpy_server.web.api import (
     SearchQuery,
     Sessions,
     SessionsQuery,
+    StatsQuery,
     Title,
 )
 from genpy_server.web.docs.handlers import Docs
@@ -37,6 +39,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts="changes"),
         Route("POST", f"{one}/regenerate-summary", h.regenerate, "Regenerate its summary.", answer=Session, counts="changes"),
         Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
+        Route("GET", "/api/stats", h.stats, "Tokens of your replies by day, model and session, and what they cost.", query=StatsQuery, answer=SpendingReport),
         Route("GET", "/api/models", h.models, "The models that can be chosen, of every provider.", answer=ModelList),
         Route("GET", "/api/tools", h.tools, "Your tools, and whether you allowed those that act for good.", answer=ToolList),
         Route("DELETE", "/api/tools/{tool}/approval", h.revoke_tool, "Take the permission of a tool back.", answer=ToolList, counts="changes"),

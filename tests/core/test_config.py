@@ -6,6 +6,7 @@ import pytest
 
 from genpy_server import config, settings
 from genpy_server.core.models import Params
+from genpy_server.core.spending import Price
 from genpy_server.errors import ConfigError
 
 SECRET = "s3cret-of-another-place-0123456789"
@@ -135,6 +136,16 @@ def test_parameters_of_replies_are_settings(load):
         load(GENPY_TEMPERATURE="3", GENPY_REASONING_EFFORT="x", GENPY_SEED="x", GENPY_STOP="[1]")
     for name in ("TEMPERATURE", "REASONING_EFFORT", "SEED", "STOP"):
         assert f"GENPY_{name}" in wrong.value.message
+
+
+def test_prices_are_read_from_the_config(load):
+    """A model's price stands under its name; what is no price is named."""
+    table = "[prices]\ncurrency = '€'\n[prices.'groq/a']\ninput = 1\noutput = 2.5\n"
+    found = load(table)
+    assert (found.prices, found.currency) == ({"groq/a": Price(1.0, 2.5)}, "€")
+    for wrong in ("input = 1", "input = 'x'\noutput = 1", "input = 1\noutput = 1\nother = 1"):
+        with pytest.raises(ConfigError, match="groq/a"):
+            load(f"[prices.'groq/a']\n{wrong}\n")
 
 
 def held(found):

@@ -59,7 +59,7 @@ def test_offline_imports_no_sdk():
 def known(*providers, **variables):
     """Settings that know these providers."""
     named = {one.name: one for one in providers} | known_providers({}, {})
-    return settings.load(settings.Environment(variables, providers=named))
+    return settings.load(settings.Environment(variables, config=UserConfig(providers=named)))
 
 
 @pytest.mark.parametrize(

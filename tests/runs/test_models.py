@@ -8,7 +8,9 @@ from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, Upstream, chunk
 
+from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.transcript import Transcript
+from genpy_server.core.spending import Price
 from genpy_server.wire import End, ParamsChange, Retry, Send, Set, decode_server
 
 SUMMARY = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
@@ -187,3 +189,24 @@ async def test_a_reply_of_reasoning_alone_says_what_to_do(server, one):
         assert (await peer.until("run_finished"))["status"] == "error"
         (stored,) = await replies(server, peer)
         assert stored[0] == ""
+
+
+async def test_what_replies_cost(database, one):
+    """`/api/stats` sums the tokens of replies, with money where their model has a price."""
+    one.say("x")
+    one.say("y")
+    prices = {"one/a": Price(1_000.0, 2_000.0)}
+    async with (
+        serving(database, providers={"one": one.url}, prices=prices, GENPY_MODEL="one/a") as server,
+        Peer(server.url, "talk") as peer,
+    ):
+        for number, model in (("1", None), ("2", "one/b")):
+            await peer.say(Send(number, "hello", model=model))
+            await peer.until("run_finished")
+        records = RemoteRecords(server.url)
+        found = await records.stats()
+        assert found == await server.app.records("local").stats(ref="talk")
+        assert (found.total.replies, found.total.prompt_tokens) == (2, 22)
+        assert {m.name: m.money for m in found.models} == {"one/a": 0.025, "one/b": None}
+        assert [s.title for s in found.sessions] == ["talk"]
+        await records.close()

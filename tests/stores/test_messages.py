@@ -10,6 +10,7 @@ from support.users import Person
 
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import MessageMeta, Metrics, Role, ToolRecord, Usage
+from genpy_server.core.spending import UsageRow
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import Appended, Store
 
@@ -290,7 +291,7 @@ async def test_text_that_no_database_takes_is_replaced(
 async def test_metrics_count_all_of_a_session(store: Store, person: Person) -> None:
     """Messages and words by role, tools, intents, tokens and times come from the rows."""
     first = await person.say("two words")
-    usage = MessageMeta(intent="tutorial", usage=Usage(10, 5), tools=(ToolRecord("a"),))
+    usage = MessageMeta(intent="tutorial", usage=Usage(10, 5, 3), tools=(ToolRecord("a"),))
     await person.say(" one\n two\tthree ", role="assistant", meta=usage)
     await person.say("a third message", meta=MessageMeta(intent="chosen by the user"))
     usage = MessageMeta(intent="tutorial", usage=Usage(7), tools=(ToolRecord("a"), ToolRecord("b")))
@@ -312,7 +313,42 @@ async def test_metrics_count_all_of_a_session(store: Store, person: Person) -> N
         intents={"tutorial": 2},
         prompt_tokens=17,
         completion_tokens=5,
+        cached_tokens=3,
     )
+
+
+async def test_usage_is_counted_by_day_model_and_session(store: Store, person: Person) -> None:
+    """Only the user's own replies with a count, from a time on; other rows are passed over."""
+    other, stranger = str(uuid4()), Person(store)
+    start = (await person.say("x", title="One")).at
+    await person.say("x", session=other, title="Other")
+    await stranger.say("x")
+    replies = [
+        (person, person.session, MessageMeta(model="p/a", usage=Usage(10, 5, 4))),
+        (person, person.session, MessageMeta(model="p/a", usage=Usage(1, 2))),
+        (person, person.session, MessageMeta(model="p/b", usage=Usage(3, 3))),
+        (person, person.session, MessageMeta(model="p/b")),
+        (person, other, MessageMeta(usage=Usage(7, 1))),
+        (stranger, stranger.session, MessageMeta(model="p/a", usage=Usage(99, 99))),
+    ]
+    for who, session, meta in replies:
+        await who.say("y", role="assistant", session=session, meta=meta)
+    day = start[:10]
+    rows = await store.usage(person.id, since=start)
+    own = UsageRow(day, "p/a", person.session, "One", 2, 11, 7, 4)
+    assert sorted(rows, key=lambda row: row.model) == [
+        UsageRow(day, "", other, "Other", 1, 7, 1),
+        own,
+        UsageRow(day, "p/b", person.session, "One", 1, 3, 3),
+    ]
+    assert {
+        row.session_id for row in await store.usage(person.id, since=start, session_id=other)
+    } == {other}
+    assert await store.usage(person.id, since="2999-01-01T00:00:00+01:00") == []
+    east = await store.usage(person.id, since=start, utc_offset=14 * 60)
+    moved = datetime.fromisoformat(start) + timedelta(hours=14)
+    assert own.replies == next(row for row in east if row.model == "p/a").replies
+    assert {row.day for row in east} <= {day, f"{moved:%Y-%m-%d}"}
 
 
 async def test_metrics_are_those_of_counting(store: Store, person: Person) -> None:

@@ -111,6 +111,7 @@ def test_version_5_is_upgraded(make_stack: MakeStack) -> None:
           language sql as $$ select null::jsonb $$;
         drop view genpy.sessions;
         alter table sessions drop column settings;
+        drop function genpy_usage(text, text, uuid, integer);
     """)
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh

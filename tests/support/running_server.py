@@ -15,7 +15,8 @@ import msgspec
 
 from genpy_server import settings
 from genpy_server.app import App, OpenApp
-from genpy_server.config import known_providers
+from genpy_server.config import UserConfig, known_providers
+from genpy_server.core.spending import Price
 from genpy_server.settings import Limits, Settings
 from genpy_server.web.server import HttpServer
 
@@ -32,7 +33,10 @@ class Running:
 
 
 def configure(
-    database: Path, providers: Mapping[str, str] | None = None, **variables: str
+    database: Path,
+    providers: Mapping[str, str] | None = None,
+    prices: Mapping[str, Price] | None = None,
+    **variables: str,
 ) -> Settings:
     """Settings from variables alone; the environment of the person who tests is no part of it.
 
@@ -41,7 +45,8 @@ def configure(
     defaults = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
     urls = providers or {}
     named = known_providers(urls, {name: f"key-of-{name}" for name in urls})
-    return settings.load(settings.Environment({**defaults, **variables}, providers=named))
+    config = UserConfig(providers=named, prices=prices or {})
+    return settings.load(settings.Environment({**defaults, **variables}, config=config))
 
 
 @asynccontextmanager
@@ -51,12 +56,13 @@ async def serving(
     limits: dict[str, Any] | None = None,
     own: App | None = None,
     providers: Mapping[str, str] | None = None,
+    prices: Mapping[str, Price] | None = None,
     **variables: str,
 ) -> AsyncIterator[Running]:
     """A server in this process."""
     limited = Limits(**(limits or {}))
     configured = msgspec.structs.replace(
-        configure(database, providers, **variables), limits=limited
+        configure(database, providers, prices, **variables), limits=limited
     )
     app = await (own or App()).open(configured)
     server = await app.listen()

@@ -10,11 +10,12 @@ import msgspec
 
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role, SessionSettings
+from genpy_server.core.spending import UsageRow
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import meta_of
 from genpy_server.stores.sqlite.index import index_message, index_session
-from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
+from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 from genpy_server.stores.sqlite.sessions import host
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
@@ -219,12 +220,13 @@ def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metr
             coalesce(sum(CASE m.event_type WHEN 'user' THEN m.words END), 0),
             coalesce(sum(CASE m.event_type WHEN 'ai' THEN m.words END), 0),
             coalesce(sum({_tokens("prompt")}), 0),
-            coalesce(sum({_tokens("completion")}), 0)
+            coalesce(sum({_tokens("completion")}), 0),
+            coalesce(sum({_tokens("cached")}), 0)
         {where}
         """,
         owned,
     ).fetchone()
-    count, first, last, users, replies, user_words, reply_words, prompt, completion = row
+    count, first, last, users, replies, user_words, reply_words, *tokens = row
     if not count:
         return Metrics()
     first_at, last_at, duration = connection.execute(
@@ -257,9 +259,43 @@ def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metr
         duration_seconds=duration,
         tools=dict(connection.execute(tools, owned).fetchall()),
         intents=dict(connection.execute(intents, owned).fetchall()),
-        prompt_tokens=prompt,
-        completion_tokens=completion,
+        prompt_tokens=tokens[0],
+        completion_tokens=tokens[1],
+        cached_tokens=tokens[2],
     )
+
+
+def usage(
+    connection: sqlite3.Connection,
+    user_id: str,
+    *,
+    since: str,
+    session_id: str | None = None,
+    utc_offset: int = 0,
+) -> list[UsageRow]:
+    """See `Store.usage`."""
+    rows = connection.execute(
+        f"""
+        SELECT
+            date(m.created_at, :shift) AS day, json_extract({_META}, '$.model') AS model,
+            m.session_id, s.title, count(*),
+            coalesce(sum({_tokens("prompt")}), 0),
+            coalesce(sum({_tokens("completion")}), 0),
+            coalesce(sum({_tokens("cached")}), 0)
+        FROM {OWNED}
+        WHERE m.event_type = 'ai' AND m.created_at >= strftime({TIME}, :since)
+            AND (:session_id IS NULL OR m.session_id = :session_id)
+            AND json_type({_META}, '$.usage') = 'object'
+        GROUP BY day, model, m.session_id ORDER BY day, model, m.session_id
+        """,
+        {
+            "user_id": user_id,
+            "since": since,
+            "session_id": session_id,
+            "shift": f"{utc_offset:+d} minutes",
+        },
+    )
+    return [UsageRow(day, str(model or ""), *more) for day, model, *more in rows]
 
 
 def message_of(row: tuple[Any, ...]) -> Message:

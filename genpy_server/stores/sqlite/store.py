@@ -139,6 +139,7 @@ class SqliteStore:
     find_client_id = _reads(message_sql.find_client_id)
     messages = _reads(message_sql.messages)
     metrics = _reads(message_sql.metrics)
+    usage = _reads(message_sql.usage)
     search = _reads(search_sql.search)
 
     session = _reads(session_sql.session)

@@ -16,6 +16,7 @@ import msgspec
 
 from genpy_server.core.context.recall import titles_first
 from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
+from genpy_server.core.spending import UsageRow
 from genpy_server.core.text import storable_value
 from genpy_server.errors import (
     NotFound,
@@ -226,6 +227,8 @@ class SupabaseStore:
     messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
     search = _calls(Store.search, _found, query_of)
     metrics = _calls(Store.metrics, lambda row, _: msgspec.convert(row, Metrics, strict=False))
+
+    usage = _calls(Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False))
 
     session = _calls(Store.session, lambda row, _: row and session_of(row))
     sessions = _calls(Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)

@@ -1,0 +1,106 @@
+"""What models cost: tokens of replies, summed by day, model and conversation, and their price."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+SESSIONS = 20
+"""Conversations of a report at most, those with the most tokens."""
+MILLION = 1_000_000
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a million tokens of a model cost."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    """Of the input, what came from the service's cache; None: as much as any other."""
+
+
+class UsageRow(msgspec.Struct, frozen=True):
+    """The tokens of the replies of one day, model and conversation."""
+
+    day: str
+    """YYYY-MM-DD."""
+    model: str
+    session_id: str
+    title: str
+    """Of the conversation."""
+    replies: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt's, those that came from the service's cache."""
+
+
+class Spending(msgspec.Struct, frozen=True):
+    """The tokens of some replies; `name` is their day, model or session id."""
+
+    name: str
+    replies: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    money: float | None = None
+    """What the replies cost of the models that have a price; None where none has one."""
+    title: str | None = None
+    """Of a conversation."""
+
+
+class SpendingReport(msgspec.Struct, frozen=True):
+    """Spending in all, by day (oldest first), and by model and conversation (the most first)."""
+
+    total: Spending
+    days: list[Spending]
+    models: list[Spending]
+    sessions: list[Spending]
+    currency: str = "$"
+
+
+def report(
+    rows: Sequence[UsageRow], prices: Mapping[str, Price], currency: str = "$"
+) -> SpendingReport:
+    """The report of rows as a store counts them."""
+    titles = {row.session_id: row.title for row in rows}
+    sessions = _by_tokens(_summed(rows, lambda row: row.session_id, prices))[:SESSIONS]
+    total = next(iter(_summed(rows, lambda _: "", prices)), Spending(""))
+    return SpendingReport(
+        total,
+        sorted(_summed(rows, lambda row: row.day, prices), key=lambda one: one.name),
+        _by_tokens(_summed(rows, lambda row: row.model, prices)),
+        [msgspec.structs.replace(one, title=titles[one.name]) for one in sessions],
+        currency,
+    )
+
+
+def cost(row: UsageRow, price: Price) -> float:
+    """The price of these tokens."""
+    cached = price.input if price.cached is None else price.cached
+    fresh = max(row.prompt_tokens - row.cached_tokens, 0)
+    paid = fresh * price.input + row.cached_tokens * cached + row.completion_tokens * price.output
+    return paid / MILLION
+
+
+def _summed(
+    rows: Iterable[UsageRow], key: Callable[[UsageRow], str], prices: Mapping[str, Price]
+) -> list[Spending]:
+    sums: dict[str, Spending] = {}
+    for row in rows:
+        name = key(row)
+        known = sums.get(name, Spending(name))
+        price = prices.get(row.model)
+        money = known.money if price is None else (known.money or 0.0) + cost(row, price)
+        sums[name] = Spending(
+            name,
+            known.replies + row.replies,
+            known.prompt_tokens + row.prompt_tokens,
+            known.completion_tokens + row.completion_tokens,
+            known.cached_tokens + row.cached_tokens,
+            money,
+        )
+    return list(sums.values())
+
+
+def _by_tokens(sums: Iterable[Spending]) -> list[Spending]:
+    return sorted(sums, key=lambda one: (-one.prompt_tokens - one.completion_tokens, one.name))
