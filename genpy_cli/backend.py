@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from genpy_cli.exit_codes import WrongUsageError
 from genpy_server.core.identity import checked_ref
 from genpy_server.errors import ConfigError, NotFound
 from genpy_server.records import Records
@@ -84,13 +83,10 @@ def with_server(server: str | None, work: Callable[["RemoteRecords"], Awaitable[
 
 
 def chosen(model: str | None, server: str | None) -> Settings:
-    """The settings with the model that was chosen on the command line, and the server."""
-    options = {"GENPY_MODEL": model, "GENPY_SERVER": server}
-    settings = load(options={name: value for name, value in options.items() if value})
-    if model and settings.server is not None:
-        raise WrongUsageError(
-            f"The server {settings.server} chooses its model. Leave out -m, or the server."
-        )
+    """The settings with the server, and with the model where it is our own that answers."""
+    settings = load(options={"GENPY_SERVER": server} if server else {})
+    if model and settings.server is None:
+        return load(options={"GENPY_MODEL": model})
     return settings
 
 

@@ -29,6 +29,7 @@ from textual.theme import Theme
 from genpy_server.core.display import visible
 from genpy_server.errors import GenPyError
 from genpy_server.settings import Settings
+from genpy_server.wire import Set
 from genpy_tui import preferences, unsent
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
@@ -74,9 +75,11 @@ class GenPyApp(App[int]):
         token: str | None = None,
         own: "OwnApp | None" = None,
         mode: str | None = None,
+        model: str | None = None,
     ) -> None:
         super().__init__()
         self._own = own
+        self._model = model
         self.settings = settings
         self.server = server
         self.token = token
@@ -233,9 +236,11 @@ class GenPyApp(App[int]):
             self._lingering[task] = left
             task.add_done_callback(self._lingering.pop)
         records = self.chat.conversation.records or make_records(url, token)
-        self.chat.attach(
-            make_client(url, ref, token=token, approvals=True), records, urlsplit(url).netloc or url
-        )
+        client = make_client(url, ref, token=token, approvals=True)
+        if self._model is not None:
+            client.set(Set(model=self._model))
+            self._model = None
+        self.chat.attach(client, records, urlsplit(url).netloc or url)
 
     # Leaving
 
@@ -408,12 +413,22 @@ def run_chat(
     token: str | None,
     own: "OwnApp | None" = None,
     mode: str | None = None,
+    model: str | None = None,
 ) -> int:
-    """Open the client, with a server of `own` where there is one; returns the exit code."""
+    """Open the client, with a server of `own` where there is one; returns the exit code.
+
+    `model` is set for the conversation that is opened first.
+    """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
     app = GenPyApp(
-        settings=settings, session=session, server=server, token=token, own=own, mode=mode
+        settings=settings,
+        session=session,
+        server=server,
+        token=token,
+        own=own,
+        mode=mode,
+        model=model,
     )
     app.run()
     if app.return_code:

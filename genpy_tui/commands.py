@@ -10,9 +10,11 @@ from textual.binding import Binding
 Where = Literal["everywhere", "transcript"]
 
 
-_TAKEN = frozenset({"f6", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
+_TAKEN = frozenset({"f6", "f7", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
 """Keys that the prompt would take for itself."""
 WORD = r"\S+"
+NAMED_MODEL = r"\S+/\S+|default"
+SETTING = r"(?:temperature|max_tokens|reasoning_effort|seed|stop|system|model)(?:\s+[^\n]+)?"
 MODE = "MODE"
 """What the argument of a command is called that takes the name or the label of a mode."""
 
@@ -98,6 +100,33 @@ COMMANDS: tuple[Command, ...] = (
         asks="Delete the conversation",
     ),
     Command(
+        "model",
+        "Model",
+        "Choose the model of this conversation.",
+        "f7",
+        "model",
+        "NAME",
+        pattern=NAMED_MODEL,
+    ),
+    Command(
+        "again",
+        "Other model",
+        "Answer the last message again with another model.",
+        "",
+        "again",
+        "NAME",
+        pattern=NAMED_MODEL,
+    ),
+    Command(
+        "set",
+        "Settings",
+        "Show and set how the model answers here: temperature, seed …",
+        "",
+        "set",
+        "NAME VALUE",
+        pattern=SETTING,
+    ),
+    Command(
         "thinking",
         "Thinking",
         "Show or hide what the model thought before its newest reply.",
@@ -146,6 +175,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("quote", "Quote", "Quote it in the prompt.", "q", where="transcript", footer=True),
     Command("retry_block", "Retry", "Answer it again.", "r", where="transcript", footer=True),
+    Command("model_block", "Model", "Answer it again with another model.", "m", where="transcript"),
+    Command(
+        "answer_before", "Answer before", "Show its answer before.", "left", where="transcript"
+    ),
+    Command("answer_after", "Answer after", "Show its answer after.", "right", where="transcript"),
     Command("mode_block", "Mode", "Answer it in another mode.", "i", where="transcript"),
     Command(
         "edit_block",

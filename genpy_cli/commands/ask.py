@@ -72,7 +72,9 @@ def ask(
 
     gc.enable()
     reply = ReplyPrinter(as_json=as_json, think=think)
-    asyncio.run(_ask(settings, ref, text, mode=mode, allow=allow or (), reply=reply))
+    sent_with = model if settings.server is not None else None
+    work = _ask(settings, ref, text, mode=mode, model=sent_with, allow=allow or (), reply=reply)
+    asyncio.run(work)
     raise typer.Exit(reply.code)
 
 
@@ -92,6 +94,7 @@ async def _ask(
     text: str,
     *,
     mode: str | None,
+    model: str | None,
     allow: Sequence[str],
     reply: "ReplyPrinter",
 ) -> None:
@@ -106,7 +109,7 @@ async def _ask(
             await local.reach(announced=False)
             url, token = local.url, local.token
         async with SessionClient(url, ref, token=token, history=HISTORY, allow=allow) as client:
-            reply.follow(client, client.send(text, mode))
+            reply.follow(client, client.send(text, mode, model=model))
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":
                     await local.take_over()

@@ -52,6 +52,12 @@ def chat(
 
     own = None if app is None else load_app(app)
     code = run_chat(
-        settings=settings, session=ref, server=url, token=token_of(settings), own=own, mode=mode
+        settings=settings,
+        session=ref,
+        server=url,
+        token=token_of(settings),
+        own=own,
+        mode=mode,
+        model=model if url is not None else None,
     )
     raise typer.Exit(code)

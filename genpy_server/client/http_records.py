@@ -11,6 +11,7 @@ from genpy_server.core.models import (
     Hit,
     ListedSession,
     Message,
+    ModelList,
     Session,
     SessionMemory,
     SessionStatus,
@@ -120,6 +121,10 @@ class RemoteRecords:
             if before is None:
                 break
         return found
+
+    async def models(self) -> ModelList:
+        """The models that the server can use."""
+        return await self._get("/api/models", ModelList)
 
     async def session(self, ref: str) -> Session:
         """See `Records`."""

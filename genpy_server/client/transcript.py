@@ -104,6 +104,8 @@ class Entry:
         self.at = ""
         self.streaming = False
         self.tools: list[ToolLine] = []
+        self.earlier: list[Entry] = []
+        """The replies to the same message before this one, oldest first."""
         self._text = GrowingText()
         self._reasoning = GrowingText()
 
@@ -166,6 +168,7 @@ class Transcript:
         self.elsewhere = False
         """Whether another server hosts the session too."""
         self.model = ""
+        """The model of the newest reply, or the one that was chosen since."""
         self.store = ""
         self.before: int | None = None
         self.message_bytes = 0
@@ -175,7 +178,13 @@ class Transcript:
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self.settings = SessionSettings()
+        self._configured = ""
         self._replaced: set[int] = set()
+
+    @property
+    def next_model(self) -> str:
+        """The model of the next reply, as far as it is known."""
+        return self.settings.model or self._configured or self.model
 
     @property
     def running(self) -> Entry | None:
@@ -251,6 +260,7 @@ class Transcript:
         self.title, self.status, self.elsewhere = frame.title, frame.status, frame.elsewhere
         self.model, self.store = frame.model, frame.store
         self.message_bytes, self.settings = frame.message_bytes, frame.settings
+        self._configured = "" if frame.settings.model else frame.model
         self.modes = frame.modes
         if frame.replay != "complete":
             self.seq = frame.seq
@@ -268,7 +278,7 @@ class Transcript:
         if entry is None:
             entry = Entry(frame.role)
             entry.append(frame.text)
-            self.entries.insert(self._place(frame.meta.reply_to), entry)
+            self._insert(entry, frame.meta.reply_to)
         _fill(entry, frame)
         if entry.meta.replaces is not None:
             self._replaced.add(entry.meta.replaces)
@@ -285,7 +295,7 @@ class Transcript:
         entry = self._run(frame.run)
         if entry is None:
             entry = Entry("assistant")
-            self.entries.insert(self._place(frame.reply_to), entry)
+            self._insert(entry, frame.reply_to)
         entry.meta, entry.streaming = with_frame(entry.meta, frame), True
         entry.tools.clear()  # where it was known already, its tool calls come again as well
         self.model = frame.model or self.model
@@ -324,19 +334,20 @@ class Transcript:
     def _run(self, run: str) -> Entry | None:
         return next((e for e in reversed(self.entries) if e.meta.run == run), None)
 
-    def _place(self, reply_to: int | None) -> int:
-        """Where an entry that answers `reply_to` goes; drops the reply it supersedes."""
-        if reply_to is None:
-            return len(self.entries)
-        for index in reversed(range(len(self.entries))):
-            if self.entries[index].message_id == reply_to:
-                if (
-                    index + 1 < len(self.entries)
-                    and self.entries[index + 1].meta.reply_to == reply_to
-                ):
-                    del self.entries[index + 1]
-                return index + 1
-        return len(self.entries)
+    def _insert(self, entry: Entry, reply_to: int | None) -> None:
+        """Put a new entry at the end, or behind what it answers, in place of the reply before it."""
+        ids = [other.message_id for other in self.entries]
+        if reply_to is None or reply_to not in ids:
+            self.entries.append(entry)
+            return
+        place = len(ids) - ids[::-1].index(reply_to)
+        before = self.entries[place] if place < len(self.entries) else None
+        if before is not None and before.meta.reply_to == reply_to:
+            entry.earlier = [*before.earlier, *([before] if before.length else [])]
+            before.earlier = []
+            self.entries[place] = entry
+        else:
+            self.entries.insert(place, entry)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)

@@ -326,6 +326,38 @@ class ToolList(msgspec.Struct, frozen=True):
     sources: list[ToolSource] = []
 
 
+class ListedModel(msgspec.Struct, frozen=True):
+    """A model that can be chosen; what its provider does not say is null, or not among `abilities`."""
+
+    name: str
+    """`provider/name`, as `send`, `retry` and `set` take it."""
+    provider: str
+    context_tokens: int | None
+    """The size of its context window."""
+    abilities: tuple[str, ...]
+    """Of tools, pictures and reasoning."""
+
+
+class ListedProvider(msgspec.Struct, frozen=True):
+    """A provider, or the server at GENPY_LLM_URL, whose name is empty."""
+
+    name: str
+    url: str
+    error: str | None
+    """Why it did not give its list now; models of a kept list may be there all the same."""
+    age_seconds: float
+    """Of its list."""
+
+
+class ModelList(msgspec.Struct, frozen=True):
+    """Every model of every provider that is known."""
+
+    default: str
+    """The model that answers where none is chosen; empty while that is not known."""
+    models: list[ListedModel]
+    providers: list[ListedProvider]
+
+
 def checked_rating(rating: int) -> int:
     """A rating from 1 to 5; raises `BadRequest` for any other number."""
     if rating not in RATINGS:

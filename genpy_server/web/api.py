@@ -6,7 +6,15 @@ from typing import Annotated
 import msgspec
 
 from genpy_server.core.identity import REF_PATTERN
-from genpy_server.core.models import Hit, ListedSession, Message, SessionStatus
+from genpy_server.core.models import (
+    Hit,
+    ListedModel,
+    ListedProvider,
+    ListedSession,
+    Message,
+    ModelList,
+    SessionStatus,
+)
 from genpy_server.core.modes import ListedMode, Modes
 from genpy_server.errors import NotFound
 from genpy_server.llm.catalog import full_name
@@ -111,38 +119,6 @@ class ModeList(msgspec.Struct, frozen=True):
     """The kinds of help there are, in the order of a list."""
 
     modes: tuple[ListedMode, ...]
-
-
-class ListedModel(msgspec.Struct, frozen=True):
-    """A model that can be chosen; what its provider does not say is null, or not among `abilities`."""
-
-    name: str
-    """`provider/name`, as `send`, `retry` and `set` take it."""
-    provider: str
-    context_tokens: int | None
-    """The size of its context window."""
-    abilities: tuple[str, ...]
-    """Of tools, pictures and reasoning."""
-
-
-class ListedProvider(msgspec.Struct, frozen=True):
-    """A provider, or the server at GENPY_LLM_URL, whose name is empty."""
-
-    name: str
-    url: str
-    error: str | None
-    """Why it did not give its list now; models of a kept list may be there all the same."""
-    age_seconds: float
-    """Of its list."""
-
-
-class ModelList(msgspec.Struct, frozen=True):
-    """Every model of every provider that is known."""
-
-    default: str
-    """The model that answers where none is chosen; empty while that is not known."""
-    models: list[ListedModel]
-    providers: list[ListedProvider]
 
 
 class Hits(msgspec.Struct, frozen=True):

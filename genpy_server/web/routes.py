@@ -1,6 +1,6 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
-from genpy_server.core.models import Session, SessionMemory, ToolList
+from genpy_server.core.models import ModelList, Session, SessionMemory, ToolList
 from genpy_server.core.spending import SpendingReport
 from genpy_server.web.api import (
     Handlers,
@@ -9,7 +9,6 @@ from genpy_server.web.api import (
     Messages,
     MessagesQuery,
     ModeList,
-    ModelList,
     Rating,
     SearchQuery,
     Sessions,

@@ -39,13 +39,13 @@ class BlockControl:
 
     def copy(self, block: MessageBlock) -> None:
         """Copy a message."""
-        self.put_on_clipboard(block.entry.text, "the message")
+        self.put_on_clipboard(block.shown.text, "the message")
 
     def copy_code(self, block: MessageBlock) -> None:
         """Copy the code of a message; asked again, its next block of code."""
         from genpy_tui.render.markdown.blocks import code_blocks  # noqa: PLC0415 - when first needed
 
-        code = code_blocks(block.entry.text)
+        code = code_blocks(block.shown.text)
         if not code:
             self._screen.notify("There is no code in this message.")
             return
@@ -53,6 +53,11 @@ class BlockControl:
         self._code = (block, number + 1)
         which = f"code {number + 1} of {len(code)}" if len(code) > 1 else "the code"
         self.put_on_clipboard(code[number], which)
+
+    def turn(self, step: int) -> None:
+        """Show another answer of a message that was answered again."""
+        if not self._view.turn(step):
+            self._screen.notify("There is no other answer to this message. m asks another model.")
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy, and say what really happened."""
@@ -62,7 +67,7 @@ class BlockControl:
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""
-        quoted = "\n".join(f"> {line}" for line in newlines(block.entry.text).split("\n"))
+        quoted = "\n".join(f"> {line}" for line in newlines(block.shown.text).split("\n"))
         self._prompt.insert(quoted + "\n\n")
         self._prompt.focus()
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from genpy_server.client.transcript import Entry, Transcript
 
 if TYPE_CHECKING:
-    from genpy_server.client.session_client import SessionClient
-    from genpy_server.records import Records
+    from genpy_server.client.session_client import RemoteRecords, SessionClient
 
 REJOINABLE = frozenset({"connecting", "open", "reconnecting"})
 """States of a connection in which opening its conversation again would add nothing."""
@@ -18,7 +17,7 @@ class OpenConversation:
 
     def __init__(self) -> None:
         self.client: SessionClient | None = None
-        self.records: Records | None = None
+        self.records: RemoteRecords | None = None
         self.address = ""
         """Host and port of the server."""
         self.ended = asyncio.Event()

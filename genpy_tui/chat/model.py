@@ -1,18 +1,26 @@
-"""The settings of the conversation: how long its model thinks."""
+"""The model of the conversation, how it is to answer, and the last message for another model."""
 
-from typing import get_args
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
 
+import msgspec
 from textual.screen import Screen
 
-from genpy_server.core.models import Effort
+from genpy_server.core.models import Effort, SessionSettings, checked_settings
+from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.wire import ParamsChange, Set
+from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.retry import RetryControl
+from genpy_tui.render.message import MessageBlock
 from genpy_tui.widgets.transcript import TranscriptView
 
+if TYPE_CHECKING:
+    from genpy_server.core.models import ListedModel, ModelList
+
 DEFAULT = "default"
-EFFORTS: dict[str, Effort | None] = {effort: effort for effort in get_args(Effort)} | {
-    DEFAULT: None
-}
+EFFORTS = get_args(Effort)
 LABELS = {
     "off": "Off: answer at once",
     "low": "Low",
@@ -20,17 +28,87 @@ LABELS = {
     "high": "High: think longest",
     DEFAULT: "Default: as configured, or as the model likes",
 }
+SETTINGS = {
+    "model": "PROVIDER/NAME",
+    "temperature": "0 to 2; higher is more varied",
+    "max_tokens": "tokens of a reply at most",
+    "reasoning_effort": ", ".join(EFFORTS),
+    "seed": "a whole number, for the same answer again",
+    "stop": "texts before which a reply ends, each in quotation marks",
+    "system": "instructions to the model, before everything else",
+}
+"""What can be set for a conversation, and what its value is."""
 
 
 class ModelControl:
     """Passes what is set for the conversation to the client."""
 
     def __init__(
-        self, screen: Screen[None], conversation: OpenConversation, view: TranscriptView
+        self,
+        screen: Screen[None],
+        conversation: OpenConversation,
+        view: TranscriptView,
+        retry: RetryControl,
     ) -> None:
         self._screen = screen
         self._conversation = conversation
         self._view = view
+        self._retry = retry
+
+    # The model
+
+    def choose(self, name: str = "") -> None:
+        """Choose the model of the next replies; asks where it is not given."""
+        if name.strip():
+            self.change("model", name)
+        else:
+            self._pick("Which model answers from now on?", partial(self.change, "model"))
+
+    def again(self, name: str = "") -> None:
+        """Answer the last message again with another model; asks where it is not given."""
+        if name.strip():
+            self._retry.again(model=name.strip())
+        elif not self._retry.refused():
+            self._pick("Which model answers again?", self.again, default=False)
+
+    def again_block(self, block: MessageBlock) -> None:
+        """Answer the message of a block again with another model, if it is of the last turn."""
+        if self._retry.is_last(block):
+            self.again()
+
+    def _pick(self, question: str, chosen: Callable[[str], None], *, default: bool = True) -> None:
+        background(
+            self._screen, partial(self._ask_for_model, question, chosen, default=default), "model"
+        )
+
+    async def _ask_for_model(
+        self, question: str, chosen: Callable[[str], None], *, default: bool
+    ) -> None:
+        from genpy_tui.dialogs.pick import Item, Pick, Wait  # noqa: PLC0415 - when first needed
+
+        records, app = self._conversation.records, self._screen.app
+        if records is None:
+            self._screen.notify("Not connected yet.")
+            return
+        waiting: Wait[ModelList] = Wait("Asking for the list of models …", records.models)
+        found = await app.push_screen_wait(waiting)
+        if found is None:
+            return
+        if isinstance(found, GenPyError):
+            self._screen.notify(found.message, severity="error")
+            return
+        items = [Item(model.name, model.name, remark(model)) for model in found.models]
+        if default:
+            items.insert(0, Item(DEFAULT, f"Default: {found.default or 'none'}"))
+        silent = [f"{one.name or one.url}: {one.error}" for one in found.providers if one.error]
+        now = self._conversation.transcript.next_model
+        name = await app.push_screen_wait(
+            Pick(question, items, chosen=now, detail="   ".join(silent), free="Type a part of it")
+        )
+        if name is not None:
+            chosen(name)
+
+    # What is thought
 
     def show_thinking(self) -> None:
         """Show or hide what the model thought."""
@@ -39,10 +117,8 @@ class ModelControl:
 
     def think(self, effort: str = "") -> None:
         """Set how long the model thinks; asks where it is not given."""
-        effort = effort.strip().lower()
-        if effort in EFFORTS:
-            self._set(Set(params=ParamsChange(reasoning_effort=EFFORTS[effort])))
-            self._screen.notify(f"Thinking: {effort}, from the next reply on.")
+        if effort.strip():
+            self.change("reasoning_effort", effort)
             return
         from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
@@ -53,9 +129,99 @@ class ModelControl:
             lambda answer: self.think(answer) if answer else None,
         )
 
-    def _set(self, change: Set) -> None:
+    # Every setting
+
+    def set(self, said: str = "") -> None:
+        """Show the settings of the conversation, or set the one that is named."""
+        name, _, value = said.strip().partition(" ")
+        if value.strip():
+            self.change(name.lower(), value)
+        elif name:
+            self._ask_for(name.lower())
+        else:
+            self._show()
+
+    def _show(self) -> None:
+        from genpy_tui.dialogs.pick import Item, Pick  # noqa: PLC0415 - when first needed
+
+        now = values(self._conversation.transcript.settings)
+        items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
+        self._screen.app.push_screen(
+            Pick("Settings of this conversation", items),
+            lambda name: self._ask_for(name) if name else None,
+        )
+
+    def _ask_for(self, name: str) -> None:
+        if name == "model":
+            self.choose()
+        elif name == "reasoning_effort":
+            self.think()
+        else:
+            from genpy_tui.dialogs.ask import AskLine  # noqa: PLC0415 - when first needed
+
+            now = values(self._conversation.transcript.settings).get(name, "")
+            ask = AskLine(
+                name, now, detail=f"{SETTINGS[name]}; empty: default", limit=2_000, optional=True
+            )
+            self._screen.app.push_screen(
+                ask, lambda text: None if text is None else self.change(name, text)
+            )
+
+    def change(self, name: str, text: str) -> None:
+        """Set one setting to what was typed, and say so, or what is wrong with it."""
         client = self._conversation.client
         if client is None:
             self._screen.notify("Not connected yet.")
             return
+        try:
+            value = None if text.strip().lower() in {"", DEFAULT} else parsed(name, text)
+            change = (
+                Set(**{name: value})
+                if name in SessionSettings.__struct_fields__
+                else Set(params=ParamsChange(**{name: value}))
+            )
+            checked_settings(change.applied(self._conversation.transcript.settings))
+        except (BadRequest, ValueError) as error:
+            self._screen.notify(f"Not set: {error}", severity="error")
+            return
         client.set(change)
+        shown = DEFAULT if value is None else text.strip()
+        self._screen.notify(f"{name}: {shown}, from the next reply on.")
+
+
+def remark(model: "ListedModel") -> str:
+    """What is known of a model."""
+    window = "" if model.context_tokens is None else f"{model.context_tokens:,} tokens"
+    return " · ".join(filter(None, (window, ", ".join(model.abilities))))
+
+
+def values(settings: SessionSettings) -> dict[str, str]:
+    """What is set, as it is typed."""
+    given = {"model": settings.model, "system": settings.system}
+    given |= msgspec.structs.asdict(settings.params)
+    shown = {name: value for name, value in given.items() if value is not None}
+    return {name: _written(value) for name, value in shown.items()}
+
+
+def _written(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    import shlex  # noqa: PLC0415 - for who sets `stop`
+
+    return shlex.join(value)
+
+
+def parsed(name: str, text: str) -> Any:
+    """The value of a setting that was typed; raises `ValueError` with what it must be."""
+    text = text.strip()
+    if name == "stop":
+        import shlex  # noqa: PLC0415 - for who sets `stop`
+
+        return tuple(shlex.split(text))
+    if name in {"model", "system"}:
+        return text
+    kind = float if name == "temperature" else Effort if name == "reasoning_effort" else int
+    try:
+        return msgspec.convert(text.lower(), kind, strict=False)
+    except msgspec.ValidationError:
+        raise ValueError(f"{name} is {SETTINGS[name]}.") from None

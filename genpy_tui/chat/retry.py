@@ -27,12 +27,12 @@ class RetryControl:
         """Answer the last message again, perhaps in another mode."""
         mode = self._named(name) if name.strip() else ""
         if mode is not None:
-            self._again(mode or None)
+            self.again(mode or None)
 
     def retry_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again, if it is of the last turn."""
-        if self._is_last(block):
-            self._again(None)
+        if self.is_last(block):
+            self.again()
 
     def _obstacle(self) -> str:
         """Why the last turn cannot be answered again now; empty when it can."""
@@ -42,17 +42,24 @@ class RetryControl:
             return "Your last message is not sent yet. It is answered once it is."
         return "" if self._conversation.last_turn else "There is nothing to answer again."
 
-    def _again(self, mode: str | None) -> None:
-        client, obstacle = self._conversation.client, self._obstacle()
-        if obstacle or client is None:
+    def refused(self) -> bool:
+        """Whether the last turn cannot be answered again now; notifies why."""
+        obstacle = self._obstacle()
+        if obstacle:
             self._screen.notify(obstacle)
+        return bool(obstacle)
+
+    def again(self, mode: str | None = None, *, model: str | None = None) -> None:
+        """Answer the last message again, perhaps in another mode or with another model."""
+        client = self._conversation.client
+        if client is None or self.refused():
             return
-        client.retry(mode)
+        client.retry(mode, model=model)
         if not self._conversation.online:
             self._screen.notify("The retry is sent once the connection is back.")
         self._view.to_end()
 
-    def _is_last(self, block: MessageBlock) -> bool:
+    def is_last(self, block: MessageBlock) -> bool:
         """Whether a block is of the last turn; notifies where it is not."""
         last = any(block.entry is entry for entry in self._conversation.last_turn)
         if not last:
@@ -63,12 +70,9 @@ class RetryControl:
 
     def choose_for_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again, in another mode."""
-        if not self._is_last(block):
+        if not self.is_last(block):
             return
-        obstacle = self._obstacle()
-        if obstacle:
-            self._screen.notify(obstacle)
-        else:
+        if not self.refused():
             self._ask()
 
     def choose(self, name: str = "") -> None:
@@ -112,7 +116,7 @@ class RetryControl:
         def chosen(answer: str | None) -> None:
             when, _, key = (answer or "").partition(" ")
             if when == "again":
-                self._again(key)
+                self.again(key)
             elif when == "next":
                 self._status.update(mode=key or None)
 

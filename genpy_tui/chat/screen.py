@@ -42,8 +42,7 @@ from genpy_tui.widgets.sidebar import Sidebar
 from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
-    from genpy_server.client.session_client import SessionClient
-    from genpy_server.records import Records
+    from genpy_server.client.session_client import RemoteRecords, SessionClient
 
 WIDE = 110
 """Columns from which the sidebar is shown by itself."""
@@ -80,7 +79,7 @@ class ChatScreen(Screen[None]):
         self.status = StatusControl(opened, prompt, mode)
         self.edit = EditControl(self, opened, prompt, self.status)
         self.retry = RetryControl(self, opened, view, self.status)
-        self.model = ModelControl(self, opened, view)
+        self.model = ModelControl(self, opened, view, self.retry)
         self.list = ListControl(self, opened, prompt)
         self.rating = RatingControl(self, opened, prompt, offers, self.list)
         self.switch = SwitchControl(self, opened, view, self.status, self.rating, open_session)
@@ -125,6 +124,9 @@ class ChatScreen(Screen[None]):
             "end": self.sender.end,
             "export": self.records.export,
             "delete": self.records.delete,
+            "model": self.model.choose,
+            "again": self.model.again,
+            "set": self.model.set,
             "thinking": self.model.show_thinking,
             "think": self.model.think,
             "setup": lambda: background(self, self._set_up, "setup"),
@@ -142,6 +144,9 @@ class ChatScreen(Screen[None]):
             "expand": view.toggle,
             "quote": self._on_marked(self.blocks.quote),
             "retry_block": self._on_marked(self.retry.retry_block),
+            "model_block": self._on_marked(self.model.again_block),
+            "answer_before": partial(self.blocks.turn, -1),
+            "answer_after": partial(self.blocks.turn, 1),
             "mode_block": self._on_marked(self.retry.choose_for_block),
             "edit_block": self._on_marked(self.edit.start_block),
         }
@@ -199,7 +204,7 @@ class ChatScreen(Screen[None]):
 
     # The connection
 
-    def attach(self, client: "SessionClient", records: "Records", address: str) -> None:
+    def attach(self, client: "SessionClient", records: "RemoteRecords", address: str) -> None:
         """Show what a client receives, from now on."""
         self.conversation.client, self.conversation.records = client, records
         self.conversation.address = address

@@ -78,7 +78,8 @@ class StatusControl:
         chosen = self.activity.mode
         labels = {mode.name: mode.label for mode in transcript.modes}
         mode = AUTOMATIC if chosen is None else labels.get(chosen, chosen)
-        model = "no model" if transcript.model == OFFLINE else transcript.model
+        model = transcript.next_model
+        model = "no model" if model == OFFLINE else model
         facts = [model, mode] if model else [mode]  # the first reply names a server's own choice
         left = transcript.quota.get("tokens_left")
         return " · ".join([*facts, f"{left:,} tokens left"] if left is not None else facts)

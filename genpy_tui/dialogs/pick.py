@@ -136,7 +136,7 @@ class Pick(Dialog[str | None]):
 
 
 def _row(item: Item, width: int) -> Content:
-    remark = plain(item.remark, "$genpy-muted")
+    remark = one_line(item.remark, width // 2, "$genpy-muted")
     label = one_line(item.label, max(8, width - remark.cell_length - 2))
     gap = width - label.cell_length - remark.cell_length
     if not item.remark or gap < 2:  # noqa: PLR2004 - two cells between them

@@ -55,6 +55,8 @@ class MessageBlock:
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
+        self.back = 0
+        """How many answers before the newest one is shown."""
         self.sending = ""
         """How its sending stands, while the server did not tell of it."""
         self.expanded = False
@@ -72,9 +74,22 @@ class MessageBlock:
         self._height: tuple[int, int] | None = None
 
     @property
+    def shown(self) -> Entry:
+        """What is shown: the entry, or an earlier reply to the same message."""
+        return self.entry.earlier[-self.back] if self.back else self.entry
+
+    def turn(self, step: int) -> bool:
+        """Show the answer after or before the one that is shown; False when there is no other."""
+        answers = len(self.entry.earlier) + 1
+        self.back = (self.back - step) % answers
+        self._document = None
+        self.sync()
+        return answers > 1
+
+    @property
     def streaming(self) -> bool:
         """The reply is being written."""
-        return self.entry.status == "streaming"
+        return self.shown.status == "streaming"
 
     @property
     def folded(self) -> bool:
@@ -99,18 +114,20 @@ class MessageBlock:
             return sum(part.height(width) for part in self._parts)
         if self._document is None:
             if self._height is None or self._height[0] != width:
-                text = self.entry.text
+                text = self.shown.text
                 rows = text.count("\n") + len(text) // max(8, width - INDENT)
                 rows = 0 if self.folded else rows
-                folds = len(self.entry.tools) + bool(self.entry.reasoning)
+                folds = len(self.shown.tools) + bool(self.shown.reasoning)
                 self._height = (width, rows + 3 + folds)
             return self._height[1]
         return sum(part.height(width) for part in self.parts)
 
     def show(self, entry: Entry) -> None:
         """Show an entry, the same as before or one that tells of the same message."""
-        if entry is not self.entry and entry.text[: self._fed] != self.entry.text[: self._fed]:
+        if entry is not self.entry and entry.text[: self._fed] != self.shown.text[: self._fed]:
             self._document = None
+        if entry is not self.entry and self.back:
+            self.back, self._document = 0, None
         self.entry = entry
         self.sync()
 
@@ -122,7 +139,7 @@ class MessageBlock:
     @property
     def thinking(self) -> bool:
         """The model thinks, and has not begun to answer."""
-        return self.streaming and bool(self.entry.reasoning) and not self.entry.length
+        return self.streaming and bool(self.shown.reasoning) and not self.shown.length
 
     def sync(self) -> None:
         """Take in what changed in the entry."""
@@ -134,7 +151,7 @@ class MessageBlock:
         self._height = None
 
     def _build(self) -> Iterable[BlockPart]:
-        entry = self.entry
+        entry = self.shown
         if self.folded:
             yield self._head
             yield FoldPart(self._first_words, indent=INDENT)
@@ -170,7 +187,7 @@ class MessageBlock:
 
     def _heading(self, width: int) -> list[Line]:
         """Who and when; on request also the kind of help, why, and the model."""
-        entry, meta = self.entry, self.entry.meta
+        entry, meta = self.shown, self.shown.meta
         ground = SAID if entry.role == "user" else ""
         glyph, name, style = SPEAKERS[entry.role]
         facts = [clock(entry.at)]
@@ -179,8 +196,11 @@ class MessageBlock:
             if meta.intent_score is not None:
                 facts.append(f"{meta.intent_score:.0%} sure")
             facts.append(protect(" ".join((meta.intent_reason or "").split())))
-        if self.detailed or self.other_model:
+        if self.detailed or self.other_model or self.entry.earlier:
             facts.append(protect(meta.model or ""))
+        if self.entry.earlier:
+            count = len(self.entry.earlier) + 1
+            facts.append(f"answer {count - self.back} of {count}")
         if entry.replaced:
             facts.append("edited")
         runs = [
@@ -197,20 +217,20 @@ class MessageBlock:
         return [BLANK, Line(tuple(runs), fill=ground)]
 
     def _thinking_line(self, width: int) -> list[Line]:
-        meta = self.entry.meta
-        told = meta.first_token_ms if self.entry.length else meta.ms
+        meta = self.shown.meta
+        told = meta.first_token_ms if self.shown.length else meta.ms
         seconds = self._thought_seconds if self.streaming or told is None else told / 1000
         what = "thinking" if self.thinking else "thought"
         text = f"{'▾' if self.expanded else '▸'} {what} {seconds:.0f} s"
         return wrap([Styled(text, "tool" if self.thinking else "dim")], width)
 
     def _first_words(self, width: int) -> list[Line]:
-        words = protect(" ".join(self.entry.text[: 4 * width].split()))
+        words = protect(" ".join(self.shown.text[: 4 * width].split()))
         first, *more = wrap([Styled(words, "dim")], width - 1, (Styled("▸ ", "dim"),))
         return [first._replace(runs=(*first.runs, Styled("…", "dim"))) if more else first]
 
     def _foot(self, width: int) -> list[Line]:
-        entry = self.entry
+        entry = self.shown
         if self.streaming and not entry.length and not entry.reasoning:
             return wrap([Styled("…", "dim")], width)
         lines: list[Line] = []

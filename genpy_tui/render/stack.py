@@ -49,8 +49,9 @@ class Stack:
                 block.other_model = bool(model) and entry.meta.model != model
                 model = entry.meta.model
             by_entry[id(entry)] = block
-            if entry.message_id is not None:
-                by_message[entry.message_id] = block
+            for answer in (*entry.earlier, entry):
+                if answer.message_id is not None:
+                    by_message[answer.message_id] = block
             self.blocks.append(block)
             self.blocks += self._below.get(id(block), (None, ()))[1]
         self.blocks += self._outgoing.values()

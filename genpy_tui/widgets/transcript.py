@@ -215,6 +215,9 @@ class TranscriptView(Window, can_focus=True):
             return False
         self.focus()
         self.cursor = block
+        for _ in block.entry.earlier:
+            if block.shown.message_id != message_id:
+                block.turn(-1)
         if block.entry.replaced:
             block.expanded = True
             self._again(block)
@@ -229,14 +232,22 @@ class TranscriptView(Window, can_focus=True):
     def toggle_thinking(self) -> bool:
         """Show or hide what the model thought before its newest reply; False where it did not."""
         blocks = reversed(self.column.blocks)
-        found = (b for b in blocks if isinstance(b, MessageBlock) and b.entry.reasoning)
+        found = (b for b in blocks if isinstance(b, MessageBlock) and b.shown.reasoning)
         block = next(found, None)
         if block is not None:
             self._fold(block)
         return block is not None
 
+    def turn(self, step: int) -> bool:
+        """Show another answer of the message under the cursor; False when there is no other."""
+        block = self.marked
+        turned = block is not None and block.turn(step)
+        if block is not None and turned:
+            self._again(block)
+        return turned
+
     def _fold(self, block: MessageBlock) -> None:
-        entry = block.entry
+        entry = block.shown
         if entry.tools or entry.replaced or entry.reasoning:
             block.expanded = not block.expanded
             self._again(block)

@@ -5,6 +5,9 @@ import os
 
 import pytest
 from support.scripted_model import Upstream
+from support.scripted_server import ScriptedServer
+
+from genpy_server.wire import Send
 
 ANOTHER = "Another address with /chat/completions"
 KEY = "key_of_a_test_0123456789"
@@ -46,9 +49,13 @@ async def test_a_model_is_chosen_for_one_question(empty):
         assert {r["body"]["model"] for r in two.requests if r["body"]} == {"b"}
 
 
-def test_a_server_chooses_its_model(empty):
-    """With a server elsewhere -m is wrong usage."""
-    assert "-m" in empty("ask", "x", "-m", "a/b", "--server", "http://127.0.0.1:9", code=2).err
+async def test_a_server_is_asked_for_the_model(empty):
+    """With a server elsewhere -m goes with the message."""
+    async with ScriptedServer().running() as server:
+        asking = asyncio.create_task(empty.beside("ask", "x", "-m", "a/b", "--server", server.url))
+        assert (await server.until(Send)).model == "a/b"
+        server.reply("from b")
+        assert (await asking).out == "from b\n"
 
 
 async def test_an_address_of_a_folder_needs_trust(empty):

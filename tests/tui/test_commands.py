@@ -30,6 +30,15 @@ RECORD = {
     "last_message_id": 2,
 }
 
+MODELS = {
+    "default": "groq/a",
+    "models": [
+        {"name": name, "provider": "p", "context_tokens": None, "abilities": []}
+        for name in ("groq/a", "ollama/b")
+    ],
+    "providers": [],
+}
+
 Step = Callable[[Terminal, ScriptedServer], Awaitable[None]]
 
 
@@ -74,6 +83,13 @@ def pressed(*keys: str) -> Step:
         await tui.press(*keys)
 
     return step
+
+
+async def answered_twice(tui: Terminal, server: ScriptedServer) -> None:
+    """The last message was answered again, and the cursor is on the answer."""
+    server.reply("Another answer.", run="run-2")
+    await tui.shows("answer 2 of 2", "Another answer.")
+    await tui.press("alt+up")
 
 
 async def replying(tui: Terminal, server: ScriptedServer) -> None:
@@ -127,9 +143,15 @@ EFFECTS = {
     "end": Effect(asks(End)),
     "export": Effect(holds(lambda tui: any("Exported to" in said for said in tui.notices))),
     "delete": Effect(shows("This cannot be undone.")),
+    "model": Effect(shows("Which model answers from now on?", "Default: groq/a")),
+    "again": Effect(shows("Which model answers again?", "ollama/b")),
+    "set": Effect(shows("Settings of this conversation")),
+    "model_block": Effect(shows("Which model answers again?"), pressed("alt+up")),
+    "answer_before": Effect(shows("answer 1 of 2"), answered_twice),
+    "answer_after": Effect(shows("answer 1 of 2"), answered_twice),
     "thinking": Effect(holds(lambda tui: "│ I look." in tui.transcript)),
     "think": Effect(shows("How long may the model think?")),
-    "setup": Effect(shows("chooses its model")),
+    "setup": Effect(holds(lambda tui: any("chooses its model" in said for said in tui.notices))),
     "theme": Effect(holds(lambda tui: tui.app.screen is not tui.chat)),
     "editor": Effect(written, draft),
     "page_up": Effect(holds(lambda tui: not tui.chat.view.follow)),
@@ -188,6 +210,7 @@ async def test_it_does_what_it_says(
     script.write_text("import sys; open(sys.argv[1], 'a').write(', and edited\\n')")
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
     server.api[f"/api/session/{SESSION}"] = RECORD
+    server.api["/api/models"] = MODELS
     server.api[f"/api/session/{SESSION}/messages"] = {"messages": []}
     async with terminal(tmp_path, server=server.url) as tui:
         monkeypatch.setattr(tui.app, "suspend", contextlib.nullcontext)

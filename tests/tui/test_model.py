@@ -1,0 +1,118 @@
+"""The model of the conversation is chosen, its settings are shown and set, and answers are flipped."""
+
+from pathlib import Path
+
+from support import running_server
+from support.scripted_server import ScriptedServer
+from support.terminal import Terminal, terminal
+
+from genpy_server.core.models import Params
+from genpy_server.wire import Retry, Set, SettingsEvent
+from genpy_tui.app import GenPyApp
+
+MODELS = {
+    "default": "groq/openai/gpt-oss-120b",
+    "models": [
+        {
+            "name": name,
+            "provider": name.partition("/")[0],
+            "context_tokens": window,
+            "abilities": ["tools"],
+        }
+        for name, window in (
+            ("groq/openai/gpt-oss-120b", 131_072),
+            ("ollama/llama3.2", 8_192),
+            ("ollama/qwen3", None),
+        )
+    ],
+    "providers": [
+        {"name": "work", "url": "http://x/v1", "error": "Nothing answers there.", "age_seconds": 0}
+    ],
+}
+
+
+async def opened(tui: Terminal, server: ScriptedServer, key: str) -> None:
+    """The list of models, opened by a key."""
+    server.api["/api/models"] = MODELS
+    await tui.says("ready")
+    await tui.press(key)
+    await tui.shows("groq/openai/gpt-oss-120b", "131,072 tokens · tools", "ollama/qwen3")
+
+
+async def test_a_model_is_picked_by_a_part_of_its_name(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """What is typed filters the models; enter sets the marked one, which the prompt then names."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await opened(tui, server, "f7")
+        await tui.shows("work: Nothing answers there.")
+        await tui.press(*"oll")
+        await tui.until(lambda: "131,072" not in tui.screen)
+        await tui.press("down", "enter")
+        assert (await server.until(Set)).model == "ollama/qwen3"
+        server.emit(SettingsEvent(0, model="ollama/qwen3"))
+        await tui.shows("ollama/qwen3 · automatic")
+        await tui.press("f7")
+        await tui.shows("Default: groq/openai/gpt-oss-120b")
+        await tui.press(*"default", "enter")
+        assert (await server.until(Set, 2)).model is None
+
+
+async def test_settings_are_shown_and_set(server: ScriptedServer, tmp_path: Path) -> None:
+    """/set shows every setting and asks for the chosen one; a wrong value is said and not sent."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type("/set temperature 0.2")
+        assert (await server.until(Set)).params.temperature == 0.2
+        server.emit(SettingsEvent(0, params=Params(temperature=0.2, stop=("END", "a b"))))
+        await tui.type("/set")
+        await tui.shows("reasoning_effort", " 0.2 ", " END 'a b' ", " default ")
+        await tui.press(*"seed", "enter")
+        await tui.shows("for the same answer again")
+        await tui.press(*"42", "enter")
+        assert (await server.until(Set, 2)).params.seed == 42
+        await tui.type("/set stop END 'of it'")
+        assert (await server.until(Set, 3)).params.stop == ("END", "of it")
+        await tui.type("/set seed default")
+        assert (await server.until(Set, 4)).params.seed is None
+        for wrong in ("temperature 9", "temperature warm", "max_tokens 0", "stop 'END"):
+            await tui.type(f"/set {wrong}")
+            await tui.until(lambda: tui.notices[-1].startswith("Not set:"))
+            tui.app.clear_notifications()
+        await tui.type("/set up a meeting")
+        await tui.shows("› You", "/set up a meeting")
+        assert len([frame for frame in server.received if isinstance(frame, Set)]) == 4
+
+
+async def test_another_model_answers_again(server: ScriptedServer, tmp_path: Path) -> None:
+    """Both answers are kept: the newest is shown, and left and right flip between them."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.message("Why?")
+        server.reply("The first answer.")
+        await tui.shows("The first answer.")
+        server.api["/api/models"] = MODELS
+        await tui.says("ready")
+        await tui.press("alt+up", "left")
+        assert "no other answer" in tui.notices[-1]
+        await tui.press("m")
+        await tui.shows("Which model answers again?")
+        await tui.press(*"qwen", "enter")
+        assert (await server.until(Retry)).model == "ollama/qwen3"
+        server.model = "ollama/qwen3"
+        server.reply("The second answer.", run="run-2")
+        await tui.shows("The second answer.", "ollama/qwen3 · answer 2 of 2")
+        assert "The first answer." not in tui.screen
+        await tui.press("alt+up", "left", "c")
+        await tui.shows("The first answer.", "scripted-model · answer 1 of 2")
+        assert tui.app.clipboard == "The first answer."
+        await tui.press("right")
+        await tui.shows("The second answer.")
+
+
+async def test_a_model_of_the_command_line(server: ScriptedServer, tmp_path: Path) -> None:
+    """`genpy chat -m` with a server sets the model of the conversation that it opens."""
+    settings = running_server.configure(tmp_path / "genpy.db")
+    app = GenPyApp(settings=settings, server=server.url, model="ollama/qwen3")
+    async with app.run_test():
+        assert (await server.until(Set)).model == "ollama/qwen3"
