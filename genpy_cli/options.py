@@ -41,6 +41,10 @@ Mode = Annotated[
         autocompletion=complete_mode,
     ),
 ]
+System = Annotated[
+    str | None,
+    typer.Option(help="Instructions to the model for this conversation.", metavar="TEXT"),
+]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Allow a model's address that the folder's .env names.")
 ]

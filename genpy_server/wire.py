@@ -1,10 +1,11 @@
 """Every frame of genpy.v1 and its codec: JSON text frames, one tagged union on `type` a direction.
 
-Decoding is strict: an unknown type, a missing or wrong field, or JSON that is none is a
-`BadFrame`. Unknown extra fields are ignored, so that an older server understands a newer client.
+Decoding is strict: a missing or wrong field, or JSON that is none is a `BadFrame`. Both sides ignore
+fields that they do not know; a client skips frames of an unknown type, a server answers them with
+an error.
 """
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -26,6 +27,8 @@ F = TypeVar("F")
 PROTOCOL = "genpy.v1"
 MESSAGE_CUT = "message_cut"
 """The code of the notice that not all of a message found room."""
+OFFERED = ("edit", "modes", "progress", "reasoning", "settings")
+"""Features of every connection: what a client may send, and the frames that it may get."""
 APPROVALS = "approvals"
 """The feature of clients in which a person can answer approval requests."""
 APPROVAL_REFUSED = "approval_refused"
@@ -167,7 +170,7 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     before: int | None = None
     """Messages with an id below this one exist and were not sent."""
     features: tuple[str, ...] = ()
-    """Those of the features that were asked for which this server has."""
+    """What this server has, with those of the features that were asked for."""
     message_bytes: int = 0
     """UTF-8 bytes of a message that the model is given whole; of more, the middle is left out."""
     modes: tuple[ListedMode, ...] = ()
@@ -419,6 +422,13 @@ _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(Client
 _server_decoder: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 
 
+_SERVER_TYPES = {kind.__struct_config__.tag for kind in get_args(ServerFrame)}
+
+
+class _Tagged(msgspec.Struct):
+    type: str
+
+
 def message_event(message: Message, seq: int = 0) -> MessageEvent:
     """The event of a stored message."""
     return MessageEvent(
@@ -482,9 +492,26 @@ def decode_client(text: str) -> ClientFrame:
     return _decode(_client_decoder, text)
 
 
-def decode_server(text: str) -> ServerFrame:
-    """What a server said; raises `BadFrame` for a frame this version does not know."""
-    return _decode(_server_decoder, text)
+def decode_server(text: str) -> ServerFrame | None:
+    """What a server said; None for a frame of a later version, which is to be skipped.
+
+    Fields that this version does not know are ignored. Raises `BadFrame` for what is no frame, or
+    a known one with a field that is missing or wrong.
+    """
+    try:
+        return _decode(_server_decoder, text)
+    except BadFrame:
+        if _type_of(text) in {None, *_SERVER_TYPES}:
+            raise
+        return None
+
+
+def _type_of(text: str) -> str | None:
+    """The type that a frame names, whatever else it holds."""
+    try:
+        return msgspec.json.decode(text, type=_Tagged).type
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return None
 
 
 def _decode(decoder: msgspec.json.Decoder[F], text: str) -> F:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from msgspec import UNSET
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
@@ -76,13 +77,17 @@ class GenPyApp(App[int]):
         own: "OwnApp | None" = None,
         mode: str | None = None,
         model: str | None = None,
+        system: str | None = None,
     ) -> None:
         super().__init__()
         self._own = own
-        self._model = model
         self.settings = settings
         self.server = server
         self.token = token
+        self._begin_with = (
+            Set(model=model or UNSET, system=system or UNSET) if model or system else None
+        )
+        """What is set for the conversation that is opened first."""
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
         offers = preferences.Offers(settings.database.parent)
@@ -237,9 +242,9 @@ class GenPyApp(App[int]):
             task.add_done_callback(self._lingering.pop)
         records = self.chat.conversation.records or make_records(url, token)
         client = make_client(url, ref, token=token, approvals=True)
-        if self._model is not None:
-            client.set(Set(model=self._model))
-            self._model = None
+        if self._begin_with is not None:
+            client.set(self._begin_with)
+            self._begin_with = None
         self.chat.attach(client, records, urlsplit(url).netloc or url)
 
     # Leaving
@@ -414,10 +419,11 @@ def run_chat(
     own: "OwnApp | None" = None,
     mode: str | None = None,
     model: str | None = None,
+    system: str | None = None,
 ) -> int:
     """Open the client, with a server of `own` where there is one; returns the exit code.
 
-    `model` is set for the conversation that is opened first.
+    `model` and `system` are set for the conversation that is opened first.
     """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
@@ -429,6 +435,7 @@ def run_chat(
         own=own,
         mode=mode,
         model=model,
+        system=system,
     )
     app.run()
     if app.return_code:

@@ -8,7 +8,7 @@ import typer
 from genpy_cli.backend import chosen, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Mode, Model, Server, Trust
+from genpy_cli.options import Mode, Model, Server, System, Trust
 from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_cli.trust import ensure_trusted
 from genpy_server.settings import Settings
@@ -36,6 +36,7 @@ def ask(
         ),
     ] = None,
     mode: Mode = None,
+    system: System = None,
     no_stdin: Annotated[
         bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
     ] = False,
@@ -73,7 +74,16 @@ def ask(
     gc.enable()
     reply = ReplyPrinter(as_json=as_json, think=think)
     sent_with = model if settings.server is not None else None
-    work = _ask(settings, ref, text, mode=mode, model=sent_with, allow=allow or (), reply=reply)
+    work = _ask(
+        settings,
+        ref,
+        text,
+        mode=mode,
+        model=sent_with,
+        system=system,
+        allow=allow or (),
+        reply=reply,
+    )
     asyncio.run(work)
     raise typer.Exit(reply.code)
 
@@ -95,11 +105,13 @@ async def _ask(
     *,
     mode: str | None,
     model: str | None,
+    system: str | None,
     allow: Sequence[str],
     reply: "ReplyPrinter",
 ) -> None:
     from genpy_server.client.session_client import Link, SessionClient
     from genpy_server.embedded import LocalServer
+    from genpy_server.wire import Set
 
     local = LocalServer(settings) if settings.server is None else None
     try:
@@ -109,6 +121,8 @@ async def _ask(
             await local.reach(announced=False)
             url, token = local.url, local.token
         async with SessionClient(url, ref, token=token, history=HISTORY, allow=allow) as client:
+            if system is not None:
+                client.set(Set(system=system))
             reply.follow(client, client.send(text, mode, model=model))
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":

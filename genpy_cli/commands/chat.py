@@ -9,7 +9,7 @@ from genpy_cli import output
 from genpy_cli.backend import chosen, load_app, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Mode, Model, OwnApp, Server, Trust
+from genpy_cli.options import Mode, Model, OwnApp, Server, System, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.errors import ConfigError
 
@@ -26,6 +26,7 @@ def chat(
     ] = None,
     model: Model = None,
     mode: Mode = None,
+    system: System = None,
     trust: Trust = False,
     server: Server = None,
     app: OwnApp = None,
@@ -59,5 +60,6 @@ def chat(
         own=own,
         mode=mode,
         model=model if url is not None else None,
+        system=system,
     )
     raise typer.Exit(code)

@@ -292,6 +292,8 @@ class SessionClient:
         except BadFrame as error:
             self._events.put(error_frame(error))
             return
+        if frame is None:  # of a later version
+            return
         self.transcript.apply(frame)
         match frame:
             case Ready():

@@ -148,7 +148,7 @@ class Chat:
         """
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         built = budget.build(
-            system=_system_prompt(prompt_of(self.mode(intent))),
+            system=_system_prompt(prompt_of(self.mode(intent)), request.settings.system),
             history=request.history,
             question=request.question,
             budget=_room(self.settings, self.offered(request.user_id)),
@@ -248,5 +248,6 @@ def prompt_of(mode: Mode | None) -> str:
     return mode.prompt if mode is not None else ""
 
 
-def _system_prompt(addition: str) -> str:
-    return system_prompt(addition, datetime.now().astimezone().date().isoformat())
+def _system_prompt(addition: str, instructions: str | None = None) -> str:
+    today = datetime.now().astimezone().date().isoformat()
+    return system_prompt(addition, today, instructions)

@@ -19,6 +19,7 @@ from genpy_server.wire import (
     APPROVAL_REFUSED,
     APPROVALS,
     CLOSE_SLOW,
+    OFFERED,
     Delta,
     ErrorFrame,
     Frame,
@@ -130,7 +131,7 @@ class SendQueue:
         """Take a frame for this reader alone."""
         if isinstance(frame, Ready):
             html = () if self._feed is None else (FEATURE,)
-            frame.features = (*html, *((APPROVALS,) if self.approves else ()))
+            frame.features = (*OFFERED, *html, *((APPROVALS,) if self.approves else ()))
         self._put(frame, None)
         if self._feed is not None:
             self._feed.watch(self, frame)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from pathlib import Path
 
 import pytest
 from support.command_line import Genpy
@@ -296,3 +297,28 @@ async def test_thinking_goes_to_standard_error(empty):
         ran = await empty.beside("ask", "Why?", "--think", **variables)
         assert (ran.out, ran.err) == ("Because.\n", "I look.\n\n")
         assert (await empty.beside("ask", "Why?", **variables)).err == ""
+
+
+async def test_a_mode_of_ones_own_with_instructions(tmp_path):
+    """A file in modes/ gives prompt, temperature and tools; --system stands behind the prompt."""
+    async with Upstream() as upstream:
+        upstream.say("Boil it.")
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="m")
+        folder = Path(genpy("config", "path").out.strip()).parent / "modes"
+        folder.mkdir(parents=True)
+        (folder / "recipes.md").write_text(
+            "---\ntemperature: 0.1\ntools: []\n---\nGive amounts.", "utf-8"
+        )
+        asked = ("ask", "-n", "Rice?", "--mode", "recipes", "--system", "Answer in rhymes.")
+        await asyncio.to_thread(genpy, *asked)
+        request = upstream.requests[-1]["body"]
+    prompt = "".join(m["content"] for m in request["messages"])
+    assert prompt.index("Give amounts.") < prompt.index("Answer in rhymes.")
+    assert request["temperature"] == 0.1
+    assert "tools" not in request
+
+
+async def test_an_unknown_mode_is_refused(empty):
+    """--mode with a name that does not exist names those that do, and asks nothing."""
+    ran = await asyncio.to_thread(empty, "ask", "-n", "Hi", "--mode", "poetry", code=1)
+    assert "code_assistant" in ran.err

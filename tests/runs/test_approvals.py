@@ -5,7 +5,7 @@ from support.raw_client import Peer
 from support.running_server import serving
 
 from genpy_server import App, Context, tool
-from genpy_server.wire import Approve, Cancel, Send
+from genpy_server.wire import OFFERED, Approve, Cancel, Send
 
 DONE: list[str] = []
 
@@ -53,7 +53,7 @@ async def test_two_clients_see_one_approval_and_one_answers(server, upstream):
     upstream.call("deploy", {"to": "prod"})
     upstream.say("Deployed.")
     async with client(server) as one, client(server) as two:
-        assert (await one.until("ready"))["features"] == ["approvals"]
+        assert (await one.until("ready"))["features"] == [*OFFERED, "approvals"]
         await two.until("ready")
         await one.say(Send("a", "Deploy it"))
         requests = [await peer.until("approval_requested") for peer in (one, two)]

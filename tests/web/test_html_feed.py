@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from genpy_server.web.html_feed import REPLIES_LEFT, HtmlFeed
 from genpy_server.web.markdown import render
 from genpy_server.web.renderer import Renderer
-from genpy_server.wire import Delta, Send, encode
+from genpy_server.wire import OFFERED, Delta, Send, encode
 
 REPLY = "# Title\n\nOne *two*.\n\n- a\n- b\n\n```py\nx = 1\n```\n\nThe \U0001f600 end."
 BLOCKS = ["# Title\n\n", "One *two*.\n\n", "- a\n- b\n\n", "```py\nx = 1\n```\n\n"]
@@ -26,14 +26,14 @@ async def test_a_stored_message_is_followed_by_its_html(server, upstream, peer):
     """Who asks for the feature gets each message's HTML, live and on return; others get none."""
     upstream.say(REPLY)
     async with Peer(server.url, "one", features="html,other") as browser:
-        assert (await browser.next())["features"] == ["html"]
+        assert (await browser.next())["features"] == [*OFFERED, "html"]
         await peer.say(Send("a", "What *is* it?"))
         finished = await browser.until("run_finished")
         html = await html_of_message(browser, finished["message_id"])
         assert (html["html"], html["end"]) == (render(REPLY), len(REPLY))
     await peer.until("run_finished")
     assert peer.of("html") == []
-    assert peer.of("ready")[0]["features"] == []
+    assert peer.of("ready")[0]["features"] == [*OFFERED]
     async with Peer(server.url, "one", features="html") as again:
         await again.until("snapshot_end")
         found = {}

@@ -35,6 +35,13 @@ NOTHING_NEW = "-"
 CUT_NOTE = "\n[… {count} characters left out here to fit …]\n"
 
 
-def system_prompt(addition: str, today: str) -> str:
-    """The system prompt of a run with that of its mode, if any; `today` is such as 2026-01-31."""
-    return "\n\n".join(filter(None, (BASE, addition, f"Today is {today}.")))
+INSTRUCTIONS = "The person's instructions for this conversation, which count before the above:"
+
+
+def system_prompt(addition: str, today: str, instructions: str | None = None) -> str:
+    """The system prompt of a run with that of its mode and the person's instructions, if any.
+
+    `today` is such as 2026-01-31.
+    """
+    own = f"{INSTRUCTIONS}\n{instructions}" if instructions else ""
+    return "\n\n".join(filter(None, (BASE, addition, f"Today is {today}.", own)))
