@@ -5,11 +5,12 @@ import gc
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from genpy_server import announcement
+from genpy_server.core.models import ToolSource
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
@@ -36,7 +37,7 @@ from genpy_server.stores.select import open_store
 from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tools
 from genpy_server.tools.registry import ToolRegistry
-from genpy_server.tools.sources import add_files, add_packages
+from genpy_server.tools.sources import FOLDER, add_files, add_packages
 from genpy_server.web.api import Handlers
 from genpy_server.web.auth import Attach, Gate
 from genpy_server.web.docs.handlers import Docs
@@ -50,6 +51,9 @@ from genpy_server.web.routes import api_routes, page_routes
 from genpy_server.web.send_queue import QueueSums
 from genpy_server.web.server import HttpServer, listen, serve_until_stopped
 from genpy_server.web.websocket import serve_session
+
+if TYPE_CHECKING:
+    from genpy_server.mcp.client import McpServers
 
 T = TypeVar("T")
 
@@ -118,8 +122,11 @@ class App:
         settings = settings or self.settings
         registry = ToolRegistry(self._tools)
         failures = add_packages(registry)
-        if personal:
-            failures += add_files(registry)
+        servers: McpServers | None = None
+        if personal and settings.folder is not None:
+            failures += add_files(registry, settings.folder / FOLDER)
+        if personal and settings.mcp:
+            servers = _mcp_servers(settings, registry, failures)
         acting = settings.tools if settings.tokens and not personal else None
         modes = open_modes(settings.folder, self._modes)
         store = self._store(settings) if callable(self._store) else self._store
@@ -127,13 +134,15 @@ class App:
         try:
             llm = self._llm(settings) if callable(self._llm) else self._llm
             models = Providers(settings, llm)
-            access = ToolAccess(store, registry, acting, lambda: failures)
+            access = ToolAccess(store, registry, acting, failures, servers)
             hooks = HookRunner(self._hooks, settings.limits.hook_seconds)
             app = OpenApp(settings, store, models, modes, access, hooks)
         except BaseException:
             await store.close()
             raise
         app.hub.start()
+        if servers is not None:
+            servers.start()
         return app
 
     async def serve(
@@ -164,6 +173,18 @@ class App:
                 return await serve_until_stopped(server, app.drain, announce or _log_address)
         finally:
             await app.close()
+
+
+def _mcp_servers(
+    settings: Settings, registry: ToolRegistry, failures: list[ToolSource]
+) -> "McpServers | None":
+    """The MCP servers of the config; without the extra each is a failure."""
+    from genpy_server import mcp  # noqa: PLC0415 - an extra, and heavy
+
+    if mcp.is_installed():
+        return mcp.servers_of(settings.mcp, registry)
+    failures += [ToolSource(f"mcp {name}", "failed", mcp.MISSING) for name in settings.mcp]
+    return None
 
 
 class OpenApp:
@@ -265,6 +286,7 @@ class OpenApp:
 
     async def close(self) -> None:
         """Close the models and the store."""
+        await self.tools.close()
         await self.renderer.close()
         await self.models.close()
         await self.store.close()

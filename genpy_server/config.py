@@ -2,8 +2,9 @@
 
 Both stand in the user's config folder and hold for every working directory. A setting is written
 under its variable's name without GENPY_, in small letters (`context_tokens = 8000`), a limit in
-the table `limits`, a model provider as `[providers.NAME]` with its `url`, and what a million tokens
-of a model cost as `[prices."PROVIDER/NAME"]` with `input` and `output`. keys.toml holds one
+the table `limits`, a model provider as `[providers.NAME]` with its `url`, what a million tokens of
+a model cost as `[prices."PROVIDER/NAME"]` with `input` and `output`, and an MCP server as
+`[mcp.NAME]` with its `command`, `args` and `env`, or its `url`. keys.toml holds one
 secret a line, under the name of the provider it belongs to, of `supabase`, or of `server`.
 """
 
@@ -42,6 +43,15 @@ class Provider(msgspec.Struct, frozen=True):
     key: str | None = None
 
 
+class McpEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an MCP server is reached: a command that is started, or the URL of one that runs."""
+
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    url: str | None = None
+
+
 class UserConfig(msgspec.Struct, frozen=True):
     """What the two files say: texts by variable, each with its file, and the providers."""
 
@@ -51,6 +61,8 @@ class UserConfig(msgspec.Struct, frozen=True):
     prices: Mapping[str, Price] = {}
     """By the name of the model, for a million tokens."""
     currency: str = "$"
+    mcp: Mapping[str, McpEntry] = {}
+    """MCP servers by name."""
     folder: Path | None = None
     """Where they were read from, with the person's own modes and tools."""
 
@@ -71,6 +83,7 @@ def read(directory: Path | None = None) -> UserConfig:
     urls = config.pop("providers", {})
     prices = _a_table(config.pop("prices", {}), directory / CONFIG, "prices")
     currency = _text(prices.pop("currency", "$"), directory / CONFIG, "prices.currency")
+    servers = _a_table(config.pop("mcp", {}), directory / CONFIG, "mcp")
     for name, value in config.items():
         values[variable(name)] = _text(value, directory / CONFIG, name)
     for name, value in _a_table(limits, directory / CONFIG, "limits").items():
@@ -87,7 +100,10 @@ def read(directory: Path | None = None) -> UserConfig:
         for name, table in _a_table(urls, directory / CONFIG, "providers").items()
     }
     priced = {name: _price(name, table, directory / CONFIG) for name, table in prices.items()}
-    return UserConfig(values, sources, known_providers(named, keys), priced, currency, directory)
+    mcp = {name: _mcp_entry(name, table, directory / CONFIG) for name, table in servers.items()}
+    return UserConfig(
+        values, sources, known_providers(named, keys), priced, currency, mcp, directory
+    )
 
 
 def known_providers(urls: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, Provider]:
@@ -183,6 +199,18 @@ def _price(name: str, table: Any, path: Path) -> Price:
             f'{path}: prices."{name}" needs input and output, and perhaps cached: what a million '
             "tokens cost."
         ) from None
+
+
+def _mcp_entry(name: str, table: Any, path: Path) -> McpEntry:
+    try:
+        entry = msgspec.convert(table, McpEntry)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: mcp.{name} is wrong: {error}.") from None
+    if not NAME.fullmatch(name) or (entry.command is None) == (entry.url is None):
+        raise ConfigError(
+            f"{path}: mcp.{name} needs a name of a-z 0-9 _ - and one of command and url."
+        )
+    return entry
 
 
 def _provider_url(name: str, table: Any, path: Path) -> str:

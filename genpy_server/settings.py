@@ -20,6 +20,7 @@ from genpy_server.config import (
     CONFIG,
     GROQ,
     KEYS,
+    McpEntry,
     Provider,
     UserConfig,
     config_name,
@@ -135,6 +136,8 @@ class Settings(msgspec.Struct, frozen=True):
     log_level: str
     limits: Limits = Limits()
     sources: Mapping[str, str] = {}
+    mcp: Mapping[str, McpEntry] = {}
+    """MCP servers of the person by name."""
     providers: Mapping[str, Provider] = {}
     """Every model provider that is known, by its name."""
     provider: str = GROQ
@@ -634,6 +637,7 @@ def load(
         folder=environment.config.folder,
         prices=environment.config.prices,
         currency=environment.config.currency,
+        mcp=environment.config.mcp,
         unknown=unknown,
     )
 

@@ -1,6 +1,7 @@
 """The tools of a server as its users have them: which each may use, and what each allowed for good."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from genpy_server.core.models import ListedTool, ToolList, ToolSource
 from genpy_server.errors import BadRequest, NotFound
@@ -12,11 +13,25 @@ from genpy_server.tools.registry import ToolRegistry
 NOBODY = frozenset[str]()
 
 
+class ToolServers(Protocol):
+    """Programs whose tools come and go with them; MCP servers are some."""
+
+    def states(self) -> list[ToolSource]:
+        """How each of them is."""
+
+    async def ready(self) -> None:
+        """Wait, for a few seconds at most, until each is connected or has failed."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+
 class ToolAccess:
     """See the module.
 
     `acting` are the names of acting tools by user, None where every user may use all: on the
-    person's own machine. `sources` says how the sources of tools are that are not simply there.
+    person's own machine. `failed` are sources of tools that do not work, `servers` those that come
+    and go.
     """
 
     def __init__(
@@ -24,12 +39,14 @@ class ToolAccess:
         store: Store,
         registry: ToolRegistry,
         acting: Mapping[str, frozenset[str]] | None = None,
-        sources: Callable[[], Sequence[ToolSource]] = tuple,
+        failed: Sequence[ToolSource] = (),
+        servers: "ToolServers | None" = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._acting = acting
-        self._sources = sources
+        self._failed = failed
+        self.servers = servers
 
     def of(self, user_id: str) -> tuple[Tool, ...]:
         """The tools of a user."""
@@ -48,8 +65,19 @@ class ToolAccess:
         acting = self._acting
         return tool.spec.name in acting.get(user_id, NOBODY) | acting.get(EVERYONE, NOBODY)
 
+    async def ready(self) -> None:
+        """Wait until servers of tools are connected, or have failed, for a few seconds at most."""
+        if self.servers is not None:
+            await self.servers.ready()
+
+    async def close(self) -> None:
+        """Disconnect the servers of tools."""
+        if self.servers is not None:
+            await self.servers.close()
+
     async def listed(self, user_id: str) -> ToolList:
         """The tools of a user, with what was allowed for good."""
+        await self.ready()
         store = self._store
         kept = await store.approved_tools(user_id) if isinstance(store, ApprovalStore) else []
         approved = {(one.name, one.digest) for one in kept}
@@ -63,7 +91,7 @@ class ToolAccess:
             )
             for tool in self.of(user_id)
         ]
-        return ToolList(tools, list(self._sources()))
+        return ToolList(tools, [*self._failed, *(self.servers.states() if self.servers else ())])
 
     async def revoke(self, user_id: str, name: str) -> None:
         """Take a permission for good back; raises `NotFound` where there was none."""

@@ -10,7 +10,6 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from genpy_server.config import folder
 from genpy_server.core.models import ToolSource
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_server.tools.base import Tool
@@ -21,12 +20,10 @@ from genpy_server.tools.registry import ToolRegistry
 GROUP = "genpy.tools"
 """The entry points whose objects are a function, a `Tool`, or a list of them."""
 
+FOLDER = "tools"
+"""In the person's config folder: where the files of their own tools are."""
+
 log = logging.getLogger("genpy.tools")
-
-
-def tools_folder() -> Path:
-    """The folder whose Python files are a person's own tools."""
-    return folder() / "tools"
 
 
 def add_packages(registry: ToolRegistry) -> list[ToolSource]:
@@ -34,9 +31,8 @@ def add_packages(registry: ToolRegistry) -> list[ToolSource]:
     return _add(registry, ((f"package {e.name}", e) for e in entry_points(group=GROUP)))
 
 
-def add_files(registry: ToolRegistry, directory: Path | None = None) -> list[ToolSource]:
+def add_files(registry: ToolRegistry, directory: Path) -> list[ToolSource]:
     """Add the functions with `@tool` in the files of a folder; returns what failed."""
-    directory = directory or tools_folder()
     files = sorted(directory.glob("*.py")) if directory.is_dir() else []
     return _add(registry, ((f"file {file.name}", file) for file in files))
 

@@ -15,7 +15,7 @@ import msgspec
 
 from genpy_server import settings
 from genpy_server.app import App, OpenApp
-from genpy_server.config import UserConfig, known_providers
+from genpy_server.config import McpEntry, UserConfig, known_providers
 from genpy_server.core.spending import Price
 from genpy_server.settings import Limits, Settings
 from genpy_server.web.server import HttpServer
@@ -57,14 +57,15 @@ async def serving(
     own: App | None = None,
     providers: Mapping[str, str] | None = None,
     prices: Mapping[str, Price] | None = None,
+    mcp: Mapping[str, McpEntry] | None = None,
     **variables: str,
 ) -> AsyncIterator[Running]:
     """A server in this process."""
     limited = Limits(**(limits or {}))
     configured = msgspec.structs.replace(
-        configure(database, providers, prices, **variables), limits=limited
+        configure(database, providers, prices, **variables), limits=limited, mcp=mcp or {}
     )
-    app = await (own or App()).open(configured)
+    app = await (own or App()).open(configured, personal=mcp is not None)
     server = await app.listen()
     try:
         yield Running(app, server.url, server)

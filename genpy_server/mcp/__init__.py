@@ -1,0 +1,28 @@
+"""MCP, the Model Context Protocol: tools of other programs for GenPy, and GenPy's for others.
+
+It needs the extra `genpy-chat[mcp]`; nothing else in the server knows it.
+"""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from genpy_server.config import McpEntry
+from genpy_server.tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from genpy_server.mcp.client import McpServers
+
+MISSING = "MCP needs an extra: install genpy-chat[mcp]."
+
+
+def is_installed() -> bool:
+    """Whether the extra is there."""
+    return find_spec("mcp") is not None
+
+
+def servers_of(entries: Mapping[str, McpEntry], registry: ToolRegistry) -> "McpServers":
+    """The MCP servers of the config, not connected yet; their tools will be in the registry."""
+    from genpy_server.mcp.client import McpServers  # noqa: PLC0415 - the SDK takes half a second
+
+    return McpServers(entries, registry)

@@ -1,0 +1,267 @@
+"""MCP servers of the person's config: connected, their tools in the registry, restarted when gone."""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any, Self
+
+import mcp_types as types
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
+
+from genpy_server import __version__
+from genpy_server.config import McpEntry
+from genpy_server.core.backoff import Backoff
+from genpy_server.core.models import ToolSource, ToolSpec
+from genpy_server.errors import BadRequest, ConfigError, NotFound
+from genpy_server.tools.base import Tool, ToolContext, ToolResult
+from genpy_server.tools.registry import ToolRegistry
+
+RESTART = Backoff(first=0.5, longest=60.0)
+"""Between two attempts to connect to a server that is gone."""
+CONNECT_SECONDS = 30.0
+READY_SECONDS = 5.0
+"""How long a reply waits for servers that are about to connect."""
+STEADY_SECONDS = 10.0
+"""A connection that lasted so long was a good one: the next attempt comes at once."""
+NAME_CHARS = 64
+_STRANGE = re.compile(r"[^A-Za-z0-9_-]")
+
+log = logging.getLogger("genpy.mcp")
+
+
+class McpServers:
+    """All of them; see the module."""
+
+    def __init__(self, entries: Mapping[str, McpEntry], registry: ToolRegistry) -> None:
+        self._servers = [McpServer(name, entry, registry) for name, entry in entries.items()]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._tasks = [asyncio.create_task(server.run()) for server in self._servers]
+
+    def states(self) -> list[ToolSource]:
+        """How each server is."""
+        return [ToolSource(s.origin, s.state, s.message) for s in self._servers]
+
+    async def ready(self) -> None:
+        """Wait, for a few seconds at most, until each is connected or has failed."""
+        waiting = [
+            asyncio.create_task(s.tried.wait()) for s in self._servers if not s.tried.is_set()
+        ]
+        if waiting:
+            await asyncio.wait(waiting, timeout=READY_SECONDS)
+            for task in waiting:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Disconnect, which ends the programs that were started."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+class McpServer:
+    """One server: `state` is connecting, connected or failed, with a `message` where it failed."""
+
+    def __init__(self, name: str, entry: McpEntry, registry: ToolRegistry) -> None:
+        self.origin = f"mcp {name}"
+        self.state = "connecting"
+        self.message = ""
+        self.tried = asyncio.Event()
+        """Set once the first attempt to connect is over."""
+        self._name = name
+        self._entry = entry
+        self._registry = registry
+        self._client: Client | None = None
+        self._gone = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        loop = asyncio.get_running_loop()
+        for attempt in count():
+            began = loop.time()
+            try:
+                await self._connect()
+                self.message = "The server ended."
+            except Exception as error:  # noqa: BLE001 - whatever the SDK or the server does
+                self.message = _reason(error)
+            finally:
+                self._client = None
+                self._registry.remove(self.origin)
+            self.state = "failed"
+            self.tried.set()
+            log.warning("%s: %s", self.origin, self.message)
+            steady = loop.time() - began > STEADY_SECONDS
+            await asyncio.sleep(RESTART.delay(0 if steady else attempt))
+
+    async def _connect(self) -> None:
+        """Connect and keep the tools up to date; returns when the server is gone."""
+        self._gone.clear()
+        info = types.Implementation(name="genpy", version=__version__)
+        client = Client(
+            self._transport(),
+            client_info=info,
+            read_timeout_seconds=CONNECT_SECONDS,
+            message_handler=self._heard,
+        )
+        async with client:
+            self._client = client
+            await self._take_tools(client)
+            self.state, self.message = "connected", ""
+            self.tried.set()
+            while not self._gone.is_set():
+                waiting = [asyncio.create_task(e.wait()) for e in (self._gone, self._changed)]
+                try:
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in waiting:
+                        task.cancel()
+                if self._changed.is_set() and not self._gone.is_set():
+                    await self._take_tools(client)
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[TransportStreams]:
+        """The streams to the server; the end of what it sends is noted."""
+        entry = self._entry
+        if entry.url is not None:
+            async with streamable_http_client(entry.url) as (read, write):
+                yield _Watched(read, self._gone), write
+            return
+        parameters = StdioServerParameters(
+            command=entry.command or "", args=list(entry.args), env=dict(entry.env)
+        )
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - the screen is a client's
+            async with stdio_client(parameters, errlog=nowhere) as (read, write):
+                yield _Watched(read, self._gone), write
+
+    async def _heard(self, message: Any) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self._changed.set()
+
+    async def _take_tools(self, client: Client) -> None:
+        self._changed.clear()
+        found: list[types.Tool] = []
+        cursor: str | None = None
+        while client.server_capabilities.tools is not None:
+            page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+            found += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        self._registry.remove(self.origin)
+        for tool in found:
+            try:
+                self._registry.add(self._tool(tool))
+            except ConfigError as error:  # two names that differ in strange characters only
+                log.warning("%s: %s", self.origin, error.message)
+
+    def _tool(self, tool: types.Tool) -> Tool:
+        """A tool as GenPy has it. What it says about itself is no proof that it only reads."""
+
+        async def run(context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
+            return await self._call(tool.name, arguments, context)
+
+        name = _STRANGE.sub("_", f"{self._name}_{tool.name}")[:NAME_CHARS]
+        spec = ToolSpec(name, tool.description or tool.name, dict(tool.input_schema))
+        source = repr((self._entry.command, self._entry.args, self._entry.url))
+        return Tool(spec, None, run, origin=self.origin, source=source)
+
+    async def _call(self, name: str, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        async def show(progress: float, total: float | None, message: str | None) -> None:
+            context.progress(message or "", progress / total if total else None)
+
+        client = self._client
+        if client is None:
+            raise BadRequest(f"The MCP server {self._name} is not connected: {self.message}")
+        try:
+            result = await client.call_tool(name, arguments, progress_callback=show)
+        except MCPError as error:
+            raise BadRequest(f"{self._name}: {error}") from error
+        text = "\n\n".join(_shown(block) for block in result.content)
+        if result.is_error:
+            raise BadRequest(text or "The tool failed.")
+        structured = result.structured_content
+        return ToolResult(text if structured is None else structured, text or "Done.")
+
+    # Prompts
+
+    async def prompts(self) -> list[types.Prompt]:
+        """The prompts that the server offers."""
+        client = self._client
+        if client is None or client.server_capabilities.prompts is None:
+            return []
+        return (await client.list_prompts()).prompts
+
+    async def prompt(self, name: str, arguments: dict[str, str]) -> str:
+        """The text of a prompt, filled in."""
+        client = self._client
+        if client is None:
+            raise NotFound(f"The MCP server {self._name} is not connected.")
+        try:
+            result = await client.get_prompt(name, arguments)
+        except MCPError as error:
+            raise BadRequest(f"{self._name}: {error}") from error
+        return "\n\n".join(_shown(message.content) for message in result.messages)
+
+
+class _Watched:
+    """A stream of messages that notes its end."""
+
+    def __init__(self, stream: Any, ended: asyncio.Event) -> None:
+        self._stream = stream
+        self._ended = ended
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __aiter__(self) -> "_Watched":
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._stream.__anext__()
+        except BaseException:
+            self._ended.set()
+            raise
+
+    async def receive(self) -> Any:
+        try:
+            return await self._stream.receive()
+        except BaseException:
+            self._ended.set()
+            raise
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> bool | None:
+        closed: bool | None = await self._stream.__aexit__(*error)
+        return closed
+
+
+def _shown(block: Any) -> str:
+    """A part of a result as text; what is none is named."""
+    if isinstance(block, types.TextContent):
+        return block.text
+    if isinstance(block, types.EmbeddedResource):
+        return str(getattr(block.resource, "text", f"({block.resource.uri})"))
+    if isinstance(block, types.ResourceLink):
+        return str(block.uri)
+    return f"({getattr(block, 'type', 'data')})"
+
+
+def _reason(error: BaseException) -> str:
+    """The sentence of an error, of the first one where there are several."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".rstrip(": ")

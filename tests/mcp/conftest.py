@@ -1,0 +1,5 @@
+"""A server in front of a scripted model."""
+
+from support.fixtures import database, upstream
+
+__all__ = ["database", "upstream"]

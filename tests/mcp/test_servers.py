@@ -1,0 +1,173 @@
+"""MCP servers as sources of tools: real programs on the SDK, and one of npm."""
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from support.raw_client import Peer
+from support.running_server import serving
+
+from genpy_server.config import McpEntry, read
+from genpy_server.errors import ConfigError
+from genpy_server.mcp import client as mcp_client
+from genpy_server.wire import Approve, Send
+
+ROOT = Path(__file__).parents[2]
+MEMORY = ROOT / "tests/servers/node_modules/@modelcontextprotocol/server-memory/dist/index.js"
+SERVER = '''
+import os
+import sys
+from pathlib import Path
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+
+server = MCPServer("notes")
+
+@server.tool()
+async def add_note(text: str, context: Context) -> str:
+    """Keep a note."""
+    await context.report_progress(1, 4, "writing")
+    Path(sys.argv[1]).write_text(text)
+    return f"kept {text} as {os.environ['OWNER']}"
+
+@server.tool()
+def process() -> int:
+    """The id of the process."""
+    return os.getpid()
+
+@server.tool()
+def broken() -> str:
+    """Fail."""
+    raise ToolError("no paper")
+
+@server.prompt()
+def review(code: str) -> str:
+    """Review some code."""
+    return f"Review this code: {code}"
+
+print("noise on standard error", file=sys.stderr)
+server.run()
+'''
+
+
+@pytest.fixture
+def entry(tmp_path):
+    program = tmp_path / "notes_server.py"
+    program.write_text(SERVER)
+    return McpEntry(sys.executable, (str(program), str(tmp_path / "note.txt")), {"OWNER": "ann"})
+
+
+def told(upstream):
+    """What the model was told of the last call."""
+    return upstream.requests[-1]["body"]["messages"][-1]["content"]
+
+
+async def call(peer, upstream, name, arguments, decision="once"):
+    """Let the model call a tool that acts, and answer the request for it."""
+    upstream.call(name, arguments)
+    upstream.say("Well.")
+    await peer.say(Send(f"{name}{len(peer.frames)}", f"Use {name} {len(peer.frames)}"))
+    if decision is not None:
+        request = await peer.until("approval_requested")
+        await peer.say(Approve(request["call"], decision))
+    finished = await peer.until("tool_finished")
+    await peer.until("run_finished")
+    return finished
+
+
+async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tmp_path):
+    """They stand beside GenPy's own under the server's name, ask first, and tell of failures."""
+    async with serving(database, mcp={"notes": entry}, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one", features="approvals") as peer:
+            refused = await call(peer, upstream, "notes_add_note", {"text": "milk"}, "no")
+            assert "did not allow" in refused["error"]
+            assert not (tmp_path / "note.txt").exists()
+            finished = await call(peer, upstream, "notes_add_note", {"text": "milk"})
+            assert finished["result"] == "kept milk as ann"
+            assert (tmp_path / "note.txt").read_text() == "milk"
+            progress = peer.of("tool_progress")[-1]
+            assert (progress["text"], progress["fraction"]) == ("writing", 0.25)
+            failed = await call(peer, upstream, "notes_broken", {})
+            assert "no paper" in failed["error"]
+            assert "no paper" in told(upstream)
+        offered = {tool["function"]["name"]: tool["function"] for tool in
+                   upstream.requests[-2]["body"]["tools"]}  # fmt: skip
+        assert offered["notes_add_note"]["parameters"]["required"] == ["text"]
+        listed = await server.app.tools.listed("local")
+        assert [(one.origin, one.state) for one in listed.sources] == [("mcp notes", "connected")]
+
+
+async def test_a_server_that_dies_is_started_again(database, upstream, entry, monkeypatch):
+    """Its tools come back with it, in a new process, and asked for anew."""
+    monkeypatch.setattr(mcp_client, "STEADY_SECONDS", 0.0)
+    monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=0.01, longest=0.1))
+    async with serving(database, mcp={"notes": entry}, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one", features="approvals") as peer:
+            first = await call(peer, upstream, "notes_process", {}, "session")
+            os.kill(int(first["result"]), signal.SIGKILL)
+            (notes,) = server.app.tools.servers._servers
+            notes.tried.clear()
+            await notes.tried.wait()
+            while notes.state != "connected":
+                notes.tried.clear()
+                await notes.tried.wait()
+            second = await call(peer, upstream, "notes_process", {}, None)
+            assert second["ok"]
+            assert second["result"] != first["result"]
+
+
+async def test_a_server_that_does_not_start_is_named(database, upstream, monkeypatch):
+    """The others and the conversation go on; the list says what failed."""
+    monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=60.0, longest=60.0))
+    upstream.say("Hello.")
+    servers = {
+        "gone": McpEntry("genpy-no-such-program"),
+        "away": McpEntry(url="http://127.0.0.1:9/mcp"),
+    }
+    async with serving(database, mcp=servers, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one") as peer:
+            await peer.say(Send("a", "Hello"))
+            assert (await peer.until("run_finished"))["status"] == "done"
+        states = {one.origin: one for one in (await server.app.tools.listed("local")).sources}
+        assert {one.state for one in states.values()} == {"failed"}
+        assert "genpy-no-such-program" in states["mcp gone"].message
+
+
+def test_entries_of_the_config_are_checked(tmp_path: Path):
+    """An entry has a command or a URL, and nothing that is not known."""
+    config = tmp_path / "config.toml"
+    config.write_text('[mcp.notes]\ncommand = "x"\nargs = ["-y"]\nenv = { KEY = "v" }\n')
+    assert read(tmp_path).mcp == {"notes": McpEntry("x", ("-y",), {"KEY": "v"})}
+    for wrong, words in (
+        ('[mcp.notes]\nurl = "u"\ncommand = "x"', "one of command and url"),
+        ("[mcp.Notes]\nurl = 'u'", "a name of a-z"),
+        ("[mcp.notes]\ncomand = 'x'", "comand"),
+        ("mcp = 3", "mcp must be a table"),
+    ):
+        config.write_text(wrong)
+        with pytest.raises(ConfigError, match=words):
+            read(tmp_path)
+
+
+async def test_a_server_of_npm_keeps_a_graph(database, upstream, tmp_path):
+    """The memory server of the protocol's makers keeps what a model tells it, with approval."""
+    if not MEMORY.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{MEMORY} is missing: `make test` installs it")
+        pytest.skip("the server is not installed: `make test` installs it")
+    node = shutil.which("node", path=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    graph = tmp_path / "graph.jsonl"
+    entry = McpEntry(node, (str(MEMORY),), {"MEMORY_FILE_PATH": str(graph)})
+    entities = [{"name": "Ada", "entityType": "person", "observations": ["writes programs"]}]
+    async with serving(database, mcp={"memory": entry}, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one", features="approvals") as peer:
+            name = "memory_create_entities"
+            finished = await call(peer, upstream, name, {"entities": entities}, "session")
+            assert finished["ok"], finished
+            assert "writes programs" in graph.read_text()
+            found = await call(peer, upstream, "memory_search_nodes", {"query": "Ada"})
+            assert "writes programs" in found["result"]
