@@ -29,6 +29,7 @@ from genpy_cli.commands.sessions_list import list_sessions
 from genpy_cli.commands.sessions_rename import rename
 from genpy_cli.commands.sessions_show import show
 from genpy_cli.commands.setup import setup
+from genpy_cli.commands.stats import stats
 from genpy_cli.commands.summary import summary
 from genpy_cli.commands.tools import tools
 from genpy_server import __version__
@@ -100,6 +101,10 @@ app.command(
     rich_help_panel=CONVERSATIONS,
     epilog=_examples("genpy summary last", "genpy summary 3f2a --regenerate"),
 )(summary)
+app.command(
+    rich_help_panel=CONVERSATIONS,
+    epilog=_examples("genpy stats", "genpy stats --days 7", "genpy stats --session last"),
+)(stats)
 app.command(rich_help_panel=CONVERSATIONS, epilog=_examples("genpy rate last 5"))(rate)
 app.command(
     rich_help_panel=CONVERSATIONS,

@@ -1,0 +1,100 @@
+"""`genpy stats`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from genpy_cli import output
+from genpy_cli.backend import with_records
+from genpy_cli.completion import complete_session
+from genpy_cli.options import Json, Server
+from genpy_server.core.spending import Spending
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+NARROW, WIDE = 10, 24
+"""Cells of the longest bar."""
+WIDE_FROM = 100
+"""Columns of a terminal from which bars are wide."""
+
+
+def stats(
+    *,
+    days: Annotated[
+        int, typer.Option(help="Days to count, today included.", min=1, max=3_660)
+    ] = 30,
+    session: Annotated[
+        str | None,
+        typer.Option(
+            "--session",
+            "-s",
+            help="Count this conversation alone.",
+            metavar="SESSION",
+            autocompletion=complete_session,
+        ),
+    ] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Show the tokens of your replies by day, model and conversation, and what they cost."""
+    offset = datetime.now().astimezone().utcoffset()
+    minutes = 0 if offset is None else int(offset.total_seconds() // 60)
+    report = with_records(
+        server, lambda records: records.stats(days=days, ref=session, utc_offset=minutes)
+    )
+    if as_json:
+        output.json_document(report)
+        return
+    if not report.total.replies:
+        output.note(f"There is no reply of the last {output.count(days, 'day')}.")
+        return
+    for title, rows in (
+        ("DAY", report.days),
+        ("MODEL", report.models),
+        ("CONVERSATION", report.sessions if session is None else ()),
+    ):
+        if rows:
+            _section(title, [*rows], report.currency)
+            output.text("")
+    total = report.total
+    cost = "" if total.money is None else f", {_money(total.money, report.currency)}"
+    output.text(
+        f"In all: {total.replies:,} {'reply' if total.replies == 1 else 'replies'}, {total.prompt_tokens:,} tokens "
+        f"in ({total.cached_tokens:,} cached), {total.completion_tokens:,} out{cost}"
+    )
+
+
+def _section(title: str, rows: Sequence[Spending], currency: str) -> None:
+    most = max(_tokens(row) for row in rows)
+    cells = WIDE if output.width() >= WIDE_FROM else NARROW
+    priced = any(row.money is not None for row in rows)
+    shown = [
+        (
+            row.title or row.name,
+            _bar(_tokens(row), most, cells),
+            f"{row.prompt_tokens:,}",
+            f"{row.cached_tokens:,}",
+            f"{row.completion_tokens:,}",
+            f"{row.replies:,}",
+            *(("" if row.money is None else _money(row.money, currency),) if priced else ()),
+        )
+        for row in rows
+    ]
+    numbers = ("IN", "CACHED", "OUT", "REPLIES", *(("COST",) if priced else ()))
+    output.table((title, "TOKENS", *numbers), shown, right=numbers, cut=(title,))
+
+
+def _tokens(row: Spending) -> int:
+    return row.prompt_tokens + row.completion_tokens
+
+
+def _bar(value: int, most: int, cells: int) -> str:
+    """A bar in eighths of a cell; what is not zero is seen."""
+    eighths = max(value > 0, round(value * cells * 8 / most)) if most else 0
+    full, rest = divmod(eighths, 8)
+    return "█" * full + EIGHTHS[rest].strip()
+
+
+def _money(value: float, currency: str) -> str:
+    return f"{currency}{value:,.2f}" if value >= 1 else f"{currency}{value:.4f}"
