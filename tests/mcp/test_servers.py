@@ -54,6 +54,11 @@ server.run()
 '''
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    monkeypatch.setattr(mcp_client, "READY_SECONDS", 60.0)
+
+
 @pytest.fixture
 def entry(tmp_path):
     program = tmp_path / "notes_server.py"
