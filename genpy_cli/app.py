@@ -17,6 +17,7 @@ from genpy_cli.commands.export import export
 from genpy_cli.commands.import_ import import_
 from genpy_cli.commands.keys_set import set_key
 from genpy_cli.commands.learn import learn
+from genpy_cli.commands.mcp import mcp
 from genpy_cli.commands.memory import memory
 from genpy_cli.commands.models import models
 from genpy_cli.commands.rate import rate
@@ -120,6 +121,7 @@ app.command(rich_help_panel=SERVER, epilog=_examples("genpy serve", "genpy serve
 )
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy setup"))(setup)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy mcp"))(mcp)
 app.command(rich_help_panel=SERVER, epilog=_examples("genpy tools", "genpy tools revoke deploy"))(
     tools
 )

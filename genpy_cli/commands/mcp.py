@@ -1,0 +1,21 @@
+"""`genpy mcp`."""
+
+from genpy_cli.backend import with_records
+from genpy_cli.options import Server
+from genpy_server.errors import ConfigError
+from genpy_server.records import Records
+
+
+def mcp(*, server: Server = None) -> None:
+    """Serve your conversations to an agent over MCP, on standard input and output."""
+    from genpy_server.mcp import MISSING, is_installed
+
+    if not is_installed():
+        raise ConfigError(MISSING)
+    with_records(server, _serve)
+
+
+async def _serve(records: Records) -> None:
+    from genpy_server.mcp.server import mcp_server
+
+    await mcp_server(records).run_stdio_async()
