@@ -9,16 +9,17 @@ from genpy_cli import output
 WAIT_SECONDS = 1.0
 """After which a person is told what a command waits for."""
 
-_MARKS = (
+MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+"""Byte order marks, and the encodings that they stand for."""
 
 
 def decoded(data: bytes, errors: str = "strict") -> str:
     """The text of some bytes; a byte order mark says in which encoding, and is left out."""
-    for mark, encoding in _MARKS:
+    for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.removeprefix(mark).decode(encoding, errors)
     return data.decode("utf-8", errors)

@@ -2,32 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated
 
 import msgspec
 import typer
 
 from genpy_cli import output
+from genpy_cli.export_file import ExportFile
 from genpy_cli.options import Json
-from genpy_cli.standard_input import decoded
-from genpy_server.core.export import exported_session
-from genpy_server.core.models import Session, SessionMemory
-from genpy_server.errors import BadRequest
+from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.settings import Settings, load
-
-
-class ExportedSession(msgspec.Struct, frozen=True):
-    """One conversation of an export; the store reads its messages."""
-
-    session: dict[str, Any]
-    messages: list[dict[str, Any]]
-    memory: SessionMemory | None = None
-
-
-class ExportFile(msgspec.Struct, frozen=True):
-    """What `genpy export` writes."""
-
-    sessions: list[ExportedSession]
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -37,9 +21,6 @@ class Imported(msgspec.Struct, frozen=True):
     messages: int = 0
     new: int = 0
     """Messages that were not there before."""
-
-
-ImportedSession = tuple[Session, list[dict[str, Any]], SessionMemory | None]
 
 
 def import_(
@@ -54,11 +35,12 @@ def import_(
             "An import writes into the database itself. Run it where the server runs, "
             "with the server's settings and without GENPY_SERVER."
         )
-    export = _read(file)
 
     import asyncio
+    from tempfile import TemporaryFile
 
-    done = asyncio.run(_write(settings, export))
+    with TemporaryFile() as copy:
+        done = asyncio.run(_write(settings, _read(file, copy)))
     if as_json:
         output.json_document(done)
     else:
@@ -68,29 +50,43 @@ def import_(
         )
 
 
-def _read(file: str) -> list[ImportedSession]:
+def _read(file: str, copy: IO[bytes]) -> ExportFile:
+    """Read an export and check all of it."""
+    from genpy_server.stores.transfer import checked_messages, checked_session
+
     path = Path(file).expanduser()
     try:
-        content = sys.stdin.buffer.read() if file == "-" else path.read_bytes()
-        export = msgspec.json.decode(decoded(content), type=ExportFile)
-        return [
-            (exported_session(one.session), one.messages, one.memory) for one in export.sessions
-        ]
+        if file == "-":
+            export = ExportFile(sys.stdin.buffer.read, copy)
+        else:
+            with path.open("rb") as opened:
+                export = ExportFile(opened.read, copy)
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(
             f"{file} is not an export of GenPy: {error}. Write one with `genpy export --all`."
         ) from error
+    for one in export:
+        checked_session(one.session)
+        for _ in checked_messages(one.session, one.messages):
+            pass
+    return export
 
 
-async def _write(settings: Settings, export: list[ImportedSession]) -> Imported:
+async def _write(settings: Settings, export: ExportFile) -> Imported:
     """Conversation by conversation, in the order of their last activity."""
     from genpy_server.local import open_records
 
     done = Imported()
     async with open_records(settings) as records:
-        for session, messages, memory in sorted(export, key=lambda one: one[0].last_message_id):
-            new = await records.take(session, messages, memory)
-            done = Imported(done.conversations + 1, done.messages + len(messages), done.new + new)
+        for session, messages, count, memory in export:
+            try:
+                new = await records.take(session, messages, memory)
+            except GenPyError as error:
+                if done.conversations:
+                    before = output.count(done.conversations, "conversation")
+                    error.message += f" {before} came in before that. Import it again for the rest."
+                raise
+            done = Imported(done.conversations + 1, done.messages + count, done.new + new)
     return done

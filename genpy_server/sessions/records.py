@@ -1,7 +1,7 @@
 """The kept conversations of one user, over a store and beside the live sessions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any, Protocol
 
@@ -252,7 +252,7 @@ class LocalRecords:
     async def take(
         self,
         session: Session,
-        messages: Sequence[dict[str, Any]],
+        messages: Iterable[dict[str, Any]],
         memory: SessionMemory | None = None,
     ) -> int:
         """Write an exported session as this user's own; returns how many messages were new.
@@ -260,33 +260,48 @@ class LocalRecords:
         Its memory is written where this database has none of it.
         """
         mine = msgspec.structs.replace(session, user_id=self._user_id)
-        new = await self._store.import_session(mine, messages)
+        named = set[object]()  # by the memory
+        if memory is not None:
+            notes = (*memory.notes, *memory.forgotten)
+            named = {memory.upto, *(note.message_id for note in notes)}
+        uids: dict[object, object] = {}
+
+        def passing() -> Iterator[dict[str, Any]]:
+            for message in messages:
+                if message.get("id") in named:
+                    uids[message["id"]] = message.get("uid")
+                yield message
+
+        new = await self._store.import_session(mine, passing())
         if memory is not None and await self._store.memory(self._user_id, session.id) is None:
-            await self._take_memory(session.id, messages, memory)
+            await self._take_memory(session.id, uids, memory)
         return new
 
     async def _take_memory(
-        self, session_id: str, messages: Sequence[dict[str, Any]], memory: SessionMemory
+        self, session_id: str, uids: Mapping[object, object], memory: SessionMemory
     ) -> None:
         """Write exported notes, with the ids that their messages have here."""
-        uids = {message.get("id"): message.get("uid") for message in messages}
-        here: dict[str | None, int] = {}
+        here: dict[object, int] = {}
+        named = set(uids.values())
         after = 0
-        while page := await self._store.messages(
-            self._user_id, session_id, limit=MEMORY_MESSAGES, after=after
+        while named and (
+            page := await self._store.messages(
+                self._user_id, session_id, limit=MEMORY_MESSAGES, after=after
+            )
         ):
-            here |= {message.uid: message.id for message in page}
+            here |= {message.uid: message.id for message in page if message.uid in named}
             after = page[-1].id
         kept = [(note, False) for note in memory.notes]
         kept += [(note, True) for note in memory.forgotten]
         kept.sort(key=lambda one: one[0].number)
-        notes = [
+        written = [
             Note(note.text, here.get(uids.get(note.message_id)), forgotten)
             for note, forgotten in kept
         ]
-        upto = here.get(uids.get(memory.upto)) or max((n.message_id or 0 for n in notes), default=0)
-        if notes or not memory.on:
-            text = stored_notes(notes, off=not memory.on)
+        last = max((note.message_id or 0 for note in written), default=0)
+        upto = here.get(uids.get(memory.upto)) or last
+        if written or not memory.on:
+            text = stored_notes(written, off=not memory.on)
             await self._store.extend_memory(
                 self._user_id, session_id, Memory(text, upto), previous_upto=0
             )

@@ -5,7 +5,7 @@ leave an adapter as `StoreError` or one of its kinds. Messages are ordered by id
 the id of their last message; times come from the database's clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
@@ -370,9 +370,10 @@ class Store(Protocol):
 
     # Moving
 
-    async def import_session(self, session: Session, messages: Sequence[dict[str, Any]]) -> int:
+    async def import_session(self, session: Session, messages: Iterable[dict[str, Any]]) -> int:
         """Write an exported session as it was, for `session.user_id`; see `exported.py`.
 
+        The messages come by their ids, and need not all be in memory: one call is one transaction.
         Returns how many messages were new: a message is known by its `uid` or client id, so the
         same import adds none the second time. Ids are this database's, in the same order, and
         `reply_to` and `replaces` follow them. Of two states of a session the one updated last

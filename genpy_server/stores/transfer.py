@@ -5,7 +5,7 @@ ids (`reply_to`, `replaces`) is put in the terms of the new database while the m
 Times are put in the form in which SQLite's store writes them: it compares them as texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
@@ -39,19 +39,23 @@ def checked_session(session: Session) -> Session:
         raise BadRequest(f"The exported session {session.id!r} cannot be read: {why}.") from None
 
 
-def checked_messages(session: Session, messages: Sequence[dict[str, Any]]) -> list[Message]:
-    """Its messages in their order; raises `BadRequest` for one that cannot be read."""
-    checked: list[Message] = []
-    try:
-        for value in messages:
+def checked_messages(session: Session, messages: Iterable[dict[str, Any]]) -> Iterator[Message]:
+    """Its messages, which are to come by their ids; raises `BadRequest` where one cannot be read."""
+    last = 0
+    for value in messages:
+        try:
             message = _in_utc(msgspec.convert(value, Message), "at")
             uid = str(UUID(message.uid) if message.uid else _uid(session, message))
-            checked.append(msgspec.structs.replace(message, session_id=session.id, uid=uid))
-    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
-        raise BadRequest(
-            f"A message of the exported session {session.id} cannot be read: {error}."
-        ) from None
-    return sorted(checked, key=lambda message: message.id)
+        except (ValueError, OverflowError) as error:
+            raise BadRequest(
+                f"A message of the exported session {session.id} cannot be read: {error}."
+            ) from None
+        if message.id < last:
+            raise BadRequest(
+                f"The messages of the exported session {session.id} are not in their order."
+            )
+        last = message.id
+        yield msgspec.structs.replace(message, session_id=session.id, uid=uid)
 
 
 def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:

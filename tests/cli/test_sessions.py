@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import re
+import tracemalloc
+from tempfile import TemporaryFile
 
 import pytest
 from support.files import mode
 
-from genpy_cli.commands import export
+from genpy_cli.commands import export, import_
 from genpy_server.core.display import visible
 from genpy_server.core.export import exported_session
 from genpy_server.core.models import Message, MessageMeta, Session, SessionMemory
@@ -280,6 +282,71 @@ def test_import_of_any_encoding(kept, empty, encoding):
     path.write_bytes(export.encode(encoding))
     assert "3 conversations" in empty("import", str(path)).out
     assert len(empty("sessions", "list", "--json").json) == 3
+
+
+def test_import_of_any_layout(kept, empty):
+    """Other white space, other orders of names and of messages, and more names change nothing."""
+    document = json.loads(kept("export", "--all").out)
+    others = [
+        {
+            "more": [1, {"a": None}],
+            "messages": one["messages"][::-1],
+            "memory": one["memory"],
+            "session": one["session"],
+        }
+        for one in document["sessions"]
+    ]
+    text = json.dumps({"sessions": others[::-1], "version": 1}, indent=3, ensure_ascii=False)
+    empty("import", "-", given=text)
+    before, after = (json.loads(genpy("export", "--all").out) for genpy in (kept, empty))
+    for old, new in zip(before["sessions"], after["sessions"], strict=True):
+        assert new["session"]["session_id"] == old["session"]["session_id"]
+        assert [m["text"] for m in new["messages"]] == [m["text"] for m in old["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"role":"user"', '"role":"nobody"'),
+        ("]}\n", "]}\n{}"),
+        ("]}\n", ""),
+        ('"sessions"', '"session"'),
+        ('"at":"2', '"at":"x'),
+        ('{"session":{"session_id":"', '{"session":{"session_id":"x'),
+    ],
+)
+def test_an_import_that_is_wrong_anywhere_writes_nothing(kept, empty, before, after):
+    """All of an export is read before the first conversation is written."""
+    export = kept("export", "--all").out
+    where = export.rindex(before)
+    wrong = export[:where] + after + export[where + len(before) :]
+    assert empty("import", "-", given=wrong, code=1).err
+    assert empty("sessions", "list", "--json").json == []
+
+
+def test_a_large_import_is_not_held_in_memory(empty, monkeypatch):
+    """The messages of a conversation go through one at a time."""
+    count, text = 20_000, "word " * 100
+    session = {"session_id": ROME, "user_id": "x", "title": "Rome", "status": "active",
+               "start_time": AT, "updated_at": AT, "last_message_id": count}  # fmt: skip
+    path = empty.home / "large.json"
+    with path.open("w") as file:
+        file.write(f'{{"version":1,"sessions":[{{"session":{json.dumps(session)},"messages":[')
+        for number in range(1, count + 1):
+            message = {"id": number, "session_id": ROME, "role": "user", "text": text, "at": AT}
+            file.write("," * (number > 1) + json.dumps(message))
+        file.write("]}]}")
+    tracemalloc.start()
+    try:
+        with TemporaryFile() as copy:
+            export = import_._read(str(path), copy)
+            for one in export:
+                assert sum(message["text"] == text for message in one.messages) == count
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 10_000_000
+    assert peak < 3_000_000
 
 
 def test_import_of_one_message(kept, empty):

@@ -100,12 +100,22 @@ async def test_an_import_brings_what_is_new(store: Store, person: Person) -> Non
         "text": "more",
         "meta": {"reply_to": messages[2]["id"]},
     }
-    assert await store.import_session(later, [more, *messages]) == 1
+    assert await store.import_session(later, [*messages, more]) == 1
     after, stored = await person.export()
     assert [message["text"] for message in stored][2:] == ["thanks", "more"]
     assert stored[3]["meta"] == {"reply_to": messages[2]["id"]}
     assert (after.title, after.message_count) == ("Newer", 4)
     assert after.last_message_id == stored[3]["id"]
+
+
+async def test_messages_out_of_order_are_refused_whole(store: Store, person: Person) -> None:
+    """A message that stands behind a later one is refused, and nothing of its conversation is kept."""
+    await _talk(person)
+    session, (first, *others) = await person.export()
+    await store.delete(person.id, person.session)
+    with pytest.raises(BadRequest, match="not in their order"):
+        await store.import_session(session, iter([*others, first]))
+    assert await store.session(person.id, person.session) is None
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(store: Store, person: Person) -> None:

@@ -3,7 +3,8 @@
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -25,15 +26,16 @@ _SESSION_COLUMNS = (
 
 
 def import_session(
-    connection: sqlite3.Connection, session: Session, messages: Sequence[dict[str, Any]]
+    connection: sqlite3.Connection, session: Session, messages: Iterable[dict[str, Any]]
 ) -> int:
     """See `Store.import_session`."""
     session = checked_session(session)
     checked = checked_messages(session, messages)
-    if not checked:
+    first = next(checked, None)
+    if first is None:
         return 0
     _write_session(connection, session)
-    new = _write_messages(connection, session, checked)
+    new = _write_messages(connection, session, chain((first,), checked))
     if new:
         connection.execute(
             """
@@ -82,7 +84,7 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
 
 
 def _write_messages(
-    connection: sqlite3.Connection, session: Session, messages: Sequence[Message]
+    connection: sqlite3.Connection, session: Session, messages: Iterable[Message]
 ) -> int:
     rows = connection.execute(
         "SELECT id, uid, client_id FROM session_logs WHERE session_id = ?", (session.id,)
