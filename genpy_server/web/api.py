@@ -1,5 +1,6 @@
 """The handlers of the HTTP API: each turns one call into one answer from a user's records."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -19,7 +20,8 @@ from genpy_server.core.modes import ListedMode, Modes
 from genpy_server.errors import NotFound
 from genpy_server.llm.catalog import full_name
 from genpy_server.llm.providers import Providers
-from genpy_server.records import Records
+from genpy_server.markdown_export import markdown
+from genpy_server.records import Records, every_message
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.web.health import Health
 from genpy_server.web.messages import Response
@@ -121,6 +123,12 @@ class ModeList(msgspec.Struct, frozen=True):
     modes: tuple[ListedMode, ...]
 
 
+class MarkdownDocument(msgspec.Struct, frozen=True):
+    """A conversation as a Markdown document."""
+
+    markdown: str
+
+
 class Hits(msgspec.Struct, frozen=True):
     """What was found, best first."""
 
@@ -213,6 +221,15 @@ class Handlers:
             html = await self._renderer.render_all(texts, call.user)
             page = msgspec.structs.replace(page, html=html)
         return Response.json(page)
+
+    async def export(self, call: Call[None, None]) -> Response:
+        """A session as a document to read."""
+        records, ref = self._records(call.user), call.params["ref"]
+        session = await records.session(ref)
+        messages = await every_message(records, session.id)
+        return Response.json(
+            MarkdownDocument(await asyncio.to_thread(markdown, session.title, messages))
+        )
 
     async def search(self, call: Call[SearchQuery, None]) -> Response:
         """Messages with any of the words."""

@@ -5,6 +5,7 @@ from genpy_server.core.spending import SpendingReport
 from genpy_server.web.api import (
     Handlers,
     Hits,
+    MarkdownDocument,
     MemoryChange,
     Messages,
     MessagesQuery,
@@ -33,6 +34,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("DELETE", one, h.delete, "Delete it with its messages; the answer is what it was.", answer=Session, counts="changes"),
         Route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics.", answer=Session),
         Route("GET", f"{one}/messages", h.messages, "Its messages, oldest first.", query=MessagesQuery, answer=Messages),
+        Route("GET", f"{one}/export", h.export, "It as a Markdown document, to read.", answer=MarkdownDocument),
         Route("GET", f"{one}/memory", h.memory, "The notes of its memory, each with the message it came from.", answer=SessionMemory),
         Route("PATCH", f"{one}/memory", h.change_memory, "Forget a note, or switch its memory on or off.", body=MemoryChange, answer=SessionMemory, counts="changes"),
         Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts="changes"),

@@ -209,7 +209,7 @@ class HttpServer:
         if isinstance(error, UpgradeRequired):
             headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
         if request is not None and request.is_visit:
-            page = error_page(error)
+            page = error_page(error, request.path)
             response = replace(page, headers={**page.headers, **headers})
         else:
             response = Response.error(error, headers)

@@ -1,10 +1,15 @@
 """The chat page in a real browser: said, seen, stopped, asked again, ended, rated, found."""
 
+import re
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Browser, expect
 from support.browser import visiting
-from support.running_server import Running
-from support.scripted_model import Upstream
+from support.running_server import Running, serving
+from support.scripted_model import DONE, Script, Upstream, chunk
+
+from genpy_server import App, tool
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -67,13 +72,13 @@ async def test_a_reply_grows_formatted(browser: Browser, server: Running, upstre
 async def test_only_finished_replies_are_announced(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """The live region says nothing while a reply streams, and the reply once it is over."""
+    """A reply is announced once when it begins, and read once it is over."""
     gate = upstream.say("Half. ", "Whole.", paused_at=1)
     async with visiting(browser, server.url) as visit:
         await visit.say("Go")
         await expect(visit.reply().locator(".body")).to_have_text("Half. ")
         spoken = visit.page.locator("#spoken")
-        await expect(spoken).to_have_text("")
+        await expect(spoken).to_have_text("GenPy is writing.")
         gate.set()
         await expect(spoken).to_have_text("GenPy: Half. Whole.")
 
@@ -159,13 +164,13 @@ async def test_the_intent_is_told_and_corrected(
         await visit.say("Write a Python function")
         reply = await visit.finished()
         chip = reply.locator(".chip summary")
-        await expect(chip).to_have_text("code assistant")
+        await expect(chip).to_have_text("Code assistant")
         assert await chip.get_attribute("title")
         await chip.click()
-        await reply.get_by_role("button", name="tutorial").click()
+        await reply.get_by_role("button", name="Tutorial").click()
         await expect(visit.page.locator("article.assistant")).to_have_count(1)
         await expect(visit.reply().locator(".body")).to_have_text("Second.")
-        await expect(visit.reply().locator(".chip summary")).to_have_text("tutorial")
+        await expect(visit.reply().locator(".chip summary")).to_have_text("Tutorial")
 
 
 async def test_a_tool_call_is_shown(browser: Browser, server: Running, upstream: Upstream):
@@ -219,7 +224,7 @@ async def test_a_session_is_renamed_searched_opened_and_deleted(
         )
         await expect(page.locator("article.assistant")).to_be_focused()
         await search.fill("geog")
-        await page.get_by_role("button", name="More for Geography").click()
+        await page.get_by_role("button", name=re.compile("More for .Geography")).click()
         await page.get_by_role("button", name="Delete").click()
         await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         await expect(page.locator("#sessions")).to_contain_text("No conversation is called that")
@@ -246,7 +251,7 @@ async def test_older_messages_are_read_on_wish(browser: Browser, server: Running
         page = visit.page
         await expect(page.locator("article").last.locator(".body")).to_have_text("Message 229")
         first = page.locator("article").first
-        text = await first.locator(".body").inner_text()
+        text = (await first.locator(".body").text_content() or "").strip()
         assert text != "Message 0"
         await first.scroll_into_view_if_needed()
         older = page.get_by_role("button", name="Earlier messages")
@@ -271,6 +276,192 @@ async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running)
         await expect(wanted).to_be_focused()
         await expect(wanted).to_be_in_viewport()
         await expect(wanted.locator(".body")).to_have_text("Message 5")
+
+
+async def test_a_far_message_opens_among_its_neighbours(browser: Browser, server: Running):
+    """A hit at any distance is asked for once, with its words marked; later pages lead to the end."""
+    ids = await remember(server, 900)
+    path = f"/?session={LONG}&message={ids[100]}&words=message+100"
+    async with visiting(browser, server.url, path) as visit:
+        page = visit.page
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await expect(page.locator(f"#m{ids[100]}")).to_be_in_viewport()
+        assert sum("/messages?" in url for url in asked) <= 1
+        await expect(page.locator("article")).to_have_count(100)
+        marked = "[...CSS.highlights.get('found')].map(String)"
+        assert await page.evaluate(marked) == ["Message", "100"]
+        later = page.get_by_role("button", name="Later messages")
+        while await later.is_visible():
+            count = await page.locator("article").count()
+            await later.click()
+            await page.wait_for_function(
+                "n => document.querySelectorAll('article').length !== n", arg=count
+            )
+        await expect(page.locator("article").last.locator(".body")).to_have_text("Message 899")
+        numbers = [text.strip() for text in await page.locator("article .body").all_text_contents()]
+        first = int(numbers[0].split()[1])
+        assert numbers == [f"Message {number}" for number in range(first, 900)]
+
+
+async def test_the_end_is_one_button_away(browser: Browser, server: Running):
+    """From a message far back one button leads to the newest messages, and to what is sent."""
+    ids = await remember(server, 400)
+    async with visiting(browser, server.url, f"/?session={LONG}&message={ids[5]}") as visit:
+        await expect(visit.page.locator(f"#m{ids[5]}")).to_be_in_viewport()
+        await visit.page.get_by_role("button", name="To the newest message").click()
+        await expect(visit.page.get_by_text("Message 399")).to_be_in_viewport()
+        await expect(visit.page.get_by_role("button", name="Later messages")).to_be_hidden()
+
+
+async def test_a_message_that_does_not_exist_is_said(browser: Browser, server: Running):
+    """The address of a message that the conversation does not have says so, and shows its end."""
+    await remember(server, 3)
+    async with visiting(browser, server.url, f"/?session={LONG}&message=999") as visit:
+        await expect(visit.page.get_by_role("alert")).to_contain_text("no message 999")
+        await expect(visit.page.locator("article")).to_have_count(3)
+
+
+async def test_a_conversation_is_opened_without_further_requests(browser: Browser, server: Running):
+    """200 messages come formatted over the socket alone, the visible ones first."""
+    await remember(server, 200)
+    asked: list[str] = []
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.state("Connected")
+        page.on("request", lambda request: asked.append(request.url))
+        await page.locator("#sessions a").first.click()
+        await expect(page.locator("article")).to_have_count(200)
+        await page.wait_for_function(
+            "() => [...document.querySelectorAll('article .body')].every((body) => body.childNodes.length === 2)"
+        )
+    assert [url for url in asked if "/api/session/" in url] == []
+
+
+async def test_a_selection_survives_new_text(browser: Browser, server: Running, upstream: Upstream):
+    """What is selected in the paragraph that grows stays selected, also when the server's HTML comes."""
+    gates = [upstream.say("Some **bold** words", " and *more*", ".\n\nEnd", paused_at=1)]
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        strong = visit.reply().locator("strong")
+        await expect(strong).to_have_text("bold")
+        selected = "getSelection().toString()"
+        await strong.evaluate(
+            "node => getSelection().setBaseAndExtent(node.previousSibling, 0, node.firstChild, 4)"
+        )
+        assert await visit.page.evaluate(selected) == "Some bold"
+        gates[0].set()
+        await visit.finished()
+        await expect(visit.reply().locator("em")).to_have_text("more")
+        await visit.page.wait_for_function(
+            "() => document.querySelector('article.assistant .body').textContent.endsWith('End\\n')"
+        )
+        assert await visit.page.evaluate(selected) == "Some bold"
+
+
+async def test_thoughts_are_kept_apart(browser: Browser, server: Running, upstream: Upstream):
+    """What the model thinks can be looked at, and is no part of the reply."""
+    pieces = [chunk({"reasoning_content": "Let me see."}), chunk({"content": "Done."})]
+    upstream.script(Script(pieces=[*pieces, chunk(finish="stop"), DONE]))
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        reply = await visit.finished()
+        for _ in range(2):
+            await expect(reply.locator(".body")).to_have_text("Done.")
+            await reply.locator(".thinking summary").click()
+            await expect(reply.locator(".thoughts")).to_have_text("Let me see.")
+            await visit.page.reload()
+
+
+async def test_a_tool_that_acts_is_asked_about(
+    browser: Browser, tmp_path: Path, upstream: Upstream
+):
+    """A call waits with its arguments until it is allowed, in every tab at once."""
+    done: list[str] = []
+
+    @tool
+    async def deploy(to: str) -> str:
+        """Deploy the site."""
+        done.append(to)
+        return f"deployed to **{to}**"
+
+    upstream.call("deploy", {"to": "prod"})
+    upstream.say("Deployed.")
+    database, own = tmp_path / "genpy.db", App(tools=[deploy])
+    async with (
+        serving(database, own=own, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="m") as server,
+        visiting(browser, server.url) as visit,
+    ):
+        await visit.say("Deploy it")
+        asks = visit.page.locator(".asks")
+        await expect(asks).to_contain_text('"to": "prod"')
+        assert done == []
+        await asks.get_by_role("button", name="Allow once").click()
+        reply = await visit.finished()
+        await expect(asks).to_be_hidden()
+        await expect(reply.locator(".body").last).to_have_text("Deployed.")
+        await reply.locator(".tool summary", has_text="deploy").click()
+        await expect(reply.locator(".tool-result strong")).to_have_text("prod")
+    assert done == ["prod"]
+
+
+async def test_the_list_follows_other_tabs_and_terminals(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A conversation of another tab is listed at once, one of a terminal within seconds."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url) as visit:
+        await visit.page.clock.install()
+        await visit.page.reload()
+        await visit.state("Connected")
+        other = await visit.context.new_page()
+        await other.goto("/?session=other-tab")
+        await visit.say("From another tab", other)
+        await expect(visit.page.get_by_role("link", name="other-tab")).to_be_visible()
+        await remember(server, 1)
+        await visit.page.clock.fast_forward(11_000)
+        await expect(visit.page.get_by_role("link", name="Long")).to_be_visible()
+
+
+async def test_a_conversation_is_exported(browser: Browser, server: Running, upstream: Upstream):
+    """The menu of a conversation saves it as a Markdown document."""
+    upstream.say("It is **done**.")
+    async with visiting(browser, server.url, "/?session=trip") as visit:
+        await visit.say("Do it")
+        await visit.finished()
+        await visit.page.get_by_role("button", name="More for this conversation").click()
+        async with visit.page.expect_download() as download:
+            await visit.page.get_by_role("button", name="Export as Markdown").click()
+        saved = await download.value
+        assert saved.suggested_filename == "trip.md"
+        text = Path(await saved.path()).read_text()
+    assert text.startswith("# trip\n")
+    assert "It is **done**." in text
+
+
+async def test_the_list_renames_and_deletes(browser: Browser, server: Running, upstream: Upstream):
+    """The menu of a row in the list renames and deletes the conversation of that row."""
+    await remember(server, 1)
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.get_by_role("button", name="More for \u2068Long").click()
+        await page.get_by_role("button", name="Rename").click()
+        await page.get_by_role("dialog").get_by_role("textbox").fill("Short")
+        await page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+        await expect(page.locator("#sessions .title")).to_have_text("Short")
+        await page.get_by_role("button", name="More for \u2068Short").click()
+        await page.get_by_role("button", name="Delete").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        await expect(page.locator("#sessions .title")).to_have_count(0)
+
+
+async def test_an_excerpt_shows_the_word_that_was_found(browser: Browser, server: Running):
+    """A hit deep in a long message is shown by the words around it, which are marked."""
+    store, user = server.app.store, server.app.settings.user
+    await store.append(user, LONG, "user", f"{'word ' * 200}needle {'word ' * 200}", title="Long")
+    async with visiting(browser, server.url) as visit:
+        await visit.page.get_by_role("searchbox").fill("needle")
+        await expect(visit.page.locator("#sessions mark")).to_have_text("needle")
 
 
 async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):

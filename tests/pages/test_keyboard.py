@@ -47,7 +47,7 @@ async def test_a_conversation_by_keyboard_alone(
         await keys.press("Enter")
         await expect(visit.reply().locator(".body")).to_have_text("Second.")
         await page.locator("#say").focus()
-        await reach(page, "code assistant", "Shift+Tab")
+        await reach(page, "Code assistant", "Shift+Tab")
         await keys.press("Enter")
         await expect(reply.locator(".panel")).to_be_visible()
         await page.locator("#say").focus()

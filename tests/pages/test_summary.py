@@ -98,3 +98,26 @@ async def test_it_is_printed_without_its_buttons(
         assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == (
             "rgb(255, 255, 255)"
         )
+
+
+async def test_a_long_conversation_is_printed_whole(browser: Browser, server: Running):
+    """The button prints all messages; printed otherwise, the page says how many it leaves out."""
+    session = "00000000-0000-4000-8000-000000000003"
+    for number in range(230):
+        text = f"Message {number}"
+        await server.app.store.append(
+            server.app.settings.user, session, "user", text, title="T" * 190
+        )
+    async with visiting(browser, server.url, f"/summary/{session}") as visit:
+        page = visit.page
+        await expect(page.locator("#transcript article")).to_have_count(200)
+        assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        await page.emulate_media(media="print")
+        await expect(page.locator("#left-out")).to_have_text("30 earlier messages are left out.")
+        await expect(page.locator("#left-out")).to_be_visible()
+        await page.emulate_media(media="screen")
+        await page.evaluate("window.print = () => { window.printed = true; }")
+        await page.get_by_role("button", name="Print").click()
+        await page.wait_for_function("window.printed")
+        await expect(page.locator("#transcript article")).to_have_count(230)
+        await expect(page.locator("#left-out")).to_be_hidden()

@@ -44,3 +44,28 @@ async def test_the_token_is_asked_for_once_and_kept_for_the_tab(
         await other.goto(page.url)
         await expect(other.get_by_role("dialog")).to_be_visible()
         await expect(other.locator("article")).to_have_count(0)
+
+
+async def test_a_token_is_remembered_by_choice(
+    browser: Browser, tmp_path: Path, upstream: Upstream
+):
+    """A dismissed question leaves a way back; a token that is to be remembered serves other tabs."""
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m", "GENPY_TOKEN": TOKEN}
+    async with (
+        serving(tmp_path / "genpy.db", **variables) as server,
+        visiting(browser, server.url) as visit,
+    ):
+        page = visit.page
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Cancel").click()
+        await visit.state("asks for a token")
+        await page.get_by_role("button", name="More for this conversation").wait_for(state="hidden")
+        await page.get_by_role("button", name="Enter the token").click()
+        await dialog.get_by_role("textbox").fill(TOKEN)
+        await dialog.get_by_label("Remember it on this device").check()
+        await dialog.get_by_role("button", name="Connect").click()
+        await visit.state("Connected")
+        await expect(page.get_by_role("alert")).to_be_hidden()
+        other = await visit.context.new_page()
+        await other.goto(server.url)
+        await visit.state("Connected", other)

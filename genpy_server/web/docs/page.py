@@ -34,7 +34,7 @@ HEAD = """<!doctype html>
 </head>
 <body>
 <a class="skip" href="#main">Skip to the text</a>
-<header id="top"><a class="brand" href="/">GenPy</a><nav aria-label="On this page">
+<header id="top"><a class="brand" href="{root}">GenPy</a><nav aria-label="On this page">
 <a href="#websocket">WebSocket</a> <a href="#http">HTTP</a> <a href="#errors">Errors</a></nav></header>
 <main id="main">
 """
@@ -42,8 +42,8 @@ HEAD = """<!doctype html>
 INTRODUCTION = """<h1>API reference</h1>
 <p>Conversations are held over a WebSocket and kept; what is kept is read, searched and rated over
 HTTP on the same port. This page is written from the tables of this server. For programs:
-<a href="/docs/asyncapi.json">AsyncAPI</a> describes the WebSocket,
-<a href="/docs/openapi.json">OpenAPI</a> the rest.</p>
+<a href="{root}docs/asyncapi.json">AsyncAPI</a> describes the WebSocket,
+<a href="{root}docs/openapi.json">OpenAPI</a> the rest.</p>
 <p>Where the server asks for a token, send it as <code>Authorization: Bearer TOKEN</code>. A
 browser, which cannot do that for a WebSocket, sends it in its first frame.</p>
 """

@@ -1,6 +1,6 @@
 """Every file of the pages, read once, under an address that changes when any of them does.
 
-A page names its files as `/assets/VERSION/NAME`, where VERSION stands for the content of all, so a
+A page names its files as `assets/VERSION/NAME`, where VERSION stands for the content of all, so a
 browser may keep them for good and still gets the new ones after an update. The pages themselves
 are revalidated each time by their ETag.
 """
@@ -33,6 +33,7 @@ ASSETS = {
     "body.js": SCRIPT,
     "charts.js": SCRIPT,
     "code.js": SCRIPT,
+    "composer.js": SCRIPT,
     "dom.js": SCRIPT,
     "entry.js": SCRIPT,
     "highlight.js": SCRIPT,
@@ -43,19 +44,20 @@ ASSETS = {
     "room.js": SCRIPT,
     "sessions.js": SCRIPT,
     "stars.js": SCRIPT,
+    "theme.js": SCRIPT,
     "transcript.js": SCRIPT,
     "view.js": SCRIPT,
 }
 
 _SHARED = (
-    *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js"),
+    *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js", "theme.js"),
     *("markdown.js", "inline.js", "code.js"),
 )
 MODULES = {
     "chat.html": (
         *_SHARED,
         *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
-        "highlight.js",
+        *("highlight.js", "composer.js"),
     ),
     "summary.html": (*_SHARED, "charts.js"),
 }
@@ -106,27 +108,31 @@ def asset_response(name: str, asked: str) -> Response:
 
 
 @cache
-def page(name: str) -> Response:
+def page(name: str, root: str = "./") -> Response:
     """A page of this folder, with the addresses of its files."""
     text = files(__package__).joinpath(name).read_text(encoding="utf-8")
     preload = "\n".join(
         f'<link rel="modulepreload" href="{{assets}}/{module}">' for module in MODULES[name]
     )
-    return page_response(text.replace("{modules}", preload))
+    return page_response(text.replace("{modules}", preload), root)
 
 
-def page_response(text: str) -> Response:
-    """A page that is the same for everyone; `{assets}` in it is where its files are."""
-    body = text.replace("{assets}", f"/assets/{version()}").encode()
+def page_response(text: str, root: str = "./") -> Response:
+    """A page that is the same for everyone.
+
+    `{root}` in it is the address of the chat page from here, and `{assets}` where the files are, so
+    that the pages may stand below any folder of a host.
+    """
+    body = text.replace("{assets}", f"{root}assets/{version()}").replace("{root}", root).encode()
     return Response.file(body, HTML, {"Content-Security-Policy": CONTENT_POLICY})
 
 
-def error_page(error: GenPyError) -> Response:
-    """A failure as a page, for a person who opened the address in a browser."""
+def error_page(error: GenPyError, path: str) -> Response:
+    """A failure as a page, for a person who opened the address of a path in a browser."""
     text = files(__package__).joinpath("error.html").read_text(encoding="utf-8")
     shown = Response(error.status)
     text = text.replace("{title}", shown.reason).replace("{message}", escape(error.message))
-    page = page_response(text)
+    page = page_response(text, "../" * (path.count("/") - 1) or "./")
     return replace(page, status=error.status, etag=None)
 
 

@@ -16,7 +16,7 @@ class Pages:
     async def summary(self, call: Call[None, None]) -> Response:
         """The summary page of what may be a session; whether it is one, its script asks."""
         checked_ref(call.params["ref"])
-        return assets.packed(assets.page("summary.html"), call.request)
+        return assets.packed(assets.page("summary.html", "../"), call.request)
 
     async def asset(self, call: Call[None, None]) -> Response:
         """A script, a style sheet or a picture."""

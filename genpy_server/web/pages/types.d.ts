@@ -32,6 +32,7 @@ interface MessageMeta {
   first_token_ms?: number;
   tools?: ToolRecord[];
   error?: string;
+  reasoning?: string;
 }
 
 interface SummaryFacts {
@@ -39,6 +40,17 @@ interface SummaryFacts {
   note?: string | null;
   topics?: string[];
 }
+
+interface Mode {
+  name: string;
+  label: string;
+}
+interface SessionSettings {
+  model?: string | null;
+  params?: Json;
+  system?: string | null;
+}
+type Decision = "once" | "session" | "always" | "no";
 
 interface ReadyFrame {
   type: "ready";
@@ -52,6 +64,8 @@ interface ReadyFrame {
   status: SessionStatus;
   before?: number | null;
   elsewhere?: boolean;
+  modes?: Mode[];
+  settings?: SessionSettings;
 }
 interface MessageFrame {
   type: "message";
@@ -108,6 +122,43 @@ interface DeltaFrame {
   run: string;
   offset: number;
   text: string;
+}
+interface ReasoningFrame {
+  type: "reasoning";
+  seq: number;
+  run: string;
+  offset: number;
+  text: string;
+}
+interface ApprovalRequestedFrame {
+  type: "approval_requested";
+  seq: number;
+  run: string;
+  call: string;
+  name: string;
+  args?: Json;
+  digest?: string;
+  question?: string;
+}
+interface ApprovalResolvedFrame {
+  type: "approval_resolved";
+  seq: number;
+  run: string;
+  call: string;
+  decision: Decision;
+  by?: "client" | "timeout" | "stopped";
+}
+interface ToolProgressFrame {
+  type: "tool_progress";
+  seq: number;
+  run: string;
+  call: string;
+  text: string;
+  fraction?: number;
+}
+interface SettingsFrame extends SessionSettings {
+  type: "settings";
+  seq: number;
 }
 interface RunFinishedFrame {
   type: "run_finished";
@@ -174,6 +225,11 @@ type ServerFrame =
   | ToolStartedFrame
   | ToolFinishedFrame
   | DeltaFrame
+  | ReasoningFrame
+  | ApprovalRequestedFrame
+  | ApprovalResolvedFrame
+  | ToolProgressFrame
+  | SettingsFrame
   | HtmlFrame
   | RunFinishedFrame
   | SummaryFrame
@@ -183,11 +239,13 @@ type ServerFrame =
 
 /** What a page sends. */
 type ClientFrame =
-  | { type: "send"; id: string; text: string; replaces?: number }
+  | { type: "send"; id: string; text: string; replaces?: number; intent?: string }
   | { type: "cancel" }
   | { type: "end" }
   | { type: "retry"; intent?: string }
   | { type: "rate"; rating: number }
+  | { type: "approve"; run: string; call: string; decision: Decision }
+  | { type: "set"; model?: string | null }
   | { type: "auth"; token: string };
 
 type Role = "user" | "assistant" | "system";
@@ -200,6 +258,10 @@ interface ToolLine {
   ok: boolean | null;
   ms: number;
   result: string;
+  /** how far it is, in words */
+  progress: string;
+  /** what a person is asked before it goes on: a question of its own, or "" for whether it may run */
+  asks: string | null;
 }
 
 /** A message that the server has not committed yet. */
@@ -207,6 +269,7 @@ interface Waiting {
   id: string;
   text: string;
   replaces?: number;
+  intent?: string;
   refused?: string;
   held?: string;
 }
@@ -217,7 +280,8 @@ type LinkState =
   | { name: "waiting"; attempt: number; seconds: number }
   | { name: "replaying" }
   | { name: "ready" }
-  | { name: "refused"; why: string };
+  | { name: "locked" }
+  | { name: "refused"; why: string; over: boolean };
 
 interface SessionRow extends SummaryFacts {
   session_id: string;
@@ -278,6 +342,8 @@ interface Wanted {
 /** What a person can do with the conversation on the screen. */
 interface Actions {
   again(intent?: string): void;
+  approve(run: string, call: string, decision: Decision): void;
+  modes(): Mode[];
   edit(entry: import("./assets/transcript.js").Entry | null): void;
   older(): Promise<void>;
   newer(): Promise<void>;
@@ -285,6 +351,7 @@ interface Actions {
   rate(rating: number): void;
   resend(id: string): void;
   discard(id: string): void;
+  takeBack(id: string): void;
 }
 
 type Child = Node | string | null | undefined;

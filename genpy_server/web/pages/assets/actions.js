@@ -1,18 +1,18 @@
 // What can be done with a kept session, asked before it is done: rename, delete.
 
-import { api, session } from "./api.js";
-import { ask, button, el } from "./dom.js";
+import { api, link, session } from "./api.js";
+import { ask, button, el, isolated } from "./dom.js";
 
 /** @typedef {{id: string, title: string}} Named */
 
 /** @param {Named} named */
 export async function rename({ id, title }) {
-  const given = await ask({
+  const answer = await ask({
     title: "Rename the conversation",
     field: { type: "text", maxlength: 200, value: title },
     yes: "Rename",
   });
-  if (given && given !== title) await api("PATCH", session(id), { title: given });
+  if (answer && answer.text !== title) await api("PATCH", session(id), { title: answer.text });
 }
 
 /**
@@ -23,12 +23,29 @@ export async function rename({ id, title }) {
 export async function remove({ id, title }) {
   const sure = await ask({
     title: "Delete the conversation?",
-    text: `“${title}” and all of its messages will be gone for good.`,
+    text: `“${isolated(title)}” and all of its messages will be gone for good.`,
     yes: "Delete",
     danger: true,
   });
   if (sure) await api("DELETE", session(id));
   return Boolean(sure);
+}
+
+/**
+ * Save a conversation as a Markdown document.
+ *
+ * @param {Named} named
+ */
+export async function download({ id, title }) {
+  const { markdown } = await api("GET", `${session(id)}/export`);
+  const address = URL.createObjectURL(new Blob([markdown], { type: "text/markdown" }));
+  const name =
+    title
+      .replace(/[^\p{L}\p{N} ._-]+/gu, " ")
+      .trim()
+      .slice(0, 80) || id;
+  el("a", { href: address, download: `${name}.md` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 /**
@@ -48,8 +65,9 @@ export function menuButton(label, about, done) {
     label,
     () => {
       menu.replaceChildren(
-        el("a", { href: `/summary/${about().id}`, text: "Summary" }),
+        el("a", { href: link(`summary/${about().id}`), text: "Summary" }),
         button("Rename", run(rename)),
+        button("Export as Markdown", run(download)),
         button("Delete", run(remove), { class: "danger" }),
       );
       menu.showPopover();

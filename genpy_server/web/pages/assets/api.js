@@ -1,9 +1,18 @@
-// Requests to the server: JSON in and out, and the token of this tab.
+// Requests to the server: where it is, JSON in and out, and the token.
 
 import { ask } from "./dom.js";
 
-export const UNREACHABLE = "unreachable";
 const KEY = "genpy-token";
+
+/** Where the server's own addresses begin; it may stand below a folder of its host. */
+export const BASE = new URL("../../", import.meta.url);
+
+/**
+ * The address of a path of the server, for a link.
+ *
+ * @param {string} path without a slash in front
+ */
+export const link = (path) => `${BASE.pathname}${path}`;
 
 export class Refusal extends Error {
   /**
@@ -18,11 +27,24 @@ export class Refusal extends Error {
   }
 }
 
-// The token lives in sessionStorage: this tab alone, and gone with it.
-export const token = () => sessionStorage.getItem(KEY);
+// The token lives in sessionStorage, this tab alone and gone with it, unless a person wants it kept.
+export const token = () => sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+
+/** Forget the token, wherever it is kept. */
+function forget() {
+  sessionStorage.removeItem(KEY);
+  localStorage.removeItem(KEY);
+}
 
 /** @type {Promise<boolean> | null} */
 let asking = null;
+let dismissed = false; // then nobody is asked again until that is wanted
+
+/** Ask for the token because a person wants to enter it. */
+export function enterToken() {
+  dismissed = false;
+  return askToken(false);
+}
 
 /**
  * Ask for the token, once however many need it; false when the person dismisses the question.
@@ -31,20 +53,23 @@ let asking = null;
  * @returns {Promise<boolean>}
  */
 export function askToken(wrong) {
+  if (dismissed && !wrong) return Promise.resolve(false);
   asking ??= (async () => {
-    sessionStorage.removeItem(KEY);
-    const given = await ask({
+    forget();
+    const answer = await ask({
       title: "This server asks for a token",
       text: wrong
         ? "That token was refused. It is the server’s GENPY_TOKEN."
         : "It is the server’s GENPY_TOKEN. This tab keeps it until it is closed.",
-      field: { type: "password" },
+      field: { type: "password", autocomplete: "current-password" },
+      choice: "Remember it on this device",
       yes: "Connect",
     });
-    if (typeof given === "string") sessionStorage.setItem(KEY, given);
+    if (answer) (answer.chosen ? localStorage : sessionStorage).setItem(KEY, answer.text);
     asking = null;
-    dispatchEvent(new Event("token"));
-    return Boolean(given);
+    dismissed = !answer;
+    if (answer) dispatchEvent(new Event("token"));
+    return Boolean(answer);
   })();
   return asking;
 }
@@ -84,16 +109,16 @@ export async function api(method, path, body) {
  */
 async function reach(path, request) {
   try {
-    const answer = await fetch(path, request);
+    const answer = await fetch(new URL(path, BASE), request);
     return { ok: answer.ok, status: answer.status, value: await answer.json() };
   } catch {
     const message = "The server does not answer. Try again when it runs.";
-    throw new Refusal({ code: UNREACHABLE, message }, 0);
+    throw new Refusal({ code: "unreachable", message }, 0);
   }
 }
 
 /** @param {string} ref */
-export const session = (ref) => `/api/session/${encodeURIComponent(ref)}`;
+export const session = (ref) => `api/session/${encodeURIComponent(ref)}`;
 
 /**
  * A query string of what is given.

@@ -1,26 +1,33 @@
 // The chat page: the address names the session, and everything around the conversation.
 
 import { menuButton } from "./actions.js";
-import { Refusal } from "./api.js";
-import { announce, button, byId, icon, randomUuid } from "./dom.js";
+import { BASE, Refusal, enterToken, link } from "./api.js";
+import { Composer } from "./composer.js";
+import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
+import { themeButton } from "./theme.js";
 
-const REF = /^[A-Za-z0-9._-]{1,64}$/;
+const REF = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/; // dots alone are a folder to a browser
+const NAMES = "Names have 1 to 64 of the characters A-Z a-z 0-9 . _ -";
 const NARROW = matchMedia("(max-width: 52rem)");
 const CHANGES_LIST = new Set(["session", "summary", "ready", "run_finished"]);
 
-/** @import {Entry} from "./transcript.js" */
-
 const box = byId("say", HTMLTextAreaElement);
+const modes = byId("mode", HTMLSelectElement);
 /** @type {Room | null} */
 let room = null;
-/**
- * The message that what is written will replace, and what was written before.
- *
- * @type {{id: number, draft: string} | null}
- */
-let editing = null;
+
+const composer = new Composer({
+  form: byId("composer", HTMLFormElement),
+  box,
+  send: byId("send", HTMLButtonElement),
+  editing: byId("editing"),
+  say: (text, replaces) => {
+    byId("problem").hidden = true;
+    room?.say(text, replaces, modes.value || undefined);
+  },
+});
 
 const list = new SessionList({
   search: byId("search", HTMLInputElement),
@@ -40,7 +47,8 @@ function open(ref, wanted = null) {
   room?.close();
   room = null; // what a new room tells while it is being made is the new room's
   byId("problem").hidden = true;
-  if (editing) edit(null);
+  composer.open(ref);
+  modes.value = "";
   room = new Room({
     ref,
     wanted,
@@ -48,7 +56,8 @@ function open(ref, wanted = null) {
     list: byId("messages"),
     tell,
     refused,
-    edit,
+    edit: (entry) => composer.edit(entry),
+    takeBack: (text) => composer.take(text),
   });
   showSidebar(false);
 }
@@ -66,14 +75,18 @@ function follow() {
   if (REF.test(ref)) open(ref, wanted);
   else {
     const made = randomUuid();
-    history.replaceState(null, "", `/?session=${made}`);
+    history.replaceState(null, "", link(`?session=${made}`));
     open(made);
-    if (ref) refused("That is no name of a session, so this is a new one.");
+    if (ref) {
+      refused(
+        `“${isolated(ref.slice(0, 80))}” is not a name of a conversation, so this is a new one. ${NAMES}`,
+      );
+    }
   }
 }
 
 function openNew() {
-  go("/");
+  go(BASE.pathname);
   box.focus();
 }
 
@@ -81,12 +94,15 @@ addEventListener("popstate", follow);
 document.addEventListener("click", (event) => {
   const { target } = event;
   if (!(target instanceof Element)) return;
-  const link = target.closest("a[href^='/?session='], a[href='/']");
-  if (!(link instanceof HTMLAnchorElement)) return;
+  const found = target.closest("a[href]");
+  if (!(found instanceof HTMLAnchorElement) || found.target || found.hasAttribute("download")) {
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (found.origin !== location.origin || found.pathname !== BASE.pathname || found.hash) return;
   event.preventDefault();
-  if (link.getAttribute("href") === "/") openNew();
-  else go(link.href);
+  if (found.search) go(found.href);
+  else openNew();
 });
 
 // What is around the conversation
@@ -106,11 +122,13 @@ function stateWords(state, waiting) {
       return ["Reconnecting", `${kept}, attempt ${state.attempt}`];
     case "waiting":
       return [
-        `${navigator.onLine ? "Connection lost" : "Offline"}${kept}`,
+        `${navigator.onLine ? "Connection lost" : "No connection"}${kept}`,
         `, attempt ${state.attempt} in ${state.seconds} s`,
       ];
     case "replaying":
       return ["Catching up", ""];
+    case "locked":
+      return ["This server asks for a token", kept];
     case "refused":
       return [state.why, ""];
     default:
@@ -133,17 +151,35 @@ function tell(said, cause) {
   byId("state-more").textContent = moving;
   byId("state").dataset.state = state.name;
   byId("retry-now").hidden = state.name !== "waiting";
+  byId("unlock").hidden = state.name !== "locked";
+  composer.close(state.name === "refused" && state.over);
   const name = title || "New conversation";
   byId("title").textContent = name;
-  document.title = `${name} - GenPy`;
+  document.title = `${isolated(name)} - GenPy`;
+  showModes(transcript.modes);
   const facts = model ? [model, `kept in ${store}`] : [];
-  byId("model").textContent = [...facts, ...(elsewhere ? ["also open on another server"] : [])].join(" · ");
+  byId("model").textContent = [
+    ...facts,
+    ...(elsewhere ? ["also open on another server"] : []),
+  ].join(" · ");
   byId("stop").hidden = !running;
   byId("end").hidden = status !== "active";
   byId("more").hidden = status === "new";
   byId("welcome").hidden = status !== "new" || transcript.entries.length > 0 || behind.length > 0;
   if (session) list.show(session);
-  if (cause && CHANGES_LIST.has(cause)) list.refresh(50);
+  if (cause && CHANGES_LIST.has(cause)) list.happened(50);
+}
+
+/** Offer the kinds of help that the server has. */
+function showModes(/** @type {Mode[]} */ known) {
+  if (modes.options.length === known.length + 1) return;
+  const { value } = modes;
+  modes.replaceChildren(
+    el("option", { value: "", text: "Automatic" }),
+    ...known.map(({ name, label }) => el("option", { value: name, text: label })),
+  );
+  modes.value = known.some(({ name }) => name === value) ? value : "";
+  byId("mode-box").hidden = !known.length;
 }
 
 function refused(/** @type {string} */ text) {
@@ -157,7 +193,7 @@ byId("more").append(
     "More for this conversation",
     () => ({ id: room?.transcript.session ?? "", title: room?.transcript.title ?? "" }),
     (deleted) => {
-      list.refresh();
+      list.happened();
       if (deleted) openNew();
     },
   ),
@@ -168,6 +204,11 @@ addEventListener("unhandledrejection", (event) => {
   refused(event.reason.message);
 });
 byId("retry-now").addEventListener("click", () => room?.link?.now());
+byId("unlock").addEventListener("click", () => enterToken());
+addEventListener("token", () => {
+  byId("problem").hidden = true; // what it says was refused for want of one
+  list.refresh();
+});
 byId("problem").append(
   button(
     "Dismiss",
@@ -177,62 +218,14 @@ byId("problem").append(
     { name: "close", class: "quiet" },
   ),
 );
-byId("editing").append(button("Leave it as it was", () => edit(null)));
+byId("editing").append(button("Leave it as it was", () => composer.edit(null)));
 byId("end").addEventListener("click", () => room?.end());
 byId("stop").addEventListener("click", () => room?.ask({ type: "cancel" }));
 byId("new").addEventListener("click", openNew);
 
-// What is said
-
-function say() {
-  const text = box.value;
-  if (!text.trim()) return;
-  const replaces = editing?.id;
-  box.value = "";
-  if (editing) edit(null);
-  grow();
-  byId("problem").hidden = true;
-  room?.say(text, replaces);
-  box.focus();
-}
-
-/**
- * Edit the last message; null goes back to what was being written.
- *
- * @param {Entry | null} entry
- */
-function edit(entry) {
-  const draft = editing ? editing.draft : box.value;
-  box.value = entry ? entry.text : draft;
-  editing = entry?.messageId ? { id: entry.messageId, draft } : null;
-  byId("editing").hidden = !editing;
-  grow();
-  box.focus();
-}
-
-function grow() {
-  box.rows = Math.min(10, box.value.split("\n").length);
-}
-
-byId("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  say();
-});
-box.addEventListener("input", grow);
-box.addEventListener("keydown", (event) => {
-  if (event.isComposing) return; // the key is the input method's
-  if (event.key === "Escape" && editing) {
-    event.stopPropagation(); // it stops no reply as well
-    edit(null);
-  }
-  if (event.key !== "Enter" || event.shiftKey) return;
-  event.preventDefault();
-  say();
-});
 for (const choice of document.querySelectorAll("#welcome button")) {
   choice.addEventListener("click", () => {
-    box.value = choice.textContent ?? "";
-    box.focus();
+    composer.take(choice.textContent ?? "");
   });
 }
 
@@ -288,6 +281,7 @@ const SIGNS = [
   ["new", "plus"],
 ];
 for (const [id, name] of SIGNS) byId(id).prepend(icon(name));
+byId("foot").append(themeButton());
 list.refresh();
 follow();
 if (!NARROW.matches) box.focus();

@@ -96,6 +96,13 @@ export function byId(id, kind = /** @type {new () => T} */ (HTMLElement)) {
 /** @param {string | null | undefined} name */
 export const words = (name) => (name ?? "").replaceAll("_", " ");
 
+/**
+ * A text of somebody else within words of ours, whose direction it cannot change.
+ *
+ * @param {string} text
+ */
+export const isolated = (text) => `\u2068${text}\u2069`;
+
 const PLURALS = new Intl.PluralRules("en");
 
 /**
@@ -108,9 +115,16 @@ export const plural = (count, noun) =>
   `${count.toLocaleString("en")} ${noun}${PLURALS.select(count) === "one" ? "" : "s"}`;
 
 // The page is written in English, so its dates are too; only the time zone is the person's.
-const HOUR = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+const HOUR = new Intl.DateTimeFormat("en", {
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
 const DAY = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
-const EXACT = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "short" });
+const EXACT = new Intl.DateTimeFormat("en", {
+  ...{ year: "numeric", month: "long", day: "numeric" },
+  ...{ hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+});
 
 /**
  * A date and time in full.
@@ -201,42 +215,47 @@ export function announce(text) {
 }
 
 /**
- * Ask in a dialog; resolves to what was entered, true without a field, or null when dismissed.
+ * Ask in a dialog; resolves to what was entered and whether the choice was made, or to null when it
+ * was dismissed.
  *
  * @param {object} question
  * @param {string} question.title
  * @param {string} [question.text]
  * @param {Record<string, any>} [question.field] attributes of the input
+ * @param {string} [question.choice] words of a box to tick
  * @param {string} question.yes
  * @param {boolean} [question.danger]
- * @returns {Promise<string | true | null>}
+ * @returns {Promise<{text: string, chosen: boolean} | null>}
  */
-export function ask({ title, text, field, yes, danger }) {
+export function ask({ title, text, field, choice, yes, danger }) {
   return new Promise((resolve) => {
-    /** @type {string | true | null} */
+    /** @type {{text: string, chosen: boolean} | null} */
     let answer = null;
     const input =
       field &&
       el("input", {
+        autocomplete: "off",
         ...field,
         id: "answer",
         "aria-labelledby": "question",
         required: true,
-        autocomplete: "off",
+        dir: "auto",
       });
+    const box = choice ? el("input", { type: "checkbox" }) : null;
     const submit = (/** @type {Event} */ event) => {
       event.preventDefault();
-      answer = input ? input.value.trim() || null : true;
-      box.close();
+      const given = input?.value.trim() ?? "";
+      if (!input || given) answer = { text: given, chosen: box?.checked ?? false };
+      dialog.close();
     };
     /** @type {HTMLDialogElement} */
-    const box = el(
+    const dialog = el(
       "dialog",
       {
         "aria-labelledby": "question",
         on: {
           close: () => {
-            box.remove();
+            dialog.remove();
             resolve(answer);
           },
         },
@@ -247,16 +266,17 @@ export function ask({ title, text, field, yes, danger }) {
         el("h2", { text: title, id: "question" }),
         text ? el("p", { text }) : null,
         input ?? null,
+        box && el("label", { class: "choice" }, box, choice),
         el(
           "p",
           { class: "buttons" },
-          button("Cancel", () => box.close()),
+          button("Cancel", () => dialog.close()),
           el("button", { type: "submit", class: danger ? "danger" : "primary", text: yes }),
         ),
       ),
     );
-    document.body.append(box);
-    box.showModal();
+    document.body.append(dialog);
+    dialog.showModal();
     input?.select();
   });
 }

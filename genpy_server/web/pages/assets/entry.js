@@ -1,12 +1,10 @@
 // One message as an article: who, what for, with which tools, the text, how it ended.
 
 import { Body } from "./body.js";
-import { copyButton, el, timeOf, words } from "./dom.js";
-import { blocks } from "./markdown.js";
+import { announce, button, copyButton, el, isolated, timeOf, words } from "./dom.js";
+import { blocks, morph } from "./markdown.js";
 
 /** @import {Entry} from "./transcript.js" */
-
-export const INTENTS = ["casual_chat", "code_assistant", "tutorial", "technical_support"];
 
 /** @type {Record<string, string>} */
 const ENDINGS = {
@@ -18,25 +16,29 @@ const ENDINGS = {
 };
 
 export class EntryView {
-  /** @typedef {{box: HTMLDetailsElement, state: HTMLElement, result: HTMLElement}} ToolBox */
+  /** @typedef {{box: HTMLDetailsElement, state: HTMLElement, result: HTMLElement, asks: HTMLElement}} ToolBox */
   /** @type {Map<string, ToolBox>} */
   #tools = new Map();
   #chipped = "";
   #parts = {
     chip: /** @type {HTMLElement} */ (el("span", {})),
     at: el("span", { class: "at" }),
+    thinking: el("details", { class: "tool thinking", hidden: true }),
     tools: el("div", { class: "tools" }),
     note: el("p", { class: "note", hidden: true }),
     facts: el("span", { class: "facts" }),
   };
 
+  /** @type {HTMLElement | null} */
+  #thoughts = null;
+
   /**
    * @param {Entry} entry
-   * @param {{choose?: (intent: string) => void}} [doors] `choose` answers again as another intent
+   * @param {Pick<Actions, "again" | "approve" | "modes">} [act] what can be done, where something can
    */
-  constructor(entry, { choose } = {}) {
+  constructor(entry, act) {
     this.entry = entry;
-    this.choose = choose;
+    this.act = act;
     this.text = el("div", { class: "body", dir: "auto" });
     this.body = new Body(this.text);
     const { chip, at, tools, note, facts } = this.#parts;
@@ -52,6 +54,7 @@ export class EntryView {
       "article",
       { class: `message ${entry.role}` },
       this.head,
+      this.#parts.thinking,
       tools,
       this.text,
       note,
@@ -67,6 +70,7 @@ export class EntryView {
     if (entry.messageId) this.element.id = `m${entry.messageId}`;
     if (entry.at && !this.#parts.at.hasChildNodes()) this.#parts.at.append(timeOf(entry.at));
     this.#chip();
+    this.#thinking(streaming);
     for (const tool of entry.tools) this.#tool(tool);
     this.body.show(entry);
     this.#ending(streaming);
@@ -84,20 +88,17 @@ export class EntryView {
     if (!intent || state === this.#chipped) return;
     this.#chipped = state;
     const why = `${reason || "found by GenPy"}${score != null && score < 1 ? ` (${Math.round(score * 100)} %)` : ""}`;
-    const others = INTENTS.filter((name) => name !== intent).map((name) =>
-      el("button", {
-        type: "button",
-        class: "chip-choice",
-        text: words(name),
-        on: { click: () => this.choose?.(name) },
-      }),
-    );
     const panel = el(
       "div",
       { class: "panel" },
-      el("p", { text: `Understood as ${words(intent)}: ${why}.` }),
+      el("p", { text: `Understood as ${this.#label(intent)}: ${isolated(why)}.` }),
     );
-    if (this.choose) {
+    const others = (this.act?.modes() ?? [])
+      .filter(({ name }) => name !== intent)
+      .map(({ name, label }) =>
+        button(label, () => this.act?.again(name), { class: "chip-choice", dir: "auto" }),
+      );
+    if (others.length) {
       panel.append(el("p", { class: "choices", text: "Answer again as " }, ...others));
     }
     const chip = el(
@@ -105,13 +106,37 @@ export class EntryView {
       { class: "chip" },
       el("summary", {
         title: why,
-        "aria-label": `Intent: ${words(intent)}. Why: ${why}`,
-        text: words(intent),
+        "aria-label": `Kind of help: ${this.#label(intent)}. Why: ${why}`,
+        text: this.#label(intent),
       }),
       panel,
     );
     this.#parts.chip.replaceWith(chip);
     this.#parts.chip = chip;
+  }
+
+  /** The name of a kind of help as a person reads it. */
+  #label(/** @type {string} */ intent) {
+    return this.act?.modes().find(({ name }) => name === intent)?.label ?? words(intent);
+  }
+
+  /** What the model thought, which is made when somebody looks at it. */
+  #thinking(/** @type {boolean} */ streaming) {
+    const { reasoning, text } = this.entry;
+    const { thinking } = this.#parts;
+    thinking.hidden = !reasoning;
+    if (!reasoning) return;
+    if (!this.#thoughts) {
+      this.#thoughts = el("div", { class: "tool-result thoughts", dir: "auto" });
+      thinking.append(el("summary", { text: "Thoughts" }), this.#thoughts);
+      thinking.addEventListener("toggle", () => this.#thinking(this.entry.status === "streaming"));
+    }
+    const [summary] = thinking.children;
+    const label = streaming && !text ? "Thinking…" : "Thoughts";
+    if (summary.textContent !== label) summary.textContent = label;
+    if (thinking.open && this.#thoughts.textContent !== reasoning) {
+      morph(this.#thoughts, [reasoning]);
+    }
   }
 
   /** @param {ToolLine} tool */
@@ -126,7 +151,7 @@ export class EntryView {
       const box = el(
         "details",
         { class: "tool" },
-        el("summary", {}, el("span", { text: words(tool.name) }), state),
+        el("summary", {}, el("bdi", { text: words(tool.name) }), state),
         args,
         result,
       );
@@ -134,15 +159,48 @@ export class EntryView {
       box.addEventListener("toggle", () => {
         if (box.open) this.#result(tool, result);
       });
-      shown = { box, state, result };
+      const asks = el("div", { class: "asks", hidden: true });
+      shown = { box, state, result, asks };
       this.#tools.set(tool.call, shown);
-      this.#parts.tools.append(box);
+      this.#parts.tools.append(box, asks);
     }
     const { box, state, result } = shown;
+    this.#asks(tool, shown.asks);
     box.classList.toggle("failed", tool.ok === false);
-    if (tool.ok === null) state.textContent = "asking…";
+    if (tool.ok === null) state.textContent = tool.progress || "asking…";
     else state.textContent = tool.ok ? `${Math.max(1, Math.round(tool.ms))} ms` : "failed";
     if (box.open) this.#result(tool, result);
+  }
+
+  /**
+   * Ask whether a tool that acts may run, or what it asks itself.
+   *
+   * @param {ToolLine} tool
+   * @param {HTMLElement} place
+   */
+  #asks({ call, name, args, asks }, place) {
+    place.hidden = asks === null || !this.act;
+    if (place.hidden || place.dataset.asks === asks) return;
+    place.dataset.asks = asks ?? "";
+    const answer = (/** @type {string} */ label, /** @type {Decision} */ decision) =>
+      button(label, () => this.act?.approve(this.entry.run ?? "", call, decision));
+    const answers = asks
+      ? [answer("Yes", "once"), answer("No", "no")]
+      : [
+          answer("Allow once", "once"),
+          answer("Allow in this conversation", "session"),
+          answer("Always allow", "always"),
+          answer("Do not allow", "no"),
+        ];
+    const question = asks || `May “${isolated(words(name))}” run?`;
+    place.replaceChildren(
+      el("p", { text: question, dir: "auto" }),
+      ...(Object.keys(args).length
+        ? [el("pre", { class: "args", text: JSON.stringify(args, null, 2), tabindex: "0" })]
+        : []),
+      el("p", { class: "choices" }, ...answers),
+    );
+    announce(question);
   }
 
   /**

@@ -1,6 +1,6 @@
 // One WebSocket to one session, opened again after every cut, and its state in words.
 
-import { askToken, query, token } from "./api.js";
+import { BASE, askToken, query, token } from "./api.js";
 
 const PROTOCOL = "genpy.v1";
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
@@ -37,7 +37,7 @@ export class Link {
       if (this.#timer) this.now();
     };
     this.named = () => {
-      if (!this.ready) this.#anew();
+      if (!this.ready) this.#reopen();
     };
     addEventListener("token", this.named);
     addEventListener("online", this.wake);
@@ -74,7 +74,7 @@ export class Link {
     socket?.close();
   }
 
-  #anew() {
+  #reopen() {
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
@@ -92,12 +92,10 @@ export class Link {
 
   #open() {
     const { epoch, after } = this.place();
-    const where = query({ features: "html", epoch, after: epoch && String(after) });
-    const base = location.origin.replace(/^http/, "ws");
-    const socket = new Attempt(
-      `${base}/ws/session/${encodeURIComponent(this.ref)}${where}`,
-      PROTOCOL,
-    );
+    const where = query({ features: "html,approvals", epoch, after: epoch && String(after) });
+    const place = new URL(`ws/session/${encodeURIComponent(this.ref)}${where}`, BASE);
+    place.protocol = place.protocol.replace("http", "ws");
+    const socket = new Attempt(place, PROTOCOL);
     this.#socket = socket;
     this.state(
       this.#attempt ? { name: "reconnecting", attempt: this.#attempt } : { name: "connecting" },
@@ -135,18 +133,20 @@ export class Link {
     if (code === UNAUTHORIZED) this.#unauthorized(socket.token);
     else if (AGAIN.has(code)) this.#wait();
     else {
+      const over = code === 1000; // by the server: the conversation was deleted
       this.state({
         name: "refused",
-        why: code === 1000 ? reason : `Refused. ${socket.refusal || reason}`,
+        why: over ? reason : `Refused. ${socket.refusal || reason}`,
+        over,
       });
     }
   }
 
-  /** Ask for a token, unless another one was given since; the event `token` opens anew. */
+  /** Ask for a token, unless another one was given since; the event `token` opens again. */
   #unauthorized(/** @type {string | null} */ used) {
     if (token() !== used) this.#open();
     else {
-      this.state({ name: "refused", why: "Refused. This server asks for a token." });
+      this.state({ name: "locked" });
       askToken(Boolean(used));
     }
   }

@@ -376,7 +376,7 @@ class Block {
       {},
       ...this.#align.map((side, number) =>
         el(
-          tag,
+          found[number] ? tag : "td", // an empty head would be announced as one
           { class: side === "left" ? undefined : side },
           ...inline(found[number] ?? "", grows && number === found.length - 1),
         ),

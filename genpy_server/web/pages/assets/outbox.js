@@ -1,6 +1,6 @@
 // Messages on their way: kept in this tab until the server has committed them, so that neither a
 // cut nor a reload loses one, and the same id never says anything twice. As in
-// genpy_server/outbox.py one is under way at a time, so that what the server refuses for now is not
+// genpy_server/client/outbox.py one is under way at a time, so that what the server refuses for now is not
 // overtaken by what was said later.
 
 import { randomId } from "./dom.js";
@@ -39,13 +39,15 @@ export class Outbox {
   }
 
   /**
-   * Add a message; `replaces` is the number of the message that it stands for.
+   * Add a message; `replaces` is the number of the message that it stands for, `intent` the kind of
+   * help that was chosen for it.
    *
    * @param {string} text
    * @param {number} [replaces]
+   * @param {string} [intent]
    */
-  add(text, replaces) {
-    this.waiting.push({ id: randomId(), text, replaces });
+  add(text, replaces, intent) {
+    this.waiting.push({ id: randomId(), text, replaces, intent });
     this.#keep();
     this.flush();
   }

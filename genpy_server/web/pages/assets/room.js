@@ -1,6 +1,7 @@
 // One open session: its connection, what is known of it, what is on its way, what is shown.
 
 import { api, query, session } from "./api.js";
+import { announce } from "./dom.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Gap, Transcript } from "./transcript.js";
@@ -13,7 +14,14 @@ const HIDDEN_PAUSE = 250; // ms between two looks at what came, in a tab that no
 const ARRIVAL = 1_000; // ms in which the newest messages have come
 const LATE_HTML = 2_000; // ms after a return in which HTML that was cut off comes by itself
 /** Frames that change entries which are there, and add none. */
-const INNER = new Set(["delta", "html", "tool_started", "tool_finished"]);
+const INNER = new Set([
+  "delta",
+  "reasoning",
+  "html",
+  "tool_started",
+  "tool_progress",
+  "tool_finished",
+]);
 
 export class Room {
   #caughtUp = 0;
@@ -22,6 +30,7 @@ export class Room {
   #arrange = false;
   #due = false;
   #closed = false;
+  #live = false; // whether what comes is new
   /** @type {Entry | null} */
   #ended = null; // the reply that was just finished
   /**
@@ -41,8 +50,9 @@ export class Room {
    *   page shows around the conversation
    * @param {(text: string) => void} place.refused
    * @param {Actions["edit"]} place.edit
+   * @param {(text: string) => void} place.takeBack called with a message that was refused
    */
-  constructor({ ref, wanted, scroller, list, tell, refused, edit }) {
+  constructor({ ref, wanted, scroller, list, tell, refused, edit, takeBack }) {
     this.ref = ref;
     this.wanted = wanted;
     this.tell = tell;
@@ -66,6 +76,12 @@ export class Room {
         rate: (rating) => this.ask({ type: "rate", rating }),
         resend: (id) => this.outbox?.again(id),
         discard: (id) => this.outbox?.remove(id),
+        takeBack: (id) => {
+          takeBack(this.outbox?.waiting.find((one) => one.id === id)?.text ?? "");
+          this.outbox?.remove(id);
+        },
+        approve: (run, call, decision) => this.ask({ type: "approve", run, call, decision }),
+        modes: () => this.transcript.modes,
       },
     });
     this.outbox = new Outbox(ref, {
@@ -92,10 +108,11 @@ export class Room {
   /**
    * @param {string} text
    * @param {number} [replaces]
+   * @param {string} [intent]
    */
-  say(text, replaces) {
+  say(text, replaces, intent) {
     this.newest();
-    this.outbox?.add(text, replaces);
+    this.outbox?.add(text, replaces, intent);
     this.tell(this);
   }
 
@@ -143,6 +160,8 @@ export class Room {
     else if (frame.type === "ack") this.outbox?.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
     else if (frame.type === "notice") this.view.notice(frame.text);
+    else if (frame.type === "run_started" && this.#live) announce("GenPy is writing.");
+    if (frame.type === "snapshot_end") this.#live = true;
     if (!INNER.has(frame.type)) {
       this.#arrange = true;
       this.tell(this, frame.type);
@@ -181,6 +200,7 @@ export class Room {
 
   #attached(/** @type {ReadyFrame} */ ready) {
     this.#caughtUp = ready.seq;
+    this.#live = ready.replay === "complete" || ready.status === "new";
     this.#become({ name: "ready" });
     this.outbox?.resume();
     if (ready.status === "completed" && !this.transcript.summary) this.#recall();

@@ -1,12 +1,18 @@
 // The list of conversations beside the chat, and the search over them and their messages.
 
 import { menuButton } from "./actions.js";
-import { api, query } from "./api.js";
-import { announce, button, el, plural, timeOf } from "./dom.js";
+import { api, link, query } from "./api.js";
+import { announce, button, el, isolated, plural, timeOf } from "./dom.js";
+import { hits } from "./highlight.js";
 
 const PAUSE = 200; // ms of typing nothing after which a search begins
 const SNIPPET = 140; // characters
 const PAGE = 40;
+const MOST = 200; // rows that are asked for again at once
+const FOLLOW = 10_000; // ms between two looks at what others did, while the page is seen
+
+/** Other tabs of this browser, which hear at once of what was changed here. */
+const tabs = new BroadcastChannel("genpy-sessions");
 
 export class SessionList {
   #timer = 0;
@@ -15,6 +21,7 @@ export class SessionList {
   #found = [];
   /** @type {number | null} */
   #next = null;
+  #shown = ""; // what was shown last, as JSON
 
   /**
    * @param {object} place
@@ -29,20 +36,33 @@ export class SessionList {
     this.changed = changed;
     this.current = "";
     search.addEventListener("input", () => this.refresh(PAUSE));
+    tabs.addEventListener("message", () => this.refresh());
+    document.addEventListener("visibilitychange", () => this.#follow());
+    setInterval(() => this.#follow(), FOLLOW);
   }
 
-  /** Ask the server anew, soon; several wishes at once are one. */
+  /** Ask the server again, soon; several wishes at once are one. */
   refresh(pause = 0) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#load(), pause);
   }
 
+  /** Something was changed here: ask again, and let the other tabs do so. */
+  happened(pause = 0) {
+    this.refresh(pause);
+    tabs.postMessage("");
+  }
+
+  #follow() {
+    if (!document.hidden && !this.list.querySelector(":popover-open")) this.refresh();
+  }
+
   /** @param {string} id */
   show(id) {
     this.current = id;
-    for (const link of this.#links()) {
-      if (link.dataset.session === id) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+    for (const row of this.#links()) {
+      if (row.dataset.session === id) row.setAttribute("aria-current", "page");
+      else row.removeAttribute("aria-current");
     }
   }
 
@@ -55,21 +75,30 @@ export class SessionList {
     this.#asked += 1;
     const mine = this.#asked;
     const q = this.search.value.trim();
+    const limit = before ? PAGE : Math.min(MOST, Math.max(PAGE, this.#found.length));
     const [page, messages] = await Promise.all([
-      api("GET", `/api/sessions${query({ limit: PAGE, before, q })}`),
-      q && !before ? api("GET", `/api/search${query({ q })}`) : null,
+      api("GET", `api/sessions${query({ limit, before, q })}`),
+      q && !before ? api("GET", `api/search${query({ q })}`) : null,
     ]).catch(() => []);
     if (!page || mine !== this.#asked) return; // the connection's own state says what is wrong
     this.#found = before ? [...this.#found, ...page.sessions] : page.sessions;
     this.#next = page.next;
-    this.#render(q, messages?.hits ?? []);
+    const said = messages?.hits ?? [];
+    const shown = JSON.stringify([q, this.#found, said, this.#next]);
+    if (shown === this.#shown) return;
+    const searched = q && !this.#shown.startsWith(JSON.stringify([q]).slice(0, -1));
+    this.#shown = shown;
+    this.#render(q, said);
+    if (searched) {
+      announce(`${plural(this.#found.length, "conversation")}, ${plural(said.length, "message")}.`);
+    }
   }
 
   /**
    * @param {string} q
-   * @param {SearchHit[]} hits
+   * @param {SearchHit[]} found
    */
-  #render(q, hits) {
+  #render(q, found) {
     const { activeElement: active } = document;
     const focused = active instanceof HTMLElement ? active.dataset.session : undefined;
     const next = this.#next;
@@ -85,17 +114,14 @@ export class SessionList {
       ...(q
         ? [
             el("h2", { text: "Messages" }),
-            hits.length
-              ? el("ul", {}, ...hits.map((hit) => hitRow(hit, q)))
+            found.length
+              ? el("ul", {}, ...found.map((hit) => hitRow(hit, q)))
               : el("p", { class: "empty", text: "No message holds any of these words." }),
           ]
         : []),
     );
     this.show(this.current);
-    if (focused) [...this.#links()].find((link) => link.dataset.session === focused)?.focus();
-    if (q) {
-      announce(`${plural(this.#found.length, "conversation")}, ${plural(hits.length, "message")}.`);
-    }
+    if (focused) [...this.#links()].find((row) => row.dataset.session === focused)?.focus();
   }
 
   #row(/** @type {SessionRow} */ session) {
@@ -106,21 +132,21 @@ export class SessionList {
     ]
       .filter(Boolean)
       .join(" · ");
-    const link = el(
+    const row = el(
       "a",
-      { href: `/?session=${session.session_id}`, "data-session": session.session_id },
-      el("span", { class: "title", text: session.title }),
+      { href: link(`?session=${session.session_id}`), "data-session": session.session_id },
+      el("span", { class: "title", dir: "auto", text: session.title }),
       el("span", { class: "told" }, timeOf(session.updated_at), ` · ${told}`),
     );
     return el(
       "li",
       {},
-      link,
+      row,
       menuButton(
-        `More for ${session.title}`,
+        `More for ${isolated(session.title)}`,
         () => ({ id: session.session_id, title: session.title }),
         (deleted) => {
-          this.refresh();
+          this.happened();
           this.changed(deleted, session.session_id);
         },
       ),
@@ -133,20 +159,33 @@ export class SessionList {
  * @param {string} q
  */
 function hitRow({ message, session_title: title }, q) {
-  const at = message.text.toLowerCase().indexOf(q.split(/\s+/)[0].toLowerCase());
-  const from = Math.max(0, at - SNIPPET / 3);
-  const snippet = `${from ? "…" : ""}${message.text.slice(from, from + SNIPPET)}`;
+  const { text, id, role, session_id: session } = message;
+  const [first] = hits(text, q);
+  const from = Math.max(0, (first?.[0] ?? 0) - SNIPPET / 3);
+  const snippet = text.slice(from, from + SNIPPET);
+  /** @type {(Node | string)[]} */
+  const parts = [from ? "…" : ""];
+  let last = 0;
+  for (const [start, end] of hits(snippet, q)) {
+    if (start < last) continue;
+    parts.push(snippet.slice(last, start), el("mark", { text: snippet.slice(start, end) }));
+    last = end;
+  }
+  parts.push(snippet.slice(last));
   return el(
     "li",
     {},
     el(
       "a",
-      { href: `/${query({ session: message.session_id, message: message.id, words: q })}` },
-      el("span", { class: "title", text: snippet }),
-      el("span", {
-        class: "told",
-        text: `${message.role === "user" ? "You" : "GenPy"} in “${title}”`,
-      }),
+      { href: link(query({ session, message: id, words: q })) },
+      el("span", { class: "title", dir: "auto" }, ...parts),
+      el(
+        "span",
+        { class: "told" },
+        `${role === "user" ? "You" : "GenPy"} in “`,
+        el("bdi", { text: title }),
+        "”",
+      ),
     ),
   );
 }

@@ -1,10 +1,11 @@
 // The summary page: what a session was about, counted and told, and everything that was said.
 
-import { Refusal, api, query, session } from "./api.js";
+import { Refusal, api, link, query, session } from "./api.js";
 import { bars } from "./charts.js";
-import { announce, button, byId, el, exactly, plural, words } from "./dom.js";
+import { announce, button, byId, el, exactly, isolated, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { stars } from "./stars.js";
+import { themeButton } from "./theme.js";
 import { Transcript } from "./transcript.js";
 
 /** @import {Entry} from "./transcript.js" */
@@ -13,11 +14,12 @@ const PAGE = 200;
 /** @type {Record<string, string>} */
 const MOODS = { positive: "Positive", neutral: "Neutral", negative: "Negative" };
 
-const ref = decodeURIComponent(location.pathname.split("/")[2]);
+const ref = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
 const place = session(ref);
 const transcript = new Transcript();
 /** @type {Map<Entry, EntryView>} */
 const views = new Map();
+let total = 0; // messages of the conversation
 /** @type {ReturnType<typeof stars> | null} */
 let rating = null;
 
@@ -31,9 +33,9 @@ function duration(/** @type {number} */ seconds) {
 const exact = (/** @type {string} */ at) => el("time", { datetime: at, text: exactly(at) });
 
 function show(/** @type {SessionRow} */ found) {
-  document.title = `${found.title} - summary - GenPy`;
+  document.title = `${isolated(found.title)} - summary - GenPy`;
   byId("title").textContent = found.title;
-  byId("back", HTMLAnchorElement).href = `/?session=${found.session_id}`;
+  byId("back", HTMLAnchorElement).href = link(`?session=${found.session_id}`);
   byId("when").replaceChildren(
     "Begun ",
     exact(found.start_time),
@@ -168,6 +170,10 @@ async function read(/** @type {number | null | undefined} */ before = undefined)
     ...transcript.entries.flatMap((entry) => views.get(entry)?.element ?? []),
   );
   byId("older").hidden = !page.before;
+  const missing = total - transcript.entries.length;
+  byId("left-out").hidden = !page.before;
+  byId("left-out").textContent =
+    `${plural(missing, "earlier message")} ${missing === 1 ? "is" : "are"} left out.`;
 }
 
 async function act(/** @type {() => Promise<void>} */ work) {
@@ -185,6 +191,7 @@ async function load() {
   const found = await api("GET", `${place}/summary`);
   show(found);
   byId("page").hidden = false;
+  total = found.message_count;
   remember(await api("GET", `${place}/memory`));
   await read();
 }
@@ -205,5 +212,11 @@ byId("again").addEventListener("click", () =>
   }),
 );
 byId("older").append(button("Earlier messages", () => act(() => read(transcript.before))));
-byId("print").addEventListener("click", () => print());
+byId("print").addEventListener("click", () =>
+  act(async () => {
+    while (transcript.before) await read(transcript.before);
+    print();
+  }),
+);
+byId("foot").append(themeButton());
 act(load);

@@ -60,6 +60,8 @@ export class Entry {
   firstTokenMs = null;
   /** @type {Usage} */
   usage = {};
+  reasoning = ""; // what the model thought before it answered
+  reasoningLength = 0;
   /** @type {HtmlBlock[]} */
   blocks = []; // safe HTML of the finished blocks of a reply in progress
   /** @type {string | null} */
@@ -100,7 +102,11 @@ export class Entry {
         ok: tool.ok ?? true,
         ms: tool.ms ?? 0,
         result: tool.result ?? "",
+        progress: "",
+        asks: null,
       })),
+      reasoning: meta.reasoning ?? "",
+      reasoningLength: characters(meta.reasoning ?? ""),
     });
   }
 }
@@ -129,6 +135,10 @@ export class Transcript {
   summary = null;
   /** @type {Record<string, number>} */
   quota = {};
+  /** @type {Mode[]} */
+  modes = []; // the kinds of help that the server has
+  /** @type {SessionSettings} */
+  settings = {};
   /** @type {Set<number | null>} */
   #replaced = new Set();
 
@@ -156,7 +166,15 @@ export class Transcript {
       case "tool_finished":
         return this.#toolFinished(frame);
       case "delta":
-        return this.#delta(frame);
+      case "reasoning":
+        return this.#piece(frame);
+      case "approval_requested":
+      case "approval_resolved":
+      case "tool_progress":
+        return this.#toolChanged(frame);
+      case "settings":
+        this.settings = { model: frame.model, params: frame.params, system: frame.system };
+        return null;
       case "html":
         return this.#html(frame);
       case "run_finished":
@@ -233,18 +251,36 @@ export class Transcript {
     }
     const { session, epoch, title, status, model, store, elsewhere = false } = frame;
     Object.assign(this, { session, epoch, title, status, model, store, elsewhere });
+    this.modes = frame.modes ?? [];
+    this.settings = frame.settings ?? {};
     return null;
   }
 
-  /** @param {DeltaFrame} frame */
-  #delta({ run, offset, text }) {
+  /** @param {DeltaFrame | ReasoningFrame} frame */
+  #piece({ type, run, offset, text }) {
     const entry = this.#run(run);
     if (!entry) return null;
-    const known = entry.length - offset;
-    if (known < 0) throw new Gap(`run ${run}: ${entry.length} characters known, ${offset} next`);
+    const length = type === "delta" ? entry.length : entry.reasoningLength;
+    const known = length - offset;
+    if (known < 0) throw new Gap(`run ${run}: ${length} characters known, ${offset} next`);
     const fresh = known ? skip(text, known) : text;
-    entry.text += fresh;
-    entry.length += characters(fresh);
+    if (type === "delta") {
+      entry.text += fresh;
+      entry.length += characters(fresh);
+    } else {
+      entry.reasoning += fresh;
+      entry.reasoningLength += characters(fresh);
+    }
+    return entry;
+  }
+
+  /** @param {ApprovalRequestedFrame | ApprovalResolvedFrame | ToolProgressFrame} frame */
+  #toolChanged(frame) {
+    const entry = this.#run(frame.run);
+    const tool = entry?.tools.find((one) => one.call === frame.call);
+    if (!tool) return entry;
+    if (frame.type === "tool_progress") tool.progress = frame.text;
+    else tool.asks = frame.type === "approval_requested" ? (frame.question ?? "") : null;
     return entry;
   }
 
@@ -305,7 +341,7 @@ export class Transcript {
   #toolStarted({ run, call, name, args = {} }) {
     const entry = this.#run(run);
     if (entry && !entry.tools.some((tool) => tool.call === call)) {
-      entry.tools.push({ call, name, args, ok: null, ms: 0, result: "" });
+      entry.tools.push({ call, name, args, ok: null, ms: 0, result: "", progress: "", asks: null });
     }
     return entry;
   }
@@ -314,7 +350,7 @@ export class Transcript {
   #toolFinished({ run, call, ok, ms, result, error }) {
     const entry = this.#run(run);
     const tool = entry?.tools.find((one) => one.call === call);
-    if (tool) Object.assign(tool, { ok, ms, result: (ok ? result : error) ?? "" });
+    if (tool) Object.assign(tool, { ok, ms, result: (ok ? result : error) ?? "", asks: null });
     return entry;
   }
 

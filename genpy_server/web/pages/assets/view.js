@@ -1,5 +1,6 @@
 // The conversation on the screen: its entries in order, kept at the end while one is there.
 
+import { link } from "./api.js";
 import { announce, button, el } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { highlight } from "./highlight.js";
@@ -105,7 +106,7 @@ export class View {
     for (const entry of entries) {
       let view = this.#views.get(entry);
       if (!view) {
-        view = new EntryView(entry, { choose: (intent) => this.act.again(intent) });
+        view = new EntryView(entry, this.act);
         this.#views.set(entry, view);
       }
       view.mark();
@@ -160,7 +161,7 @@ export class View {
           "div",
           { class: "ending-foot" },
           this.#rating.element,
-          el("a", { href: `/summary/${session}`, text: "Open the summary" }),
+          el("a", { href: link(`summary/${session}`), text: "Open the summary" }),
         ),
       );
     }
@@ -182,8 +183,10 @@ export class View {
         const discard = button("Discard", () => this.act.discard(id));
         let note = el("p", { class: "note", text: connected ? way : "Waits for the connection…" });
         if (refused) {
+          const back = button("Take back to edit", () => this.act.takeBack(id));
           const again = button("Send again", () => this.act.resend(id));
-          note = el("p", { class: "note bad", text: `Not sent. ${refused} ` }, again, discard);
+          const why = `Not sent. ${refused} `;
+          note = el("p", { class: "note bad", text: why }, back, again, discard);
         } else if (held && connected) {
           const why = `Waits and goes out again by itself. ${held} `;
           note = el("p", { class: "note", text: why }, discard);

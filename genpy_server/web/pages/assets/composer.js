@@ -1,0 +1,140 @@
+// The box that a person writes in. What stands in it is kept for its conversation, through reloads
+// and other conversations, until it is sent.
+
+/** @import {Entry} from "./transcript.js" */
+
+const COMPOSING = 229; // the key code of an input method's key, which Safari reports after its end
+const GROWS = CSS.supports("field-sizing", "content");
+/** Where the only keyboard is on the screen, Enter begins a new line and a button sends. */
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
+const PLACEHOLDER = "Write a message";
+
+export class Composer {
+  #ref = "";
+  /**
+   * The message that what is written will replace.
+   *
+   * @type {number | null}
+   */
+  #replaces = null;
+
+  /**
+   * @param {object} place
+   * @param {HTMLFormElement} place.form
+   * @param {HTMLTextAreaElement} place.box
+   * @param {HTMLButtonElement} place.send
+   * @param {HTMLElement} place.editing shown while a message is edited
+   * @param {(text: string, replaces?: number) => void} place.say
+   */
+  constructor({ form, box, send, editing, say }) {
+    this.box = box;
+    this.send = send;
+    this.editing = editing;
+    this.say = say;
+    if (TOUCH.matches) box.enterKeyHint = "enter";
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#say();
+    });
+    box.addEventListener("input", () => this.#changed());
+    box.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  get #draft() {
+    return `genpy-draft:${this.#ref}`;
+  }
+
+  /**
+   * Go over to a conversation, with what was being written there.
+   *
+   * @param {string} ref
+   */
+  open(ref) {
+    this.#ref = ref;
+    this.#replaces = null;
+    this.editing.hidden = true;
+    this.close(false);
+    this.box.value = sessionStorage.getItem(this.#draft) ?? "";
+    this.#grow();
+  }
+
+  /**
+   * Take no more, because the conversation is gone; what was written can still be copied.
+   *
+   * @param {boolean} closed
+   */
+  close(closed) {
+    this.box.readOnly = closed;
+    this.send.disabled = closed;
+    this.box.placeholder = closed ? "This conversation was deleted." : PLACEHOLDER;
+  }
+
+  /**
+   * Put a text into the box, before what is being written.
+   *
+   * @param {string} text
+   */
+  take(text) {
+    const { value } = this.box;
+    this.box.value = value.trim() ? `${text}\n\n${value}` : text;
+    this.#changed();
+    this.box.focus();
+  }
+
+  /**
+   * Edit a message that was sent; null goes back to what was being written.
+   *
+   * @param {Pick<Entry, "messageId" | "text"> | null} entry
+   */
+  edit(entry) {
+    this.box.value = entry ? entry.text : (sessionStorage.getItem(this.#draft) ?? "");
+    this.#replaces = entry?.messageId ?? null;
+    this.editing.hidden = this.#replaces === null;
+    this.#grow();
+    this.box.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.isComposing || event.keyCode === COMPOSING) return; // the input method's
+    if (event.key === "Escape" && this.#replaces !== null) {
+      event.stopPropagation(); // it stops no reply as well
+      this.edit(null);
+    }
+    if (event.key !== "Enter" || event.shiftKey) return;
+    if (TOUCH.matches && !event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    this.#say();
+  }
+
+  #say() {
+    const text = this.box.value;
+    if (!text.trim() || this.box.readOnly) return;
+    const replaces = this.#replaces ?? undefined;
+    if (replaces) this.edit(null);
+    else {
+      this.box.value = "";
+      this.#changed();
+    }
+    this.say(text, replaces);
+    this.box.focus();
+  }
+
+  #changed() {
+    this.#grow();
+    if (this.#replaces !== null) return;
+    try {
+      if (this.box.value) sessionStorage.setItem(this.#draft, this.box.value);
+      else sessionStorage.removeItem(this.#draft);
+    } catch (error) {
+      const full = error instanceof DOMException && error.name === "QuotaExceededError";
+      if (!full) throw error; // then it outlives another conversation, not a reload
+    }
+  }
+
+  #grow() {
+    if (GROWS) return;
+    this.box.style.height = "auto";
+    this.box.style.height = `${this.box.scrollHeight}px`;
+  }
+}

@@ -1,0 +1,126 @@
+"""The box that a person writes in: what is written there is neither lost nor sent by accident."""
+
+import pytest
+from playwright.async_api import Browser, expect
+from support.browser import PHONE, visiting
+from support.running_server import Running
+from support.scripted_model import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_drafts_are_kept_for_each_conversation(browser: Browser, server: Running):
+    """What is written stays with its conversation through another one and a reload."""
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        page, box = visit.page, visit.page.locator("#say")
+        await box.fill("about one")
+        await page.get_by_role("button", name="New conversation").click()
+        await expect(box).to_have_value("")
+        await box.fill("about another")
+        await page.go_back()
+        await expect(box).to_have_value("about one")
+        await page.reload()
+        await expect(box).to_have_value("about one")
+        await page.go_forward()
+        await expect(box).to_have_value("about another")
+
+
+async def test_the_box_grows_with_wrapped_text(browser: Browser, server: Running):
+    """A long line that wraps makes the box higher, up to a bound."""
+    async with visiting(browser, server.url) as visit:
+        box = visit.page.locator("#say")
+        heights = []
+        for words in (1, 60, 5_000):
+            await box.fill("word " * words)
+            heights.append((await box.bounding_box() or {})["height"])
+    assert heights[0] < heights[1] < heights[2] < 800 * 0.45
+
+
+async def test_a_refused_message_is_taken_back(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A message over the limit returns to the box by a button, before what is written there."""
+    upstream.say("Fine.")
+    async with visiting(browser, server.url) as visit:
+        page, box = visit.page, visit.page.locator("#say")
+        await visit.say("x" * 200_001)
+        await box.fill("more")
+        await page.get_by_role("button", name="Take back to edit").click()
+        await expect(page.locator(".pending")).to_have_count(0)
+        text = await box.input_value()
+        assert text == f"{'x' * 200_001}\n\nmore"
+        await visit.say("Short")
+        await visit.finished()
+
+
+async def test_a_conversation_deleted_elsewhere_takes_no_more(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """Its box is closed and says why; the text in it can be copied, and another one is open again."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url, "/?session=gone") as visit:
+        page, box = visit.page, visit.page.locator("#say")
+        await visit.say("Is it here?")
+        await visit.finished()
+        await visit.context.request.delete(f"{server.url}/api/session/gone")
+        await visit.state("deleted")
+        await expect(box).not_to_be_editable()
+        await expect(box).to_have_attribute("placeholder", "This conversation was deleted.")
+        await page.get_by_role("button", name="New conversation").click()
+        await expect(box).to_be_editable()
+
+
+async def test_a_key_of_an_input_method_never_sends(browser: Browser, server: Running):
+    """Enter that ends a composition does not send, also where only its key code says so."""
+    async with visiting(browser, server.url) as visit:
+        box = visit.page.locator("#say")
+        await visit.state("Connected")
+        await box.fill("にほんご")
+        for event in ({"isComposing": True}, {"keyCode": 229}):
+            await box.dispatch_event("keydown", {"key": "Enter", "bubbles": True, **event})
+        await expect(box).to_have_value("にほんご")
+        await expect(visit.page.locator("article")).to_have_count(0)
+
+
+async def test_enter_on_a_phone_begins_a_line(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """Where the keyboard is on the screen, Enter begins a line and the button sends."""
+    upstream.say("Yes.")
+    async with visiting(
+        browser, server.url, viewport=PHONE, has_touch=True, is_mobile=True
+    ) as visit:
+        box = visit.page.locator("#say")
+        await visit.state("Connected")
+        await box.fill("One")
+        await box.press("Enter")
+        await box.press_sequentially("Two")
+        await expect(box).to_have_value("One\nTwo")
+        await visit.page.get_by_role("button", name="Send", exact=True).tap()
+        await visit.finished()
+        await expect(visit.page.locator("article.user .body")).to_have_text("One\nTwo")
+
+
+async def test_a_kind_of_help_is_chosen_from_those_of_the_server(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The kinds of help are those of the server, and the one that is chosen is the reply's."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url) as visit:
+        modes = (await (await visit.context.request.get(f"{server.url}/api/modes")).json())["modes"]
+        choice = visit.page.get_by_label("Kind of help")
+        await expect(choice.locator("option")).to_have_text(
+            ["Automatic", *(mode["label"] for mode in modes)]
+        )
+        await choice.select_option(modes[-1]["name"])
+        await visit.say("Hello")
+        reply = await visit.finished()
+        await expect(reply.locator(".chip summary")).to_have_text(modes[-1]["label"])
+
+
+async def test_a_name_that_cannot_be_one_gets_a_sentence(browser: Browser, server: Running):
+    """An address with an impossible name opens a new conversation and says why."""
+    for name in (".", "..", "a/b"):
+        async with visiting(browser, server.url, f"/?session={name}") as visit:
+            await expect(visit.page.get_by_role("alert")).to_contain_text("not a name")
+            await visit.state("Connected")

@@ -1,0 +1,141 @@
+"""What every person can read: any direction, any theme, any name, and below any address."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, expect
+from support.browser import visiting
+from support.running_server import Running
+from support.scripted_model import Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PREFIX = "/apps/genpy"
+
+
+@asynccontextmanager
+async def below(url: str, prefix: str) -> AsyncIterator[str]:
+    """A reverse proxy that serves what is at `url` below a folder of its own."""
+    target = urlsplit(url)
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            assert head.split()[1].startswith(f"{prefix}/")
+            head = head.replace(f" {prefix}/", " /", 1)
+            if "upgrade: websocket" not in head.lower():
+                head = head.replace("\r\nConnection: keep-alive", "\r\nConnection: close", 1)
+            theirs, out = await asyncio.open_connection(target.hostname, target.port)
+            out.write(head.encode("latin-1"))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(copy(reader, out))
+                group.create_task(copy(theirs, writer))
+        except (asyncio.IncompleteReadError, ExceptionGroup, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        port = proxy.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        proxy.close()
+
+
+async def test_the_pages_stand_below_any_folder(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """Behind a proxy that adds a folder, every page, file, request and link still leads there."""
+    upstream.say("Yes.")
+    async with (
+        below(server.url, PREFIX) as url,
+        visiting(browser, url, f"{PREFIX}/?session=one") as visit,
+    ):
+        page = visit.page
+        await visit.say("Is it here?")
+        await visit.finished()
+        await page.locator("#sessions a").first.click()
+        await visit.state("Connected")
+        await page.get_by_role("button", name="More for this conversation").click()
+        await page.get_by_role("link", name="Summary").click()
+        await expect(page.locator("#transcript article")).to_have_count(2)
+        await page.get_by_role("link", name="Back to the conversation").click()
+        await expect(page.locator("article")).to_have_count(2)
+        await page.get_by_role("link", name="API reference").click()
+        await page.get_by_role("link", name="GenPy").click()
+        await visit.state("Connected")
+        await page.goto(f"{PREFIX}/no/such/page")
+        await page.get_by_role("link", name="Open the chat").click()
+        await visit.state("Connected")
+
+
+async def test_marks_of_direction_stay_inside(browser: Browser, server: Running):
+    """A title that turns the direction turns none of the page's own words; each text has its own."""
+    store, user = server.app.store, server.app.settings.user
+    session, title = "00000000-0000-4000-8000-000000000004", "\u202eevil \u05e9\u05dc\u05d5\u05dd"
+    await store.append(user, session, "user", "שלום עולם\n\nleft", title=title)
+    async with visiting(browser, server.url, f"/?session={session}") as visit:
+        page = visit.page
+        paragraphs = page.locator("article .body p")
+        await expect(paragraphs).to_have_count(2)
+        sides = await paragraphs.evaluate_all(
+            """nodes => nodes.map((node) => {
+              const range = new Range();
+              range.selectNodeContents(node);
+              const [text, box] = [range.getBoundingClientRect(), node.getBoundingClientRect()];
+              return text.right > box.right - 2 ? "right" : "left";
+            })"""
+        )
+        assert sides[1] == "left"
+        assert await page.title() == f"\u2068{title}\u2069 - GenPy"
+        told = page.locator("#sessions .told").first
+        order = await told.evaluate(
+            """node => {
+              const [time, rest] = node.childNodes;
+              const range = new Range();
+              range.selectNode(rest);
+              return time.getBoundingClientRect().right <= range.getBoundingClientRect().left + 1;
+            }"""
+        )
+        assert order
+
+
+async def test_a_theme_is_chosen_and_remembered(browser: Browser, server: Running):
+    """The button goes through system, light and dark, on every page, also after a reload."""
+    async with visiting(browser, server.url, color_scheme="light") as visit:
+        page = visit.page
+        ground = "getComputedStyle(document.body).backgroundColor"
+        light = await page.evaluate(ground)
+        for theme in ("light", "dark"):
+            await page.locator(".theme").click()
+            await expect(page.locator(".theme")).to_have_text(f"Theme: {theme}")
+        dark = await page.evaluate(ground)
+        assert dark != light
+        await page.reload()
+        await expect(page.locator(".theme")).to_have_text("Theme: dark")
+        assert await page.evaluate(ground) == dark
+
+
+async def test_the_open_conversation_is_seen_in_forced_colours(browser: Browser, server: Running):
+    """Where a person's own few colours are used, the chosen row of the list has an outline."""
+    store, user = server.app.store, server.app.settings.user
+    session = "00000000-0000-4000-8000-000000000005"
+    for number in range(2):
+        await store.append(user, f"{session[:-1]}{number}", "user", "text", title=f"T{number}")
+    path = f"/?session={session[:-1]}0"
+    async with visiting(browser, server.url, path, forced_colors="active") as visit:
+        await expect(visit.page.locator("#sessions [aria-current]")).to_have_count(1)
+        outlines = await visit.page.locator("#sessions li").evaluate_all(
+            "rows => rows.map((row) => getComputedStyle(row).outlineStyle)"
+        )
+        assert sorted(outlines) == ["none", "solid"]
