@@ -591,6 +591,8 @@ drop function if exists
   genpy.ranked(text, uuid, bigint, tsquery, tsquery[], double precision[], integer, integer),
   genpy.told_once(bigint[], double precision[], integer),
   genpy.frequencies(tsquery[], boolean, double precision),
+  genpy.known_terms(text, jsonb, double precision),
+  genpy.meant(text, text),
   genpy.mended(text, text),
   genpy.neighbours(bigint[]),
   public.genpy_neighbours(text, jsonb),
@@ -606,11 +608,12 @@ language sql immutable parallel safe set search_path = '' as $$
 $$;
 
 -- What a mistyped word may stand for: words that begin like it and differ by little, the most used
--- first, from the newest of the owner's messages that hold any such word.
-create or replace function genpy.meant(p_owner text, word text) returns setof text
+-- first, from the newest of the owner's messages, or the titles and summaries, that hold any such word.
+create or replace function genpy.meant(p_owner text, word text, p_titles boolean) returns setof text
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   beginning text := p_owner || left(word, case when length(word) < 6 then 2 else 3 end);
+  any_such tsquery := quote_literal(beginning) || ':*';
   typed text[] := array(select genpy.pieces(word));
 begin
   return query
@@ -618,9 +621,12 @@ begin
   from (
     select said.lexeme, count(*) as times
     from (
-      select m.terms from public.session_logs m
-      where m.terms @@ (quote_literal(beginning) || ':*')::tsquery order by m.id desc limit 2000
-    ) newest, unnest(newest.terms) as said
+      (select m.terms as held from public.session_logs m
+        where not p_titles and m.terms @@ any_such order by m.id desc limit 2000)
+      union all
+      (select s.search from public.sessions s
+        where p_titles and s.search @@ any_such order by s.id desc limit 2000)
+    ) newest, unnest(newest.held) as said
     where starts_with(said.lexeme, beginning)
     group by said.lexeme
   ) known
@@ -631,11 +637,10 @@ begin
 end
 $$;
 
--- The terms of a query that the owner's messages hold, or that mistyped ones may stand for, with
--- their weight (BM25's idf) and how many messages the rarer ones hold before them. `frequency` is
--- exact up to 5,000.
-create or replace function genpy.known_terms(p_owner text, p_terms jsonb, documents double precision)
-returns table (asked text, term tsquery, frequency bigint, weight double precision, so_far numeric)
+-- The terms of a query that the owner's messages hold, or that mistyped ones may stand for, the rarest
+-- first, with their weight (BM25's idf) and up to 5,000 messages that hold them. `so_far` counts these.
+create or replace function genpy.held_terms(p_owner text, p_terms jsonb, documents double precision)
+returns table (asked text, term tsquery, weight double precision, ids bigint[], so_far bigint)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 begin
@@ -644,51 +649,71 @@ begin
     select w.asked, w.mend,
       (quote_literal(p_owner || w.asked) || case when w.prefix then ':*' else '' end)::tsquery as term
     from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean, mend boolean)
-  ), counted as materialized (
-    select w.*, (
-      select count(*) from (
-        select 1 from public.session_logs m where m.terms @@ w.term limit 5000) _) as frequency
+  ), held as materialized (
+    select w.*, array(
+      select m.id from public.session_logs m where m.terms @@ w.term limit 5000) as ids
     from wanted w
   ), all_terms as (
-    select asked, term, frequency from counted where frequency > 0
+    select asked, term, ids, cardinality(ids) as frequency from held where ids <> '{}'
     union all
-    select u.asked, k.term, (
-      select count(*) from (
-        select 1 from public.session_logs m where m.terms @@ k.term limit 5000) _)
-    from (select asked from counted where frequency = 0 and mend limit 3) u,
-      lateral (select quote_literal(said)::tsquery as term from genpy.meant(p_owner, u.asked) said) k
+    select u.asked, k.term, k.ids, cardinality(k.ids)
+    from (select asked from held where ids = '{}' and mend limit 3) u,
+      lateral (
+        select meant.term, array(
+          select m.id from public.session_logs m where m.terms @@ meant.term limit 5000) as ids
+        from (
+          select quote_literal(said)::tsquery as term
+          from genpy.meant(p_owner, u.asked, false) said
+        ) meant
+      ) k
   )
-  select asked, term, frequency,
+  select asked, term,
     ln(1 + (greatest(documents, frequency) - frequency + 0.5) / (frequency + 0.5)),
-    sum(frequency) over (order by frequency, term::text)
-  from all_terms;
+    ids, sum(frequency) over (order by frequency, term::text)
+  from all_terms order by frequency, term::text;
 end
+$$;
+
+-- The sessions whose title ('t') or summary ('s') a query is about: those that hold all of its terms.
+create or replace function genpy.title_query(p_owner text, p_terms jsonb) returns tsquery
+language sql stable set search_path = '' as $$
+  select string_agg('(' || coalesce(
+      case when w.mend and not exists (
+          select 1 from public.sessions s where s.search @@ quote_literal(p_owner || w.asked)::tsquery)
+        then (select string_agg(quote_literal(said), ' | ')
+          from genpy.meant(p_owner, w.asked, true) said) end,
+      quote_literal(p_owner || w.asked) || case when w.prefix then ':*' else '' end) || ')', ' & ')::tsquery
+  from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean, mend boolean)
 $$;
 
 -- The ranking is that of core/context/recall.py: BM25 (k1 = 1.2, b = 0.35) by the owner's own weights;
 -- messages lend 0.3 of their score to those beside them and 0.1 to the next, and a session's three
 -- best a quarter to all of it. ts_rank of one word is 1 + 1/4 + 1/9 + … over pi^2/6, as often as the
 -- word occurs: a frequency that saturates, as BM25's does. Rare terms are read whole; of frequent
--- ones the messages that hold two of them, and the newest. `p_terms` are those of core/words.py; every
--- lexeme begins with the owner. What is not indexed yet is looked for by `p_words`.
+-- ones the newest messages with three, two and one of them, as far as they may weigh more than what
+-- the rare ones found. `p_terms` are those of core/words.py; every lexeme begins with the owner. What
+-- is not indexed yet is looked for by `p_words`. Nobody waits for it longer than the time-out.
 create or replace function public.genpy_search(
   p_user_id text, p_owner text, p_terms jsonb, p_words jsonb, p_limit integer, p_session_id uuid,
   p_before bigint, p_distinct boolean, p_titles boolean, p_about_records boolean, p_left_out jsonb
 ) returns jsonb language plpgsql stable security invoker set search_path = ''
-set plan_cache_mode = force_custom_plan set jit = off as $$
+set plan_cache_mode = force_custom_plan set jit = off set statement_timeout = '5s' as $$
 #variable_conflict use_column
 declare
   most constant integer := 6000;
+  counted constant integer := greatest(case when p_distinct then 400 else 160 end, 2 * p_limit);
   documents double precision;
   left_out bigint[] := array(select value::bigint from jsonb_array_elements_text(p_left_out));
   spelled text[] := array(select value from jsonb_array_elements_text(p_words));
-  titled tsquery;
   hits jsonb := '[]';
   candidate record;
   taken bigint[] := '{}';
   shown bigint[] := '{}';
   variants text[] := '{}';
   chosen jsonb := '[]';
+  held tsquery[];
+  weights double precision[];
+  total double precision;
   waiting boolean;
 begin
   select sum(message_count) into documents from public.sessions where user_id = p_user_id;
@@ -704,15 +729,10 @@ begin
           select to_jsonb(m) from genpy.messages m
           where m.session_id = s.session_id order by m.id limit 1) as message
       from (values ('title', 't'), ('summary', 's')) kind (name, letter),
-        lateral (
-          select string_agg(
-            quote_literal(left(p_owner, -1) || kind.letter || w.asked)
-              || case when w.prefix then ':*' else '' end, ' & ')::tsquery as query
-          from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean)
-        ) wanted,
+        lateral genpy.title_query(left(p_owner, -1) || kind.letter, p_terms) as wanted,
         public.sessions s
       where s.user_id = p_user_id and (
-        s.search @@ wanted.query
+        s.search @@ wanted
         or s.search is null and not exists (
           select 1 from unnest(spelled) word
           where strpos(lower(case kind.letter when 't' then s.title
@@ -723,37 +743,60 @@ begin
         or hits @> jsonb_build_array(jsonb_build_object('session_id', candidate.session_id));
       hits := hits || jsonb_build_object(
         'session_id', candidate.session_id, 'message', candidate.message,
-        'session_title', candidate.title, 'score', 0, 'coverage', 1, 'found_in', candidate.name,
-        'before', null, 'after', null);
+        'session_title', candidate.title, 'score', 0, 'coverage', 1, 'terms', 1,
+        'found_in', candidate.name, 'before', null, 'after', null);
     end loop;
   end if;
 
   for candidate in
     with known as materialized (
-      select * from genpy.known_terms(p_owner, p_terms, documents)
+      select * from genpy.held_terms(p_owner, p_terms, documents)
     ), total as (
       select (select coalesce(sum(weight), 0) from (
           select max(weight) as weight from known group by asked) _)
         + ln(1 + (documents + 0.5) / 0.5) * (
           select count(*) from jsonb_to_recordset(p_terms) as w(asked text)
           where asked not in (select asked from known)) as weight
+    ), rare as materialized (
+      select id, sum(weight) as weight
+      from (select unnest(ids) as id, weight from known where so_far <= most) r
+      where (p_before is null or id < p_before) and (p_session_id is null or exists (
+        select 1 from public.session_logs m where m.id = r.id and m.session_id = p_session_id))
+      group by id
+    ), enough as (
+      select coalesce((
+        select weight from rare order by weight desc offset counted - 1 limit 1), 0) as weight
     ), frequent as (
-      select * from known where so_far > most order by frequency limit 3
+      select term, weight from known where so_far > most order by so_far limit 3
     ), looked_for as (
-      select term, weight, case when so_far <= most then most else 1000 end as places from known
+      select term, weight from known where so_far > most
       union all
-      select a.term && b.term, a.weight + b.weight, 1000
+      select a.term && b.term, a.weight + b.weight
       from frequent a join frequent b on a.term::text < b.term::text
+      union all
+      select a.term && b.term && c.term, a.weight + b.weight + c.weight
+      from frequent a join frequent b on a.term::text < b.term::text
+        join frequent c on b.term::text < c.term::text
     ), places as materialized (
       select id, sum(weight) as weight
-      from looked_for l, lateral (
-        select m.id from public.session_logs m
-        where m.terms @@ l.term
-          and (p_session_id is null or m.session_id = p_session_id)
-          and (p_before is null or m.id < p_before)
-        order by m.id desc limit l.places
-      ) m
-      group by id order by 2 desc, id desc limit greatest(800, 2 * p_limit)
+      from (
+        select * from rare
+        union all
+        select m.id, l.weight
+        from looked_for l, lateral (
+          select found.id from (
+            select m.id from public.session_logs m
+            where m.terms @@ l.term
+              and (p_session_id is null or m.session_id = p_session_id)
+              and (p_before is null or m.id < p_before)
+            offset 0  -- keeps the planner from reading every message, newest first
+          ) found
+          order by found.id desc limit counted
+        ) m
+        where l.weight > (select weight from enough)
+      ) _
+      where id <> all (left_out)
+      group by id
     ), lengths as (
       select id, session_id, terms, message, length
       from (
@@ -762,16 +805,17 @@ begin
           case when p_distinct then row_number() over (
             partition by translate(lower(m.message), E' \t\r\n0123456789', '')
             order by p.weight desc, m.id desc) else 0 end as variant
-        from places p join public.session_logs m using (id)
-        where (p_about_records or not m.about_records) and m.id <> all (left_out)
+        from (select * from places order by weight desc, id desc limit counted) p
+          join public.session_logs m using (id)
+        where p_about_records or not m.about_records
       ) _
       where variant <= 12
     ), usual as (
       select greatest(avg(length), 1) as length from lengths
     ), scored as materialized (
-      select l.id, l.session_id, l.message, held.score, held.weight
+      select l.id, l.session_id, l.message, held.score
       from lengths l, usual, lateral (
-        select sum(weight) as weight,
+        select
           sum(weight * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
         from (
           select weight, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often from known
@@ -786,8 +830,12 @@ begin
             where n.session_id = s.session_id and n.id < s.id order by n.id desc limit 2) as earlier,
           array(select n.id from public.session_logs n
             where n.session_id = s.session_id and n.id > s.id order by n.id limit 2) as later) near
+    ), worth as (
+      select id, score from scored
+      union all
+      select p.id, p.weight from places p where not exists (select 1 from scored s where s.id = p.id)
     ), lent as (
-      select o.id, sum(o.share * n.score) as score
+      select o.id, sum(o.share * w.score) as score
       from (
         select id, unnest(earlier || later) as other,
           unnest(array_fill(0.3, array[least(cardinality(earlier), 1)])
@@ -795,7 +843,7 @@ begin
             || array_fill(0.3, array[least(cardinality(later), 1)])
             || array_fill(0.1, array[greatest(cardinality(later) - 1, 0)])) as share
         from best
-      ) o join scored n on n.id = o.other
+      ) o join worth w on w.id = o.other
       group by o.id
     ), beside as (
       select b.*, b.score + coalesce(l.score, 0) as lent from best b left join lent l using (id)
@@ -806,21 +854,25 @@ begin
         from beside) _
       where place <= 3 group by session_id
     )
-    select id, before, after, coverage, form,
-      case when p_distinct then best_of_form else score end as score
+    select id, before, after, form,
+      case when p_distinct then best_of_form else score end as score,
+      (select array_agg(term) from known) as held, (select array_agg(weight) from known) as weights,
+      (select weight from total) as total
     from (
       select f.*, max(score) over (partition by form) as best_of_form,
         row_number() over (partition by form order by id desc) as newest
       from (
         select b.id, b.earlier[1] as before, b.later[1] as after, b.lent + s.boost as score,
-          least(b.weight / nullif(total.weight, 0), 1) as coverage,
           translate(lower(b.message), E' \t\r\n', '') as form
-        from beside b join sessions s using (session_id), total
+        from beside b join sessions s using (session_id)
       ) f
     ) _
     where not p_distinct or newest = 1
-    order by 6 desc, id desc
+    order by score desc, id desc
   loop
+    held := candidate.held;
+    weights := candidate.weights;
+    total := candidate.total;
     exit when cardinality(taken) >= p_limit;
     if p_distinct then
       continue when candidate.id = any (shown);
@@ -831,7 +883,8 @@ begin
     end if;
     taken := taken || candidate.id;
     shown := shown || array[candidate.id, candidate.before, candidate.after];
-    chosen := chosen || jsonb_build_array(to_jsonb(candidate) - 'form');
+    chosen := chosen || jsonb_build_object('id', candidate.id, 'before', candidate.before,
+      'after', candidate.after, 'score', candidate.score);
   end loop;
 
   if waiting and cardinality(spelled) > 0 then
@@ -841,7 +894,7 @@ begin
           where n.session_id = m.session_id and n.id < m.id) as before,
         (select min(id) from public.session_logs n
           where n.session_id = m.session_id and n.id > m.id) as after,
-        0 as score, 1 as coverage
+        0 as score
       from (
         select m.* from public.session_logs m join public.sessions s using (session_id)
         where m.terms is null and s.user_id = p_user_id
@@ -856,28 +909,31 @@ begin
 
   return jsonb_build_object('waiting', waiting, 'hits', hits || coalesce((
     select jsonb_agg(jsonb_build_object(
-      'message', to_jsonb(m),
+      'message', (select to_jsonb(n) from genpy.messages n where n.id = m.id),
       'session_title', coalesce(s.title, 'Untitled'),
       'score', hit.score,
-      'coverage', hit.coverage,
+      'coverage', case when m.terms is null then 1 else least(covered.weight / nullif(total, 0), 1) end,
+      'terms', case when m.terms is null then 1 else covered.terms end,
       'found_in', 'message',
-      'before', (select to_jsonb(n) from genpy.messages n
-        join public.session_logs l using (id)
-        where n.id = hit.before and n.id <> all (left_out)
-          and (p_about_records or not l.about_records)),
-      'after', (select to_jsonb(n) from genpy.messages n
-        join public.session_logs l using (id)
-        where n.id = hit.after and n.id <> all (left_out)
-          and (p_about_records or not l.about_records))
+      'before', (select to_jsonb(n) from genpy.messages n where n.id = b.id),
+      'after', (select to_jsonb(n) from genpy.messages n where n.id = a.id)
     ) order by hit.place)
     from (
-      select value, place, (value ->> 'id')::bigint as id, (value ->> 'score')::double precision as score,
-        (value ->> 'coverage')::double precision as coverage,
-        (value ->> 'before')::bigint as before, (value ->> 'after')::bigint as after
+      select place, (value ->> 'id')::bigint as id, (value ->> 'before')::bigint as before,
+        (value ->> 'after')::bigint as after, (value ->> 'score')::double precision as score
       from jsonb_array_elements(chosen) with ordinality as _(value, place)
     ) hit
-      join genpy.messages m on m.id = hit.id
+      join public.session_logs m on m.id = hit.id
       join public.sessions s on s.session_id = m.session_id and s.user_id = p_user_id
+      left join public.session_logs b on b.id = hit.before and b.id <> all (left_out)
+        and (p_about_records or not b.about_records)
+      left join public.session_logs a on a.id = hit.after and a.id <> all (left_out)
+        and (p_about_records or not a.about_records)
+      cross join lateral (
+        select coalesce(sum(weight), 0) as weight, count(*) as terms
+        from unnest(held, weights) as _(term, weight)
+        where m.terms @@ term or b.terms @@ term or a.terms @@ term
+      ) covered
   ), '[]'));
 end
 $$;

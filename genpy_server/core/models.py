@@ -234,7 +234,10 @@ class Hit(msgspec.Struct, frozen=True):
     before: Message | None = None
     after: Message | None = None
     coverage: float = 1.0
-    """The share of the query that the message holds, by the weight of its words; 0 to 1."""
+    """The share of the query that the message and those beside it hold, by the weight of its words;
+    0 to 1."""
+    terms: int = 1
+    """How many terms of the query they hold."""
     found_in: FoundIn = "message"
     """Where the words are; a title, or a summary with its topics, is shown by the first message."""
 

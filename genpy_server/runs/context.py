@@ -11,7 +11,7 @@ import msgspec
 
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
-from genpy_server.core.context.recall import ENOUGH, asks
+from genpy_server.core.context.recall import asks, bear_on
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import (
@@ -183,7 +183,7 @@ class Chat:
                     about_records=False,
                     left_out=sorted(request.replaced_ids),
                 )
-                return hits if any(hit.coverage >= ENOUGH for hit in hits) else []
+                return hits if bear_on(hits) else []
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []

@@ -2,14 +2,13 @@
 
 import pytest
 
-from genpy_server.core.context.recall import Candidate, Scores, asks, ranked, weight
+from genpy_server.core.context.recall import Candidate, Scores, asks, bear_on, ranked, weight
+from genpy_server.core.models import Hit, Message
 
 
 def candidate(number, score, *, session="s", form=None, beside=(None, None)):
     before, after = beside
-    return Candidate(
-        number, session, score, 1.0, form or f"form {number}x", (None, before, after, None)
-    )
+    return Candidate(number, session, score, form or f"form {number}x", (None, before, after, None))
 
 
 def order(candidates, limit=10, *, distinct=False):
@@ -60,12 +59,29 @@ def test_what_says_the_same_takes_one_place():
 def test_rare_words_weigh_more_and_length_counts_little():
     """The weight falls with the frequency; a longer document of the same words scores less."""
     assert weight(100, 1) > weight(100, 50) > 0
-    scores = Scores({"gecko": 2.0, "the": 0.1}, 4)
+    scores = Scores({"gecko": 2.0, "the": 0.1}, 4, 2.1)
     short, long = scores.of(" the gecko"), scores.of(" the gecko" + " x" * 8)
-    assert short[0] > long[0] > 0.5 * short[0]
-    assert short[1] == long[1] == pytest.approx(2.1)
-    assert scores.of(" x y") == (0.0, 0.0)
-    assert Scores({"天": 1.0}, 4).of(" 天气 气")[1] == 1.0
+    assert short > long > 0.5 * short
+    assert scores.of(" x y") == 0.0
+
+
+def test_coverage_is_the_share_of_the_weight_with_the_number_of_terms():
+    """What no document holds counts in the whole; one character stands for the pairs it begins."""
+    scores = Scores({"gecko": 2.0, "the": 0.5}, 4, 5.0)
+    assert scores.coverage(" the gecko the") == (pytest.approx(0.5), 2)
+    assert scores.coverage(" x y") == (0.0, 0)
+    assert Scores({"天": 1.0}, 4, 1.0).coverage(" 天气 气") == (1.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "terms", "does"),
+    [(0.2, 2, True), (0.1, 2, False), (0.4, 1, False), (0.6, 1, True), (1.0, 1, True)],
+)
+def test_a_hit_bears_on_a_question(coverage, terms, does):
+    """A fifth of a question's weight is enough in two terms; in a single one it takes half."""
+    hit = Hit(Message(1, "s", "user", "x", ""), "", 1.0, coverage=coverage, terms=terms)
+    assert bear_on([hit]) is does
+    assert not bear_on([])
 
 
 @pytest.mark.parametrize(

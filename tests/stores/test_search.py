@@ -251,6 +251,23 @@ async def test_a_mistyped_word_finds_what_was_meant(
     assert await _texts(person, typed) == ["The penguin is received in Kafka's house"]
 
 
+@pytest.mark.parametrize("typed", ["lisbno trip", "lisbon tripp", "travle"])
+async def test_a_mistyped_word_finds_a_title_or_summary(
+    store: Store, person: Person, stranger: Person, typed: str
+) -> None:
+    """Words of titles, and of summaries and topics, are mended by those of one's own alone."""
+    await person.say("Where to?", title="A trip to Lisbon")
+    ending = await store.claim_ending(person.id, person.session, lease_seconds=60)
+    assert ending is not None
+    await store.finish_ending(ending, Result(Metrics(), "They go.", topics=("travel",)))
+    await stranger.say("Where to?", title="Something else")
+    await store.search(person.id, typed, limit=5, titles=True)
+    await store.indexed()  # what changed is indexed after a search came across it
+    (hit,) = await store.search(person.id, typed, limit=5, titles=True)
+    assert hit.session_title == "A trip to Lisbon"
+    assert await store.search(stranger.id, typed, limit=5, titles=True) == []
+
+
 @pytest.mark.parametrize("typed", ["pelican", "pen", "kiwi", "recent", "house1x", "x'y", "''"])
 async def test_another_word_is_not_taken_for_a_mistyped_one(
     store: Store, person: Person, typed: str
@@ -302,6 +319,19 @@ async def test_coverage_is_the_share_of_the_query_that_is_held(
     assert 0 < hits[1].coverage < 0.1
     hits = await store.search(person.id, "report about walruses", limit=20)
     assert max(hit.coverage for hit in hits) < 0.5
+
+
+async def test_coverage_counts_what_the_messages_beside_hold(store: Store, person: Person) -> None:
+    """A question and its answer are one: their terms are counted together, each once."""
+    await person.say("Which zebra do you mean?")
+    await person.say("The one in the report, in the report")
+    for query, coverage, terms in (("zebra report", 1.0, 2), ("zebra walruses", 0.5, 1)):
+        (hit, *_) = await store.search(person.id, query, limit=5, distinct=True)
+        assert hit.coverage == pytest.approx(coverage, abs=0.25)
+        assert hit.terms == terms
+    alone = await person.say("A walrus", session=str(uuid4()))
+    hits = await store.search(person.id, "zebra walruses", limit=5)
+    assert [hit.terms for hit in hits if hit.message == alone] == [1]
 
 
 async def test_a_message_between_others_that_match_is_worth_more(

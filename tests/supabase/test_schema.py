@@ -152,6 +152,21 @@ def test_version_7_is_upgraded(make_stack: MakeStack) -> None:
     assert stack.sql(CATALOGUE) == fresh
 
 
+def test_version_8_is_upgraded(make_stack: MakeStack) -> None:
+    """A database whose search counted terms apart from reading them loses those functions."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    stack.sql("""
+        drop function genpy.held_terms, genpy.meant, genpy.title_query;
+        create function genpy.meant(p_owner text, word text) returns setof text language sql
+          as $$ select null::text $$;
+        create function genpy.known_terms(p_owner text, p_terms jsonb, documents double precision)
+          returns setof text language sql as $$ select null::text $$;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+
+
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:
     """No function has more rights than who calls it, and none looks names up elsewhere."""
     rows = make_stack(SCHEMA).sql("""

@@ -25,8 +25,10 @@ AFTER_NEXT: Final = 0.1
 SESSION: Final = 0.25
 """The share of the scores of its session's three best that a message is lent."""
 SESSION_BEST: Final = 3
-ENOUGH: Final = 0.2
-"""The share of a question's weight that a hit must hold for a model to be reminded of it."""
+ENOUGH: Final = 0.19
+"""The share of a question's weight that a hit and its neighbours must hold to be worth recalling."""
+ENOUGH_ALONE: Final = 0.5
+"""The same where they hold a single term of it."""
 VARIANTS: Final = 3
 """Messages that differ in their numbers alone, at most."""
 SCORED_VARIANTS: Final = 12
@@ -40,8 +42,6 @@ class Candidate(msgspec.Struct):
     session: str
     score: float
     """By its own terms."""
-    coverage: float
-    """The share of the question's weight that it holds, 0 to 1."""
     form: str
     """Its terms; the same for messages that say the same."""
     near: tuple[int | None, int | None, int | None, int | None]
@@ -54,26 +54,38 @@ def weight(documents: int, frequency: int) -> float:
 
 
 class Scores:
-    """BM25 for the documents of one user; a single character stands for the pairs it begins."""
+    """BM25 for the documents of one user; a single character stands for the pairs it begins.
 
-    def __init__(self, weights: Mapping[str, float], average_length: float) -> None:
+    `total` is the weight of a question with all of its terms, those that no document holds too.
+    """
+
+    def __init__(self, weights: Mapping[str, float], average_length: float, total: float) -> None:
         self._weights = weights
         self._beginnings = {term for term in weights if len(term) == 1 and is_unspaced(term)}
         self._average_length = max(average_length, 1)
+        self._total = total
 
-    def of(self, held: str) -> tuple[float, float]:
-        """The score of a document of these terms, and the weight of those that it holds."""
+    def of(self, held: str) -> float:
+        """The score of a document of these terms."""
+        terms = self._terms(held)
+        length = len(terms) / self._average_length
+        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length)
+        score = 0.0
+        for term in self._weights.keys() & terms:
+            often = terms.count(term)
+            score += self._weights[term] * often * (SATURATION + 1) / (often + norm)
+        return score
+
+    def coverage(self, held: str) -> tuple[float, int]:
+        """The share of the question's weight among these terms, 0 to 1, and how many are of it."""
+        found = self._weights.keys() & self._terms(held)
+        return min(sum(self._weights[term] for term in found) / self._total, 1.0), len(found)
+
+    def _terms(self, held: str) -> list[str]:
         terms = held.split()
         if self._beginnings:
             terms = [term[0] if term[0] in self._beginnings else term for term in terms]
-        length = len(terms) / self._average_length
-        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length)
-        score = covered = 0.0
-        for term in self._weights.keys() & terms:
-            often, weighs = terms.count(term), self._weights[term]
-            score += weighs * often * (SATURATION + 1) / (often + norm)
-            covered += weighs
-        return score, covered
+        return terms
 
 
 def ranked(
@@ -171,6 +183,11 @@ def titles_first(hits: Sequence[Hit]) -> list[Hit]:
         for place, hit in zip(range(len(titled), 0, -1), titled, strict=True)
     ]
     return [*lifted, *(hit for hit in hits if hit.found_in == "message")]
+
+
+def bear_on(hits: Sequence[Hit]) -> bool:
+    """Whether any of the hits of a question holds enough of what it is about."""
+    return any(hit.coverage >= (ENOUGH if hit.terms > 1 else ENOUGH_ALONE) for hit in hits)
 
 
 def asks(text: str) -> bool:

@@ -32,10 +32,11 @@ from genpy_server.stores.sqlite.schema import to_json
 
 READ: Final = 6_000
 """Places of terms that one search reads in the index at most, those of rare terms first."""
-SCORED: Final = 250
-"""Messages whose terms are counted, those with the most weight first."""
+SCORED: Final = 400
+"""Messages whose terms are counted for distinct hits, those with the most weight first."""
 RANKED: Final = 160
-"""The best of them, which are ranked with their neighbours; more where more are asked for."""
+"""The best of them, or else the only ones, which are ranked with their neighbours; more where more
+are asked for."""
 TOGETHER: Final = 3
 """Frequent terms whose messages in common are read, the rarest of them."""
 COMPARED: Final = 20_000
@@ -112,9 +113,11 @@ def search(
         connection, user_id, session_id, before, about_records, frozenset(left_out), distinct
     )
     hits = _titles(scope, wanted, limit) if titles and session_id is None else []
-    candidates, scores = _candidates(scope, wanted, 2 * limit)
-    found = ranked(candidates, scores, limit, distinct=distinct)
-    hits += [*_read(scope, found), *_waiting(scope, query, limit)]
+    known = _query(scope, wanted)
+    if known is not None:
+        candidates, scores = _candidates(scope, known, 2 * limit)
+        hits += _read(scope, ranked(candidates, scores, limit, distinct=distinct), known.scores)
+    hits += _waiting(scope, query, limit)
     return titles_first(hits)[:limit]
 
 
@@ -156,25 +159,39 @@ class _Term(msgspec.Struct, frozen=True):
     weight: float
 
 
-def _candidates(
-    scope: _Scope, wanted: Sequence[str], least: int
-) -> tuple[list[Candidate], dict[int, float]]:
-    """The best messages by their own terms, `least` at least, and the scores of all looked at."""
+class _Query(msgspec.Struct, frozen=True):
+    """The terms of a query that the user's documents hold, the rarest first."""
+
+    owner: str
+    terms: Sequence[_Term]
+    scores: Scores
+
+
+def _query(scope: _Scope, wanted: Sequence[str]) -> _Query | None:
+    """What is known of a query's terms; None where the user has no document."""
     owner = owner_of(scope.user_id)
     row = scope.connection.execute(
         "SELECT documents, size FROM search_owners WHERE owner = ?", (owner,)
     ).fetchone()
     if row is None or not row[0]:
-        return [], {}
+        return None
     documents, size = row
     terms = _known_terms(scope.connection, owner, wanted, documents)
-    places = _places(scope, owner, terms)
-    weights = {term.held: term.weight for term in terms}
     known = {term.asked: term.weight for term in terms}
     # What nobody said weighs as much as what was said once: a question about it finds little.
     total = sum(known.values()) + weight(documents, 0) * sum(term not in known for term in wanted)
-    scores = Scores(weights, size / documents)
-    by_weight = sorted(places, key=places.__getitem__, reverse=True)[: max(SCORED, least)]
+    weights = {term.held: term.weight for term in terms}
+    return _Query(owner, terms, Scores(weights, size / documents, total))
+
+
+def _candidates(
+    scope: _Scope, query: _Query, least: int
+) -> tuple[list[Candidate], dict[int, float]]:
+    """The best messages by their own terms, `least` at least, and the scores of all looked at."""
+    places = _places(scope, query.owner, query.terms)
+    by_weight = sorted(places, key=places.__getitem__, reverse=True)[
+        : max(SCORED if scope.distinct else RANKED, least)
+    ]
     rows = scope.connection.execute(
         """
         SELECT t.id, t.terms, t.about_records FROM json_each(?) wanted
@@ -194,7 +211,7 @@ def _candidates(
             variants[form] += 1
             if variants[form] > SCORED_VARIANTS:
                 continue
-        found[id_] = (*scores.of(held), held)
+        found[id_] = (query.scores.of(held), held)
     near = ", ".join(
         f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order})"
@@ -209,12 +226,10 @@ def _candidates(
     )
     candidates = []
     for id_, session_id, *beside in rows:
-        score, covered, held = found[id_]
-        candidates.append(
-            Candidate(id_, session_id, score, min(covered / total, 1.0), held, tuple(beside))
-        )
+        score, held = found[id_]
+        candidates.append(Candidate(id_, session_id, score, held, tuple(beside)))
     # Once in a message of the usual length, a term scores its weight: what was not counted lends that.
-    return candidates, places | {id_: score for id_, (score, *_) in found.items()}
+    return candidates, places | {id_: score for id_, (score, _) in found.items()}
 
 
 def _known_terms(
@@ -406,12 +421,12 @@ def _titles(scope: _Scope, wanted: Sequence[str], limit: int) -> list[Hit]:
     ]
 
 
-def _read(scope: _Scope, found: Sequence[Candidate]) -> list[Hit]:
+def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit]:
     """The hits with their neighbours, in one statement."""
     sides = ", ".join(MESSAGE.replace("m.", f"{side}.") for side in ("m", "b", "a"))
     rows = scope.connection.execute(
         f"""
-        SELECT wanted.key, s.title, tb.about_records, ta.about_records, {sides}
+        SELECT wanted.key, s.title, tb.about_records, ta.about_records, tb.terms, ta.terms, {sides}
         FROM json_each(:found) wanted
             JOIN session_logs m ON m.id = json_extract(wanted.value, '$[0]')
             JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id
@@ -428,18 +443,20 @@ def _read(scope: _Scope, found: Sequence[Candidate]) -> list[Hit]:
     )
     third = MESSAGE.count(",") + 1
     hits = []
-    for place, title, before_about, after_about, *columns in rows:
-        message, before, after = (tuple(columns[n * third : (n + 1) * third]) for n in range(3))
+    for place, title, before_about, after_about, before_terms, after_terms, *columns in rows:
+        message, *near = (tuple(columns[n * third : (n + 1) * third]) for n in range(3))
+        before = _beside(scope, near[0], before_about)
+        after = _beside(scope, near[1], after_about)
+        held = [found[place].form]
+        held += [before_terms] if before and before_terms else []
+        held += [after_terms] if after and after_terms else []
+        coverage, terms = scores.coverage(" ".join(held))
         hits.append(
             Hit(
-                message_of(message),
-                title,
-                found[place].score,
-                _beside(scope, before, before_about),
-                _beside(scope, after, after_about),
-                coverage=found[place].coverage,
+                message_of(message), title, found[place].score, before, after,
+                coverage=coverage, terms=terms,
             )
-        )
+        )  # fmt: skip
     return hits
 
 

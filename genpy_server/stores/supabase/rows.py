@@ -76,5 +76,6 @@ def hit_of(row: dict[str, Any]) -> Hit:
         row["before"] and message_of(row["before"]),
         row["after"] and message_of(row["after"]),
         coverage=row["coverage"],
+        terms=row["terms"],
         found_in=row["found_in"],
     )
