@@ -11,6 +11,7 @@ from genpy_cli.commands.config_edit import edit
 from genpy_cli.commands.config_path import path
 from genpy_cli.commands.config_set import set_value
 from genpy_cli.commands.config_show import show_config
+from genpy_cli.commands.docs import docs
 from genpy_cli.commands.doctor import doctor
 from genpy_cli.commands.explain import explain
 from genpy_cli.commands.export import export
@@ -131,6 +132,7 @@ app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my
 app.command(
     rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql", "genpy schema --check")
 )(schema)
+app.command(rich_help_panel=SERVER, epilog=_examples("genpy docs", "genpy docs api"))(docs)
 
 app.add_typer(config, name="config", rich_help_panel=SERVER)
 config.command("show", epilog=_examples("genpy config show"))(show_config)

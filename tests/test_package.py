@@ -8,6 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from genpy_server.web.docs.files import documents
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -43,6 +45,14 @@ def test_schema_is_in_the_wheel(wheel, tmp_path):
         check=True,
     )
     assert ran.stdout == (ROOT / "schema.sql").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["openapi.json", "asyncapi.json"])
+def test_documents_follow_the_code(wheel, name):
+    """The file in docs/ is what `genpy docs` writes now (else run it), and stands in the wheel."""
+    kept = (ROOT / "docs" / name).read_bytes()
+    assert kept == documents()[name], "run `genpy docs`"
+    assert wheel.read(f"genpy_server/web/docs/{name}") == kept
 
 
 def test_types_are_in_the_wheel(wheel):

@@ -77,7 +77,12 @@ def _query() -> dict[str, Any]:
             "after": {"type": "integer", "description": "The last `seq` that was received."},
             "features": {
                 "type": "string",
-                "description": "Features wanted, separated by commas: `html`.",
+                "description": "Features wanted, separated by commas: `html` sends safe HTML "
+                "along, `approvals` expects answers to approval requests.",
+            },
+            "allow": {
+                "type": "string",
+                "description": "Names of tools that may act unasked, separated by commas.",
             },
             "history": {"type": "integer", "description": "Stored messages wanted at most."},
         },
