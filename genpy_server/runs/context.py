@@ -109,8 +109,8 @@ class Chat:
     def message_bytes(self, user_id: str) -> int:
         """UTF-8 bytes of a message that the model is given whole, whatever its mode."""
         room = _room(self.settings, self.offered(user_id))
-        prompts = {_system_prompt(mode.prompt) for mode in self.modes.values()}
-        return min(budget.question_bytes(prompt, room) for prompt in prompts)
+        additions = {mode.prompt for mode in self.modes.values()}
+        return min(budget.question_bytes(_system_prompt(), text, room) for text in additions)
 
     def mode(self, intent: Intent) -> Mode | None:
         """See `mode_of`."""
@@ -148,7 +148,8 @@ class Chat:
         """
         recalled = await self._recall(request) if self.settings.recall and not tools else []
         built = budget.build(
-            system=_system_prompt(prompt_of(self.mode(intent)), request.settings.system),
+            system=_system_prompt(request.settings.system),
+            addition=prompt_of(self.mode(intent)),
             history=request.history,
             question=request.question,
             budget=_room(self.settings, self.offered(request.user_id)),
@@ -209,7 +210,8 @@ def sent_chars(settings: Settings, text: str, mode: Mode | None) -> int | None:
     """How many characters of a text the model would be given; None: all of them."""
     question = Message(1, "", "user", text, "")
     built = budget.build(
-        system=_system_prompt(prompt_of(mode)),
+        system=_system_prompt(),
+        addition=prompt_of(mode),
         history=(),
         question=question,
         budget=_room(settings, _offered(settings, BUILT_IN)),
@@ -244,10 +246,9 @@ def mode_of(intent: Intent, modes: Modes) -> Mode | None:
 
 
 def prompt_of(mode: Mode | None) -> str:
-    """What a mode adds to the system prompt."""
+    """What a mode says of how to answer."""
     return mode.prompt if mode is not None else ""
 
 
-def _system_prompt(addition: str, instructions: str | None = None) -> str:
-    today = datetime.now().astimezone().date().isoformat()
-    return system_prompt(addition, today, instructions)
+def _system_prompt(instructions: str | None = None) -> str:
+    return system_prompt(datetime.now().astimezone().date().isoformat(), instructions)

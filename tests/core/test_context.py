@@ -52,6 +52,7 @@ def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, res
         tools.append(ChatMessage("tool", result, tool_call_id=call.id, name=call.name))
     built = build(
         system="You are helpful. " * 20,
+        addition="Be a tutor. " * 10,
         history=history,
         question=message(1_000, text=question),
         budget=budget,
@@ -132,8 +133,8 @@ def test_recalled_excerpt_already_in_the_window_is_not_sent_twice():
     hits = [Hit(history[0], "here", 2.0), Hit(message(-5, text="old tale"), "rome", 1.0)]
     built = build(system="s", history=history, question=message(7), budget=5_000, recalled=hits)
     assert [h.message.id for h in built.recalled] == [-5]
-    assert built.messages[-2].content.count("question 0") == 0
-    assert '"rome"' in built.messages[-2].content
+    assert "question 0" not in built.messages[-1].content
+    assert '"rome"' in built.messages[-1].content
 
 
 @given(
@@ -201,25 +202,68 @@ def test_the_newest_turn_is_cut_rather_than_left_out():
     assert 900 < built.total <= 1_000
 
 
-def test_notes_that_bear_on_the_question_come_first():
-    """Of a memory larger than its room, notes with the question's words and the newest are sent."""
+def test_notes_that_bear_on_the_question_go_with_it():
+    """Of a memory larger than its room the newest notes stand first, whatever is asked."""
     notes = [f"- note number {number} about nothing much at all" for number in range(200)]
-    notes[70] = "- the sister is called Ottilie"
+    notes[70] = "- the sister, who lives far away from here, is called Ottilie"
+    first_rows = set()
+    for text in ("What was my sister called?", "And the weather?"):
+        built = build(
+            system="s",
+            history=[],
+            question=message(9_000, text=text),
+            budget=1_500,
+            memory=Memory("\n".join(notes), 8_000),
+        )
+        told, asked = (m.content for m in built.messages)
+        assert notes[199] in told
+        assert notes[0] not in told
+        assert "Ottilie" not in told
+        assert "notes left out" in told
+        assert asked.startswith(text)
+        assert ("Ottilie" in asked) == ("sister" in text)
+        assert [told.index(n) for n in notes if n in told] == sorted(
+            told.index(n) for n in notes if n in told
+        )
+        first_rows.add(told)
+    assert len(first_rows) == 1
+
+
+def test_what_changes_stands_behind_the_words_of_the_last_message():
+    """The mode's prompt and the excerpts are in no other row, and shorten no window."""
+    history = conversation(6)
+    question = message(13, text="and now?")
+    hits = [Hit(message(-5, text="old tale"), "rome", 1.0)]
+    plain = build(system="s", history=history, question=question, budget=2_000)
     built = build(
         system="s",
-        history=[],
-        question=message(9_000, text="What was my sister called?"),
-        budget=1_500,
-        memory=Memory("\n".join(notes), 8_000),
+        history=history,
+        question=question,
+        budget=2_000,
+        addition="Be a tutor.",
+        recalled=hits,
     )
-    told = built.messages[0].content
-    assert "Ottilie" in told
-    assert notes[199] in told
-    assert notes[0] not in told
-    assert "notes left out" in told
-    assert [told.index(n) for n in notes if n in told] == sorted(
-        told.index(n) for n in notes if n in told
-    )
+    assert built.messages[:-1] == plain.messages[:-1]
+    last = built.messages[-1].content
+    assert last.startswith("and now?\n\n")
+    assert last.index("Be a tutor.") < last.index("old tale")
+
+
+def test_the_window_moves_in_steps():
+    """Its first turn stays the same for several turns, and then a part of it goes at once."""
+    history = conversation(60, words=12)
+    starts = []
+    for turns_said in range(1, 60):
+        built = build(
+            system="s",
+            history=history[: 2 * turns_said],
+            question=message(2 * turns_said + 1, text="and now?" * (turns_said % 5)),
+            budget=1_500,
+        )
+        starts.append(built.messages[1].content)
+    assert starts[0] == history[0].text
+    assert 3 <= len(set(starts)) <= 12
+    assert starts == sorted(starts, key=[m.text for m in history].index)
 
 
 def test_an_excerpt_is_the_part_that_matches():
@@ -233,7 +277,7 @@ def test_an_excerpt_is_the_part_that_matches():
         budget=5_000,
         recalled=hits,
     )
-    assert "MARLIN42" in built.messages[-2].content
+    assert "MARLIN42" in built.messages[-1].content
 
 
 def test_what_was_replaced_is_sent_in_no_part():
@@ -263,7 +307,7 @@ def test_what_was_replaced_is_sent_in_no_part():
     assert "years ago" in told
     assert "Lyon" not in told
     assert "Oslo" not in told
-    assert [m.role for m in built.messages] == ["system", "user", "assistant", "user", "user"]
+    assert [m.role for m in built.messages] == ["system", "user", "assistant", "user"]
 
 
 def test_what_was_replaced_is_not_remembered():

@@ -70,17 +70,18 @@ def test_a_block_and_a_title_stay_within_their_bounds(text):
 
 @given(text=HOSTILE, title=HOSTILE, notes=HOSTILE, question=st.text(min_size=1, max_size=20))
 def test_recalled_text_stands_in_no_system_row(text, title, notes, question):
-    """What was recalled is framed in the person's row, before the message; notes are framed."""
+    """What was recalled is framed in the person's row, behind their words; notes are framed."""
     hit = Hit(Message(1, "other", "user", f"recalled {text}", "2026-01-01T00:00:00Z"), title, 1.0)
     asked = Message(9, "s", "user", question, "")
     memory = Memory(f"note {notes}", 0)
     context = build(
         system="s", history=[], question=asked, budget=4_000, memory=memory, recalled=[hit]
     )
-    head, row, message = context.messages
+    head, row = context.messages
     assert "recalled" not in head.content
     assert head.content.splitlines().count(FENCE) == 2
-    assert (row.role, message.role, message.content) == ("user", "user", question)
-    assert row.content.endswith("\n\nMy message:")
-    lines = inside(row.content.removesuffix("\n\nMy message:").split("\n", 1)[1])
+    assert row.role == "user"
+    assert row.content.startswith(f"{question}\n\n" if question else "(Excerpts")
+    said = f"{question}\n\n" if question else ""
+    lines = inside(row.content.removeprefix(said).split("\n", 1)[1])
     assert len([line for line in lines if line and not line.startswith(INDENT)]) == 1

