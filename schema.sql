@@ -139,10 +139,20 @@ create table if not exists genpy.tool_approvals (
   primary key (user_id, name)
 );
 
+-- Records a server that was not recorded yet as alive.
+create or replace function genpy.record(p_server text, p_alive_seconds double precision) returns void
+language sql set search_path = '' as $$
+  insert into genpy.servers (id, alive_until)
+    select p_server, clock_timestamp() + p_alive_seconds * interval '1 second' where p_server <> ''
+    on conflict (id) do nothing
+$$;
+
 create or replace function genpy.keep_search() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-  if (new.title, new.summary, new.topics) is distinct from (old.title, old.summary, old.topics) then
+  if (new.title, new.summary, new.topics) is distinct from (old.title, old.summary, old.topics)
+    and new.search is not distinct from old.search
+  then
     new.search := null;
   end if;
   return new;
@@ -448,6 +458,7 @@ begin
         else live_until end
     where session_id = p_session_id;
   if p_server <> '' and p_live_seconds > 0 then
+    perform genpy.record(p_server, p_live_seconds);
     insert into genpy.hosts (session_id, server, until)
       values (p_session_id, p_server, now_ + p_live_seconds * interval '1 second')
       on conflict (session_id, server) do update set until = excluded.until;
@@ -597,7 +608,9 @@ drop function if exists
   genpy.neighbours(bigint[]),
   public.genpy_neighbours(text, jsonb),
   public.genpy_search(text, jsonb, integer, uuid, boolean),
-  public.genpy_search(text, jsonb, integer, uuid, boolean, bigint, boolean);
+  public.genpy_search(text, jsonb, integer, uuid, boolean, bigint, boolean),
+  public.genpy_search(
+    text, text, jsonb, jsonb, integer, uuid, bigint, boolean, boolean, boolean, jsonb);
 
 -- A word, and what is left of it without any one letter: two words that share one of these differ
 -- by a letter too many, missing, wrong or swapped with the next.
@@ -695,7 +708,8 @@ $$;
 -- is not indexed yet is looked for by `p_words`. Nobody waits for it longer than the time-out.
 create or replace function public.genpy_search(
   p_user_id text, p_owner text, p_terms jsonb, p_words jsonb, p_limit integer, p_session_id uuid,
-  p_before bigint, p_distinct boolean, p_titles boolean, p_about_records boolean, p_left_out jsonb
+  p_before bigint, p_distinct boolean, p_titles boolean, p_about_records boolean, p_left_out jsonb,
+  p_asked jsonb
 ) returns jsonb language plpgsql stable security invoker set search_path = ''
 set plan_cache_mode = force_custom_plan set jit = off set statement_timeout = '5s' as $$
 #variable_conflict use_column
@@ -703,7 +717,10 @@ declare
   most constant integer := 6000;
   counted constant integer := greatest(case when p_distinct then 400 else 160 end, 2 * p_limit);
   documents double precision;
-  left_out bigint[] := array(select value::bigint from jsonb_array_elements_text(p_left_out));
+  left_out bigint[] := array(
+    select value::bigint from jsonb_array_elements_text(p_left_out)
+    union all select id from public.session_logs
+      where session_id = (p_asked ->> 0)::uuid and client_id = p_asked ->> 1);
   spelled text[] := array(select value from jsonb_array_elements_text(p_words));
   hits jsonb := '[]';
   candidate record;
@@ -1043,13 +1060,22 @@ $$;
 
 -- The end of a session ----------------------------------------------------------------------------
 
+do $$
+begin
+  if exists (select 1 from pg_catalog.pg_proc
+    where pronamespace = 'public'::regnamespace and proname = 'genpy_touch'
+      and 'p_session_ids' = any (proargnames)) then
+    drop function if exists public.genpy_touch(jsonb, double precision, text);
+  end if;
+end
+$$;
 drop function if exists
   public.genpy_touch(jsonb, double precision),
-  public.genpy_touch(jsonb, double precision, text),
   public.genpy_abandoned(integer),
   public.genpy_interrupted(integer),
   public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean),
   public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, text),
+  public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, boolean, text),
   public.genpy_release_ending(text, uuid, text);
 
 -- A server that is not in genpy.servers, or whose time is over, is gone.
@@ -1074,6 +1100,7 @@ create or replace function public.genpy_touch(
 declare
   ids uuid[] := array(select key::uuid from jsonb_object_keys(p_known) key);
 begin
+  perform genpy.record(p_server, p_live_seconds);
   -- Locked in one order, so that two servers never wait for each other.
   perform 1 from public.sessions where session_id = any (ids) order by id for no key update;
   update public.sessions
@@ -1142,13 +1169,14 @@ create or replace function public.genpy_abandoned(
 $$;
 
 -- An empty token is that of an end whose next attempt is to wait. A claim that is repeated after its
--- answer was lost counts once. Returns the number of the attempt.
+-- answer was lost counts once. Returns the number of the attempt, and what was said.
 create or replace function public.genpy_claim_ending(
   p_user_id text, p_session_id uuid, p_token text, p_lease_seconds double precision,
-  p_abandoned_only boolean, p_again boolean, p_leaving boolean, p_server text
+  p_abandoned_only boolean, p_again boolean, p_leaving boolean, p_server text, p_messages integer
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   attempt integer;
+  said jsonb;
 begin
   if p_leaving then
     -- One server after the other, so that of those that leave at the same time the last one ends it.
@@ -1169,7 +1197,23 @@ begin
         or genpy.has_left(ending_server) or ending_token = '' and not p_abandoned_only)
       and (not p_abandoned_only or live_until is null or live_until < clock_timestamp())
     returning ending_attempts into attempt;
-  return to_jsonb(attempt);
+  if attempt is null then
+    return '{"attempt": null}';
+  end if;
+  perform genpy.record(p_server, p_lease_seconds);  -- the right of one that is not is anybody's
+  if p_messages > 0 then
+    begin
+      said := jsonb_build_object(
+        'metrics', public.genpy_metrics(p_user_id, p_session_id),
+        'messages', public.genpy_messages(p_user_id, p_session_id, p_messages, null, null),
+        'memory', public.genpy_memory(p_user_id, p_session_id),
+        'first', (select message from public.session_logs
+          where session_id = p_session_id order by id limit 1));
+    exception when others then
+      null;  -- a row that cannot be counted is no reason to keep a session from its end
+    end;
+  end if;
+  return jsonb_build_object('attempt', attempt, 'said', said);
 end
 $$;
 
@@ -1182,7 +1226,11 @@ begin
       ending_token = null, ending_until = null, ending_server = null, ending_attempts = 0,
       summary = p_result ->> 'summary', note = p_result ->> 'note',
       topics = p_result -> 'topics', sentiment = p_result ->> 'sentiment',
-      key_outcomes = (p_result -> 'outcomes')::text, metrics = p_result -> 'metrics'
+      key_outcomes = (p_result -> 'outcomes')::text, metrics = p_result -> 'metrics',
+      title = case when p_result ->> 'title' <> '' and title = p_result ->> 'title_before'
+        then p_result ->> 'title' else title end,
+      search = case when title = p_result ->> 'title_before'
+        then (p_result ->> 'search')::tsvector end
     where session_id = p_session_id and user_id = p_user_id
       and ending_token = p_token and ending_until > clock_timestamp();
   return case when found then public.genpy_session(p_user_id, p_session_id) end;
@@ -1400,7 +1448,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '9'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '10'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

@@ -113,11 +113,14 @@ class App:
             self._settings = load()
         return self._settings
 
-    async def open(self, settings: Settings | None = None, *, personal: bool = False) -> "OpenApp":
+    async def open(
+        self, settings: Settings | None = None, *, personal: bool = False, brief: bool = False
+    ) -> "OpenApp":
         """Open the doors and begin; raises the error of a door that is shut.
 
         `settings` replace its own. `personal` is a server for the person at this machine alone:
-        it has the tools of their own files too, and they may use every tool.
+        it has the tools of their own files too, and they may use every tool. A `brief` one, for one
+        question, leaves abandoned sessions to others for a moment.
         """
         settings = settings or self.settings
         registry = ToolRegistry(self._tools)
@@ -140,7 +143,7 @@ class App:
         except BaseException:
             await store.close()
             raise
-        app.hub.start()
+        app.hub.start(brief=brief)
         if servers is not None:
             servers.start()
         return app

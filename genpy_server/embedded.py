@@ -36,8 +36,10 @@ class Embedded:
         announced: bool = False,
         place: Announcement | None = None,
         app: App | None = None,
+        brief: bool = False,
     ) -> None:
         self._own = app or App()
+        self._brief = brief
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         port = 0
         if place is not None:  # the clients of a server that is gone come back to this one
@@ -70,7 +72,7 @@ class Embedded:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._app = app = await self._own.open(self._settings, personal=True)
+        self._app = app = await self._own.open(self._settings, personal=True, brief=self._brief)
         try:
             server = await app.listen()
             if self._announced:
@@ -132,13 +134,14 @@ async def start_embedded(
     announced: bool = False,
     place: Announcement | None = None,
     app: App | None = None,
+    brief: bool = False,
 ) -> Embedded:
     """An embedded server that listens, of `app` or with GenPy's own parts alone.
 
     `announced` lets other programs of this user find it; with `place` it takes the address of a
-    server that is gone. Raises `ConfigError` where another program has taken that.
+    server that is gone; `brief` as in `App.open`. Raises `ConfigError` where another program has taken that.
     """
-    embedded = Embedded(settings, announced=announced, place=place, app=app)
+    embedded = Embedded(settings, announced=announced, place=place, app=app, brief=brief)
     await embedded.start()
     return embedded
 
@@ -157,15 +160,20 @@ class LocalServer:
         self._place: Announcement | None = None
         self._taking: asyncio.Task[bool] | None = None
 
-    async def reach(self, *, announced: bool) -> None:
-        """Find the server, or start one, `announced` to other programs; raises what prevents it."""
+    async def reach(self, *, announced: bool, brief: bool = False) -> None:
+        """Find the server, or start one, `announced` to other programs; raises what prevents it.
+
+        `brief` as in `App.open`.
+        """
         found = await announcement.find(self._settings)
         self._place, self.differs = found.server, found.differs
         if self._place is not None:
             self.url, self.token = self._place.url, self._place.token
         else:
             announced = announced and not self.differs
-            self.own = await start_embedded(self._settings, announced=announced, app=self._app)
+            self.own = await start_embedded(
+                self._settings, announced=announced, app=self._app, brief=brief
+            )
             self.url, self.token = self.own.url, self.own.token
 
     async def use_model(self, settings: Settings) -> None:

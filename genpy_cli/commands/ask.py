@@ -82,6 +82,7 @@ def ask(
         model=sent_with,
         system=system,
         allow=allow or (),
+        fresh=session is None,
         reply=reply,
     )
     asyncio.run(work)
@@ -107,6 +108,7 @@ async def _ask(
     model: str | None,
     system: str | None,
     allow: Sequence[str],
+    fresh: bool,
     reply: "ReplyPrinter",
 ) -> None:
     from genpy_server.client.session_client import Link, SessionClient
@@ -118,9 +120,11 @@ async def _ask(
         if local is None:
             url, token = settings.server or "", token_of(settings)
         else:
-            await local.reach(announced=False)
+            await local.reach(announced=False, brief=True)
             url, token = local.url, local.token
-        async with SessionClient(url, ref, token=token, history=HISTORY, allow=allow) as client:
+        async with SessionClient(
+            url, ref, token=token, history=HISTORY, allow=allow, fresh=fresh
+        ) as client:
             if system is not None:
                 client.set(Set(system=system))
             reply.follow(client, client.send(text, mode, model=model))

@@ -74,6 +74,7 @@ class SessionClient:
 
     With `approvals`, requests of tools that act come as `ApprovalRequested` and wait for `approve`;
     `allow` are names of tools that may act unasked. Without either none acts.
+    A `fresh` session is one whose id was made a moment ago: the server does not look for it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class SessionClient:
         history: int = 50,
         approvals: bool = False,
         allow: Iterable[str] = (),
+        fresh: bool = False,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -96,6 +98,7 @@ class SessionClient:
         self._address = Address.parse(url)
         self._ref = ref
         self._token = token
+        self._fresh = fresh
         self._asked = {
             "history": history,
             "features": APPROVALS if approvals else None,
@@ -251,7 +254,8 @@ class SessionClient:
         self._farewell = None
         epoch = self.transcript.epoch
         after = None if epoch is None else self.transcript.seq
-        url = self._address.session(self._ref, epoch=epoch, after=after, **self._asked)
+        fresh = 1 if self._fresh and not self.transcript.session else None
+        url = self._address.session(self._ref, epoch=epoch, after=after, fresh=fresh, **self._asked)
         socket = await Socket.open(self._address, url, self._token)
         writer: asyncio.Task[None] | None = None
         try:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -72,6 +72,8 @@ class RunRequest:
     corrected_from: str | None = None
     settings: SessionSettings = SessionSettings()
     """What the person set for the conversation; `model` is that of this reply."""
+    recalled: "asyncio.Task[list[Hit]] | None" = None
+    """What was said before about it, where that is looked up already."""
     live_seconds: float = 0.0
     server: str = ""
     """The server that hosts the session, for so long from each of its messages."""
@@ -146,7 +148,9 @@ class Chat:
 
         What a tool has found is not recalled a second time.
         """
-        recalled = await self._recall(request) if self.settings.recall and not tools else []
+        recalled: list[Hit] = []
+        if not tools:
+            recalled = await (request.recalled or self._recall(request))
         built = budget.build(
             system=_system_prompt(request.settings.system),
             addition=prompt_of(self.mode(intent)),
@@ -163,26 +167,32 @@ class Chat:
         return built
 
     async def _recall(self, request: RunRequest) -> list[Hit]:
-        """What this user said before about the question; nothing when the search fails.
+        return await self.recall(
+            request.user_id,
+            request.question.text,
+            before=request.question.id,
+            left_out=sorted(request.replaced_ids),
+        )
+
+    async def recall(self, user_id: str, text: str, **but: Any) -> list[Hit]:
+        """What this user said before about a question; nothing when the search fails.
 
         Nothing where the message is not a question about something, or where no hit holds enough
-        of what it is about.
-
-        What was edited away in this conversation takes no place.
+        of what it is about. `but` says what `Store.search` is to leave out: the question itself,
+        and what was edited away in this conversation.
         """
-        question = request.question.text[:RECALL_CHARS]
-        if not asks(question):
+        question = text[:RECALL_CHARS]
+        if not self.settings.recall or not asks(question):
             return []
         try:
             async with asyncio.timeout(RECALL_SECONDS):
                 hits = await self.store.search(
-                    request.user_id,
+                    user_id,
                     question,
                     limit=RECALL_HITS,
-                    before=request.question.id,
                     distinct=True,
                     about_records=False,
-                    left_out=sorted(request.replaced_ids),
+                    **but,
                 )
                 return hits if bear_on(hits) else []
         except (StoreError, TimeoutError) as error:

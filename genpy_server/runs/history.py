@@ -1,6 +1,7 @@
 """The part of a session's messages that a server holds in memory while it is live."""
 
 import logging
+import sys
 
 from genpy_server.core.context.replaced import standing
 from genpy_server.core.models import Memory, Message
@@ -109,11 +110,15 @@ class Conversation:
         except StoreError as error:
             log.warning("could not catch up: %s", error.code)
             return []
+        held = {message.id for message in self.messages}  # a reply may be stored meanwhile
         missed = [
             message
             for message in later
-            if (until is None or message.id < until) and message.client_id not in self.being_written
+            if (until is None or message.id < until)
+            and message.id not in held
+            and message.client_id not in self.being_written
         ]
         for message in missed:
             self.add(message)
+        self.messages.sort(key=lambda message: message.id or sys.maxsize)
         return missed

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import Memory, Session
 from genpy_server.errors import Busy, GenPyError, ShuttingDown, TooMany
 from genpy_server.runs.queue import RunServices
@@ -62,11 +63,14 @@ class SessionHub:
         self._sockets: Counter[str] = Counter()
         self._closing = False
 
-    def start(self) -> None:
-        """Begin to renew leases, to follow other servers, to journal and to end abandoned sessions."""
+    def start(self, *, brief: bool = False) -> None:
+        """Begin to renew leases, to follow other servers, to journal and to end abandoned sessions.
+
+        A `brief` server, for one question, leaves that to others while it may be gone in a moment.
+        """
         beat = self._presence.beat_seconds
         self.tasks.spawn(self._every(min(beat, self._settings.sync_seconds), self._renew))
-        self.tasks.spawn(self._every(beat, self._sweep))
+        self.tasks.spawn(self._every(beat, self._sweep, at_once=not brief))
         self.tasks.spawn(self._services.journal.keep())
 
     # Sockets
@@ -80,14 +84,15 @@ class SessionHub:
         epoch: str | None = None,
         after: int | None = None,
         history: int,
+        fresh: bool = False,
     ) -> LiveSession:
-        """Open a session for a socket, or join it."""
+        """Open a session for a socket, or join it; a `fresh` one is not looked up."""
         self._check_open()
         if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
             raise TooMany("Too many connections are open for this user. Close one first.")
         self._sockets[user_id] += 1
         try:
-            session = await self._open(user_id, ref)
+            session = await self._open(user_id, ref, fresh=fresh)
         except BaseException:
             self._sockets[user_id] -= 1
             raise
@@ -98,11 +103,9 @@ class SessionHub:
         if self._closing:
             raise ShuttingDown("The server is about to stop. Come back in a moment.")
 
-    async def _open(self, user_id: str, ref: str) -> LiveSession:
+    async def _open(self, user_id: str, ref: str, *, fresh: bool = False) -> LiveSession:
         identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
-        if key not in self._live:
-            await self._presence.show()
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -119,7 +122,9 @@ class SessionHub:
                 presence=self._presence,
             )
             self._live[key] = session
-            self._loading[key] = asyncio.create_task(session.load())
+            self._presence.hosts()
+            if not fresh or is_named_id(identity.id):
+                self._loading[key] = asyncio.create_task(session.load())
         session = self._live[key]
         loading = self._loading.get(key)
         if loading is not None:
@@ -250,7 +255,11 @@ class SessionHub:
         if not session.subscribers and not session.runs.busy and self._live.get(key) is session:
             del self._live[key]
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _every(
+        self, seconds: float, work: Callable[[], Awaitable[None]], *, at_once: bool = True
+    ) -> None:
+        if not at_once:
+            await asyncio.sleep(seconds)
         while True:
             try:
                 await work()

@@ -12,8 +12,10 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server import __version__
+from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import (
+    Hit,
     Memory,
     Message,
     MessageMeta,
@@ -91,6 +93,7 @@ class LiveSession:
         self.subscribers: set[Subscriber] = set()
         self._owner = owner
         self._chat = chat = services.chat
+        self._tasks = services.tasks
         self._summaries = summaries
         self._presence = presence
         self._limits = chat.settings.limits
@@ -289,6 +292,7 @@ class LiveSession:
             self._check_there()
             withdrawn = await self._make_way(frame)
             self._check_there()
+            recalled = self._recall(frame)
             try:
                 appended = await self._append(frame)
             except BaseException:
@@ -297,8 +301,22 @@ class LiveSession:
             self._check_there()
             if not appended.duplicate or frame.id in self._unsure:
                 self._unsure.discard(frame.id)
-                await self._heard(appended, frame)
+                await self._heard(appended, frame, recalled)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
+
+    def _recall(self, frame: Send) -> "asyncio.Task[list[Hit]] | None":
+        """Look up what was said before, beside the commit of the message where that takes time.
+
+        A message that waits for another reply is to find that one too.
+        """
+        if self._chat.store.kind == "sqlite" or frame.replaces is not None or self.runs.running:
+            return None
+        left_out = sorted(replaced_ids(self._conversation.messages))
+        return self._tasks.spawn(
+            self._chat.recall(
+                self.user_id, frame.text, left_out=left_out, asked=(self.id, frame.id)
+            )
+        )
 
     async def _make_way(self, frame: Send) -> list[RunRequest]:
         """Let the message that is replaced be answered no more, if it is the person's last one.
@@ -350,14 +368,21 @@ class LiveSession:
                 self._unsure.add(frame.id)
             raise
 
-    async def _heard(self, appended: Appended, frame: Send) -> None:
+    async def _heard(
+        self,
+        appended: Appended,
+        frame: Send,
+        recalled: "asyncio.Task[list[Hit]] | None",
+    ) -> None:
         if not (appended.duplicate and self._conversation.holds(frame.id)):
             if appended.previous_id != self._conversation.last_id:
                 await self._catch_up(appended.message.id)
             self._conversation.add(appended.message)
             self.publish(message_event(appended.message))
             await self._chat.hooks.message(self.user_id, appended.message)
-        self._answer(appended.message, frame.intent, frame.corrected_from, frame.model)
+        self._answer(
+            appended.message, frame.intent, frame.corrected_from, frame.model, recalled=recalled
+        )
 
     async def _catch_up(self, until: int | None = None) -> None:
         for message in await self._conversation.catch_up(until):
@@ -390,7 +415,13 @@ class LiveSession:
             self.publish(settings_event(settings))
 
     def _answer(
-        self, question: Message, intent: str | None, corrected: str | None, model: str | None
+        self,
+        question: Message,
+        intent: str | None,
+        corrected: str | None,
+        model: str | None,
+        *,
+        recalled: "asyncio.Task[list[Hit]] | None" = None,
     ) -> None:
         if self.status != "active":
             self.title, self.status = self.title or title_from(question.text), "active"
@@ -409,6 +440,7 @@ class LiveSession:
                 settings=msgspec.structs.replace(self.settings, model=model or self.settings.model),
                 live_seconds=self._presence.live_seconds,
                 server=self._presence.server,
+                recalled=recalled,
             )
         )
 

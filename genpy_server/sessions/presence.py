@@ -36,6 +36,7 @@ class Presence:
         self.live_seconds = max(settings.grace_seconds, 3 * self.beat_seconds)
         self._store = store
         self._shown: float | None = None
+        self._hosting = False
         _here.add(self.server)
 
     async def begin(self) -> None:
@@ -56,10 +57,14 @@ class Presence:
             if has_ended(other):
                 await self._store.beat(other, 0)
 
+    def hosts(self) -> None:
+        """A session is hosted, which the store records with its first message or its opening."""
+        self._hosting = True
+
     async def leave(self) -> None:
         """Show that this server is gone."""
         _here.discard(self.server)
-        if self._shown is not None:
+        if self._shown is not None or self._hosting:
             try:
                 await self._store.beat(self.server, 0)
             except GenPyError as error:  # its time runs out all the same

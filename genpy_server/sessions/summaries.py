@@ -28,7 +28,6 @@ from genpy_server.errors import (
     GenPyError,
     LlmError,
     NotFound,
-    StoreError,
     StoreTimeout,
     StoreUnavailable,
 )
@@ -36,7 +35,7 @@ from genpy_server.llm.providers import Providers
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.sessions.presence import Presence
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Ending, Result, Store
+from genpy_server.stores.base import Ending, Result, Said, Store
 from genpy_server.wire import SummaryEvent
 
 MESSAGES = 1_000
@@ -91,8 +90,6 @@ class Summaries:
         leaving: bool = False,
     ) -> Ending | None:
         """Take the right to end a session, for `write`; see `Store.claim_ending`."""
-        if self._presence is not None:  # the right of a server that is not recorded is anybody's
-            await self._presence.show()
         return await self._store.claim_ending(
             user_id,
             session_id,
@@ -101,6 +98,7 @@ class Summaries:
             again=again,
             leaving=leaving,
             server=self._presence.server if self._presence is not None else "",
+            messages=MESSAGES,
         )
 
     async def again(self, user_id: str, session_id: str) -> Session:
@@ -124,16 +122,17 @@ class Summaries:
         that does not store it leaves it active: then it is tried again later, a few times by itself
         and then without the model. `by_hand` asks the model however often that failed before.
         """
+        said, ending = ending.said, msgspec.structs.replace(ending, said=None)
         try:
             try:
-                result, title = await self._result(ending, model, by_hand=by_hand)
+                said = said or await self._said(ending)
+                result = await self._result(ending, said, model, by_hand=by_hand)
                 session = await self._store.finish_ending(ending, result)
             except (StoreUnavailable, StoreTimeout):
                 raise
             except Exception:  # a bug, or data that nobody foresaw, must not be met again and again
                 log.exception("a summary could not be written or stored")
                 return await self._store.finish_ending(ending, Result(Metrics(), note=FAILED))
-            session = await self._titled(session, title) if session and title else session
             if session is not None:
                 await self._hooks.session_end(session)
             return session  # noqa: TRY300 - what follows gives the right back
@@ -150,42 +149,40 @@ class Summaries:
         except GenPyError as error:  # its lease runs out all the same
             log.info("the right to end a session was not given back: %s", error.code)
 
-    async def _titled(self, session: Session, title: str) -> Session:
-        """The session under the summary's title, unless a person named it."""
-        try:
-            first = await self._store.messages(session.user_id, session.id, limit=1, after=0)
-            if first and session.title == title_from(first[0].text):
-                return await self._store.rename(session.user_id, session.id, title)
-        except (NotFound, StoreError) as error:
-            log.warning("a title was not stored: %s", error.code)
-        return session
-
     async def _result(
-        self, ending: Ending, model: str | None, *, by_hand: bool
-    ) -> tuple[Result, str]:
-        """What is to be stored, and a title where the model gave one."""
-        metrics = await self._metrics(ending)
+        self, ending: Ending, said: Said, model: str | None, *, by_hand: bool
+    ) -> Result:
+        """What is to be stored; a title of the model's unless a person named the session."""
         if not by_hand and ATTEMPTS.exhausted(ending.attempt - 1):
-            return Result(metrics, note=GIVEN_UP), ""
+            return Result(said.metrics, note=GIVEN_UP)
         try:
             chosen = self._models.get(model)
-            draft = await chosen.structured(await self._request(ending), SummaryDraft)
-            result = Result(
-                metrics,
+            draft = await chosen.structured(self._request(said), SummaryDraft)
+            return Result(
+                said.metrics,
                 summary=draft.summary.strip()[:SUMMARY_CHARS],
                 topics=tuple(_items(draft.topics)),
                 sentiment=draft.sentiment,
                 outcomes=tuple(_items(draft.outcomes)),
+                title=seen_line(seen_line(draft.title).strip(QUOTES + " ")[:TITLE_CHARS]),
+                title_before=title_from(said.first),
             )
-            return result, seen_line(seen_line(draft.title).strip(QUOTES + " ")[:TITLE_CHARS])
         except LlmError as error:
             log.info("session completed without a summary: %s", error.code)
-            return Result(metrics, note=f"No summary was written. {error.message}"), ""
-        except (StoreUnavailable, StoreTimeout):
-            raise
+            return Result(said.metrics, note=f"No summary was written. {error.message}")
         except Exception:  # whatever a model answers ends the session
             log.exception("a summary could not be written")
-            return Result(metrics, note=FAILED), ""
+            return Result(said.metrics, note=FAILED)
+
+    async def _said(self, ending: Ending) -> Said:
+        ids = ending.user_id, ending.session_id
+        first = await self._store.messages(*ids, limit=1, after=0)
+        return Said(
+            await self._metrics(ending),
+            await self._store.messages(*ids, limit=MESSAGES),
+            await self._store.memory(*ids),
+            first[0].text if first else "",
+        )
 
     async def _metrics(self, ending: Ending) -> Metrics:
         try:
@@ -196,9 +193,8 @@ class Summaries:
             log.exception("the messages of a session could not be counted")
             return Metrics()
 
-    async def _request(self, ending: Ending) -> list[ChatMessage]:
-        stored = await self._store.messages(ending.user_id, ending.session_id, limit=MESSAGES)
-        memory = await self._store.memory(ending.user_id, ending.session_id)
+    def _request(self, said: Said) -> list[ChatMessage]:
+        memory = said.memory
         room = self._settings.context_tokens - count_tokens(SUMMARY_PROMPT) - 20
         covered = memory.upto if memory else 0
         parts = []
@@ -206,7 +202,9 @@ class Summaries:
         if remembered:
             notes = fitting_notes(remembered, "", room // 3)
             parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
-        messages = [m for turn in turns(stored) if turn.place > covered for m in turn.messages]
+        messages = [
+            m for turn in turns(said.messages) if turn.place > covered for m in turn.messages
+        ]
         parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))
         return [ChatMessage("system", SUMMARY_PROMPT), ChatMessage("user", "\n\n".join(parts))]
 

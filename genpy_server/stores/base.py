@@ -43,6 +43,17 @@ class Appended(msgspec.Struct, frozen=True):
     differs learns so that another server wrote in between."""
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What the end of a session is written from."""
+
+    metrics: Metrics
+    messages: list[Message]
+    """The newest ones, oldest first."""
+    memory: Memory | None = None
+    first: str = ""
+    """The text of the first message."""
+
+
 class Ending(msgspec.Struct, frozen=True):
     """A right to write a session's end, until its lease runs out."""
 
@@ -51,6 +62,8 @@ class Ending(msgspec.Struct, frozen=True):
     token: str
     attempt: int = 1
     """How often the end of this session was begun since its last message, this time included."""
+    said: Said | None = None
+    """Where the database gives it together with the right."""
 
 
 class JournalPiece(msgspec.Struct, frozen=True):
@@ -124,6 +137,9 @@ class Result(msgspec.Struct, frozen=True):
     topics: tuple[str, ...] = ()
     sentiment: str | None = None
     outcomes: tuple[str, ...] = ()
+    title: str = ""
+    """The session's title from now on, where it still has the one before."""
+    title_before: str = ""
 
 
 class ApprovedTool(msgspec.Struct, frozen=True):
@@ -221,12 +237,14 @@ class Store(Protocol):
         titles: bool = False,
         about_records: bool = True,
         left_out: Sequence[int] = (),
+        asked: tuple[str, str] | None = None,
     ) -> list[Hit]:
         """The user's messages that hold any word of `query`, best first, each with its neighbours.
 
         Words are those of `core.words`, and the ranking is that of `core.context.recall`; a word
         that nobody said may stand for those of the user that differ in a letter. `before` leaves
-        out messages from that id on, `left_out` those of these ids. With `distinct`, messages that
+        out messages from that id on, `left_out` those of these ids, `asked` the one of a session and a
+        client id, which may be stored meanwhile. With `distinct`, messages that
         say the same take one place, and what is shown beside a better hit takes none. With
         `titles`, sessions whose title, or whose summary and topics, hold every word come first,
         each as its first message. Without `about_records`, earlier questions about the records and
@@ -319,12 +337,14 @@ class Store(Protocol):
         again: bool = False,
         leaving: bool = False,
         server: str = "",
+        messages: int = 0,
     ) -> Ending | None:
         """Take the right to end an active session, or None when it is not available.
 
         Of any number of callers on any number of servers one gets it, by the database's clock,
         until `finish_ending`, a new message, the end of the lease, or `beat` with 0 seconds for
-        `server`, which must have been recorded by `beat` before. `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
+        `server`, which is recorded where it was not yet. With `messages` the right may come with
+        so many of them; see `Ending.said`. `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
         wait (see `release_ending`); `again` also takes completed ones, to write a new summary. With
         `leaving` the server hosts the session no more, and leaves its end to others that do.
         """

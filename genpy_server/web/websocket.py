@@ -204,14 +204,19 @@ async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -
 
 
 def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
-    """Where a client left off: `epoch` and `after`, and how much `history` it wants otherwise."""
+    """Where a client left off: `epoch` and `after`, and how much `history` it wants otherwise.
+
+    With `fresh` it made the session's id a moment ago, so that there is nothing to look up.
+    """
     try:
         after = int(query["after"]) if "after" in query else None
         history = int(query.get("history", limits.history_messages))
     except ValueError:
         raise BadRequest("after and history must be whole numbers.") from None
     history = min(max(history, 0), limits.history_messages)
-    return {"epoch": query.get("epoch"), "after": after, "history": history}
+    epoch = query.get("epoch")
+    fresh = epoch is None and query.get("fresh") == "1"
+    return {"epoch": epoch, "after": after, "history": history, "fresh": fresh}
 
 
 def _close_code(error: GenPyError) -> int:

@@ -147,6 +147,7 @@ async def test_attempts_go_on_over_restarts(database, upstream):
                 "local", session, lease_seconds=60, server="a/server/that is/gone"
             )
             assert claimed is not None
+            await server.app.store.beat("a/server/that is/gone", 0)
         await server.app.store.touch({session: ""}, -1.0)
     upstream.answer = SUMMARY
     async with serving(database, **settings) as server:
@@ -165,5 +166,6 @@ async def test_a_person_may_ask_after_every_attempt(server, upstream, said):
         assert await server.app.store.claim_ending(
             "local", said, lease_seconds=60, server="a/server/that is/gone"
         )
+        await server.app.store.beat("a/server/that is/gone", 0)
     session = await server.app.records("local").regenerate(said)
     assert (session.summary, session.note) == ("They spoke.", None)

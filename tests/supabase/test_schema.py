@@ -85,7 +85,7 @@ def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
     stack.sql(f"""
         drop function genpy_append({appending}, text, text, boolean, text, jsonb),
           genpy_touch(jsonb, double precision, text);
-        drop function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, boolean, text);
+        drop function genpy_claim_ending;
         create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
         create function genpy_touch(jsonb, double precision) returns jsonb language sql
           as $$ select null::jsonb $$;
@@ -138,7 +138,7 @@ def test_version_7_is_upgraded(make_stack: MakeStack) -> None:
     stack.sql(f"""
         drop table genpy.hosts;
         drop function genpy_attach, genpy_touch, genpy_abandoned, genpy_interrupted;
-        drop function genpy_claim_ending({claim}, boolean, text);
+        drop function genpy_claim_ending;
         create function genpy_touch(p_session_ids jsonb, p_live_seconds double precision,
             p_server text default '') returns jsonb language sql as $$ select null::jsonb $$;
         create function genpy_abandoned(p_limit integer) returns jsonb language sql
@@ -162,6 +162,23 @@ def test_version_8_is_upgraded(make_stack: MakeStack) -> None:
           as $$ select null::text $$;
         create function genpy.known_terms(p_owner text, p_terms jsonb, documents double precision)
           returns setof text language sql as $$ select null::text $$;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+
+
+def test_version_9_is_upgraded(make_stack: MakeStack) -> None:
+    """Functions that got arguments take the place of those without."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    stack.sql("""
+        drop function genpy_claim_ending, genpy_search;
+        create function genpy_claim_ending(
+            text, uuid, text, double precision, boolean, boolean, boolean, text)
+          returns jsonb language sql as $$ select null::jsonb $$;
+        create function genpy_search(
+            text, text, jsonb, jsonb, integer, uuid, bigint, boolean, boolean, boolean, jsonb)
+          returns jsonb language sql as $$ select null::jsonb $$;
     """)
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh

@@ -104,8 +104,14 @@ def search(
     titles: bool = False,
     about_records: bool = True,
     left_out: Sequence[int] = (),
+    asked: tuple[str, str] | None = None,
 ) -> list[Hit]:
     """See `Store.search`."""
+    if asked is not None:
+        row = connection.execute(
+            "SELECT id FROM session_logs WHERE session_id = ? AND client_id = ?", asked
+        ).fetchone()
+        left_out = [*left_out, *(row or ())]
     wanted = words.query_terms(query)
     if not wanted or limit <= 0:
         return []

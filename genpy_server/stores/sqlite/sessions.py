@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-import msgspec
-
 from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores.base import Ending, Hosted, Result
@@ -170,6 +168,7 @@ def touch(
         given,
     )
     if server:
+        record(connection, server, live_seconds)
         connection.execute(f"DELETE FROM hosts WHERE {ours} AND until < {NOW}", given)
         connection.execute(
             f"""
@@ -198,8 +197,17 @@ def touch(
     ]
 
 
+def record(connection: sqlite3.Connection, server: str, alive_seconds: float) -> None:
+    """Record a server that was not recorded yet as alive for so long from now."""
+    if server:
+        connection.execute(
+            f"INSERT OR IGNORE INTO servers VALUES (?, {from_now('?')})", (server, alive_seconds)
+        )
+
+
 def host(connection: sqlite3.Connection, session_id: str, live_seconds: float, server: str) -> None:
     """Record that a server hosts a session, for so long from now."""
+    record(connection, server, live_seconds)
     connection.execute(
         f"INSERT OR REPLACE INTO hosts VALUES (?, ?, {from_now('?')})",
         (session_id, server, live_seconds),
@@ -244,6 +252,7 @@ def claim_ending(
     again: bool = False,
     leaving: bool = False,
     server: str = "",
+    messages: int = 0,  # noqa: ARG001 - they are as near as the right
 ) -> Ending | None:
     """See `Store.claim_ending`."""
     if leaving:
@@ -276,7 +285,10 @@ def claim_ending(
             "waits": _WAITS,
         },
     ).fetchone()
-    return Ending(session_id, user_id, token, row[0]) if row else None
+    if row is None:
+        return None
+    record(connection, server, lease_seconds)  # the right of one that is not is anybody's
+    return Ending(session_id, user_id, token, row[0])
 
 
 _HELD = f"{_OWNED} AND ending_token = :token AND ending_until > {NOW}"
@@ -290,17 +302,22 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
             status = 'completed', end_time = {NOW}, updated_at = {NOW},
             ending_token = NULL, ending_until = NULL, ending_server = NULL, ending_attempts = 0,
             summary = :summary, note = :note, topics = :topics, sentiment = :sentiment,
-            key_outcomes = :outcomes, metrics = :metrics
+            key_outcomes = :outcomes, metrics = :metrics,
+            title = CASE WHEN :title <> '' AND title = :title_before THEN :title ELSE title END
         WHERE {_HELD} RETURNING {_SESSION}
         """,
         {
-            **msgspec.structs.asdict(ending),
+            "session_id": ending.session_id,
+            "user_id": ending.user_id,
+            "token": ending.token,
             "summary": result.summary,
             "note": result.note,
             "topics": to_json(result.topics),
             "sentiment": result.sentiment,
             "outcomes": to_json(result.outcomes),
             "metrics": to_json(result.metrics),
+            "title": result.title,
+            "title_before": result.title_before,
         },
     ).fetchone()
     if row is not None:
@@ -319,7 +336,12 @@ def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds:
             ending_server = NULL
         WHERE {_HELD}
         """,
-        {**msgspec.structs.asdict(ending), **waits},
+        {
+            "session_id": ending.session_id,
+            "user_id": ending.user_id,
+            "token": ending.token,
+            **waits,
+        },
     )
 
 

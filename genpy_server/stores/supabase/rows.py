@@ -10,11 +10,12 @@ from genpy_server.core.models import (
     Memory,
     Message,
     MessageMeta,
+    Metrics,
     Session,
     SessionSettings,
 )
 from genpy_server.errors import NotFound
-from genpy_server.stores.base import Hosted, Hosting, Opened
+from genpy_server.stores.base import Ending, Hosted, Hosting, Opened, Said
 from genpy_server.stores.foreign import metrics_of, read, texts_of
 
 
@@ -41,6 +42,21 @@ def session_of(row: dict[str, Any]) -> Session:
         "settings": read(SessionSettings, row["settings"]),
     }
     return read(Session, row | known)
+
+
+def ending_of(answer: dict[str, Any], given: dict[str, Any]) -> Ending | None:
+    """The answer of `genpy_claim_ending`."""
+    if answer["attempt"] is None:
+        return None
+    found = answer["said"]
+    said = found and Said(
+        msgspec.convert(found["metrics"], Metrics, strict=False),
+        [message_of(row) for row in found["messages"]],
+        found["memory"] and msgspec.convert(found["memory"], Memory),
+        found["first"] or "",
+    )
+    ids = given["session_id"], given["user_id"], given["token"]
+    return Ending(*ids, answer["attempt"], said)
 
 
 def hosted_of(row: dict[str, Any]) -> Hosted:

@@ -39,6 +39,7 @@ from genpy_server.stores.supabase.client import TIMEOUT, Functions
 from genpy_server.stores.supabase.index import BATCH, of_message, of_session, of_unindexed, query_of
 from genpy_server.stores.supabase.rows import (
     Seen,
+    ending_of,
     found_session_of,
     hit_of,
     hosted_of,
@@ -126,6 +127,15 @@ def _ending(given: Arguments) -> Arguments:
     ending: Ending = given.pop("ending")
     ids = {"session_id": ending.session_id, "user_id": ending.user_id, "token": ending.token}
     return given | ids | {name: msgspec.to_builtins(value) for name, value in given.items()}
+
+
+def _finishing(given: Arguments) -> Arguments:
+    """Where nobody named the session, its title is known, and its end is indexed at once."""
+    user, result = given["ending"].user_id, given["result"]
+    title = result.title or result.title_before
+    search = of_session(user, title, result.summary, result.topics)
+    arguments = _ending(given)
+    return arguments | {"result": arguments["result"] | {"search": search}}
 
 
 def _remembering(given: Arguments) -> Arguments:
@@ -248,12 +258,10 @@ class SupabaseStore:
     )
     claim_ending = _calls(
         Store.claim_ending,
-        lambda taken, given: (
-            Ending(given["session_id"], given["user_id"], given["token"], taken) if taken else None
-        ),
+        ending_of,
         lambda given: given | {"token": str(uuid4())},
     )
-    finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _ending)
+    finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _finishing)
     release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
 
     secret = _calls(Store.secret, lambda text, _: str(text["secret"]))

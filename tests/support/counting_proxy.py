@@ -1,0 +1,85 @@
+"""A proxy in front of a Supabase API that counts calls, and can hold some back."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+CALL = re.compile(rb"(?:POST|GET) /rest/v1/rpc/genpy_(\w+)")
+
+
+class CountingProxy:
+    """`calls` has the functions that were called, in the order in which the calls arrived."""
+
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        self._upstream = parts.hostname, parts.port
+        self.calls: list[str] = []
+        self.held: dict[str, str] = {}
+        """Functions whose calls go on once another one was called."""
+        self.delay = 0.0
+        """Seconds that each call takes longer."""
+        self.url = ""
+        self._called = asyncio.Condition()
+        self._connections: dict[asyncio.Future[Any], tuple[asyncio.StreamWriter, ...]] = {}
+
+    def take(self) -> list[str]:
+        """The calls since the last time."""
+        calls, self.calls = self.calls, []
+        return calls
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection."""
+        there, back = await asyncio.open_connection(*self._upstream)
+        both = asyncio.gather(self._requests(reader, back), self._answers(there, writer))
+        self._connections[both] = (writer, back)
+        with suppress(asyncio.CancelledError):
+            await both
+
+    async def close(self) -> None:
+        """Cut every connection."""
+        for both, writers in self._connections.items():
+            both.cancel()
+            for writer in writers:
+                writer.close()
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
+
+    async def _requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(1 << 20):
+                for name in (found.decode() for found in CALL.findall(data)):
+                    await self._call(name)
+                target.write(data)
+                await target.drain()
+        target.close()
+
+    async def _call(self, name: str) -> None:
+        async with self._called:
+            self.calls.append(name)
+            self._called.notify_all()
+            if name in self.held:
+                await self._called.wait_for(lambda: self.held[name] in self.calls)
+        await asyncio.sleep(self.delay)
+
+    async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(1 << 20):
+                target.write(data)
+                await target.drain()
+        target.close()
+
+
+@asynccontextmanager
+async def counting(upstream: str) -> AsyncIterator[CountingProxy]:
+    """A proxy that listens."""
+    proxy = CountingProxy(upstream)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await proxy.close()
