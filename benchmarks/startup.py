@@ -40,6 +40,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "genpy search rome hotel": (*GENPY, "search", "rome", "hotel"),
     "genpy summary last": (*GENPY, "summary", "last"),
     "genpy rate last 5": (*GENPY, "rate", "last", "5"),
+    "genpy ask, without a model": (*GENPY, "ask", "How many messages did I send?"),
 }
 
 
@@ -51,7 +52,9 @@ def main() -> None:
         database = Path(folder) / "genpy.db"
         asyncio.run(fill(SqliteStore(database)))
         environment = {**os.environ, "GENPY_DATABASE": str(database)}
-        environment.pop("GENPY_SERVER", None)
+        for name in ("GENPY_SERVER", "GROQ_API_KEY", "GENPY_LLM_URL", "GENPY_MODEL"):
+            environment.pop(name, None)
+        environment["GENPY_CONFIG"] = folder
         taken: dict[str, list[float]] = {name: [] for name in PROGRAMS}
         for _ in range(ROUNDS):
             for name, words in PROGRAMS.items():

@@ -29,7 +29,7 @@ _QUOTED = re.compile(
     "|\u00ab([^\u00ab\u00bb]{1,80})\u00bb|\u300c([^\u300d]{1,80})\u300d|\u300e([^\u300f]{1,80})\u300f|\u300a([^\u300b]{1,80})\u300b"
 )
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
-_LETTER = UNSPACED.removesuffix("+")
+_LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
 _WORD = re.compile(
     rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
     rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])))*[+#]*|[^\w\s]|_+",

@@ -25,11 +25,11 @@ _NAMES: dict[Period, str] = {
     r"|(?:el )?mes pasado|(?:no )?m[eê]s passado|(?:в |за )?прошл\w+ месяц\w?|الشهر الماضي"
     "|पिछले महीने|上个月|上月|先月",
 }
-_UNSPACED = "\u3040-\u30ff\u4e00-\u9fff"
+_LETTER = r"(?-i:[^\W\u3040-\u30ff\u4e00-\u9fff])"
+"""Not one of a script without spaces, nor without case: that takes `re` 30 ms to compile."""
 _NAMED = re.compile(
     "|".join(
-        rf"(?P<{name}>(?<![^\W{_UNSPACED}])(?:{words})(?![^\W{_UNSPACED}]))"
-        for name, words in _NAMES.items()
+        rf"(?P<{name}>(?<!{_LETTER})(?:{words})(?!{_LETTER}))" for name, words in _NAMES.items()
     ),
     re.IGNORECASE,
 )
