@@ -19,7 +19,10 @@ from genpy_server.settings import DOTENV, Settings
 
 SECONDS = 2.0
 """Within which an announced server must answer."""
-_OWN = ("host", "port", "tokens", "server", "origins", "hosts", "proxies", "log_level", "sources")
+_OWN = (
+    *("host", "port", "tokens", "server", "origins", "hosts", "proxies", "log_level", "sources"),
+    *("theme", "keyboard"),
+)
 """Settings in which two servers of one database may differ."""
 
 

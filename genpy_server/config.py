@@ -63,6 +63,8 @@ class UserConfig(msgspec.Struct, frozen=True):
     currency: str = "$"
     mcp: Mapping[str, McpEntry] = {}
     """MCP servers by name."""
+    keyboard: Mapping[str, str] = {}
+    """Keys of the terminal client, with commas between them, by the name of the command."""
     folder: Path | None = None
     """Where they were read from, with the person's own modes and tools."""
 
@@ -84,6 +86,7 @@ def read(directory: Path | None = None) -> UserConfig:
     prices = _a_table(config.pop("prices", {}), directory / CONFIG, "prices")
     currency = _text(prices.pop("currency", "$"), directory / CONFIG, "prices.currency")
     servers = _a_table(config.pop("mcp", {}), directory / CONFIG, "mcp")
+    pressed = _a_table(config.pop("keyboard", {}), directory / CONFIG, "keyboard")
     for name, value in config.items():
         values[variable(name)] = _text(value, directory / CONFIG, name)
     for name, value in _a_table(limits, directory / CONFIG, "limits").items():
@@ -101,8 +104,12 @@ def read(directory: Path | None = None) -> UserConfig:
     }
     priced = {name: _price(name, table, directory / CONFIG) for name, table in prices.items()}
     mcp = {name: _mcp_entry(name, table, directory / CONFIG) for name, table in servers.items()}
+    keyboard = {
+        name: _text(value, directory / CONFIG, f"keyboard.{name}").replace(" ", ",")
+        for name, value in pressed.items()
+    }
     return UserConfig(
-        values, sources, known_providers(named, keys), priced, currency, mcp, directory
+        values, sources, known_providers(named, keys), priced, currency, mcp, keyboard, directory
     )
 
 

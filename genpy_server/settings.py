@@ -134,10 +134,13 @@ class Settings(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...]
     proxies: tuple[str, ...]
     log_level: str
+    theme: str | None
     limits: Limits = Limits()
     sources: Mapping[str, str] = {}
     mcp: Mapping[str, McpEntry] = {}
     """MCP servers of the person by name."""
+    keyboard: Mapping[str, str] = {}
+    """Keys of the terminal client by the name of their command."""
     providers: Mapping[str, Provider] = {}
     """Every model provider that is known, by its name."""
     provider: str = GROQ
@@ -469,6 +472,9 @@ FIELDS: tuple[Field, ...] = (
         "Acting tools that users of a server with tokens may use, as NAME or USER:NAME.",
     ),
     Field("GENPY_LOG_LEVEL", "log_level", _log_level, "INFO", "How much the server logs."),
+    Field(
+        "GENPY_THEME", "theme", _text, "", "Theme of the terminal chat; empty: the one chosen last."
+    ),
 )
 
 EVERYONE = "*"
@@ -636,6 +642,7 @@ def load(
         providers=environment.config.providers,
         folder=environment.config.folder,
         prices=environment.config.prices,
+        keyboard=environment.config.keyboard,
         currency=environment.config.currency,
         mcp=environment.config.mcp,
         unknown=unknown,

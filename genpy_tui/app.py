@@ -27,14 +27,15 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import Theme
 
+from genpy_server import config
 from genpy_server.core.display import visible
-from genpy_server.errors import GenPyError
+from genpy_server.errors import ConfigError, GenPyError
 from genpy_server.settings import Settings
 from genpy_server.wire import Set
 from genpy_tui import preferences, unsent
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
-from genpy_tui.commands import COMMANDS
+from genpy_tui.commands import BY_NAME, COMMANDS, configured
 from genpy_tui.messages import ConnectionLost
 from genpy_tui.terminal import internals, signals
 from genpy_tui.theme import THEMES, fallback
@@ -61,7 +62,7 @@ class GenPyApp(App[int]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-tall"), (30, "-roomy")]  # noqa: RUF012 - Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
         # Textual's own, but shown in the footer: how to leave is what a newcomer looks for.
-        Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+q", "quit", "Quit", priority=True, id="leave"),
         Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
     theme: Reactive[str] = Reactive(THEMES[0].name)
@@ -90,14 +91,17 @@ class GenPyApp(App[int]):
         """What is set for the conversation that is opened first."""
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
+        self._keyboard = configured(settings.keyboard)
         offers = preferences.Offers(settings.database.parent)
-        self.chat = ChatScreen(self.open_session, self.set_up, offers, mode=mode)
+        self.chat = ChatScreen(
+            self.open_session, self.set_up, offers, keyboard=self._keyboard, mode=mode
+        )
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         self._question: Choose | None = None
         """The question whether to leave, once it was asked."""
         self._leaving_by_signal = False
-        chosen = preferences.theme(settings.database.parent)
+        chosen = settings.theme or preferences.theme(settings.database.parent)
         self.theme = chosen if chosen in self.available_themes else THEMES[0].name
 
     @property
@@ -110,7 +114,12 @@ class GenPyApp(App[int]):
         return fallback(dark=self.current_theme.dark, ansi=self.current_theme.ansi)
 
     def _remember(self, _: object) -> None:
-        preferences.remember_theme(self.settings.database.parent, self.theme)
+        own = self.settings
+        if own.folder is not None and own.sources.get("GENPY_THEME") == config.CONFIG:
+            with contextlib.suppress(ConfigError):  # a theme that nobody misses
+                config.set_value("theme", self.theme, own.folder)
+        else:
+            preferences.remember_theme(own.database.parent, self.theme)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers: every command of the table."""
@@ -119,7 +128,7 @@ class GenPyApp(App[int]):
         for command in COMMANDS:
             if command.where == "everywhere":
                 action = partial(self.chat.action_command, command.name)
-                title = f"{command.title}  {command.key}" if command.key else command.title
+                title = f"{command.title}  {command.key_in(self._keyboard)}".strip()
                 yield SystemCommand(title, command.help, action)
 
     def notify(
@@ -180,8 +189,21 @@ class GenPyApp(App[int]):
         """Connect once the screen is painted."""
         self.theme_changed_signal.subscribe(self, self._remember)
         self.app_resume_signal.subscribe(self, self._resumed)
+        self._bind()
         signals.watch(self._signalled)
         background(self, self._connect, "start")
+
+    def _bind(self) -> None:
+        """Take the keys that the person chose."""
+        for name, keys in self._keyboard.items():
+            if not BY_NAME[name].key:
+                self.bind(keys, f"command('{name}')", show=False)
+        self.set_keymap(self._keyboard)
+
+    async def action_command(self, name: str) -> None:
+        """Carry out a command that has a key by the person's choice alone."""
+        if cast("object", self.screen) is self.chat:
+            await self.chat.action_command(name)
 
     def _resumed(self, _: object) -> None:
         """Draw everything: the terminal forgot the screen while the program was suspended."""
@@ -205,6 +227,10 @@ class GenPyApp(App[int]):
         finally:
             _spare_collector()
         await self.open_session(self.ref)
+        unknown = sorted(self.settings.keyboard.keys() - self._keyboard.keys())
+        if unknown:
+            names = ", ".join(unknown)
+            self.notify(f"{config.CONFIG}: [keyboard] names no command by {names}.")
         unsent_before = await asyncio.to_thread(unsent.take, self.settings.database.parent)
         for text in unsent_before:
             self.chat.prompt.keep(text)

@@ -1,7 +1,7 @@
 """Every command: the one table from which keys, footer, help, palette and slash commands come."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +10,6 @@ from textual.binding import Binding
 Where = Literal["everywhere", "transcript"]
 
 
-_TAKEN = frozenset({"f6", "f7", "pageup", "pagedown", "ctrl+home", "ctrl+end"})
-"""Keys that the prompt would take for itself."""
 WORD = r"\S+"
 NAMED_MODEL = r"\S+/\S+|default"
 SETTING = r"(?:temperature|max_tokens|reasoning_effort|seed|stop|system|model)(?:\s+[^\n]+)?"
@@ -47,6 +45,11 @@ class Command:
             bool(self.argument) and re.fullmatch(self.pattern, argument, re.IGNORECASE) is not None
         )
 
+    def key_in(self, keyboard: Mapping[str, str]) -> str:
+        """Its first key, as it is written; empty for none."""
+        keys = keyboard.get(self.name, self.key)
+        return keys.split(",")[0].replace("escape", "esc")
+
     @property
     def binding(self) -> Binding:
         """Its key as Textual takes it."""
@@ -55,7 +58,9 @@ class Command:
             f"command('{self.name}')",
             self.title,
             show=self.footer,
-            priority=self.key in _TAKEN,
+            # The prompt would take some of them; it closes its menu by escape.
+            priority=self.where == "everywhere" and self.key != "escape",
+            id=self.name,
         )
 
 
@@ -190,9 +195,15 @@ COMMANDS: tuple[Command, ...] = (
         footer=True,
     ),
 )
+BY_NAME = {command.name: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
 
 
 def bindings(where: Where) -> list[Binding]:
     """The keys that work somewhere."""
     return [command.binding for command in COMMANDS if command.key and command.where == where]
+
+
+def configured(keyboard: Mapping[str, str]) -> dict[str, str]:
+    """The keys that a person chose, of commands that exist."""
+    return {name: keys for name, keys in keyboard.items() if name in BY_NAME}

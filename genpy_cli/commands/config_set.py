@@ -41,6 +41,10 @@ def _checked(name: str, text: str) -> Any:
             raise WrongUsageError("A provider is set as providers.NAME.url")
         load({"GENPY_LLM_URL": text})
         return text
+    if parts[0] == "keyboard":
+        if len(parts) != 2:  # noqa: PLR2004
+            raise WrongUsageError("A key is set as keyboard.COMMAND")
+        return text
     variable = config.variable(name)
     field = next((f for f in (*FIELDS, *limit_fields()) if f.variable == variable), None)
     if field is None:

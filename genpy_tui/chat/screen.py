@@ -1,7 +1,7 @@
 """The chat screen: sidebar, transcript, prompt and status of one session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, ClassVar
@@ -64,10 +64,12 @@ class ChatScreen(Screen[None]):
         set_up: Callable[[], Coroutine[None, None, None]],
         offers: Offers,
         *,
+        keyboard: Mapping[str, str],
         mode: str | None = None,
     ) -> None:
         super().__init__()
         self._set_up = set_up
+        self._keyboard = keyboard
         self.conversation = OpenConversation()
         self.view = TranscriptView()
         self.prompt = Prompt()
@@ -232,6 +234,10 @@ class ChatScreen(Screen[None]):
 
     # Commands
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key works: not where the person chose that its command has none."""
+        return action != "command" or self._keyboard.get(str(parameters[0])) != ""
+
     async def action_command(self, name: str, argument: str = "") -> None:
         """Carry out a command of the table."""
         action = self.actions[name]
@@ -278,7 +284,7 @@ class ChatScreen(Screen[None]):
     def _help(self) -> None:
         from genpy_tui.dialogs.help import HelpScreen  # noqa: PLC0415 - when first needed
 
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self._keyboard))
 
     def _theme(self, name: str = "") -> None:
         if name and name in self.app.available_themes:

@@ -1,5 +1,6 @@
 """Help: every key and slash command, from the one table."""
 
+from collections.abc import Mapping
 from functools import partial
 from textwrap import wrap
 from typing import ClassVar
@@ -35,6 +36,10 @@ class HelpScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "leave", "Close")]
 
+    def __init__(self, keyboard: Mapping[str, str]) -> None:
+        super().__init__()
+        self._keyboard = keyboard
+
     def compose(self) -> ComposeResult:
         """The page."""
         with Vertical(classes="dialog wide"):
@@ -49,17 +54,17 @@ class HelpScreen(Dialog[None]):
 
     def _wrap(self) -> None:
         page = self.query_one("#page", Static)
-        page.update(help_text(max(40, page.container_size.width - 1)))
+        page.update(help_text(max(40, page.container_size.width - 1), self._keyboard))
 
     def action_leave(self) -> None:
         """Close."""
         self.dismiss(None)
 
 
-def help_text(width: int) -> Content:
+def help_text(width: int, keyboard: Mapping[str, str]) -> Content:
     """The page; what does not fit in a line goes on below itself."""
     row = partial(_row, width)
-    command = partial(_command, width)
+    command = partial(_command, width, keyboard)
     parts = [_head("While typing"), *(row(key, "", text) for key, text in TYPING)]
     everywhere = [c for c in COMMANDS if c.where == "everywhere"]
     parts += [Content(""), _head("Everywhere"), *map(command, everywhere)]
@@ -76,9 +81,9 @@ def _head(text: str) -> Content:
     return Content.styled(text, "bold $primary")
 
 
-def _command(width: int, command: Command) -> Content:
+def _command(width: int, keyboard: Mapping[str, str], command: Command) -> Content:
     slash = f"/{command.slash} {command.argument}".strip() if command.slash else ""
-    return _row(width, command.key.split(",")[0].replace("escape", "esc"), slash, command.help)
+    return _row(width, command.key_in(keyboard), slash, command.help)
 
 
 def _row(width: int, key: str, slash: str, text: str) -> Content:
