@@ -33,6 +33,7 @@ from genpy_server.sessions.records import LocalRecords
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings, check_exposure, load
 from genpy_server.stores.base import Store
+from genpy_server.stores.core import CoreStore, completed
 from genpy_server.stores.select import open_store
 from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tools
@@ -95,7 +96,7 @@ class App:
         *,
         tools: Sequence[Callable[..., Any] | Tool] = (),
         llm: Llm | Callable[[Settings], Llm] | None = None,
-        store: Store | Callable[[Settings], Store] | None = None,
+        store: Store | CoreStore | Callable[[Settings], Store | CoreStore] | None = None,
         modes: Sequence[Mode] = (),
         on: Sequence[Hooks] = (),
     ) -> None:
@@ -132,7 +133,7 @@ class App:
             servers = _mcp_servers(settings, registry, failures)
         acting = settings.tools if settings.tokens and not personal else None
         modes = open_modes(settings.folder, self._modes)
-        store = self._store(settings) if callable(self._store) else self._store
+        store = completed(self._store(settings) if callable(self._store) else self._store)
         await store.open()
         try:
             llm = self._llm(settings) if callable(self._llm) else self._llm

@@ -107,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True):
     user: str
     server: str | None
     database: Path
+    store: str | None
     supabase_url: str | None
     supabase_key: str | None
     groq_key: str | None
@@ -276,6 +277,12 @@ def _supabase_url(text: str) -> str | None:
     return _url(text)
 
 
+def _store(text: str) -> str | None:
+    if text and not re.match(r"[a-z][a-z0-9+.-]*:", text):
+        raise ValueError("must be SCHEME:ADDRESS, such as memory:")
+    return text or None
+
+
 def _server(text: str) -> str | None:
     return _url(text, ("http", "https", "ws", "wss"))
 
@@ -380,6 +387,13 @@ FIELDS: tuple[Field, ...] = (
         _seconds(0.1, 86_400),
         "",
         "Seconds between two tokens at most; empty means 60, and 120 on this machine or network.",
+    ),
+    Field(
+        "GENPY_STORE",
+        "store",
+        _store,
+        "",
+        "A store that an installed package brings, as SCHEME:ADDRESS.",
     ),
     Field(
         "SUPABASE_URL",

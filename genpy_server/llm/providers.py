@@ -21,10 +21,13 @@ from genpy_server.llm.catalog import (
     known_providers,
 )
 from genpy_server.llm.offline import OfflineLlm
+from genpy_server.plugins import plugin_names, plugins
 from genpy_server.settings import DOTENV, Settings
 
 T = TypeVar("T")
 
+GROUP = "genpy.models"
+"""Entry points named like a provider: functions that take the settings and make an `Llm`."""
 OWN = ""
 """Stands for the service at GENPY_LLM_URL, or for none: its models are named without a provider."""
 
@@ -81,7 +84,12 @@ class Providers:
         }
         self._openers[GROQ] = self._open_groq
         self._openers[OWN] = self._open_own
-        if llm is not None or (self._default == GROQ and settings.groq_key is None):
+        for name in plugin_names(GROUP):
+            self._openers.setdefault(name, partial(self._open_brought, name))
+        provider, slash, _ = (settings.model or "").partition("/")
+        if llm is None and slash and provider in plugin_names(GROUP):
+            self._default = provider
+        elif llm is not None or (self._default == GROQ and settings.groq_key is None):
             self._default = OWN
             self._opened[OWN] = OfflineLlm() if llm is None else llm
 
@@ -152,6 +160,12 @@ class Providers:
 
         own = self._settings
         return GroqLlm(key=own.llm_key, model=own.llm_model, url=own.llm_url, waits=self._waits)
+
+    def _open_brought(self, name: str) -> Llm:
+        """The service of an installed package, whose function takes the settings."""
+        (plugin,) = plugins(GROUP, name)
+        llm: Llm = plugin.value(self._settings)
+        return llm
 
     def _open_provider(self, provider: Provider) -> Llm:
         from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second

@@ -1,11 +1,19 @@
 """Which database the settings ask for."""
 
+from genpy_server.errors import ConfigError
+from genpy_server.plugins import plugin_names, plugins
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
+from genpy_server.stores.core import completed
+
+GROUP = "genpy.stores"
+"""Entry points named like the scheme of `GENPY_STORE`: functions that take the settings."""
 
 
 def open_store(settings: Settings) -> Store:
     """The store of the settings, not opened yet; its driver is imported here and not before."""
+    if settings.store is not None:
+        return _brought(settings, settings.store.partition(":")[0])
     if settings.supabase_url is not None and settings.supabase_key is not None:
         from genpy_server.stores.supabase.store import SupabaseStore  # noqa: PLC0415 - heavy, rarely used
 
@@ -13,3 +21,13 @@ def open_store(settings: Settings) -> Store:
     from genpy_server.stores.sqlite.store import SqliteStore  # noqa: PLC0415 - only when used
 
     return SqliteStore(settings.database)
+
+
+def _brought(settings: Settings, scheme: str) -> Store:
+    for plugin in plugins(GROUP, scheme):
+        return completed(plugin.value(settings))
+    known = ", ".join(plugin_names(GROUP)) or "none"
+    raise ConfigError(
+        f"GENPY_STORE: no installed package has a store {scheme!r}. Known are: {known}. "
+        "Without GENPY_STORE it is SQLite or Supabase."
+    )

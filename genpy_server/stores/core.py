@@ -1,0 +1,541 @@
+"""The least that a store must do, and plain defaults for the rest of `Store`.
+
+`CoreStore` keeps sessions and messages. What else a server needs is served by `CompletedStore`: a
+search that reads every message of the user, and endings, memory and permissions that this process
+remembers. A store that has a method of `Store` itself is asked instead. The defaults are for one
+server on a store; several need a store with all of it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, cast
+from uuid import uuid4
+
+import msgspec
+
+from genpy_server.core.context.recall import Candidate, Scores, ranked, titles_first, weight
+from genpy_server.core.metrics import counted
+from genpy_server.core.models import (
+    Hit,
+    Memory,
+    Message,
+    MessageMeta,
+    Metrics,
+    Role,
+    Session,
+    SessionSettings,
+    SessionStatus,
+    checked_rating,
+)
+from genpy_server.core.spending import UsageRow
+from genpy_server.core.understanding.records import is_about_records
+from genpy_server.core.words import query_terms, terms
+from genpy_server.errors import BadRequest, NotFound
+from genpy_server.stores.base import (
+    Appended,
+    ApprovedTool,
+    Ending,
+    Hosted,
+    Hosting,
+    JournalPiece,
+    Opened,
+    Result,
+    Store,
+    StoreHealth,
+)
+
+ALL = 2**31
+"""More rows than there are."""
+
+
+class CoreStore(Protocol):
+    """A database of sessions and messages; every method names their owner.
+
+    Messages have ids that grow, over all sessions; times are ISO 8601 in UTC, ending in Z. What a
+    driver raises leaves it as `StoreError` or one of its kinds.
+    """
+
+    kind: str
+
+    async def open(self) -> None:
+        """Connect."""
+
+    async def close(self) -> None:
+        """Finish what is under way, and close."""
+
+    async def append(
+        self,
+        user_id: str,
+        session_id: str,
+        role: Role,
+        text: str,
+        *,
+        title: str,
+        client_id: str | None,
+        meta: MessageMeta,
+        known: int,
+        settings: SessionSettings,
+    ) -> Appended:
+        """Commit a message, and make its session active again.
+
+        A message of role "user" begins a session that is not there, with `title` and `settings`;
+        one of another role is `NotFound` there. So is one to a session of another owner, or that
+        does not hold the message `known` (0: none). The same `client_id` with the same text is
+        a duplicate and changes nothing, with another text it is a `Conflict`.
+        """
+
+    async def messages(
+        self,
+        user_id: str,
+        session_id: str,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> list[Message]:
+        """Up to `limit` messages, oldest first.
+
+        The newest ones, also of those `before` an id, or the first ones `after` an id.
+        """
+
+    async def session(self, user_id: str, session_id: str) -> Session | None:
+        """One session, or None when this user has none of that id."""
+
+    async def list_sessions(self, user_id: str) -> list[Session]:
+        """All sessions of a user, by last message, newest first."""
+
+    async def update(self, session: Session) -> None:
+        """Write everything that may change of a session: title, status, summary, rating, settings.
+
+        A session that is not there (any more) stays so.
+        """
+
+    async def delete(self, user_id: str, session_id: str) -> None:
+        """Remove a session and its messages; `NotFound` when there is none."""
+
+    async def secret(self) -> str:
+        """A secret of this database, made once: ids of named sessions are made with it."""
+
+
+def completed(store: CoreStore | Store) -> Store:
+    """The store with a default for each method of `Store` that it has not."""
+    if all(hasattr(store, name) for name in _METHODS):
+        return cast("Store", store)
+    return CompletedStore(cast("CoreStore", store))
+
+
+class CompletedStore:
+    """See the module."""
+
+    def __init__(self, core: CoreStore) -> None:
+        self.kind = core.kind
+        self._core = core
+        self._hosted: dict[tuple[str, str], float] = {}
+        self._endings: dict[str, tuple[Ending, float]] = {}
+        self._attempts: dict[str, int] = {}
+        self._waiting: dict[str, float] = {}
+        self._memories: dict[str, Memory] = {}
+        self._approved: dict[str, dict[str, ApprovedTool]] = {}
+        self._writing = asyncio.Lock()
+        self.open, self.close = core.open, core.close
+        self.messages, self.session, self.secret = core.messages, core.session, core.secret
+        for name in _METHODS - _ADDED_TO:
+            if (own := getattr(core, name, None)) is not None:
+                setattr(self, name, own)
+
+    async def check(self) -> StoreHealth:
+        """See `Store.check`; counts nothing, as sessions are counted by owner."""
+        await self._core.secret()
+        return StoreHealth(self.kind, type(self._core).__name__, 0, 0)
+
+    # Messages
+
+    async def append(
+        self,
+        user_id: str,
+        session_id: str,
+        role: Role,
+        text: str,
+        *,
+        title: str,
+        client_id: str | None = None,
+        meta: MessageMeta = MessageMeta(),
+        live_seconds: float = 0,
+        known: int = 0,
+        server: str = "",
+        settings: SessionSettings = SessionSettings(),
+    ) -> Appended:
+        """See `Store.append`."""
+        async with self._writing:
+            appended = await self._core.append(
+                user_id,
+                session_id,
+                role,
+                text,
+                title=title,
+                client_id=client_id,
+                meta=meta,
+                known=known,
+                settings=settings,
+            )
+            if not appended.duplicate:
+                self._forget_ending(session_id)
+                if live_seconds:
+                    self._hosted[user_id, session_id] = time.monotonic() + live_seconds
+        return appended
+
+    async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
+        """See `Store.find_client_id`."""
+        messages = await self.messages(user_id, session_id, limit=ALL)
+        return next((m for m in reversed(messages) if m.client_id == client_id), None)
+
+    async def metrics(self, user_id: str, session_id: str) -> Metrics:
+        """See `Store.metrics`."""
+        metrics = Metrics()
+        for message in await self.messages(user_id, session_id, limit=ALL):
+            metrics = counted(metrics, message)
+        return metrics
+
+    async def usage(
+        self, user_id: str, *, since: str, session_id: str | None = None, utc_offset: int = 0
+    ) -> list[UsageRow]:
+        """See `Store.usage`."""
+        begin, shift = datetime.fromisoformat(since), timedelta(minutes=utc_offset)
+        rows: dict[tuple[str, str, str], UsageRow] = {}
+        for session in await self._core.list_sessions(user_id):
+            if session_id not in {None, session.id}:
+                continue
+            for message in await self.messages(user_id, session.id, limit=ALL):
+                at, usage = datetime.fromisoformat(message.at), message.meta.usage
+                if usage is None or message.role != "assistant" or at < begin:
+                    continue
+                key = (f"{(at + shift).date()}", message.meta.model or "", session.id)
+                row = rows.get(key, UsageRow(*key, session.title))
+                rows[key] = msgspec.structs.replace(
+                    row,
+                    replies=row.replies + 1,
+                    prompt_tokens=row.prompt_tokens + usage.prompt_tokens,
+                    completion_tokens=row.completion_tokens + usage.completion_tokens,
+                    cached_tokens=row.cached_tokens + usage.cached_tokens,
+                )
+        return [rows[key] for key in sorted(rows)]
+
+    async def search(
+        self,
+        user_id: str,
+        query: str,
+        *,
+        limit: int,
+        session_id: str | None = None,
+        before: int | None = None,
+        distinct: bool = False,
+        titles: bool = False,
+        about_records: bool = True,
+        left_out: Sequence[int] = (),
+        asked: tuple[str, str] | None = None,
+    ) -> list[Hit]:
+        """See `Store.search`; every message of the user is read, and words must be spelt right."""
+        wanted = query_terms(query)
+        if not wanted or limit <= 0:
+            return []
+        said: dict[int, _Said] = {}
+        titled: list[Hit] = []
+        for session in await self._core.list_sessions(user_id):
+            if session_id not in {None, session.id}:
+                continue
+            messages = await self.messages(user_id, session.id, limit=ALL)
+            about = " ".join((session.title, session.summary or "", *session.topics))
+            if titles and messages and session_id is None and {*wanted} <= {*terms(about)}:
+                found_in = "title" if {*wanted} <= {*terms(session.title)} else "summary"
+                titled.append(Hit(messages[0], session.title, 0.0, found_in=found_in))  # type: ignore[arg-type]  # one of two literals
+            rows = [_Said(m, session, " ".join(terms(m.text))) for m in messages]
+            for at, row in enumerate(rows):
+                near = (rows[n].message if 0 <= n < len(rows) else None for n in _places(at))
+                row.near = tuple(near)
+                said[row.message.id] = row
+
+        def shown(message: Message) -> bool:
+            return (
+                message.id not in left_out
+                and (message.session_id, message.client_id) != asked
+                and (about_records or not is_about_records(message))
+            )
+
+        hits = _hits(said, wanted, limit, distinct=distinct, before=before, shown=shown)
+        return titles_first([*titled, *hits])[:limit]
+
+    # Sessions
+
+    async def sessions(
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        before: int | None = None,
+        status: SessionStatus | None = None,
+        query: str | None = None,
+        id_prefix: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> list[Session]:
+        """See `Store.sessions`."""
+        found: list[Session] = []
+        for session in await self._core.list_sessions(user_id):
+            about = " ".join((session.title, session.summary or "", *session.topics)).lower()
+            if (
+                len(found) < limit
+                and (before is None or session.last_message_id < before)
+                and status in {None, session.status}
+                and (query or "").lower() in about
+                and session.id.startswith(id_prefix or "")
+                and (not (since or until) or await self._said_between(session, since, until))
+            ):
+                found.append(session)
+        return found
+
+    async def _said_between(self, session: Session, since: str | None, until: str | None) -> bool:
+        begin = datetime.fromisoformat(since) if since else datetime.min.replace(tzinfo=UTC)
+        end = datetime.fromisoformat(until) if until else datetime.max.replace(tzinfo=UTC)
+        messages = await self.messages(session.user_id, session.id, limit=ALL)
+        return any(begin <= datetime.fromisoformat(message.at) < end for message in messages)
+
+    async def rename(self, user_id: str, session_id: str, title: str) -> Session:
+        """See `Store.rename`."""
+        return await self._change(user_id, session_id, title=title)
+
+    async def configure(self, user_id: str, session_id: str, settings: SessionSettings) -> Session:
+        """See `Store.configure`."""
+        return await self._change(user_id, session_id, settings=settings)
+
+    async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
+        """See `Store.rate`."""
+        rated = checked_rating(rating)
+        return await self._change(user_id, session_id, rating=rated, rated_at=_now())
+
+    async def _change(self, user_id: str, session_id: str, **changes: Any) -> Session:
+        async with self._writing:
+            session = await self.session(user_id, session_id)
+            if session is None:
+                raise NotFound("There is no such session.")
+            session = msgspec.structs.replace(session, **changes)
+            await self._core.update(session)
+        return session
+
+    async def delete(self, user_id: str, session_id: str) -> None:
+        """See `Store.delete`."""
+        await self._core.delete(user_id, session_id)
+        self._forget_ending(session_id)
+        self._memories.pop(session_id, None)
+        self._hosted.pop((user_id, session_id), None)
+
+    # The end of a session
+
+    async def attach(
+        self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
+    ) -> Opened:
+        """See `Store.attach`."""
+        session = await self.session(user_id, session_id)
+        messages = await self.messages(user_id, session_id, limit=limit)
+        memory = await self.memory(user_id, session_id)
+        self._hosted[user_id, session_id] = time.monotonic() + live_seconds
+        return Opened(session, messages, memory, await self.hosting(user_id, session_id))
+
+    async def touch(
+        self, known: Mapping[str, str], live_seconds: float, server: str = ""
+    ) -> list[Hosted]:
+        """See `Store.touch`."""
+        told = []
+        for user_id, session_id in list(self._hosted):
+            if session_id in known:
+                self._hosted[user_id, session_id] = time.monotonic() + live_seconds
+                session = await self.session(user_id, session_id)
+                state = "" if session is None else session.state
+                if state != known[session_id]:
+                    told.append(Hosted(session_id, session, deleted=session is None))
+        return told
+
+    async def abandoned(
+        self, limit: int, *, users: Sequence[str], never_hosted: bool = False
+    ) -> list[tuple[str, str]]:
+        """See `Store.abandoned`; what an earlier process hosted counts as hosted by nobody."""
+        now = time.monotonic()
+        return [
+            (user_id, session.id)
+            for user_id in users
+            for session in await self.sessions(user_id, limit=limit, status="active")
+            if self._hosted.get((user_id, session.id), 0) < now
+            and self._waiting.get(session.id, 0) < now
+        ][:limit]
+
+    async def claim_ending(
+        self,
+        user_id: str,
+        session_id: str,
+        *,
+        lease_seconds: float,
+        abandoned_only: bool = False,
+        again: bool = False,
+        leaving: bool = False,
+        server: str = "",
+        messages: int = 0,
+    ) -> Ending | None:
+        """See `Store.claim_ending`."""
+        now = time.monotonic()
+        session = await self.session(user_id, session_id)
+        if session is None or (session.status != "active" and not again):
+            return None
+        hosted = max(self._hosted.get((user_id, session_id), 0), self._waiting.get(session_id, 0))
+        if (abandoned_only and hosted >= now) or self._endings.get(session_id, (0, 0))[1] >= now:
+            return None
+        attempt = self._attempts[session_id] = self._attempts.get(session_id, 0) + 1
+        ending = Ending(session_id, user_id, uuid4().hex, attempt)
+        self._endings[session_id] = ending, now + lease_seconds
+        if leaving:
+            self._hosted.pop((user_id, session_id), None)
+        return ending
+
+    async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
+        """See `Store.finish_ending`."""
+        async with self._writing:
+            held = self._endings.get(ending.session_id)
+            session = await self.session(ending.user_id, ending.session_id)
+            if held is None or held[0] != ending or session is None:
+                return None
+            fields = msgspec.structs.asdict(result)
+            session = msgspec.structs.replace(
+                session, status="completed", ended_at=session.ended_at or _now(), **fields
+            )
+            await self._core.update(session)
+            self._forget_ending(ending.session_id)
+        return session
+
+    async def release_ending(self, ending: Ending, wait_seconds: float = 0) -> None:
+        """See `Store.release_ending`."""
+        if self._endings.get(ending.session_id, (None, 0))[0] == ending:
+            del self._endings[ending.session_id]
+            self._waiting[ending.session_id] = time.monotonic() + wait_seconds
+
+    def _forget_ending(self, session_id: str) -> None:
+        for kept in (self._endings, self._attempts, self._waiting):
+            kept.pop(session_id, None)
+
+    # Servers: this one alone
+
+    async def beat(self, server: str, alive_seconds: float) -> list[str]:
+        """See `Store.beat`."""
+        return []
+
+    async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
+        """See `Store.journal`; nothing is kept, and a reply in progress ends with its server."""
+
+    async def hosting(self, user_id: str, session_id: str) -> Hosting:
+        """See `Store.hosting`."""
+        return Hosting(None, alive=False)
+
+    async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
+        """See `Store.interrupted`."""
+        return []
+
+    # What this process remembers
+
+    async def memory(self, user_id: str, session_id: str) -> Memory | None:
+        """See `Store.memory`."""
+        return self._memories.get(session_id) if await self.session(user_id, session_id) else None
+
+    async def extend_memory(
+        self, user_id: str, session_id: str, memory: Memory, *, previous_upto: int
+    ) -> bool:
+        """See `Store.extend_memory`."""
+        known = await self.memory(user_id, session_id)
+        if (known.upto if known else 0) != previous_upto:
+            return False
+        self._memories[session_id] = memory
+        return True
+
+    async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
+        """See `ApprovalStore.approved_tools`."""
+        approved = self._approved.get(user_id, {})
+        return [approved[name] for name in sorted(approved)]
+
+    async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
+        """See `ApprovalStore.approve_tool`."""
+        self._approved.setdefault(user_id, {})[name] = ApprovedTool(name, digest, _now())
+
+    async def revoke_tool(self, user_id: str, name: str) -> bool:
+        """See `ApprovalStore.revoke_tool`."""
+        return self._approved.get(user_id, {}).pop(name, None) is not None
+
+    async def import_session(self, session: Session, messages: Iterable[dict[str, Any]]) -> int:
+        """See `Store.import_session`."""
+        raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
+
+
+class _Said:
+    """A message among those that are searched; `near` are two before and two after it."""
+
+    def __init__(self, message: Message, session: Session, form: str) -> None:
+        self.message, self.session, self.form = message, session, form
+        self.near: tuple[Message | None, ...] = ()
+
+
+def _places(at: int) -> tuple[int, int, int, int]:
+    return at - 2, at - 1, at + 1, at + 2
+
+
+def _hits(
+    said: Mapping[int, _Said],
+    wanted: Sequence[str],
+    limit: int,
+    *,
+    distinct: bool,
+    before: int | None,
+    shown: Callable[[Message], bool],
+) -> list[Hit]:
+    """The best messages, by the ranking that every store has."""
+    held = [set(row.form.split()) for row in said.values()]
+    weights = {term: weight(len(said), sum(term in those for those in held)) for term in wanted}
+    length = sum(len(row.form.split()) for row in said.values()) / max(len(said), 1)
+    scoring = Scores(weights, length, sum(weights.values()) or 1.0)
+    scores = {id_: scoring.of(row.form) for id_, row in said.items()}
+    candidates = [
+        Candidate(id_, row.session.id, scores[id_], row.form, _ids(row.near))
+        for id_, row in said.items()
+        if scores[id_] and (before is None or id_ < before) and shown(row.message)
+    ]
+    hits = []
+    for one in ranked(candidates, scores, limit, distinct=distinct):
+        row = said[one.id]
+        beside = [near if near and shown(near) else None for near in row.near[1:3]]
+        forms = [row.form, *(said[near.id].form for near in beside if near)]
+        coverage, number = scoring.coverage(" ".join(forms))
+        earlier, later = beside
+        hits.append(
+            Hit(
+                row.message,
+                row.session.title,
+                one.score,
+                earlier,
+                later,
+                coverage=coverage,
+                terms=number,
+            )
+        )
+    return hits
+
+
+def _ids(near: tuple[Message | None, ...]) -> tuple[int | None, int | None, int | None, int | None]:
+    one, two, three, four = (message.id if message else None for message in near)
+    return one, two, three, four
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+_METHODS = {
+    name for name in dir(CompletedStore) if not name.startswith("_")
+} | {"open", "close", "messages", "session", "secret"}  # fmt: skip
+_ADDED_TO = {"append", "delete"}
+"""What a default adds to the method of the core store."""

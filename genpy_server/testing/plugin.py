@@ -1,0 +1,28 @@
+"""Fixtures of the testing kit, for pytest with pytest-asyncio in its automatic mode."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from genpy_server.testing.scripted_model import ScriptedModel
+
+
+@pytest.fixture
+async def scripted_model() -> "AsyncIterator[ScriptedModel]":
+    """A service of models that says what the test tells it."""
+    from genpy_server.testing.scripted_model import ScriptedModel  # noqa: PLC0415 - when used
+
+    async with ScriptedModel() as model:
+        yield model
+
+
+@pytest.fixture
+async def genpy_url(scripted_model: "ScriptedModel", tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a server that asks the scripted model."""
+    from genpy_server.testing.serving import serving  # noqa: PLC0415 - when used
+
+    async with serving(tmp_path, GENPY_LLM_URL=scripted_model.url) as url:
+        yield url
