@@ -3,7 +3,6 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from support.conditions import eventually
 from support.running_server import ServerProcess
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
@@ -32,15 +31,9 @@ async def serving(genpy, **variables):
     server = ServerProcess(genpy.database, **variables)
     await server.start()
     try:
-        await eventually(lambda: swept(genpy))
         yield server
     finally:
         await server.stop()
-
-
-async def swept(genpy) -> bool:
-    """Whether the server has ended what nobody attends, as it does when it starts."""
-    return not genpy("sessions", "list", "--json", "--status", "active").json
 
 
 async def test_the_same_output(genpy):
