@@ -165,8 +165,11 @@ class LocalServer:
 
         `brief` as in `App.open`.
         """
-        found = await announcement.find(self._settings)
-        self._place, self.differs = found.server, found.differs
+        if self._app is None:
+            found = await announcement.find(self._settings)
+            self._place, self.differs = found.server, found.differs
+        else:  # an App of one's own is what this program is to run, and nobody else's server
+            announced = False
         if self._place is not None:
             self.url, self.token = self._place.url, self._place.token
         else:

@@ -47,6 +47,7 @@ class Approvals:
         self._audience = audience
         self._seconds = seconds
         self._session = set[tuple[str, str]]()
+        self._turn = asyncio.Lock()
         self._waiting: tuple[ApprovalRequested, asyncio.Future[Decision]] | None = None
 
     async def may_run(self, tool: Tool, run: str, call: str, args: dict[str, object]) -> bool:
@@ -88,6 +89,11 @@ class Approvals:
             text = NOBODY.format(name=name)
             self._audience.publish(Notice(seq=0, code=APPROVAL_REFUSED, text=text))
             return "no"
+        async with self._turn:  # a tool may ask several questions at once
+            return await self._answered(request, resolved)
+
+    async def _answered(self, request: ApprovalRequested, resolved: ApprovalResolved) -> Decision:
+        """The answer to a request; however that ends, `resolved` says it."""
         answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting = (request, answer)
         resolved.by = "stopped"

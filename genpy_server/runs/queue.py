@@ -91,10 +91,8 @@ class RunQueue:
     """Runs the requests of one session, one at a time, and stores their replies."""
 
     def __init__(self, services: RunServices, conversation: Conversation, owner: RunOwner) -> None:
-        self._chat = chat = services.chat
-        self.approvals = Approvals(
-            chat.store, conversation.user_id, owner, chat.settings.limits.approval_seconds
-        )
+        self._chat = services.chat
+        self._approvals: Approvals | None = None
         self._tasks = services.tasks
         self._journal = services.journal
         self._admission = services.admission
@@ -112,6 +110,16 @@ class RunQueue:
         self._unsaved = 0
         self._forgotten = False
         self._said = set[str]()
+
+    @property
+    def approvals(self) -> Approvals:
+        """The requests of tools; made when one is first needed."""
+        if self._approvals is None:
+            chat = self._chat
+            seconds = chat.settings.limits.approval_seconds
+            user_id = self._conversation.user_id
+            self._approvals = Approvals(chat.store, user_id, self._owner, seconds)
+        return self._approvals
 
     @property
     def waiting(self) -> int:

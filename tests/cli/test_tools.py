@@ -1,8 +1,17 @@
 """`genpy tools`, `genpy ask --allow` and `--app`: tools of one's own from the command line."""
 
+import subprocess
+from pathlib import Path
+
+import httpx
 import pytest
 from support.command_line import Genpy
+from support.running_server import configure
 from support.scripted_model import Upstream
+
+from genpy_server import App, tool
+from genpy_server.client.http_records import RemoteRecords
+from genpy_server.embedded import LocalServer
 
 TOOLS = '''
 from pathlib import Path
@@ -86,3 +95,41 @@ def test_serve_takes_an_app_of_ones_own(empty: Genpy) -> None:
         ("library:other", "library:other is not an App."),
     ):
         assert words in empty("serve", "--app", reference, code=1).err
+
+
+def test_an_app_of_ones_own_is_served(empty: Genpy) -> None:
+    """`genpy serve --app` listens with the tools of the App, at the port that is given."""
+    (empty.home / "library.py").write_text(OWN)
+    words = empty.words("serve", "--app", "library:app", "--port", "0")
+    with subprocess.Popen(
+        words, cwd=empty.home, env=empty.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().rpartition(" ")[2].strip()
+        tools = httpx.get(f"{url}/api/tools", trust_env=False).json()["tools"]
+        process.terminate()
+    assert {tool["name"]: tool["origin"] for tool in tools}["shelf"] == "app"
+    assert process.returncode == 0
+
+
+async def test_an_embedded_server_runs_an_app_of_ones_own(tmp_path: Path) -> None:
+    """It does so though another program serves the database, and is not announced to others."""
+    settings = configure(tmp_path / "genpy.db")
+    first = LocalServer(settings)
+    await first.reach(announced=True)
+
+    @tool(reads_only=True)
+    async def shelf(title: str) -> str:
+        """The shelf of a book."""
+        return title
+
+    own = LocalServer(settings, App(tools=[shelf]))
+    await own.reach(announced=True)
+    assert own.own is not None
+    for server, there in ((first, False), (own, True)):
+        records = RemoteRecords(server.url, server.token)
+        names = {one.name for one in (await records.tools()).tools}
+        assert ("shelf" in names) is there
+        await records.close()
+    await own.stop()
+    await first.stop()

@@ -3,6 +3,7 @@
 import pytest
 from support.raw_client import Peer
 from support.running_server import serving
+from websockets.asyncio.client import connect
 
 from genpy_server import App, Context, tool
 from genpy_server.wire import OFFERED, Approve, Cancel, Send
@@ -171,6 +172,22 @@ async def test_where_nobody_can_answer_nothing_runs(server, upstream):
     async with client(server, features=None, allow="other,deploy") as one:
         await one.say(Send("b", "Deploy it now"))
         await one.until("run_finished")
+    assert DONE == ["prod"]
+
+
+async def test_text_mode_refuses_with_a_sentence(server, upstream):
+    """A plain text client is told that the tool was not run, and how it would be."""
+    for _ in range(2):
+        upstream.call("deploy", {"to": "prod"})
+        upstream.say("Well.")
+    url = f"{server.url.replace('http', 'ws', 1)}/ws/session/plain"
+    for query, refused in (("", True), ("?allow=deploy", False)):
+        async with connect(url + query) as ws:
+            await ws.send(f"Deploy it {query}")
+            text = ""
+            while "Well." not in text:
+                text += str(await ws.recv())
+            assert ("deploy was not run" in text) is refused
     assert DONE == ["prod"]
 
 
