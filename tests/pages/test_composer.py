@@ -118,6 +118,29 @@ async def test_a_kind_of_help_is_chosen_from_those_of_the_server(
         await expect(reply.locator(".chip summary")).to_have_text(modes[-1]["label"])
 
 
+async def test_a_model_is_chosen_for_the_conversation(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The models are those of the server; a choice holds for the conversation, in every tab."""
+    upstream.say("Yes.")
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        choice = visit.page.get_by_label("Model")
+        name = await choice.locator("option").nth(1).get_attribute("value")
+        other = await visit.context.new_page()
+        await other.goto(visit.page.url)
+        await visit.state("Connected", other)
+        await visit.say("First")
+        await visit.finished()
+        await choice.select_option(name)
+        await expect(other.get_by_label("Model")).to_have_value(name or "")
+        await visit.say("Second")
+        await expect(visit.page.locator("article.assistant")).to_have_count(2)
+        await visit.finished()
+        await other.reload()
+        await expect(other.get_by_label("Model")).to_have_value(name or "")
+    assert str(name).endswith(upstream.requests[-1]["body"]["model"])
+
+
 async def test_a_name_that_cannot_be_one_gets_a_sentence(browser: Browser, server: Running):
     """An address with an impossible name opens a new conversation and says why."""
     for name in (".", "..", "a/b"):

@@ -1,7 +1,7 @@
 // The chat page: the address names the session, and everything around the conversation.
 
 import { menuButton } from "./actions.js";
-import { BASE, Refusal, enterToken, link } from "./api.js";
+import { BASE, Refusal, api, enterToken, link } from "./api.js";
 import { Composer } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
@@ -15,6 +15,7 @@ const CHANGES_LIST = new Set(["session", "summary", "ready", "run_finished"]);
 
 const box = byId("say", HTMLTextAreaElement);
 const modes = byId("mode", HTMLSelectElement);
+const models = byId("model-choice", HTMLSelectElement);
 /** @type {Room | null} */
 let room = null;
 
@@ -157,6 +158,8 @@ function tell(said, cause) {
   byId("title").textContent = name;
   document.title = `${isolated(name)} - GenPy`;
   showModes(transcript.modes);
+  if (cause === "ready") showModels(said);
+  if (cause === "settings") models.value = transcript.settings.model ?? "";
   const facts = model ? [model, `kept in ${store}`] : [];
   byId("model").textContent = [
     ...facts,
@@ -180,6 +183,25 @@ function showModes(/** @type {Mode[]} */ known) {
   );
   modes.value = known.some(({ name }) => name === value) ? value : "";
   byId("mode-box").hidden = !known.length;
+}
+
+/**
+ * Offer the models that the server has, once for each conversation.
+ *
+ * @param {Room} asking
+ */
+async function showModels(asking) {
+  /** @type {{default: string, models: {name: string}[]}} */
+  const { default: usual, models: known } = await api("GET", "api/models");
+  if (asking !== room) return;
+  const chosen = asking.transcript.settings.model ?? "";
+  const names = new Set([...known.map(({ name }) => name), ...(chosen ? [chosen] : [])]);
+  models.replaceChildren(
+    el("option", { value: "", text: usual ? `Default: ${isolated(usual)}` : "Default" }),
+    ...[...names].map((name) => el("option", { value: name, text: name })),
+  );
+  models.value = chosen;
+  byId("model-box").hidden = names.size < 2 && !chosen;
 }
 
 function refused(/** @type {string} */ text) {
@@ -219,6 +241,7 @@ byId("problem").append(
   ),
 );
 byId("editing").append(button("Leave it as it was", () => composer.edit(null)));
+models.addEventListener("change", () => room?.ask({ type: "set", model: models.value || null }));
 byId("end").addEventListener("click", () => room?.end());
 byId("stop").addEventListener("click", () => room?.ask({ type: "cancel" }));
 byId("new").addEventListener("click", openNew);
