@@ -2,7 +2,8 @@
 
 import pytest
 
-from genpy_server.web.markdown import BRACKETS, HIGHLIGHTED_CHARS, render
+from genpy_server.web import markdown
+from genpy_server.web.markdown import BRACKETS, finished_blocks, render
 
 pytestmark = pytest.mark.unit
 
@@ -53,9 +54,12 @@ def test_code_of_a_strange_language_is_plain(language: str):
     assert "<code>def f</code>" in render(f"```{language}\ndef f\n```").replace("\n", "")
 
 
-def test_a_long_block_of_code_is_plain():
-    """Colouring is left out where it would take long."""
-    assert "<span" not in render(f"```python\n{'x = 1  # y' * HIGHLIGHTED_CHARS}\n```")
+def test_a_block_of_any_length_has_colours(monkeypatch: pytest.MonkeyPatch):
+    """Code is coloured as far as the time for it reaches, and nothing of it is lost behind that."""
+    code = "x = 1  # y\n" * 5_000
+    assert render(f"```python\n{code}```").count("<span") > 9_000
+    monkeypatch.setattr(markdown, "HIGHLIGHT_SECONDS", 0.0)
+    assert render(f"```python\n{code}```").count("# y") == 5_000
 
 
 def test_headings_follow_their_message():
@@ -82,3 +86,24 @@ def test_a_paragraph_of_brackets_is_shown_as_it_is(bracket: str):
     assert f"[c](http://d) *e* {bracket * 10}" in html
     few = render(f"[c](http://d) {bracket * (BRACKETS - 1)}")
     assert '<a href="http://d"' in few
+
+
+def test_the_dialect_is_that_of_the_terminal():
+    """Formulas, footnotes, boxes, line breaks in cells and pipes in code are shown as there."""
+    text = "- [x] done\n- [ ] open\n\n$a^2$ and[^1]\n\n[^1]: a *note*\n\n| a | b |\n|---|---|\n| 1<br>2 | `x|y` |"
+    html = render(text).replace("\n", "")
+    for part in (
+        "<li>☑ done</li><li>☐ open</li>",
+        '<span class="math">a²</span> and<sup>1</sup>',
+        '<p class="footnote"><sup>1</sup> a <em>note</em></p>',
+        "<td>1<br>2</td><td><code>x|y</code></td>",
+    ):
+        assert part in html
+
+
+def test_a_block_knows_the_headings_before_it():
+    """Blocks that are rendered one after another have the levels that they have in the whole."""
+    text = "# A\n\n## B\n\n### C\n\nx"
+    blocks = finished_blocks(text)
+    later = finished_blocks(text[blocks[0][0] :], blocks[0][2])
+    assert "".join(html for _, html, _ in [blocks[0], *later]) + "<p>x</p>\n" == render(text)

@@ -133,6 +133,8 @@ class _GrowingReply:
         self._known = 0
         self._start = 0
         """Where the text behind the finished blocks begins, in characters."""
+        self._headings: tuple[str, ...] = ()
+        """What that stands within."""
         self._due = False
         self._line_ended = False
         self._task: asyncio.Task[None] | None = None
@@ -176,7 +178,9 @@ class _GrowingReply:
         while self._due:
             began, self._due = clock(), False
             try:
-                found = await self._renderer.finished_blocks(self.text[self._start :])
+                found = await self._renderer.finished_blocks(
+                    self.text[self._start :], self._headings
+                )
                 for _ in found:
                     self._renderer.charge(self._user)
             except Busy:
@@ -191,7 +195,7 @@ class _GrowingReply:
                         end=self._start + block.end,
                     )
                 )
-                done = block.end
+                done, self._headings = block.end, block.headings
             self._start += done
             await self._sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
         self._task = None

@@ -5,11 +5,15 @@ http, https and mailto alone, and turns an image into a link to it, since a pict
 itself can carry a conversation away. The sanitiser then lets through only what this parser makes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from re import compile as pattern
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+from genpy_server.markdown.dialect import extended
+from genpy_server.markdown.tex import readable
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -21,8 +25,8 @@ SCHEMES = frozenset({"http", "https", "mailto"})
 FIRST_HEADING = 3
 """Level of a text's outermost heading: it stands under the h2 of its message."""
 LAST_HEADING = 6
-HIGHLIGHTED_CHARS = 20_000
-"""Characters of a code block above which it is shown in one colour."""
+HIGHLIGHT_SECONDS = 1.5
+"""How long the code of a text may take to get its colours; what is behind has one."""
 BARE_LINKS = 1_000
 """Addresses in a text above which only those in brackets become links: looking for them takes
 time by the square of their number."""
@@ -51,7 +55,9 @@ TOKEN_CLASSES = {
 
 _LANGUAGE = pattern(r"[A-Za-z0-9+#.-]{1,24}")
 _LINE = pattern(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
-_ALIGN = pattern(r"text-align:(left|right|center)")
+_ALIGN = pattern(r"text-align:(right|center)")
+_BREAK = pattern(r"(?i)<br\s*/?>")
+_BOX = pattern(r"\[([ xX])\] ")
 
 
 def render(text: str) -> str:
@@ -59,12 +65,15 @@ def render(text: str) -> str:
     return sanitise(_parser_for(text).render(text))
 
 
-def finished_blocks(text: str) -> list[tuple[int, str]]:
-    """The blocks of a text that still grows, except the last one: where each ends, and its HTML.
+def finished_blocks(
+    text: str, headings: tuple[str, ...] = ()
+) -> list[tuple[int, str, tuple[str, ...]]]:
+    """The blocks of a text that still grows, except the last one.
 
-    A link to an address that is given only later is text here, and a link in the HTML of the whole.
+    Each is where it ends, its HTML, and the headings that what follows stands within; `headings`
+    are those of what came before the text. A link to an address that is given only later is text here, and a link in the HTML of the whole.
     """
-    parser, env = _parser_for(text), dict[str, Any]()
+    parser, env = _parser_for(text), dict[str, Any](headings=headings)
     tokens = parser.parse(text, env)
     starts = [
         number
@@ -78,7 +87,9 @@ def finished_blocks(text: str) -> list[tuple[int, str]]:
         end += sum(map(len, lines[line:next_line]))
         line = next_line
         html = parser.renderer.render(tokens[start:following], parser.options, env)
-        blocks.append((end, sanitise(html)))
+        for token in tokens[start:following]:
+            headings = token.meta.get("headings", headings)
+        blocks.append((end, sanitise(html), headings))
     return blocks
 
 
@@ -96,17 +107,35 @@ def _sanitiser() -> "Cleaner":
     from nh3 import Cleaner  # noqa: PLC0415 - only where HTML is wanted
 
     marks = set(TOKEN_CLASSES.values())
-    aligns = {"left", "right", "center"}
+    aligns = {"right", "center"}
     return Cleaner(
         tags={
             *("a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li"),
-            *("ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead"),
+            *(
+                "ol",
+                "p",
+                "pre",
+                "s",
+                "span",
+                "strong",
+                "sup",
+                "table",
+                "tbody",
+                "td",
+                "th",
+                "thead",
+            ),
             *("tr", "ul"),
         },
         clean_content_tags={"script", "style", "template", "noscript", "iframe", "svg", "math"},
         attributes={"a": {"href"}, "ol": {"start"}, "pre": {"data-language"}},
         attribute_filter=_attribute,
-        allowed_classes={"span": marks, "td": aligns, "th": aligns},
+        allowed_classes={
+            "span": marks | {"math"},
+            "p": {"math", "footnote"},
+            "td": aligns,
+            "th": aligns,
+        },
         url_schemes=set(SCHEMES),
         url_relative="deny",
         link_rel="noopener noreferrer",
@@ -126,14 +155,20 @@ def _attribute(_: str, name: str, value: str) -> str | None:
 def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two parsers
     from markdown_it import MarkdownIt  # noqa: PLC0415 - only where HTML is wanted
 
-    parser = MarkdownIt("js-default", {"html": False, "linkify": bare_links})
+    parser = extended(MarkdownIt("js-default", {"html": False, "linkify": bare_links}))
     if parser.linkify is not None:
         # A word with a dot in it is more often a file than a host.
         parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
     parser.validateLink = _is_link  # type: ignore[method-assign]  # its documented way to set one
     parser.core.ruler.before("inline", "plain", lambda state: _set_plain(state.tokens))
-    parser.core.ruler.push("levels", lambda state: _set_levels(state.tokens))
+    parser.core.ruler.push("levels", lambda state: _set_levels(state.tokens, state.env))
     parser.core.ruler.push("cells", lambda state: _set_alignment(state.tokens))
+    parser.core.ruler.push("boxes", lambda state: _set_boxes(state.tokens))
+    parser.add_render_rule("math", _math)
+    parser.add_render_rule("math_block", _math)
+    parser.add_render_rule("footnote_ref", _footnote)
+    parser.add_render_rule("footnote_open", _footnote)
+    parser.add_render_rule("footnote_close", _footnote)
     parser.add_render_rule("plain", _plain)
     parser.add_render_rule("image", _image)
     parser.add_render_rule("fence", _fence)
@@ -160,14 +195,18 @@ def _is_link(url: str) -> bool:
     return bool(colon and rest) and scheme.lower() in SCHEMES
 
 
-def _set_levels(tokens: Sequence["Token"]) -> None:
-    """Number headings by how they nest, so that no level is left out."""
-    outer: list[str] = []
+def _set_levels(tokens: Sequence["Token"], env: MutableMapping[str, Any]) -> None:
+    """Number headings by how they nest, so that no level is left out.
+
+    `env` may say within which `headings` the text stands.
+    """
+    outer: list[str] = list(env.get("headings", ()))
     for token in tokens:
         if token.type == "heading_open":
             while outer and outer[-1] >= token.tag:
                 outer.pop()
             outer.append(token.tag)
+            token.meta["headings"] = tuple(outer)
         if token.type in {"heading_open", "heading_close"}:
             level = f"h{min(FIRST_HEADING - 1 + len(outer), LAST_HEADING)}"
             token.meta["level"] = level
@@ -187,6 +226,51 @@ def _set_alignment(tokens: Sequence["Token"]) -> None:
             found = _ALIGN.search(str(token.attrs.pop("style", "")))
             if found:
                 token.attrs["class"] = found[1]
+            inline = tokens[number + 1]
+            inline.children = [part for one in inline.children or () for part in _broken(one)]
+
+
+def _broken(token: "Token") -> Iterator["Token"]:
+    """The text of a cell, where a `<br>` is a line break: a row has only one line."""
+    if token.type != "text" or "<" not in token.content:
+        yield token
+        return
+    for number, piece in enumerate(_BREAK.split(token.content)):
+        if number:
+            yield token.copy(type="hardbreak", tag="br", content="")
+        yield token.copy(content=piece)
+
+
+def _set_boxes(tokens: Sequence["Token"]) -> None:
+    """Show the box of an item of a list of tasks as the terminal does."""
+    for item, paragraph, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if item.type == "list_item_open" and paragraph.type == "paragraph_open" and inline.children:
+            first = inline.children[0]
+            if first.type == "text" and (found := _BOX.match(first.content)):
+                box = "\N{BALLOT BOX}" if found[1] == " " else "\N{BALLOT BOX WITH CHECK}"
+                first.content = f"{box} {first.content[found.end() :]}"
+
+
+def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
+    """A formula as Unicode."""
+    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
+
+    token = tokens[index]
+    shown = escapeHtml(readable(token.info))
+    if token.type == "math_block":
+        return f'<p class="math">{shown}</p>\n'
+    return f'<span class="math">{shown}</span>'
+
+
+def _footnote(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
+    """A footnote, or where it is named: its label, raised."""
+    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
+
+    token = tokens[index]
+    if token.type == "footnote_close":
+        return "</p>\n"
+    label = f"<sup>{escapeHtml(token.info)}</sup>"
+    return f'<p class="footnote">{label} ' if token.type == "footnote_open" else label
 
 
 def _image(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
@@ -198,7 +282,7 @@ def _image(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
     return f'<a href="{source}">{label}</a>'
 
 
-def _fence(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
+def _fence(_: Any, tokens: Sequence["Token"], index: int, __: Any, env: Any) -> str:
     """A block of code, with its language and the classes of its tokens."""
     from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
 
@@ -206,17 +290,22 @@ def _fence(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
     words = tokens[index].info.split(maxsplit=1)
     language = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
     attribute = f' data-language="{escapeHtml(language)}"' if language else ""
-    return f"<pre{attribute}><code>{_highlight(code, language)}</code></pre>\n"
+    return f"<pre{attribute}><code>{_highlight(code, language, env)}</code></pre>\n"
 
 
-def _highlight(code: str, language: str) -> str:
+def _highlight(code: str, language: str, env: dict[str, Any]) -> str:
     from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
 
-    lexer = _lexer(language.lower()) if language and len(code) <= HIGHLIGHTED_CHARS else None
+    lexer = _lexer(language.lower()) if language else None
     if lexer is None:
         return str(escapeHtml(code))
-    parts = []
+    until = env.setdefault("coloured_until", perf_counter() + HIGHLIGHT_SECONDS)
+    parts: list[str] = []
+    done = 0
     for kind, piece in lexer.get_tokens(code):
+        if perf_counter() > until:
+            return "".join(parts) + str(escapeHtml(code[done:]))
+        done += len(piece)
         mark = _mark(kind)
         text = escapeHtml(piece)
         parts.append(f'<span class="{mark}">{text}</span>' if mark else text)

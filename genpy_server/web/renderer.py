@@ -49,6 +49,8 @@ class RenderBlocks(msgspec.Struct, tag="blocks"):
     """A text that still grows, of which the finished blocks are wanted."""
 
     text: str
+    headings: tuple[str, ...] = ()
+    """The headings that it stands within."""
 
 
 class RenderedBlock(msgspec.Struct, frozen=True):
@@ -56,6 +58,8 @@ class RenderedBlock(msgspec.Struct, frozen=True):
 
     end: int
     html: str
+    headings: tuple[str, ...] = ()
+    """The headings that what follows it stands within."""
 
 
 class Renderer:
@@ -106,9 +110,11 @@ class Renderer:
         except Busy:
             return None
 
-    async def finished_blocks(self, text: str) -> list[RenderedBlock]:
+    async def finished_blocks(
+        self, text: str, headings: tuple[str, ...] = ()
+    ) -> list[RenderedBlock]:
         """The blocks of a growing text that are finished; not cached."""
-        return await self._job(RenderBlocks(text), list[RenderedBlock], list)
+        return await self._job(RenderBlocks(text, headings), list[RenderedBlock], list)
 
     async def close(self) -> None:
         """End the process."""
@@ -212,8 +218,8 @@ def main() -> None:
         if isinstance(job, RenderTexts):
             answer = msgspec.json.encode([render(text) for text in job.texts])
         else:
-            found = finished_blocks(job.text)
-            answer = msgspec.json.encode([RenderedBlock(end, html) for end, html in found])
+            found = finished_blocks(job.text, job.headings)
+            answer = msgspec.json.encode([RenderedBlock(*block) for block in found])
         target.write(_LENGTH.pack(len(answer)) + answer)
         target.flush()
 

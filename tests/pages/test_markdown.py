@@ -53,8 +53,11 @@ TEXTS = {
     "tilde fence": "~~~\n```\n~~~\nafter",
     "fence in a list": "1. Do:\n   ```\n   a\n\n   b\n   ```\n2. Then\n\nend",
     "table": "| a | b |\n|---|--:|\n| `1` | **x** |\n| 3 | 4 |\n\nend",
+    "pipes in a table": "| a | b |\n|---|--:|\n| `1|2` | **x** |\n| 3 |",
+    "tasks": "- [x] done\n- [ ] **open**",
     "escapes": "\\*no\\* and <b>text</b> & more",
     "hard break": "a  \nb\\\nc",
+    "wide": "含**「重点」**内容",
 }
 
 

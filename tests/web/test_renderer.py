@@ -127,8 +127,8 @@ async def test_finished_blocks_of_a_growing_text(renderer: Renderer) -> None:
     """All blocks but the last are finished, each with where it ends in characters."""
     first, second, open_block = "# \U0001f600\r\n\r\n", "- a\n- b\n\n", "```py\nx = 1\n"
     assert await renderer.finished_blocks(first + second + open_block) == [
-        RenderedBlock(len(first), render(first)),
-        RenderedBlock(len(first + second), render(second)),
+        RenderedBlock(len(first), render(first), ("h1",)),
+        RenderedBlock(len(first + second), render(second), ("h1",)),
     ]
     assert await renderer.finished_blocks(open_block) == []
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from genpy_server.markdown.dialect import parser
+from genpy_server.markdown.tex import readable
 from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, wrap
 from genpy_tui.render.markdown.code import code_lines
-from genpy_tui.render.markdown.dialect import parser
 from genpy_tui.render.markdown.splitter import Fragment
 from genpy_tui.render.markdown.table import Cell, table_lines
-from genpy_tui.render.markdown.tex import readable
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode

@@ -3,10 +3,10 @@
 import re
 
 from genpy_server.core.display import newlines, protect
+from genpy_server.markdown.dialect import parser
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line
 from genpy_tui.render.markdown.blocks import Env, render
-from genpy_tui.render.markdown.dialect import parser
 from genpy_tui.render.markdown.splitter import Fragment, Splitter
 
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from re import Match
 from typing import Literal, NamedTuple
 
-from genpy_tui.render.markdown.dialect import cells, is_delimiter, math_end
+from genpy_server.markdown.dialect import cells, is_delimiter, math_end
 
 MAX_LINES = 30
 """Lines of a block that is still open; at the next good place after them it is cut."""

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpy_server.markdown.tex import readable
 from genpy_tui.render.lines import Line
 from genpy_tui.render.markdown.code import named
 from genpy_tui.render.markdown.document import Document
-from genpy_tui.render.markdown.tex import readable
 
 WORDS = st.text("abc`|$ \\*<>", max_size=12)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpy_server.markdown.dialect import parser
 from genpy_tui.render.markdown.blocks import render
-from genpy_tui.render.markdown.dialect import parser
 from genpy_tui.render.markdown.splitter import HARD, MAX_CHARS, MAX_LINES, Fragment, Splitter
 
 LINES = st.sampled_from(

@@ -35,10 +35,14 @@ _DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|
 
 @lru_cache(maxsize=1)
 def parser() -> "MarkdownIt":
-    """The one parser."""
+    """The parser of the terminal."""
     from markdown_it import MarkdownIt  # noqa: PLC0415 - after the first paint
 
-    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    return extended(MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]))
+
+
+def extended(markdown: "MarkdownIt") -> "MarkdownIt":
+    """A parser with the rules of this dialect added to its own."""
     interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     markdown.block.ruler.before("fence", "math", _math_block, interrupts)
