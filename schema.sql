@@ -1455,6 +1455,7 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
   select jsonb_build_object(
     'version', public.genpy_version(),
     'sessions', count(*), 'messages', coalesce(sum(message_count), 0),
+    'users', count(distinct user_id),
     'unindexed', (select count(*) from public.session_logs where terms is null))
   from public.sessions
 $$;

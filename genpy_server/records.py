@@ -35,6 +35,9 @@ class Records(Protocol):
     ) -> list[ListedSession]:
         """Sessions by last activity, newest first; `before` is a `last_message_id`."""
 
+    async def user_among_others(self) -> str | None:
+        """Whose conversations these are, where the store is known to hold others' too."""
+
     async def session(self, ref: str) -> Session:
         """One session."""
 

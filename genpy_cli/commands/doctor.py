@@ -94,7 +94,10 @@ async def _database(settings: Settings) -> str:
         output.count(seen.messages, "message"),
     )
     waiting = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
-    return f"{seen.kind} at {seen.where}, {sessions}, {messages}{waiting}"
+    whose = (
+        f", of {seen.users} users; yours are those of {settings.user!r}" if seen.users > 1 else ""
+    )
+    return f"{seen.kind} at {seen.where}, {sessions}, {messages}{waiting}{whose}"
 
 
 async def _model(settings: Settings, *, trust: bool) -> str:

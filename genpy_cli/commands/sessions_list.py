@@ -41,7 +41,9 @@ def list_sessions(
         )
         return
 
-    async def work(records: Records) -> tuple[list[ListedSession], list[ListedSession]]:
+    async def work(
+        records: Records,
+    ) -> tuple[list[ListedSession], list[ListedSession], str | None]:
         conversations: list[ListedSession] = []
         questions: list[ListedSession] = []
         before: int | None = None
@@ -54,9 +56,9 @@ def list_sessions(
                 alone = is_question(session.id, session.message_count)
                 (questions if alone else conversations).append(session)
             before = page[-1].last_message_id
-        return conversations[:limit], questions
+        return conversations[:limit], questions, await records.user_among_others()
 
-    conversations, questions = with_records(server, work)
+    conversations, questions, user = with_records(server, work)
     if conversations:
         show(conversations)
     elif not questions:
@@ -65,6 +67,8 @@ def list_sessions(
         if conversations:
             output.text("")
         _show_questions(questions)
+    if user is not None:
+        output.note(f"These are the conversations of the user {user!r}; others have some too.")
 
 
 def _show_questions(questions: list[ListedSession]) -> None:

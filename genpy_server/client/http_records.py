@@ -126,6 +126,10 @@ class RemoteRecords:
         """The models that the server can use."""
         return await self._get("/api/models", ModelList)
 
+    async def user_among_others(self) -> str | None:
+        """See `Records`; a server tells nobody of other users."""
+        return None
+
     async def session(self, ref: str) -> Session:
         """See `Records`."""
         return await self._get(_path(ref), Session)

@@ -107,7 +107,8 @@ class RunQueue:
         """The status of the next run, which was cancelled before it began."""
         self._stopping: RunStatus | None = None
         """The status of every run that would begin while all are being stopped."""
-        self._unsaved = 0
+        self._unsaved: dict[str, tuple[ReplyRun, Message]] = {}
+        """The replies that wait for the database, by the ids of their runs."""
         self._forgotten = False
         self._said = set[str]()
 
@@ -134,7 +135,7 @@ class RunQueue:
     @property
     def busy(self) -> bool:
         """Whether a reply is running, waiting, or not stored yet."""
-        return self.running or self._unsaved > 0
+        return self.running or bool(self._unsaved)
 
     def add(self, *requests: RunRequest) -> None:
         """Answer requests, after those that wait; none in a deleted session."""
@@ -189,7 +190,7 @@ class RunQueue:
             await self._chat.hooks.reply(request.user_id, reply.message)
         else:
             self._conversation.being_written.add(run.id)
-            self._unsaved += 1
+            self._unsaved[run.id] = run, reply.message
             self._tasks.spawn(self._save(run, reply.message))
         dropped = reply.dropped_upto
         if run.model is not None and self._memory.due(dropped):
@@ -245,23 +246,40 @@ class RunQueue:
             with self._journal.following(run):
                 for attempt in count():
                     await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
-                    if self._forgotten or await self._saved(run.request, reply):
+                    if self._forgotten or await self._saved(run, reply):
                         return
         finally:
             self._conversation.being_written.discard(run.id)
-            self._unsaved -= 1
+            self._unsaved.pop(run.id, None)
             self._owner.runs_idle()
 
-    async def _saved(self, request: RunRequest, reply: Message) -> bool:
+    async def _saved(self, run: ReplyRun, reply: Message) -> bool:
         try:
-            stored = await self._chat.keep(request, reply)
+            await self._store(run, reply)
         except NotFound:
             self._owner.session_deleted()
-            return True
         except GenPyError as error:
             log.warning("a reply is not stored yet: %s", error.code)
             return not error.retryable
-        self._conversation.replace(reply, stored)
-        self._owner.publish(message_event(stored))
-        await self._chat.hooks.reply(request.user_id, stored)
         return True
+
+    async def _store(self, run: ReplyRun, reply: Message) -> None:
+        if run.id not in self._unsaved:  # stored before the next question
+            return
+        stored = await self._chat.keep(run.request, reply)
+        if self._unsaved.pop(run.id, None) is not None:
+            self._conversation.replace(reply, stored)
+            self._owner.publish(message_event(stored))
+            await self._chat.hooks.reply(run.request.user_id, stored)
+
+    async def store_unsaved(self) -> None:
+        """Store the replies that wait for the database, before the next question is.
+
+        Raises the `StoreError` of a database that is still away.
+        """
+        for run, reply in tuple(self._unsaved.values()):
+            try:
+                await self._store(run, reply)
+            except GenPyError as error:
+                if error.retryable:
+                    raise

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import Memory, Session
-from genpy_server.errors import Busy, GenPyError, ShuttingDown, TooMany
+from genpy_server.errors import Busy, GenPyError, ShuttingDown, StoreError, TooMany
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
 from genpy_server.sessions.live_session import LiveSession, check_send, recover
@@ -25,6 +25,8 @@ from genpy_server.stores.base import Hosted
 from genpy_server.wire import Ack, Retry, Send
 
 SWEEP_SESSIONS = 100
+STORE_SECONDS = 2.0
+"""When a message should be sent again that the database did not take."""
 BUSY_SECONDS = 5.0
 """When a client should come back that the server has no room for."""
 TOUCH_SESSIONS = 500
@@ -163,7 +165,14 @@ class SessionHub:
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal
-        return await session.send(frame)
+        try:
+            return await session.send(frame)
+        except StoreError as error:  # what is not stored is not charged
+            if refusal is None:
+                self._rates.give_back(session.user_id)
+            if error.retryable and error.retry_after is None:
+                error.retry_after = STORE_SECONDS
+            raise
 
     def charge(self, session: LiveSession) -> None:
         """Count a change that a socket asks for towards the limit of its user."""

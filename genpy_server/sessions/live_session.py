@@ -292,8 +292,9 @@ class LiveSession:
             self._check_there()
             withdrawn = await self._make_way(frame)
             self._check_there()
-            recalled = self._recall(frame)
             try:
+                await self.runs.store_unsaved()
+                recalled = self._recall(frame)
                 appended = await self._append(frame)
             except BaseException:
                 self.runs.add(*withdrawn)

@@ -16,6 +16,10 @@ class TokenBucket:
         self._tokens = self._capacity
         self._at = now
 
+    def give_back(self) -> None:
+        """Put a token back that was taken for nothing."""
+        self._tokens = min(self._capacity, self._tokens + 1)
+
     def take(self, now: float) -> float:
         """Take one token and return 0, or return the seconds until there is one."""
         self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._per_second)
@@ -49,6 +53,11 @@ class Rates:
             return None
         text = f"Too many {self._what} in a minute. Wait {math.ceil(wait)} s and try again."
         return RateLimited(text, retry_after=round(wait, 1))
+
+    def give_back(self, user_id: str) -> None:
+        """Count one less, which came to nothing."""
+        if user_id in self._buckets:
+            self._buckets[user_id].give_back()
 
     def charge(self, user_id: str) -> None:
         """Count one more, or raise `RateLimited`."""

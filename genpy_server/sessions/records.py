@@ -107,6 +107,12 @@ class LocalRecords:
             for session in found
         ]
 
+    async def user_among_others(self) -> str | None:
+        """See `Records`."""
+        health = await self._store.check()
+        mine = await self._store.sessions(self._user_id, limit=1)
+        return self._user_id if health.users > len(mine) else None
+
     async def session(self, ref: str) -> Session:
         """See `Records`."""
         if ref == "last":

@@ -126,6 +126,8 @@ class StoreHealth(msgspec.Struct, frozen=True):
     messages: int
     unindexed: int = 0
     """Messages that an upgrade still has to index; they are found in the former way."""
+    users: int = 1
+    """Users who have conversations."""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -68,6 +68,14 @@ def test_list_for_programs(kept):
     assert rows[2]["metrics"]["user_words"] == 6
 
 
+def test_a_user_among_others_is_named(genpy):
+    """Where others have conversations, the list and the doctor say whose these are."""
+    assert "of the user" not in genpy("sessions", "list").err
+    genpy("ask", "-n", "hello", GENPY_USER="somebody")
+    assert "of the user 'local'" in genpy("sessions", "list").err
+    assert "of 2 users; yours are those of 'local'" in genpy("doctor").out
+
+
 def test_list_can_be_narrowed(kept):
     """The list can be limited, to a status and to a text."""
     assert len(kept("sessions", "list", "--json", "--limit", "1").json) == 1

@@ -102,6 +102,9 @@ async def test_a_message_is_refused_while_the_database_is_away(
         assert error["code"] in {"store_unavailable", "store_timeout"}
         assert error["re"] == "a"
         assert error["retryable"]
+        assert error["retry_after"] > 0
+        bucket = server.app.hub._rates._buckets[USER]
+        assert bucket._tokens == bucket._capacity
         await outage.end()
         await peer.say(Send("a", "hello?"))
         finished = await peer.until("run_finished")
@@ -139,6 +142,29 @@ async def test_a_reply_in_progress_is_finished_and_stored_later(
     assert [message.text for message in kept] == ["count", "One two.", "go on", "Three."]
     assert kept[1].id == late["message_id"]
     assert kept[1].meta.reply_to == kept[0].id
+
+
+async def test_a_reply_that_waits_is_stored_before_the_next_question(
+    outage: Outage, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said once the database is back comes after the reply, however late that is due."""
+    session = str(uuid4())
+    async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
+        monkeypatch.setattr("genpy_server.runs.queue.SAVE", Backoff(first=600, longest=600))
+        go_on = model.say("One ", "two.", paused_at=1)
+        await peer.say(Send("a", "count"))
+        await peer.until("delta")
+        await outage.begin()
+        go_on.set()
+        await peer.until("run_finished")
+        await peer.say(Send("b", "go on"))
+        await peer.until("error")
+        await outage.end()
+        model.say("Three.")
+        await peer.say(Send("b", "go on"))
+        await peer.until("run_finished")
+        kept = await stored(server, session)
+    assert [message.text for message in kept] == ["count", "One two.", "go on", "Three."]
 
 
 async def test_no_acknowledged_message_is_missing_or_doubled(outage: Outage, serve: Serve) -> None:

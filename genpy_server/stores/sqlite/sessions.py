@@ -132,11 +132,12 @@ def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> Non
         raise NotFound("There is no such session.")
 
 
-def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """How many sessions and messages of all users there are, and messages that are not indexed."""
-    row = connection.execute("SELECT count(*), coalesce(sum(message_count), 0) FROM sessions")
-    sessions, messages = row.fetchone()
-    return sessions, messages, unindexed(connection)
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
+    """How many sessions and messages there are, messages that are not indexed, and users."""
+    sessions, messages, users = connection.execute(
+        "SELECT count(*), coalesce(sum(message_count), 0), count(DISTINCT user_id) FROM sessions"
+    ).fetchone()
+    return sessions, messages, unindexed(connection), users
 
 
 _STATE = (

@@ -26,6 +26,7 @@ class Seen(msgspec.Struct, frozen=True):
     sessions: int
     messages: int
     unindexed: int = 0
+    users: int = 1
 
 
 def message_of(row: dict[str, Any]) -> Message:

@@ -226,7 +226,8 @@ class SupabaseStore:
         """See `Store.check`."""
         seen = self._functions.read(await self.call("check"), Seen)
         self._functions.check_version(seen.version)
-        return StoreHealth(self.kind, self._url, seen.sessions, seen.messages, seen.unindexed)
+        counted = seen.sessions, seen.messages, seen.unindexed, seen.users
+        return StoreHealth(self.kind, self._url, *counted)
 
     append = _calls(
         Store.append,
