@@ -404,8 +404,12 @@ class CompletedStore:
             if held is None or held[0] != ending or session is None:
                 return None
             fields = msgspec.structs.asdict(result)
+            title, title_before = fields.pop("title"), fields.pop("title_before")
+            if not title or title_before != session.title:
+                title = session.title
+            now = _now()
             session = msgspec.structs.replace(
-                session, status="completed", ended_at=session.ended_at or _now(), **fields
+                session, status="completed", title=title, ended_at=now, updated_at=now, **fields
             )
             await self._core.update(session)
             self._forget_ending(ending.session_id)

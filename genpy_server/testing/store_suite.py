@@ -226,15 +226,19 @@ class StoreSuite:
         )
         (ending,) = [claim for claim in claims if claim is not None]
         metrics = await store.metrics(user, session)
-        result = Result(metrics, "Hello was said.", topics=("greeting",), sentiment="neutral")
+        result = Result(
+            metrics,
+            "Hello was said.",
+            topics=("greeting",),
+            sentiment="neutral",
+            title="A greeting",
+            title_before="t",
+        )
         ended = await store.finish_ending(ending, result)
         assert ended is not None
         assert ended == await store.session(user, session)
-        assert (ended.status, ended.summary, ended.topics) == (
-            "completed",
-            "Hello was said.",
-            ("greeting",),
-        )
+        assert (ended.status, ended.title) == ("completed", "A greeting")
+        assert (ended.summary, ended.topics) == ("Hello was said.", ("greeting",))
         assert ended.ended_at is not None
         assert await store.claim_ending(user, session, lease_seconds=LEASE) is None
         assert await store.claim_ending(user, session, lease_seconds=LEASE, again=True) is not None
