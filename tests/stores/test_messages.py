@@ -375,12 +375,12 @@ async def test_metrics_of_nothing_are_zero(store: Store, person: Person) -> None
     assert await store.metrics(person.id, person.session) == Metrics()
 
 
-async def test_a_thousand_appends_at_once_are_all_kept(store: Store, person: Person) -> None:
-    """A thousand messages sent at the same time are stored once each, under rising ids."""
-    done = await asyncio.gather(*(person.say(f"{n}") for n in range(1_000)))
-    stored = await store.messages(person.id, person.session, limit=2_000)
-    assert len({message.id for message in done}) == 1_000
+async def test_many_appends_at_once_are_all_kept(store: Store, person: Person) -> None:
+    """Three hundred messages sent at the same time are stored once each, under rising ids."""
+    done = await asyncio.gather(*(person.say(f"{n}") for n in range(300)))
+    stored = await store.messages(person.id, person.session, limit=1_000)
+    assert len({message.id for message in done}) == 300
     assert sorted(m.text for m in stored) == sorted(m.text for m in done)
     session = await store.session(person.id, person.session)
     assert session is not None
-    assert (session.message_count, session.last_message_id) == (1_000, stored[-1].id)
+    assert (session.message_count, session.last_message_id) == (300, stored[-1].id)
