@@ -13,7 +13,16 @@ from support.scripted_server import AT, SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Session
-from genpy_server.wire import Cancel, End, Reasoning, Retry, Send, ToolFinished, ToolStarted
+from genpy_server.wire import (
+    ApprovalRequested,
+    Cancel,
+    End,
+    Reasoning,
+    Retry,
+    Send,
+    ToolFinished,
+    ToolStarted,
+)
 from genpy_tui.commands import COMMANDS, Command
 
 README = (Path(running_server.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -99,6 +108,15 @@ async def replying(tui: Terminal, server: ScriptedServer) -> None:
     await tui.says("replying")
 
 
+async def waiting(tui: Terminal, server: ScriptedServer) -> None:
+    """A tool waits for permission while something stands in the prompt."""
+    tui.chat.prompt.insert("typed")
+    server.start(server.message("Do it"), "run-2")
+    server.emit(ToolStarted(0, "run-2", "call-2", "open_ticket"))
+    server.emit(ApprovalRequested(0, "run-2", "call-2", "open_ticket"))
+    await tui.says("f8 answers")
+
+
 async def left(tui: Terminal, _: ScriptedServer) -> None:
     """A conversation that was ended was left."""
     tui.chat.rating.offer.session = msgspec.convert(RECORD, Session)
@@ -139,6 +157,7 @@ EFFECTS = {
     "edit_last": Effect(shows("✎ editing your last message")),
     "mode": Effect(shows("Which mode?")),
     "rate": Effect(shows("How was this conversation?")),
+    "approve": Effect(holds(lambda tui: tui.chat.approval.panel.has_focus), waiting),
     "rate_left": Effect(shows("press 1 to 5"), left),
     "end": Effect(asks(End)),
     "export": Effect(holds(lambda tui: any("Exported to" in said for said in tui.notices))),
