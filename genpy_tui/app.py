@@ -140,10 +140,10 @@ class GenPyApp(App[int]):
         timeout: float | None = None,
         markup: bool = False,  # noqa: ARG002 - Textual's; text of others is in many notices
     ) -> None:
-        """Show a notice as the text it is, whoever wrote it."""
-        super().notify(
-            visible(message), title=title, severity=severity, timeout=timeout, markup=False
-        )
+        """Show a notice as the text it is, whoever wrote it; once while it is seen."""
+        text = visible(message)
+        if all(text != shown.message or shown.has_expired for shown in self._notifications):
+            super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
     def action_help_quit(self) -> None:
         """ctrl+c, with nothing selected: empty the prompt, or offer to leave when it is empty."""

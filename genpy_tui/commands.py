@@ -11,6 +11,9 @@ Where = Literal["everywhere", "transcript"]
 
 
 WORD = r"\S+"
+FILE = r"\S+|[^\n]+\.md"
+TITLE = r"[^\n?!]{1,60}(?<![.:;])"
+"""What is no sentence: with that, it is asked whether a message is meant."""
 NAMED_MODEL = r"\S+/\S+|default"
 SETTING = r"(?:temperature|max_tokens|reasoning_effort|seed|stop|system|model)(?:\s+[^\n]+)?"
 MODE = "MODE"
@@ -73,7 +76,16 @@ COMMANDS: tuple[Command, ...] = (
         "summary", "Summary", "What this conversation was about.", "f4", "summary", footer=True
     ),
     Command("memory", "Memory", "Show and forget what is remembered of it.", "", "memory"),
-    Command("rename", "Rename", "Give this conversation a title.", "f2", "rename", "TITLE"),
+    Command(
+        "rename",
+        "Rename",
+        "Give this conversation a title.",
+        "f2",
+        "rename",
+        "TITLE",
+        pattern=TITLE,
+        asks="Take it as the title",
+    ),
     Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
     Command(
         "retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", MODE, pattern=WORD
@@ -94,7 +106,13 @@ COMMANDS: tuple[Command, ...] = (
         asks="End the conversation",
     ),
     Command(
-        "export", "Export", "Write this conversation to a Markdown file.", "", "export", "FILE"
+        "export",
+        "Export",
+        "Write this conversation to a Markdown file.",
+        "",
+        "export",
+        "FILE",
+        pattern=FILE,
     ),
     Command(
         "delete",

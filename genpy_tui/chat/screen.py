@@ -257,7 +257,8 @@ class ChatScreen(Screen[None]):
             if answer == "send":
                 self.post_message(Submitted(text))
             elif answer == "run":
-                self.call_later(self.action_command, command.name)
+                argument = event.argument if command.argument else ""
+                self.call_later(self.action_command, command.name, argument)
             else:
                 self.prompt.write(text)
 

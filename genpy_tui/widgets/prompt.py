@@ -240,9 +240,9 @@ class Prompt(TextArea):
         elif command is not None and command.takes(argument, self.modes):
             self.write(self.keep(text))
             self.post_message(self.Slash(command, " ".join(argument.split())))
-        elif command is not None and command.asks:
+        elif command is not None and command.asks and not (command.argument and "\n" in argument):
             self.write(self.keep(text))
-            self.post_message(self.Slash(command, text=text))
+            self.post_message(self.Slash(command, " ".join(argument.split()), text))
         else:
             self.write(self.keep(text))
             self.post_message(Submitted(text))

@@ -349,6 +349,10 @@ async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> N
         "/help me with this",
         "/rate of change of x^2",
         "/theme parks in Rome",
+        "/export the table as a spreadsheet",
+        "/set up a meeting",
+        "/model trains are fun",
+        "/think about it",
         "/retry the download",
         "/rename\nmany files at once",
         "/usr/bin/env: no such file",
@@ -383,6 +387,30 @@ async def test_what_ends_asks_when_words_follow(
         await tui.press("enter")
         assert (await server.until(Send)).text == text
         assert not [frame for frame in server.received if isinstance(frame, End)]
+
+
+async def test_a_sentence_is_no_title(server: ScriptedServer, tmp_path: Path) -> None:
+    """/rename asks before it takes a sentence as the title; words without its marks are one."""
+    server.api[f"/api/session/{SESSION}"] = RECORD
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.message("Hi")
+        await tui.says("ready")
+        await tui.type("/rename this function, can you?")
+        await tui.shows("Is this a message?", "Take it as the title")
+        await tui.press("enter")
+        assert (await server.until(Send)).text == "/rename this function, can you?"
+        await tui.type("/rename A trip to Rome")
+        await tui.until(lambda: f"/api/session/{SESSION}" in server.requests)
+
+
+async def test_the_same_notice_is_shown_once(server: ScriptedServer, tmp_path: Path) -> None:
+    """What is said already is not said again while it is seen."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        for _ in range(2):
+            await tui.type("/end")
+        assert tui.notices == ["There is nothing to end: no message was sent."]
 
 
 async def test_a_command_with_words_can_still_run(server: ScriptedServer, tmp_path: Path) -> None:
