@@ -42,14 +42,15 @@ TEXT, PING, PONG = 0x81, 0x89, 0x8A
 class Reader(asyncio.Protocol):
     """One WebSocket, read without a library: it counts tokens and how late each came."""
 
-    def __init__(self, token: str, name: str, count: int) -> None:
+    def __init__(self, token: str, name: str, count: int, *, stays: bool = False) -> None:
+        self._stays = stays
         self._hello = (
             f"GET /ws/session/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             f"Sec-WebSocket-Protocol: {PROTOCOL}\r\nAuthorization: Bearer {token}\r\n\r\n"
         ).encode()
-        self._text = encode(Send("a", f"Please write {count} tokens")).encode()
+        self._asked = f"Please write {count} tokens"
         self._buffer = b""
         self._open = False
         self.late: list[int] = []
@@ -63,10 +64,17 @@ class Reader(asyncio.Protocol):
         self._transport = transport
         transport.write(self._hello)
 
-    def ask(self) -> None:
+    def ask(self, text: str = "", name: str = "a") -> None:
         """Say something, masked with zeros."""
-        self.asked_at = now()
-        self._transport.write(bytes((TEXT, 0x80 | len(self._text))) + bytes(4) + self._text)
+        self.asked_at, self.first_at = now(), 0
+        self.done = asyncio.get_running_loop().create_future()
+        data = encode(Send(name, f"{self._asked} {text}".strip())).encode()
+        size = bytes((0x80 | len(data),)) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2)
+        self._transport.write(bytes((TEXT,)) + size + bytes(4) + data)
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
@@ -108,7 +116,8 @@ class Reader(asyncio.Protocol):
         elif isinstance(frame, RunFinished):
             assert frame.status == "done", frame
             self.ended_at = at
-            self._transport.close()
+            if not self._stays:
+                self.leave()
             self.done.set_result(None)
 
 
@@ -127,10 +136,10 @@ class Program:
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
-    def memory(self) -> int:
-        """Megabytes of memory now."""
+    def memory_kib(self) -> int:
+        """KiB of memory now."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+        return int(status.partition("VmRSS:")[2].split()[0])
 
 
 @asynccontextmanager
@@ -166,14 +175,64 @@ class Row:
     memory: int = 0
 
 
-async def replies(url: str, users: Sequence[str], name: str, count: int) -> list[Reader]:
-    """Readers of one reply each, all at once."""
+async def connected(url: str, readers: Sequence[Reader]) -> None:
+    """Open the WebSockets of readers."""
     host, port = url.removeprefix("http://").split(":")
     loop = asyncio.get_running_loop()
-    readers = [Reader(user, name, count) for user in users]
     for reader in readers:
         await loop.create_connection(lambda reader=reader: reader, host, int(port))  # type: ignore[misc]
     await asyncio.gather(*(reader.ready for reader in readers))
+
+
+def tokens(count: int) -> list[str]:
+    """Secrets of so many users."""
+    return [f"user{number:04d}-{os.urandom(8).hex()}" for number in range(count)]
+
+
+def about() -> str:
+    """What was measured on what."""
+    names = ("websockets", "groq", "aiohttp", "msgspec")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    return (
+        f"Python {platform.python_version()}, {versions}; {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+
+
+@asynccontextmanager
+async def servers(
+    users: dict[str, str], database: Path | None = None, **variables: str
+) -> AsyncIterator[tuple[Program, Program, Program]]:
+    """A model's service, the floor and GenPy in front of it, for these users with their tokens.
+
+    The servers share a core; the service and this process have another.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    with tempfile.TemporaryDirectory() as folder:
+        own = {
+            "GENPY_DATABASE": str(database or f"{folder}/genpy.db"),
+            "GENPY_PORT": "0",
+            "GENPY_TOKEN": ",".join(f"{user}:{token}" for user, token in users.items()),
+            "GENPY_LLM_MODEL": "m",
+            "GENPY_LOG_LEVEL": "WARNING",
+            **variables,
+        }
+        async with program(ENDS, "service", core=cores[-1]) as service:
+            port = service.url.rpartition(":")[2]
+            async with (
+                program(ENDS, "floor", port, core=cores[0]) as floor,
+                program(
+                    "-m", "genpy_server", core=cores[0], GENPY_LLM_URL=service.url, **own
+                ) as genpy,
+            ):
+                yield service, floor, genpy
+
+
+async def replies(url: str, users: Sequence[str], name: str, count: int) -> list[Reader]:
+    """Readers of one reply each, all at once."""
+    readers = [Reader(user, name, count) for user in users]
+    await connected(url, readers)
     for reader in readers:
         reader.ask()
     await asyncio.gather(*(reader.done for reader in readers))
@@ -199,7 +258,7 @@ async def measure(
     row.delivered.append(min((count - 1) / RATE / slowest, 1.0) * tokens / count / len(users))
     row.first_ms += [(reader.first_at - reader.asked_at) / 1e3 for reader in readers]
     row.late += [late for reader in readers for late in reader.late]
-    row.memory = server.memory()
+    row.memory = server.memory_kib() // 1024
     busiest = max(time.process_time() - others[0], service.cpu() - others[1])
     row.void |= busiest > BUSY * seconds
 
@@ -221,41 +280,21 @@ def show(load: int, name: str, row: Row, sent: int) -> None:
 
 async def compare(repeat: int, loads: Sequence[int], count: int) -> None:
     """Measure the servers in turn, and print the table."""
-    users = [f"user{number:02d}-{os.urandom(8).hex()}" for number in range(max(loads))]
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[-1]})
+    users = tokens(max(loads))
     rows = {(load, name): Row() for load in loads for name in ("floor", "genpy")}
-    with tempfile.TemporaryDirectory() as folder:
-        own = {
-            "GENPY_DATABASE": f"{folder}/genpy.db",
-            "GENPY_PORT": "0",
-            "GENPY_TOKEN": ",".join(f"u{number}:{user}" for number, user in enumerate(users)),
-            "GENPY_LLM_MODEL": "m",
-            "GENPY_LOG_LEVEL": "WARNING",
-        }
-        async with program(ENDS, "service", core=cores[-1]) as service:
-            port = service.url.rpartition(":")[2]
-            own["GENPY_LLM_URL"] = service.url
-            async with (
-                program(ENDS, "floor", port, core=cores[0]) as floor,
-                program("-m", "genpy_server", core=cores[0], **own) as genpy,
-            ):
-                for number in range(repeat):
-                    for load in loads:
-                        pair = (rows[load, "floor"], rows[load, "genpy"])
-                        for row, server in zip(pair, (floor, genpy), strict=True):
-                            name = f"{number}-{load}"
-                            await measure(
-                                row, server, service, users=users[:load], name=name, count=count
-                            )
-                        for row in pair:
-                            row.ratios.append(row.token_us[-1] / pair[0].token_us[-1])
-    print(
-        f"Python {platform.python_version()}, websockets {version('websockets')}, groq "
-        f"{version('groq')}, aiohttp {version('aiohttp')}, msgspec {version('msgspec')}; "
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {repeat} repetitions, "
-        f"{RATE} tokens a second a stream\n"
-    )
+    async with servers({f"u{number}": token for number, token in enumerate(users)}) as programs:
+        service, floor, genpy = programs
+        for server in (floor, genpy):  # what is imported and built once
+            await replies(server.url, users, "warm", 2)
+        for number in range(repeat):
+            for load in loads:
+                pair = (rows[load, "floor"], rows[load, "genpy"])
+                for row, server in zip(pair, (floor, genpy), strict=True):
+                    name = f"{number}-{load}"
+                    await measure(row, server, service, users=users[:load], name=name, count=count)
+                for row in pair:
+                    row.ratios.append(row.token_us[-1] / pair[0].token_us[-1])
+    print(f"{about()}; {repeat} repetitions, {RATE} tokens a second a stream\n")
     print("| streams | server | us CPU a token | ratio | ms CPU a reply | tokens received "
           "| delivered | ms to the first, p50 / last | ms late, p50 / p90 / p99 / max | MB |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
