@@ -227,7 +227,7 @@ class OpenApp:
         self.renderer = Renderer(charge=renders.charge)
         self.feed = HtmlFeed(self.renderer)
         health = HealthCheck(store, models)
-        handlers = Handlers(self.records, health, self.renderer, modes, models, tools)
+        handlers = Handlers(self.records, health, self.renderer, chat)
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
         routes = (*api_routes(handlers), *page_routes(Pages(), docs))
         self.router = Router(routes, {"changes": rates.charge})

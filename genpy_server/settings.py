@@ -155,6 +155,11 @@ class Settings(msgspec.Struct, frozen=True):
     """Variables that are set, begin with GENPY_ and mean nothing."""
 
     @property
+    def context_set(self) -> bool:
+        """Whether somebody chose `context_tokens`; else the model's context window decides."""
+        return "GENPY_CONTEXT_TOKENS" in self.sources
+
+    @property
     def params(self) -> Params:
         """The parameters of a reply where a conversation sets none."""
         return Params(
@@ -446,7 +451,7 @@ FIELDS: tuple[Field, ...] = (
         "context_tokens",
         _whole(500, 1_000_000),
         "5000",
-        "Tokens of conversation sent to the model at most.",
+        "Tokens of conversation sent to the model at most; unset, what a known context window takes.",
     ),
     Field(
         "GENPY_REPLY_TOKENS",

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from genpy_server.core.models import (
+    ContextSize,
     Effort,
     Message,
     MessageMeta,
@@ -177,6 +178,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """The kinds of help there are: the names that `intent` may have."""
     settings: SessionSettings = SessionSettings()
     """What was set for this conversation."""
+    context: ContextSize | None = None
+    """What may be sent to the model of the conversation."""
     elsewhere: bool = False
     """As in `session`."""
 
@@ -325,6 +328,8 @@ class RunFinished(Frame, tag="run_finished"):
     model: str | None = None
     question_chars: int | None = None
     """Characters of the question that the model was given, where not all of them found room."""
+    context: ContextSize | None = None
+    """What was sent, of what may be."""
 
 
 class SummaryEvent(
@@ -453,11 +458,15 @@ def run_started(meta: MessageMeta) -> RunStarted:
 
 
 def run_finished(
-    meta: MessageMeta, *, message_id: int | None, quota: dict[str, int] | None
+    meta: MessageMeta,
+    *,
+    message_id: int | None,
+    quota: dict[str, int] | None,
+    context: ContextSize | None = None,
 ) -> RunFinished:
     """The end of a reply, from what is known of it."""
     fields = _shared(meta, RunFinished)
-    return RunFinished(seq=0, message_id=message_id, quota=quota, **fields)
+    return RunFinished(seq=0, message_id=message_id, quota=quota, context=context, **fields)
 
 
 def with_frame(meta: MessageMeta, frame: RunStarted | RunFinished) -> MessageMeta:

@@ -10,7 +10,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from genpy_server.core.models import MessageMeta, Role, RunStatus, SessionSettings, ToolRecord
+from genpy_server.core.models import (
+    ContextSize,
+    MessageMeta,
+    Role,
+    RunStatus,
+    SessionSettings,
+    ToolRecord,
+)
 from genpy_server.core.modes import ListedMode
 from genpy_server.wire import (
     ApprovalRequested,
@@ -178,6 +185,8 @@ class Transcript:
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self.settings = SessionSettings()
+        self.context: ContextSize | None = None
+        """How full the model's context is, as far as it is known."""
         self._configured = ""
         self._replaced: set[int] = set()
 
@@ -262,6 +271,8 @@ class Transcript:
         self.message_bytes, self.settings = frame.message_bytes, frame.settings
         self._configured = "" if frame.settings.model else frame.model
         self.modes = frame.modes
+        if self.context is None or frame.replay != "complete":
+            self.context = frame.context
         if frame.replay != "complete":
             self.seq = frame.seq
 
@@ -329,6 +340,7 @@ class Transcript:
             entry.message_id = frame.message_id
         self.model = frame.model or self.model
         self.quota = frame.quota or self.quota
+        self.context = frame.context or self.context
         return entry
 
     def _run(self, run: str) -> Entry | None:

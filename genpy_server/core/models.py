@@ -49,6 +49,17 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.prompt_tokens + self.completion_tokens
 
 
+class ContextSize(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How full a model's context is, in tokens as GenPy estimates them."""
+
+    used: int
+    """Of the last request; 0 before there is one."""
+    budget: int
+    """What a request may have."""
+    window: int | None = None
+    """What the model takes with its reply, where its provider says so."""
+
+
 class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One tool call as it is kept with the reply that used it."""
 

@@ -16,7 +16,7 @@ import msgspec
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.core.identity import is_loopback
 from genpy_server.files import write_private
-from genpy_server.llm.models import chatting_rows
+from genpy_server.llm.models import chatting_rows, is_listed
 from genpy_server.settings import Settings, without_password
 
 FRESH_SECONDS = 600.0
@@ -110,6 +110,12 @@ class Catalog:
                 _write(self._file, self._kept)
         return found
 
+    def window(self, url: str, model: str) -> int | None:
+        """The context window of a model, where a kept list of its provider says one."""
+        kept = self._kept.get(without_password(url))
+        rows = kept.models if kept is not None else ()
+        return next((row.context_tokens for row in rows if is_listed(model, [row.name])), None)
+
     def kept(self, providers: Iterable[Provider]) -> list[str]:
         """The models of the kept lists as PROVIDER/NAME, however old; nobody is asked."""
         return [
@@ -181,8 +187,8 @@ def _model(name: str, row: Any) -> CatalogModel:
     windows = (row.get(key) for key in _WINDOWS)
     window = next((w for w in windows if isinstance(w, int) and w > 0), None)
     if window is None and isinstance(row.get("meta"), dict):  # llama.cpp
-        trained = row["meta"].get("n_ctx_train")
-        window = trained if isinstance(trained, int) and trained > 0 else None
+        sizes = (row["meta"].get(name) for name in ("n_ctx", "n_ctx_train"))
+        window = next((size for size in sizes if isinstance(size, int) and size > 0), None)
     said = " ".join(_words(row))
     abilities = tuple(
         ability for ability, words in _ABILITIES.items() if any(word in said for word in words)

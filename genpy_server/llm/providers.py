@@ -12,7 +12,7 @@ import msgspec
 
 from genpy_server.config import GROQ, Provider
 from genpy_server.errors import LlmKeyRejected, LlmModelUnknown
-from genpy_server.llm.base import ChatMessage, ChatRequest, Llm, LlmEvent
+from genpy_server.llm.base import ChatMessage, ChatRequest, Llm, LlmEvent, Quota
 from genpy_server.llm.catalog import (
     Catalog,
     ProviderModels,
@@ -30,6 +30,13 @@ GROUP = "genpy.models"
 """Entry points named like a provider: functions that take the settings and make an `Llm`."""
 OWN = ""
 """Stands for the service at GENPY_LLM_URL, or for none: its models are named without a provider."""
+
+
+MOST_CONTEXT_TOKENS = 32_000
+"""Of a request, however large the model's window is: unless set, more would cost more than it helps."""
+LEAST_CONTEXT_TOKENS = 500
+MINUTE_SHARE = 0.85
+"""Of the tokens that a service takes in a minute, what one request may be, its reply aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Providers:
         self._catalog = Catalog(None if settings.folder is None else default_file())
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
+        self._minute_tokens: dict[str, int] = {}
         self.use(settings, llm)
 
     def use(self, settings: Settings, llm: Llm | None = None) -> None:
@@ -98,6 +106,11 @@ class Providers:
         """The configured model."""
         return self.get(None)
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether no model is configured."""
+        return isinstance(self._opened.get(self._default), OfflineLlm)
+
     def get(self, name: str | None) -> ChosenModel:
         """The model of a name, None for the configured one; raises the `LlmError` that it has not."""
         provider, model = self.find(name)
@@ -113,7 +126,7 @@ class Providers:
         if slash and provider in self._openers and provider != OWN:
             self._check(provider)
             return provider, model or None
-        if isinstance(self._opened.get(self._default), OfflineLlm):
+        if self.is_offline:
             raise LlmModelUnknown(
                 f"There is no provider for the model {name!r}. Name one as provider/name, with one "
                 f"of {', '.join(sorted(filter(None, self._openers)))}."
@@ -130,6 +143,30 @@ class Providers:
                 "GROQ_BASE_URL of this folder's .env is not the configured model's address, and "
                 "was not allowed. Choose one of groq's models as GENPY_MODEL."
             )
+
+    def window(self, model: ChosenModel) -> int | None:
+        """The context window of a model, as far as its provider's kept list says."""
+        url = next((p.url for p in known_providers(self._settings) if p.name == model.provider), "")
+        return self._catalog.window(url, model.id or model.llm.model)
+
+    def context_tokens(self, model: ChosenModel) -> int:
+        """Tokens that a request to a model may have: what is set, or else what it takes."""
+        own = self._settings
+        window, minute = self.window(model), self._minute_tokens.get(model.provider)
+        # What Groq takes in a minute is far below its windows, and known from its first answer on.
+        unknown = window is None or (minute is None and model.llm.kind == "groq")
+        most = own.context_tokens
+        if not own.context_set:
+            if window is not None and not unknown:
+                most = min(window - own.reply_tokens, MOST_CONTEXT_TOKENS)
+            if minute is not None:
+                most = min(most, int((minute - own.reply_tokens) * MINUTE_SHARE))
+        return max(most, LEAST_CONTEXT_TOKENS)
+
+    def learn(self, model: ChosenModel, quota: Quota | None) -> None:
+        """Take in what a service said of its limits."""
+        if quota is not None and quota.tokens_limit:
+            self._minute_tokens[model.provider] = quota.tokens_limit
 
     async def listed(self) -> list[ProviderModels]:
         """The models of every provider that is known; a list is kept for a while."""

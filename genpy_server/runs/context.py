@@ -16,6 +16,7 @@ from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import (
     ChatMessage,
+    ContextSize,
     Hit,
     Memory,
     Message,
@@ -25,7 +26,7 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent
-from genpy_server.errors import StoreError
+from genpy_server.errors import LlmError, StoreError
 from genpy_server.llm.providers import ChosenModel, Providers
 from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.hooks import HookRunner
@@ -104,13 +105,21 @@ class Chat:
         self.tools = tools
         self.hooks = hooks or HookRunner()
 
-    def offered(self, user_id: str) -> tuple[ToolSpec, ...]:
+    def offered(self, user_id: str, budget_tokens: int) -> tuple[ToolSpec, ...]:
         """The tools that the model may call: those that fit its budget, GenPy's own first."""
-        return _offered(self.settings, self.tools.of(user_id))
+        return _offered(budget_tokens, self.tools.of(user_id))
 
-    def message_bytes(self, user_id: str) -> int:
-        """UTF-8 bytes of a message that the model is given whole, whatever its mode."""
-        room = _room(self.settings, self.offered(user_id))
+    def size(self, name: str | None) -> ContextSize:
+        """How much a request to a model may have; as the settings say where there is no such model."""
+        try:
+            model = self.models.get(name)
+        except LlmError:
+            return ContextSize(0, self.settings.context_tokens)
+        return ContextSize(0, self.models.context_tokens(model), self.models.window(model))
+
+    def message_bytes(self, user_id: str, budget_tokens: int) -> int:
+        """UTF-8 bytes of a message that a model is given whole, whatever its mode."""
+        room = _room(budget_tokens, self.offered(user_id, budget_tokens))
         additions = {mode.prompt for mode in self.modes.values()}
         return min(budget.question_bytes(_system_prompt(), text, room) for text in additions)
 
@@ -151,12 +160,13 @@ class Chat:
         recalled: list[Hit] = []
         if not tools:
             recalled = await (request.recalled or self._recall(request))
+        tokens = self.models.context_tokens(model)
         built = budget.build(
             system=_system_prompt(request.settings.system),
             addition=prompt_of(self.mode(intent)),
             history=request.history,
             question=request.question,
-            budget=_room(self.settings, self.offered(request.user_id)),
+            budget=_room(tokens, self.offered(request.user_id, tokens)),
             memory=request.memory,
             recalled=recalled,
             tools=tools,
@@ -219,22 +229,23 @@ class Chat:
 def sent_chars(settings: Settings, text: str, mode: Mode | None) -> int | None:
     """How many characters of a text the model would be given; None: all of them."""
     question = Message(1, "", "user", text, "")
+    tokens = settings.context_tokens
     built = budget.build(
         system=_system_prompt(),
         addition=prompt_of(mode),
         history=(),
         question=question,
-        budget=_room(settings, _offered(settings, BUILT_IN)),
+        budget=_room(tokens, _offered(tokens, BUILT_IN)),
     )
     return built.question_chars
 
 
-def _offered(settings: Settings, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
+def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
     """The tools that fit their share of the budget: GenPy's own together, then one by one."""
     own = tuple(tool.spec for tool in tools if tool in BUILT_IN)
-    if offer_tokens(own) + ROUND_TOKENS > settings.context_tokens * TOOLS_SHARE:
+    if offer_tokens(own) + ROUND_TOKENS > budget_tokens * TOOLS_SHARE:
         own = ()
-    room = settings.context_tokens * OWN_TOOLS_SHARE - ROUND_TOKENS - offer_tokens(own)
+    room = budget_tokens * OWN_TOOLS_SHARE - ROUND_TOKENS - offer_tokens(own)
     others = []
     for tool in tools:
         cost = offer_tokens((tool.spec,))
@@ -244,10 +255,10 @@ def _offered(settings: Settings, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
     return (*own, *others)
 
 
-def _room(settings: Settings, offered: Sequence[ToolSpec]) -> int:
+def _room(budget_tokens: int, offered: Sequence[ToolSpec]) -> int:
     """Tokens of the budget beside the tools that are offered and their answers."""
     aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
-    return settings.context_tokens - aside
+    return budget_tokens - aside
 
 
 def mode_of(intent: Intent, modes: Modes) -> Mode | None:

@@ -7,6 +7,7 @@ from genpy_server.core.context.replaced import standing
 from genpy_server.core.models import Memory, Message
 from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
+from genpy_server.llm.providers import MOST_CONTEXT_TOKENS
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Opened, Store
 
@@ -15,7 +16,8 @@ log = logging.getLogger("genpy.conversation")
 
 def window(settings: Settings) -> int:
     """Messages to hold, by the shortest that a turn is: what the model's budget can take."""
-    return max(settings.limits.history_messages, settings.context_tokens // 20)
+    tokens = settings.context_tokens if settings.context_set else MOST_CONTEXT_TOKENS // 4
+    return max(settings.limits.history_messages, tokens // 20)
 
 
 class Conversation:

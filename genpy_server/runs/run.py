@@ -18,6 +18,7 @@ from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.tokens import fit_tools, message_tokens, offer_tokens
 from genpy_server.core.models import (
     ChatMessage,
+    ContextSize,
     Message,
     MessageMeta,
     RunStatus,
@@ -136,6 +137,7 @@ class ReplyRun:
         """Parts of the text that turned out to be reasoning: where each begins and ends."""
         self.usage = Usage()
         self.quota: Quota | None = None
+        self.context: ContextSize | None = None
         self.started = time.monotonic()
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
@@ -226,7 +228,10 @@ class ReplyRun:
                 Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}")
             )
         quota = msgspec.to_builtins(self.quota) if self.quota else None
-        self.publisher.publish(run_finished(self.meta, message_id=reply.id or None, quota=quota))
+        finished = run_finished(
+            self.meta, message_id=reply.id or None, quota=quota, context=self.context
+        )
+        self.publisher.publish(finished)
         if self.not_said and reply.id:
             self.publisher.publish(message_event(reply))  # with what of its text remains
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
@@ -244,11 +249,14 @@ class ReplyRun:
             self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         messages = list(built.messages)
         mode = self.chat.mode(self.intent)
-        tools = self.chat.offered(self.request.user_id)
+        budget = self.chat.models.context_tokens(model)
+        tools = self.chat.offered(self.request.user_id, budget)
         if mode is not None and mode.tools is not None:
             tools = tuple(tool for tool in tools if tool.name in mode.tools)
         params = self.chat.params(self.request, self.intent)
-        room = self.chat.settings.context_tokens - built.total - offer_tokens(tools)
+        used = built.total + offer_tokens(tools)
+        self.context = ContextSize(used, budget, self.chat.models.window(model))
+        room = budget - used
         asking()
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
             last = round_ == self.chat.settings.limits.tool_rounds
@@ -362,6 +370,7 @@ class ReplyRun:
                 elif type(event) is Finish:
                     self.usage += event.usage
                     self.quota = event.quota or self.quota
+                    self.chat.models.learn(model, event.quota)
                     if event.reasoning_chars:
                         self.not_said.append((start, start + event.reasoning_chars))
                     return event, calls

@@ -1,12 +1,11 @@
 """What GenPy would make of a text: its intent, its tool, and the context that would be sent."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 
-from genpy_server.core.context.budget import Context
-from genpy_server.core.models import ChatMessage, Message
+from genpy_server.core.context.tokens import offer_tokens
+from genpy_server.core.models import ChatMessage, Message, Session
 from genpy_server.core.understanding.intents import Intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.llm.offline import OfflineLlm
@@ -34,6 +33,8 @@ class Sent(msgspec.Struct, frozen=True):
     session: str
     title: str
     budget: int
+    window: int | None
+    """The model's, where it is known."""
     total: int
     tokens: dict[str, int]
     recalled: int
@@ -77,38 +78,46 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
     await store.open()
     try:
         session = await LocalRecords(store, settings.user).session(ref)
-        conversation = Conversation(store, settings.user, session.id, window(settings))
-        messages = await store.messages(settings.user, session.id, limit=conversation.window)
-        memory = await store.memory(settings.user, session.id)
-        conversation.begin(Opened(session, messages, memory, Hosting(None, alive=False)))
-        question = Message(LAST_OF_ALL, session.id, "user", text, "")
-        request = RunRequest(
-            user_id=settings.user,
-            session_id=session.id,
-            title=session.title,
-            question=question,
-            history=tuple(conversation.messages),
-            memory=conversation.memory,
-            previous_intent=conversation.intent(),
-        )
         models = Providers(settings, OfflineLlm())
         tools = ToolAccess(store, ToolRegistry())
         chat = Chat(store, models, settings, open_modes(settings.folder), tools)
-        intent = chat.intent(request)
-        asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
-        context = await chat.context(request, intent, models.default, asked)
+        return await explain_in(chat, session, text)
     finally:
         await store.close()
-    sent = _sent(context, settings.context_tokens, session=session.id, title=session.title)
-    return Explanation(intent, find_tool_request(text), context.question_chars, sent)
 
 
-def _sent(context: Context, budget: int, **of: Any) -> Sent:
-    return Sent(
+async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
+    """The explanation of a text that would be said in a session now."""
+    user_id = session.user_id
+    conversation = Conversation(chat.store, user_id, session.id, window(chat.settings))
+    messages = await chat.store.messages(user_id, session.id, limit=conversation.window)
+    memory = await chat.store.memory(user_id, session.id)
+    conversation.begin(Opened(session, messages, memory, Hosting(None, alive=False)))
+    request = RunRequest(
+        user_id=user_id,
+        session_id=session.id,
+        title=session.title,
+        question=Message(LAST_OF_ALL, session.id, "user", text, ""),
+        history=tuple(conversation.messages),
+        memory=conversation.memory,
+        previous_intent=conversation.intent(),
+        settings=session.settings,
+    )
+    intent = chat.intent(request)
+    name = chat.model_name(request, intent)
+    model = chat.models.default if chat.models.is_offline else chat.models.get(name)
+    asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
+    context = await chat.context(request, intent, model, asked)
+    budget = chat.models.context_tokens(model)
+    offered = offer_tokens(chat.offered(user_id, budget))
+    sent = Sent(
+        session=session.id,
+        title=session.title,
         budget=budget,
-        total=context.total,
-        tokens=context.tokens,
+        window=chat.models.window(model),
+        total=context.total + offered,
+        tokens={**context.tokens, "offered tools": offered},
         recalled=len(context.recalled),
         messages=context.messages,
-        **of,
     )
+    return Explanation(intent, find_tool_request(text), context.question_chars, sent)

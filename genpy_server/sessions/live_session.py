@@ -205,6 +205,7 @@ class LiveSession:
             replay = "complete" if missed is not None else "truncated"
         shown = self._newest(history)
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
+        size = self._chat.size(self.settings.model)
         subscriber.answer(
             Ready(
                 session=self.id,
@@ -218,7 +219,8 @@ class LiveSession:
                 server=__version__,
                 user=self.user_id,
                 before=next((e.message_id for e in shown if e.message_id), None) if older else None,
-                message_bytes=self._chat.message_bytes(self.user_id),
+                message_bytes=self._chat.message_bytes(self.user_id, size.budget),
+                context=size,
                 modes=self._chat.modes.listed,
                 settings=self.settings,
                 elsewhere=self.elsewhere,

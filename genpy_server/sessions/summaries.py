@@ -157,7 +157,8 @@ class Summaries:
             return Result(said.metrics, note=GIVEN_UP)
         try:
             chosen = self._models.get(model)
-            draft = await chosen.structured(self._request(said), SummaryDraft)
+            request = self._request(said, self._models.context_tokens(chosen))
+            draft = await chosen.structured(request, SummaryDraft)
             return Result(
                 said.metrics,
                 summary=draft.summary.strip()[:SUMMARY_CHARS],
@@ -193,9 +194,9 @@ class Summaries:
             log.exception("the messages of a session could not be counted")
             return Metrics()
 
-    def _request(self, said: Said) -> list[ChatMessage]:
+    def _request(self, said: Said, budget_tokens: int) -> list[ChatMessage]:
         memory = said.memory
-        room = self._settings.context_tokens - count_tokens(SUMMARY_PROMPT) - 20
+        room = budget_tokens - count_tokens(SUMMARY_PROMPT) - 20
         covered = memory.upto if memory else 0
         parts = []
         remembered = shown_notes(memory.text) if memory is not None else ""

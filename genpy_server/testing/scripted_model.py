@@ -72,6 +72,8 @@ class ScriptedModel:
 
     def __init__(self) -> None:
         self.models = ["openai/gpt-oss-120b", "openai/gpt-oss-20b"]
+        self.windows: dict[str, int] = {}
+        """The context windows that its list of models says."""
         self.key: str | None = None
         self.requests: list[Json] = []
         self.open = 0
@@ -182,7 +184,12 @@ class ScriptedModel:
             error = {"error": {"message": "Invalid API Key", "code": "invalid_api_key"}}
             await self._answer(writer, Script(401, json.dumps(error).encode()))
         elif path.endswith("/models"):
-            listed = {"object": "list", "data": [{"id": name} for name in self.models]}
+            names = {**dict.fromkeys(self.models), **self.windows}
+            rows = [
+                {"id": name} | ({} if size is None else {"context_window": size})
+                for name, size in names.items()
+            ]
+            listed = {"object": "list", "data": rows}
             await self._answer(writer, Script(body=json.dumps(listed).encode()))
         elif self.answer is not None and _wants_json(body):
             content = self.answer(body) if callable(self.answer) else json.dumps(self.answer)

@@ -16,13 +16,13 @@ from genpy_server.core.models import (
     ModelList,
     SessionStatus,
 )
-from genpy_server.core.modes import ListedMode, Modes
+from genpy_server.core.modes import ListedMode
 from genpy_server.errors import NotFound
 from genpy_server.llm.catalog import full_name
-from genpy_server.llm.providers import Providers
 from genpy_server.markdown_export import markdown
 from genpy_server.records import Records, every_message
-from genpy_server.runs.tool_access import ToolAccess
+from genpy_server.runs.context import Chat
+from genpy_server.sessions.explain import explain_in
 from genpy_server.web.health import Health
 from genpy_server.web.messages import Response
 from genpy_server.web.renderer import Renderer
@@ -74,6 +74,12 @@ class StatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
     utc_offset: Annotated[int, msgspec.Meta(ge=-840, le=840)] = 0
     """Minutes by which the days begin before those of UTC."""
+
+
+class ContextQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The text that would be said."""
+
+    text: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
 
 
 class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,19 +174,15 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
 class Handlers:
     """The API over the records of whoever asks."""
 
-    def __init__(  # noqa: PLR0917 - what it hands out
+    def __init__(
         self,
         records: Callable[[str], Records],
         health: Callable[[], Awaitable[Health]],
         renderer: Renderer,
-        modes: Modes,
-        models: Providers,
-        tools: ToolAccess,
+        chat: Chat,
     ) -> None:
-        self._modes = modes
-        self._models = models
+        self._chat = chat
         self._renderer = renderer
-        self._tools = tools
         self._records = records
         self._health = health
 
@@ -239,7 +241,12 @@ class Handlers:
 
     async def modes(self, _: Call[None, None]) -> Response:
         """The modes."""
-        return Response.json(ModeList(self._modes.listed))
+        return Response.json(ModeList(self._chat.modes.listed))
+
+    async def context(self, call: Call[ContextQuery, None]) -> Response:
+        """What would be sent to the model."""
+        session = await self._records(call.user).session(call.params["ref"])
+        return Response.json(await explain_in(self._chat, session, call.query.text))
 
     async def stats(self, call: Call[StatsQuery, None]) -> Response:
         """What the replies cost."""
@@ -250,7 +257,7 @@ class Handlers:
 
     async def models(self, _: Call[None, None]) -> Response:
         """The models."""
-        found = await self._models.listed()
+        found = await self._chat.models.listed()
         models = [
             ListedModel(
                 full_name(one.provider, model.name),
@@ -265,7 +272,7 @@ class Handlers:
             ListedProvider(one.provider, one.url, one.error or None, one.age_seconds)
             for one in found
         ]
-        return Response.json(ModelList(self._models.default.name, models, providers))
+        return Response.json(ModelList(self._chat.models.default.name, models, providers))
 
     async def memory(self, call: Call[None, None]) -> Response:
         """The notes of a session."""
@@ -281,11 +288,11 @@ class Handlers:
 
     async def tools(self, call: Call[None, None]) -> Response:
         """The tools of a user."""
-        return Response.json(await self._tools.listed(call.user))
+        return Response.json(await self._chat.tools.listed(call.user))
 
     async def revoke_tool(self, call: Call[None, None]) -> Response:
         """Take a permission back."""
-        await self._tools.revoke(call.user, call.params["tool"])
+        await self._chat.tools.revoke(call.user, call.params["tool"])
         return await self.tools(call)
 
     async def rate(self, call: Call[None, Rating]) -> Response:

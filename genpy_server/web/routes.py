@@ -2,7 +2,9 @@
 
 from genpy_server.core.models import ModelList, Session, SessionMemory, ToolList
 from genpy_server.core.spending import SpendingReport
+from genpy_server.sessions.explain import Explanation
 from genpy_server.web.api import (
+    ContextQuery,
     Handlers,
     Hits,
     MarkdownDocument,
@@ -35,6 +37,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics.", answer=Session),
         Route("GET", f"{one}/messages", h.messages, "Its messages, oldest first.", query=MessagesQuery, answer=Messages),
         Route("GET", f"{one}/export", h.export, "It as a Markdown document, to read.", answer=MarkdownDocument),
+        Route("GET", f"{one}/context", h.context, "What would be sent to its model with a text, by part.", query=ContextQuery, answer=Explanation),
         Route("GET", f"{one}/memory", h.memory, "The notes of its memory, each with the message it came from.", answer=SessionMemory),
         Route("PATCH", f"{one}/memory", h.change_memory, "Forget a note, or switch its memory on or off.", body=MemoryChange, answer=SessionMemory, counts="changes"),
         Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts="changes"),

@@ -210,3 +210,59 @@ async def test_what_replies_cost(database, one):
         assert {m.name: m.money for m in found.models} == {"one/a": 0.025, "one/b": None}
         assert [s.title for s in found.sessions] == ["talk"]
         await records.close()
+
+
+async def test_the_budget_follows_the_model(server, one, two):
+    """A listed context window is what a request may fill, and what is said of each reply."""
+    one.windows = {"a": 16_000}
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        await client.get("/api/models")
+    long = "word " * 4_000
+    for _ in range(3):
+        one.say("ok")
+    two.say("ok")
+    async with Peer(server.url, "talk") as peer:
+        assert (await peer.next())["context"] == {"used": 0, "budget": 13_952, "window": 16_000}
+        for number in range(2):
+            await peer.say(Send(f"{number}", long))
+            finished = await peer.until("run_finished")
+        assert 10_000 < finished["context"]["used"] <= 13_952
+        assert "message_cut" not in [notice["code"] for notice in peer.of("notice")]
+        await peer.say(Send("two", "short", model="two/unlisted"))
+        assert (await peer.until("run_finished"))["context"]["budget"] == 5_000
+    assert len(str(one.requests[-1]["body"]["messages"])) > 30_000
+
+
+async def test_a_request_is_no_larger_than_the_service_takes_in_a_minute(server, one):
+    """The limit of the rate headers bounds the budget, whatever the window is."""
+    one.windows = {"a": 131_072}
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        await client.get("/api/models")
+    one.script(
+        Script(
+            pieces=[chunk({"content": "x"}), chunk(finish="stop"), DONE],
+            headers={"x-ratelimit-limit-tokens": "8000"},
+        )
+    )
+    async with Peer(server.url, "talk") as peer:
+        assert (await peer.next())["context"]["budget"] == 32_000
+        await peer.say(Send("1", "hi"))
+        await peer.until("run_finished")
+    async with Peer(server.url, "talk") as peer:
+        assert (await peer.next())["context"]["budget"] == int((8_000 - 2_048) * 0.85)
+
+
+async def test_what_will_be_sent_is_explained_by_part(server, one):
+    """The parts of the next request add up to its size, within the budget."""
+    one.say("Hello")
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Send("1", "hi there"))
+        await peer.until("run_finished")
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        query = {"text": "How do I write a loop in Python?"}
+        answer = (await client.get("/api/session/talk/context", params=query)).json()
+    sent = answer["context"]
+    assert sum(sent["tokens"].values()) == sent["total"] <= sent["budget"]
+    assert min(sent["tokens"][part] for part in ("system", "turns", "question", "mode")) > 0
+    assert sent["messages"][-1]["content"].startswith(query["text"])
+    assert len(one.requests) == 1

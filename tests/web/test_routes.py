@@ -17,6 +17,7 @@ from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnava
 from genpy_server.llm.base import ChatRequest, LlmHealth
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
+from genpy_server.runs.context import Chat
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import load
@@ -66,6 +67,12 @@ class Model:
 
     async def close(self) -> None:
         """Nothing to let go."""
+
+
+def chat_over(store: Any) -> Chat:
+    """What runs would use, without a model."""
+    tools = ToolAccess(store, ToolRegistry())
+    return Chat(store, Providers(load({})), load({}), own_modes(), tools)
 
 
 class Ender:
@@ -120,9 +127,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
             records,
             HealthCheck(store, Providers(load({}), model)),
             Renderer(),
-            own_modes(),
-            Providers(load({})),
-            ToolAccess(store, ToolRegistry()),
+            chat_over(store),
         )
     )
     headers = {"Authorization": f"Bearer {ALICE}"}
@@ -433,9 +438,7 @@ async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
             lambda _: pytest.fail("reached"),
             HealthCheck(api.store, Providers(load({}), api.model)),
             Renderer(),
-            own_modes(),
-            Providers(load({})),
-            ToolAccess(api.store, ToolRegistry()),
+            chat_over(api.store),
         )
     )
     for route in routes:
@@ -507,9 +510,7 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
             lambda u: Broken(store, u),
             HealthCheck(store, Providers(load({}), Model())),
             Renderer(),
-            own_modes(),
-            Providers(load({})),
-            ToolAccess(store, ToolRegistry()),
+            chat_over(store),
         )
     )
     async with (
@@ -530,9 +531,7 @@ def test_every_route_says_what_it_is_for() -> None:
             lambda _: pytest.fail("reached"),
             _no_health,
             Renderer(),
-            own_modes(),
-            Providers(load({})),
-            ToolAccess(None, ToolRegistry()),
+            chat_over(None),
         )
     )
     for route in routes:

@@ -7,6 +7,7 @@ from msgspec import inspect
 
 SAMPLES: dict[str, Any] = {
     "args": {"limit": 5},
+    "ToolRequest.args": {"keyword": "Rome"},
     "arguments": {"limit": 5},
     "at": "2026-01-31T12:00:00Z",
     "before": 4100,
