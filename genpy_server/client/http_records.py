@@ -9,9 +9,12 @@ import msgspec
 from genpy_server.client.address import Address
 from genpy_server.core.models import (
     Hit,
+    ListedPrompt,
     ListedSession,
     Message,
     ModelList,
+    PromptList,
+    PromptText,
     Session,
     SessionMemory,
     SessionStatus,
@@ -190,6 +193,15 @@ class RemoteRecords:
     async def tools(self) -> ToolList:
         """The tools of the user at the server."""
         return await self._get("/api/tools", ToolList)
+
+    async def prompts(self) -> list[ListedPrompt]:
+        """The prompts of MCP servers at the server."""
+        return (await self._get("/api/prompts", PromptList)).prompts
+
+    async def prompt(self, name: str, values: dict[str, str]) -> str:
+        """A prompt filled in."""
+        path, body = f"/api/prompts/{quote(name, safe='')}", {"arguments": values}
+        return (await self._ask("POST", path, PromptText, body=body)).text
 
     async def revoke_tool(self, name: str) -> ToolList:
         """Take the permission of a tool back; `NotFound` where there is none."""

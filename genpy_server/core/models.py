@@ -372,6 +372,40 @@ class ModelList(msgspec.Struct, frozen=True):
     providers: list[ListedProvider]
 
 
+class PromptArgument(msgspec.Struct, frozen=True):
+    """What a prompt wants to know."""
+
+    name: str
+    description: str = ""
+    required: bool = False
+
+
+class ListedPrompt(msgspec.Struct, frozen=True):
+    """A prepared message of an MCP server; `name` is what follows the slash."""
+
+    name: str
+    description: str
+    arguments: tuple[PromptArgument, ...] = ()
+
+
+class PromptList(msgspec.Struct, frozen=True):
+    """The prompts that can be filled in."""
+
+    prompts: list[ListedPrompt]
+
+
+class PromptValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The values of a prompt's arguments, by name."""
+
+    arguments: dict[str, str] = {}
+
+
+class PromptText(msgspec.Struct, frozen=True):
+    """A prompt filled in, to be sent as a message."""
+
+    text: str
+
+
 def checked_rating(rating: int) -> int:
     """A rating from 1 to 5; raises `BadRequest` for any other number."""
     if rating not in RATINGS:

@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from genpy_server import __version__
 from genpy_server.config import McpEntry
 from genpy_server.core.backoff import Backoff
-from genpy_server.core.models import ToolSource, ToolSpec
+from genpy_server.core.models import ListedPrompt, PromptArgument, ToolSource, ToolSpec
 from genpy_server.errors import BadRequest, ConfigError, NotFound
 from genpy_server.tools.base import Tool, ToolContext, ToolResult
 from genpy_server.tools.registry import ToolRegistry
@@ -60,6 +60,17 @@ class McpServers:
             for task in waiting:
                 task.cancel()
 
+    async def prompts(self) -> list[ListedPrompt]:
+        """The prompts of every server that is connected."""
+        return [prompt for server in self._servers for prompt in await server.prompts()]
+
+    async def prompt(self, name: str, values: dict[str, str]) -> str:
+        """A prompt filled in; raises `NotFound` for an unknown one, `BadRequest` for wrong values."""
+        for server in self._servers:
+            if any(one.name == name for one in await server.prompts()):
+                return await server.prompt(name, values)
+        raise NotFound(f"There is no prompt {name}.")
+
     async def close(self) -> None:
         """Disconnect, which ends the programs that were started."""
         for task in self._tasks:
@@ -81,6 +92,7 @@ class McpServer:
         self._entry = entry
         self._registry = registry
         self._client: Client | None = None
+        self._prompts: dict[str, str] = {}
         self._gone = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -170,8 +182,9 @@ class McpServer:
         async def run(context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
             return await self._call(tool.name, arguments, context)
 
-        name = _STRANGE.sub("_", f"{self._name}_{tool.name}")[:NAME_CHARS]
-        spec = ToolSpec(name, tool.description or tool.name, dict(tool.input_schema))
+        spec = ToolSpec(
+            self._own_name(tool.name), tool.description or tool.name, dict(tool.input_schema)
+        )
         source = repr((self._entry.command, self._entry.args, self._entry.url))
         return Tool(spec, None, run, origin=self.origin, source=source)
 
@@ -194,23 +207,43 @@ class McpServer:
 
     # Prompts
 
-    async def prompts(self) -> list[types.Prompt]:
-        """The prompts that the server offers."""
+    async def prompts(self) -> list[ListedPrompt]:
+        """The prompts that the server offers; none while it is not connected."""
         client = self._client
         if client is None or client.server_capabilities.prompts is None:
             return []
-        return (await client.list_prompts()).prompts
+        try:
+            found = (await client.list_prompts()).prompts
+        except MCPError as error:
+            log.warning("%s: %s", self.origin, _reason(error))
+            return []
+        self._prompts = {self._own_name(prompt.name).lower(): prompt.name for prompt in found}
+        return [
+            ListedPrompt(
+                self._own_name(prompt.name).lower(),
+                prompt.description or prompt.name,
+                tuple(
+                    PromptArgument(one.name, one.description or "", bool(one.required))
+                    for one in prompt.arguments or ()
+                ),
+            )
+            for prompt in found
+        ]
 
-    async def prompt(self, name: str, arguments: dict[str, str]) -> str:
-        """The text of a prompt, filled in."""
+    async def prompt(self, name: str, values: dict[str, str]) -> str:
+        """The text of a prompt that was listed, filled in."""
         client = self._client
         if client is None:
             raise NotFound(f"The MCP server {self._name} is not connected.")
         try:
-            result = await client.get_prompt(name, arguments)
+            result = await client.get_prompt(self._prompts[name], values)
         except MCPError as error:
             raise BadRequest(f"{self._name}: {error}") from error
         return "\n\n".join(_shown(message.content) for message in result.messages)
+
+    def _own_name(self, name: str) -> str:
+        """The name of a tool or prompt beside those of other servers."""
+        return _STRANGE.sub("_", f"{self._name}_{name}")[:NAME_CHARS]
 
 
 class _Watched:

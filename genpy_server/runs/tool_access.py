@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from genpy_server.core.models import ListedTool, ToolList, ToolSource
+from genpy_server.core.models import (
+    ListedPrompt,
+    ListedTool,
+    PromptList,
+    PromptText,
+    ToolList,
+    ToolSource,
+)
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.settings import EVERYONE
 from genpy_server.stores.base import ApprovalStore, Store
@@ -21,6 +28,12 @@ class ToolServers(Protocol):
 
     async def ready(self) -> None:
         """Wait, for a few seconds at most, until each is connected or has failed."""
+
+    async def prompts(self) -> list[ListedPrompt]:
+        """The prompts that they offer."""
+
+    async def prompt(self, name: str, values: dict[str, str]) -> str:
+        """A prompt filled in; raises `NotFound` for an unknown one, `BadRequest` for wrong values."""
 
     async def close(self) -> None:
         """Disconnect."""
@@ -92,6 +105,17 @@ class ToolAccess:
             for tool in self.of(user_id)
         ]
         return ToolList(tools, [*self._failed, *(self.servers.states() if self.servers else ())])
+
+    async def prompts(self) -> PromptList:
+        """The prompts of the servers of tools."""
+        await self.ready()
+        return PromptList([] if self.servers is None else await self.servers.prompts())
+
+    async def prompt(self, name: str, values: dict[str, str]) -> PromptText:
+        """A prompt filled in; see `ToolServers.prompt`."""
+        if self.servers is None:
+            raise NotFound(f"There is no prompt {name}.")
+        return PromptText(await self.servers.prompt(name, values))
 
     async def revoke(self, user_id: str, name: str) -> None:
         """Take a permission for good back; raises `NotFound` where there was none."""

@@ -14,6 +14,7 @@ from genpy_server.core.models import (
     ListedSession,
     Message,
     ModelList,
+    PromptValues,
     SessionStatus,
 )
 from genpy_server.core.modes import ListedMode
@@ -289,6 +290,16 @@ class Handlers:
     async def tools(self, call: Call[None, None]) -> Response:
         """The tools of a user."""
         return Response.json(await self._chat.tools.listed(call.user))
+
+    async def prompts(self, _: Call[None, None]) -> Response:
+        """The prompts that can be filled in."""
+        return Response.json(await self._chat.tools.prompts())
+
+    async def prompt(self, call: Call[None, PromptValues]) -> Response:
+        """A prompt filled in."""
+        return Response.json(
+            await self._chat.tools.prompt(call.params["tool"], call.body.arguments)
+        )
 
     async def revoke_tool(self, call: Call[None, None]) -> Response:
         """Take a permission back."""

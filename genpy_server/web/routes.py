@@ -1,6 +1,14 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
-from genpy_server.core.models import ModelList, Session, SessionMemory, ToolList
+from genpy_server.core.models import (
+    ModelList,
+    PromptList,
+    PromptText,
+    PromptValues,
+    Session,
+    SessionMemory,
+    ToolList,
+)
 from genpy_server.core.spending import SpendingReport
 from genpy_server.sessions.explain import Explanation
 from genpy_server.web.api import (
@@ -46,6 +54,8 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("GET", "/api/stats", h.stats, "Tokens of your replies by day, model and session, and what they cost.", query=StatsQuery, answer=SpendingReport),
         Route("GET", "/api/models", h.models, "The models that can be chosen, of every provider.", answer=ModelList),
         Route("GET", "/api/tools", h.tools, "Your tools, and whether you allowed those that act for good.", answer=ToolList),
+        Route("GET", "/api/prompts", h.prompts, "The prompts of MCP servers.", answer=PromptList),
+        Route("POST", "/api/prompts/{tool}", h.prompt, "A prompt filled in.", body=PromptValues, answer=PromptText, counts="changes"),
         Route("DELETE", "/api/tools/{tool}/approval", h.revoke_tool, "Take the permission of a tool back.", answer=ToolList, counts="changes"),
         Route("GET", "/api/modes", h.modes, "The kinds of help there are.", answer=ModeList),
     )  # fmt: skip

@@ -21,6 +21,8 @@ from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.model import ModelControl
+from genpy_tui.chat.prompts import NAME as PROMPT
+from genpy_tui.chat.prompts import PromptsControl
 from genpy_tui.chat.rating import RatingControl
 from genpy_tui.chat.recall import RecallControl
 from genpy_tui.chat.receiver import Receiver
@@ -89,6 +91,7 @@ class ChatScreen(Screen[None]):
         self.records = RecordsControl(self, opened, self.list, self.switch)
         self.blocks = BlockControl(self, view, prompt, self.switch)
         self.approval = ApprovalControl(self, opened, prompt)
+        self.prompts = PromptsControl(self, opened, prompt)
         self.receiver = Receiver(
             self,
             opened,
@@ -215,6 +218,7 @@ class ChatScreen(Screen[None]):
         self.receiver.reset()
         self.view.clear()
         self.approval.follow()
+        self.prompts.reset()
         self.app.clear_notifications()
         self._reader = asyncio.create_task(self.receiver.read(client))
         self.status.reset()
@@ -240,6 +244,9 @@ class ChatScreen(Screen[None]):
 
     async def action_command(self, name: str, argument: str = "") -> None:
         """Carry out a command of the table."""
+        if name.startswith(PROMPT):
+            await self.prompts.fill_in(name, argument)
+            return
         action = self.actions[name]
         done = action(argument) if argument else action()  # type: ignore[call-arg]  # has a default
         if isawaitable(done):
@@ -326,6 +333,8 @@ class ChatScreen(Screen[None]):
 
     def on_text_area_changed(self) -> None:
         """Say what enter does with what is written now."""
+        if self.prompt.text.startswith("/"):
+            self.prompts.load_once()
         self.status.refresh()
 
     def on_to_end(self) -> None:

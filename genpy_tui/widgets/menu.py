@@ -1,6 +1,8 @@
 """The slash commands that fit what is written, above the prompt; one of them is chosen."""
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -11,7 +13,7 @@ from genpy_tui.text import one_line
 
 ROWS = 8
 """Commands that are seen at once, in a window that is not low."""
-_BEGUN = re.compile(r"/([a-z]*)")
+_BEGUN = re.compile(r"/([a-z0-9_-]*)")
 _NAME_CELLS = 17
 
 
@@ -27,10 +29,19 @@ class SlashMenu(Widget):
     _left = ""
     """The text for which it was closed."""
 
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.commands = dict(BY_SLASH)
+        """By what follows the slash: GenPy's own, and those that were offered."""
+
+    def offer(self, commands: Iterable[Command]) -> None:
+        """Take further commands, in the place of those before; none replaces one of GenPy's own."""
+        self.commands = {command.slash: command for command in commands} | BY_SLASH
+
     def look(self, text: str) -> None:
         """Show what fits a text; what is chosen stays chosen while the same commands fit."""
         begun = _BEGUN.fullmatch(text) if text != self._left else None
-        fits = tuple(c for name, c in BY_SLASH.items() if begun and name.startswith(begun[1]))
+        fits = tuple(c for name, c in self.commands.items() if begun and name.startswith(begun[1]))
         if fits != self.fits:
             self.place, self.fits = 0, fits
         if begun:

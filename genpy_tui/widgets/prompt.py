@@ -21,7 +21,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
 
 from genpy_server.core.display import newlines, protect, restore, visible
-from genpy_tui.commands import BY_SLASH, Command
+from genpy_tui.commands import Command
 from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.widgets.history import History
@@ -33,7 +33,7 @@ WHOLE_CHARS = 20_000
 """Characters of a message that can be edited in the prompt; a longer one needs the editor."""
 _UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
 """Categories of characters that belong to a text, though Python does not call them printable."""
-_SLASH = re.compile(r"/([a-z]+)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
+_SLASH = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
@@ -231,7 +231,7 @@ class Prompt(TextArea):
             return
         text = self.full_text if chosen is None else f"/{chosen.slash}"
         slash = _SLASH.fullmatch(text)
-        command = BY_SLASH.get(slash[1].lower()) if slash is not None else None
+        command = self.menu.commands.get(slash[1].lower()) if slash is not None else None
         argument = (slash[2] or "") if slash is not None else ""
         if slash is not None and command is None and not argument:
             self.notify(f"There is no command {text.strip()}. A space before it sends it as it is.")
