@@ -715,7 +715,7 @@ set plan_cache_mode = force_custom_plan set jit = off set statement_timeout = '5
 #variable_conflict use_column
 declare
   most constant integer := 6000;
-  counted constant integer := greatest(case when p_distinct then 400 else 160 end, 2 * p_limit);
+  counted constant integer := greatest(case when p_distinct then 500 else 160 end, 2 * p_limit);
   documents double precision;
   left_out bigint[] := array(
     select value::bigint from jsonb_array_elements_text(p_left_out)

@@ -26,7 +26,7 @@ To chat with a model, run `genpy setup` (in this chat: `/setup`), or set in the 
 *how many messages are in this chat?*, *did I mention Rome?*, *show my sessions*."""
 AGAIN = "Your message is kept. No model is configured, so I cannot answer it: see `genpy doctor`."
 ANSWERED = "From your own data, without a model:"
-FOUND = "This is what was said about it before:"
+FOUND = "Said about this before:"
 
 _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 
@@ -77,7 +77,7 @@ def _answer(request: ChatRequest) -> str:
     parts = [AGAIN if told else HOW_TO]
     if request.recalled:
         lines = "\n".join(_excerpt(hit) for hit in request.recalled[:SHOWN_HITS])
-        parts.append(f"{FOUND}\n\n{lines}")
+        parts = [FOUND, lines, *parts]
     return "\n\n".join(parts)
 
 

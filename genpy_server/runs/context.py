@@ -11,7 +11,7 @@ import msgspec
 
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
-from genpy_server.core.context.recall import asks, bear_on
+from genpy_server.core.context.recall import ENOUGH, ENOUGH_ALONE, asks, bear_on
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import (
@@ -161,6 +161,10 @@ class Chat:
         if not tools:
             recalled = await (request.recalled or self._recall(request))
         tokens = self.models.context_tokens(model)
+        # Without a model the person reads what was found, and a hit costs nothing.
+        offline = model.llm.kind == "offline"
+        if not bear_on(recalled, alone=ENOUGH if offline else ENOUGH_ALONE):
+            recalled = []
         built = budget.build(
             system=_system_prompt(request.settings.system),
             addition=prompt_of(self.mode(intent)),
@@ -171,7 +175,7 @@ class Chat:
             recalled=recalled,
             tools=tools,
         )
-        if model.llm.kind == "offline":
+        if offline:
             # Nothing is sent: what the window holds is as good an answer as what fell out of it.
             return msgspec.structs.replace(built, recalled=tuple(recalled))
         return built
@@ -187,16 +191,16 @@ class Chat:
     async def recall(self, user_id: str, text: str, **but: Any) -> list[Hit]:
         """What this user said before about a question; nothing when the search fails.
 
-        Nothing where the message is not a question about something, or where no hit holds enough
-        of what it is about. `but` says what `Store.search` is to leave out: the question itself,
-        and what was edited away in this conversation.
+        Nothing where the message is not a question about something; whether the hits bear on it is
+        for `context` to see, which knows the model. `but` says what `Store.search` is to leave out:
+        the question itself, and what was edited away in this conversation.
         """
         question = text[:RECALL_CHARS]
         if not self.settings.recall or not asks(question):
             return []
         try:
             async with asyncio.timeout(RECALL_SECONDS):
-                hits = await self.store.search(
+                return await self.store.search(
                     user_id,
                     question,
                     limit=RECALL_HITS,
@@ -204,7 +208,6 @@ class Chat:
                     about_records=False,
                     **but,
                 )
-                return hits if bear_on(hits) else []
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []

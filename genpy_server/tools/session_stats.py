@@ -3,7 +3,7 @@
 import msgspec
 
 from genpy_server.core.metrics import duration, statistics
-from genpy_server.tools.base import Tool, ToolContext, ToolResult, short_date, spec
+from genpy_server.tools.base import Tool, ToolContext, ToolResult, counted, short_date, spec
 
 
 class StatisticsArguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,8 +24,12 @@ async def ask(context: ToolContext, _: StatisticsArguments) -> ToolResult:
         "duration": duration(metrics.duration_seconds),
         "tools": metrics.tools,
     }
+    lead = (
+        f"This conversation has {counted(metrics.messages, 'message')}: {metrics.user_messages:,} "
+        f"from you and {metrics.assistant_messages:,} from the assistant."
+    )
     rows = "\n".join(f"| {name} | {value} |" for name, value in statistics(metrics))
-    return ToolResult(data, f"| This conversation | |\n| --- | --- |\n{rows}")
+    return ToolResult(data, f"{lead}\n\n| This conversation | |\n| --- | --- |\n{rows}")
 
 
 TOOL = Tool(

@@ -47,9 +47,11 @@ async def test_tools_answer_with_real_data():
 
 
 async def test_what_was_said_before_is_shown():
-    """What was recalled is quoted with its date and its conversation, in brief and as plain text."""
+    """What was recalled comes first, quoted with its date and its conversation, in brief and as plain text."""
     found = (hit("Rome was *hot*\n<b>" + "x" * 500), *(hit("more", "Other") for _ in range(9)))
     text = await answer(ME, recalled=found)
+    assert text.startswith("Said about this before:\n\n- ")
+    assert text.index("more") < text.index("No model is configured")
     lines = [line for line in text.splitlines() if line.startswith("- 2026-03-04")]
     assert len(lines) == 3
     assert lines[0].startswith("- 2026-03-04, *Holidays*, you: “Rome was \\*hot\\* \\<b\\>xx")

@@ -42,7 +42,9 @@ async def test_statistics_are_counted_by_role(context):
     assert result.data["from_the_person"] == 2
     assert result.data["words_of_the_assistant"] == 3
     assert result.data["tools"] == {"get_session_stats": 1}
-    assert "| Messages | 3 (2 from you, 1 from the assistant) |" in result.display
+    lead, *table = result.display.splitlines()
+    assert lead == "This conversation has 3 messages: 2 from you and 1 from the assistant."
+    assert "| Messages | 3 (2 from you, 1 from the assistant) |" in table
 
 
 async def test_search_finds_here_first(context):

@@ -185,9 +185,12 @@ def titles_first(hits: Sequence[Hit]) -> list[Hit]:
     return [*lifted, *(hit for hit in hits if hit.found_in == "message")]
 
 
-def bear_on(hits: Sequence[Hit]) -> bool:
-    """Whether any of the hits of a question holds enough of what it is about."""
-    return any(hit.coverage >= (ENOUGH if hit.terms > 1 else ENOUGH_ALONE) for hit in hits)
+def bear_on(hits: Sequence[Hit], *, alone: float = ENOUGH_ALONE) -> bool:
+    """Whether any of the hits of a question holds enough of what it is about.
+
+    `alone` is the share of its weight that is enough in a single term.
+    """
+    return any(hit.coverage >= (ENOUGH if hit.terms > 1 else alone) for hit in hits)
 
 
 def asks(text: str) -> bool:

@@ -32,7 +32,7 @@ from genpy_server.stores.sqlite.schema import to_json
 
 READ: Final = 6_000
 """Places of terms that one search reads in the index at most, those of rare terms first."""
-SCORED: Final = 400
+SCORED: Final = 500
 """Messages whose terms are counted for distinct hits, those with the most weight first."""
 RANKED: Final = 160
 """The best of them, or else the only ones, which are ranked with their neighbours; more where more
