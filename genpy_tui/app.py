@@ -248,11 +248,13 @@ class GenPyApp(App[int]):
                 "The server of this conversation chooses its model: run `genpy setup` there."
             )
             return
-        chosen = await set_up(self, self.settings, self.chat.prompt)
-        if chosen is not None:
-            self.settings = chosen
-            await self.local.use_model(chosen)
+        found = await set_up(self, self.settings, self.chat.prompt)
+        if found is not None:
+            self.settings, said = found
+            await self.local.use_model(self.settings)
             await self.open_session(self.chat.conversation.session or self.ref)
+            for line in said:
+                self.notify(line)
 
     async def open_session(self, ref: str) -> None:
         """Show a conversation; what is on its way in the one before still arrives."""

@@ -150,6 +150,13 @@ COMMANDS: tuple[Command, ...] = (
         pattern=SETTING,
     ),
     Command(
+        "context",
+        "Context",
+        "Show what will be sent to the model with what stands in the prompt.",
+        "f9",
+        "context",
+    ),
+    Command(
         "thinking",
         "Thinking",
         "Show or hide what the model thought before its newest reply.",
@@ -223,5 +230,11 @@ def bindings(where: Where) -> list[Binding]:
 
 
 def configured(keyboard: Mapping[str, str]) -> dict[str, str]:
-    """The keys that a person chose, of commands that exist."""
-    return {name: keys for name, keys in keyboard.items() if name in BY_NAME}
+    """The keys that a person chose, of commands that exist; no other command keeps one of them."""
+    chosen = {name: keys for name, keys in keyboard.items() if name in BY_NAME}
+    taken = {key for keys in chosen.values() for key in keys.split(",")}
+    for command in COMMANDS:
+        kept = [key for key in command.key.split(",") if key not in taken]
+        if command.name not in chosen and kept != command.key.split(","):
+            chosen[command.name] = ",".join(kept)
+    return chosen

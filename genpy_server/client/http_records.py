@@ -8,6 +8,7 @@ import msgspec
 
 from genpy_server.client.address import Address
 from genpy_server.core.models import (
+    ChatMessage,
     Hit,
     ListedPrompt,
     ListedSession,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CONTEXT_CHARS = 10_000
+"""Of a text whose request is looked at, at most."""
 PAGE = 200
 """Rows that a server gives at most at once."""
 CONNECT_SECONDS = 10.0
@@ -72,6 +75,23 @@ class PartHealth(msgspec.Struct, frozen=True):
     where: str | None = None
     error: str | None = None
     left_out: tuple[str, ...] = ()
+
+
+class RequestContext(msgspec.Struct, frozen=True):
+    """What would be sent to a model; tokens as GenPy estimates them."""
+
+    budget: int
+    total: int
+    tokens: dict[str, int]
+    """By part."""
+    recalled: int
+    """Earlier messages among it."""
+    messages: tuple[ChatMessage, ...]
+    window: int | None = None
+
+
+class _Explained(msgspec.Struct, frozen=True):
+    context: RequestContext
 
 
 class ServerHealth(msgspec.Struct, frozen=True):
@@ -132,6 +152,11 @@ class RemoteRecords:
     async def user_among_others(self) -> str | None:
         """See `Records`; a server tells nobody of other users."""
         return None
+
+    async def context(self, ref: str, text: str) -> RequestContext:
+        """What would be sent to the model of a session, were this text said now."""
+        asked = {"text": text[:CONTEXT_CHARS]}
+        return (await self._get(_path(ref, "context"), _Explained, asked)).context
 
     async def session(self, ref: str) -> Session:
         """See `Records`."""

@@ -16,6 +16,7 @@ from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from genpy_server.records import Records
@@ -30,7 +31,9 @@ class RecordsControl:
         conversation: OpenConversation,
         listed: ListControl,
         switch: SwitchControl,
+        prompt: Prompt,
     ) -> None:
+        self._prompt = prompt
         self._screen = screen
         self._conversation = conversation
         self._list = listed
@@ -65,6 +68,17 @@ class RecordsControl:
         from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
 
         self._screen.app.push_screen(MemoryScreen(records, self._conversation.session))
+
+    def context(self) -> None:
+        """Show what will be sent to the model with what stands in the prompt."""
+        records = self._conversation.records
+        if records is None or not self._conversation.begun:
+            self._screen.notify("Nothing of a conversation is sent yet: no message was.")
+            return
+        from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
+
+        text = self._prompt.full_text
+        self._screen.app.push_screen(ContextScreen(records, self._conversation.session, text))
 
     def rename(self, title: str = "") -> None:
         """Give the open conversation another title; asks for it where none is given."""

@@ -88,7 +88,7 @@ class ChatScreen(Screen[None]):
         self.rating = RatingControl(self, opened, prompt, offers, self.list)
         self.switch = SwitchControl(self, opened, view, self.status, self.rating, open_session)
         self.sender = SendControl(self, opened, view, prompt, self.status, self.edit)
-        self.records = RecordsControl(self, opened, self.list, self.switch)
+        self.records = RecordsControl(self, opened, self.list, self.switch, prompt)
         self.blocks = BlockControl(self, view, prompt, self.switch)
         self.approval = ApprovalControl(self, opened, prompt)
         self.prompts = PromptsControl(self, opened, prompt)
@@ -118,6 +118,7 @@ class ChatScreen(Screen[None]):
             "search": self.records.search,
             "summary": self.records.summary,
             "memory": self.records.memory,
+            "context": self.records.context,
             "rename": self.records.rename,
             "stop": self._stop,
             "retry": self.retry.retry,

@@ -76,8 +76,10 @@ class FirstChoice(Pick):
             super().on_input_submitted(event)
 
 
-async def set_up(app: "App[int]", settings: "Settings", prompt: Prompt) -> "Settings | None":
-    """Ask until a model works, and return the settings with it; a message may be sent instead."""
+async def set_up(
+    app: "App[int]", settings: "Settings", prompt: Prompt
+) -> "tuple[Settings, list[str]] | None":
+    """Ask until a model works: the settings with it, and what to say; a message may be sent instead."""
     from genpy_server.llm import setup  # noqa: PLC0415 - when first needed
 
     trouble = ""
@@ -102,10 +104,8 @@ async def set_up(app: "App[int]", settings: "Settings", prompt: Prompt) -> "Sett
         except GenPyError as error:
             trouble = f"✗ {error.message}"
             continue
-        app.notify(f"{provider.name}/{model} answers. Kept in {path}.")
-        for line in setup.overruled(settings):
-            app.notify(line, severity="warning")
-        return chosen
+        said = f"{provider.name}/{model} answers. Kept in {path}."
+        return chosen, [said, *setup.overruled(settings)]
 
 
 async def _provider(app: "App[int]", settings: "Settings", answer: str) -> "Provider | None":

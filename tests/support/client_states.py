@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import msgspec
 from support.hostile_text import HOSTILE
-from support.scripted_server import ScriptedServer
+from support.scripted_server import SESSION, ScriptedServer
 from support.staged_client import SESSIONS, Case, a_session
 from support.terminal import Terminal
 
@@ -301,6 +301,21 @@ async def picking(tui: Terminal, server: ScriptedServer) -> None:
     await tui.until(lambda: "llama3.2" not in tui.screen)
 
 
+def sized(server: ScriptedServer) -> None:
+    """What would be sent is known."""
+    conversation(server)
+    server.api[f"/api/session/{SESSION}/context"] = {
+        "context": {
+            "budget": 8_000,
+            "window": 131_072,
+            "total": 4_120,
+            "tokens": {"system": 320, "memory": 600, "turns": 3_000, "question": 200},
+            "recalled": 2,
+            "messages": [{"role": "system", "content": "You are GenPy."}],
+        }
+    }
+
+
 def newer(server: ScriptedServer) -> None:
     """A server that says what this client does not know."""
     server.start(server.message("Hi"))
@@ -414,6 +429,7 @@ CASES = (
     Case("commands", conversation, written("/s", "› /sessions")),
     Case("no-model", play=no_model),
     Case("pick", conversation, picking),
+    Case("context", sized, opened("f9", "What will be sent")),
     Case("help", play=opened("f1", "Keys and commands")),
     Case("palette", play=opened("ctrl+p", "Search for commands")),
     Case("world", final(WORLD)),

@@ -53,6 +53,8 @@ class ScriptedServer:
         """What a 404 says."""
         self.requests: list[str] = []
         """The paths of the HTTP requests that were no WebSocket."""
+        self.asked: dict[str, dict[str, list[str]]] = {}
+        """The query of the newest request of each path."""
         self.api: dict[str, Any] = {"/api/sessions": {"sessions": []}}
         self.silent = False
         """Accept sockets, but say nothing at all."""
@@ -200,6 +202,7 @@ class ScriptedServer:
         if path.startswith("/ws/"):
             return None
         self.requests.append(path)
+        self.asked[path] = parse_qs(urlsplit(request.path).query)
         found = path in self.api
         body = self.api.get(path, {"error": {"code": "not_found", "message": self.missing}})
         status = HTTPStatus.OK if found else HTTPStatus.NOT_FOUND

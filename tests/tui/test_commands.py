@@ -39,6 +39,7 @@ RECORD = {
     "last_message_id": 2,
 }
 
+CONTEXT = {"budget": 5_000, "total": 120, "tokens": {}, "recalled": 0, "messages": []}
 MODELS = {
     "default": "groq/a",
     "models": [
@@ -151,6 +152,7 @@ EFFECTS = {
     "search": Effect(shows("Search every conversation")),
     "summary": Effect(shows("1–5 rate")),
     "memory": Effect(shows("f forget   o off or on")),
+    "context": Effect(shows("What will be sent", "120 of 5,000 tokens")),
     "rename": Effect(shows("Title of this conversation")),
     "stop": Effect(asks(Cancel), replying),
     "retry": Effect(asks(Retry)),
@@ -230,6 +232,7 @@ async def test_it_does_what_it_says(
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
     server.api[f"/api/session/{SESSION}"] = RECORD
     server.api["/api/models"] = MODELS
+    server.api[f"/api/session/{SESSION}/context"] = {"context": CONTEXT}
     server.api[f"/api/session/{SESSION}/messages"] = {"messages": []}
     async with terminal(tmp_path, server=server.url) as tui:
         monkeypatch.setattr(tui.app, "suspend", contextlib.nullcontext)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from support import running_server
-from support.scripted_server import ScriptedServer
+from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Params
@@ -108,6 +108,32 @@ async def test_another_model_answers_again(server: ScriptedServer, tmp_path: Pat
         assert tui.app.clipboard == "The first answer."
         await tui.press("right")
         await tui.shows("The second answer.")
+
+
+async def test_what_will_be_sent(server: ScriptedServer, tmp_path: Path) -> None:
+    """f9 shows the tokens by part, with the text in the prompt, and every word that is sent."""
+    server.api[f"/api/session/{SESSION}/context"] = {
+        "context": {
+            "budget": 8_000,
+            "window": 131_072,
+            "total": 4_120,
+            "tokens": {"system": 120, "turns": 4_000, "memory": 0},
+            "recalled": 2,
+            "messages": [{"role": "system", "content": "Be \x1b[1mkind."}],
+        }
+    }
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        await tui.press("f9")
+        assert "no message was" in tui.notices[-1]
+        server.message("Why?")
+        await tui.shows("Why?")
+        await tui.press(*"And", "f9")
+        await tui.shows("4,120 of 8,000 tokens; the model takes 131,072", "4,000  ████████████")
+        await tui.shows("Earlier messages among it: 2", "Be ␛[1mkind.")
+        assert server.asked[f"/api/session/{SESSION}/context"] == {"text": ["And"]}
+        await tui.press("f9")
+        await tui.until(lambda: tui.app.screen is tui.chat)
 
 
 async def test_a_model_of_the_command_line(server: ScriptedServer, tmp_path: Path) -> None:

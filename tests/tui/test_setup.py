@@ -36,6 +36,7 @@ async def answered(tui: Terminal) -> None:
     """The conversation goes on with the model, without a restart."""
     await tui.shows("tiny")
     await tui.until(lambda: tui.app.screen is tui.chat)
+    await tui.until(lambda: any("answers. Kept in" in said for said in tui.notices))
     await tui.says("ready")
     await tui.type("Good morning")
     await tui.shows("Hello from the model.")
