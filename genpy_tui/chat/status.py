@@ -13,6 +13,7 @@ from genpy_tui.widgets.prompt import Prompt
 if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
 
+THOUSAND = 1_000
 AUTOMATIC = "automatic"
 """What stands for no mode of the person's choice: the server detects what is wanted."""
 
@@ -69,7 +70,7 @@ class StatusControl:
             self._prompt.border_title, self._prompt.border_subtitle = map(plain, frame)
 
     def _title(self) -> str:
-        """The model, the mode of the next reply, and what is left of a quota."""
+        """The model, the mode of the next reply, how full its context is, and what is left of a quota."""
         if self.activity.editing:
             return "✎ editing your last message"
         transcript = self._conversation.transcript
@@ -81,8 +82,12 @@ class StatusControl:
         model = transcript.next_model
         model = "no model" if model == OFFLINE else model
         facts = [model, mode] if model else [mode]  # the first reply names a server's own choice
-        left = transcript.quota.get("tokens_left")
-        return " · ".join([*facts, f"{left:,} tokens left"] if left is not None else facts)
+        size, left = transcript.context, transcript.quota.get("tokens_left")
+        if size is not None and size.used:
+            facts.append(f"{short(size.used)}/{short(size.budget)}")
+        if left is not None:
+            facts.append(f"{left:,} tokens left")
+        return " · ".join(facts)
 
     def _hint(self) -> str:
         """What enter does."""
@@ -110,3 +115,11 @@ class StatusControl:
         if not room or size <= room:
             return ""
         return f"too long: {len(text) * room // size:,} of {len(text):,} characters reach the model"
+
+
+def short(tokens: int) -> str:
+    """A number of tokens in few cells: 940, 3.2k, 131k."""
+    if tokens < THOUSAND:
+        return str(tokens)
+    thousands = tokens / THOUSAND
+    return f"{thousands:.0f}k" if thousands >= 10 else f"{thousands:.1f}k"  # noqa: PLR2004

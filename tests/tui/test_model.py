@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import pytest
 from support import running_server
+from support.scripted_model import Upstream
 from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Params
 from genpy_server.wire import Retry, Set, SettingsEvent
 from genpy_tui.app import GenPyApp
+from genpy_tui.chat.status import short
 
 MODELS = {
     "default": "groq/openai/gpt-oss-120b",
@@ -142,3 +145,28 @@ async def test_a_model_of_the_command_line(server: ScriptedServer, tmp_path: Pat
     app = GenPyApp(settings=settings, server=server.url, model="ollama/qwen3")
     async with app.run_test():
         assert (await server.until(Set)).model == "ollama/qwen3"
+
+
+async def test_the_gauge(tmp_path: Path) -> None:
+    """After a reply the prompt says how full the context was, and f9 shows it by part."""
+    async with Upstream() as service:
+        service.say("Because.")
+        variables = {"GENPY_LLM_URL": service.url, "GENPY_LLM_MODEL": "tiny"}
+        async with (
+            running_server.serving(tmp_path / "genpy.db", **variables) as running,
+            terminal(tmp_path, server=running.url, size=(120, 34)) as tui,
+        ):
+            await tui.says("ready")
+            await tui.type("Why is the sky blue?")
+            await tui.shows("Because.", "/5.0k")
+            await tui.says("ready")
+            await tui.press("f9")
+            await tui.shows("of 5,000 tokens", "offered tools", "Why is the sky blue?")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"), [(0, "0"), (999, "999"), (3_240, "3.2k"), (131_072, "131k")]
+)
+def test_tokens_in_few_cells(tokens: int, shown: str) -> None:
+    """A number of tokens is short enough for the prompt's frame."""
+    assert short(tokens) == shown
