@@ -16,6 +16,7 @@ from support.staged_client import SESSIONS, Case, Staged
 from support.terminal import Terminal
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual.widgets import Input
 
 from genpy_server.client.reconnect import ReconnectDelay
 from genpy_server.client.session_client import SessionClient
@@ -65,6 +66,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     if hasattr(time, "tzset"):
         time.tzset()
     monkeypatch.setattr(status, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)  # a field blinks by this
     monkeypatch.setattr(SessionClient, "latency_ms", 3.0)
     monkeypatch.setattr(ReconnectDelay, "next", half_a_minute)
 
