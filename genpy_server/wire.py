@@ -28,12 +28,14 @@ F = TypeVar("F")
 PROTOCOL = "genpy.v1"
 MESSAGE_CUT = "message_cut"
 """The code of the notice that not all of a message found room."""
-OFFERED = ("edit", "modes", "progress", "reasoning", "settings")
+OFFERED = ("edit", "model", "modes", "progress", "reasoning", "settings")
 """Features of every connection: what a client may send, and the frames that it may get."""
 APPROVALS = "approvals"
 """The feature of clients in which a person can answer approval requests."""
 APPROVAL_REFUSED = "approval_refused"
 """The code of the notice that a tool did not run because nobody could allow it."""
+MODEL_STATE = "model"
+"""The feature of clients that want a notice where the model does not answer, before the first message."""
 PARAMETER_LEFT_OUT = "parameter_left_out"
 """The code of the notice that the model does not take a parameter that was set."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})

@@ -38,6 +38,7 @@ from genpy_server.errors import (
 )
 from genpy_server.wire import (
     APPROVALS,
+    MODEL_STATE,
     Ack,
     ApprovalRequested,
     Approve,
@@ -101,7 +102,7 @@ class SessionClient:
         self._fresh = fresh
         self._asked = {
             "history": history,
-            "features": APPROVALS if approvals else None,
+            "features": f"{APPROVALS},{MODEL_STATE}" if approvals else None,
             "allow": ",".join(allow) or None,
         }
         self._sleep = sleep

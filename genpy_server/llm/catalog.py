@@ -23,6 +23,8 @@ FRESH_SECONDS = 600.0
 LOCAL_SECONDS = 2.0
 REMOTE_SECONDS = 10.0
 """Seconds within which a provider must answer."""
+UNLISTED = "It lists no models"
+"""Begins the error of a provider that answers, and may chat all the same."""
 _WINDOWS = ("context_window", "context_length", "max_model_len", "max_context_length")
 _ABILITIES = {
     "tools": ("tools", "tool", "function"),
@@ -177,7 +179,7 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
         return (), "It refuses the key." if provider.key else "It asks for a key."
     rows = chatting_rows(answer.content) if answer.is_success else None
     if rows is None:
-        return (), f"It lists no models (status {answer.status_code})."
+        return (), f"{UNLISTED} (status {answer.status_code})."
     return tuple(_model(name, row) for name, row in rows), ""
 
 

@@ -3,6 +3,8 @@
 A model is named `provider/name`. A name without a provider's is a model of the configured service.
 """
 
+import math
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +13,10 @@ from typing import TypeVar
 import msgspec
 
 from genpy_server.config import GROQ, Provider
-from genpy_server.errors import LlmKeyRejected, LlmModelUnknown
+from genpy_server.errors import LlmError, LlmKeyRejected, LlmModelUnknown, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest, Llm, LlmEvent, Quota
 from genpy_server.llm.catalog import (
+    UNLISTED,
     Catalog,
     ProviderModels,
     default_file,
@@ -22,7 +25,7 @@ from genpy_server.llm.catalog import (
 )
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.plugins import plugin_names, plugins
-from genpy_server.settings import DOTENV, Settings
+from genpy_server.settings import DOTENV, Settings, without_password
 
 T = TypeVar("T")
 
@@ -35,6 +38,9 @@ OWN = ""
 MOST_CONTEXT_TOKENS = 32_000
 """Of a request, however large the model's window is: unless set, more would cost more than it helps."""
 LEAST_CONTEXT_TOKENS = 500
+ASKED_SECONDS = 10.0
+"""For so long a provider that was asked whether it answers is not asked again."""
+WHAT_TO_DO = "Messages are kept, but get no reply: see `genpy doctor`, or choose another model."
 MINUTE_SHARE = 0.85
 """Of the tokens that a service takes in a minute, what one request may be, its reply aside."""
 
@@ -75,6 +81,7 @@ class Providers:
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
         self._minute_tokens: dict[str, int] = {}
+        self._troubles: dict[str, tuple[float, str]] = {}
         self.use(settings, llm)
 
     def use(self, settings: Settings, llm: Llm | None = None) -> None:
@@ -162,6 +169,29 @@ class Providers:
             if minute is not None:
                 most = min(most, int((minute - own.reply_tokens) * MINUTE_SHARE))
         return max(most, LEAST_CONTEXT_TOKENS)
+
+    async def trouble(self, name: str | None) -> LlmError | None:
+        """Why a model cannot answer now, as far as its provider's list shows; None where it may.
+
+        The list is asked for again where it is older than `ASKED_SECONDS`.
+        """
+        try:
+            model = self.get(name)
+        except LlmError as error:
+            return error
+        named = [p for p in known_providers(self._settings) if p.name == model.provider]
+        if model.llm.kind == "offline" or not named:
+            return None
+        asked, said = self._troubles.get(model.provider, (-math.inf, ""))
+        if time.monotonic() - asked > ASKED_SECONDS:
+            (found,) = await self._catalog.listed(named[:1], refresh=True)
+            said = "" if found.error.startswith(UNLISTED) else found.error
+            self._troubles[model.provider] = time.monotonic(), said
+        if not said:
+            return None
+        where = without_password(named[0].url)
+        shown = model.name or model.provider or "The model"
+        return LlmUnavailable(f"{shown} at {where}: {said} {WHAT_TO_DO}")
 
     def learn(self, model: ChosenModel, quota: Quota | None) -> None:
         """Take in what a service said of its limits."""

@@ -40,6 +40,7 @@ from genpy_server.wire import (
     Ack,
     ErrorFrame,
     MessageEvent,
+    Notice,
     Ready,
     Retry,
     Send,
@@ -237,6 +238,12 @@ class LiveSession:
             if self._log.seq:
                 subscriber.answer(SnapshotEnd(self._log.seq))
         self.subscribers.add(subscriber)
+
+    async def tell_of_model(self, subscriber: Subscriber) -> None:
+        """Say to a subscriber that the model does not answer, where it does not."""
+        trouble = await self._chat.models.trouble(self.settings.model)
+        if trouble is not None and subscriber in self.subscribers:
+            subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
     def _newest(self, count: int) -> list[MessageEvent]:
         """The newest messages, at most `count`, that together fit a reader's queue."""

@@ -31,6 +31,7 @@ from genpy_server.wire import (
     APPROVALS,
     CLOSE_BUSY,
     CLOSE_UNAUTHORIZED,
+    MODEL_STATE,
     Approve,
     Auth,
     Cancel,
@@ -175,6 +176,8 @@ async def serve_session(
         reason = error.message.encode()[:REASON_BYTES].decode(errors="ignore")
         await ws.close(_close_code(error), reason)
         return
+    if MODEL_STATE in features:
+        hub.tasks.spawn(session.tell_of_model(queue))
     connection = Connection(hub, session, queue)
     try:
         async for message in ws:

@@ -266,3 +266,31 @@ async def test_what_will_be_sent_is_explained_by_part(server, one):
     assert min(sent["tokens"][part] for part in ("system", "turns", "question", "mode")) > 0
     assert sent["messages"][-1]["content"].startswith(query["text"])
     assert len(one.requests) == 1
+
+
+@pytest.mark.parametrize("model", ["one/a", "two/b"])
+async def test_a_model_that_does_not_answer_is_said_before_the_first_message(
+    database, one, two, model
+):
+    """An address where nothing is, or a key that is refused, is a notice with what to do."""
+    await one.stop()
+    two.key = "another"
+    urls = {"one": one.url, "two": two.url}
+    async with serving(database, providers=urls, GENPY_MODEL=model) as server:
+        async with Peer(server.url, "talk", features="model") as peer:
+            notice = await peer.until("notice")
+            assert notice["code"] == "llm_unavailable"
+            assert notice["text"].startswith(f"{model} at http://127.0.0.1")
+            assert "genpy doctor" in notice["text"]
+            assert peer.of("message") == []
+
+
+async def test_a_model_that_answers_is_not_spoken_of(server, one):
+    """Who asks for the state of the model is told nothing where it answers; its window is known."""
+    one.windows = {"a": 16_000}
+    one.say("ok")
+    async with Peer(server.url, "talk", features="model") as peer:
+        await one.until(lambda: any(r["method"] == "GET" for r in one.requests))
+        await peer.say(Send("1", "hi"))
+        await peer.until("run_finished")
+        assert peer.of("notice") == []

@@ -92,7 +92,7 @@ export class Link {
 
   #open() {
     const { epoch, after } = this.place();
-    const where = query({ features: "html,approvals", epoch, after: epoch && String(after) });
+    const where = query({ features: "html,approvals,model", epoch, after: epoch && String(after) });
     const place = new URL(`ws/session/${encodeURIComponent(this.ref)}${where}`, BASE);
     place.protocol = place.protocol.replace("http", "ws");
     const socket = new Attempt(place, PROTOCOL);
