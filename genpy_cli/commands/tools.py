@@ -38,8 +38,13 @@ def tools(
         return
     rows = [(tool.name, _runs(tool), tool.origin, _first(tool.description)) for tool in found.tools]
     output.table(("TOOL", "RUNS", "FROM", "DOES"), rows, cut=("DOES",))
-    for source in found.sources:
-        output.note(": ".join(filter(None, (source.origin, source.state, source.message))))
+    connected = [(one.origin, one.state) for one in found.sources if not one.message]
+    if connected:
+        output.text("")
+        output.table(("SOURCE", "STATE"), connected)
+    for one in found.sources:
+        if one.message:
+            output.note(f"{one.origin}: {one.state}: {one.message}")
 
 
 def _runs(tool: ListedTool) -> str:

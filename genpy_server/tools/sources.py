@@ -6,6 +6,7 @@ A source that fails costs its own tools only, and says why.
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,11 @@ def _add(
     for origin, source in sources:
         try:
             found = list(_of_file(source) if isinstance(source, Path) else _of_entry(source))
-            for tool in found:
-                registry.add(as_tool(tool, origin))
+            for one in found:
+                tool = as_tool(one, origin)
+                if isinstance(source, Path):  # what it calls may stand beside it
+                    tool = replace(tool, source=source.read_text(encoding="utf-8"))
+                registry.add(tool)
         except Exception as error:  # noqa: BLE001 - code of others, which may fail in any way
             text = (
                 error.message

@@ -29,6 +29,17 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_a_changed_file_changes_the_digest_of_its_tools(folder):
+    """A permission for good ends when anything in the file of a tool changes."""
+    digests = []
+    for text in (GOOD, GOOD, GOOD.replace("No tool", "Still no tool")):
+        (folder / "good.py").write_text(text)
+        registry = ToolRegistry()
+        add_files(registry, folder)
+        digests.append(registry.find("greet").digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
 async def test_marked_functions_of_a_folder_are_tools(folder):
     """A file's functions with @tool are called, in a process where they act."""
     registry = ToolRegistry()
