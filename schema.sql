@@ -1,8 +1,8 @@
 -- GenPy's database for Supabase: paste it into the SQL editor and run it.
 --
 -- It may be run any number of times, beside programs that use it, on an empty database or on one of
--- an earlier version, whose rows all stay. Where it has to change a table it waits at most 5 seconds
--- for it; run it again when that was not enough. The tables hold the conversations; the schema "genpy", which no API shows, holds
+-- an earlier version, whose rows all stay. It commits in steps. For each it waits at most 5 seconds
+-- for the tables; run it again when that was not enough. The tables hold the conversations; the schema "genpy", which no API shows, holds
 -- what the functions share; the functions "genpy_…" are what the server calls, one for each method
 -- of genpy_server/stores/base.py. Nobody but the secret key may call them.
 
@@ -36,17 +36,31 @@ create table if not exists public.session_logs (
 );
 
 create schema if not exists genpy;
+grant usage on schema genpy to service_role;
 
--- Runs a statement where what it makes does not stand yet. A statement of ours locks both tables
--- first, always in this order, for at most as long as the time-out allows: nothing is half waited for,
--- and a second run, which has nothing to change, takes no such lock.
+-- Runs a statement where what it makes does not stand yet; a second run, which has nothing to change,
+-- takes no lock. Both tables are locked first. Programs lock them in either order, so a lock that is
+-- not there in 0.3 s is given up before anybody calls it a deadlock, and tried again for 5 s.
 create or replace function genpy.ensure(stands boolean, statement text) returns void
-language plpgsql set search_path = '' set lock_timeout = '5s' as $$
+language plpgsql set search_path = '' set lock_timeout = '300ms' as $$
+declare
+  give_up constant timestamptz := clock_timestamp() + interval '5 seconds';
 begin
-  if not coalesce(stands, false) then
-    lock table public.sessions, public.session_logs in access exclusive mode;
-    execute statement;
+  if coalesce(stands, false) then
+    return;
   end if;
+  loop
+    begin
+      lock table public.sessions, public.session_logs in access exclusive mode;
+      exit;
+    exception when lock_not_available then
+      if clock_timestamp() > give_up then
+        raise;
+      end if;
+    end;
+    perform pg_sleep(0.1 * random());
+  end loop;
+  execute statement;
 end
 $$;
 
@@ -89,6 +103,8 @@ from (values
   ('session_logs', 'terms', 'tsvector'),
   ('session_logs', 'about_records', 'boolean not null default false')
 ) _ (tab, name, kind);
+
+commit;
 
 -- The index of the first three versions.
 select genpy.ensure(
@@ -279,6 +295,12 @@ begin
     perform genpy.ensure(false, 'create trigger session_logs_counted
       after insert on public.session_logs for each row execute function genpy.count_message()');
   end if;
+end
+$$;
+commit;
+do $$
+begin
+  perform set_config('genpy.upgrading', 'on', true);
   update public.sessions s
     set title = coalesce(
       (select left(btrim(regexp_replace(m.message, '\s+', ' ', 'g')), 60)
@@ -293,6 +315,8 @@ begin
   perform set_config('genpy.upgrading', '', true);
 end
 $$;
+
+commit;
 
 -- Indexes. Those of the first version keep their names; three of them have more columns, or are the
 -- unique one that the table had anyway, so that no two indexes do the same.
@@ -326,21 +350,42 @@ select genpy.ensure(to_regclass('genpy.hosts_by_server') is not null,
   'create index hosts_by_server on genpy.hosts (server)');
 select genpy.ensure(to_regclass('genpy.reply_journal_by_session') is not null,
   'create index reply_journal_by_session on genpy.reply_journal (session_id)');
-select genpy.ensure(to_regclass('public.' || name) is not null, statement)
-from (values
-  ('idx_sessions_status', 'create index idx_sessions_status on public.sessions (status)'),
-  ('idx_sessions_start_time', 'create index idx_sessions_start_time on public.sessions (start_time desc)'),
-  ('idx_sessions_user_id', 'create index idx_sessions_user_id on public.sessions (user_id, last_message_id desc)'),
-  ('sessions_active', 'create index sessions_active on public.sessions (last_message_id) where status = ''active'''),
-  ('idx_session_logs_created_at', 'create index idx_session_logs_created_at on public.session_logs (created_at desc)'),
-  ('idx_session_logs_session_id', 'create index idx_session_logs_session_id on public.session_logs (session_id, id)'),
-  ('session_logs_uid', 'create unique index session_logs_uid on public.session_logs (session_id, uid)'),
-  ('session_logs_client_id', 'create unique index session_logs_client_id on public.session_logs (session_id, client_id) where client_id is not null'),
-  ('session_logs_terms', 'create index session_logs_terms on public.session_logs using gin (terms)'),
-  ('session_logs_unindexed', 'create index session_logs_unindexed on public.session_logs (id) where terms is null'),
-  ('sessions_search', 'create index sessions_search on public.sessions using gin (search)'),
-  ('sessions_unindexed', 'create index sessions_unindexed on public.sessions (id) where search is null')
-) _ (name, statement);
+select genpy.ensure(to_regclass('public.idx_sessions_status') is not null,
+  'create index idx_sessions_status on public.sessions (status)');
+commit;
+select genpy.ensure(to_regclass('public.idx_sessions_start_time') is not null,
+  'create index idx_sessions_start_time on public.sessions (start_time desc)');
+commit;
+select genpy.ensure(to_regclass('public.idx_sessions_user_id') is not null,
+  'create index idx_sessions_user_id on public.sessions (user_id, last_message_id desc)');
+commit;
+select genpy.ensure(to_regclass('public.sessions_active') is not null,
+  'create index sessions_active on public.sessions (last_message_id) where status = ''active''');
+commit;
+select genpy.ensure(to_regclass('public.idx_session_logs_created_at') is not null,
+  'create index idx_session_logs_created_at on public.session_logs (created_at desc)');
+commit;
+select genpy.ensure(to_regclass('public.idx_session_logs_session_id') is not null,
+  'create index idx_session_logs_session_id on public.session_logs (session_id, id)');
+commit;
+select genpy.ensure(to_regclass('public.session_logs_uid') is not null,
+  'create unique index session_logs_uid on public.session_logs (session_id, uid)');
+commit;
+select genpy.ensure(to_regclass('public.session_logs_client_id') is not null,
+  'create unique index session_logs_client_id on public.session_logs (session_id, client_id) where client_id is not null');
+commit;
+select genpy.ensure(to_regclass('public.session_logs_terms') is not null,
+  'create index session_logs_terms on public.session_logs using gin (terms)');
+commit;
+select genpy.ensure(to_regclass('public.session_logs_unindexed') is not null,
+  'create index session_logs_unindexed on public.session_logs (id) where terms is null');
+commit;
+select genpy.ensure(to_regclass('public.sessions_search') is not null,
+  'create index sessions_search on public.sessions using gin (search)');
+commit;
+select genpy.ensure(to_regclass('public.sessions_unindexed') is not null,
+  'create index sessions_unindexed on public.sessions (id) where search is null');
+commit;
 
 -- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
 
@@ -1448,7 +1493,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '10'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '11'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$
@@ -1462,8 +1507,9 @@ $$;
 
 -- Who may do what ---------------------------------------------------------------------------------
 
--- The publishable key sees and changes nothing. A signed-in user reads their own rows. The secret
--- key (service_role) is above row level security; GenPy puts the owner into every query.
+-- The publishable key and users who sign in see and change nothing, not even an estimate of how many
+-- rows there are. The secret key (service_role) is above row level security; GenPy puts the owner into
+-- every query.
 do $$
 declare
   old record;
@@ -1472,7 +1518,6 @@ begin
   for old in
     select policyname, tablename from pg_catalog.pg_policies
     where schemaname = 'public' and tablename in ('sessions', 'session_logs')
-      and policyname not in ('A user reads their own sessions', 'A user reads their own messages')
   loop
     perform genpy.ensure(false, format('drop policy %I on public.%I', old.policyname, old.tablename));
   end loop;
@@ -1493,27 +1538,13 @@ select genpy.ensure(
     alter table public.%1$I force row level security', name))
 from (values ('sessions'), ('session_logs')) _ (name);
 
-select genpy.ensure(
-  exists (select 1 from pg_catalog.pg_policies p where p.schemaname = 'public'
-    and p.tablename = _.name and p.policyname = _.policy and p.cmd = 'SELECT'
-    and p.roles = '{authenticated}' and p.qual like '%auth.uid()%'),
-  format('drop policy if exists %1$I on public.%2$I;
-    create policy %1$I on public.%2$I for select to authenticated using (%3$s)', policy, name, rule))
-from (values
-  ('sessions', 'A user reads their own sessions', 'user_id = (select auth.uid())::text'),
-  ('session_logs', 'A user reads their own messages', 'session_id in (
-    select s.session_id from public.sessions s where s.user_id = (select auth.uid())::text)')
-) _ (name, policy, rule);
-
 revoke all on public.sessions, public.session_logs from public, anon, authenticated;
 revoke all on sequence public.sessions_id_seq, public.session_logs_id_seq
   from public, anon, authenticated;
-grant select on public.sessions, public.session_logs to authenticated;
 grant all on public.sessions, public.session_logs to service_role;
 grant all on sequence public.sessions_id_seq, public.session_logs_id_seq to service_role;
 
 revoke all on schema genpy from public, anon, authenticated;
-grant usage on schema genpy to service_role;
 revoke all on all functions in schema genpy from public, anon, authenticated;
 grant execute on all functions in schema genpy to service_role;
 grant select on all tables in schema genpy to service_role;

@@ -13,6 +13,11 @@ from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import Json
 from genpy_server.settings import Settings, load
 
+LOCK_SECONDS = 0.5
+"""How long schema.sql locks the tables of an earlier GenPy at most, whatever they hold."""
+FIRST_SECONDS = 4.0
+"""How much longer those of the first version, for 100,000 messages; see benchmarks/schema_upgrade.py."""
+
 
 class SchemaState(msgspec.Struct, frozen=True):
     """What schema.sql would do in a project."""
@@ -23,6 +28,8 @@ class SchemaState(msgspec.Struct, frozen=True):
     sessions: int | None = None
     """Rows that are there, where that can be counted."""
     messages: int | None = None
+    lock_seconds: float | None = None
+    """How long programs may wait for a table while it runs, at most."""
 
 
 def schema(
@@ -68,28 +75,30 @@ async def _state(settings: Settings) -> SchemaState:
     store = SupabaseStore(settings.supabase_url or "", settings.supabase_key or "")
     try:
         installed = await store.installed_version()
-        state = SchemaState(installed, SCHEMA_VERSION)
-        if not installed:
-            return state
         try:
-            seen = await store.check()
-        except StoreError:  # an earlier version counts in another way
-            return state
-        return SchemaState(installed, SCHEMA_VERSION, seen.sessions, seen.messages)
+            sessions, messages = await store.table_rows()
+        except StoreError:  # there are no tables
+            return SchemaState(installed, SCHEMA_VERSION)
+        longest = 0.0
+        if installed < SCHEMA_VERSION:
+            longest = LOCK_SECONDS + (0 if installed else FIRST_SECONDS * messages / 100_000)
+        return SchemaState(installed, SCHEMA_VERSION, sessions, messages, round(longest, 1))
     finally:
         await store.close()
 
 
 def _sentence(state: SchemaState) -> str:
-    if not state.installed:
-        return (
-            "The project has no functions of GenPy yet. Run the output of `genpy schema` in its SQL "
-            "editor; tables of the first version keep their rows."
-        )
     rows = ""
     if state.sessions is not None and state.messages is not None:
         sessions = output.count(state.sessions, "session")
-        rows = f" It has {sessions} and {output.count(state.messages, 'message')}."
+        rows = f" It has {sessions} and {output.count(state.messages, 'message')}, which stay."
+        if state.lock_seconds:
+            rows += f" Programs that use it may wait up to {state.lock_seconds:g} s for a table."
+    if not state.installed:
+        return (
+            "The project has no functions of GenPy yet. Run the output of `genpy schema` in its SQL "
+            f"editor.{rows}"
+        )
     if state.installed < state.needed:
         return (
             f"The project has version {state.installed} of schema.sql, and this program needs "

@@ -1,5 +1,6 @@
 """schema.sql on an empty database and on one of the first version."""
 
+import asyncio
 from collections.abc import Callable
 
 from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack
@@ -182,6 +183,39 @@ def test_version_9_is_upgraded(make_stack: MakeStack) -> None:
     """)
     stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == fresh
+
+
+def test_version_10_is_upgraded(make_stack: MakeStack) -> None:
+    """What signed-in users could read before they can read no more."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    stack.sql("""
+        grant select on sessions, session_logs to authenticated;
+        create policy "A user reads their own sessions" on sessions for select to authenticated
+          using (user_id = (select auth.uid())::text);
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+
+
+async def test_it_runs_beside_readers_and_writers(make_stack: MakeStack) -> None:
+    """Over tables of the first version and again, while a program inserts: nothing fails or is lost."""
+    stack = make_stack(FIRST_VERSION)
+    one = "11111111-1111-4111-8111-111111111111"
+    write = (
+        f"insert into session_logs (session_id, event_type, message) values ('{one}', 'user', 'x')"
+    )
+    script = " ".join(f"{write}; commit; select count(*) from session_logs;" for _ in range(200))
+    before = stack.sql(f"select count(*) from session_logs where session_id = '{one}'")
+    for _ in range(2):
+        await asyncio.gather(
+            *(asyncio.to_thread(stack.sql, sql) for sql in (script, SCHEMA.read_text(), script))
+        )
+    (rows,) = stack.sql(f"""
+        select count(*) as stored, (select message_count from sessions where session_id = '{one}')
+          as counted from session_logs where session_id = '{one}'
+    """)
+    assert rows["stored"] == rows["counted"] == before[0]["count"] + 800  # type: ignore[operator]
 
 
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:

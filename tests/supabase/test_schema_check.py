@@ -22,6 +22,7 @@ def test_the_newest_version_needs_nothing(make_stack, tmp_path):
         "needed": SCHEMA_VERSION,
         "sessions": 0,
         "messages": 0,
+        "lock_seconds": 0.0,
     }
     assert "nothing is to be done" in genpy("schema", "--check").out
 
@@ -36,13 +37,18 @@ def test_an_earlier_version_is_to_be_upgraded(make_stack, tmp_path):
     ran = command(tmp_path, stack)("schema", "--check", code=1)
     assert "version 1" in ran.out
     assert f"needs {SCHEMA_VERSION}" in ran.out
+    assert "may wait up to 0.5 s" in ran.out
     assert stack.sql(CATALOGUE) == before
 
 
 def test_a_project_without_functions(make_stack, tmp_path):
-    """For a project that only the first version used the command says what to run."""
-    genpy = command(tmp_path, make_stack(FIRST_VERSION))
-    assert "genpy schema" in genpy("schema", "--check", code=1).out
+    """For a project that only the first version used the command counts its rows and says what to run."""
+    stack = make_stack(FIRST_VERSION)
+    stack.sql("grant select on all tables in schema public to service_role")
+    ran = command(tmp_path, stack)("schema", "--check", code=1)
+    assert "genpy schema" in ran.out
+    assert "3 sessions and 4 messages" in ran.out
+    assert "may wait up to 0.5 s" in ran.out
 
 
 def test_no_project(tmp_path):

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
+from postgrest import CountMethod
 from supabase import AsyncClient, AsyncClientOptions
 
 from genpy_server.core.backoff import Backoff
@@ -23,7 +24,7 @@ from genpy_server.stores.supabase.errors import (
 
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 10
+SCHEMA_VERSION: Final = 11
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
 """Seconds; a call waits for the pool while more are under way than there are connections."""
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
@@ -117,6 +118,16 @@ class Functions:
         if refused == "not_found":
             raise NotFound("There is no such session.")
         return data
+
+    async def rows(self, table: str) -> int:
+        """How many rows a table of the project has; raises `StoreSchemaMissing` without it."""
+        if self._client is None:
+            raise StoreUnavailable("The store is not open.")
+        counted = self._client.table(table).select("id", count=CountMethod.exact, head=True)
+        try:
+            return (await counted.execute()).count or 0
+        except httpx.HTTPError as error:
+            raise unanswered(error, self._url) from error
 
     def read(self, answer: Any, kind: type[T]) -> T:
         """An answer as what it should be; where it is not that, it is no project that answers."""

@@ -214,6 +214,10 @@ class SupabaseStore:
         except StoreSchemaMissing:
             return 0
 
+    async def table_rows(self) -> tuple[int, int]:
+        """How many sessions and messages the tables hold, of whatever version."""
+        return await self._functions.rows("sessions"), await self._functions.rows("session_logs")
+
     async def close(self) -> None:
         """See `Store.close`."""
         if self._indexing is not None:
