@@ -80,8 +80,6 @@ class Providers:
         self._catalog = Catalog(None if settings.folder is None else default_file())
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
-        self._minute_tokens: dict[str, int] = {}
-        self._troubles: dict[str, tuple[float, str]] = {}
         self.use(settings, llm)
 
     def use(self, settings: Settings, llm: Llm | None = None) -> None:
@@ -90,6 +88,8 @@ class Providers:
         What runs goes on with the one before.
         """
         self._before += self._opened.values()
+        self._minute_tokens: dict[str, int] = {}
+        self._troubles: dict[str, tuple[float, str]] = {}
         self._settings = settings
         self._default = settings.provider
         self._opened = {}

@@ -27,13 +27,14 @@ class _Progress:
         self.run = run
         self.parts = 0
         self.chars = 0
+        self.thought = 0
         self.begun = False
 
     def piece(self) -> JournalPiece | None:
         """What is not written yet."""
         run = self.run
         text = "".join(run.parts[self.parts :])
-        if self.begun and not text:
+        if self.begun and not text and run.thought == self.thought:
             return None
         request = run.request
         return JournalPiece(
@@ -79,8 +80,8 @@ class ReplyJournal:
     async def write(self) -> None:
         """Write what came since the last time; a failed write is made up for by the next one."""
         # More may come while the store works, and is written the next time.
-        ends = [(one, len(one.run.parts), one.run.length) for one in self._open]
-        pieces = [piece for one, _, _ in ends if (piece := one.piece()) is not None]
+        ends = [(o, len(o.run.parts), o.run.length, o.run.thought) for o in self._open]
+        pieces = [piece for one, *_ in ends if (piece := one.piece()) is not None]
         if not pieces:
             return
         try:
@@ -91,5 +92,5 @@ class ReplyJournal:
             self._failing = True
             return
         self._failing = False
-        for one, parts, chars in ends:
-            one.parts, one.chars, one.begun = parts, chars, True
+        for one, parts, chars, thought in ends:
+            one.parts, one.chars, one.thought, one.begun = parts, chars, thought, True

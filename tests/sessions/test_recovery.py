@@ -14,7 +14,7 @@ import pytest
 from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import ServerProcess, configure, serving
-from support.scripted_model import Upstream
+from support.scripted_model import Script, Upstream, chunk
 
 from genpy_server.llm.providers import Providers
 from genpy_server.runs import journal
@@ -111,6 +111,29 @@ async def test_a_question_without_any_answer_is_marked(database, upstream):
             _, reply = [await peer.until("message") for _ in range(2)]
     assert reply["text"] == ""
     assert (reply["meta"]["status"], reply["meta"]["error"]) == ("interrupted", NOT_ANSWERED)
+
+
+async def test_what_the_model_thought_survives_the_server(database, upstream):
+    """A server that is killed while the model thinks leaves what was seen of that."""
+    process = ServerProcess(database, GENPY_LLM_URL=upstream.url)
+    await process.start()
+    thoughts = [chunk({"reasoning": text}) for text in ("first ", "second", "never")]
+    upstream.script(Script(pieces=thoughts, gates={n: asyncio.Event() for n in (1, 2)}))
+    async with Peer(process.url, "one") as peer:
+        await peer.say(Send("a", "the first"))
+        await peer.until("reasoning")
+
+        async def kept():
+            with closing(sqlite3.connect(database)) as connection:
+                rows = connection.execute("SELECT metadata FROM reply_journal").fetchall()
+            return any(json.loads(meta).get("reasoning") == "first " for (meta,) in rows)
+
+        await eventually(kept)
+        await process.kill()
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one") as peer:
+            _, reply = [await peer.until("message") for _ in range(2)]
+    assert (reply["text"], reply["meta"]["reasoning"]) == ("", "first ")
 
 
 async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstream):
