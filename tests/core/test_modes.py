@@ -120,10 +120,13 @@ def test_a_mode_of_a_program_is_checked_like_that_of_a_file():
 
 
 def test_no_client_names_a_mode():
-    """Terminal client, command line and Python client name none of the modes: a server has them."""
+    """No client names a mode: terminal, command line, Python client and page ask the server."""
     root = Path(__file__).parents[2]
     names = {word for mode in own_modes().values() for word in (mode.name, mode.label)}
-    for folder in ("genpy_tui", "genpy_cli", "genpy_server/client"):
-        for file in (root / folder).rglob("*.py"):
+    page = "genpy_server/web/pages"
+    for folder in ("genpy_tui", "genpy_cli", "genpy_server/client", page):
+        for file in (
+            f for f in (root / folder).rglob("*.*") if f.suffix in {".py", ".js", ".html"}
+        ):
             text = file.read_text("utf-8").lower()
             assert not [name for name in names if f'"{name.lower()}"' in text], file
