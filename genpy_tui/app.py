@@ -455,6 +455,8 @@ def run_chat(
     """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # exported, they would hide every resize of the window
+    if os.environ.get("TERM") == "dumb":
+        os.environ.setdefault("NO_COLOR", "1")
     app = GenPyApp(
         settings=settings,
         session=session,

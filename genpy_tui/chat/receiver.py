@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
+from genpy_server.core.understanding.records import OFFLINE
 from genpy_server.errors import BadFrame, GenPyError
 from genpy_server.wire import (
     Ack,
@@ -210,6 +211,7 @@ class Receiver:
             self._note_newer(frame.server)
         if not self._introduced:
             self._introduced = True
+            self._view.greet(model=client.transcript.next_model != OFFLINE)
             background(self._screen, partial(self._introduce, client), "introduce")
             if self._list.shown:
                 self._list.read_later()

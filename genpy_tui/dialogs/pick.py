@@ -61,6 +61,7 @@ class Pick(Dialog[str | None]):
         self._chosen = chosen
         self._free = free
         self._fits: list[Item] = []
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
         """The filter and the rows."""
@@ -86,23 +87,27 @@ class Pick(Dialog[str | None]):
         self._show(event.value)
 
     def _show(self, typed: str) -> None:
+        """Show the rows that fit; the marked one stays marked while the filter is the same."""
+        options = self.query_one(Choices)
+        if typed == self._typed and options.highlighted is not None:
+            self._chosen = self._fits[options.highlighted].key
+        elif self.FILTERS and typed:
+            self._chosen = ""
+        self._typed = typed
         words = typed.lower().split() if self.FILTERS else []
         self._fits = [
             item
             for item in self._items
             if all(word in f"{item.label} {item.remark}".lower() for word in words)
         ]
-        options = self.query_one(Choices)
         options.clear_options()
         width = max(20, options.size.width - 2)
         options.add_options(Option(_row(item, width)) for item in self._fits)
-        at = [n for n, item in enumerate(self._fits) if item.key == self._chosen and not words]
+        at = [n for n, item in enumerate(self._fits) if item.key == self._chosen]
         options.highlighted = (at[0] if at else 0) if self._fits else None
 
     def replace(self, items: Sequence[Item]) -> None:
         """Show other rows."""
-        marked = self.query_one(Choices).highlighted
-        self._chosen = self._fits[marked].key if marked is not None else ""
         self._items = items
         self._show(self.query_one(Input).value)
 

@@ -11,6 +11,12 @@ EXAMPLES = (
     "Why does Docker not use my build cache?",
     "What did we talk about last time?",
 )
+WITHOUT_MODEL = (
+    "/setup chooses a model, which answers everything else",
+    "How many messages are in this chat?",
+    "Show my sessions",
+)
+"""What works without a model."""
 KEYS = (
     ("enter", "sends"),
     ("ctrl+j", "new line"),
@@ -32,8 +38,9 @@ class NoteBlock:
         return self.parts[0].height(width)
 
 
-def greeting() -> NoteBlock:
-    """What an empty conversation shows."""
+def greeting(*, model: bool = True) -> NoteBlock:
+    """What an empty conversation shows; `model` is whether there is one."""
+    examples = EXAMPLES if model else WITHOUT_MODEL
 
     def make(width: int) -> list[Line]:
         lines = [
@@ -53,7 +60,7 @@ def greeting() -> NoteBlock:
             Line((Styled("  Try asking", "dim"),)),
             BLANK,
         ]
-        for example in EXAMPLES:
+        for example in examples:
             lines += wrap(
                 [Styled(example)], width, (Styled("  › ", "you mark"),), (Styled("    "),)
             )

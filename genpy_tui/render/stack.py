@@ -21,6 +21,11 @@ class Stack:
         self._greeting = greeting()
         self._older = older_waiting()
 
+    def greet(self, *, model: bool) -> None:
+        """Offer examples that work, with a model or without one."""
+        self._greeting = greeting(model=model)
+        self.rebuild(self.transcript)
+
     def block(self, entry: Entry) -> MessageBlock | None:
         """The block of an entry."""
         return self._by_entry.get(id(entry))

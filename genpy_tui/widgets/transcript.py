@@ -143,6 +143,11 @@ class TranscriptView(Window, can_focus=True):
         self._stack.note(block, above=above)
         self.reset(self._stack.transcript)
 
+    def greet(self, *, model: bool) -> None:
+        """Offer examples that work, with a model or without one, while nothing was said."""
+        self._stack.greet(model=model)
+        self.reset(self._structure or self._stack.transcript)
+
     def clear(self) -> None:
         """Forget everything: another conversation comes."""
         self._stack.clear()

@@ -107,7 +107,8 @@ async def test_going_on_without_a_model(tmp_path: Path, keys: list[str]) -> None
         await tui.press(*(["H", "i"] if keys == ["escape"] else []), *keys)
         await tui.until(lambda: tui.app.screen is tui.chat)
         assert tui.chat.prompt.text == ("Hi" if keys == ["escape"] else "")
-        await tui.shows("no model")
+        await tui.shows("no model", "Show my sessions")
+        assert "Python generators" not in tui.screen
 
 
 async def test_a_message_is_typed_instead(tmp_path: Path) -> None:

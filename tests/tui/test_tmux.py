@@ -1,6 +1,7 @@
 """The real program in a real terminal: a conversation, a resize storm, a server that dies."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -187,6 +188,18 @@ def test_without_colours_everything_is_told_by_words(tmux: Tmux) -> None:
         for code in line.split("\x1b[")[1:]:
             numbers = code.partition("m")[0].split(";")
             assert not {"31", "32", "33", "34", "35", "36"} & set(numbers), line
+
+
+def test_a_dumb_terminal_gets_no_colour(tmux: Tmux) -> None:
+    """With TERM=dumb every shade is grey, and the marked row is reversed."""
+    tmux.start(TERM="dumb")
+    tmux.shows("Set up a model", "Groq: paste a key")
+    drawn = tmux.run("capture-pane", "-p", "-e")
+    shades = re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", drawn)
+    assert shades
+    assert all(len(set(shade)) == 1 for shade in shades)
+    row = next(line for line in drawn.split("\n") if "Groq: paste a key" in line)
+    assert "\x1b[7m" in row.partition("Groq")[0]
 
 
 def test_an_editor_that_is_not_there_leaves_the_screen(tmux: Tmux) -> None:
