@@ -1,13 +1,5 @@
 """A client of one session that stays: it comes back after a cut and loses nothing on either side.
 
-    async with Client("http://127.0.0.1:8001", "trip-to-rome", token=token) as client:
-        client.send("Where were we?")
-        async for event in client:
-            if isinstance(event, Delta):
-                print(event.text, end="", flush=True)
-            elif isinstance(event, RunFinished):
-                break
-
 Events are the frames of genpy.v1 and the `Link` beside them; `client.transcript` has taken in each
 frame before it is an event.
 """
@@ -71,8 +63,19 @@ Event = ServerFrame | Link
 
 
 class SessionClient:
-    """See the module. It connects when it is first iterated over, by one reader at most.
+    """One conversation at a server; it connects when it is first iterated over, by one reader.
 
+        async with Client("http://127.0.0.1:8001", "trip-to-rome", token=token) as client:
+            client.send("Where were we?")
+            async for event in client:
+                if isinstance(event, Delta):
+                    print(event.text, end="", flush=True)
+                elif isinstance(event, RunFinished):
+                    break
+
+    `url` is http(s) or ws(s), `ref` an id or a name of one's own, `history` how many stored messages
+    are wanted at first. `event` is a frame of `genpy_server.wire` or a `Link`, whose `error` says
+    why a connection was refused; a message that is refused comes back as an `ErrorFrame`.
     With `approvals`, requests of tools that act come as `ApprovalRequested` and wait for `approve`;
     `allow` are names of tools that may act unasked. Without either none acts.
     A `fresh` session is one whose id was made a moment ago: the server does not look for it.

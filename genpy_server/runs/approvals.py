@@ -21,6 +21,9 @@ NOBODY = (
     "The tool {name} was not run: it acts, and no client here can allow it. "
     "Allow it in advance with --allow {name}."
 )
+NO_ANSWER = (
+    "The tool {name} asked a question, and no client here can answer it: it is taken as a no."
+)
 
 
 class ApprovalAudience(Protocol):
@@ -86,7 +89,7 @@ class Approvals:
         if request.question is None and self._audience.allowed(name):
             return "once"
         if not self._audience.can_approve():
-            text = NOBODY.format(name=name)
+            text = (NOBODY if request.question is None else NO_ANSWER).format(name=name)
             self._audience.publish(Notice(seq=0, code=APPROVAL_REFUSED, text=text))
             return "no"
         async with self._turn:  # a tool may ask several questions at once

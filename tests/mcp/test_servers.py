@@ -1,6 +1,8 @@
 """MCP servers as sources of tools: real programs on the SDK, and one of npm."""
 
+import asyncio
 import os
+import re
 import shutil
 import signal
 import sys
@@ -50,7 +52,10 @@ def review(code: str) -> str:
     return f"Review this code: {code}"
 
 print("noise on standard error", file=sys.stderr)
-server.run()
+if sys.argv[1] == "http":
+    server.run("streamable-http", host="127.0.0.1", port=0)
+else:
+    server.run()
 '''
 
 
@@ -104,6 +109,27 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
         assert offered["notes_add_note"]["parameters"]["required"] == ["text"]
         listed = await server.app.tools.listed("local")
         assert [(one.origin, one.state) for one in listed.sources] == [("mcp notes", "connected")]
+
+
+async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entry):
+    """An entry with a URL is a server over HTTP, with the same approval."""
+    process = await asyncio.create_subprocess_exec(
+        entry.command, entry.args[0], "http", stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        url = None
+        while url is None:
+            line = (await process.stderr.readline()).decode()
+            assert line, "the server ended"
+            url = re.search(r"http://127\.0\.0\.1:\d+", line)
+        notes = McpEntry(url=f"{url[0]}/mcp")
+        async with serving(database, mcp={"notes": notes}, GENPY_LLM_URL=upstream.url) as server:
+            async with Peer(server.url, "one", features="approvals") as peer:
+                finished = await call(peer, upstream, "notes_process", {})
+                assert int(finished["result"]) == process.pid
+    finally:
+        process.terminate()
+        await process.communicate()
 
 
 async def test_a_server_that_dies_is_started_again(database, upstream, entry, monkeypatch):

@@ -1,5 +1,9 @@
 """Tools that act: shown to every client, run when one allows it, and never otherwise."""
 
+import os
+import threading
+from pathlib import Path
+
 import pytest
 from support.raw_client import Peer
 from support.running_server import serving
@@ -25,6 +29,14 @@ async def careful(context: Context) -> str:
     return "yes" if await context.ask("Remove 3 files?") else "no"
 
 
+@tool
+def grind(context: Context, pid_file: str) -> None:
+    """Work until stopped."""
+    Path(pid_file).write_text(str(os.getpid()))
+    context.progress("grinding")
+    threading.Event().wait()
+
+
 @tool(reads_only=True)
 async def look() -> str:
     """Look."""
@@ -34,7 +46,7 @@ async def look() -> str:
 @pytest.fixture
 async def server(database, upstream):
     DONE.clear()
-    app = App(tools=[deploy, careful, look])
+    app = App(tools=[deploy, careful, grind, look])
     limits = {"approval_seconds": 20.0}
     async with serving(database, own=app, limits=limits, GENPY_LLM_URL=upstream.url) as running:
         yield running
@@ -205,6 +217,20 @@ async def test_stopping_the_reply_closes_the_request(server, upstream):
     assert DONE == []
 
 
+async def test_stopping_the_reply_ends_the_process_of_a_tool(server, upstream, tmp_path):
+    """A synchronous tool that acts is killed in the middle of its work."""
+    pid_file = tmp_path / "pid"
+    upstream.call("grind", {"pid_file": str(pid_file)})
+    async with client(server) as one:
+        await one.say(Send("a", "Grind"))
+        await one.say(Approve((await one.until("approval_requested"))["call"], "once"))
+        assert (await one.until("tool_progress"))["text"] == "grinding"
+        await one.say(Cancel())
+        assert (await one.until("run_finished"))["status"] == "stopped"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+
+
 async def test_no_answer_in_time_is_a_no(database, upstream):
     """After the bound the request is closed, and the model is told."""
     DONE.clear()
@@ -231,6 +257,16 @@ async def test_a_running_tool_asks_a_question(server, upstream):
         question = await one.until("approval_requested")
         assert question["question"] == "Remove 3 files?"
         await one.say(Approve(question["call"], "no"))
+        assert (await one.until("tool_finished"))["result"] == "no"
+
+
+async def test_a_question_that_nobody_can_answer_is_a_no(server, upstream):
+    """A tool that was allowed by name runs, and its question is answered with no and a notice."""
+    upstream.call("careful", {})
+    upstream.say("Done.")
+    async with client(server, features=None, allow="careful") as one:
+        await one.say(Send("a", "Clean up"))
+        assert "asked a question" in (await one.until("notice"))["text"]
         assert (await one.until("tool_finished"))["result"] == "no"
 
 
