@@ -10,6 +10,7 @@ import { View } from "./view.js";
 /** @import {Entry} from "./transcript.js" */
 
 const PAGE = 100;
+const PAUSE = 40; // ms between two looks at what came
 const HIDDEN_PAUSE = 250; // ms between two looks at what came, in a tab that nobody sees
 const ARRIVAL = 1_000; // ms in which the newest messages have come
 const LATE_HTML = 2_000; // ms after a return in which HTML that was cut off comes by itself
@@ -29,6 +30,7 @@ export class Room {
   #changed = new Set();
   #arrange = false;
   #due = false;
+  #drawn = 0; // when something was shown last, in ms
   #closed = false;
   #live = false; // whether what comes is new
   /** @type {Entry | null} */
@@ -171,15 +173,18 @@ export class Room {
     this.#draw();
   }
 
-  /** Show what changed, at most once for each picture of the screen. */
+  /** Show what changed, soon; not for every picture of the screen where much comes. */
   #draw() {
     if (this.#due) return;
     this.#due = true;
     const draw = () => {
       this.#due = false;
+      this.#drawn = performance.now();
       if (!this.#closed) this.#drawNow();
     };
+    const pause = this.#drawn + PAUSE - performance.now();
     if (document.hidden) setTimeout(draw, HIDDEN_PAUSE);
+    else if (pause > 0) setTimeout(() => requestAnimationFrame(draw), pause);
     else requestAnimationFrame(draw);
   }
 

@@ -1,0 +1,295 @@
+"""What the chat page costs a browser: a long reply, a long conversation, and opening over a slow line.
+
+    .venv/bin/python benchmarks/page.py
+
+Prints one table. A reply of 32,000 tokens comes at 1,000 tokens a second while somebody types: long
+tasks of the page, the time from a key to the next picture, its share of the main thread and the bytes
+of its frames. Then 10,000 messages are read back page by page, and a reply comes at their end. Last
+a conversation of 200 messages is opened through a line with 100 ms from end to end and back: the time
+from the ready frame until the visible messages are formatted. Needs Chromium.
+"""
+
+import asyncio
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.browser import launch
+from support.running_server import Running, serving
+from support.scripted_model import DONE, Script, Upstream, chunk
+
+TOKENS = 32_000
+PER_SECOND = 1_000
+BURST = 20
+MESSAGES = 10_000
+LATENCY = 0.05
+"""Seconds one way."""
+SESSION = "00000000-0000-4000-8000-000000000009"
+PART = """## Part {n}
+
+A paragraph with *emphasis*, **strong words**, `code` and a [link](https://a.example/{n}). It goes on
+for a line or two, as paragraphs of replies do, and says nothing.
+
+- one thing
+- another thing with `code`
+
+| name | value |
+|---|---:|
+| a | {n} |
+
+```python
+def part_{n}(items: list[int]) -> int:
+    # Sum up what is even.
+    return sum(item for item in items if item % 2 == 0)
+```
+
+"""
+WATCH = """() => {
+  window.seen = { long: [], keys: [], began: performance.now() };
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) seen.long.push(duration);
+  }).observe({ type: "longtask" });
+  document.getElementById("say").addEventListener("keydown", () => {
+    const began = performance.now();
+    requestAnimationFrame(() => setTimeout(() => seen.keys.push(performance.now() - began)));
+  });
+}"""
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which a share of them lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else 0.0
+
+
+def row(what: str, value: str) -> None:
+    """One line of the table."""
+    print(f"{what:<58} {value}", flush=True)
+
+
+def reply(tokens: int) -> list[str]:
+    """A reply of about as many tokens, in pieces of four characters."""
+    text = "".join(PART.format(n=number) for number in range(tokens * 4 // len(PART) + 1))
+    return [text[at : at + 4] for at in range(0, tokens * 4, 4)]
+
+
+async def streaming(browser: Browser, server: Running, upstream: Upstream) -> None:
+    """The long reply, while somebody types."""
+    pieces = [chunk({"content": piece}) for piece in reply(TOKENS)]
+    gates = {at: asyncio.Event() for at in range(BURST, len(pieces), BURST)}
+    upstream.script(Script(pieces=[*pieces, chunk(finish="stop"), DONE], gates=gates))
+    context = await browser.new_context(base_url=server.url)
+    page = await context.new_page()
+    received = sent = 0
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+
+    def count(data: Any, *, down: bool) -> None:
+        nonlocal received, sent
+        size = len(data.encode() if isinstance(data, str) else data)
+        received, sent = received + size * down, sent + size * (not down)
+
+    def socket(ws: Any) -> None:
+        ws.on("framereceived", lambda data: count(data, down=True))
+        ws.on("framesent", lambda data: count(data, down=False))
+
+    page.on("websocket", socket)
+    await page.goto("/")
+    await page.wait_for_function("() => document.getElementById('state').dataset.state === 'ready'")
+    await page.evaluate(WATCH)
+    cdp = await context.new_cdp_session(page)
+    await cdp.send("Performance.enable")
+    requests.clear()
+    await page.fill("#say", "Go")
+    await page.press("#say", "Enter")
+    before, began = await busy(cdp), perf_counter()
+
+    async def pace() -> None:
+        start = perf_counter()
+        for number, gate in enumerate(gates.values(), 1):
+            await asyncio.sleep(max(0, start + number * BURST / PER_SECOND - perf_counter()))
+            gate.set()
+
+    pacing = asyncio.create_task(pace())
+    while not pacing.done():
+        await page.keyboard.type("a")
+        await asyncio.sleep(0.2)
+    await page.wait_for_selector("article.assistant.last[aria-busy=false]", timeout=120_000)
+    seconds = perf_counter() - began
+    share = (await busy(cdp) - before) / seconds
+    await page.wait_for_function(
+        "() => document.querySelectorAll('.body .code pre .k').length > 100"
+    )
+    await asyncio.sleep(1)
+    seen = await page.evaluate("seen")
+    row(f"{TOKENS:,} tokens at {PER_SECOND:,} a second: seconds", f"{seconds:.1f}")
+    row("  long tasks (over 50 ms): count, longest ms", longest(seen["long"]))
+    keys = seen["keys"]
+    row(
+        "  key to picture, ms: p50, p95, max",
+        f"{statistics.median(keys):.0f}, {percentile(keys, 0.95):.0f}, {max(keys):.0f}",
+    )
+    row("  share of the main thread", f"{share:.0%}")
+    row("  bytes down, up, HTTP requests", f"{received:,}, {sent:,}, {len(requests)}")
+    await context.close()
+
+
+def longest(tasks: list[float]) -> str:
+    """How many there were, and the longest."""
+    return f"{len(tasks)}, {max(tasks, default=0):.0f}"
+
+
+async def busy(cdp: Any) -> float:
+    """Seconds that the page's main thread has worked."""
+    metrics = (await cdp.send("Performance.getMetrics"))["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
+async def reading_back(browser: Browser, server: Running, upstream: Upstream) -> None:
+    """The long conversation: its pages, and a reply at its end."""
+    store, user = server.app.store, server.app.settings.user
+    text = PART.format(n=1)
+    for number in range(MESSAGES):
+        role = "assistant" if number % 2 else "user"
+        await store.append(user, SESSION, role, f"{number}\n\n{text}", title="Long")
+    context = await browser.new_context(base_url=server.url)
+    page = await context.new_page()
+    await page.goto(f"/?session={SESSION}")
+    await page.wait_for_selector("article.last")
+    await page.evaluate(WATCH)
+    pages = []
+    older = page.get_by_role("button", name="Earlier messages")
+    while await older.is_visible():
+        ms, count = await page.evaluate(PAGE_BACK)
+        pages.append(ms)
+        if count >= MESSAGES:
+            break
+    tasks = await page.evaluate("seen.long.splice(0)")
+    row(
+        f"{MESSAGES:,} messages read back, ms of the page's work a page: p50, p95",
+        f"{statistics.median(pages):.0f}, {percentile(pages, 0.95):.0f}",
+    )
+    row("  long tasks: count, longest ms", longest(tasks))
+    upstream.say(*reply(1_000))
+    await page.get_by_role("button", name="To the newest message").click()
+    await page.evaluate("seen.long.splice(0)")
+    await page.fill("#say", "Go")
+    await page.press("#say", "Enter")
+    await page.wait_for_selector("article.assistant.last[aria-busy=false]", timeout=60_000)
+    await asyncio.sleep(1)
+    tasks = await page.evaluate("seen.long")
+    row("  a reply of 1,000 tokens then, long tasks: count, longest ms", longest(tasks))
+    await context.close()
+
+
+PAGE_BACK = """async () => {
+  const { fetch } = window;
+  let began = 0;
+  window.fetch = async (...given) => {
+    const answer = await fetch(...given);
+    const text = await answer.text();
+    began = performance.now();
+    return new Response(text, answer);
+  };
+  const count = () => document.querySelectorAll("article").length;
+  const before = count();
+  document.getElementById("conversation").scrollTop = 0;
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  document.querySelector(".older:not([hidden])").click();
+  while (count() === before) await new Promise((done) => setTimeout(done));
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  window.fetch = fetch;
+  return [performance.now() - began, count()];
+}"""
+
+
+@asynccontextmanager
+async def slow(url: str) -> AsyncIterator[str]:
+    """The same server at the end of a slow line."""
+    port = int(url.rpartition(":")[2])
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while data := await reader.read(65_536):
+            loop.call_later(LATENCY, writer.write, data)
+        loop.call_later(LATENCY, writer.close)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, out = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, out), copy(theirs, writer), return_exceptions=True)
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    listening.close()
+
+
+async def opening(browser: Browser, server: Running) -> None:
+    """The newest messages of the long conversation over the slow line."""
+    async with slow(server.url) as url:
+        context = await browser.new_context(base_url=url)
+        page = await context.new_page()
+        await page.goto("/")
+        await page.wait_for_function(
+            "() => document.getElementById('state').dataset.state === 'ready'"
+        )
+        took = [await opened(page) for _ in range(5)]
+        await context.close()
+    row(
+        "opened over 100 ms there and back: ms until formatted, median",
+        f"{statistics.median(took):.0f}",
+    )
+
+
+async def opened(page: Page) -> float:
+    """Milliseconds from the click until every message in view is the server's HTML."""
+    await page.get_by_role("button", name="New conversation").click()
+    await page.wait_for_function("() => document.getElementById('state').dataset.state === 'ready'")
+    return float(
+        await page.evaluate(
+            """async () => {
+              const began = performance.now();
+              document.querySelector("#sessions a").click();
+              const seen = () => [...document.querySelectorAll("article")].slice(-3);
+              while (seen().length < 3 || seen().some((one) => !one.querySelector(".code pre .k"))) {
+                await new Promise((done) => requestAnimationFrame(done));
+              }
+              return performance.now() - began;
+            }"""
+        )
+    )
+
+
+async def main() -> None:
+    """Measure all."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            Upstream() as upstream,
+            serving(
+                Path(folder) / "genpy.db",
+                GENPY_LLM_URL=upstream.url,
+                GENPY_LLM_MODEL="scripted",
+            ) as server,
+            async_playwright() as playwright,
+        ):
+            browser = await launch(playwright)
+            print(
+                f"Python {platform.python_version()}, Chromium {browser.version}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+            )
+            await streaming(browser, server, upstream)
+            await reading_back(browser, server, upstream)
+            await opening(browser, server)
+            await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
