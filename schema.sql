@@ -839,6 +839,9 @@ begin
       select a.term && b.term && c.term, a.weight + b.weight + c.weight
       from frequent a join frequent b on a.term::text < b.term::text
         join frequent c on b.term::text < c.term::text
+      union all
+      select string_agg(term::text, ' & ')::tsquery, sum(weight) from known
+      having not p_distinct and not exists (select 1 from rare)
     ), places as materialized (
       select id, sum(weight) as weight
       from (
@@ -875,18 +878,23 @@ begin
     ), usual as (
       select greatest(avg(length), 1) as length from lengths
     ), scored as materialized (
-      select l.id, l.session_id, l.message, held.score
+      select l.id, l.session_id, l.message, held.score,
+        not p_distinct and held.terms = jsonb_array_length(p_terms) as whole
       from lengths l, usual, lateral (
-        select
+        select count(distinct asked) as terms,
           sum(weight * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
         from (
-          select weight, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often from known
+          select asked, weight, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often
+          from known
           where l.terms @@ term
         ) _
       ) held
     ), best as materialized (
       select s.*, near.*
-      from (select * from scored order by score desc, id desc limit greatest(160, 2 * p_limit)) s,
+      from (
+          select * from scored order by whole desc, score desc, id desc
+          limit greatest(160, 2 * p_limit)
+        ) s,
         lateral (select
           array(select n.id from public.session_logs n
             where n.session_id = s.session_id and n.id < s.id order by n.id desc limit 2) as earlier,
@@ -924,13 +932,14 @@ begin
       select f.*, max(score) over (partition by form) as best_of_form,
         row_number() over (partition by form order by id desc) as newest
       from (
-        select b.id, b.earlier[1] as before, b.later[1] as after, b.lent + s.boost as score,
+        select b.id, b.whole, b.earlier[1] as before, b.later[1] as after,
+          b.lent + s.boost as score,
           translate(lower(b.message), E' \t\r\n', '') as form
         from beside b join sessions s using (session_id)
       ) f
     ) _
     where not p_distinct or newest = 1
-    order by score desc, id desc
+    order by whole desc, score desc, id desc
   loop
     held := candidate.held;
     weights := candidate.weights;

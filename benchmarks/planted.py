@@ -55,6 +55,20 @@ FACTS: tuple[tuple[str, str, str], ...] = (
     ("We upgraded {tool} to version {number} on the {day} of {month}", "Which version of {tool} are we on?", "When was {tool} upgraded?"),
 )  # fmt: skip
 
+PARAPHRASES = {
+    0: "Who in the family relocates soon?",
+    1: "Which name did the household animal get?",
+    2: "Which dish must never be on my plate?",
+    5: "When must the finance paper be handed in?",
+    6: "How pricey was the lodge in the woods?",
+    8: "What did the physician advise against?",
+    9: "When did I marry?",
+    13: "Which topic does my dissertation have?",
+    16: "Where did I leave the vehicle?",
+    17: "How much of it did granny put into the dough?",
+}
+"""Questions about the fact of that number in `FACTS`, without a word of it."""
+
 CHANGES = (
     ("The meeting with {person} is at {number}", "Change of plan: {person} now meets me at {other}", "At what time do I meet {person}?"),
     ("Our {tool} server lives in {place}", "We moved the {tool} server to {elsewhere}", "Where is the {tool} server now?"),
@@ -166,7 +180,8 @@ def make(messages: int, *, facts: int = 120, seed: int = 7, varied: bool = False
         lines.append(Line(index // 100, role, speak(rng).format(**_words(rng))))
     room = range(0, messages * 19 // 20, 2)
     places = sorted(rng.sample(room, facts))
-    questions = []
+    questions: list[Question] = []
+    paraphrases: list[Question] = []
     for number, place in enumerate(places):
         words = _words(rng)
         if number % 6 == 5:
@@ -178,10 +193,13 @@ def make(messages: int, *, facts: int = 120, seed: int = 7, varied: bool = False
             lines[later] = Line(lines[later].session, "user", second.format(**words))
             questions.append(Question(asked.format(**words), (later,), "changed"))
             continue
-        said, *asked_ways = FACTS[number % len(FACTS)]
+        kind = number % len(FACTS)
+        said, *asked_ways = FACTS[kind]
         lines[place] = Line(lines[place].session, "user", said.format(**words))
         asked = rng.choice(asked_ways).format(**words)
         questions.append(Question(asked, (place,), "said"))
+        if kind in PARAPHRASES:
+            paraphrases.append(Question(PARAPHRASES[kind], (place,), "paraphrase"))
     questions += [
         Question(f"What did I say about my {thing}?", (), "never said")
         for thing in ("accordion", "pilgrimage", "telescope", "orthodontist", "glassblowing")
@@ -191,4 +209,5 @@ def make(messages: int, *, facts: int = 120, seed: int = 7, varied: bool = False
         Question(f"{one.text} And {other.text}", one.answers + other.answers, "two facts")
         for one, other in zip(said[::4], said[2::4], strict=False)
     ]
+    questions += paraphrases
     return Talk("varied" if varied else "plain", lines, questions)

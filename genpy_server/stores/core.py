@@ -504,7 +504,14 @@ def _hits(
     scoring = Scores(weights, length, sum(weights.values()) or 1.0)
     scores = {id_: scoring.of(row.form) for id_, row in said.items()}
     candidates = [
-        Candidate(id_, row.session.id, scores[id_], row.form, _ids(row.near))
+        Candidate(
+            id_,
+            row.session.id,
+            scores[id_],
+            row.form,
+            len(scoring.found(row.form)) == len(wanted),
+            _ids(row.near),
+        )
         for id_, row in said.items()
         if scores[id_] and (before is None or id_ < before) and shown(row.message)
     ]

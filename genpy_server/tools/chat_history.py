@@ -134,6 +134,9 @@ def _display(
     keyword: str, when: Times, found: HistoryMatches, told: list[Hit], *, widened: bool
 ) -> str:
     subject = f"**{safe_excerpt(keyword)}**{when.text}"
+    if not told and found.more:  # others were not looked at
+        about = f"**{safe_excerpt(keyword)}**"
+        return f"None of the {TIMED:,} best messages about {about} was sent{when.text}."
     if not told:
         return f"No earlier message about {subject} was found."
     where = "this conversation" if found.here else "all conversations"

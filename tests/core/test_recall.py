@@ -6,9 +6,11 @@ from genpy_server.core.context.recall import Candidate, Scores, asks, bear_on, r
 from genpy_server.core.models import Hit, Message
 
 
-def candidate(number, score, *, session="s", form=None, beside=(None, None)):
+def candidate(number, score, *, session="s", form=None, beside=(None, None), whole=False):
     before, after = beside
-    return Candidate(number, session, score, form or f"form {number}x", (None, before, after, None))
+    return Candidate(
+        number, session, score, form or f"form {number}x", whole, (None, before, after, None)
+    )
 
 
 def order(candidates, limit=10, *, distinct=False):
@@ -22,6 +24,14 @@ def test_the_best_come_first_and_newer_ones_of_the_same_worth():
     assert order(found) == [2, 3, 1]
     assert order(found, 2) == [2, 3]
     assert order([]) == []
+
+
+def test_what_holds_every_term_comes_first():
+    """However much its session and neighbours lend another; not where distinct hits are wanted."""
+    found = [candidate(n, 3.0, beside=(n - 1, n + 1)) for n in range(1, 5)]
+    found.append(candidate(9, 3.5, session="lone", whole=True))
+    assert order(found)[0] == 9
+    assert order(found, distinct=True)[0] != 9
 
 
 def test_neighbours_lend_score():

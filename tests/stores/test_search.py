@@ -348,6 +348,19 @@ async def test_a_message_between_others_that_match_is_worth_more(
     assert hits[-1].message.session_id == alone
 
 
+async def test_what_holds_every_word_comes_before_much_about_one(
+    store: Store, person: Person
+) -> None:
+    """A remark with both words precedes a whole conversation about one of them."""
+    for n in range(12):
+        await person.say(f"The zebra and the zebra again, {n}")
+    both = await person.say("A zebra of the report, in a long remark on this", session=str(uuid4()))
+    for n in range(12):
+        await person.say(f"A report {n}", session=str(uuid4()))
+    hits = await store.search(person.id, "zebra report", limit=5)
+    assert hits[0].message == both
+
+
 async def test_a_ranking_does_not_depend_on_others(
     store: Store, person: Person, stranger: Person
 ) -> None:

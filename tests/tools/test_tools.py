@@ -58,6 +58,14 @@ async def test_search_finds_here_first(context):
     assert f"`{ROME[:8]}#" in result.display
 
 
+async def test_search_says_how_many_it_looked_at(context, monkeypatch):
+    """Where not all hits were looked at for a day, it does not say that nothing was said."""
+    monkeypatch.setattr("genpy_server.tools.chat_history.TIMED", 1)
+    arguments = {"keyword": "rome", "until": "2020-01-01"}
+    result = await registry.call("search_chat_history", arguments, context)
+    assert result.display.startswith("None of the 1 best messages about **rome** was sent")
+
+
 async def test_search_looks_elsewhere_when_nothing_is_here(context):
     """What was said in another conversation is found, and told to be from there."""
     result = await registry.call("search_chat_history", {"keyword": "telescope"}, context)

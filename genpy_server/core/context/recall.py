@@ -44,6 +44,8 @@ class Candidate(msgspec.Struct):
     """By its own terms."""
     form: str
     """Its terms; the same for messages that say the same."""
+    whole: bool
+    """Whether it holds every term of the question."""
     near: tuple[int | None, int | None, int | None, int | None]
     """The ids two and one places before it, and one and two places after it, in its session."""
 
@@ -78,8 +80,12 @@ class Scores:
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight among these terms, 0 to 1, and how many are of it."""
-        found = self._weights.keys() & self._terms(held)
+        found = self.found(held)
         return min(sum(self._weights[term] for term in found) / self._total, 1.0), len(found)
+
+    def found(self, held: str) -> set[str]:
+        """Which terms of the question are among these."""
+        return self._weights.keys() & self._terms(held)
 
     def _terms(self, held: str) -> list[str]:
         terms = held.split()
@@ -99,11 +105,16 @@ def ranked(
 
     `scores` has those of other messages as well, by id.
 
-    With `distinct`, messages that say the same take one place, the newest, those that differ in
+    What holds every term comes first, so that a search for several words which somebody said
+    together finds that, however much there is about some of them.
+
+    With `distinct`, no such order holds: messages that say the same take one place, the newest, those that differ in
     numbers alone three, and what stands beside a better hit none.
     """
     lent = _lent(candidates, scores)
-    best_first = sorted(candidates, key=lambda one: (-lent[one.id], -one.id))
+    best_first = sorted(
+        candidates, key=lambda one: (not distinct and not one.whole, -lent[one.id], -one.id)
+    )
     chosen: Iterable[Candidate] = _distinct(best_first) if distinct else best_first
     kept: list[Candidate] = []
     shown: set[int | None] = set()

@@ -171,6 +171,13 @@ class _Query(msgspec.Struct, frozen=True):
     owner: str
     terms: Sequence[_Term]
     scores: Scores
+    wanted: int
+    """How many terms are asked for, those that no document holds too."""
+
+    def holds_all(self, held: str) -> bool:
+        """Whether a document of these terms holds every one that is asked for."""
+        terms = self.scores.found(held)
+        return len({term.asked for term in self.terms if term.held in terms}) == self.wanted
 
 
 def _query(scope: _Scope, wanted: Sequence[str]) -> _Query | None:
@@ -187,7 +194,7 @@ def _query(scope: _Scope, wanted: Sequence[str]) -> _Query | None:
     # What nobody said weighs as much as what was said once: a question about it finds little.
     total = sum(known.values()) + weight(documents, 0) * sum(term not in known for term in wanted)
     weights = {term.held: term.weight for term in terms}
-    return _Query(owner, terms, Scores(weights, size / documents, total))
+    return _Query(owner, terms, Scores(weights, size / documents, total), len(wanted))
 
 
 def _candidates(
@@ -218,6 +225,9 @@ def _candidates(
             if variants[form] > SCORED_VARIANTS:
                 continue
         found[id_] = (query.scores.of(held), held)
+    whole: set[int] = set()
+    if not scope.distinct:
+        whole = {id_ for id_, (_, held) in found.items() if query.holds_all(held)}
     near = ", ".join(
         f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order})"
@@ -228,12 +238,18 @@ def _candidates(
         SELECT m.id, m.session_id, {near}
         FROM json_each(?) wanted JOIN session_logs m ON m.id = wanted.value
         """,
-        (to_json(nlargest(max(RANKED, least), found, key=lambda id_: (found[id_][0], id_))),),
+        (
+            to_json(
+                nlargest(
+                    max(RANKED, least), found, key=lambda id_: (id_ in whole, found[id_][0], id_)
+                )
+            ),
+        ),
     )
     candidates = []
     for id_, session_id, *beside in rows:
         score, held = found[id_]
-        candidates.append(Candidate(id_, session_id, score, held, tuple(beside)))
+        candidates.append(Candidate(id_, session_id, score, held, id_ in whole, tuple(beside)))
     # Once in a message of the usual length, a term scores its weight: what was not counted lends that.
     return candidates, places | {id_: score for id_, (score, _) in found.items()}
 
@@ -327,10 +343,12 @@ def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, floa
         enough = heaviest[-1] if len(heaviest) == SCORED else 0.0
         rarest = frequent[:TOGETHER]
         together = [alike for count in (2, 3) for alike in combinations(rarest, count)]
+        if not rare and not scope.distinct:
+            together.append(tuple(frequent))
         most = max(left // (len(frequent) + len(together)), SCORED)
         parts = []
         for alike in [*together, *((term,) for term in frequent)]:
-            whole = (not rare and len(alike) == len(rarest)) or len(alike) == 1
+            whole = (not rare and len(alike) >= len(rarest)) or len(alike) == 1
             entries = sum(term.frequency for term in alike)
             parts.append(
                 _Part(
