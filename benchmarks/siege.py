@@ -1,6 +1,6 @@
 """What survives kills, cuts, hostile bytes, foreign rows and slow readers, against real servers.
 
-    python benchmarks/siege.py [--kills 20] [--seconds 150] [--seed 1]
+    python benchmarks/siege.py [--kills 20] [--seconds 150] [--seed 1] [--store supabase]
 
 It is bounded in time and run by hand. Each part prints one line; the aim is 0 in every column but
 for characters, of which at most half a second's worth of a reply may be missing. Each run also
@@ -12,7 +12,6 @@ import asyncio
 import json
 import random
 import resource
-import shutil
 import sqlite3
 import struct
 import sys
@@ -29,6 +28,7 @@ from uuid import uuid4
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from support.running_server import ServerProcess
+from support.supabase_stack import Database, Stack
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
@@ -39,6 +39,8 @@ TOKENS = 60
 TOKEN_SECONDS = 0.01
 WRITERS = 4
 JOURNAL_SECONDS = 0.5
+DATABASE_SHARE = 0.25
+"""Of the kills, those of the database."""
 AWAY = (OSError, WebSocketException, TimeoutError, EOFError)
 
 
@@ -135,13 +137,76 @@ def common_prefix(one: str, other: str) -> int:
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def verdict(database: Path, writers: list[Writer]) -> dict[str, int]:
-    """What of all that was acknowledged and seen is not in the file as it should be."""
+Row = tuple[int, str, str, str, str | None, dict[str, Any]]
+"""Of a message: id, session, kind, text, client id, metadata."""
+
+
+class SqliteFile:
+    """A database that lives and dies with its server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "kills.db"
+        self.settings: dict[str, str] = {}
+        self.kills = 0
+
+    def rows(self) -> list[Row]:
+        """Every message, in the order of ids."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            rows = connection.execute(
+                "SELECT id, session_id, event_type, message, client_id, metadata"
+                " FROM session_logs ORDER BY id"
+            ).fetchall()
+        return [(*row[:5], json.loads(row[5])) for row in rows]
+
+    async def strike(self) -> bool:
+        """The server alone is killed."""
+        return False
+
+    def remove(self) -> None:
+        """The folder goes by itself."""
+
+
+class Project:
+    """A Supabase project whose database is killed now and then: PostgreSQL behind PostgREST."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "unused.db"
+        self._stack = Stack.new("postgrest", Database.new(durable=True))
+        self._stack.start()
+        self.settings = {
+            "SUPABASE_URL": self._stack.url,
+            "SUPABASE_KEY": self._stack.secret_key,
+            "GENPY_GRACE_SECONDS": "3",
+        }
+        self.kills = 0
+
+    def rows(self) -> list[Row]:
+        """Every message, in the order of ids."""
+        found = self._stack.sql("""
+            select id, session_id, event_type, message, client_id, metadata
+            from session_logs order by id
+        """)
+        return [tuple(row.values()) for row in found]  # type: ignore[misc]
+
+    async def strike(self) -> bool:
+        """Kill the database instead of the server, now and then."""
+        if random.random() > DATABASE_SHARE:
+            return False
+        self.kills += 1
+        await asyncio.to_thread(self._stack.database.stop)
+        await asyncio.sleep(random.uniform(0.1, 1.0))
+        await asyncio.to_thread(self._stack.database.start)
+        await asyncio.to_thread(self._stack.wait)
+        return True
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        self._stack.remove()
+
+
+def verdict(rows: list[Row], writers: list[Writer]) -> dict[str, int]:
+    """What of all that was acknowledged and seen is not stored as it should be."""
     found: Counter[str] = Counter()
-    with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute(
-            "SELECT id, session_id, event_type, message, client_id, metadata FROM session_logs ORDER BY id"
-        ).fetchall()
     for writer in writers:
         mine = [row for row in rows if row[1] == writer.session]
         asked = [row for row in mine if row[2] == "user"]
@@ -156,58 +221,51 @@ def verdict(database: Path, writers: list[Writer]) -> dict[str, int]:
             found["chars_missing"] += len(text) - common
             found["chars_worst"] = max(found["chars_worst"], len(text) - common)
             found["chars_seen"] += len(text)
-        answered = {json.loads(row[5]).get("reply_to") for row in mine if row[2] == "ai"}
+        answered = {row[5].get("reply_to") for row in mine if row[2] == "ai"}
         found["unanswered"] += sum(row[0] not in answered for row in asked)
         found["acked"] += len(writer.acked)
     return dict(found)
 
 
-def broken(database: Path, writers: list[Writer], folder: Path) -> list[str]:
+def broken(rows: list[Row], writers: list[Writer]) -> list[str]:
     """The promises that are broken on purpose in a copy, and whose breach is not noticed."""
-    honest = verdict(database, writers)
-    one = next(writer for writer in writers if len(writer.acked) > 1 and writer.runs)
+    honest = verdict(rows, writers)
+    one = next((w for w in writers if len(w.acked) > 1 and any(w.runs.values())), None)
+    if one is None or honest["lost"]:
+        return ["all: too little was acknowledged, or some of it is lost"]
     run = max(one.runs, key=lambda name: len(one.runs[name]))
-    last = f"(SELECT id FROM session_logs WHERE client_id = '{one.acked[-1]}')"
+    last = next(row for row in rows if row[4] == one.acked[-1])
+    others = [row for row in rows if row is not last]
     breaches = {
-        "lost": f"DELETE FROM session_logs WHERE client_id = '{one.acked[0]}'",
-        "doubled": f"""INSERT INTO session_logs (session_id, event_type, message, created_at, uid, words)
-            SELECT session_id, event_type, message, created_at, 'again', words
-            FROM session_logs WHERE id = {last}""",
-        "disordered": f"UPDATE session_logs SET id = -1 WHERE id = {last}",
-        "chars_missing": f"UPDATE session_logs SET message = '' WHERE client_id = '{run}'",
-        "unanswered": f"DELETE FROM session_logs WHERE client_id = '{run}'",
+        "lost": [row for row in rows if row[4] != one.acked[0]],
+        "doubled": [*rows, (last[0] + 1_000_000, *last[1:])],
+        "disordered": [(-1, *last[1:]), *others],
+        "chars_missing": [(*row[:3], "", *row[4:]) if row[4] == run else row for row in rows],
+        "unanswered": [row for row in rows if row[4] != run],
     }
-    unnoticed = []
-    for column, statement in breaches.items():
-        copy = folder / "broken.db"
-        shutil.copy(database, copy)
-        with closing(sqlite3.connect(copy)) as connection:
-            # The index over the messages is no part of what is broken.
-            for (trigger,) in connection.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-            ).fetchall():
-                connection.execute(f"DROP TRIGGER {trigger}")
-            connection.execute(statement)
-            connection.commit()
-        if verdict(copy, writers)[column] <= honest[column]:
-            unnoticed.append(column)
-    return unnoticed
+    return [name for name, bad in breaches.items() if verdict(bad, writers)[name] <= honest[name]]
 
 
-async def settled(database: Path, writers: list[Writer], seconds: float = 60.0) -> None:
+async def settled(
+    place: SqliteFile | Project, writers: list[Writer], seconds: float = 60.0
+) -> None:
     """Wait until every question has its reply, or time is over."""
     end = time.monotonic() + seconds
-    while verdict(database, writers)["unanswered"] and time.monotonic() < end:
+    while verdict(place.rows(), writers)["unanswered"] and time.monotonic() < end:
         await asyncio.sleep(0.2)
 
 
-async def kills(folder: Path, count: int, deadline: float) -> bool:
-    """Kill a server again and again while people write; see what is kept."""
-    database = folder / "kills.db"
+async def kills(place: SqliteFile | Project, count: int, deadline: float) -> bool:
+    """Kill a server, and perhaps its database, again and again while people write; see what is kept."""
+    database = place.database
     writers = [Writer() for _ in range(WRITERS)]
     done = 0
     async with Model() as model:
-        settings = {"GENPY_LLM_URL": model.url, "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000"}
+        settings = {
+            "GENPY_LLM_URL": model.url,
+            "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000",
+            **place.settings,
+        }
         server = ServerProcess(database, **settings)
         await server.start()
         port = server.url.rsplit(":", 1)[1]
@@ -216,6 +274,8 @@ async def kills(folder: Path, count: int, deadline: float) -> bool:
         writing = [asyncio.create_task(writer.write()) for writer in writers]
         while done < count and time.monotonic() < deadline:
             await asyncio.sleep(random.uniform(0.5, 2.0))
+            if await place.strike():
+                continue
             await server.kill()
             server = ServerProcess(database, **settings, GENPY_PORT=port)
             await server.start()
@@ -232,15 +292,15 @@ async def kills(folder: Path, count: int, deadline: float) -> bool:
                 )
                 for one in opened
             ]
-            await settled(database, writers)
+            await settled(place, writers)
             for socket in sockets:
                 await socket.close()
         await server.stop()
-    seen = verdict(database, writers)
-    unnoticed = broken(database, writers, folder)
+    rows = place.rows()
+    seen, unnoticed = verdict(rows, writers), broken(rows, writers)
     chars = round(JOURNAL_SECONDS / TOKEN_SECONDS * len("abcdef-12 "))
     print(
-        f"kills {done}  acked {seen['acked']}  lost {seen['lost']}  doubled {seen['doubled']}  "
+        f"kills {done}, of the database {place.kills}  acked {seen['acked']}  lost {seen['lost']}  doubled {seen['doubled']}  "
         f"out of order {seen['disordered']}  unanswered {seen['unanswered']}  "
         f"characters seen {seen['chars_seen']}, missing {seen['chars_missing']}, "
         f"worst reply {seen['chars_worst']} (bound {chars})"
@@ -492,6 +552,9 @@ async def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=150.0, help="for the whole run")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--store", choices=("sqlite", "supabase"), default="sqlite", help="supabase: kills alone"
+    )
     arguments = parser.parse_args()
     random.seed(arguments.seed)
     share = arguments.seconds / 10
@@ -504,7 +567,16 @@ async def main() -> int:
                 good.append(await work())
 
         now = time.monotonic
-        await part("kills", lambda: kills(folder, arguments.kills, now() + 5 * share))
+        if arguments.store == "supabase":
+            project = await asyncio.to_thread(Project, folder)
+            try:
+                end = now() + arguments.seconds
+                await part("kills", lambda: kills(project, arguments.kills, end))
+            finally:
+                project.remove()
+            return 0 if all(good) else 1
+        file = SqliteFile(folder)
+        await part("kills", lambda: kills(file, arguments.kills, now() + 5 * share))
         await part("cuts", lambda: cuts(folder, now() + 2 * share))
         rng = random.Random(arguments.seed)
         await part("strangers", lambda: strangers(folder, now() + 2 * share, rng))

@@ -108,6 +108,8 @@ class SessionHub:
     async def _open(self, user_id: str, ref: str, *, fresh: bool = False) -> LiveSession:
         identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
+        if key not in self._live and not fresh:
+            await self._presence.show()  # which finds servers that have ended, and what they left
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()

@@ -108,6 +108,8 @@ class LiveSession:
         """The stored session's, as far as it is known; see `Session.state`."""
         self.elsewhere = False
         """Whether another server hosts it too."""
+        self._left_over = False
+        """Whether a server that hosted it too is gone, and perhaps left something."""
         self._ended_at: str | None = None
         self._asked = set[int]()  # ids of the messages that are answered here
         self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
@@ -156,8 +158,10 @@ class LiveSession:
         if hosted.elsewhere != self.elsewhere:
             self.elsewhere = hosted.elsewhere
             self._tell()
-            if not self.elsewhere:
-                await self.take_over()
+            self._left_over = self._left_over or not self.elsewhere
+        if self._left_over and not self.runs.busy:
+            await self.take_over()
+            self._left_over = False
 
     def _follow(self, session: Session) -> None:
         if session.settings != self.settings:

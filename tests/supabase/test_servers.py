@@ -14,8 +14,8 @@ from support.supabase_stack import Stack
 from genpy_server.stores.supabase.store import SupabaseStore
 from genpy_server.wire import Send
 
-SESSIONS = 200
-PEOPLE = 100
+SESSIONS = 50
+PEOPLE = 40
 DRAFT = {"summary": "S.", "topics": ["t"], "sentiment": "neutral", "outcomes": []}
 
 
@@ -29,7 +29,7 @@ def _settings(stack: Stack, model: Upstream) -> dict[str, str]:
 
 
 async def test_two_servers_end_each_session_once(quick: Stack, tmp_path: Path) -> None:
-    """Two processes that find the same 200 sessions left behind summarise each exactly once."""
+    """Two processes that find the same sessions left behind summarise each exactly once."""
     store = SupabaseStore(quick.url, quick.secret_key)
     await store.open()
     user = f"user-{uuid4()}"
@@ -98,7 +98,7 @@ async def test_a_conversation_goes_on_on_another_server(quick: Stack, tmp_path: 
     assert "gone on on the second" in str(seen)
 
 
-async def test_a_hundred_sessions_talk_at_once(quick: Stack, tmp_path: Path) -> None:
+async def test_many_sessions_talk_at_once(quick: Stack, tmp_path: Path) -> None:
     """Each gets its acknowledgements and replies, and each message is stored once."""
     async with Upstream() as model:
         model.say("Answer.")
