@@ -114,7 +114,7 @@ class StatusControl:
         size = len(text.encode(errors="replace"))
         if not room or size <= room:
             return ""
-        return f"too long: {len(text) * room // size:,} of {len(text):,} characters reach the model"
+        return f"too long: about {len(text) * room // size:,} of {len(text):,} characters reach the model"
 
 
 def short(tokens: int) -> str:
