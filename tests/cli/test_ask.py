@@ -300,7 +300,7 @@ async def test_thinking_goes_to_standard_error(empty):
 
 
 async def test_a_mode_of_ones_own_with_instructions(tmp_path):
-    """A file in modes/ gives prompt, temperature and tools; --system gives instructions."""
+    """A file in modes/ gives prompt, temperature and tools; --system stands before everything."""
     async with Upstream() as upstream:
         upstream.say("Boil it.")
         genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="m")
@@ -309,12 +309,13 @@ async def test_a_mode_of_ones_own_with_instructions(tmp_path):
         (folder / "recipes.md").write_text(
             "---\ntemperature: 0.1\ntools: []\n---\nGive amounts.", "utf-8"
         )
-        asked = ("ask", "-n", "Rice?", "--mode", "recipes", "--system", "Answer in rhymes.")
-        await asyncio.to_thread(genpy, *asked)
+        words = ("ask", "-n", "Rice?", "--mode", "recipes", "--system", "Answer in rhymes.")
+        await asyncio.to_thread(genpy, *words)
         request = upstream.requests[-1]["body"]
-    prompt = "".join(m["content"] for m in request["messages"])
-    assert "Give amounts." in prompt
-    assert "Answer in rhymes." in prompt
+    system, asked = (m["content"] for m in request["messages"])
+    assert system.endswith("Answer in rhymes.")
+    assert asked.startswith("Rice?\n\n")
+    assert asked.endswith("Give amounts.")
     assert request["temperature"] == 0.1
     assert "tools" not in request
 

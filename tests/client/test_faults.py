@@ -210,12 +210,13 @@ async def test_text_that_no_wire_takes_is_mended(server):
 
 
 async def test_frame_that_cannot_be_read_is_told(server):
-    """A frame of a later version is an error event, and the connection goes on."""
+    """What is no frame is an error event, one of a later version is skipped; the connection goes on."""
     client = SessionClient(server.url, "one", sleep=soon)
     watcher = Watcher(client)
     await server.attach()
     for socket in server.sockets:
         await socket.send('{"type": "hologram"}')
+        await socket.send('{"type": "notice"}')
     error = await watcher.until(ErrorFrame)
     server.message("still here")
     await watcher.until(MessageEvent)
