@@ -4,11 +4,12 @@
 
 The databases are built once in the folder (a new temporary one by default) and used again: one user
 with so many messages, half of whose words are stop words and whose most frequent other word is in 6%
-of them, and one user with ten messages beside. Times are CPU of this process, so that a busy machine
+of them, and one user with ten messages beside. Turns go through a server of its own. Other times are CPU of this process, so that a busy machine
 changes them little; statements are those that the store executes, without the index's own.
 """
 
 import argparse
+import asyncio
 import os
 import platform
 import random
@@ -21,6 +22,8 @@ from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
 
+from relay import Reader, connected, servers, tokens
+
 from genpy_server.core.models import Message
 from genpy_server.core.words import STOP_WORDS
 from genpy_server.stores.sqlite import messages, schema, search, sessions
@@ -30,6 +33,7 @@ LARGE, SMALL = "large", "small"
 VOCABULARY = 60_000
 MOST_FREQUENT = 0.06
 """The share of messages that hold the most frequent word."""
+TURNS = 40
 WORDS = 12
 """Words of a message that are not stop words."""
 SYLLABLES = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
@@ -46,7 +50,8 @@ def vocabulary(chance: random.Random) -> list[str]:
 class Talk:
     """Messages whose words are as frequent as in talk: the n-th has a share of 1/(n + c)."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: int = WORDS) -> None:
+        self._count = words
         self.chance = random.Random(20)
         self.words = vocabulary(self.chance)
         offset = 12  # gives the most frequent word about 6% of the messages
@@ -54,9 +59,9 @@ class Talk:
         self._stop_words = sorted(STOP_WORDS)
 
     def message(self) -> str:
-        """A message of twice as many words as `WORDS`."""
-        told = self.chance.choices(self.words, cum_weights=self._shares, k=WORDS)
-        small = self.chance.choices(self._stop_words, k=WORDS)
+        """A message of twice as many words."""
+        told = self.chance.choices(self.words, cum_weights=self._shares, k=self._count)
+        small = self.chance.choices(self._stop_words, k=self._count)
         return " ".join(word for pair in zip(small, told, strict=True) for word in pair)
 
     def question(self, words: int) -> str:
@@ -64,9 +69,9 @@ class Talk:
         return " ".join(self.message().split()[:words]) + "?"
 
 
-def build(path: Path, size: int, in_sessions: int) -> None:
+def build(path: Path, size: int, in_sessions: int, *, words: int = WORDS) -> None:
     """Write the database, in transactions of 10,000 messages."""
-    talk = Talk()
+    talk = Talk(words)
     made = path.with_suffix(".part")
     made.unlink(missing_ok=True)
     connection = schema.connect(made)
@@ -177,6 +182,28 @@ def append(connection: sqlite3.Connection, session: str, talk: Talk) -> None:
     connection.execute("ROLLBACK")
 
 
+async def turns(path: Path) -> None:
+    """The rows of a turn through a whole server, whose model answers at once."""
+    talk = Talk()
+    (token,) = tokens(1)
+    limits = {"GENPY_LIMIT_MESSAGES_PER_MINUTE": "10000"}
+    async with servers({LARGE: token}, path, **limits) as (_, _, genpy):
+        reader = Reader(token, f"turns-{time.time_ns()}", 1, stays=True)
+        await connected(genpy.url, [reader])
+        first, cpu = [], []
+        for turn in range(TURNS + 5):
+            before = genpy.cpu()
+            reader.ask(talk.question(12), name=f"m{turn}")
+            await reader.done
+            first.append((reader.first_at - reader.asked_at) / 1e3)
+            await asyncio.sleep(0.02)  # what follows the reply is its cost too
+            cpu.append((genpy.cpu() - before) * 1e3)
+    for name, times in (("first token, wall", first), ("a turn", cpu)):
+        known = sorted(times[5:])
+        middle, high = known[len(known) // 2], known[int(len(known) * 0.95)]
+        print(f"  {name + ', 12 words':<44}{middle:>9.2f}{high:>9.2f}", flush=True)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -197,6 +224,7 @@ def main() -> None:
                 build(path, size, in_sessions)
                 print(f"built in {time.process_time() - began:,.0f} s of CPU")
             table(path, size)
+            asyncio.run(turns(path))
 
 
 if __name__ == "__main__":
