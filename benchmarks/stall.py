@@ -10,6 +10,7 @@ relays the same streams. The database is built once in the folder (temporary by 
 import argparse
 import asyncio
 import tempfile
+import time
 from pathlib import Path
 
 import growth
@@ -33,7 +34,7 @@ async def stream(server: Program, users: list[str], name: str) -> list[int]:
 
 async def ask(server: Program, token: str, number: int, talk: growth.Talk, turns: int) -> int:
     """Take turns, until there are enough or it is cancelled."""
-    reader = Reader(token, f"asking-{number}", 1, stays=True)
+    reader = Reader(token, f"asking-{number}-{time.time_ns()}", 1, stays=True)
     await connected(server.url, [reader])
     for turn in range(turns):
         reader.ask(talk.question(12), name=f"m{turn}")
@@ -57,18 +58,21 @@ async def compare(database: Path, streams: int, turns: int) -> None:
     limits = {"GENPY_LIMIT_MESSAGES_PER_MINUTE": "10000"}
     async with servers(own, database, **limits) as (_, floor, genpy):
         for server in (floor, genpy):
-            await stream(server, users[:2], "warm")
+            await stream(server, users[:2], f"warm-{time.time_ns()}")
         print(f"{about()}; {streams} streams of {RATE} tokens a second\n")
         print("| what | ms late, p50 | p99 | max | later than 20 ms |")
         print("|---|---|---|---|---|")
         show("floor, alone", await stream(floor, users, "floor"))
-        show("genpy, alone", await stream(genpy, users, "alone"))
+        show("genpy, alone", await stream(genpy, users, f"alone-{time.time_ns()}"))
         talks = [growth.Talk() for _ in range(ASKING)]
         others = [
             asyncio.create_task(ask(genpy, asking, number, talk, turns))
             for number, talk in enumerate(talks)
         ]
-        show(f"genpy, beside {ASKING} sessions", await stream(genpy, users, "beside"))
+        show(
+            f"genpy, beside {ASKING} sessions",
+            await stream(genpy, users, f"beside-{time.time_ns()}"),
+        )
         asked = sum([await other for other in others])
         print(f"\n{asked} turns were taken")
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,6 +58,10 @@ if TYPE_CHECKING:
     from genpy_server.mcp.client import McpServers
 
 T = TypeVar("T")
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread of the store may compute before the loop, which gives way at every write to a
+socket, is let go on; at the usual 5 ms a search next to many streams makes all of them late."""
 
 COLLECT = (10_000, 20, 20)
 """New objects until the collector looks at them, and how often until at older ones."""
@@ -169,6 +174,7 @@ class App:
         check_exposure(settings)
         configure_logging(settings.log_level)
         _raise_descriptor_limit()
+        sys.setswitchinterval(SWITCH_SECONDS)
         app = await self.open(settings)
         try:
             server = await app.listen()
