@@ -70,7 +70,7 @@ async def fill(store: Store, talk: planted.Talk, user: str = USER) -> None:
 async def ranked(store: Store, question: str) -> list[str]:
     """GenPy's recall, with the gate that a turn has."""
     hits = await store.search(USER, question, limit=HITS, distinct=True, about_records=False)
-    if not asks(question) or not bear_on(hits):
+    if not asks(question) or not bear_on(hits, question):
         return []
     return [
         message.text

@@ -11,7 +11,7 @@ import msgspec
 
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
-from genpy_server.core.context.recall import ENOUGH, ENOUGH_ALONE, asks, bear_on
+from genpy_server.core.context.recall import asks, bear_on
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import (
@@ -163,7 +163,7 @@ class Chat:
         tokens = self.models.context_tokens(model)
         # Without a model the person reads what was found, and a hit costs nothing.
         offline = model.llm.kind == "offline"
-        if not bear_on(recalled, alone=ENOUGH if offline else ENOUGH_ALONE):
+        if not bear_on(recalled, request.question.text, free=offline):
             recalled = []
         built = budget.build(
             system=_system_prompt(request.settings.system),

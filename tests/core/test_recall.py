@@ -84,14 +84,23 @@ def test_coverage_is_the_share_of_the_weight_with_the_number_of_terms():
 
 
 @pytest.mark.parametrize(
-    ("coverage", "terms", "does"),
-    [(0.2, 2, True), (0.1, 2, False), (0.4, 1, False), (0.6, 1, True), (1.0, 1, True)],
+    ("text", "coverage", "terms", "does"),
+    [
+        ("fix the gecko", 0.2, 2, True),
+        ("fix the gecko", 0.1, 2, False),
+        ("fix the gecko", 0.4, 1, False),
+        ("fix the gecko", 0.6, 1, True),
+        ("which gecko?", 0.2, 1, True),
+        ("守宫叫什么？", 0.2, 1, True),
+        ("which gecko?", 0.1, 1, False),
+    ],
 )
-def test_a_hit_bears_on_a_question(coverage, terms, does):
-    """A fifth of a question's weight is enough in two terms; in a single one it takes half."""
+def test_a_hit_bears_on_a_message(text, coverage, terms, does):
+    """A fifth of its weight is enough in two terms or for a question, else it takes half."""
     hit = Hit(Message(1, "s", "user", "x", ""), "", 1.0, coverage=coverage, terms=terms)
-    assert bear_on([hit]) is does
-    assert not bear_on([])
+    assert bear_on([hit], text) is does
+    assert bear_on([hit], text, free=True) is (coverage >= 0.2)
+    assert not bear_on([], text)
 
 
 @pytest.mark.parametrize(

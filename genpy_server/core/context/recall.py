@@ -28,7 +28,7 @@ SESSION_BEST: Final = 3
 ENOUGH: Final = 0.19
 """The share of a question's weight that a hit and its neighbours must hold to be worth recalling."""
 ENOUGH_ALONE: Final = 0.5
-"""The same where they hold a single term of it."""
+"""The same where they hold a single term of what is not a question."""
 VARIANTS: Final = 3
 """Messages that differ in their numbers alone, at most."""
 SCORED_VARIANTS: Final = 12
@@ -196,16 +196,21 @@ def titles_first(hits: Sequence[Hit]) -> list[Hit]:
     return [*lifted, *(hit for hit in hits if hit.found_in == "message")]
 
 
-def bear_on(hits: Sequence[Hit], *, alone: float = ENOUGH_ALONE) -> bool:
-    """Whether any of the hits of a question holds enough of what it is about.
+def bear_on(hits: Sequence[Hit], text: str, *, free: bool = False) -> bool:
+    """Whether any of the hits holds enough of what a message is about.
 
-    `alone` is the share of its weight that is enough in a single term.
+    A single word of it is weak evidence, unless something is asked or a hit costs nothing (`free`).
     """
+    alone = ENOUGH if free or _is_question(text) else ENOUGH_ALONE
     return any(hit.coverage >= (ENOUGH if hit.terms > 1 else alone) for hit in hits)
+
+
+def _is_question(text: str) -> bool:
+    return any(mark in text for mark in "?\uff1f\u061f\u037e")
 
 
 def asks(text: str) -> bool:
     """Whether earlier messages may bear on a message: not on thanks, follow-ups and statements."""
     said = words(text)
     about = [word for word in said if word not in STOP_WORDS and word not in _SMALL_TALK]
-    return bool(about) and ("?" in text or said[0] not in _TELLING)
+    return bool(about) and (_is_question(text) or said[0] not in _TELLING)
