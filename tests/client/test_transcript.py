@@ -129,6 +129,9 @@ def test_session_event_changes_the_title():
     transcript.apply(ready())
     transcript.apply(SessionEvent(1, "New title", "active", 4))
     assert (transcript.title, transcript.rating) == ("New title", 4)
+    assert not transcript.elsewhere
+    transcript.apply(SessionEvent(2, "New title", "active", 4, elsewhere=True))
+    assert transcript.elsewhere
 
 
 def edited() -> list[MessageEvent]:

@@ -6,7 +6,7 @@ import pytest
 from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
-from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send
+from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send, SessionEvent
 from genpy_tui.activity import newer
 
 
@@ -46,6 +46,18 @@ async def test_what_was_missed_is_told_as_replaying(tmp_path: Path) -> None:
         server.stream("four")
         await tui.says("replying")
         await tui.shows("One two three four")
+
+
+async def test_a_conversation_open_on_another_server_says_so(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """The state names it while another server hosts the conversation too, and no longer."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.emit(SessionEvent(0, "Rome", "active", elsewhere=True))
+        await tui.says("ready also open on another server")
+        server.emit(SessionEvent(0, "Lyon", "active"))
+        await tui.says("ready")
 
 
 async def test_a_reply_that_failed_can_be_tried_again(
