@@ -70,7 +70,7 @@ async def talk(page: Page) -> None:
     """The conversation that is shown."""
     await page.fill("#say", QUESTION)
     await page.press("#say", "Enter")
-    await page.wait_for_selector("article.assistant.last[aria-busy=false] .code pre span")
+    await page.wait_for_selector("article.assistant.last[aria-busy=false] pre[data-language] span")
     await page.wait_for_timeout(300)
 
 

@@ -178,7 +178,7 @@ function showModes(/** @type {Mode[]} */ known) {
   if (modes.options.length === known.length + 1) return;
   const { value } = modes;
   modes.replaceChildren(
-    el("option", { value: "", text: "Automatic" }),
+    el("option", { value: "", text: "Kind of help: automatic" }),
     ...known.map(({ name, label }) => el("option", { value: name, text: label })),
   );
   modes.value = known.some(({ name }) => name === value) ? value : "";
@@ -197,7 +197,7 @@ async function showModels(asking) {
   const chosen = asking.transcript.settings.model ?? "";
   const names = new Set([...known.map(({ name }) => name), ...(chosen ? [chosen] : [])]);
   models.replaceChildren(
-    el("option", { value: "", text: usual ? `Default: ${isolated(usual)}` : "Default" }),
+    el("option", { value: "", text: usual ? `Model: ${isolated(usual)}` : "Model: default" }),
     ...[...names].map((name) => el("option", { value: name, text: name })),
   );
   models.value = chosen;

@@ -14,12 +14,16 @@ const WORDS = new Set(
   def default defer del delete do double elif else elseif end enum except export extends extern final
   finally float fn for foreach from func function global goto if impl implements import in include
   instanceof int interface is lambda let local long loop match module mut namespace new nil none not
-  null of or override package pass private protected pub public raise return select self short
-  signed sizeof static string struct super switch template then this throw trait true false try type
-  typedef typeof union unsigned until use using var virtual void when where while with yield
-  insert into values update set join left right inner outer on group by order limit table create`.split(
-    /\s+/,
-  ),
+  null of or override package pass private protected pub public raise return self short signed sizeof
+  static string struct super switch template then this throw trait true false try type typedef typeof
+  union unsigned until use using var virtual void when where while with yield None True False
+  echo fi done esac elsif unless require puts`.split(/\s+/),
+);
+const SQL_WORDS = new Set(
+  `select insert into values update set delete from join left right inner outer full cross on where
+  group by order having limit offset create table index view alter drop primary key foreign references
+  not null and or in is as distinct union all exists between like case when then else end with asc
+  desc begin commit rollback default check unique`.split(/\s+/),
 );
 const STRING = `"""|'''|"(?:\\\\.|[^"\\\\])*"?|'(?:\\\\.|[^'\\\\])*'?|\`(?:\\\\.|[^\`\\\\])*\`?`;
 
@@ -47,6 +51,7 @@ export class Colours {
   constructor(language) {
     this.pattern = PLAIN.test(language) ? null : pattern(language);
     this.sql = language === "sql";
+    this.words = this.sql ? SQL_WORDS : WORDS;
   }
 
   /**
@@ -78,7 +83,7 @@ export class Colours {
       const { c, s, w } = found.groups;
       const { index } = found;
       at = index + found[0].length;
-      const keyword = WORDS.has(this.sql ? (w ?? "").toLowerCase() : w);
+      const keyword = this.words.has(this.sql ? (w ?? "").toLowerCase() : w);
       if (c === "/*" || c === "<!--" || s === '"""' || s === "'''") {
         this.#open = { end: c === "/*" ? "*/" : c ? "-->" : s, mark: c ? "c" : "s" };
         put(this.#open.mark, index, this.#end(line, at));
