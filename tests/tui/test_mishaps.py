@@ -152,7 +152,7 @@ async def test_what_is_left_of_a_limit_is_shown(tmp_path: Path) -> None:
             )
         )
         await tui.type("Hi")
-        await tui.shows(f"{upstream.models[0]} · automatic · 5,821 tokens left")
+        await tui.shows(f"{upstream.models[0]} · automatic · ", " · 5,821 tokens left")
 
 
 async def test_the_reason_is_shown_on_request(tmp_path: Path, server: ScriptedServer) -> None:
