@@ -6,16 +6,12 @@
     when: The person wants to cook, or asks what a dish needs.
     temperature: 0.4
     tools: []
-
-Examples:
-      - What can I cook with eggs and rice?
-      - How long does risotto take?
+    examples: [What can I cook with eggs and rice?, How long does risotto take?]
     ---
     The person wants to cook. Give amounts for two people, then numbered steps.
 
 The head holds `name: value` lines. A list stands in brackets, with commas between its items, or
 below its name, one `- item` a line. `name` is the file's name where it is left out.
-
 """
 
 import re

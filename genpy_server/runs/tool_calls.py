@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.models import ChatMessage, ToolCall, ToolRecord
+from genpy_server.core.text import storable
 from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, Forbidden, StoreError
 from genpy_server.runs.approvals import Approvals
@@ -138,9 +139,9 @@ class ToolCalls:
         here = threading.get_ident()
 
         def progress(text: str, fraction: float | None) -> None:
-            frame = ToolProgress(
-                seq=0, run=self._run, call=call_id, text=text[:PROGRESS_CHARS], fraction=fraction
-            )
+            part = None if fraction is None else min(max(float(fraction), 0.0), 1.0)
+            shown = storable(str(text)[:PROGRESS_CHARS])
+            frame = ToolProgress(seq=0, run=self._run, call=call_id, text=shown, fraction=part)
             if threading.get_ident() == here:
                 self._progress(frame)
             else:
@@ -149,7 +150,7 @@ class ToolCalls:
         async def ask(question: str) -> bool:
             name = tool.spec.name
             return approvals is not None and await approvals.ask(
-                question[:QUESTION_CHARS], name, self._run, call_id
+                storable(question[:QUESTION_CHARS]), name, self._run, call_id
             )
 
         self._running = call_id

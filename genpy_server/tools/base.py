@@ -1,6 +1,7 @@
 """What a tool is: its spec for the model, its function, and the context of one call."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -12,7 +13,7 @@ import msgspec
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.models import Message, ToolSpec
 from genpy_server.core.understanding.periods import PERIODS, Period, days
-from genpy_server.errors import BadRequest
+from genpy_server.errors import BadRequest, ConfigError
 from genpy_server.stores.base import Store
 
 TOOL_SECONDS = 60.0
@@ -93,6 +94,12 @@ class Tool:
         """A hash of the definition: a permission for good ends when it changes."""
         parts = (self.origin, self.source, self.spec)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+def check_name(name: str) -> None:
+    """Raise `ConfigError` for a name that no model could call."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise ConfigError(f"A tool's name has 1 to 64 of A-Z a-z 0-9 _ -; {name!r} does not.")
 
 
 def spec(name: str, description: str, arguments: type[msgspec.Struct]) -> ToolSpec:

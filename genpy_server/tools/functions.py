@@ -5,12 +5,20 @@ import inspect
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints, overload
+from typing import Any, TypeVar, get_args, get_type_hints, overload
 
 import msgspec
 
+from genpy_server.core.text import storable
 from genpy_server.errors import ConfigError
-from genpy_server.tools.base import TOOL_SECONDS, Tool, ToolContext, ToolResult, spec
+from genpy_server.tools.base import (
+    TOOL_SECONDS,
+    Tool,
+    ToolContext,
+    ToolResult,
+    check_name,
+    spec,
+)
 from genpy_server.tools.process import run_in_process
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,8 +77,15 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
     """The tool of a function, with `@tool` or without; raises `ConfigError` where it cannot be one."""
     if isinstance(function, Tool):
         return function
+    if not inspect.isroutine(function):
+        raise ConfigError(f"A tool is a function or a Tool, which {function!r} is not.")
     options: ToolOptions = getattr(function, MARK, ToolOptions())
-    name: str = options.name or str(getattr(function, "__name__", ""))
+    name: str = options.name or function.__name__
+    check_name(name)
+    if not options.seconds > 0:
+        raise ConfigError(f"The tool {name}: its time limit must be more than 0 seconds.")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(f"The tool {name} yields its results: return them as a list instead.")
     description = inspect.getdoc(function)
     if not description:
         raise ConfigError(f"The tool {name} needs a docstring: it is what the model reads.")
@@ -106,7 +121,7 @@ def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgs
     """Whether a function takes a context first, and the type of its other parameters."""
     try:
         hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
         raise ConfigError(f"The tool {name}: {error} in its annotations.") from None
     parameters = list(inspect.signature(function).parameters.values())
     wants_context = bool(parameters) and hints.get(parameters[0].name) is ToolContext
@@ -116,6 +131,8 @@ def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgs
             raise ConfigError(f"The tool {name}: its parameter {one.name} cannot be named.")
         if one.name not in hints:
             raise ConfigError(f"The tool {name}: its parameter {one.name} has no annotation.")
+        if ToolContext in {hints[one.name], *get_args(hints[one.name])}:
+            raise ConfigError(f"The tool {name}: only a first parameter can be a Context.")
         default = () if one.default is one.empty else (_default(one.default),)
         fields.append((one.name, hints[one.name], *default))
     try:
@@ -124,7 +141,8 @@ def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgs
         )
         msgspec.json.schema(arguments)
     except TypeError as error:
-        raise ConfigError(f"The tool {name}: {error}") from None
+        reason = str(error).splitlines()[-1]
+        raise ConfigError(f"The tool {name}: its parameters have no JSON form: {reason}.") from None
     return wants_context, arguments
 
 
@@ -149,7 +167,8 @@ def as_result(value: Any) -> ToolResult:
     if value is None:
         return ToolResult("done", "Done.")
     if isinstance(value, str):
-        return ToolResult(value, value)
+        text = storable(value)
+        return ToolResult(text, text)
     try:
         data = msgspec.to_builtins(value)
         text = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
@@ -179,6 +198,8 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
             error = RuntimeError(f"StopIteration: {stopped}")
         except Exception as raised:  # noqa: BLE001 - whatever it is, the model is told
             error = raised
+        except BaseException as raised:  # noqa: BLE001 - sys.exit, which ends this call alone
+            error = RuntimeError(f"{type(raised).__name__}: {raised}")
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from genpy_server.core.text import storable
 from genpy_server.errors import BadRequest
 from genpy_server.tools.base import ToolContext, ToolResult
 
@@ -155,7 +156,7 @@ def main() -> None:
         given = {field: getattr(values, field) for field in values.__struct_fields__}
         say(result=as_result(function(*((context,) if wants_context else ()), **given)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the model is told
-        say(error=f"{type(error).__name__}: {error}")
+        say(error=storable(f"{type(error).__name__}: {error}"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import logging
-import re
 import traceback
 from collections.abc import Iterable
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.models import ToolSpec
+from genpy_server.core.text import storable
 from genpy_server.errors import BadRequest, ConfigError, GenPyError
 from genpy_server.tools import all_sessions, chat_history, session_stats
-from genpy_server.tools.base import Tool, ToolContext, ToolResult
+from genpy_server.tools.base import Tool, ToolContext, ToolResult, check_name
 
 BUILT_IN: tuple[Tool, ...] = (session_stats.TOOL, chat_history.TOOL, all_sessions.TOOL)
 SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in BUILT_IN)
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RESULT_BYTES = 64 * 1024
 """Bytes of a result's data, and of what is shown of it, at most."""
 
@@ -35,8 +34,7 @@ class ToolRegistry:
     def add(self, tool: Tool) -> None:
         """Add a tool; raises `ConfigError` for a name that is taken or that no model could call."""
         name, known = tool.spec.name, self._tools.get(tool.spec.name)
-        if not NAME.fullmatch(name):
-            raise ConfigError(f"A tool's name has 1 to 64 of A-Z a-z 0-9 _ -; {name!r} does not.")
+        check_name(name)
         if known is not None:
             raise ConfigError(
                 f"Two tools are called {name}: one of {known.origin} and one of {tool.origin}."
@@ -91,19 +89,24 @@ async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
     try:
         async with asyncio.timeout(tool.seconds) as limit:
             result = await tool.run(_pausing(context, limit), arguments)
+        return bounded(result)
     except GenPyError:
         raise
     except TimeoutError:
         if limit.expired():
             raise BadRequest(f"No result within {tool.seconds:g} seconds.") from None
         raise BadRequest("TimeoutError") from None
-    except Exception as error:
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise BadRequest("The tool cancelled itself.") from None
+    except (Exception, SystemExit) as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         log.warning(
             "%s failed: %s in %s:%s", tool.spec.name, type(error).__name__, at.filename, at.lineno
         )
-        raise BadRequest(f"{type(error).__name__}: {error}"[:RESULT_BYTES]) from error
-    return bounded(result)
+        raise BadRequest(storable(f"{type(error).__name__}: {error}"[:RESULT_BYTES])) from error
 
 
 def _pausing(context: ToolContext, limit: asyncio.Timeout) -> ToolContext:

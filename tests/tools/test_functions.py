@@ -1,9 +1,10 @@
 """Python functions as tools: their schema, how they are called, and how they are stopped."""
 
 import asyncio
+import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ import pytest
 
 from genpy_server.errors import BadRequest, ConfigError
 from genpy_server.tools import registry as tool_registry
-from genpy_server.tools.base import ToolContext
+from genpy_server.tools.base import ToolContext, ToolResult
 from genpy_server.tools.functions import as_tool, tool
 from genpy_server.tools.registry import RESULT_BYTES, ToolRegistry, bounded
 
@@ -99,6 +100,53 @@ async def test_a_tool_that_raises_tells_the_model(context, caplog):
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "thread"])
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (SystemExit(3), "SystemExit: 3"),
+        (asyncio.CancelledError(), "cancelled itself|CancelledError"),
+        (OSError("a\udcff"), "OSError: a\ufffd$"),
+    ],
+    ids=["exit", "cancel", "surrogate"],
+)
+async def test_a_tool_cannot_end_the_server(context, is_async, failure, words):
+    """Whatever a tool raises is a failed call, `sys.exit` and a cancelled task included."""
+
+    @tool(reads_only=True)
+    async def awaited() -> None:
+        """Fail."""
+        raise failure
+
+    @tool(reads_only=True)
+    def called() -> None:
+        """Fail."""
+        raise failure
+
+    function = awaited if is_async else called
+    with pytest.raises(BadRequest, match=words):
+        await ToolRegistry([as_tool(function)]).call(function.__name__, {}, context)
+
+
+async def test_a_result_can_be_encoded(context):
+    """A lone surrogate of a file's name is replaced; data that is no JSON is a failed call."""
+
+    @tool(reads_only=True)
+    async def name() -> str:
+        """List."""
+        return "a\udcff"
+
+    @tool(reads_only=True)
+    async def data() -> ToolResult:
+        """Count."""
+        return ToolResult(object(), "")
+
+    registry = ToolRegistry([as_tool(name), as_tool(data)])
+    assert await registry.call("name", {}, context) == ToolResult("a\ufffd", "a\ufffd")
+    with pytest.raises(BadRequest, match="TypeError"):
+        await registry.call("data", {}, context)
+
+
 async def test_a_slow_tool_is_ended_by_its_limit(context):
     """A call ends after its seconds, also where a thread goes on; questions stop the clock."""
     over = threading.Event()
@@ -173,12 +221,35 @@ def test_what_cannot_be_a_tool_is_refused():
     def many(*names: str) -> None:
         """Do."""
 
+    def weather_of(city: str) -> str:
+        """Say it."""
+        return city
+
+    def weather_in(city: str) -> str:
+        """Say it."""
+        return city
+
+    async def stream() -> AsyncGenerator[str, None]:
+        """Do."""
+        yield ""
+
+    async def late(city: str, context: ToolContext | None = None) -> None:
+        """Do."""
+
+    async def anything(value: object) -> None:
+        """Do."""
+
     for function, words in (
         (bare, "needs a docstring"),
         (unknown, "parameter x has no annotation"),
         (inner, "at the top of a module"),
         (tool(reads_only=True)(many), "cannot be named"),
-        (tool(name="a b", reads_only=True)(bare), "docstring"),
+        (tool(name="a b", reads_only=True)(weather_in), "A tool's name has"),
+        (tool(reads_only=True, seconds=-1)(weather_of), "more than 0 seconds"),
+        (functools.partial(bare), "is a function or a Tool"),
+        (stream, "return them as a list"),
+        (late, "only a first parameter can be a Context"),
+        (anything, "no JSON form: type <class 'object'> is not supported"),
     ):
         with pytest.raises(ConfigError, match=words):
             as_tool(function)
