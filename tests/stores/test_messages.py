@@ -360,7 +360,10 @@ async def test_metrics_are_those_of_counting(store: Store, person: Person) -> No
         meta = MessageMeta(intent=f"kind {n % 2}", usage=Usage(n, 2 * n), tools=tools[: n % 4])
         await person.say(f"reply {n}", role="assistant", meta=meta)
     session, exported = await person.export()
-    more = [row | {"uid": str(uuid4()), "client_id": None} for row in exported[:5]]
+    more = [
+        row | {"id": exported[-1]["id"] + n, "uid": str(uuid4()), "client_id": None}
+        for n, row in enumerate(exported[:5], start=1)
+    ]
     assert await store.import_session(session, [*exported, *more]) == 5
     await person.say("one more")
     metrics = Metrics()
