@@ -64,6 +64,7 @@ async def _checks(settings: Settings, server: str | None, *, trust: bool) -> lis
     if server is not None:
         return await _server(server, token_of(settings))
     return [
+        await _answers("modes", _modes(settings)),
         await _answers("database", _database(settings)),
         await _answers("model", _model(settings, trust=trust)),
     ]
@@ -77,6 +78,12 @@ async def _answers(part: str, check: Awaitable[str]) -> Check:
         return Check(part, ok=False, detail=error.message)
     except TimeoutError:
         return Check(part, ok=False, detail=f"It did not answer within {SECONDS:.0f} seconds.")
+
+
+async def _modes(settings: Settings) -> str:
+    from genpy_server.modes import open_modes
+
+    return ", ".join(open_modes(settings.folder))
 
 
 async def _database(settings: Settings) -> str:

@@ -102,7 +102,11 @@ def parse_mode(text: str, name: str) -> Mode:
     try:
         return msgspec.convert(fields, Mode, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(str(error).replace("Object contains unknown", "unknown")) from None
+        reason, _, place = str(error).partition(" - at `$.")
+        reason = reason.replace("Object contains unknown", "unknown").replace(
+            "Expected", "expected"
+        )
+        raise ConfigError(f"{place[:-1]}: {reason}" if place else reason) from None
 
 
 def _fields(head: str) -> dict[str, Any]:

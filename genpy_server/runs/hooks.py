@@ -90,7 +90,10 @@ class HookRunner:
         try:
             async with asyncio.timeout(self._seconds):
                 return await hook(*values)
-        except Exception as error:  # noqa: BLE001 - code of others, which may fail in any way
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # code of others
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the run is stopped; the hook did not cancel itself
             log.error("%s failed: %s", _name(hook), type(error).__name__)  # noqa: TRY400 - a traceback could hold messages
         return None
 

@@ -145,7 +145,7 @@ def main() -> None:
         call.user_id,
         call.session_id,
         model=call.model,
-        on_progress=lambda text, fraction: say(progress=text, fraction=fraction),
+        on_progress=lambda text, fraction: say(progress=storable(str(text)), fraction=fraction),
     )
     try:
         function: Any = _module(call)

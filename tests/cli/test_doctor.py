@@ -1,6 +1,7 @@
 """What `genpy doctor` finds, and what it tells to do."""
 
 import os
+from pathlib import Path
 
 import pytest
 from support.command_line import Genpy
@@ -28,6 +29,17 @@ def test_settings_have_sources_and_secrets_do_not_show(empty):
         assert "GENPY_GRACE_SECONDS" in ran.out
         assert ".env" in ran.out
         assert ran.code == 1
+
+
+def test_a_mode_that_cannot_be_read(empty):
+    """A wrong file in modes/ is named; without it the modes are listed."""
+    assert "✓ modes: casual_chat, " in empty("doctor").out
+    folder = Path(empty("config", "path").out.strip()).parent / "modes"
+    folder.mkdir(parents=True)
+    (folder / "mine.md").write_text("No head", "utf-8")
+    ran = empty("doctor", code=1)
+    assert "✗ modes: " in ran.out
+    assert "mine.md" in ran.out
 
 
 async def test_a_model_that_works(tmp_path):

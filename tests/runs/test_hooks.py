@@ -5,6 +5,7 @@
 import asyncio
 
 import msgspec
+import pytest
 from support.raw_client import Peer
 from support.running_server import serving
 
@@ -96,6 +97,29 @@ async def test_hooks_are_called_in_order(database, upstream, caplog):
     assert "Broken.on_context failed: TimeoutError" in caplog.text
     assert "Broken.on_reply failed: ValueError" in caplog.text
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("failure", [SystemExit(3), asyncio.CancelledError()])
+async def test_a_hook_cannot_end_the_server(failure, caplog):
+    """A hook that exits or cancels itself is logged; a run that is stopped meanwhile stops."""
+    waits = asyncio.Event()
+
+    class Leaves(Hooks):
+        async def on_reply(self, user_id: str, reply: Message) -> None:
+            raise failure
+
+        async def on_session_end(self, user_id: str, session: Session) -> None:
+            waits.set()
+            await asyncio.Event().wait()
+
+    runner = HookRunner([Leaves()])
+    await runner.reply("u", Message(1, "s", "assistant", "Hi", ""))
+    assert f"Leaves.on_reply failed: {type(failure).__name__}" in caplog.text
+    stopped = asyncio.create_task(runner.session_end(Session("s", "u", "", "active", "", "", 0)))
+    await waits.wait()
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
 
 
 async def test_what_is_not_overridden_is_not_called():

@@ -39,7 +39,7 @@ def weather(
 @tool
 def write_file(context: ToolContext, name: str, text: str) -> str:
     """Write a file."""
-    context.progress("writing", 0.5)
+    context.progress("writing\udcff", 0.5)
     print("a tool may print")  # noqa: T201
     Path(name).write_text(text)
     return f"process {os.getpid()} of {context.user_id}"
@@ -186,7 +186,7 @@ async def test_a_synchronous_tool_that_acts_runs_in_a_process_of_its_own(tmp_pat
     assert result.data.endswith(" of ann")
     assert str(os.getpid()) not in result.data
     assert Path(name).read_text() == "é"
-    assert seen == [("writing", 0.5)]
+    assert seen == [("writing\ufffd", 0.5)]
     with pytest.raises(BadRequest, match="has no store: make the function async"):
         await registry.call("wants_store", {}, context)
 
