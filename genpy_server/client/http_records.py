@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONTEXT_CHARS = 10_000
-"""Of a text whose request is looked at, at most."""
+CONTEXT_BYTES = 6_000
+"""Of a text whose request is looked at, at most, as an address holds it."""
 PAGE = 200
 """Rows that a server gives at most at once."""
 CONNECT_SECONDS = 10.0
@@ -154,9 +154,13 @@ class RemoteRecords:
         return None
 
     async def context(self, ref: str, text: str) -> RequestContext:
-        """What would be sent to the model of a session, were this text said now."""
-        asked = {"text": text[:CONTEXT_CHARS]}
-        return (await self._get(_path(ref, "context"), _Explained, asked)).context
+        """What would be sent to the model of a session, were this text said now.
+
+        Raises `BadRequest` for a text that is too long for an address.
+        """
+        if len(quote(text, safe="")) > CONTEXT_BYTES:
+            raise BadRequest("The text in the prompt is too long to look at its request.")
+        return (await self._get(_path(ref, "context"), _Explained, {"text": text})).context
 
     async def session(self, ref: str) -> Session:
         """See `Records`."""

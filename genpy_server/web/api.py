@@ -80,7 +80,7 @@ class StatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ContextQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The text that would be said."""
 
-    text: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+    text: str = ""
 
 
 class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

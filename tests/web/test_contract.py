@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import httpx
@@ -72,7 +73,8 @@ async def test_an_address_that_does_not_exist_is_a_page(tmp_path: Path, accept: 
             ):
                 page = await client.get(path, headers={"Accept": accept})
                 assert (page.status_code, page.headers["content-type"][:9]) == (status, "text/html")
-                assert '<a href="/">Open the chat</a>' in page.text
+                (link,) = re.findall(r'<a href="([^"]*)">Open the chat</a>', page.text)
+                assert urljoin(f"{server.url}{path}", link) == f"{server.url}/"
                 assert "script-src 'self'" in page.headers["content-security-policy"]
                 assert page.headers["cache-control"] == "no-store"
                 plain = await client.get(path)

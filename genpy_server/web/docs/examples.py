@@ -6,6 +6,7 @@ import msgspec
 from msgspec import inspect
 
 SAMPLES: dict[str, Any] = {
+    "PromptValues.arguments": {"city": "Rome"},
     "args": {"limit": 5},
     "ToolRequest.args": {"keyword": "Rome"},
     "arguments": {"limit": 5},
