@@ -22,9 +22,9 @@ from genpy_server.core.understanding.periods import find_period
 
 NO_TOOL = "none"
 SEARCH = "search_chat_history"
-SURE = 0.83
+SURE = 0.8
 """The probability from which a message counts as a request."""
-LIKELY = 0.6
+LIKELY = 0.5
 """The same for a message that begins as such a request does, in so many words."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
