@@ -108,7 +108,7 @@ async def opening(messages: int, folder: str) -> str:
         ):
             await pilot.pause(0.05)
         await pilot.pause(0.5)
-        gc.collect()  # what filling the store left is no part of opening
+        gc.collect()  # leftovers of filling the store do not count
         before, begin = streaming_client.resident(), time.monotonic()
         await app.open_session(session)
         while LAST not in "".join(s.text for s in app.screen._compositor.render_strips()):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READABLE = 100
 """Columns of a message at most: longer lines are hard to read."""
 WIDTH = 100
-"""Columns of a table where there is no terminal to ask."""
+"""Columns of a table where standard output is not a terminal."""
 SHORT_ID = 8
 STATUS = {"active": "● active", "completed": "✓ completed"}
 ROLES = {"user": "You", "assistant": "GenPy", "system": "Note"}

@@ -102,7 +102,7 @@ def _file(settings: Settings) -> Path | None:
 
 
 async def _answers(found: Announcement) -> bool:
-    import asyncio  # noqa: PLC0415 - with the client, for who looks for a server
+    import asyncio  # noqa: PLC0415 - with the client, only to look for a server
 
     from genpy_server.client.http_records import RemoteRecords  # noqa: PLC0415 - brings in httpx
 

@@ -92,7 +92,7 @@ class App:
     `@tool` or without, or `Tool` objects; `modes` are kinds of help, and `on` is called at five
     points of a conversation. `llm` and `store` replace the configured ones: an
     object, or a function that takes the settings and makes one, which `genpy chat --app` needs to
-    start anew. `ConfigError` says what cannot work, at the latest when it is opened.
+    start again. `ConfigError` says what cannot work, at the latest when it is opened.
     """
 
     def __init__(

@@ -173,7 +173,7 @@ def _table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error}.") from None
-    import tomllib  # noqa: PLC0415 - only for who has such a file
+    import tomllib  # noqa: PLC0415 - only where there is such a file
 
     try:
         return tomllib.loads(text)

@@ -48,7 +48,7 @@ class BadRequest(Refused):
 
 
 class BadFrame(Refused):
-    """A WebSocket frame that is no known frame."""
+    """A WebSocket frame of an unknown type or form."""
 
     code = "bad_frame"
 

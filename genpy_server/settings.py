@@ -301,7 +301,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _networks(text: str) -> tuple[str, ...]:
-    from ipaddress import ip_network  # noqa: PLC0415 - only for who names a proxy
+    from ipaddress import ip_network  # noqa: PLC0415 - only where a proxy is named
 
     for word in _words(text):
         try:
@@ -347,7 +347,7 @@ def _log_level(text: str) -> str:
 def _database(text: str) -> Path:
     if text:
         return Path(text).expanduser()
-    from platformdirs import user_data_path  # noqa: PLC0415 - only for who needs the default
+    from platformdirs import user_data_path  # noqa: PLC0415 - only where the default is needed
 
     return user_data_path("genpy", appauthor=False) / "genpy.db"
 
@@ -583,7 +583,7 @@ def _working_directory(directory: Path | None) -> Path:
 
 def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
     """The values of a .env file, and their lines; a line that is none is refused."""
-    from dotenv.parser import parse_stream  # noqa: PLC0415 - only for who has a .env
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only where there is a .env
 
     try:
         with path.open(encoding="utf-8-sig") as file:

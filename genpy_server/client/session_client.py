@@ -310,7 +310,7 @@ class SessionClient:
                 self._show(Link("open"))
             case Ack():
                 self._kept(frame.id)
-            # One that is shown anew goes out again: its ack says that all that came of it was shown.
+            # One that is shown again goes out again: its ack says that all that came of it was shown.
             case MessageEvent() if frame.seq > self._shown:
                 self._kept(frame.client_id)
             case ErrorFrame():

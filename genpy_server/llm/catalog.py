@@ -62,7 +62,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 def default_file() -> Path:
     """Where the lists are kept."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only for who lists models
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only to list models
 
     return user_cache_path("genpy", appauthor=False) / "models.json"
 
@@ -158,7 +158,7 @@ async def _of_provider(provider: Provider, kept: _Kept | None, *, refresh: bool)
 
 async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
     """The models, or why there are none."""
-    import httpx  # noqa: PLC0415 - only for who lists models
+    import httpx  # noqa: PLC0415 - only to list models
 
     from genpy_server.network import BadVariable, http_client  # noqa: PLC0415 - imports httpx
 

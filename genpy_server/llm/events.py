@@ -1,7 +1,7 @@
 """The event stream of a chat-completions reply: bytes in, what they say out, with no socket in sight.
 
 What servers were seen to send is read: lines that end in LF, CRLF or CR, a BOM, UTF-8 split
-anywhere or broken, a last event without its blank line, data that is no chunk, lines of bare JSON,
+anywhere or broken, a last event without its blank line, data that is not a chunk, lines of bare JSON,
 a whole answer where a stream was asked, fields of other types. A chunk as the dialect has it takes
 the fast way, decoded by one typed decoder; every other goes through `_loose`. What cannot be read
 is skipped; an error is kept in `error`, and what came before it counts.

@@ -1,4 +1,4 @@
-"""The events of one session since it was opened, numbered, for who watches and for who comes back.
+"""The events of one session since it was opened, numbered, for clients that watch or come back.
 
 Pure: frames in, frames out. A session's sequence is counted here and nowhere else. The pieces of a
 reply are kept as one text with the place where each ends, so that a token costs a few bytes.

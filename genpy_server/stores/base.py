@@ -201,7 +201,7 @@ class Store(Protocol):
 
         A person's first message creates the session with `title` and `settings`; a message of another role to a
         session that is not there (any more) is `NotFound`. So is any message when the session does
-        not hold the message `known` (0: none is known): it was deleted, and perhaps begun anew.
+        not hold the message `known` (0: none is known): it was deleted, and perhaps created again.
         Any message makes a completed one active and takes the right to end it from whoever holds
         it. `live_seconds` is how long from now the session counts as hosted, by `server` (see `touch`).
         The journal of the run whose id is `client_id` is removed with it. The same

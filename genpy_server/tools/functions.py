@@ -147,7 +147,7 @@ def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgs
 
 
 def _default(value: Any) -> Any:
-    """A default as msgspec takes it: one that could be changed is made anew for each call."""
+    """A default as msgspec takes it: one that could be changed is created for each call."""
     if isinstance(value, list | dict | set) and value:
         return msgspec.field(default_factory=value.copy)
     return value

@@ -72,7 +72,7 @@ class HtmlFeed:
         self._stored[reader].add(message_id, text)
 
     def left(self, reader: Reader) -> None:
-        """Forget a reader; a reply that nobody watches is kept for who comes back to its middle."""
+        """Forget a reader; a reply that nobody watches is kept for a client that comes back to its middle."""
         stored = self._stored.pop(reader, None)
         if stored is not None:
             stored.close()

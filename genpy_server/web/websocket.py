@@ -188,7 +188,7 @@ async def serve_session(
             else:
                 await connection.frame(message)
     except ConnectionClosed:
-        pass  # the peer is gone without a closing handshake, which is no failure of ours
+        pass  # the peer is gone without a closing handshake, which is not our failure
     finally:
         hub.detach(session, queue)
         await queue.gone()

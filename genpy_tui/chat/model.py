@@ -206,7 +206,7 @@ def values(settings: SessionSettings) -> dict[str, str]:
 def _written(value: Any) -> str:
     if not isinstance(value, tuple):
         return str(value)
-    import shlex  # noqa: PLC0415 - for who sets `stop`
+    import shlex  # noqa: PLC0415 - only to set `stop`
 
     return shlex.join(value)
 
@@ -215,7 +215,7 @@ def parsed(name: str, text: str) -> Any:
     """The value of a setting that was typed; raises `ValueError` with what it must be."""
     text = text.strip()
     if name == "stop":
-        import shlex  # noqa: PLC0415 - for who sets `stop`
+        import shlex  # noqa: PLC0415 - only to set `stop`
 
         return tuple(shlex.split(text))
     if name in {"model", "system"}:

@@ -112,7 +112,7 @@ class TerminalParser(xterm.XTermParser):
         """The keys that a character or a sequence stands for; none for one that is none."""
         try:
             found = list(self._sequence_to_key_events(sequence, alt=alt))
-        except (ValueError, OverflowError):  # a number that is no character
+        except (ValueError, OverflowError):  # not the number of a character
             return []
         return [key for key in found if key.key != Keys.Ignore]
 

@@ -203,7 +203,7 @@ async def test_a_server_elsewhere(tmp_path):
 
 
 async def asked_across_a_restart(genpy, reply=None, **options):
-    """A question whose server kept it, was started anew before it said so, and holds this reply."""
+    """A question whose server kept it, was restarted before it said so, and holds this reply."""
     async with ScriptedServer().running() as server:
         server.acknowledges = False
         asking = asyncio.create_task(
@@ -219,7 +219,7 @@ async def asked_across_a_restart(genpy, reply=None, **options):
 
 
 async def test_reply_that_was_made_while_the_server_was_away(tmp_path):
-    """A reply that the server kept before it was started anew is printed, and ends it as it ended."""
+    """A reply that the server kept before it was restarted is printed, and ends it as it ended."""
     meta = {"reply_to": 1, "status": "done"}
     reply = MessageEvent(2, 2, "assistant", "A chat.", AT, meta=meta)
     ran = await asked_across_a_restart(Genpy(tmp_path), reply)

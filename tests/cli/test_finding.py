@@ -68,7 +68,7 @@ def test_summary_of_an_active_conversation(kept):
 
 
 def test_summary_anew(genpy):
-    """Without a model a summary written anew is counted metrics and an honest note."""
+    """Without a model a summary written again is counted metrics and an honest note."""
     session = genpy("summary", PYTHON, "--regenerate", "--json").json
     assert session["status"] == "completed"
     assert session["summary"] is None

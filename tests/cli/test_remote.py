@@ -50,7 +50,7 @@ async def test_the_same_output(genpy):
 
 
 async def test_a_summary_of_a_server(genpy):
-    """A server writes a summary anew when it is asked to from elsewhere."""
+    """A server writes a summary again when it is asked to from elsewhere."""
     async with serving(genpy) as server:
         session = genpy("summary", PYTHON, "--regenerate", "--json", "--server", server.url).json
         assert session["note"]

@@ -101,7 +101,7 @@ async def test_leave_that_the_server_takes_is_no_failure(tmp_path):
 
 
 async def test_what_was_missed_for_good_is_loaded_anew(server):
-    """When text is missing in the middle, the client begins anew, and shows what the server has."""
+    """When text is missing in the middle, the client starts again, and shows what the server has."""
     client = SessionClient(server.url, "one", sleep=soon)
     watcher = Watcher(client)
     server.message("hello")

@@ -42,7 +42,7 @@ def test_server_may_ask_for_more(clock):
 
 
 def test_steady_connection_begins_anew(clock):
-    """After a connection that lasted the delays begin anew; after one that did not they go on."""
+    """After a connection that lasted the delays start again; after one that did not they go on."""
     delay = ReconnectDelay(lambda: 1.0, clock)
     delay.next()
     delay.opened()

@@ -87,7 +87,7 @@ def test_refusal_for_now_holds_the_line(outbox):
 
 
 def test_unknown_wait_doubles_up_to_a_limit(outbox):
-    """Where the server names no time, the waits double, and begin anew with the next message."""
+    """Where the server names no time, the waits double, and start again with the next message."""
     outbox.add(A)
     outbox.add(B)
     waits = []

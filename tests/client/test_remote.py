@@ -87,7 +87,7 @@ async def test_failures_are_of_the_same_class(tmp_path):
 
 
 async def test_delete_and_summary(tmp_path):
-    """A session is summarised anew and removed from elsewhere."""
+    """A session is summarised again and removed from elsewhere."""
     async with both(tmp_path / "genpy.db") as (local, remote):
         session = await remote.regenerate(SESSIONS[0])
         assert session.status == "completed"

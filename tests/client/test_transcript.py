@@ -50,7 +50,7 @@ def test_overlapping_replay_changes_nothing(pieces, data):
 
 
 def test_gap_is_an_error():
-    """A delta beyond the known text tells the client to attach anew."""
+    """A delta beyond the known text tells the client to attach again."""
     transcript = Transcript()
     transcript.apply(ready())
     transcript.apply(started(1))
@@ -103,7 +103,7 @@ def test_reply_stored_late_keeps_its_place():
 
 
 def test_complete_replay_keeps_what_is_shown_and_another_clears_it():
-    """`ready` with `complete` leaves the entries; with anything else they come anew."""
+    """`ready` with `complete` leaves the entries; with anything else they come again."""
     transcript = Transcript()
     transcript.apply(ready())
     transcript.apply(MessageEvent(1, 1, "user", "q", "t"))

@@ -73,7 +73,7 @@ def test_a_name_and_a_label_are_made_where_the_head_has_none():
     ],
 )
 def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, said: str):
-    """A file that is no mode stops the start with its path and what is wrong."""
+    """A file that is not a mode stops the start with its path and what is wrong."""
     (tmp_path / "modes").mkdir()
     (tmp_path / "modes" / "mine.md").write_text(text, "utf-8")
     with pytest.raises(ConfigError, match=r"mine\.md") as refused:

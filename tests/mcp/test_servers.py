@@ -133,7 +133,7 @@ async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entr
 
 
 async def test_a_server_that_dies_is_started_again(database, upstream, entry, monkeypatch):
-    """Its tools come back with it, in a new process, and asked for anew."""
+    """Its tools come back with it, in a new process, and asked for again."""
     monkeypatch.setattr(mcp_client, "STEADY_SECONDS", 0.0)
     monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=0.01, longest=0.1))
     async with serving(database, mcp={"notes": entry}, GENPY_LLM_URL=upstream.url) as server:

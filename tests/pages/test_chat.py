@@ -96,7 +96,7 @@ async def test_a_reply_is_stopped(browser: Browser, server: Running, upstream: U
 
 
 async def test_the_last_message_is_edited(browser: Browser, server: Running, upstream: Upstream):
-    """Editing answers anew; what was said before stays, marked, also after a reload."""
+    """Editing answers again; what was said before stays, marked, also after a reload."""
     upstream.say("Lyon is loud.")
     upstream.say("Oslo is cold.")
     async with visiting(browser, server.url) as visit:
@@ -157,7 +157,7 @@ async def test_an_edit_of_what_is_not_last_any_more_is_offered_as_new(
 async def test_the_intent_is_told_and_corrected(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """The chip says what was understood and why; another choice answers anew in its place."""
+    """The chip says what was understood and why; another choice answers again in its place."""
     upstream.say("First.")
     upstream.say("Second.")
     async with visiting(browser, server.url) as visit:
@@ -360,7 +360,7 @@ async def test_a_selection_survives_new_text(browser: Browser, server: Running, 
 
 
 async def test_thoughts_are_kept_apart(browser: Browser, server: Running, upstream: Upstream):
-    """What the model thinks can be looked at, and is no part of the reply."""
+    """What the model thinks can be looked at, and is not part of the reply."""
     pieces = [chunk({"reasoning_content": "Let me see."}), chunk({"content": "Done."})]
     upstream.script(Script(pieces=[*pieces, chunk(finish="stop"), DONE]))
     async with visiting(browser, server.url) as visit:

@@ -20,7 +20,7 @@ def cut(server: Running) -> None:
 async def test_a_reload_in_mid_reply_goes_on_with_it(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """A page that is loaded anew shows the reply so far and then the rest, once."""
+    """A page that is reloaded shows the reply so far and then the rest, once."""
     gate = upstream.say("One ", "two ", "three.", paused_at=2)
     async with visiting(browser, server.url) as visit:
         await visit.say("Count")

@@ -140,7 +140,7 @@ async def test_what_waits_can_be_discarded(
 async def test_what_waits_survives_a_reload(
     browser: Browser, server: Running, upstream: Upstream, store: Refusing
 ):
-    """A page that is loaded anew has what waited, and sends it in the same order, once."""
+    """A page that is reloaded has what waited, and sends it in the same order, once."""
     upstream.say("First.")
     upstream.say("Second.")
     store.errors["One"] = LIMITED
@@ -191,7 +191,7 @@ async def test_a_conversation_ends_after_what_waits(
 
 
 async def test_the_waits_are_those_of_the_python_client(browser: Browser, server: Running):
-    """As long as the server says, else longer each time up to a limit, and anew for the next one."""
+    """As long as the server says, else longer each time up to a limit, and from the start for the next one."""
     outbox = Outbox()
     waits = [outbox.hold(seconds) for seconds in REFUSALS]
     outbox.add(Send("a", "One"))

@@ -1,4 +1,4 @@
-"""The summary page in a real browser: what was said, counted, rated, written anew, printed."""
+"""The summary page in a real browser: what was said, counted, rated, written again, printed."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -43,7 +43,7 @@ async def test_an_active_session_says_what_to_do(
 
 
 async def test_a_rating_is_given_and_changed(browser: Browser, server: Running, upstream: Upstream):
-    """Stars set the rating, and set it anew; a reload shows the last one."""
+    """Stars set the rating, and set it again; a reload shows the last one."""
     upstream.say("Yes.")
     async with visiting(browser, server.url, "/?session=one") as visit:
         page = visit.page

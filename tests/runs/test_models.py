@@ -45,7 +45,7 @@ async def replies(server, peer):
 
 
 async def test_a_conversation_remembers_its_model(database, server, one, two):
-    """A model that is set answers from then on, also for who comes back, and summarises."""
+    """A model that is set answers from then on, also for a client that comes back, and summarises."""
     one.say("from a")
     two.say("from b")
     two.say("from b again")

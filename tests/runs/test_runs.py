@@ -589,7 +589,7 @@ async def test_resume_in_mid_reply_at_every_event_gives_the_same_text(server, up
 
 
 async def test_truncated_replay_sends_the_reply_so_far(database, upstream):
-    """When the log has let go of what a client missed, it gets everything anew."""
+    """When the log has let go of what a client missed, it gets everything again."""
     words = [f"word{number} " for number in range(30)]
     limits = {"log_events": 5}
     async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:

@@ -179,7 +179,7 @@ async def test_edit_that_fails_puts_back_what_waited(upstream, peer, failing, co
 
 
 async def test_new_name_after_a_deletion_elsewhere_is_a_new_session(database, server):
-    """Who comes back after being let go begins a session of the same name anew."""
+    """Who comes back after being let go begins a session of the same name again."""
     name = uuid4().hex
     async with Peer(server.url, name) as peer:
         await say(peer, "a", "hello")

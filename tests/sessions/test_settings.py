@@ -46,7 +46,7 @@ async def test_settings_are_published_stored_and_shown_to_who_comes(database, up
 
 
 async def test_settings_before_the_first_message_outlive_a_cut(database):
-    """A conversation without a message writes nothing, and keeps its settings for who comes back."""
+    """A conversation without a message writes nothing, and keeps its settings for a client that comes back."""
     async with serving(database) as server:
         async with Peer(server.url, "one") as peer:
             await peer.say(Set(system="Be brief."))

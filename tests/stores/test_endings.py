@@ -59,7 +59,7 @@ async def test_of_many_callers_one_may_end(
 async def test_a_completed_session_is_ended_again_only_on_request(
     store: Store, person: Person
 ) -> None:
-    """`again` takes a completed session, to summarise it anew; without it there is no right."""
+    """`again` takes a completed session, to summarise it again; without it there is no right."""
     await person.say("x")
     first = await person.complete(RESULT)
     assert await person.claim() is None
@@ -89,7 +89,7 @@ async def test_the_right_is_used_once(store: Store, person: Person) -> None:
 
 
 async def test_a_new_message_takes_the_right_away(store: Store, person: Person) -> None:
-    """A message during the ending keeps the session active; it can be ended anew."""
+    """A message during the ending keeps the session active; it can be ended again."""
     await person.say("x")
     ending = await person.claim()
     assert ending is not None
@@ -103,7 +103,7 @@ async def test_a_new_message_takes_the_right_away(store: Store, person: Person) 
 
 
 async def test_a_new_message_makes_a_completed_session_active(store: Store, person: Person) -> None:
-    """The session goes on, and its next end writes the summary anew."""
+    """The session goes on, and its next end writes the summary again."""
     await person.say("x")
     await person.complete(RESULT)
     await person.say("one more thing")

@@ -84,7 +84,7 @@ async def test_only_a_person_makes_a_session(store: Store, person: Person, role:
 async def test_who_knows_a_deleted_session_does_not_bring_it_back(
     store: Store, person: Person, role: Role
 ) -> None:
-    """A message that follows one that is gone is refused, also where the session was begun anew."""
+    """A message that follows one that is gone is refused, also where the session was created again."""
 
     async def follow(known: int) -> Appended:
         where = (person.id, person.session, role, "x")

@@ -168,7 +168,7 @@ async def test_settings_are_kept_with_a_session(store: Store, person: Person) ->
 
 
 async def test_a_deleted_session_leaves_nothing(store: Store, person: Person) -> None:
-    """Session, messages, memory and the right to end it are gone; its id can be used anew."""
+    """Session, messages, memory and the right to end it are gone; its id can be used again."""
     await person.say("x")
     await store.extend_memory(person.id, person.session, Memory("m", 1), previous_upto=0)
     ending = await person.claim()

@@ -38,7 +38,7 @@ def configure(
     prices: Mapping[str, Price] | None = None,
     **variables: str,
 ) -> Settings:
-    """Settings from variables alone; the environment of the person who tests is no part of it.
+    """Settings from variables alone; the environment of the person who tests is not part of it.
 
     `providers` are addresses by name, each with the key `key-of-NAME`.
     """

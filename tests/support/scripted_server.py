@@ -125,7 +125,7 @@ class ScriptedServer:
                 await self._arrived.wait()
 
     def forget(self) -> None:
-        """Begin another epoch: who comes back gets everything anew."""
+        """Begin another epoch: who comes back gets everything again."""
         self.epoch += "'"
 
     async def cut(self, code: int | None = None) -> None:

@@ -66,7 +66,7 @@ async def test_what_is_read_stays_while_more_arrives(
 
 
 async def test_a_resize_keeps_the_place(server: ScriptedServer, tmp_path: Path) -> None:
-    """Another width wraps anew; the paragraph that was on top stays there."""
+    """Another width wraps again; the paragraph that was on top stays there."""
     words = "\n\n".join(f"P{number} " + "several words in a row " * 12 for number in range(40))
     async with terminal(tmp_path, server=server.url, size=(100, 30)) as tui:
         await talk(tui, server, words)

@@ -364,7 +364,7 @@ async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> N
     ],
 )
 async def test_words_are_a_message(server: ScriptedServer, tmp_path: Path, text: str) -> None:
-    """A line that is no command and no command with its argument is sent as it was written."""
+    """A line that is neither a command nor a command with its argument is sent as it was written."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         await tui.type(text)

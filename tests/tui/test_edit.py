@@ -1,4 +1,4 @@
-"""Editing the last message: it is sent anew in the place of what was said before."""
+"""Editing the last message: it is sent again in the place of what was said before."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -64,7 +64,7 @@ def test_one_file_imports_what_is_private_in_textual() -> None:
 
 
 def overridden() -> Iterator[str]:
-    """The private methods of Textual's classes that classes of GenPy define anew."""
+    """The private methods of Textual's classes that classes of GenPy redefine."""
     for module in pkgutil.walk_packages(genpy_tui.__path__, "genpy_tui."):
         for owner in vars(importlib.import_module(module.name)).values():
             if not inspect.isclass(owner) or owner.__module__ != module.name:

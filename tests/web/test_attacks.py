@@ -105,7 +105,7 @@ async def test_end_comes_before_the_message_sent_behind_it(server, upstream, pee
 
 
 async def test_retry_makes_an_ended_session_active(server, upstream, peer):
-    """Who tries again after the end is told that the session goes on, and its end is due anew."""
+    """Who tries again after the end is told that the session goes on, and its end is due again."""
     upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
     upstream.say("hello")
     await peer.say(Send("a", "hi"))

@@ -60,7 +60,7 @@ def admitted(gate: Gate, request: Request) -> bool:
     ],
 )
 def test_only_own_names_are_answered_to(host: str, lets: bool, method: str) -> None:  # noqa: FBT001
-    """A Host that is no name of this server is refused, whatever the method."""
+    """A Host that does not name this server is refused, whatever the method."""
     assert admitted(gate(GENPY_HOSTS="Chat.example.com"), request(method, host=host)) is lets
 
 

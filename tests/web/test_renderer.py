@@ -134,7 +134,7 @@ async def test_finished_blocks_of_a_growing_text(renderer: Renderer) -> None:
 
 
 async def test_rendering_counts_towards_a_limit(renderer: Renderer) -> None:
-    """A text counts once for who asks for it first; over the limit it is refused, and not made."""
+    """A text counts once for the client that asks first; over the limit it is refused, and not made."""
     rates = Rates(2)
     renderer.charge = rates.charge
     assert await renderer.render_all(["a", "a", "b", "c"], "ada") == [

@@ -82,7 +82,7 @@ class Ender:
         self._store = store
 
     async def again(self, user_id: str, session_id: str) -> Session:
-        """Summarise anew."""
+        """Summarise again."""
         metrics = await self._store.metrics(user_id, session_id)
         ending = await self._store.claim_ending(user_id, session_id, lease_seconds=60, again=True)
         assert ending is not None
@@ -477,7 +477,7 @@ async def test_many_at_once_ask_the_model_once(api: Api) -> None:
 
 
 async def test_a_part_that_hangs_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Health does not wait longer than its own time-out, and does not ask anew at once."""
+    """Health does not wait longer than its own time-out, and does not ask again at once."""
 
     class Down:
         kind = "sqlite"

@@ -17,7 +17,7 @@ MOST_WORDS = 8
 MOST_LETTERS = 14
 QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u300c\u300d\u300e\u300f\u300a\u300b"
 AROUND = QUOTES + " ?.!,;:\u3002\uff1f\uff01\uff0c\u3001\uff1a\u00bf\u00a1\u061f\u060c\u0964"
-"""What is no part of a keyword at its ends."""
+"""What a keyword neither begins nor ends with."""
 OTHER = "<other>"
 """A word that is not known from the frames of requests."""
 SEEN = "<seen>"

@@ -100,7 +100,7 @@ _SAYS_THAT = re.compile(
     r"|(?:ذكرت|قلت|أخبرتك|أخبرت) (?:لك )?[أإ]ن|(?:बताया|कहा|ज़िक्र किया)(?: था)?(?: न)? कि\b",
     re.IGNORECASE,
 )
-"""Says something anew by way of having said it, which asks for nothing."""
+"""Repeats something by saying that it was said, which asks for nothing."""
 
 
 class ToolRequest(msgspec.Struct, frozen=True):

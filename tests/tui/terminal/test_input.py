@@ -127,7 +127,7 @@ def test_answers_of_the_terminal_are_no_keys(answer: bytes) -> None:
 
 
 def test_an_answer_without_end_is_given_up() -> None:
-    """Its beginning is dropped after a bounded time, and a key that is no text ends it at once."""
+    """Its beginning is dropped after a bounded time, and a key that is not text ends it at once."""
     terminal = TerminalInput()
     assert terminal.receive(b"\x1b]11;rgb:1e", 0) == []
     assert terminal.tick(STRING_SECONDS) == []

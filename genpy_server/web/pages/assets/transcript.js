@@ -3,7 +3,7 @@
 // It does as genpy_server/client/transcript.py does; tests/pages/test_transcript.py plays the same
 // frames to both. After a cut, overlapping deltas are trimmed by their offset, which counts
 // characters and not the UTF-16 units of a JavaScript string; a gap throws, and the page attaches
-// anew.
+// again.
 
 export class Gap extends Error {}
 
