@@ -95,9 +95,9 @@ def trust(found: Unseen, temperature: float) -> dict[str, float]:
 
 def write_background() -> None:
     """A twelfth of the training messages, the short ones, for the package: see `examples.py`."""
-    rows = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
-    kept = [row for row in rows[::12] if len(row["text"]) <= BACKGROUND_CHARS][:1000]
-    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in kept)
+    kept = [row for row in read(DATA)[::12] if len(row[0]) <= BACKGROUND_CHARS][:1000]
+    plain = ({"text": text, "intent": intent} for text, intent in kept)
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in plain)
     TARGET.with_name(BACKGROUND).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

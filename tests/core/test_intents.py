@@ -56,11 +56,11 @@ def test_no_intent_is_neglected():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_messages_of_every_language_are_mostly_right(language):
-    """In each language at least 85% of the held-out messages get their label."""
+    """In each language at least 88% of the held-out messages get their label."""
     rows = [row for row in IN_LANGUAGES if row["language"] == language]
     assert len(rows) >= 100
     right = sum(detect_intent(row["text"]).name == row["intent"] for row in rows)
-    assert right / len(rows) >= 0.85
+    assert right / len(rows) >= 0.88
 
 
 @pytest.mark.parametrize("rows", [HELD_OUT, IN_LANGUAGES], ids=["english", "languages"])
