@@ -75,7 +75,7 @@ async def test_a_search_reads_what_holds_its_words_alone(make_stack: MakeStack) 
     """)
     arguments = query_of(
         {"user_id": "ann", "query": "7 8", "limit": 10, "session_id": None, "before": None,
-         "distinct": False, "titles": False, "about_records": True, "left_out": ()}
+         "distinct": False, "titles": False, "about_records": True, "left_out": (), "asked": None}
     )  # fmt: skip
     assert arguments is not None
     given = ", ".join(

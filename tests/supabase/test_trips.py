@@ -74,4 +74,6 @@ async def test_ask_takes_five_calls(proxy: CountingProxy, quick: Stack, tmp_path
         genpy = Genpy(tmp_path, **settings(proxy, quick, model))
         ran = await asyncio.to_thread(genpy, "ask", "-n", QUESTION)
     assert "Under the ice." in ran.out
-    assert sorted(proxy.take()) == ["append", "append", "beat", "search", "version"]
+    # Rows that another test wrote without an index are indexed behind a search.
+    calls = sorted(call for call in proxy.take() if call not in {"unindexed", "index"})
+    assert calls == ["append", "append", "beat", "search", "version"]
