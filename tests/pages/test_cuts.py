@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
-from support.browser import visiting
+from support.browser import Visit, visiting
+from support.conditions import eventually
 from support.running_server import Running, ServerProcess
 from support.scripted_model import Upstream
 
@@ -51,6 +52,17 @@ async def test_a_cut_in_mid_reply_costs_nothing(
         await expect(visit.page.locator("article")).to_have_count(2)
 
 
+async def go_offline(visit: Visit, server: Running) -> None:
+    """Take the network away; cut again where the page came back before the browser knew of it."""
+    await visit.context.set_offline(offline=True)
+
+    async def is_away() -> bool:
+        cut(server)
+        return "No connection" in await visit.page.inner_text("#state-words")
+
+    await eventually(is_away)
+
+
 async def test_what_is_said_offline_waits_and_is_said_once(
     browser: Browser, server: Running, upstream: Upstream
 ):
@@ -58,9 +70,7 @@ async def test_what_is_said_offline_waits_and_is_said_once(
     upstream.say("Heard.")
     async with visiting(browser, server.url) as visit:
         await visit.state("Connected")
-        await visit.context.set_offline(offline=True)
-        cut(server)
-        await visit.state("No connection")
+        await go_offline(visit, server)
         await visit.say("Are you there?")
         await visit.state("1 waiting")
         await expect(visit.page.locator(".pending")).to_contain_text("Waits for the connection")
@@ -132,9 +142,7 @@ async def test_a_server_that_is_away_is_told_in_words(
     async with visiting(browser, server.url) as visit:
         await visit.say("Are you there?")
         await visit.finished()
-        await visit.context.set_offline(offline=True)
-        cut(server)
-        await visit.state("No connection")
+        await go_offline(visit, server)
         await visit.page.get_by_role("button", name="Answer again").click()
         alert = visit.page.get_by_role("alert")
         await expect(alert).to_contain_text("no connection")
