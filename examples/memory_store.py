@@ -51,7 +51,7 @@ class MemoryStore:
         """See `CoreStore.append`."""
         session = self._sessions.get(session_id)
         if session is not None and session.user_id != user_id:
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         messages = self._messages.get(session_id, [])
         if known and all(message.id != known for message in messages):
             raise NotFound("The session was deleted.")
@@ -62,7 +62,7 @@ class MemoryStore:
                     raise Conflict("Another message was sent with this id.")
                 return Appended(message, duplicate=True, previous_id=previous)
         if session is None and role != "user":
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         id_ = next(self._ids)
         if session is None:
@@ -115,7 +115,7 @@ class MemoryStore:
     async def delete(self, user_id: str, session_id: str) -> None:
         """See `CoreStore.delete`."""
         if await self.session(user_id, session_id) is None:
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         del self._sessions[session_id], self._messages[session_id]
 
     async def secret(self) -> str:

@@ -104,7 +104,7 @@ def load_app(reference: str | None) -> "App":
     try:
         found = getattr(importlib.import_module(module), name or "app")
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"There is no App at {reference}: {error}.") from error
+        raise ConfigError(f"No App found at {reference}: {error}.") from error
     if not isinstance(found, App):
         raise ConfigError(f"{reference} is not an App.")
     return found

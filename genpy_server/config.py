@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.spending import Price
+from genpy_server.core.costs import Price
 from genpy_server.errors import ConfigError
 from genpy_server.files import write_private
 

@@ -8,6 +8,7 @@ any unambiguous prefix of it (4 characters or more), the name it was opened with
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
     Hit,
     ListedSession,
@@ -16,7 +17,6 @@ from genpy_server.core.models import (
     SessionMemory,
     SessionStatus,
 )
-from genpy_server.core.spending import SpendingReport
 
 PAGE = 200
 """Messages that are asked for at once where all are wanted."""

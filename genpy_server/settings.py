@@ -27,6 +27,7 @@ from genpy_server.config import (
     known_providers,
 )
 from genpy_server.config import read as read_config
+from genpy_server.core.costs import Price
 from genpy_server.core.identity import is_loopback
 from genpy_server.core.models import (
     HOTTEST,
@@ -36,7 +37,6 @@ from genpy_server.core.models import (
     Effort,
     Params,
 )
-from genpy_server.core.spending import Price
 from genpy_server.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.completion import complete_session
 from genpy_cli.options import Json, Server
-from genpy_server.core.spending import Spending
+from genpy_server.core.costs import Spending
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NARROW, WIDE = 10, 24
@@ -47,7 +47,7 @@ def stats(
         output.json_document(report)
         return
     if not report.total.replies:
-        output.note(f"There is no reply of the last {output.count(days, 'day')}.")
+        output.note(f"No replies in the last {output.count(days, 'day')}.")
         return
     for title, rows in (
         ("DAY", report.days),

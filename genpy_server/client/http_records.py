@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from genpy_server.client.address import Address
+from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
     ChatMessage,
     Hit,
@@ -23,7 +24,6 @@ from genpy_server.core.models import (
     checked_rating,
     checked_title,
 )
-from genpy_server.core.spending import SpendingReport
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
 
 if TYPE_CHECKING:

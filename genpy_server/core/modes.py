@@ -90,7 +90,7 @@ class Modes(Mapping[str, Mode]):
     def check(self, name: str | None) -> None:
         """Raise `BadRequest` for a name that no mode has; None is the automatic choice."""
         if name is not None and name not in self:
-            raise BadRequest(f"There is no such mode. Choose one of {', '.join(self)}.")
+            raise BadRequest(f"Unknown mode. Choose one of {', '.join(self)}.")
 
 
 def parse_mode(text: str, name: str) -> Mode:

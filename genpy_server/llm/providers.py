@@ -135,7 +135,7 @@ class Providers:
             return provider, model or None
         if self.is_offline:
             raise LlmModelUnknown(
-                f"There is no provider for the model {name!r}. Name one as provider/name, with one "
+                f"No provider has the model {name!r}. Name one as provider/name, with one "
                 f"of {', '.join(sorted(filter(None, self._openers)))}."
             )
         return self._default, name
@@ -144,7 +144,7 @@ class Providers:
         if provider != GROQ or provider == self._default:
             return
         if self._settings.groq_key is None:
-            raise LlmKeyRejected("There is no key for groq. Set one with `genpy keys set groq`.")
+            raise LlmKeyRejected("The key for groq is missing. Set one with `genpy keys set groq`.")
         if self._settings.sources.get("GROQ_BASE_URL", "").startswith(DOTENV):
             raise LlmModelUnknown(
                 "GROQ_BASE_URL of this folder's .env is not the configured model's address, and "

@@ -122,7 +122,7 @@ class LiveSession:
         """
         opened = await self._attach()
         if opened.session is None and not self.title and is_named_id(self.id):
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         hosting = opened.hosting
         if hosting.replies:
             await recover(self._chat.store, self.user_id, self.id, hosting)

@@ -9,6 +9,7 @@ import msgspec
 
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.context.notes import Note, is_off, read_notes, stored_notes
+from genpy_server.core.costs import Price, SpendingReport, report
 from genpy_server.core.models import (
     Hit,
     ListedSession,
@@ -20,7 +21,6 @@ from genpy_server.core.models import (
     SessionStatus,
     checked_title,
 )
-from genpy_server.core.spending import Price, SpendingReport, report
 from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
@@ -123,7 +123,7 @@ class LocalRecords:
             )
             found = [session] if session is not None else await self._by_prefix(ref)
         if not found:
-            raise NotFound(f"There is no session {ref!r}.")
+            raise NotFound(f"Session {ref!r} not found.")
         if len(found) > 1:
             raise Ambiguous(f"More than one session begins with {ref!r}. Give more of its id.")
         return found[0]

@@ -105,7 +105,7 @@ class Summaries:
         """Write a new summary, ending the session if it is active."""
         session = await self._store.session(user_id, session_id)
         if session is None:
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         model = session.settings.model
         ending = await self.claim(user_id, session_id, again=True)
         session = await self.write(ending, model=model) if ending is not None else None

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from genpy_server.core.costs import UsageRow
 from genpy_server.core.models import (
     Hit,
     Memory,
@@ -22,7 +23,6 @@ from genpy_server.core.models import (
     SessionSettings,
     SessionStatus,
 )
-from genpy_server.core.spending import UsageRow
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 """Roles as the tables name them."""

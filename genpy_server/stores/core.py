@@ -16,6 +16,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server.core.context.recall import Candidate, Scores, ranked, titles_first, weight
+from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import (
     Hit,
@@ -29,7 +30,6 @@ from genpy_server.core.models import (
     SessionStatus,
     checked_rating,
 )
-from genpy_server.core.spending import UsageRow
 from genpy_server.core.understanding.records import is_about_records
 from genpy_server.core.words import query_terms, terms
 from genpy_server.errors import BadRequest, NotFound
@@ -318,7 +318,7 @@ class CompletedStore:
         async with self._writing:
             session = await self.session(user_id, session_id)
             if session is None:
-                raise NotFound("There is no such session.")
+                raise NotFound("Session not found.")
             session = msgspec.structs.replace(session, **changes)
             await self._core.update(session)
         return session

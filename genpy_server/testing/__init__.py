@@ -6,8 +6,8 @@ imports this package.
 """
 
 from genpy_server.testing.model_suite import ModelSuite
+from genpy_server.testing.running_server import serving
 from genpy_server.testing.scripted_model import ScriptedModel
-from genpy_server.testing.serving import serving
 from genpy_server.testing.store_suite import StoreSuite
 
 __all__ = ["ModelSuite", "ScriptedModel", "StoreSuite", "serving"]

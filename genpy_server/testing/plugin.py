@@ -22,7 +22,7 @@ async def scripted_model() -> "AsyncIterator[ScriptedModel]":
 @pytest.fixture
 async def genpy_url(scripted_model: "ScriptedModel", tmp_path: Path) -> AsyncIterator[str]:
     """The address of a server that asks the scripted model."""
-    from genpy_server.testing.serving import serving  # noqa: PLC0415 - when used
+    from genpy_server.testing.running_server import serving  # noqa: PLC0415 - when used
 
     async with serving(tmp_path, GENPY_LLM_URL=scripted_model.url) as url:
         yield url

@@ -1,5 +1,6 @@
 """The HTTP table: method and path to handler, with what each takes and gives."""
 
+from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
     ModelList,
     PromptList,
@@ -9,7 +10,6 @@ from genpy_server.core.models import (
     SessionMemory,
     ToolList,
 )
-from genpy_server.core.spending import SpendingReport
 from genpy_server.sessions.explain import Explanation
 from genpy_server.web.api import (
     ContextQuery,

@@ -90,8 +90,8 @@ def test_serve_takes_an_app_of_ones_own(empty: Genpy) -> None:
     """--app names a module and an App in it; anything else is refused with a sentence."""
     (empty.home / "library.py").write_text(OWN)
     for reference, words in (
-        ("nothing:app", "There is no App at nothing:app: No module named 'nothing'."),
-        ("library:none", "There is no App at library:none"),
+        ("nothing:app", "No App found at nothing:app: No module named 'nothing'."),
+        ("library:none", "No App found at library:none"),
         ("library:other", "library:other is not an App."),
     ):
         assert words in empty("serve", "--app", reference, code=1).err

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from genpy_server import config, settings
+from genpy_server.core.costs import Price
 from genpy_server.core.models import Params
-from genpy_server.core.spending import Price
 from genpy_server.errors import ConfigError
 
 SECRET = "s3cret-of-another-place-0123456789"

@@ -10,7 +10,7 @@ from support.scripted_model import DONE, Script, Upstream, chunk
 
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.transcript import Transcript
-from genpy_server.core.spending import Price
+from genpy_server.core.costs import Price
 from genpy_server.wire import End, ParamsChange, Retry, Send, Set, decode_server
 
 SUMMARY = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}

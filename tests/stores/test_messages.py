@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from support.users import Person
 
+from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import MessageMeta, Metrics, Role, ToolRecord, Usage
-from genpy_server.core.spending import UsageRow
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import Appended, Store
 

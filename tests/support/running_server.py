@@ -16,7 +16,7 @@ import msgspec
 from genpy_server import settings
 from genpy_server.app import App, OpenApp
 from genpy_server.config import McpEntry, UserConfig, known_providers
-from genpy_server.core.spending import Price
+from genpy_server.core.costs import Price
 from genpy_server.settings import Limits, Settings
 from genpy_server.web.server import HttpServer
 

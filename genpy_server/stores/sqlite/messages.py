@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import msgspec
 
+from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role, SessionSettings
-from genpy_server.core.spending import UsageRow
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import meta_of
@@ -47,14 +47,14 @@ def append(
     """See `Store.append`."""
     previous_id = _last_message_id(connection, user_id, session_id)
     if known and known != previous_id and not _holds(connection, session_id, known):
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
     if client_id is not None and previous_id is not None:
         stored = find_client_id(connection, user_id, session_id, client_id)
         if stored is not None:
             return _duplicate(connection, stored, text)
     if previous_id is None:
         if role != "user":
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         connection.execute(
             f"""
             INSERT INTO sessions
@@ -104,7 +104,7 @@ def _last_message_id(connection: sqlite3.Connection, user_id: str, session_id: s
         return None
     owner, last_message_id = row
     if owner != user_id:
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
     return int(last_message_id)
 
 

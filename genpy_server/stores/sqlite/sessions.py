@@ -118,7 +118,7 @@ def _change(
         {"session_id": session_id, "user_id": user_id, **values},
     ).fetchone()
     if row is None:
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
     index_session(connection, session_id)
     return session_of(row)
 
@@ -129,7 +129,7 @@ def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> Non
         f"DELETE FROM sessions WHERE {_OWNED}", {"session_id": session_id, "user_id": user_id}
     )
     if not done.rowcount:
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
 
 
 def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:

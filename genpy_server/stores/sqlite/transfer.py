@@ -58,7 +58,7 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
         "SELECT user_id FROM sessions WHERE session_id = ?", (session.id,)
     ).fetchone()
     if row is not None and row[0] != session.user_id:
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
     connection.execute(
         f"""
         INSERT INTO sessions (

@@ -116,7 +116,7 @@ class Functions:
         if refused == "conflict":
             raise Conflict("This message id was used before with another text.")
         if refused == "not_found":
-            raise NotFound("There is no such session.")
+            raise NotFound("Session not found.")
         return data
 
     async def rows(self, table: str) -> int:

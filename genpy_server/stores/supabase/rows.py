@@ -80,7 +80,7 @@ def opened_of(answer: dict[str, Any]) -> Opened:
 def found_session_of(row: dict[str, Any] | None) -> Session:
     """The session of a row; `NotFound` without one."""
     if row is None:
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
     return session_of(row)
 
 

@@ -15,8 +15,8 @@ import httpx
 import msgspec
 
 from genpy_server.core.context.recall import titles_first
+from genpy_server.core.costs import UsageRow
 from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
-from genpy_server.core.spending import UsageRow
 from genpy_server.core.text import storable_value
 from genpy_server.errors import (
     NotFound,
@@ -155,7 +155,7 @@ def _importing(given: Arguments) -> Arguments | None:
 
 def _deleted(answer: Any, _: Arguments) -> None:
     if not answer:
-        raise NotFound("There is no such session.")
+        raise NotFound("Session not found.")
 
 
 class SupabaseStore:

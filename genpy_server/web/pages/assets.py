@@ -102,7 +102,7 @@ def asset_response(name: str, asked: str) -> Response:
     An earlier version is still answered, with today's file: a page may be older than the server.
     """
     if not _VERSION.fullmatch(asked):
-        raise NotFound("There is no such version.")
+        raise NotFound("Version not found.")
     lasting = {"Cache-Control": FOREVER} if asked == version() else {}
     return Response.file(asset(name), ASSETS[name], lasting)
 

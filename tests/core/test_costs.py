@@ -2,7 +2,7 @@
 
 import pytest
 
-from genpy_server.core.spending import Price, Spending, UsageRow, cost, report
+from genpy_server.core.costs import Price, Spending, UsageRow, cost, report
 
 ROWS = [
     UsageRow("2026-01-02", "p/a", "s1", "One", 2, 1_000_000, 500_000, 400_000),
