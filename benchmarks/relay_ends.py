@@ -14,6 +14,7 @@ import time
 
 import msgspec
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from genpy_server.wire import PROTOCOL, Delta, RunFinished, encode
 
@@ -115,7 +116,7 @@ async def listen(kind: str, port: int) -> None:
     else:
         floor = await serve(
             lambda socket: relay(socket, port), "127.0.0.1", 0, compression=None,
-            subprotocols=[PROTOCOL],  # type: ignore[list-item]
+            subprotocols=[Subprotocol(PROTOCOL)],
         )  # fmt: skip
         sockets = tuple(floor.sockets)
     print(f"http://127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)

@@ -31,6 +31,7 @@ from support.running_server import ServerProcess
 from support.supabase_stack import Database, Stack
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from genpy_server.client.session_client import SessionClient
 from genpy_server.wire import PROTOCOL, Send, encode
@@ -110,7 +111,7 @@ class Writer:
 
     async def _attend(self) -> None:
         address = f"{self.url.replace('http', 'ws')}/ws/session/{self.session}"
-        async with connect(address, subprotocols=[PROTOCOL], compression=None) as ws:  # type: ignore[list-item]
+        async with connect(address, subprotocols=[Subprotocol(PROTOCOL)], compression=None) as ws:
             while not self.stopping:
                 if len(self.sent) == len(self.acked):
                     self.sent.append(uuid4().hex)
@@ -288,7 +289,7 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             sockets = [
                 await connect(
                     f"{one.url.replace('http', 'ws')}/ws/session/{one.session}",
-                    subprotocols=[PROTOCOL],  # type: ignore[list-item]
+                    subprotocols=[Subprotocol(PROTOCOL)],
                 )
                 for one in opened
             ]
@@ -454,7 +455,7 @@ async def _answers(url: str, patience: float = 10.0) -> bool:
         with suppress(*AWAY):
             async with asyncio.timeout(2):
                 address = f"{url.replace('http', 'ws')}/ws/session/{uuid4()}"
-                async with connect(address, subprotocols=[PROTOCOL]) as ws:  # type: ignore[list-item]
+                async with connect(address, subprotocols=[Subprotocol(PROTOCOL)]) as ws:
                     return '"ready"' in str(await ws.recv())
         await asyncio.sleep(0.1)
     return False
@@ -507,12 +508,14 @@ async def slow_readers(folder: Path) -> bool:
         await server.start()
         ref = str(uuid4())
         address = f"{server.url.replace('http', 'ws')}/ws/session/{ref}"
-        async with connect(address, subprotocols=[PROTOCOL]) as ws:  # type: ignore[list-item]
+        async with connect(address, subprotocols=[Subprotocol(PROTOCOL)]) as ws:
             await _reply(ws)
             alone = sorted(await _reply(ws) + await _reply(ws))
             before = _memory(server._process.pid)
             slow = [
-                await connect(f"{address}?history=0", subprotocols=[PROTOCOL], max_queue=1)  # type: ignore[list-item]
+                await connect(
+                    f"{address}?history=0", subprotocols=[Subprotocol(PROTOCOL)], max_queue=1
+                )
                 for _ in range(20)
             ]
             beside = sorted(await _reply(ws) + await _reply(ws))

@@ -185,12 +185,12 @@ def strict(address: str) -> tuple[Reader, Callable[[], Awaitable[None]]]:
     read, close = door(address)
 
     async def patched(number: int) -> AsyncIterator[str]:
-        groq_door.ReplyReader = _StrictReader  # type: ignore[misc]
+        groq_door.ReplyReader = _StrictReader  # type: ignore[misc]  # a stand-in of another type
         try:
             stream = read(number)
             first = await anext(stream)
         finally:
-            groq_door.ReplyReader = ReplyReader  # type: ignore[misc]
+            groq_door.ReplyReader = ReplyReader  # type: ignore[misc]  # a stand-in of another type
         yield first
         async for text in stream:
             yield text

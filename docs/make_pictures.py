@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
-from support.client_states import CASES  # noqa: E402
+from support.client_states import CASES  # noqa: E402 - found by the path above
 from support.staged_client import Staged  # noqa: E402 - found by the path above
 from support.terminal import Terminal  # noqa: E402
 
