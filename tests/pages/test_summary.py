@@ -76,7 +76,7 @@ async def test_a_summary_that_could_not_be_written_says_why(
 async def test_a_missing_session_is_an_error_in_words(browser: Browser, server: Running):
     """The page of a session that is not there says so."""
     async with visiting(browser, server.url, "/summary/nothing") as visit:
-        await expect(visit.page.get_by_role("alert")).to_contain_text("no session")
+        await expect(visit.page.get_by_role("alert")).to_contain_text("not found")
 
 
 async def test_it_is_printed_without_its_buttons(
