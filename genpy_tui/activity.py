@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from genpy_server.client.transcript import Entry, Transcript
+from genpy_tui.commands import Keys
 
 if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
@@ -29,10 +30,10 @@ STOPPING = Doing("stopping", "■", "$genpy-text-warning")
 RECONNECTING = Doing("reconnecting", "↻", "$genpy-text-warning")
 NO_CONNECTION = Doing("no connection", "○", "$genpy-text-error")
 REPLAYING = Doing("replaying", "»", "$genpy-text-warning")
-SERVER_ERROR = Doing("server error", "✗", "$genpy-text-error", "ctrl+r tries again")
+SERVER_ERROR = Doing("server error", "✗", "$genpy-text-error")
 LIMITED = Doing("rate limited", "◷", "$genpy-text-warning")
 REFUSED = Doing("refused", "✗", "$genpy-text-error")
-CLOSED = Doing("closed", "■", "$genpy-text-warning", "ctrl+n begins a new conversation")
+CLOSED = Doing("closed", "■", "$genpy-text-warning")
 ENDING = Doing("ending", "◍", "$genpy-text-warning", "writing the summary…")
 ELSEWHERE = "also open on another server"
 PATIENT_ATTEMPTS = 3
@@ -77,7 +78,9 @@ class ServerLink(Protocol):
         """Host and port of the server; empty for one in this program."""
 
 
-def doing(activity: Activity, transcript: Transcript, connection: ServerLink, now: float) -> Doing:
+def doing(
+    activity: Activity, transcript: Transcript, connection: ServerLink, now: float, keys: Keys
+) -> Doing:
     """The state to show."""
     link = activity.link
     if activity.leaving:
@@ -87,15 +90,17 @@ def doing(activity: Activity, transcript: Transcript, connection: ServerLink, no
     if link is None:
         return STARTING
     if link.state != "open":
-        return _away(link, now - activity.link_at, transcript, connection)
-    return _open(activity, transcript, connection.pending, now)
+        return _away(link, now - activity.link_at, transcript, connection, keys)
+    return _open(activity, transcript, connection.pending, now, keys)
 
 
-def _away(link: "Link", since: float, transcript: Transcript, connection: ServerLink) -> Doing:
+def _away(
+    link: "Link", since: float, transcript: Transcript, connection: ServerLink, keys: Keys
+) -> Doing:
     if link.state == "refused":
         return REFUSED._replace(detail=link.reason)
     if link.state == "closed":
-        return CLOSED
+        return CLOSED._replace(detail=f"{keys.way('new')} begins a new conversation")
     if not link.attempt:
         return CONNECTING
     wait = max(0.0, link.delay - since)
@@ -110,7 +115,9 @@ def _away(link: "Link", since: float, transcript: Transcript, connection: Server
     return NO_CONNECTION._replace(words=words, detail=" · ".join(details))
 
 
-def _open(activity: Activity, transcript: Transcript, pending: int, now: float) -> Doing:
+def _open(
+    activity: Activity, transcript: Transcript, pending: int, now: float, keys: Keys
+) -> Doing:
     running, missed = transcript.running, activity.replay_until - transcript.seq
     if running is not None and activity.stopping:
         state = STOPPING
@@ -119,23 +126,23 @@ def _open(activity: Activity, transcript: Transcript, pending: int, now: float) 
     elif missed > 0:
         state = REPLAYING._replace(detail=f"{missed} still to come")
     elif running is not None:
-        state = _running(running)
+        state = _running(running, keys)
     elif activity.failure:
         state = SERVER_ERROR._replace(detail=activity.failure)
     elif pending:
         state = SENDING
     elif transcript.entries and transcript.entries[-1].status == "error":
-        state = SERVER_ERROR
+        state = SERVER_ERROR._replace(detail=f"{keys.way('retry')} tries again")
     else:
         state = READY._replace(detail=ELSEWHERE if transcript.elsewhere else "")
     return state
 
 
-def _running(running: Entry) -> Doing:
+def _running(running: Entry, keys: Keys) -> Doing:
     tool = next((tool for tool in running.tools if tool.ok is None), None)
     if tool is not None:
         if tool.request is not None:
-            return WAITING._replace(detail=f"{tool.name} · f8 answers")
+            return WAITING._replace(detail=f"{tool.name} · {keys.way('approve')} answers")
         return TOOL._replace(detail=" · ".join(filter(None, (tool.name, tool.progress))))
     return STREAMING if running.length else THINKING
 

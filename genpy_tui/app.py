@@ -91,11 +91,9 @@ class GenPyApp(App[int]):
         """What is set for the conversation that is opened first."""
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
-        self._keyboard = configured(settings.keyboard)
+        self._keys = configured(settings.keyboard)
         offers = preferences.Offers(settings.database.parent)
-        self.chat = ChatScreen(
-            self.open_session, self.set_up, offers, keyboard=self._keyboard, mode=mode
-        )
+        self.chat = ChatScreen(self.open_session, self.set_up, offers, keys=self._keys, mode=mode)
         self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         self._question: Choose | None = None
@@ -128,7 +126,7 @@ class GenPyApp(App[int]):
         for command in COMMANDS:
             if command.where == "everywhere":
                 action = partial(self.chat.action_command, command.name)
-                title = f"{command.title}  {command.key_in(self._keyboard)}".strip()
+                title = f"{command.title}  {self._keys.key(command.name)}".strip()
                 yield SystemCommand(title, command.help, action)
 
     def notify(
@@ -149,7 +147,7 @@ class GenPyApp(App[int]):
         """ctrl+c, with nothing selected: empty the prompt, or offer to leave when it is empty."""
         prompt = self.chat.prompt
         if cast("object", self.screen) is not self.chat:
-            self.notify("esc goes back; ctrl+q leaves GenPy.")
+            self.notify(f"esc goes back; {self._keys.way('leave')} leaves GenPy.")
         elif prompt.text:
             prompt.keep(prompt.full_text)
             prompt.text = ""
@@ -195,10 +193,10 @@ class GenPyApp(App[int]):
 
     def _bind(self) -> None:
         """Take the keys that the person chose."""
-        for name, keys in self._keyboard.items():
+        for name, keys in self._keys.items():
             if not BY_NAME[name].key:
                 self.bind(keys, f"command('{name}')", show=False)
-        self.set_keymap(self._keyboard)
+        self.set_keymap(self._keys)
 
     async def action_command(self, name: str) -> None:
         """Carry out a command that has a key by the person's choice alone."""
@@ -227,7 +225,7 @@ class GenPyApp(App[int]):
         finally:
             _spare_collector()
         await self.open_session(self.ref)
-        unknown = sorted(self.settings.keyboard.keys() - self._keyboard.keys())
+        unknown = sorted(self.settings.keyboard.keys() - self._keys.keys())
         if unknown:
             names = ", ".join(unknown)
             self.notify(f"{config.CONFIG}: [keyboard] names no command by {names}.")

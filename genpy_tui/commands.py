@@ -1,12 +1,17 @@
 """Every command: the one table from which keys, footer, help, palette and slash commands come."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from difflib import get_close_matches
+from typing import Literal, get_args
 
 from textual.binding import Binding
 
+from genpy_server.core.models import Effort
+
+AS_IT_IS = "A space before it sends it as it is."
+"""How a line that looks like a command is sent all the same."""
 Where = Literal["everywhere", "transcript"]
 
 
@@ -14,10 +19,44 @@ WORD = r"\S+"
 FILE = r"\S+|[^\n]+\.md"
 TITLE = r"[^\n?!]{1,60}(?<![.:;])"
 """What is no sentence: with that, it is asked whether a message is meant."""
-NAMED_MODEL = r"\S+/\S+|default"
-SETTING = r"(?:temperature|max_tokens|reasoning_effort|seed|stop|system|model)(?:\s+[^\n]+)?"
+SETTINGS = {
+    "model": "PROVIDER/NAME",
+    "temperature": "0 to 2; higher is more varied",
+    "max_tokens": "tokens of a reply at most",
+    "reasoning_effort": ", ".join(get_args(Effort)),
+    "seed": "a whole number, for the same answer again",
+    "stop": "texts before which a reply ends, each in quotation marks",
+    "system": "instructions to the model, before everything else",
+}
+"""What can be set for a conversation, and what its value is."""
+SETTING = rf"(?:{'|'.join(SETTINGS)})(?:\s+[^\n]+)?"
+MEANT_CHARS = 3
+"""Letters of a part of a setting's name by which it is meant."""
 MODE = "MODE"
 """What the argument of a command is called that takes the name or the label of a mode."""
+
+
+class Mistyped(Exception):
+    """An argument of a command that it cannot be carried out with; the line is given back."""
+
+
+def _no_setting(argument: str) -> str:
+    """A setting that is almost named, or another word with nothing or a value behind it."""
+    words = argument.lower().replace("-", "_").split()
+    named = (words[0], "_".join(words[:2]))
+    meant = [name for word in named for name in get_close_matches(word, SETTINGS, 1, 0.75)]
+    meant += [name for name in SETTINGS if len(words[0]) >= MEANT_CHARS and words[0] in name]
+    if "\n" in argument or not (meant or len(words) <= len(named)):
+        return ""
+    ask = f"Did you mean {meant[0]}?" if meant else f"There are {', '.join(SETTINGS)}."
+    return f"There is no setting {words[0]}. {ask}"
+
+
+def _no_effort(argument: str) -> str:
+    """One word that is no effort."""
+    if len(argument.split()) > 1:
+        return ""
+    return f"There is no effort {argument.strip()}. Choose one of {SETTINGS['reasoning_effort']}, default."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +74,8 @@ class Command:
     """What is taken as its argument; with other words behind it, the line is a message."""
     asks: str = ""
     """What it does, where that is asked about when words follow that are no argument."""
+    mistyped: Callable[[str], str] | None = None
+    """What is wrong with words that are no argument; empty where they are a message."""
     footer: bool = False
     where: Where = "everywhere"
 
@@ -48,10 +89,9 @@ class Command:
             bool(self.argument) and re.fullmatch(self.pattern, argument, re.IGNORECASE) is not None
         )
 
-    def key_in(self, keyboard: Mapping[str, str]) -> str:
-        """Its first key, as it is written; empty for none."""
-        keys = keyboard.get(self.name, self.key)
-        return keys.split(",")[0].replace("escape", "esc")
+    def mistake(self, argument: str) -> str:
+        """What is wrong with an argument that it does not take; empty where a message is meant."""
+        return self.mistyped(argument) if self.mistyped is not None else ""
 
     @property
     def binding(self) -> Binding:
@@ -129,7 +169,7 @@ COMMANDS: tuple[Command, ...] = (
         "f7",
         "model",
         "NAME",
-        pattern=NAMED_MODEL,
+        pattern=WORD,
     ),
     Command(
         "again",
@@ -138,7 +178,7 @@ COMMANDS: tuple[Command, ...] = (
         "",
         "again",
         "NAME",
-        pattern=NAMED_MODEL,
+        pattern=WORD,
     ),
     Command(
         "set",
@@ -148,6 +188,7 @@ COMMANDS: tuple[Command, ...] = (
         "set",
         "NAME VALUE",
         pattern=SETTING,
+        mistyped=_no_setting,
     ),
     Command(
         "context",
@@ -169,7 +210,8 @@ COMMANDS: tuple[Command, ...] = (
         "",
         "think",
         "EFFORT",
-        pattern="off|low|medium|high|default",
+        pattern="|".join([*get_args(Effort), "default"]),
+        mistyped=_no_effort,
     ),
     Command("setup", "Set up a model", "Choose where the model is, and try it.", "", "setup"),
     Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME", pattern=WORD),
@@ -224,14 +266,29 @@ BY_NAME = {command.name: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
 
 
+class Keys(dict[str, str]):
+    """The keys that a person chose, by the name of the command; the others have their own."""
+
+    def key(self, name: str) -> str:
+        """The first key of a command, as it is written; empty for none."""
+        keys = self.get(name, BY_NAME[name].key)
+        return keys.split(",")[0].replace("escape", "esc")
+
+    def way(self, name: str) -> str:
+        """How to ask for a command: its key, else its slash command, else its title."""
+        command = BY_NAME[name]
+        slash = f"/{command.slash}" if command.slash else f"“{command.title}”"
+        return self.key(name) or slash
+
+
 def bindings(where: Where) -> list[Binding]:
     """The keys that work somewhere."""
     return [command.binding for command in COMMANDS if command.key and command.where == where]
 
 
-def configured(keyboard: Mapping[str, str]) -> dict[str, str]:
+def configured(keyboard: Mapping[str, str]) -> Keys:
     """The keys that a person chose, of commands that exist; no other command keeps one of them."""
-    chosen = {name: keys for name, keys in keyboard.items() if name in BY_NAME}
+    chosen = Keys((name, keys) for name, keys in keyboard.items() if name in BY_NAME)
     taken = {key for keys in chosen.values() for key in keys.split(",")}
     for command in COMMANDS:
         kept = [key for key in command.key.split(",") if key not in taken]

@@ -3,6 +3,7 @@
 from textual.screen import Screen
 
 from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.commands import Keys
 from genpy_tui.widgets.approval import ApprovalRequest
 from genpy_tui.widgets.prompt import Prompt
 
@@ -11,9 +12,9 @@ class ApprovalControl:
     """Shows the open request of the conversation, and passes the answer to the client."""
 
     def __init__(
-        self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
+        self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt, keys: Keys
     ) -> None:
-        self.panel = ApprovalRequest(id="approval")
+        self.panel = ApprovalRequest(keys)
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt

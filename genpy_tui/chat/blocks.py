@@ -6,6 +6,7 @@ from textual.screen import Screen
 
 from genpy_server.core.display import newlines
 from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.commands import Keys
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.widgets.prompt import Prompt
@@ -16,12 +17,18 @@ class BlockControl:
     """Moves the cursor over messages, copies and quotes them, and opens links."""
 
     def __init__(
-        self, screen: Screen[None], view: TranscriptView, prompt: Prompt, switch: SwitchControl
+        self,
+        screen: Screen[None],
+        view: TranscriptView,
+        prompt: Prompt,
+        switch: SwitchControl,
+        keys: Keys,
     ) -> None:
         self._screen = screen
         self._view = view
         self._prompt = prompt
         self._switch = switch
+        self._keys = keys
         self._code: tuple[MessageBlock | None, int] = (None, 0)
         """The block whose code was copied last, and which of its blocks of code is next."""
 
@@ -57,7 +64,10 @@ class BlockControl:
     def turn(self, step: int) -> None:
         """Show another answer of a message that was answered again."""
         if not self._view.turn(step):
-            self._screen.notify("There is no other answer to this message. m asks another model.")
+            ask = self._keys.way("model_block")
+            self._screen.notify(
+                f"There is no other answer to this message; {ask} asks another model."
+            )
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy, and say what really happened."""

@@ -6,6 +6,7 @@ from textual.screen import Screen
 
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.status import StatusControl
+from genpy_tui.commands import Keys
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.widgets.prompt import Prompt
 
@@ -26,19 +27,22 @@ class EditControl:
         conversation: OpenConversation,
         prompt: Prompt,
         status: StatusControl,
+        keys: Keys,
     ) -> None:
         self.edit: Edit | None = None
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt
         self._status = status
+        self._keys = keys
 
     def start_block(self, block: MessageBlock) -> None:
         """Edit the message of a block, if it is the person's last one."""
         if block.entry.role != "user":
             self._screen.notify("Only your own messages can be edited.")
         elif block.entry is not self._conversation.last_message:
-            self._screen.notify("Only your last message can be edited. q quotes this one.")
+            quote = self._keys.way("quote")
+            self._screen.notify(f"Only your last message can be edited; {quote} quotes this one.")
         else:
             self.start()
 

@@ -13,6 +13,7 @@ from genpy_server.wire import ParamsChange, Set
 from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.retry import RetryControl
+from genpy_tui.commands import SETTINGS, Mistyped
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.widgets.transcript import TranscriptView
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from genpy_server.core.models import ListedModel, ModelList
 
 DEFAULT = "default"
-EFFORTS = get_args(Effort)
 LABELS = {
     "off": "Off: answer at once",
     "low": "Low",
@@ -28,16 +28,6 @@ LABELS = {
     "high": "High: think longest",
     DEFAULT: "Default: as configured, or as the model likes",
 }
-SETTINGS = {
-    "model": "PROVIDER/NAME",
-    "temperature": "0 to 2; higher is more varied",
-    "max_tokens": "tokens of a reply at most",
-    "reasoning_effort": ", ".join(EFFORTS),
-    "seed": "a whole number, for the same answer again",
-    "stop": "texts before which a reply ends, each in quotation marks",
-    "system": "instructions to the model, before everything else",
-}
-"""What can be set for a conversation, and what its value is."""
 
 
 class ModelControl:
@@ -60,7 +50,7 @@ class ModelControl:
     def choose(self, name: str = "") -> None:
         """Choose the model of the next replies; asks where it is not given."""
         if name.strip():
-            self.change("model", name)
+            self._change("model", name)
         else:
             self._pick("Which model answers from now on?", partial(self.change, "model"))
 
@@ -118,7 +108,7 @@ class ModelControl:
     def think(self, effort: str = "") -> None:
         """Set how long the model thinks; asks where it is not given."""
         if effort.strip():
-            self.change("reasoning_effort", effort)
+            self._change("reasoning_effort", effort)
             return
         from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
@@ -126,7 +116,7 @@ class ModelControl:
         answers = {key: f"{text} (now)" if key == now else text for key, text in LABELS.items()}
         self._screen.app.push_screen(
             Choose("How long may the model think?", answers),
-            lambda answer: self.think(answer) if answer else None,
+            lambda answer: self.change("reasoning_effort", answer) if answer else None,
         )
 
     # Every setting
@@ -135,7 +125,7 @@ class ModelControl:
         """Show the settings of the conversation, or set the one that is named."""
         name, _, value = said.strip().partition(" ")
         if value.strip():
-            self.change(name.lower(), value)
+            self._change(name.lower(), value)
         elif name:
             self._ask_for(name.lower())
         else:
@@ -169,6 +159,12 @@ class ModelControl:
 
     def change(self, name: str, text: str) -> None:
         """Set one setting to what was typed, and say so, or what is wrong with it."""
+        try:
+            self._change(name, text)
+        except Mistyped as error:
+            self._screen.notify(str(error), severity="error")
+
+    def _change(self, name: str, text: str) -> None:
         client = self._conversation.client
         if client is None:
             self._screen.notify("Not connected yet.")
@@ -182,8 +178,7 @@ class ModelControl:
             )
             checked_settings(change.applied(self._conversation.transcript.settings))
         except (BadRequest, ValueError) as error:
-            self._screen.notify(f"Not set: {error}", severity="error")
-            return
+            raise Mistyped(f"Not set: {error}") from None
         client.set(change)
         shown = DEFAULT if value is None else text.strip()
         self._screen.notify(f"{name}: {shown}, from the next reply on.")

@@ -8,7 +8,7 @@ from genpy_server.core.models import ListedPrompt
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.commands import Command
+from genpy_tui.commands import Command, Mistyped
 from genpy_tui.widgets.prompt import Prompt
 
 NAME = "prompt:"
@@ -65,12 +65,10 @@ class PromptsControl:
         try:
             given = [text] if len(names) <= 1 and text else shlex.split(text)
         except ValueError:
-            self._screen.notify("A quotation mark is not closed.")
-            return
+            raise Mistyped("A quotation mark is not closed.") from None
         needed = [one.name for one in prompt.arguments if one.required]
         if records is None or len(given) < len(needed) or len(given) > len(names):
-            self._screen.notify(f"Usage: /{prompt.name} {' '.join(names).upper()}")
-            return
+            raise Mistyped(f"Usage: /{prompt.name} {' '.join(names).upper()}.")
         try:
             filled = await records.prompt(prompt.name, dict(zip(names, given, strict=False)))
         except GenPyError as error:

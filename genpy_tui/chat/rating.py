@@ -11,6 +11,7 @@ from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.list import ListControl
+from genpy_tui.commands import Keys
 from genpy_tui.preferences import Offers
 from genpy_tui.widgets.offer import RatingOffer
 from genpy_tui.widgets.prompt import Prompt
@@ -26,15 +27,16 @@ RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 class RatingControl:
     """Rates, and offers once to rate a conversation that was ended."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts it works on
         self,
         screen: Screen[None],
         conversation: OpenConversation,
         prompt: Prompt,
         offers: Offers,
         listed: ListControl,
+        keys: Keys,
     ) -> None:
-        self.offer = RatingOffer(id="offer")
+        self.offer = RatingOffer(keys)
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt

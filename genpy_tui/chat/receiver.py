@@ -35,6 +35,7 @@ from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.retry import RetryControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.commands import Keys
 from genpy_tui.messages import ConnectionLost
 from genpy_tui.render.notes import notice, summed_up
 from genpy_tui.widgets.prompt import Prompt
@@ -63,6 +64,7 @@ class Receiver:
         switch: SwitchControl,
         retry: RetryControl,
         approval: ApprovalControl,
+        keys: Keys,
     ) -> None:
         self._screen = screen
         self._conversation = conversation
@@ -73,6 +75,7 @@ class Receiver:
         self._list = listed
         self._switch = switch
         self._approval = approval
+        self._keys = keys
         self._retry = retry
         self._introduced = False
         self._noted_newer = False
@@ -238,5 +241,6 @@ class Receiver:
             return
         self._lost = None
         if all(entry.meta.reply_to != lost.meta.reply_to for entry in entries):
-            reason = "The server stopped before it stored its reply; ctrl+r asks again. Received:"
+            again = self._keys.way("retry")
+            reason = f"The server stopped before it stored its reply; {again} asks again. Received:"
             self._view.note(notice(f"{reason}\n\n{lost.text}"))

@@ -4,6 +4,7 @@ from textual.screen import Screen
 
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.status import AUTOMATIC, StatusControl
+from genpy_tui.commands import Keys, Mistyped
 from genpy_tui.render.message import MessageBlock, spoken
 from genpy_tui.widgets.transcript import TranscriptView
 
@@ -17,17 +18,17 @@ class RetryControl:
         conversation: OpenConversation,
         view: TranscriptView,
         status: StatusControl,
+        keys: Keys,
     ) -> None:
         self._screen = screen
         self._conversation = conversation
         self._view = view
         self._status = status
+        self._keys = keys
 
     def retry(self, name: str = "") -> None:
         """Answer the last message again, perhaps in another mode."""
-        mode = self._named(name) if name.strip() else ""
-        if mode is not None:
-            self.again(mode or None)
+        self.again((self._named(name) if name.strip() else "") or None)
 
     def retry_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again, if it is of the last turn."""
@@ -37,7 +38,7 @@ class RetryControl:
     def _obstacle(self) -> str:
         """Why the last turn cannot be answered again now; empty when it can."""
         if self._conversation.running is not None:
-            return "A reply is being written. Esc stops it."
+            return f"A reply is being written; {self._keys.way('stop')} stops it."
         if self._conversation.pending:
             return "Your last message is not sent yet. It is answered once it is."
         return "" if self._conversation.last_turn else "There is nothing to answer again."
@@ -63,7 +64,10 @@ class RetryControl:
         """Whether a block is of the last turn; notifies where it is not."""
         last = any(block.entry is entry for entry in self._conversation.last_turn)
         if not last:
-            self._screen.notify("Only the last message can be answered again. q quotes this one.")
+            quote = self._keys.way("quote")
+            self._screen.notify(
+                f"Only the last message can be answered again; {quote} quotes this one."
+            )
         return last
 
     # The mode
@@ -77,19 +81,22 @@ class RetryControl:
 
     def choose(self, name: str = "") -> None:
         """Choose the mode of the next messages, or answer the last one again in it."""
-        if not name.strip():
+        if name.strip():
+            self._status.update(mode=self._named(name) or None)
+        else:
             self._ask()
-        elif (mode := self._named(name)) is not None:
-            self._status.update(mode=mode or None)
 
     def check_mode(self) -> None:
         """Take back a mode that was chosen before it was known which ones the server has."""
         mode = self._status.activity.mode
-        if mode is not None and self._named(mode) is None:
+        try:
+            self._named(mode or AUTOMATIC)
+        except Mistyped as error:
+            self._screen.notify(str(error))
             self._status.update(mode=None)
 
-    def _named(self, name: str) -> str | None:
-        """The mode with this name or label, "" for the automatic choice; notifies of no such one."""
+    def _named(self, name: str) -> str:
+        """The mode with this name or label, "" for the automatic choice."""
         said = " ".join(name.lower().split())
         if said == AUTOMATIC:
             return ""
@@ -98,8 +105,7 @@ class RetryControl:
             if said in {mode.name, mode.label.lower()}:
                 return mode.name
         labels = ", ".join([*(mode.label for mode in modes), AUTOMATIC])
-        self._screen.notify(f"Unknown mode: {name.strip()}. Choose one of {labels}.")
-        return None
+        raise Mistyped(f"Unknown mode: {name.strip()}. Choose one of {labels}.")
 
     def _ask(self) -> None:
         modes = self._conversation.transcript.modes

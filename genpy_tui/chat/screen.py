@@ -1,7 +1,7 @@
 """The chat screen: sidebar, transcript, prompt and status of one session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, ClassVar
@@ -31,7 +31,7 @@ from genpy_tui.chat.retry import RetryControl
 from genpy_tui.chat.send import SendControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.commands import bindings
+from genpy_tui.commands import AS_IT_IS, Keys, Mistyped, bindings
 from genpy_tui.messages import Submitted
 from genpy_tui.preferences import Offers
 from genpy_tui.render.message import MessageBlock
@@ -66,31 +66,31 @@ class ChatScreen(Screen[None]):
         set_up: Callable[[], Coroutine[None, None, None]],
         offers: Offers,
         *,
-        keyboard: Mapping[str, str],
+        keys: Keys,
         mode: str | None = None,
     ) -> None:
         super().__init__()
         self._set_up = set_up
-        self._keyboard = keyboard
+        self._keys = keys
         self.conversation = OpenConversation()
-        self.view = TranscriptView()
+        self.view = TranscriptView(keys)
         self.prompt = Prompt()
         self.below = Static(id="below")
         self.keys = Vertical(id="keys")
         self.painted = asyncio.Event()
         """Set when the first paint is done."""
         opened, view, prompt = self.conversation, self.view, self.prompt
-        self.status = StatusControl(opened, prompt, mode)
-        self.edit = EditControl(self, opened, prompt, self.status)
-        self.retry = RetryControl(self, opened, view, self.status)
+        self.status = StatusControl(opened, prompt, keys, mode)
+        self.edit = EditControl(self, opened, prompt, self.status, keys)
+        self.retry = RetryControl(self, opened, view, self.status, keys)
         self.model = ModelControl(self, opened, view, self.retry)
         self.list = ListControl(self, opened, prompt)
-        self.rating = RatingControl(self, opened, prompt, offers, self.list)
+        self.rating = RatingControl(self, opened, prompt, offers, self.list, keys)
         self.switch = SwitchControl(self, opened, view, self.status, self.rating, open_session)
-        self.sender = SendControl(self, opened, view, prompt, self.status, self.edit)
+        self.sender = SendControl(self, opened, view, prompt, self.status, self.edit, keys)
         self.records = RecordsControl(self, opened, self.list, self.switch, prompt)
-        self.blocks = BlockControl(self, view, prompt, self.switch)
-        self.approval = ApprovalControl(self, opened, prompt)
+        self.blocks = BlockControl(self, view, prompt, self.switch, keys)
+        self.approval = ApprovalControl(self, opened, prompt, keys)
         self.prompts = PromptsControl(self, opened, prompt)
         self.receiver = Receiver(
             self,
@@ -103,6 +103,7 @@ class ChatScreen(Screen[None]):
             self.switch,
             self.retry,
             self.approval,
+            keys,
         )
         self.recall = RecallControl(opened, prompt)
         self.actions = self._actions()
@@ -241,7 +242,7 @@ class ChatScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key works: not where the person chose that its command has none."""
-        return action != "command" or self._keyboard.get(str(parameters[0])) != ""
+        return action != "command" or self._keys.get(str(parameters[0])) != ""
 
     async def action_command(self, name: str, argument: str = "") -> None:
         """Carry out a command of the table."""
@@ -255,9 +256,14 @@ class ChatScreen(Screen[None]):
 
     async def on_prompt_slash(self, event: Prompt.Slash) -> None:
         """Carry out a slash command; ask first where it may be the beginning of a message."""
-        command, text = event.command, event.text
-        if not text:
-            await self.action_command(command.name, event.argument)
+        command, text = event.command, event.line
+        if not event.asks:
+            try:
+                await self.action_command(command.name, event.argument)
+            except Mistyped as error:
+                self.notify(f"{error} {AS_IT_IS}", severity="error")
+                if not self.prompt.text:
+                    self.prompt.write(text)
             return
         from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
@@ -293,13 +299,13 @@ class ChatScreen(Screen[None]):
     def _help(self) -> None:
         from genpy_tui.dialogs.help import HelpScreen  # noqa: PLC0415 - when first needed
 
-        self.app.push_screen(HelpScreen(self._keyboard))
+        self.app.push_screen(HelpScreen(self._keys))
 
     def _theme(self, name: str = "") -> None:
         if name and name in self.app.available_themes:
             self.app.theme = name
         elif name:
-            self.notify(f"There is no theme {name}.")
+            raise Mistyped(f"There is no theme {name}.")
         else:
             self.app.search_themes()
 

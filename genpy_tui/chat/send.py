@@ -5,10 +5,9 @@ from textual.screen import Screen
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.edit import EditControl
 from genpy_tui.chat.status import StatusControl
+from genpy_tui.commands import Keys
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.transcript import TranscriptView
-
-NOT_SENT = "Your message is not sent; ctrl+n begins a new conversation."
 
 
 class SendControl:
@@ -22,6 +21,7 @@ class SendControl:
         prompt: Prompt,
         status: StatusControl,
         edit: EditControl,
+        keys: Keys,
     ) -> None:
         self._screen = screen
         self._conversation = conversation
@@ -29,6 +29,7 @@ class SendControl:
         self._prompt = prompt
         self._status = status
         self._edit = edit
+        self._keys = keys
 
     def send(self, text: str) -> None:
         """Send a message; where that cannot be, it returns to the prompt."""
@@ -40,7 +41,8 @@ class SendControl:
                 self._prompt.write(text)
             reason = self._status.activity.refusal
             if client is not None:
-                reason = f"{client.link.reason} {NOT_SENT}"
+                way = self._keys.way("new")
+                reason = f"{client.link.reason} Your message is not sent; {way} begins a new conversation."
             self._screen.notify(reason or "Still starting. Press enter again in a moment.")
             return
         intent = self._status.activity.mode

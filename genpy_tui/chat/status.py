@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_tui.activity import Activity, doing
 from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.commands import Keys
 from genpy_tui.text import plain
 from genpy_tui.widgets.header import Heading
 from genpy_tui.widgets.prompt import Prompt
@@ -22,12 +23,17 @@ class StatusControl:
     """Holds the `Activity` of the screen and shows it."""
 
     def __init__(
-        self, conversation: OpenConversation, prompt: Prompt, mode: str | None = None
+        self,
+        conversation: OpenConversation,
+        prompt: Prompt,
+        keys: Keys,
+        mode: str | None = None,
     ) -> None:
         self.heading = Heading(id="heading")
         self.activity = Activity(mode=mode)
         self._conversation = conversation
         self._prompt = prompt
+        self._keys = keys
         self._frame = ("", "")
 
     def update(self, **changes: Any) -> None:
@@ -61,7 +67,7 @@ class StatusControl:
     def refresh(self) -> None:
         """Bring title, state and the frame of the prompt up to date."""
         conversation, transcript = self._conversation, self._conversation.transcript
-        self.heading.doing = doing(self.activity, transcript, conversation, monotonic())
+        self.heading.doing = doing(self.activity, transcript, conversation, monotonic(), self._keys)
         if conversation.client is not None:
             self.heading.title = transcript.title or "New conversation"
         frame = (self._title(), self._hint())
@@ -92,18 +98,19 @@ class StatusControl:
     def _hint(self) -> str:
         """What enter does."""
         conversation, chosen = self._conversation, self._prompt.menu.chosen
+        keys = self._keys
         if chosen is not None:
             hint = f"enter runs /{chosen.slash} · tab completes · esc closes"
         elif self.activity.editing:
-            hint = "enter replaces it · esc cancels"
+            hint = f"enter replaces it · {keys.way('stop')} cancels"
         elif too_long := self._too_long():
             hint = too_long
         elif conversation.client is not None and not conversation.rejoinable:
-            hint = "ctrl+n begins a new conversation"
+            hint = f"{keys.way('new')} begins a new conversation"
         elif not conversation.online:
             hint = "enter sends once there is a connection"
         elif conversation.running is not None:
-            hint = "enter sends after this reply · esc stops it"
+            hint = f"enter sends after this reply · {keys.way('stop')} stops it"
         else:
             hint = "enter sends · ctrl+j new line"
         return hint

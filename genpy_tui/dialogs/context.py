@@ -25,7 +25,10 @@ class ContextScreen(Dialog[None]):
 
     CSS_PATH = "dialog.tcss"
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f9,q", "leave", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "Close"),
+        Binding("f9", "leave", id="context"),
+    ]
 
     def __init__(self, records: "RemoteRecords", session: str, text: str) -> None:
         super().__init__()

@@ -1,6 +1,5 @@
 """Help: every key and slash command, from the one table."""
 
-from collections.abc import Mapping
 from functools import partial
 from textwrap import wrap
 from typing import ClassVar
@@ -11,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from genpy_tui.commands import COMMANDS, Command
+from genpy_tui.commands import COMMANDS, Command, Keys
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
@@ -34,11 +33,14 @@ class HelpScreen(Dialog[None]):
 
     CSS_PATH = "dialog.tcss"
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "leave", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "Close"),
+        Binding("f1", "leave", id="help"),
+    ]
 
-    def __init__(self, keyboard: Mapping[str, str]) -> None:
+    def __init__(self, keys: Keys) -> None:
         super().__init__()
-        self._keyboard = keyboard
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         """The page."""
@@ -54,24 +56,26 @@ class HelpScreen(Dialog[None]):
 
     def _wrap(self) -> None:
         page = self.query_one("#page", Static)
-        page.update(help_text(max(40, page.container_size.width - 1), self._keyboard))
+        page.update(help_text(max(40, page.container_size.width - 1), self._keys))
 
     def action_leave(self) -> None:
         """Close."""
         self.dismiss(None)
 
 
-def help_text(width: int, keyboard: Mapping[str, str]) -> Content:
+def help_text(width: int, keys: Keys) -> Content:
     """The page; what does not fit in a line goes on below itself."""
     row = partial(_row, width)
-    command = partial(_command, width, keyboard)
+    command = partial(_command, width, keys)
     parts = [_head("While typing"), *(row(key, "", text) for key, text in TYPING)]
     everywhere = [c for c in COMMANDS if c.where == "everywhere"]
     parts += [Content(""), _head("Everywhere"), *map(command, everywhere)]
     on_block = [c for c in COMMANDS if c.where == "transcript"]
     parts += [
         Content(""),
-        _head("On a message (alt+up moves the cursor there, esc returns)"),
+        _head(
+            f"On a message ({keys.way('cursor_previous')} moves the cursor there, {keys.way('stop')} returns)"
+        ),
         *map(command, on_block),
     ]
     return Content("\n").join(parts)
@@ -81,9 +85,9 @@ def _head(text: str) -> Content:
     return Content.styled(text, "bold $primary")
 
 
-def _command(width: int, keyboard: Mapping[str, str], command: Command) -> Content:
+def _command(width: int, keys: Keys, command: Command) -> Content:
     slash = f"/{command.slash} {command.argument}".strip() if command.slash else ""
-    return _row(width, command.key_in(keyboard), slash, command.help)
+    return _row(width, keys.key(command.name), slash, command.help)
 
 
 def _row(width: int, key: str, slash: str, text: str) -> Content:

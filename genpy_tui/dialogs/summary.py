@@ -31,7 +31,8 @@ class SummaryScreen(Dialog[None]):
     CSS_PATH = "dialog.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f4,q", "leave", "Close"),
+        Binding("escape,q", "leave", "Close"),
+        Binding("f4", "leave", id="summary"),
         Binding("r", "regenerate", "Again"),
         *(Binding(str(n), f"rate({n})", f"Rate {n}", show=False) for n in range(1, 6)),
     ]

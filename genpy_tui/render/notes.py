@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from genpy_server.core.display import protect
+from genpy_tui.commands import Keys
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
@@ -17,12 +18,11 @@ WITHOUT_MODEL = (
     "Show my sessions",
 )
 """What works without a model."""
-KEYS = (
-    ("enter", "sends"),
-    ("ctrl+j", "new line"),
-    ("esc", "stops a reply and keeps it"),
-    ("f3", "searches everything"),
-    ("f1", "all keys"),
+KEYS = (("enter", "sends"), ("ctrl+j", "new line"))
+COMMANDS = (
+    ("stop", "stops a reply and keeps it"),
+    ("search", "searches everything"),
+    ("help", "all keys"),
 )
 
 
@@ -38,7 +38,7 @@ class NoteBlock:
         return self.parts[0].height(width)
 
 
-def greeting(*, model: bool = True) -> NoteBlock:
+def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
     """What an empty conversation shows; `model` is whether there is one."""
     examples = EXAMPLES if model else WITHOUT_MODEL
 
@@ -65,8 +65,10 @@ def greeting(*, model: bool = True) -> NoteBlock:
                 [Styled(example)], width, (Styled("  › ", "you mark"),), (Styled("    "),)
             )
         lines += [BLANK, BLANK]
-        for key, does in KEYS:
-            lines.append(Line((Styled(f"  {key:<8}", "strong"), Styled(does, "dim"))))
+        named = [(keys.way(name), does) for name, does in COMMANDS]
+        width = max(8, *(len(key) + 2 for key, _ in named))
+        for key, does in (*KEYS, *named):
+            lines.append(Line((Styled(f"  {key:<{width}}", "strong"), Styled(does, "dim"))))
         return lines
 
     return NoteBlock(make)

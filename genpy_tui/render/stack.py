@@ -1,6 +1,7 @@
 """The blocks of a conversation in their order: its messages, and the notes between them."""
 
 from genpy_server.client.transcript import Entry, Transcript
+from genpy_tui.commands import Keys
 from genpy_tui.render.layout import Block
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
@@ -9,7 +10,8 @@ from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
 class Stack:
     """One block for each entry, kept as long as the entry or the stored message it shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self.transcript = Transcript()
         self.blocks: list[Block] = []
         self._by_entry: dict[int, MessageBlock] = {}
@@ -18,12 +20,12 @@ class Stack:
         self._above: list[NoteBlock] = []
         self._below: dict[int, tuple[MessageBlock | None, list[NoteBlock]]] = {}
         self._outgoing: dict[str, MessageBlock] = {}
-        self._greeting = greeting()
+        self._greeting = greeting(keys)
         self._older = older_waiting()
 
     def greet(self, *, model: bool) -> None:
         """Offer examples that work, with a model or without one."""
-        self._greeting = greeting(model=model)
+        self._greeting = greeting(self._keys, model=model)
         self.rebuild(self.transcript)
 
     def block(self, entry: Entry) -> MessageBlock | None:

@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from genpy_server.wire import ApprovalRequested, Decision
+from genpy_tui.commands import Keys
 from genpy_tui.text import plain
 
 ANSWERS: tuple[tuple[Decision, str], ...] = (
@@ -52,8 +53,9 @@ class ApprovalRequest(Widget, can_focus=True):
             self.request = request
             self.decision = decision
 
-    def __init__(self, **arguments: str) -> None:
-        super().__init__(**arguments)  # type: ignore[arg-type]  # names of Textual's
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(id="approval")
+        self._keys = keys
         self._shown_at = 0.0
 
     @property
@@ -91,7 +93,12 @@ class ApprovalRequest(Widget, can_focus=True):
             if needed > room:
                 if room:
                     lines.append(shown.truncate(room * width, ellipsis=True))
-                lines.append(plain("not all is shown: expand the call above with x", WARNING))
+                lines.append(
+                    plain(
+                        f"not all is shown: expand the call above with {self._keys.way('expand')}",
+                        WARNING,
+                    )
+                )
                 return lines
             lines.append(shown)
             room -= needed
@@ -102,7 +109,8 @@ class ApprovalRequest(Widget, can_focus=True):
             Content.assemble((f"[{number}]", f"bold {WARNING}"), f" {words}")
             for number, (_, words) in enumerate(self.answers, 1)
         ]
-        hint = () if self.has_focus else (("  f8 answers", "$genpy-muted"),)
+        way = self._keys.way("approve")
+        hint = () if self.has_focus else ((f"  {way} answers", "$genpy-muted"),)
         return Content.assemble(Content("  ").join(parts), *hint)
 
     def on_focus(self) -> None:

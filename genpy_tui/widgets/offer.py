@@ -13,11 +13,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from genpy_server.core.models import Session
+from genpy_tui.commands import Keys
 from genpy_tui.text import one_line
 
 RATINGS = range(1, 6)
 _CHOICE = "[{}]"
-_HINT, _HINT_HERE = "  f6 answers · esc hides", "  press 1 to 5 · esc hides"
 
 
 class RatingOffer(Widget, can_focus=True):
@@ -37,6 +37,10 @@ class RatingOffer(Widget, can_focus=True):
             super().__init__()
             self.rating = rating
 
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(id="offer")
+        self._keys = keys
+
     def watch_session(self, session: Session | None) -> None:
         """Take a line of the screen, or give it back."""
         self.display = session is not None
@@ -46,8 +50,11 @@ class RatingOffer(Widget, can_focus=True):
         if self.session is None:
             return Content("")
         choices = " ".join(_CHOICE.format(rating) for rating in RATINGS)
-        hint = _HINT_HERE if self.has_focus else _HINT
-        fixed = len("★ How was “”?  ") + len(choices) + len(_HINT_HERE)
+        keys = self._keys
+        ways = f"{keys.way('rate_left')} answers", "press 1 to 5"
+        hints = [f"  {way} · {keys.way('stop')} hides" for way in ways]
+        hint = hints[self.has_focus]
+        fixed = len("★ How was “”?  ") + len(choices) + max(map(len, hints))
         title = one_line(self.session.title, max(8, self.size.width - fixed))
         return Content.assemble(
             ("★ ", "$accent"),

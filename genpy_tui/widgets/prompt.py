@@ -21,7 +21,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
 
 from genpy_server.core.display import newlines, protect, restore, visible
-from genpy_tui.commands import Command
+from genpy_tui.commands import AS_IT_IS, Command
 from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.widgets.history import History
@@ -56,13 +56,16 @@ class Prompt(TextArea):
     """What Textual is doing, where that changes what is drawn."""
 
     class Slash(Message):
-        """A slash command was given; `text` is not empty where it may be a message instead."""
+        """A slash command was given; `asks` is whether the line may be a message instead."""
 
-        def __init__(self, command: Command, argument: str = "", text: str = "") -> None:
+        def __init__(
+            self, command: Command, argument: str, line: str, *, asks: bool = False
+        ) -> None:
             super().__init__()
             self.command = command
             self.argument = argument
-            self.text = text
+            self.line = line
+            self.asks = asks
 
     class Older(Message):
         """Up was pressed at the oldest text that is known here."""
@@ -234,15 +237,17 @@ class Prompt(TextArea):
         command = self.menu.commands.get(slash[1].lower()) if slash is not None else None
         argument = (slash[2] or "") if slash is not None else ""
         if slash is not None and command is None and not argument:
-            self.notify(f"There is no command {text.strip()}. A space before it sends it as it is.")
+            self.notify(f"There is no command {text.strip()}. {AS_IT_IS}")
         elif not text.strip():
             return
         elif command is not None and command.takes(argument, self.modes):
             self.write(self.keep(text))
-            self.post_message(self.Slash(command, " ".join(argument.split())))
+            self.post_message(self.Slash(command, " ".join(argument.split()), text))
+        elif command is not None and (mistake := command.mistake(argument)):
+            self.notify(f"{mistake} {AS_IT_IS}", severity="error")
         elif command is not None and command.asks and not (command.argument and "\n" in argument):
             self.write(self.keep(text))
-            self.post_message(self.Slash(command, " ".join(argument.split()), text))
+            self.post_message(self.Slash(command, " ".join(argument.split()), text, asks=True))
         else:
             self.write(self.keep(text))
             self.post_message(Submitted(text))

@@ -16,7 +16,7 @@ from textual.timer import Timer
 
 from genpy_server.client.transcript import Entry, Transcript
 from genpy_server.core.display import restore
-from genpy_tui.commands import bindings
+from genpy_tui.commands import Keys, bindings
 from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock
 from genpy_tui.render.notes import NoteBlock
@@ -45,9 +45,9 @@ class TranscriptView(Window, can_focus=True):
             super().__init__()
             self.target = target
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, keys: Keys, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._stack = Stack()
+        self._stack = Stack(keys)
         self._stack.rebuild(Transcript())
         self.column.blocks = self._stack.blocks
         self._structure: Transcript | None = None

@@ -354,6 +354,8 @@ async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> N
         "/theme parks in Rome",
         "/export the table as a spreadsheet",
         "/set up a meeting",
+        "/set the table for four",
+        "/think twice about it",
         "/model trains are fun",
         "/think about it",
         "/retry the download",

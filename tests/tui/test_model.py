@@ -1,5 +1,6 @@
 """The model of the conversation is chosen, its settings are shown and set, and answers are flipped."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
 from genpy_server.core.models import Params
-from genpy_server.wire import Retry, Set, SettingsEvent
+from genpy_server.wire import Retry, Send, Set, SettingsEvent
 from genpy_tui.app import GenPyApp
 from genpy_tui.chat.status import short
 
@@ -62,7 +63,7 @@ async def test_a_model_is_picked_by_a_part_of_its_name(
 
 
 async def test_settings_are_shown_and_set(server: ScriptedServer, tmp_path: Path) -> None:
-    """/set shows every setting and asks for the chosen one; a wrong value is said and not sent."""
+    """/set shows every setting and asks for the chosen one, which is then set."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         await tui.type("/set temperature 0.2")
@@ -78,13 +79,45 @@ async def test_settings_are_shown_and_set(server: ScriptedServer, tmp_path: Path
         assert (await server.until(Set, 3)).params.stop == ("END", "of it")
         await tui.type("/set seed default")
         assert (await server.until(Set, 4)).params.seed is None
-        for wrong in ("temperature 9", "temperature warm", "max_tokens 0", "stop 'END"):
-            await tui.type(f"/set {wrong}")
-            await tui.until(lambda: tui.notices[-1].startswith("Not set:"))
-            tui.app.clear_notifications()
-        await tui.type("/set up a meeting")
-        await tui.shows("› You", "/set up a meeting")
         assert len([frame for frame in server.received if isinstance(frame, Set)]) == 4
+
+
+MISTYPED = {
+    "/set temperature 9": "Not set: ",
+    "/set temperature warm": "Not set: temperature is 0 to 2",
+    "/set max_tokens 0": "Not set: ",
+    "/set stop 'END": "Not set: ",
+    "/set temprature 2": "There is no setting temprature. Did you mean temperature?",
+    "/set temp 0.3": "Did you mean temperature?",
+    "/set max tokens 100": "Did you mean max_tokens?",
+    "/set Max-Tokenz 100": "Did you mean max_tokens?",
+    "/set effort high": "Did you mean reasoning_effort?",
+    "/set reasoning efort high": "Did you mean reasoning_effort?",
+    "/set top_p 0.9": "There is no setting top_p. There are model, temperature,",
+    "/set verbose": "There is no setting verbose. There are model,",
+    "/think lots": "There is no effort lots. Choose one of off, low, medium, high, default.",
+    "/think hihg": "There is no effort hihg.",
+    "/theme no-such": "There is no theme no-such.",
+    "/mode no-such": "Unknown mode: no-such. Choose one of ",
+    "/retry no-such": "Unknown mode: no-such.",
+    "/nosuch": "There is no command /nosuch.",
+}
+
+
+async def test_what_is_mistyped_stays_in_the_prompt(server: ScriptedServer, tmp_path: Path) -> None:
+    """A wrong setting, effort, theme or mode is said and never sent; the line can be corrected."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        for line, said in MISTYPED.items():
+            await tui.type(line)
+            await tui.until(partial(lambda said: any(said in one for one in tui.notices), said))
+            assert tui.notices[-1].endswith("A space before it sends it as it is.")
+            assert tui.chat.prompt.text == line
+            tui.app.clear_notifications()
+            tui.chat.prompt.text = ""
+        await tui.type(" /set temprature 2")
+        assert (await server.until(Send)).text == " /set temprature 2"
+        assert not [frame for frame in server.received if isinstance(frame, Set | Retry)]
 
 
 async def test_another_model_answers_again(server: ScriptedServer, tmp_path: Path) -> None:

@@ -54,6 +54,40 @@ async def test_keys_of_the_person(server: ScriptedServer, tmp_path: Path) -> Non
         assert "f7" not in tui.screen
 
 
+HINTS = """\
+[keyboard]
+new = "ctrl+f11"
+stop = "f12"
+retry = "ctrl+shift+r"
+search = ""
+help = "f6"
+rate_left = "alt+r"
+summary = "ctrl+f4"
+"""
+
+
+async def test_hints_name_the_keys_of_the_person(server: ScriptedServer, tmp_path: Path) -> None:
+    """What is said of a key is said of the key in force; a command without one is a slash command."""
+    async with configured(server, tmp_path, HINTS) as tui:
+        await tui.shows("f12      stops a reply", "/search  searches", "f6       all keys")
+        await server.attach()
+        server.start(server.message("Go on"))
+        await tui.shows("enter sends after this reply · f12 stops it")
+        await tui.press("ctrl+shift+r")
+        await tui.until(lambda: "f12 stops it." in tui.notices[-1])
+        server.stream("Half")
+        server.finish(status="error")
+        await tui.says("server error ctrl+shift+r tries again")
+        await tui.press("ctrl+f4")
+        await tui.shows("Summary")
+        await tui.press("ctrl+f4")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+        await tui.press("f6")
+        await tui.shows("alt+up moves the cursor there, f12 returns", "alt+r")
+        await tui.press("f6")
+        await tui.until(lambda: tui.app.screen is tui.chat)
+
+
 async def test_the_theme_of_the_person(server: ScriptedServer, tmp_path: Path) -> None:
     """The theme of config.toml is taken, and the one chosen in the chat is written there."""
     async with configured(server, tmp_path, CONFIG) as tui:
