@@ -86,7 +86,10 @@ def chosen(model: str | None, server: str | None) -> Settings:
     """The settings with the server, and with the model where it is our own that answers."""
     settings = load(options={"GENPY_SERVER": server} if server else {})
     if model and settings.server is None:
-        return load(options={"GENPY_MODEL": model})
+        from genpy_server.llm.providers import Providers
+
+        settings = load(options={"GENPY_MODEL": model})
+        Providers(settings).find(model)  # refuses what no provider can have
     return settings
 
 

@@ -34,8 +34,13 @@ def chatting_rows(answer: bytes) -> list[tuple[str, Any]] | None:
     return [
         (name, row)
         for row in rows
-        if (name := _name(row)) and not _NOT_CHAT.search(name.lower()) and _may_chat(row)
+        if (name := _name(row)) and named_for_chat(name) and _may_chat(row)
     ]
+
+
+def named_for_chat(model: str) -> bool:
+    """Whether a model's name says nothing against that it can chat."""
+    return not _NOT_CHAT.search(model.lower())
 
 
 def is_listed(model: str, models: list[str]) -> bool:

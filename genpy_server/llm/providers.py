@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from genpy_server.llm.catalog import (
     full_name,
     known_providers,
 )
+from genpy_server.llm.models import is_listed, named_for_chat
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.plugins import plugin_names, plugins
 from genpy_server.settings import DOTENV, Settings, without_password
@@ -90,6 +92,7 @@ class Providers:
         self._before += self._opened.values()
         self._minute_tokens: dict[str, int] = {}
         self._troubles: dict[str, tuple[float, str]] = {}
+        self._verified: set[str] = set()
         self._settings = settings
         self._default = settings.provider
         self._opened = {}
@@ -136,9 +139,38 @@ class Providers:
         if self.is_offline:
             raise LlmModelUnknown(
                 f"No provider has the model {name!r}. Name one as provider/name, with one "
-                f"of {', '.join(sorted(filter(None, self._openers)))}."
+                f"of {self._names()}."
             )
         return self._default, name
+
+    async def verify(self, name: str | None) -> None:
+        """Raise `LlmModelUnknown` for a name that begins with no provider's and is nobody's model.
+
+        Such a name may be a model of the configured service, so that its list is looked at; a
+        service without a list is believed.
+        """
+        own = self._settings
+        said = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
+        first, slash, _ = said.partition("/")
+        named = [p for p in known_providers(own) if p.name == self._default]
+        own_name = slash and first not in self._openers and named_for_chat(said)
+        if not own_name or not named or said in self._verified or self.is_offline:
+            return
+        (found,) = await self._catalog.listed(named)
+        if found.age_seconds and not found.error and not _lists(found, said):
+            (found,) = await self._catalog.listed(named, refresh=True)
+        if found.error or not found.models or _lists(found, said):
+            self._verified.add(said)
+            return
+        meant = get_close_matches(first, self._openers, 1)
+        raise LlmModelUnknown(
+            f"There is no provider {first!r}, and {without_password(named[0].url)} lists no model "
+            f"{said!r}. {f'Did you mean {meant[0]}? ' if meant else ''}"
+            f"The providers are {self._names()}; `genpy models` lists what they have."
+        )
+
+    def _names(self) -> str:
+        return ", ".join(sorted(filter(None, self._openers)))
 
     def _check(self, provider: str) -> None:
         if provider != GROQ or provider == self._default:
@@ -177,6 +209,7 @@ class Providers:
         """
         try:
             model = self.get(name)
+            await self.verify(name)
         except LlmError as error:
             return error
         named = [p for p in known_providers(self._settings) if p.name == model.provider]
@@ -245,3 +278,7 @@ class Providers:
             provider=provider.name,
             waits=self._waits,
         )
+
+
+def _lists(found: ProviderModels, model: str) -> bool:
+    return is_listed(model, [one.name for one in found.models])

@@ -239,6 +239,7 @@ class ReplyRun:
     async def _reply(self, asking: Callable[[], None]) -> RunStatus:
         name = self.chat.model_name(self.request, self.intent)
         self.model = model = self.chat.models.get(name)
+        await self.chat.models.verify(name)
         await self.chat.tools.ready()
         asked = await self.tool_calls.requested()
         built = await self.chat.context(self.request, self.intent, model, asked)

@@ -418,6 +418,8 @@ class LiveSession:
 
     async def configure(self, change: Set) -> None:
         """Change the settings and publish them; before the first message nothing is stored."""
+        if isinstance(change.model, str):
+            await self._chat.models.verify(change.model)
         async with self._sending:
             self._check_there()
             settings = checked_settings(change.applied(self.settings))

@@ -49,6 +49,23 @@ async def test_a_model_is_chosen_for_one_question(empty):
         assert {r["body"]["model"] for r in two.requests if r["body"]} == {"b"}
 
 
+async def test_a_model_of_nobody_is_said(empty):
+    """`-m` with a provider that is not known is refused with those that are, unless it is listed."""
+    async with Upstream() as own:
+        own.models = ["acme/tiny"]
+        own.say("from tiny")
+        ran = await empty.beside("ask", "x", "-m", "acme/tiny", GENPY_LLM_URL=own.url)
+        assert ran.out == "from tiny\n"
+        ran = await empty.beside("ask", "x", "-m", "olama/tiny", code=1, GENPY_LLM_URL=own.url)
+        assert "no provider 'olama'" in ran.err
+        assert "Did you mean ollama?" in ran.err
+        assert len([r for r in own.requests if r["body"]]) == 1
+    for name, says in (("nosuch/model", "No provider has the model"), ("groq/x", "keys set groq")):
+        ran = await empty.beside("ask", "x", "-m", name, code=1)
+        assert ran.out == ""
+        assert says in ran.err
+
+
 async def test_a_server_is_asked_for_the_model(empty):
     """With a server elsewhere -m goes with the message."""
     async with ScriptedServer().running() as server:

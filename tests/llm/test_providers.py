@@ -9,7 +9,7 @@ from support.scripted_model import Upstream
 
 from genpy_server import settings
 from genpy_server.config import Provider, UserConfig, known_providers
-from genpy_server.errors import LlmError
+from genpy_server.errors import LlmError, LlmModelUnknown
 from genpy_server.llm.base import ChatMessage, ChatRequest, LeftOut, TextDelta
 from genpy_server.llm.providers import Providers
 
@@ -145,3 +145,59 @@ async def test_what_a_service_refuses_is_refused_for_its_model_alone():
         assert second[0] == TextDelta("b")
         assert ["seed" in r["body"] for r in service.requests] == [True, False, True]
         await models.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (None, ""),
+        ("qwen/qwen3-8b", ""),
+        ("qwen/qwen3-8b:latest", ""),
+        ("bare-name", ""),
+        ("work/anything", ""),
+        ("intfloat/e5-large", ""),
+        ("wrok/a", "There is no provider 'wrok'.*Did you mean work?"),
+        ("nosuch/model", "no provider 'nosuch'.* lists no model 'nosuch/model'.*groq, .*ollama"),
+        ("qwen/other", "lists no model 'qwen/other'"),
+    ],
+)
+async def test_a_name_of_nobody_is_refused(upstream, name, says):
+    """A name whose first part is no provider must be listed by the configured service."""
+    upstream.models = ["qwen/qwen3-8b", "qwen/qwen3-8b:latest"]
+    models = Providers(known(Provider("work", "http://127.0.0.1:1/v1"), GENPY_LLM_URL=upstream.url))
+    try:
+        if not says:
+            await models.verify(name)
+            return
+        with pytest.raises(LlmModelUnknown, match=says):
+            await models.verify(name)
+        assert (await models.trouble(name)).code == LlmModelUnknown.code
+        upstream.models.append(name)
+        await models.verify(name)  # loaded meanwhile
+    finally:
+        await models.close()
+
+
+async def test_a_service_without_a_list_is_believed(upstream):
+    """Where no models are listed, or nothing answers, any name may be one."""
+    upstream.models = []
+    models = Providers(known(GENPY_LLM_URL=upstream.url, GENPY_MODEL="some/model"))
+    assert models.default.id is None
+    assert models.default.llm.model == "some/model"
+    await models.verify(None)
+    await models.close()
+    models = Providers(known(**LOCAL))
+    await models.verify("nosuch/model")
+    await models.close()
+
+
+async def test_the_configured_name_is_verified_too(upstream):
+    """GENPY_MODEL is such a name; GENPY_LLM_MODEL is what the service calls its model."""
+    models = Providers(known(GENPY_LLM_URL=upstream.url, GENPY_MODEL="nosuch/model"))
+    with pytest.raises(LlmModelUnknown, match="no provider 'nosuch'"):
+        await models.verify(None)
+    await models.close()
+    models = Providers(known(GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="nosuch/model"))
+    await models.verify(None)
+    assert upstream.requests[1:] == []
+    await models.close()

@@ -294,3 +294,15 @@ async def test_a_model_that_answers_is_not_spoken_of(server, one):
         await peer.say(Send("1", "hi"))
         await peer.until("run_finished")
         assert peer.of("notice") == []
+
+
+async def test_a_model_of_nobody_is_refused_when_it_is_set(server, one):
+    """`set` says at once that no provider has the model; what was set before stays."""
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Set(model="nosuch/model"))
+        refused = await peer.until("error")
+        assert refused["code"] == "llm_model_unknown"
+        assert "no provider 'nosuch'" in refused["message"]
+        one.say("ok")
+        await peer.say(Send("1", "hi"))
+        assert (await peer.until("run_finished"))["status"] == "done"
