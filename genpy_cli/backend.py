@@ -2,12 +2,14 @@
 
 import asyncio
 import importlib
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from genpy_cli import output
 from genpy_server.core.identity import checked_ref
 from genpy_server.errors import ConfigError, NotFound
 from genpy_server.records import Records
@@ -26,21 +28,35 @@ def token_of(settings: Settings) -> str | None:
 
 
 def with_records(
-    server: str | None, work: Callable[[Records], Awaitable[T]], *, model: bool = False
+    server: str | None,
+    work: Callable[[Records], Awaitable[T]],
+    *,
+    model: bool = False,
+    writes: bool = False,
 ) -> T:
-    """The result of some work on the conversations; `model` where a summary may be written."""
+    """The result of some work on the conversations; `model` where a summary may be written.
+
+    Work that `writes` goes through the server that another program runs over the local store, so
+    that everybody who looks at the conversation sees the change at once.
+    """
 
     async def run() -> T:
-        async with _opened(server, model=model) as records:
+        async with _opened(server, model=model, writes=writes) as records:
             return await work(records)
 
     return asyncio.run(run())
 
 
 @asynccontextmanager
-async def _opened(server: str | None, *, model: bool) -> AsyncIterator[Records]:
+async def _opened(server: str | None, *, model: bool, writes: bool) -> AsyncIterator[Records]:
     settings = load()
-    url = server or settings.server
+    url, token = server or settings.server, token_of(settings)
+    if url is None and writes:
+        from genpy_server import announcement
+
+        beside = (await announcement.find(settings)).server
+        if beside is not None:
+            url, token = beside.url, beside.token
     if url is None:
         from genpy_server.local import open_records
 
@@ -49,7 +65,7 @@ async def _opened(server: str | None, *, model: bool) -> AsyncIterator[Records]:
     else:
         from genpy_server.client.http_records import RemoteRecords
 
-        remote = RemoteRecords(url, token_of(settings))
+        remote = RemoteRecords(url, token)
         try:
             yield remote
         finally:
@@ -57,29 +73,56 @@ async def _opened(server: str | None, *, model: bool) -> AsyncIterator[Records]:
 
 
 def with_server(server: str | None, work: Callable[["RemoteRecords"], Awaitable[T]]) -> T:
-    """The result of some work on a server: the named one, that of this machine, or one of our own."""
+    """The result of some work on a server; see `on_server`."""
 
     async def run() -> T:
-        from genpy_server.client.http_records import RemoteRecords
-        from genpy_server.embedded import LocalServer
-
-        settings = load()
-        url, token = server or settings.server, token_of(settings)
-        local = LocalServer(settings) if url is None else None
-        try:
-            if local is not None:
-                await local.reach(announced=False)
-                url, token = local.url, local.token
-            records = RemoteRecords(url or "", token)
-            try:
-                return await work(records)
-            finally:
-                await records.close()
-        finally:
-            if local is not None:
-                await local.stop()
+        return await on_server(load(), server, work)
 
     return asyncio.run(run())
+
+
+async def on_server(
+    settings: Settings, server: str | None, work: Callable[["RemoteRecords"], Awaitable[T]]
+) -> T:
+    """The result of some work on a server: the named one, that of this machine, or one of our own.
+
+    What such a server of our own logs is not shown.
+    """
+    from genpy_server.client.http_records import RemoteRecords
+    from genpy_server.embedded import LocalServer
+
+    logging.getLogger("genpy").addHandler(logging.NullHandler())
+    url, token = server or settings.server, token_of(settings)
+    local = LocalServer(settings) if url is None else None
+    try:
+        if local is not None:
+            await local.reach(announced=False, brief=True)
+            url, token = local.url, local.token
+        records = RemoteRecords(url or "", token)
+        try:
+            return await work(records)
+        finally:
+            await records.close()
+    finally:
+        if local is not None:
+            await local.stop()
+
+
+def note_warnings() -> None:
+    """Show what a server of our own logs to the person, each sentence once."""
+    logging.getLogger("genpy").addHandler(_NotesOnce(logging.WARNING))
+
+
+class _NotesOnce(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._noted: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text not in self._noted:
+            self._noted.add(text)
+            output.note(text)
 
 
 def chosen(model: str | None, server: str | None) -> Settings:

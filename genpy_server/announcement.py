@@ -6,9 +6,11 @@ its settings are the user's own: a folder's `.env` must not reach other terminal
 """
 
 import hashlib
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,7 +19,7 @@ from genpy_server.errors import GenPyError
 from genpy_server.files import write_private
 from genpy_server.settings import DOTENV, Settings
 
-SECONDS = 2.0
+SECONDS = 3.0
 """Within which an announced server must answer."""
 _OWN = (
     *("host", "port", "tokens", "server", "origins", "hosts", "proxies", "log_level", "sources"),
@@ -48,10 +50,12 @@ async def find(settings: Settings) -> Announced:
     if path is None:
         return Announced()
     try:
+        if not _is_private(path):
+            return Announced()
         found = msgspec.json.decode(path.read_bytes(), type=Announcement)
     except (OSError, msgspec.MsgspecError):
         return Announced()
-    if not await _answers(found):
+    if not is_loopback(urlsplit(found.url).hostname or "") or not await _answers(found):
         return Announced()
     if found.fingerprint != fingerprint(settings):
         return Announced(differs=True)
@@ -101,6 +105,12 @@ def _file(settings: Settings) -> Path | None:
     return settings.database.with_name(settings.database.name + ".server")
 
 
+def _is_private(path: Path) -> bool:
+    """Whether a file is this user's alone; one that came with a folder of others is not."""
+    found = path.stat()
+    return os.name == "nt" or (found.st_uid == os.getuid() and not found.st_mode & 0o077)
+
+
 async def _answers(found: Announcement) -> bool:
     import asyncio  # noqa: PLC0415 - with the client, only to look for a server
 
@@ -108,6 +118,7 @@ async def _answers(found: Announcement) -> bool:
 
     records = RemoteRecords(found.url, found.token)
     try:
+        await records.open()  # imports, which may take longer than the answer
         async with asyncio.timeout(SECONDS):
             await records.sessions(limit=1)
     except (GenPyError, TimeoutError):

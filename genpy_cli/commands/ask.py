@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpy_cli.backend import chosen, session_to_open, token_of
+from genpy_cli.backend import chosen, note_warnings, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Mode, Model, Server, System, Trust
@@ -120,8 +120,11 @@ async def _ask(
         if local is None:
             url, token = settings.server or "", token_of(settings)
         else:
+            note_warnings()
             await local.reach(announced=False, brief=True)
             url, token = local.url, local.token
+        if allow:
+            await _check_tools(url, token, allow)
         async with SessionClient(
             url, ref, token=token, history=HISTORY, allow=allow, fresh=fresh
         ) as client:
@@ -136,3 +139,21 @@ async def _ask(
     finally:
         if local is not None:
             await local.stop()
+
+
+async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> None:
+    """Raise `WrongUsageError` for a name that no tool has: it would be allowed in vain."""
+    from genpy_server.client.session_client import RemoteRecords
+
+    records = RemoteRecords(url, token)
+    try:
+        found = await records.tools()
+    finally:
+        await records.close()
+    known = [tool.name for tool in found.tools]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        failed = "".join(f" {one.origin} has {one.state}." for one in found.sources if one.message)
+        raise WrongUsageError(
+            f"There is no tool {', '.join(unknown)}; there are {', '.join(known)}.{failed}"
+        )

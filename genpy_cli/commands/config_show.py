@@ -1,11 +1,22 @@
 """`genpy config show`."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+import msgspec
 
 from genpy_cli import output
 from genpy_cli.options import Json
 from genpy_server.config import config_name
-from genpy_server.settings import FIELDS, Field, Settings, limit_fields, load, without_password
+from genpy_server.settings import (
+    EVERYONE,
+    FIELDS,
+    Field,
+    Settings,
+    limit_fields,
+    load,
+    without_password,
+)
 
 
 class ShownSetting(NamedTuple):
@@ -52,13 +63,21 @@ def shown_settings(settings: Settings) -> list[ShownSetting]:
     return rows
 
 
+def _tools(allowed: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    for user, names in allowed.items():
+        yield from (name if user == EVERYONE else f"{user}:{name}" for name in names)
+
+
 def _shown(field: Field, settings: Settings, value: object) -> ShownSetting:
     if field.secret:
         text = "set" if value else ""
     elif isinstance(value, bool):
         text = "on" if value else "off"
+    elif isinstance(value, Mapping):
+        text = " ".join(sorted(_tools(value)))
     elif isinstance(value, tuple):
-        text = " ".join(value)
+        several = field.name == "stop" and len(value) > 1  # each may hold spaces
+        text = msgspec.json.encode(value).decode() if several else " ".join(value)
     else:
         text = "" if value is None else without_password(str(value))
     return ShownSetting(field.variable, text, settings.sources.get(field.variable, "default"))

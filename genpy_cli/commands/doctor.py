@@ -7,7 +7,7 @@ from typing import NamedTuple
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import token_of
+from genpy_cli.backend import on_server, token_of
 from genpy_cli.commands.config_show import shown_settings
 from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server, Trust
@@ -63,11 +63,13 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
 async def _checks(settings: Settings, server: str | None, *, trust: bool) -> list[Check]:
     if server is not None:
         return await _server(server, token_of(settings))
-    return [
+    checks = [
         await _answers("modes", _modes(settings)),
         await _answers("database", _database(settings)),
-        await _answers("model", _model(settings, trust=trust)),
     ]
+    if all(check.ok for check in checks):  # else a server does not start
+        checks.append(await _answers("tools", _tools(settings)))
+    return [*checks, await _answers("model", _model(settings, trust=trust))]
 
 
 async def _answers(part: str, check: Awaitable[str]) -> Check:
@@ -84,6 +86,23 @@ async def _modes(settings: Settings) -> str:
     from genpy_server.modes import open_modes
 
     return ", ".join(open_modes(settings.folder))
+
+
+async def _tools(settings: Settings) -> str:
+    """The tools, of which each mode must find those that it names."""
+    from genpy_server.modes import open_modes
+
+    found = await on_server(settings, None, lambda records: records.tools())
+    known = {tool.name for tool in found.tools}
+    faults = [f"{one.origin}: {one.message}" for one in found.sources if one.message]
+    faults += [
+        f"the mode {mode.name} names what is no tool: {', '.join(unknown)}"
+        for mode in open_modes(settings.folder).values()
+        if (unknown := sorted(set(mode.tools or ()) - known))
+    ]
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return ", ".join(sorted(known))
 
 
 async def _database(settings: Settings) -> str:
@@ -115,7 +134,9 @@ async def _model(settings: Settings, *, trust: bool) -> str:
             f"{settings.folder_address} comes from the .env of this folder and was not allowed "
             "yet. `genpy chat` asks about it; --trust allows it for now."
         )
-    llm = Providers(settings).default.llm
+    models = Providers(settings)
+    models.find(settings.model)  # raises where that is nobody's
+    llm = models.default.llm
     if llm.kind == "offline":
         return NO_MODEL
     unlisted = ""

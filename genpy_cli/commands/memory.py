@@ -33,10 +33,12 @@ def memory(
     if action == "show":
         kept = with_records(server, lambda records: records.memory(ref))
     elif number is not None:
-        kept = with_records(server, lambda records: records.change_memory(ref, forget=number))
+        kept = with_records(
+            server, lambda records: records.change_memory(ref, forget=number), writes=True
+        )
     else:
         on = action == "on"
-        kept = with_records(server, lambda records: records.change_memory(ref, on=on))
+        kept = with_records(server, lambda records: records.change_memory(ref, on=on), writes=True)
     if as_json:
         output.json_document(kept)
     else:

@@ -18,7 +18,7 @@ def rate(
     as_json: Json = False,
 ) -> None:
     """Rate a conversation from 1 to 5."""
-    session = with_records(server, lambda records: records.rate(ref, rating))
+    session = with_records(server, lambda records: records.rate(ref, rating), writes=True)
     if as_json:
         output.json_document(session)
     else:

@@ -28,7 +28,7 @@ def delete(
         if not output.confirmed(f"Delete {what}? This cannot be undone."):
             output.note("Nothing was deleted.")
             raise typer.Exit(FAILED)
-    deleted = with_records(server, lambda records: records.delete(session.id))
+    deleted = with_records(server, lambda records: records.delete(session.id), writes=True)
     if as_json:
         output.json_document(deleted)
     else:

@@ -55,7 +55,7 @@ def _end(ref: str, server: str | None) -> Session:
             )
         return await records.regenerate(session.id)
 
-    return with_records(server, work, model=True)
+    return with_records(server, work, model=True, writes=True)
 
 
 def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:

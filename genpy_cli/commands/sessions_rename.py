@@ -18,7 +18,9 @@ def rename(
     as_json: Json = False,
 ) -> None:
     """Give a conversation another title."""
-    session = with_records(server, lambda records: records.rename(ref, " ".join(title)))
+    session = with_records(
+        server, lambda records: records.rename(ref, " ".join(title)), writes=True
+    )
     if as_json:
         output.json_document(session)
     else:

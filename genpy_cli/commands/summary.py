@@ -31,6 +31,7 @@ def summary(
         server,
         lambda records: records.regenerate(ref) if regenerate else records.session(ref),
         model=regenerate,
+        writes=regenerate,
     )
     if as_json:
         output.json_document(session)

@@ -248,6 +248,14 @@ class RemoteRecords:
         asked = {"days": days, "session": ref, "utc_offset": utc_offset}
         return await self._get("/api/stats", SpendingReport, asked)
 
+    async def open(self) -> "httpx.AsyncClient":
+        """Make ready for requests; the first one would do it."""
+        async with self._opening:
+            if self._http is None:
+                # Imports and certificates take a tenth of a second, in which a screen would stand still.
+                self._http = await asyncio.to_thread(self._client)
+            return self._http
+
     async def close(self) -> None:
         """Close the connections."""
         if self._http is not None:
@@ -290,16 +298,13 @@ class RemoteRecords:
         body: dict[str, Any] | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> "httpx.Response":
-        async with self._opening:
-            if self._http is None:
-                # Imports and certificates take a tenth of a second, in which a screen would stand still.
-                self._http = await asyncio.to_thread(self._client)
+        http = await self.open()
         import httpx  # noqa: PLC0415 - local commands do not pay for it
 
         params = {key: value for key, value in (query or {}).items() if value is not None}
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            return await self._http.request(method, path, params=params, json=body, timeout=timeout)
+            return await http.request(method, path, params=params, json=body, timeout=timeout)
         except httpx.TimeoutException:
             raise Unreachable(f"{self.address.http} did not answer in time.") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:

@@ -324,3 +324,23 @@ async def test_an_unknown_mode_is_refused(empty):
     """--mode with a name that does not exist names those that do, and asks nothing."""
     ran = await asyncio.to_thread(empty, "ask", "-n", "Hi", "--mode", "poetry", code=1)
     assert "code_assistant" in ran.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+async def test_chat_takes_instructions(tmp_path):
+    """`genpy chat --system` gives the conversation instructions that the model gets."""
+    async with Upstream() as upstream:
+        upstream.say("Hello to you")
+        upstream.answer = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="m")
+        answers = [("ready", "hi\r"), ("Hello to you", "\x11"), ("rates it", "q")]
+        ran = await asyncio.to_thread(
+            genpy.dialogue, "chat", "--system", "Answer in rhymes.", answers=answers
+        )
+        assert ran.code == 0
+        asked = [
+            request["body"]["messages"]
+            for request in upstream.requests
+            if request["body"].get("stream")
+        ]
+    assert asked[0][0]["content"].endswith("Answer in rhymes.")

@@ -42,6 +42,15 @@ def test_set_and_show(empty):
     assert "config.toml" in empty("config", "show").out
 
 
+def test_lists_are_shown_as_they_are_written(empty):
+    """Tools by user and texts with spaces are shown in the form in which they are set."""
+    found = shown(empty, GENPY_TOOLS="send bob:pay", GENPY_STOP='["a b", "c"]')
+    assert found["tools"] == ("bob:pay send", "environment")
+    assert found["stop"] == ('["a b","c"]', "environment")
+    assert shown(empty, GENPY_STOP="a b")["stop"] == ("a b", "environment")
+    assert shown(empty)["tools"] == ("", "default")
+
+
 def test_the_folder_stands_above_the_config(empty):
     """A .env stands above config.toml, and is named with its line."""
     empty("config", "set", "user", "ann")

@@ -73,6 +73,38 @@ async def test_ask_runs_what_is_allowed_by_name(home: Genpy) -> None:
         assert "written" in upstream.requests[-1]["body"]["messages"][-1]["content"]
 
 
+async def test_ask_refuses_to_allow_what_is_no_tool(home: Genpy) -> None:
+    """--allow with a name that no tool has is wrong usage that lists the tools; nothing is asked."""
+    async with Upstream() as upstream:
+        refused = await home.beside(
+            "ask", "-n", "hi", "--allow", "nosuch", code=2, GENPY_LLM_URL=upstream.url
+        )
+        assert "There is no tool nosuch" in refused.err
+        assert "note, look" in refused.err
+        assert not upstream.requests
+
+
+def test_what_fails_is_said_once(home: Genpy) -> None:
+    """A source of tools that fails is named once by `tools`, and once by `ask`."""
+    (home.home / "CONFIG" / "genpy" / "config.toml").write_text(
+        '[mcp.broken]\ncommand = "no-such-program-of-a-test"\n'
+    )
+    for words in (("tools",), ("ask", "-n", "hello")):
+        assert home(*words).err.count("no-such-program-of-a-test") == 1
+
+
+def test_doctor_names_tools_that_are_not_there(home: Genpy) -> None:
+    """A mode that names what is no tool, and a source of tools that fails, are faults."""
+    assert "✓ tools: " in home("doctor").out
+    folder = home.home / "CONFIG" / "genpy"
+    (folder / "modes").mkdir()
+    (folder / "modes" / "notes.md").write_text("---\ntools: [note, nosuch]\n---\nTake notes.")
+    (folder / "tools" / "bad.py").write_text("1 / 0")
+    shown = home("doctor", code=1).out
+    assert "✗ tools: file bad.py: ZeroDivisionError: division by zero; " in shown
+    assert "the mode notes names what is no tool: nosuch\n" in shown
+
+
 OWN = """
 from genpy_server import App, load_settings, tool
 

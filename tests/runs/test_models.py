@@ -8,9 +8,11 @@ from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, Upstream, chunk
 
+from genpy_server import App
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.transcript import Transcript
 from genpy_server.core.costs import Price
+from genpy_server.core.modes import Mode
 from genpy_server.wire import End, ParamsChange, Retry, Send, Set, decode_server
 
 SUMMARY = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
@@ -42,6 +44,26 @@ async def replies(server, peer):
     session = peer.of("ready")[0]["session"]
     messages = await server.app.store.messages("local", session, limit=50)
     return [(m.text, m.meta.model, m.meta.reply_to) for m in messages if m.role == "assistant"]
+
+
+async def test_a_mode_has_a_model_of_its_own(database, one, two):
+    """The model of a mode answers in that mode, unless the person chose one for the conversation."""
+    urls = {"one": one.url, "two": two.url}
+    own = App(modes=[Mode(name="rhymes", prompt="Write in rhymes.", model="two/b")])
+    two.say("in rhymes")
+    one.say("from a")
+    one.say("from c")
+    async with serving(database, own=own, providers=urls, GENPY_MODEL="one/a") as server:
+        async with Peer(server.url, "talk") as peer:
+            for number, intent, model in (("1", "rhymes", "two/b"), ("2", "tutorial", "one/a")):
+                await peer.say(Send(number, "hello", intent=intent))
+                assert (await peer.until("run_started"))["model"] == model
+                await peer.until("run_finished")
+            await peer.say(Set(model="one/c"))
+            await peer.say(Send("3", "hello", intent="rhymes"))
+            assert (await peer.until("run_started"))["model"] == "one/c"
+            await peer.until("run_finished")
+    assert "Write in rhymes." in json.dumps(two.requests[-1]["body"])
 
 
 async def test_a_conversation_remembers_its_model(database, server, one, two):

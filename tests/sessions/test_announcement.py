@@ -81,9 +81,25 @@ async def test_settings_of_a_folder_are_not_announced(database):
 async def test_a_file_of_no_server_is_overwritten(database, content):
     """What a killed program left, or nobody wrote, keeps nobody from starting."""
     file_of(database).write_bytes(content)
+    file_of(database).chmod(0o600)
     local = await reached(configure(database))
     assert local.own is not None
     assert (await announcement.find(configure(database))).server is not None
+    await local.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+async def test_a_file_that_others_may_write_names_no_server(database):
+    """An announcement that is not its reader's alone, or names another machine, is not followed."""
+    settings = configure(database)
+    local = await reached(settings)
+    file, content = file_of(database), file_of(database).read_text()
+    assert (await announcement.find(settings)).server is not None
+    file.chmod(0o644)
+    assert await announcement.find(settings) == announcement.Announced()
+    file.chmod(0o600)
+    file.write_text(content.replace("127.0.0.1", "127.0.0.1.example.org"))
+    assert await announcement.find(settings) == announcement.Announced()
     await local.stop()
 
 
@@ -144,6 +160,26 @@ async def test_ask_attaches_to_a_server(tmp_path):
     async with Peer(local.url, "trip", token=local.token) as peer:
         await genpy.beside("ask", "hello", "--session", "trip")
         assert (await peer.until("message"))["text"] == "hello"
+    await local.stop()
+
+
+async def test_commands_that_write_go_through_the_server(tmp_path):
+    """What a command changes is seen at once by everybody attached to the server of the database."""
+    genpy = Genpy(tmp_path, GENPY_SYNC_SECONDS="60")
+    environment = {k: v for k, v in genpy.environment.items() if k.startswith("GENPY_")}
+    local = await reached(load(environment))
+    async with Peer(local.url, "trip", token=local.token) as peer:
+        await peer.say(Send("1", "hello"))
+        await peer.until("run_finished")
+        await genpy.beside("sessions", "rename", "trip", "Rome")
+        await peer.until("session", lambda frame: frame["title"] == "Rome")
+        await genpy.beside("rate", "trip", "4")
+        await peer.until("session", lambda frame: frame.get("user_rating") == 4)
+        await genpy.beside("sessions", "end", "trip")
+        await peer.until("session", lambda frame: frame["status"] == "completed")
+        await genpy.beside("sessions", "delete", "trip", "--yes")
+        await peer.ws.wait_closed()
+        assert peer.ws.close_reason == "The session was deleted."
     await local.stop()
 
 

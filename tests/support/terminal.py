@@ -111,11 +111,15 @@ async def terminal(
     session: str | None = None,
     size: tuple[int, int] = (100, 30),
     mode: str | None = None,
+    model: str | None = None,
+    system: str | None = None,
     **variables: str,
 ) -> AsyncIterator[Terminal]:
     """The application, attached to a server unless that keeps it waiting."""
     settings = running_server.configure(tmp_path / "genpy.db", **variables)
-    app = GenPyApp(settings=settings, session=session, server=server, mode=mode)
+    app = GenPyApp(
+        settings=settings, session=session, server=server, mode=mode, model=model, system=system
+    )
     app.animation_level = "none"
     async with app.run_test(size=size, tooltips=False) as pilot:
         yield Terminal(app, pilot)

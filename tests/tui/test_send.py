@@ -7,7 +7,16 @@ from support.terminal import terminal
 from textual.events import Paste
 
 from genpy_server.core.modes import ListedMode
-from genpy_server.wire import Cancel, ErrorFrame, Notice, Retry, Send, ToolFinished, ToolStarted
+from genpy_server.wire import (
+    Cancel,
+    ErrorFrame,
+    Notice,
+    Retry,
+    Send,
+    Set,
+    ToolFinished,
+    ToolStarted,
+)
 
 
 async def test_a_message_is_sent_and_its_reply_shown(
@@ -162,6 +171,21 @@ async def test_another_mode_for_the_next_messages(server: ScriptedServer, tmp_pa
         await tui.shows("scripted-model · automatic")
         await tui.type("Thanks")
         assert (await server.until(Send, 3)).intent is None
+
+
+async def test_a_chat_begins_with_a_model_and_instructions(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """What --model and --system give is set for the first conversation alone, before it is used."""
+    async with terminal(tmp_path, server=server.url, model="two/b", system="In rhymes.") as tui:
+        given = await server.until(Set)
+        assert (given.model, given.system) == ("two/b", "In rhymes.")
+        await tui.says("ready")
+        await tui.press("ctrl+n")
+        await tui.says("ready")
+        await tui.type("Hello")
+        await server.until(Send)
+        assert sum(isinstance(frame, Set) for frame in server.received) == 1
 
 
 async def test_modes_are_those_of_the_server(server: ScriptedServer, tmp_path: Path) -> None:
