@@ -1146,8 +1146,8 @@ language sql stable set search_path = '' as $$
     where session_id = p_session_id and server <> p_server and until > clock_timestamp())
 $$;
 
--- `p_known` has the `Session.state` that the server knows of each session. Returns those that have another one,
--- those that are deleted, and those that another server hosts too.
+-- `p_known` has the `known_state` of each session, see stores/base.py. Returns those that have another
+-- one, those that are deleted, and those that another server hosts too.
 create or replace function public.genpy_touch(
   p_known jsonb, p_live_seconds double precision, p_server text
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
@@ -1171,9 +1171,14 @@ begin
     from (
       select k.key as session_id, s.session_id is null and k.value <> '' as deleted,
         genpy.is_elsewhere(k.key::uuid, p_server) as elsewhere,
-        case when k.value <> concat_ws(' ', s.updated_at, s.last_message_id, s.status,
-          coalesce(s.user_rating, 0), s.title) then to_jsonb(s) end as session
-      from jsonb_each_text(p_known) k left join genpy.sessions s on s.session_id = k.key::uuid
+        case when state.changed then to_jsonb(s) end as session,
+        case when state.changed then public.genpy_memory(s.user_id, s.session_id) end as memory
+      from jsonb_each_text(p_known) k
+        left join genpy.sessions s on s.session_id = k.key::uuid
+        left join public.sessions m on m.session_id = s.session_id
+        cross join lateral (select s.session_id is not null and k.value <> concat_ws(' ',
+          s.updated_at, s.last_message_id, s.status, coalesce(s.user_rating, 0), s.title,
+          md5(coalesce(m.memory_upto || ' ' || m.memory, ''))) as changed) state
     ) h
     where h.deleted or h.elsewhere or h.session is not null);
 end
@@ -1391,12 +1396,16 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
   where session_id = p_session_id and user_id = p_user_id and memory is not null
 $$;
 
+drop function if exists public.genpy_extend_memory(text, uuid, text, bigint, bigint);
+
 create or replace function public.genpy_extend_memory(
-  p_user_id text, p_session_id uuid, p_text text, p_upto bigint, p_previous_upto bigint
+  p_user_id text, p_session_id uuid, p_text text, p_upto bigint, p_previous_upto bigint,
+  p_previous_text text
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 begin
   update public.sessions set memory = p_text, memory_upto = p_upto
-    where session_id = p_session_id and user_id = p_user_id and memory_upto = p_previous_upto;
+    where session_id = p_session_id and user_id = p_user_id and memory_upto = p_previous_upto
+      and memory is not distinct from p_previous_text;
   return to_jsonb(found);
 end
 $$;
@@ -1502,7 +1511,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '11'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '12'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

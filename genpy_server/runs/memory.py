@@ -84,15 +84,13 @@ class MemoryKeeper:
             if not addition:
                 return None
             # A note may have been forgotten meanwhile, which moves no end.
-            newest = await self._store.memory(user_id, session_id) or memory
-            before, previous = (newest.text, newest.upto) if newest else ("", 0)
-            if is_off(before) or previous != (memory.upto if memory else 0):
+            newest = await self._store.memory(user_id, session_id)
+            before, upto = (newest.text, newest.upto) if newest else ("", 0)
+            if is_off(before) or upto != (memory.upto if memory else 0):
                 return newest
             after = "" if addition == NOTHING_NEW else _noted(addition, noted, before)
             extended = Memory("\n".join(filter(None, (before, after))), noted[-1].place)
-            moved = await self._store.extend_memory(
-                user_id, session_id, extended, previous_upto=previous
-            )
+            moved = await self._store.extend_memory(user_id, session_id, extended, previous=newest)
         except (LlmError, StoreError) as error:
             log.warning("memory not extended: %s", error.code)
             return None

@@ -290,7 +290,7 @@ class SessionHub:
             await self._touch(live[start : start + TOUCH_SESSIONS])
 
     async def _touch(self, sessions: Sequence[LiveSession]) -> None:
-        known = {live.id: live.state for live in sessions}
+        known = {live.id: live.known for live in sessions}
         found = await self._store.touch(known, self._presence.live_seconds, self._presence.server)
         news = {hosted.session_id: hosted for hosted in found}
         for live in sessions:

@@ -35,7 +35,7 @@ from genpy_server.sessions.event_log import EventLog, Subscriber
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
-from genpy_server.stores.base import Appended, Hosted, Hosting, Opened, Store
+from genpy_server.stores.base import Appended, Hosted, Hosting, Opened, Store, known_state
 from genpy_server.wire import (
     Ack,
     ErrorFrame,
@@ -154,6 +154,7 @@ class LiveSession:
             async with self._sending:
                 if hosted.session.last_message_id > self._conversation.last_id:
                     await self._catch_up()
+            self._conversation.memory = hosted.memory
             self._follow(hosted.session)
         if hosted.elsewhere != self.elsewhere:
             self.elsewhere = hosted.elsewhere
@@ -162,6 +163,11 @@ class LiveSession:
         if self._left_over and not self.runs.busy:
             await self.take_over()
             self._left_over = False
+
+    @property
+    def known(self) -> str:
+        """See `known_state`."""
+        return known_state(self.state, self._conversation.memory)
 
     def _follow(self, session: Session) -> None:
         if session.settings != self.settings:

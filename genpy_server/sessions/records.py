@@ -214,7 +214,8 @@ class LocalRecords:
         """See `Records`."""
         session = await self.session(ref)
         for _ in range(MEMORY_ATTEMPTS):
-            memory = await self._store.memory(self._user_id, session.id) or Memory("", 0)
+            previous = await self._store.memory(self._user_id, session.id)
+            memory = previous or Memory("", 0)
             notes, off = read_notes(memory.text), is_off(memory.text)
             if forget is not None:
                 if not 1 <= forget <= len(notes) or notes[forget - 1].forgotten:
@@ -223,7 +224,7 @@ class LocalRecords:
             text = stored_notes(notes, off=off if on is None else not on)
             changed = Memory(text, memory.upto)
             if await self._store.extend_memory(
-                self._user_id, session.id, changed, previous_upto=memory.upto
+                self._user_id, session.id, changed, previous=previous
             ):
                 if self._live is not None:
                     self._live.remembered(self._user_id, session.id, changed)
@@ -309,7 +310,7 @@ class LocalRecords:
         if written or not memory.on:
             text = stored_notes(written, off=not memory.on)
             await self._store.extend_memory(
-                self._user_id, session_id, Memory(text, upto), previous_upto=0
+                self._user_id, session_id, Memory(text, upto), previous=None
             )
 
     def _changed(self, session: Session) -> Session:

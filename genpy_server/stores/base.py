@@ -6,7 +6,7 @@ the id of their last message; times come from the database's clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -31,6 +31,20 @@ EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "sy
 def owner_of(user_id: str, kind: str = "m") -> str:
     """What begins the terms of a user's messages ("m"), titles ("t") or summaries ("s")."""
     return blake2b(user_id.encode(), digest_size=6).hexdigest() + kind
+
+
+def md5_hex(text: str) -> str:
+    """As PostgreSQL's `md5`; it tells texts apart, and guards nothing."""
+    return md5(text.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def known_state(state: str, memory: Memory | None) -> str:
+    """What a server knows of a session that it hosts, for `touch`; databases compute the same text.
+
+    `state` is that of the session, see `Session.state`; empty where none is stored.
+    """
+    noted = "" if memory is None else f"{memory.upto} {memory.text}"
+    return state and f"{state} {md5_hex(noted)}"
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -101,6 +115,8 @@ class Hosted(msgspec.Struct, frozen=True):
     session_id: str
     session: Session | None = None
     """The session, where its state is not the one that the server knows."""
+    memory: Memory | None = None
+    """Its memory, with the session."""
     elsewhere: bool = False
     """Whether another server hosts it too."""
     deleted: bool = False
@@ -316,9 +332,9 @@ class Store(Protocol):
     ) -> list[Hosted]:
         """Record that these sessions are hosted for `live_seconds` from now, by `server`.
 
-        `known` has the `Session.state` that the server knows of each id, empty where it knows of
-        no stored session. Returns those whose state is another one, those that are deleted, and
-        those that another server hosts too.
+        `known` has the `known_state` of each id, empty where the server knows of no stored session.
+        Returns those whose state is another one, those that are deleted, and those that another
+        server hosts too.
         """
 
     async def abandoned(
@@ -386,9 +402,9 @@ class Store(Protocol):
         """The running summary of a session."""
 
     async def extend_memory(
-        self, user_id: str, session_id: str, memory: Memory, *, previous_upto: int
+        self, user_id: str, session_id: str, memory: Memory, *, previous: Memory | None
     ) -> bool:
-        """Replace the memory that covers up to `previous_upto` (0: none); False when it moved."""
+        """Replace the memory `previous`; False when it is another one by now."""
 
     # Moving
 

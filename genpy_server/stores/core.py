@@ -44,6 +44,7 @@ from genpy_server.stores.base import (
     Result,
     Store,
     StoreHealth,
+    known_state,
 )
 
 ALL = 2**31
@@ -351,9 +352,10 @@ class CompletedStore:
             if session_id in known:
                 self._hosted[user_id, session_id] = time.monotonic() + live_seconds
                 session = await self.session(user_id, session_id)
-                state = "" if session is None else session.state
+                memory = await self.memory(user_id, session_id)
+                state = "" if session is None else known_state(session.state, memory)
                 if state != known[session_id]:
-                    told.append(Hosted(session_id, session, deleted=session is None))
+                    told.append(Hosted(session_id, session, memory, deleted=session is None))
         return told
 
     async def abandoned(
@@ -449,11 +451,10 @@ class CompletedStore:
         return self._memories.get(session_id) if await self.session(user_id, session_id) else None
 
     async def extend_memory(
-        self, user_id: str, session_id: str, memory: Memory, *, previous_upto: int
+        self, user_id: str, session_id: str, memory: Memory, *, previous: Memory | None
     ) -> bool:
         """See `Store.extend_memory`."""
-        known = await self.memory(user_id, session_id)
-        if (known.upto if known else 0) != previous_upto:
+        if await self.memory(user_id, session_id) != previous:
             return False
         self._memories[session_id] = memory
         return True

@@ -78,7 +78,7 @@ async def test_another_server_was_first(store, upstream, keeper):
     """Of two servers that extend the same memory one succeeds, and the other takes its result."""
     messages = await said(store, "I like tea", "I moved to Ghent")
     theirs = Memory("- theirs", messages[1].place)
-    await store.extend_memory("ann", SESSION, theirs, previous_upto=0)
+    await store.extend_memory("ann", SESSION, theirs, previous=None)
     upstream.say("- ours")
     assert await keeper.extend("ann", SESSION, None, messages) == theirs
 

@@ -130,7 +130,7 @@ async def test_a_memory_can_be_off_before_there_is_one(store, keeper):
 async def test_notes_of_older_versions_are_read(store):
     """Lines without a message are notes, and stay as they are when another is forgotten."""
     await store.append("ann", SESSION, "user", "hello", title="Talk")
-    await store.extend_memory("ann", SESSION, Memory("- old one\nplain line", 1), previous_upto=0)
+    await store.extend_memory("ann", SESSION, Memory("- old one\nplain line", 1), previous=None)
     kept = await records(store).memory(SESSION)
     assert [(n.text, n.message_id) for n in kept.notes] == [("old one", None), ("plain line", None)]
 
@@ -164,7 +164,7 @@ async def test_a_server_shows_and_changes_notes(database):
         appended = await store.append("local", SESSION, "user", "I like tea", title="Talk")
         text = f"- likes tea [#{appended.message.id}]"
         await store.extend_memory(
-            "local", SESSION, Memory(text, appended.message.id), previous_upto=0
+            "local", SESSION, Memory(text, appended.message.id), previous=None
         )
         remote = RemoteRecords(server.url)
         try:

@@ -1,17 +1,22 @@
-"""Two servers on one database: what changes at one is seen by the clients of the other."""
+"""Servers on one database: what changes at one is seen by the clients of the others."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 from support.conditions import eventually
 from support.raw_client import Message, Peer
 from support.running_server import Running, serving
 from support.scripted_model import Upstream
 
-from genpy_server.wire import End, Rate, Send
+from genpy_server.client.transcript import Transcript
+from genpy_server.core.models import Memory
+from genpy_server.wire import End, Rate, Send, Set, decode_server
 
 DRAFT = {"summary": "S.", "topics": ["t"], "sentiment": "neutral", "outcomes": []}
 
@@ -194,3 +199,98 @@ async def test_conversations_of_others_are_left_alone(pair: Pair) -> None:
     assert await store.abandoned(9, users=[stranger]) == [(stranger, foreign)]
     assert await store.abandoned(9, users=[user]) == []
     assert await pair.one.app.records(user).abandoned() == [never]
+
+
+def shown(peer: Peer) -> list[object]:
+    """What a client shows of all that it was sent."""
+    transcript = Transcript()
+    for frame in peer.frames:
+        transcript.apply(decode_server(msgspec.json.encode(frame).decode()))
+    entries = [(e.role, e.text, e.status, e.message_id, e.meta) for e in transcript]
+    # A reply that was streamed here and one that was stored elsewhere are the same.
+    known = transcript.title, transcript.status, transcript.rating, transcript.settings
+    return [*entries, *known]
+
+
+async def test_three_servers_show_the_same(
+    settings: dict[str, str], upstream: Upstream, tmp_path: Path
+) -> None:
+    """Each kind of change at each of three servers is shown alike by the clients of all of them."""
+    session, user = str(uuid4()), settings["GENPY_USER"]
+    upstream.answer = DRAFT
+    async with AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(serving(tmp_path / "shared.db", **settings))
+            for _ in range(3)
+        ]
+        peers = [await stack.enter_async_context(Peer(one.url, session)) for one in servers]
+        store = servers[0].app.store
+
+        async def everywhere(kind: str, when: Callable[[Message], bool]) -> None:
+            for peer in peers:
+                if not any(when(frame) for frame in peer.of(kind)):
+                    await peer.until(kind, when)
+
+        async def alike() -> None:
+            one, *others = map(shown, peers)
+            assert others == [one, one]
+
+        for number, (here, peer) in enumerate(zip(servers, peers, strict=True)):
+            name, answer = f"{number} é", f"Answer {number} 界\u2028"
+            upstream.say(answer)
+            assert (await ask(peer, name))["status"] == "done"
+            for one in peers:
+                if one is not peer:
+                    await one.until("message", lambda f, text=answer: f["text"] == text)
+            await here.app.records(user).rename(session, f"Title {name}")
+            await everywhere("session", lambda f, name=name: f["title"] == f"Title {name}")
+            await peer.say(Set(system=f"Be {name}."))
+            await everywhere("settings", lambda f, name=name: f["system"] == f"Be {name}.")
+            await peer.say(Rate(number + 1))
+            await everywhere("session", lambda f, n=number: f.get("user_rating") == n + 1)
+            await alike()
+            ended = len(peer.of("summary"))
+            await peer.say(End())
+            for one in peers:
+                while (
+                    len(one.of("summary")) == ended or one.of("session")[-1]["status"] == "active"
+                ):
+                    await one.next()
+            await alike()
+        stored = [(m.id, m.text) for m in await store.messages(user, session, limit=99)]
+        fresh = [await stack.enter_async_context(Peer(one.url, session)) for one in servers]
+        for one in fresh:
+            await one.until("snapshot_end")
+            assert seen(one) == stored
+        assert shown(fresh[0])[:6] == shown(peers[0])[:6]
+        await servers[2].app.records(user).delete(session)
+        for one in (*peers, *fresh):
+            await one.ws.wait_closed()
+            assert one.ws.close_reason == "The session was deleted."
+
+
+async def test_a_note_forgotten_elsewhere_is_sent_no_more(pair: Pair) -> None:
+    """A live session drops a note that another server was told to forget, and keeps the others."""
+    session = pair.session
+    async with Peer(pair.one.url, session) as here, Peer(pair.two.url, session) as there:
+        await ask(here, "a")
+        (question, _) = await pair.one.app.store.messages(pair.user, session, limit=9)
+        noted = Memory("- likes tea\n- lives in Ghent", question.id)
+        await pair.one.app.store.extend_memory(pair.user, session, noted, previous=None)
+
+        async def told() -> str:
+            """What the model of the other server is told."""
+            await ask(there, str(uuid4()))
+            return json.dumps(pair.model.requests[-1]["body"]["messages"])
+
+        async def knows_all() -> bool:
+            text = await told()
+            return "Ghent" in text and "likes tea" in text
+
+        async def knows_less() -> bool:
+            text = await told()
+            return "Ghent" in text and "likes tea" not in text
+
+        assert await eventually(knows_all)
+        await pair.one.app.records(pair.user).change_memory(session, forget=1)
+        assert await eventually(knows_less)

@@ -7,8 +7,8 @@ import msgspec
 from support.conditions import eventually
 from support.users import Person
 
-from genpy_server.core.models import MessageMeta, Metrics
-from genpy_server.stores.base import JournalPiece, Result, Store
+from genpy_server.core.models import Memory, MessageMeta, Metrics, SessionSettings
+from genpy_server.stores.base import JournalPiece, Result, Store, known_state
 
 META = MessageMeta(run="r", reply_to=1, intent="tutorial", model="m")
 
@@ -175,3 +175,44 @@ async def test_attempts_to_end_are_counted_and_wait(store: Store, person: Person
     anew = await person.claim(again=True)
     assert anew is not None
     assert anew.attempt == 1
+
+
+async def test_whatever_changes_is_told_until_it_is_known(store: Store, person: Person) -> None:
+    """`touch` returns a session and its memory after each kind of change, and nothing once known."""
+    ids, server = (person.id, person.session), str(uuid4())
+    await person.say("x")
+    told = await store.touch({person.session: "unknown"}, 60, server)
+
+    async def change(kind: str) -> None:
+        match kind:
+            case "message":
+                await person.say("y")
+            case "title":
+                await store.rename(*ids, "Another: é")
+            case "rating":
+                await store.rate(*ids, 4)
+            case "settings":
+                await store.configure(*ids, SessionSettings(system="Be brief."))
+            case "memory":
+                await store.extend_memory(*ids, Memory("- é", 1), previous=None)
+            case "forgotten":
+                await store.extend_memory(*ids, Memory("~ é", 1), previous=Memory("- é", 1))
+            case "covered":
+                await store.extend_memory(*ids, Memory("~ é", 2), previous=Memory("~ é", 1))
+            case "end":
+                await person.complete()
+
+    for kind in ["message", "title", "rating", "settings", "memory", "forgotten", "covered", "end"]:
+        (before,) = told
+        assert before.session is not None
+        known = known_state(before.session.state, before.memory)
+        assert await store.touch({person.session: known}, 60, server) == []
+        await change(kind)
+        told = await store.touch({person.session: known}, 60, server)
+        (now,) = told
+        assert now.session == await store.session(*ids)
+        assert now.memory == await store.memory(*ids)
+        assert (now.session, now.memory) != (before.session, before.memory), kind
+    await store.delete(*ids)
+    (gone,) = await store.touch({person.session: known}, 60, server)
+    assert (gone.deleted, gone.session, gone.memory) == (True, None, None)

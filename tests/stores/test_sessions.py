@@ -170,7 +170,7 @@ async def test_settings_are_kept_with_a_session(store: Store, person: Person) ->
 async def test_a_deleted_session_leaves_nothing(store: Store, person: Person) -> None:
     """Session, messages, memory and the right to end it are gone; its id can be used again."""
     await person.say("x")
-    await store.extend_memory(person.id, person.session, Memory("m", 1), previous_upto=0)
+    await store.extend_memory(person.id, person.session, Memory("m", 1), previous=None)
     ending = await person.claim()
     assert ending is not None
     await store.delete(person.id, person.session)
@@ -191,17 +191,21 @@ async def test_ids_of_deleted_messages_are_not_used_again(store: Store, person: 
     assert (await person.say("y")).id > old.id
 
 
-async def test_memory_is_extended_from_where_it_ended(store: Store, person: Person) -> None:
-    """A memory is replaced only by one that knows up to where the old one reached."""
+async def test_memory_is_extended_from_what_it_was(store: Store, person: Person) -> None:
+    """A memory is replaced only by one that knows the old one, its text and how far it reached."""
     await person.say("x")
-    one, two = Memory("one\0", 3), Memory("one two", 5)
-    assert await store.memory(person.id, person.session) is None
-    assert not await store.extend_memory(person.id, person.session, two, previous_upto=3)
-    assert await store.extend_memory(person.id, person.session, one, previous_upto=0)
-    assert not await store.extend_memory(person.id, person.session, two, previous_upto=0)
-    assert await store.memory(person.id, person.session) == Memory("one\ufffd", 3)
-    assert await store.extend_memory(person.id, person.session, two, previous_upto=3)
-    assert await store.memory(person.id, person.session) == two
+    one, two, off = Memory("one\0", 3), Memory("one two", 5), Memory("one", 5)
+    ids = person.id, person.session
+    assert await store.memory(*ids) is None
+    assert not await store.extend_memory(*ids, two, previous=one)
+    assert await store.extend_memory(*ids, one, previous=None)
+    assert not await store.extend_memory(*ids, two, previous=None)
+    assert await store.memory(*ids) == Memory("one\ufffd", 3)
+    for other in (Memory("one\0", 2), Memory("two", 3)):
+        assert not await store.extend_memory(*ids, two, previous=other)
+    assert await store.extend_memory(*ids, two, previous=one)
+    assert await store.extend_memory(*ids, off, previous=two)
+    assert await store.memory(*ids) == off
 
 
 async def test_check_counts_everything(store: Store, person: Person) -> None:
@@ -245,7 +249,7 @@ async def test_other_users_see_nothing(store: Store, person: Person, stranger: P
     """No reading method shows a row to anybody but its owner."""
     message = await person.say("a penguin")
     await store.append(person.id, person.session, "user", "x", title="", client_id="c")
-    await store.extend_memory(person.id, person.session, Memory("m", 1), previous_upto=0)
+    await store.extend_memory(person.id, person.session, Memory("m", 1), previous=None)
     user, session = stranger.id, person.session
     assert await store.session(user, session) is None
     assert await store.sessions(user, limit=9) == []
@@ -264,7 +268,7 @@ async def test_other_users_change_nothing(store: Store, person: Person, stranger
     """No right to end and no memory of somebody else's session is to be had."""
     await person.say("a penguin")
     user, session = stranger.id, person.session
-    assert not await store.extend_memory(user, session, Memory("m", 1), previous_upto=0)
+    assert not await store.extend_memory(user, session, Memory("m", 1), previous=None)
     assert await store.claim_ending(user, session, lease_seconds=60) is None
     assert await store.claim_ending(user, session, lease_seconds=60, again=True) is None
     assert await person.claim() is not None

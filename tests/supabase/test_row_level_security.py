@@ -50,7 +50,7 @@ async def victim(stack: Stack) -> AsyncIterator[Victim]:
     await store.open()
     user, session = str(uuid4()), str(uuid4())
     said = await store.append(user, session, "user", SECRET, title=SECRET, client_id="c")
-    await store.extend_memory(user, session, Memory(SECRET, said.message.id), previous_upto=0)
+    await store.extend_memory(user, session, Memory(SECRET, said.message.id), previous=None)
     await store.rate(user, session, 5)
     yield Victim(user, session, said.message.id)
     await store.close()

@@ -198,6 +198,20 @@ def test_version_10_is_upgraded(make_stack: MakeStack) -> None:
     assert stack.sql(CATALOGUE) == fresh
 
 
+def test_version_11_is_upgraded(make_stack: MakeStack) -> None:
+    """A memory is compared with its text, too."""
+    stack = make_stack(SCHEMA)
+    fresh = stack.sql(CATALOGUE)
+    stack.sql("""
+        drop function genpy_extend_memory;
+        create function genpy_extend_memory(p_user_id text, p_session_id uuid, p_text text,
+          p_upto bigint, p_previous_upto bigint) returns jsonb language sql
+          as $$ select null::jsonb $$;
+    """)
+    stack.sql(SCHEMA.read_text())
+    assert stack.sql(CATALOGUE) == fresh
+
+
 async def test_it_runs_beside_readers_and_writers(make_stack: MakeStack) -> None:
     """Over tables of the first version and again, while a program inserts: nothing fails or is lost."""
     stack = make_stack(FIRST_VERSION)

@@ -102,7 +102,7 @@ async def test_a_note_is_forgotten_and_the_memory_switched_off(tmp_path: Path) -
         store = running.app.store
         said = await store.append("local", NOTED, "user", "I like tea a lot", title="Talk")
         notes = f"- likes tea [#{said.message.id}]\n- lives in Ghent"
-        await store.extend_memory("local", NOTED, Memory(notes, said.message.id), previous_upto=0)
+        await store.extend_memory("local", NOTED, Memory(notes, said.message.id), previous=None)
         await tui.says("ready")
         await tui.type("hello")
         await tui.until(lambda: "\u25c6 GenPy" in tui.transcript)

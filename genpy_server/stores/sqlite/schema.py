@@ -22,6 +22,7 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
+from genpy_server.stores.base import md5_hex
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process that writes."""
@@ -312,6 +313,7 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.create_function("casefold", 1, _casefold, deterministic=True)
+        connection.create_function("md5", 1, md5_hex, deterministic=True)
         _migrate(connection)
     except BaseException:
         connection.close()

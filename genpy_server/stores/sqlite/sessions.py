@@ -142,9 +142,9 @@ def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
 
 _STATE = (
     "updated_at || ' ' || last_message_id || ' ' || status || ' ' || coalesce(user_rating, 0)"
-    " || ' ' || title"
+    " || ' ' || title || ' ' || md5(coalesce(memory_upto || ' ' || memory, ''))"
 )
-"""`Session.state` as SQL."""
+"""`known_state` as SQL."""
 _ELSEWHERE = f"""EXISTS (
     SELECT 1 FROM hosts h
     WHERE h.session_id = sessions.session_id AND h.server <> :server AND h.until > {NOW}
@@ -181,7 +181,7 @@ def touch(
     rows = connection.execute(
         f"""
         SELECT k.key, {_STATE} <> k.value, {_ELSEWHERE}, sessions.id IS NULL AND k.value <> '',
-            {_SESSION}
+            memory, memory_upto, {_SESSION}
         FROM json_each(:known) k LEFT JOIN sessions ON session_id = k.key
         """,
         given,
@@ -190,10 +190,11 @@ def touch(
         Hosted(
             session_id,
             session=session_of(tuple(row)) if changed else None,
+            memory=Memory(text, upto) if changed and text is not None else None,
             elsewhere=bool(elsewhere),
             deleted=bool(deleted),
         )
-        for session_id, changed, elsewhere, deleted, *row in rows
+        for session_id, changed, elsewhere, deleted, text, upto, *row in rows
         if changed or elsewhere or deleted
     ]
 
@@ -361,18 +362,19 @@ def extend_memory(
     session_id: str,
     memory: Memory,
     *,
-    previous_upto: int,
+    previous: Memory | None,
 ) -> bool:
     """See `Store.extend_memory`."""
     done = connection.execute(
         f"UPDATE sessions SET memory = :text, memory_upto = :upto WHERE {_OWNED} "
-        "AND memory_upto = :previous_upto",
+        "AND memory IS :previous AND memory_upto = :previous_upto",
         {
             "session_id": session_id,
             "user_id": user_id,
             "text": memory.text,
             "upto": memory.upto,
-            "previous_upto": previous_upto,
+            "previous": previous and previous.text,
+            "previous_upto": previous.upto if previous else 0,
         },
     )
     return bool(done.rowcount)

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.base import Opened, StoreHealth
+from genpy_server.stores.base import Opened, StoreHealth, known_state
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
@@ -159,7 +159,7 @@ class SqliteStore:
             self.memory(user_id, session_id),
             self.hosting(user_id, session_id),
         )
-        known = {} if session is None else {session_id: session.state}
+        known = {} if session is None else {session_id: known_state(session.state, memory)}
         hosted = await self.touch(known, live_seconds, server)
         elsewhere = any(one.elsewhere for one in hosted)
         return Opened(session, messages, memory, hosting, elsewhere=elsewhere)

@@ -63,7 +63,9 @@ def ending_of(answer: dict[str, Any], given: dict[str, Any]) -> Ending | None:
 def hosted_of(row: dict[str, Any]) -> Hosted:
     """A row of `genpy_touch`."""
     session = row["session"] and session_of(row["session"])
-    return Hosted(row["session_id"], session, elsewhere=row["elsewhere"], deleted=row["deleted"])
+    memory = row["memory"] and msgspec.convert(row["memory"], Memory)
+    others = {"elsewhere": row["elsewhere"], "deleted": row["deleted"]}
+    return Hosted(row["session_id"], session, memory, **others)
 
 
 def opened_of(answer: dict[str, Any]) -> Opened:

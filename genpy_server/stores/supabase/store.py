@@ -139,7 +139,12 @@ def _finishing(given: Arguments) -> Arguments:
 
 
 def _remembering(given: Arguments) -> Arguments:
-    return given | msgspec.structs.asdict(given.pop("memory"))
+    memory, previous = given.pop("memory"), given.pop("previous")
+    before = {
+        "previous_text": previous and previous.text,
+        "previous_upto": previous.upto if previous else 0,
+    }
+    return given | before | msgspec.structs.asdict(memory)
 
 
 def _importing(given: Arguments) -> Arguments | None:
