@@ -9,6 +9,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FIREFOX = shutil.which("firefox-esr")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -28,6 +29,11 @@ addEventListener("securitypolicyviolation", (event) =>
 async def launch(playwright: Playwright) -> Browser:
     """Debian's Chromium, which asks nobody anything by itself."""
     return await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+async def launch_firefox(playwright: Playwright) -> Browser:
+    """Debian's Firefox, which is driven by WebDriver BiDi."""
+    return await playwright.firefox.launch(channel="moz-firefox", executable_path=FIREFOX)
 
 
 @dataclass
@@ -103,6 +109,7 @@ async def visiting(
     try:
         await page.goto(path)
         yield visit
-        assert visit.found() == {}
+        found = visit.found()
+        assert found == {}, found
     finally:
         await context.close()

@@ -191,9 +191,10 @@ function showModes(/** @type {Mode[]} */ known) {
  * @param {Room} asking
  */
 async function showModels(asking) {
-  /** @type {{default: string, models: {name: string}[]}} */
-  const { default: usual, models: known } = await api("GET", "api/models");
-  if (asking !== room) return;
+  /** @type {{default: string, models: {name: string}[]} | null} */
+  const found = await api("GET", "api/models").catch(() => null);
+  if (!found || asking !== room) return; // the connection's own state says what is wrong
+  const { default: usual, models: known } = found;
   const chosen = asking.transcript.settings.model ?? "";
   const names = new Set([...known.map(({ name }) => name), ...(chosen ? [chosen] : [])]);
   models.replaceChildren(

@@ -1,0 +1,46 @@
+"""What matters most of the pages, in Firefox: tests that pass in Chromium, in another browser."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from pages.conftest import missing
+from pages.test_chat import (
+    test_a_conversation_from_first_word_to_rating,
+    test_a_selection_survives_new_text,
+    test_the_list_renames_and_deletes,
+)
+from pages.test_composer import (
+    test_drafts_are_kept_for_each_conversation,
+    test_the_box_grows_with_wrapped_text,
+)
+from pages.test_cuts import (
+    test_a_cut_in_mid_reply_costs_nothing,
+    test_a_reload_in_mid_reply_goes_on_with_it,
+)
+from pages.test_looks import test_a_theme_is_chosen_and_remembered
+from playwright.async_api import Browser, async_playwright
+from support.browser import FIREFOX, launch_firefox
+
+__all__ = [
+    "test_a_conversation_from_first_word_to_rating",
+    "test_a_cut_in_mid_reply_costs_nothing",
+    "test_a_reload_in_mid_reply_goes_on_with_it",
+    "test_a_selection_survives_new_text",
+    "test_a_theme_is_chosen_and_remembered",
+    "test_drafts_are_kept_for_each_conversation",
+    "test_the_box_grows_with_wrapped_text",
+    "test_the_list_renames_and_deletes",
+]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Firefox with new and empty profiles."""
+    if FIREFOX is None:
+        missing("Firefox", "apt-get install firefox-esr")
+    async with async_playwright() as playwright:
+        browser = await launch_firefox(playwright)
+        yield browser
+        await browser.close()
