@@ -292,6 +292,17 @@ class Unreachable(GenPyError):
     retryable = True
 
 
+def description(error: BaseException) -> str:
+    """The sentence of an error of ours; of others the type and the text, which may fail too."""
+    if isinstance(error, GenPyError):
+        return error.message
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - see above
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def _tree(cls: type[GenPyError]) -> list[type[GenPyError]]:
     return [cls, *(leaf for child in cls.__subclasses__() for leaf in _tree(child))]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
-from genpy_server.errors import ConfigError
+from genpy_server.errors import ConfigError, description
 
 
 class Plugin(NamedTuple):
@@ -33,11 +33,15 @@ def plugin_names(group: str) -> list[str]:
 def _loaded(point: EntryPoint) -> Any:
     try:
         return point.load()
-    except Exception as error:  # whatever a foreign module raises
-        what = f"{type(error).__name__}: {error}".rstrip(": .")
+    except (Exception, SystemExit) as error:  # whatever a foreign module raises
+        what = description(error).rstrip(".")
         raise ConfigError(f"{_source(point)} cannot be loaded: {what}.") from error
 
 
+def package_of(point: EntryPoint) -> str:
+    """The name of the package that an entry point is of."""
+    return point.dist.name if point.dist is not None else point.module
+
+
 def _source(point: EntryPoint) -> str:
-    package = point.dist.name if point.dist is not None else point.module
-    return f"{package} ({point.group}: {point.name})"
+    return f"{package_of(point)} ({point.group}: {point.name})"

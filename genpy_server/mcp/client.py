@@ -18,7 +18,7 @@ from genpy_server import __version__
 from genpy_server.config import McpEntry
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import ListedPrompt, PromptArgument, ToolSource, ToolSpec
-from genpy_server.errors import BadRequest, ConfigError, NotFound
+from genpy_server.errors import BadRequest, ConfigError, NotFound, description
 from genpy_server.tools.base import Tool, ToolContext, ToolResult
 from genpy_server.tools.registry import ToolRegistry
 
@@ -297,4 +297,4 @@ def _reason(error: BaseException) -> str:
     """The sentence of an error, of the first one where there are several."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    return description(error)

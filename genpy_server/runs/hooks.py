@@ -90,7 +90,7 @@ class HookRunner:
         try:
             async with asyncio.timeout(self._seconds):
                 return await hook(*values)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:  # code of others
+        except BaseException as error:  # code of others, which cannot end the server
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # the run is stopped; the hook did not cancel itself

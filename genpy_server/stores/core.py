@@ -149,7 +149,7 @@ class CompletedStore:
     async def check(self) -> StoreHealth:
         """See `Store.check`; counts nothing, as sessions are counted by owner."""
         await self._core.secret()
-        return StoreHealth(self.kind, type(self._core).__name__, 0, 0)
+        return StoreHealth(self.kind, type(self._core).__name__, 0, 0, users=0)
 
     # Messages
 

@@ -3,14 +3,16 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args, get_type_hints, overload
+from functools import partial
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints, overload
 
 import msgspec
 
 from genpy_server.core.text import storable
-from genpy_server.errors import ConfigError
+from genpy_server.errors import BadRequest, ConfigError, description
 from genpy_server.tools.base import (
     TOOL_SECONDS,
     Tool,
@@ -19,7 +21,7 @@ from genpy_server.tools.base import (
     check_name,
     spec,
 )
-from genpy_server.tools.process import run_in_process
+from genpy_server.tools.process import can_be_found, run_in_process
 
 F = TypeVar("F", bound=Callable[..., Any])
 MARK = "__genpy_tool__"
@@ -53,8 +55,9 @@ def tool(
         def weather(city: Annotated[str, Meta(description="A city's name.")]) -> dict[str, float]:
             "The weather of a city now."
 
-    The docstring is what the model reads. Parameters take any type that msgspec reads from JSON;
-    the result is a text or anything msgspec writes as JSON. A first parameter annotated `Context`
+    The docstring is what the model reads. Parameters take any type that msgspec reads from JSON,
+    `Annotated[str, "A city's name."]` describes one as well; the result is a text or anything
+    msgspec writes as JSON. A first parameter annotated `Context`
     is given who calls. `seconds` bounds a call. A tool that is not `reads_only` acts: each call is
     shown to the person first, who allows it or not. A synchronous one that acts runs in a process
     of its own, so that it can be stopped, and must therefore be defined at the top of a module.
@@ -91,16 +94,16 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
         raise ConfigError(f"The tool {name} needs a docstring: it is what the model reads.")
     wants_context, arguments = parameters(function, name)
     is_async = inspect.iscoroutinefunction(function)
-    if not is_async and not options.reads_only and "<locals>" in function.__qualname__:
+    if not is_async and not options.reads_only and not can_be_found(function):
         raise ConfigError(
             f"The tool {name} acts and is synchronous, so it runs in a process of its own: "
             "define it at the top of a module, or make it async."
         )
 
     async def run(context: ToolContext, values: msgspec.Struct) -> ToolResult:
-        given = {field: getattr(values, field) for field in values.__struct_fields__}
         if not is_async and not options.reads_only:
-            return await run_in_process(function, msgspec.to_builtins(given), context)
+            return await run_in_process(function, msgspec.to_builtins(values), context)
+        given = {field: getattr(values, field) for field in values.__struct_fields__}
         first = (context,) if wants_context else ()
         if is_async:
             return as_result(await function(*first, **given))
@@ -131,25 +134,38 @@ def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgs
             raise ConfigError(f"The tool {name}: its parameter {one.name} cannot be named.")
         if one.name not in hints:
             raise ConfigError(f"The tool {name}: its parameter {one.name} has no annotation.")
-        if ToolContext in {hints[one.name], *get_args(hints[one.name])}:
+        if ToolContext in (hints[one.name], *get_args(hints[one.name])):
             raise ConfigError(f"The tool {name}: only a first parameter can be a Context.")
         default = () if one.default is one.empty else (_default(one.default),)
-        fields.append((one.name, hints[one.name], *default))
+        fields.append((one.name, _documented(hints[one.name]), *default))
     try:
         arguments = msgspec.defstruct(
-            f"{name}_arguments", fields, kw_only=True, forbid_unknown_fields=True
+            f"{name}_arguments",
+            fields,
+            kw_only=True,
+            forbid_unknown_fields=True,
+            omit_defaults=True,
         )
         msgspec.json.schema(arguments)
-    except TypeError as error:
+    except Exception as error:  # noqa: BLE001 - msgspec raises several kinds for a strange annotation
         reason = str(error).splitlines()[-1]
         raise ConfigError(f"The tool {name}: its parameters have no JSON form: {reason}.") from None
     return wants_context, arguments
 
 
+def _documented(hint: Any) -> Any:
+    """A type whose texts are descriptions: `Annotated[int, "How many."]`."""
+    if get_origin(hint) is not Annotated:
+        return hint
+    kind, *notes = get_args(hint)
+    metas = [msgspec.Meta(description=n) if isinstance(n, str) else n for n in notes]
+    return Annotated[(kind, *metas)]
+
+
 def _default(value: Any) -> Any:
     """A default as msgspec takes it: one that could be changed is created for each call."""
-    if isinstance(value, list | dict | set) and value:
-        return msgspec.field(default_factory=value.copy)
+    if isinstance(value, list | dict | set | msgspec.Struct) and value:
+        return msgspec.field(default_factory=partial(copy, value))
     return value
 
 
@@ -170,11 +186,25 @@ def as_result(value: Any) -> ToolResult:
         text = storable(value)
         return ToolResult(text, text)
     try:
-        data = msgspec.to_builtins(value)
+        data = msgspec.to_builtins(value, enc_hook=_as_text)
+        if isinstance(data, str):
+            return as_result(data)
         text = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
     except (TypeError, ValueError):
         return as_result(str(value))
     return ToolResult(data, f"```json\n{text}\n```")
+
+
+def _as_text(value: Any) -> str:
+    """What a result holds that is of no JSON type, as text: a path, a fraction, a table."""
+    if isinstance(value, Coroutine):
+        value.close()  # no warning that nobody awaited it
+    if isinstance(value, Iterator | AsyncIterator | Awaitable):
+        raise BadRequest(
+            f"It returned a {type(value).__name__}, which holds no result yet. "
+            "A tool returns a list, and an asynchronous one is an `async def`."
+        )
+    return str(value)
 
 
 async def _in_thread(work: Callable[[], Any]) -> Any:
@@ -182,7 +212,7 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
-    def settle(result: Any, error: Exception | None) -> None:
+    def settle(result: Any, error: BaseException | None) -> None:
         if not done.done():
             if error is None:
                 done.set_result(result)
@@ -191,15 +221,13 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
 
     def run() -> None:
         result: Any = None
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             result = work()
         except StopIteration as stopped:  # a future refuses it
-            error = RuntimeError(f"StopIteration: {stopped}")
-        except Exception as raised:  # noqa: BLE001 - whatever it is, the model is told
+            error = RuntimeError(description(stopped))
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, the model is told
             error = raised
-        except BaseException as raised:  # noqa: BLE001 - sys.exit, which ends this call alone
-            error = RuntimeError(f"{type(raised).__name__}: {raised}")
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:

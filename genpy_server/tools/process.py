@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.text import storable
-from genpy_server.errors import BadRequest
+from genpy_server.errors import BadRequest, description
 from genpy_server.tools.base import ToolContext, ToolResult
 
 LINE_BYTES = 64 * 1024 * 1024
@@ -39,6 +39,19 @@ class ProcessCall(msgspec.Struct):
     session_id: str
     model: str
     path: list[str]
+
+
+def can_be_found(function: Callable[..., Any]) -> bool:
+    """Whether another process finds a function by its module and name, as the one it is."""
+    module = sys.modules.get(function.__module__)
+    if module is None:  # being loaded
+        return "<locals>" not in function.__qualname__
+    if function.__module__ == "__main__" and not hasattr(module, "__file__"):
+        return False
+    found: Any = module
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return bool(found == function)
 
 
 async def run_in_process(
@@ -155,8 +168,8 @@ def main() -> None:
         values = msgspec.convert(call.arguments, arguments)
         given = {field: getattr(values, field) for field in values.__struct_fields__}
         say(result=as_result(function(*((context,) if wants_context else ()), **given)))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the model is told
-        say(error=storable(f"{type(error).__name__}: {error}"))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the model is told
+        say(error=storable(description(error)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import msgspec
 
 from genpy_server.core.models import ToolSpec
 from genpy_server.core.text import storable
-from genpy_server.errors import BadRequest, ConfigError, GenPyError
+from genpy_server.errors import BadRequest, ConfigError, GenPyError, description
 from genpy_server.tools import all_sessions, chat_history, session_stats
 from genpy_server.tools.base import Tool, ToolContext, ToolResult, check_name
 
@@ -28,18 +28,23 @@ class ToolRegistry:
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
-        for tool in (*BUILT_IN, *tools):
-            self.add(tool)
+        self.add(*BUILT_IN, *tools)
 
-    def add(self, tool: Tool) -> None:
-        """Add a tool; raises `ConfigError` for a name that is taken or that no model could call."""
-        name, known = tool.spec.name, self._tools.get(tool.spec.name)
-        check_name(name)
-        if known is not None:
-            raise ConfigError(
-                f"Two tools are called {name}: one of {known.origin} and one of {tool.origin}."
-            )
-        self._tools[name] = tool
+    def add(self, *tools: Tool) -> None:
+        """Add tools, all or none.
+
+        Raises `ConfigError` for a name that is taken or that no model could call.
+        """
+        added = dict(self._tools)
+        for tool in tools:
+            name, known = tool.spec.name, added.get(tool.spec.name)
+            check_name(name)
+            if known is not None:
+                raise ConfigError(
+                    f"Two tools are called {name}: one of {known.origin} and one of {tool.origin}."
+                )
+            added[name] = tool
+        self._tools = added
 
     def remove(self, origin: str) -> None:
         """Remove the tools of an origin that is gone."""
@@ -101,12 +106,12 @@ async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
         if task is not None and task.cancelling():
             raise
         raise BadRequest("The tool cancelled itself.") from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a tool cannot end the server, not even with KeyboardInterrupt
         at = traceback.extract_tb(error.__traceback__)[-1]
         log.warning(
             "%s failed: %s in %s:%s", tool.spec.name, type(error).__name__, at.filename, at.lineno
         )
-        raise BadRequest(storable(f"{type(error).__name__}: {error}"[:RESULT_BYTES])) from error
+        raise BadRequest(storable(description(error)[:RESULT_BYTES])) from error
 
 
 def _pausing(context: ToolContext, limit: asyncio.Timeout) -> ToolContext:

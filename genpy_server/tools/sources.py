@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from genpy_server.core.models import ToolSource
-from genpy_server.errors import ConfigError, GenPyError
+from genpy_server.errors import ConfigError, description
+from genpy_server.plugins import package_of
 from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tool, is_marked
 from genpy_server.tools.process import FILE_MODULE, load_file
@@ -29,7 +30,8 @@ log = logging.getLogger("genpy.tools")
 
 def add_packages(registry: ToolRegistry) -> list[ToolSource]:
     """Add the tools of installed packages; returns what failed."""
-    return _add(registry, ((f"package {e.name}", e) for e in entry_points(group=GROUP)))
+    points = entry_points(group=GROUP)
+    return _add(registry, ((f"package {package_of(point)}", point) for point in points))
 
 
 def add_files(registry: ToolRegistry, directory: Path) -> list[ToolSource]:
@@ -44,20 +46,15 @@ def _add(
     failed = []
     for origin, source in sources:
         try:
-            found = list(_of_file(source) if isinstance(source, Path) else _of_entry(source))
-            for one in found:
-                tool = as_tool(one, origin)
-                if isinstance(source, Path):  # what it calls may stand beside it
-                    tool = replace(tool, source=source.read_text(encoding="utf-8"))
-                registry.add(tool)
-        except Exception as error:  # noqa: BLE001 - code of others, which may fail in any way
-            text = (
-                error.message
-                if isinstance(error, GenPyError)
-                else f"{type(error).__name__}: {error}"
-            )
+            found = _of_file(source) if isinstance(source, Path) else _of_entry(source)
+            tools = [as_tool(one, origin) for one in found]
+            if isinstance(source, Path):  # what a tool calls may stand beside it
+                text = source.read_text(encoding="utf-8")
+                tools = [replace(tool, source=text) for tool in tools]
+            registry.add(*tools)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others
+            text = description(error)
             log.warning("the tools of %s cannot be used: %s", origin, text)
-            registry.remove(origin)
             failed.append(ToolSource(origin, "failed", text))
     return failed
 

@@ -157,5 +157,7 @@ def test_an_unknown_store_names_those_that_are_known(site, tmp_path):
     refused = genpy(site, tmp_path, "sessions", "list", GENPY_STORE="mongo:x")
     assert refused.returncode == 1
     assert "shelves" in refused.stderr
+    known = genpy(site, tmp_path, "sessions", "list", GENPY_STORE="shelves:")
+    assert known.stderr == "No conversations here. `genpy chat` begins one.\n"
     wrong = genpy(site, tmp_path, "sessions", "list", GENPY_STORE="shelves")
     assert "SCHEME:ADDRESS" in wrong.stderr

@@ -99,7 +99,7 @@ async def test_hooks_are_called_in_order(database, upstream, caplog):
     assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize("failure", [SystemExit(3), asyncio.CancelledError()])
+@pytest.mark.parametrize("failure", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
 async def test_a_hook_cannot_end_the_server(failure, caplog):
     """A hook that exits or cancels itself is logged; a run that is stopped meanwhile stops."""
     waits = asyncio.Event()

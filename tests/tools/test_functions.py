@@ -1,13 +1,17 @@
 """Python functions as tools: their schema, how they are called, and how they are stopped."""
 
 import asyncio
+import dataclasses
+import enum
 import functools
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
 import pytest
@@ -24,6 +28,35 @@ class Place(msgspec.Struct):
 
     city: str
     zone: int = 1
+
+
+@dataclasses.dataclass
+class Unit:
+    """A unit."""
+
+    name: str
+    factor: int = 1
+
+
+class Pair(NamedTuple):
+    """Two."""
+
+    a: int
+    b: str = "x"
+
+
+class Row(TypedDict):
+    """A row."""
+
+    a: int
+    b: NotRequired[str]
+
+
+class Tree(msgspec.Struct):
+    """A tree."""
+
+    name: str
+    below: "list[Tree]" = []
 
 
 @tool(reads_only=True)
@@ -58,6 +91,64 @@ def wants_store(context: ToolContext) -> int:
     return len(context.store.kind)
 
 
+class Kind(enum.Enum):
+    """How large."""
+
+    SMALL = "s"
+    LARGE = "l"
+
+
+@tool
+def defaults(
+    kind: Kind = Kind.SMALL,
+    pair: tuple[int, int] = (1, 2),
+    limit: int = None,  # noqa: RUF013 - as people write it
+    place: Place = Place("Rome"),  # noqa: B008 - a value of its own for each call
+    many: list[int] = [3],  # noqa: B006 - the same
+) -> str:
+    """Show what was given."""
+    return repr((kind, pair, limit, place, many))
+
+
+class Odd(BaseException):
+    """Something that is no `Exception`."""
+
+
+class Unprintable(Exception):
+    """Something whose text cannot be had."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@tool
+def fails(kind: str) -> None:
+    """Fail."""
+    raise {"exit": SystemExit(3), "interrupt": KeyboardInterrupt(), "unprintable": Unprintable()}[
+        kind
+    ]
+
+
+class Desk:
+    """Has tools as methods."""
+
+    @tool
+    def act(self, title: str) -> str:
+        """Act."""
+        return title
+
+    @tool(reads_only=True)
+    def read(self, title: str) -> str:
+        """Read."""
+        return f"{title} is here"
+
+    @classmethod
+    @tool
+    def reserve(cls, title: str) -> str:
+        """Reserve."""
+        return f"{title} at the {cls.__name__}"
+
+
 @pytest.fixture
 def context():
     return ToolContext(None, "ann", "s")
@@ -73,6 +164,62 @@ def test_annotations_and_docstring_make_the_schema():
     assert properties["unit"]["enum"] == ["c", "f"]
     assert properties["place"] == {"$ref": "#/$defs/Place"}
     assert spec.parameters["$defs"]["Place"]["properties"]["city"] == {"type": "string"}
+
+
+def test_a_text_in_an_annotation_is_a_description():
+    """`Annotated[int, "How many."]` describes a parameter, as msgspec's `Meta` does."""
+
+    @tool(reads_only=True)
+    def count(
+        number: Annotated[int, msgspec.Meta(ge=1), "How many."],
+        unit: Annotated[str, "Of what."] = "",
+    ) -> int:
+        """Count."""
+        return number
+
+    assert as_tool(count).spec.parameters["properties"] == {
+        "number": {"type": "integer", "minimum": 1, "description": "How many."},
+        "unit": {"type": "string", "description": "Of what.", "default": ""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        (Kind, "s", "<Kind.SMALL: 's'>"),
+        (Unit, {"name": "m"}, "Unit(name='m', factor=1)"),
+        (Pair, [1], "Pair(a=1, b='x')"),
+        (Row, {"a": 1}, "{'a': 1}"),
+        (Tree, {"name": "a", "below": [{"name": "b"}]},
+         "Tree(name='a', below=[Tree(name='b', below=[])])"),
+        (int | str | None, None, "None"),
+        (Literal[1, "a"], "a", "'a'"),
+        (set[int], [2], "{2}"),
+        (dict[str, list[Place]], {"k": [{"city": "Rome"}]}, "{'k': [Place(city='Rome', zone=1)]}"),
+        (bytes, "aGk=", "b'hi'"),
+        (Decimal, "1.50", "Decimal('1.50')"),
+        (timedelta, "PT1H", "datetime.timedelta(seconds=3600)"),
+        (Any, {"a": [None]}, "{'a': [None]}"),
+    ],
+)  # fmt: skip
+async def test_parameters_of_any_type_of_msgspec(context, kind, given, shown):
+    """Enumerations, dataclasses, structs, typed dicts, unions and the rest arrive as themselves."""
+
+    @tool(reads_only=True)
+    def show(value: kind) -> str:
+        """Show it."""
+        return repr(value)
+
+    assert (
+        await ToolRegistry([as_tool(show)]).call("show", {"value": given}, context)
+    ).data == shown
+
+
+async def test_methods_are_tools(context):
+    """A method that reads is called on its object, an acting class method in a process of its own."""
+    registry = ToolRegistry([as_tool(Desk().read), as_tool(Desk.reserve)])
+    assert (await registry.call("read", {"title": "Emma"}, context)).data == "Emma is here"
+    assert (await registry.call("reserve", {"title": "Emma"}, context)).data == "Emma at the Desk"
 
 
 async def test_arguments_are_converted(context):
@@ -107,8 +254,12 @@ async def test_a_tool_that_raises_tells_the_model(context, caplog):
         (SystemExit(3), "SystemExit: 3"),
         (asyncio.CancelledError(), "cancelled itself|CancelledError"),
         (OSError("a\udcff"), "OSError: a\ufffd$"),
+        (KeyboardInterrupt(), "KeyboardInterrupt$"),
+        (Odd("strange"), "Odd: strange$"),
+        (Unprintable(), "Unprintable$"),
+        (StopIteration(3), "StopIteration"),
     ],
-    ids=["exit", "cancel", "surrogate"],
+    ids=["exit", "cancel", "surrogate", "interrupt", "base", "unprintable", "stop"],
 )
 async def test_a_tool_cannot_end_the_server(context, is_async, failure, words):
     """Whatever a tool raises is a failed call, `sys.exit` and a cancelled task included."""
@@ -126,6 +277,61 @@ async def test_a_tool_cannot_end_the_server(context, is_async, failure, words):
     function = awaited if is_async else called
     with pytest.raises(BadRequest, match=words):
         await ToolRegistry([as_tool(function)]).call(function.__name__, {}, context)
+
+
+@pytest.mark.parametrize("kind", ["exit", "interrupt", "unprintable"])
+async def test_a_process_of_a_tool_says_what_it_died_of(context, kind):
+    """An acting tool that raises anything tells the model what it was."""
+    words = {
+        "exit": "SystemExit: 3",
+        "interrupt": "KeyboardInterrupt",
+        "unprintable": "Unprintable",
+    }
+    with pytest.raises(BadRequest, match=f"^{words[kind]}$"):
+        await ToolRegistry([as_tool(fails)]).call("fails", {"kind": kind}, context)
+
+
+async def test_a_default_is_the_functions_own(context):
+    """What a model leaves out has the default, also in a process, also one of another type."""
+    registry = ToolRegistry([as_tool(defaults)])
+    shown = "(<Kind.SMALL: 's'>, (1, 2), None, Place(city='Rome', zone=1), [3])"
+    assert (await registry.call("defaults", {}, context)).data == shown
+    given = {"kind": "l", "pair": [3, 4], "limit": 5, "place": {"city": "Oslo"}, "many": []}
+    shown = "(<Kind.LARGE: 'l'>, (3, 4), 5, Place(city='Oslo', zone=1), [])"
+    assert (await registry.call("defaults", given, context)).data == shown
+
+
+async def test_what_has_no_json_form_is_text(context):
+    """A path or a fraction is its text, alone and within data; what is not computed yet is refused."""
+    values = {
+        "path": Path("a/b"),
+        "data": {"path": Path("a/b"), "half": Fraction(1, 2), "raw": b"\xff"},
+        "keys": {(1, 2): 3},
+        "moment": datetime(2026, 5, 1, tzinfo=UTC),
+    }
+
+    @tool(reads_only=True)
+    async def give(name: str) -> object:
+        """Give it."""
+        return values[name]
+
+    registry = ToolRegistry([as_tool(give)])
+    results = {name: await registry.call("give", {"name": name}, context) for name in values}
+    assert results["path"] == ToolResult("a/b", "a/b")
+    assert results["data"].data == {"path": "a/b", "half": "1/2", "raw": "/w=="}
+    assert results["keys"].data == "{(1, 2): 3}"
+    assert results["moment"].display == "2026-05-01T00:00:00Z"
+
+    async def later() -> int:
+        return 3
+
+    for values["name"], words in (
+        ((n for n in range(3)), "returned a generator, which holds no result"),
+        (later(), "returned a coroutine"),
+        ([iter([1])], "returned a list_iterator"),
+    ):
+        with pytest.raises(BadRequest, match=words):
+            await registry.call("give", {"name": "name"}, context)
 
 
 async def test_a_result_can_be_encoded(context):
@@ -239,6 +445,15 @@ def test_what_cannot_be_a_tool_is_refused():
     async def anything(value: object) -> None:
         """Do."""
 
+    async def calls(back: Callable[[int], int]) -> None:
+        """Do."""
+
+    async def hidden(__x: int) -> None:  # noqa: PYI063 - a name that msgspec refuses
+        """Do."""
+
+    async def either(place: Place | Unit) -> None:
+        """Do."""
+
     for function, words in (
         (bare, "needs a docstring"),
         (unknown, "parameter x has no annotation"),
@@ -250,6 +465,10 @@ def test_what_cannot_be_a_tool_is_refused():
         (stream, "return them as a list"),
         (late, "only a first parameter can be a Context"),
         (anything, "no JSON form: type <class 'object'> is not supported"),
+        (calls, "no JSON form: type"),
+        (hidden, "no JSON form"),
+        (either, "more than one dict-like type"),
+        (Desk().act, "at the top of a module"),
     ):
         with pytest.raises(ConfigError, match=words):
             as_tool(function)

@@ -52,12 +52,15 @@ async def test_marked_functions_of_a_folder_are_tools(folder):
 def test_a_broken_file_costs_its_own_tools_only(folder, caplog):
     """What fails is named; the others are there."""
     (folder / "bad.py").write_text("def x(:")
-    (folder / "twice.py").write_text(GOOD)
+    (folder / "twice.py").write_text(f"{GOOD}\n@tool\ndef a() -> None:\n    'First.'\n")
+    (folder / "script.py").write_text("import sys\nsys.exit('usage: script FILE')")
     registry = ToolRegistry()
     failed = add_files(registry, folder)
-    assert [one.origin for one in failed] == ["file bad.py", "file twice.py"]
+    assert [one.origin for one in failed] == ["file bad.py", "file script.py", "file twice.py"]
     assert "SyntaxError" in failed[0].message
-    assert "Two tools are called greet" in failed[1].message
+    assert failed[1].message == "SystemExit: usage: script FILE"
+    assert "Two tools are called greet: one of file good.py and one" in failed[2].message
+    assert [tool.spec.name for tool in registry.tools[3:]] == ["greet"]
     assert registry.find("greet").origin == "file good.py"
     assert add_files(ToolRegistry(), folder / "none") == []
 
@@ -74,6 +77,7 @@ def test_entry_points_are_a_function_or_a_list(folder, monkeypatch):
     monkeypatch.setattr(sources, "entry_points", lambda **_: entries)
     registry = ToolRegistry()
     failed = add_packages(registry)
-    assert registry.find("greet").origin == "package one"
-    assert [one.origin for one in failed] == ["package two", "package three"]
+    assert registry.find("greet").origin == "package brought"
+    assert [one.origin for one in failed] == ["package brought", "package absent"]
+    assert "neither a function nor a list" in failed[0].message
     sys.modules.pop("brought")
