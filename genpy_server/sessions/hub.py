@@ -113,7 +113,7 @@ class SessionHub:
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
-        if key in self._live:
+        if key in self._live and not self._is_loading(key):
             await self._refresh(self._live[key])
         if key not in self._live:
             session = LiveSession(
@@ -285,9 +285,13 @@ class SessionHub:
         if not self._live:
             return
         await self._presence.show()
-        live = tuple(self._live.values())
+        live = tuple(live for key, live in self._live.items() if not self._is_loading(key))
         for start in range(0, len(live), TOUCH_SESSIONS):
             await self._touch(live[start : start + TOUCH_SESSIONS])
+
+    def _is_loading(self, key: Key) -> bool:
+        loading = self._loading.get(key)
+        return loading is not None and not loading.done()
 
     async def _touch(self, sessions: Sequence[LiveSession]) -> None:
         known = {live.id: live.known for live in sessions}
@@ -300,6 +304,8 @@ class SessionHub:
         """Take over what servers left that are gone, of the users that this one serves."""
         await self._presence.begin()
         for key in await self._store.interrupted(SWEEP_SESSIONS, users=self._users):
+            if self._is_loading(key):  # what it read would replace what is taken over here
+                await asyncio.wait([self._loading[key]])
             live = self._live.get(key)
             if live is None:
                 await recover(self._store, *key, await self._store.hosting(*key))

@@ -18,7 +18,7 @@ from support.scripted_model import Script, Upstream, chunk
 
 from genpy_server.llm.providers import Providers
 from genpy_server.runs import journal
-from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED
+from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED, LiveSession
 from genpy_server.sessions.presence import Presence, has_ended
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -89,6 +89,50 @@ async def test_the_sweep_stores_what_was_seen_and_answers_nothing(database, upst
         (cut,) = await eventually(stored)
     assert (cut.text, cut.meta.status) == ("seen by all", "interrupted")
     assert [r for r in upstream.requests[asked:] if r["body"].get("stream")] == []
+
+
+async def test_the_sweep_waits_for_a_session_that_is_being_read(
+    database, upstream, dead, monkeypatch
+):
+    """What a session reads of itself never replaces what the sweep took over meanwhile."""
+    upstream.say("answer to b")
+    upstream.say("answer to c")
+    opened, listed = asyncio.Event(), asyncio.Event()
+    order = []
+    attach, interrupted, take_over = (
+        SqliteStore.attach,
+        SqliteStore.interrupted,
+        LiveSession.take_over,
+    )
+
+    async def slow_attach(*args, **kwargs):
+        found = await attach(*args, **kwargs)
+        opened.set()
+        await listed.wait()
+        order.append("read")
+        return found
+
+    async def late_interrupted(*args, **kwargs):
+        await opened.wait()
+        found = await interrupted(*args, **kwargs)
+        listed.set()
+        return found
+
+    async def noted_take_over(session):
+        order.append("taken over")
+        await take_over(session)
+        order.append("done")
+
+    monkeypatch.setattr(SqliteStore, "attach", slow_attach)
+    monkeypatch.setattr(SqliteStore, "interrupted", late_interrupted)
+    monkeypatch.setattr(LiveSession, "take_over", noted_take_over)
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one") as peer:
+            for _ in range(2):
+                await peer.until("run_finished")
+        texts = [message.text for message in await messages(server)]
+    assert texts == ["the first", "the b", "the c", "seen by all", "answer to b", "answer to c"]
+    assert "taken over" not in order[: order.index("read")]
 
 
 async def messages(server):
