@@ -1,6 +1,7 @@
 """What survives kills, cuts, hostile bytes, foreign rows and slow readers, against real servers.
 
     python benchmarks/siege.py [--kills 20] [--seconds 150] [--seed 1] [--store supabase]
+        [--parts kills,cuts,strangers,rows,readers]
 
 It is bounded in time and run by hand. Each part prints one line; the aim is 0 in every column but
 for characters, of which at most half a second's worth of a reply may be missing. Each run also
@@ -12,6 +13,7 @@ import asyncio
 import json
 import random
 import resource
+import socket
 import sqlite3
 import struct
 import sys
@@ -19,12 +21,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from support.running_server import ServerProcess
@@ -33,6 +39,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from examples.small_client import SmallClient
 from genpy_server.client.session_client import SessionClient
 from genpy_server.wire import PROTOCOL, Send, encode
 
@@ -42,6 +49,16 @@ WRITERS = 4
 JOURNAL_SECONDS = 0.5
 DATABASE_SHARE = 0.25
 """Of the kills, those of the database."""
+TURNS = 20
+"""Of the conversation whose snapshot is cut."""
+LEAST_CUTS = 40
+LEAST_STRANGERS = 100
+SLOW = 20
+ROUNDS = 5
+LOUD, TIMED = "Say much.", "Say when."
+"""Questions that are answered with much text, and with the times at which the tokens were sent."""
+PARTS = {"kills": 5, "cuts": 2, "strangers": 2, "rows": 0, "readers": 1}
+"""The parts, and the share of the time that each may take."""
 AWAY = (OSError, WebSocketException, TimeoutError, EOFError)
 
 
@@ -62,26 +79,34 @@ class Model:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int((head.lower().partition(b"content-length:")[2].split() or [0])[0])
-                if length:
-                    await reader.readexactly(length)
-                await self._answer(writer, streams=b" /v1/chat" in head)
+                body = await reader.readexactly(length)
+                await self._answer(writer, json.loads(body) if b" /v1/chat" in head else None)
         writer.close()
 
-    async def _answer(self, writer: asyncio.StreamWriter, *, streams: bool) -> None:
-        if not streams:
+    async def _answer(self, writer: asyncio.StreamWriter, asked: Any) -> None:
+        if asked is None:
             body = json.dumps({"data": [{"id": "siege"}]}).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             return
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")
         writer.write(b"Content-Type: text/event-stream\r\n\r\n")
-        name = uuid4().hex[:6]
-        for number in range(TOKENS):
-            self._chunk(writer, {"content": f"{name}-{number} "})
+        for token in self._tokens(asked["messages"][-1]["content"]):
+            self._chunk(writer, {"content": token})
             await writer.drain()
             await asyncio.sleep(self.pace)
         self._chunk(writer, {}, "stop")
         writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
         await writer.drain()
+
+    def _tokens(self, question: str) -> Iterator[str]:
+        name = uuid4().hex[:6]
+        for number in range(300 if question in {LOUD, TIMED} else TOKENS):
+            if question == TIMED:
+                yield f"{time.monotonic():.6f} "
+            elif question == LOUD:
+                yield f"{'loud ' * 400}"
+            else:
+                yield f"{name}-{number} "
 
     def _chunk(self, writer: asyncio.StreamWriter, delta: Any, finish: str | None = None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -274,7 +299,7 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             writer.url = server.url
         writing = [asyncio.create_task(writer.write()) for writer in writers]
         while done < count and time.monotonic() < deadline:
-            await asyncio.sleep(random.uniform(0.5, 2.0))
+            await asyncio.sleep(random.uniform(0.2, 1.5))
             if await place.strike():
                 continue
             await server.kill()
@@ -319,21 +344,36 @@ def wall_clock(name: str) -> Iterator[None]:
     print(f"      {name}: {time.monotonic() - began:.0f} s")
 
 
-async def cut_proxy(port: int, bytes_: int) -> asyncio.Server:
+class CutProxy:
     """A proxy whose first connection ends after so many bytes of the server's."""
-    seen = 0
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal seen
-        seen += 1
-        left = bytes_ if seen == 1 else 1 << 40
-        there, away = await asyncio.open_connection("127.0.0.1", port)
+    def __init__(self, port: int, bytes_: float = float("inf")) -> None:
+        self._port = port
+        self._left = bytes_
+        self._connections = 0
+        self.passed = 0
+        """Bytes of the server's so far."""
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        left = self._left if self._connections == 1 else float("inf")
+        there, away = await asyncio.open_connection("127.0.0.1", self._port)
 
         async def down() -> None:
             nonlocal left
             while left > 0 and (data := await there.read(65_536)):
-                writer.write(data[:left])
-                left -= len(data)
+                part = data[: int(min(left, len(data)))]
+                writer.write(part)
+                left -= len(part)
+                self.passed += len(part)
                 await writer.drain()
 
         async def up() -> None:
@@ -349,44 +389,72 @@ async def cut_proxy(port: int, bytes_: int) -> asyncio.Server:
         for one in (writer, away):
             one.transport.abort()
 
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+Shown = list[tuple[str, str]]
+"""Role and text of each message that a client shows."""
+
+
+async def genpy_shows(url: str, ref: str, entries: int, text: str = "") -> Shown:
+    """What GenPy's client shows in the end: so many entries, whole ones."""
+    async with SessionClient(url, ref, chance=lambda: 0.0) as client:
+        if text:
+            client.send(text)
+        async for _ in client:
+            shown = client.transcript.entries
+            if len(shown) == entries and all(e.message_id and not e.streaming for e in shown):
+                return [(e.role, e.text) for e in shown]
+    return []
+
+
+async def small_shows(url: str, ref: str, text: str) -> Shown:
+    """The replies that the README's client in sixty lines has in the end, to a question more."""
+    client = SmallClient(url, ref)
+    await client.ask(text)
+    return [("assistant", reply) for _, reply in sorted(client.replies.items())]
 
 
 async def cuts(folder: Path, deadline: float) -> bool:
-    """Cut GenPy's client at random bytes; compare with what a client sees that was not cut."""
+    """Cut both clients at random bytes of each phase; compare with what one shows that was not cut."""
     phases: Counter[str] = Counter()
     differing = 0
     async with Model() as model:
-        model.pace = 0.001
+        model.pace = 0.0
         settings = {"GENPY_LLM_URL": model.url, "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000"}
         server = ServerProcess(folder / "cuts.db", **settings)
         await server.start()
         port = int(server.url.rsplit(":", 1)[1])
-        while time.monotonic() < deadline:
-            ref, cut = str(uuid4()), random.randrange(12_000)
-            proxy = await cut_proxy(port, cut)
-            url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-            texts = []
-            for address in (url, server.url):
-                async with SessionClient(address, ref, chance=lambda: 0.0) as client:
-                    if address == url:
-                        client.send("hello")
-                    async with asyncio.timeout(20):
-                        async for _ in client:
-                            entries = client.transcript.entries
-                            if (
-                                len(entries) == 2
-                                and not entries[-1].streaming
-                                and entries[-1].message_id
-                            ):
-                                break
-                    texts.append([(e.role, e.text, e.status) for e in client.transcript])
-            differing += texts[0] != texts[1]
-            phases["handshake" if cut < 200 else "snapshot" if cut < 600 else "stream"] += 1
-            proxy.close()
+        long = str(uuid4())
+        for turn in range(TURNS):
+            await genpy_shows(server.url, long, 2 * turn + 2, f"message {turn}")
+        whole = await genpy_shows(server.url, long, 2 * TURNS)
+        async with CutProxy(port) as proxy:
+            await genpy_shows(proxy.url, long, 2 * TURNS)
+            length = proxy.passed
+        handshake = 200
+        while time.monotonic() < deadline or sum(phases.values()) < LEAST_CUTS:
+            phase = ("handshake", "snapshot", "stream", "small client")[phases.total() % 4]
+            phases[phase] += 1
+            bounds = {"handshake": (0, handshake), "snapshot": (handshake, length)}
+            cut = random.randrange(*bounds.get(phase, (handshake, 12_000)))
+            ref = str(uuid4())
+            try:
+                async with CutProxy(port, cut) as proxy, asyncio.timeout(20):
+                    if phase == "stream":
+                        shown = await genpy_shows(proxy.url, ref, 2, "hello")
+                        right = await genpy_shows(server.url, ref, 2)
+                    elif phase == "small client":
+                        for text in ("one", "two"):
+                            shown = await small_shows(proxy.url, ref, text)
+                        right = (await genpy_shows(server.url, ref, 4))[1::2]
+                    else:
+                        shown = await genpy_shows(proxy.url, long, 2 * TURNS)
+                        right = whole
+                differing += shown != right
+            except TimeoutError:
+                differing += 1
         await server.stop()
-    print(f"cuts {dict(phases)}  differing {differing}")
-    return not differing and sum(phases.values()) > 0
+    print(f"cuts {dict(phases)}, {length} bytes of snapshot  differing {differing}")
+    return not differing
 
 
 def hostile(rng: random.Random) -> bytes:
@@ -411,8 +479,22 @@ def hostile(rng: random.Random) -> bytes:
     return upgrade + struct.pack("!BB", rng.randrange(256), rng.randrange(256)) + rng.randbytes(99)
 
 
+def hostile_frame(rng: random.Random) -> str | bytes:
+    """A message that no client of genpy.v1 sends."""
+    kind = rng.randrange(7)
+    return [
+        rng.randbytes(rng.randrange(200)),
+        "[" * rng.randrange(1, 60_000),
+        '{"type": "send", "id": "a", "text": "\\ud800"}',
+        '{"type": "send", "id": "' + "a" * 1_000 + '", "text": NaN}',
+        encode(Send("", "x" * rng.randrange(70_000))),
+        '{"type": "' + chr(rng.randrange(0x20, 0xD000)) + '", "seq": 1e999}',
+        '{"type": "rate", "rating": ' + str(rng.randrange(-9, 1 << 70)) + "}",
+    ][kind]
+
+
 async def strangers(folder: Path, deadline: float, rng: random.Random) -> bool:
-    """Hostile bytes, more connections than descriptors, and a server that answers all the while."""
+    """Hostile bytes and frames, more connections than descriptors, and a server that goes on."""
     async with Model() as model:
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
@@ -422,16 +504,25 @@ async def strangers(folder: Path, deadline: float, rng: random.Random) -> bool:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         port = int(server.url.rsplit(":", 1)[1])
-        sent = 0
-        while time.monotonic() < deadline - 6:
+        sent = frames = bytes_ = 0
+        while time.monotonic() < deadline or sent < LEAST_STRANGERS:
             with suppress(*AWAY):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(hostile(rng))
+                data = hostile(rng)
+                writer.write(data)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(0.01):
                         await reader.read(100)
                 writer.transport.abort()
-                sent += 1
+                bytes_ += len(data)
+            sent += 1
+            if sent % 10 == 0:
+                address = f"{server.url.replace('http', 'ws')}/ws/session/{uuid4()}"
+                with suppress(*AWAY):
+                    async with connect(address, subprotocols=[Subprotocol(PROTOCOL)]) as ws:
+                        for _ in range(20):
+                            await ws.send(hostile_frame(rng))
+                            frames += 1
         held = []
         for _ in range(400):
             with suppress(*AWAY):
@@ -443,9 +534,10 @@ async def strangers(folder: Path, deadline: float, rng: random.Random) -> bool:
         await server.stop()
     tracebacks = server.output.count(b"Traceback")
     print(
-        f"strangers {sent} hostile, {len(held)} held open  tracebacks {tracebacks}  alive {alive}"
+        f"strangers {sent} hostile connections with {bytes_:,} bytes, {frames} hostile frames, "
+        f"{len(held)} held open  tracebacks {tracebacks}  alive {alive}"
     )
-    return alive and not tracebacks and sent > 0
+    return alive and not tracebacks and frames > 0
 
 
 async def _answers(url: str, patience: float = 10.0) -> bool:
@@ -485,8 +577,6 @@ async def foreign_rows(folder: Path) -> bool:
                     (ref, text, now, str(uuid4())),
                 )
             connection.commit()
-        import httpx  # noqa: PLC0415 - this part alone
-
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
             listed = (await http.get("/api/sessions")).json().get("sessions", [])
             read = [
@@ -500,47 +590,82 @@ async def foreign_rows(folder: Path) -> bool:
 
 
 async def slow_readers(folder: Path) -> bool:
-    """Readers that read nothing beside one that does: its p99 alone and then, and the memory."""
-    async with Model() as model:
-        model.pace = 0.002
+    """How late the tokens of a stream are: alone, beside slow readers, and beside hostile Markdown.
+
+    Another stream of much text runs all the while, which the slow readers attach to and do not read.
+    """
+    late: dict[str, list[float]] = {"alone": [], "slow": [], "markdown": []}
+    grown = 0
+    async with Model() as model, httpx.AsyncClient(trust_env=False, timeout=60) as http:
         settings = {"GENPY_LLM_URL": model.url, "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000"}
         server = ServerProcess(folder / "slow.db", **settings)
         await server.start()
-        ref = str(uuid4())
-        address = f"{server.url.replace('http', 'ws')}/ws/session/{ref}"
-        async with connect(address, subprotocols=[Subprotocol(PROTOCOL)]) as ws:
-            await _reply(ws)
-            alone = sorted(await _reply(ws) + await _reply(ws))
-            before = _memory(server._process.pid)
-            slow = [
-                await connect(
-                    f"{address}?history=0", subprotocols=[Subprotocol(PROTOCOL)], max_queue=1
+        sessions = [str(uuid4()) for _ in range(3)]
+        address = f"{server.url.replace('http', 'ws')}/ws/session/"
+        async with AsyncExitStack() as stack:
+            measured, loud, odd = [
+                await stack.enter_async_context(
+                    connect(address + ref, subprotocols=[Subprotocol(PROTOCOL)], max_size=None)
                 )
-                for _ in range(20)
+                for ref in sessions
             ]
-            beside = sorted(await _reply(ws) + await _reply(ws))
-            grown = _memory(server._process.pid) - before
-            for one in slow:
-                one.transport.abort()
+            await _reply(odd, "![" * 30_000)
+            talking = asyncio.create_task(_go_on(lambda: _reply(loud, LOUD)))
+            await _reply(measured, TIMED)
+            before = _memory(server._process.pid)
+            for _ in range(ROUNDS):
+                late["alone"] += await _reply(measured, TIMED)
+                slow = [_unread(server.url, sessions[1]) for _ in range(SLOW)]
+                late["slow"] += await _reply(measured, TIMED)
+                grown = max(grown, _memory(server._process.pid) - before)
+                for reader in slow:
+                    reader.close()
+                page = f"{server.url}/api/session/{sessions[2]}/messages?html=true"
+                rendering = asyncio.create_task(_go_on(lambda page=page: http.get(page)))
+                late["markdown"] += await _reply(measured, TIMED)
+                rendering.cancel()
+            talking.cancel()
         await server.stop()
-    ratio = beside[len(beside) * 99 // 100] / alone[len(alone) * 99 // 100]
-    print(f"slow readers 20  p99 ratio {ratio:.2f}  {grown / 20 / 1024:.0f} KiB each")
-    return grown / 20 < 4 * 1024 * 1024
+    p99 = {name: sorted(times)[len(times) * 99 // 100] for name, times in late.items()}
+    shown = "  ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in p99.items())
+    ratios = [p99[name] / p99["alone"] for name in ("slow", "markdown")]
+    print(
+        f"readers: {SLOW} slow ones, {grown / SLOW / 1024:.0f} KiB each  p99 of {len(late['slow'])} "
+        f"tokens: {shown}  ratios {ratios[0]:.2f}, {ratios[1]:.2f}"
+    )
+    return grown / SLOW < 4 * 1024 * 1024
 
 
-async def _reply(ws: Any) -> list[float]:
-    """Seconds between the deltas of one reply."""
-    await ws.send(encode(Send(uuid4().hex, "hello")))
-    gaps: list[float] = []
-    last = None
+async def _go_on(work: Callable[[], Awaitable[object]]) -> None:
+    """Do the same again and again until cancelled."""
+    while True:
+        await work()
+
+
+def _unread(url: str, ref: str) -> socket.socket:
+    """A client with a small buffer that attaches and reads nothing."""
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    place = urlsplit(url)
+    reader.connect((place.hostname, place.port))
+    head = f"GET /ws/session/{ref}?history=0 HTTP/1.1\r\nHost: {place.netloc}\r\n"
+    head += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    head += f"Sec-WebSocket-Key: {'A' * 22}==\r\nSec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n"
+    reader.sendall(head.encode())
+    return reader
+
+
+async def _reply(ws: Any, text: str) -> list[float]:
+    """Seconds between a token at the model and here, for each of one reply that tells its times."""
+    await ws.send(encode(Send(uuid4().hex, text)))
+    late: list[float] = []
     while True:
         frame = json.loads(await ws.recv())
-        if frame["type"] == "delta":
+        if frame["type"] == "delta" and text == TIMED:
             now = time.monotonic()
-            gaps += [now - last] if last is not None else []
-            last = now
+            late += [now - float(sent) for sent in frame["text"].split()]
         elif frame["type"] == "run_finished":
-            return gaps
+            return late
 
 
 def _memory(pid: int) -> int:
@@ -555,12 +680,13 @@ async def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=150.0, help="for the whole run")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument(
         "--store", choices=("sqlite", "supabase"), default="sqlite", help="supabase: kills alone"
     )
     arguments = parser.parse_args()
+    wanted = [name for name in PARTS if name in arguments.parts.split(",")]
     random.seed(arguments.seed)
-    share = arguments.seconds / 10
     good = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -578,13 +704,21 @@ async def main() -> int:
             finally:
                 project.remove()
             return 0 if all(good) else 1
-        file = SqliteFile(folder)
-        await part("kills", lambda: kills(file, arguments.kills, now() + 5 * share))
-        await part("cuts", lambda: cuts(folder, now() + 2 * share))
-        rng = random.Random(arguments.seed)
-        await part("strangers", lambda: strangers(folder, now() + 2 * share, rng))
-        await part("foreign rows", lambda: foreign_rows(folder))
-        await part("slow readers", lambda: slow_readers(folder))
+        file, rng = SqliteFile(folder), random.Random(arguments.seed)
+        total = sum(PARTS[name] for name in wanted) or 1
+
+        def end(name: str) -> float:
+            return now() + arguments.seconds * PARTS[name] / total
+
+        works: dict[str, Callable[[], Awaitable[bool]]] = {
+            "kills": lambda: kills(file, arguments.kills, end("kills")),
+            "cuts": lambda: cuts(folder, end("cuts")),
+            "strangers": lambda: strangers(folder, end("strangers"), rng),
+            "rows": lambda: foreign_rows(folder),
+            "readers": lambda: slow_readers(folder),
+        }
+        for one in wanted:
+            await part(one, works[one])
     return 0 if all(good) else 1
 
 
