@@ -38,7 +38,7 @@ from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import BY_NAME, COMMANDS, configured
 from genpy_tui.messages import ConnectionLost
 from genpy_tui.terminal import internals, signals
-from genpy_tui.theme import THEMES, fallback
+from genpy_tui.theme import THEMES, fallback, themes
 
 if TYPE_CHECKING:
     from genpy_server.app import App as OwnApp
@@ -105,7 +105,9 @@ class GenPyApp(App[int]):
     @property
     def available_themes(self) -> dict[str, Theme]:
         """Textual's themes and GenPy's own, known before the styles are read for the first time."""
-        return super().available_themes | {theme.name: theme for theme in THEMES}
+        console = getattr(self, "console", None)  # Textual asks before it has made one
+        own = themes(None if console is None else console.color_system)
+        return super().available_themes | {theme.name: theme for theme in own}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that GenPy needs beside those of any theme."""

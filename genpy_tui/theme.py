@@ -1,5 +1,11 @@
 """GenPy's own themes, light and dark, and the colours that every other theme is asked for."""
 
+import re
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from textual.color import Color
 from textual.theme import Theme
 
 _DARK = {
@@ -99,6 +105,36 @@ LIGHT = Theme(
     variables=_LIGHT,
 )
 THEMES = (DARK, LIGHT)
+TINT = 32
+"""Between the strongest and the weakest of red, green and blue at most, in a faint tint."""
+_NAMED = ("foreground", "background", "surface", "panel")
+_PLAIN = re.compile("#[0-9a-f]{6}")
+
+
+@cache
+def themes(colours: str | None) -> tuple[Theme, ...]:
+    """GenPy's own themes for a terminal's colours, as Rich names them."""
+    return tuple(map(_for_few_colours, THEMES)) if colours == "256" else THEMES
+
+
+def _for_few_colours(theme: Theme) -> Theme:
+    """A theme for terminals of 256 colours: its faint tints become greys.
+
+    Of a dark tint the nearest of 256 colours is a strong one, as navy; of a grey it is a grey.
+    """
+    named = {name: getattr(theme, name) for name in _NAMED}
+    values = {name: _neutral(value) for name, value in (named | theme.variables).items()}
+    variables = {name: value for name, value in values.items() if name not in named}
+    grounds: dict[str, Any] = {name: values[name] for name in named}
+    return replace(theme, variables=variables, **grounds)
+
+
+def _neutral(value: str) -> str:
+    if not _PLAIN.fullmatch(value):
+        return value
+    colour = Color.parse(value)
+    shades = colour.rgb
+    return value if max(shades) - min(shades) > TINT else colour.monochrome.hex.lower()
 
 
 def fallback(*, dark: bool, ansi: bool) -> dict[str, str]:

@@ -224,6 +224,7 @@ class ChatScreen(Screen[None]):
         self.app.clear_notifications()
         self._reader = asyncio.create_task(self.receiver.read(client))
         self.status.reset()
+        self.sender.started()
 
     def detach(self) -> "SessionClient | None":
         """Stop following the client, without closing it."""
@@ -312,9 +313,12 @@ class ChatScreen(Screen[None]):
     # Messages of the widgets
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed into the conversation goes to the prompt, unless it is a key there."""
+        """What is typed into the conversation goes to the prompt, unless it is a key there.
+
+        So does what was typed before the prompt was there, and has its focus only now.
+        """
         if (
-            self.focused not in {None, self.view, self.approval.panel}
+            self.focused not in {None, self.prompt, self.view, self.approval.panel}
             or event.key in self.active_bindings
         ):
             return
@@ -325,7 +329,8 @@ class ChatScreen(Screen[None]):
 
     def on_paste(self, event: events.Paste) -> None:
         """What is pasted into the conversation goes to the prompt."""
-        if self.focused in {None, self.view}:
+        if self.focused in {None, self.prompt, self.view}:
+            event.stop()
             self.prompt.focus()
             self.prompt.post_message(events.Paste(event.text))
 

@@ -30,6 +30,15 @@ class SendControl:
         self._status = status
         self._edit = edit
         self._keys = keys
+        self._early = ""
+        """What is to be sent once there is a conversation."""
+
+    def started(self) -> None:
+        """Send what was written while GenPy was starting, unless it was changed since."""
+        early, self._early = self._early, ""
+        if early and self._prompt.full_text == early:
+            self._prompt.text = ""
+            self.send(early)
 
     def send(self, text: str) -> None:
         """Send a message; where that cannot be, it returns to the prompt."""
@@ -43,7 +52,9 @@ class SendControl:
             if client is not None:
                 way = self._keys.way("new")
                 reason = f"{client.link.reason} Your message is not sent; {way} begins a new conversation."
-            self._screen.notify(reason or "Still starting. Press enter again in a moment.")
+            if client is None and not reason:
+                self._early = self._prompt.full_text
+            self._screen.notify(reason or "Still starting: this is sent in a moment.")
             return
         intent = self._status.activity.mode
         client_id = client.send(text, intent=intent, replaces=self._edit.finish())

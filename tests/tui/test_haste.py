@@ -1,14 +1,17 @@
 """Haste: keys that come in one batch, choices made twice, words of others in notices."""
 
 import re
+import threading
 from pathlib import Path
 
+import pytest
 from support import running_server
 from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
-from textual.events import Key
+from textual.events import Key, Paste
 
-from genpy_server.wire import End
+from genpy_server.wire import End, Send
+from genpy_tui import app
 from genpy_tui.widgets.transcript import SLOWEST
 
 
@@ -167,3 +170,35 @@ async def test_the_cursor_goes_to_what_is_not_drawn_yet(
         tui.chat.blocks.previous()
         assert view.marked is not None
         assert view.marked.entry.text == "Hello"
+
+
+async def test_a_message_of_before_the_start_is_sent_after_it(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enter while GenPy starts sends the message once it has started, unless it was changed since."""
+    ready, doors = threading.Event(), app._client_doors
+    monkeypatch.setattr(app, "_client_doors", lambda: (ready.wait(), doors())[1])
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.type("Good morning")
+        assert tui.chat.prompt.text == "Good morning"
+        ready.set()
+        assert (await server.until(Send)).text == "Good morning"
+        await tui.until(lambda: not tui.chat.prompt.text)
+    ready.clear()
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.type("Good")
+        await tui.press(*" evening")
+        ready.set()
+        await tui.says("ready")
+        assert tui.chat.prompt.text == "Good evening"
+    assert sum(isinstance(frame, Send) for frame in server.received) == 1
+
+
+async def test_keys_of_before_the_focus_are_written(tmp_path: Path, server: ScriptedServer) -> None:
+    """What was typed before the prompt was there stands in it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        for character in "so":
+            tui.chat.post_message(Key(character, character))
+        tui.chat.post_message(Paste(" early"))
+        await tui.until(lambda: tui.chat.prompt.text == "so early")

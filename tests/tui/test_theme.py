@@ -1,10 +1,12 @@
 """The themes: what is written can be read on what it stands on."""
 
 import pytest
+from rich.color import ColorSystem
+from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
-from genpy_tui.theme import THEMES
+from genpy_tui.theme import THEMES, themes
 
 READABLE = 4.5
 """The contrast that WCAG 2.2 asks of text (criterion 1.4.3, level AA)."""
@@ -18,6 +20,9 @@ PAIRS = [
     ("accent", "genpy-chip"),
     ("foreground", "genpy-chip"),
 ]
+
+
+NAMES = [f"{theme.name}{few}" for few in ("", "-256") for theme in THEMES]
 
 
 def luminance(color: Color) -> float:
@@ -34,10 +39,20 @@ def colors(theme: Theme) -> dict[str, str]:
     return {key: str(value) for key, value in vars(theme).items()} | theme.variables
 
 
-@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", [*THEMES, *themes("256")], ids=NAMES)
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
 def test_text_stands_out(theme: Theme, text: str, ground: str) -> None:
     """A colour of text has a contrast of 4.5 at the least to the ground it is written on."""
     named = colors(theme)
     dark, light = sorted(luminance(Color.parse(named[one])) for one in (text, ground))
     assert (light + 0.05) / (dark + 0.05) >= READABLE
+
+
+@pytest.mark.parametrize("theme", themes("256"), ids=NAMES[2:])
+def test_grounds_are_grey_in_256_colours(theme: Theme) -> None:
+    """With 256 colours what text stands on is a grey, which no strong colour is the nearest of."""
+    grounds = ("background", "surface", "panel", "genpy-code", "genpy-chip", "genpy-said")
+    for name in (*grounds, "genpy-cursor", "genpy-rule", "genpy-muted"):
+        shown = Style(bgcolor=colors(theme)[name]).bgcolor.downgrade(ColorSystem.EIGHT_BIT)
+        assert shown.number in {16, 231, *range(232, 256)}, name
+    assert theme.primary == next(one.primary for one in THEMES if one.name == theme.name)
