@@ -19,6 +19,8 @@ from genpy_server.llm.tool_calls import CallPiece, call_pieces
 
 EVENT_BYTES = 8 * 1024 * 1024
 """The largest event, and the longest line; a service that sends more is broken."""
+FIRST_ERROR = 400
+"""The first status that is an error's."""
 MOST_TOKENS = 10**9
 """A usage count beyond this is a mistake of the service, and taken for none."""
 
@@ -30,6 +32,9 @@ class ChunkDelta(msgspec.Struct):
     tool_calls: Any = None
     reasoning: str | None = None
     reasoning_content: str | None = None
+    thinking: str | None = None
+    reasoning_details: Any = None
+    error: Any = None
     refusal: str | None = None
     function_call: Any = None
 
@@ -41,6 +46,9 @@ class Choice(msgspec.Struct):
     index: int = 0
     finish_reason: str | None = None
     error: Any = None
+    text: str | None = None
+    stop_reason: Any = None
+    camel_reason: Any = msgspec.field(default=None, name="finishReason")
 
 
 class Chunk(msgspec.Struct):
@@ -59,7 +67,25 @@ _decoder = msgspec.json.Decoder(Chunk)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 _NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
-_ENDS = {b"done", b"end"}
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_ENDS = {"done", "end", "message_stop", "complete", "completed", "finish"}
+_WELL = {"", "0", "200", "ok", "success", "none", "null", "true"}
+"""What a field that says how it went holds where all is well."""
+_WRAPPERS = ("data", "result", "response", "chunk", "output", "body")
+"""What a chunk or an error stands in where it stands in something else."""
+_REASONS = ("finish_reason", "stop_reason", "done_reason", "finishReason")
+_FAILED_AT = (
+    "error",
+    "errors",
+    "detail",
+    "err",
+    "Error",
+    "exception",
+    "fault",
+    "errorMessage",
+    "error_msg",
+)
+_ERROR_WORDS = re.compile(r"(?i)^\W?(error|exception|traceback|failed|failure)\b")
 _NO_REASON = {"", "null", "none"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -75,8 +101,16 @@ class StreamParser:
         self.error: Any = None
         """What the service said of its failure, None while it said nothing."""
         self.calls: list[CallPiece] = []
+        self.suspect: Any = None
+        """What may say why it failed, where it turns out that it did."""
         self.readable = False
         """Whether anything was understood."""
+        self._answer = False
+        """Whether a whole answer came that does not say how it ended."""
+        self._others: list[tuple[object, str]] = []
+        """Number and text of the chunks of choices that are not the one that is read."""
+        self._other_finish = ""
+        """Their finish reason."""
         self.unread = ""
         """The beginning of what was not understood, for the sentence that says so."""
         self._begun = False
@@ -136,6 +170,8 @@ class StreamParser:
 
     def take(self, *, last: bool = False) -> tuple[str, str]:
         """The text and the reasoning since the last call."""
+        if last:
+            self._settle()
         texts = self._texts
         if len(texts) == 1 and not self._thoughts and not self._odd and not self._half:
             self._texts = []
@@ -164,8 +200,14 @@ class StreamParser:
 
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data:"):
-            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            data = line[6:] if line.startswith(b"data: ") else line[5:]
+            # Without blank lines between them, a line that is whole is an event.
+            if self._data and data[:1] in (b"{", b"[") and self._data[-1].rstrip()[-1:] == b"}":
+                self._dispatch()
+            self._data.append(data)
             self._held += len(line)
+            if data == b"[DONE]":
+                self._dispatch()
         elif not line:
             if self._data or self._event:
                 self._dispatch()
@@ -173,15 +215,16 @@ class StreamParser:
             self._other_line(line)
 
     def _other_line(self, line: bytes) -> None:
+        line = line.strip(b" \t\0").removeprefix(_BOM)
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
+        name, value = name.lower(), value.removeprefix(b" ")
         if name == b"event":
             self._event = value.strip().lower()
         elif name == b"error":
             self._fail(_value(value))
         elif name == b"data":
-            self._data.append(b"")
-        elif name not in (b"", b"id", b"retry") or self._bare:
+            self._line(b"data:" + value)
+        elif line and (name not in (b"", b"id", b"retry") or self._bare):
             self._bare.append(line)
             self._held += len(line)
             self._read_bare(whole=False)
@@ -198,6 +241,8 @@ class StreamParser:
                 except ValueError:
                     pass
                 else:
+                    for found in lenient_json.objects(_text(self._bare[:-1]), whole=True):
+                        self._loose(found)
                     self._bare = [last]
             text = b"\n".join(self._bare)
             if whole or len(self._bare) == 1 or self._bare[-1] in (b"}", b"]"):
@@ -205,10 +250,11 @@ class StreamParser:
                     value = lenient_json.loads(text)
                 except ValueError:
                     if whole:
-                        self._skip(text)
+                        self._odd_data(text)
                 else:
                     self._bare, self._held = [], 0
                     self._loose(value)
+                    self._answer = self._answer is False and _is_answer(value)
         if whole:
             self._bare, self._held = [], 0
 
@@ -218,8 +264,10 @@ class StreamParser:
         self._data, self._event, self._held = [], b"", 0
         if event == b"error":
             self._fail(_value(data))
-        elif event.decode("utf-8", "replace") not in _NOISE:
-            self.done = self.done or event in _ENDS
+            return
+        name = event.decode("utf-8", "replace")
+        if name not in _NOISE:
+            self.done = self.done or name in _ENDS
             self._read(data)
 
     def _read(self, data: bytes) -> None:
@@ -243,23 +291,49 @@ class StreamParser:
         if choice.index == self._choice:
             if delta.content:
                 self._texts.append(delta.content)
-            else:
-                self._add_silent(delta)
+            if not delta.content or delta.tool_calls or delta.reasoning_content or delta.reasoning:
+                self._add_beside(choice)
             if choice.finish_reason:
                 self._finish(choice.finish_reason)
+        else:
+            self._add_other(choice.index, delta.content, choice.finish_reason)
         if chunk.usage is not None:
             self._count(chunk.usage)
         if chunk.x_groq is not None:
             self._groq_part(chunk.x_groq)
 
-    def _add_silent(self, delta: ChunkDelta) -> None:
-        """What a chunk without content adds."""
-        if delta.reasoning_content or delta.reasoning:
-            self._thoughts.append(delta.reasoning_content or delta.reasoning or "")
-        if delta.refusal:
-            self._texts.append(delta.refusal)
+    def _add_beside(self, choice: Choice) -> None:
+        """What a chunk adds beside its content, or without any."""
+        delta = choice.delta
+        thought = delta.reasoning_content or delta.reasoning or delta.thinking
+        if thought:
+            self._thoughts.append(thought)
+        elif delta.reasoning_details:
+            self._thoughts += _thought(delta.reasoning_details)
         if delta.tool_calls:
             self.calls += call_pieces(_list(delta.tool_calls))
+        if not delta.content:
+            self._fail(delta.error or None)
+            if delta.refusal or choice.text:
+                self._texts.append(delta.refusal or choice.text or "")
+            if choice.stop_reason or choice.camel_reason:
+                self._finish(choice.stop_reason or choice.camel_reason)
+
+    def _add_other(self, index: object, content: Any, reason: Any) -> None:
+        """Another choice than the first: not asked for, or the same one counted on."""
+        self._others.append((index, "".join(_parts(content)[0])))
+        self._other_finish = str(reason or self._other_finish)
+
+    def _settle(self) -> None:
+        """Decide at the end what could not be known before."""
+        if self.finish_reason or self.error is not None:
+            return
+        self.finish_reason = self._other_finish or ("stop" if self._answer else "")
+        indices = [index for index, _ in self._others]
+        if isinstance(self._choice, int) and len(self._said) <= 1:
+            counted = range(self._choice + 1, self._choice + 1 + len(indices))
+            if indices == list(counted):
+                self._texts += [text for _, text in self._others]
 
     def _groq_part(self, part: Any) -> None:
         """What Groq adds: usage on the last chunk, or an error without a status."""
@@ -276,15 +350,28 @@ class StreamParser:
             return
         if not word:
             return
+        if word.startswith(b"data:"):
+            self._read(data.strip()[len(b"data:") :].lstrip())
+            return
         try:
             value = lenient_json.loads(data)
         except ValueError:
-            self._skip(data)
+            found = list(lenient_json.objects(_text([data]), whole=True))
+            for value in found:
+                self._loose(value)
+            if not found:
+                self._skip(data)
             return
-        self._loose(value)
+        if isinstance(value, str) and value.startswith("{"):
+            self._odd_data(value.encode("utf-8", "replace"))
+        else:
+            self._loose(value)
 
     def _skip(self, data: bytes) -> None:
-        self.unread = self.unread or data[:300].decode("utf-8", "replace").strip()
+        text = data[:300].decode("utf-8", "replace").strip()
+        self.unread = self.unread or text
+        if _ERROR_WORDS.match(text):
+            self.suspect = self.suspect or text
 
     def _loose(self, value: Any) -> None:
         """Read a chunk, a whole answer or an error whose fields are of any type."""
@@ -294,20 +381,47 @@ class StreamParser:
             return
         if not isinstance(value, dict) or str(value.get("type", "")).lower() in _NOISE:
             return
+        held = [value[name] for name in _WRAPPERS if isinstance(value.get(name), dict)]
+        inner = next((one for one in held if one.get("choices") or one.get("error")), None)
+        if inner is not None and "choices" not in value:
+            self._loose(inner)
+            return
         choices = _list(value.get("choices"))
         own = [choice for choice in choices if isinstance(choice, dict)]
         if not own and isinstance(value.get("message"), dict):  # as Ollama's own API has it
             own = [value]
         for choice in own:
             self._loose_choice(choice)
-        for holder in (value, *own):
-            if holder.get("error"):
-                self._fail(value if holder["error"] is True else holder["error"])
+        deltas = [choice["delta"] for choice in own if isinstance(choice.get("delta"), dict)]
+        for holder in (value, *own, *deltas):
+            error = holder.get("error")
+            if error and not (isinstance(error, dict) and _is_well(error)):
+                self._fail(value if error is True else error)
         self._groq_part(value.get("x_groq"))
-        if not own and self.error is None and _is_error(value):
-            self._fail(value)
+        if not own:
+            self._without_choices(value)
         self._count(value.get("usage"))
         self.readable = self.readable or bool(own) or "usage" in value or "choices" in value
+
+    def _without_choices(self, value: dict[str, Any]) -> None:
+        """An error, the end, or text as services have it that know no choices."""
+        kind = str(value.get("type", "")).lower()
+        said = value.get("content", value.get("response"))
+        if self.error is None and _is_error(value):
+            self._fail(value)
+        elif isinstance(said, str) and not kind:
+            self.readable = self._odd = True
+            self._texts.append(said)
+        elif isinstance(value.get("message", value.get("msg")), str) and not _is_well(value):
+            self.suspect = self.suspect or value
+        if kind in _ENDS or value.get("done") is True or value.get("stop") is True:
+            self.done = True
+        self._finish_by(value)
+
+    def _finish_by(self, holder: dict[str, Any]) -> None:
+        reason = next((holder[name] for name in _REASONS if holder.get(name)), None)
+        if reason:
+            self._finish(reason)
 
     def _loose_choice(self, choice: dict[str, Any]) -> None:
         index = choice.get("index", 0)
@@ -318,35 +432,38 @@ class StreamParser:
         if self._choice is None:
             self._choice = index
         if index != self._choice:
+            content = choice["delta"].get("content") if choice.get("delta") else ""
+            self._add_other(index, content, choice.get("finish_reason"))
             return
         delta = choice.get("delta")
         said = choice.get("message")
-        if not isinstance(delta, dict):
+        if not isinstance(delta, dict) or not delta:
             delta = {"content": delta} if isinstance(delta, str) else {}
             if isinstance(said, dict):
                 delta = self._unsaid(said)
             elif isinstance(choice.get("text"), str):
                 delta = {"content": choice["text"]}
         self._odd = True
-        text, thought = _parts(delta.get("content"))
-        for name in ("reasoning_content", "reasoning", "thinking"):
-            if isinstance(delta.get(name), str) and delta[name]:
-                self._thoughts.append(delta[name])
+        content = delta.get("content")
+        text, thought = _parts(content)
+        for name in _THOUGHTS:
+            if delta.get(name):
+                self._thoughts += _thought(delta[name])
                 break
         self._thoughts += thought
         refusal = delta.get("refusal")
         self._texts += text or ([refusal] if isinstance(refusal, str) and refusal else [])
         self.calls += call_pieces(_list(delta.get("tool_calls")))
         self.calls += call_pieces(_list(delta.get("function_call")))
-        for name in ("finish_reason", "stop_reason", "done_reason"):
-            if choice.get(name):
-                self._finish(choice[name])
-                break
+        self.calls += call_pieces(part for part in _list(content) if _is_call(part))
+        self._finish_by(choice)
         if choice.get("done") is True:
             self._finish("stop")
 
     def _unsaid(self, message: dict[str, Any]) -> dict[str, Any]:
         """A message without what was said before it, where it repeats the whole reply so far."""
+        if self.calls:
+            message = {**message, "tool_calls": None, "function_call": None}
         content = message.get("content")
         so_far = "".join((*self._said, *self._texts))
         if (
@@ -403,10 +520,48 @@ def _list(value: Any) -> list[Any]:
 
 
 def _is_error(value: dict[str, Any]) -> bool:
-    """Whether a chunk without choices says what failed, in one of the forms without `error`."""
-    if value.get("detail") or value.get("errors"):
+    """Whether a chunk without choices says for sure that something failed, in whatever form."""
+    if any(value.get(name) for name in _FAILED_AT if not isinstance(value.get(name), dict)):
         return True
-    return isinstance(value.get("message"), str) and bool(value["message"])
+    if any(isinstance(value.get(name), dict) and value[name] for name in ("fault", "errors")):
+        return True
+    base = value.get("base_resp")
+    if isinstance(base, dict) and not _is_well({"code": base.get("status_code")}):
+        return True
+    words = [str(value.get(name, "")).lower() for name in ("type", "object", "status", "success")]
+    numbers = [value.get(name) for name in ("code", "status", "status_code")]
+    return (
+        any("error" in word or word in ("false", "failed") for word in words)
+        or any(isinstance(number, int) and number >= FIRST_ERROR for number in numbers)
+        or isinstance(value.get("status"), dict)
+    )
+
+
+def _is_well(value: dict[str, Any]) -> bool:
+    """Whether every field that says how it went says that all is well."""
+    names = ("code", "status", "status_code", "msg", "message", "error", "type", "success")
+    return all(str(value.get(name, "") or "").lower() in _WELL for name in names)
+
+
+def _is_answer(value: Any) -> bool:
+    """Whether a value is a whole answer: a message or a text that no more follows."""
+    choices = _list(value.get("choices")) if isinstance(value, dict) else []
+    return any(isinstance(one, dict) and ("message" in one or "text" in one) for one in choices)
+
+
+def _is_call(part: Any) -> bool:
+    kinds = ("tool_use", "tool_call", "function_call")
+    return isinstance(part, dict) and part.get("type") in kinds
+
+
+def _thought(value: Any) -> list[str]:
+    """What a field of reasoning holds: text, or parts."""
+    parts = [{"type": "thinking", "thinking": part} for part in _list(value)]
+    return [text for part in parts for text in _parts(part)[1]]
+
+
+def _text(lines: list[bytes]) -> str:
+    return b"\n".join(lines).decode("utf-8", "replace")
 
 
 def _parts(content: Any) -> tuple[list[str], list[str]]:
@@ -416,11 +571,15 @@ def _parts(content: Any) -> tuple[list[str], list[str]]:
     for part in _list(content):
         if isinstance(part, str):
             texts.append(part)
+        elif isinstance(part, list):
+            inner_texts, inner_thoughts = _parts(part)
+            texts += inner_texts
+            thoughts += inner_thoughts
         elif isinstance(part, dict):
             kind = str(part.get("type", "text"))
             if "think" in kind or "reason" in kind:
-                inner = part.get("thinking") or part.get("reasoning") or part.get("text")
-                thoughts += [text for found in _parts(inner) for text in found]
+                held = (part.get(name) for name in ("thinking", "reasoning", "text", "summary"))
+                thoughts += [t for found in _parts(next(filter(None, held), None)) for t in found]
             else:
                 written: Any = part.get("text", part.get("refusal", part.get("content")))
                 written = written.get("value") if isinstance(written, dict) else written

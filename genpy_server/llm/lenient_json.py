@@ -17,7 +17,13 @@ OBJECTS = 200
 _STRICT = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
 _WORD = re.compile(r"[^\s,:{}\[\]\"']+")
-_STRING = {quote: re.compile(rf"(?:[^{quote}\\]|\\.)*", re.DOTALL) for quote in "\"'"}
+_NEXT = r"[\"'{}\[\]\d-]|[\w-]+\s*:|true\b|false\b|null\b|None\b|$|//|/\*|#|\.\.\."
+_ENDS = rf"\s*(?:[:}}\]]|$|//|/\*|#|,\s*(?:{_NEXT}))|\s+[\"']"
+"""What stands behind the quote that ends a string; any other one belongs to its text."""
+_STRING = {
+    quote: re.compile(rf"(?:[^{quote}\\]|\\.|{quote}(?!{_ENDS}))*", re.DOTALL) for quote in "\"'"
+}
+_BARE_QUOTE = re.compile(r'(?<!\\)"')
 _WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None, "nan": None}
 
 
@@ -124,7 +130,8 @@ class _Reader:
         self.cut = self.cut or self._place > len(self._text)
         raw = body.group()
         if quote == "'":
-            raw = raw.replace("\\'", "'").replace('"', '\\"')
+            raw = raw.replace("\\'", "'")
+        raw = _BARE_QUOTE.sub(r'\\"', raw)
         try:
             text = _STRICT.decode(f'"{raw}"')
         except ValueError:

@@ -183,6 +183,8 @@ class ReplyReader:
         if self._chars > self._most:
             return (Finish("length", usage, self._quota, self._reasoning_chars),)
         if reason in BROKEN or not (reason or parser.done):
+            if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
+                raise ServiceError(parser.suspect)
             if self._failure is not None:
                 raise self._failure
             if not parser.readable and parser.unread:

@@ -25,19 +25,57 @@ OPENINGS = {
     "<reasoning>": "</reasoning>",
     "<seed:think>": "</seed:think>",
     "[think]": "[/think]",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<unused94>thought": "<unused95>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
 }
 """What reasoning stands between at the start of a reply; inside one only the first pair counts."""
-CALL_STARTS = ("[tool_calls]", "<function=", "<|python_tag|>")
+LONGEST_OPENING = max(map(len, OPENINGS))
+CALL_STARTS = (
+    "[tool_calls]",
+    "<function=",
+    "<|python_tag|>",
+    "<|tool_call|>",
+    "<|tool_calls_section_begin|>",
+    "<｜tool▁calls▁begin｜>",  # noqa: RUF001 - as it is written
+    "<|channel|>commentary to=",
+    "<function_calls>",
+    "<minimax:tool_call>",
+    "<invoke name=",
+    "<tools>",
+    "```tool_call",
+    "```tool_code",
+)
+"""What a reply begins with that is a call of a tool, in small letters."""
 HELD_CHARS = 20_000
 """Characters that are held back at most to see whether they are a call, or reasoning."""
 
-_KEYS = ("name", "function", "tool", "tool_name", "type", "arguments", "parameters", "id")
+_KEYS = (
+    "name",
+    "function",
+    "tool",
+    "tool_name",
+    "tool_call",
+    "tool_calls",
+    "type",
+    "arguments",
+    "parameters",
+    "id",
+)
 _NAMES = {"name", "tool", "tool_name"}
 _BEGUN = re.compile(
     r'(?:```(?:json)?)?[\s\[]*\{\s*(?:"(\w*)(?:(")\s*(?::\s*(?:"([^"]*)("?))?)?)?)?'
 )
-_FUNCTION = re.compile(r"<function=([^>\s]+)>(.*?)(?:</function>|$)", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+_FUNCTION = re.compile(
+    r"<(?:function=|invoke name=)\"?([^>\"\s]+)\"?>(.*?)(?:</function>|</invoke>|$)", re.DOTALL
+)
+_PARAMETER = re.compile(
+    r"<(?:parameter=|parameter name=)\"?([^>\"\s]+)\"?>\n?(.*?)\n?</parameter>"
+    r"|<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>",
+    re.DOTALL,
+)
+_BETWEEN = 80
+"""Characters between the name of a tool and its arguments at most."""
 
 
 class Split(NamedTuple):
@@ -119,7 +157,7 @@ class ReplyText:
 
     def _start(self, *, last: bool) -> bool:
         held = self._held.lstrip()
-        lowered = held[:20].lower()
+        lowered = held[:LONGEST_OPENING].lower()
         if not held:
             self._held = "" if last and self._trim else self._held
             if last and self._held:
@@ -136,7 +174,8 @@ class ReplyText:
         if self._tools and not held.startswith(CALL) and self._may_be_call(held):
             if not last and len(held) < HELD_CHARS:
                 return False
-            found = self._calls_in(held)
+            marked = held.lower().startswith(CALL_STARTS)
+            found = self._calls_in(held, marked=marked)
             if found:
                 self.calls += found
                 self._held = ""
@@ -199,7 +238,7 @@ class ReplyText:
         self._place, self._held, self._trim = _Place.TEXT, rest, True
         if self._tag == THINK and end:
             self._think(inner)
-        elif self._tag == CALL and (found := self._calls_in(inner)):
+        elif self._tag == CALL and (found := self._calls_in(inner, marked=bool(end))):
             self.calls += found
         else:
             self._trim = False
@@ -242,15 +281,29 @@ class ReplyText:
             return tool_name(value, self._tools) in self._names
         return len(value) <= max(map(len, self._names)) + len("functions.")
 
-    def _calls_in(self, text: str) -> list[CallPiece]:
-        """The calls of offered tools that a text holds."""
-        found = [piece for row in objects(text, whole=True) if (piece := self._call(row))]
+    def _calls_in(self, text: str, *, marked: bool) -> list[CallPiece]:
+        """The calls of offered tools that a text holds; `marked`: it is said to be nothing else."""
+        rows = [inner for row in objects(text, whole=not marked) for inner in _inner_calls(row)]
+        found = [piece for row in rows if (piece := self._call(row))]
         if found:
             return found
         for name, body in _FUNCTION.findall(text):
-            row = dict(_PARAMETER.findall(body)) or next(objects(body, whole=True), {})
+            row = _parameters(body) or next(objects(body, whole=True), {})
             piece = self._call({"name": name, "arguments": row})
             found += [piece] if piece else []
+        return found or (self._named_calls(text) if marked else [])
+
+    def _named_calls(self, text: str) -> list[CallPiece]:
+        """Calls whose name stands before their arguments: an object, tags, or a Python call."""
+        found = []
+        names = "|".join(map(re.escape, self._names))
+        for match in re.finditer(rf"(?<!\w)(?:{names})(?!\w)", text):
+            rest = text[match.end() :]
+            place = rest.find("{", 0, _BETWEEN)
+            row = _parameters(rest) or _python_arguments(rest)
+            if not row and place >= 0:
+                row = next(objects(rest[place:], whole=True), {})
+            found.append(CallPiece(None, "", match[0], msgspec.json.encode(row).decode()))
         return found
 
     def _call(self, row: dict[str, object]) -> CallPiece | None:
@@ -264,3 +317,28 @@ class ReplyText:
         if not isinstance(arguments, str):
             arguments = msgspec.json.encode(arguments).decode()
         return CallPiece(None, "", name, arguments)
+
+
+def _inner_calls(row: dict[str, object]) -> list[dict[str, object]]:
+    """The calls that an object holds, or that it is."""
+    inner = row.get("tool_calls", row.get("tool_call"))
+    rows = inner if isinstance(inner, list) else [inner]
+    return [one for one in rows if isinstance(one, dict)] or [row]
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """Arguments in tags."""
+    return {a.strip() or b.strip(): c or d for a, c, b, d in _PARAMETER.findall(text)}
+
+
+def _python_arguments(text: str) -> dict[str, object]:
+    """The named arguments of a call in Python, of which `text` begins behind the name."""
+    import ast  # noqa: PLC0415 - for few models
+
+    match = re.match(r"(?:\.call)?(\(.*?\))[\s\]`]*(?:$|<|\n)", text, re.DOTALL)
+    try:
+        call = ast.parse(f"f{match[1] if match else ''}", mode="eval").body
+        rows = call.keywords if isinstance(call, ast.Call) else []
+        return {row.arg: ast.literal_eval(row.value) for row in rows if row.arg}
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return {}

@@ -4,15 +4,18 @@ Models put text around the JSON, leave fields out or give them in other shapes. 
 taken; an answer is refused only where nothing of it does.
 """
 
+import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from html import unescape
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from genpy_server.errors import LlmBadOutput
 from genpy_server.llm.lenient_json import objects
-from genpy_server.llm.reply_text import THINK_END
+from genpy_server.llm.reply_text import OPENINGS, THINK_END
 
 T = TypeVar("T")
 
@@ -21,6 +24,13 @@ ANSWER_CHARS = 400_000
 DEPTH = 4
 """How deep inside other objects the answer may stand."""
 
+_THOUGHT = re.compile("|".join(map(re.escape, {THINK_END, *OPENINGS.values()})), re.IGNORECASE)
+_CURLY = re.compile(r"\{\s*[\u201c\u201d\u201e]")
+_CURLY_QUOTES = str.maketrans("\u201c\u201d\u201e", '"""')
+_ENTITIES = re.compile(r"\{\s*&(quot|#34);")
+_SCHEMA_TYPES = {"string", "array", "object", "number", "integer", "boolean"}
+_NOTHING = {"none", "n/a", "na", "null", "nothing", "-", "no outcomes", "unknown"}
+"""Items of a list that say that there is none."""
 _LINES = re.compile(r"\s*[;\n•]\s*")
 _COMMAS = re.compile(r"\s*[,\u3001\uff0c]\s*")
 _MARKER = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
@@ -77,19 +87,48 @@ def in_words(kind: type) -> str:
 
 def read(answer: str, kind: type[T]) -> T:
     """What an answer holds of `kind`; raises `LlmBadOutput` where it holds nothing of it."""
-    answer = answer[:ANSWER_CHARS]
-    last = answer.rpartition(THINK_END)[2]
+    answer = _plain(answer[:ANSWER_CHARS])
+    last = _THOUGHT.split(answer)[-1]
     for text in dict.fromkeys((last, answer)):
+        values: dict[str, Any] = {}
         for found in objects(text):
-            for candidate in _candidates(found, 0):
-                fitted = _fitted(candidate, kind)
-                if fitted is not None:
-                    return fitted
+            fitted = filter(None, (_fitted(one, kind) for one in _candidates(found, 0)))
+            new = next(fitted, {})
+            values = {name: values.get(name) or value for name, value in new.items()} or values
+        values = values or _fitted(_labelled(last, kind), kind) or {}
+        if values:
+            return kind(**values)
     raise LlmBadOutput("The model's answer is not in the form asked for. Try again.")
 
 
+def _plain(answer: str) -> str:
+    """An answer with its quotes as JSON has them, where it is encoded as text or typeset."""
+    if answer.lstrip()[:2] in {'"{', '"\\'}:
+        with suppress(ValueError):
+            answer = str(json.loads(answer))
+    if _ENTITIES.search(answer):
+        answer = unescape(answer)
+    return answer.translate(_CURLY_QUOTES) if _CURLY.search(answer) else answer
+
+
+def _labelled(text: str, kind: type) -> dict[str, Any]:
+    """What stands behind the names of the fields where the answer is no JSON at all."""
+    names = "|".join(name.replace("_", "[ _]") for name in get_type_hints(kind))
+    label = (
+        rf"(?im)(?:^[\s#*_>\-\d.]*(?:key )?|<)({names})\b[*_]*(?:[ \t]*[:\uff1a>][*_]*|[ \t*_]*\n)"
+    )
+    found = list(re.finditer(label, text))
+    ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
+    return {
+        match[1].lower(): re.sub(r"</[\w ]+>|[*_#]{2,}", "", text[match.end() : end]).strip()
+        for match, end in zip(found, ends, strict=True)
+    }
+
+
 def _candidates(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """An object, and then those inside it."""
+    """An object, and then those inside it; one may be encoded as text."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = list(objects(value, whole=True))
     if isinstance(value, dict):
         yield value
         inside: Any = value.values()
@@ -100,8 +139,8 @@ def _candidates(value: Any, depth: int) -> Iterator[dict[str, Any]]:
             yield from _candidates(item, depth + 1)
 
 
-def _fitted(found: dict[str, Any], kind: type[T]) -> T | None:
-    """An instance from the fields that fit; None where no field holds anything."""
+def _fitted(found: dict[str, Any], kind: type) -> dict[str, Any] | None:
+    """The values of the fields that fit; None where no field holds anything."""
     named: dict[str, Any] = {}
     for key, value in found.items():
         plain = re.sub(r"[\W_]", "", str(key)).lower()
@@ -109,10 +148,20 @@ def _fitted(found: dict[str, Any], kind: type[T]) -> T | None:
     values: dict[str, Any] = {}
     told = False
     for name, wanted in get_type_hints(kind).items():
-        value = _shaped(named.get(name.replace("_", "").lower()), wanted)
+        value = _shaped(_value(named, name.replace("_", "").lower()), wanted)
         told = told or (value not in ("", None) and value != [])
         values[name] = value
-    return kind(**values) if told else None
+    return values if told else None
+
+
+def _value(named: dict[str, Any], name: str) -> Any:
+    """The value of a field, whose key may say more than its name, or be its singular."""
+    keys = [key for key in named if key == name]
+    keys += [key for key in named if key.endswith(name) or key == name.removesuffix("s")]
+    value = named[keys[0]] if keys else None
+    if isinstance(value, dict) and value.get("type") in _SCHEMA_TYPES:
+        return value.get("value", value.get("text"))
+    return value
 
 
 def _shaped(value: Any, wanted: Any) -> Any:
@@ -142,12 +191,13 @@ def _items(value: Any) -> list[str]:
         if len(lines) == 1:
             phrases = _COMMAS.split(lines[0])
             lines = phrases if all(len(p.split()) <= _PHRASE_WORDS for p in phrases) else lines
-        return [line for line in lines if line]
+        return [line for line in lines if line and line.lower() not in _NOTHING]
     if isinstance(value, dict):
         label = _text(value)
         return [label] if label else [item for inner in value.values() for item in _items(inner)]
     if isinstance(value, list):
-        return [text for item in value if (text := _text(item))]
+        texts = map(_text, value)
+        return [text for text in texts if text and text.lower() not in _NOTHING]
     return []
 
 

@@ -20,6 +20,10 @@ ARGUMENT_CHARS = 1_000_000
 """Characters of the arguments of one call at most."""
 
 _NAME = re.compile(r"[\w./:-]*")
+_PLAIN_CHARS = 200
+"""Characters of arguments that are no JSON and are taken for the only one there is."""
+ARGUMENTS_AT = ("arguments", "parameters", "input", "args")
+"""What services call the arguments of a call."""
 
 
 class CallPiece(NamedTuple):
@@ -34,19 +38,27 @@ class CallPiece(NamedTuple):
 
 def call_pieces(rows: Iterable[Any]) -> list[CallPiece]:
     """The pieces of one chunk, whatever types their fields have."""
-    return [piece for row in rows if (piece := _piece(row)) is not None]
+    found: list[CallPiece] = []
+    for row in rows:
+        if isinstance(row, str):
+            row = _plain(row)  # noqa: PLW2901 - calls encoded as text
+        if isinstance(row, list):
+            found += call_pieces(row)
+        elif (piece := _piece(row)) is not None:
+            found.append(piece)
+    return found
 
 
 def _piece(row: Any) -> CallPiece | None:
     if not isinstance(row, dict):
         return None
-    function = row.get("function")
-    function = function if isinstance(function, dict) else row
+    named = row.get("function")
+    function = named if isinstance(named, dict) else row
     index = row.get("index")
     if isinstance(index, str) and index.isdecimal():
         index = int(index)
-    name, call_id = function.get("name"), row.get("id")
-    arguments = function.get("arguments", function.get("parameters"))
+    name, call_id = function.get("name", named), row.get("id")
+    arguments = next((function[key] for key in ARGUMENTS_AT if key in function), None)
     if arguments is not None and not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     piece = CallPiece(
@@ -151,7 +163,7 @@ class CallCollector:
 
 def tool_name(name: str, tools: Sequence[ToolSpec]) -> str:
     """The offered tool that is meant: `functions.NAME`, `Name` and what follows a name are read."""
-    written = _NAME.match(name.strip())
+    written = _NAME.match(name.strip("\"'` \n"))
     plain = written.group() if written else ""
     known = {_key(tool.name): tool.name for tool in tools}
     for candidate in (plain, re.split(r"[./:]", plain)[-1], re.split(r"[./:]", plain)[0]):
@@ -161,7 +173,7 @@ def tool_name(name: str, tools: Sequence[ToolSpec]) -> str:
 
 
 def _key(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return re.sub(r"[-_]", "", name.lower())
 
 
 def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
@@ -182,13 +194,17 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
             break
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         (value,) = value
+    spec = next((tool for tool in tools if tool.name == name), None)
+    fields = list(spec.parameters.get("properties", {})) if spec else []
     if not isinstance(value, dict):
-        spec = next((tool for tool in tools if tool.name == name), None)
-        fields = list(spec.parameters.get("properties", {})) if spec else []
         values = value if isinstance(value, list) else [value]
-        if value == text or not fields or len(values) > len(fields):
+        plain = text[:1] not in "{[<" and len(text) <= _PLAIN_CHARS and "\n" not in text
+        if (value == text and not plain) or not fields or len(values) > len(fields):
             return text
         value = dict(zip(fields, values, strict=False))
+    elif fields and value.keys() <= {"name", *ARGUMENTS_AT} and not value.keys() & set(fields):
+        inner = next((value[key] for key in ARGUMENTS_AT if isinstance(value.get(key), dict)), None)
+        value = value if inner is None else inner
     if value == _plain(text):
         return text
     return json.dumps(value, ensure_ascii=False)

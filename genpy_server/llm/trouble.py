@@ -96,7 +96,7 @@ NOT_FOUND = 404
 NOTHING_THERE = {404, 405, 410}
 REDIRECTS = range(300, 400)
 SERVER_TROUBLE = 500
-TEXT_DECIDES = {None, 400, 404, 409, 410, 422, 500, 503}
+TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 422, 500, 503}
 """Statuses of which the text may know better."""
 
 _WAIT = re.compile(r"(?i)(?:again|retry) (?:in|after) ((?:\d+(?:\.\d+)?\s?(?:h|ms|m|s)[a-z]*\s?)+)")
@@ -106,6 +106,7 @@ _TOO_LONG = re.compile(
     r"(?i)(context|ctx)[ _-]?(length|size|window|limit)|maximum context|max[_ ]model[_ ]len"
     r"|\b(prompt|input|request|conversation|messages?|text)\b[^.]{0,60}\b(too (long|large)|exceed)"
     r"|too many (input |prompt )?tokens|\btokens?\b[^.]{0,60}\bexceed|\bexceed[^.]{0,60}\btokens?\b"
+    r"|\btokens?\b[^.]{0,60}\bmust be (<=|less|at most)"
     r"|reduce the (length|number|size)|(maximum|max) (prompt|input|sequence|model|token) (length|size)"
     r"|(prompt|input|sequence) length"
 )
@@ -114,21 +115,69 @@ _LIMIT = re.compile(
 )
 _NO_MODEL = re.compile(
     r"(?i)\bmodel\b.{0,80}\b(not (found|exist|available|loaded|a valid)|does not exist|no longer"
-    r"|is unknown|decommissioned|deprecated)|(unknown|invalid|no such|not a valid) model\b(?! output)"
+    r"|is unknown|decommissioned|deprecated|retired|discontinued|sunset|unloaded|a chat model)"
+    r"|(unknown|invalid|no such|not a valid) model\b(?! output)|\bno models? (is |are )?loaded"
+    r"|not support(ed)? chat|(no|not have) access to (the |this )?model"
+)
+_BAD_KEY = re.compile(
+    r"(?i)\b(api|access|auth\w*)[ _-]?(key|token)\b.{0,40}\b(not valid|invalid|incorrect|wrong|missing"
+    r"|expired|required|revoked)|\b(invalid|incorrect|wrong|missing|expired|no) (api|access|auth\w*)"
+    r"[ _-]?(key|token)"
+)
+_FILTERED = re.compile(
+    r"(?i)content (management|filter|policy|moderation)|content_(filter|policy)|high risk"
+    r"|(flagged|blocked|filtered|rejected) .{0,40}(moderation|safety|policy)|data_inspection"
 )
 _LOADING = re.compile(
     r"(?i)loading (the )?model|model\b.{0,120}\b(is |being |currently |still )+load"
     r"|warming up|starting up"
 )
-_QUOTA = re.compile(r"(?i)insufficient (balance|credit|quota|funds)|out of credits?|billing")
-_NO_ROUTE = {"", "not found", "page not found", "404 page not found", "404 not found"}
+_QUOTA = re.compile(
+    r"(?i)insufficient (balance|credit|quota|funds)|out of credits?|billing|balance is too low"
+    r"|\b(credit|key|spend\w*) limit\b"
+)
+_NO_ROUTE = re.compile(
+    r"(?i)(404:? )?((the )?(requested )?(page|url|route|path|resource|endpoint)( was)? )?not found"
+    r"|cannot (get|post) \S+|no route matched.*|unknown (request )?url.*|"
+)
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
 _KEY = re.compile(r"\b(?:sk|gsk|pk|key|hf|xai)[-_][\w*.-]{6,}|\bBearer \S+")
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>")
+_XML = re.compile(r"(?is)^\s*(<\?xml|<error|<fault|<[\w:]*response)")
+_XML_TEXT = re.compile(r"(?is)<(?:message|faultstring|detail|description)>([^<]*)</")
+_XML_CODE = re.compile(r"(?is)<(?:code|faultcode)>([\w.-]{1,64})</")
 _HTML = re.compile(r"(?is)^\s*(<!doctype html|<html|<head|<body)")
-_TEXTS = ("message", "msg", "detail", "error", "error_description", "reason", "description")
-_TEXTS_BESIDE = ("errors", "title", "raw", "metadata", "details", "data", "status_message")
+_TEXTS = (
+    "message",
+    "msg",
+    "detail",
+    "error",
+    "error_description",
+    "error_msg",
+    "errorMessage",
+    "err",
+    "Error",
+    "Message",
+    "reason",
+    "description",
+)
+_TEXTS_BESIDE = (
+    "errors",
+    "title",
+    "raw",
+    "metadata",
+    "details",
+    "data",
+    "status_message",
+    "status_msg",
+    "exception",
+    "fault",
+    "faultstring",
+    "base_resp",
+    "response",
+    "output",
+)
 _WAITS_AT = ("retry_after", "retryDelay", "estimated_time")
 _CODES_AT = ("code", "type", "status", "error_code", "error_type")
 _NUMBERS_AT = ("status_code", "statusCode", "status", "code", "http_status")
@@ -162,7 +211,10 @@ class Complaint:
             self._read_fields(body, depth)
 
     def _read_text(self, text: str, depth: int) -> None:
-        if _HTML.match(text):
+        if _XML.match(text):
+            self._texts += [unescape(found).strip() for found in _XML_TEXT.findall(text[:20_000])]
+            self.codes += _XML_CODE.findall(text[:20_000])
+        elif _HTML.match(text):
             title = _TITLE.search(text[:20_000])
             self._texts.append(" ".join(unescape(next(filter(None, title.groups()), "")).split())
                                if title else "")  # fmt: skip
@@ -188,6 +240,9 @@ class Complaint:
             self.fields += [part for part in parts if isinstance(part, str) and part != "body"]
         waits = [duration(str(body.get(name, ""))) for name in _WAITS_AT]
         self.retry_after = next((w for w in waits if w is not None), self.retry_after)
+        self._read_texts(body, depth)
+
+    def _read_texts(self, body: dict[str, Any], depth: int) -> None:
         before = len(self._texts)
         for name in _TEXTS:
             self._read(body.get(name), depth + 1)
@@ -195,6 +250,15 @@ class Complaint:
             self._texts[before] = f"{self.fields[-1]}: {self._texts[before]}"
         for name in _TEXTS_BESIDE:
             self._read(body.get(name), depth + 1)
+        state = body.get("status")
+        if len(self._texts) == before and isinstance(state, str) and " " in state:
+            self._texts.append(state)
+        if isinstance(state, dict):
+            self._read(body["status"], depth + 1)
+        if isinstance(body.get("errors"), dict) and len(self._texts) == before:
+            for field, said in body["errors"].items():  # by the parts of the request
+                self.fields.append(str(field))
+                self._read(said, depth + 1)
 
     @property
     def quoted(self) -> str:
@@ -205,7 +269,7 @@ class Complaint:
     @property
     def names_no_reason(self) -> bool:
         """Whether it says no more than that nothing is at this address."""
-        return self.html or self.text.strip(" .!\n").lower() in _NO_ROUTE
+        return self.html or _NO_ROUTE.fullmatch(self.text.strip(" .!\n")) is not None
 
     @property
     def limit(self) -> int | None:
@@ -241,6 +305,8 @@ class Complaint:
             return LlmTooLarge
         if _QUOTA.search(self.text):
             return LlmQuotaSpent
+        if _BAD_KEY.search(self.text):
+            return LlmKeyRejected
         named = self.status == NOT_FOUND and re.search(r"(?i)\bmodels?\b", self.text)
         return LlmModelUnknown if named or _NO_MODEL.search(self.text) else None
 
@@ -266,8 +332,11 @@ def refusal(
     kind = complaint.kind
     wait = _wait(complaint, headers)
     if kind is LlmRateLimited:
+        why = f": {complaint.quoted}" if wait is None and complaint.quoted else ""
         return LlmRateLimited(
-            f"The model's service limits how much you may ask. Try again {_when(wait)}.",
+            f"The model's service limits how much you may ask{why}. Try again {_when(wait)}.".replace(
+                "..", "."
+            ),
             retry_after=wait,
         )
     if kind is LlmLoading:
@@ -330,6 +399,8 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
             f"There are no chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."
         )
+    if _FILTERED.search(" ".join((complaint.text, *complaint.codes))):
+        return f"The content filter of the model's service refuses this{reason or '.'}"
     why = ", ".join([*map(str, filter(None, [status])), *complaint.codes[:1]])
     return f"The model's service refused the request ({why}){reason or '.'}"
 

@@ -112,6 +112,63 @@ async def test_part_that_is_refused_is_left_out(compatible, upstream, part, stat
         assert completions(upstream)[-1]["max_completion_tokens"] == 2048
 
 
+NO_SYSTEM = [
+    (400, "System role not supported"),
+    (500, "Jinja Exception: System role not supported"),
+    (400, "Only user and assistant roles are supported!"),
+    (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+    (400, "this model does not support system prompts"),
+    (422, "Invalid role: system. Must be user or assistant"),
+]
+
+
+@pytest.mark.parametrize(("status", "words"), NO_SYSTEM)
+async def test_model_without_a_system_role_reads_it_with_the_question(
+    compatible, upstream, status, words
+):
+    """Where no system message is taken, its text begins what the person says, then and later."""
+    fail(upstream, status, {"error": {"message": words}})
+    upstream.say("Hi")
+    for _ in range(2):
+        assert said(await everything(compatible)) == "Hi"
+    sent = [[(row["role"], row["content"]) for row in b["messages"]] for b in completions(upstream)]
+    assert sent[0] == [("system", "be kind"), ("user", "hello")]
+    assert sent[1:] == [[("user", "be kind\n\nhello")]] * 2
+    assert (await compatible.check()).left_out == ("system_role",)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("Unrecognized request arguments supplied: stop", ["stop"]),
+        ("stop: array too long", ["stop"]),
+        ("functions are not supported", ["tools"]),
+        ("invalid definition for function call 'x'", ["tools"]),
+        ("Your organization must be verified to stream this model.", ["stream"]),
+        ("After the optional system message, roles must alternate", []),
+        ("System message must be at the beginning.", []),
+        ("The server's operating system is not supported", []),
+        ("Model does not support JSON output", ["response_format"]),
+        ("Unsupported response_mime_type", ["response_format"]),
+        ("outlines is not installed", ["response_format"]),
+        ("strict mode is not available", ["response_format"]),
+        ("Tell me a story about a bus stop.", []),
+    ],
+)
+def test_words_that_name_a_part(words, named):
+    """What a refusal is about is told by its words, and by no others."""
+    parts = [
+        "tools:a",
+        "system_role",
+        "stop",
+        "stream",
+        "temperature",
+        "response_format:json_schema",
+    ]
+    found = refused(Complaint({"error": {"message": words}}, 400), parts)
+    assert [part.partition(":")[0] for part in found] == named
+
+
 async def test_refusal_inside_a_stream_counts_as_well(compatible, upstream):
     """A service that answers 200 and then refuses is understood, as long as nothing came of a reply."""
     refusal = event({"error": {"message": "temperature is not supported", "code": 400}})

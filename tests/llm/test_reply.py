@@ -12,8 +12,9 @@ from support.scripted_model import DONE, chunk, event
 from genpy_server.core.models import Usage
 from genpy_server.errors import LlmBadToolCall, LlmCutOff, LlmError
 from genpy_server.llm.base import Finish, ReasoningDelta, TextDelta
-from genpy_server.llm.events import EVENT_BYTES
+from genpy_server.llm.events import EVENT_BYTES, StreamParser
 from genpy_server.llm.reply import ReplyReader, ServiceError
+from genpy_server.llm.trouble import Complaint
 from genpy_server.tools.registry import SPECS
 
 STOP = chunk({"content": ""}, "stop")
@@ -162,6 +163,58 @@ STREAMS = {
     "reasoning content": [chunk({"reasoning_content": "hm"}), *HELLO],
     "thinking part": [loose(delta={"content": [{"type": "thinking",
         "thinking": [{"type": "text", "text": "hm"}]}]}), *HELLO],
+    "no blank lines": [ALL.replace(b"\n\n", b"\n")],
+    "no blank lines, nor finish": [(HELLO[0] + HELLO[1] + DONE).replace(b"\n\n", b"\n")],
+    "one event over many data lines": [b"".join(b"data: " + line + b"\n" for line in json.dumps(
+        {"choices": [{"delta": {"content": "Hello world."}}]}, indent=1).encode().split(b"\n")),
+        b"\n", STOP],
+    "indented": [ALL.replace(b"data:", b" data:")],
+    "field twice": [ALL.replace(b"data:", b"data: data:")],
+    "field in capitals": [ALL.replace(b"data:", b"Data:")],
+    "BOM before every event": [b"\xef\xbb\xbf" + piece for piece in HELLO],
+    "NUL between": [HELLO[0], b"\0\0", *HELLO[1:]],
+    "comma too many": [b'data: {"choices":[{"delta":{"content":"Hello world."},}],}\n\n', STOP],
+    "as Python writes it": [event(str({"id": None, "choices": [{"delta": {"content": "Hello world."},
+        "finish_reason": "stop"}]}))],
+    "encoded twice": [event(json.dumps(json.dumps({"choices": [{"delta":
+        {"content": "Hello world."}}]}))), STOP],
+    "wrapped": [event({"code": 0, "message": "success", "data": {"choices": [{"delta":
+        {"content": "Hello world."}, "finish_reason": "stop"}]}})],
+    "whole answer wrapped": [json.dumps({"success": True, "result": WHOLE, "errors": []}).encode()],
+    "content without choices": [event({"content": "Hello ", "stop": False}),
+        event({"content": "world.", "stop": False}), event({"content": "", "stop": True})],
+    "response without choices": [b'{"response":"Hello ","done":false}\n',
+        b'{"response":"world.","done":true,"done_reason":"stop"}\n'],
+    "state as an event": [HELLO[0], event({"message": "still working"}, "status"), *HELLO[1:]],
+    "state as a chunk": [event({"type": "status", "message": "queued"}), *HELLO],
+    "success as a chunk": [event({"code": 0, "msg": "success", "message": "ok"}), *HELLO],
+    "error that is none": [event({"error": {"code": 0, "message": ""}, "choices": [{"delta":
+        {"content": "Hello world."}, "finish_reason": "stop"}]})],
+    "errors that are none": [event({"error": {}, "errors": [], "base_resp": {"status_code": 0},
+        "choices": [{"delta": {"content": "Hello world."}, "finish_reason": "stop"}]})],
+    "mark bare": [*HELLO[:2], b"[DONE]\n"],
+    "mark as type": [*HELLO[:2], event({"type": "done"})],
+    "mark as truth": [*HELLO[:2], event({"done": True})],
+    "mark of another dialect": [*HELLO[:2], event({"type": "message_stop"}, "message_stop")],
+    "parts in parts": [loose(delta={"content": [[{"type": "text", "text": "Hello world."}]]}), STOP],
+    "text beside an empty delta": [loose(delta={}, text="Hello world."), STOP],
+    "finish beside choices": [*HELLO[:2], event({"choices": [], "finish_reason": "stop"})],
+    "finish by another name": [*HELLO[:2], loose(delta={"content": ""}, stop_reason="end_turn")],
+    "finish in camel case": [*HELLO[:2], loose(delta={"content": ""}, finishReason="stop")],
+    "finish as object": [*HELLO[:2], loose({"type": "stop"}, delta={})],
+    "finish of another choice": [*HELLO[:2], loose("stop", delta={}, index=1)],
+    "index counts chunks": [event({"choices": [{"index": 0, "delta": {"content": "Hello "}}]}),
+        event({"choices": [{"index": 1, "delta": {"content": "world."}, "finish_reason": "stop"}]})],
+    "whole answer without finish": [json.dumps({"choices": [{"message":
+        {"content": "Hello world."}}]}).encode()],
+    "array of chunks": [b'[{"choices":[{"delta":{"content":"Hello "}}]},',
+        b'{"choices":[{"delta":{"content":"world."},"finish_reason":"stop"}]}]'],
+    "array of chunks in lines": [b'[{"choices":[{"delta":{"content":"Hello "}}]}\n,\n',
+        b'{"choices":[{"delta":{"content":"world."},"finish_reason":"stop"}]}\n]'],
+    "chunks in one line": [b'{"choices":[{"delta":{"content":"Hello "}}]}',
+        b'{"choices":[{"delta":{"content":"world."},"finish_reason":"stop"}]}'],
+    "chunks in one event": [b'data: {"choices":[{"delta":{"content":"Hello "}}]}',
+        b'{"choices":[{"delta":{"content":"world."},"finish_reason":"stop"}]}\n\n'],
 }  # fmt: skip
 
 
@@ -188,6 +241,34 @@ async def test_whole_answer_behind_its_stream_is_not_said_twice():
     whole = {"choices": [{"message": {"content": "Hello, whole wide world."}}]}
     found = await read(chunk({"content": "Hello, whole wide "}), event(whole), STOP)
     assert found.text == "Hello, whole wide world."
+
+
+THOUGHTS = {
+    "in the same chunk": [chunk({"content": "Hello", "reasoning_content": "hm"})],
+    "thinking": [chunk({"thinking": "hm"}), chunk({"content": "Hello"})],
+    "details": [chunk({"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]}),
+                chunk({"content": "Hello"})],
+    "summary": [chunk({"reasoning_details": [{"type": "reasoning.summary", "summary": "hm"}]}),
+                chunk({"content": "Hello"})],
+    "object": [loose(delta={"reasoning": {"text": "hm"}}), chunk({"content": "Hello"})],
+    "both names": [chunk({"reasoning": "hm", "reasoning_content": "hm"}), chunk({"content": "Hello"})],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", THOUGHTS)
+async def test_reasoning_is_read_wherever_it_stands(name):
+    """Whatever services call what the model thinks, it is kept once, apart from the text."""
+    found = await read(*THOUGHTS[name], STOP)
+    assert (found.text, found.reasoning, found.error) == ("Hello", "hm", None)
+
+
+async def test_lines_that_are_events_are_told_as_they_come():
+    """Without blank lines between the events, a text waits for no more than the next one."""
+    reader = ReplyReader(
+        Reads(HELLO[0][:-1], HELLO[1][:-1], b"", STOP),
+        quota=None, token_seconds=60.0, max_tokens=100,
+    )  # fmt: skip
+    assert await reader.events() == (TextDelta("Hello "),)
 
 
 NOISE = [
@@ -319,6 +400,25 @@ ERRORS = {
     "object": event({"object": "error", "message": "boom", "code": 400}),
     "type": event({"type": "error", "error": {"type": "overloaded_error", "message": "boom"}}),
     "broken UTF-8": b'event: error\ndata: {"error": {"message": "boom \xf0\x9f"}}\n\n',
+    "success is false": event({"success": False, "message": "boom"}),
+    "status and words": event({"status": "error", "msg": "boom"}),
+    "code and words": event({"code": 1001, "msg": "boom"}),
+    "error_msg": event({"error_code": 17, "error_msg": "boom"}),
+    "err": event({"err": "boom"}),
+    "capital": event({"Error": "boom"}),
+    "problem": event({"title": "boom", "status": 500}),
+    "camel case": event({"errorMessage": "boom"}),
+    "fault": event({"fault": {"faultstring": "boom"}}),
+    "status object": event({"status": {"code": 8, "message": "boom"}}),
+    "base_resp": event({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "boom"}}),
+    "words in brackets": b"data: [ERROR] boom\n\n",
+    "words of an error": b"data: Error: boom\n\n",
+    "traceback": b"data: Traceback (most recent call last): boom\n\n",
+    "exception": event({"exception": "boom"}),
+    "errors by field": event({"errors": {"model": ["boom"]}}),
+    "wrapped": event({"data": {"error": {"message": "boom"}}}),
+    "in a response": event({"type": "response.failed", "response": {"error": {"message": "boom"}}}),
+    "in a delta": loose(delta={"error": "boom"}),
 }  # fmt: skip
 
 
@@ -331,6 +431,15 @@ async def test_error_in_a_stream_keeps_its_reason_and_the_text(name, apart):
     assert found.text == "Hello "
     assert isinstance(found.error, ServiceError)
     assert "boom" in json.dumps(found.error.body)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_the_reason_of_an_error_is_quoted(name):
+    """Whatever form a service gives its reason, the sentence that is shown has it."""
+    parser = StreamParser()
+    parser.feed(ERRORS[name])
+    parser.end()
+    assert "boom" in Complaint(parser.error or parser.suspect).quoted
 
 
 @pytest.mark.parametrize(
@@ -387,6 +496,8 @@ async def test_long_text_comes_in_more_than_one_delta():
         ("<thinking>hm</thinking>Hello", "Hello", "hm"),
         ("[THINK]hm[/THINK]Hello", "Hello", "hm"),
         ("<think>a</think><think>b</think>Hello", "Hello", "ab"),
+        ("<|begin_of_thought|>hm<|end_of_thought|>Hello", "Hello", "hm"),
+        ("<|channel|>analysis<|message|>hm<|channel|>final<|message|>Hello", "Hello", "hm"),
         ("<think></think>Hello", "Hello", ""),
         ("<think>only", "", "only"),
         ("Say <think>hm</think> hello", "Say hello", "hm"),
@@ -504,6 +615,24 @@ CALLS = {
     "name spelt otherwise": ([fn("Get-Session-Stats", "{}")], [(STATS, {})]),
     "name unknown": ([fn("web_search", '{"q": "x"}')], [("web_search", {"q": "x"})]),
     "without function": ([{"index": 0, "id": "a", "name": STATS, "arguments": "{}"}], [(STATS, {})]),
+    "calls in a list": ([[fn(STATS, "{}")]], [(STATS, {})]),
+    "nothing among them": ([None, fn(STATS, "{}")], [(STATS, {})]),
+    "calls as text": ([json.dumps([fn(STATS, "{}")])], [(STATS, {})]),
+    "function as text": ([{"id": "a", "function": STATS, "arguments": "{}"}], [(STATS, {})]),
+    "arguments over lines": ([fn(HISTORY, '{"keyword":\n "Rome"\n}')], [ROME]),
+    "arguments with an end mark": ([fn(HISTORY, '{"keyword": "Rome"}</s>')], [ROME]),
+    "arguments without quotes": ([fn(HISTORY, '{keyword: "Rome"}')], [ROME]),
+    "arguments in arguments": ([fn(HISTORY, '{"arguments": {"keyword": "Rome"}}')], [ROME]),
+    "arguments with the name": ([fn(HISTORY, json.dumps(
+        {"name": HISTORY, "parameters": {"keyword": "Rome"}}))], [ROME]),
+    "arguments as a word": ([fn(HISTORY, "Rome")], [ROME]),
+    "input": ([{"id": "a", "type": "tool_use", "name": HISTORY, "input": {"keyword": "Rome"}}], [ROME]),
+    "args": ([{"id": "a", "name": HISTORY, "args": {"keyword": "Rome"}}], [ROME]),
+    "name in quotation marks": ([fn(f'"{STATS}"', "{}")], [(STATS, {})]),
+    "name in camel case": ([fn("getSessionStats", "{}")], [(STATS, {})]),
+    "name with brackets": ([fn(f"{STATS}()", "")], [(STATS, {})]),
+    "name in a namespace": ([fn(f"default_api::{STATS}", "{}")], [(STATS, {})]),
+    "index far away": ([fn(STATS, "{}", index=10**9, id="a")], [(STATS, {})]),
 }  # fmt: skip
 
 
@@ -533,6 +662,32 @@ async def test_every_call_has_an_id_of_its_own():
     ids = [item.id async for item in events_of(reader) if not isinstance(item, Finish)]
     assert len(set(ids)) == 3
     assert ids[0] == "a"
+
+
+@pytest.mark.parametrize("beside", ["content", "reasoning", "reasoning_content"])
+async def test_call_and_text_may_share_a_chunk(beside):
+    """A chunk that holds a call and text or reasoning loses neither."""
+    delta = {beside: "hm", "tool_calls": [fn(STATS, "{}", index=0, id="a")]}
+    found = await read(chunk(delta), chunk({}, "tool_calls"), tools=SPECS)
+    assert found.calls == [(STATS, {})]
+    assert (found.text or found.reasoning) == "hm"
+
+
+async def test_calls_that_the_whole_message_repeats_are_made_once():
+    """A last chunk with the whole message again adds no second call."""
+    calls = [fn(STATS, "{}", index=0, id="a"), fn(ALL_OF, "{}", index=1, id="b")]
+    whole = {"choices": [{"message": {"content": None, "tool_calls": calls}}]}
+    found = await read(
+        chunk({"tool_calls": calls}), event(whole), chunk({}, "tool_calls"), tools=SPECS
+    )
+    assert found.calls == [(STATS, {}), (ALL_OF, {})]
+
+
+async def test_call_as_a_part_of_the_content():
+    """Content in parts may hold a call."""
+    part = {"type": "tool_use", "id": "a", "name": HISTORY, "input": {"keyword": "Rome"}}
+    found = await read(chunk({"content": [part]}), chunk({}, "tool_use"), tools=SPECS)
+    assert (found.calls, found.text) == ([ROME], "")
 
 
 @pytest.mark.parametrize(
@@ -566,6 +721,31 @@ async def test_calls_may_stand_elsewhere(stream):
         (("<tool_call>\n<function=search_chat_history>\n<parameter=keyword>\nRome\n</parameter>\n"
          "</function>\n</tool_call>"), [ROME], ""),
         ('<think>hm</think>\n{"name": "get_session_stats", "arguments": {}}', [(STATS, {})], ""),
+        ('[TOOL_CALLS]search_chat_history{"keyword": "Rome"}', [ROME], ""),
+        ('[TOOL_CALLS]search_chat_history[ARGS]{"keyword": "Rome"}', [ROME], ""),
+        ('<|tool_call|>[{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]<|/tool_call|>',
+         [ROME], ""),
+        ('<|python_tag|>search_chat_history.call(keyword="Rome")', [ROME], ""),
+        (("<tool_call>search_chat_history\n<arg_key>keyword</arg_key>\n<arg_value>Rome</arg_value>\n"
+          "</tool_call>"), [ROME], ""),
+        (('<function_calls>\n<invoke name="search_chat_history">\n<parameter name="keyword">Rome'
+          "</parameter>\n</invoke>\n</function_calls>"), [ROME], ""),
+        (("<|tool_calls_section_begin|><|tool_call_begin|>functions.search_chat_history:0"
+          '<|tool_call_argument_begin|>{"keyword": "Rome"}<|tool_call_end|>'), [ROME], ""),
+        (("<｜tool▁calls▁begin｜>function<｜tool▁sep｜>search_chat_history\n```json\n"  # noqa: RUF001
+          '{"keyword": "Rome"}\n```<｜tool▁calls▁end｜>'), [ROME], ""),  # noqa: RUF001
+        (("<|channel|>commentary to=functions.search_chat_history <|constrain|>json<|message|>"
+          '{"keyword": "Rome"}<|call|>'), [ROME], ""),
+        ('```tool_code\nsearch_chat_history(keyword="Rome")\n```', [ROME], ""),
+        ('```tool_call\n{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}\n```',
+         [ROME], ""),
+        ('<tools>{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}</tools>', [ROME], ""),
+        ('{"tool_calls": [{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]}',
+         [ROME], ""),
+        ('<tool_call>{"name": "search_chat_history", "arguments": {"keyword": "Rome"}</tool_call>',
+         [ROME], ""),
+        ("```tool_code\nprint('search_chat')\n```", [], None),
+        ('{"tool_calls": "none were needed"}', [], None),
         ('{"name": "Ann", "age": 3}', [], None),
         ('{"answer": 42}', [], None),
         ("[1, 2, 3]", [], None),

@@ -1,6 +1,7 @@
 """What can be read of a structured answer, in the shapes that models give it."""
 
 import json
+import re
 
 import msgspec
 import pytest
@@ -52,6 +53,42 @@ AROUND = {
     "outcomes as bullets": good(outcomes="- done"),
     "sentiment in capitals": good(sentiment="NEUTRAL"),
     "sentiment as object": good(sentiment={"label": "neutral"}),
+    "encoded as text": json.dumps(TEXT),
+    "encoded inside": json.dumps({"answer": TEXT}),
+    "arguments of a call": json.dumps({"name": "answer", "arguments": TEXT}),
+    "typeset quotes": TEXT.replace('"', "\u201c"),
+    "pairs of typeset quotes": re.sub('"([^"]*)"', "\u201c\\1\u201d", TEXT),
+    "entities": TEXT.replace('"', "&quot;"),
+    "thinking": f'<thinking>{{"summary": "no"}}</thinking>{TEXT}',
+    "capital think": f'[THINK]{{"summary": "no"}}[/THINK]{TEXT}',
+    "channels": f'<|channel|>analysis<|message|>{{"summary": "no"}}<|channel|>final<|message|>{TEXT}',
+    "two fences": '```json\n{"summary":"A test.","topics":["tests"]}\n```\n'
+    '```json\n{"sentiment":"neutral","outcomes":["done"]}\n```',
+    "a line each": '{"summary":"A test."}\n{"topics":["tests"]}\n{"sentiment":"neutral"}\n'
+    '{"outcomes":["done"]}',
+    "schema before": json.dumps(
+        {
+            "type": "object",
+            "properties": {"summary": {"type": "string"}, "topics": {"type": "array"}},
+            "required": ["summary"],
+        }
+    )
+    + "\n"
+    + TEXT,
+    "longer keys": TEXT.replace('"summary"', '"session_summary"')
+    .replace('"topics"', '"main_topics"')
+    .replace('"sentiment"', '"overall_sentiment"'),
+    "singular keys": TEXT.replace('"topics"', '"topic"').replace('"outcomes"', '"outcome"'),
+    "escaped keys": TEXT.replace("outcomes", "key\\_outcomes"),
+    "unquoted": "Sure! {\n  summary: 'A test.',\n  topics: ['tests'],\n  sentiment: 'neutral',\n"
+    "  outcomes: ['done']\n}",
+    "ellipsis": TEXT[:-1] + ", ...}",
+    "YAML": "summary: A test.\ntopics:\n- tests\nsentiment: neutral\noutcomes:\n- done",
+    "Markdown": "**Summary:** A test.\n\n**Topics:** tests\n\n**Sentiment:** Neutral\n\n"
+    "**Key outcomes:**\n- done",
+    "headings": "## Summary\nA test.\n## Topics\n- tests\n## Sentiment\nNeutral\n## Outcomes\n- done",
+    "tags": "<summary>A test.</summary><topics>tests</topics><sentiment>neutral</sentiment>"
+    "<outcomes>done</outcomes>",
 }
 
 
@@ -79,6 +116,11 @@ def test_answer_is_found_whatever_stands_around_it(name):
         (good(outcomes="1. One thing\n2. Another"),
          SummaryDraft("A test.", ["tests"], "neutral", ["One thing", "Another"])),
         (TEXT[:42], SummaryDraft("A test.", ["tests"], None, [])),
+        (good(outcomes=["None"]), SummaryDraft("A test.", ["tests"], "neutral", [])),
+        (good(outcomes="N/A"), SummaryDraft("A test.", ["tests"], "neutral", [])),
+        (TEXT.replace("A test", 'A "test"'), SummaryDraft('A "test".', ["tests"], "neutral", ["done"])),
+        (TEXT.replace("A test", 'A "test", and more'),
+         SummaryDraft('A "test", and more.', ["tests"], "neutral", ["done"])),
         ('{"summary": "A te', SummaryDraft("A te", [], None, [])),
     ],
 )  # fmt: skip
@@ -110,6 +152,8 @@ def test_sentiment_is_read_in_many_languages(word, sentiment):
 
 
 NOTHING = ["", "nonsense", "[]", "```json\n{}\n```", '{"summary": 1}', "[" * 5000, "{" * 5000,
+           "The summary is that they talked.",
+           '{"type": "object", "properties": {"summary": {"type": "string"}}}',
            '{"other": "x"}', "null"]  # fmt: skip
 
 
