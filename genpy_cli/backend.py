@@ -5,13 +5,14 @@ import importlib
 import logging
 import os
 import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from genpy_cli import output
 from genpy_server.core.identity import checked_ref
-from genpy_server.errors import ConfigError, NotFound
+from genpy_server.errors import ConfigError, GenPyError, NotFound, description
 from genpy_server.records import Records
 from genpy_server.settings import Settings, load
 
@@ -148,9 +149,18 @@ def load_app(reference: str | None) -> "App":
     module, _, name = reference.partition(":")
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - a text, as the others there
     try:
-        found = getattr(importlib.import_module(module), name or "app")
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"No App found at {reference}: {error}.") from error
+        loaded = importlib.import_module(module)
+    except GenPyError as error:
+        raise ConfigError(f"{reference}: {error.message}") from error
+    except (Exception, SystemExit) as error:
+        name_missing = getattr(error, "name", None) or module
+        if isinstance(error, ImportError | ValueError) and f"{module}.".startswith(
+            f"{name_missing}."
+        ):
+            raise ConfigError(f"No App found at {reference}: {error}.") from error
+        traceback.print_exc()  # for the person who wrote it
+        raise ConfigError(f"The App at {reference} failed: {description(error)}.") from error
+    found = getattr(loaded, name or "app", None)
     if not isinstance(found, App):
         raise ConfigError(f"{reference} is not an App.")
     return found

@@ -17,9 +17,11 @@ from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
+from genpy_server.llm.foreign import ForeignLlm
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import open_modes
 from genpy_server.modes.detectors import Detectors
+from genpy_server.plugins import called
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
 from genpy_server.runs.hooks import HookRunner, Hooks
@@ -110,7 +112,7 @@ class App:
         self._modes = tuple(modes)
         self._hooks = tuple(on)
         self._llm = llm
-        self._store = store or open_store
+        self._store = store
 
     @property
     def settings(self) -> Settings:
@@ -138,11 +140,10 @@ class App:
             servers = _mcp_servers(settings, registry, failures)
         acting = settings.tools if settings.tokens and not personal else None
         modes = open_modes(settings.folder, self._modes)
-        store = completed(self._store(settings) if callable(self._store) else self._store)
+        store = self._store_of(settings)
         await store.open()
         try:
-            llm = self._llm(settings) if callable(self._llm) else self._llm
-            models = Providers(settings, llm)
+            models = Providers(settings, self._llm_of(settings))
             access = ToolAccess(store, registry, acting, failures, servers)
             hooks = HookRunner(self._hooks, settings.limits.hook_seconds)
             app = OpenApp(settings, store, models, modes, access, hooks)
@@ -153,6 +154,19 @@ class App:
         if servers is not None:
             servers.start()
         return app
+
+    def _store_of(self, settings: Settings) -> Store:
+        store = self._store
+        if callable(store):
+            store = called("The function of App(store=…)", store, settings)
+        return open_store(settings) if store is None else completed(store)
+
+    def _llm_of(self, settings: Settings) -> Llm | None:
+        llm = self._llm
+        if llm is None or isinstance(llm, ForeignLlm):
+            return llm
+        source = "The model of App(llm=…)"
+        return ForeignLlm(source, lambda: called(source, llm, settings) if callable(llm) else llm)
 
     async def serve(
         self,

@@ -1,47 +1,59 @@
 """What installed packages bring by the entry points `genpy.tools`, `genpy.modes` and the like."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
-from genpy_server.errors import ConfigError, description
+from genpy_server.errors import ConfigError, GenPyError, description
 
 
 class Plugin(NamedTuple):
-    """An object of an entry point; `source` names the package for messages."""
+    """The object of an entry point; `source` names it and its package for messages."""
 
-    name: str
     source: str
     value: Any
 
 
-def plugins(group: str, name: str | None = None) -> Iterator[Plugin]:
-    """The objects of a group, in the order of their names; of one name alone where it is given.
-
-    Raises `ConfigError` for a package whose object cannot be imported.
-    """
-    found = entry_points(group=group) if name is None else entry_points(group=group, name=name)
-    for point in sorted(found, key=lambda point: point.name):
-        yield Plugin(point.name, _source(point), _loaded(point))
+def points(group: str) -> list[EntryPoint]:
+    """The entry points of a group, in the order of their names; nothing is imported."""
+    return sorted(entry_points(group=group), key=lambda point: (point.name, package_of(point)))
 
 
-def plugin_names(group: str) -> list[str]:
-    """The names of a group's entry points, in order; nothing is imported."""
-    return sorted({point.name for point in entry_points(group=group)})
-
-
-def _loaded(point: EntryPoint) -> Any:
+def loaded(point: EntryPoint) -> Plugin:
+    """The object of an entry point; raises `ConfigError` where it cannot be imported."""
+    source = f"{package_of(point)} ({point.group}: {point.name})"
     try:
-        return point.load()
+        return Plugin(source, point.load())
     except (Exception, SystemExit) as error:  # whatever a foreign module raises
         what = description(error).rstrip(".")
-        raise ConfigError(f"{_source(point)} cannot be loaded: {what}.") from error
+        raise ConfigError(f"{source} cannot be loaded: {what}.") from error
+
+
+def made(group: str, name: str, *values: Any) -> Any:
+    """What the function of an entry point returns for some values.
+
+    Raises `ConfigError` where no package has that name, where two have it, and where it fails.
+    """
+    found = [point for point in points(group) if point.name == name]
+    if not found:
+        raise ConfigError(f"No installed package brings {name} ({group}).")
+    if len(found) > 1:
+        packages = " and ".join(map(package_of, found))
+        raise ConfigError(f"Two packages bring {name} ({group}), {packages}. Uninstall one.")
+    source, function = loaded(found[0])
+    return called(source, function, *values)
+
+
+def called(source: str, function: Callable[..., Any], *values: Any) -> Any:
+    """What a function of others returns; raises `ConfigError` with its `source` where it fails."""
+    try:
+        return function(*values)
+    except GenPyError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{source} failed: {description(error).rstrip('.')}.") from error
 
 
 def package_of(point: EntryPoint) -> str:
     """The name of the package that an entry point is of."""
     return point.dist.name if point.dist is not None else point.module
-
-
-def _source(point: EntryPoint) -> str:
-    return f"{package_of(point)} ({point.group}: {point.name})"

@@ -59,7 +59,9 @@ class Echo:
         yield TextDelta(request.messages[-1].content)
         yield Finish("stop")
 
-    async def structured(self, messages: Sequence[ChatMessage], schema: type[T]) -> T:
+    async def structured(
+        self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
+    ) -> T:
         return msgspec.convert({}, schema)
 
     async def check(self) -> LlmHealth:
@@ -74,7 +76,7 @@ class Echo:
 
 settings = msgspec.structs.replace(load_settings({}), limits=Limits(tool_rounds=2), port=0)
 cooking = Mode(name="cooking", prompt="Give amounts.")
-app = App(settings, tools=[weather, order], modes=[cooking], on=[Audit()])
+app = App(settings, tools=[weather, order], modes=[cooking], on=[Audit()], llm=Echo())
 
 
 async def talk(url: str) -> str:

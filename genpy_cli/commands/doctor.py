@@ -85,7 +85,11 @@ async def _answers(part: str, check: Awaitable[str]) -> Check:
 async def _modes(settings: Settings) -> str:
     from genpy_server.modes import open_modes
 
-    return ", ".join(open_modes(settings.folder))
+    failed: list[str] = []
+    modes = open_modes(settings.folder, failed=failed.append)
+    if failed:
+        raise ConfigError(" ".join(failed))
+    return ", ".join(modes)
 
 
 async def _tools(settings: Settings) -> str:

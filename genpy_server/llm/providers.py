@@ -24,9 +24,10 @@ from genpy_server.llm.catalog import (
     full_name,
     known_providers,
 )
+from genpy_server.llm.foreign import ForeignLlm
 from genpy_server.llm.models import is_listed, named_for_chat
 from genpy_server.llm.offline import OfflineLlm
-from genpy_server.plugins import plugin_names, plugins
+from genpy_server.plugins import made, points
 from genpy_server.settings import DOTENV, Settings, without_password
 
 T = TypeVar("T")
@@ -102,10 +103,11 @@ class Providers:
         }
         self._openers[GROQ] = self._open_groq
         self._openers[OWN] = self._open_own
-        for name in plugin_names(GROUP):
+        brought = {point.name for point in points(GROUP)}
+        for name in brought:
             self._openers.setdefault(name, partial(self._open_brought, name))
         provider, slash, _ = (settings.model or "").partition("/")
-        if llm is None and slash and provider in plugin_names(GROUP):
+        if llm is None and slash and provider in brought:
             self._default = provider
         elif llm is not None or (self._default == GROQ and settings.groq_key is None):
             self._default = OWN
@@ -263,9 +265,7 @@ class Providers:
 
     def _open_brought(self, name: str) -> Llm:
         """The service of an installed package, whose function takes the settings."""
-        (plugin,) = plugins(GROUP, name)
-        llm: Llm = plugin.value(self._settings)
-        return llm
+        return ForeignLlm(f"The model {name}", lambda: made(GROUP, name, self._settings))
 
     def _open_provider(self, provider: Provider) -> Llm:
         from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second

@@ -5,7 +5,8 @@ the entry points `genpy.modes` (a `Mode`, a list of them, or the path of a file 
 the files of `modes/` in the config folder, then those that a program passes to its `App`.
 """
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,11 +15,13 @@ from typing import Any
 
 from genpy_server.core.modes import Mode, Modes, parse_mode
 from genpy_server.errors import ConfigError
-from genpy_server.plugins import plugins
+from genpy_server.plugins import loaded, points
 
 GROUP = "genpy.modes"
 FOLDER = "modes"
 SUFFIX = ".md"
+
+log = logging.getLogger("genpy.modes")
 
 
 @cache
@@ -27,15 +30,31 @@ def own_modes() -> Modes:
     return Modes(_read(files(__name__)))
 
 
-def open_modes(folder: Path | None = None, extra: Iterable[Mode] = ()) -> Modes:
+def open_modes(
+    folder: Path | None = None,
+    extra: Iterable[Mode] = (),
+    failed: Callable[[str], None] = log.warning,
+) -> Modes:
     """Every mode there is, `extra` last; `folder` is the config folder of the person, if any.
 
-    Raises `ConfigError` that names the file or the package whose mode is wrong.
+    Raises `ConfigError` that names the file of theirs which is wrong. A package whose modes are
+    wrong costs its own only, and `failed` is told why.
     """
-    brought = (mode for plugin in plugins(GROUP) for mode in _modes(plugin.value, plugin.source))
+    brought = _brought(failed)
     place = None if folder is None else folder / FOLDER
     person = _read(place) if place is not None and place.is_dir() else ()
     return Modes((*own_modes().values(), *brought, *person, *extra))
+
+
+def _brought(failed: Callable[[str], None]) -> Iterator[Mode]:
+    for point in points(GROUP):
+        try:
+            source, value = loaded(point)
+            found = list(_modes(value, source))
+        except ConfigError as error:
+            failed(error.message)
+        else:
+            yield from found
 
 
 def _modes(value: Any, source: str) -> Iterator[Mode]:

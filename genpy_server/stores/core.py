@@ -7,8 +7,10 @@ server on a store; several need a store with all of it.
 """
 
 import asyncio
+import inspect
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
 from uuid import uuid4
@@ -32,7 +34,7 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.understanding.records import is_about_records
 from genpy_server.core.words import query_terms, terms
-from genpy_server.errors import BadRequest, NotFound
+from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, StoreError
 from genpy_server.stores.base import (
     Appended,
     ApprovedTool,
@@ -46,6 +48,8 @@ from genpy_server.stores.base import (
     StoreHealth,
     known_state,
 )
+
+log = logging.getLogger("genpy.store")
 
 ALL = 2**31
 """More rows than there are."""
@@ -121,18 +125,56 @@ class CoreStore(Protocol):
 
 
 def completed(store: CoreStore | Store) -> Store:
-    """The store with a default for each method of `Store` that it has not."""
+    """A store of others with a default for each method of `Store` that it has not.
+
+    What a method raises that is no error of GenPy becomes a `StoreError`. Raises `ConfigError` where
+    a method of `CoreStore` is missing.
+    """
+    guarded: Any = _Guarded(store)
     if all(hasattr(store, name) for name in _METHODS):
-        return cast("Store", store)
-    return CompletedStore(cast("CoreStore", store))
+        return cast("Store", guarded)
+    if missing := sorted(name for name in _CORE if not hasattr(store, name)):
+        kind = type(store).__name__
+        raise ConfigError(f"{kind} is no store: it has no {', '.join(missing)}.")
+    return CompletedStore(guarded, type(store).__name__)
+
+
+class _Guarded:
+    """See `completed`."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._store, name)
+        if inspect.iscoroutinefunction(value):
+            value = self._guarded(value)
+            setattr(self, name, value)
+        return value
+
+    def _guarded(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def guarded(*values: Any, **named: Any) -> Any:
+            try:
+                return await method(*values, **named)
+            except GenPyError:
+                raise
+            except Exception as error:  # code of others
+                log.exception("the store %s failed", self._store.kind)
+                raise StoreError(
+                    f"The store {self._store.kind} failed with {type(error).__name__}; "
+                    "the server's log says where."
+                ) from error
+
+        return guarded
 
 
 class CompletedStore:
     """See the module."""
 
-    def __init__(self, core: CoreStore) -> None:
+    def __init__(self, core: CoreStore, where: str) -> None:
         self.kind = core.kind
         self._core = core
+        self._where = where
         self._hosted: dict[tuple[str, str], float] = {}
         self._endings: dict[str, tuple[Ending, float]] = {}
         self._attempts: dict[str, int] = {}
@@ -149,7 +191,7 @@ class CompletedStore:
     async def check(self) -> StoreHealth:
         """See `Store.check`; counts nothing, as sessions are counted by owner."""
         await self._core.secret()
-        return StoreHealth(self.kind, type(self._core).__name__, 0, 0, users=0)
+        return StoreHealth(self.kind, self._where, 0, 0, users=0)
 
     # Messages
 
@@ -549,5 +591,9 @@ def _now() -> str:
 _METHODS = {
     name for name in dir(CompletedStore) if not name.startswith("_")
 } | {"open", "close", "messages", "session", "secret"}  # fmt: skip
+_CORE = {
+    "kind", "open", "close", "append", "messages", "session", "list_sessions", "update", "delete",
+    "secret",
+}  # fmt: skip
 _ADDED_TO = {"append", "delete"}
 """What a default adds to the method of the core store."""

@@ -1,7 +1,7 @@
 """Which database the settings ask for."""
 
 from genpy_server.errors import ConfigError
-from genpy_server.plugins import plugin_names, plugins
+from genpy_server.plugins import made, points
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
 from genpy_server.stores.core import completed
@@ -24,10 +24,11 @@ def open_store(settings: Settings) -> Store:
 
 
 def _brought(settings: Settings, scheme: str) -> Store:
-    for plugin in plugins(GROUP, scheme):
-        return completed(plugin.value(settings))
-    known = ", ".join(plugin_names(GROUP)) or "none"
+    known = {point.name for point in points(GROUP)}
+    if scheme in known:
+        return completed(made(GROUP, scheme, settings))
+    names = ", ".join(sorted(known)) or "none"
     raise ConfigError(
-        f"GENPY_STORE: no installed package has a store {scheme!r}. Known are: {known}. "
+        f"GENPY_STORE: no installed package has a store {scheme!r}. Known are: {names}. "
         "Without GENPY_STORE it is SQLite or Supabase."
     )

@@ -1,0 +1,132 @@
+"""A model of others behind a guard: what it raises is an `LlmError`, what it says can be sent.
+
+An adapter that cannot be made is a model that says why, wherever it is asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from genpy_server.core.models import ChatMessage, ToolCall
+from genpy_server.core.text import storable, storable_value
+from genpy_server.errors import GenPyError, LlmBadOutput, LlmError, LlmUnavailable
+from genpy_server.llm.base import ChatRequest, Llm, LlmEvent, LlmHealth, ReasoningDelta, TextDelta
+
+T = TypeVar("T")
+
+PARTS = ("kind", "local", "first_token_seconds", "model", "stream", "structured", "check", "probe",
+         "close")  # fmt: skip
+
+log = logging.getLogger("genpy.llm")
+
+
+class ForeignLlm:
+    """See `Llm`; `source` names in messages where the adapter comes from."""
+
+    def __init__(self, source: str, make: Callable[[], Any]) -> None:
+        self._source = source
+        self._llm: Any = None
+        self._error = ""
+        try:
+            llm = make()
+        except GenPyError as error:
+            self._error = error.message
+            return
+        if missing := [name for name in PARTS if not hasattr(llm, name)]:
+            kind = type(llm).__name__
+            self._error = f"{source}: {kind} is no model, it has no {', '.join(missing)}."
+        else:
+            self._llm = llm
+
+    @property
+    def kind(self) -> str:
+        """See `Llm.kind`."""
+        return str(getattr(self._llm, "kind", "failed"))
+
+    @property
+    def local(self) -> bool:
+        """See `Llm.local`."""
+        return bool(getattr(self._llm, "local", False))
+
+    @property
+    def first_token_seconds(self) -> float:
+        """See `Llm.first_token_seconds`."""
+        return float(getattr(self._llm, "first_token_seconds", 0))
+
+    @property
+    def model(self) -> str:
+        """See `Llm.model`."""
+        return str(getattr(self._llm, "model", ""))
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+        """See `Llm.stream`."""
+        llm = self._checked()
+        try:
+            async with aclosing(llm.stream(request)) as events:
+                async for event in events:
+                    yield self._sendable(event)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            raise self._told(error) from error
+
+    async def structured(
+        self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
+    ) -> T:
+        """See `Llm.structured`."""
+        asked = self._checked().structured(messages, schema, model=model)
+        answer = await self._guarded(asked)
+        if not isinstance(answer, schema):
+            raise LlmBadOutput(f"{self._source} returned {type(answer).__name__} as an answer.")
+        return answer
+
+    async def check(self) -> LlmHealth:
+        """See `Llm.check`."""
+        return await self._guarded(self._checked().check())
+
+    async def probe(self) -> LlmHealth:
+        """See `Llm.probe`."""
+        return await self._guarded(self._checked().probe())
+
+    async def close(self) -> None:
+        """See `Llm.close`; what fails here is logged, for others are closed after it."""
+        if self._llm is not None:
+            try:
+                await self._guarded(self._llm.close())
+            except LlmError as error:
+                log.warning("%s", error.message)
+
+    def _checked(self) -> Llm:
+        if self._llm is None:
+            raise LlmUnavailable(self._error)
+        llm: Llm = self._llm
+        return llm
+
+    def _sendable(self, event: Any) -> LlmEvent:
+        """An event whose text can be sent and stored; raises `LlmError` for what is none."""
+        if isinstance(event, TextDelta | ReasoningDelta) and isinstance(event.text, str):
+            return type(event)(storable(event.text))
+        if not isinstance(event, LlmEvent) or isinstance(event, TextDelta | ReasoningDelta):
+            raise LlmError(f"{self._source} sent {event!r:.60}, which is no event of a reply.")
+        return storable_value(event) if isinstance(event, ToolCall) else event
+
+    async def _guarded(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except BaseException as error:
+            raise self._told(error) from error
+
+    def _told(self, error: BaseException) -> BaseException:
+        """What GenPy raises for an error of an adapter: itself, where that was meant for it."""
+        task = asyncio.current_task()
+        if isinstance(error, LlmError) or (
+            isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
+        ):
+            return error
+        if isinstance(error, GenPyError):
+            return LlmError(error.message)
+        log.error("%s failed", self._source, exc_info=error)
+        name = type(error).__name__
+        return LlmError(f"{self._source} failed with {name}; the server's log says where.")
