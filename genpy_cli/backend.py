@@ -160,7 +160,10 @@ def load_app(reference: str | None) -> "App":
             raise ConfigError(f"No App found at {reference}: {error}.") from error
         traceback.print_exc()  # for the person who wrote it
         raise ConfigError(f"The App at {reference} failed: {description(error)}.") from error
-    found = getattr(loaded, name or "app", None)
+    name = name or "app"
+    if not hasattr(loaded, name):
+        raise ConfigError(f"No App found at {reference}: {module} has no {name}.")
+    found = getattr(loaded, name)
     if not isinstance(found, App):
         raise ConfigError(f"{reference} is not an App.")
     return found

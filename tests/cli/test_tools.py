@@ -1,6 +1,8 @@
 """`genpy tools`, `genpy ask --allow` and `--app`: tools of one's own from the command line."""
 
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -9,9 +11,11 @@ from support.command_line import Genpy
 from support.running_server import configure
 from support.scripted_model import Upstream
 
+from genpy_cli.backend import load_app
 from genpy_server import App, tool
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.embedded import LocalServer
+from genpy_server.errors import ConfigError
 
 TOOLS = '''
 from pathlib import Path
@@ -120,13 +124,43 @@ other = 3
 
 def test_serve_takes_an_app_of_ones_own(empty: Genpy) -> None:
     """--app names a module and an App in it; anything else is refused with a sentence."""
-    (empty.home / "library.py").write_text(OWN)
-    for reference, words in (
+    (empty.home / "library.py").write_text("1 / 0")
+    failed = empty("serve", "--app", "library:app", code=1).err
+    assert "library.py" in failed
+    assert "The App at library:app failed: ZeroDivisionError: division by zero.\n" in failed
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
         ("nothing:app", "No App found at nothing:app: No module named 'nothing'."),
-        ("library:none", "No App found at library:none"),
-        ("library:other", "library:other is not an App."),
-    ):
-        assert words in empty("serve", "--app", reference, code=1).err
+        (":app", "No App found at :app: Empty module name."),
+        ("shelves:none", "No App found at shelves:none: shelves has no none."),
+        ("shelves.app", "No App found at shelves.app: No module named 'shelves.app'"),
+        ("shelves:other", "shelves:other is not an App."),
+        ("leaves:app", "The App at leaves:app failed: SystemExit: no licence."),
+        (
+            "needs:app",
+            "The App at needs:app failed: ModuleNotFoundError: No module named 'nowhere'",
+        ),
+        ("wrong:app", "wrong:app: The tool bare needs a docstring"),
+    ],
+)
+def test_what_is_no_app_is_named(tmp_path, monkeypatch, capsys, reference, words) -> None:
+    """The sentence tells a wrong name from an error in the module, whose trace is shown."""
+    (tmp_path / "shelves.py").write_text(OWN)
+    (tmp_path / "leaves.py").write_text("raise SystemExit('no licence')")
+    (tmp_path / "needs.py").write_text("import nowhere")
+    (tmp_path / "wrong.py").write_text(
+        "from genpy_server import App\ndef bare() -> None: pass\napp = App(tools=[bare])"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("shelves", "leaves", "needs", "wrong"):
+        sys.modules.pop(name, None)
+    with pytest.raises(ConfigError, match=f"^{re.escape(words)}"):
+        load_app(reference)
+    assert ("Traceback" in capsys.readouterr().err) == ("failed" in words)
 
 
 def test_an_app_of_ones_own_is_served(empty: Genpy) -> None:
