@@ -1,9 +1,10 @@
 """schema.sql on an empty database and on one of the first version."""
 
 import asyncio
+import tarfile
 from collections.abc import Callable
 
-from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack
+from support.supabase_stack import FIRST_VERSION, FOLDER, SCHEMA, Stack
 
 from genpy_server.stores.supabase.client import SCHEMA_VERSION
 from genpy_server.stores.supabase.store import SupabaseStore
@@ -34,7 +35,59 @@ FIRST_ROWS = """
         select id, session_id, event_type, message, metadata, created_at
         from session_logs order by id) l
 """
+TALK = "aaaaaaaa-0000-4000-8000-000000000001"
+EARLIER_ROWS = f"""
+    select genpy_append(p_user_id => 'ann', p_session_id => '{TALK}', p_event_type => kind,
+      p_message => message, p_title => 'Tea', p_client_id => kind || '1', p_metadata => '{{"run": "r"}}',
+      p_uid => gen_random_uuid(), p_words => 2, p_live_seconds => 60)
+    from (values ('user', 'I like'), ('ai', 'Me too')) _ (kind, message);
+    select genpy_extend_memory('ann', '{TALK}', '- likes tea', 1, 0);
+    select genpy_rate('ann', '{TALK}', 4);
+    insert into sessions (session_id, user_id, status, end_time, summary, topics, sentiment, metrics,
+        key_outcomes, title, note)
+      values ('aaaaaaaa-0000-4000-8000-000000000002', 'ann', 'completed', now(), 'S.', '["a"]', 'positive',
+        '{{"total_messages": 23}}', '["o"]', 'Ended', 'n');
+    insert into sessions (session_id, user_id)
+      values ('aaaaaaaa-0000-4000-8000-000000000003', 'bob');
+    insert into session_logs (session_id, event_type, message)
+      select session_id, kind, 'é' from sessions, unnest(array['user', 'ai', 'system']) kind
+      where user_id = 'bob';
+"""
+KEPT = """
+    select to_jsonb(s) from (
+        select id, session_id, user_id, status, start_time, end_time, summary, topics, sentiment,
+            metrics, user_rating, rated_at, key_outcomes, created_at, updated_at, note, memory,
+            memory_upto, live_until
+        from sessions order by id) s
+    union all select to_jsonb(l) from (
+        select id, session_id, event_type, message, metadata, created_at, client_id, uid, words
+        from session_logs order by id) l
+"""
+ALL_OF_IT = f"""
+    select (select jsonb_agg(kept) from ({KEPT}) _ (kept)) as kept,
+      (select jsonb_agg(to_jsonb(c)) from ({CATALOGUE}) c) as catalogue,
+      jsonb_build_array(
+        jsonb_array_length(genpy_messages('ann', '{TALK}', 9, null, null)),
+        genpy_metrics('ann', '{TALK}') -> 'total_messages',
+        genpy_memory('ann', '{TALK}') ->> 'text',
+        (select count(*) from genpy.sessions where title <> '' and settings = '{{}}'),
+        (select jsonb_agg(message_count order by id) from public.sessions)) as read
+"""
 MakeStack = Callable[..., Stack]
+
+
+def _earlier() -> dict[int, str]:
+    with tarfile.open(FOLDER / "earlier_schemas.tar.xz") as archive:
+        files = {
+            int(name.removesuffix(".sql")): archive.extractfile(name) for name in archive.getnames()
+        }
+        return {
+            version: file.read().decode() for version, file in files.items() if file is not None
+        }
+
+
+EARLIER = _earlier()
+"""schema.sql by version; a new version adds the last one of the version before it."""
 
 
 def test_loading_the_schema_again_changes_nothing(make_stack: MakeStack) -> None:
@@ -61,155 +114,25 @@ def test_the_first_version_is_upgraded_without_losing_a_row(make_stack: MakeStac
     assert fresh <= kept
 
 
-def test_version_1_is_upgraded(make_stack: MakeStack) -> None:
-    """What version 2 changed of the functions is as in a new database, and nothing old stays."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision"
-    stack.sql(f"""
-        drop function genpy_append({appending}, bigint, text, text, boolean, text, jsonb);
-        create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
-        create or replace function genpy_version() returns jsonb language sql
-          as $$ select '1'::jsonb $$;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-    assert stack.sql("select genpy_version() as version") == [{"version": SCHEMA_VERSION}]
+def test_every_earlier_version_is_recorded() -> None:
+    """The archive has schema.sql as it was last, of each version before this one."""
+    assert sorted(EARLIER) == list(range(1, SCHEMA_VERSION))
 
 
-def test_version_2_is_upgraded(make_stack: MakeStack) -> None:
-    """A database without servers and journal gets them, and functions with other arguments go."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint"
-    secret = stack.sql("select secret from genpy.installation")
-    stack.sql(f"""
-        drop function genpy_append({appending}, text, text, boolean, text, jsonb),
-          genpy_touch(jsonb, double precision, text);
-        drop function genpy_claim_ending;
-        create function genpy_append({appending}) returns jsonb language sql as $$ select null::jsonb $$;
-        create function genpy_touch(jsonb, double precision) returns jsonb language sql
-          as $$ select null::jsonb $$;
-        create function genpy_claim_ending(text, uuid, text, double precision, boolean, boolean)
-          returns jsonb language sql as $$ select null::jsonb $$;
-        alter table sessions drop column hosted_by, drop column ending_attempts;
-        drop table genpy.servers, genpy.hosts, genpy.reply_journal;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-    assert stack.sql("select secret from genpy.installation") == secret
-
-
-def test_version_5_is_upgraded(make_stack: MakeStack) -> None:
-    """A database without settings of conversations gets them, empty, and one `genpy_append`."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    appending = "text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint"
-    stack.sql(f"""
-        insert into sessions (session_id, user_id) values (gen_random_uuid(), 'u');
-        drop function genpy_append({appending}, text, text, boolean, text, jsonb);
-        create function genpy_append({appending}, text, text, boolean, text) returns jsonb
-          language sql as $$ select null::jsonb $$;
-        drop view genpy.sessions;
-        alter table sessions drop column settings;
-        drop function genpy_usage(text, text, uuid, integer);
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-    assert stack.sql("select settings from genpy.sessions") == [{"settings": {}}]
-
-
-def test_version_6_is_upgraded(make_stack: MakeStack) -> None:
-    """A database without permissions for tools gets them."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    stack.sql("""
-        drop function genpy_approved_tools, genpy_approve_tool, genpy_revoke_tool;
-        drop table genpy.tool_approvals;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-
-
-def test_version_7_is_upgraded(make_stack: MakeStack) -> None:
-    """A database whose sessions had one host gets the leases, and other arguments of functions."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    claim = "text, uuid, text, double precision, boolean, boolean"
-    stack.sql(f"""
-        drop table genpy.hosts;
-        drop function genpy_attach, genpy_touch, genpy_abandoned, genpy_interrupted;
-        drop function genpy_claim_ending;
-        create function genpy_touch(p_session_ids jsonb, p_live_seconds double precision,
-            p_server text default '') returns jsonb language sql as $$ select null::jsonb $$;
-        create function genpy_abandoned(p_limit integer) returns jsonb language sql
-          as $$ select null::jsonb $$;
-        create function genpy_interrupted(p_limit integer) returns jsonb language sql
-          as $$ select null::jsonb $$;
-        create function genpy_claim_ending({claim}, p_server text default '') returns jsonb
-          language sql as $$ select null::jsonb $$;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-
-
-def test_version_8_is_upgraded(make_stack: MakeStack) -> None:
-    """A database whose search counted terms apart from reading them loses those functions."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    stack.sql("""
-        drop function genpy.held_terms, genpy.meant, genpy.title_query;
-        create function genpy.meant(p_owner text, word text) returns setof text language sql
-          as $$ select null::text $$;
-        create function genpy.known_terms(p_owner text, p_terms jsonb, documents double precision)
-          returns setof text language sql as $$ select null::text $$;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-
-
-def test_version_9_is_upgraded(make_stack: MakeStack) -> None:
-    """Functions that got arguments take the place of those without."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    stack.sql("""
-        drop function genpy_claim_ending, genpy_search;
-        create function genpy_claim_ending(
-            text, uuid, text, double precision, boolean, boolean, boolean, text)
-          returns jsonb language sql as $$ select null::jsonb $$;
-        create function genpy_search(
-            text, text, jsonb, jsonb, integer, uuid, bigint, boolean, boolean, boolean, jsonb)
-          returns jsonb language sql as $$ select null::jsonb $$;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-
-
-def test_version_10_is_upgraded(make_stack: MakeStack) -> None:
-    """What signed-in users could read before they can read no more."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    stack.sql("""
-        grant select on sessions, session_logs to authenticated;
-        create policy "A user reads their own sessions" on sessions for select to authenticated
-          using (user_id = (select auth.uid())::text);
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
-
-
-def test_version_11_is_upgraded(make_stack: MakeStack) -> None:
-    """A memory is compared with its text, too."""
-    stack = make_stack(SCHEMA)
-    fresh = stack.sql(CATALOGUE)
-    stack.sql("""
-        drop function genpy_extend_memory;
-        create function genpy_extend_memory(p_user_id text, p_session_id uuid, p_text text,
-          p_upto bigint, p_previous_upto bigint) returns jsonb language sql
-          as $$ select null::jsonb $$;
-    """)
-    stack.sql(SCHEMA.read_text())
-    assert stack.sql(CATALOGUE) == fresh
+def test_earlier_versions_are_upgraded(make_stack: MakeStack) -> None:
+    """Every value of every row stays, and nothing else differs from a new database."""
+    base, (fresh,) = make_stack(), make_stack(SCHEMA).sql(ALL_OF_IT)
+    roles = (FOLDER / "roles.sql").read_text()
+    for version, schema in EARLIER.items():
+        name = f"{base.name}_version_{version}"
+        base.sql(f"create database {name}")
+        stack = Stack.new(database=base.database, name=name)
+        before = stack.sql(f"{roles}; {schema}; {EARLIER_ROWS}; {KEPT}")
+        (after,) = stack.sql(f"{SCHEMA.read_text()}; {ALL_OF_IT}")
+        assert len(before) == 3 + 5
+        assert after["kept"] == [row["to_jsonb"] for row in before], version
+        assert after["catalogue"] == fresh["catalogue"], version
+        assert after["read"] == [2, 2, "- likes tea", 3, [2, 0, 3]], version
 
 
 async def test_it_runs_beside_readers_and_writers(make_stack: MakeStack) -> None:
