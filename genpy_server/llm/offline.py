@@ -4,8 +4,9 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import TypeVar
 
-from genpy_server.core.models import Hit
+from genpy_server.core.models import Hit, Message
 from genpy_server.core.understanding.records import OFFLINE
+from genpy_server.core.words import query_terms, terms
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
 
@@ -76,17 +77,29 @@ def _answer(request: ChatRequest) -> str:
     told = any(m.role == "assistant" and m.content for m in request.messages)
     parts = [AGAIN if told else HOW_TO]
     if request.recalled:
-        lines = "\n".join(_excerpt(hit) for hit in request.recalled[:SHOWN_HITS])
+        question = next(m.content for m in reversed(request.messages) if m.role == "user")
+        told_before = {
+            message.id: _excerpt(message, hit.session_title)
+            for hit in request.recalled
+            for message in (_nearest(hit, question),)
+        }
+        lines = "\n".join([*told_before.values()][:SHOWN_HITS])
         parts = [FOUND, lines, *parts]
     return "\n\n".join(parts)
 
 
-def _excerpt(hit: Hit) -> str:
-    message = hit.message
+def _nearest(hit: Hit, question: str) -> Message:
+    """The message of a hit, or the one beside it, that holds most of a question's terms."""
+    wanted = {*query_terms(question)}
+    shown = [message for message in (hit.message, hit.before, hit.after) if message is not None]
+    return max(shown, key=lambda message: len(wanted & {*terms(message.text)}))
+
+
+def _excerpt(message: Message, title: str) -> str:
     text = " ".join(message.text.split())
     text = text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS] + "…"
     who = "you" if message.role == "user" else "GenPy"
-    return f"- {message.at[:10]}, *{_plain(hit.session_title)}*, {who}: “{_plain(text)}”"
+    return f"- {message.at[:10]}, *{_plain(title)}*, {who}: “{_plain(text)}”"
 
 
 def _plain(text: str) -> str:

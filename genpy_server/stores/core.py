@@ -546,20 +546,29 @@ def _hits(
     length = sum(len(row.form.split()) for row in said.values()) / max(len(said), 1)
     scoring = Scores(weights, length, sum(weights.values()) or 1.0)
     scores = {id_: scoring.of(row.form) for id_, row in said.items()}
+    usable = {
+        id_: row.form
+        for id_, row in said.items()
+        if (before is None or id_ < before) and shown(row.message)
+    }
     candidates = [
         Candidate(
             id_,
-            row.session.id,
+            said[id_].session.id,
             scores[id_],
-            row.form,
-            len(scoring.found(row.form)) == len(wanted),
-            _ids(row.near),
+            form,
+            len(scoring.found(form)) == len(wanted),
+            _ids(said[id_].near),
         )
-        for id_, row in said.items()
-        if scores[id_] and (before is None or id_ < before) and shown(row.message)
+        for id_, form in usable.items()
+        if scores[id_]
     ]
+
+    def terms_of(ids: Sequence[int]) -> dict[int, str]:
+        return {id_: usable[id_] for id_ in ids if id_ in usable}
+
     hits = []
-    for one in ranked(candidates, scores, limit, distinct=distinct):
+    for one in ranked(candidates, scores, limit, distinct=distinct, terms_of=terms_of):
         row = said[one.id]
         beside = [near if near and shown(near) else None for near in row.near[1:3]]
         forms = [row.form, *(said[near.id].form for near in beside if near)]

@@ -58,6 +58,28 @@ def test_what_is_shown_as_a_neighbour_takes_no_place():
     assert order(found) == [1, 2]
 
 
+def test_what_follows_a_passage_that_matches_is_a_hit():
+    """With `distinct` a message without any term may be one, with what its neighbours lend it."""
+    found = [
+        Candidate(1, "s", 3.0, "form a", whole=False, near=(None, None, 2, 3)),
+        Candidate(2, "s", 2.5, "form b", whole=False, near=(None, 1, 3, 4)),
+        candidate(9, 0.5, session="lone"),
+    ]
+    scores = {one.id: one.score for one in found}
+    forms = {3: "form c", 4: "form d"}
+
+    def ids(*usable, distinct):
+        def terms_of(wanted):
+            return {n: forms[n] for n in wanted if n in usable}
+
+        hits = ranked(found, scores, 10, distinct=distinct, terms_of=terms_of)
+        return [(hit.id, *hit.near[1:3]) for hit in hits]
+
+    assert ids(3, 4, distinct=True) == [(1, None, 2), (3, 2, 4), (9, None, None)]
+    assert ids(4, distinct=True) == [(1, None, 2), (9, None, None)]
+    assert ids(3, 4, distinct=False) == [(1, None, 2), (2, 1, 3), (9, None, None)]
+
+
 def test_what_says_the_same_takes_one_place():
     """With `distinct` the newest of equal texts stays, and three that differ in numbers alone."""
     same = [candidate(n, 2.0, session=str(n), form="a gecko") for n in range(5)]

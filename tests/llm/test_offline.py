@@ -15,8 +15,12 @@ async def answer(*messages: ChatMessage, recalled: tuple[Hit, ...] = ()) -> str:
     return said(await everything(OfflineLlm(), ChatRequest(messages, recalled=recalled)))
 
 
-def hit(text: str, title: str = "Holidays", role="user") -> Hit:
-    return Hit(Message(7, "s", role, text, "2026-03-04T05:06:07Z"), title, 1.0)
+def message(text: str, id_: int, role="user") -> Message:
+    return Message(id_, "s", role, text, "2026-03-04T05:06:07Z")
+
+
+def hit(text: str, title: str = "Holidays", id_: int = 17) -> Hit:
+    return Hit(message(text, id_), title, 1.0)
 
 
 async def test_first_answer_explains_what_to_do():
@@ -48,7 +52,7 @@ async def test_tools_answer_with_real_data():
 
 async def test_what_was_said_before_is_shown():
     """What was recalled comes first, quoted with its date and its conversation, in brief and as plain text."""
-    found = (hit("Rome was *hot*\n<b>" + "x" * 500), *(hit("more", "Other") for _ in range(9)))
+    found = (hit("Rome was *hot*\n<b>" + "x" * 500), *(hit("more", "Other", n) for n in range(9)))
     text = await answer(ME, recalled=found)
     assert text.startswith("Said about this before:\n\n- ")
     assert text.index("more") < text.index("No model is configured")
@@ -56,6 +60,15 @@ async def test_what_was_said_before_is_shown():
     assert len(lines) == 3
     assert lines[0].startswith("- 2026-03-04, *Holidays*, you: “Rome was \\*hot\\* \\<b\\>xx")
     assert len(lines[0]) < 250
+
+
+async def test_of_a_hit_the_message_about_the_question_is_shown():
+    """What holds the words may stand beside the hit; it is shown once, in place of it."""
+    rome, yes = message("Rome is hot in July", 1), message("Good to know", 2)
+    found = (Hit(yes, "Holidays", 1.0, rome, None), Hit(rome, "Holidays", 1.0, None, yes))
+    text = await answer(ME, recalled=found)
+    assert text.count("Rome is hot in July") == 1
+    assert "Good to know" not in text
 
 
 @pytest.mark.parametrize("text", ["one two", " lead\n\n- a\n- b  \n", "x"])

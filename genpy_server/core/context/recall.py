@@ -2,12 +2,14 @@
 
 A store finds *candidates*: messages that hold any term of a question. A message is worth more when
 those beside it hold terms too, and when its session has several that do; what is shown anyway, as a
-neighbour of a better hit, takes no place of its own.
+neighbour of a better hit, takes no place of its own. What stands beside the best is ranked with what
+these lend it: it often has the answer in other words.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, pairwise
 from typing import Final
 
 import msgspec
@@ -19,7 +21,9 @@ SATURATION: Final = 1.2
 """BM25's k1: how soon more of the same term adds nothing."""
 LENGTH_WEIGHT: Final = 0.35
 """BM25's b: how much a long message is worth less; chats reward it less than articles do."""
-NEXT: Final = 0.3
+RARITY: Final = 1.2
+"""The power of a term's weight in the ranking, where a rare one counts more than in BM25."""
+NEXT: Final = 0.4
 AFTER_NEXT: Final = 0.1
 """The share of its score that a message lends to the ones one and two places from it."""
 SESSION: Final = 0.25
@@ -55,6 +59,11 @@ def weight(documents: int, frequency: int) -> float:
     return math.log(1 + (max(documents, frequency) - frequency + 0.5) / (frequency + 0.5))
 
 
+def score(weight: float) -> float:
+    """What a term of this weight scores once in a document of the usual length."""
+    return math.pow(weight, RARITY)
+
+
 class Scores:
     """BM25 for the documents of one user; a single character stands for the pairs it begins.
 
@@ -63,6 +72,7 @@ class Scores:
 
     def __init__(self, weights: Mapping[str, float], average_length: float, total: float) -> None:
         self._weights = weights
+        self._scores = {term: score(weight) for term, weight in weights.items()}
         self._beginnings = {term for term in weights if len(term) == 1 and is_unspaced(term)}
         self._average_length = max(average_length, 1)
         self._total = total
@@ -72,11 +82,11 @@ class Scores:
         terms = self._terms(held)
         length = len(terms) / self._average_length
         norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length)
-        score = 0.0
-        for term in self._weights.keys() & terms:
+        worth = 0.0
+        for term in self._scores.keys() & terms:
             often = terms.count(term)
-            score += self._weights[term] * often * (SATURATION + 1) / (often + norm)
-        return score
+            worth += self._scores[term] * often * (SATURATION + 1) / (often + norm)
+        return worth
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight among these terms, 0 to 1, and how many are of it."""
@@ -94,12 +104,16 @@ class Scores:
         return terms
 
 
+TermsOf = Callable[[Sequence[int]], Mapping[int, str]]
+
+
 def ranked(
     candidates: Sequence[Candidate],
     scores: Mapping[int, float],
     limit: int,
     *,
     distinct: bool,
+    terms_of: TermsOf = lambda _: {},
 ) -> list[Candidate]:
     """The best of them, best first, with what their neighbours and their session lend them.
 
@@ -109,11 +123,24 @@ def ranked(
     together finds that, however much there is about some of them.
 
     With `distinct`, no such order holds: messages that say the same take one place, the newest, those that differ in
-    numbers alone three, and what stands beside a better hit none.
+    numbers alone three, and what stands beside a better hit none. Messages beside the best are ranked
+    too, with terms or without; `terms_of` has the terms of those that may be hits.
     """
     lent = _lent(candidates, scores)
+    if distinct:
+        best_first = sorted(candidates, key=lambda one: (-lent[one.id], -one.id))
+        best = islice(_distinct(best_first), 2 * limit)
+        added = _beside(list(best), candidates, scores, terms_of)
+        candidates = [*candidates, *added]
+        lent |= _lent(added, scores)
+    by_session = _by_session(candidates, lent)
     best_first = sorted(
-        candidates, key=lambda one: (not distinct and not one.whole, -lent[one.id], -one.id)
+        candidates,
+        key=lambda one: (
+            not distinct and not one.whole,
+            -lent[one.id] - by_session[one.session],
+            -one.id,
+        ),
     )
     chosen: Iterable[Candidate] = _distinct(best_first) if distinct else best_first
     kept: list[Candidate] = []
@@ -123,7 +150,8 @@ def ranked(
             break
         if distinct and candidate.id in shown:
             continue
-        kept.append(msgspec.structs.replace(candidate, score=lent[candidate.id]))
+        total = lent[candidate.id] + by_session[candidate.session]
+        kept.append(msgspec.structs.replace(candidate, score=total))
         shown |= {candidate.id, *candidate.near[1:3]}
     return kept
 
@@ -137,22 +165,61 @@ def without_numbers(form: str) -> str:
 
 
 def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
+    """The scores with what the messages beside lend."""
     shares = (AFTER_NEXT, NEXT, NEXT, AFTER_NEXT)
-    beside = {
+    return {
         one.id: one.score
         + sum(
             share * scores.get(id_ or 0, 0.0) for share, id_ in zip(shares, one.near, strict=True)
         )
         for one in candidates
     }
-    by_session: dict[str, list[float]] = {}
+
+
+def _by_session(candidates: Sequence[Candidate], lent: Mapping[int, float]) -> dict[str, float]:
+    """What each session lends to its messages."""
+    scores: dict[str, list[float]] = {}
     for one in candidates:
-        by_session.setdefault(one.session, []).append(beside[one.id])
-    boost = {
-        session: SESSION * sum(sorted(scores, reverse=True)[:SESSION_BEST])
-        for session, scores in by_session.items()
+        scores.setdefault(one.session, []).append(lent[one.id])
+    return {
+        session: SESSION * sum(sorted(held, reverse=True)[:SESSION_BEST])
+        for session, held in scores.items()
     }
-    return {one.id: beside[one.id] + boost[one.session] for one in candidates}
+
+
+def _beside(
+    best: Sequence[Candidate],
+    candidates: Sequence[Candidate],
+    scores: Mapping[int, float],
+    terms_of: TermsOf,
+) -> list[Candidate]:
+    """The messages beside the best which are no candidates, as far as they may be hits.
+
+    Their form is that of what they show, so that the same remark in two places is two of them.
+    """
+    known = {one.id: one for one in candidates}
+    before: dict[int | None, int | None] = {}
+    after: dict[int | None, int | None] = {}
+    for one in candidates:
+        for earlier, later in pairwise((*one.near[:2], one.id, *one.near[2:])):
+            if earlier is not None and later is not None:
+                before[later], after[earlier] = earlier, later
+    sessions = {
+        id_: one.session
+        for one in best
+        for id_ in one.near[1:3]
+        if id_ is not None and id_ not in known
+    }
+    added = []
+    for id_, held in terms_of(list(sessions)).items():
+        first, last = before.get(id_), after.get(id_)
+        forms = [known[near].form for near in (first, last) if near in known]
+        near = before.get(first), first, last, after.get(last)
+        form = " ".join((held, *forms))
+        added.append(
+            Candidate(id_, sessions[id_], scores.get(id_, 0.0), form, whole=False, near=near)
+        )
+    return added
 
 
 def _distinct(best_first: Sequence[Candidate]) -> Iterable[Candidate]:

@@ -20,6 +20,7 @@ from genpy_server.core.context.recall import (
     Candidate,
     Scores,
     ranked,
+    score,
     titles_first,
     weight,
     without_numbers,
@@ -122,7 +123,10 @@ def search(
     known = _query(scope, wanted)
     if known is not None:
         candidates, scores = _candidates(scope, known, 2 * limit)
-        hits += _read(scope, ranked(candidates, scores, limit, distinct=distinct), known.scores)
+        best = ranked(
+            candidates, scores, limit, distinct=distinct, terms_of=lambda ids: _terms_of(scope, ids)
+        )
+        hits += _read(scope, best, known.scores)
     hits += _waiting(scope, query, limit)
     return titles_first(hits)[:limit]
 
@@ -205,20 +209,13 @@ def _candidates(
     by_weight = sorted(places, key=places.__getitem__, reverse=True)[
         : max(SCORED if scope.distinct else RANKED, least)
     ]
-    rows = scope.connection.execute(
-        """
-        SELECT t.id, t.terms, t.about_records FROM json_each(?) wanted
-        JOIN search_terms t ON t.id = wanted.value
-        ORDER BY wanted.key
-        """,
-        (to_json(by_weight),),
-    )
+    terms = _terms_of(scope, by_weight)
+    for id_ in by_weight:
+        if id_ not in terms:
+            del places[id_]
     found = {}
     variants: Counter[str] = Counter()
-    for id_, held, about_records in rows:
-        if about_records and not scope.about_records:
-            del places[id_]
-            continue
+    for id_, held in terms.items():
         if scope.distinct:
             form = without_numbers(held)
             variants[form] += 1
@@ -248,10 +245,26 @@ def _candidates(
     )
     candidates = []
     for id_, session_id, *beside in rows:
-        score, held = found[id_]
-        candidates.append(Candidate(id_, session_id, score, held, id_ in whole, tuple(beside)))
-    # Once in a message of the usual length, a term scores its weight: what was not counted lends that.
-    return candidates, places | {id_: score for id_, (score, _) in found.items()}
+        worth, held = found[id_]
+        candidates.append(Candidate(id_, session_id, worth, held, id_ in whole, tuple(beside)))
+    # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
+    return candidates, places | {id_: worth for id_, (worth, _) in found.items()}
+
+
+def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
+    """The terms of those of the messages that may be hits, in their order."""
+    rows = scope.connection.execute(
+        """
+        SELECT t.id, t.terms FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
+        WHERE ? OR NOT t.about_records ORDER BY wanted.key
+        """,
+        (to_json(ids), scope.about_records),
+    )
+    return {
+        id_: held
+        for id_, held in rows
+        if id_ not in scope.left_out and (scope.before is None or id_ < scope.before)
+    }
 
 
 def _known_terms(
@@ -322,18 +335,18 @@ def _meant(
 
 
 def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, float]:
-    """The weight that each message holds of the terms, as far as the index was read.
+    """What each message scores by the terms it holds, as far as the index was read.
 
-    Of the same weight the newer ones come first. The rare terms are read whole, which of frequent
+    Of the same score the newer ones come first. The rare terms are read whole, which of frequent
     ones would be too much: of these the newest messages with three, two and one of them are read,
-    as far as they may weigh more than what the rare ones found.
+    as far as they may score more than what the rare ones found.
     """
     left = READ
     rare: list[_Part] = []
     frequent: list[_Term] = []
     for term in terms:
         if term.frequency <= left:
-            rare.append(_Part(term.weight, _match(owner, term.held), term.frequency))
+            rare.append(_Part(score(term.weight), _match(owner, term.held), term.frequency))
             left -= term.frequency
         else:
             frequent.append(term)
@@ -352,13 +365,13 @@ def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, floa
             entries = sum(term.frequency for term in alike)
             parts.append(
                 _Part(
-                    sum(term.weight for term in alike),
+                    sum(score(term.weight) for term in alike),
                     " AND ".join(_match(owner, term.held) for term in alike),
                     most,
                     1.0 if whole else min(1.0, COMPARED / entries),
                 )
             )
-        places = _read_parts(scope, [part for part in parts if part.weight > enough], places)
+        places = _read_parts(scope, [part for part in parts if part.score > enough], places)
     for id_ in scope.left_out:
         places.pop(id_, None)
     return places
@@ -367,7 +380,7 @@ def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, floa
 class _Part(msgspec.Struct, frozen=True):
     """The newest messages that match, of the newest share of all."""
 
-    weight: float
+    score: float
     match: str
     most: int
     share: float = 1.0
@@ -376,7 +389,7 @@ class _Part(msgspec.Struct, frozen=True):
 def _read_parts(
     scope: _Scope, parts: Sequence[_Part], places: dict[int, float]
 ) -> dict[int, float]:
-    """These places with those of the parts; what is in several of them weighs their sum."""
+    """These places with those of the parts; what is in several of them scores their sum."""
     if not parts:
         return places
     values = scope.values
@@ -394,7 +407,7 @@ def _read_parts(
     rows = scope.connection.execute(" UNION ALL ".join(statements), values)
     for (found,), part in zip(rows, parts, strict=True):
         for id_ in msgspec.json.decode(found, type=list[int]):
-            places[id_] = places.get(id_, 0.0) + part.weight
+            places[id_] = places.get(id_, 0.0) + part.score
     return places
 
 
