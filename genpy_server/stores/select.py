@@ -1,10 +1,8 @@
 """Which database the settings ask for."""
 
 from genpy_server.errors import ConfigError
-from genpy_server.plugins import made, points
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
-from genpy_server.stores.core import completed
 
 GROUP = "genpy.stores"
 """Entry points named like the scheme of `GENPY_STORE`: functions that take the settings."""
@@ -24,6 +22,9 @@ def open_store(settings: Settings) -> Store:
 
 
 def _brought(settings: Settings, scheme: str) -> Store:
+    from genpy_server.plugins import made, points  # noqa: PLC0415 - for stores of others only
+    from genpy_server.stores.core import completed  # noqa: PLC0415 - for stores of others only
+
     known = {point.name for point in points(GROUP)}
     if scheme in known:
         return completed(made(GROUP, scheme, settings))
