@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from genpy_server.core.models import ChatMessage, SummaryDraft, ToolCall, ToolSpec
 from genpy_server.errors import LlmBadOutput, LlmCutOff, LlmError, LlmRateLimited
@@ -42,6 +43,8 @@ class ModelSuite:
     `make_service` makes the service; a subclass of `ScriptedModel` writes another format.
     """
 
+    pytestmark = pytest.mark.asyncio
+
     def make_service(self) -> ScriptedModel:
         """A scripted service that is not started."""
         return ScriptedModel()
@@ -50,13 +53,13 @@ class ModelSuite:
         """A model of the service; override it."""
         raise NotImplementedError
 
-    @pytest.fixture
+    @pytest_asyncio.fixture
     async def service(self) -> AsyncIterator[ScriptedModel]:
         """The service, started."""
         async with self.make_service() as service:
             yield service
 
-    @pytest.fixture
+    @pytest_asyncio.fixture
     async def llm(self, service: ScriptedModel) -> AsyncIterator[Llm]:
         """The model."""
         llm = self.make_model(service)

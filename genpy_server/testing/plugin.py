@@ -1,8 +1,8 @@
-"""Fixtures of the testing kit, for pytest with pytest-asyncio in its automatic mode."""
+"""Fixtures of the testing kit, for pytest with pytest-asyncio in either of its modes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from genpy_server.testing.scripted_model import ScriptedModel
 
 
-@pytest.fixture
+def _fixture(function: Callable[..., Any]) -> Any:
+    """A fixture of pytest-asyncio; where that is missing, one that nothing asks for."""
+    try:
+        import pytest_asyncio  # noqa: PLC0415 - an extra, and this is read at every start of pytest
+    except ImportError:
+        return pytest.fixture(function)
+    return pytest_asyncio.fixture(function)
+
+
+@_fixture
 async def scripted_model() -> "AsyncIterator[ScriptedModel]":
     """A service of models that says what the test tells it."""
     from genpy_server.testing.scripted_model import ScriptedModel  # noqa: PLC0415 - when used
@@ -19,7 +28,7 @@ async def scripted_model() -> "AsyncIterator[ScriptedModel]":
         yield model
 
 
-@pytest.fixture
+@_fixture
 async def genpy_url(scripted_model: "ScriptedModel", tmp_path: Path) -> AsyncIterator[str]:
     """The address of a server that asks the scripted model."""
     from genpy_server.testing.running_server import serving  # noqa: PLC0415 - when used

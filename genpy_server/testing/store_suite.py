@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from genpy_server.core.models import MessageMeta, SessionSettings, ToolRecord, Usage
 from genpy_server.errors import BadRequest, Conflict, NotFound
@@ -15,18 +16,20 @@ LEASE = 60.0
 
 
 class StoreSuite:
-    """The promises of a store, complete or core, for pytest-asyncio in its automatic mode.
+    """The promises of a store, complete or core.
 
     class TestMyStore(StoreSuite):
         def make_store(self) -> MyStore:
             return MyStore()
     """
 
+    pytestmark = pytest.mark.asyncio
+
     def make_store(self) -> Store | CoreStore:
         """A store that is not opened; override it."""
         raise NotImplementedError
 
-    @pytest.fixture
+    @pytest_asyncio.fixture
     async def store(self) -> AsyncIterator[Store]:
         """The store, open, with a default for what it leaves out."""
         store = completed(self.make_store())

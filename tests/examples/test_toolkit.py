@@ -35,7 +35,11 @@ PYTHON = {
 
 def test_no_block_is_left_out():
     """The blocks are those that are run below, and the page, which a browser opens."""
-    assert sorted(PYTHON) == ["ask.py", "library.py", "test_memory_store.py", "test_shout.py"]
+    programs, tests = (
+        ["ask.py", "library.py"],
+        [f"test_{n}.py" for n in ("memory_store", "shout", "talk")],
+    )
+    assert sorted(PYTHON) == [*programs, *tests]
     assert len(BLOCKS) == len(PYTHON) + 4
 
 
@@ -77,11 +81,11 @@ async def test_the_client(server, upstream, tmp_path):
     assert out == b"In Trastevere."
 
 
-def test_the_suites(tmp_path):
-    """The tests of a store and a model pass, with pytest alone."""
-    for name in ("test_memory_store.py", "test_shout.py"):
+def test_the_kit(tmp_path):
+    """The tests of a store, a model and a conversation pass, with pytest as it is installed."""
+    for name in ("test_memory_store.py", "test_shout.py", "test_talk.py"):
         (tmp_path / name).write_text(PYTHON[name], "utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", "utf-8")
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
@@ -91,6 +95,20 @@ def test_the_suites(tmp_path):
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "17 passed" in ran.stdout
+
+
+def test_the_plugin_costs_nothing():
+    """Pytest, which reads the plugin at every start, imports nothing of the server with it."""
+    code = (
+        "import sys, genpy_server.testing.plugin as plugin, genpy_server.testing as kit;"
+        "print(sorted(m for m in sys.modules if m.startswith('genpy')));"
+        "kit.StoreSuite, kit.ModelSuite, kit.ScriptedModel, kit.serving;"
+        "print(hasattr(kit, 'nothing'))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    known = ["genpy_server", "genpy_server.testing", "genpy_server.testing.plugin"]
+    assert ran.stdout.splitlines() == [str(known), "False"]
 
 
 def test_the_mode_and_its_commands(tmp_path):
