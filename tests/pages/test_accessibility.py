@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 from support.browser import DESKTOP, PHONE, Visit, visiting
-from support.running_server import Running
-from support.scripted_model import Upstream
+from support.running_server import Running, serving
+from support.scripted_model import DONE, Script, Upstream, chunk
 
+from genpy_server import App, tool
 from genpy_server.errors import RateLimited
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -102,6 +103,61 @@ async def test_the_pages_break_no_rule(
         await clean(page, axe)
         await page.goto("/docs")
         await clean(page, axe)
+
+
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=["light", "phone dark"])
+async def test_what_is_opened_and_asked_breaks_no_rule(
+    browser: Browser, tmp_path: Path, upstream: Upstream, axe: str, look: dict[str, Any]
+):
+    """Approvals, thoughts, menus, the memory, two answers and the dialogs pass every rule."""
+
+    @tool
+    async def deploy(to: str) -> str:
+        """Deploy the site."""
+        return f"deployed to {to}"
+
+    upstream.call("deploy", {"to": "prod"})
+    thought = chunk({"reasoning_content": "Let me see."})
+    for text in ("Deployed.", "Done."):
+        pieces = [thought, chunk({"content": text}), chunk(finish="stop"), DONE]
+        upstream.script(Script(pieces=pieces))
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m"}
+    async with (
+        serving(tmp_path / "genpy.db", own=App(tools=[deploy]), **variables) as server,
+        visiting(browser, server.url, "/?session=one", **look) as visit,
+    ):
+        page = visit.page
+        dialog, menu = page.get_by_role("dialog"), page.locator(".menu:popover-open")
+        await visit.say("Deploy it")
+        await expect(page.locator(".asks")).to_be_visible()
+        await page.locator("#say").fill("a draft")
+        await clean(page, axe)
+        await page.get_by_role("button", name="Allow once").click()
+        await visit.finished()
+        await page.locator(".thinking summary").last.click()
+        await page.get_by_role("button", name="Ask another model").click()
+        await expect(menu).to_be_visible()
+        await clean(page, axe)
+        await menu.get_by_role("button").last.click()
+        await expect(page.locator(".answers")).to_have_text("Answer 2 of 2")
+        await clean(page, axe)
+        for action in ("Memory", "Rename", ""):
+            await page.get_by_role("button", name="More for this conversation").click()
+            await expect(menu).to_be_visible()
+            if action:
+                await menu.get_by_role("button", name=action).click()
+                await expect(dialog).to_be_visible()
+            await clean(page, axe)
+            await page.keyboard.press("Escape")
+        await page.goto("/?session=..")
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await clean(page, axe)
+    async with (
+        serving(tmp_path / "other.db", GENPY_TOKEN="t" * 20) as server,
+        visiting(browser, server.url, **look) as visit,
+    ):
+        await expect(visit.page.get_by_role("dialog")).to_be_visible()
+        await clean(visit.page, axe)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 from support.browser import visiting
-from support.running_server import Running, serving
+from support.running_server import Running
 from support.scripted_model import DONE, Script, Upstream, chunk
 
-from genpy_server import App, tool
+from genpy_server.core.models import Memory
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -373,36 +373,77 @@ async def test_thoughts_are_kept_apart(browser: Browser, server: Running, upstre
             await visit.page.reload()
 
 
-async def test_a_tool_that_acts_is_asked_about(
-    browser: Browser, tmp_path: Path, upstream: Upstream
+async def test_another_model_answers_and_both_answers_stay(
+    browser: Browser, server: Running, upstream: Upstream
 ):
-    """A call waits with its arguments until it is allowed, in every tab at once."""
-    done: list[str] = []
-
-    @tool
-    async def deploy(to: str) -> str:
-        """Deploy the site."""
-        done.append(to)
-        return f"deployed to **{to}**"
-
-    upstream.call("deploy", {"to": "prod"})
-    upstream.say("Deployed.")
-    database, own = tmp_path / "genpy.db", App(tools=[deploy])
-    async with (
-        serving(database, own=own, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="m") as server,
-        visiting(browser, server.url) as visit,
-    ):
-        await visit.say("Deploy it")
-        asks = visit.page.locator(".asks")
-        await expect(asks).to_contain_text('"to": "prod"')
-        assert done == []
-        await asks.get_by_role("button", name="Allow once").click()
+    """Each answer can be looked at, also after a reload; an address of the first one shows it."""
+    upstream.say("The first.")
+    upstream.say("The **second**.")
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.say("Go")
         reply = await visit.finished()
-        await expect(asks).to_be_hidden()
-        await expect(reply.locator(".body").last).to_have_text("Deployed.")
-        await reply.locator(".tool summary", has_text="deploy").click()
-        await expect(reply.locator(".tool-result strong")).to_have_text("prod")
-    assert done == ["prod"]
+        first = (await reply.get_attribute("id") or "").removeprefix("m")
+        await reply.get_by_role("button", name="Ask another model").click()
+        await page.get_by_role("button", name=upstream.models[1]).click()
+        for _ in range(2):
+            answers, body = visit.reply().locator(".answers"), visit.reply().locator(".body")
+            await expect(answers).to_have_text("Answer 2 of 2")
+            await expect(body).to_have_text("The second.")
+            await page.get_by_role("button", name="Previous answer").click()
+            await expect(answers).to_have_text("Answer 1 of 2")
+            await expect(body).to_have_text("The first.")
+            await expect(page.get_by_role("button", name="Next answer")).to_be_focused()
+            await page.keyboard.press("Enter")
+            await expect(body.locator("strong")).to_have_text("second")
+            await expect(page.locator("article.assistant")).to_have_count(1)
+            await expect(
+                page.get_by_role("button", name="Answer again", exact=True)
+            ).to_be_visible()
+            await page.reload()
+        await page.goto(f"{page.url}&message={first}")
+        await expect(page.locator("article:focus .body")).to_have_text("The first.")
+    asked = [one["body"] for one in upstream.requests if "messages" in one["body"]]
+    assert asked[-1]["model"] == upstream.models[1]
+
+
+async def test_a_reply_that_ends_without_text_keeps_nothing(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """What is said of a reply that was stopped before its first word promises no text."""
+    upstream.say("Never.", paused_at=0)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Go")
+        await visit.page.get_by_role("button", name="Stop the reply").click()
+        reply = await visit.finished()
+        await expect(reply.locator(".note")).to_have_text("Stopped by you before anything came.")
+
+
+async def test_the_memory_is_seen_and_changed(browser: Browser, server: Running):
+    """The menu shows the notes of a conversation with their messages, forgets one, and switches off."""
+    store, user = server.app.store, server.app.settings.user
+    said = await store.append(user, LONG, "user", "I like tea a lot", title="Long")
+    notes = f"- likes tea [#{said.message.id}]\n- lives in Ghent"
+    await store.extend_memory(user, LONG, Memory(notes, said.message.id), previous=None)
+    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
+        dialog = visit.page.get_by_role("dialog", name="Memory")
+        await visit.page.get_by_role("button", name="More for this conversation").click()
+        await visit.page.get_by_role("button", name="Memory").click()
+        await expect(dialog.locator("li")).to_have_count(2)
+        first = dialog.locator("li").first
+        await expect(first).to_contain_text("I like tea a lot")
+        await first.get_by_role("button", name="Forget").click()
+        await expect(dialog.locator("li")).to_have_count(1)
+        await dialog.get_by_role("button", name="Switch memory off").click()
+        await expect(dialog).to_contain_text("Off: nothing is noted")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(dialog).to_have_count(0)
+        await visit.page.goto(f"/summary/{LONG}")
+        await expect(visit.page.locator("#memory-part")).to_contain_text("lives in Ghent")
+        await visit.page.get_by_role("button", name="Switch memory on").click()
+        await expect(visit.page.get_by_role("button", name="Switch memory off")).to_be_visible()
+    kept = await server.app.records(user).memory(LONG)
+    assert ([note.text for note in kept.notes], kept.on) == (["lives in Ghent"], True)
 
 
 async def test_the_list_follows_other_tabs_and_terminals(

@@ -1,5 +1,7 @@
 """What a browser keeps through reloads, cuts and a server that is killed: everything, once."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,48 @@ async def test_a_killed_server_loses_nothing_acknowledged(browser: Browser, tmp_
                 await visit.state("Connected")
                 said = visit.page.locator("article .body")
                 await expect(said).to_have_text(["One", "Before.", "Two", "After."])
+        finally:
+            await process.kill()
+
+
+async def test_a_reply_of_a_killed_server_is_shown_as_it_was_kept(browser: Browser, tmp_path: Path):
+    """What is on the screen of a reply whose server was killed is what the record has, then and later."""
+    async with Upstream() as upstream:
+        upstream.say("One ", "*two* ", "three.", paused_at=2)
+        variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "scripted"}
+        process = ServerProcess(tmp_path / "genpy.db", **variables)
+        await process.start()
+        url = process.url
+
+        async def kept_so_far() -> str:
+            with closing(sqlite3.connect(tmp_path / "genpy.db")) as database:
+                rows = database.execute("SELECT message FROM reply_journal ORDER BY position")
+                return "".join(text for (text,) in rows)
+
+        try:
+            async with visiting(browser, url, "/?session=one") as visit:
+                await visit.say("Count")
+                await expect(visit.reply().locator(".body")).to_have_text("One two ")
+                await eventually(kept_so_far)
+                await process.kill()
+                await visit.state("Connection lost")
+                process = ServerProcess(
+                    tmp_path / "genpy.db", GENPY_PORT=url.rpartition(":")[2], **variables
+                )
+                await process.start()
+                await visit.state("Connected")
+                await visit.finished()
+                answer = await visit.context.request.get(f"{url}/api/session/one/messages")
+                kept = (await answer.json())["messages"][-1]
+                assert (kept["role"], kept["meta"]["status"]) == ("assistant", "interrupted")
+                shown = kept["text"].replace("*", "").strip()
+                assert shown
+                assert "One two".startswith(shown)
+                for _ in range(2):
+                    await expect(visit.page.locator("article")).to_have_count(2)
+                    await expect(visit.reply().locator(".body")).to_have_text(shown)
+                    await expect(visit.reply().locator(".note")).to_have_text(kept["meta"]["error"])
+                    await visit.page.reload()
         finally:
             await process.kill()
 

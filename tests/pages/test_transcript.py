@@ -49,7 +49,7 @@ PLAY = """async ([source, plays]) => {
     const entries = transcript.entries.map((entry) => [entry.role, entry.text, entry.length,
       entry.messageId, entry.clientId, entry.run, entry.replyTo, entry.intent, entry.status,
       entry.replaces, entry.replaced,
-      entry.error, entry.tools.map((tool) => [tool.call, tool.name, tool.ok, tool.result])]);
+      entry.error, entry.earlier.map(({ text }) => text), entry.tools.map((tool) => [tool.call, tool.name, tool.ok, tool.result])]);
     return [gaps, seq, epoch, title, status, rating, before, entries];
   });
 }"""
@@ -61,7 +61,8 @@ def shown(entry: Entry) -> list[Any]:
     return [
         *(entry.role, entry.text, entry.length, entry.message_id, entry.client_id),
         *(entry.meta.run, entry.meta.reply_to, entry.meta.intent, entry.status),
-        *(entry.meta.replaces, entry.replaced, entry.meta.error or "", tools),
+        *(entry.meta.replaces, entry.replaced, entry.meta.error or ""),
+        *([earlier.text for earlier in entry.earlier], tools),
     ]
 
 

@@ -40,6 +40,7 @@ ASSETS = {
     "inline.js": SCRIPT,
     "link.js": SCRIPT,
     "markdown.js": SCRIPT,
+    "memory.js": SCRIPT,
     "outbox.js": SCRIPT,
     "room.js": SCRIPT,
     "sessions.js": SCRIPT,
@@ -51,7 +52,7 @@ ASSETS = {
 
 _SHARED = (
     *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js", "theme.js"),
-    *("markdown.js", "inline.js", "code.js"),
+    *("markdown.js", "inline.js", "code.js", "memory.js"),
 )
 MODULES = {
     "chat.html": (

@@ -242,7 +242,7 @@ type ClientFrame =
   | { type: "send"; id: string; text: string; replaces?: number; intent?: string }
   | { type: "cancel" }
   | { type: "end" }
-  | { type: "retry"; intent?: string }
+  | { type: "retry"; intent?: string; model?: string }
   | { type: "rate"; rating: number }
   | { type: "approve"; run: string; call: string; decision: Decision }
   | { type: "set"; model?: string | null }
@@ -341,13 +341,15 @@ interface Wanted {
 
 /** What a person can do with the conversation on the screen. */
 interface Actions {
-  again(intent?: string): void;
+  again(other?: { intent?: string; model?: string }): void;
   approve(run: string, call: string, decision: Decision): void;
   modes(): Mode[];
   edit(entry: import("./assets/transcript.js").Entry | null): void;
   older(): Promise<void>;
   newer(): Promise<void>;
   newest(): void;
+  /** Another answer to the same message is shown. */
+  turned(): void;
   rate(rating: number): void;
   resend(id: string): void;
   discard(id: string): void;

@@ -1,7 +1,8 @@
 // What can be done with a kept session, asked before it is done: rename, delete.
 
 import { api, link, session } from "./api.js";
-import { ask, button, el, isolated } from "./dom.js";
+import { ask, el, button, isolated, menuOf } from "./dom.js";
+import { memoryDialog } from "./memory.js";
 
 /** @typedef {{id: string, title: string}} Named */
 
@@ -56,31 +57,13 @@ export async function download({ id, title }) {
  * @param {(deleted: boolean, about: Named) => unknown} done
  */
 export function menuButton(label, about, done) {
-  const run = (/** @type {(about: Named) => Promise<unknown>} */ action) => async () => {
-    menu.hidePopover();
-    await done(Boolean(await action(about())), about());
-  };
-  const menu = el("div", { class: "menu", popover: "auto" });
-  const opener = button(
-    label,
-    () => {
-      menu.replaceChildren(
-        el("a", { href: link(`summary/${about().id}`), text: "Summary" }),
-        button("Rename", run(rename)),
-        button("Export as Markdown", run(download)),
-        button("Delete", run(remove), { class: "danger" }),
-      );
-      menu.showPopover();
-      const { bottom, right } = opener.getBoundingClientRect();
-      const { offsetHeight, offsetWidth } = menu;
-      menu.style.top = `${Math.min(bottom + 4, innerHeight - offsetHeight - 8)}px`;
-      menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
-      menu.querySelector("a")?.focus();
-    },
-    { name: "more", class: "quiet", "aria-haspopup": "dialog" },
-  );
-  menu.addEventListener("toggle", ({ newState }) => {
-    if (newState === "closed" && menu.contains(document.activeElement)) opener.focus();
-  });
-  return el("span", { class: "menu-box" }, opener, menu);
+  const run = (/** @type {(about: Named) => Promise<unknown>} */ action) => async () =>
+    done(Boolean(await action(about())), about());
+  return menuOf(label, "more", () => [
+    el("a", { href: link(`summary/${about().id}`), text: "Summary" }),
+    button("Rename", run(rename)),
+    button("Memory", () => memoryDialog(about().id)),
+    button("Export as Markdown", run(download)),
+    button("Delete", run(remove), { class: "danger" }),
+  ]);
 }

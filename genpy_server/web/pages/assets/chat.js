@@ -196,6 +196,7 @@ async function showModels(asking) {
   if (!found || asking !== room) return; // the connection's own state says what is wrong
   const { default: usual, models: known } = found;
   const chosen = asking.transcript.settings.model ?? "";
+  asking.view.offer(known.map(({ name }) => name));
   const names = new Set([...known.map(({ name }) => name), ...(chosen ? [chosen] : [])]);
   models.replaceChildren(
     el("option", { value: "", text: usual ? `Model: ${isolated(usual)}` : "Model: default" }),

@@ -13,6 +13,9 @@ const ICONS = {
   edit: "M4 20l1-4L16 5l3 3L8 19z",
   again: "M19 12a7 7 0 1 1-2-5M19 4v4h-4",
   down: "M12 5v14M6 13l6 6 6-6",
+  back: "M15 5l-7 7 7 7",
+  forth: "M9 5l7 7-7 7",
+  others: "M5 8h11l-3-3M19 16H8l3 3",
   close: "M6 6l12 12M18 6L6 18",
   star: "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z",
 };
@@ -78,6 +81,35 @@ export const button = (label, run, { name, ...more } = {}) =>
     },
     name ? icon(name) : label,
   );
+
+/**
+ * A button that opens a small menu, which closes when something in it is chosen.
+ *
+ * @param {string} label
+ * @param {keyof typeof ICONS} name
+ * @param {() => HTMLElement[]} choices links and buttons
+ */
+export function menuOf(label, name, choices) {
+  const menu = el("div", { class: "menu", popover: "auto" });
+  const opener = button(
+    label,
+    () => {
+      menu.replaceChildren(...choices());
+      menu.showPopover();
+      const { bottom, right } = opener.getBoundingClientRect();
+      const { offsetHeight, offsetWidth } = menu;
+      menu.style.top = `${Math.max(8, Math.min(bottom + 4, innerHeight - offsetHeight - 8))}px`;
+      menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
+      /** @type {HTMLElement | null} */ (menu.firstElementChild)?.focus();
+    },
+    { name, class: "quiet", "aria-haspopup": "dialog" },
+  );
+  menu.addEventListener("click", () => menu.hidePopover());
+  menu.addEventListener("toggle", ({ newState }) => {
+    if (newState === "closed" && menu.contains(document.activeElement)) opener.focus();
+  });
+  return el("span", { class: "menu-box" }, opener, menu);
+}
 
 /**
  * The element of the page with this id; throws where it is missing or of another kind.
@@ -212,6 +244,29 @@ export function copyButton(label, text) {
 export function announce(text) {
   const line = el("p", { text });
   byId("spoken").replaceChildren(line);
+}
+
+/**
+ * Show something in a dialog that only closes.
+ *
+ * @param {string} title
+ * @param {...HTMLElement} content
+ */
+export function tell(title, ...content) {
+  /** @type {HTMLDialogElement} */
+  const dialog = el(
+    "dialog",
+    { "aria-labelledby": "told-title", on: { close: () => dialog.remove() } },
+    el(
+      "form",
+      { method: "dialog" },
+      el("h2", { text: title, id: "told-title" }),
+      ...content,
+      el("p", { class: "buttons" }, el("button", { class: "primary", text: "Close" })),
+    ),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
 }
 
 /**

@@ -6,13 +6,23 @@ import { blocks, morph } from "./markdown.js";
 
 /** @import {Entry} from "./transcript.js" */
 
-/** @type {Record<string, string>} */
+/**
+ * How a reply ended that was not done, with text of it and without.
+ *
+ * @type {Record<string, [string, string]>}
+ */
 const ENDINGS = {
-  stopped: "Stopped by you. What came is kept.",
-  length: "The reply reached the model’s limit.",
-  content_filter: "The model’s service filtered the rest of the reply.",
-  interrupted: "The reply was interrupted. What came is kept.",
-  error: "There is no reply.",
+  stopped: ["Stopped by you. What came is kept.", "Stopped by you before anything came."],
+  length: ["The reply reached the model’s limit.", "The model’s limit was reached before a reply."],
+  content_filter: [
+    "The model’s service filtered the rest of the reply.",
+    "The model’s service filtered the reply.",
+  ],
+  interrupted: [
+    "The reply was interrupted. What came is kept.",
+    "The reply was interrupted before anything came.",
+  ],
+  error: ["There is no reply.", "There is no reply."],
 };
 
 export class EntryView {
@@ -31,14 +41,22 @@ export class EntryView {
 
   /** @type {HTMLElement | null} */
   #thoughts = null;
+  /** @type {EntryView | null} */
+  #chosen = null; // an earlier answer that is shown instead
+  /** @type {HTMLElement | null} */
+  #answers = null;
 
   /**
    * @param {Entry} entry
-   * @param {Pick<Actions, "again" | "approve" | "modes">} [act] what can be done, where something can
+   * @param {Pick<Actions, "again" | "approve" | "modes" | "turned">} [act] what can be done, where
+   *   something can
+   * @param {EntryView} [newest] the view of the newest answer to the same message, where this is not it
    */
-  constructor(entry, act) {
+  constructor(entry, act, newest) {
     this.entry = entry;
     this.act = act;
+    /** @type {EntryView} */
+    this.newest = newest ?? this;
     this.text = el("div", { class: "body", dir: "auto" });
     this.body = new Body(this.text);
     const { chip, at, tools, note, facts } = this.#parts;
@@ -78,8 +96,61 @@ export class EntryView {
 
   /** What was edited away stays readable, and steps back. */
   mark() {
-    this.edited.hidden = !this.entry.replaced;
-    this.element.classList.toggle("replaced", this.entry.replaced);
+    const { replaced } = this.newest.entry;
+    this.edited.hidden = !replaced;
+    this.element.classList.toggle("replaced", replaced);
+  }
+
+  /**
+   * The view of the answer that is shown: this one, or one before it.
+   *
+   * @returns {EntryView}
+   */
+  get shown() {
+    return this.#chosen ?? this;
+  }
+
+  /**
+   * Show one of the answers to the same message in the place of the one that is shown.
+   *
+   * @param {Entry} entry
+   */
+  choose(entry) {
+    const before = this.shown;
+    if (before.entry === entry) return;
+    this.#chosen = entry === this.entry ? null : new EntryView(entry, this.act, this);
+    this.shown.update();
+    this.shown.mark();
+    before.element.replaceWith(this.shown.element);
+    this.act?.turned();
+  }
+
+  /** The way to the other answers to the same message. */
+  #others() {
+    const { entry: newest } = this.newest;
+    const all = [...newest.earlier, newest];
+    if (all.length < 2) return;
+    if (!this.#answers) {
+      this.#answers = el("span", { class: "answers" });
+      this.#parts.facts.before(this.#answers);
+    }
+    const at = all.indexOf(this.entry);
+    const state = `Answer ${at + 1} of ${all.length}`;
+    if (this.#answers.textContent === state) return;
+    const turn = (/** @type {string} */ label, /** @type {1 | -1} */ step) =>
+      button(
+        label,
+        () => {
+          this.newest.choose(all[at + step]);
+          const { foot } = this.newest.shown;
+          /** @type {NodeListOf<HTMLButtonElement>} */
+          const turns = foot.querySelectorAll(".answers button:enabled");
+          ([...turns].find((one) => one.title === label) ?? turns[0])?.focus();
+          announce(`Answer ${at + step + 1} of ${all.length}.`);
+        },
+        { name: step < 0 ? "back" : "forth", class: "quiet", disabled: !all[at + step] },
+      );
+    this.#answers.replaceChildren(turn("Previous answer", -1), state, turn("Next answer", 1));
   }
 
   #chip() {
@@ -96,7 +167,10 @@ export class EntryView {
     const others = (this.act?.modes() ?? [])
       .filter(({ name }) => name !== intent)
       .map(({ name, label }) =>
-        button(label, () => this.act?.again(name), { class: "chip-choice", dir: "auto" }),
+        button(label, () => this.act?.again({ intent: name }), {
+          class: "chip-choice",
+          dir: "auto",
+        }),
       );
     if (others.length) {
       panel.append(el("p", { class: "choices", text: "Answer again as " }, ...others));
@@ -215,13 +289,15 @@ export class EntryView {
   #ending(/** @type {boolean} */ streaming) {
     const { entry } = this;
     const { note, facts } = this.#parts;
-    const text = entry.error || (streaming ? "" : (ENDINGS[entry.status] ?? ""));
+    const text =
+      entry.error || (streaming ? "" : (ENDINGS[entry.status]?.[entry.text ? 0 : 1] ?? ""));
     note.textContent = text;
     note.hidden = !text;
     note.classList.toggle("bad", Boolean(entry.error) || entry.status === "error");
     this.foot.hidden = streaming || entry.role !== "assistant";
     this.copy.hidden = !entry.text;
     if (this.foot.hidden) return;
+    this.#others();
     const told = [
       entry.model,
       entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,

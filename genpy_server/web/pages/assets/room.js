@@ -70,7 +70,7 @@ export class Room {
       scroller,
       list,
       act: {
-        again: (intent) => this.ask({ type: "retry", ...(intent ? { intent } : {}) }),
+        again: (other) => this.ask({ type: "retry", ...other }),
         edit,
         older: () => this.page("before"),
         newer: () => this.page("after"),
@@ -84,6 +84,7 @@ export class Room {
         },
         approve: (run, call, decision) => this.ask({ type: "approve", run, call, decision }),
         modes: () => this.transcript.modes,
+        turned: () => this.#redraw(),
       },
     });
     this.outbox = new Outbox(ref, {
@@ -320,7 +321,10 @@ export class Room {
   #found() {
     const { wanted } = this;
     const { entries } = this.#past ?? this.transcript;
-    if (!wanted || !entries.some(({ messageId }) => messageId === wanted.id)) return;
+    const there = entries.some((entry) =>
+      [entry, ...entry.earlier].some(({ messageId }) => messageId === wanted?.id),
+    );
+    if (!wanted || !there) return;
     this.wanted = null;
     this.view.find(wanted);
   }

@@ -4,6 +4,7 @@ import { Refusal, api, link, query, session } from "./api.js";
 import { bars } from "./charts.js";
 import { announce, button, byId, el, exactly, isolated, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
+import { Memory } from "./memory.js";
 import { stars } from "./stars.js";
 import { themeButton } from "./theme.js";
 import { Transcript } from "./transcript.js";
@@ -17,6 +18,7 @@ const MOODS = { positive: "Positive", neutral: "Neutral", negative: "Negative" }
 const ref = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
 const place = session(ref);
 const transcript = new Transcript();
+const memory = new Memory(ref, act);
 /** @type {Map<Entry, EntryView>} */
 const views = new Map();
 let total = 0; // messages of the conversation
@@ -86,42 +88,6 @@ function showRating(/** @type {number | null | undefined} */ value) {
   rating.show(value);
 }
 
-function remember(/** @type {SessionMemory} */ memory) {
-  byId("memory-part").hidden = false;
-  byId("memory-state").textContent = memory.on
-    ? memory.notes.length
-      ? "Noted from messages that no longer fit into what is sent to the model."
-      : "No notes. They are made when a conversation outgrows what is sent to the model."
-    : "Off: nothing is noted, and no note is sent to the model.";
-  byId("memory").replaceChildren(
-    ...memory.notes.map(({ number, text, message_id, said }) =>
-      el(
-        "li",
-        {},
-        el("p", { text }),
-        message_id
-          ? el("p", {
-              class: "from",
-              text: `From message ${message_id}${said ? `: ${said}` : ""}`,
-            })
-          : "",
-        button("Forget", () => change({ forget: number }, "The note is forgotten.")),
-      ),
-    ),
-  );
-  byId("memory-switch").replaceChildren(
-    button(memory.on ? "Switch memory off" : "Switch memory on", () =>
-      change({ on: !memory.on }, memory.on ? "Memory is off." : "Memory is on."),
-    ),
-  );
-}
-
-const change = (/** @type {MemoryChange} */ what, /** @type {string} */ done) =>
-  act(async () => {
-    remember(await api("PATCH", `${place}/memory`, what));
-    announce(done);
-  });
-
 function measure(/** @type {SessionMetrics | null | undefined} */ metrics) {
   byId("metrics-part").hidden = !metrics;
   if (!metrics) return;
@@ -167,7 +133,7 @@ async function read(/** @type {number | null | undefined} */ before = undefined)
     view.mark();
   }
   byId("transcript").replaceChildren(
-    ...transcript.entries.flatMap((entry) => views.get(entry)?.element ?? []),
+    ...transcript.entries.flatMap((entry) => views.get(entry)?.shown.element ?? []),
   );
   byId("older").hidden = !page.before;
   const missing = total - transcript.entries.length;
@@ -192,7 +158,8 @@ async function load() {
   show(found);
   byId("page").hidden = false;
   total = found.message_count;
-  remember(await api("GET", `${place}/memory`));
+  await memory.load();
+  byId("memory-part").hidden = false;
   await read();
 }
 
@@ -211,6 +178,7 @@ byId("again").addEventListener("click", () =>
     }
   }),
 );
+byId("memory-part").append(...memory.elements);
 byId("older").append(button("Earlier messages", () => act(() => read(transcript.before))));
 byId("print").addEventListener("click", () =>
   act(async () => {

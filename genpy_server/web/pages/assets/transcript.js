@@ -60,6 +60,8 @@ export class Entry {
   firstTokenMs = null;
   /** @type {Usage} */
   usage = {};
+  /** @type {Entry[]} */
+  earlier = []; // the replies to the same message before this one, oldest first
   reasoning = ""; // what the model thought before it answered
   reasoningLength = 0;
   /** @type {HtmlBlock[]} */
@@ -208,7 +210,7 @@ export class Transcript {
     this.entries = [];
     for (const message of messages) this.#message(messageFrame(message));
     messages.forEach(({ id }, number) => {
-      const entry = this.entries.find(({ messageId }) => messageId === id);
+      const entry = this.#answer(id);
       if (entry) entry.html = html?.[number] ?? null;
     });
     if (side === "before") {
@@ -287,7 +289,7 @@ export class Transcript {
   /** @param {HtmlFrame} frame */
   #html({ message_id: id, run, start = 0, end = 0, html }) {
     if (!run) {
-      const entry = this.entries.findLast(({ messageId }) => messageId === id) ?? null;
+      const entry = this.#answer(id);
       if (entry) entry.html = html;
       return entry;
     }
@@ -302,7 +304,7 @@ export class Transcript {
     let entry = this.entries.findLast((one) => same(one, frame));
     if (!entry) {
       entry = new Entry(frame.role, frame.text);
-      this.entries.splice(this.#place(frame.meta?.reply_to), 0, entry);
+      this.#insert(entry, frame.meta?.reply_to);
     }
     entry.fill(frame);
     if (entry.text !== frame.text) {
@@ -321,7 +323,7 @@ export class Transcript {
     let entry = this.#run(run);
     if (!entry) {
       entry = new Entry("assistant");
-      this.entries.splice(this.#place(replyTo), 0, entry);
+      this.#insert(entry, replyTo);
     }
     Object.assign(entry, {
       run,
@@ -389,13 +391,35 @@ export class Transcript {
     return this.entries.findLast((entry) => entry.run === run) ?? null;
   }
 
-  /** Where an entry that answers `replyTo` goes; drops the reply it supersedes. */
-  #place(/** @type {number | null | undefined} */ replyTo) {
-    const asked =
-      replyTo == null ? -1 : this.entries.findLastIndex((entry) => entry.messageId === replyTo);
-    if (asked < 0) return this.entries.length;
-    if (this.entries[asked + 1]?.replyTo === replyTo) this.entries.splice(asked + 1, 1);
-    return asked + 1;
+  /** What has this number: an entry, or an earlier answer of one. */
+  #answer(/** @type {number | undefined} */ id) {
+    for (const entry of this.entries.toReversed()) {
+      const found = [entry, ...entry.earlier].find(({ messageId }) => messageId === id);
+      if (found) return found;
+    }
+    return null;
+  }
+
+  /**
+   * Put a new entry at the end, or behind what it answers, in place of the reply before it.
+   *
+   * @param {Entry} entry
+   * @param {number | null | undefined} replyTo
+   */
+  #insert(entry, replyTo) {
+    const { entries } = this;
+    const asked = replyTo == null ? -1 : entries.findLastIndex((one) => one.messageId === replyTo);
+    if (asked < 0) {
+      entries.push(entry);
+      return;
+    }
+    const before = entries[asked + 1];
+    const superseded = before?.replyTo === replyTo;
+    if (superseded) {
+      entry.earlier = [...before.earlier, ...(before.length ? [before] : [])];
+      before.earlier = [];
+    }
+    entries.splice(asked + 1, superseded ? 1 : 0, entry);
   }
 }
 

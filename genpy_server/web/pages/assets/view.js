@@ -1,7 +1,7 @@
 // The conversation on the screen: its entries in order, kept at the end while one is there.
 
 import { link } from "./api.js";
-import { announce, button, el } from "./dom.js";
+import { announce, button, el, menuOf } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { highlight } from "./highlight.js";
 import { stars } from "./stars.js";
@@ -26,6 +26,8 @@ export class View {
   #window = false; // whether this is a part of the conversation without its end
   /** @type {Wanted | null} */
   #marked = null;
+  /** @type {string[]} */
+  #models = []; // that can be asked
 
   /**
    * @param {object} place
@@ -47,6 +49,9 @@ export class View {
     this.older = button("Earlier messages", () => act.older(), { class: "older", hidden: true });
     this.newer = button("Later messages", () => act.newer(), { class: "older", hidden: true });
     this.again = button("Answer again", () => act.again(), { name: "again", class: "quiet" });
+    this.others = menuOf("Ask another model", "others", () =>
+      this.#models.map((model) => button(model, () => act.again({ model }))),
+    );
     this.edit = button("Edit your last message", () => act.edit(this.#asked), {
       name: "edit",
       class: "quiet",
@@ -99,7 +104,7 @@ export class View {
     const wanted = new Set(entries);
     for (const [entry, view] of this.#views) {
       if (wanted.has(entry)) continue;
-      view.element.remove();
+      view.shown.element.remove();
       this.#views.delete(entry);
     }
     let before = this.entries.firstElementChild;
@@ -109,10 +114,12 @@ export class View {
         view = new EntryView(entry, this.act);
         this.#views.set(entry, view);
       }
-      view.mark();
+      if (entry.earlier.length) view.shown.update();
+      view.shown.mark();
       while (before?.classList.contains("notice")) before = before.nextElementSibling;
-      if (view.element === before) before = before.nextElementSibling;
-      else this.entries.insertBefore(view.element, before);
+      const { element } = view.shown;
+      if (before && element === before) before = before.nextElementSibling;
+      else this.entries.insertBefore(element, before);
     }
   }
 
@@ -123,18 +130,32 @@ export class View {
    */
   #place({ entries, running, after }) {
     const last = after === null ? entries.at(-1) : undefined;
-    const view = last?.role === "assistant" && !running ? this.#views.get(last) : null;
-    if (!view) this.again.remove();
-    else if (this.again.parentNode !== view.foot) view.foot.firstElementChild?.after(this.again);
+    const view = last?.role === "assistant" && !running ? this.#views.get(last)?.shown : null;
+    if (!view) {
+      this.again.remove();
+      this.others.remove();
+    } else if (this.again.parentNode !== view.foot) {
+      view.foot.firstElementChild?.after(this.again, this.others);
+    }
     this.#asked =
       (after === null && entries.findLast((one) => one.role === "user" && one.messageId)) || null;
     const head = this.#asked && this.#views.get(this.#asked)?.head;
     if (!head) this.edit.remove();
     else if (this.edit.parentNode !== head) head.append(this.edit);
-    const element = last && this.#views.get(last)?.element;
+    const element = last && this.#views.get(last)?.shown.element;
     if (element !== this.#last) this.#last?.classList.remove("last");
     element?.classList.add("last");
     this.#last = element;
+  }
+
+  /**
+   * Offer models to answer again with.
+   *
+   * @param {string[]} models
+   */
+  offer(models) {
+    this.#models = models;
+    this.others.hidden = models.length < 2;
   }
 
   /** @param {Transcript} transcript */
@@ -224,6 +245,10 @@ export class View {
    * @param {Wanted} wanted
    */
   find(wanted) {
+    for (const [{ earlier }, view] of this.#views) {
+      const answer = earlier.find(({ messageId }) => messageId === wanted.id);
+      if (answer) view.choose(answer);
+    }
     const article = document.getElementById(`m${wanted.id}`);
     if (!article) return;
     this.#follow = false;

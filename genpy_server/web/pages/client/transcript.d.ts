@@ -36,6 +36,8 @@ export class Entry {
   firstTokenMs: number | null;
   /** @type {Usage} */
   usage: Usage;
+  /** @type {Entry[]} */
+  earlier: Entry[];
   reasoning: string;
   reasoningLength: number;
   /** @type {HtmlBlock[]} */

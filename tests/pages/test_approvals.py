@@ -1,0 +1,159 @@
+"""Tools that act, on the page: asked about in place, answered once, wherever that is done."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+from support.browser import Visit, visiting
+from support.running_server import Running, serving
+from support.scripted_model import Upstream
+
+from genpy_server import App, tool
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+QUICK = 0.3
+"""Seconds in which a call must be allowed, where nobody is going to."""
+
+
+@dataclass
+class Site:
+    """What the tool acts on."""
+
+    deployed: list[str] = field(default_factory=list)
+
+    def app(self) -> App:
+        """An application with a tool that acts on it."""
+
+        @tool
+        async def deploy(to: str) -> str:
+            """Deploy the site."""
+            self.deployed.append(to)
+            return f"deployed to **{to}**"
+
+        return App(tools=[deploy])
+
+
+@pytest.fixture
+def site() -> Site:
+    """A site where nothing was deployed."""
+    return Site()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def asking(tmp_path: Path, upstream: Upstream, site: Site) -> AsyncIterator[Running]:
+    """A server whose model is going to call the tool, and to say that it did."""
+    upstream.call("deploy", {"to": "prod"})
+    upstream.say("Deployed.")
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m"}
+    async with serving(tmp_path / "genpy.db", own=site.app(), **variables) as running:
+        yield running
+
+
+def asks(page: Page) -> Locator:
+    """The question."""
+    return page.locator(".asks:visible")
+
+
+async def deployed(visit: Visit, page: Page) -> None:
+    """Wait until the reply after the tool is there, with nothing asked any more."""
+    await visit.finished(page)
+    await expect(asks(page)).to_have_count(0)
+    await expect(visit.reply(page).locator(".body").last).to_have_text("Deployed.")
+
+
+async def test_a_tool_that_acts_is_asked_about(browser: Browser, asking: Running, site: Site):
+    """A call waits with its arguments until it is allowed."""
+    async with visiting(browser, asking.url) as visit:
+        await visit.say("Deploy it")
+        await expect(asks(visit.page)).to_contain_text('"to": "prod"')
+        assert site.deployed == []
+        await asks(visit.page).get_by_role("button", name="Allow once").click()
+        await deployed(visit, visit.page)
+        await visit.reply().locator(".tool summary", has_text="deploy").click()
+        await expect(visit.reply().locator(".tool-result strong")).to_have_text("prod")
+    assert site.deployed == ["prod"]
+
+
+async def test_what_one_tab_answers_is_answered_in_the_other(
+    browser: Browser, asking: Running, site: Site
+):
+    """Two tabs ask, also one that is reloaded while it waits; the first answer counts for both."""
+    async with visiting(browser, asking.url) as visit:
+        other = await visit.context.new_page()
+        await visit.say("Deploy it")
+        await expect(asks(visit.page)).to_be_visible()
+        await other.goto(visit.page.url)
+        await expect(asks(other)).to_contain_text('"to": "prod"')
+        await visit.page.reload()
+        await expect(asks(visit.page)).to_contain_text('"to": "prod"')
+        await asks(other).get_by_role("button", name="Allow once").click()
+        for page in (visit.page, other):
+            await deployed(visit, page)
+    assert site.deployed == ["prod"]
+
+
+async def test_a_page_that_was_cut_off_learns_of_the_answer(
+    browser: Browser, asking: Running, site: Site
+):
+    """A call that was answered elsewhere during a cut is not asked about after it."""
+    async with visiting(browser, asking.url) as visit:
+        other = await visit.context.new_page()
+        await visit.say("Deploy it")
+        await expect(asks(visit.page)).to_be_visible()
+        await other.goto(visit.page.url)
+        await expect(asks(other)).to_be_visible()
+        await visit.page.evaluate(HOLD)
+        for socket in asking.server.sockets.server.connections:
+            socket.transport.abort()
+        await visit.state("Connection lost")
+        await visit.state("Connected", other)
+        await asks(other).get_by_role("button", name="Allow once").click()
+        await deployed(visit, other)
+        await visit.page.evaluate("window.hold = false")
+        await deployed(visit, visit.page)
+    assert site.deployed == ["prod"]
+
+
+HOLD = """() => {
+  const { WebSocket } = window;
+  window.hold = true;
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      if (window.hold) this.close();
+    }
+  };
+}"""
+
+
+async def test_no_answer_is_no(browser: Browser, tmp_path: Path, upstream: Upstream, site: Site):
+    """A call that nobody allows in time is refused, and the question goes away."""
+    upstream.call("deploy", {"to": "prod"})
+    upstream.say("Nobody allowed it.")
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m"}
+    limits = {"approval_seconds": QUICK}
+    async with (
+        serving(tmp_path / "genpy.db", own=site.app(), limits=limits, **variables) as server,
+        visiting(browser, server.url) as visit,
+    ):
+        await visit.say("Deploy it")
+        reply = await visit.finished()
+        await expect(reply.locator(".body").last).to_have_text("Nobody allowed it.")
+        await expect(asks(visit.page)).to_have_count(0)
+        await expect(reply.locator(".tool-state")).to_have_text("failed")
+    assert site.deployed == []
+
+
+async def test_a_stopped_reply_asks_no_more(browser: Browser, asking: Running, site: Site):
+    """Stopping a reply whose call waits takes the question away, and the tool does not run."""
+    async with visiting(browser, asking.url) as visit:
+        await visit.say("Deploy it")
+        await expect(asks(visit.page)).to_be_visible()
+        await visit.page.keyboard.press("Escape")
+        await visit.finished()
+        await expect(asks(visit.page)).to_have_count(0)
+    assert site.deployed == []
