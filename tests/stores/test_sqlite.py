@@ -1,6 +1,7 @@
 """What the SQLite store does beyond the promises of every store: its file and its commits."""
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from uuid import uuid4
 import pytest
 from support.users import Person
 
-from genpy_server.core.models import Message, Metrics, SessionSettings
+from genpy_server.core.models import Memory, Message, Metrics, SessionSettings
 from genpy_server.errors import (
     Conflict,
     StoreError,
@@ -163,6 +164,59 @@ async def test_an_older_file_is_upgraded_and_keeps_its_rows(
             assert await store.messages(person.id, person.session, limit=1) == [message]
     assert query(path, "SELECT colour FROM sessions") == [("blue",)]
     assert query(path, "PRAGMA user_version") == [(len(later),)]
+
+
+SEARCHED = 4
+"""The version from which on there is the index of today."""
+EARLIER = range(1, len(schema.MIGRATIONS))
+SHAPE = """
+    SELECT m.type, m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
+    FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) c ORDER BY 1, 2, 3
+"""
+
+
+@pytest.mark.parametrize("version", EARLIER)
+async def test_a_file_of_any_earlier_version_keeps_its_rows(path: Path, version: int) -> None:
+    """Every value that the file had is there, in the tables of a new file, and all of it is found."""
+    path.parent.mkdir()
+    at, talk, ended = "2026-01-02T03:04:05.678000Z", str(uuid4()), str(uuid4())
+    with closing(sqlite3.connect(path)) as old:
+        for statement in itertools.chain(*schema.MIGRATIONS[:version]):
+            old.execute(statement)
+        old.execute(f"PRAGMA user_version = {version}")
+        for session, status, rating in ((talk, "active", None), (ended, "completed", 4)):
+            old.execute(
+                "INSERT INTO sessions (session_id, user_id, status, start_time, created_at, "
+                "updated_at, title, summary, topics, user_rating, memory, memory_upto, "
+                "last_message_id, message_count) VALUES "
+                "(?, 'ann', ?, ?, ?, ?, 'Tea', 'S.', '[\"a\"]', ?, '- likes tea', 1, 4, 2)",
+                (session, status, at, at, at, rating),
+            )
+            old.executemany(
+                "INSERT INTO session_logs (session_id, event_type, message, metadata, created_at, "
+                "client_id, uid, words) VALUES (?, ?, 'a penguin é', '{}', ?, ?, ?, 3)",
+                [(session, kind, at, kind, str(uuid4())) for kind in ("user", "ai")],
+            )
+        if version >= SEARCHED:
+            old.execute("UPDATE search_progress SET below = 5")  # as if indexing was under way
+        old.commit()
+        names = {
+            table: ", ".join(row[1] for row in old.execute(f"PRAGMA table_info({table})"))
+            for table in ("sessions", "session_logs")
+        }
+        kept = [f"SELECT {names[table]} FROM {table} ORDER BY id" for table in names]
+        before = [old.execute(statement).fetchall() for statement in kept]
+    async with opened(path) as store:
+        await store.indexed()
+        assert [query(path, statement) for statement in kept] == before
+        hits = await store.search("ann", "penguins", limit=9)
+        assert len(hits) == 4
+        assert await store.memory("ann", talk) == Memory("- likes tea", 1)
+        assert (await store.metrics("ann", ended)).messages == 2
+        assert [s.settings for s in await store.sessions("ann", limit=9)] == 2 * [SessionSettings()]
+    async with opened(path.with_name("fresh.db")) as store:
+        await store.indexed()
+        assert query(path, SHAPE) == query(path.with_name("fresh.db"), SHAPE)
 
 
 async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> None:
