@@ -169,7 +169,9 @@ async def _server(url: str, token: str | None) -> list[Check]:
         await records.sessions(limit=1)  # health answers without a token too
     finally:
         await records.close()
-    checks = [Check("server", ok=True, detail=f"GenPy {health.version} at {records.address.http}")]
+    whose = f"; you see the conversations of the user {health.user!r}" if health.user else ""
+    where = f"GenPy {health.version} at {records.address.http}{whose}"
+    checks = [Check("server", ok=True, detail=where)]
     for part, seen in (("database", health.store), ("model", health.model)):
         if seen is not None:
             facts = (seen.kind, seen.model or "", f"at {seen.where}" if seen.where else "")

@@ -101,6 +101,7 @@ class ServerHealth(msgspec.Struct, frozen=True):
     version: str | None = None
     store: PartHealth | None = None
     model: PartHealth | None = None
+    user: str | None = None
 
 
 def read_error(body: bytes) -> GenPyError | None:
@@ -150,8 +151,8 @@ class RemoteRecords:
         return await self._get("/api/models", ModelList)
 
     async def user_among_others(self) -> str | None:
-        """See `Records`; a server tells nobody of other users."""
-        return None
+        """See `Records`."""
+        return (await self.health()).user
 
     async def context(self, ref: str, text: str) -> RequestContext:
         """What would be sent to the model of a session, were this text said now.

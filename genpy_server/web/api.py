@@ -1,7 +1,8 @@
 """The handlers of the HTTP API: each turns one call into one answer from a user's records."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -18,13 +19,13 @@ from genpy_server.core.models import (
     SessionStatus,
 )
 from genpy_server.core.modes import ListedMode
-from genpy_server.errors import NotFound
+from genpy_server.errors import GenPyError, NotFound
 from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import markdown
 from genpy_server.records import Records, every_message
 from genpy_server.runs.context import Chat
 from genpy_server.sessions.explain import explain_in
-from genpy_server.web.health import Health
+from genpy_server.web.health import HealthCheck
 from genpy_server.web.messages import Response
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Call
@@ -178,7 +179,7 @@ class Handlers:
     def __init__(
         self,
         records: Callable[[str], Records],
-        health: Callable[[], Awaitable[Health]],
+        health: HealthCheck,
         renderer: Renderer,
         chat: Chat,
     ) -> None:
@@ -189,9 +190,15 @@ class Handlers:
 
     async def health(self, call: Call[None, None]) -> Response:
         """How the server is; to a stranger only whether."""
-        health = await self._health()
-        shown = health if call.request.user is not None else {"status": health.status}
-        return Response.json(shown, 503 if health.status == "unavailable" else 200)
+        health, user = await self._health(), call.request.user
+        status = 503 if health.status == "unavailable" else 200
+        if user is None:
+            return Response.json({"status": health.status}, status)
+        with suppress(GenPyError):
+            mine = await self._records(user).sessions(limit=1)
+            if self._health.users > len(mine):
+                health = msgspec.structs.replace(health, user=user)
+        return Response.json(health, status)
 
     async def sessions(self, call: Call[SessionsQuery, None]) -> Response:
         """A page of the list of sessions."""

@@ -26,13 +26,15 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     """Parts of a request that the model's service refuses, and which are left out."""
 
 
-class Health(msgspec.Struct, frozen=True):
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """How everything is; `degraded` means that the server works and its model may not."""
 
     status: Literal["ok", "degraded", "unavailable"]
     version: str
     store: Part
     model: Part
+    user: str | None = None
+    """Whose conversations you see, where the store holds others' too."""
 
 
 class HealthCheck:
@@ -41,6 +43,8 @@ class HealthCheck:
     def __init__(self, store: Store, models: Providers) -> None:
         self._store = store
         self._models = models
+        self.users = 0
+        """Users who have conversations, when the store was asked last."""
         self._last: Health | None = None
         self._until = 0.0
         self._lock = asyncio.Lock()
@@ -66,6 +70,7 @@ class HealthCheck:
             return Part(ok=False, kind=self._store.kind, error=error.message)
         except TimeoutError:
             return Part(ok=False, kind=self._store.kind, error="The store did not answer in time.")
+        self.users = seen.users
         return Part(ok=True, kind=seen.kind, where=seen.where)
 
     async def _check_model(self) -> Part:

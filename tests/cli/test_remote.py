@@ -82,3 +82,14 @@ def test_no_address(empty):
         "is not the address of a server"
         in empty("sessions", "list", "--server", "gopher://x", code=1).err
     )
+
+
+async def test_a_user_among_others_is_named(genpy):
+    """Where others have conversations, the list and the doctor of a server say whose these are."""
+    async with serving(genpy) as server:
+        assert "of the user" not in genpy("sessions", "list", "--server", server.url).err
+    genpy("ask", "-n", "hello", GENPY_USER="somebody")
+    for user in ("local", "somebody", "nobody"):
+        async with serving(genpy, GENPY_USER=user) as server:
+            assert f"of the user '{user}'" in genpy("sessions", "list", "--server", server.url).err
+            assert f"of the user '{user}'" in genpy("doctor", "--server", server.url).out
