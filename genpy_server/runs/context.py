@@ -229,10 +229,9 @@ class Chat:
         return appended.message
 
 
-def sent_chars(settings: Settings, text: str, mode: Mode | None) -> int | None:
-    """How many characters of a text the model would be given; None: all of them."""
+def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:
+    """How many characters of a text are given in a request of so many tokens; None: all of them."""
     question = Message(1, "", "user", text, "")
-    tokens = settings.context_tokens
     built = budget.build(
         system=_system_prompt(),
         addition=prompt_of(mode),

@@ -8,8 +8,8 @@ from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import ChatMessage, Message, Session
 from genpy_server.core.understanding.intents import Intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
-from genpy_server.llm.offline import OfflineLlm
-from genpy_server.llm.providers import Providers
+from genpy_server.errors import LlmError
+from genpy_server.llm.providers import ChosenModel, Providers
 from genpy_server.modes import open_modes
 from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.context import Chat, RunRequest, mode_of, sent_chars
@@ -63,7 +63,17 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
     modes = open_modes(settings.folder)
     intent = Detectors(modes, settings).of(settings.user).detect(text)
     mode = mode_of(intent, modes)
-    return Explanation(intent, find_tool_request(text), sent_chars(settings, text, mode))
+    models = Providers(settings)
+    tokens = models.context_tokens(_model(models, None if mode is None else mode.model))
+    return Explanation(intent, find_tool_request(text), sent_chars(tokens, text, mode))
+
+
+def _model(models: Providers, name: str | None) -> ChosenModel:
+    """The model of a name, else the configured one; nothing is asked of it."""
+    try:
+        return models.get(name)
+    except LlmError:
+        return models.default
 
 
 class _NoEvents:
@@ -78,7 +88,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
     await store.open()
     try:
         session = await LocalRecords(store, settings.user).session(ref)
-        models = Providers(settings, OfflineLlm())
+        models = Providers(settings)
         tools = ToolAccess(store, ToolRegistry())
         chat = Chat(store, models, settings, open_modes(settings.folder), tools)
         return await explain_in(chat, session, text)
@@ -104,8 +114,7 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
         settings=session.settings,
     )
     intent = chat.intent(request)
-    name = chat.model_name(request, intent)
-    model = chat.models.default if chat.models.is_offline else chat.models.get(name)
+    model = _model(chat.models, chat.model_name(request, intent))
     asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
     context = await chat.context(request, intent, model, asked)
     budget = chat.models.context_tokens(model)

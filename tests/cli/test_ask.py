@@ -344,3 +344,17 @@ async def test_chat_takes_instructions(tmp_path):
             if request["body"].get("stream")
         ]
     assert asked[0][0]["content"].endswith("Answer in rhymes.")
+
+
+async def test_explain_agrees_with_ask(tmp_path):
+    """What `ask` says of a text that is too long, `explain` says too, once the window is known."""
+    async with Upstream() as upstream:
+        upstream.windows = {"m": 20_000}
+        upstream.say("That is long.")
+        genpy = Genpy(tmp_path, GENPY_LLM_URL=upstream.url, GENPY_LLM_MODEL="m")
+        await genpy.beside("models")
+        text = "words " * 20_000
+        asked = await genpy.beside("ask", given=text)
+        explained = await genpy.beside("explain", given=text)
+    assert "was given" in asked.err
+    assert asked.err.strip() == explained.out.splitlines()[-1]
