@@ -98,13 +98,11 @@ async def test_the_list_keeps_its_place(tmp_path: Path) -> None:
             assert (tui.chat.list.sidebar.highlighted, tui.chat.list.sidebar.scroll_y) == before
 
 
-async def stored(running: Any, count: int) -> None:
+async def stored(running: Any, count: int, title: str = "Conversation {}") -> None:
     """So many conversations in the database, the last of them the newest."""
     for number in range(count):
         identity = f"{number:08d}-2222-4222-8222-222222222222"
-        await running.app.store.append(
-            "local", identity, "user", "Hi", title=f"Conversation {number}"
-        )
+        await running.app.store.append("local", identity, "user", "Hi", title=title.format(number))
 
 
 async def test_a_reply_costs_no_http_request(server: ScriptedServer, tmp_path: Path) -> None:
@@ -156,6 +154,19 @@ async def test_the_list_goes_on_below_a_page(tmp_path: Path) -> None:
             await tui.chat.list.read()
             assert len(tui.chat.list.sessions) == 230
             assert len({session.id for session in tui.chat.list.sessions}) == 230
+
+
+async def test_rows_keep_their_lines_beside_a_scroll_bar(tmp_path: Path) -> None:
+    """A title that is too long is cut, not wrapped, where the list has a scroll bar too."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        long = "How do I sort a list of people by their age"
+        await stored(running, 20, title=long)
+        async with terminal(tmp_path, server=running.url, size=(120, 34)) as tui:
+            await tui.until(lambda: len(tui.chat.list.sessions) == 20)
+            await tui.until(lambda: tui.chat.list.sidebar.show_vertical_scrollbar)
+            beside = [line[:31].strip(" ▕▄▅▆▇█") for line in tui.screen.splitlines()[2:14]]
+            assert [line[:15] for line in beside] == ["How do I sort a", "now", "1 message", ""] * 3
+            assert beside[0].endswith("…")
 
 
 async def test_the_list_filters_as_one_types(tmp_path: Path) -> None:
