@@ -6,8 +6,9 @@ text, so that control characters in it are one visible cell each; `text` is exac
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -15,6 +16,7 @@ from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.dom import NoScreen
 from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import TextArea
@@ -101,6 +103,12 @@ class Prompt(TextArea):
     def selected_text(self) -> str:
         """What is selected, exactly."""
         return restore(super().selected_text)
+
+    def focus(self, scroll_visible: bool = True) -> Self:  # noqa: FBT001, FBT002 - as in TextArea
+        """Take the keys at once: those that were read in one piece come right behind."""
+        with suppress(NoScreen):
+            self.screen.set_focus(self, scroll_visible)
+        return self
 
     def load_text(self, text: str) -> None:
         """Replace the text and forget the history of edits."""

@@ -172,6 +172,20 @@ async def test_the_cursor_goes_to_what_is_not_drawn_yet(
         assert view.marked.entry.text == "Hello"
 
 
+async def test_letters_behind_the_first_are_no_keys_of_a_message(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """Words read in one piece while a message is marked are written from their first other letter."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        server.message("Hi")
+        server.reply("Hello")
+        await tui.shows("Hello")
+        await tui.press("alt+up")
+        batch(tui, *"what can rice cost?")
+        await tui.until(lambda: tui.chat.prompt.text == "what can rice cost?")
+
+
 async def test_a_message_of_before_the_start_is_sent_after_it(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
