@@ -63,6 +63,7 @@ class GenPyApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # Textual's own, but shown in the footer: how to leave is what a newcomer looks for.
         Binding("ctrl+q", "quit", "Quit", priority=True, id="leave"),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
     theme: Reactive[str] = Reactive(THEMES[0].name)
@@ -438,6 +439,14 @@ def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
     return SessionClient, RemoteRecords
 
 
+def adapt_environment() -> None:
+    """Correct what the environment says of the terminal, before Textual reads it."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # exported, they would hide every resize of the window
+    if os.environ.get("TERM") == "dumb":
+        os.environ.setdefault("NO_COLOR", "1")
+
+
 def run_chat(
     *,
     settings: Settings,
@@ -453,10 +462,7 @@ def run_chat(
 
     `model` and `system` are set for the conversation that is opened first.
     """
-    for name in ("COLUMNS", "LINES"):
-        os.environ.pop(name, None)  # exported, they would hide every resize of the window
-    if os.environ.get("TERM") == "dumb":
-        os.environ.setdefault("NO_COLOR", "1")
+    adapt_environment()
     app = GenPyApp(
         settings=settings,
         session=session,

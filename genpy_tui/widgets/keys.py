@@ -10,10 +10,7 @@ PADDING = 3
 
 
 class KeysLine(Footer):
-    """The keys that can be pressed now, as many as can be written out."""
-
-    def __init__(self) -> None:
-        super().__init__(show_command_palette=False)
+    """The keys that can be pressed now, as many as can be written out; last the palette's."""
 
     def compose(self) -> ComposeResult:
         """Each key whole, or not at all."""

@@ -8,6 +8,7 @@ from itertools import groupby
 from string import ascii_letters
 
 from rich.cells import cell_len
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.screen import Screen
@@ -17,12 +18,19 @@ MARKED = ("underline", "strike", "reverse")
 """Attributes that show on a blank cell."""
 
 
-def described(style: Style | None) -> str:
-    """A style in words."""
+def described(style: Style | None, *, sixteen: bool = False) -> str:
+    """A style in words; with `sixteen` as a terminal of so many colours shows it, by their numbers."""
     style = style or Style()
     words = [name for name in ATTRIBUTES if getattr(style, name)]
-    words.append(style.color.name if style.color is not None else "default")
-    return " ".join([*words, "on", style.bgcolor.name if style.bgcolor is not None else "default"])
+    words += [named(style.color, sixteen=sixteen), "on", named(style.bgcolor, sixteen=sixteen)]
+    return " ".join(words)
+
+
+def named(color: Color | None, *, sixteen: bool) -> str:
+    """The name of a colour."""
+    if color is None or color.is_default:
+        return "default"
+    return str(color.downgrade(ColorSystem.STANDARD).number) if sixteen else color.name
 
 
 def ground(style: str) -> str:
@@ -31,13 +39,13 @@ def ground(style: str) -> str:
     return style if marks else style[style.rindex("on ") :]
 
 
-def line_cells(segments: Iterable[Segment]) -> list[str]:
+def line_cells(segments: Iterable[Segment], *, sixteen: bool = False) -> list[str]:
     """The style of each cell of a line; a blank cell has the one before it where that looks so."""
     cells: list[str] = []
     for text, style, control in segments:
         if control:
             continue
-        own = described(style)
+        own = described(style, sixteen=sixteen)
         for character in text:
             look = own if character.strip() else ground(own)
             if cells and look == ground(own) == ground(cells[-1]):
@@ -46,10 +54,10 @@ def line_cells(segments: Iterable[Segment]) -> list[str]:
     return cells
 
 
-def picture(screen: Screen[object]) -> str:
+def picture(screen: Screen[object], *, sixteen: bool = False) -> str:
     """The screen: its text, then the style of each run of cells, then what the letters mean."""
     strips = screen._compositor.render_strips()
-    lines = [line_cells(strip) for strip in strips]
+    lines = [line_cells(strip, sixteen=sixteen) for strip in strips]
     letters: dict[str, str] = {}
     rows: list[str] = []
     for cells in lines:

@@ -20,6 +20,7 @@ from textual.widgets import Input
 
 from genpy_server.client.reconnect import ReconnectDelay
 from genpy_server.client.session_client import SessionClient
+from genpy_tui.app import adapt_environment
 from genpy_tui.chat import status
 
 
@@ -33,16 +34,19 @@ class Look(NamedTuple):
 
 SIZES = ((80, 24), (120, 34), (200, 50))
 THEMES = ("genpy-dark", "genpy-light", "ansi-dark")
-NO_COLOR = "no-color"
-"""The first theme with the variable NO_COLOR set."""
+NO_COLOR, DUMB, SIXTEEN = "no-color", "dumb", "16-colors"
+"""The first theme with the variable NO_COLOR set, with TERM=dumb, and where there are 16 colours."""
 LOOKS = (Look(80, 24, "genpy-dark"), Look(120, 34, "genpy-light"))
 """Every state in a small window and in a large one, dark and light."""
-EVERY_LOOK = tuple(Look(*size, theme) for theme in THEMES for size in SIZES)
+EVERY_LOOK = (
+    *(Look(*size, theme) for theme in THEMES for size in SIZES),
+    *(Look(80, 24, terminal) for terminal in (NO_COLOR, DUMB, SIXTEEN)),
+)
 IN_EVERY_LOOK = {"empty", "conversation", "summary"}
 PICTURES = [
     pytest.param(case, look, id=f"{case.name}-{look.width}-{look.theme.removeprefix('genpy-')}")
     for case in CASES
-    for look in ((*EVERY_LOOK, Look(80, 24, NO_COLOR)) if case.name in IN_EVERY_LOOK else LOOKS)
+    for look in (EVERY_LOOK if case.name in IN_EVERY_LOOK else LOOKS)
 ]
 
 
@@ -80,11 +84,15 @@ async def test_picture(
     snapshot: SnapshotAssertion,
 ) -> None:
     """Every cell of the screen has the character and the style that it had."""
-    if look.theme == NO_COLOR:
-        monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    if look.theme != NO_COLOR:
+        monkeypatch.delenv("NO_COLOR")
+    if look.theme == DUMB:
+        monkeypatch.setenv("TERM", "dumb")
+    adapt_environment()
     app = Staged(case, tmp_path)
     app.animation_level = "none"
-    app.theme = look.theme if look.theme != NO_COLOR else THEMES[0]
+    app.theme = look.theme if look.theme in THEMES else THEMES[0]
     async with app.run_test(size=look[:2], tooltips=False) as pilot:
         tui = Terminal(app, pilot)
         app.chat.prompt.cursor_blink = False
@@ -97,6 +105,6 @@ async def test_picture(
         assert tui.transcript  # every line is made, so that the scroll bar shows no estimate
         app.chat.view.place(anchor)
         before = ""
-        while before != (before := picture(app.screen)):
+        while before != (before := picture(app.screen, sixteen=look.theme == SIXTEEN)):
             await pilot.pause()
         assert before == snapshot(extension_class=PictureFile)
