@@ -292,19 +292,22 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             "GENPY_LIMIT_MESSAGES_PER_MINUTE": "100000",
             **place.settings,
         }
-        server = ServerProcess(database, **settings)
-        await server.start()
-        port = server.url.rsplit(":", 1)[1]
-        for writer in writers:
-            writer.url = server.url
+
+        async def start() -> ServerProcess:
+            server = ServerProcess(database, **settings)
+            await server.start()
+            for writer in writers:
+                writer.url = server.url
+            return server
+
+        server = await start()
         writing = [asyncio.create_task(writer.write()) for writer in writers]
         while done < count and time.monotonic() < deadline:
             await asyncio.sleep(random.uniform(0.2, 1.5))
             if await place.strike():
                 continue
             await server.kill()
-            server = ServerProcess(database, **settings, GENPY_PORT=port)
-            await server.start()
+            server = await start()
             done += 1
         for writer in writers:
             writer.stopping = True

@@ -5,6 +5,8 @@ protocol, without a socket, so that every byte can be tried.
 """
 
 import asyncio
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from websockets.frames import Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from examples.small_client import SmallClient
 from genpy_server.client.transcript import Transcript
 from genpy_server.wire import Frame, Send, decode_server, encode_bytes
 
@@ -46,21 +49,27 @@ class Wire:
         self.bytes += SocketFrame(Opcode.TEXT, data).serialize(mask=False)
 
 
-def fold(transcript: Transcript, data: bytes) -> Transcript:
-    """What a client has taken in after these bytes and a cut."""
+def frames(data: bytes) -> Iterator[str]:
+    """The whole frames of these bytes."""
     protocol = ClientProtocol(parse_uri("ws://cut"), state=State.OPEN, max_size=None)
     protocol.receive_data(data)
     for received in protocol.events_received():
         assert isinstance(received, SocketFrame)
-        transcript.apply(decode_server(bytes(received.data).decode()))
+        yield bytes(received.data).decode()
+
+
+def fold(transcript: Transcript, data: bytes) -> Transcript:
+    """What a client has taken in after these bytes and a cut."""
+    for frame in frames(data):
+        transcript.apply(decode_server(frame))
     return transcript
 
 
-def attach(live: Any, transcript: Transcript) -> Wire:
+def attach(live: Any, client: Transcript | SmallClient) -> Wire:
     """What a client is sent that comes back with its place, if it has one."""
     wire = Wire()
-    after = None if transcript.epoch is None else transcript.seq
-    live.attach(wire, epoch=transcript.epoch, after=after, history=HISTORY)
+    epoch = client.epoch or None
+    live.attach(wire, epoch=epoch, after=client.seq if epoch else None, history=HISTORY)
     return wire
 
 
@@ -125,6 +134,30 @@ async def test_a_cut_at_every_byte_shows_the_same(live):
             third = attach(session, transcript)
             assert shown(fold(transcript, third.bytes)) == whole, f"cut at {seen} and {cut}"
             leave(session, third)
+
+
+async def test_the_client_in_sixty_lines_survives_every_cut(live):
+    """Cut behind any frame of a snapshot, of what follows, or of a second snapshot, it has all replies."""
+    session, gate, peer = live
+    first = attach(session, Transcript())
+    gate.set()
+    await peer.until("run_finished")
+    second = attach(session, SmallClient("", "one"))
+    leave(session, second)
+    followed, snapshot = list(frames(first.bytes)), list(frames(second.bytes))
+    half = snapshot[: len(snapshot) // 2]
+    seen = [followed[:cut] for cut in range(len(followed) + 1)]
+    seen += [[*half, *snapshot[:cut]] for cut in range(len(snapshot) + 1)]
+    for before in seen:
+        client = SmallClient("", "one")
+        for frame in before:
+            await client.take(None, json.loads(frame))
+        wire = attach(session, client)
+        leave(session, wire)
+        for frame in frames(wire.bytes):
+            await client.take(None, json.loads(frame))
+        replies = list(client.replies.values())
+        assert replies == ["the first answer", "né Straße end"], len(before)
 
 
 async def test_a_cut_at_every_event_of_the_reasoning_shows_the_same(server, upstream):

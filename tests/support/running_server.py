@@ -101,10 +101,12 @@ class ServerProcess:
             stderr=asyncio.subprocess.STDOUT,
         )
         assert self._process.stdout is not None
+        said = ""
         async with asyncio.timeout(PATIENCE):
             while not self.url:
                 line = (await self._process.stdout.readline()).decode()
-                assert line, "the server ended before it listened"
+                said += line
+                assert line, f"the server ended before it listened: {said}"
                 found = re.search(r"http://[\d.]+:\d+", line)
                 self.url = found.group() if found else ""
         self._reading = asyncio.create_task(self._read(self._process.stdout))
