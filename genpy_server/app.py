@@ -51,9 +51,10 @@ from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.pages.handlers import Pages
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
-from genpy_server.web.routes import api_routes, page_routes
+from genpy_server.web.routes import api_routes, page_routes, setup_routes
 from genpy_server.web.send_queue import QueueSums
 from genpy_server.web.server import HttpServer, listen, serve_until_stopped
+from genpy_server.web.setup import SetupHandlers
 from genpy_server.web.websocket import serve_session
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class App:
             models = Providers(settings, self._llm_of(settings))
             access = ToolAccess(store, registry, acting, failures, servers)
             hooks = HookRunner(self._hooks, settings.limits.hook_seconds)
-            app = OpenApp(settings, store, models, modes, access, hooks)
+            app = OpenApp(settings, store, models, modes, access, hooks, personal=personal)
         except BaseException:
             await store.close()
             raise
@@ -193,7 +194,7 @@ class App:
         try:
             server = await app.listen()
             app.warming.add_done_callback(_spare_collector)
-            with await _announced(settings, server.url):
+            with await _announced(app, settings, server.url):
                 return await serve_until_stopped(server, app.drain, announce or _log_address)
         finally:
             await app.close()
@@ -222,8 +223,12 @@ class OpenApp:
         modes: Modes,
         tools: ToolAccess,
         hooks: HookRunner,
+        *,
+        personal: bool = False,
     ) -> None:
         self.settings = settings
+        self.model_changed: Callable[[Settings], None] = lambda _: None
+        """Called with the settings when another model is chosen."""
         self.store = store
         self.models = models
         self.tools = tools
@@ -249,13 +254,20 @@ class OpenApp:
         health = HealthCheck(store, models)
         handlers = Handlers(self.records, health, self.renderer, chat)
         docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
-        routes = (*api_routes(handlers), *page_routes(Pages(), docs))
+        setup = SetupHandlers(
+            lambda: self.settings,
+            self.use_model,
+            has_model=lambda: not models.is_offline,
+            personal=personal,
+        )
+        routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(Pages(), docs))
         self.router = Router(routes, {"changes": rates.charge})
 
     def use_model(self, settings: Settings) -> None:
         """Answer with the model of these settings from the next message on."""
         self.settings = settings
         self.models.use(settings)
+        self.model_changed(settings)
 
     @property
     def llm(self) -> Llm:
@@ -351,7 +363,7 @@ def configure_logging(level: str) -> None:
     logging.getLogger("genpy").setLevel(level)
 
 
-async def _announced(settings: Settings, url: str) -> ExitStack:
+async def _announced(app: OpenApp, settings: Settings, url: str) -> ExitStack:
     """Announce a server to the programs of this user, until the context ends."""
     token = next((t for t, user in settings.tokens.items() if user == settings.user), None)
     stack = ExitStack()
@@ -359,6 +371,11 @@ async def _announced(settings: Settings, url: str) -> ExitStack:
         return stack  # a server for others only
     if (await announcement.find(settings)).server is None:
         announcement.publish(settings, url, token)
+
+        def published(changed: Settings) -> None:
+            announcement.publish(changed, url, token)
+
+        app.model_changed = published
         stack.callback(announcement.withdraw, settings, url)
     return stack
 

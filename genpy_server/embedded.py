@@ -75,6 +75,7 @@ class Embedded:
         self._app = app = await self._own.open(self._settings, personal=True, brief=self._brief)
         try:
             server = await app.listen()
+            app.model_changed = self._model_changed
             if self._announced:
                 announcement.publish(self._settings, server.url, self.token)
             self._started.set_result(server.url)
@@ -95,21 +96,11 @@ class Embedded:
         """Whether a model is configured."""
         return self._app is not None and self._app.llm.kind != "offline"
 
-    async def use_model(self, settings: Settings) -> None:
-        """Answer with the model of these settings from the next message on."""
-        if self._loop is not None:
-            work = asyncio.run_coroutine_threadsafe(self._use_model(settings), self._loop)
-            await asyncio.wrap_future(work)
-
-    async def _use_model(self, settings: Settings) -> None:
-        app, own = self._app, self._settings
-        if app is None:
-            return
-        kept = {name: getattr(own, name) for name in ("host", "port", "tokens")}
-        self._settings = msgspec.structs.replace(settings, **kept)
-        app.use_model(self._settings)
+    def _model_changed(self, settings: Settings) -> None:
+        """Be found by programs whose settings have the model that was chosen."""
+        self._settings = settings
         if self._announced:
-            announcement.publish(self._settings, self.url, self.token)
+            announcement.publish(settings, self.url, self.token)
 
     def watchers(self, session_id: str) -> int:
         """How many clients are attached to a session of the user."""
@@ -156,7 +147,8 @@ class LocalServer:
         self.own: Embedded | None = None
         self.differs = False
         """Whether another program serves the database with other settings, beside our own."""
-        self._settings = settings
+        self.settings = settings
+        """Those that it has, or would start with."""
         self._place: Announcement | None = None
         self._taking: asyncio.Task[bool] | None = None
 
@@ -166,7 +158,7 @@ class LocalServer:
         `brief` as in `App.open`.
         """
         if self._app is None:
-            found = await announcement.find(self._settings)
+            found = await announcement.find(self.settings)
             self._place, self.differs = found.server, found.differs
         else:  # an App of one's own is what this program is to run, and nobody else's server
             announced = False
@@ -175,15 +167,9 @@ class LocalServer:
         else:
             announced = announced and not self.differs
             self.own = await start_embedded(
-                self._settings, announced=announced, app=self._app, brief=brief
+                self.settings, announced=announced, app=self._app, brief=brief
             )
             self.url, self.token = self.own.url, self.own.token
-
-    async def use_model(self, settings: Settings) -> None:
-        """Answer with the model of these settings, where the server is our own."""
-        if self.own is not None:
-            self._settings = settings
-            await self.own.use_model(settings)
 
     async def take_over(self) -> bool:
         """Serve at the address of another program's server that is gone.
@@ -200,7 +186,7 @@ class LocalServer:
     async def _take(self, place: Announcement) -> bool:
         with suppress(ConfigError):
             self.own = await start_embedded(
-                self._settings, announced=True, place=place, app=self._app
+                self.settings, announced=True, place=place, app=self._app
             )
         return self.own is not None
 

@@ -242,17 +242,29 @@ class GenPyApp(App[int]):
 
     async def set_up(self) -> None:
         """Ask for a model, and go on with it."""
+        from genpy_server.llm.setup import settings_with  # noqa: PLC0415 - when first needed
         from genpy_tui.dialogs.setup import set_up  # noqa: PLC0415 - when first needed
 
-        if self.local is None or self.embedded is None:
-            self.notify(
-                "The server of this conversation chooses its model: run `genpy setup` there."
-            )
+        records = self.chat.conversation.records
+        if records is None:
+            self.notify("Not connected yet.")
             return
-        found = await set_up(self, self.settings, self.chat.prompt)
-        if found is not None:
-            self.settings, said = found
-            await self.local.use_model(self.settings)
+        if self.local is None:  # the server of a program of this user lets them choose
+            try:
+                state = await records.setup()
+            except GenPyError as error:
+                self.notify(error.message, severity="error")
+                return
+            if not state.allowed:
+                self.notify(
+                    "The server of this conversation chooses its model: run `genpy setup` there."
+                )
+                return
+        done = await set_up(self, self.chat.prompt, records)
+        if done is not None:
+            choice, said = done
+            if self.local is not None:
+                self.settings = self.local.settings = settings_with(self.settings, choice)
             await self.open_session(self.chat.conversation.session or self.ref)
             for line in said:
                 self.notify(line)

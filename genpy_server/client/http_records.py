@@ -10,16 +10,19 @@ from genpy_server.client.address import Address
 from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
     ChatMessage,
+    ChosenSetup,
     Hit,
     ListedPrompt,
     ListedSession,
     Message,
+    ModelChoice,
     ModelList,
     PromptList,
     PromptText,
     Session,
     SessionMemory,
     SessionStatus,
+    SetupState,
     ToolList,
     checked_rating,
     checked_title,
@@ -37,6 +40,8 @@ PAGE = 200
 """Rows that a server gives at most at once."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
+LOADING_SECONDS = 600.0
+"""A model that is tried may have to be loaded first."""
 SUMMARY_SECONDS = 150.0
 """A model that writes a summary takes its time."""
 
@@ -149,6 +154,17 @@ class RemoteRecords:
     async def models(self) -> ModelList:
         """The models that the server can use."""
         return await self._get("/api/models", ModelList)
+
+    async def setup(self) -> SetupState:
+        """Whether the server has a model, and whether this user may choose one."""
+        return await self._get("/api/setup", SetupState)
+
+    async def set_up(self, choice: ModelChoice) -> ChosenSetup:
+        """Let the server try a model and answer with it; raises what fails."""
+        body = msgspec.to_builtins(choice)
+        return await self._ask(
+            "POST", "/api/setup", ChosenSetup, body=body, seconds=LOADING_SECONDS
+        )
 
     async def user_among_others(self) -> str | None:
         """See `Records`."""

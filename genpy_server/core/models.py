@@ -372,6 +372,44 @@ class ModelList(msgspec.Struct, frozen=True):
     providers: list[ListedProvider]
 
 
+class FoundServer(msgspec.Struct, frozen=True):
+    """A model server that answers on this machine."""
+
+    name: str
+    url: str
+    models: int
+    """How many it lists."""
+
+
+class SetupState(msgspec.Struct, frozen=True):
+    """Whether a server has a model, and whether whoever asks may choose one."""
+
+    has_model: bool
+    allowed: bool
+    servers: list[FoundServer] = []
+    """Model servers on the server's own machine, to whoever may choose."""
+
+
+class ModelChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a model is: groq or a local provider by its name, or an address."""
+
+    provider: str = ""
+    url: str = ""
+    key: str = ""
+    model: str = ""
+    """Empty: the only one, or else the list is answered."""
+
+
+class ChosenSetup(msgspec.Struct, frozen=True):
+    """What came of a choice: the model that answers now, or the models to choose from."""
+
+    model: str = ""
+    """As PROVIDER/NAME."""
+    models: list[str] = []
+    notes: list[str] = []
+    """Where it was kept, and settings that are used before it."""
+
+
 class PromptArgument(msgspec.Struct, frozen=True):
     """What a prompt wants to know."""
 

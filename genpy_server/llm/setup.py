@@ -1,5 +1,6 @@
 """Setting up a model: what can be offered, a try, and keeping it in the user's own files."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import msgspec
 
 from genpy_server import config
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
+from genpy_server.core.models import ChosenSetup, ModelChoice
 from genpy_server.errors import ConfigError, LlmError
 from genpy_server.llm.catalog import list_models
 from genpy_server.llm.providers import Providers
@@ -86,6 +88,43 @@ async def try_model(settings: Settings) -> None:
         await models.default.llm.probe()
     finally:
         await models.close()
+
+
+async def set_up(settings: Settings, choice: ModelChoice) -> tuple[ChosenSetup, Settings | None]:
+    """Try a model, and keep it: what came of it, and the settings with it.
+
+    Without a name, the only model is tried; of several the list is returned, with no settings.
+    Raises the `GenPyError` that says what fails.
+    """
+    provider = chosen_provider(settings, choice)
+    names = [choice.model] if choice.model else await models_of(provider)
+    if len(names) != 1:
+        return ChosenSetup(models=names), None
+    chosen = with_model(settings, provider, names[0])
+    await try_model(chosen)
+    path = await asyncio.to_thread(keep, provider, names[0])
+    name = f"{provider.name}/{names[0]}"
+    notes = [f"{name} answers. Kept in {path}.", *overruled(settings)]
+    return ChosenSetup(name, notes=notes), chosen
+
+
+def settings_with(settings: Settings, choice: ModelChoice) -> Settings:
+    """The settings as a choice that names its model leaves them."""
+    return with_model(settings, chosen_provider(settings, choice), choice.model)
+
+
+def chosen_provider(settings: Settings, choice: ModelChoice) -> Provider:
+    """The provider of a choice; raises `ConfigError` for none."""
+    key = checked_key(choice.key)
+    if choice.url:
+        return provider_at(choice.url, key or None)
+    if choice.provider == GROQ:
+        if not key:
+            raise ConfigError("A key is missing: console.groq.com/keys has free ones.")
+        return groq_provider(settings, key)
+    if choice.provider not in LOCAL_PROVIDERS:
+        raise ConfigError(ADDRESS)
+    return Provider(choice.provider, LOCAL_PROVIDERS[choice.provider])
 
 
 def keep(provider: Provider, model: str) -> Path:

@@ -2,12 +2,15 @@
 
 from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
+    ChosenSetup,
+    ModelChoice,
     ModelList,
     PromptList,
     PromptText,
     PromptValues,
     Session,
     SessionMemory,
+    SetupState,
     ToolList,
 )
 from genpy_server.sessions.explain import Explanation
@@ -31,6 +34,15 @@ from genpy_server.web.docs.handlers import Docs
 from genpy_server.web.health import Health
 from genpy_server.web.pages.handlers import Pages
 from genpy_server.web.router import Route
+from genpy_server.web.setup import SetupHandlers
+
+
+def setup_routes(setup: SetupHandlers) -> tuple[Route, ...]:
+    """The table of setting up a model."""
+    return (
+        Route("GET", "/api/setup", setup.state, "Whether there is a model, and whether you may choose one.", answer=SetupState),
+        Route("POST", "/api/setup", setup.choose, "Try a model and answer with it from now on; at the server's own machine only.", body=ModelChoice, answer=ChosenSetup, counts="changes"),
+    )  # fmt: skip
 
 
 def api_routes(h: Handlers) -> tuple[Route, ...]:

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from textual.app import App
 from textual.widgets import Input
 
@@ -13,8 +14,8 @@ from genpy_tui.dialogs.pick import Item, Pick, Wait
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
-    from genpy_server.config import Provider
-    from genpy_server.settings import Settings
+    from genpy_server.client.session_client import RemoteRecords
+    from genpy_server.core.models import ChosenSetup, ModelChoice
 
 GROQ_KEY = "gsk_"
 """What a key of Groq begins with."""
@@ -35,9 +36,10 @@ class FirstChoice(Pick):
 
     FILTERS = False
 
-    def __init__(self, prompt: Prompt, trouble: str = "") -> None:
+    def __init__(self, prompt: Prompt, records: "RemoteRecords", trouble: str = "") -> None:
         super().__init__("Set up a model", WAYS, detail=trouble or ABOUT, free=MESSAGE)
         self._prompt = prompt
+        self._records = records
 
     def on_mount(self) -> None:
         """Look for servers meanwhile; what was typed before goes on here."""
@@ -47,14 +49,16 @@ class FirstChoice(Pick):
         background(self, self._look, "look")
 
     async def _look(self) -> None:
-        from genpy_server.llm.setup import local_servers  # noqa: PLC0415 - when first needed
-
-        found = await local_servers()
+        try:
+            found = (await self._records.setup()).servers
+        except GenPyError as error:
+            self.say(error.message)
+            return
         groq, *others = WAYS
         new = []
         for one in found:
-            many = f"{len(one.models)} model{'' if len(one.models) == 1 else 's'}"
-            new.append(Item(f"{one.provider} {one.url}", f"{one.provider} on this machine", many))
+            many = f"{one.models} model{'' if one.models == 1 else 's'}"
+            new.append(Item(one.name, f"{one.name} on this machine", many))
         self.replace([groq, *new, *others])
         self.say("" if found else NOT_FOUND)
 
@@ -77,48 +81,37 @@ class FirstChoice(Pick):
 
 
 async def set_up(
-    app: "App[int]", settings: "Settings", prompt: Prompt
-) -> "tuple[Settings, list[str]] | None":
-    """Ask until a model works: the settings with it, and what to say; a message may be sent instead."""
-    from genpy_server.llm import setup  # noqa: PLC0415 - when first needed
-
+    app: "App[int]", prompt: Prompt, records: "RemoteRecords"
+) -> "tuple[ModelChoice, list[str]] | None":
+    """Ask until the server has a model that works: which, and what to say; a message may be sent instead."""
     trouble = ""
     while True:
-        answer = await app.push_screen_wait(FirstChoice(prompt, trouble))
+        answer = await app.push_screen_wait(FirstChoice(prompt, records, trouble))
         trouble = ""
         if answer == MESSAGE:
             prompt.action_submit()
         if answer is None or answer in {"leave", MESSAGE}:
             return None
         try:
-            provider = await _provider(app, settings, answer)
-            model = None if provider is None else await _model(app, provider)
-            if provider is None or model is None:
-                continue
-            chosen = setup.with_model(settings, provider, model)
-            trying = Wait(f"Trying {provider.name}/{model} …", partial(setup.try_model, chosen))
-            tried = await app.push_screen_wait(trying)
-            if isinstance(tried, GenPyError):
-                raise tried
-            path = setup.keep(provider, model)
+            choice = await _choice(app, answer)
+            found = None if choice is None else await _tried(app, choice, records)
         except GenPyError as error:
             trouble = f"✗ {error.message}"
             continue
-        said = f"{provider.name}/{model} answers. Kept in {path}."
-        return chosen, [said, *setup.overruled(settings)]
+        if found is not None:
+            return found
 
 
-async def _provider(app: "App[int]", settings: "Settings", answer: str) -> "Provider | None":
-    from genpy_server.config import Provider  # noqa: PLC0415 - when first needed
+async def _choice(app: "App[int]", answer: str) -> "ModelChoice | None":
+    from genpy_server.core.models import ModelChoice  # noqa: PLC0415 - when first needed
     from genpy_server.llm import setup  # noqa: PLC0415 - when first needed
 
     if answer == "groq" or answer.startswith(GROQ_KEY):
         ask = AskLine("Key for Groq (not shown)", hidden=True)
         key = await _line(app, ask) if answer == "groq" else answer
-        return None if key is None else setup.groq_provider(settings, setup.checked_key(key))
+        return None if key is None else ModelChoice("groq", key=key)
     if answer != "address":
-        name, _, url = answer.partition(" ")
-        return Provider(name, url)
+        return ModelChoice(answer)
     trouble, typed = "", ""
     while True:
         line = await _line(app, AskLine("Address of the server", typed, detail=trouble))
@@ -131,25 +124,36 @@ async def _provider(app: "App[int]", settings: "Settings", answer: str) -> "Prov
             trouble, typed = error.message, line
     ask = AskLine("Key, if it needs one (not shown)", hidden=True, optional=True)
     key = await _line(app, ask)
-    return None if key is None else setup.provider_at(url, setup.checked_key(key) or None)
+    return None if key is None else ModelChoice(url=url, key=key)
 
 
 async def _line(app: "App[int]", ask: AskLine) -> str | None:
     return await app.push_screen_wait(ask)
 
 
-async def _model(app: "App[int]", provider: "Provider") -> str | None:
-    """The model to use; asked where there are several."""
-    from genpy_server.llm import setup  # noqa: PLC0415 - when first needed
-
-    listed = await app.push_screen_wait(
-        Wait(f"Asking {provider.url} for its models …", lambda: setup.models_of(provider))
-    )
-    if isinstance(listed, GenPyError):
-        raise listed
-    if listed is None or len(listed) == 1:
-        return None if listed is None else listed[0]
-    if not listed:
-        return await _line(app, AskLine("Name of the model"))
-    items = [Item(name, name) for name in listed]
-    return await app.push_screen_wait(Pick("Which model?", items, free="Type a part of the name"))
+async def _tried(
+    app: "App[int]", choice: "ModelChoice", records: "RemoteRecords"
+) -> "tuple[ModelChoice, list[str]] | None":
+    """Try a model, asked for where there are several; None where that was left."""
+    where = choice.url or choice.provider
+    while True:
+        wait = f"Trying {choice.model or where} …"
+        trying: Wait[ChosenSetup] = Wait(wait, partial(records.set_up, choice))
+        found = await app.push_screen_wait(trying)
+        if isinstance(found, GenPyError):
+            raise found
+        if found is None:
+            return None
+        if found.model:
+            model = found.model.partition("/")[2]
+            return msgspec.structs.replace(choice, model=model), found.notes
+        name: str | None
+        if found.models:
+            items = [Item(name, name) for name in found.models]
+            ask = Pick("Which model?", items, free="Type a part of the name")
+            name = await app.push_screen_wait(ask)
+        else:
+            name = await _line(app, AskLine("Name of the model"))
+        if name is None:
+            return None
+        choice = msgspec.structs.replace(choice, model=name)

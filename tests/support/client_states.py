@@ -1,7 +1,6 @@
 """Every state of the terminal client, and how it comes about."""
 
 from collections.abc import Awaitable, Callable
-from unittest.mock import patch
 
 import msgspec
 from support.hostile_text import HOSTILE
@@ -12,7 +11,6 @@ from support.terminal import Terminal
 from genpy_server.client.reconnect import Link
 from genpy_server.core.models import MessageMeta, Session, Usage
 from genpy_server.errors import Unauthorized
-from genpy_server.llm.catalog import CatalogModel, ProviderModels
 from genpy_server.wire import ErrorFrame, Notice, Reasoning, ToolFinished, ToolStarted
 from genpy_tui.dialogs.leave import LeaveScreen
 from genpy_tui.dialogs.pick import Item, Pick
@@ -278,14 +276,15 @@ def opened(command: str, shows: str) -> Callable[[Terminal, ScriptedServer], Awa
 async def no_model(tui: Terminal, server: ScriptedServer) -> None:
     """The way to a model, on a machine with one model server."""
     await tui.says("ready")
-    found = ProviderModels("ollama", "http://127.0.0.1:11434/v1", (CatalogModel("llama3.2"),))
-
-    async def local_servers() -> list[ProviderModels]:
-        return [found]
-
-    with patch("genpy_server.llm.setup.local_servers", local_servers):
-        tui.app.push_screen(FirstChoice(tui.chat.prompt))
-        await tui.shows("ollama on this machine")
+    server.api["/api/setup"] = {
+        "has_model": False,
+        "allowed": True,
+        "servers": [{"name": "ollama", "url": "http://127.0.0.1:11434/v1", "models": 1}],
+    }
+    records = tui.chat.conversation.records
+    assert records is not None
+    tui.app.push_screen(FirstChoice(tui.chat.prompt, records))
+    await tui.shows("ollama on this machine")
 
 
 async def picking(tui: Terminal, server: ScriptedServer) -> None:

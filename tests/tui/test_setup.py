@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support import running_server
 from support.scripted_model import Upstream
 from support.terminal import Terminal, terminal
 from textual import events
@@ -117,6 +118,41 @@ async def test_a_message_is_typed_instead(tmp_path: Path) -> None:
         await tui.shows("No model server was found")
         await tui.press(*"Hi", "space", *"you", "enter")
         await tui.shows("› You", "Hi you", "No model is configured")
+
+
+async def test_a_chat_at_the_server_of_another(tmp_path: Path, service: Upstream) -> None:
+    """The model is set up at the server of another program of this user, and kept; both go on with it."""
+    variables = {"XDG_CONFIG_HOME": str(tmp_path / "CONFIG")}
+    async with terminal(tmp_path, server=None, **variables) as first:
+        await first.shows("Set up a model", "No model server was found")
+        await first.press("escape")
+        await first.says("ready")
+        async with terminal(tmp_path, server=None, **variables) as second:
+            await second.says("ready")
+            assert second.app.embedded is None
+            await second.type("/setup")
+            await second.shows("Set up a model", "No model server was found")
+            await second.press("down", "enter")
+            second.app.screen.focused.value = service.url
+            await second.press("enter", "enter")
+            await answered(second)
+            assert first.app.embedded is not None
+            assert first.app.embedded.has_model
+        assert second.app.local is not None
+        assert second.app.local.settings.model == "own/tiny"
+    assert config.read().values["GENPY_MODEL"] == "own/tiny"
+
+
+async def test_a_server_that_is_for_others(tmp_path: Path) -> None:
+    """Where the server does not let a visitor choose its model, /setup says who can."""
+    async with (
+        running_server.serving(tmp_path / "other.db") as server,
+        terminal(tmp_path, server=server.url) as tui,
+    ):
+        await tui.says("ready")
+        await tui.type("/setup")
+        await tui.until(lambda: any("run `genpy setup` there" in said for said in tui.notices))
+        assert tui.app.screen is tui.chat
 
 
 async def test_a_folder_gets_no_key(service: Upstream) -> None:

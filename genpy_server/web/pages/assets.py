@@ -44,6 +44,7 @@ ASSETS = {
     "outbox.js": SCRIPT,
     "room.js": SCRIPT,
     "sessions.js": SCRIPT,
+    "setup.js": SCRIPT,
     "stars.js": SCRIPT,
     "theme.js": SCRIPT,
     "transcript.js": SCRIPT,
@@ -58,7 +59,7 @@ MODULES = {
     "chat.html": (
         *_SHARED,
         *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
-        *("highlight.js", "composer.js"),
+        *("highlight.js", "composer.js", "setup.js"),
     ),
     "summary.html": (*_SHARED, "charts.js"),
 }

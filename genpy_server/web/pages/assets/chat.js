@@ -6,11 +6,13 @@ import { Composer } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
+import { offerSetup } from "./setup.js";
 import { themeButton } from "./theme.js";
 
 const REF = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/; // dots alone are a folder to a browser
 const NAMES = "Names have 1 to 64 of the characters A-Z a-z 0-9 . _ -";
 const NARROW = matchMedia("(max-width: 52rem)");
+const NO_MODEL = "offline";
 const CHANGES_LIST = new Set(["session", "summary", "ready", "run_finished"]);
 
 const box = byId("say", HTMLTextAreaElement);
@@ -159,8 +161,10 @@ function tell(said, cause) {
   document.title = `${isolated(name)} - GenPy`;
   showModes(transcript.modes);
   if (cause === "ready") showModels(said);
+  if (cause === "ready" && model === NO_MODEL) offerSetup(modelFound);
   if (cause === "settings") models.value = transcript.settings.model ?? "";
-  const facts = model ? [model, `kept in ${store}`] : [];
+  const named = model === NO_MODEL ? "no model" : model;
+  const facts = model ? [named, `kept in ${store}`] : [];
   byId("model").textContent = [
     ...facts,
     ...(elsewhere ? ["also open on another server"] : []),
@@ -169,8 +173,17 @@ function tell(said, cause) {
   byId("end").hidden = status !== "active";
   byId("more").hidden = status === "new";
   byId("welcome").hidden = status !== "new" || transcript.entries.length > 0 || behind.length > 0;
+  if (transcript.entries.length && byId("setup").classList.contains("done")) {
+    byId("setup").hidden = true;
+  }
   if (session) list.show(session);
   if (cause && CHANGES_LIST.has(cause)) list.happened(50);
+}
+
+/** Go on with the model that was set up, in the same conversation. */
+function modelFound() {
+  if (room) open(room.ref);
+  box.focus();
 }
 
 /** Offer the kinds of help that the server has. */

@@ -1,0 +1,172 @@
+// The first minute: the way to a model, at a server of one's own that has none yet.
+
+import { Refusal, api } from "./api.js";
+import { announce, button, byId, el, isolated, plural } from "./dom.js";
+
+/** @typedef {{provider?: string, url?: string, key?: string, model?: string}} Choice */
+/** @typedef {{model: string, models: string[], notes: string[]}} Chosen */
+/** @typedef {{name: string, url: string, models: number}} Found */
+
+/**
+ * Offer the ways to a model where the server lets whoever asks choose one; `done` is called once one
+ * answers.
+ *
+ * @param {() => void} done
+ */
+export async function offerSetup(done) {
+  const place = byId("setup");
+  /** @type {{has_model: boolean, allowed: boolean, servers: Found[]} | null} */
+  const state = await api("GET", "api/setup").catch(() => null);
+  if (!state?.allowed || state.has_model || !place.hidden) return;
+  const says = el("p", { class: "setup-says", role: "status" });
+  /** @param {Choice} choice */
+  const choose = async (choice) => {
+    const where = choice.model ?? choice.url ?? choice.provider ?? "";
+    tell(`Trying ${isolated(where)}…`);
+    place.inert = true;
+    try {
+      /** @type {Chosen} */
+      const { model, models, notes } = await api("POST", "api/setup", choice);
+      if (model) {
+        place.inert = false;
+        place.classList.add("done");
+        place.replaceChildren(el("p", { id: "setup-title", text: notes.join(" ") }));
+        announce(notes.join(" "));
+        done();
+        return;
+      }
+      tell("");
+      place.inert = false;
+      place.replaceChildren(
+        ...whichModel(models, (name) => choose({ ...choice, model: name })),
+        says,
+      );
+      focusFirst(place);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      place.inert = false;
+      if (choice.model) place.replaceChildren(...ways());
+      tell(error.message, true);
+    }
+  };
+  const tell = (/** @type {string} */ text, bad = false) => {
+    says.textContent = text;
+    says.classList.toggle("bad", bad);
+    if (bad) announce(text);
+  };
+  const ways = () => [
+    el("h2", { id: "setup-title", text: "Set up a model" }),
+    el("p", {
+      text: "GenPy needs a model to answer you. It is tried now, and kept for every folder.",
+    }),
+    ...found(state.servers, (provider) => choose({ provider })),
+    form(
+      "Use this key",
+      [secret("A key for Groq (free at console.groq.com/keys)", true)],
+      ([key]) => choose({ provider: "groq", key }),
+    ),
+    form(
+      "Use this address",
+      [
+        field("Or the address of another model server", {
+          type: "url",
+          placeholder: "begins with http:// and mostly ends in /v1",
+          required: true,
+        }),
+        secret("Its key, if it needs one", false),
+      ],
+      ([url, key]) => choose({ url, key }),
+    ),
+    says,
+  ];
+  place.replaceChildren(...ways());
+  place.hidden = false;
+}
+
+function focusFirst(/** @type {HTMLElement} */ place) {
+  const first = place.querySelector("input, select");
+  if (first instanceof HTMLElement) first.focus();
+}
+
+/**
+ * @param {Found[]} servers
+ * @param {(name: string) => void} choose
+ */
+function found(servers, choose) {
+  if (!servers.length) return [];
+  return [
+    el(
+      "p",
+      { class: "setup-found" },
+      ...servers.map(({ name, models }) =>
+        button(`${name} on this machine, ${plural(models, "model")}`, () => choose(name), {
+          class: "primary",
+        }),
+      ),
+    ),
+  ];
+}
+
+/**
+ * @param {string[]} models
+ * @param {(name: string) => void} choose
+ */
+function whichModel(models, choose) {
+  const title = el("h2", { id: "setup-title", text: "Which model?" });
+  if (!models.length) {
+    const name = field("Name of the model", { required: true });
+    return [title, form("Use this model", [name], ([model]) => choose(model))];
+  }
+  const select = el(
+    "select",
+    { "aria-labelledby": "setup-title" },
+    ...models.map((name) => el("option", { value: name, text: name })),
+  );
+  return [title, form("Use this model", [select], ([model]) => choose(model))];
+}
+
+/**
+ * @param {string} label
+ * @param {Record<string, any>} given
+ */
+function field(label, given) {
+  const input = el("input", { autocomplete: "off", spellcheck: "false", dir: "auto", ...given });
+  return el("label", {}, label, input);
+}
+
+/**
+ * @param {string} label
+ * @param {boolean} required
+ */
+const secret = (label, required) =>
+  field(label, { type: "password", autocomplete: "off", required });
+
+/**
+ * A form whose values are given to `submit` in their order.
+ *
+ * @param {string} yes
+ * @param {HTMLElement[]} fields
+ * @param {(values: string[]) => unknown} submit
+ */
+function form(yes, fields, submit) {
+  const made = el(
+    "form",
+    {
+      on: {
+        submit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          const inputs = [...made.querySelectorAll("input, select")];
+          const values = inputs.map((one) =>
+            one instanceof HTMLInputElement || one instanceof HTMLSelectElement
+              ? one.value.trim()
+              : "",
+          );
+          submit(values);
+        },
+      },
+    },
+    ...fields,
+    el("button", { type: "submit", text: yes }),
+  );
+  return made;
+}
