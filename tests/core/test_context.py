@@ -1,6 +1,6 @@
 """The context of a run, by plain calls."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server.core.context.budget import build
@@ -38,7 +38,6 @@ TEXTS = st.text(max_size=2_000) | st.builds(lambda n: "x" * n, st.integers(0, 20
     recalled=st.lists(TEXTS, max_size=6),
     results=st.lists(TEXTS, max_size=3),
 )
-@settings(max_examples=150, deadline=None)
 def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, results):
     """Whatever is put in, what comes out fits the budget, counted over what is really sent."""
     history = [
@@ -143,7 +142,6 @@ def test_recalled_excerpt_already_in_the_window_is_not_sent_twice():
     budget=st.integers(400, 3_000),
     at_once=st.integers(1, 6),
 )
-@settings(max_examples=100, deadline=None)
 def test_nothing_is_lost_or_remembered_twice(batches, words, budget, at_once):
     """Whenever messages are sent and however slowly is noted, each is in the window or due.
 

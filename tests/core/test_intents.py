@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,15 @@ IN_LANGUAGES = [
     for line in (DATA / "intents_languages.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 LANGUAGES = sorted({row["language"] for row in IN_LANGUAGES})
+detected = cache(detect_intent)
+"""The answer for a held-out message, which several tests look at."""
 HOSTILE = ("a" * 1_000_000, "how " * 250_000, "\x00\ud800" * 500_000, "((((" * 250_000)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_held_out_messages_are_mostly_right(name):
     """Of each held-out file, the share that gets its given label is above its floor."""
-    right = sum(detect_intent(row["text"]).name == row["intent"] for row in HELD[name])
+    right = sum(detected(row["text"]).name == row["intent"] for row in HELD[name])
     assert right / len(HELD[name]) >= FLOORS[name]
 
 
@@ -51,7 +54,7 @@ def test_no_intent_is_neglected():
     """Each intent is found on at least 85% of its held-out messages."""
     for intent in INTENTS:
         rows = [row for row in HELD_OUT if row["intent"] == intent]
-        assert sum(detect_intent(row["text"]).name == intent for row in rows) >= 0.85 * len(rows)
+        assert sum(detected(row["text"]).name == intent for row in rows) >= 0.85 * len(rows)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -59,14 +62,14 @@ def test_messages_of_every_language_are_mostly_right(language):
     """In each language at least 88% of the held-out messages get their label."""
     rows = [row for row in IN_LANGUAGES if row["language"] == language]
     assert len(rows) >= 100
-    right = sum(detect_intent(row["text"]).name == row["intent"] for row in rows)
+    right = sum(detected(row["text"]).name == row["intent"] for row in rows)
     assert right / len(rows) >= 0.88
 
 
 @pytest.mark.parametrize("rows", [HELD_OUT, IN_LANGUAGES], ids=["english", "languages"])
 def test_scores_mean_what_they_say(rows):
     """The mean score on held-out messages is within four points of the share that is right."""
-    found = [detect_intent(row["text"]) for row in rows]
+    found = [detected(row["text"]) for row in rows]
     said = sum(intent.score for intent in found) / len(found)
     right = [intent.name == row["intent"] for intent, row in zip(found, rows, strict=True)]
     assert abs(said - sum(right) / len(right)) < 0.04
@@ -75,7 +78,7 @@ def test_scores_mean_what_they_say(rows):
 @pytest.mark.parametrize("rows", [HELD["real"], IN_LANGUAGES], ids=["real", "languages"])
 def test_a_wrong_prompt_is_rarely_sent(rows):
     """At most 5% of the held-out messages get a wrong intent that is sure."""
-    found = [(detect_intent(row["text"]), row["intent"]) for row in rows]
+    found = [(detected(row["text"]), row["intent"]) for row in rows]
     wrong = sum(intent.score >= SURE and intent.name != wanted for intent, wanted in found)
     assert wrong / len(rows) <= 0.05
 
@@ -309,14 +312,14 @@ def test_a_kind_word_is_no_answer(text):
 
 def test_no_score_is_certain():
     """A score stays below one, however sure the model is."""
-    assert max(detect_intent(row["text"]).score for row in HELD_OUT) == SUREST < 1
+    assert max(detected(row["text"]).score for row in HELD_OUT) == SUREST < 1
 
 
 def test_reasons_show_no_names_of_features():
     """A gap is shown as dots and a number as such, in the reasons of requests too."""
     found = find_tool_request("how many messages have we exchanged?")
     assert found.reason.count('"') >= 2
-    reasons = [detect_intent(row["text"]).reason for row in HELD_OUT]
+    reasons = [detected(row["text"]).reason for row in HELD_OUT]
     model = [reason.removeprefix("words: ") for reason in reasons if reason.startswith("words: ")]
     named = {
         word

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ from genpy_server.core.understanding.tool_requests import LONGEST, find_tool_req
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 
 
+requested = cache(find_tool_request)
+"""The request in a held-out message, which several tests look at."""
+
+
+@cache
 def rows(name):
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
@@ -29,7 +35,7 @@ MARK = re.compile(r"[^\w\s]")
 
 
 def answer(text):
-    request = find_tool_request(text)
+    request = requested(text)
     return (request.name, request.args) if request else (None, {})
 
 
@@ -62,7 +68,7 @@ def test_held_out_requests_are_mostly_exact(name):
 def test_other_messages_rarely_trigger(name):
     """At most 1.5% of the messages that ask for no tool get one."""
     idle = [row["text"] for row in rows(name) if row["tool"] is None]
-    assert sum(find_tool_request(text) is not None for text in idle) <= 0.015 * len(idle)
+    assert sum(requested(text) is not None for text in idle) <= 0.015 * len(idle)
 
 
 def test_ordinary_messages_do_not_trigger():

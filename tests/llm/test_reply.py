@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted_model import DONE, chunk, event
 
@@ -18,6 +18,14 @@ from genpy_server.llm.trouble import Complaint
 from genpy_server.tools.registry import SPECS
 
 STOP = chunk({"content": ""}, "stop")
+
+
+def cut(text):
+    """A text whole, in two pieces cut at every place, and in equal pieces of some sizes."""
+    for place in range(len(text)):
+        yield text[:place], text[place:]
+    for size in (1, 2, 3, 5, 8):
+        yield tuple(text[place : place + size] for place in range(0, len(text), size))
 
 
 class Reads:
@@ -285,7 +293,6 @@ NOISE = [
 ]
 
 
-@settings(max_examples=200)
 @given(
     texts=st.lists(st.text(st.characters(exclude_characters="<"), max_size=6), max_size=8),
     noise=st.lists(st.tuples(st.integers(0, 8), st.sampled_from(NOISE)), max_size=8),
@@ -508,13 +515,11 @@ async def test_long_text_comes_in_more_than_one_delta():
         ("hm</think>\n\nHello", "hmHello", ""),
     ],
 )
-@given(data=st.data())
-async def test_reasoning_in_tags_is_no_text(text, said, thought, data):
+async def test_reasoning_in_tags_is_no_text(text, said, thought):
     """What stands between think tags is reasoning, wherever the text is cut; code is not."""
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
-    found = await read(*(chunk({"content": piece}) for piece in pieces), STOP)
-    assert (found.text, found.reasoning) == (said, thought)
+    for pieces in cut(text):
+        found = await read(*(chunk({"content": piece}) for piece in pieces), STOP)
+        assert (found.text, found.reasoning) == (said, thought), pieces
 
 
 @pytest.mark.parametrize(
@@ -756,14 +761,12 @@ async def test_calls_may_stand_elsewhere(stream):
         ('{"name": "get_session_stats", "argum', [], None),
     ],
 )  # fmt: skip
-@given(data=st.data())
-async def test_calls_in_the_text_are_made(text, calls, said, data):
+async def test_calls_in_the_text_are_made(text, calls, said):
     """A call of an offered tool that is written as text is a call, and what only looks so is text."""
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    pieces = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
-    found = await read(*(chunk({"content": piece}) for piece in pieces), STOP, tools=SPECS)
-    assert (found.calls, found.error) == (calls, None)
-    assert found.text == (text if said is None else said)
+    for pieces in cut(text):
+        found = await read(*(chunk({"content": piece}) for piece in pieces), STOP, tools=SPECS)
+        assert (found.calls, found.error) == (calls, None), pieces
+        assert found.text == (text if said is None else said), pieces
 
 
 async def test_call_in_the_text_without_tools_is_text():

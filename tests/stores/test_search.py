@@ -126,11 +126,7 @@ async def test_operators_of_a_query_language_mean_nothing(
     assert await _texts(person, query) == ["a penguin"]
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text(st.characters(codec=None), max_size=40))
 async def test_any_text_is_a_query(store: Store, person: Person, query: str) -> None:
     """No text makes the search fail."""
@@ -385,11 +381,7 @@ TEXTS = st.lists(
 ).flatmap(lambda words: st.sampled_from(["", " ", ", ", "-", "."]).map(lambda s: s.join(words)))
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
 async def test_any_word_of_any_message_finds_it(store: Store, person: Person, text: str) -> None:
     """In every script, and wherever scripts touch."""

@@ -69,7 +69,7 @@ async def test_what_was_pasted_is_sent_exactly(text: str) -> None:
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_stands_in_the_prompt_exactly(text: str) -> None:
     """Whatever is written, the document gives it back, and holds nothing that acts."""
     prompt = Prompt()

@@ -1,6 +1,6 @@
 """A document: streamed in any bits, it ends as the render of the whole text."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_tui.render.markdown.document import Document
@@ -58,7 +58,6 @@ def lines(document: Document, width: int) -> list[object]:
 
 
 @given(BITS, st.integers(10, 120))
-@settings(max_examples=200, deadline=None)
 def test_streamed_equals_fully_rendered(bits: list[str], width: int) -> None:
     """What is on the screen after a stream equals a render of the stored text."""
     streamed = Document()
@@ -73,7 +72,6 @@ def test_streamed_equals_fully_rendered(bits: list[str], width: int) -> None:
 
 
 @given(BITS, st.integers(20, 60))
-@settings(max_examples=200, deadline=None)
 def test_no_line_is_wider_than_the_screen(bits: list[str], width: int) -> None:
     """Whatever comes, lines fit, but for tables of more columns than fit."""
     document = Document()
