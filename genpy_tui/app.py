@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ from textual.driver import Driver
 from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from genpy_server import config
 from genpy_server.core.display import visible
@@ -52,6 +52,12 @@ SIGNAL_SECONDS = 5.0
 """How long what is being kept may take when a signal ends the program."""
 LINGER_SECONDS = 30.0
 """How long a conversation that was left may go on sending what is in its outbox."""
+
+
+@cache
+def _all_themes(colours: str | None) -> dict[str, Theme]:
+    # Textual asks for them with every style.
+    return BUILTIN_THEMES | {theme.name: theme for theme in themes(colours)}
 
 
 class GenPyApp(App[int]):
@@ -107,8 +113,7 @@ class GenPyApp(App[int]):
     def available_themes(self) -> dict[str, Theme]:
         """Textual's themes and GenPy's own, known before the styles are read for the first time."""
         console = getattr(self, "console", None)  # Textual asks before it has made one
-        own = themes(None if console is None else console.color_system)
-        return super().available_themes | {theme.name: theme for theme in own}
+        return _all_themes(None if console is None else console.color_system)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that GenPy needs beside those of any theme."""

@@ -1,6 +1,7 @@
 """The list of conversations: it follows the events of the open one, and is read now and then."""
 
 import asyncio
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class ListControl:
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt
-        self._read_at = 0.0
+        self._read_at = -inf
         self._more = False
         """Whether the server has conversations older than the last one read."""
         self._reading_more = False

@@ -5,6 +5,7 @@ takes no digit in its first moment, so that nobody allows what they did not see.
 """
 
 import json
+from math import inf
 from time import monotonic
 from typing import ClassVar
 
@@ -56,7 +57,7 @@ class ApprovalRequest(Widget, can_focus=True):
     def __init__(self, keys: Keys) -> None:
         super().__init__(id="approval")
         self._keys = keys
-        self._shown_at = 0.0
+        self._shown_at = -inf
 
     @property
     def answers(self) -> tuple[tuple[Decision, str], ...]:
@@ -123,7 +124,7 @@ class ApprovalRequest(Widget, can_focus=True):
 
     def settle(self) -> None:
         """Take digits at once: the focus came here on purpose."""
-        self._shown_at = 0.0
+        self._shown_at = -inf
 
     def action_answer(self, number: int) -> None:
         """A digit was pressed."""

@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from support import forked_command
 from typer.main import get_command
 
 from genpy_cli.__main__ import run
@@ -92,13 +93,18 @@ class Genpy:
 
     def run(self, *words: str, given: str | bytes = "", **variables: str) -> Ran:
         """Run it, however it ends."""
+        data = given if isinstance(given, bytes) else given.encode()
+        environment = {**self.environment, **variables}
+        if forked_command.can_be_forked(environment):
+            code, out, err = forked_command.run(words, environment, self.home, data, PATIENCE)
+            return Ran(code, out.decode(), err.decode())
         ended = subprocess.run(
             self.words(*words),
-            input=given if isinstance(given, bytes) else given.encode(),
+            input=data,
             capture_output=True,
             timeout=PATIENCE,
             check=False,
-            env={**self.environment, **variables},
+            env=environment,
             cwd=self.home,
         )
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())

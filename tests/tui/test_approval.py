@@ -96,7 +96,7 @@ async def test_a_request_takes_no_digit_at_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A digit that was on its way when the request appeared allows nothing."""
-    monkeypatch.setattr(approval, "NOTICE_SECONDS", 3_600.0)
+    monkeypatch.setattr(approval, "NOTICE_SECONDS", 1e9)
     async with asked(tmp_path, "prod") as tui:
         await tui.until(lambda: tui.chat.approval.panel.has_focus)
         await tui.press("1")

@@ -20,7 +20,7 @@ from genpy_server.llm.groq import GroqLlm
 from genpy_server.tools.registry import SPECS
 
 ROOT = Path(__file__).parents[2]
-HERE = ROOT / "tests" / "servers"
+HERE = Path(__file__).parent
 LITELLM = ROOT / ".venv" / "servers" / "bin" / "litellm"
 MOCK_LLM = HERE / "node_modules" / "@dwmkerr" / "mock-llm" / "dist" / "main.js"
 ASKED = [ChatMessage("system", "Sum up with sentiment."), ChatMessage("user", "hello")]

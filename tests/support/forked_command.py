@@ -1,0 +1,102 @@
+"""One command line in a process forked from one that has imported GenPy, which is quick."""
+
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any
+
+from genpy_cli.__main__ import main
+
+IMPORTED = (
+    "asyncio",
+    "genpy_cli.app",
+    "genpy_cli.backend",
+    "genpy_cli.output",
+    "genpy_cli.reply",
+    "genpy_server.app",
+    "genpy_server.client.session_client",
+    "genpy_server.client.socket",
+    "genpy_server.embedded",
+    "genpy_server.llm.groq",
+    "genpy_server.local",
+    "genpy_server.stores.sqlite.store",
+    "rich.table",
+    "urllib.request",
+    "websockets.asyncio.client",
+)
+_OF_THE_INTERPRETER = ("PYTHON", "LANG", "LC_")
+
+
+def can_be_forked(environment: Mapping[str, str]) -> bool:
+    """Whether this system forks, and Python would start here with the variables it has there."""
+    warn = {"PYTHONWARNINGS": "error"}
+    same = all(
+        (os.environ | warn).get(name) == value
+        for name, value in environment.items()
+        if name.startswith(_OF_THE_INTERPRETER)
+    )
+    return same and "forkserver" in multiprocessing.get_all_start_methods()
+
+
+def _command(words: Sequence[str], environment: Mapping[str, str], home: Path, pipes: Any) -> None:
+    for number, pipe in enumerate(pipes):
+        os.dup2(pipe.detach(), number)
+    sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115 - of the process
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    os.chdir(home)
+    random.seed()
+    warnings.simplefilter("error")
+    sys.argv = ["genpy", *words]
+    sys.exit(main())
+
+
+def run(
+    words: Sequence[str], environment: Mapping[str, str], home: Path, given: bytes, seconds: float
+) -> tuple[int, bytes, bytes]:
+    """The exit code, and what was written to standard output and standard error."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTED))
+    with (
+        tempfile.TemporaryFile() as stdin,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        stdin.write(given)
+        stdin.seek(0)
+        process = context.Process(
+            target=_command,
+            args=(words, environment, home, _Pipes(stdin.fileno(), out.fileno(), err.fileno())),
+        )
+        process.start()
+        process.join(seconds)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise AssertionError(f"{words} went on for {seconds:.0f} s")
+        out.seek(0)
+        err.seek(0)
+        return process.exitcode, out.read(), err.read()
+
+
+class _Pipes:
+    """File descriptors that are passed on to the process when it starts."""
+
+    def __init__(self, *descriptors: int) -> None:
+        self.descriptors = descriptors
+
+    def __reduce__(self) -> Any:
+        return _passed, tuple(DupFd(number) for number in self.descriptors)
+
+
+def _passed(*descriptors: Any) -> Any:
+    return descriptors
