@@ -1,6 +1,7 @@
 """MCP servers as sources of tools: real programs on the SDK, and one of npm."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.raw_client import Peer
 from support.running_server import serving
+from support.supabase_stack import free_port
 
 from genpy_server.config import McpEntry, read
 from genpy_server.errors import ConfigError
@@ -18,7 +20,8 @@ from genpy_server.mcp import client as mcp_client
 from genpy_server.wire import Approve, Send
 
 ROOT = Path(__file__).parents[2]
-MEMORY = ROOT / "tests/servers/node_modules/@modelcontextprotocol/server-memory/dist/index.js"
+NPM = ROOT / "tests/servers/node_modules/@modelcontextprotocol"
+EXAMPLES = ("sdk", "dist", "esm", "examples", "server")
 SERVER = '''
 import os
 import sys
@@ -184,15 +187,81 @@ def test_entries_of_the_config_are_checked(tmp_path: Path):
             read(tmp_path)
 
 
-async def test_a_server_of_npm_keeps_a_graph(database, upstream, tmp_path):
-    """The memory server of the protocol's makers keeps what a model tells it, with approval."""
-    if not MEMORY.exists():
+def npm(*parts: str) -> tuple[str, str]:
+    """Node, and a program that npm installed; a test without it is skipped, in CI it fails."""
+    program = NPM.joinpath(*parts)
+    if not program.exists():
         if os.environ.get("CI"):
-            pytest.fail(f"{MEMORY} is missing: `make test` installs it")
+            pytest.fail(f"{program} is missing: `make test` installs it")
         pytest.skip("the server is not installed: `make test` installs it")
     node = shutil.which("node", path=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert node is not None
+    return node, str(program)
+
+
+async def test_examples_of_the_sdk_over_stdio(database, upstream):
+    """Structured results and progress of the TypeScript SDK's own examples arrive, with approval."""
+    weather, counter = (
+        McpEntry(node, (program,))
+        for node, program in (
+            npm(*EXAMPLES, "mcpServerOutputSchema.js"),
+            npm(*EXAMPLES, "progressExample.js"),
+        )
+    )
+    servers = {"weather": weather, "counter": counter}
+    async with serving(database, mcp=servers, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one", features="approvals") as peer:
+            place = {"city": "Rome", "country": "IT"}
+            refused = await call(peer, upstream, "weather_get_weather", place, "no")
+            assert "did not allow" in refused["error"]
+            found = await call(peer, upstream, "weather_get_weather", place)
+            assert {"temperature", "conditions", "wind"} <= json.loads(told(upstream)).keys()
+            assert "humidity" in found["result"]
+            counted = await call(peer, upstream, "counter_count", {"n": 3})
+            assert counted["result"] == "Counted to 3"
+            seen = [(one["text"], one["fraction"]) for one in peer.of("tool_progress")]
+            assert seen[-1] == ("Counting: 3/3", 1.0)
+            wrong = await call(peer, upstream, "counter_count", {"n": 101})
+            assert "100" in wrong["error"]
+
+
+async def test_an_example_of_the_sdk_over_http(database, upstream):
+    """Its tools run with approval while it sends notifications; its prompt is filled in."""
+    node, program = npm(*EXAMPLES, "simpleStreamableHttp.js")
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        node,
+        program,
+        env={**os.environ, "MCP_PORT": str(port)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        line = await process.stdout.readline()
+        assert b"listening" in line
+        entry = McpEntry(url=f"http://127.0.0.1:{port}/mcp")
+        async with serving(database, mcp={"hello": entry}, GENPY_LLM_URL=upstream.url) as server:
+            async with Peer(server.url, "one", features="approvals") as peer:
+                refused = await call(peer, upstream, "hello_greet", {"name": "Ann"}, "no")
+                assert "did not allow" in refused["error"]
+                greeted = await call(peer, upstream, "hello_greet", {"name": "Ann"})
+                assert greeted["result"] == "Hello, Ann!"
+                several = await call(peer, upstream, "hello_multi-greet", {"name": "Bo"})
+                assert several["result"] == "Good morning, Bo!"
+            prompts = (await server.app.tools.prompts()).prompts
+            (name,) = (one.name for one in prompts)
+            filled = await server.app.tools.prompt(name, {"name": "Cy"})
+            assert "Cy" in filled.text
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def test_a_server_of_npm_keeps_a_graph(database, upstream, tmp_path):
+    """The memory server of the protocol's makers keeps what a model tells it, with approval."""
+    node, memory = npm("server-memory", "dist", "index.js")
     graph = tmp_path / "graph.jsonl"
-    entry = McpEntry(node, (str(MEMORY),), {"MEMORY_FILE_PATH": str(graph)})
+    entry = McpEntry(node, (memory,), {"MEMORY_FILE_PATH": str(graph)})
     entities = [{"name": "Ada", "entityType": "person", "observations": ["writes programs"]}]
     async with serving(database, mcp={"memory": entry}, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one", features="approvals") as peer:

@@ -1,6 +1,7 @@
 """The page's own modules in a page of somebody else, as docs/toolkit.md shows it."""
 
 import asyncio
+import json
 import re
 import shutil
 from pathlib import Path
@@ -58,6 +59,52 @@ async def test_the_types_are_those_of_the_modules(modules: Path, tmp_path: Path)
         kept = PAGES / "client" / f"{name}.d.ts"
         made = (tmp_path / f"{name}.d.ts").read_text("utf-8")
         assert kept.read_text("utf-8") == made, f"{kept.relative_to(ROOT)} should be:\n{made}"
+
+
+TYPED = """
+import { Link } from "/assets/000000000000/link.js";
+import { Outbox } from "/assets/000000000000/outbox.js";
+import { Gap, Transcript } from "/assets/000000000000/transcript.js";
+
+const transcript = new Transcript();
+const outbox = new Outbox("one", { send: (frame) => link.send(frame), stuck: () => {}, changed: () => {} });
+function take(frame: ServerFrame): void {
+  try {
+    transcript.apply(frame);
+  } catch (error) {
+    if (error instanceof Gap) link.again();
+  }
+  if (frame.type === "ack") outbox.remove(frame.id);
+  if (frame.type === "delta") document.title = frame.text;
+}
+const link: Link = new Link({
+  ref: "one",
+  place: () => ({ epoch: transcript.epoch, after: transcript.seq }),
+  state: ({ name }) => (document.title = name),
+  frame: take,
+});
+const texts: string[] = transcript.entries.map(({ role, text }) => `${role}: ${text}`);
+// @ts-expect-error
+transcript.sequence;
+// @ts-expect-error
+link.send({ type: "sing" });
+// @ts-expect-error
+const number: number = transcript.entries[0].text;
+export { number, texts };
+"""
+
+
+async def test_a_page_in_typescript_is_typed(modules: Path, tmp_path: Path):
+    """Found by `paths`, the declarations type a page of somebody else, and find its mistakes."""
+    (tmp_path / "page.ts").write_text(TYPED, "utf-8")
+    options = {
+        **{"strict": True, "noEmit": True, "module": "es2022", "moduleResolution": "bundler"},
+        **{"target": "es2022", "lib": ["es2023", "dom", "dom.iterable"], "types": []},
+        "paths": {"/assets/000000000000/*.js": [f"{PAGES}/client/*.d.ts"]},
+    }
+    config = {"compilerOptions": options, "include": ["page.ts"]}
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config), "utf-8")
+    await _node(modules / "typescript/bin/tsc", "-p", tmp_path)
 
 
 async def _node(*words: str | Path) -> None:

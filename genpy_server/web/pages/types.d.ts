@@ -344,7 +344,7 @@ interface Actions {
   again(other?: { intent?: string; model?: string }): void;
   approve(run: string, call: string, decision: Decision): void;
   modes(): Mode[];
-  edit(entry: import("./assets/transcript.js").Entry | null): void;
+  edit(entry: { messageId: number | null; text: string } | null): void;
   older(): Promise<void>;
   newer(): Promise<void>;
   newest(): void;
