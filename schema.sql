@@ -744,11 +744,12 @@ language sql stable set search_path = '' as $$
   from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean, mend boolean)
 $$;
 
--- The ranking is that of core/context/recall.py: BM25 (k1 = 1.2, b = 0.35) by the owner's own weights;
--- messages lend 0.3 of their score to those beside them and 0.1 to the next, and a session's three
--- best a quarter to all of it. ts_rank of one word is 1 + 1/4 + 1/9 + … over pi^2/6, as often as the
+-- The ranking is that of core/context/recall.py: BM25 (k1 = 1.2, b = 0.35) by the owner's own weights
+-- to the power of 1.2; messages lend 0.4 of their score to those beside them and 0.1 to the next, and
+-- a session's three best a quarter to all of it. With `p_distinct` messages beside the best are ranked
+-- as well, with terms or without. ts_rank of one word is 1 + 1/4 + 1/9 + … over pi^2/6, as often as the
 -- word occurs: a frequency that saturates, as BM25's does. Rare terms are read whole; of frequent
--- ones the newest messages with three, two and one of them, as far as they may weigh more than what
+-- ones the newest messages with three, two and one of them, as far as they may score more than what
 -- the rare ones found. `p_terms` are those of core/words.py; every lexeme begins with the owner. What
 -- is not indexed yet is looked for by `p_words`. Nobody waits for it longer than the time-out.
 create or replace function public.genpy_search(
@@ -812,7 +813,7 @@ begin
 
   for candidate in
     with known as materialized (
-      select * from genpy.held_terms(p_owner, p_terms, documents)
+      select *, power(weight, 1.2) as worth from genpy.held_terms(p_owner, p_terms, documents)
     ), total as (
       select (select coalesce(sum(weight), 0) from (
           select max(weight) as weight from known group by asked) _)
@@ -820,34 +821,34 @@ begin
           select count(*) from jsonb_to_recordset(p_terms) as w(asked text)
           where asked not in (select asked from known)) as weight
     ), rare as materialized (
-      select id, sum(weight) as weight
-      from (select unnest(ids) as id, weight from known where so_far <= most) r
+      select id, sum(worth) as worth
+      from (select unnest(ids) as id, worth from known where so_far <= most) r
       where (p_before is null or id < p_before) and (p_session_id is null or exists (
         select 1 from public.session_logs m where m.id = r.id and m.session_id = p_session_id))
       group by id
     ), enough as (
       select coalesce((
-        select weight from rare order by weight desc offset counted - 1 limit 1), 0) as weight
+        select worth from rare order by worth desc offset counted - 1 limit 1), 0) as worth
     ), frequent as (
-      select term, weight from known where so_far > most order by so_far limit 3
+      select term, worth from known where so_far > most order by so_far limit 3
     ), looked_for as (
-      select term, weight from known where so_far > most
+      select term, worth from known where so_far > most
       union all
-      select a.term && b.term, a.weight + b.weight
+      select a.term && b.term, a.worth + b.worth
       from frequent a join frequent b on a.term::text < b.term::text
       union all
-      select a.term && b.term && c.term, a.weight + b.weight + c.weight
+      select a.term && b.term && c.term, a.worth + b.worth + c.worth
       from frequent a join frequent b on a.term::text < b.term::text
         join frequent c on b.term::text < c.term::text
       union all
-      select string_agg(term::text, ' & ')::tsquery, sum(weight) from known
+      select string_agg(term::text, ' & ')::tsquery, sum(worth) from known
       having not p_distinct and not exists (select 1 from rare)
     ), places as materialized (
-      select id, sum(weight) as weight
+      select id, sum(worth) as worth
       from (
         select * from rare
         union all
-        select m.id, l.weight
+        select m.id, l.worth
         from looked_for l, lateral (
           select found.id from (
             select m.id from public.session_logs m
@@ -858,7 +859,7 @@ begin
           ) found
           order by found.id desc limit counted
         ) m
-        where l.weight > (select weight from enough)
+        where l.worth > (select worth from enough)
       ) _
       where id <> all (left_out)
       group by id
@@ -869,8 +870,8 @@ begin
           greatest(m.words, length(m.terms))::double precision as length,
           case when p_distinct then row_number() over (
             partition by translate(lower(m.message), E' \t\r\n0123456789', '')
-            order by p.weight desc, m.id desc) else 0 end as variant
-        from (select * from places order by weight desc, id desc limit counted) p
+            order by p.worth desc, m.id desc) else 0 end as variant
+        from (select * from places order by worth desc, id desc limit counted) p
           join public.session_logs m using (id)
         where p_about_records or not m.about_records
       ) _
@@ -882,15 +883,15 @@ begin
         not p_distinct and held.terms = jsonb_array_length(p_terms) as whole
       from lengths l, usual, lateral (
         select count(distinct asked) as terms,
-          sum(weight * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
+          sum(worth * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
         from (
-          select asked, weight, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often
+          select asked, worth, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often
           from known
           where l.terms @@ term
         ) _
       ) held
     ), best as materialized (
-      select s.*, near.*
+      select s.*, translate(lower(s.message), E' \t\r\n', '') as form, near.*
       from (
           select * from scored order by whole desc, score desc, id desc
           limit greatest(160, 2 * p_limit)
@@ -900,23 +901,48 @@ begin
             where n.session_id = s.session_id and n.id < s.id order by n.id desc limit 2) as earlier,
           array(select n.id from public.session_logs n
             where n.session_id = s.session_id and n.id > s.id order by n.id limit 2) as later) near
-    ), worth as (
+    ), added as (
+      select n.id, n.session_id, n.message, coalesce(p.worth, 0) as score, false as whole,
+        translate(lower(concat(n.message,
+          (select string_agg(b.message, '' order by b.id) from best b
+            where b.id in (near.earlier[1], near.later[1])))), E' \t\r\n', '') as form,
+        near.earlier, near.later
+      from (
+          select distinct unnest(array[earlier[1], later[1]]) as id
+          from (
+            select * from (select distinct on (form) * from best order by form, score desc, id desc) _
+            order by score desc, id desc limit 2 * p_limit
+          ) _
+        ) beside
+        join public.session_logs n using (id)
+        left join places p using (id),
+        lateral (select
+          array(select m.id from public.session_logs m
+            where m.session_id = n.session_id and m.id < n.id order by m.id desc limit 2) as earlier,
+          array(select m.id from public.session_logs m
+            where m.session_id = n.session_id and m.id > n.id order by m.id limit 2) as later) near
+      where p_distinct and n.id not in (select id from best) and n.id <> all (left_out)
+        and n.terms is not null and (p_before is null or n.id < p_before)
+        and (p_about_records or not n.about_records)
+    ), pool as materialized (
+      select * from best union all select * from added
+    ), worths as (
       select id, score from scored
       union all
-      select p.id, p.weight from places p where not exists (select 1 from scored s where s.id = p.id)
+      select p.id, p.worth from places p where not exists (select 1 from scored s where s.id = p.id)
     ), lent as (
       select o.id, sum(o.share * w.score) as score
       from (
         select id, unnest(earlier || later) as other,
-          unnest(array_fill(0.3, array[least(cardinality(earlier), 1)])
+          unnest(array_fill(0.4, array[least(cardinality(earlier), 1)])
             || array_fill(0.1, array[greatest(cardinality(earlier) - 1, 0)])
-            || array_fill(0.3, array[least(cardinality(later), 1)])
+            || array_fill(0.4, array[least(cardinality(later), 1)])
             || array_fill(0.1, array[greatest(cardinality(later) - 1, 0)])) as share
-        from best
-      ) o join worth w on w.id = o.other
+        from pool
+      ) o join worths w on w.id = o.other
       group by o.id
     ), beside as (
-      select b.*, b.score + coalesce(l.score, 0) as lent from best b left join lent l using (id)
+      select p.*, p.score + coalesce(l.score, 0) as lent from pool p left join lent l using (id)
     ), sessions as (
       select session_id, 0.25 * sum(lent) as boost
       from (select session_id, lent,
@@ -933,8 +959,7 @@ begin
         row_number() over (partition by form order by id desc) as newest
       from (
         select b.id, b.whole, b.earlier[1] as before, b.later[1] as after,
-          b.lent + s.boost as score,
-          translate(lower(b.message), E' \t\r\n', '') as form
+          b.lent + s.boost as score, b.form
         from beside b join sessions s using (session_id)
       ) f
     ) _
@@ -1511,7 +1536,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '12'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '13'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

@@ -126,13 +126,11 @@ def ranked(
     numbers alone three, and what stands beside a better hit none. Messages beside the best are ranked
     too, with terms or without; `terms_of` has the terms of those that may be hits.
     """
-    lent = _lent(candidates, scores)
     if distinct:
-        best_first = sorted(candidates, key=lambda one: (-lent[one.id], -one.id))
-        best = islice(_distinct(best_first), 2 * limit)
-        added = _beside(list(best), candidates, scores, terms_of)
-        candidates = [*candidates, *added]
-        lent |= _lent(added, scores)
+        best_first = sorted(candidates, key=lambda one: (-one.score, -one.id))
+        best = list(islice(_distinct(best_first), 2 * limit))
+        candidates = [*candidates, *_beside(best, candidates, scores, terms_of)]
+    lent = _lent(candidates, scores)
     by_session = _by_session(candidates, lent)
     best_first = sorted(
         candidates,
