@@ -80,9 +80,11 @@ class Sidebar(Choices):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.sessions: list[ListedSession] = []
+        self._current = ""
 
     def show(self, sessions: list[ListedSession], current: str) -> None:
         """List these, single questions apart from conversations; `current` is open."""
+        self._current = current
         asked = {session.id for session in sessions if _is_single_question(session)}
         sessions = sorted(sessions, key=lambda session: session.id in asked)
         first = len(sessions) - len(asked)
@@ -110,8 +112,24 @@ class Sidebar(Choices):
         self.highlighted = next(places, min(before, last) if sessions else None)
         self.scroll_to(y=scrolled, animate=False)
 
+    @property
+    def _row_cells(self) -> int:
+        return WIDTH - (6 if self.show_vertical_scrollbar else 5)
+
+    def _draw_again(self) -> None:
+        self.show(self.sessions, self._current)
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The scroll bar takes of the width."""
+        self.call_after_refresh(self._draw_again)
+
+    def watch_has_focus(self, value: bool) -> None:  # noqa: FBT001 - as in Textual
+        """The cursor is seen in the row of the open conversation too, which is shaded else."""
+        super().watch_has_focus(value)
+        self._draw_again()
+
     def _row(self, session: ListedSession, current: str) -> Content:
-        width = WIDTH - 5
+        width = self._row_cells
         opened = session.id == current
         mark = "▶ " if session.running else "● " if opened else "  "
         facts = [age(session.updated_at), stars(session.rating)]
@@ -125,14 +143,16 @@ class Sidebar(Choices):
             Content("  ") + one_line(" · ".join(filter(None, facts)), width - 2, "$genpy-muted"),
             Content("  ") + one_line(about, width - 2, "$genpy-muted"),
         ]
-        if opened:
+        marked = self.has_focus and self.highlighted_option
+        if opened and not (marked and marked.id == session.id):
             padded = (line.pad_right(width - line.cell_length) for line in lines)
             lines = [line.stylize_before("on $surface") for line in padded]
         return Content("\n").join([*lines, Content("")])
 
     def _question_row(self, session: ListedSession, current: str) -> Content:
+        width = self._row_cells
         style = "bold" if session.id == current else ""
-        return Content.styled("? ", "$genpy-muted") + one_line(session.title, WIDTH - 7, style)
+        return Content.styled("? ", "$genpy-muted") + one_line(session.title, width - 2, style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Older conversations are wanted near the end."""
@@ -143,6 +163,7 @@ class Sidebar(Choices):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Older conversations are wanted near the end."""
         event.stop()
+        self._draw_again()
         if event.option_index >= len(self.sessions) - NEAR:
             self.post_message(self.NearEnd())
 

@@ -169,6 +169,34 @@ async def test_rows_keep_their_lines_beside_a_scroll_bar(tmp_path: Path) -> None
             assert beside[0].endswith("…")
 
 
+async def test_the_open_row_is_shaded_and_shows_the_cursor(tmp_path: Path) -> None:
+    """The open conversation's row is shaded in its whole width, and marked when the cursor is there."""
+    async with running_server.serving(tmp_path / "genpy.db") as running:
+        await stored(running, 20)
+        newest = "00000019-2222-4222-8222-222222222222"
+        async with terminal(tmp_path, server=running.url, session=newest, size=(120, 34)) as tui:
+            sidebar = tui.chat.list.sidebar
+            await tui.until(lambda: len(tui.chat.list.sessions) == 20)
+            await tui.until(lambda: sidebar.show_vertical_scrollbar)
+
+            def grounds() -> set[str]:
+                """The grounds on which the open row's text stands."""
+                lines = tui.app.screen._compositor.render_strips()[2:5]
+                styles = [next(iter(line.crop(4, 5))).style for line in lines]
+                return {str(style.bgcolor.name) for style in styles if style and style.bgcolor}
+
+            surface = tui.app.theme_variables["surface"].lower()
+            await tui.until(lambda: grounds() == {surface})
+            await tui.until(
+                lambda: "…" not in "".join(line[:31] for line in tui.screen.splitlines()[2:5])
+            )
+            await tui.press("ctrl+b", "ctrl+b")
+            await tui.until(lambda: sidebar.has_focus)
+            await tui.until(lambda: grounds() == {tui.app.theme_variables["genpy-cursor"].lower()})
+            await tui.press("down")
+            await tui.until(lambda: grounds() == {surface})
+
+
 async def test_the_list_filters_as_one_types(tmp_path: Path) -> None:
     """A letter in the list filters it over all conversations; enter opens, and all are back."""
     async with running_server.serving(tmp_path / "genpy.db") as running:
