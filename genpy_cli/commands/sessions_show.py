@@ -50,18 +50,21 @@ def show(
         output.faint(f"Message {last}, and what led to it.")
     elif len(messages) < session.message_count:
         output.faint(f"The newest {len(messages)} of {session.message_count} messages.")
+    model: str | None = None
     for message in messages:
         output.text("")
-        output.heading(_title(message))
+        output.heading(_title(message, model))
+        model = message.meta.model or model
         show = output.typed if message.role == "user" else output.markdown
         show(message.text)
 
 
-def _title(message: Message) -> str:
+def _title(message: Message, model: str | None) -> str:
+    """Who and when, as in the chat, and the model where it is not that of the reply before."""
     meta = message.meta
     facts = [output.ROLES[message.role], output.local_time(message.at)]
-    if message.role == "assistant":
-        facts += [part.replace("_", " ") for part in (meta.intent, meta.model) if part]
+    if meta.model and meta.model != model:
+        facts.append(meta.model)
     facts += [f"used {tool.name}" for tool in meta.tools]
     if meta.status not in {None, "done"}:
         facts.append(str(meta.status))

@@ -86,16 +86,12 @@ def test_list_can_be_narrowed(kept):
 
 
 def test_show_is_a_transcript(kept):
-    """A conversation is shown with who said what, the kind of help and the tools that were used."""
+    """A conversation is shown with who said what, with which model and which tools."""
     shown = kept("sessions", "show", ROME[:8]).out
-    for part in (
-        "Trip to Rome",
-        "Where is a hotel in Rome?",
-        "Termini",
-        "casual",
-        "search_chat_history",
-    ):
+    for part in ("Trip to Rome", "Where is a hotel in Rome?", "Termini"):
         assert part in shown
+    assert " · m · used search_chat_history\n" in shown
+    assert "casual" not in shown
     document = kept("sessions", "show", ROME, "--json").json
     assert document["session"]["session_id"] == ROME
     assert [message["role"] for message in document["messages"]] == ["user", "assistant"]
@@ -457,3 +453,22 @@ def test_notes_are_exported_and_imported(kept, empty):
     assert empty("memory", "--session", ROME, "--json").json["on"] is False
     assert "no note 3" in empty("memory", "forget", "3", "--session", ROME, code=1).err
     assert "number of a note" in empty("memory", "forget", code=2).err
+
+
+def test_show_names_a_model_once(genpy):
+    """The model stands in the head of a reply only where it is not that of the reply before."""
+    session = "7d3f0c11-52aa-4b7e-9a52-0f1b2c3d4e5f"
+
+    async def write(store):
+        await store.open()
+        for model in ("one", "one", "two", "two"):
+            said = await store.append("local", session, "user", "Hi", title="Models")
+            meta = MessageMeta(reply_to=said.message.id, model=model, status="done")
+            await store.append("local", session, "assistant", "Hello", title="", meta=meta)
+        await store.close()
+
+    asyncio.run(write(SqliteStore(genpy.database)))
+    heads = [
+        line for line in genpy("sessions", "show", session).out.splitlines() if "GenPy" in line
+    ]
+    assert [head.split(" · ")[2:] for head in heads] == [["one"], [], ["two"], []]
