@@ -230,7 +230,7 @@ class Project:
         self._stack.remove()
 
 
-def verdict(rows: list[Row], writers: list[Writer]) -> dict[str, int]:
+def verdict(rows: list[Row], writers: list[Writer]) -> Counter[str]:
     """What of all that was acknowledged and seen is not stored as it should be."""
     found: Counter[str] = Counter()
     for writer in writers:
@@ -250,7 +250,7 @@ def verdict(rows: list[Row], writers: list[Writer]) -> dict[str, int]:
         answered = {row[5].get("reply_to") for row in mine if row[2] == "ai"}
         found["unanswered"] += sum(row[0] not in answered for row in asked)
         found["acked"] += len(writer.acked)
-    return dict(found)
+    return found
 
 
 def broken(rows: list[Row], writers: list[Writer]) -> list[str]:
@@ -281,6 +281,17 @@ async def settled(
         await asyncio.sleep(0.2)
 
 
+async def progress(writers: list[Writer], patience: float = 15.0) -> None:
+    """Wait until a reply goes on, so that every kill comes amid work."""
+
+    def seen() -> int:
+        return sum(len(text) for writer in writers for text in writer.runs.values())
+
+    before, end = seen(), time.monotonic() + patience
+    while seen() == before and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+
+
 async def kills(place: SqliteFile | Project, count: int, deadline: float) -> bool:
     """Kill a server, and perhaps its database, again and again while people write; see what is kept."""
     database = place.database
@@ -303,7 +314,8 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
         server = await start()
         writing = [asyncio.create_task(writer.write()) for writer in writers]
         while done < count and time.monotonic() < deadline:
-            await asyncio.sleep(random.uniform(0.2, 1.5))
+            await progress(writers)
+            await asyncio.sleep(random.uniform(0.0, 1.0))
             if await place.strike():
                 continue
             await server.kill()

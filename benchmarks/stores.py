@@ -41,7 +41,7 @@ TURNS = 100
 WORDS = 20_000
 AT = "2026-01-01T00:00:00+00:00"
 QUERIES = ("w3 w40 w700 w4000", "w9 w15000 w120", "w80 w81 w2500 w6000 w33", "w12000", "w5 w6")
-OPERATIONS = ("append", "last 20", "list", "search", "count")
+OPERATIONS = ("append", "last 20", "list", "search", "recall", "count")
 
 Call = Callable[[int], Awaitable[object]]
 Contender = dict[str, Call]
@@ -91,6 +91,9 @@ def by_store(store: Store, session: str) -> Contender:
         "last 20": lambda _: store.messages(USER, session, limit=20),
         "list": lambda _: store.sessions(USER, limit=50),
         "search": lambda n: store.search(USER, QUERIES[n % len(QUERIES)], limit=10),
+        "recall": lambda n: store.search(
+            USER, QUERIES[n % len(QUERIES)], limit=8, distinct=True, about_records=False
+        ),
         "count": lambda _: store.metrics(USER, session),
     }
 
@@ -156,6 +159,7 @@ async def compare(sizes: list[int], rounds: int, folder: Path, stacks: dict[str,
     held = 0
     first = next(iter(stacks.values()))
     session = str(UUID(int=1 << 100))
+    medians: dict[tuple[str, str], list[float]] = {}
     for size in sizes:
         filled = [
             await fill(store, size - held, held) for store in (sqlite, *list(stores.values())[1:2])
@@ -171,12 +175,23 @@ async def compare(sizes: list[int], rounds: int, folder: Path, stacks: dict[str,
         print(f"{'':<10}" + "".join(f"{name:>24}" for name in contenders))
         for operation in OPERATIONS:
             line = f"{operation:<10}"
-            for contender in contenders.values():
+            for name, contender in contenders.items():
+                if operation not in contender:
+                    line += f"{'':>24}"
+                    continue
                 median, slow = await measure(contender[operation], rounds)
+                medians.setdefault((operation, name), []).append(median)
                 line += f"{median:>12.2f} (p95 {slow:5.1f})"
             print(line, flush=True)
         if connection is not None:
             await connection.close()
+    if len(sizes) > 1:
+        print(f"\n{sizes[-1]:,} messages, in times of {sizes[0]:,}")
+        print(f"{'':<10}" + "".join(f"{name:>24}" for name in contenders))
+        for operation in OPERATIONS:
+            times = [medians.get((operation, name)) for name in contenders]
+            ratios = [f"{one[-1] / one[0]:.2f}" if one else "" for one in times]
+            print(f"{operation:<10}" + "".join(f"{ratio:>24}" for ratio in ratios))
     for store in stores.values():
         await store.close()
 
