@@ -98,8 +98,13 @@ async def test_a_page_in_typescript_is_typed(modules: Path, tmp_path: Path):
     """Found by `paths`, the declarations type a page of somebody else, and find its mistakes."""
     (tmp_path / "page.ts").write_text(TYPED, "utf-8")
     options = {
-        **{"strict": True, "noEmit": True, "module": "es2022", "moduleResolution": "bundler"},
-        **{"target": "es2022", "lib": ["es2023", "dom", "dom.iterable"], "types": []},
+        "strict": True,
+        "noEmit": True,
+        "module": "es2022",
+        "moduleResolution": "bundler",
+        "target": "es2022",
+        "lib": ["es2023", "dom", "dom.iterable"],
+        "types": [],
         "paths": {"/assets/000000000000/*.js": [f"{PAGES}/client/*.d.ts"]},
     }
     config = {"compilerOptions": options, "include": ["page.ts"]}
