@@ -304,6 +304,47 @@ async def test_a_far_message_opens_among_its_neighbours(browser: Browser, server
         assert numbers == [f"Message {number}" for number in range(first, 900)]
 
 
+async def test_a_conversation_read_far_back_stays_a_window(browser: Browser, server: Running):
+    """Of a conversation of any length at most 1,000 messages are shown, and both ways lead on."""
+    await remember(server, 1)
+    store, user = server.app.store, server.app.settings.user
+    session = await store.session(user, LONG)
+    assert session is not None
+    said = [
+        {"id": number, "session_id": LONG, "role": "user", "text": f"Message {number}"}
+        for number in range(2, 1_302)
+    ]
+    await store.import_session(session, [{**one, "at": session.started_at} for one in said])
+    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
+        page = visit.page
+        await expect(page.locator("article.last .body")).to_have_text("Message 1301")
+        seen = await page.evaluate(READ_BACK)
+        assert max(count for count, _ in seen) == 1_000
+        assert seen[-1] == [1_000, "Message 0"]
+        later = page.locator(".older:visible")
+        await later.click()
+        await expect(page.locator(".entries article").first).to_contain_text("Message 101")
+        await page.locator(".jump").click()
+        await expect(page.get_by_text("Message 1301")).to_be_in_viewport()
+        await expect(page.locator(".entries article")).to_have_count(200)
+        await visit.say("Here")
+        await expect(page.locator("article.user .body").last).to_have_text("Here")
+
+
+READ_BACK = """async () => {
+  const first = () => document.querySelector(".entries article .body").textContent.trim();
+  const older = document.querySelector(".older");
+  const seen = [];
+  while (!older.hidden) {
+    const before = first();
+    older.click();
+    while (first() === before) await new Promise((done) => setTimeout(done, 5));
+    seen.push([document.querySelectorAll(".entries article").length, first()]);
+  }
+  return seen;
+}"""
+
+
 async def test_the_end_is_one_button_away(browser: Browser, server: Running):
     """From a message far back one button leads to the newest messages, and to what is sent."""
     ids = await remember(server, 400)

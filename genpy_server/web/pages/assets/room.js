@@ -10,6 +10,8 @@ import { View } from "./view.js";
 /** @import {Entry} from "./transcript.js" */
 
 const PAGE = 100;
+const MOST = 1_000; // messages that are shown at once; the document gets slow with many more
+const LIVE = 200; // of them that are kept of the end, where its beginning is left
 const PAUSE = 40; // ms between two looks at what came
 const HIDDEN_PAUSE = 250; // ms between two looks at what came, in a tab that nobody sees
 const ARRIVAL = 1_000; // ms in which the newest messages have come
@@ -293,10 +295,25 @@ export class Room {
     if (shown !== (this.#past ?? this.transcript) || shown[side] !== from) return;
     const change = () => {
       shown.add(page, side);
-      if (shown === this.#past && side === "after") this.#join(shown);
+      if (side === "before") this.#leaveEnd(shown);
+      else if (shown === this.#past) {
+        shown.leave(MOST, "before");
+        this.#join(shown);
+      }
       this.#redraw();
     };
     this.view.hold(change, side);
+  }
+
+  /** Of a conversation read far back the beginning is shown, until somebody goes to its end. */
+  #leaveEnd(/** @type {Transcript} */ shown) {
+    if (shown.entries.length <= MOST) return;
+    if (shown === this.transcript) {
+      this.#past = new Transcript();
+      this.#past.join(shown);
+      shown.leave(LIVE, "before");
+    }
+    this.#past?.leave(MOST, "after");
   }
 
   /** A window that reaches what is live becomes a part of it. */

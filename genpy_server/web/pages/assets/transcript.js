@@ -224,6 +224,27 @@ export class Transcript {
   }
 
   /**
+   * Leave all but so many messages, those at the beginning or at the end; they can be asked for again.
+   *
+   * @param {number} most
+   * @param {"before" | "after"} side that is left
+   */
+  leave(most, side) {
+    const { entries } = this;
+    if (entries.length <= most) return;
+    const before = side === "before";
+    let at = before ? entries.length - most : most;
+    // What is left out begins or ends with a message that has a number.
+    while (at > 0 && at < entries.length && !entries[before ? at : at - 1].messageId) {
+      at += before ? 1 : -1;
+    }
+    this.entries = before ? entries.slice(at) : entries.slice(0, at);
+    const edge = (before ? this.entries[0] : this.entries.at(-1))?.messageId ?? null;
+    if (before) this.before = edge;
+    else this.after = edge;
+  }
+
+  /**
    * Put what a window further back holds before what is known here, which it reaches.
    *
    * @param {Transcript} window
@@ -393,8 +414,10 @@ export class Transcript {
 
   /** What has this number: an entry, or an earlier answer of one. */
   #answer(/** @type {number | undefined} */ id) {
-    for (const entry of this.entries.toReversed()) {
-      const found = [entry, ...entry.earlier].find(({ messageId }) => messageId === id);
+    for (let at = this.entries.length - 1; at >= 0; at -= 1) {
+      const entry = this.entries[at];
+      const found =
+        entry.messageId === id ? entry : entry.earlier.find(({ messageId }) => messageId === id);
       if (found) return found;
     }
     return null;

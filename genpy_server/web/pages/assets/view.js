@@ -273,12 +273,12 @@ export class View {
    * @param {"before" | "after"} side
    */
   hold(change, side) {
-    const { scroller } = this;
-    const below = scroller.scrollHeight - scroller.scrollTop;
-    const { scrollTop } = scroller;
+    const still =
+      side === "before" ? this.entries.firstElementChild : this.entries.lastElementChild;
+    const top = still?.getBoundingClientRect().top ?? 0;
     this.#follow = false;
     change();
-    scroller.scrollTop = side === "before" ? scroller.scrollHeight - below : scrollTop;
+    if (still) this.scroller.scrollTop += still.getBoundingClientRect().top - top;
   }
 
   toEnd() {

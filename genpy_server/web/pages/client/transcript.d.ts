@@ -94,6 +94,13 @@ export class Transcript {
    */
   add({ messages, html, before, after }: MessagePage, side: "before" | "after"): void;
   /**
+   * Leave all but so many messages, those at the beginning or at the end; they can be asked for again.
+   *
+   * @param {number} most
+   * @param {"before" | "after"} side that is left
+   */
+  leave(most: number, side: "before" | "after"): void;
+  /**
    * Put what a window further back holds before what is known here, which it reaches.
    *
    * @param {Transcript} window
