@@ -76,7 +76,7 @@ def _configured(provider: Provider) -> bool:
     try:
         model = _model(asyncio.run(model_setup.models_of(provider)))
         output.text(f"Trying {model} …")
-        asyncio.run(model_setup.try_model(model_setup.with_model(load({}), provider, model)))
+        asyncio.run(model_setup.try_model(model_setup.with_model(load(), provider, model)))
     except GenPyError as error:
         output.note(error.message)
         return False

@@ -144,3 +144,60 @@ async def test_setup_that_fails_begins_again(empty):
 def test_setup_needs_a_terminal(empty):
     """Without a terminal the setup names the commands for scripts."""
     assert "genpy keys set" in empty("setup", code=2).err
+
+
+@needs_terminal
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [("Where is your model?", "\x03")],
+        [("Where is your model?", "1\n"), ("Key", "\x03")],
+        [("Where is your model?", f"{ANOTHER}\n"), ("Address", "\x03")],
+        [("Where is your model?", f"{ANOTHER}\n"), ("Address", "http://[::1/v1\n"), ("Address", "\x04")],
+        [("Where is your model?", "99\n"), ("Where is your model?", "\x03")],
+    ],
+)  # fmt: skip
+async def test_setup_that_is_left_keeps_nothing(empty, answers):
+    """ctrl+c and ctrl+d leave at any question, with the code of an interruption and no file."""
+    ran = await asyncio.to_thread(empty.dialogue, "setup", answers=answers)
+    assert ran.code == 130
+    assert "Traceback" not in ran.out
+    assert not (empty.home / "CONFIG" / "genpy").exists()
+
+
+@needs_terminal
+async def test_setup_with_a_wrong_key_and_then_the_right_one(empty):
+    """A key that Groq refuses is said without it; what is typed next is tried, and kept."""
+    async with Upstream() as service:
+        service.key, service.models = KEY, ["tiny"]
+        service.say("hello")
+        answers = [
+            ("Where is your model?", "\n"),
+            ("Key", "gsk_wrong_0123456789abcdef\n"),
+            ("Where is your model?", "\n"),
+            ("Key", f"{KEY}\n"),
+        ]
+        ran = await asyncio.to_thread(
+            empty.dialogue, "setup", answers=answers, GROQ_BASE_URL=service.root
+        )
+        assert ran.code == 0
+        assert "refuses the key" in ran.out
+        assert "It works." in ran.out
+        assert "gsk_wrong" not in ran.out
+        assert KEY not in ran.out
+
+
+@needs_terminal
+async def test_setup_without_a_network(empty):
+    """Where nothing answers at Groq's address that is said, and the question comes again."""
+    answers = [
+        ("Where is your model?", "\n"),
+        ("Key", f"{KEY}\n"),
+        ("Where is your model?", "\x03"),
+    ]
+    ran = await asyncio.to_thread(
+        empty.dialogue, "setup", answers=answers, GROQ_BASE_URL="http://127.0.0.1:9"
+    )
+    assert (ran.code, KEY in ran.out) == (130, False)
+    assert "Nothing answers there." in ran.out
+    assert not (empty.home / "CONFIG" / "genpy").exists()

@@ -155,6 +155,7 @@ def held(found):
         (found.groq_base_url, found.groq_key),
         (found.supabase_url, found.supabase_key),
         (found.server, next(iter(found.tokens), None)),
+        *((provider.url, provider.key) for provider in found.providers.values()),
     }
 
 
@@ -184,6 +185,23 @@ def test_an_address_and_its_secret_in_one_file_belong_together(load, address, se
     """An address of a .env gets the secret of the same file."""
     found = load(dotenv=f"{address}={ADDRESS}\n{secret}={SECRET}\n")
     assert (ADDRESS, SECRET) in held(found)
+
+
+@pytest.mark.parametrize("model", ["work/m", "groq/m", "ollama/m", "m"])
+@pytest.mark.parametrize("address", settings.PAIRS)
+def test_a_model_of_a_folder_brings_no_secret_to_its_address(load, address, model):
+    """A .env that names an address and a model beside it gets no key of any provider."""
+    toml = "[providers.work]\nurl = 'https://models.example/v1'\n"
+    keys = "".join(f"{name} = 'key-of-{name}'\n" for name in ("groq", "work", "ollama"))
+    refused, sent = "", set()
+    try:
+        sent = held(load(toml, keys, dotenv=f"{address}={ADDRESS}\nGENPY_MODEL={model}\n",
+                         GENPY_LLM_KEY="key-of-llm"))  # fmt: skip
+    except ConfigError as error:
+        refused = error.message
+    assert "key-of" not in refused
+    assert (address in refused) == bool(refused)
+    assert not any(url == ADDRESS and key for url, key in sent)
 
 
 @pytest.mark.parametrize("provider", ["ollama", "work", "groq"])

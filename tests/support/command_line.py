@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +19,7 @@ from typer.main import get_command
 from genpy_cli.__main__ import run
 from genpy_cli.app import app
 
+CTRL_C = "\x03"
 PATIENCE = 30.0
 
 
@@ -140,7 +142,11 @@ class Genpy:
             while True:
                 if left and (place := sent.find(left[0][0].encode(), seen)) >= 0:
                     seen = place + len(left[0][0].encode())
-                    os.write(terminal, left.pop(0)[1].encode())
+                    typed = left.pop(0)[1]
+                    if typed == CTRL_C:
+                        process.send_signal(signal.SIGINT)  # it is no session's own terminal
+                    else:
+                        os.write(terminal, typed.encode())
                 ready, _, _ = select.select([terminal], [], [], PATIENCE)
                 if not ready:
                     process.kill()

@@ -135,6 +135,23 @@ async def test_a_stranger_and_another_site_choose_nothing(tmp_path, service):
             assert done.json()["model"] == "own/tiny"
 
 
+async def test_another_address_gets_no_key_that_was_there(tmp_path, service):
+    """An address that is set up without a key gets none, whatever keys the server has."""
+    service.key = None
+    held = {"groq_key": "key-of-groq", "llm_key": "key-of-llm", "supabase_key": "key-of-store"}
+    async with (
+        running(tmp_path, personal=True, **held) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+    ):
+        done = await client.post("/api/setup", json={"url": service.url})
+        assert done.json()["model"] == "own/tiny"
+        async with Peer(server.url, "talk") as peer:
+            await peer.say(Send("1", "hi"))
+            await peer.until("run_finished")
+    assert len(service.requests) >= 3
+    assert "key-of" not in str(service.requests)
+
+
 async def test_a_server_of_ones_own_may_change_its_model(tmp_path, service):
     """The server inside a person's own program lets them choose another model at any time."""
     async with running(tmp_path, personal=True, folder=None) as server:
