@@ -1,7 +1,7 @@
 """GenPy's server: it keeps conversations, answers them, summarises them and finds them again.
 
 The names below are for programs of others and stay as they are; each is imported when it is first
-used. `docs/toolkit.md` walks through them.
+used. `docs/toolkit.md` walks through them, `docs/reference.md` has each with an example.
 
     import asyncio
 

@@ -1,11 +1,18 @@
 """The public face of `genpy_server`: a small list of names for programs of others."""
 
+import ast
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import genpy_server
+from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.testing import serving
 
+REFERENCE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", REFERENCE, re.DOTALL | re.MULTILINE)
 NAMES = """
 App ApprovalRequested ChatMessage ChatRequest Client Context Delta Finish GenPyError Hooks Limits Link
 Llm Message MessageEvent MessageMeta Mode ReasoningDelta RemoteRecords RunFinished Session Settings
@@ -110,6 +117,39 @@ def test_every_name_is_there_and_documented():
     assert not hasattr(genpy_server, "nothing")
 
 
+def test_the_reference_has_every_name():
+    """Each stands in the text, and in an example."""
+    imported = {
+        alias.name
+        for node in ast.walk(ast.parse("\n".join(BLOCKS)))
+        if isinstance(node, ast.ImportFrom) and node.module == "genpy_server"
+        for alias in node.names
+    }
+    assert imported == set(NAMES.split())
+    text = "".join(re.split(r"^```python\n.*?^```$", REFERENCE, flags=re.DOTALL | re.MULTILINE))
+    assert [name for name in NAMES.split() if f"`{name}`" not in text] == []
+
+
+async def test_the_reference_runs(tmp_path: Path, monkeypatch, capsys):
+    """The program of the reference serves a conversation, and its clients read it."""
+    (tmp_path / "reference.py").write_text("\n".join(BLOCKS))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    reference = importlib.import_module("reference")
+    assert "GENPY_PORT" in capsys.readouterr().out
+    async with serving(tmp_path, reference.app) as url:
+        reply = await reference.ask(url, "Is Emma here?")
+        assert reply.startswith('Found: {"title":"Emma","shelf":"A3"}')
+        assert await reference.titles(url) == ["books"]
+    assert "kept 1" in capsys.readouterr().out
+    store = SqliteStore(tmp_path / "genpy.db")
+    await store.open()
+    (session,) = await store.sessions("local", limit=1)
+    (meta,) = await reference.replies(store, "local", session.id)
+    assert (meta.model, meta.tools[0].name, meta.usage.prompt_tokens) == ("librarian-1", "shelf", 6)
+    await store.close()
+    sys.modules.pop("reference")
+
+
 def test_importing_the_face_imports_nothing():
     """A name is imported when it is first used."""
     code = (
@@ -123,8 +163,17 @@ def test_importing_the_face_imports_nothing():
 def test_a_program_of_others_is_typed(tmp_path: Path):
     """Mypy --strict finds nothing in a program that uses tools, hooks, a mode and the client."""
     (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "reference.py").write_text("\n".join(BLOCKS))
     ran = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "program.py"],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--follow-imports=silent",
+            "program.py",
+            "reference.py",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
