@@ -11,7 +11,9 @@ from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
+from textual._context import visible_screen_stack
 from textual.screen import Screen
+from textual.strip import Strip
 
 ATTRIBUTES = ("bold", "dim", "italic", "underline", "strike", "reverse", "blink")
 MARKED = ("underline", "strike", "reverse")
@@ -54,9 +56,15 @@ def line_cells(segments: Iterable[Segment], *, sixteen: bool = False) -> list[st
     return cells
 
 
+def drawn(screen: Screen[object]) -> list[Strip]:
+    """The lines of a screen, over those below it that it leaves to be seen."""
+    visible_screen_stack.set(screen.app._background_screens)
+    return screen._compositor.render_strips()
+
+
 def picture(screen: Screen[object], *, sixteen: bool = False) -> str:
     """The screen: its text, then the style of each run of cells, then what the letters mean."""
-    strips = screen._compositor.render_strips()
+    strips = drawn(screen)
     lines = [line_cells(strip, sixteen=sixteen) for strip in strips]
     letters: dict[str, str] = {}
     rows: list[str] = []

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from support import running_server
+from support.cells import drawn
 from textual.pilot import Pilot
 
 from genpy_tui.app import GenPyApp
@@ -31,8 +32,7 @@ class Terminal:
     @property
     def screen(self) -> str:
         """Every line of the screen."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text.rstrip() for strip in strips)
+        return "\n".join(strip.text.rstrip() for strip in drawn(self.app.screen))
 
     @property
     def state(self) -> str:

@@ -132,6 +132,7 @@ async def test_a_new_conversation_appears_by_itself(server: ScriptedServer, tmp_
     server.status = "new"
     async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
         await tui.says("ready")
+        await tui.until(lambda: server.requests.count("/api/sessions") == 1)
         assert not tui.chat.list.sessions
         await tui.type("Hello")
         await tui.until(lambda: tui.chat.list.sessions)

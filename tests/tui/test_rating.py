@@ -5,15 +5,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from support import running_server
 from support.files import mode
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
+from genpy_tui.chat import rating
 from genpy_tui.preferences import Offers, remember_theme, theme
 from genpy_tui.widgets.offer import RatingOffer
 
 QUESTION = "How was “first”?"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on a busy machine has the time that it needs to say what is rated."""
+    monkeypatch.setattr(rating, "PATIENCE", 60.0)
 
 
 @asynccontextmanager
