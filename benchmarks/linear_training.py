@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ class Encoder:
     """Texts as rows of numbers; a feature's rarity is part of its number."""
 
     def __init__(self, texts: list[str], features: Callable[[str], Features]) -> None:
-        self.features = features
-        found = Counter(name for text in texts for group in features(text) for name in group)
+        self.features = cache(features)
+        found = Counter(name for text in texts for group in self.features(text) for name in group)
         kept = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FEATURES]
         self.names = [name for name, count in kept if count >= SEEN_AT_LEAST]
         self.column = {name: at for at, name in enumerate(self.names)}
@@ -79,8 +80,9 @@ class Trained:
         self.labels = labels
         texts = [text for text, _ in rows]
         self.encoder = Encoder(texts, features)
-        self.machine = LogisticRegression(C=strength / len(rows) * 1000, max_iter=400, tol=1e-4)
+        self.machine = LogisticRegression(C=strength / len(rows) * 1000, max_iter=150, tol=1e-4)
         self.machine.fit(self.encoder.rows(texts), [labels.index(label) for _, label in rows])
+        self.encoder.features = features
 
     def logits(self, texts: list[str]) -> Matrix:
         """One row a text, one column a label."""

@@ -2,8 +2,9 @@
 
     pip install scikit-learn && python benchmarks/train_intents.py
 
-Reads benchmarks/data/intents_train.jsonl, adds copies with slips of the keyboard, openers and
-sign-offs (seeded), fits a multinomial logistic regression, finds the temperature on folds that
+Reads benchmarks/data/intents_train.jsonl, adds messages composed of what is asked and the text or
+code that is pasted beside it (intents_parts.jsonl) and copies with slips of the keyboard, openers
+and sign-offs (both seeded), fits a multinomial logistic regression, finds the temperature on folds that
 it was not fitted on, and writes genpy_server/core/understanding/intent_model.json. scikit-learn is needed here
 only; the program scores in plain Python.
 """
@@ -11,6 +12,7 @@ only; the program scores in plain Python.
 import hashlib
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,11 +26,16 @@ from genpy_server.core.understanding.intents import INTENTS, MODEL
 from genpy_server.core.understanding.linear import features
 
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
+PARTS = DATA.with_name("intents_parts.jsonl")
 TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 SEED = 6
 BACKGROUND_CHARS = 300
 FOLDS = 3
 STRENGTH = 24.0
+TIMES = 4
+"""Texts that each question is asked about."""
+QUOTED = {"prose": '"{}"', "learn": '"{}"', "code": "```\n{}\n```", "broken": "```\n{}\n```"}
+"""How a pasted text may be set off."""
 OPENERS = "Hi, |Hello! |Hey, |Good morning. |Thanks! |Please, |Sorry, |Ok, |Quick question: |So "
 CLOSERS = " Thanks!| thanks| please| Cheers| Thank you.| Have a nice day!| :)|?"
 
@@ -37,6 +44,48 @@ def read(path: Path) -> list[Row]:
     """Texts with their intents."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [(row["text"], row["intent"]) for row in map(json.loads, lines)]
+
+
+class Ask(NamedTuple):
+    """What is asked about a pasted text of some kind."""
+
+    text: str
+    intent: str
+    of: str
+    language: str
+
+
+Materials = dict[tuple[str, str], list[str]]
+"""Pasted texts by kind and language; code and logs are of any language, which is ""."""
+
+
+def read_parts() -> tuple[list[Ask], Materials]:
+    """What is asked, and what it is asked about."""
+    asks: list[Ask] = []
+    materials: Materials = {}
+    for row in map(json.loads, PARTS.read_text(encoding="utf-8").splitlines()):
+        if "ask" in row:
+            asks.append(Ask(row["ask"], row["intent"], row["of"], row["language"]))
+        else:
+            materials.setdefault((row["of"], row.get("language", "")), []).append(row["text"])
+    return asks, materials
+
+
+def composed(asks: Sequence[Ask], materials: Materials) -> list[Row]:
+    """Each question with some texts, in front of them or behind."""
+    chance = random.Random(SEED)
+    rows = []
+    for ask in asks:
+        texts = materials.get((ask.of, ask.language)) or materials[ask.of, ""]
+        for text in chance.sample(texts, min(TIMES, len(texts))):
+            shown = text
+            if ask.of in QUOTED and chance.random() < 0.25:
+                shown = QUOTED[ask.of].format(text)
+            joint = chance.choice(("\n\n", "\n\n", "\n", " " if ask.text[-1] in ":?." else ": "))
+            before = chance.random() < 0.7
+            whole = f"{ask.text}{joint}{shown}" if before else f"{shown}\n\n{ask.text}"
+            rows.append((whole, ask.intent))
+    return rows
 
 
 def variants(text: str, chance: random.Random) -> list[str]:
@@ -50,11 +99,11 @@ def variants(text: str, chance: random.Random) -> list[str]:
     return [text, text, slip(text, chance), slip(text, chance), bare, dressed]
 
 
-def fit(rows: list[Row]) -> Trained:
-    """A classifier of these messages and their variants."""
+def fit(rows: list[Row], whole: Sequence[Row] = ()) -> Trained:
+    """A classifier of these messages and their variants, and of some that are taken as they are."""
     chance = random.Random(SEED)
     grown = [(text, intent) for raw, intent in rows for text in variants(raw, chance)]
-    return Trained(grown, INTENTS, features, STRENGTH)
+    return Trained([*grown, *whole], INTENTS, features, STRENGTH)
 
 
 class Unseen(NamedTuple):
@@ -65,18 +114,25 @@ class Unseen(NamedTuple):
     truth: Matrix
 
 
-def unseen(rows: list[Row]) -> Unseen:
-    """Every message judged by a model of the other folds."""
-    truth = np.array([INTENTS.index(intent) for _, intent in rows])
-    logits, known = np.zeros((len(rows), len(INTENTS))), np.zeros(len(rows))
-    for seen, others in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(truth, truth):
-        trained = fit([rows[at] for at in seen])
-        logits[others] = trained.logits([rows[at][0] for at in others])
+def unseen(rows: list[Row], asks: list[Ask], materials: Materials) -> Unseen:
+    """Every message, and every question about a text, judged by a model of the other folds."""
+    logits, known, truth = list[Matrix](), list[float](), list[int]()
+    split = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split
+    for (seen, others), (asked, not_asked) in zip(
+        split(rows, [intent for _, intent in rows]),
+        split(asks, [ask.intent for ask in asks]),
+        strict=True,
+    ):
+        whole = composed([asks[at] for at in asked], materials)
+        trained = fit([rows[at] for at in seen], whole)
+        judged = [rows[at] for at in others] + composed([asks[at] for at in not_asked], materials)
+        logits.append(trained.logits([text for text, _ in judged]))
         names = trained.encoder.column
-        for at in others:
-            letters = features(rows[at][0]).letters
-            known[at] = sum(name in names for name in letters) / (len(letters) or 1)
-    return Unseen(logits, known, truth)
+        for text, intent in judged:
+            letters = features(text).letters
+            known.append(sum(name in names for name in letters) / (len(letters) or 1))
+            truth.append(INTENTS.index(intent))
+    return Unseen(np.concatenate(logits), np.array(known), np.array(truth))
 
 
 def trust(found: Unseen, temperature: float) -> dict[str, float]:
@@ -103,14 +159,15 @@ def write_background() -> None:
 
 def main() -> None:
     rows = read(DATA)
-    found = unseen(rows)
+    asks, materials = read_parts()
+    found = unseen(rows, asks, materials)
     temperature = temperature_for(found.logits, found.truth)
     right = found.logits.argmax(axis=1) == found.truth
     print(f"{FOLDS} folds: accuracy {right.mean():.3f}")
     model = {
-        "fingerprint": hashlib.sha256(DATA.read_bytes()).hexdigest(),
+        "fingerprint": hashlib.sha256(DATA.read_bytes() + PARTS.read_bytes()).hexdigest(),
         "trust": trust(found, temperature),
-        **fit(rows).plain(temperature),
+        **fit(rows, composed(asks, materials)).plain(temperature),
     }
     write(TARGET, model)
     write_background()

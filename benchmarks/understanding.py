@@ -5,8 +5,8 @@
 Prints, for messages that no training message repeats: accuracy by language and by kind, confusion,
 calibration by bucket, the share of messages that would get a wrong prompt, false triggers of tools
 and time a message. The unseen files are from authors who wrote no training message; the files of
-languages and of real messages were written before the training messages of their kinds, by the
-author of these. The baselines of the same run: the most frequent label, and the first version's
+languages, of real and of messy messages were written before the training messages of their kinds, by
+the author of these, and the last ones after all of them. The baselines of the same run: the most frequent label, and the first version's
 keywords found anywhere.
 """
 
@@ -258,6 +258,8 @@ if __name__ == "__main__":
     rules()
     own_modes()
     for part in (
+        "last",
+        "messy",
         "languages",
         "real",
         "unseen",
@@ -268,5 +270,5 @@ if __name__ == "__main__":
         "dev",
     ):
         intents(f"intents_{part}.jsonl")
-    for part in ("languages", "unseen", "dev"):
+    for part in ("last", "messy", "languages", "unseen", "dev"):
         tools(f"tools_{part}.jsonl")

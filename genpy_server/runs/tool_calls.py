@@ -74,7 +74,7 @@ class ToolCalls:
         display = ""
         with suppress(BadRequest):  # reported below, like every other failure
             shown = parse_arguments(call.arguments)
-        same = msgspec.json.encode([call.name, shown], order="deterministic").decode()
+        same = self._key(call.name, shown)
         if same in self._answered:
             return ChatMessage("tool", REPEATED, tool_call_id=call.id, name=call.name)
         call_id = self._own_id(call.id)
@@ -116,6 +116,13 @@ class ToolCalls:
             self.records.append(record)
         await self._hooks.tool(self._context.user_id, self._context.session_id, record)
         return ChatMessage("tool", content, tool_call_id=call.id, name=call.name, display=display)
+
+    def _key(self, name: str, shown: dict[str, Any]) -> str:
+        """What calls that ask for the same share: defaults count, written out or not."""
+        arguments: Any = shown
+        with suppress(BadRequest):
+            arguments = checked_arguments(self._tools.find(self._context.user_id, name), shown)
+        return msgspec.json.encode([name, arguments], order="deterministic").decode()
 
     def _own_id(self, call_id: str) -> str:
         """An id for the clients: some models give every call the same, and an answer is to one."""

@@ -30,7 +30,14 @@ def rows(name):
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
-FILES = ("tools_unseen.jsonl", "tools_dev.jsonl", "tools_languages.jsonl")
+FILES = (
+    "tools_unseen.jsonl",
+    "tools_dev.jsonl",
+    "tools_languages.jsonl",
+    "tools_messy.jsonl",
+    "tools_last.jsonl",
+)
+HELD = [row for name in FILES for row in rows(name)]
 MARK = re.compile(r"[^\w\s]")
 
 
@@ -54,26 +61,23 @@ def plain(keyword):
     return [w for w in MARK.sub("", keyword or "").split() if w not in {"a", "an", "the"}]
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_held_out_requests_are_mostly_exact(name):
-    """Most held-out messages get their tool and keyword exactly: 91%, and 84% in each language."""
-    held = rows(name)
-    floor = 0.84 if name == "tools_languages.jsonl" else 0.91
-    for language in {row.get("language") for row in held}:
-        asked = [row for row in held if row.get("language") == language]
-        assert sum(same(answer(row["text"]), row) for row in asked) >= floor * len(asked), language
+@pytest.mark.parametrize("language", sorted({row.get("language", "en") for row in HELD}))
+def test_held_out_requests_are_mostly_exact(language):
+    """Most held-out messages get tool and keyword exactly: 92% in English, 84% in each language."""
+    asked = [row for row in HELD if row.get("language", "en") == language]
+    floor = 0.92 if language == "en" else 0.84
+    assert sum(same(answer(row["text"]), row) for row in asked) >= floor * len(asked)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_other_messages_rarely_trigger(name):
-    """At most 1.5% of the messages that ask for no tool get one."""
-    idle = [row["text"] for row in rows(name) if row["tool"] is None]
+def test_other_messages_rarely_trigger():
+    """At most 1.5% of the held-out messages that ask for no tool get one."""
+    idle = [row["text"] for row in HELD if row["tool"] is None]
     assert sum(requested(text) is not None for text in idle) <= 0.015 * len(idle)
 
 
 def test_ordinary_messages_do_not_trigger():
     """Of the messages held out from the intents, in any language, none is taken for a request."""
-    names = ("intents_unseen.jsonl", "intents_languages.jsonl", "intents_real.jsonl")
+    names = [f"intents_{name}.jsonl" for name in ("unseen", "languages", "real", "messy", "last")]
     texts = [row["text"] for name in names for row in rows(name)]
     assert [text for text in texts if find_tool_request(text)] == []
 
@@ -172,6 +176,7 @@ def test_any_text_has_a_bounded_keyword(text):
         ("Show my chats from yesterday", {"period": "yesterday"}),
         ("Show my chats", {}),
         ("show my chats about the garden", {"topic": "garden"}),
+        ("which chats about taxes do I have", {"topic": "taxes"}),
         ("How many sessions do I have?", {}),
         ("Zeig mir alle meine Chats", {}),
     ],
@@ -189,6 +194,10 @@ def test_sessions_are_asked_for_by_time_and_topic(text, args):
         ("did I mention 'tax return' here?", {"keyword": "tax return"}),
         (
             "search all my chats for mortgage",
+            {"keyword": "mortgage", "scope": "all_sessions"},
+        ),
+        (
+            "check my old chats for mortgage",
             {"keyword": "mortgage", "scope": "all_sessions"},
         ),
         (

@@ -279,6 +279,19 @@ async def test_the_same_call_is_answered_once(server, upstream, peer):
     assert [tool.name for tool in reply.meta.tools] == ["get_session_stats"]
 
 
+async def test_a_default_written_out_makes_no_other_call(server, upstream, peer):
+    """A search repeated with the default scope in words is referred to the result it has."""
+    upstream.say("Noted.")
+    await peer.say(Send("a", "The ferry leaves at nine"))
+    await peer.until("run_finished")
+    upstream.call("search_chat_history", {"scope": "this_session", "keyword": "ferry"})
+    upstream.say("At nine.")
+    await peer.say(Send("b", "Did I mention the ferry?"))
+    await peer.until("run_finished")
+    results = [m for m in upstream.requests[-1]["body"]["messages"] if m["role"] == "tool"]
+    assert [result["content"].count("leaves at nine") for result in results] == [1, 0]
+
+
 async def test_what_a_search_found_reaches_the_model_once(server, upstream, peer):
     """The sentence that a recognised search finds is in the request one time beside the history."""
     await server.app.store.append("local", OTHER, "user", "The ferry leaves at nine", title="Trip")

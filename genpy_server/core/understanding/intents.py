@@ -23,7 +23,14 @@ from genpy_server.core.understanding.linear import (
     features,
     shipped,
 )
-from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, RULES, WISHES
+from genpy_server.core.understanding.rules import (
+    ANSWER,
+    FOLLOW_UP,
+    GOES_ON,
+    REFERS,
+    RULES,
+    WISHES,
+)
 from genpy_server.core.words import unspaced
 
 MODEL = "intent_model.json"
@@ -41,6 +48,8 @@ KNOWN_AT_LEAST = 0.15
 """The share of a message's runs of letters that training must have met for its words to count."""
 MOST_PROBABLE = 0.9999
 SHORT_WORDS = 6
+REFERRING_WORDS = 20
+"""Words up to which a message that refers back is a follow-up."""
 BRIEF = 12
 """Letters up to which a message of unknown words is likelier a greeting than a question."""
 WIDE = 3
@@ -105,7 +114,10 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
 
 
 def _by_rule(seen: str) -> Intent | None:
+    low = seen.lower()
     for rule in RULES:
+        if not any(word in low for word in rule.needed):
+            continue
         found = rule.pattern.search(seen)
         if found is not None:
             words = " ".join(found.group().split())[:40]
@@ -118,8 +130,7 @@ def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
     scored = model.score(found)
     score = trust.score(scored)
     unsure = score < SURE or scored.known < KNOWN_AT_LEAST
-    goes_on = GOES_ON.match(seen) or len(seen.split()) <= SHORT_WORDS
-    if previous and unsure and goes_on:
+    if previous and unsure and _goes_on(seen):
         return _follow_up(previous)
     if scored.known < KNOWN_AT_LEAST:
         return _guess(seen)
@@ -127,6 +138,13 @@ def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
     if not scored.because:
         reason = "how it is written, no single word"
     return Intent(scored.label, round(min(max(score, GUESS), SUREST), 3), reason)
+
+
+def _goes_on(seen: str) -> bool:
+    """Whether a message that says little by itself may be about what was said before."""
+    words = len(seen.split())
+    refers = words <= REFERRING_WORDS and REFERS.search(seen)
+    return bool(words <= SHORT_WORDS or refers or GOES_ON.match(seen))
 
 
 def _quoted(words: Sequence[str]) -> str:

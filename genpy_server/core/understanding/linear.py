@@ -3,17 +3,26 @@
 import json
 import math
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF, STEM_OF, folded
 from genpy_server.core.words import UNSPACED
 
-LOOKED_AT = 1_200
+LOOKED_AT = 600
 """Characters that are looked at: the beginning and the end of a longer message."""
-MOST_WORDS = 160
+FIRST_WORDS, LAST_WORDS = 40, 24
+"""Words and signs of a longer message that are looked at: what is wanted stands at either end."""
+MOST_WORDS = FIRST_WORDS + LAST_WORDS
+LONG = 14
+"""Words and signs above which a word also counts by standing at the beginning or at the end."""
+OPENING, CLOSING = 6, 4
 SHORT = 3
+REMEMBERED = 4_096
+"""Words whose letters and families are kept, since most messages are made of the same."""
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
@@ -58,9 +67,11 @@ def tokens_of(text: str) -> list[str]:
 
 def _tokens(plain: str) -> list[str]:
     if not plain.isascii():
-        plain = _RUN.sub(r" \g<0> ", plain, MOST_WORDS)
-        plain = _CUE.sub(r" \g<0> ", plain, MOST_WORDS)
-    found = _WORD.findall(plain)[:MOST_WORDS]
+        plain = _RUN.sub(r" \g<0> ", plain)
+        plain = _CUE.sub(r" \g<0> ", plain)
+    found = _WORD.findall(plain)
+    if len(found) > MOST_WORDS:
+        found = found[:FIRST_WORDS] + found[-LAST_WORDS:]
     return ["0" if token[0].isdigit() else token[:20] for token in found]
 
 
@@ -68,30 +79,54 @@ def features(text: str) -> Features:
     """The features of a message, each once; their number is bounded for any text."""
     plain = folded(clip(text))
     tokens = _tokens(plain)
-    kinds = [f"<{FAMILY_OF.get(token) or _kind(token)}>" for token in tokens]
+    kinds = list(map(_kind, tokens))
     edged = ["^", *kinds, "$"]
-    words = dict.fromkeys(tokens)
-    words.update(dict.fromkeys(kinds))
-    words.update(dict.fromkeys(map(" ".join, zip(["^", *tokens], [*tokens, "$"], strict=True))))
-    words.update(dict.fromkeys(map(" ".join, pairwise(edged))))
-    words.update(dict.fromkeys(map(" ".join, zip(edged, edged[1:], edged[2:], strict=False))))
-    words[f"#{min(len(tokens), 40).bit_length()}"] = None
-    letters: dict[str, None] = {}
-    for token in dict.fromkeys(tokens):
-        if token[0].isalpha() and token[0] < _UNSPACED_FROM:
-            edge = f" {token} "
-            for size in (3, 4, 5):
-                for at in range(len(edge) - size + 1):
-                    letters["~" + edge[at : at + size]] = None
-    for run in () if plain.isascii() else _RUN.findall(plain):
-        for size in (1, 2, 3):
-            for at in range(len(run) - size + 1):
-                letters["~" + run[at : at + size]] = None
-    return Features(list(words), list(letters))
+    words = chain(
+        tokens,
+        kinds,
+        map(" ".join, zip(["^", *tokens], [*tokens, "$"], strict=True)),
+        map(" ".join, pairwise(edged)),
+        map(" ".join, zip(edged, edged[1:], edged[2:], strict=False)),
+        (f"#{min(len(tokens), 40).bit_length()}",),
+        _ends(tokens) if len(tokens) > LONG else (),
+    )
+    letters = chain.from_iterable(map(_letters, dict.fromkeys(tokens)))
+    if not plain.isascii():
+        letters = chain(letters, chain.from_iterable(map(_characters, _RUN.findall(plain))))
+    return Features(list(dict.fromkeys(words)), list(dict.fromkeys(letters)))
 
 
+def _ends(tokens: list[str]) -> list[str]:
+    """The words at the beginning and at the end, as such."""
+    return [
+        *("h " + word for word in tokens[:OPENING]),
+        *("e " + word for word in tokens[-CLOSING:]),
+    ]
+
+
+@lru_cache(REMEMBERED)
+def _letters(token: str) -> tuple[str, ...]:
+    """The runs of three to five letters of a word."""
+    if not token[0].isalpha() or token[0] >= _UNSPACED_FROM:
+        return ()
+    edge = f" {token} "
+    return tuple(
+        "~" + edge[at : at + size] for size in (3, 4, 5) for at in range(len(edge) - size + 1)
+    )
+
+
+def _characters(run: str) -> Iterator[str]:
+    """The runs of up to three characters of a script without spaces."""
+    return ("~" + run[at : at + size] for size in (1, 2, 3) for at in range(len(run) - size + 1))
+
+
+@lru_cache(REMEMBERED)
 def _kind(token: str) -> str:
-    """The family of a word by its beginning, else how it ends, its script or its length."""
+    """The family of a word by itself or its beginning, else its ending, script or length."""
+    return f"<{FAMILY_OF.get(token) or _likeness(token)}>"
+
+
+def _likeness(token: str) -> str:
     if not token[0].isalnum():
         return "picture" if token[0] >= _PICTURES else token[:2]
     for size in range(len(token), 2, -1):
@@ -119,7 +154,7 @@ class LinearModel:
         """The most probable label of a message with these features."""
         totals, known = self.bias, 0.0
         for group in found:
-            rows = [self.weights[name] for name in group if name in self.weights]
+            rows = list(filter(None, map(self.weights.get, group)))
             scale = self.scale / math.sqrt(len(group) or 1)
             sums = map(sum, zip(*rows, strict=True))
             if rows:

@@ -5,6 +5,7 @@ sure: a wrong trigger costs more than a miss.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 import msgspec
@@ -21,10 +22,12 @@ from genpy_server.core.understanding.linear import (
 from genpy_server.core.understanding.periods import find_period
 
 NO_TOOL = "none"
+STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
-SURE = 0.8
+SESSIONS = "get_all_sessions"
+SURE = 0.84
 """The probability from which a message counts as a request."""
-LIKELY = 0.5
+LIKELY = 0.6
 """The same for a message that begins as such a request does, in so many words."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
@@ -42,23 +45,40 @@ _IN_SO_MANY_WORDS = re.compile(
     r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)",
     re.IGNORECASE,
 )
-_ALL_CHATS = (
-    r"(?:in |in any of |across |from |through )?(?:all|every|any|everything)(?: one)?(?: of)?(?: (?:my|our|the|your|other|old|past|previous|earlier))*"
-    r" (?:chat|conversation|session|discussion|talk)s?(?: of mine| with you)?"
-    r"|(?:in )?alle?n? (?:meinen?|unser\w*) (?:früheren |alten )?(?:chats|gespräche\w*|unterhaltungen|sitzungen)"
-    r"|(?:dans )?toutes? (?:mes|nos) (?:anciennes |vieilles )?(?:conversations|discussions|sessions)|(?:dans )?tous mes (?:anciens )?(?:chats|échanges)"
-    r"|(?:en )?tod[ao]s (?:mis|nuestr[ao]s|los|las) (?:chats|conversaciones|charlas|sesiones)"
-    r"|(?:em )?tod[ao]s (?:os|as) (?:meus|minhas|nossas|nossos)? ?(?:chats|conversas|sessões)"
-    r"|(?:во )?всех (?:моих |наших )?(?:чатах|разговорах|беседах|сессиях)"
-    r"|(?:في )?(?:كل|جميع) (?:محادثاتي|دردشاتي|جلساتي|المحادثات|محادثاتنا)"
-    r"|(?:मेरी |हमारी |अपनी )?(?:सभी|सारी) (?:चैट|बातचीत)(?: में)?"
-    r"|在?(?:我|我们)?(?:的)?(?:所有|全部)的?(?:聊天|对话|会话)(?:记录)?(?:里|中)?"
-    r"|(?:私の)?(?:全部の?|すべての|全ての|全)(?:チャット|会話|セッション)(?:から|で)?"
+_PLAINLY = re.compile(
+    r"(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
+    r"(?: here| before| earlier| yet| in this chat)?\s*\?*",
+    re.IGNORECASE,
 )
-_EVERYWHERE = re.compile(rf"(?<!\w)(?:{_ALL_CHATS})", re.IGNORECASE)
-"""Names every conversation of the person, not only the current one."""
+"""The same with a thing behind it and no more, which is certain whatever the thing is."""
+_ALL_CHATS = {
+    "in our chat": r"(?:in |in any of |across |from |through )?(?:all|every|any|everything)(?: one)?(?: of)?(?: (?:my|our|the|your|other|old|past|previous|earlier))*"
+    r" (?:chat|conversation|session|discussion|talk)s?(?: of mine| with you)?"
+    r"|(?:in |across |from |through )?(?:my|our) (?:old|past|previous|earlier|other) (?:chat|conversation|session|discussion|talk)s(?: with you)?",
+    "in unserem Gespräch": r"(?:in )?alle?n? (?:meinen?|unser\w*) (?:früheren |alten )?(?:chats|gespräche\w*|unterhaltungen|sitzungen)",
+    "dans notre conversation": r"(?:dans )?toutes? (?:mes|nos) (?:anciennes |vieilles )?(?:conversations|discussions|sessions)"
+    r"|(?:dans )?tous mes (?:anciens )?(?:chats|échanges)",
+    "en nuestra conversación": r"(?:en )?tod[ao]s (?:mis|nuestr[ao]s|los|las) (?:chats|conversaciones|charlas|sesiones)",
+    "na nossa conversa": r"(?:em )?tod[ao]s (?:os|as) (?:meus|minhas|nossas|nossos)? ?(?:chats|conversas|sessões)",
+    "в нашем чате": r"(?:во )?всех (?:моих |наших )?(?:чатах|разговорах|беседах|сессиях)",
+    "في محادثتنا": r"(?:في )?(?:كل|جميع) (?:محادثاتي|دردشاتي|جلساتي|المحادثات|محادثاتنا)",
+    "हमारी चैट में": r"(?:मेरी |हमारी |अपनी )?(?:सभी|सारी) (?:चैट|बातचीत)(?: में)?",
+    "在我们的聊天里": r"在?(?:我|我们)?(?:的)?(?:所有|全部)的?(?:聊天|对话|会话)(?:记录)?(?:里|中)?",
+    "私たちの会話から": r"(?:私の)?(?:全部の?|すべての|全ての|全)(?:チャット|会話|セッション)(?:から|で)?",
+}
+"""How every conversation of a person is named, by what names the current one in that language."""
+_EVERYWHERE = re.compile(
+    "|".join(rf"(?<!\w)({names})" for names in _ALL_CHATS.values()), re.IGNORECASE
+)
+"""Names every conversation of the person, not only the current one; one group a language."""
+_HERE = tuple(_ALL_CHATS)
+_LISTED = re.compile(
+    r"(?:(?:please|can you|could you) )?(?:list|show|display|open|give|name|print)\b(?: me)?(?! (?:where|when|what|which|any))",
+    re.IGNORECASE,
+)
+"""Asks to be shown conversations, and not what was said in them."""
 _ELSEWHERE = re.compile(
-    rf"(?<!\w)(?:{_ALL_CHATS}|yesterday|(?:this|last|past) (?:week|month|year))(?!\w)",
+    rf"(?<!\w)(?:{'|'.join(_ALL_CHATS.values())}|yesterday|(?:this|last|past) (?:week|month|year))(?!\w)",
     re.IGNORECASE,
 )
 """What the statistics of the current conversation do not say."""
@@ -93,6 +113,12 @@ _TOPIC = re.compile(
 """What the listed conversations are to be about."""
 
 
+_ASIDE = re.compile(
+    r" (?:do i have|have i had|did (?:i|we) have|have we had|are there|please|pls|habe ich|hatte(?:n wir| ich)"
+    r"|ai-je eues?|he tenido|tengo|eu tenho|eu tive)[\s?.!]*$",
+    re.IGNORECASE,
+)
+"""What stands behind the topic and is none of it."""
 _SAYS_THAT = re.compile(
     r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
     r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
@@ -121,7 +147,7 @@ def find_tool_request(text: str) -> ToolRequest | None:
     scored = _scored(line)
     if scored is None:
         return None
-    if scored.label == "get_session_stats" and _ELSEWHERE.search(line):
+    if scored.label == STATISTICS and _ELSEWHERE.search(line):
         return None
     args = _arguments(scored.label, line)
     if args is None:
@@ -133,20 +159,40 @@ def find_tool_request(text: str) -> ToolRequest | None:
 def _scored(line: str) -> Scored | None:
     """The tool that a line asks for and how sure that is; None when that is not enough.
 
-    A search is looked at also without the time that it names: most that are known name none.
+    A request is also looked at as it reads without the time, the conversations and the topic that
+    it names: most that are known name none.
     """
     enough = LIKELY if _IN_SO_MANY_WORDS.match(line) else SURE
     scored = request_model().score(request_features(line))
+    if _PLAINLY.fullmatch(line):
+        return scored._replace(label=SEARCH)
     if scored.label != NO_TOOL and scored.probability >= enough:
         return scored
-    if scored.label not in {NO_TOOL, SEARCH} or scored.probability > CERTAIN:
+    if scored.label == STATISTICS or (scored.label == NO_TOOL and scored.probability > CERTAIN):
         return None
-    named = find_period(line) or _OTHER_TIME.search(line)
-    if named is None:
-        return None
-    start, end = named.span() if isinstance(named, re.Match) else (named.start, named.end)
-    again = request_model().score(request_features(_without(line, start, end)))
-    return again if again.label == SEARCH and again.probability >= enough else None
+    for plainer, tool in _plainer(line):
+        again = request_model().score(request_features(plainer))
+        if again.label == tool and again.probability >= enough:
+            return again
+    return None
+
+
+def _plainer(line: str) -> Iterator[tuple[str, str]]:
+    """The line in words that are better known, with the tool that it may then ask for."""
+    topic = _TOPIC.search(line)
+    if topic is not None:
+        yield _without(line, *topic.span()), SESSIONS
+    rest = line
+    everywhere = _EVERYWHERE.search(rest)
+    if everywhere is not None and not _LISTED.match(rest):
+        here = _HERE[(everywhere.lastindex or 1) - 1]
+        rest = f"{rest[: everywhere.start()]}{here}{rest[everywhere.end() :]}"
+    named = find_period(rest) or _OTHER_TIME.search(rest)
+    if named is not None:
+        start, end = named.span() if isinstance(named, re.Match) else (named.start, named.end)
+        rest = _without(rest, start, end)
+    if rest != line:
+        yield rest, SEARCH
 
 
 def _without(line: str, start: int, end: int) -> str:
@@ -155,7 +201,7 @@ def _without(line: str, start: int, end: int) -> str:
 
 def _arguments(tool: str, line: str) -> dict[str, str] | None:
     """What a request asks a tool for; None when a search names nothing to look for."""
-    if tool == "get_session_stats":
+    if tool == STATISTICS:
         return {}
     args: dict[str, str] = {}
     rest = line
@@ -166,8 +212,8 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     elif other := _OTHER_TIME.search(line):
         args["unused_time"] = other.group().strip()
         rest = _without(line, *other.span())
-    if tool == "get_all_sessions":
-        topic = _TOPIC.search(rest)
+    if tool == SESSIONS:
+        topic = _TOPIC.search(_ASIDE.sub("", rest))
         if topic is not None:
             args["topic"] = next(group for group in topic.groups() if group).strip().lower()
         return args
