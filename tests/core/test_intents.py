@@ -24,7 +24,7 @@ from genpy_server.core.understanding.tool_requests import find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 FILES = ("unseen", "heldout", "fresh", "stranger", "stranger_b", "real", "messy", "last")
-FLOORS = dict(zip(FILES, (0.93, 0.93, 0.84, 0.95, 0.95, 0.94, 0.9, 0.85), strict=True))
+FLOORS = dict(zip(FILES, (0.93, 0.93, 0.82, 0.95, 0.95, 0.94, 0.94, 0.85), strict=True))
 
 
 def rows_of(name):
