@@ -123,6 +123,8 @@ def test_a_request_is_recognised(text, tool, args):
         "How long was our chat yesterday?",
         "How many messages are there in all my chats?",
         "I enjoyed our conversation",
+        "Yesterday we talked about hedges at the office",
+        "Gestern haben wir beim B\u00e4cker \u00fcber Hunde geredet",
         "My chats in Teams are gone",
         "",
         "?",

@@ -119,6 +119,8 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 """What stands behind the topic and is none of it."""
+_QUESTIONED = ("?", "\uff1f", "\u061f")
+"""What begins with a time and ends with none of these tells of that time."""
 _SAYS_THAT = re.compile(
     r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
     r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
@@ -190,6 +192,8 @@ def _plainer(line: str) -> Iterator[tuple[str, str]]:
     named = find_period(rest) or _OTHER_TIME.search(rest)
     if named is not None:
         start, end = named.span() if isinstance(named, re.Match) else (named.start, named.end)
+        if not start and not line.endswith(_QUESTIONED):
+            return
         rest = _without(rest, start, end)
     if rest != line:
         yield rest, SEARCH
