@@ -40,6 +40,8 @@ class ChatRequest(msgspec.Struct, frozen=True):
     seed: int | None = None
     stop: tuple[str, ...] = ()
     """Texts before which the reply ends."""
+    question: str = ""
+    """The person's message alone; part of the last of `messages`, here for the offline model."""
 
 
 class TextDelta(msgspec.Struct, frozen=True):

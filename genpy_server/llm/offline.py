@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import TypeVar
 
+from genpy_server.core.context.recall import asks_what_was_said
 from genpy_server.core.models import Hit, Message
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_server.core.words import query_terms, terms
@@ -13,6 +14,7 @@ from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, Ll
 T = TypeVar("T")
 
 SHOWN_HITS = 3
+SHOWN_LAST = 5
 EXCERPT_CHARS = 160
 
 HOW_TO = """\
@@ -28,6 +30,8 @@ To chat with a model, run `genpy setup` (in this chat: `/setup`), or set in the 
 AGAIN = "Your message is kept. No model is configured, so I cannot answer it: see `genpy doctor`."
 ANSWERED = "From your own data, without a model:"
 FOUND = "Said about this before:"
+LAST = "You said last in this conversation:"
+NOTHING_YET = "You have said nothing else in this conversation yet."
 
 _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 
@@ -76,8 +80,13 @@ def _answer(request: ChatRequest) -> str:
         return "\n\n".join((ANSWERED, *results))
     told = any(m.role == "assistant" and m.content for m in request.messages)
     parts = [AGAIN if told else HOW_TO]
-    if request.recalled:
-        question = next(m.content for m in reversed(request.messages) if m.role == "user")
+    *said, last = [m.content for m in request.messages if m.role == "user"]
+    question = request.question or last
+    if asks_what_was_said(question):
+        earlier = [text for text in said if not asks_what_was_said(text)]
+        lines = "\n".join(f"- “{_quoted(text)}”" for text in earlier[-SHOWN_LAST:])
+        parts = [LAST, lines, *parts] if lines else [NOTHING_YET, *parts]
+    elif request.recalled:
         told_before = {
             message.id: _excerpt(message, hit.session_title)
             for hit in request.recalled
@@ -96,10 +105,13 @@ def _nearest(hit: Hit, question: str) -> Message:
 
 
 def _excerpt(message: Message, title: str) -> str:
-    text = " ".join(message.text.split())
-    text = text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS] + "…"
     who = "you" if message.role == "user" else "GenPy"
-    return f"- {message.at[:10]}, *{_plain(title)}*, {who}: “{_plain(text)}”"
+    return f"- {message.at[:10]}, *{_plain(title)}*, {who}: “{_quoted(message.text)}”"
+
+
+def _quoted(text: str) -> str:
+    line = " ".join(text.split())
+    return _plain(line if len(line) <= EXCERPT_CHARS else line[:EXCERPT_CHARS] + "…")
 
 
 def _plain(text: str) -> str:

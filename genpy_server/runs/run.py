@@ -270,6 +270,7 @@ class ReplyRun:
                 reasoning_effort=params.reasoning_effort,
                 seed=params.seed,
                 stop=params.stop or (),
+                question=self.request.question.text,
             )
             request = await self.chat.hooks.context(
                 self.request.user_id, self.request.session_id, request

@@ -2,7 +2,15 @@
 
 import pytest
 
-from genpy_server.core.context.recall import Candidate, Scores, asks, bear_on, ranked, weight
+from genpy_server.core.context.recall import (
+    Candidate,
+    Scores,
+    asks,
+    asks_what_was_said,
+    bear_on,
+    ranked,
+    weight,
+)
 from genpy_server.core.models import Hit, Message
 
 
@@ -144,3 +152,19 @@ def test_questions_ask(text):
 def test_thanks_follow_ups_and_statements_do_not(text):
     """Nothing is looked for where nothing is asked."""
     assert not asks(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("What did we talk about?", True),
+        ("what did I just say", True),
+        ("recap please, what was said so far?", True),
+        ("What did we say about Rome?", False),
+        ("What is it about?", False),
+        ("", False),
+    ],
+)
+def test_a_question_about_the_conversation_names_nothing_else(text, does):
+    """Any other word is what is asked about."""
+    assert asks_what_was_said(text) is does

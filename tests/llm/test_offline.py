@@ -62,6 +62,20 @@ async def test_what_was_said_before_is_shown():
     assert len(lines[0]) < 250
 
 
+@pytest.mark.parametrize(
+    "question", ["What did we talk about?", "what have we discussed so far", "Summarise our chat"]
+)
+async def test_what_was_just_said_is_shown(question: str):
+    """A question about the conversation itself gets the last messages of it, below a sentence."""
+    asked = ChatMessage("user", question)
+    told = [ChatMessage("user", f"thing *{n}*") for n in range(7)]
+    text = await answer(*told[:1], ChatMessage("assistant", "…"), *told[1:], asked)
+    assert text.startswith("You said last in this conversation:\n\n- “thing \\*2\\*”\n- ")
+    assert text.index("thing \\*6\\*") < text.index("No model is configured")
+    assert question not in text
+    assert (await answer(asked)).startswith("You have said nothing else in this conversation yet.")
+
+
 async def test_of_a_hit_the_message_about_the_question_is_shown():
     """What holds the words may stand beside the hit; it is shown once, in place of it."""
     rome, yes = message("Rome is hot in July", 1), message("Good to know", 2)

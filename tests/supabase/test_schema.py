@@ -41,7 +41,7 @@ EARLIER_ROWS = f"""
       p_message => message, p_title => 'Tea', p_client_id => kind || '1', p_metadata => '{{"run": "r"}}',
       p_uid => gen_random_uuid(), p_words => 2, p_live_seconds => 60)
     from (values ('user', 'I like'), ('ai', 'Me too')) _ (kind, message);
-    select genpy_extend_memory('ann', '{TALK}', '- likes tea', 1, 0);
+    update sessions set memory = '- likes tea', memory_upto = 1 where session_id = '{TALK}';
     select genpy_rate('ann', '{TALK}', 4);
     insert into sessions (session_id, user_id, status, end_time, summary, topics, sentiment, metrics,
         key_outcomes, title, note)

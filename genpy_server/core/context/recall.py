@@ -250,6 +250,15 @@ _TELLING = frozenset("i im ive it its my our that the there these they this we".
 """How a sentence begins that tells something and asks nothing."""
 
 
+_CONVERSATION = frozenset(
+    """
+    chat chatted conversation discuss discussed discussing discussion earlier far just last message
+    recap said say speak speaking spoke summarise summarize summary talk talked talking topic today
+    """.split()  # noqa: SIM905 - a list of so many is harder to read
+)
+"""Words of questions about the conversation itself."""
+
+
 def titles_first(hits: Sequence[Hit]) -> list[Hit]:
     """Hits in titles and summaries, and then in messages, with scores in that order."""
     best = max((hit.score for hit in hits), default=0.0)
@@ -279,3 +288,9 @@ def asks(text: str) -> bool:
     said = words(text)
     about = [word for word in said if word not in STOP_WORDS and word not in _SMALL_TALK]
     return bool(about) and (_is_question(text) or said[0] not in _TELLING)
+
+
+def asks_what_was_said(text: str) -> bool:
+    """Whether a message asks about the conversation itself, and about nothing that it names."""
+    said = {*words(text)}
+    return bool(said & _CONVERSATION) and said <= STOP_WORDS | _CONVERSATION
