@@ -206,6 +206,15 @@ $$;
 
 -- Whatever program inserts a message, its session's count, order and metrics follow.
 
+-- A number of tokens; what another program wrote that is none counts nothing.
+create or replace function genpy.tokens(value jsonb) returns bigint
+language sql immutable parallel safe set search_path = '' as $$
+  select case jsonb_typeof(value) when 'number' then
+    case when (value #>> '{}')::numeric between 0 and 1e15 and (value #>> '{}')::numeric % 1 = 0
+      then (value #>> '{}')::numeric::bigint else 0 end
+  else 0 end
+$$;
+
 create or replace function genpy.counted(counts jsonb, message public.session_logs) returns jsonb
 language plpgsql stable set search_path = '' as $$
 declare
@@ -243,14 +252,11 @@ begin
     'tools', tools,
     'intents', intents,
     'prompt_tokens', coalesce((counts ->> 'prompt_tokens')::bigint, 0)
-      + case jsonb_typeof(meta #> '{usage,prompt_tokens}')
-        when 'number' then (meta #>> '{usage,prompt_tokens}')::bigint else 0 end,
+      + genpy.tokens(meta #> '{usage,prompt_tokens}'),
     'completion_tokens', coalesce((counts ->> 'completion_tokens')::bigint, 0)
-      + case jsonb_typeof(meta #> '{usage,completion_tokens}')
-        when 'number' then (meta #>> '{usage,completion_tokens}')::bigint else 0 end,
+      + genpy.tokens(meta #> '{usage,completion_tokens}'),
     'cached_tokens', coalesce((counts ->> 'cached_tokens')::bigint, 0)
-      + case jsonb_typeof(meta #> '{usage,cached_tokens}')
-        when 'number' then (meta #>> '{usage,cached_tokens}')::bigint else 0 end);
+      + genpy.tokens(meta #> '{usage,cached_tokens}'));
 end
 $$;
 
@@ -586,12 +592,9 @@ language sql stable set search_path = '' as $$
       select greatest(0, round(extract(epoch from last_at - first_at), 3)) from ends), 0),
     'tools', coalesce((select jsonb_object_agg(name, times) from tools), '{}'),
     'intents', coalesce((select jsonb_object_agg(name, times) from intents), '{}'),
-    'prompt_tokens', coalesce(sum((meta #>> '{usage,prompt_tokens}')::bigint)
-      filter (where jsonb_typeof(meta #> '{usage,prompt_tokens}') = 'number'), 0),
-    'completion_tokens', coalesce(sum((meta #>> '{usage,completion_tokens}')::bigint)
-      filter (where jsonb_typeof(meta #> '{usage,completion_tokens}') = 'number'), 0),
-    'cached_tokens', coalesce(sum((meta #>> '{usage,cached_tokens}')::bigint)
-      filter (where jsonb_typeof(meta #> '{usage,cached_tokens}') = 'number'), 0)
+    'prompt_tokens', coalesce(sum(genpy.tokens(meta #> '{usage,prompt_tokens}')), 0),
+    'completion_tokens', coalesce(sum(genpy.tokens(meta #> '{usage,completion_tokens}')), 0),
+    'cached_tokens', coalesce(sum(genpy.tokens(meta #> '{usage,cached_tokens}')), 0)
   ) from m
 $$;
 
@@ -609,13 +612,10 @@ create or replace function public.genpy_usage(
       and jsonb_typeof(l.metadata -> 'usage') = 'object'
   ), rows as (
     select day, coalesce(model, '') as model, session_id, title, count(*) as replies,
-      coalesce(sum((usage ->> 'prompt_tokens')::bigint)
-        filter (where jsonb_typeof(usage -> 'prompt_tokens') = 'number'), 0) as prompt_tokens,
-      coalesce(sum((usage ->> 'completion_tokens')::bigint)
-        filter (where jsonb_typeof(usage -> 'completion_tokens') = 'number'), 0)
+      coalesce(sum(genpy.tokens(usage -> 'prompt_tokens')), 0) as prompt_tokens,
+      coalesce(sum(genpy.tokens(usage -> 'completion_tokens')), 0)
         as completion_tokens,
-      coalesce(sum((usage ->> 'cached_tokens')::bigint)
-        filter (where jsonb_typeof(usage -> 'cached_tokens') = 'number'), 0) as cached_tokens
+      coalesce(sum(genpy.tokens(usage -> 'cached_tokens')), 0) as cached_tokens
     from replies group by 1, 2, 3, 4
   )
   select coalesce(jsonb_agg(to_jsonb(r) order by day, model, session_id), '[]') from rows r
@@ -779,7 +779,7 @@ declare
   total double precision;
   waiting boolean;
 begin
-  select sum(message_count) into documents from public.sessions where user_id = p_user_id;
+  select sum(greatest(message_count, 0)) into documents from public.sessions where user_id = p_user_id;
   if documents is null then
     return jsonb_build_object('hits', hits, 'waiting', false);
   end if;

@@ -29,6 +29,10 @@ JSON = st.recursive(
 KINDS = (Session, Message, MessageMeta, Metrics)
 ODD = ('{"run": 5, "intent": "tutorial", "tools": "none"}', "not JSON", "[1, 2]", "null", '{"a":')
 
+NO_TOKENS = ("1.5", "1e300", "-3", '"7"', "null", "[]", "9223372036854775807", "1" + 30 * "0")
+"""What may stand for a number of tokens, as JSON."""
+USAGES = [f'{{"usage": {{"prompt_tokens": {n}, "completion_tokens": 2}}}}' for n in NO_TOKENS]
+
 
 @pytest.mark.parametrize("kind", [MessageMeta, Metrics])
 @given(value=JSON)
@@ -114,6 +118,49 @@ async def test_odd_rows_spoil_no_list_in_supabase(supabase) -> None:
     assert (sessions[odd].title, sessions[odd].outcomes) == ("Untitled", ("A plan.",))
     assert sessions[odd].topics == ("ice",)
     assert (message.text, message.meta.intent, message.meta.tools) == ("hi", "tutorial", ())
+
+
+async def test_odd_tokens_count_nothing_in_sqlite(tmp_path: Path) -> None:
+    """A reply whose usage cannot be counted leaves the rest of it and all others counted."""
+    path = tmp_path / "genpy.db"
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    for _ in USAGES:
+        await person.say("hi", role="user")
+        await person.say("x", role="assistant")
+    with closing(sqlite3.connect(path)) as connection:
+        for number, usage in enumerate(USAGES):
+            connection.execute(
+                "UPDATE session_logs SET metadata = ? WHERE id = ?", (usage, 2 * number + 2)
+            )
+        connection.execute("UPDATE sessions SET counts = NULL")
+        connection.commit()
+    await only_right_tokens_count(store, person)
+    await store.close()
+
+
+async def test_odd_tokens_count_nothing_in_supabase(supabase) -> None:
+    """Another program's reply is inserted whatever its usage is, and counted as far as it can be."""
+    store = SupabaseStore(supabase.url, supabase.secret_key)
+    await store.open()
+    person = Person(store)
+    await person.say("hello")
+    values = ", ".join(f"('{person.session}', 'ai', 'x', '{usage}')" for usage in USAGES)
+    insert = "insert into session_logs (session_id, event_type, message, metadata) values"
+    supabase.sql(f"{insert} {values}")
+    await only_right_tokens_count(store, person)
+    supabase.sql(f"update sessions set counts = null where session_id = '{person.session}'")
+    await only_right_tokens_count(store, person)
+    await store.close()
+
+
+async def only_right_tokens_count(store, person: Person) -> None:
+    metrics = await store.metrics(person.id, person.session)
+    (row,) = await store.usage(person.id, since="2020-01-01T00:00:00+00:00")
+    right = (0, 2 * len(USAGES))
+    assert (metrics.prompt_tokens, metrics.completion_tokens) == right
+    assert (row.prompt_tokens, row.completion_tokens, row.replies) == (*right, len(USAGES))
 
 
 @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])

@@ -192,9 +192,9 @@ def messages(
 
 
 def _tokens(kind: str) -> str:
-    """A count of tokens as SQL; what is not a whole number counts nothing."""
+    """A count of tokens as SQL; what another program wrote that is none counts nothing."""
     value = f"json_extract({_META}, '$.usage.{kind}_tokens')"
-    return f"CASE typeof({value}) WHEN 'integer' THEN {value} END"
+    return f"CASE WHEN typeof({value}) = 'integer' AND {value} BETWEEN 0 AND 1e15 THEN {value} END"
 
 
 def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
