@@ -159,8 +159,8 @@ async def busy(cdp: Any) -> float:
     return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
-async def reading_back(browser: Browser, server: Running, upstream: Upstream) -> None:
-    """The long conversation: its pages, and a reply at its end."""
+async def remember(server: Running) -> None:
+    """The long conversation."""
     store, user = server.app.store, server.app.settings.user
     text = PART.format(n=1)
     first = (await store.append(user, SESSION, "user", "0", title="Long")).message
@@ -183,6 +183,10 @@ async def reading_back(browser: Browser, server: Running, upstream: Upstream) ->
             for number in range(1, MESSAGES)
         ),
     )
+
+
+async def reading_back(browser: Browser, server: Running, upstream: Upstream) -> None:
+    """The long conversation: its pages, and a reply at its end."""
     context = await browser.new_context(base_url=server.url)
     page = await context.new_page()
     await page.goto(f"/?session={SESSION}")
@@ -300,6 +304,7 @@ async def main() -> None:
             async_playwright() as playwright,
         ):
             browser = await launch(playwright)
+            await remember(server)
             print(
                 f"Python {platform.python_version()}, Chromium {browser.version}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
             )

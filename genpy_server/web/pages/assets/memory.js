@@ -7,7 +7,7 @@ import { announce, button, el, tell } from "./dom.js";
 export class Memory {
   #words = el("p", {});
   #notes = el("ul", { class: "notes" });
-  #switch = el("p", { class: "buttons" });
+  #switch = el("p");
 
   /**
    * @param {string} ref

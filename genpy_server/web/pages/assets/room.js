@@ -9,7 +9,7 @@ import { View } from "./view.js";
 
 /** @import {Entry} from "./transcript.js" */
 
-const PAGE = 100;
+const PAGE = 50; // messages asked for at once, which are made in one task of the browser
 const MOST = 1_000; // messages that are shown at once; the document gets slow with many more
 const LIVE = 200; // of them that are kept of the end, where its beginning is left
 const PAUSE = 40; // ms between two looks at what came
