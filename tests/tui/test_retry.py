@@ -9,7 +9,7 @@ from support.terminal import Terminal, terminal
 
 from genpy_server.wire import Retry, Send
 
-ONLY = "Only the last message can be answered again. q quotes this one."
+ONLY = "Only the last message can be answered again; q quotes this one."
 
 
 def retries(server: ScriptedServer) -> list[Retry]:
@@ -114,10 +114,10 @@ async def test_nothing_and_what_runs_are_not_answered_again(
         await tui.says("replying")
         await tui.shows("Half")
         await tui.press("ctrl+r")
-        await tui.until(lambda: "A reply is being written. Esc stops it." in tui.notices)
+        await tui.until(lambda: "A reply is being written; esc stops it." in tui.notices)
         tui.app.clear_notifications()
         await tui.press("alt+up", "i")
-        await tui.until(lambda: "A reply is being written. Esc stops it." in tui.notices)
+        await tui.until(lambda: "A reply is being written; esc stops it." in tui.notices)
         assert retries(server) == []
 
 
