@@ -16,6 +16,12 @@ from genpy_server.settings import load
 from genpy_server.wire import MessageEvent, RunFinished, Send
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """A server on a busy machine has the time that it needs to answer."""
+    monkeypatch.setattr(announcement, "SECONDS", 60.0)
+
+
 def file_of(database):
     """Where the server of a database is announced."""
     return database.with_name(f"{database.name}.server")
