@@ -124,7 +124,7 @@ async def test_a_model_is_chosen_for_the_conversation(
     """The models are those of the server; a choice holds for the conversation, in every tab."""
     upstream.say("Yes.")
     async with visiting(browser, server.url, "/?session=one") as visit:
-        choice = visit.page.get_by_label("Model")
+        choice = visit.page.get_by_label("Model", exact=True)
         name = await choice.locator("option").nth(1).get_attribute("value")
         other = await visit.context.new_page()
         await other.goto(visit.page.url)
@@ -132,12 +132,12 @@ async def test_a_model_is_chosen_for_the_conversation(
         await visit.say("First")
         await visit.finished()
         await choice.select_option(name)
-        await expect(other.get_by_label("Model")).to_have_value(name or "")
+        await expect(other.get_by_label("Model", exact=True)).to_have_value(name or "")
         await visit.say("Second")
         await expect(visit.page.locator("article.assistant")).to_have_count(2)
         await visit.finished()
         await other.reload()
-        await expect(other.get_by_label("Model")).to_have_value(name or "")
+        await expect(other.get_by_label("Model", exact=True)).to_have_value(name or "")
     assert str(name).endswith(upstream.requests[-1]["body"]["model"])
 
 

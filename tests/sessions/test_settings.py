@@ -10,6 +10,7 @@ from genpy_server.wire import ParamsChange, Retry, Send, Set
 
 async def test_settings_are_published_stored_and_shown_to_who_comes(database, upstream):
     """Each change is an event with all settings; null takes one back, what is absent stays."""
+    upstream.models = ["a/b"]
     upstream.say("hi")
     async with serving(database, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as peer, Peer(server.url, "one") as other:

@@ -172,7 +172,7 @@ EFFECTS = {
     "answer_after": Effect(shows("answer 1 of 2"), answered_twice),
     "thinking": Effect(holds(lambda tui: "│ I look." in tui.transcript)),
     "think": Effect(shows("How long may the model think?")),
-    "setup": Effect(holds(lambda tui: any("chooses its model" in said for said in tui.notices))),
+    "setup": Effect(holds(lambda tui: any("genpy setup" in said for said in tui.notices))),
     "theme": Effect(holds(lambda tui: tui.app.screen is not tui.chat)),
     "editor": Effect(written, draft),
     "page_up": Effect(holds(lambda tui: not tui.chat.view.follow)),
@@ -232,6 +232,7 @@ async def test_it_does_what_it_says(
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
     server.api[f"/api/session/{SESSION}"] = RECORD
     server.api["/api/models"] = MODELS
+    server.api["/api/setup"] = {"has_model": True, "allowed": False}
     server.api[f"/api/session/{SESSION}/context"] = {"context": CONTEXT}
     server.api[f"/api/session/{SESSION}/messages"] = {"messages": []}
     async with terminal(tmp_path, server=server.url) as tui:
