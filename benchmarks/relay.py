@@ -180,7 +180,7 @@ async def connected(url: str, readers: Sequence[Reader]) -> None:
     host, port = url.removeprefix("http://").split(":")
     loop = asyncio.get_running_loop()
     for reader in readers:
-        await loop.create_connection(lambda reader=reader: reader, host, int(port))  # type: ignore[misc]
+        await loop.create_connection(lambda reader=reader: reader, host, int(port))  # type: ignore[misc]  # a lambda's default has no type
     await asyncio.gather(*(reader.ready for reader in readers))
 
 

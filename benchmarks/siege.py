@@ -212,7 +212,7 @@ class Project:
             select id, session_id, event_type, message, client_id, metadata
             from session_logs order by id
         """)
-        return [tuple(row.values()) for row in found]  # type: ignore[misc]
+        return [tuple(row.values()) for row in found]  # type: ignore[misc]  # SQL's columns are those of Row
 
     async def strike(self) -> bool:
         """Kill the database instead of the server, now and then."""

@@ -142,7 +142,7 @@ async def _ask(
 
 
 async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> None:
-    """Raise `WrongUsageError` for a name that no tool has: it would be allowed in vain."""
+    """Raise `WrongUsageError` for an unknown tool, which would be allowed without effect."""
     from genpy_server.client.session_client import RemoteRecords
 
     records = RemoteRecords(url, token)
@@ -155,5 +155,5 @@ async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> Non
     if unknown:
         failed = "".join(f" {one.origin} has {one.state}." for one in found.sources if one.message)
         raise WrongUsageError(
-            f"There is no tool {', '.join(unknown)}; there are {', '.join(known)}.{failed}"
+            f"Unknown tool: {', '.join(unknown)}. Available tools: {', '.join(known)}.{failed}"
         )

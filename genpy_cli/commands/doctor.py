@@ -100,7 +100,7 @@ async def _tools(settings: Settings) -> str:
     known = {tool.name for tool in found.tools}
     faults = [f"{one.origin}: {one.message}" for one in found.sources if one.message]
     faults += [
-        f"the mode {mode.name} names what is no tool: {', '.join(unknown)}"
+        f"the mode {mode.name} names unknown tools: {', '.join(unknown)}"
         for mode in open_modes(settings.folder).values()
         if (unknown := sorted(set(mode.tools or ()) - known))
     ]

@@ -36,7 +36,7 @@ class ForeignLlm:
             return
         if missing := [name for name in PARTS if not hasattr(llm, name)]:
             kind = type(llm).__name__
-            self._error = f"{source}: {kind} is no model, it has no {', '.join(missing)}."
+            self._error = f"{source}: {kind} is not a model; it lacks {', '.join(missing)}."
         else:
             self._llm = llm
 
@@ -109,7 +109,7 @@ class ForeignLlm:
         if isinstance(event, TextDelta | ReasoningDelta) and isinstance(event.text, str):
             return type(event)(storable(event.text))
         if not isinstance(event, LlmEvent) or isinstance(event, TextDelta | ReasoningDelta):
-            raise LlmError(f"{self._source} sent {event!r:.60}, which is no event of a reply.")
+            raise LlmError(f"{self._source} sent {event!r:.60}, which is not an event of a reply.")
         return storable_value(event) if isinstance(event, ToolCall) else event
 
     async def _guarded(self, work: Awaitable[T]) -> T:

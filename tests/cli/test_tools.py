@@ -83,7 +83,7 @@ async def test_ask_refuses_to_allow_what_is_no_tool(home: Genpy) -> None:
         refused = await home.beside(
             "ask", "-n", "hi", "--allow", "nosuch", code=2, GENPY_LLM_URL=upstream.url
         )
-        assert "There is no tool nosuch" in refused.err
+        assert "Unknown tool: nosuch" in refused.err
         assert "note, look" in refused.err
         assert not upstream.requests
 
@@ -98,7 +98,7 @@ def test_what_fails_is_said_once(home: Genpy) -> None:
 
 
 def test_doctor_names_tools_that_are_not_there(home: Genpy) -> None:
-    """A mode that names what is no tool, and a source of tools that fails, are faults."""
+    """A mode that names an unknown tool, and a source of tools that fails, are faults."""
     assert "✓ tools: " in home("doctor").out
     folder = home.home / "CONFIG" / "genpy"
     (folder / "modes").mkdir()
@@ -106,7 +106,7 @@ def test_doctor_names_tools_that_are_not_there(home: Genpy) -> None:
     (folder / "tools" / "bad.py").write_text("1 / 0")
     shown = home("doctor", code=1).out
     assert "✗ tools: file bad.py: ZeroDivisionError: division by zero; " in shown
-    assert "the mode notes names what is no tool: nosuch\n" in shown
+    assert "the mode notes names unknown tools: nosuch\n" in shown
 
 
 OWN = """

@@ -83,8 +83,8 @@ async def test_text_that_cannot_be_stored_is_mended():
         (KeyboardInterrupt(), LlmError, "failed with KeyboardInterrupt"),
         (asyncio.CancelledError(), LlmError, "failed with CancelledError"),
         (LlmCutOff("Cut."), LlmCutOff, "^Cut.$"),
-        ("text", LlmError, "sent 'text', which is no event"),
-        (TextDelta(None), LlmError, "which is no event"),
+        ("text", LlmError, "sent 'text', which is not an event"),
+        (TextDelta(None), LlmError, "which is not an event"),
     ],
 )
 async def test_what_goes_wrong_is_an_error_of_the_model(event, kind, words):
@@ -143,6 +143,6 @@ async def test_a_model_that_cannot_be_made_says_why_when_asked():
             await failing
     await llm.close()
     none = ForeignLlm("The model x", object)
-    with pytest.raises(LlmUnavailable, match="object is no model, it has no kind, local"):
+    with pytest.raises(LlmUnavailable, match="object is not a model; it lacks kind, local"):
         await none.probe()
     assert (none.kind, none.model) == ("failed", "")

@@ -97,13 +97,17 @@ async def test_a_model_is_tried_and_kept_and_answers(tmp_path, service):
         ({"origins": ("https://chat.example",)}, {}),
         ({"proxies": ("127.0.0.1",)}, {}),
         ({"tokens": {"t" * 24: "alice"}}, {"Authorization": "Bearer " + "t" * 24}),
+        (
+            {"host": "0.0.0.0", "tokens": {"t" * 24: "local"}},
+            {"Authorization": "Bearer " + "t" * 24},
+        ),
         ({"folder": None}, {}),
     ],
 )
 async def test_a_server_for_others_lets_nobody_choose(tmp_path, service, changes, headers):
-    """Behind a proxy, under further names or for several users, nobody may."""
+    """Behind a proxy, under further names, for several users or at every address, nobody may."""
     async with running(tmp_path, **changes) as server:
-        url = server.url
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
             assert (await client.get("/api/setup")).json()["allowed"] is False
             refused = await client.post("/api/setup", json={"url": service.url, "key": KEY})

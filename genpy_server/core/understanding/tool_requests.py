@@ -120,7 +120,7 @@ _ASIDE = re.compile(
 )
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
-"""What begins with a time and ends with none of these tells of that time."""
+"""Ends of a question; other text that begins with a time is a statement about that time."""
 _SAYS_THAT = re.compile(
     r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
     r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"

@@ -87,10 +87,10 @@ def outline(text: str) -> list[tuple[str, str, str]]:
     ]
 
 
-@given(st.lists(LINES.filter(lambda line: "[" not in line and "$$" not in line), max_size=25))
+@given(st.lists(LINES.filter(lambda line: "[" not in line), max_size=25))
 def test_pieces_hold_the_blocks_that_commonmark_finds(lines: list[str]) -> None:
     """Parsing pieces one by one finds what parsing the whole text finds, formulas without end apart."""
-    text = "\n".join(lines)
+    text = "\n".join("$$\nx + y\n$$" if line == "$$" else line for line in lines)
     found: list[tuple[str, str, str]] = []
     text = text.expandtabs(4)
     for piece in pieces(text):
