@@ -1,5 +1,6 @@
 """Parts that tests in several folders share and that are slow to start: one of each per run."""
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -10,6 +11,9 @@ from support.supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, missi
 hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+# What runs in the background of a shell ignores Ctrl-C, and would pass that on to its processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -262,8 +262,6 @@ async def test_interrupted(tmp_path):
         process = await asyncio.create_subprocess_exec(
             *genpy.words("ask", "Count"), env=genpy.environment, cwd=tmp_path,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            # Whoever runs the tests in the background has it ignored, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         assert process.stdout is not None
         async with asyncio.timeout(20):

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -35,6 +36,16 @@ def commands(group: Any = None, prefix: str = "") -> dict[str, Any]:
 
 
 COMMANDS = commands()
+
+
+def _until_it_waits(process: int) -> None:
+    """Wait until a process that has shown a question reads the answer.
+
+    Python notices a signal between two steps and while it reads, not in the moment between them.
+    """
+    state = Path(f"/proc/{process}/stat")
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] == "R":
+        time.sleep(0.001)
 
 
 @dataclass
@@ -144,6 +155,7 @@ class Genpy:
                     seen = place + len(left[0][0].encode())
                     typed = left.pop(0)[1]
                     if typed == CTRL_C:
+                        _until_it_waits(process.pid)
                         process.send_signal(signal.SIGINT)  # it is no session's own terminal
                     else:
                         os.write(terminal, typed.encode())
