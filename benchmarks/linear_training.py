@@ -89,7 +89,7 @@ class Trained:
         return self.machine.decision_function(self.encoder.rows(texts))
 
     def plain(self, temperature: float) -> dict[str, Any]:
-        """As `core.linear.LinearModel` reads it: weights of a byte, without those near zero."""
+        """As `LinearWeights` of `core.understanding.linear`, without weights near zero."""
         weights = (self.machine.coef_ * self.encoder.rarity).T
         whole, scale = bytes_of(weights)
         kept = [at for at in range(len(self.encoder.names)) if np.abs(whole[at]).max() >= FAINT]
@@ -98,7 +98,8 @@ class Trained:
             "temperature": round(temperature, 2),
             "scale": round(scale, 6),
             "bias": [round(float(value), 4) for value in self.machine.intercept_],
-            "weights": {self.encoder.names[at]: whole[at].tolist() for at in kept},
+            "features": [self.encoder.names[at] for at in kept],
+            "weights": whole[kept].ravel().tolist(),
         }
 
 
@@ -126,9 +127,13 @@ def write(target: Path, model: dict[str, Any]) -> None:
 
 
 def _lines(value: Any) -> str:
-    if not isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    rows = (
-        f"{json.dumps(name, ensure_ascii=False)}:{_lines(item)}" for name, item in value.items()
-    )
-    return "{\n" + ",\n".join(rows) + "\n}"
+    def compact(item: Any) -> str:
+        return json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+
+    if isinstance(value, dict):
+        rows = ",\n".join(f"{compact(name)}:{_lines(item)}" for name, item in value.items())
+        return f"{{\n{rows}\n}}"
+    if isinstance(value, list) and isinstance(value[0], str):
+        rows = ",\n".join(map(compact, value))
+        return f"[\n{rows}\n]"
+    return compact(value)

@@ -167,12 +167,12 @@ def main() -> None:
     model = {
         "fingerprint": hashlib.sha256(DATA.read_bytes() + PARTS.read_bytes()).hexdigest(),
         "trust": trust(found, temperature),
-        **fit(rows, composed(asks, materials)).plain(temperature),
+        "weights": fit(rows, composed(asks, materials)).plain(temperature),
     }
     write(TARGET, model)
     write_background()
     print(
-        f"{len(rows)} messages, {len(model['weights'])} features, temperature {temperature:.2f}, "
+        f"{len(rows)} messages, {len(model['weights']['features'])} features, temperature {temperature:.2f}, "
     )
     print(f"trust {model['trust']}, {TARGET.stat().st_size // 1024} KB")
 

@@ -85,7 +85,7 @@ def test_ordinary_messages_do_not_trigger():
 def test_the_model_was_trained_on_these_messages():
     """The shipped weights carry the fingerprint of the training messages in the repository."""
     trained_on = hashlib.sha256((DATA / "tools_train.jsonl").read_bytes()).hexdigest()
-    assert shipped(MODEL)["fingerprint"] == trained_on
+    assert shipped(MODEL, "fingerprint", str) == trained_on
 
 
 def test_held_out_messages_were_not_trained_on():

@@ -9,7 +9,6 @@ brief to ask for anything, or made of no letters, is guessed to be chat.
 import math
 from collections.abc import Collection, Sequence
 from functools import cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +17,7 @@ from genpy_server.core.understanding.learned import Learned
 from genpy_server.core.understanding.linear import (
     Features,
     LinearModel,
+    LinearWeights,
     Scored,
     clip,
     features,
@@ -151,7 +151,7 @@ def _quoted(words: Sequence[str]) -> str:
     return ", ".join(f'"{word}"' for word in words)
 
 
-class Trust(NamedTuple):
+class Trust(msgspec.Struct, frozen=True):
     """How the model's probability and the share of known n-grams make a calibrated score."""
 
     bias: float
@@ -168,8 +168,7 @@ class Trust(NamedTuple):
 @cache
 def intent_model() -> tuple[LinearModel, Trust]:
     """The shipped model and its calibration, read on first use."""
-    raw = shipped(MODEL)
-    return LinearModel(raw), Trust(**raw["trust"])
+    return LinearModel(shipped(MODEL, "weights", LinearWeights)), shipped(MODEL, "trust", Trust)
 
 
 def _without_wishes(seen: str) -> str:

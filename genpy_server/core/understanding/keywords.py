@@ -6,7 +6,7 @@ most is the keyword. Words that requests are made of are known by name, all othe
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from genpy_server.core.understanding.linear import MARKS, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
@@ -156,7 +156,7 @@ def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:
 @cache
 def tagger() -> Tagger:
     """The shipped weights, read when first asked for."""
-    raw = shipped(MODEL)["keywords"]
+    raw = shipped(MODEL, "keywords", dict[str, Any])
     return Tagger(
         frozenset(raw["frame"].split()),
         frozenset(raw["seen"].split()),

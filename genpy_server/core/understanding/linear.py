@@ -1,16 +1,19 @@
 """Linear models over words, families of words and character n-grams, scored in plain Python."""
 
-import json
 import math
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from itertools import chain, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF, STEM_OF, folded
 from genpy_server.core.words import UNSPACED
+
+T = TypeVar("T")
 
 LOOKED_AT = 600
 """Characters that are looked at: the beginning and the end of a longer message."""
@@ -140,37 +143,53 @@ def _likeness(token: str) -> str:
     return next((ending for ending in _ENDINGS if token.endswith(ending)), "long")
 
 
-class LinearModel:
-    """A weight for every pair of feature and label: `weights[feature]` has one a label, in order."""
+class LinearWeights(msgspec.Struct, frozen=True):
+    """A linear model as its file holds it: `weights` has, for each feature, one a label."""
 
-    def __init__(self, raw: dict[str, Any]) -> None:
-        self.labels: tuple[str, ...] = tuple(raw["labels"])
-        self.weights: dict[str, list[int]] = raw["weights"]
-        self.bias: list[float] = raw["bias"]
-        self.scale: float = raw["scale"]
-        self.temperature: float = raw["temperature"]
+    labels: tuple[str, ...]
+    temperature: float
+    scale: float
+    bias: list[float]
+    features: list[str]
+    weights: list[int]
+
+
+class LinearModel:
+    """Scores features by a weight for every pair of label and feature."""
+
+    def __init__(self, raw: LinearWeights) -> None:
+        self.labels = raw.labels
+        self._bias = raw.bias
+        self._scale = raw.scale
+        self._temperature = raw.temperature
+        self._weights = raw.weights
+        starts = range(0, len(raw.weights), len(raw.labels))
+        self._starts = dict(zip(raw.features, starts, strict=True))
+        """Where in the weights those of a feature begin."""
 
     def score(self, found: Features) -> Scored:
         """The most probable label of a message with these features."""
-        totals, known = self.bias, 0.0
+        totals, known = self._bias, 0.0
         for group in found:
-            rows = list(filter(None, map(self.weights.get, group)))
-            scale = self.scale / math.sqrt(len(group) or 1)
+            starts = [start for start in map(self._starts.get, group) if start is not None]
+            rows = [self._weights[start : start + len(self.labels)] for start in starts]
+            scale = self._scale / math.sqrt(len(group) or 1)
             sums = map(sum, zip(*rows, strict=True))
             if rows:
                 totals = [total + scale * part for total, part in zip(totals, sums, strict=True)]
             known = len(rows) / (len(group) or 1)
         top = max(totals)
         best = totals.index(top)
-        probability = 1 / sum(math.exp((total - top) / self.temperature) for total in totals)
+        probability = 1 / sum(math.exp((total - top) / self._temperature) for total in totals)
         return Scored(self.labels[best], probability, known, self._because(found.words, best))
 
     def _because(self, words: list[str], best: int) -> list[str]:
         """The three words with the largest weight for a label, relative to the other labels."""
         spoke = []
         for word in words:
-            row = self.weights.get(word)
-            if row is not None and word[0].isalnum() and word[-1] != "$":
+            start = self._starts.get(word)
+            if start is not None and word[0].isalnum() and word[-1] != "$":
+                row = self._weights[start : start + len(self.labels)]
                 spoke.append((sum(row) - len(row) * row[best], word))
         return [_readable(word) for weight, word in sorted(spoke)[:3] if weight < 0]
 
@@ -181,9 +200,8 @@ def _readable(feature: str) -> str:
     return " ".join(shown.get(word, word) for word in feature.split(" "))
 
 
-def shipped(name: str) -> dict[str, Any]:
-    """A file of weights in the package, parsed; not cached here."""
-    data: dict[str, Any] = json.loads(
-        (files("genpy_server.core.understanding") / name).read_text(encoding="utf-8")
-    )
-    return data
+def shipped(name: str, part: str, kind: type[T]) -> T:
+    """A part of a file of weights in the package, as `kind`; not cached here."""
+    raw = (files("genpy_server.core.understanding") / name).read_bytes()
+    parts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    return msgspec.json.decode(parts[part], type=kind)

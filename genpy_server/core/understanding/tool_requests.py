@@ -14,6 +14,7 @@ from genpy_server.core.understanding.keywords import MODEL, find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
     LinearModel,
+    LinearWeights,
     Scored,
     features,
     shipped,
@@ -244,4 +245,4 @@ def request_features(line: str) -> Features:
 @cache
 def request_model() -> LinearModel:
     """The shipped model, read when first asked for."""
-    return LinearModel(shipped(MODEL)["requests"])
+    return LinearModel(shipped(MODEL, "requests", LinearWeights))
