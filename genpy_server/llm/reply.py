@@ -129,6 +129,7 @@ class ReplyReader:
             if text and not self._split.passes(text):
                 text, inner = self._split.feed(text)
                 thought += inner
+                self._reading = self._reading and not self._split.over
             if text or thought:
                 events = self._deltas(text, thought)
                 if self._chars > self._most:
@@ -182,7 +183,7 @@ class ReplyReader:
         reason, usage = parser.finish_reason, parser.usage
         if self._chars > self._most:
             return (Finish("length", usage, self._quota, self._reasoning_chars),)
-        if reason in BROKEN or not (reason or parser.done):
+        if reason in BROKEN or not (reason or parser.done or self._split.over):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
                 raise ServiceError(parser.suspect)
             if self._failure is not None:

@@ -1,8 +1,8 @@
-"""What a reply's text holds beside what is said: reasoning between tags, and calls of tools.
+"""What a reply's text holds beside what is said: reasoning between tags, calls of tools, control marks.
 
-Many models write `<think>…</think>` before their answer, and some write a call of a tool as text.
-Both are taken out while the text streams; what only looks like either comes out unchanged. A tag
-in code (between backticks) is text.
+Many models write `<think>…</think>` before their answer, some write a call of a tool as text, and
+some servers pass on the marks of a chat template. All are taken out while the text streams; what
+only looks like one comes out unchanged. A tag in code (between backticks) is text.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from genpy_server.core.models import ToolSpec
+from genpy_server.llm.control_marks import REPLY_MARKS, Marks, marks_at
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.tool_calls import CallPiece, tool_name
 
@@ -30,7 +31,7 @@ OPENINGS = {
     "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
 }
 """What reasoning stands between at the start of a reply; inside one only the first pair counts."""
-LONGEST_OPENING = max(map(len, OPENINGS))
+LONGEST_OPENING = max(map(len, (*OPENINGS, *REPLY_MARKS)))
 CALL_STARTS = (
     "[tool_calls]",
     "<function=",
@@ -76,6 +77,8 @@ _PARAMETER = re.compile(
 )
 _BETWEEN = 80
 """Characters between the name of a tool and its arguments at most."""
+_BRACKET = re.compile(r"[<\[]")
+"""What every tag and mark inside a text begins with."""
 
 
 class Split(NamedTuple):
@@ -106,6 +109,8 @@ class ReplyText:
         """Whether reasoning ended that never began."""
         self.ended_at: int | None = None
         """Where it ended, in characters of the text of the last `feed` or `finish`."""
+        self.over = False
+        """Whether another turn than the reply began: what follows is not part of it."""
         self._tools = tools
         self._names = {tool.name for tool in tools}
         self._place = _Place.REASONING if opened else _Place.START
@@ -119,11 +124,14 @@ class ReplyText:
         """Whether text without a tag stays as it is."""
         self._unchecked: list[str] = []
         self._line = ""
+        self._before = ""
         self._fence = False
+        self._shows_marks = False
+        """Whether the message itself has marks."""
 
     def passes(self, text: str) -> bool:
         """Whether a piece can be passed on as it is: the short way for most of them."""
-        if self._plain and "<" not in text:
+        if self._plain and "<" not in text and "[" not in text:
             self._unchecked.append(text)
             return True
         return False
@@ -144,13 +152,15 @@ class ReplyText:
             _Place.REASONING: self._reasoning,
             _Place.HELD: self._behind_tag,
         }
-        while self._held and steps[self._place](last=last):
+        while self._held and not self.over and steps[self._place](last=last):
             pass
         if last and self._opened and self._place is _Place.REASONING:
-            self._texts.append("".join(self._opened))  # the answer of a model that did not think
+            # The answer of a model that did not think.
+            self._place, self._held, self._opened = _Place.START, "".join(self._opened), []
+            return self._split(last=True)
         found = Split("".join(self._texts), "".join(self._thoughts))
         self._texts, self._thoughts = [], []
-        self._plain = self._place is _Place.TEXT and not self._held and not self._trim
+        self._plain = self._place is _Place.TEXT and not (self._held or self._trim or self.over)
         return found
 
     # Each step takes a part from what is held, and is False when it needs more text
@@ -163,12 +173,15 @@ class ReplyText:
             if last and self._held:
                 self._place = _Place.TEXT
             return last
-        for tag, end in OPENINGS.items():
-            if lowered.startswith(tag):
-                self._place, self._tag, self._end = _Place.REASONING, tag, end
-                self._held = held[len(tag) :]
-                return True
-        openings = (*OPENINGS, CALL, *CALL_STARTS, "```json") if self._tools else tuple(OPENINGS)
+        openings = (*OPENINGS, *REPLY_MARKS)
+        tag = next((tag for tag in openings if lowered.startswith(tag)), None)
+        if tag is not None:
+            self._held = held[len(tag) :]
+            if tag in OPENINGS:
+                self._place, self._tag, self._end = _Place.REASONING, tag, OPENINGS[tag]
+            self._trim = self._trim or tag in REPLY_MARKS
+            return True
+        openings += (CALL, *CALL_STARTS, "```json") if self._tools else ()
         if not last and any(opening.startswith(lowered) for opening in openings):
             return False
         if self._tools and not held.startswith(CALL) and self._may_be_call(held):
@@ -188,32 +201,56 @@ class ReplyText:
         if self._trim:
             self._held = self._held.lstrip()
             self._trim = not self._held
-        place = self._held.find("<")
         tags = (THINK, THINK_END, CALL) if self._tools else (THINK, THINK_END)
-        while place >= 0:
-            rest = self._held[place:]
-            tag = next((tag for tag in tags if rest.startswith(tag) or tag.startswith(rest)), None)
-            if tag is not None and not (last and len(rest) < len(tag)):
-                self._pass(self._held[:place])
-                self._held = rest
-                if len(rest) < len(tag):
-                    return False
-                if self._in_code():
-                    place = self._held.find("<", 1)
-                    continue
-                self._held = rest[len(tag) :]
-                if tag == THINK_END:
-                    if not self.end_only:
-                        self.ended_at = sum(map(len, self._texts))
-                    self.end_only = self._trim = True
-                else:
-                    self._place, self._tag = _Place.HELD, tag
-                    self._end = CALL_END if tag == CALL else THINK_END
+        place = 0
+        while bracket := _BRACKET.search(self._held, place):
+            place = bracket.start()
+            start = self._held[place : place + max(map(len, tags))]
+            tag = next((tag for tag in tags if start.startswith(tag)), None)
+            marks = None if tag or self._shows_marks else marks_at(self._held, place)
+            begun = (marks is not None and marks.open) or any(tag.startswith(start) for tag in tags)
+            waits = begun and not last and len(self._held) < place + HELD_CHARS
+            if not (tag or marks or waits):
+                place += 1
+                continue
+            self._pass(self._held[:place])
+            self._held = self._held[place:]
+            if waits:
+                return False
+            place = 0
+            if self._in_code():
+                place = 1
+            elif tag is not None:
+                self._behind(tag)
                 return True
-            place = self._held.find("<", place + 1)
+            elif marks is not None and not self._take(marks, last=last):
+                return False
         self._pass(self._held)
         self._held = ""
         return False
+
+    def _behind(self, tag: str) -> None:
+        """Go on behind a tag."""
+        self._held = self._held[len(tag) :]
+        if tag == THINK_END:
+            if not self.end_only:
+                self.ended_at = sum(map(len, self._texts))
+            self.end_only = self._trim = True
+        else:
+            self._place, self._tag = _Place.HELD, tag
+            self._end = CALL_END if tag == CALL else THINK_END
+
+    def _take(self, marks: Marks, *, last: bool) -> bool:
+        """Take marks out, or pass them on; False where the reply ends with them."""
+        rest = self._held[len(marks.text) :]
+        alone = not self._line.strip() and "\n" in marks.text
+        ends = marks.turn or (bool(marks.text) and (alone or (last and not rest)))
+        if not ends or not marks.are_control(self._line, self._before):
+            self._shows_marks = True
+            return True
+        self._held = rest
+        self.over = marks.turn
+        return not self.over
 
     def _reasoning(self, *, last: bool) -> bool:
         lowered = self._held.lower()
@@ -255,13 +292,15 @@ class ReplyText:
         self._unchecked.append(text)
 
     def _in_code(self) -> bool:
-        """Whether what comes next stands between backticks."""
+        """Whether what comes next stands between backticks; keeps the line it stands on."""
         *lines, self._line = (self._line + "".join(self._unchecked)).split("\n")
         self._unchecked = []
         for line in lines:
             self._fence ^= line.lstrip().startswith(("```", "~~~"))
-        opens = self._line.lstrip().startswith(("```", "~~~"))
-        return self._fence or opens or self._line.count("`") % 2 == 1
+            self._before = line if line.strip() else self._before
+        if self._line.lstrip().startswith(("```", "~~~")):
+            return not self._fence
+        return self._fence or self._line.count("`") % 2 == 1
 
     # Calls
 

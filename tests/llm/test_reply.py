@@ -523,6 +523,61 @@ async def test_reasoning_in_tags_is_no_text(text, said, thought):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Hello.</s>", "Hello."),
+        ("Hello</s>", "Hello"),
+        ("Hello. </s>", "Hello. "),
+        ("Hello </s></s>", "Hello "),
+        ("Hello.<|im_end|>\n", "Hello."),
+        ("Hello.\n<|eot_id|>", "Hello.\n"),
+        ("Hello 🙂 <end_of_turn>", "Hello 🙂 "),
+        ("Hello.[/INST]", "Hello."),
+        ("Hello.\n[/INST]\n", "Hello.\n"),
+        ("Hello.<|endoftext|></s>", "Hello."),
+        ("Hello.\n<|im_end|>\nBye.", "Hello.\nBye."),
+        ("Hello.\n<|im_end|>\n<|im_start|>user\nAnd you?", "Hello.\n"),
+        ("Hello.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nAnd?", "Hello."),
+        ("Hello.\n<|user|>\nAnd you?", "Hello.\n"),
+        ("Hello.</s><s>[INST] And you? [/INST]", "Hello."),
+        ("<|im_start|>assistant\nHello.<|im_end|>", "Hello."),
+        ("<|channel|>final<|message|>Hello.<|return|>", "Hello."),
+        ("```\nx\n```</s>", "```\nx\n```"),
+        ("Write `</s>`.</s>", "Write `</s>`."),
+        ("<|im_end|>", ""),
+        # what a message says of them
+        ("Hello </s> and <|im_end|> are marks.", None),
+        ("The mark of Llama is </s>", None),
+        ("The mark is `</s>`", None),
+        ("```\n<|im_start|>user\nHi<|im_end|>\n```\n", None),
+        ("```\nprint(1)\n</s>", None),
+        ("The marks:\n\n<|im_end|>\n</s>\n", None),
+        ("A turn:\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>", None),
+        ("It costs <s>5</s> 4, or <s>4</s>", None),
+        ("a [link](x), a[i] < b[0] and [", None),
+        ("[I", None),
+        ("</section>", None),
+    ],
+)
+async def test_control_marks_are_no_text(text, said):
+    """The marks of a template that end a reply are cut, wherever it is cut; those it speaks of are not."""
+    for opened in (False, True):
+        for pieces in cut(text):
+            found = await read(*(chunk({"content": p}) for p in pieces), STOP, opened=opened)
+            assert (found.text, found.reasoning * (not opened)) == (
+                text if said is None else said,
+                "",
+            )
+
+
+async def test_reply_ends_where_another_turn_begins():
+    """A model that goes on with the person's turn is not read on."""
+    rest = [chunk({"content": "<|im_end|>\n<|im_start|>user\nAnd?"}), AssertionError("read on")]
+    found = await read(HELLO[0], *rest)
+    assert (found.text, found.error, found.finish.reason) == ("Hello ", None, "stop")
+
+
+@pytest.mark.parametrize(
     ("text", "chars"),
     [("hm</think>\n\nHello", 2), ("h\n</think>Hello", 2), ("Hello", 0), ("`</think>`", 0)],
 )

@@ -1,0 +1,108 @@
+"""Control marks of chat templates in the text of a reply.
+
+A server whose template does not fit its model passes on `</s>`, `<|im_end|>` and the like as text, and
+some models then go on with the next turn of the person. A mark is one of these for sure where it ends
+the reply, or stands on a line of its own, outside of code; in a sentence a message talks about it.
+"""
+
+import re
+from typing import NamedTuple
+
+END_MARKS = (
+    "</s>",
+    "<eos>",
+    "<end_of_turn>",
+    "<turn|>",
+    "[/inst]",
+    "[eos]",
+    "[end of text]",
+    "<|im_end|>",
+    "<|im_sep|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|eot|>",
+    "<|end|>",
+    "<|end_of_text|>",
+    "<|end_of_turn|>",
+    "<|end_of_turn_token|>",
+    "<|end_response|>",
+    "<|endoftext|>",
+    "<|role_end|>",
+    "<|return|>",
+    "<\uff5cend\u2581of\u2581sentence\uff5c>",
+)
+"""What ends a turn, in small letters."""
+TURN_MARKS = (
+    "<|im_start|>",
+    "<|start_header_id|>",
+    "<start_of_turn>",
+    "<|turn>",
+    "[inst]",
+    "<s>[inst]",
+    "<s> [inst]",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<|start|>user",
+    "<|start_of_turn_token|>",
+    "<|start_of_role|>",
+    "<\uff5cuser\uff5c>",
+)
+"""What begins another turn, in small letters."""
+REPLY_MARKS = (
+    "<|im_start|>assistant",
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<start_of_turn>model",
+    "<|turn>model",
+    "<|assistant|>",
+    "<|begin_of_text|>",
+    "<bos>",
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "<|start_of_role|>assistant<|end_of_role|>",
+    "<\uff5cassistant\uff5c>",
+)
+"""What begins the reply itself, in small letters."""
+
+_END = f"(?:{'|'.join(map(re.escape, END_MARKS))})"
+_ENDS = re.compile(rf"(?:{_END}\s*)+", re.IGNORECASE)
+_TWO = re.compile(rf"{_END}\s*{_END}", re.IGNORECASE)
+_STRUCK = "<s>"
+"""HTML's, which `</s>` ends."""
+_LONGEST = max(map(len, (*END_MARKS, *TURN_MARKS)))
+_UNFINISHED = re.compile(r"[\w,:;=+&|/\\(\[{\"'`\u2013\u2014\u2018\u201c\u201e\u00ab<-]\s+$")
+"""The end of a line whose sentence goes on."""
+
+
+class Marks(NamedTuple):
+    """What a text begins with."""
+
+    text: str
+    """End marks, with the white space behind them."""
+    turn: bool
+    """Whether another turn begins behind them."""
+    open: bool
+    """Whether what comes next decides."""
+
+    def are_control(self, line: str, before: str) -> bool:
+        """Whether they are no part of the message.
+
+        `line` is what stands before them on their line, `before` the last line with text above.
+        """
+        if not line.strip():
+            return not before.rstrip().endswith(":")
+        sure = self.turn or _TWO.match(self.text) or not _UNFINISHED.search(line)
+        return bool(self.text and sure)
+
+
+def marks_at(text: str, place: int) -> Marks | None:
+    """The marks at a place of a text, also where they may only turn out to be some; else None."""
+    ends = _ENDS.match(text, place)
+    found = ends[0] if ends else ""
+    place += len(found)
+    rest = text[place : place + _LONGEST].lower()
+    turn = rest.startswith(TURN_MARKS)
+    begun = not turn and any(m.startswith(rest) for m in (*END_MARKS, *TURN_MARKS, _STRUCK))
+    if not (found or turn or begun or rest.startswith(_STRUCK)):
+        return None
+    return Marks(found, turn, begun)
