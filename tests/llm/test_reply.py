@@ -279,6 +279,24 @@ async def test_lines_that_are_events_are_told_as_they_come():
     assert await reader.events() == (TextDelta("Hello "),)
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"c", "c"),
+        ("é🙂".encode(), "é🙂"),
+        (rb"\n\"c\"", '\n"c"'),
+        (b"\xff", "\ufffd"),
+        (b"a\tb", "a\tb"),
+        (b'","tool_calls":[],"refusal":"', ""),
+        (b"", ""),
+    ],
+)
+async def test_chunk_that_differs_in_its_text_alone_is_read_whole(content, text):
+    """The short way for chunks of one form takes no other chunk for one of them."""
+    found = await read(*[raw(b"ab")] * 3, raw(content), raw(content) * 2, raw(b"z"), STOP)
+    assert (found.text, found.error) == ("ab" * 3 + text * 3 + "z", None)
+
+
 NOISE = [
     b": ping\n\n",
     b"\n",
