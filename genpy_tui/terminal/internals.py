@@ -8,6 +8,7 @@ differs after an update of Textual, read what changed, mend this file and renew 
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.control import Control
 from textual import _compositor as compositor
 from textual import _xterm_parser as xterm
-from textual import events
+from textual import constants, events
 from textual._widget_navigation import Direction
 from textual.driver import Driver
 from textual.keys import Keys
@@ -65,6 +66,13 @@ _READ_BYTES = 1 << 16
 _ALT_ENTER = {"\x1b\r", "\x1b\n"}
 _MODIFIED = "\x1b[27;"
 """How xterm begins a key with modifiers unless it is set to the form of CSI u."""
+_KITTY_KEY = re.compile(
+    r"\x1b\[(\d+)(?::(\d*)(?::(\d*))?)?(?:;(\d*)(?::(\d+))?(?:;([\d:]*))?)?([u~A-HPQS])"
+)
+"""A key's code, with shift, on the standard layout; modifiers; event; text; the final letter."""
+_ALTERNATE_KEYS = "\x1b[=4;2u"
+"""Asks a terminal of kitty's protocol for the key on the standard layout beside each key."""
+_RELEASED = "3"
 
 
 class TerminalParser(xterm.XTermParser):
@@ -101,6 +109,8 @@ class TerminalParser(xterm.XTermParser):
         elif text.startswith(_MODIFIED) and text.endswith("~"):
             modifiers, _, code = text[len(_MODIFIED) : -1].partition(";")
             yield from self._keys(f"\x1b[{code};{modifiers}u")
+        elif match := _KITTY_KEY.fullmatch(text):
+            yield from self._kitty_keys(*match.groups(default=""))
         elif keys := self._keys(text):
             yield from keys
         elif len(text) == len("\x1bx"):
@@ -115,6 +125,26 @@ class TerminalParser(xterm.XTermParser):
         except (ValueError, OverflowError):  # not the number of a character
             return []
         return [key for key in found if key.key != Keys.Ignore]
+
+    def _kitty_keys(  # noqa: PLR0917 - the fields of one sequence
+        self,
+        code: str,
+        shifted: str,
+        standard: str,
+        modifiers: str,
+        event: str,
+        text: str,
+        end: str,
+    ) -> list[events.Key]:
+        """The keys of kitty's protocol; a letter of another script commands as its place does."""
+        if event == _RELEASED or int(code) > sys.maxunicode:
+            return []
+        if standard and not text and not chr(int(code)).isascii():
+            code = standard
+        elif shifted and not text and modifiers == "2":
+            text = shifted
+        fields = f"{code};{modifiers};{text}".rstrip(";")
+        return self._keys(f"\x1b[{fields}{end}")
 
     @staticmethod
     def _is_report(sequence: str) -> bool:
@@ -192,6 +222,13 @@ def _terminal_driver() -> type[Driver]:
                         self.process_message(event)
             except Exception as error:  # noqa: BLE001 - handed on
                 self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001
+
+        def start_application_mode(self) -> None:
+            """Take the terminal, and ask for the keys of the standard layout too."""
+            super().start_application_mode()
+            if not constants.DISABLE_KITTY_KEY:
+                self.write(_ALTERNATE_KEYS)
+                self.flush()
 
         def stop_application_mode(self) -> None:
             """Leave the terminal as it was found, the report of pixels too."""

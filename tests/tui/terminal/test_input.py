@@ -181,6 +181,15 @@ def test_the_late_rest_of_a_paste_sends_nothing() -> None:
         (b"\x1b[13;5u", "ctrl+enter"),
         (b"\x1b[13;3u", "alt+enter"),
         (b"\x1b[27;2;13~", "shift+enter"),
+        (b"\x1b[97:65;2u", "A"),
+        (b"\x1b[97:65:97;2:1;65u", "A"),
+        (b"\x1b[1089::99;5u", "ctrl+c"),
+        (b"\x1b[1081:1049:113;6u", "ctrl+shift+q"),
+        (b"\x1b[113::120;5u", "ctrl+q"),
+        (b"\x1b[228::39;;228u", "ä"),
+        (b"\x1b[1;5:2A", "ctrl+up"),
+        (b"\x1b[3;1:1~", "delete"),
+        (b"\x1b[57414;1:1u", "enter"),
         (b"\x1b[27;5;13~", "ctrl+enter"),
         (b"\n", "ctrl+j"),
         (b"\r", "enter"),
@@ -191,6 +200,14 @@ def test_keys_are_read(data: bytes, key: str) -> None:
     """Each sequence is its key, in one read or byte by byte."""
     assert keys(data) == [key]
     assert keys(*(data[n : n + 1] for n in range(len(data)))) == [key]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1b[97;1:3u", b"\x1b[9999999u", b"\x1b[1;1:3A", b"\x1b[3;5:3~", b"\x1b[99::99;5:3u"]
+)
+def test_a_key_that_is_let_go_is_none(data: bytes) -> None:
+    """Only a key that is pressed or repeats is one."""
+    assert keys(b"a" + data + b"b") == ["a", "b"]
 
 
 def test_an_escape_alone_is_the_key() -> None:
