@@ -54,8 +54,8 @@ def extended(markdown: "MarkdownIt") -> "MarkdownIt":
 
 
 def is_delimiter(line: str) -> bool:
-    """Whether a line is the one below the head of a table."""
-    return _DELIMITER.match(line) is not None
+    """Whether a line is the one below the head of a table; dashes alone underline a heading."""
+    return ("|" in line or ":" in line) and _DELIMITER.match(line) is not None
 
 
 def math_end(line: str) -> str | None:
@@ -155,9 +155,12 @@ def _row(state: "StateBlock", tag: str, number: int, row: list[str], alignment: 
 
 
 def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """A formula; one without an end is text, but begins a paragraph, as its end is not known yet."""
     closing = math_end(_line(state, first))
     if closing is None or state.is_code_block(first):
         return False
+    if silent:
+        return True
     last = first
     while closing not in _line(state, last)[len(closing) if last == first else 0 :]:
         last += 1
@@ -165,8 +168,6 @@ def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool
             return False
     if not _line(state, last).rstrip().endswith(closing):
         return False
-    if silent:
-        return True
     source = "\n".join(_line(state, number) for number in range(first, last + 1)).strip()
     token = state.push("math_block", "", 0)
     token.content, token.map = source, [first, last + 1]

@@ -8,6 +8,7 @@ says what it continues.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from re import Match
@@ -107,6 +108,11 @@ def _interrupts(line: str) -> bool:
     )
 
 
+def _begins(line: str) -> bool:
+    """Whether a line ends a quote or a table by beginning a block: there any item does."""
+    return bool(_ITEM.match(line) or _RULE.match(line)) or _interrupts(line)
+
+
 @dataclass(slots=True)
 class _State:
     """Where the splitter stands between two lines."""
@@ -119,7 +125,7 @@ class _State:
     inner: Fence | None = None
     """The fence that is open inside a list item."""
     shut: bool = False
-    """The line before closed that fence, so that no paragraph is open to go on."""
+    """The line before closed that fence, or is an empty item: no paragraph is open to go on."""
     closing: str = ""
     """What ends the open formula."""
     marker: str = ""
@@ -277,12 +283,32 @@ class Splitter:
 
     def _in_math(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        rest = line if at.piece.lines else line.strip()[len(at.closing) :]
-        if not blank:
-            self._add(line)
-        if blank or at.closing in rest or self._large():
+        if blank:
+            self._reread()
+            return False
+        self._add(line)
+        if self._is_formula():
             self._close()
+        elif at.closing in self._last_of_formula() or self._large(HARD):
+            self._reread()
         return True
+
+    def _last_of_formula(self) -> str:
+        """The last line of the open formula, without what opens it."""
+        *before, line = self._at.piece.lines
+        return line if before else line.strip()[len(self._at.closing) :]
+
+    def _is_formula(self) -> bool:
+        """Whether the open formula has its end."""
+        return self._last_of_formula().rstrip().endswith(self._at.closing)
+
+    def _reread(self) -> None:
+        """Read the lines of a formula without an end as text."""
+        at = self._at
+        first, *lines = at.piece.lines
+        at.mode, at.joined, at.piece.lines = "text", False, [first]
+        for line in lines:
+            self._line(" " * at.pad + line)
 
     def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
@@ -317,7 +343,7 @@ class Splitter:
         return True
 
     def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001
-        if blank or (not _QUOTE.match(line) and (_interrupts(line) or _RULE.match(line))):
+        if blank or (not _QUOTE.match(line) and _begins(line)):
             self._close()
             return blank
         self._add(line)
@@ -347,8 +373,7 @@ class Splitter:
 
     def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001
         at = self._at
-        starts = _interrupts(line) or _RULE.match(line) or _QUOTE.match(line)
-        if blank or starts or line.startswith("    "):
+        if blank or _begins(line) or _QUOTE.match(line) or line.startswith("    "):
             self._close()
             return blank
         self._add(line)
@@ -361,11 +386,13 @@ class Splitter:
 
     def _in_list(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911
         at = self._at
+        shut, at.shut = at.shut, False
         if blank:
+            if shut and _ITEM.fullmatch(at.piece.lines[-1].strip()):
+                at.offset = sys.maxsize  # nothing stands in an item that begins with a blank line
             self._add(line)
             return True
         indent = _indent(line)
-        shut, at.shut = at.shut, False
         if at.inner is not None:
             if indent >= at.offset:
                 if _closes(line, at.inner):
@@ -428,6 +455,8 @@ class Splitter:
 
     def _close(self, *, last: bool = True) -> None:
         at = self._at
+        while at.mode == "math" and not self._is_formula():
+            self._reread()
         piece, mode = at.piece, at.mode
         at.mode, at.inner, at.chars = "none", None, 0
         if mode == "none":
@@ -446,6 +475,7 @@ class Splitter:
         space = len(item[3].expandtabs(4))
         at.offset = item.end(2) + (space if space in _SPACES and item.end() < len(line) else 1)
         at.items += 1
+        at.shut = item.end() == len(line)
         self._open_inner(line[at.offset :])
         self._add(line)
 
