@@ -225,7 +225,7 @@ def _terminal_driver() -> type[Driver]:
 
         def start_application_mode(self) -> None:
             """Take the terminal, and ask for the keys of the standard layout too."""
-            super().start_application_mode()
+            super().start_application_mode()  # type: ignore[no-untyped-call]  # as in Textual
             if not constants.DISABLE_KITTY_KEY:
                 self.write(_ALTERNATE_KEYS)
                 self.flush()
