@@ -13,7 +13,8 @@ from genpy_server.core.models import Effort
 AS_IT_IS = "A space before it sends it as it is."
 """How a line that looks like a command is sent all the same."""
 Where = Literal["everywhere", "transcript"]
-
+Kind = Literal["message", "run", "ask", "wrong"]
+_LINE = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
 
 WORD = r"\S+"
 FILE = r"\S+|[^\n]+\.md"
@@ -264,6 +265,38 @@ COMMANDS: tuple[Command, ...] = (
 )
 BY_NAME = {command.name: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLine:
+    """What was typed: a message, a command to run or to ask about first, or a `wrong` command."""
+
+    kind: Kind
+    command: Command | None = None
+    argument: str = ""
+    wrong: str = ""
+
+
+def read_line(text: str, commands: Mapping[str, Command], modes: Collection[str] = ()) -> TypedLine:
+    """How a text is read, with the commands by their slash and the modes in small letters.
+
+    The page reads it alike (`slash.js`).
+    """
+    slash = _LINE.fullmatch(text)
+    if slash is None:
+        return TypedLine("message")
+    command, argument = commands.get(slash[1].lower()), slash[2] or ""
+    if command is None:
+        wrong = "" if argument else f"There is no command {text.strip()}. {AS_IT_IS}"
+        return TypedLine("wrong" if wrong else "message", wrong=wrong)
+    words = " ".join(argument.split())
+    if command.takes(argument, modes):
+        return TypedLine("run", command, words)
+    if mistake := command.mistake(argument):
+        return TypedLine("wrong", command, wrong=f"{mistake} {AS_IT_IS}")
+    if command.asks and not (command.argument and "\n" in argument):
+        return TypedLine("ask", command, words)
+    return TypedLine("message")
 
 
 class Keys(dict[str, str]):

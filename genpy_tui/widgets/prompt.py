@@ -23,7 +23,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
 
 from genpy_server.core.display import newlines, protect, restore, visible
-from genpy_tui.commands import AS_IT_IS, Command
+from genpy_tui.commands import Command, read_line
 from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.widgets.history import History
@@ -35,7 +35,6 @@ WHOLE_CHARS = 20_000
 """Characters of a message that can be edited in the prompt; a longer one needs the editor."""
 _UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
 """Categories of characters that belong to a text, though Python does not call them printable."""
-_SLASH = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
@@ -241,21 +240,15 @@ class Prompt(TextArea):
         if chosen is None and self._continued():
             return
         text = self.full_text if chosen is None else f"/{chosen.slash}"
-        slash = _SLASH.fullmatch(text)
-        command = self.menu.commands.get(slash[1].lower()) if slash is not None else None
-        argument = (slash[2] or "") if slash is not None else ""
-        if slash is not None and command is None and not argument:
-            self.notify(f"There is no command {text.strip()}. {AS_IT_IS}")
+        line = read_line(text, self.menu.commands, self.modes)
+        if line.kind == "wrong":
+            self.notify(line.wrong, severity="error" if line.command else "information")
         elif not text.strip():
             return
-        elif command is not None and command.takes(argument, self.modes):
+        elif line.command is not None:
             self.write(self.keep(text))
-            self.post_message(self.Slash(command, " ".join(argument.split()), text))
-        elif command is not None and (mistake := command.mistake(argument)):
-            self.notify(f"{mistake} {AS_IT_IS}", severity="error")
-        elif command is not None and command.asks and not (command.argument and "\n" in argument):
-            self.write(self.keep(text))
-            self.post_message(self.Slash(command, " ".join(argument.split()), text, asks=True))
+            asks = line.kind == "ask"
+            self.post_message(self.Slash(line.command, line.argument, text, asks=asks))
         else:
             self.write(self.keep(text))
             self.post_message(Submitted(text))

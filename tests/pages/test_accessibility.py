@@ -141,7 +141,14 @@ async def test_what_is_opened_and_asked_breaks_no_rule(
         await menu.get_by_role("button").last.click()
         await expect(page.locator(".answers")).to_have_text("Answer 2 of 2")
         await clean(page, axe)
-        for action in ("Memory", "Rename", ""):
+        await page.locator("#say").fill("/")
+        await expect(page.locator("#slash")).to_be_visible()
+        await clean(page, axe)
+        await page.locator("#say").fill("/help")
+        await page.locator("#say").press("Enter")
+        await clean(page, axe)
+        await page.keyboard.press("Escape")
+        for action in ("Memory", "Rename", "Settings", ""):
             await page.get_by_role("button", name="More for this conversation").click()
             await expect(menu).to_be_visible()
             if action:

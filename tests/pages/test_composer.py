@@ -147,3 +147,27 @@ async def test_a_name_that_cannot_be_one_gets_a_sentence(browser: Browser, serve
         async with visiting(browser, server.url, f"/?session={name}") as visit:
             await expect(visit.page.get_by_role("alert")).to_contain_text("not a name")
             await visit.state("Connected")
+
+
+async def test_a_browser_that_keeps_nothing(browser: Browser, server: Running, upstream: Upstream):
+    """Where storage is blocked or full, drafts, themes and messages live until the page is left."""
+    upstream.say("Yes.")
+    blocked = """for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, { get() { throw new DOMException("", "SecurityError"); } });
+    }"""
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        page = visit.page
+        await visit.context.add_init_script(blocked)
+        await page.reload()
+        await visit.say("Hello")
+        await visit.finished()
+        await page.fill("#say", "a draft")
+        await page.get_by_role("button", name="New conversation").click()
+        await expect(page.locator("#say")).to_have_value("")
+        await page.locator("#sessions a").click()
+        await expect(page.locator("#say")).to_have_value("")  # its address names it by number
+        await page.go_back()
+        await page.go_back()
+        await expect(page.locator("#say")).to_have_value("a draft")
+        await page.locator(".theme").click()
+        await expect(page.locator("html")).to_have_attribute("data-theme", "light")

@@ -106,9 +106,12 @@ async def test_a_server_of_this_machine(
 
 
 async def test_an_address(browser: Browser, tmp_path: Path, service: Upstream) -> None:
-    """An address where nothing is is said, and another try needs no reload."""
+    """An address where nothing is is said; another try needs no reload; /setup leads there."""
     async with first_visit(browser, tmp_path) as visit:
         page = visit.page
+        await page.fill("#say", "/setup")
+        await page.press("#say", "Enter")
+        await expect(page.get_by_label("A key for Groq")).to_be_focused()
         address = page.get_by_label("Or the address of another model server")
         await address.fill("http://127.0.0.1:9/v1")
         await page.get_by_role("button", name="Use this address").click()

@@ -33,6 +33,7 @@ ASSETS = {
     "body.js": SCRIPT,
     "charts.js": SCRIPT,
     "code.js": SCRIPT,
+    "commands.js": SCRIPT,
     "composer.js": SCRIPT,
     "dom.js": SCRIPT,
     "entry.js": SCRIPT,
@@ -41,11 +42,16 @@ ASSETS = {
     "link.js": SCRIPT,
     "markdown.js": SCRIPT,
     "memory.js": SCRIPT,
+    "menu.js": SCRIPT,
     "outbox.js": SCRIPT,
+    "page_commands.js": SCRIPT,
     "room.js": SCRIPT,
     "sessions.js": SCRIPT,
+    "settings.js": SCRIPT,
     "setup.js": SCRIPT,
+    "slash.js": SCRIPT,
     "stars.js": SCRIPT,
+    "storage.js": SCRIPT,
     "theme.js": SCRIPT,
     "transcript.js": SCRIPT,
     "view.js": SCRIPT,
@@ -53,13 +59,14 @@ ASSETS = {
 
 _SHARED = (
     *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js", "theme.js"),
-    *("markdown.js", "inline.js", "code.js", "memory.js"),
+    *("markdown.js", "inline.js", "code.js", "memory.js", "storage.js"),
 )
 MODULES = {
     "chat.html": (
         *_SHARED,
         *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
-        *("highlight.js", "composer.js", "setup.js"),
+        *("highlight.js", "composer.js", "setup.js", "menu.js", "slash.js", "commands.js"),
+        *("page_commands.js", "settings.js"),
     ),
     "summary.html": (*_SHARED, "charts.js"),
 }

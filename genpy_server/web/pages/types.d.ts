@@ -237,6 +237,13 @@ type ServerFrame =
   | NoticeFrame
   | ErrorFrame;
 
+interface SetFrame {
+  type: "set";
+  model?: string | null;
+  params?: Json;
+  system?: string | null;
+}
+
 /** What a page sends. */
 type ClientFrame =
   | { type: "send"; id: string; text: string; replaces?: number; intent?: string }
@@ -245,7 +252,7 @@ type ClientFrame =
   | { type: "retry"; intent?: string; model?: string }
   | { type: "rate"; rating: number }
   | { type: "approve"; run: string; call: string; decision: Decision }
-  | { type: "set"; model?: string | null }
+  | SetFrame
   | { type: "auth"; token: string };
 
 type Role = "user" | "assistant" | "system";
@@ -373,4 +380,25 @@ interface SessionMemory {
 interface MemoryChange {
   forget?: number;
   on?: boolean;
+}
+
+/** A command that begins with a slash; `pattern` is what is taken as its argument. */
+interface SlashCommand {
+  slash: string;
+  help: string;
+  argument: string;
+  pattern: string;
+  asks: string;
+}
+
+type SlashLine =
+  | { kind: "message" }
+  | { kind: "run" | "ask"; command: SlashCommand; argument: string }
+  | { kind: "wrong"; command?: SlashCommand; wrong: string };
+
+/** A prepared message of an MCP server. */
+interface ListedPrompt {
+  name: string;
+  description: string;
+  arguments?: { name: string; required?: boolean }[];
 }

@@ -36,8 +36,9 @@ export async function remove({ id, title }) {
  * Save a conversation as a Markdown document.
  *
  * @param {Named} named
+ * @param {string} [file] its name, which is made of the title otherwise
  */
-export async function download({ id, title }) {
+export async function download({ id, title }, file) {
   const { markdown } = await api("GET", `${session(id)}/export`);
   const address = URL.createObjectURL(new Blob([markdown], { type: "text/markdown" }));
   const name =
@@ -45,7 +46,7 @@ export async function download({ id, title }) {
       .replace(/[^\p{L}\p{N} ._-]+/gu, " ")
       .trim()
       .slice(0, 80) || id;
-  el("a", { href: address, download: `${name}.md` }).click();
+  el("a", { href: address, download: file ?? `${name}.md` }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
@@ -55,13 +56,15 @@ export async function download({ id, title }) {
  * @param {string} label
  * @param {() => Named} about
  * @param {(deleted: boolean, about: Named) => unknown} done
+ * @param {...HTMLElement} more buttons among them
  */
-export function menuButton(label, about, done) {
+export function menuButton(label, about, done, ...more) {
   const run = (/** @type {(about: Named) => Promise<unknown>} */ action) => async () =>
     done(Boolean(await action(about())), about());
   return menuOf(label, "more", () => [
     el("a", { href: link(`summary/${about().id}`), text: "Summary" }),
     button("Rename", run(rename)),
+    ...more,
     button("Memory", () => memoryDialog(about().id)),
     button("Export as Markdown", run(download)),
     button("Delete", run(remove), { class: "danger" }),

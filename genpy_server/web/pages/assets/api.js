@@ -1,6 +1,7 @@
 // Requests to the server: where it is, JSON in and out, and the token.
 
 import { ask } from "./dom.js";
+import { device, tab } from "./storage.js";
 
 const KEY = "genpy-token";
 
@@ -27,13 +28,13 @@ export class Refusal extends Error {
   }
 }
 
-// The token lives in sessionStorage, this tab alone and gone with it, unless a person wants it kept.
-export const token = () => sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+// The token is of this tab alone and gone with it, unless a person wants it kept.
+export const token = () => tab.get(KEY) ?? device.get(KEY);
 
 /** Forget the token, wherever it is kept. */
 function forget() {
-  sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
+  tab.remove(KEY);
+  device.remove(KEY);
 }
 
 /** @type {Promise<boolean> | null} */
@@ -65,7 +66,7 @@ export function askToken(wrong) {
       choice: "Remember it on this device",
       yes: "Connect",
     });
-    if (answer) (answer.chosen ? localStorage : sessionStorage).setItem(KEY, answer.text);
+    if (answer) (answer.chosen ? device : tab).set(KEY, answer.text);
     asking = null;
     dismissed = !answer;
     if (answer) dispatchEvent(new Event("token"));

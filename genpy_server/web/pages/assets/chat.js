@@ -4,6 +4,7 @@ import { menuButton } from "./actions.js";
 import { BASE, Refusal, api, enterToken, link } from "./api.js";
 import { Composer } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
+import { PageCommands } from "./page_commands.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
 import { offerSetup } from "./setup.js";
@@ -26,11 +27,39 @@ const composer = new Composer({
   box,
   send: byId("send", HTMLButtonElement),
   editing: byId("editing"),
-  say: (text, replaces) => {
-    byId("problem").hidden = true;
-    room?.say(text, replaces, modes.value || undefined);
-  },
+  say,
+  command: (text) => commands.read(text),
+  commands: () => commands.offered,
 });
+
+const commands = new PageCommands({
+  room: () => /** @type {Room} */ (room),
+  models: () => [...models.options].map(({ value }) => value).filter(Boolean),
+  say,
+  write: (text) => composer.take(text),
+  refused,
+  search: (words) => {
+    byId("search", HTMLInputElement).value = words;
+    list.refresh();
+    toSearch();
+  },
+  openNew,
+  sessions: toSearch,
+  changed: (deleted) => {
+    list.happened();
+    if (deleted) openNew();
+  },
+  setup: () => offerSetup(modelFound, true),
+});
+
+/**
+ * @param {string} text
+ * @param {number} [replaces]
+ */
+function say(text, replaces) {
+  byId("problem").hidden = true;
+  room?.say(text, replaces, modes.value || undefined);
+}
 
 const list = new SessionList({
   search: byId("search", HTMLInputElement),
@@ -233,6 +262,7 @@ byId("more").append(
       list.happened();
       if (deleted) openNew();
     },
+    button("Settings", () => commands.effects.set("")),
   ),
 );
 addEventListener("unhandledrejection", (event) => {
@@ -283,10 +313,13 @@ function showSidebar(/** @type {boolean} */ shown) {
   }
 }
 
-byId("menu").addEventListener("click", () => {
-  showSidebar(true);
+/** Go to the search over conversations and messages. */
+function toSearch() {
+  if (NARROW.matches) showSidebar(true);
   byId("search").focus();
-});
+}
+
+byId("menu").addEventListener("click", toSearch);
 byId("close-sidebar").addEventListener("click", () => {
   showSidebar(false);
   byId("menu").focus();
@@ -297,8 +330,7 @@ document.addEventListener("keydown", (event) => {
   if (event.isComposing) return;
   if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    if (NARROW.matches) byId("menu").click();
-    byId("search").focus();
+    toSearch();
   } else if (event.key === "Escape" && document.body.classList.contains("sidebar-open")) {
     byId("close-sidebar").click();
   } else if (

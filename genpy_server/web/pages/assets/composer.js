@@ -1,6 +1,9 @@
 // The box that a person writes in. What stands in it is kept for its conversation, through reloads
 // and other conversations, until it is sent.
 
+import { SlashMenu } from "./menu.js";
+import { tab } from "./storage.js";
+
 /** @import {Entry} from "./transcript.js" */
 
 const COMPOSING = 229; // the key code of an input method's key, which Safari reports after its end
@@ -25,12 +28,17 @@ export class Composer {
    * @param {HTMLButtonElement} place.send
    * @param {HTMLElement} place.editing shown while a message is edited
    * @param {(text: string, replaces?: number) => void} place.say
+   * @param {(text: string) => (() => void) | null} place.command what carries a text out that is a
+   *   slash command
+   * @param {() => Map<string, SlashCommand>} place.commands that the menu offers
    */
-  constructor({ form, box, send, editing, say }) {
+  constructor({ form, box, send, editing, say, command, commands }) {
     this.box = box;
     this.send = send;
     this.editing = editing;
     this.say = say;
+    this.command = command;
+    this.menu = new SlashMenu(box, { commands, chosen: () => this.#say() });
     if (TOUCH.matches) box.enterKeyHint = "enter";
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -54,7 +62,8 @@ export class Composer {
     this.#replaces = null;
     this.editing.hidden = true;
     this.close(false);
-    this.box.value = sessionStorage.getItem(this.#draft) ?? "";
+    this.box.value = tab.get(this.#draft) ?? "";
+    this.menu.close();
     this.#grow();
   }
 
@@ -87,7 +96,7 @@ export class Composer {
    * @param {Pick<Entry, "messageId" | "text"> | null} entry
    */
   edit(entry) {
-    this.box.value = entry ? entry.text : (sessionStorage.getItem(this.#draft) ?? "");
+    this.box.value = entry ? entry.text : (tab.get(this.#draft) ?? "");
     this.#replaces = entry?.messageId ?? null;
     this.editing.hidden = this.#replaces === null;
     this.#grow();
@@ -97,6 +106,11 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.isComposing || event.keyCode === COMPOSING) return; // the input method's
+    if (this.menu.key(event.key)) {
+      event.preventDefault();
+      event.stopPropagation(); // it stops no reply as well
+      return;
+    }
     if (event.key === "Escape" && this.#replaces !== null) {
       event.stopPropagation(); // it stops no reply as well
       this.edit(null);
@@ -108,28 +122,29 @@ export class Composer {
   }
 
   #say() {
-    const text = this.box.value;
+    const { chosen } = this.menu;
+    const text = chosen ? `/${chosen.slash}` : this.box.value;
+    this.menu.close();
     if (!text.trim() || this.box.readOnly) return;
+    const run = this.command(text);
     const replaces = this.#replaces ?? undefined;
     if (replaces) this.edit(null);
     else {
       this.box.value = "";
       this.#changed();
     }
-    this.say(text, replaces);
-    this.box.focus();
+    if (run) run();
+    else {
+      this.say(text, replaces);
+      this.box.focus();
+    }
   }
 
   #changed() {
     this.#grow();
     if (this.#replaces !== null) return;
-    try {
-      if (this.box.value) sessionStorage.setItem(this.#draft, this.box.value);
-      else sessionStorage.removeItem(this.#draft);
-    } catch (error) {
-      const full = error instanceof DOMException && error.name === "QuotaExceededError";
-      if (!full) throw error; // then it outlives another conversation, not a reload
-    }
+    if (this.box.value) tab.set(this.#draft, this.box.value);
+    else tab.remove(this.#draft);
   }
 
   #grow() {

@@ -247,27 +247,77 @@ export function announce(text) {
 }
 
 /**
+ * Open a dialog, which is removed when it closes.
+ *
+ * @param {string} title
+ * @param {Child[]} content
+ * @param {(event: SubmitEvent) => void} [submit] called in place of closing
+ * @param {() => void} [closed]
+ */
+export function openDialog(title, content, submit, closed) {
+  const named = "dialog-title";
+  /** @type {HTMLDialogElement} */
+  const dialog = el(
+    "dialog",
+    {
+      "aria-labelledby": named,
+      on: {
+        close: () => {
+          dialog.remove();
+          closed?.();
+        },
+      },
+    },
+    el(
+      "form",
+      { method: "dialog", on: submit && { submit } },
+      el("h2", { text: title, id: named }),
+      ...content,
+    ),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/**
  * Show something in a dialog that only closes.
  *
  * @param {string} title
  * @param {...HTMLElement} content
  */
-export function tell(title, ...content) {
-  /** @type {HTMLDialogElement} */
-  const dialog = el(
-    "dialog",
-    { "aria-labelledby": "told-title", on: { close: () => dialog.remove() } },
+export const tell = (title, ...content) =>
+  openDialog(title, [
+    ...content,
     el(
-      "form",
-      { method: "dialog" },
-      el("h2", { text: title, id: "told-title" }),
-      ...content,
-      el("p", { class: "buttons" }, el("button", { class: "primary", text: "Close" })),
+      "p",
+      { class: "buttons" },
+      el("button", { class: "primary", text: "Close", autofocus: true }),
     ),
-  );
-  document.body.append(dialog);
-  dialog.showModal();
-}
+  ]);
+
+/**
+ * Let a person choose an answer; resolves to its key, or to "" where the question was dismissed.
+ *
+ * @param {string} title
+ * @param {string} text
+ * @param {Record<string, string>} answers the last one is the likeliest
+ * @returns {Promise<string>}
+ */
+export const choose = (title, text, answers) =>
+  new Promise((resolve) => {
+    const last = Object.keys(answers).at(-1);
+    const buttons = Object.entries(answers).map(([value, label]) =>
+      el("button", { value, text: label, class: value === last ? "primary" : "" }),
+    );
+    const dialog = openDialog(
+      title,
+      [el("p", { text, dir: "auto" }), el("p", { class: "buttons" }, ...buttons)],
+      undefined,
+      () => resolve(dialog.returnValue),
+    );
+    buttons.at(-1)?.focus();
+  });
 
 /**
  * Ask in a dialog; resolves to what was entered and whether the choice was made, or to null when it
@@ -291,36 +341,16 @@ export function ask({ title, text, field, choice, yes, danger }) {
       el("input", {
         autocomplete: "off",
         ...field,
-        id: "answer",
-        "aria-labelledby": "question",
+        "aria-labelledby": "dialog-title",
         required: true,
         dir: "auto",
       });
     const box = choice ? el("input", { type: "checkbox" }) : null;
-    const submit = (/** @type {Event} */ event) => {
-      event.preventDefault();
-      const given = input?.value.trim() ?? "";
-      if (!input || given) answer = { text: given, chosen: box?.checked ?? false };
-      dialog.close();
-    };
-    /** @type {HTMLDialogElement} */
-    const dialog = el(
-      "dialog",
-      {
-        "aria-labelledby": "question",
-        on: {
-          close: () => {
-            dialog.remove();
-            resolve(answer);
-          },
-        },
-      },
-      el(
-        "form",
-        { on: { submit } },
-        el("h2", { text: title, id: "question" }),
+    const dialog = openDialog(
+      title,
+      [
         text ? el("p", { text }) : null,
-        input ?? null,
+        input,
         box && el("label", { class: "choice" }, box, choice),
         el(
           "p",
@@ -328,10 +358,15 @@ export function ask({ title, text, field, choice, yes, danger }) {
           button("Cancel", () => dialog.close()),
           el("button", { type: "submit", class: danger ? "danger" : "primary", text: yes }),
         ),
-      ),
+      ],
+      (event) => {
+        event.preventDefault();
+        const given = input?.value.trim() ?? "";
+        if (!input || given) answer = { text: given, chosen: box?.checked ?? false };
+        dialog.close();
+      },
+      () => resolve(answer),
     );
-    document.body.append(dialog);
-    dialog.showModal();
     input?.select();
   });
 }

@@ -4,6 +4,7 @@
 // overtaken by what was said later.
 
 import { randomId } from "./dom.js";
+import { tab } from "./storage.js";
 
 const PATIENCE = 10_000; // ms without an answer after which the connection counts as dead
 const FIRST_WAIT = 1; // s before what was refused for now goes out again, where nobody says
@@ -30,7 +31,7 @@ export class Outbox {
     this.stuck = stuck;
     this.changed = changed;
     /** @type {Waiting[]} */
-    this.waiting = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
+    this.waiting = JSON.parse(tab.get(this.#key) ?? "[]");
   }
 
   /** Whether there is something that no connection took yet, or that must go out again. */
@@ -134,13 +135,8 @@ export class Outbox {
   }
 
   #keep() {
-    try {
-      if (this.waiting.length) sessionStorage.setItem(this.#key, JSON.stringify(this.waiting));
-      else sessionStorage.removeItem(this.#key);
-    } catch (error) {
-      const full = error instanceof DOMException && error.name === "QuotaExceededError";
-      if (!full) throw error; // then it outlives a cut, not a reload
-    }
+    if (this.waiting.length) tab.set(this.#key, JSON.stringify(this.waiting));
+    else tab.remove(this.#key);
     this.changed();
   }
 }

@@ -37,6 +37,7 @@ export class Room {
   #live = false; // whether what comes is new
   /** @type {Entry | null} */
   #ended = null; // the reply that was just finished
+  #asked = ""; // what is said once the settings are changed as it was asked
   /**
    * A window further back, which is shown instead of the end of the conversation.
    *
@@ -132,6 +133,17 @@ export class Room {
     }
   }
 
+  /**
+   * Change settings of the session, and say so once they are.
+   *
+   * @param {ClientFrame} frame
+   * @param {string} done
+   */
+  set(frame, done) {
+    this.#asked = done;
+    this.ask(frame);
+  }
+
   /** What was said before belongs to what ends. */
   end() {
     if (this.outbox?.behind) {
@@ -165,7 +177,10 @@ export class Room {
     else if (frame.type === "ack") this.outbox?.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
     else if (frame.type === "notice") this.view.notice(frame.text);
-    else if (frame.type === "run_started" && this.#live) announce("GenPy is writing.");
+    else if (frame.type === "settings" && this.#asked) {
+      this.view.notice(this.#asked);
+      this.#asked = "";
+    } else if (frame.type === "run_started" && this.#live) announce("GenPy is writing.");
     if (frame.type === "snapshot_end") this.#live = true;
     if (!INNER.has(frame.type)) {
       this.#arrange = true;
@@ -260,6 +275,7 @@ export class Room {
   #failed(/** @type {ErrorFrame} */ error) {
     const { re, run, message, code } = error;
     if (run && this.transcript.entries.some((entry) => entry.run === run)) return; // told in place
+    if (re === "set") this.#asked = "";
     if (re === "auth" && code === "conflict") return; // the server needs no token any more
     if (re && this.outbox?.refused(re, error)) return;
     this.refused(message);

@@ -9,15 +9,22 @@ import { announce, button, byId, el, isolated, plural } from "./dom.js";
 
 /**
  * Offer the ways to a model where the server lets whoever asks choose one; `done` is called once one
- * answers.
+ * answers. Resolves to whether that may be.
  *
  * @param {() => void} done
+ * @param {boolean} [wanted] also where there is a model
  */
-export async function offerSetup(done) {
+export async function offerSetup(done, wanted = false) {
   const place = byId("setup");
   /** @type {{has_model: boolean, allowed: boolean, servers: Found[]} | null} */
   const state = await api("GET", "api/setup").catch(() => null);
-  if (!state?.allowed || state.has_model || !place.hidden) return;
+  if (!state?.allowed) return false;
+  if (!place.hidden && !place.classList.contains("done")) {
+    if (wanted) goTo(place);
+    return true;
+  }
+  if (state.has_model && !wanted) return true;
+  place.classList.remove("done");
   const says = el("p", { class: "setup-says", role: "status" });
   /** @param {Choice} choice */
   const choose = async (choice) => {
@@ -77,10 +84,18 @@ export async function offerSetup(done) {
       ],
       ([url, key]) => choose({ url, key }),
     ),
+    ...(state.has_model ? [button("Leave it as it is", () => (place.hidden = true))] : []),
     says,
   ];
   place.replaceChildren(...ways());
   place.hidden = false;
+  if (wanted) goTo(place);
+  return true;
+}
+
+function goTo(/** @type {HTMLElement} */ place) {
+  place.scrollIntoView();
+  focusFirst(place);
 }
 
 function focusFirst(/** @type {HTMLElement} */ place) {

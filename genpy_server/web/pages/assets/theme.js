@@ -1,33 +1,37 @@
 // Light, dark, or as the device says: chosen here and remembered on this device.
 
 import { button } from "./dom.js";
+import { device } from "./storage.js";
 
 const KEY = "genpy-theme";
-const THEMES = ["system", "light", "dark"];
+export const THEMES = ["system", "light", "dark"];
 
 const chosen = () => {
-  const kept = localStorage.getItem(KEY) ?? "";
+  const kept = device.get(KEY) ?? "";
   return THEMES.includes(kept) ? kept : "system";
 };
 
+/** @type {HTMLButtonElement | undefined} */
+let shown;
+
 const apply = () => {
   document.documentElement.dataset.theme = chosen();
+  if (shown) shown.textContent = `Theme: ${chosen()}`;
 };
 
 apply();
 addEventListener("storage", apply);
 
-/** A button that goes on to the next theme, and says which one is on. */
+/** @param {string} name one of `THEMES` */
+export function setTheme(name) {
+  device.set(KEY, name);
+  apply();
+}
+
+/** The button of the page that goes on to the next theme, and says which one is on. */
 export function themeButton() {
-  const words = () => `Theme: ${chosen()}`;
-  const made = button(
-    words(),
-    () => {
-      localStorage.setItem(KEY, THEMES[(THEMES.indexOf(chosen()) + 1) % THEMES.length]);
-      apply();
-      made.textContent = words();
-    },
-    { class: "theme" },
-  );
-  return made;
+  const next = () => setTheme(THEMES[(THEMES.indexOf(chosen()) + 1) % THEMES.length]);
+  shown = button("", next, { class: "theme" });
+  apply();
+  return shown;
 }
