@@ -13,10 +13,10 @@ from genpy_cli.options import Json, Server
 from genpy_server.core.costs import Spending
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-NARROW, WIDE = 10, 24
+TINY, NARROW, WIDE = 5, 10, 24
 """Cells of the longest bar."""
-WIDE_FROM = 100
-"""Columns of a terminal from which bars are wide."""
+TINY_FROM, NARROW_FROM, WIDE_FROM = 48, 72, 100
+"""Columns of a terminal from which there are bars of that length; narrow ones stand beside all counts."""
 
 
 def stats(
@@ -67,22 +67,31 @@ def stats(
 
 def _section(title: str, rows: Sequence[Spending], currency: str) -> None:
     most = max(_tokens(row) for row in rows)
-    cells = WIDE if output.width() >= WIDE_FROM else NARROW
-    priced = any(row.money is not None for row in rows)
-    shown = [
-        (
-            row.title or row.name,
-            _bar(_tokens(row), most, cells),
-            f"{row.prompt_tokens:,}",
-            f"{row.cached_tokens:,}",
-            f"{row.completion_tokens:,}",
-            f"{row.replies:,}",
-            *(("" if row.money is None else _money(row.money, currency),) if priced else ()),
-        )
-        for row in rows
-    ]
-    numbers = ("IN", "CACHED", "OUT", "REPLIES", *(("COST",) if priced else ()))
-    output.table((title, "TOKENS", *numbers), shown, right=numbers, cut=(title,))
+    width = output.width()
+    full = width >= NARROW_FROM
+    cells = WIDE if width >= WIDE_FROM else NARROW if full else TINY
+    columns = {
+        "TOKENS": width >= TINY_FROM,
+        "IN": True,
+        "CACHED": full,
+        "OUT": True,
+        "REPLIES": full,
+        "COST": any(row.money is not None for row in rows),
+    }
+    names = [name for name, shown in columns.items() if shown]
+    shown = []
+    for row in rows:
+        values = {
+            "TOKENS": _bar(_tokens(row), most, cells),
+            "IN": f"{row.prompt_tokens:,}",
+            "CACHED": f"{row.cached_tokens:,}",
+            "OUT": f"{row.completion_tokens:,}",
+            "REPLIES": f"{row.replies:,}",
+            "COST": "" if row.money is None else _money(row.money, currency),
+        }
+        shown.append((row.title or row.name, *(values[name] for name in names)))
+    numbers = [name for name in names if name != "TOKENS"]
+    output.table((title, *names), shown, right=numbers, cut=(title,))
 
 
 def _tokens(row: Spending) -> int:

@@ -49,6 +49,15 @@ def test_tokens_and_money_with_bars(counted):
     assert all(len(line) <= 80 for line in counted("stats", COLUMNS="80").out.splitlines())
 
 
+def test_a_narrow_terminal_keeps_days_and_tokens_readable(counted):
+    """Where there is no room, bars get short and fewer counts are shown, none of them cut."""
+    days = {row["name"] for row in counted("stats", "--json").json["days"]}
+    for columns in ("44", "54", "72"):
+        *tables, total = counted("stats", COLUMNS=columns).out.splitlines()
+        assert any("901,100" in row and row.split()[0] in days for row in tables)
+        assert total.startswith("In all: 3 replies, 901,100 tokens in")
+
+
 def test_stats_of_one_conversation_for_programs(counted):
     """With --session and --json it is the report of one conversation as one document."""
     found = counted("stats", "--session", ROME[:8], "--json").json
