@@ -59,6 +59,7 @@ REPLY_MARKS = (
     "<bos>",
     "<|start|>assistant",
     "<|channel|>final<|message|>",
+    "<|start_response|>",
     "<|start_of_role|>assistant<|end_of_role|>",
     "<\uff5cassistant\uff5c>",
 )

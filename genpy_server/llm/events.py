@@ -38,6 +38,7 @@ class ChunkDelta(msgspec.Struct):
     error: Any = None
     refusal: str | None = None
     function_call: Any = None
+    extra_content: Any = None
 
 
 class Choice(msgspec.Struct):
@@ -75,12 +76,40 @@ LF, CR, QUOTE, BACKSLASH = b'\n\r"\\'
 _BOM = b"\xef\xbb\xbf"
 _NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-_ENDS = {"done", "end", "message_stop", "complete", "completed", "finish"}
+_ENDS = {
+    "done",
+    "end",
+    "message_stop",
+    "message-end",
+    "complete",
+    "completed",
+    "finish",
+    "response.completed",
+}
+_SAID_AT = ("delta", "token", "candidates", "content", "response")
+"""Where chunks of other dialects have their text."""
+_INSIDE = ("message", "content", "parts")
+"""What that text may stand in."""
+_COUNTED_AT = ("usage", "usageMetadata", "message", "response")
+_PROMPT_AT = (
+    "prompt_tokens",
+    "input_tokens",
+    "prompt_eval_count",
+    "tokens_evaluated",
+    "promptTokenCount",
+)
+_COMPLETION_AT = (
+    "completion_tokens",
+    "output_tokens",
+    "eval_count",
+    "tokens_predicted",
+    "candidatesTokenCount",
+)
 _WELL = {"", "0", "200", "ok", "success", "none", "null", "true"}
 """What a field that says how it went holds where all is well."""
 _WRAPPERS = ("data", "result", "response", "chunk", "output", "body")
 """What a chunk or an error stands in where it stands in something else."""
-_REASONS = ("finish_reason", "stop_reason", "done_reason", "finishReason")
+_REASONS = ("finish_reason", "stop_reason", "done_reason", "finishReason", "stop_type")
 _FAILED_AT = (
     "error",
     "errors",
@@ -134,9 +163,11 @@ class StreamParser:
         self._thoughts: list[str] = []
         self._half = ""
         self._odd = False
+        self._tagged = False
+        """Whether reasoning that has a field of its own stands between tags all the same."""
         self._said: list[str] = []
-        self._frame: tuple[bytes, bytes] | None = None
-        """What stands around the text of an event, and is the same for many."""
+        self._frame: tuple[bytes, bytes, bytes] | None = None
+        """What stands before, behind and between the texts of events, and is the same for many."""
         self._frames = FRAMES
         self._framed = 0
 
@@ -170,17 +201,17 @@ class StreamParser:
         open_ = self._rest or self._data or self._event or self._bare or self._carriage_return
         self._between = not open_
 
-    def _read_framed(self, event: bytes) -> bool:
-        """Take in an event that differs from an earlier one only in its text; False for any other."""
+    def _read_framed(self, data: bytes) -> bool:
+        """Take in events that differ from an earlier one only in their text; False for any other."""
         if self._frame is None:
             return False
-        head, tail = self._frame
-        if not (event.startswith(head) and event.endswith(tail)):
+        head, tail, seam = self._frame
+        if not (data.startswith(head) and data.endswith(tail)) or len(data) < len(seam):
             return False
-        text = event[len(head) : -len(tail)]
+        text = data[len(head) : -len(tail)]
+        if QUOTE in text:
+            text = text.replace(seam, b"")
         if QUOTE in text or BACKSLASH in text or LF in text or CR in text:
-            return False
-        if len(event) <= len(head) + len(tail):
             return False
         try:
             self._texts.append(text.decode())
@@ -320,7 +351,7 @@ class StreamParser:
             return
         choice = chunk.choices[0]
         delta = choice.delta
-        if choice.error is not None or delta.function_call is not None:
+        if choice.error is not None or delta.function_call is not None or delta.extra_content:
             self._odd_data(data)
             return
         self.readable = True
@@ -358,7 +389,8 @@ class StreamParser:
         except _UNREADABLE:
             return
         if probe == Chunk([Choice(ChunkDelta("?"), choice.index)]):
-            self._frame = (b"data: " + head + b'"', b'"' + tail + b"\n\n")
+            head, tail = b"data: " + head + b'"', b'"' + tail + b"\n\n"
+            self._frame = (head, tail, tail + head)
 
     def _add_beside(self, choice: Choice) -> None:
         """What a chunk adds beside its content, or without any."""
@@ -443,6 +475,7 @@ class StreamParser:
         inner = next((one for one in held if one.get("choices") or one.get("error")), None)
         if inner is not None and "choices" not in value:
             self._loose(inner)
+            self._count(value)
             return
         choices = _list(value.get("choices"))
         own = [choice for choice in choices if isinstance(choice, dict)]
@@ -458,26 +491,34 @@ class StreamParser:
         self._groq_part(value.get("x_groq"))
         if not own:
             self._without_choices(value)
-        self._count(value.get("usage"))
+        self._count(value)
         self.readable = self.readable or bool(own) or "usage" in value or "choices" in value
 
     def _without_choices(self, value: dict[str, Any]) -> None:
         """An error, the end, or text as services have it that know no choices."""
         kind = str(value.get("type", "")).lower()
-        said = value.get("content", value.get("response"))
-        if self.error is None and _is_error(value):
+        texts, thoughts = _of_another_dialect(value, kind)
+        failed = next((key for key in value if key.lower().endswith("exception")), None)
+        if self.error is None and failed is not None and isinstance(value[failed], dict):
+            self._fail({"code": failed, **value[failed]})
+        elif self.error is None and _is_error(value):
             self._fail(value)
-        elif isinstance(said, str) and not kind:
+        elif texts or thoughts:
             self.readable = self._odd = True
-            self._texts.append(said)
+            self._texts += texts
+            self._thoughts += thoughts
         elif isinstance(value.get("message", value.get("msg")), str) and not _is_well(value):
             self.suspect = self.suspect or value
         if kind in _ENDS or value.get("done") is True or value.get("stop") is True:
             self.done = True
+        for name in ("candidates", "details", "delta"):
+            for holder in _list(value.get(name)):
+                self._finish_by(holder)
         self._finish_by(value)
 
-    def _finish_by(self, holder: dict[str, Any]) -> None:
-        reason = next((holder[name] for name in _REASONS if holder.get(name)), None)
+    def _finish_by(self, holder: Any) -> None:
+        names = _REASONS if isinstance(holder, dict) else ()
+        reason = next((holder[name] for name in names if holder.get(name)), None)
         if reason:
             self._finish(reason)
 
@@ -508,6 +549,9 @@ class StreamParser:
             if delta.get(name):
                 self._thoughts += _thought(delta[name])
                 break
+        if _is_thought(delta.get("extra_content")) and not self._tagged:
+            self._tagged = "".join(text).lstrip().startswith("<thought>")
+            text, thought = (text, []) if self._tagged else ([], text)
         self._thoughts += thought
         refusal = delta.get("refusal")
         self._texts += text or ([refusal] if isinstance(refusal, str) and refusal else [])
@@ -515,7 +559,7 @@ class StreamParser:
         self.calls += call_pieces(_list(delta.get("function_call")))
         self.calls += call_pieces(part for part in _list(content) if _is_call(part))
         self._finish_by(choice)
-        if choice.get("done") is True:
+        if choice.get("done") is True and not self.finish_reason:
             self._finish("stop")
 
     def _unsaid(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -541,15 +585,21 @@ class StreamParser:
         """Keep the first thing that the service says of its failure."""
         self.error = body if self.error is None else self.error
 
-    def _count(self, usage: Any) -> None:
-        if isinstance(usage, dict):
-            prompt = _tokens(usage.get("prompt_tokens", usage.get("input_tokens")))
-            completion = _tokens(usage.get("completion_tokens", usage.get("output_tokens")))
-            self.usage = Usage(
-                prompt or self.usage.prompt_tokens,
-                completion or self.usage.completion_tokens,
-                _cached(usage) or self.usage.cached_tokens,
-            )
+    def _count(self, holder: Any) -> None:
+        """Take in the counts of a chunk or of its usage."""
+        if not isinstance(holder, dict):
+            return
+        prompt, completion = (
+            next((n for name in names if (n := _tokens(holder.get(name)))), 0)
+            for names in (_PROMPT_AT, _COMPLETION_AT)
+        )
+        self.usage = Usage(
+            prompt or self.usage.prompt_tokens,
+            completion or self.usage.completion_tokens,
+            _cached(holder) or self.usage.cached_tokens,
+        )
+        for name in _COUNTED_AT:
+            self._count(holder.get(name))
 
 
 def _cached(usage: dict[str, Any]) -> int:
@@ -560,6 +610,34 @@ def _cached(usage: dict[str, Any]) -> int:
             return _tokens(details.get("cached_tokens"))
     names = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
     return next((found for name in names if (found := _tokens(usage.get(name)))), 0)
+
+
+def _of_another_dialect(value: Any, kind: str) -> tuple[list[str], list[str]]:
+    """The text and the reasoning of a chunk without choices, of a type that adds to the reply."""
+    if kind not in ("", "message") and not kind.endswith(
+        ("text.delta", "content-delta", "block_delta")
+    ):
+        return [], []
+    said = next((value[name] for name in _SAID_AT if value.get(name)), None)
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for part in _list(said):
+        inner = part
+        while isinstance(inner, dict) and (
+            name := next((n for n in _INSIDE if inner.get(n)), None)
+        ):
+            inner = inner[name]
+        if not (isinstance(inner, dict) and inner.get("special")):
+            found = _parts(inner)
+            texts += found[0]
+            thoughts += found[1]
+    return ([], texts) if "reason" in kind else (texts, thoughts)
+
+
+def _is_thought(extra: Any) -> bool:
+    """Whether what Google adds to a chunk says that it is reasoning."""
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return isinstance(google, dict) and google.get("thought") is True
 
 
 def _value(data: bytes) -> Any:
@@ -634,7 +712,7 @@ def _parts(content: Any) -> tuple[list[str], list[str]]:
             texts += inner_texts
             thoughts += inner_thoughts
         elif isinstance(part, dict):
-            kind = str(part.get("type", "text"))
+            kind = "thinking" if part.get("thought") is True else str(part.get("type", "text"))
             if "think" in kind or "reason" in kind:
                 held = (part.get(name) for name in ("thinking", "reasoning", "text", "summary"))
                 thoughts += [t for found in _parts(next(filter(None, held), None)) for t in found]

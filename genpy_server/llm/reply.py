@@ -30,6 +30,7 @@ REASONS: dict[str, Reason] = {
     "max_tokens": "length",
     "max_output_tokens": "length",
     "model_length": "length",
+    "limit": "length",
     "content_filter": "content_filter",
     "content-filter": "content_filter",
     "safety": "content_filter",
@@ -38,6 +39,8 @@ REASONS: dict[str, Reason] = {
     "blocklist": "content_filter",
     "spii": "content_filter",
     "sensitive": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
     "refusal": "content_filter",
 }
 """What services call the ends of a reply; every other word is a stop."""

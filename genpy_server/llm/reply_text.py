@@ -8,7 +8,7 @@ only looks like one comes out unchanged. A tag in code (between backticks) is te
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,6 @@ from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.tool_calls import CallPiece, tool_name
 
 THINK, THINK_END = "<think>", "</think>"
-CALL, CALL_END = "<tool_call>", "</tool_call>"
 OPENINGS = {
     THINK: THINK_END,
     "<thinking>": "</thinking>",
@@ -28,26 +27,47 @@ OPENINGS = {
     "[think]": "[/think]",
     "<|begin_of_thought|>": "<|end_of_thought|>",
     "<unused94>thought": "<unused95>",
-    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+    "<|start_thinking|>": "<|end_thinking|>",
+    "<|channel|>analysis<|message|>": "<|end|> <|channel|>final<|message|>",
 }
-"""What reasoning stands between at the start of a reply; inside one only the first pair counts."""
+"""What reasoning stands between at the start of a reply; inside one only the first pair counts.
+
+The ends are apart by a space where there are several."""
 LONGEST_OPENING = max(map(len, (*OPENINGS, *REPLY_MARKS)))
+CALLS = {
+    "<tool_call>": "</tool_call>",
+    "<tool_call ": "</tool_call>",
+    "<tool_calls>": "</tool_calls>",
+    "<toolcall>": "</toolcall>",
+    "<tools>": "</tools>",
+    "<function_calls>": "</function_calls>",
+    "<seed:tool_call>": "</seed:tool_call>",
+    "<minimax:tool_call>": "</minimax:tool_call>",
+    "<start_function_call>": "<end_function_call>",
+    "<|tool_call>": "<tool_call|>",
+    "<|tool_call_start|>": "<|tool_call_end|>",
+    "<|tool_calls_section_begin|>": "<|tool_calls_section_end|>",
+    "<|start_action|>": "<|end_action|>",
+    "<|action_start|>": "<|action_end|>",
+    "<|python_start|>": "<|python_end|>",
+    "<\uff5ctool\u2581calls\u2581begin\uff5c>": "<\uff5ctool\u2581calls\u2581end\uff5c>",
+    "<\uff5cdsml\uff5cfunction_calls>": "</\uff5cdsml\uff5cfunction_calls>",
+    "<|tool_call|>": "",
+    "<|python_tag|>": "",
+    "<|channel|>commentary to=": "",
+    "<function=": "",
+    "<invoke name=": "",
+    "[tool_calls]": "",
+}
+"""What calls of tools stand between, in small letters; to the end of the reply where that is empty."""
 CALL_STARTS = (
-    "[tool_calls]",
-    "<function=",
-    "<|python_tag|>",
-    "<|tool_call|>",
-    "<|tool_calls_section_begin|>",
-    "<｜tool▁calls▁begin｜>",  # noqa: RUF001 - as it is written
-    "<|channel|>commentary to=",
-    "<function_calls>",
-    "<minimax:tool_call>",
-    "<invoke name=",
-    "<tools>",
     "```tool_call",
     "```tool_code",
+    "functools[",
+    "action: ```json",
+    "action:\n```json",
 )
-"""What a reply begins with that is a call of a tool, in small letters."""
+"""What else a reply begins with that is a call of a tool, in small letters."""
 HELD_CHARS = 20_000
 """Characters that are held back at most to see whether they are a call, or reasoning."""
 
@@ -71,10 +91,18 @@ _FUNCTION = re.compile(
     r"<(?:function=|invoke name=)\"?([^>\"\s]+)\"?>(.*?)(?:</function>|</invoke>|$)", re.DOTALL
 )
 _PARAMETER = re.compile(
-    r"<(?:parameter=|parameter name=)\"?([^>\"\s]+)\"?>\n?(.*?)\n?</parameter>"
+    r"<parameter(?:=| name=)\"?([^>\"\s]+)\"?[^>]*>\n?(.*?)\n?</parameter>"
     r"|<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>",
     re.DOTALL,
 )
+_PYTHON_BEGUN = re.compile(r"\[\s*([a-zA-Z_]\w*)(\()?(?(2)|$)")
+"""A list of calls in Python, as far as it came."""
+_PREFIX = re.compile(r"(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
+"""What some models put before the names of tags."""
+_ESCAPED = re.compile(r'<escape>|<\|"\|>')
+"""What some models write for quotation marks."""
+_NO_CALLS = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
+"""What reading calls in Python raises where there are none."""
 _BETWEEN = 80
 """Characters between the name of a tool and its arguments at most."""
 _BRACKET = re.compile(r"[<\[]")
@@ -114,7 +142,7 @@ class ReplyText:
         self._tools = tools
         self._names = {tool.name for tool in tools}
         self._place = _Place.REASONING if opened else _Place.START
-        self._tag, self._end = THINK, THINK_END
+        self._tag, self._ends = THINK, [THINK_END]
         self._opened = [""] if opened else []
         self._held = ""
         self._texts: list[str] = []
@@ -178,18 +206,17 @@ class ReplyText:
         if tag is not None:
             self._held = held[len(tag) :]
             if tag in OPENINGS:
-                self._place, self._tag, self._end = _Place.REASONING, tag, OPENINGS[tag]
+                self._place, self._tag, self._ends = _Place.REASONING, tag, OPENINGS[tag].split()
             self._trim = self._trim or tag in REPLY_MARKS
             return True
-        openings += (CALL, *CALL_STARTS, "```json") if self._tools else ()
+        openings += (*CALLS, *CALL_STARTS, "```json") if self._tools else ()
         if not last and any(opening.startswith(lowered) for opening in openings):
             return False
-        if self._tools and not held.startswith(CALL) and self._may_be_call(held):
+        if self._tools and not lowered.startswith(tuple(CALLS)) and self._may_be_call(held):
             if not last and len(held) < HELD_CHARS:
                 return False
             marked = held.lower().startswith(CALL_STARTS)
-            found = self._calls_in(held, marked=marked)
-            if found:
+            if found := self._calls_in(held, marked=marked):
                 self.calls += found
                 self._held = ""
                 return True
@@ -201,11 +228,11 @@ class ReplyText:
         if self._trim:
             self._held = self._held.lstrip()
             self._trim = not self._held
-        tags = (THINK, THINK_END, CALL) if self._tools else (THINK, THINK_END)
+        tags = (THINK, THINK_END, *CALLS) if self._tools else (THINK, THINK_END)
         place = 0
         while bracket := _BRACKET.search(self._held, place):
             place = bracket.start()
-            start = self._held[place : place + max(map(len, tags))]
+            start = self._held[place : place + LONGEST_OPENING].lower()
             tag = next((tag for tag in tags if start.startswith(tag)), None)
             marks = None if tag or self._shows_marks else marks_at(self._held, place)
             begun = (marks is not None and marks.open) or any(tag.startswith(start) for tag in tags)
@@ -231,14 +258,14 @@ class ReplyText:
 
     def _behind(self, tag: str) -> None:
         """Go on behind a tag."""
-        self._held = self._held[len(tag) :]
+        written, self._held = self._held[: len(tag)], self._held[len(tag) :]
         if tag == THINK_END:
             if not self.end_only:
                 self.ended_at = sum(map(len, self._texts))
             self.end_only = self._trim = True
         else:
-            self._place, self._tag = _Place.HELD, tag
-            self._end = CALL_END if tag == CALL else THINK_END
+            self._place, self._tag = _Place.HELD, written
+            self._ends = [CALLS.get(tag, THINK_END)]
 
     def _take(self, marks: Marks, *, last: bool) -> bool:
         """Take marks out, or pass them on; False where the reply ends with them."""
@@ -254,28 +281,36 @@ class ReplyText:
 
     def _reasoning(self, *, last: bool) -> bool:
         lowered = self._held.lower()
-        place = lowered.find(self._end)
-        if place >= 0:
+        found = [(place, end) for end in self._ends if (place := lowered.find(end)) >= 0]
+        if found:
+            place, end = min(found)
             self._think(self._held[:place])
-            self._held = self._held[place + len(self._end) :]
+            self._held = self._held[place + len(end) :]
             self.end_only = self.end_only or bool(self._opened)
             self._place, self._trim, self._opened = _Place.START, True, []
             return True
-        ends = range(min(len(self._end) - 1, len(lowered)), 0, -1)
-        kept = next((n for n in ends if self._end.startswith(lowered[-n:])), 0)
-        cut = len(lowered) if last else len(lowered) - kept
+        sizes = range(min(LONGEST_OPENING, len(lowered)), 0, -1)
+        begun = (n for n in sizes if any(end.startswith(lowered[-n:]) for end in self._ends))
+        cut = len(lowered) if last else len(lowered) - next(begun, 0)
         self._think(self._held[:cut])
         self._held = self._held[cut:]
         return False
 
     def _behind_tag(self, *, last: bool) -> bool:
-        inner, end, rest = self._held.partition(self._end)
-        if not end and not last and len(inner) < HELD_CHARS:
+        (mark,) = self._ends
+        place = self._held.lower().find(mark) if mark else -1
+        if place < 0 and not last and len(self._held) < HELD_CHARS:
             return False
-        self._place, self._held, self._trim = _Place.TEXT, rest, True
-        if self._tag == THINK and end:
+        place = len(self._held) if place < 0 else place
+        inner, end = self._held[:place], self._held[place : place + len(mark)]
+        self._place, self._held, self._trim = _Place.TEXT, self._held[place + len(mark) :], True
+        if self._tag.lower() == THINK:
+            found, thought = [], bool(end)
+        else:
+            found, thought = self._calls_in(inner, self._tag, marked=bool(end) or not mark), False
+        if thought:
             self._think(inner)
-        elif self._tag == CALL and (found := self._calls_in(inner, marked=bool(end))):
+        elif found:
             self.calls += found
         else:
             self._trim = False
@@ -308,41 +343,67 @@ class ReplyText:
         """Whether a reply that has only begun looks like the call of an offered tool."""
         if held.lower().startswith(CALL_STARTS):
             return True
+        if python := _PYTHON_BEGUN.match(held):
+            return any(name == python[1] or (not python[2] and name.startswith(python[1]))
+                       for name in self._names)  # fmt: skip
         match = _BEGUN.match(held)
         if match is None:
             return not held.removeprefix("```").removeprefix("json").strip("[ \t\r\n")
         key, key_end, value, value_end = match.groups()
-        if not key_end:  # as far as it came
-            return match.end() == len(held) and any(k.startswith(key or "") for k in _KEYS)
-        if key not in _NAMES or value is None:
-            return key in _KEYS
+        if not key_end or key not in _NAMES or value is None:  # as far as it came
+            begun = match.end() == len(held) and any(k.startswith(key or "") for k in _KEYS)
+            return key in _KEYS if key_end else begun
         if value_end:
             return tool_name(value, self._tools) in self._names
         return len(value) <= max(map(len, self._names)) + len("functions.")
 
-    def _calls_in(self, text: str, *, marked: bool) -> list[CallPiece]:
-        """The calls of offered tools that a text holds; `marked`: it is said to be nothing else."""
+    def _calls_in(self, text: str, tag: str = "", *, marked: bool) -> list[CallPiece]:
+        """The calls of offered tools that a text holds, or one behind a tag.
+
+        `marked`: it is said to hold nothing else, so that an object may be cut off.
+        """
+        text = _ESCAPED.sub('"', _PREFIX.sub(r"\1", text))
         rows = [inner for row in objects(text, whole=not marked) for inner in _inner_calls(row)]
         found = [piece for row in rows if (piece := self._call(row))]
         if found:
             return found
-        for name, body in _FUNCTION.findall(text):
+        for name, body in _FUNCTION.findall(f"{tag}{text}"):
             row = _parameters(body) or next(objects(body, whole=True), {})
             piece = self._call({"name": name, "arguments": row})
             found += [piece] if piece else []
-        return found or (self._named_calls(text) if marked else [])
+        return (
+            found or self._python_calls(text) or (self._named_calls(text) if tag or marked else [])
+        )
+
+    def _python_calls(self, text: str) -> list[CallPiece]:
+        """The calls of a list in Python."""
+        import ast  # noqa: PLC0415 - for few models
+
+        found = []
+        try:
+            body = ast.parse(text.strip(), mode="eval").body
+            calls = body.elts if isinstance(body, ast.List) else []
+            for call in calls:
+                if isinstance(call, ast.Call):
+                    row = {row.arg: ast.literal_eval(row.value) for row in call.keywords if row.arg}
+                    found.append(self._call({"name": ast.unparse(call.func), "arguments": row}))
+        except _NO_CALLS:
+            return []
+        made = [piece for piece in found if piece]
+        return made if len(made) == len(calls) else []
 
     def _named_calls(self, text: str) -> list[CallPiece]:
         """Calls whose name stands before their arguments: an object, tags, or a Python call."""
         found = []
         names = "|".join(map(re.escape, self._names))
-        for match in re.finditer(rf"(?<!\w)(?:{names})(?!\w)", text):
+        for match in re.finditer(rf"(?<!\w)(?<!\w )(?:{names})(?!\w)(?! +\w)", text):
             rest = text[match.end() :]
             place = rest.find("{", 0, _BETWEEN)
-            row = _parameters(rest) or _python_arguments(rest)
+            row: dict[str, Any] | None = _parameters(rest) or _python_arguments(rest)
             if not row and place >= 0:
-                row = next(objects(rest[place:], whole=True), {})
-            found.append(CallPiece(None, "", match[0], msgspec.json.encode(row).decode()))
+                row = next(objects(rest[place:], whole=True), None)
+            if row is not None:
+                found.append(CallPiece(None, "", match[0], msgspec.json.encode(row).decode()))
         return found
 
     def _call(self, row: dict[str, object]) -> CallPiece | None:
@@ -374,10 +435,10 @@ def _python_arguments(text: str) -> dict[str, object]:
     """The named arguments of a call in Python, of which `text` begins behind the name."""
     import ast  # noqa: PLC0415 - for few models
 
-    match = re.match(r"(?:\.call)?(\(.*?\))[\s\]`]*(?:$|<|\n)", text, re.DOTALL)
+    match = re.match(r"(?:\.call)?(\(.*?\))[\s\])`]*(?:$|<|\n)", text, re.DOTALL)
     try:
         call = ast.parse(f"f{match[1] if match else ''}", mode="eval").body
         rows = call.keywords if isinstance(call, ast.Call) else []
         return {row.arg: ast.literal_eval(row.value) for row in rows if row.arg}
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except _NO_CALLS:
         return {}

@@ -77,6 +77,7 @@ RATE_CODES = {
     "rate_limited",
     "too_many_requests",
     "resource_exhausted",
+    "throttlingexception",
 }
 STATUSES: dict[int, type[LlmError]] = {
     401: LlmKeyRejected,

@@ -7,11 +7,12 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.model_replies import Reads, events_of, read
 from support.scripted_model import DONE, chunk, event
 
 from genpy_server.core.models import Usage
-from genpy_server.errors import LlmBadToolCall, LlmCutOff, LlmError
-from genpy_server.llm.base import Finish, ReasoningDelta, TextDelta
+from genpy_server.errors import LlmBadToolCall, LlmCutOff
+from genpy_server.llm.base import Finish, TextDelta
 from genpy_server.llm.events import EVENT_BYTES, StreamParser
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.trouble import Complaint
@@ -26,63 +27,6 @@ def cut(text):
         yield text[:place], text[place:]
     for size in (1, 2, 3, 5, 8):
         yield tuple(text[place : place + size] for place in range(0, len(text), size))
-
-
-class Reads:
-    """The pieces of a body, and an exception at its end where there is one."""
-
-    limit = 60.0
-
-    def __init__(self, *pieces):
-        self._pieces = list(pieces)
-
-    async def read(self):
-        """The next piece."""
-        piece = self._pieces.pop(0) if self._pieces else b""
-        if isinstance(piece, Exception):
-            raise piece
-        return piece
-
-
-async def events_of(reader):
-    """The events of a reply, one by one."""
-    while events := await reader.events():
-        for item in events:
-            yield item
-
-
-class Read:
-    """What came of a reply."""
-
-    def __init__(self):
-        self.text = self.reasoning = ""
-        self.calls = []
-        self.finish = self.error = None
-
-
-async def read(*pieces, tools=(), max_tokens=2048, opened=False):
-    reader = ReplyReader(
-        Reads(*[p for p in pieces if p]),
-        quota=None,
-        tools=tools,
-        token_seconds=60.0,
-        max_tokens=max_tokens,
-        opened=opened,
-    )
-    found = Read()
-    try:
-        async for item in events_of(reader):
-            if isinstance(item, TextDelta):
-                found.text += item.text
-            elif isinstance(item, ReasoningDelta):
-                found.reasoning += item.text
-            elif isinstance(item, Finish):
-                found.finish = item
-            else:
-                found.calls.append((item.name, json.loads(item.arguments)))
-    except (ServiceError, LlmError, httpx.HTTPError) as error:
-        found.error = error
-    return found
 
 
 def raw(content):
@@ -836,6 +780,184 @@ async def test_calls_may_stand_elsewhere(stream):
 )  # fmt: skip
 async def test_calls_in_the_text_are_made(text, calls, said):
     """A call of an offered tool that is written as text is a call, and what only looks so is text."""
+    for pieces in cut(text):
+        found = await read(*(chunk({"content": piece}) for piece in pieces), STOP, tools=SPECS)
+        assert (found.calls, found.error) == (calls, None), pieces
+        assert found.text == (text if said is None else said), pieces
+
+
+FAMILIES = {
+    "mistral text before": (
+        'Let me check.[TOOL_CALLS]search_chat_history[ARGS]{"keyword": "Rome"}',
+        [ROME],
+        "Let me check.",
+    ),
+    "mistral list text before": (
+        'Let me check.\n[TOOL_CALLS] [{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]',
+        [ROME],
+        "Let me check.\n",
+    ),
+    "mistral two": (
+        '[TOOL_CALLS]search_chat_history[ARGS]{"keyword": "Rome"}[TOOL_CALLS]get_session_stats[ARGS]{}',
+        [ROME, (STATS, {})],
+        "",
+    ),
+    "llama pythonic": ('[search_chat_history(keyword="Rome")]', [ROME], ""),
+    "llama pythonic two": (
+        '[search_chat_history(keyword="Rome"), get_session_stats()]',
+        [ROME, (STATS, {})],
+        "",
+    ),
+    "llama4": ('<|python_start|>[search_chat_history(keyword="Rome")]<|python_end|>', [ROME], ""),
+    "deepseek v3": (
+        '<\uff5ctool\u2581calls\u2581begin\uff5c><\uff5ctool\u2581call\u2581begin\uff5c>function<\uff5ctool\u2581sep\uff5c>search_chat_history\n```json\n{"keyword": "Rome"}\n```<\uff5ctool\u2581call\u2581end\uff5c><\uff5ctool\u2581calls\u2581end\uff5c><\uff5cend\u2581of\u2581sentence\uff5c>',
+        [ROME],
+        "",
+    ),
+    "deepseek v31 text": (
+        'I will look.\n\n<\uff5ctool\u2581calls\u2581begin\uff5c><\uff5ctool\u2581call\u2581begin\uff5c>search_chat_history<\uff5ctool\u2581sep\uff5c>{"keyword": "Rome"}<\uff5ctool\u2581call\u2581end\uff5c><\uff5ctool\u2581calls\u2581end\uff5c>',
+        [ROME],
+        "I will look.\n\n",
+    ),
+    "deepseek dsml": (
+        '<\uff5cDSML\uff5cfunction_calls>\n<\uff5cDSML\uff5cinvoke name="search_chat_history">\n<\uff5cDSML\uff5cparameter name="keyword" string="true">Rome</\uff5cDSML\uff5cparameter>\n</\uff5cDSML\uff5cinvoke>\n</\uff5cDSML\uff5cfunction_calls>',
+        [ROME],
+        "",
+    ),
+    "glm none": ("<tool_call>get_session_stats\n</tool_call>", [(STATS, {})], ""),
+    "hermes no close": (
+        '<tool_call>\n{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}',
+        [ROME],
+        "",
+    ),
+    "qwen xml text": (
+        "I'll look.\n<function=search_chat_history>\n<parameter=keyword>\nRome\n</parameter>\n</function>",
+        [ROME],
+        "I'll look.\n",
+    ),
+    "qwen xml half": (
+        "<function=search_chat_history>\n<parameter=keyword>\nRome\n</parameter>\n</function>\n</tool_call>",
+        [ROME],
+        "",
+    ),
+    "kimi text": (
+        'Let me look.<|tool_calls_section_begin|><|tool_call_begin|>functions.search_chat_history:0<|tool_call_argument_begin|>{"keyword": "Rome"}<|tool_call_end|><|tool_calls_section_end|>',
+        [ROME],
+        "Let me look.",
+    ),
+    "minimax": (
+        '<minimax:tool_call>\n<invoke name="search_chat_history">\n<parameter name="keyword">Rome</parameter>\n</invoke>\n</minimax:tool_call>',
+        [ROME],
+        "",
+    ),
+    "minimax text": (
+        'Looking.\n<minimax:tool_call>\n<invoke name="search_chat_history">\n<parameter name="keyword">Rome</parameter>\n</invoke>\n</minimax:tool_call>',
+        [ROME],
+        "Looking.\n",
+    ),
+    "phi functools": (
+        'functools[{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]',
+        [ROME],
+        "",
+    ),
+    "gemma tool_code print": (
+        '```tool_code\nprint(default_api.search_chat_history(keyword="Rome"))\n```',
+        [ROME],
+        "",
+    ),
+    "functiongemma": (
+        "<start_function_call>call:search_chat_history{keyword:<escape>Rome<escape>}<end_function_call>",
+        [ROME],
+        "",
+    ),
+    "gemma4": (
+        '<|tool_call>call:search_chat_history{keyword:<|"|>Rome<|"|>}<tool_call|>',
+        [ROME],
+        "",
+    ),
+    "command r": (
+        'Action: ```json\n[\n    {\n        "tool_name": "search_chat_history",\n        "parameters": {"keyword": "Rome"}\n    }\n]\n```',
+        [ROME],
+        "",
+    ),
+    "command a": (
+        '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "search_chat_history", "parameters": {"keyword": "Rome"}}\n]<|END_ACTION|>',
+        [ROME],
+        "",
+    ),
+    "command a think": (
+        '<|START_THINKING|>hm<|END_THINKING|><|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "search_chat_history", "parameters": {"keyword": "Rome"}}\n]<|END_ACTION|>',
+        [ROME],
+        "",
+    ),
+    "nemotron": (
+        '<TOOLCALL>[{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]</TOOLCALL>',
+        [ROME],
+        "",
+    ),
+    "hunyuan": (
+        '<tool_calls>[{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]</tool_calls>',
+        [ROME],
+        "",
+    ),
+    "seed": (
+        "<seed:tool_call>\n<function=search_chat_history>\n<parameter=keyword>Rome</parameter>\n</function>\n</seed:tool_call>",
+        [ROME],
+        "",
+    ),
+    "internlm": (
+        '<|action_start|><|plugin|>{"name": "search_chat_history", "parameters": {"keyword": "Rome"}}<|action_end|>',
+        [ROME],
+        "",
+    ),
+    "gpt-oss analysis": (
+        '<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary to=functions.search_chat_history <|constrain|>json<|message|>{"keyword": "Rome"}<|call|>',
+        [ROME],
+        "",
+    ),
+    "lfm2": (
+        '<|tool_call_start|>[search_chat_history(keyword="Rome")]<|tool_call_end|>',
+        [ROME],
+        "",
+    ),
+    "lfm2 text": (
+        '<|tool_call_start|>[search_chat_history(keyword="Rome")]<|tool_call_end|>Looking that up.',
+        [ROME],
+        "Looking that up.",
+    ),
+    "olmo": ('<function_calls>search_chat_history(keyword="Rome")</function_calls>', [ROME], ""),
+    "anthropic text": (
+        'Looking.\n\n<function_calls>\n<invoke name="search_chat_history">\n<parameter name="keyword">Rome</parameter>\n</invoke>\n</function_calls>',
+        [ROME],
+        "Looking.\n\n",
+    ),
+    "tool_call attr": (
+        '<tool_call name="search_chat_history">{"keyword": "Rome"}</tool_call>',
+        [ROME],
+        "",
+    ),
+    "xml named": (
+        '<tool_call>\n<name>search_chat_history</name>\n<arguments>{"keyword": "Rome"}</arguments>\n</tool_call>',
+        [ROME],
+        "",
+    ),
+    "talk of 2": ("Mistral writes [TOOL_CALLS] before a call.", [], None),
+    "kimi no end": (
+        '<|tool_calls_section_begin|><|tool_call_begin|>functions.search_chat_history:0<|tool_call_argument_begin|>{"keyword": "Rome"}<|tool_call_end|>',
+        [ROME],
+        "",
+    ),
+    "cut call": ('<tool_call>{"name": "search_chat_history", "arguments": {"key', [], None),
+    "prose": ("A <tool_call> is made with search_chat_history and so on.", [], None),
+    "prose2": ("[TOOL_CALLS] is followed by search_chat_history.", [], None),
+    "prose3": ("[tool, kit](x) and [search_chat](y)", [], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+async def test_calls_of_every_family_are_made(name):
+    """However a family of models writes calls, behind text or without it, they are calls, and prose is none."""
+    text, calls, said = FAMILIES[name]
     for pieces in cut(text):
         found = await read(*(chunk({"content": piece}) for piece in pieces), STOP, tools=SPECS)
         assert (found.calls, found.error) == (calls, None), pieces
