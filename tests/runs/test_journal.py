@@ -1,0 +1,64 @@
+"""What the journal of replies in progress writes."""
+
+from types import SimpleNamespace
+
+import msgspec
+
+from genpy_server.core.models import MessageMeta
+from genpy_server.runs.journal import GROWTH, LAST, ReplyJournal
+
+
+class Written:
+    """A store that keeps what is journalled."""
+
+    def __init__(self):
+        self.rows = {}
+        self.bytes = 0
+
+    async def journal(self, _server, pieces):
+        """See `Store.journal`."""
+        self.rows |= {piece.position: piece for piece in pieces}
+        self.bytes += sum(len(msgspec.json.encode(piece)) for piece in pieces)
+
+
+class Run(SimpleNamespace):
+    """A run as far as its journal looks at it."""
+
+    def __init__(self):
+        question = SimpleNamespace(session_id="s", question=SimpleNamespace(id=1))
+        super().__init__(id="r", request=question, parts=[], length=0, thought=0, reasoning=[],
+                         tool_calls=SimpleNamespace(records=[]))  # fmt: skip
+
+    def think(self, text):
+        """More of its reasoning."""
+        self.reasoning.append(text)
+        self.thought += len(text)
+
+    def say(self, text):
+        """More of its text."""
+        self.parts.append(text)
+        self.length += len(text)
+
+    def known(self):
+        """What is known of the reply."""
+        return MessageMeta(run="r", reasoning="".join(self.reasoning) or None,
+                           tools=tuple(self.tool_calls.records))  # fmt: skip
+
+
+async def test_reasoning_is_not_written_with_every_piece():
+    """All writes of a reply have at most a few times the bytes of its reasoning and its text."""
+    store, run = Written(), Run()
+    journal = ReplyJournal(store, "server")
+    with journal.following(run):
+        for number in range(200):
+            run.think(f"{number:4} and so on through the night. ")
+            await journal.write()
+        thought = store.bytes
+        for number in range(200):
+            run.say(f"{number:4} is said.")
+            await journal.write()
+    assert thought < run.thought * GROWTH / (GROWTH - 1) + 30 * 200
+    assert store.bytes - thought < 2 * run.thought + 200 * 200
+    *rows, last = (store.rows[position] for position in sorted(store.rows))
+    assert "".join(row.text for row in rows) == "".join(run.parts)
+    assert (last.position, last.text, last.meta) == (LAST, "", run.known())
