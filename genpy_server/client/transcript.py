@@ -281,7 +281,8 @@ class Transcript:
         newer, self.entries = self.entries, []
         for frame in frames:
             self._message(frame)
-        self.entries += newer
+        for entry in newer:
+            self._insert(entry, entry.meta.reply_to)
         self.before = before
 
     def _message(self, frame: MessageEvent) -> Entry:
@@ -347,19 +348,30 @@ class Transcript:
         return next((e for e in reversed(self.entries) if e.meta.run == run), None)
 
     def _insert(self, entry: Entry, reply_to: int | None) -> None:
-        """Put a new entry at the end, or behind what it answers, in place of the reply before it."""
-        ids = [other.message_id for other in self.entries]
-        if reply_to is None or reply_to not in ids:
-            self.entries.append(entry)
-            return
-        place = len(ids) - ids[::-1].index(reply_to)
+        """Put an entry at the end, or behind what it answers, in place of the reply before it.
+
+        That reply may be known without what both answer, which is on an older page.
+        """
+        place = len(self.entries) if reply_to is None else self._place(reply_to)
         before = self.entries[place] if place < len(self.entries) else None
-        if before is not None and before.meta.reply_to == reply_to:
-            entry.earlier = [*before.earlier, *([before] if before.length else [])]
-            before.earlier = []
-            self.entries[place] = entry
-        else:
+        if reply_to is None or before is None or before.meta.reply_to != reply_to:
             self.entries.insert(place, entry)
+            return
+        known = {other.message_id for other in entry.earlier}
+        earlier = [*before.earlier, *([before] if before.length else [])]
+        entry.earlier[:0] = [other for other in earlier if other.message_id not in known]
+        before.earlier = []
+        self.entries[place] = entry
+
+    def _place(self, reply_to: int) -> int:
+        """Where a reply to this message is or belongs."""
+        for place in reversed(range(len(self.entries))):
+            other = self.entries[place]
+            if other.meta.reply_to == reply_to:
+                return place
+            if other.message_id == reply_to:
+                return place + 1
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)

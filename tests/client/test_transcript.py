@@ -181,3 +181,31 @@ def test_new_start_forgets_what_was_edited():
     transcript.apply(ready())
     transcript.apply(edited()[2])
     assert [e.replaced for e in transcript] == [False]
+
+
+def answered() -> list[MessageEvent]:
+    """A question with three answers, and what was said around it, as it is stored."""
+    said = [("user", "Hi", None), ("user", "Rome?", None)]
+    said += [("assistant", f"Answer {number}", 2) for number in (1, 2, 3)]
+    said += [("user", "Thanks", None), ("assistant", "Welcome", 6)]
+    return [
+        MessageEvent(0, number, role, text, "t", meta=MessageMeta(reply_to=reply_to))  # type: ignore[arg-type]
+        for number, (role, text, reply_to) in enumerate(said, 1)
+    ]
+
+
+@pytest.mark.parametrize("border", range(1, len(answered())))
+def test_answers_on_two_pages_are_one(border):
+    """The newest answer stands for those before it, wherever a page of the history ends."""
+    transcript = Transcript()
+    transcript.apply(ready())
+    for event in answered()[border:]:
+        transcript.apply(event)
+    transcript.older(answered()[:border], None)
+    assert [(entry.text, [one.text for one in entry.earlier]) for entry in transcript] == [
+        ("Hi", []),
+        ("Rome?", []),
+        ("Answer 3", ["Answer 1", "Answer 2"]),
+        ("Thanks", []),
+        ("Welcome", []),
+    ]

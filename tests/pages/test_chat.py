@@ -9,7 +9,7 @@ from support.browser import visiting
 from support.running_server import Running
 from support.scripted_model import DONE, Script, Upstream, chunk
 
-from genpy_server.core.models import Memory
+from genpy_server.core.models import Memory, MessageMeta
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -266,6 +266,25 @@ async def test_older_messages_are_read_on_wish(browser: Browser, server: Running
         assert before is not None
         assert after is not None
         assert abs(after["y"] - before["y"]) < 80  # the button above it is gone
+
+
+async def test_answers_on_two_pages_are_one_to_flip_between(browser: Browser, server: Running):
+    """Where a page of the history ends between two answers, only the newest one is shown with both."""
+    store, user = server.app.store, server.app.settings.user
+    asked = (await remember(server, 10))[-1]
+    for text in ("The first.", "The second."):
+        meta = MessageMeta(reply_to=asked)
+        await store.append(user, LONG, "assistant", text, title="Long", meta=meta)
+    await remember(server, 199)
+    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
+        page = visit.page
+        answers = page.locator("article.assistant")
+        await expect(answers.locator(".body")).to_have_text(["The second."])
+        await page.get_by_role("button", name="Earlier messages").click()
+        await expect(page.locator("article").first).to_contain_text("Message 0")
+        await expect(answers.locator(".body")).to_have_text(["The second."])
+        await answers.get_by_role("button", name="Previous answer").click()
+        await expect(answers.locator(".body")).to_have_text(["The first."])
 
 
 async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running):

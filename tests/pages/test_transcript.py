@@ -190,3 +190,45 @@ async def test_page_and_server_fold_the_same_frames_to_the_same_screen(
         found = await visit.page.evaluate(PLAY, [source, plays])
     for seed, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
         assert mine == theirs, f"seed {seed}"
+
+
+PAGES = """async ([source, messages]) => {
+  const { Transcript } = await import(source.replace("chat.js", "transcript.js"));
+  const page = (from, to) => ({ messages: messages.slice(from, to), before: null, after: null });
+  const all = messages.length;
+  return messages.flatMap((_, border) => {
+    const back = new Transcript();
+    back.add(page(border, all), "before");
+    back.add(page(0, border), "before");
+    const on = new Transcript();
+    on.add(page(0, border), "before");
+    on.add(page(border, all), "after");
+    const twice = new Transcript(); // what was left at the border comes again
+    twice.add(page(0, all), "before");
+    twice.leave(all - border, "before");
+    twice.add({ ...page(0, all - 1), messages: messages.filter(({ id }) => id < twice.before) }, "before");
+    const live = new Transcript();
+    live.add(page(border, all), "before");
+    live.join(on);
+    return [back, on, twice, live].map(({ entries }) =>
+      entries.map(({ text, earlier }) => [text, earlier.map((one) => one.text)]));
+  });
+}"""
+
+
+async def test_answers_on_two_pages_are_one(browser: Browser, server: Running):
+    """Read back, onward, left and read again, or joined: the newest answer stands for all of them."""
+    said = [("user", "Hi", None), ("user", "Rome?", None)]
+    said += [("assistant", f"Answer {number}", 2) for number in (1, 2, 3)]
+    said += [("user", "Thanks", None), ("assistant", "Welcome", 6)]
+    messages = [
+        {"id": number, "role": role, "text": text, "at": "t", "meta": {"reply_to": reply_to}}
+        for number, (role, text, reply_to) in enumerate(said, 1)
+    ]
+    async with visiting(browser, server.url) as visit:
+        source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
+        found = await visit.page.evaluate(PAGES, [source, messages])
+    answer = ["Answer 3", ["Answer 1", "Answer 2"]]
+    whole = [["Hi", []], ["Rome?", []], answer, ["Thanks", []], ["Welcome", []]]
+    for number, entries in enumerate(found):
+        assert entries == whole, number

@@ -130,6 +130,7 @@ async function read(/** @type {number | null | undefined} */ before = undefined)
   for (const entry of transcript.entries) {
     const view = views.get(entry) ?? new EntryView(entry);
     views.set(entry, view);
+    if (entry.earlier.length) view.shown.update(); // more of them may be known by now
     view.mark();
   }
   byId("transcript").replaceChildren(

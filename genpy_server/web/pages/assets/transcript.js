@@ -206,20 +206,16 @@ export class Transcript {
    * @param {"before" | "after"} side
    */
   add({ messages, html, before, after }, side) {
-    const known = this.entries;
-    this.entries = [];
+    const newer = side === "before" ? this.entries : [];
+    if (side === "before") this.entries = [];
     for (const message of messages) this.#message(messageFrame(message));
     messages.forEach(({ id }, number) => {
       const entry = this.#answer(id);
       if (entry) entry.html = html?.[number] ?? null;
     });
-    if (side === "before") {
-      this.entries.push(...known);
-      this.before = before;
-    } else {
-      this.entries.unshift(...known);
-      this.after = after;
-    }
+    for (const entry of newer) this.#insert(entry, entry.replyTo);
+    if (side === "before") this.before = before;
+    else this.after = after;
     for (const entry of this.entries) this.#mark(entry);
   }
 
@@ -251,8 +247,14 @@ export class Transcript {
    */
   join(window) {
     const first = this.entries.find(({ messageId }) => messageId)?.messageId ?? Infinity;
-    const earlier = window.entries.filter(({ messageId }) => messageId && messageId < first);
-    this.entries.unshift(...earlier);
+    const newer = this.entries;
+    this.entries = [];
+    for (const entry of window.entries.flatMap((one) => [...one.earlier, one])) {
+      if (!entry.messageId || entry.messageId >= first) continue;
+      entry.earlier = []; // it is filled again
+      this.#insert(entry, entry.replyTo);
+    }
+    for (const entry of newer) this.#insert(entry, entry.replyTo);
     this.before = window.before;
     for (const id of window.#replaced) this.#replaced.add(id);
     for (const entry of this.entries) this.#mark(entry);
@@ -424,25 +426,33 @@ export class Transcript {
   }
 
   /**
-   * Put a new entry at the end, or behind what it answers, in place of the reply before it.
+   * Put an entry at the end, or behind what it answers, in place of the reply before it, which may be
+   * known without what both answer: that is on an older page.
    *
    * @param {Entry} entry
    * @param {number | null | undefined} replyTo
    */
   #insert(entry, replyTo) {
     const { entries } = this;
-    const asked = replyTo == null ? -1 : entries.findLastIndex((one) => one.messageId === replyTo);
-    if (asked < 0) {
-      entries.push(entry);
+    const place = replyTo == null ? entries.length : this.#place(replyTo);
+    const before = entries[place];
+    if (replyTo == null || before?.replyTo !== replyTo) {
+      entries.splice(place, 0, entry);
       return;
     }
-    const before = entries[asked + 1];
-    const superseded = before?.replyTo === replyTo;
-    if (superseded) {
-      entry.earlier = [...before.earlier, ...(before.length ? [before] : [])];
-      before.earlier = [];
-    }
-    entries.splice(asked + 1, superseded ? 1 : 0, entry);
+    const known = new Set(entry.earlier.map(({ messageId }) => messageId));
+    const earlier = [...before.earlier, ...(before.length ? [before] : [])];
+    entry.earlier.unshift(...earlier.filter(({ messageId }) => !known.has(messageId)));
+    before.earlier = [];
+    entries[place] = entry;
+  }
+
+  /** Where a reply to this message is or belongs. */
+  #place(/** @type {number} */ replyTo) {
+    const { entries } = this;
+    const at = entries.findLastIndex((one) => one.replyTo === replyTo || one.messageId === replyTo);
+    if (at < 0) return entries.length;
+    return entries[at].replyTo === replyTo ? at : at + 1;
   }
 }
 
