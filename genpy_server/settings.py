@@ -674,22 +674,27 @@ def _choose_model(
     """Put GENPY_MODEL in the place of the model's other settings, unless those stand above it."""
     settings["provider"] = GROQ if settings.get("llm_url") is None else ""
     chosen = settings.get("model")
-    others = [_rank(sources.get(name)) for name in ("GENPY_LLM_URL", "GROQ_MODEL")]
-    if chosen is None or _rank(sources["GENPY_MODEL"]) > min(others):
+    if chosen is None:
+        return
+    other = min(("GENPY_LLM_URL", "GROQ_MODEL"), key=lambda name: _rank(sources.get(name)))
+    if _rank(sources["GENPY_MODEL"]) > _rank(sources.get(other)):
+        sources["GENPY_MODEL"] += f"; {other} is used"
         return
     name, slash, model = chosen.partition("/")
     if slash and name == GROQ:
         settings |= {"llm_url": None, "llm_key": None, "provider": GROQ}
-        settings["groq_model"] = model or settings["groq_model"]
+        if model:
+            settings["groq_model"], sources["GROQ_MODEL"] = model, "GENPY_MODEL"
     elif slash and name in providers:
         provider = providers[name]
         settings |= {"llm_url": provider.url, "llm_key": provider.key, "llm_model": model or None}
         settings["provider"] = name
         sources["GENPY_LLM_URL"] = sources["GENPY_LLM_KEY"] = f"provider {name}"
+        sources["GENPY_LLM_MODEL"] = "GENPY_MODEL"
     elif settings["llm_url"] is not None:
-        settings["llm_model"] = chosen
+        settings["llm_model"], sources["GENPY_LLM_MODEL"] = chosen, "GENPY_MODEL"
     else:
-        settings["groq_model"] = chosen
+        settings["groq_model"], sources["GROQ_MODEL"] = chosen, "GENPY_MODEL"
 
 
 def _rank(source: str | None) -> int:

@@ -28,8 +28,10 @@ def set_value(
         output.text(f"Removed {name} from {path}.")
         return
     output.text(f"Set {name} in {path}.")
-    source = load().sources.get(config.variable(name), config.CONFIG)
-    if source != config.CONFIG:
+    source, _, other = load().sources.get(config.variable(name), config.CONFIG).partition("; ")
+    if other:
+        output.note(f"But {other}.")
+    elif source != config.CONFIG:
         output.note(f"{config.variable(name)} is set in the {source} too, which is used.")
 
 

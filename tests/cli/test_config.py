@@ -42,6 +42,18 @@ def test_set_and_show(empty):
     assert "config.toml" in empty("config", "show").out
 
 
+def test_the_model_is_shown_with_the_setting_that_chose_it(empty):
+    """Of two settings for the model each says which one is used, and so does `config set`."""
+    found = shown(empty, GENPY_MODEL="ollama/llama3")
+    assert found["llm_model"] == ("llama3", "GENPY_MODEL")
+    ran = empty("config", "set", "model", "groq/one", GROQ_MODEL="two")
+    assert "GROQ_MODEL is used" in ran.err
+    found = shown(empty, GROQ_MODEL="two")
+    assert found["model"] == ("groq/one", "config.toml; GROQ_MODEL is used")
+    assert found["groq_model"] == ("two", "environment")
+    assert shown(empty)["groq_model"] == ("one", "GENPY_MODEL")
+
+
 def test_lists_are_shown_as_they_are_written(empty):
     """Tools by user and texts with spaces are shown in the form in which they are set."""
     found = shown(empty, GENPY_TOOLS="send bob:pay", GENPY_STOP='["a b", "c"]')
