@@ -37,6 +37,7 @@ def tools(
         output.note(f"{name} asks again before it acts.")
         return
     rows = [(tool.name, _runs(tool), tool.origin, _first(tool.description)) for tool in found.tools]
+    rows += [(absent, "always", "not here now", "") for absent in found.absent]
     output.table(("TOOL", "RUNS", "FROM", "DOES"), rows, cut=("DOES",))
     connected = [(one.origin, one.state) for one in found.sources if not one.message]
     if connected:

@@ -338,6 +338,8 @@ class ToolList(msgspec.Struct, frozen=True):
 
     tools: list[ListedTool]
     sources: list[ToolSource] = []
+    absent: list[str] = []
+    """Tools that were allowed for good and are not here now."""
 
 
 class ListedModel(msgspec.Struct, frozen=True):

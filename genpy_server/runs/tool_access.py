@@ -104,7 +104,9 @@ class ToolAccess:
             )
             for tool in self.of(user_id)
         ]
-        return ToolList(tools, [*self._failed, *(self.servers.states() if self.servers else ())])
+        sources = [*self._failed, *(self.servers.states() if self.servers else ())]
+        absent = {name for name, _ in approved} - {tool.name for tool in tools}
+        return ToolList(tools, sources, sorted(absent))
 
     async def prompts(self) -> PromptList:
         """The prompts of the servers of tools."""

@@ -16,6 +16,7 @@ from genpy_server import App, tool
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.embedded import LocalServer
 from genpy_server.errors import ConfigError
+from genpy_server.stores.sqlite.store import SqliteStore
 
 TOOLS = '''
 from pathlib import Path
@@ -57,6 +58,18 @@ def test_tools_of_ones_own_are_listed(home: Genpy) -> None:
     refused = home("tools", "revoke", "note", code=1)
     assert refused.err.endswith("The tool note was not allowed for good.\n")
     assert "Name a tool" in home("tools", "revoke", code=2).err
+
+
+async def test_permissions_of_tools_that_are_gone_are_listed(home: Genpy) -> None:
+    """What was allowed for good and is not here now is listed, and can be taken back."""
+    store = SqliteStore(home.database)
+    await store.open()
+    await store.approve_tool("local", "gone", "digest")
+    await store.close()
+    listed = (await home.beside("tools", COLUMNS="120")).out
+    assert re.search(r"^gone +always +not here now", listed, re.MULTILINE)
+    await home.beside("tools", "revoke", "gone")
+    assert "gone" not in (await home.beside("tools")).out
 
 
 async def test_ask_runs_what_is_allowed_by_name(home: Genpy) -> None:
