@@ -8,6 +8,7 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
+from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.understanding.linear import MARKS, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
 
@@ -23,26 +24,26 @@ OTHER = "<other>"
 SEEN = "<seen>"
 """A word that is met there now and then."""
 
-_QUOTED = re.compile(
+_QUOTED = LazyPattern(
     r"(?<!\w)\"([^\"]{1,80})\"(?!\w)|(?<!\w)'([^']{1,80})'(?!\w)|(?<!\w)`([^`]{1,80})`(?!\w)"
     "|[\u201c\u201e]([^\u201c\u201d\u201e]{1,80})[\u201c\u201d]|(?<!\\w)\u2018([^\u2018\u2019]{1,80})\u2019(?!\\w)"
     "|\u00ab([^\u00ab\u00bb]{1,80})\u00bb|\u300c([^\u300d]{1,80})\u300d|\u300e([^\u300f]{1,80})\u300f|\u300a([^\u300b]{1,80})\u300b"
 )
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
 _LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
-_WORD = re.compile(
+_WORD = LazyPattern(
     rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
     rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])))*[+#]*|[^\w\s]|_+",
     re.IGNORECASE,
 )
-_ARTICLES = re.compile(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
-_FOREIGN_ARTICLES = re.compile(
+_ARTICLES = LazyPattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
+_FOREIGN_ARTICLES = LazyPattern(
     r"(?:(?:der|die|das|den|dem|des|einen?|eine[mr]?|mein(?:e[mnr]?)?|unser(?:e[mnr]?)?"
     r"|le|la|les|une?|du|des|mon|ma|mes|notre|nos|el|los|las|un[ao]?|mis?|nuestr[ao]s?"
     r"|os?|as?|um|uma|meus?|minhas?|noss[ao]s?)\s+|l['\u2019])+(?=\S)",
     re.IGNORECASE,
 )
-_ENGLISH = re.compile(
+_ENGLISH = LazyPattern(
     r"\b(?:did|do|have|has|had|was|what|where|when|which|find|search|look|show|mention\w*|the|my|our)\b",
     re.IGNORECASE,
 )

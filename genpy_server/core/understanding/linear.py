@@ -1,7 +1,6 @@
 """Linear models over words, families of words and character n-grams, scored in plain Python."""
 
 import math
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
@@ -10,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF, STEM_OF, folded
 from genpy_server.core.words import UNSPACED
 
@@ -29,7 +29,7 @@ REMEMBERED = 4_096
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
-_WORD = re.compile(
+_WORD = LazyPattern(
     rf"[^\W\d_](?:[^\W_]|['+#.{MARKS}-])*(?:[^\W_]|[+#{MARKS}])|[^\W\d_]|[^\w\s]+|[0-9]+"
 )
 _ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
@@ -37,8 +37,8 @@ _PICTURES = "\u2190"
 """Arrows, dingbats and emoji begin here, behind letters and common punctuation."""
 _UNSPACED_FROM = "\u0e00"
 """Scripts without spaces between words begin here; two of their letters say what five of ours do."""
-_RUN = re.compile(UNSPACED)
-_CUE = re.compile("|".join(sorted(CUE_OF, key=len, reverse=True)))
+_RUN = LazyPattern(UNSPACED)
+_CUE = LazyPattern("|".join(sorted(CUE_OF, key=len, reverse=True)))
 
 
 class Features(NamedTuple):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Literal, NamedTuple, get_args
 
+from genpy_server.core.patterns import LazyPattern
+
 Period = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
 
@@ -27,21 +29,20 @@ _NAMES: dict[Period, str] = {
 }
 _LETTER = r"(?-i:[^\W\u3040-\u30ff\u4e00-\u9fff])"
 """Not one of a script without spaces, nor without case: that takes `re` 30 ms to compile."""
-_NAMED = re.compile(
-    "|".join(
-        rf"(?P<{name}>(?<!{_LETTER})(?:{words})(?!{_LETTER}))" for name, words in _NAMES.items()
-    ),
+_NAMED = LazyPattern(
+    rf"(?<!{_LETTER})(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _NAMES.items())})"
+    rf"(?!{_LETTER})",
     re.IGNORECASE,
 )
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
-_SINCE = re.compile(
+_SINCE = LazyPattern(
     r"\b(?:since|after|seit|ab|depuis|desde|\u0441)(?: the| la| el| o| a)? *$", re.IGNORECASE
 )
-_BEFORE = re.compile(
+_BEFORE = LazyPattern(
     r"\b(?:before|until|till|older than|vor|bis|avant|antes de|до)(?: the| la| el| o| a)? *$",
     re.IGNORECASE,
 )
-_SET_AGAINST = re.compile(
+_SET_AGAINST = LazyPattern(
     r"\b(?:before|after|since|until|till|than|not(?: from| in| of| on)?|except(?: for)?|besides|without"
     r"|excluding|vor|nach|seit|bis|außer|nicht von|avant|après|depuis|sauf|antes de|después de|desde|salvo"
     r"|depois de|exceto|до|после|кроме|\u0441)(?: the| la| el| o| a)? *$",

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from genpy_server.core.patterns import LazyPattern
+
 SUPPORT, CODE, TUTORIAL, CASUAL = (
     "technical_support",
     "code_assistant",
@@ -51,12 +53,12 @@ class Rule(NamedTuple):
     intent: str
     why: str
     needed: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: LazyPattern
     example: str
 
 
 def _rule(intent: str, why: str, needed: str, pattern: str, example: str) -> Rule:
-    compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    compiled = LazyPattern(pattern, re.IGNORECASE | re.MULTILINE)
     return Rule(intent, why, tuple(needed.split("|")), compiled, example)
 
 
@@ -126,7 +128,7 @@ RULES = (
     ),
 )
 
-FOLLOW_UP = re.compile(
+FOLLOW_UP = LazyPattern(
     r"\W*(?:(?:but |and )?(?:why|how so|how come|really)(?: not| so| that)?"
     r"|(?:and|or|now|same|what about|how about)(?: \w+){0,4} (?:in|for|with) [\w#+. ]{1,20}"
     r"|(?:and |but )?which(?: \w+)?|(?:and |but )?(?:where|which)(?: \w+){0,4} (?:that|this|it|one|them|those)(?: \w+)?"
@@ -141,20 +143,20 @@ _SAID = (
     r"|i (?:do|did|have|can)(?:n['\u2019]?t| not)?(?: know| think so)?|i (?:think|guess|hope) so"
     r"|(?:i )?(?:already )?(?:did|tried|done|have) (?:that|it|this|both)(?: already| too)?|it (?:is|does|did|has|was)(?:n['\u2019]?t| not)?)"
 )
-ANSWER = re.compile(
+ANSWER = LazyPattern(
     rf"\W*(?:(?:ok|okay|and|but|hm+|oh|ah|um) ?\W{{0,2}})?{_SAID}(?:\W{{1,3}}{_SAID})?(?:\W{{1,3}}{_SAID})?\W*",
     re.IGNORECASE,
 )
 """What only answers a question."""
-GOES_ON = re.compile(
+GOES_ON = LazyPattern(
     r"\W*(?:and|but|so|or|now|then|also|what about|how about|instead)\b", re.IGNORECASE
 )
-REFERS = re.compile(
+REFERS = LazyPattern(
     r"\b(?:it|its|that|this|them|those|these|ones?|instead|again|same|too|shorter|longer|above|the (?:last|first|second|other))\b",
     re.IGNORECASE,
 )
 """Points at what was said before."""
-WISHES = re.compile(
+WISHES = LazyPattern(
     r"\W*(?:(?:hi+|hello|he+y+|hiya|dear|good (?:morning|afternoon|evening|day))\b(?: \w+){0,2}[\s,!.-]{1,4})?"
     r"(?:(?:and )?(?:i )?(?:do )?(?:hope|trust|wish)\b (?:that )?(?:you|u|ur|all|everyone|everything|i'?m not|i am not|this|your (?:day|week|weekend|year|morning|evening))\b[^.!?,:;\n]{0,60}"
     r"|(?:happy|merry) \w+|sorry (?:to|for|about) (?:bother|disturb|troubl|the)[^.!?,:;\n]{0,60})(?:[.!?,:;)]{1,4}|\n)\s*",

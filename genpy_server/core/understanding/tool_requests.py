@@ -10,6 +10,7 @@ from functools import cache
 
 import msgspec
 
+from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.understanding.keywords import MODEL, find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
@@ -35,7 +36,7 @@ CERTAIN = 0.95
 LONGEST = 200
 """Characters of a message that can be a request."""
 
-_IN_SO_MANY_WORDS = re.compile(
+_IN_SO_MANY_WORDS = LazyPattern(
     r"(?:when |where |how often )?(?:did|have|had) (?:i|we|you) (?:ever |already )?"
     r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)"
     r"|(?:(?:wann|wo|was|wie oft) )?(?:habe?|haben|hatten?) (?:ich|wir)\b.{1,60}\b(?:erwähnt|gesprochen|geredet|besprochen)\b"
@@ -46,7 +47,7 @@ _IN_SO_MANY_WORDS = re.compile(
     r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)",
     re.IGNORECASE,
 )
-_PLAINLY = re.compile(
+_PLAINLY = LazyPattern(
     r"(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
     r"(?: here| before| earlier| yet| in this chat)?\s*\?*",
     re.IGNORECASE,
@@ -68,22 +69,22 @@ _ALL_CHATS = {
     "私たちの会話から": r"(?:私の)?(?:全部の?|すべての|全ての|全)(?:チャット|会話|セッション)(?:から|で)?",
 }
 """How every conversation of a person is named, by what names the current one in that language."""
-_EVERYWHERE = re.compile(
+_EVERYWHERE = LazyPattern(
     "|".join(rf"(?<!\w)({names})" for names in _ALL_CHATS.values()), re.IGNORECASE
 )
 """Names every conversation of the person, not only the current one; one group a language."""
 _HERE = tuple(_ALL_CHATS)
-_LISTED = re.compile(
+_LISTED = LazyPattern(
     r"(?:(?:please|can you|could you) )?(?:list|show|display|open|give|name|print)\b(?: me)?(?! (?:where|when|what|which|any))",
     re.IGNORECASE,
 )
 """Asks to be shown conversations, and not what was said in them."""
-_ELSEWHERE = re.compile(
+_ELSEWHERE = LazyPattern(
     rf"(?<!\w)(?:{'|'.join(_ALL_CHATS.values())}|yesterday|(?:this|last|past) (?:week|month|year))(?!\w)",
     re.IGNORECASE,
 )
 """What the statistics of the current conversation do not say."""
-_EARLIER = re.compile(
+_EARLIER = LazyPattern(
     r"\b(?:past|previous|earlier|old|older|other|früheren|alten|anderen|anciennes|anteriores|antigas"
     r"|passadas|прошлых|старых)\b|السابقة|القديمة|पुरानी|पिछली|以前的|之前的|过去の|過去の|以前の",
     re.IGNORECASE,
@@ -96,14 +97,14 @@ _DAYS = (
     "|august|september|october|november|december|montag|dienstag|mittwoch|donnerstag|freitag|samstag"
     "|sonntag|januar|februar|märz|mai|juni|juli|oktober|dezember|spring|summer|autumn|winter|christmas"
 )
-_OTHER_TIME = re.compile(
+_OTHER_TIME = LazyPattern(
     rf"\b(?:(?:since|before|after|until|till|on|in|last|this|am|im|seit|vor|letzten) (?:{_DAYS}|20\d\d)"
     r"|(?:last|this) (?:year|morning|evening|night)|(?:\d+|an?|two|three|a few) (?:hour|day|week|month|year)s? ago"
     r"|tonight)\b",
     re.IGNORECASE,
 )
 """A time that no period is named for."""
-_TOPIC = re.compile(
+_TOPIC = LazyPattern(
     r"\b(?:about|regarding|concerning|on the (?:subject|topic) of|über|zum thema|à propos d[eu]|au sujet d[eu]"
     r"|sur|sobre|acerca de|про|عن)\s+(?:(?:the|my|our|den|die|das|le|la|les|el|los|las|o|a|os|as)\s+)?"
     r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)(?: (?:please|pls|bitte|svp|por favor))?[\s?.!]*$"
@@ -114,7 +115,7 @@ _TOPIC = re.compile(
 """What the listed conversations are to be about."""
 
 
-_ASIDE = re.compile(
+_ASIDE = LazyPattern(
     r" (?:do i have|have i had|did (?:i|we) have|have we had|are there|please|pls|habe ich|hatte(?:n wir| ich)"
     r"|ai-je eues?|he tenido|tengo|eu tenho|eu tive)[\s?.!]*$",
     re.IGNORECASE,
@@ -122,7 +123,7 @@ _ASIDE = re.compile(
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
 """Ends of a question; other text that begins with a time is a statement about that time."""
-_SAYS_THAT = re.compile(
+_SAYS_THAT = LazyPattern(
     r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
     r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
     r"|\b(?:упоминал|говорил|сказал|рассказывал|упомянул)[аи]?,? что\b"

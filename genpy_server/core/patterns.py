@@ -1,0 +1,42 @@
+"""Regular expressions that are compiled when first used; most programs and messages need few."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+
+class LazyPattern:
+    """What `re.compile` gives, compiled by the first use: long ones take some milliseconds."""
+
+    def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+        self._pattern = pattern
+        self._flags = flags
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """The pattern itself."""
+        return re.compile(self._pattern, self._flags)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The first match anywhere in a text."""
+        return self.compiled.search(text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """The match at the beginning of a text."""
+        return self.compiled.match(text)
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """The match of a whole text."""
+        return self.compiled.fullmatch(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Every match, from left to right."""
+        return self.compiled.finditer(text)
+
+    def findall(self, text: str) -> list[str]:
+        """The text of every match of a pattern without groups."""
+        return self.compiled.findall(text)
+
+    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+        """The text with matches replaced, all or the first `count`."""
+        return self.compiled.sub(replacement, text, count)
