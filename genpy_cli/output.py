@@ -121,8 +121,11 @@ def table(
         grid.add_column(
             title, justify="right" if title in right else "left", no_wrap=title not in cut
         )
-    for row in rows:
-        grid.add_row(*(Text(visible(one_line(c)), no_wrap=True, overflow="ellipsis") for c in row))
+    cells = [
+        "\n".join(visible(one_line(cell)) for cell in column) for column in zip(*rows, strict=True)
+    ]
+    # A column is one cell of many lines, for Rich takes most of the time of a command by cells.
+    grid.add_row(*(Text(column, no_wrap=True, overflow="ellipsis") for column in cells))
     console().print(grid)
 
 
