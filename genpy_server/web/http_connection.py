@@ -54,6 +54,9 @@ class Door(Protocol):
     def answer(self, request: Request, peer: RemotePeer) -> Awaitable[Response]:
         """The answer to any other request; never raises."""
 
+    def is_given_up(self, request: Request) -> bool:
+        """Whether the work for an answer ends when its client leaves."""
+
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
         """The answer to a request that was refused."""
 
@@ -74,6 +77,9 @@ class HttpConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._ending = False
+        self._given_up = False
+        """Whether the answer in progress is cancelled when the client leaves."""
+        self._early = b""
         self._peer_finished = False
         self._paused: asyncio.Future[None] | None = None
         self.released: asyncio.Future[None] = self._loop.create_future()
@@ -97,6 +103,10 @@ class HttpConnection(asyncio.Protocol):
         """Read the request, and have it answered once it is complete."""
         if self._ending:
             return  # what a refused client still sends is dropped
+        if self._given_up:
+            self._early += data
+            self._transport.pause_reading()
+            return
         if not self._reader.started:
             self._wait(self._door.limits.request_seconds)
         try:
@@ -111,7 +121,7 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that has finished sending may still read the answer."""
-        if self._ending or not (self._reader.started or self._task):
+        if self._ending or self._given_up or not (self._reader.started or self._task):
             return False
         self._peer_finished = True
         try:
@@ -121,7 +131,9 @@ class HttpConnection(asyncio.Protocol):
         return True
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Forget the connection; an answer in progress is made all the same."""
+        """Forget the connection; an answer in progress is made all the same, or given up."""
+        if self._given_up and self._task is not None:
+            self._task.cancel()
         self._peer.left()
         self._released()
         self.resume_writing()
@@ -189,7 +201,10 @@ class HttpConnection(asyncio.Protocol):
         if request.upgrade:
             self._upgrade(request)
             return
-        self._transport.pause_reading()
+        # Who left is known from what is read.
+        self._given_up = self._door.is_given_up(request)
+        if not self._given_up:
+            self._transport.pause_reading()
         self._work(self._answer(request))
 
     def _upgrade(self, request: Request) -> None:
@@ -220,7 +235,11 @@ class HttpConnection(asyncio.Protocol):
 
     async def _answer(self, request: Request) -> None:
         began = self._loop.time()
-        await self._send(request, await self._door.answer(request, self._peer), began, kept=True)
+        response = await self._door.answer(request, self._peer)
+        if self._given_up:
+            self._given_up = False
+            self._transport.pause_reading()
+        await self._send(request, response, began, kept=True)
 
     async def _send(
         self, request: Request | None, response: Response, began: float, *, kept: bool
@@ -247,7 +266,7 @@ class HttpConnection(asyncio.Protocol):
         if last or self._door.closing or not self._reader.may_follow:
             self._end()
         else:
-            early = self._reader.left_over
+            early, self._early = self._reader.left_over + self._early, b""
             self._next(self._door.limits.keep_alive_seconds)
             self._transport.resume_reading()
             if early:

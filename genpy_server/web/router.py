@@ -55,6 +55,8 @@ class Route:
     """Whether it answers without a token where tokens are asked for."""
     counts: Literal["changes"] | None = None
     """Whether it counts towards the limit of messages and changes in a minute."""
+    given_up: bool = False
+    """Whether the work ends when the client leaves, or has finished sending."""
 
     def match(self, path: str) -> dict[str, str] | None:
         """The named parts of a path, or None when it is another path."""
@@ -78,6 +80,15 @@ class Router:
     ) -> None:
         self.routes = tuple(routes)
         self._charge = defaultdict(lambda: lambda _: None, charge or {})
+
+    def is_given_up(self, request: Request) -> bool:
+        """Whether the work for an answer ends when its client leaves; see `Route`."""
+        return any(
+            route.given_up
+            and route.method == request.method
+            and route.match(request.path) is not None
+            for route in self.routes
+        )
 
     async def answer(self, request: Request) -> Response:
         """What the matching route's handler answers; raises `GenPyError`."""

@@ -62,7 +62,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         Route("PATCH", f"{one}/memory", h.change_memory, "Forget a note, or switch its memory on or off.", body=MemoryChange, answer=SessionMemory, counts="changes"),
         Route("POST", f"{one}/rate", h.rate, "Rate it from 1 to 5.", body=Rating, answer=Session, counts="changes"),
         Route("POST", f"{one}/regenerate-summary", h.regenerate, "Regenerate its summary.", answer=Session, counts="changes"),
-        Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits),
+        Route("GET", "/api/search", h.search, "Your messages that hold any of the words.", query=SearchQuery, answer=Hits, given_up=True),
         Route("GET", "/api/stats", h.stats, "Tokens of your replies by day, model and session, and what they cost.", query=StatsQuery, answer=SpendingReport),
         Route("GET", "/api/models", h.models, "The models that can be chosen, of every provider.", answer=ModelList),
         Route("GET", "/api/tools", h.tools, "Your tools, and whether you allowed those that act for good.", answer=ToolList),

@@ -201,6 +201,10 @@ class HttpServer:
             return self.refuse(request, GenPyError("Internal error. The server's log has details."))
         return self._shared(request, await _compressed(request, response))
 
+    def is_given_up(self, request: Request) -> bool:
+        """Whether the work for an answer ends when its client leaves."""
+        return self._router.is_given_up(request)
+
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
         """The answer to a request that was refused."""
         headers: dict[str, str] = {}

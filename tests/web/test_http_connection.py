@@ -283,6 +283,42 @@ async def test_a_bad_early_frame_does_not_prevent_the_answer(front: Listening, p
     assert answer.count(b"\r\nDate: ") == 1
 
 
+async def test_work_that_is_given_up_ends_with_its_client() -> None:
+    """It is cancelled when the client closes, and made where it stays, with what it sends meanwhile."""
+    begun, ended, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def look(call: Call[Any, Any]) -> Response:
+        begun.set()
+        try:
+            await go_on.wait()
+        finally:
+            ended.set()
+        return Response(body=b"found", content_type="text/plain")
+
+    routes = (Route("GET", "/look", look, "Look.", public=True, given_up=True),)
+    get = b"GET /look HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with listening(routes=routes) as front:
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        writer.write(get)
+        await begun.wait()
+        writer.close()
+        await ended.wait()
+        assert not go_on.is_set()
+        await front.empty()
+        begun.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        writer.write(get)
+        await begun.wait()
+        writer.write(get[:9])
+        await writer.drain()
+        await asyncio.sleep(0)
+        go_on.set()
+        assert status(await reader.readuntil(b"found")) == 200
+        writer.write(get[9:])
+        assert status(await reader.readuntil(b"found")) == 200
+        writer.close()
+
+
 async def large(call: Call[Any, Any]) -> Response:
     """Answer 5 MB."""
     return Response(body=bytes(5_000_000), content_type="application/octet-stream")
