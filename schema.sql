@@ -76,8 +76,8 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- key_outcomes holds a JSON list of texts; plain text of earlier versions is read as well. `terms` is
--- null until the server has indexed a row, and so is `search` of a session that has changed; `counts`
--- is null where messages of earlier versions were not counted yet.
+-- null until the server has indexed a row, and so is `search` of a session that has changed; `cut` says
+-- how its words were cut (core/words.py); `counts` is null where messages of earlier versions were not counted yet.
 select genpy.ensure(
   bool_and(genpy.has_column(tab, name)),
   string_agg(format('alter table public.%I add column if not exists %I %s', tab, name, kind), '; '))
@@ -95,12 +95,14 @@ from (values
   ('sessions', 'ending_server', 'text'),
   ('sessions', 'ending_attempts', 'integer not null default 0'),
   ('sessions', 'search', 'tsvector'),
+  ('sessions', 'cut', 'smallint'),
   ('sessions', 'counts', 'jsonb'),
   ('sessions', 'settings', $kind$jsonb not null default '{}'$kind$),
   ('session_logs', 'client_id', 'text'),
   ('session_logs', 'uid', 'uuid not null default gen_random_uuid()'),
   ('session_logs', 'words', 'integer'),
   ('session_logs', 'terms', 'tsvector'),
+  ('session_logs', 'cut', 'smallint'),
   ('session_logs', 'about_records', 'boolean not null default false')
 ) _ (tab, name, kind);
 
@@ -392,6 +394,12 @@ commit;
 select genpy.ensure(to_regclass('public.sessions_unindexed') is not null,
   'create index sessions_unindexed on public.sessions (id) where search is null');
 commit;
+select genpy.ensure(to_regclass('public.session_logs_cut') is not null,
+  'create index session_logs_cut on public.session_logs (id) where cut is distinct from 2');
+commit;
+select genpy.ensure(to_regclass('public.sessions_cut') is not null,
+  'create index sessions_cut on public.sessions (id) where cut is distinct from 2');
+commit;
 
 -- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
 
@@ -446,7 +454,10 @@ drop function if exists
     text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text),
   public.genpy_append(
     text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text, text,
-    boolean, text);
+    boolean, text),
+  public.genpy_append(
+    text, uuid, text, text, text, text, jsonb, uuid, integer, double precision, bigint, text, text,
+    boolean, text, jsonb);
 
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
 -- order of commits. Only a person's message makes one, and nothing whose writer knows of a message
@@ -456,7 +467,8 @@ create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
   p_client_id text, p_metadata jsonb, p_uid uuid, p_words integer, p_live_seconds double precision,
   p_known bigint default 0, p_server text default '', p_terms text default null,
-  p_about_records boolean default false, p_search text default null, p_settings jsonb default '{}'
+  p_about_records boolean default false, p_search text default null, p_settings jsonb default '{}',
+  p_cut smallint default null
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 declare
   owner text;
@@ -467,8 +479,8 @@ begin
   select user_id, last_message_id into owner, previous
     from public.sessions where session_id = p_session_id for update;
   if not found and p_event_type = 'user' and p_known = 0 then
-    insert into public.sessions (session_id, user_id, title, search, settings)
-      values (p_session_id, p_user_id, p_title, p_search::tsvector, p_settings)
+    insert into public.sessions (session_id, user_id, title, search, cut, settings)
+      values (p_session_id, p_user_id, p_title, p_search::tsvector, p_cut, p_settings)
       on conflict (session_id) do nothing;
     select user_id, last_message_id into owner, previous
       from public.sessions where session_id = p_session_id for update;
@@ -496,9 +508,9 @@ begin
   now_ := clock_timestamp();
   insert into public.session_logs
       (session_id, event_type, message, metadata, created_at, client_id, uid, words, terms,
-        about_records)
+        about_records, cut)
     values (p_session_id, p_event_type, p_message, p_metadata, now_, p_client_id, p_uid, p_words,
-      p_terms::tsvector, p_about_records)
+      p_terms::tsvector, p_about_records, p_cut)
     returning id into stored;
   update public.sessions set
       updated_at = now_,
@@ -649,6 +661,8 @@ drop function if exists
   genpy.frequencies(tsquery[], boolean, double precision),
   genpy.known_terms(text, jsonb, double precision),
   genpy.meant(text, text),
+  genpy.title_query(text, jsonb),
+  genpy.held_terms(text, jsonb, double precision),
   genpy.mended(text, text),
   genpy.neighbours(bigint[]),
   public.genpy_neighbours(text, jsonb),
@@ -671,7 +685,8 @@ create or replace function genpy.meant(p_owner text, word text, p_titles boolean
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   beginning text := p_owner || left(word, case when length(word) < 6 then 2 else 3 end);
-  any_such tsquery := quote_literal(beginning) || ':*';
+  derived text := p_owner || '≈' || substr(beginning, length(p_owner) + 1);
+  any_such tsquery := quote_literal(beginning) || ':* | ' || quote_literal(derived) || ':*';
   typed text[] := array(select genpy.pieces(word));
 begin
   return query
@@ -685,37 +700,42 @@ begin
       (select s.search from public.sessions s
         where p_titles and s.search @@ any_such order by s.id desc limit 2000)
     ) newest, unnest(newest.held) as said
-    where starts_with(said.lexeme, beginning)
+    where starts_with(said.lexeme, beginning) or starts_with(said.lexeme, derived)
     group by said.lexeme
   ) known
   where exists (
-    select 1 from genpy.pieces(substr(known.lexeme, length(p_owner) + 1)) piece
+    select 1 from genpy.pieces(ltrim(substr(known.lexeme, length(p_owner) + 1), '≈')) piece
     where piece = any (typed))
   order by known.times desc, known.lexeme limit 3;
 end
 $$;
 
--- The terms of a query that the owner's messages hold, or that mistyped ones may stand for, the rarest
--- first, with their weight (BM25's idf) and up to 5,000 messages that hold them. `so_far` counts these.
-create or replace function genpy.held_terms(p_owner text, p_terms jsonb, documents double precision)
-returns table (asked text, term tsquery, weight double precision, ids bigint[], so_far bigint)
+-- The forms of a query's terms that the owner's messages hold, or that mistyped ones may stand for, the
+-- rarest first, with the term's weight (BM25's idf), what the form scores, and up to 5,000 messages that
+-- hold it. `so_far` counts these. A form that was not asked for scores 0.7 of the term.
+create or replace function genpy.held_forms(p_owner text, p_terms jsonb, documents double precision)
+returns table (
+  asked text, term tsquery, weight double precision, worth double precision, ids bigint[],
+  so_far bigint)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 begin
   return query
   with wanted as materialized (
-    select w.asked, w.mend,
-      (quote_literal(p_owner || w.asked) || case when w.prefix then ':*' else '' end)::tsquery as term
-    from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean, mend boolean)
+    select w.asked, bool_or(w.mend) as mend, bool_or(f.place = 1) as as_asked,
+      (quote_literal(p_owner || f.form) || case when w.prefix then ':*' else '' end)::tsquery as term
+    from jsonb_to_recordset(p_terms) as w(asked text, forms jsonb, prefix boolean, mend boolean),
+      jsonb_array_elements_text(w.forms) with ordinality as f(form, place)
+    group by w.asked, f.form, w.prefix
   ), held as materialized (
     select w.*, array(
       select m.id from public.session_logs m where m.terms @@ w.term limit 5000) as ids
     from wanted w
-  ), all_terms as (
-    select asked, term, ids, cardinality(ids) as frequency from held where ids <> '{}'
+  ), all_forms as (
+    select asked, term, as_asked, ids from held where ids <> '{}'
     union all
-    select u.asked, k.term, k.ids, cardinality(k.ids)
-    from (select asked from held where ids = '{}' and mend limit 3) u,
+    select u.asked, k.term, true, k.ids
+    from (select asked from held where mend group by asked having bool_and(ids = '{}') limit 3) u,
       lateral (
         select meant.term, array(
           select m.id from public.session_logs m where m.terms @@ meant.term limit 5000) as ids
@@ -724,24 +744,52 @@ begin
           from genpy.meant(p_owner, u.asked, false) said
         ) meant
       ) k
+  ), weighed as (
+    select *, cardinality(ids) as frequency,
+      sum(cardinality(ids)) over (partition by asked) as together
+    from all_forms
+  ), worths as (
+    select *, ln(1 + (greatest(documents, together) - together + 0.5) / (together + 0.5)) as weight
+    from weighed
   )
-  select asked, term,
-    ln(1 + (greatest(documents, frequency) - frequency + 0.5) / (frequency + 0.5)),
+  select asked, term, weight, power(weight, 1.2) * case when as_asked then 1 else 0.7 end,
     ids, sum(frequency) over (order by frequency, term::text)
-  from all_terms order by frequency, term::text;
+  from worths order by frequency, term::text;
 end
 $$;
 
--- The sessions whose title ('t') or summary ('s') a query is about: those that hold all of its terms.
+-- What holds every word of a query, each in one of its ways; `p_held` has the forms to look for by term
+-- where they are not those of `p_terms`. As asked, the first way and the first form of each term.
+create or replace function genpy.every_word(
+  p_owner text, p_terms jsonb, p_held jsonb, p_as_asked boolean
+) returns tsquery language sql immutable set search_path = '' as $$
+  select string_agg('(' || ways || ')', ' & ')::tsquery
+  from (
+    select word, string_agg('(' || terms || ')', ' | ') as ways
+    from (
+      select w.word, w.way, string_agg('(' || coalesce(p_held ->> w.asked, (
+          select string_agg(quote_literal(p_owner || f.form)
+            || case when w.prefix then ':*' else '' end, ' | ')
+          from jsonb_array_elements_text(w.forms) with ordinality as f(form, place)
+          where f.place = 1 or not p_as_asked)) || ')', ' & ') as terms
+      from jsonb_to_recordset(p_terms) as w(
+        word integer, way integer, asked text, forms jsonb, prefix boolean)
+      where w.way = 0 or not p_as_asked
+      group by w.word, w.way
+    ) _
+    group by word
+  ) _
+$$;
+
+-- The sessions whose title ('t') or summary ('s') a query is about: those that hold all of its words.
 create or replace function genpy.title_query(p_owner text, p_terms jsonb) returns tsquery
 language sql stable set search_path = '' as $$
-  select string_agg('(' || coalesce(
-      case when w.mend and not exists (
-          select 1 from public.sessions s where s.search @@ quote_literal(p_owner || w.asked)::tsquery)
-        then (select string_agg(quote_literal(said), ' | ')
-          from genpy.meant(p_owner, w.asked, true) said) end,
-      quote_literal(p_owner || w.asked) || case when w.prefix then ':*' else '' end) || ')', ' & ')::tsquery
-  from jsonb_to_recordset(p_terms) as w(asked text, prefix boolean, mend boolean)
+  select genpy.every_word(p_owner, p_terms, coalesce(jsonb_object_agg(w.asked, (
+      select string_agg(quote_literal(said), ' | ') from genpy.meant(p_owner, w.asked, true) said))
+    filter (where w.mend and not exists (
+      select 1 from public.sessions s, jsonb_array_elements_text(w.forms) form
+      where s.search @@ quote_literal(p_owner || form)::tsquery)), '{}'), false)
+  from jsonb_to_recordset(p_terms) as w(asked text, forms jsonb, mend boolean)
 $$;
 
 -- The ranking is that of core/context/recall.py: BM25 (k1 = 1.2, b = 0.35) by the owner's own weights
@@ -750,7 +798,8 @@ $$;
 -- as well, with terms or without. ts_rank of one word is 1 + 1/4 + 1/9 + … over pi^2/6, as often as the
 -- word occurs: a frequency that saturates, as BM25's does. Rare terms are read whole; of frequent
 -- ones the newest messages with three, two and one of them, as far as they may score more than what
--- the rare ones found. `p_terms` are those of core/words.py; every lexeme begins with the owner. What
+-- the rare ones found. `p_terms` are the terms of core/words.py, by word and way to write it; every lexeme
+-- begins with the owner. What
 -- is not indexed yet is looked for by `p_words`. Nobody waits for it longer than the time-out.
 create or replace function public.genpy_search(
   p_user_id text, p_owner text, p_terms jsonb, p_words jsonb, p_limit integer, p_session_id uuid,
@@ -776,15 +825,25 @@ declare
   chosen jsonb := '[]';
   held tsquery[];
   weights double precision[];
-  total double precision;
+  known_asked text[];
+  unknown double precision;
   waiting boolean;
 begin
   select sum(greatest(message_count, 0)) into documents from public.sessions where user_id = p_user_id;
   if documents is null then
     return jsonb_build_object('hits', hits, 'waiting', false);
   end if;
+  unknown := ln(1 + (documents + 0.5) / 0.5);
+  -- Servers of version 13 and before send the terms alone.
+  if not p_terms -> 0 ? 'forms' then
+    select jsonb_agg(term || jsonb_build_object(
+        'word', number, 'way', 0, 'forms', jsonb_build_array(term -> 'asked')))
+      into p_terms from jsonb_array_elements(p_terms) with ordinality as _(term, number);
+  end if;
   select exists (select 1 from public.session_logs where terms is null)
-    or exists (select 1 from public.sessions where search is null) into waiting;
+    or exists (select 1 from public.session_logs where cut is distinct from 2)
+    or exists (select 1 from public.sessions where search is null)
+    or exists (select 1 from public.sessions where cut is distinct from 2) into waiting;
 
   if p_titles and p_session_id is null then
     for candidate in
@@ -813,13 +872,13 @@ begin
 
   for candidate in
     with known as materialized (
-      select *, power(weight, 1.2) as worth from genpy.held_terms(p_owner, p_terms, documents)
-    ), total as (
-      select (select coalesce(sum(weight), 0) from (
-          select max(weight) as weight from known group by asked) _)
-        + ln(1 + (documents + 0.5) / 0.5) * (
-          select count(*) from jsonb_to_recordset(p_terms) as w(asked text)
-          where asked not in (select asked from known)) as weight
+      select * from genpy.held_forms(p_owner, p_terms, documents)
+    ), every as materialized (
+      select genpy.every_word(p_owner, p_terms, '{}', true) as as_asked,
+        genpy.every_word(p_owner, p_terms, (
+          select jsonb_object_agg(asked, terms) from (
+            select asked, string_agg('(' || term::text || ')', ' | ') as terms
+            from known group by asked) _), false) as any_form
     ), rare as materialized (
       select id, sum(worth) as worth
       from (select unnest(ids) as id, worth from known where so_far <= most) r
@@ -829,10 +888,13 @@ begin
     ), enough as (
       select coalesce((
         select worth from rare order by worth desc offset counted - 1 limit 1), 0) as worth
+    ), all_frequent as (
+      select string_agg(term::text, ' | ')::tsquery as term, max(worth) as worth, min(so_far) as so_far
+      from known where so_far > most group by asked
     ), frequent as (
-      select term, worth from known where so_far > most order by so_far limit 3
+      select term, worth from all_frequent order by so_far limit 3
     ), looked_for as (
-      select term, worth from known where so_far > most
+      select term, worth from all_frequent
       union all
       select a.term && b.term, a.worth + b.worth
       from frequent a join frequent b on a.term::text < b.term::text
@@ -841,8 +903,8 @@ begin
       from frequent a join frequent b on a.term::text < b.term::text
         join frequent c on b.term::text < c.term::text
       union all
-      select string_agg(term::text, ' & ')::tsquery, sum(worth) from known
-      having not p_distinct and not exists (select 1 from rare)
+      select (select any_form from every), sum(worth) from all_frequent
+      having not p_distinct and count(*) = (select count(distinct asked) from known)
     ), places as materialized (
       select id, sum(worth) as worth
       from (
@@ -880,10 +942,10 @@ begin
       select greatest(avg(length), 1) as length from lengths
     ), scored as materialized (
       select l.id, l.session_id, l.message, held.score,
-        not p_distinct and held.terms = jsonb_array_length(p_terms) as whole
-      from lengths l, usual, lateral (
-        select count(distinct asked) as terms,
-          sum(worth * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
+        case when p_distinct then 0 when l.terms @@ every.as_asked then 2
+          when l.terms @@ every.any_form then 1 else 0 end as whole
+      from lengths l, usual, every, lateral (
+        select sum(worth * often * 2.2 / (often + 1.2 * (0.65 + 0.35 * l.length / usual.length))) as score
         from (
           select asked, worth, 1.644934 * ts_rank('{1, 1, 1, 1}', l.terms, term) as often
           from known
@@ -902,7 +964,7 @@ begin
           array(select n.id from public.session_logs n
             where n.session_id = s.session_id and n.id > s.id order by n.id limit 2) as later) near
     ), added as (
-      select n.id, n.session_id, n.message, coalesce(p.worth, 0) as score, false as whole,
+      select n.id, n.session_id, n.message, coalesce(p.worth, 0) as score, 0 as whole,
         translate(lower(concat(n.message,
           (select string_agg(b.message, '' order by b.id) from best b
             where b.id in (near.earlier[1], near.later[1])))), E' \t\r\n', '') as form,
@@ -953,7 +1015,7 @@ begin
     select id, before, after, form,
       case when p_distinct then best_of_form else score end as score,
       (select array_agg(term) from known) as held, (select array_agg(weight) from known) as weights,
-      (select weight from total) as total
+      (select array_agg(asked) from known) as asked
     from (
       select f.*, max(score) over (partition by form) as best_of_form,
         row_number() over (partition by form order by id desc) as newest
@@ -968,7 +1030,7 @@ begin
   loop
     held := candidate.held;
     weights := candidate.weights;
-    total := candidate.total;
+    known_asked := candidate.asked;
     exit when cardinality(taken) >= p_limit;
     if p_distinct then
       continue when candidate.id = any (shown);
@@ -1008,7 +1070,7 @@ begin
       'message', (select to_jsonb(n) from genpy.messages n where n.id = m.id),
       'session_title', coalesce(s.title, 'Untitled'),
       'score', hit.score,
-      'coverage', case when m.terms is null then 1 else least(covered.weight / nullif(total, 0), 1) end,
+      'coverage', case when m.terms is null then 1 else covered.share end,
       'terms', case when m.terms is null then 1 else covered.terms end,
       'found_in', 'message',
       'before', (select to_jsonb(n) from genpy.messages n where n.id = b.id),
@@ -1026,39 +1088,67 @@ begin
       left join public.session_logs a on a.id = hit.after and a.id <> all (left_out)
         and (p_about_records or not a.about_records)
       cross join lateral (
-        select coalesce(sum(weight), 0) as weight, count(*) as terms
-        from unnest(held, weights) as _(term, weight)
-        where m.terms @@ term or b.terms @@ term or a.terms @@ term
+        select sum(least(found, least_way)) / nullif(sum(least_way), 0) as share,
+          coalesce(sum(terms), 0) as terms
+        from (
+          select word, max(found) as found, max(terms) as terms, min(weight) as least_way
+          from (
+            select word, way, sum(coalesce(k.weight, unknown)) as weight,
+              coalesce(sum(k.weight) filter (where k.here), 0) as found,
+              count(*) filter (where k.here) as terms
+            from jsonb_to_recordset(p_terms) as w(word integer, way integer, asked text)
+              left join (
+                select asked, max(weight) as weight, bool_or(
+                  coalesce(m.terms @@ term or b.terms @@ term or a.terms @@ term, false)) as here
+                from unnest(known_asked, held, weights) as _(asked, term, weight) group by asked
+              ) k using (asked)
+            group by word, way
+          ) _ group by word
+        ) _
       ) covered
   ), '[]'));
 end
 $$;
 
 -- What is not indexed yet: rows of earlier versions and of other programs, and sessions whose title
--- or summary changed. The server cuts the texts into terms and writes them back.
-create or replace function public.genpy_unindexed(p_limit integer)
+-- or summary changed; for a server that cuts words as this version does, what others cut as well. The
+-- server cuts the texts into terms and writes them back.
+drop function if exists public.genpy_unindexed(integer);
+create or replace function public.genpy_unindexed(p_limit integer, p_cut smallint default null)
 returns jsonb language sql stable security invoker set search_path = '' as $$
   select jsonb_build_object(
     'messages', (
       select coalesce(jsonb_agg(to_jsonb(m) || jsonb_build_object('user_id', s.user_id)), '[]')
-      from (select id from public.session_logs where terms is null order by id desc limit p_limit) l
+      from (
+        (select id from public.session_logs where terms is null order by id desc limit p_limit)
+        union
+        (select id from public.session_logs
+          where p_cut = 2 and cut is distinct from 2 order by id desc limit p_limit)
+        order by id desc limit p_limit) l
         join genpy.messages m using (id) join public.sessions s using (session_id)),
     'sessions', (
       select coalesce(jsonb_agg(jsonb_build_object('session_id', session_id, 'user_id', user_id,
         'title', title, 'summary', summary, 'topics', topics)), '[]')
-      from (select * from public.sessions where search is null order by id desc limit p_limit) _))
+      from (
+        (select id from public.sessions where search is null order by id desc limit p_limit)
+        union
+        (select id from public.sessions
+          where p_cut = 2 and cut is distinct from 2 order by id desc limit p_limit)
+        order by id desc limit p_limit) l
+        join public.sessions s using (id)))
 $$;
 
 create or replace function public.genpy_index(p_messages jsonb, p_sessions jsonb)
 returns jsonb language plpgsql security invoker set search_path = '' as $$
 begin
   update public.session_logs m
-    set terms = i.terms::tsvector, about_records = i.about_records
-    from jsonb_to_recordset(p_messages) as i(id bigint, terms text, about_records boolean)
+    set terms = i.terms::tsvector, about_records = i.about_records, cut = i.cut
+    from jsonb_to_recordset(p_messages) as i(
+      id bigint, terms text, about_records boolean, cut smallint)
     where m.id = i.id;
-  update public.sessions s set search = i.search::tsvector
+  update public.sessions s set search = i.search::tsvector, cut = i.cut
     from jsonb_to_recordset(p_sessions) as i(
-      session_id uuid, search text, title text, summary text, topics jsonb)
+      session_id uuid, search text, title text, summary text, topics jsonb, cut smallint)
     where s.session_id = i.session_id
       and (s.title, s.summary, s.topics) is not distinct from (i.title, i.summary, i.topics);
   return 'true';
@@ -1516,11 +1606,12 @@ begin
       end loop;
       insert into public.session_logs
           (session_id, event_type, message, metadata, created_at, client_id, uid, words, terms,
-            about_records)
+            about_records, cut)
         values (
           target, value ->> 'event_type', value ->> 'text', meta, (value ->> 'at')::timestamptz,
           value ->> 'client_id', (value ->> 'uid')::uuid, (value ->> 'words')::integer,
-          (value ->> 'terms')::tsvector, (value ->> 'about_records')::boolean)
+          (value ->> 'terms')::tsvector, (value ->> 'about_records')::boolean,
+          (value ->> 'cut')::smallint)
         returning id into stored;
       added := added + 1;
     end if;
@@ -1536,7 +1627,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '13'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '14'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$
@@ -1544,7 +1635,8 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     'version', public.genpy_version(),
     'sessions', count(*), 'messages', coalesce(sum(message_count), 0),
     'users', count(distinct user_id),
-    'unindexed', (select count(*) from public.session_logs where terms is null))
+    'unindexed', (select count(*) from public.session_logs where terms is null)
+      + (select count(*) from public.session_logs where cut is distinct from 2 and terms is not null))
   from public.sessions
 $$;
 

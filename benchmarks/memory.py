@@ -30,7 +30,7 @@ from support import supabase_stack
 from genpy_server.core.context.recall import asks, bear_on
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.models import Session
-from genpy_server.core.words import search_words, terms
+from genpy_server.core.words import forms, query_words, search_words
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.stores.supabase.store import SupabaseStore
@@ -98,9 +98,8 @@ async def measure(
         texts = await find(question.text)
         times.append(time.perf_counter() - began)
         answers = [talk.lines[line].text for line in question.answers]
-        shared = {term for answer in answers for term in terms(answer)} & set(
-            terms(" ".join(search_words(question.text)))
-        )
+        held = {form for answer in answers for form in forms(answer)}
+        shared = any(word.is_held(held) for word in query_words(question.text))
         kind = "paraphrase" if answers and not shared else question.kind
         right = sum(answer in texts for answer in answers) / len(answers) if answers else not texts
         found[kind].append(float(right))

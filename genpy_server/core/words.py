@@ -1,29 +1,41 @@
-"""How text is cut into words, the same when it is stored and when it is looked for.
+"""How text is cut into words and terms, the same when it is stored and when it is looked for.
 
 A *word* is folded: compatibility forms are resolved, case is folded as Unicode does it, accents are
 dropped, other marks stay part of the word. A *term* is what an index holds: the stem of an English
 word, another word as it is, and each overlapping pair of characters in a script that puts no spaces
-between words.
+between words. Beside it stand, marked as `DERIVED`, the forms that a reader takes for the same: with
+letters, digits and marks that are mere variants (a dotless i, vowel points), the parts of a name in
+camel case, and whole what punctuation parts (e-mail, 1,000, get_user_name).
 """
 
 import re
 import unicodedata
+from collections.abc import Container, Iterator
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 QUERY_TERMS = 48
 """Distinct terms of a query that are looked for; a whole message may be the query."""
 TERM_CHARS = 64
 """Longer terms are cut: nobody types them, and an index keeps each."""
+CUT: Final = 2
+"""Rises whenever the terms of a text change; stores index again what was cut otherwise."""
+DERIVED: Final = "\u2248"
+"""Begins a term that was not written so; it is no character of a word."""
 _CACHED = 1 << 16
+_CAMEL_PARTS = 8
+"""A run of letters with more parts than this is no name."""
 
 STOP_WORDS = frozenset(
     """
-    a about am an and any are aren as at be been being but by can could couldn d did didn do does
-    doesn doing don for from get give got had hadn has hasn have haven having he her hers him his
-    how i if in into is isn it its just let like ll m me mine more most my no nor not of on or our
-    ours out over please re s said say shall she should shouldn so some such t tell than that the
-    their theirs them then there these they this those to too us ve very was wasn we were weren what
-    when where which while who whom whose why will with won would wouldn you your yours
+    a about am an and any are aren arent as at be been being but by can cant could couldn couldnt d did
+    didn didnt do does doesn doesnt doing don dont for from get give got had hadn hadnt has hasn hasnt
+    have haven havent having he her hers him his how i if im in into is isn isnt it its ive just let
+    lets like ll m me mine more most my no nor not of on or our ours out over please re s said say
+    shall she should shouldn shouldnt so some such t tell than that thats the their theirs them then
+    there these they theyre this those to too us ve very was wasn wasnt we were weren werent what whats
+    when where which while who whom whos whose why will with won wont would wouldn wouldnt you your
+    youre yours youve
     """.split()  # noqa: SIM905 - a list of so many is harder to read
 )
 """English words that say nothing about what is looked for, and the pieces of "don't" and "I'll"."""
@@ -36,11 +48,121 @@ UNSPACED_CHARS = (
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 UNSPACED = f"[{UNSPACED_CHARS}]+"
-_JOINERS = dict.fromkeys([0xAD, 0x200C, 0x200D, 0x2060, 0xFEFF])
-"""Characters that stand inside words and change nothing about them."""
+_INVISIBLE = (
+    "[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e01ef]+"
+)
+"""Joiners, directions, places to break a line and variants of glyphs, which nobody sees in a word."""
+_APOSTROPHES = dict.fromkeys([0x02BB, 0x02BC], "'")
 _ACCENTS = dict.fromkeys(range(0x0300, 0x0370))
 _MARK_BLOCKS = ((0x0300, 0x2000), (0x20D0, 0x2100), (0x2C00, 0x3100), (0xA000, 0xAC00),
                 (0xFB00, 0xFE30), (0x10000, 0x12000), (0x16000, 0x17000), (0x1D100, 0x1F000))  # fmt: skip
+_POINTS = ((0x0591, 0x05C8), (0x0610, 0x061B), (0x064B, 0x0660), (0x0670, 0x0671),
+           (0x06D6, 0x06EE), (0x0730, 0x074B), (0x08CA, 0x0900))  # fmt: skip
+"""Vowels and signs of Hebrew, Arabic and Syriac, which are written or left out."""
+_SAME = {
+    "\u0131": "i", "\u0237": "j", "\xf0": "d", "\xfe": "th", "\u014b": "n",
+    "\xe6": "ae", "\u0153": "oe",
+    # Arabic and Persian: tatweel, alef with hamza, ta marbuta, alef maqsura, the other yeh, kaf and heh
+    "\u0640": "", "\u0622": "\u0627", "\u0623": "\u0627", "\u0625": "\u0627", "\u0671": "\u0627",
+    "\u0629": "\u0647", "\u06c0": "\u0647", "\u06c1": "\u0647", "\u0649": "\u064a",
+    "\u06cc": "\u064a", "\u06d2": "\u064a", "\u06a9": "\u0643",
+    # Devanagari: candrabindu as anusvara, letters without nukta; Bengali khanda ta
+    "\u0901": "\u0902", "\u093c": "", "\u0929": "\u0928", "\u0931": "\u0930", "\u0934": "\u0933",
+    "\u09ce": "\u09a4\u09cd",
+    # Malayalam chillu letters
+    "\u0d7a": "\u0d23\u0d4d", "\u0d7b": "\u0d28\u0d4d", "\u0d7c": "\u0d30\u0d4d",
+    "\u0d7d": "\u0d32\u0d4d", "\u0d7e": "\u0d33\u0d4d", "\u0d7f": "\u0d15\u0d4d",
+}  # fmt: skip
+"""Letters that are variants of others: what Lucene's normalizers of Arabic, Persian, Hindi and Bengali
+say, and Latin letters that have no accent to drop."""
+_DEAD_N = "\u0928\u094d"
+_ANUSVARA = "\u0902"
+_PARTING = "'\u2018\u2019\"._\\-\u2010\u2011\xb7\u05f3\u05f4"
+"""What stands in the midst of one word: apostrophes, hyphens, points."""
+_GROUPED = r"(\d{1,3}(?:[.,'\u2019\u066c]\d{2,3})*[.,'\u2019\u066c]\d{3})(?![^\W_])"
+"""A number with its thousands apart."""
+
+
+class _Variants(dict[int, str]):
+    """What a folded character is a variant of, itself for most; found when it is first met."""
+
+    def __missing__(self, point: int) -> str:
+        char = chr(point)
+        self[point] = same = _SAME.get(char, _plain_letter(char))
+        return same
+
+
+def _plain_letter(char: str) -> str:
+    if any(first <= ord(char) < end for first, end in _POINTS):
+        return char if char.isalpha() else ""
+    digit = unicodedata.decimal(char, None)
+    if digit is not None:
+        return str(digit)
+    name = unicodedata.name(char, "")
+    letter, _, sign = name.removeprefix("LATIN SMALL LETTER ").partition(" WITH ")
+    return letter.lower() if sign and len(letter) == 1 else char
+
+
+_VARIANTS = _Variants()
+
+
+class QueryTerm(NamedTuple):
+    """A term to look for: what names it, and the forms in which an index may hold it.
+
+    The first form is the one that was asked for. A single character of a script without spaces
+    stands for all that begins with it.
+    """
+
+    key: str
+    forms: tuple[str, ...]
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether it stands for the pairs that begin with it."""
+        return len(self.key) == 1 and is_unspaced(self.key)
+
+
+class QueryWord(NamedTuple):
+    """A word to look for, with the ways to write it; each takes all of its terms.
+
+    The first way is the one that was asked for.
+    """
+
+    ways: tuple[tuple[QueryTerm, ...], ...]
+
+    def is_held(self, forms: Container[str]) -> bool:
+        """Whether a text that holds these forms has the word, however it is written."""
+        return any(
+            all(any(form in forms for form in term.forms) for term in way) for way in self.ways
+        )
+
+    def is_held_as_asked(self, forms: Container[str]) -> bool:
+        """Whether a text that holds these forms has the word as it was asked for."""
+        return all(term.forms[0] in forms for term in self.ways[0])
+
+
+def _plain(text: str) -> str:
+    """Without compatibility forms and invisible characters, in its own case."""
+    if text.isascii():
+        return text
+    text = re.sub(_INVISIBLE, "", text).replace("\u2122", " ").replace("\u2120", " ")
+    return unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+
+
+def _folded(plain: str) -> str:
+    """A word in the one form in which words are compared; its length may change."""
+    if plain.isascii():
+        return plain.lower()
+    bare = unicodedata.normalize("NFD", plain.casefold()).translate(_ACCENTS)
+    return unicodedata.normalize("NFKC", bare).casefold()
+
+
+def _key(word: str) -> str:
+    """A folded word with every letter, digit and mark that is a variant as what it stands for."""
+    if word.isascii():
+        return word
+    return unicodedata.normalize("NFKC", word.translate(_VARIANTS)).replace(_DEAD_N, _ANUSVARA)
 
 
 @lru_cache(maxsize=1)
@@ -55,41 +177,170 @@ def _word_chars() -> str:
     return rf"(?:[^\W_]|[{marks}])"
 
 
-def folded(text: str) -> str:
-    """A text in the one form in which words are compared; its length may change."""
-    if text.isascii():
-        return text.lower()
-    plain = unicodedata.normalize("NFKC", text.translate(_JOINERS)).casefold()
-    bare = unicodedata.normalize("NFD", plain).translate(_ACCENTS)
-    return unicodedata.normalize("NFKC", bare).casefold()
+def _patterns(text: str) -> tuple[str, str]:
+    """What matches pieces with what parts words in their midst, and the words of a piece."""
+    one = "[A-Za-z0-9]+" if text.isascii() else f"{_word_chars()}+"
+    return rf"{one}(?:(?:[{_PARTING}]|_+|(?<=\d)[,\u066b\u066c](?=\d)){one})*", one
+
+
+def _pieces(plain: str) -> Iterator[tuple[int, str]]:
+    """Where each piece without a space in it begins, and what it is."""
+    for found in re.finditer(_patterns(plain)[0], plain):
+        yield found.start(), found[0]
+
+
+@lru_cache(maxsize=_CACHED)
+def _piece_words(piece: str) -> tuple[tuple[int, str], ...]:
+    """The words of a piece as written, with their places; those without spaces stand apart."""
+    found: list[tuple[int, str]] = []
+    for word in re.finditer(_patterns(piece)[1], piece):
+        if word[0].isascii():
+            found.append((word.start(), word[0]))
+            continue
+        runs = re.finditer(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", word[0])
+        found += [(word.start() + run.start(), run[0]) for run in runs]
+    return tuple(found)
 
 
 def words(text: str) -> list[str]:
     """The folded words of a text in order; a run of a script without spaces is one word."""
-    text = folded(text)
-    if text.isascii():
-        return re.findall("[a-z0-9]+", text)
-    pieces = re.findall(rf"{_word_chars()}+", text)
     return [
-        run
-        for piece in pieces
-        for run in re.findall(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", piece)
+        word
+        for _, piece in _pieces(_plain(text))
+        for _, written in _piece_words(piece)
+        if (word := _folded(written))
     ]
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text in order, as often as they occur."""
-    return [term for word in words(text) for term in _terms(word)]
+    """The terms of a text in order, as often as they occur, each followed by what derives from it."""
+    return [term for _, piece in _pieces(_plain(text)) for _, term in _piece_terms(piece)]
 
 
-def query_terms(query: str) -> list[str]:
-    """The distinct terms to look for, in order; a single character stands for what begins with it.
+def forms(text: str) -> set[str]:
+    """The terms of a text, and the characters with which pairs begin."""
+    found = {*terms(text)}
+    return found | {term[0] for term in found if is_unspaced(term)}
 
-    English stop words are left out where other words remain.
-    """
-    telling = search_words(query)
-    found = dict.fromkeys(term for word in telling for term in _terms(word, query=True))
-    return list(found)[:QUERY_TERMS]
+
+@lru_cache(maxsize=_CACHED)
+def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
+    """The terms of a piece of text, with their places in it."""
+    found: list[tuple[int, str]] = []
+    derived: list[tuple[int, str]] = []
+    for start, written in _piece_words(piece):
+        word = _folded(written)
+        if is_unspaced(word):
+            apart = len(word) == len(written)
+            pairs = (word[place : place + 2] for place in range(len(word)))
+            found += [(start + place * apart, pair) for place, pair in enumerate(pairs)]
+            derived += [(start, _key(digits)) for digits in _digits(word)]
+            continue
+        found.append((start, _term(word)))
+        key = _term(_key(word))
+        if key != found[-1][1]:
+            derived.append((start, key))
+        derived += [(start + at, _term(_key(_folded(part)))) for at, part in _camel(written)]
+    whole = _joined(piece)
+    if whole is not None:
+        derived.append((0, _term(_key(whole))))
+    held = {term for _, term in found}
+    for place, key in derived:
+        if key and key not in held:
+            held.add(key)
+            found.append((place, DERIVED + key))
+    return tuple(found)
+
+
+def _digits(run: str) -> list[str]:
+    """The numbers in a run of a script without spaces that has digits of its own."""
+    return re.findall(r"\d+", run)
+
+
+def _camel(written: str) -> list[tuple[int, str]]:
+    """The parts of a name in camel case, with their places; none of another word."""
+    if written.islower() or not written.isascii() or len(written) > TERM_CHARS:
+        return []
+    parts = [
+        (part.start(), part[0])
+        for part in re.finditer(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", written)
+    ]
+    if not 1 < len(parts) <= _CAMEL_PARTS or not written[0].isalpha():
+        return []
+    return [(at, part) for at, part in parts if len(part) > 1]
+
+
+def _joined(piece: str) -> str | None:
+    """The word that a piece is without what parts it in its midst; None where that is no word."""
+    parts = [_folded(written) for _, written in _piece_words(piece)]
+    if len(parts) == 1 or any(map(is_unspaced, parts)):
+        return None
+    joined = "".join(parts)
+    if joined.isdecimal() and re.search(r"[.,\u066b\u066c]", piece):
+        number = re.match(_GROUPED, piece)
+        return re.sub(r"\D", "", number[1]) if number else None
+    if STOP_WORDS.issuperset(parts) and joined not in STOP_WORDS:
+        return None  # "I'll" is not "ill"
+    return joined
+
+
+def query_words(query: str) -> list[QueryWord]:
+    """The words to look for, each once; English stop words are left out where others remain."""
+    pieces = dict.fromkeys(piece for _, piece in _pieces(_plain(query)))
+    asked = [one for piece in pieces for one in _piece_query(piece)]
+    telling = [word for word, is_stop_word in asked if not is_stop_word]
+    found: list[QueryWord] = []
+    known: set[QueryTerm] = set()
+    for word in dict.fromkeys(telling or [word for word, _ in asked]):
+        new = [term for way in word.ways for term in way if term not in known]
+        room = QUERY_TERMS - len(known)
+        if len(new) > room:
+            if room:
+                found.append(QueryWord((word.ways[0][:room],)))
+            break
+        known.update(new)
+        found.append(word)
+    return found
+
+
+def query_terms(query: str) -> list[QueryTerm]:
+    """The distinct terms of `query_words`, in order."""
+    asked = query_words(query)
+    return [*dict.fromkeys(term for word in asked for way in word.ways for term in way)]
+
+
+def _piece_query(piece: str) -> list[tuple[QueryWord, bool]]:
+    """The words to look for of a piece of a query, and whether each is a stop word."""
+    parts = [_folded(written) for _, written in _piece_words(piece)]
+    joined = _joined(piece)
+    if joined is None:
+        return [one for part in parts for one in _part_query(part)]
+    telling = [part for part in parts if part not in STOP_WORDS]
+    # What an apostrophe cuts off is a small word; of what is parted otherwise each part counts.
+    elided = re.search("['\u2018\u2019]", piece) is not None
+    way = tuple(map(_query_term, telling if telling and elided else parts))
+    whole = QueryTerm(
+        _term(_key(joined)), tuple(dict.fromkeys((_term(joined), _term(_key(joined)))))
+    )
+    return [(QueryWord((way, (whole,))), not telling)]
+
+
+def _part_query(word: str) -> list[tuple[QueryWord, bool]]:
+    if not is_unspaced(word):
+        return [(QueryWord(((_query_term(word),),)), word in STOP_WORDS)]
+    found = []
+    for run in re.findall(r"\d+|\D+", word):
+        pairs = [run[place : place + 2] for place in range(max(len(run) - 1, 1))]
+        ways = [tuple(QueryTerm(pair, (pair,)) for pair in pairs)]
+        if run.isdecimal():
+            ways.append((_query_term(_key(run)),))
+        found.append((QueryWord(tuple(ways)), False))
+    return found
+
+
+def _query_term(word: str) -> QueryTerm:
+    key = _term(_key(word)) or _term(word)
+    return QueryTerm(key, tuple(dict.fromkeys((_term(word), key, DERIVED + key))))
 
 
 def search_words(query: str) -> list[str]:
@@ -106,26 +357,19 @@ def is_unspaced(word: str) -> bool:
 
 def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
     """Where words of a query begin in a text, and which terms they are, up to so many places."""
-    wanted = frozenset(query_terms(looked_for))
+    wanted = {form: term.key for term in query_terms(looked_for) for form in term.forms}
     found: list[tuple[int, str]] = []
     if not wanted:
         return found
-    for match in re.finditer(rf"{_word_chars()}+", text):
-        place = match.start()
-        held = _word_terms(match[0])
-        for number, term in enumerate(held):
-            beginning = next((w for w in (term, term[0]) if w in wanted), None)
-            if beginning is not None:
-                # In a script without spaces each term begins at a character of its own.
-                found.append((place + number * (len(held) == len(match[0])), beginning))
+    for place, piece in _pieces(text):
+        plain = _plain(piece)
+        for start, term in _piece_terms(plain) if plain else ():
+            key = next((wanted[form] for form in (term, term[0]) if form in wanted), None)
+            if key is not None:
+                found.append((place + start * (len(plain) == len(piece)), key))
         if len(found) >= most:
             break
     return found
-
-
-@lru_cache(maxsize=_CACHED)
-def _word_terms(word: str) -> tuple[str, ...]:
-    return tuple(terms(word))
 
 
 def unspaced(text: str) -> str | None:
@@ -152,18 +396,10 @@ def is_near(typed: str, word: str) -> bool:
     return len(typed) <= 1 >= len(word) or (len(typed) == 2 and typed == word[::-1])  # noqa: PLR2004
 
 
-@lru_cache(maxsize=_CACHED)
-def _terms(word: str, *, query: bool = False) -> tuple[str, ...]:
-    """Each character of a script without spaces begins one pair; the last one stands alone.
-
-    A query of two characters and more does without that last one.
-    """
-    if word.isascii():
-        return (stem(word[:TERM_CHARS]),)
-    if not is_unspaced(word):
-        return (word[:TERM_CHARS],)
-    pairs = tuple(word[place : place + 2] for place in range(len(word)))
-    return pairs[:-1] if query and len(pairs) > 1 else pairs
+def _term(word: str) -> str:
+    """What an index holds of a word that is not cut into pairs."""
+    word = word[:TERM_CHARS]
+    return stem(word) if word.isascii() else word
 
 
 # The stemmer of Porter (1980), which is made for English.

@@ -7,7 +7,7 @@ from typing import TypeVar
 from genpy_server.core.context.recall import asks_what_was_said
 from genpy_server.core.models import Hit, Message
 from genpy_server.core.understanding.records import OFFLINE
-from genpy_server.core.words import query_terms, terms
+from genpy_server.core.words import forms, query_words
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
 
@@ -99,9 +99,10 @@ def _answer(request: ChatRequest) -> str:
 
 def _nearest(hit: Hit, question: str) -> Message:
     """The message of a hit, or the one beside it, that holds most of a question's terms."""
-    wanted = {*query_terms(question)}
+    wanted = query_words(question)
     shown = [message for message in (hit.message, hit.before, hit.after) if message is not None]
-    return max(shown, key=lambda message: len(wanted & {*terms(message.text)}))
+    held = {message.id: forms(message.text) for message in shown}
+    return max(shown, key=lambda one: sum(word.is_held(held[one.id]) for word in wanted))
 
 
 def _excerpt(message: Message, title: str) -> str:

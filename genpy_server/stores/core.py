@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
@@ -17,7 +18,7 @@ from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.context.recall import Candidate, Scores, ranked, titles_first, weight
+from genpy_server.core.context.recall import Candidate, Scores, ranked, titles_first
 from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import (
@@ -33,7 +34,7 @@ from genpy_server.core.models import (
     checked_rating,
 )
 from genpy_server.core.understanding.records import is_about_records
-from genpy_server.core.words import query_terms, terms
+from genpy_server.core.words import QueryWord, forms, query_words, terms
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, StoreError
 from genpy_server.stores.base import (
     Appended,
@@ -280,7 +281,7 @@ class CompletedStore:
         asked: tuple[str, str] | None = None,
     ) -> list[Hit]:
         """See `Store.search`; every message of the user is read, and words must be spelt right."""
-        wanted = query_terms(query)
+        wanted = query_words(query)
         if not wanted or limit <= 0:
             return []
         said: dict[int, _Said] = {}
@@ -290,8 +291,8 @@ class CompletedStore:
                 continue
             messages = await self.messages(user_id, session.id, limit=ALL)
             about = " ".join((session.title, session.summary or "", *session.topics))
-            if titles and messages and session_id is None and {*wanted} <= {*terms(about)}:
-                found_in = "title" if {*wanted} <= {*terms(session.title)} else "summary"
+            if titles and messages and session_id is None and _holds(about, wanted):
+                found_in = "title" if _holds(session.title, wanted) else "summary"
                 titled.append(Hit(messages[0], session.title, 0.0, found_in=found_in))  # type: ignore[arg-type]  # one of two literals
             rows = [_Said(m, session, " ".join(terms(m.text))) for m in messages]
             for at, row in enumerate(rows):
@@ -531,9 +532,14 @@ def _places(at: int) -> tuple[int, int, int, int]:
     return at - 2, at - 1, at + 1, at + 2
 
 
+def _holds(text: str, wanted: Sequence[QueryWord]) -> bool:
+    held = forms(text)
+    return all(word.is_held(held) for word in wanted)
+
+
 def _hits(
     said: Mapping[int, _Said],
-    wanted: Sequence[str],
+    wanted: Sequence[QueryWord],
     limit: int,
     *,
     distinct: bool,
@@ -541,10 +547,10 @@ def _hits(
     shown: Callable[[Message], bool],
 ) -> list[Hit]:
     """The best messages, by the ranking that every store has."""
-    held = [set(row.form.split()) for row in said.values()]
-    weights = {term: weight(len(said), sum(term in those for those in held)) for term in wanted}
-    length = sum(len(row.form.split()) for row in said.values()) / max(len(said), 1)
-    scoring = Scores(weights, length, sum(weights.values()) or 1.0)
+    held = [row.form.split() for row in said.values()]
+    frequencies = Counter(form for those in held for form in {*those, *(one[0] for one in those)})
+    length = sum(map(len, held)) / max(len(said), 1)
+    scoring = Scores(wanted, frequencies, len(said), length)
     scores = {id_: scoring.of(row.form) for id_, row in said.items()}
     usable = {
         id_: row.form
@@ -557,7 +563,7 @@ def _hits(
             said[id_].session.id,
             scores[id_],
             form,
-            len(scoring.found(form)) == len(wanted),
+            scoring.whole(form),
             _ids(said[id_].near),
         )
         for id_, form in usable.items()

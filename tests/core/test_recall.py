@@ -12,6 +12,7 @@ from genpy_server.core.context.recall import (
     weight,
 )
 from genpy_server.core.models import Hit, Message
+from genpy_server.core.words import DERIVED, query_words
 
 
 def candidate(number, score, *, session="s", form=None, beside=(None, None), whole=False):
@@ -99,18 +100,34 @@ def test_what_says_the_same_takes_one_place():
 def test_rare_words_weigh_more_and_length_counts_little():
     """The weight falls with the frequency; a longer document of the same words scores less."""
     assert weight(100, 1) > weight(100, 50) > 0
-    scores = Scores({"gecko": 2.0, "the": 0.1}, 4, 2.1)
-    short, long = scores.of(" the gecko"), scores.of(" the gecko" + " x" * 8)
+    scores = Scores(query_words("gecko purr"), {"gecko": 3, "purr": 40}, 50, 4)
+    short, long = scores.of(" purr gecko"), scores.of(" purr gecko" + " x" * 8)
     assert short > long > 0.5 * short
     assert scores.of(" x y") == 0.0
 
 
 def test_coverage_is_the_share_of_the_weight_with_the_number_of_terms():
     """What no document holds counts in the whole; one character stands for the pairs it begins."""
-    scores = Scores({"gecko": 2.0, "the": 0.5}, 4, 5.0)
-    assert scores.coverage(" the gecko the") == (pytest.approx(0.5), 2)
+    scores = Scores(query_words("gecko purr unsaid"), {"gecko": 3, "purr": 3}, 50, 4)
+    whole = 2 * weight(50, 3) + weight(50, 0)
+    assert scores.coverage(" purr gecko purr") == (pytest.approx(2 * weight(50, 3) / whole), 2)
     assert scores.coverage(" x y") == (0.0, 0)
-    assert Scores({"天": 1.0}, 4, 1.0).coverage(" 天气 气") == (1.0, 1)
+    assert Scores(query_words("天"), {"天": 1}, 4, 4).coverage(" 天气 气") == (1.0, 1)
+
+
+def test_other_forms_of_a_word_count_as_it_and_score_less():
+    """A part of a name, or a word without its hyphen, covers what was asked for, behind the same word."""
+    frequencies = {"java": 1, f"{DERIVED}java": 1, "email": 1}
+    scores = Scores(query_words("java e-mail"), frequencies, 9, 4)
+    assert scores.of(" java") > scores.of(f" {DERIVED}java") > 0
+    assert scores.coverage(f" {DERIVED}java email") == (1.0, 2)
+    assert [scores.whole(held) for held in (" java e mail", f" {DERIVED}java email", " java")] == [
+        0,
+        1,
+        0,
+    ]
+    as_asked = Scores(query_words("java e-mail"), frequencies | {"e": 1, "mail": 1}, 9, 4)
+    assert as_asked.whole(" java e mail") == 2
 
 
 @pytest.mark.parametrize(

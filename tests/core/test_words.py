@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpy_server.core.words import (
+    DERIVED,
     QUERY_TERMS,
     is_near,
     query_terms,
@@ -41,7 +42,8 @@ def test_words_of_a_query(query: str, words: list[str]) -> None:
 def test_words_hold_no_operators(query: str) -> None:
     """A term holds no character with a meaning in a query language, and their number is bounded."""
     found = query_terms(query)
-    assert not {'"', "'", "*", ":", "\\", "(", " ", "\0"} & set("".join(found))
+    forms = [form for term in found for form in term.forms]
+    assert not {'"', "'", "*", ":", "\\", "(", " ", "\0"} & set("".join(forms))
     assert len(found) <= QUERY_TERMS
     assert len(set(found)) == len(found)
 
@@ -68,13 +70,23 @@ def test_scripts_without_spaces_are_spaced(text: str, spaced: str | None) -> Non
         ("relational conversations", ["relat", "convers"]),
         ("我用Python写", ["我用", "用", "python", "写"]),
         ("天气很好", ["天气", "气很", "很好", "好"]),
-        ("हिन्दी", ["हिन्दी"]),
+        ("हिन्दी", ["हिन्दी", "~हिंदी"]),
         ("x2 3.11", ["x2", "3", "11"]),
+        (
+            "get_user_name HTTPServer",
+            ["get", "user", "name", "~getusernam", "httpserver", "~http", "~server"],
+        ),
+        ("1,000 don't I'll", ["1", "000", "~1000", "don", "t", "~dont", "i", "ll"]),
+        (
+            "\u0131\u015f\u0131k \u0663\u0664 \u0e51\u0e52",
+            ["\u0131s\u0131k", "~isik", "\u0663\u0664", "~34", "\u0e51\u0e52", "\u0e52", "~12"],
+        ),
         ("", []),
     ],
 )
 def test_terms(text: str, expected: list[str]) -> None:
-    """Stems of English words, pairs of characters without spaces, everything else whole."""
+    """Stems of English words, pairs of characters without spaces, else whole words, with what derives."""
+    expected = [term.replace("~", DERIVED) for term in expected]
     assert terms(text) == expected
 
 
@@ -84,7 +96,7 @@ def test_terms(text: str, expected: list[str]) -> None:
 )
 def test_terms_of_a_query(query: str, expected: list[str]) -> None:
     """Each once; the last character of a pair is not looked for alone."""
-    assert query_terms(query) == expected
+    assert [term.key for term in query_terms(query)] == expected
 
 
 @pytest.mark.parametrize(
@@ -122,3 +134,4 @@ def test_places_of_words() -> None:
     assert word_places("今天天气很好", "天气", 9) == [(2, "天气")]
     assert word_places("a b a b", "b", 1) == [(2, "b")]
     assert word_places("text", "?", 9) == []
+    assert word_places("so getUserName() ran", "name", 9) == [(10, "name")]

@@ -371,14 +371,19 @@ async def test_a_ranking_does_not_depend_on_others(
 
 
 SCRIPTS = (
-    "abcxyzABC", "äöüßéñçŁİı", "абвЯЖё", "αβγΩΆς", "אבגשׁ", "ابتةُّ", "हिन्दीक्षि", "தமிழ்",
-    "ไทยก่อน", "မြန်မာ", "ខ្មែរ", "今天天气很好", "ひらがなカタカナ々", "한국어말", "\uff41\uff42\uff43\uff11\uff12", "0123٣٤", "²½ﬁ",
+    "abcxyzABC", "äöüßéñçŁİıøæđ", "абвЯЖё", "αβγΩΆς", "אבגשׁ", "ابتةُّأى", "हिन्दीक्षिँ", "தமிழ்",
+    "ไทยก่อน๒", "မြန်မာ", "ខ្មែរ\u200b", "今天天气很好", "ひらがなカタカナ々", "한국어말", "\uff41\uff42\uff43\uff11\uff12",
+    "0123٣٤१", "²½ﬁ™", "aB1_'",
 )  # fmt: skip
 TEXTS = st.lists(
     st.sampled_from(SCRIPTS).flatmap(lambda script: st.text(script, min_size=1, max_size=6)),
     min_size=1,
     max_size=5,
-).flatmap(lambda words: st.sampled_from(["", " ", ", ", "-", "."]).map(lambda s: s.join(words)))
+).flatmap(
+    lambda words: st.sampled_from(["", " ", ", ", "-", ".", "_", "'", ","]).map(
+        lambda s: s.join(words)
+    )
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -390,6 +395,75 @@ async def test_any_word_of_any_message_finds_it(store: Store, person: Person, te
         hits = await store.search(person.id, word, limit=200)
         if words(word):
             assert message.id in [hit.message.id for hit in hits], word
+
+
+SAME = {
+    "Turkish": ("\u0131s\u0131 ISI isi", "\u0130zmir izmir IZMIR"),
+    "Latin letters": ("S\xf8ren Soren", "\u0141\xf3d\u017a Lodz \u0142\xf3d\u017a", "\xc6ble aeble", "\u0111i di \u0110i", "stra\xdfe STRASSE",
+                      "\u0153uvre oeuvre", "\xdeor thor", "\u01a5ar par", "caf\xe9 cafe\u0301 CAFE"),
+    "Arabic": ("\u0645\u064e\u0631\u062d\u064e\u0628\u064b\u0627 \u0645\u0631\u062d\u0628\u0627 \u0645\u0631\u062d\u0640\u0640\u0628\u0627", "\u0623\u062d\u0645\u062f \u0627\u062d\u0645\u062f \u0671\u062d\u0645\u062f",
+               "\u0645\u062f\u0631\u0633\u0629 \u0645\u062f\u0631\u0633\u0647", "\u0645\u0648\u0633\u0649 \u0645\u0648\u0633\u064a \u0645\u0648\u0633\u06cc", "\u06a9\u062a\u0627\u0628 \u0643\u062a\u0627\u0628"),
+    "Hebrew": ("\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd \u05e9\u05dc\u05d5\u05dd", '\u05e6\u05d4\u05f4\u05dc \u05e6\u05d4\u05dc \u05e6\u05d4"\u05dc'),
+    "digits": ("42 \u0664\u0662 \u096a\u0968 \uff14\uff12 \u0e54\u0e52", "1,000 1000 1.000 1'000 \u0661\u066c\u0660\u0660\u0660", "1,00,000 100000"),
+    "Indic": ("\u0939\u093f\u0928\u094d\u0926\u0940 \u0939\u093f\u0902\u0926\u0940", "\u091a\u093e\u0901\u0926 \u091a\u093e\u0902\u0926", "\u092b\u093c\u094b\u0928 \u092b\u094b\u0928", "\u0915\u094d\u200d\u0937 \u0915\u094d\u0937",
+              "\u0d05\u0d35\u0d7b \u0d05\u0d35\u0d28\u0d4d\u200d"),
+    "invisible": ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0645\u06cc\u062e\u0648\u0627\u0647\u0645", "co\xadoperate cooperate", "zero\u200bwidth zerowidth", "Acme\u2122 acme"),
+    "kana": ("\uff76\uff9e\uff97\uff7d \u30ac\u30e9\u30b9",),
+    "Greek and Cyrillic": ("\u039f\u0394\u039f\u03a3 \u03bf\u03b4\u03cc\u03c2 \u03bf\u03b4\u03bf\u03c3", "\u0451\u043b\u043a\u0430 \u0435\u043b\u043a\u0430 \u0401\u041b\u041a\u0410", "Hawai\u02bbi Hawai'i hawaii",
+        "\u043f\u02bc\u044f\u0442\u044c \u043f'\u044f\u0442\u044c \u043f\u2019\u044f\u0442\u044c \u043f\u044f\u0442\u044c"),
+    "Vietnamese": ("ti\u1ebfng tieng tie\u0302\u0301ng", "\u0111\u01b0\u1eddng duong"),
+    "names": ("getUserName get_user_name getusername get-user-name", "HTTPServer http_server",
+              "os.path.join ospathjoin", "Node.js nodejs", "U.S.A. USA usa"),
+    "punctuation": ("e-mail email E-Mail", "don't dont don\u2019t", "O'Brien obrien O\u2019Brien",
+                    "co\u2011op co-op coop", "col\xb7lecci\xf3 colleccio"),
+}  # fmt: skip
+"""Words that a reader takes for the same, with spaces between them, by kind."""
+
+
+@pytest.mark.parametrize("kind", SAME)
+async def test_forms_of_a_word_find_each_other(store: Store, person: Person, kind: str) -> None:
+    """Each form that a reader takes for the same finds every other, the one asked for first."""
+    for forms in (row.split() for row in SAME[kind]):
+        said = {form: await person.say(f"zz {form}", session=str(uuid4())) for form in forms}
+        for asked, message in said.items():
+            hits = await store.search(person.id, asked, limit=9)
+            found = [hit.message.id for hit in hits]
+            assert {other.id for other in said.values()} <= {*found}, asked
+            assert found.index(message.id) < len(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("call getUserName()", "name"),
+        ("an HTTPServer", "server"),
+        ("use os.path.join", "path"),
+        ("in max_tokens_left", "tokens"),
+        ("l'ordinateur", "ordinateur"),
+        ("\u0e1b\u0e35\u0e52\u0e55\u0e56\u0e57", "2567"),
+        ("cost 1,000.50", "1000"),
+    ],
+)
+async def test_parts_of_a_word_find_it(store: Store, person: Person, said: str, asked: str) -> None:
+    """A part of a name or of what punctuation joins finds the whole."""
+    await person.say(said)
+    assert await _texts(person, asked) == [said]
+
+
+async def test_other_forms_come_behind_what_was_asked_for(store: Store, person: Person) -> None:
+    """However many messages have another form of a word, those with the word itself come first."""
+    for n in range(8):
+        await person.say(f"JavaScript, number {n}")
+        await person.say(f"version 3.11 of the e-mail in 1,000 parts, {n}")
+    for text in (
+        "the java we drank on that long and quiet evening",
+        "1000 of them on a long evening",
+    ):
+        await person.say(text, session=str(uuid4()))
+        word = text.split()[0 if text[0] == "1" else 1]
+        assert (await _texts(person, word))[0] == text
+    assert await _texts(person, "311") == []
+    assert await _texts(person, "ill") == []
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,58 @@ async def test_an_upgraded_file_is_searched_while_it_is_indexed(path: Path) -> N
     assert query(path, "SELECT count(*) FROM search_terms WHERE id > 0") == [(1_001,)]
 
 
+async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path) -> None:
+    """A file of version 8 is searched by its own terms until they are cut as today, each once."""
+    path.parent.mkdir()
+    at, session = "2026-01-02T03:04:05.678000Z", str(uuid4())
+    with closing(sqlite3.connect(path)) as old:
+        for statement in itertools.chain(*schema.MIGRATIONS[:8]):
+            old.execute(statement)
+        old.execute("PRAGMA user_version = 8")
+        old.execute("UPDATE search_progress SET below = NULL")
+        old.execute("DROP TABLE session_logs_search")
+        for trigger in ("removed", "changed"):
+            old.execute(f"DROP TRIGGER session_logs_{trigger}")
+        old.execute(
+            "INSERT INTO sessions (session_id, user_id, start_time, created_at, updated_at, title) "
+            "VALUES (?, 'ann', ?, ?, ?, 'the sendMail call')",
+            (session, at, at, at),
+        )
+        for n in range(1, 301):
+            old.execute(
+                "INSERT INTO session_logs (session_id, event_type, message, created_at, uid, words) "
+                "VALUES (?, 'user', ?, ?, ?, 2)",
+                (session, f"getUserName {n}", at, str(uuid4())),
+            )
+            old.execute(
+                "INSERT INTO search_terms VALUES (?, ?, ?, 2, 0)",
+                (n, owner_of("ann"), f" getusernam {n}"),
+            )
+        old.execute(
+            "INSERT INTO search_terms VALUES (-2, ?, ' the sendmail call', 3, 0)",
+            (owner_of("ann", "t"),),
+        )
+        old.commit()
+    with closing(schema.connect(path)) as connection, schema.transaction(connection):
+        assert unindexed(connection) == 300
+        assert [hit.message.id for hit in search(connection, "ann", "getusername 7", limit=1)] == [
+            7
+        ]
+        assert reindex(connection)
+        assert unindexed(connection) == 100
+        hits = search(connection, "ann", "user name", limit=500)
+        assert {hit.message.id for hit in hits} == set(range(101, 301))
+        assert len(search(connection, "ann", "getUserName", limit=500)) == 300
+    async with opened(path) as store:
+        await store.indexed()
+        assert len(await store.search("ann", "user name", limit=500)) == 300
+        (hit,) = await store.search("ann", "mail", limit=5, titles=True)
+        assert (hit.found_in, (await store.check()).unindexed) == ("title", 0)
+    counted = "SELECT documents FROM search_owners WHERE owner = ?"
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute(counted, (owner_of("ann"),)).fetchall() == [(300,)]
+
+
 async def test_a_search_reads_the_owners_terms_alone(path: Path) -> None:
     """It takes fewer than ten statements, and its plan reads no table but by key or by match."""
     async with opened(path) as store:

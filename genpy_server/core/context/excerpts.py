@@ -1,6 +1,6 @@
 """Excerpts: the part of a text that has most to do with what is looked for."""
 
-from genpy_server.core.words import query_terms, terms, word_places
+from genpy_server.core.words import forms, query_words, word_places
 
 SEARCHED_CHARS = 200_000
 MOST_FOUND = 500
@@ -26,10 +26,8 @@ def excerpt(text: str, looked_for: str, limit: int) -> str:
 
 def holds_all(text: str, looked_for: str) -> bool:
     """Whether every word of `looked_for` is in a text, in whatever form, as a search finds it."""
-    held = terms(text[:SEARCHED_CHARS])
-    beginnings = {term[0] for term in held}
-    return all(term in held or (len(term) == 1 and term in beginnings) for term in
-               query_terms(looked_for))  # fmt: skip
+    held = forms(text[:SEARCHED_CHARS])
+    return all(word.is_held(held) for word in query_words(looked_for))
 
 
 def _best_place(line: str, looked_for: str, limit: int) -> int:

@@ -10,12 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, pairwise
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import msgspec
 
+from genpy_server.core import words
 from genpy_server.core.models import Hit
-from genpy_server.core.words import STOP_WORDS, is_unspaced, words
+from genpy_server.core.words import STOP_WORDS
 
 SATURATION: Final = 1.2
 """BM25's k1: how soon more of the same term adds nothing."""
@@ -23,6 +25,8 @@ LENGTH_WEIGHT: Final = 0.35
 """BM25's b: how much a long message is worth less; chats reward it less than articles do."""
 RARITY: Final = 1.2
 """The power of a term's weight in the ranking, where a rare one counts more than in BM25."""
+FOLDED: Final = 0.7
+"""The share of a term's score that one of its other forms has, such as a part of a name in camel case."""
 NEXT: Final = 0.4
 AFTER_NEXT: Final = 0.1
 """The share of its score that a message lends to the ones one and two places from it."""
@@ -48,8 +52,8 @@ class Candidate(msgspec.Struct):
     """By its own terms."""
     form: str
     """Its terms; the same for messages that say the same."""
-    whole: bool
-    """Whether it holds every term of the question."""
+    whole: int
+    """Whether it holds every word of the question: 2 as it was asked for, 1 in any form."""
     near: tuple[int | None, int | None, int | None, int | None]
     """The ids two and one places before it, and one and two places after it, in its session."""
 
@@ -64,18 +68,53 @@ def score(weight: float) -> float:
     return math.pow(weight, RARITY)
 
 
-class Scores:
-    """BM25 for the documents of one user; a single character stands for the pairs it begins.
+class HeldForm(NamedTuple):
+    """A form of a term of a question that documents hold."""
 
-    `total` is the weight of a question with all of its terms, those that no document holds too.
+    form: str
+    frequency: int
+    score: float
+    """Once in a document of the usual length."""
+    term: words.QueryTerm
+
+
+class Scores:
+    """BM25 of a question for the documents of one user.
+
+    `frequencies` says how many of these `documents` hold each form of the question's terms, and `meant` has
+    the forms that mistyped terms may stand for, by key, with theirs. A form that was not asked for
+    scores `FOLDED` of its term.
     """
 
-    def __init__(self, weights: Mapping[str, float], average_length: float, total: float) -> None:
-        self._weights = weights
-        self._scores = {term: score(weight) for term, weight in weights.items()}
-        self._beginnings = {term for term in weights if len(term) == 1 and is_unspaced(term)}
+    def __init__(
+        self,
+        asked: Sequence[words.QueryWord],
+        frequencies: Mapping[str, int],
+        documents: int,
+        average_length: float,
+        meant: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType({}),
+    ) -> None:
+        self._words = asked
         self._average_length = max(average_length, 1)
-        self._total = total
+        self._weights: dict[words.QueryTerm, float] = {}
+        self.forms_of: dict[words.QueryTerm, list[str]] = {}
+        """The forms of each term that documents hold."""
+        held: dict[str, HeldForm] = {}
+        for term in dict.fromkeys(term for word in asked for way in word.ways for term in way):
+            forms = [(form, frequencies[form]) for form in term.forms if frequencies.get(form)]
+            forms = forms or list(meant.get(term.key, ()))
+            # What nobody said weighs as much as what was said once: a question about it finds little.
+            worth = self._weights[term] = weight(documents, sum(often for _, often in forms))
+            self.forms_of[term] = [form for form, _ in forms]
+            for form, often in forms:
+                once = score(worth) * (FOLDED if form in term.forms[1:] else 1.0)
+                if form not in held or held[form].score < once:
+                    held[form] = HeldForm(form, often, once, term)
+        self.forms = sorted(held.values(), key=lambda one: one.frequency)
+        """All of them, the rarest first."""
+        self._scores = {form: one.score for form, one in held.items()}
+        self._beginnings = {form for form, one in held.items() if one.term.is_beginning}
+        self._total = sum(map(self._least, asked))
 
     def of(self, held: str) -> float:
         """The score of a document of these terms."""
@@ -90,12 +129,34 @@ class Scores:
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight among these terms, 0 to 1, and how many are of it."""
-        found = self.found(held)
-        return min(sum(self._weights[term] for term in found) / self._total, 1.0), len(found)
+        known = self._known(self._found(held))
+        covered, number = 0.0, 0
+        for word in self._words:
+            ways = [[term for term in way if term in known] for way in word.ways]
+            worths = [sum(self._weights[term] for term in way) for way in ways]
+            covered += min(max(worths), self._least(word))
+            number += max(map(len, ways))
+        return covered / self._total, number
 
-    def found(self, held: str) -> set[str]:
-        """Which terms of the question are among these."""
-        return self._weights.keys() & self._terms(held)
+    def whole(self, held: str) -> int:
+        """2 where a document of these terms has every word as it was asked for, 1 in any form, else 0."""
+        found = self._found(held)
+        if all(word.is_held_as_asked(found) for word in self._words):
+            return 2
+        known = self._known(found)
+        return int(all(any(known.issuperset(way) for way in word.ways) for word in self._words))
+
+    def _least(self, word: words.QueryWord) -> float:
+        """The weight of a word written in the way that takes least."""
+        return min(sum(self._weights[term] for term in way) for way in word.ways)
+
+    def _found(self, held: str) -> set[str]:
+        """Which forms of the question are among these."""
+        return self._scores.keys() & self._terms(held)
+
+    def _known(self, found: set[str]) -> set[words.QueryTerm]:
+        """The terms that these are forms of."""
+        return {term for term, forms in self.forms_of.items() if not found.isdisjoint(forms)}
 
     def _terms(self, held: str) -> list[str]:
         terms = held.split()
@@ -119,8 +180,8 @@ def ranked(
 
     `scores` has those of other messages as well, by id.
 
-    What holds every term comes first, so that a search for several words which somebody said
-    together finds that, however much there is about some of them.
+    What holds every word comes first, as it was asked for before other forms of it, so that a search for several
+    words which somebody said together finds that, however much there is about some of them.
 
     With `distinct`, no such order holds: messages that say the same take one place, the newest, those that differ in
     numbers alone three, and what stands beside a better hit none. Messages beside the best are ranked
@@ -135,7 +196,7 @@ def ranked(
     best_first = sorted(
         candidates,
         key=lambda one: (
-            not distinct and not one.whole,
+            0 if distinct else -one.whole,
             -lent[one.id] - by_session[one.session],
             -one.id,
         ),
@@ -198,7 +259,10 @@ def _beside(
     known = {one.id: one for one in candidates}
     before: dict[int | None, int | None] = {}
     after: dict[int | None, int | None] = {}
+    about = {one.session for one in best}
     for one in candidates:
+        if one.session not in about:
+            continue
         for earlier, later in pairwise((*one.near[:2], one.id, *one.near[2:])):
             if earlier is not None and later is not None:
                 before[later], after[earlier] = earlier, later
@@ -214,9 +278,7 @@ def _beside(
         forms = [known[near].form for near in (first, last) if near in known]
         near = before.get(first), first, last, after.get(last)
         form = " ".join((held, *forms))
-        added.append(
-            Candidate(id_, sessions[id_], scores.get(id_, 0.0), form, whole=False, near=near)
-        )
+        added.append(Candidate(id_, sessions[id_], scores.get(id_, 0.0), form, whole=0, near=near))
     return added
 
 
@@ -285,12 +347,12 @@ def _is_question(text: str) -> bool:
 
 def asks(text: str) -> bool:
     """Whether earlier messages may bear on a message: not on thanks, follow-ups and statements."""
-    said = words(text)
+    said = words.words(text)
     about = [word for word in said if word not in STOP_WORDS and word not in _SMALL_TALK]
     return bool(about) and (_is_question(text) or said[0] not in _TELLING)
 
 
 def asks_what_was_said(text: str) -> bool:
     """Whether a message asks about the conversation itself, and about nothing that it names."""
-    said = {*words(text)}
+    said = {*words.words(text)}
     return bool(said & _CONVERSATION) and said <= STOP_WORDS | _CONVERSATION

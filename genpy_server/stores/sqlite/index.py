@@ -45,15 +45,15 @@ def _index(
 ) -> None:
     held = words.terms(text)
     connection.execute(
-        "INSERT OR REPLACE INTO search_terms (id, owner, terms, size, about_records) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO search_terms (id, owner, terms, size, about_records) VALUES (?, ?, ?, ?, ?)",
         (id_, owner, "".join(f" {term}" for term in held), len(held), about_records),
     )
 
 
 def unindexed(connection: sqlite3.Connection) -> int:
-    """How many messages of an older file are not in the index yet."""
+    """How many messages of an older file are not in the index, or not as they are cut today."""
     count: int = connection.execute(
-        "SELECT count(*) FROM session_logs WHERE id < (SELECT below FROM search_progress)"
+        "SELECT count(*) FROM session_logs"
+        " WHERE id < (SELECT max(coalesce(below, 0), coalesce(cut_below, 0)) FROM search_progress)"
     ).fetchone()[0]
     return count

@@ -259,6 +259,13 @@ _HOSTS = (
 )
 """Which servers host a session, each until its lease runs out."""
 
+_CUT = (
+    "ALTER TABLE search_progress ADD COLUMN cut_below integer",
+    "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)",
+)
+"""Messages below `cut_below` are indexed in the cut before `words.CUT` was 2, and so are the titles until it
+is null; a search finds both."""
+
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -270,6 +277,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _SETTINGS,
     _APPROVALS,
     _HOSTS,
+    _CUT,
 )
 """What turns each version of the file into the next; never changed once released."""
 

@@ -1,13 +1,14 @@
 """The SQL of search: candidates from the index, ranked before any message is read.
 
-What was stored before there was this index is found in the former one until it is indexed, too.
+What was stored before there was this index is found in the former one until it is indexed, too. What
+an earlier version cut otherwise is found as that version found it, until it is cut again.
 """
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import combinations
 from typing import Any, Final
@@ -18,11 +19,10 @@ from genpy_server.core import words
 from genpy_server.core.context.recall import (
     SCORED_VARIANTS,
     Candidate,
+    HeldForm,
     Scores,
     ranked,
-    score,
     titles_first,
-    weight,
     without_numbers,
 )
 from genpy_server.core.models import FoundIn, Hit, Message
@@ -46,6 +46,8 @@ MENDED: Final = 3
 """Words of a query that may be mistyped, and words that each may stand for."""
 REINDEXED: Final = 200
 """Messages that are indexed in one transaction when an older file is."""
+MERGED: Final = 300
+"""Pages of the index that are written in one transaction after that."""
 
 _LONG: Final = 6
 _NEAR: Final = ("DESC LIMIT 1 OFFSET 1", "DESC LIMIT 1", "ASC LIMIT 1", "ASC LIMIT 1 OFFSET 1")
@@ -58,33 +60,55 @@ _SIDE: Final = ("<", "<", ">", ">")
 
 def reindex(connection: sqlite3.Connection) -> bool:
     """Index the newest messages of an older file that are not yet; False when all is done."""
-    below = _below(connection)
-    if below is None:
+    below, cut_below = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
+    column, first = ("below", below) if below is not None else ("cut_below", cut_below)
+    if first is None:
         return False
+    if first == 0 and column == "cut_below":
+        return _merge(connection, MERGED)
     rows = connection.execute(
         f"""
         SELECT {MESSAGE}, s.user_id FROM session_logs m JOIN sessions s USING (session_id)
         WHERE m.id < ? ORDER BY m.id DESC LIMIT ?
         """,
-        (below, REINDEXED),
+        (first, REINDEXED),
     ).fetchall()
     for *row, user_id in rows:
+        connection.execute("DELETE FROM search_terms WHERE id = ?", (row[0],))
         index_message(connection, user_id, message_of(tuple(row)))
+    connection.execute(f"UPDATE search_progress SET {column} = ?", (rows[-1][0] if rows else None,))
     if rows:
-        connection.execute("UPDATE search_progress SET below = ?", (rows[-1][0],))
         return True
     for (session_id,) in connection.execute("SELECT session_id FROM sessions").fetchall():
         index_session(connection, session_id)
-    for trigger in ("removed", "changed"):
-        connection.execute(f"DROP TRIGGER session_logs_{trigger}")
-    connection.execute("DROP TABLE session_logs_search")
-    connection.execute("UPDATE search_progress SET below = NULL")
+    if column == "below":
+        for trigger in ("removed", "changed"):
+            connection.execute(f"DROP TRIGGER session_logs_{trigger}")
+        connection.execute("DROP TABLE session_logs_search")
+        return True
+    connection.execute("UPDATE search_progress SET cut_below = 0")
+    return _merge(connection, -MERGED)
+
+
+def _merge(connection: sqlite3.Connection, pages: int) -> bool:
+    """Write so many pages of the index without what was replaced; False when nothing is left of it.
+
+    Less than none begins it: a search reads twice as long in an index that was written again.
+    """
+    before = connection.total_changes
+    connection.execute(
+        "INSERT INTO search_index (search_index, rank) VALUES ('merge', ?)", (pages,)
+    )
+    if pages < 0 or connection.total_changes - before > 1:
+        return True
+    connection.execute("UPDATE search_progress SET cut_below = NULL")
     return False
 
 
 def is_indexed(connection: sqlite3.Connection) -> bool:
     """Whether nothing is left for `reindex` to do."""
-    return _below(connection) is None
+    left = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
+    return not any(id_ is not None for id_ in left)
 
 
 def _below(connection: sqlite3.Connection) -> int | None:
@@ -113,20 +137,20 @@ def search(
             "SELECT id FROM session_logs WHERE session_id = ? AND client_id = ?", asked
         ).fetchone()
         left_out = [*left_out, *(row or ())]
-    wanted = words.query_terms(query)
+    wanted = words.query_words(query)
     if not wanted or limit <= 0:
         return []
     scope = _Scope(
         connection, user_id, session_id, before, about_records, frozenset(left_out), distinct
     )
     hits = _titles(scope, wanted, limit) if titles and session_id is None else []
-    known = _query(scope, wanted)
-    if known is not None:
-        candidates, scores = _candidates(scope, known, 2 * limit)
+    scoring = _scores(scope, wanted)
+    if scoring is not None:
+        candidates, scores = _candidates(scope, scoring, 2 * limit)
         best = ranked(
             candidates, scores, limit, distinct=distinct, terms_of=lambda ids: _terms_of(scope, ids)
         )
-        hits += _read(scope, best, known.scores)
+        hits += _read(scope, best, scoring)
     hits += _waiting(scope, query, limit)
     return titles_first(hits)[:limit]
 
@@ -160,32 +184,8 @@ class _Scope(msgspec.Struct, frozen=True):
         )
 
 
-class _Term(msgspec.Struct, frozen=True):
-    """A term of a query, as the index holds it, or as another that a mistyped one stands for."""
-
-    asked: str
-    held: str
-    frequency: int
-    weight: float
-
-
-class _Query(msgspec.Struct, frozen=True):
-    """The terms of a query that the user's documents hold, the rarest first."""
-
-    owner: str
-    terms: Sequence[_Term]
-    scores: Scores
-    wanted: int
-    """How many terms are asked for, those that no document holds too."""
-
-    def holds_all(self, held: str) -> bool:
-        """Whether a document of these terms holds every one that is asked for."""
-        terms = self.scores.found(held)
-        return len({term.asked for term in self.terms if term.held in terms}) == self.wanted
-
-
-def _query(scope: _Scope, wanted: Sequence[str]) -> _Query | None:
-    """What is known of a query's terms; None where the user has no document."""
+def _scores(scope: _Scope, wanted: Sequence[words.QueryWord]) -> Scores | None:
+    """What is known of a query's words; None where the user has no document."""
     owner = owner_of(scope.user_id)
     row = scope.connection.execute(
         "SELECT documents, size FROM search_owners WHERE owner = ?", (owner,)
@@ -193,19 +193,15 @@ def _query(scope: _Scope, wanted: Sequence[str]) -> _Query | None:
     if row is None or not row[0]:
         return None
     documents, size = row
-    terms = _known_terms(scope.connection, owner, wanted, documents)
-    known = {term.asked: term.weight for term in terms}
-    # What nobody said weighs as much as what was said once: a question about it finds little.
-    total = sum(known.values()) + weight(documents, 0) * sum(term not in known for term in wanted)
-    weights = {term.held: term.weight for term in terms}
-    return _Query(owner, terms, Scores(weights, size / documents, total), len(wanted))
+    frequencies, meant = _known_forms(scope.connection, owner, wanted)
+    return Scores(wanted, frequencies, documents, size / documents, meant)
 
 
 def _candidates(
-    scope: _Scope, query: _Query, least: int
+    scope: _Scope, scoring: Scores, least: int
 ) -> tuple[list[Candidate], dict[int, float]]:
     """The best messages by their own terms, `least` at least, and the scores of all looked at."""
-    places = _places(scope, query.owner, query.terms)
+    places = _places(scope, scoring.forms)
     by_weight = sorted(places, key=places.__getitem__, reverse=True)[
         : max(SCORED if scope.distinct else RANKED, least)
     ]
@@ -221,10 +217,8 @@ def _candidates(
             variants[form] += 1
             if variants[form] > SCORED_VARIANTS:
                 continue
-        found[id_] = (query.scores.of(held), held)
-    whole: set[int] = set()
-    if not scope.distinct:
-        whole = {id_ for id_, (_, held) in found.items() if query.holds_all(held)}
+        found[id_] = (scoring.of(held), held)
+    whole = {} if scope.distinct else {id_: scoring.whole(held) for id_, (_, held) in found.items()}
     near = ", ".join(
         f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order})"
@@ -238,7 +232,9 @@ def _candidates(
         (
             to_json(
                 nlargest(
-                    max(RANKED, least), found, key=lambda id_: (id_ in whole, found[id_][0], id_)
+                    max(RANKED, least),
+                    found,
+                    key=lambda id_: (whole.get(id_, 0), found[id_][0], id_),
                 )
             ),
         ),
@@ -246,7 +242,7 @@ def _candidates(
     candidates = []
     for id_, session_id, *beside in rows:
         worth, held = found[id_]
-        candidates.append(Candidate(id_, session_id, worth, held, id_ in whole, tuple(beside)))
+        candidates.append(Candidate(id_, session_id, worth, held, whole.get(id_, 0), tuple(beside)))
     # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
     return candidates, places | {id_: worth for id_, (worth, _) in found.items()}
 
@@ -267,40 +263,38 @@ def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
     }
 
 
-def _known_terms(
-    connection: sqlite3.Connection, owner: str, wanted: Sequence[str], documents: int
-) -> list[_Term]:
-    """The terms of a query that the user's documents hold, the rarest first."""
-    frequencies = _frequencies(connection, owner, wanted)
-    terms = [
-        _Term(term, term, frequencies[term], weight(documents, frequencies[term]))
-        for term in wanted
-        if frequencies[term]
+def _known_forms(
+    connection: sqlite3.Connection, owner: str, wanted: Sequence[words.QueryWord]
+) -> tuple[dict[str, int], dict[str, list[tuple[str, int]]]]:
+    """In how many of the owner's documents each form is, and what mistyped terms may stand for."""
+    terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
+    frequencies = _frequencies(connection, owner, terms)
+    unknown = [
+        term.key
+        for word in wanted
+        for term in word.ways[0]
+        if not any(frequencies.get(form) for form in term.forms)
     ]
-    meant = _meant(connection, owner, [term for term in wanted if not frequencies[term]])
-    for term, alike in meant.items():
-        terms += [_Term(term, held, often, weight(documents, often)) for held, often in alike]
-    return sorted(terms, key=lambda term: term.frequency)
+    return frequencies, _meant(connection, owner, unknown)
 
 
 def _frequencies(
-    connection: sqlite3.Connection, owner: str, wanted: Sequence[str]
+    connection: sqlite3.Connection, owner: str, wanted: Iterable[words.QueryTerm]
 ) -> dict[str, int]:
-    """In how many of the user's documents each term is."""
-    found = dict.fromkeys(wanted, 0)
-    single = [term for term in wanted if words.is_unspaced(term) and len(term) == 1]
-    whole = [owner + term for term in wanted if term not in single]
+    """In how many of the owner's documents each form is, of those that any has."""
+    single = {term.key for term in wanted if term.is_beginning}
+    whole = {owner + form for term in wanted if not term.is_beginning for form in term.forms}
     rows = connection.execute(
         "SELECT term, doc FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
-        (to_json(whole),),
+        (to_json(sorted(whole)),),
     )
-    found |= {term.removeprefix(owner): documents for term, documents in rows}
-    for term in single:
+    found = {term.removeprefix(owner): documents for term, documents in rows}
+    for key in single:
         (often,) = connection.execute(
             "SELECT coalesce(sum(doc), 0) FROM search_words WHERE term >= ? AND term < ?",
-            (owner + term, owner + chr(ord(term) + 1)),
+            (owner + key, owner + chr(ord(key) + 1)),
         ).fetchone()
-        found[term] = often
+        found[key] = often
     return found
 
 
@@ -314,19 +308,23 @@ def _meant(
     typed = [term for term in unknown if words.may_be_mistyped(term)][:MENDED]
     if not typed:
         return {}
-    beginnings = [owner + term[: 2 if len(term) < _LONG else 3] for term in typed]
+    beginnings = [
+        (term, owner + mark + term[: 2 if len(term) < _LONG else 3])
+        for term in typed
+        for mark in ("", words.DERIVED)
+    ]
     rows = connection.execute(
         " UNION ALL ".join(
             f"SELECT {number}, term, doc FROM search_words WHERE term >= ? AND term < ?"
-            for number in range(len(typed))
+            for number in range(len(beginnings))
         ),
-        [end for begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
+        [end for _, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
     )
     meant: dict[str, list[tuple[str, int]]] = {term: [] for term in typed}
     for number, held, often in rows:
-        word = held.removeprefix(owner)
-        if words.is_near(typed[number], word):
-            meant[typed[number]].append((word, often))
+        term, form = beginnings[number][0], held.removeprefix(owner)
+        if words.is_near(term, form.removeprefix(words.DERIVED)):
+            meant[term].append((form, often))
     return {
         term: sorted(alike, key=lambda one: (-one[1], one[0]))[:MENDED]
         for term, alike in meant.items()
@@ -334,7 +332,7 @@ def _meant(
     }
 
 
-def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, float]:
+def _places(scope: _Scope, forms: Sequence[HeldForm]) -> dict[int, float]:
     """What each message scores by the terms it holds, as far as the index was read.
 
     Of the same score the newer ones come first. The rare terms are read whole, which of frequent
@@ -342,31 +340,35 @@ def _places(scope: _Scope, owner: str, terms: Sequence[_Term]) -> dict[int, floa
     as far as they may score more than what the rare ones found.
     """
     left = READ
+    owner = owner_of(scope.user_id)
     rare: list[_Part] = []
-    frequent: list[_Term] = []
-    for term in terms:
-        if term.frequency <= left:
-            rare.append(_Part(score(term.weight), _match(owner, term.held), term.frequency))
-            left -= term.frequency
+    frequent: dict[words.QueryTerm, list[HeldForm]] = {}
+    for held in forms:
+        if held.frequency <= left:
+            rare.append(_Part(held.score, _match(owner, held), held.frequency))
+            left -= held.frequency
         else:
-            frequent.append(term)
+            frequent.setdefault(held.term, []).append(held)
     places = _read_parts(scope, rare, {})
     if frequent:
         heaviest = nlargest(SCORED, places.values())
         enough = heaviest[-1] if len(heaviest) == SCORED else 0.0
-        rarest = frequent[:TOGETHER]
+        rarest = [*frequent.values()][:TOGETHER]
         together = [alike for count in (2, 3) for alike in combinations(rarest, count)]
-        if not rare and not scope.distinct:
-            together.append(tuple(frequent))
+        none_rare = len(frequent) == len({held.term for held in forms})
+        if none_rare and not scope.distinct:
+            together.append(tuple(frequent.values()))
         most = max(left // (len(frequent) + len(together)), SCORED)
         parts = []
-        for alike in [*together, *((term,) for term in frequent)]:
-            whole = (not rare and len(alike) >= len(rarest)) or len(alike) == 1
-            entries = sum(term.frequency for term in alike)
+        for alike in [*together, *((held,) for held in frequent.values())]:
+            whole = (none_rare and len(alike) >= len(rarest)) or len(alike) == 1
+            entries = sum(one.frequency for held in alike for one in held)
             parts.append(
                 _Part(
-                    sum(score(term.weight) for term in alike),
-                    " AND ".join(_match(owner, term.held) for term in alike),
+                    sum(max(one.score for one in held) for held in alike),
+                    " AND ".join(
+                        f"({' OR '.join(_match(owner, one) for one in held)})" for held in alike
+                    ),
                     most,
                     1.0 if whole else min(1.0, COMPARED / entries),
                 )
@@ -411,13 +413,12 @@ def _read_parts(
     return places
 
 
-def _match(owner: str, term: str) -> str:
-    single = words.is_unspaced(term) and len(term) == 1
-    return f'"{owner}{term}"' + (" *" if single else "")
+def _match(owner: str, held: HeldForm) -> str:
+    return f'"{owner}{held.form}"' + (" *" if held.term.is_beginning else "")
 
 
-def _titles(scope: _Scope, wanted: Sequence[str], limit: int) -> list[Hit]:
-    """Sessions whose title holds every term, then those whose summary and topics do.
+def _titles(scope: _Scope, wanted: Sequence[words.QueryWord], limit: int) -> list[Hit]:
+    """Sessions whose title holds every word, then those whose summary and topics do.
 
     A session is shown by its first message.
     """
@@ -425,17 +426,23 @@ def _titles(scope: _Scope, wanted: Sequence[str], limit: int) -> list[Hit]:
     kinds: tuple[tuple[str, FoundIn], ...] = (("t", "title"), ("s", "summary"))
     for kind, where in kinds:
         owner = owner_of(scope.user_id, kind)
-        frequencies = _frequencies(scope.connection, owner, wanted)
-        meant = _meant(scope.connection, owner, [t for t in wanted if not frequencies[t]])
-        forms = [
-            [term] if frequencies[term] else [word for word, _ in meant.get(term, ())]
-            for term in wanted
+        frequencies, meant = _known_forms(scope.connection, owner, wanted)
+        scoring = Scores(wanted, frequencies, 1, 1, meant)
+        held = {one.form: _match(owner, one) for one in scoring.forms}
+        every = [
+            [
+                " AND ".join(
+                    f"({' OR '.join(held[form] for form in scoring.forms_of[term])})"
+                    for term in way
+                )
+                for way in word.ways
+                if all(scoring.forms_of[term] for term in way)
+            ]
+            for word in wanted
         ]
-        if not all(forms):
+        if not all(every):
             continue
-        match = " AND ".join(
-            f"({' OR '.join(_match(owner, form) for form in alike)})" for alike in forms
-        )
+        match = " AND ".join(f"({' OR '.join(f'({way})' for way in ways)})" for ways in every)
         rows = scope.connection.execute(
             "SELECT rowid FROM search_index WHERE search_index MATCH ? ORDER BY rowid LIMIT ?",
             (match, limit),

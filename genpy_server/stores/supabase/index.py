@@ -19,10 +19,11 @@ _CHARS: Final = 700_000
 
 
 def of_message(user_id: str, message: Message) -> dict[str, Any]:
-    """The columns `terms` and `about_records` of a message."""
+    """The columns `terms`, `about_records` and `cut` of a message."""
     return {
         "terms": _vector({owner_of(user_id): message.text}),
         "about_records": is_about_records(message),
+        "cut": words.CUT,
     }
 
 
@@ -43,9 +44,10 @@ def of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
     sessions = [
         row
         | {
+            "cut": words.CUT,
             "search": of_session(
                 row["user_id"], row["title"], row["summary"], texts_of(row["topics"])
-            )
+            ),
         }
         for row in answer["sessions"]
     ]
@@ -54,8 +56,8 @@ def of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
 
 def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
     """The arguments of `genpy_search`; None for a query without a word."""
-    terms = words.query_terms(given["query"])
-    if not terms or given["limit"] <= 0:
+    asked = words.query_words(given["query"])
+    if not asked or given["limit"] <= 0:
         return None
     rest = {name: value for name, value in given.items() if name != "query"}
     return rest | {
@@ -64,11 +66,16 @@ def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
         "left_out": list(given["left_out"]),
         "terms": [
             {
-                "asked": term,
-                "prefix": words.is_unspaced(term) and len(term) == 1,
-                "mend": words.may_be_mistyped(term),
+                "word": number,
+                "way": place,
+                "asked": term.key,
+                "forms": term.forms,
+                "prefix": term.is_beginning,
+                "mend": place == 0 and words.may_be_mistyped(term.key),
             }
-            for term in terms
+            for number, word in enumerate(asked)
+            for place, way in enumerate(word.ways)
+            for term in way
         ],
     }
 

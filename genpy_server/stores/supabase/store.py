@@ -18,6 +18,7 @@ from genpy_server.core.context.recall import titles_first
 from genpy_server.core.costs import UsageRow
 from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
 from genpy_server.core.text import storable_value
+from genpy_server.core.words import CUT
 from genpy_server.errors import (
     NotFound,
     StoreError,
@@ -187,7 +188,7 @@ class SupabaseStore:
         """Index the rows of earlier versions and of other programs, the newest first."""
         try:
             while True:
-                rows = await self._functions.call("unindexed", limit=BATCH)
+                rows = await self._functions.call("unindexed", limit=BATCH, cut=CUT)
                 await self._functions.call("index", **of_unindexed(rows))
                 if max(map(len, rows.values())) < BATCH:
                     return
