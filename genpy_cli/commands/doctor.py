@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import typer
 
 from genpy_cli import output
@@ -18,6 +19,8 @@ from genpy_server.settings import Settings, load
 
 SECONDS = 15.0
 """Within which each part must answer."""
+COUNTED = 1_000_000
+"""Sessions that are counted at most, of a store that does not count them itself."""
 NO_MODEL = (
     "no model is configured. `genpy setup` sets one up; or set GROQ_API_KEY, or GENPY_LLM_URL for "
     "a server such as Ollama."
@@ -117,6 +120,12 @@ async def _database(settings: Settings) -> str:
         await store.open()
         seen = await store.check()
         await store.touch({}, 0)  # a write that changes nothing, refused where none is possible
+        if not seen.users:  # sessions are counted by owner
+            mine = await store.sessions(settings.user, limit=COUNTED)
+            for session in mine[:1]:
+                await store.messages(settings.user, session.id, limit=1)
+            counts = {"sessions": len(mine), "messages": sum(one.message_count for one in mine)}
+            seen = msgspec.structs.replace(seen, **counts)
     finally:
         await store.close()
     sessions, messages = (
@@ -124,9 +133,9 @@ async def _database(settings: Settings) -> str:
         output.count(seen.messages, "message"),
     )
     waiting = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
-    whose = (
-        f", of {seen.users} users; yours are those of {settings.user!r}" if seen.users > 1 else ""
-    )
+    whose = "" if seen.users else f" of {settings.user!r}"
+    if seen.users > 1:
+        whose = f", of {seen.users} users; yours are those of {settings.user!r}"
     return f"{seen.kind} at {seen.where}, {sessions}, {messages}{waiting}{whose}"
 
 

@@ -31,6 +31,7 @@ library = "genpy_library:MODES"
 
 [project.entry-points."genpy.stores"]
 shelves = "genpy_library.memory_store:open_store"
+burnt = "genpy_library:open_burnt"
 
 [project.entry-points."genpy.models"]
 parrot = "genpy_library:open_parrot"
@@ -61,6 +62,16 @@ class Parrot(OfflineLlm):
 
 def open_parrot(settings: Settings) -> Parrot:
     return Parrot((settings.model or "parrot/grey").partition("/")[2])
+
+
+def open_burnt(settings: Settings):
+    from genpy_library.memory_store import MemoryStore
+
+    class Burnt(MemoryStore):
+        async def list_sessions(self, user_id: str):
+            raise OSError("the shelves are burnt")
+
+    return Burnt()
 
 
 TOOLS = [shelf]
@@ -161,3 +172,13 @@ def test_an_unknown_store_names_those_that_are_known(site, tmp_path):
     assert known.stderr == "No conversations here. `genpy chat` begins one.\n"
     wrong = genpy(site, tmp_path, "sessions", "list", GENPY_STORE="shelves")
     assert "SCHEME:ADDRESS" in wrong.stderr
+
+
+def test_doctor_reads_a_store_of_a_package(site, tmp_path):
+    """A store that opens and cannot be read is a fault; one that can has counts of the person's own."""
+    well = genpy(site, tmp_path, "doctor", GENPY_STORE="shelves:")
+    assert "✓ database: memory at " in well.stdout
+    assert ", 0 sessions, 0 messages of 'local'\n" in well.stdout
+    burnt = genpy(site, tmp_path, "doctor", GENPY_STORE="burnt:")
+    assert "✗ database: " in burnt.stdout
+    assert "the shelves are burnt" in burnt.stderr
