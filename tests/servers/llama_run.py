@@ -9,6 +9,7 @@ model says means nothing; that every turn is taken, and how it ends, is what is 
 import asyncio
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -19,9 +20,11 @@ from support.model_servers import started  # noqa: E402
 from support.raw_client import Peer  # noqa: E402
 from support.running_server import serving  # noqa: E402
 
+from genpy_server.llm import groq  # noqa: E402
 from genpy_server.wire import Cancel, End, Send  # noqa: E402
 
-raw_client.PATIENCE = 600.0  # a summary of random letters goes on to its limit of tokens
+groq.ANSWER_TOKENS = 128  # a summary of random letters goes on to its limit
+raw_client.PATIENCE = 600.0
 
 
 async def turn(peer: Peer, number: int, text: str, *, stop: bool = False) -> str:
@@ -36,32 +39,36 @@ async def turn(peer: Peer, number: int, text: str, *, stop: bool = False) -> str
 
 
 async def look(python: str, name: str, model: Path, *options: str) -> bool:
-    """Talk to one server, and print what came of each turn; whether all ended well."""
+    """Talk to one server, and print what comes of each step as it ends; whether all ended well."""
     command = (python, "-m", "llama_cpp.server", "--model", str(model), "--host", "127.0.0.1",
                "--port", "PORT", "--n_ctx", "8192", *options)  # fmt: skip
     waits = {"GENPY_REPLY_TOKENS": "48", "GENPY_CONTEXT_TOKENS": "1500"}
+    began = time.monotonic()
+
+    def ended(what: str, how: str) -> str:
+        seconds = time.monotonic() - began
+        sys.stdout.write(f"{name:>8} | {seconds:6.1f} s | {what:<26} | {how}\n")
+        sys.stdout.flush()
+        return how
+
     async with started(*command) as url:
         async with serving(model.parent / f"{name}.db", GENPY_LLM_URL=url, **waits) as server:
             async with Peer(server.url, "talk") as peer:
-                steps = [
-                    ("chat", await turn(peer, 1, "Hello, who are you?")),
-                    ("stopped", await turn(peer, 2, "Tell a long story.", stop=True)),
-                    ("stopped again", await turn(peer, 3, "And another.", stop=True)),
-                    ("a good turn then", await turn(peer, 4, "And what is Rome?")),
-                    ("question about the records",
-                     await turn(peer, 5, "How many messages are in this chat?")),
-                    ("tools used", ", ".join(f["name"] for f in peer.of("tool_started")) or "none"),
+                turns = [
+                    ended("chat", await turn(peer, 1, "Hello, who are you?")),
+                    ended("stopped", await turn(peer, 2, "Tell a long story.", stop=True)),
+                    ended("stopped again", await turn(peer, 3, "And another.", stop=True)),
+                    ended("a good turn then", await turn(peer, 4, "And what is Rome?")),
+                    ended("question about the records",
+                          await turn(peer, 5, "How many messages are in this chat?")),
                 ]  # fmt: skip
+                used = ended("tools used", ", ".join(f["name"] for f in peer.of("tool_started")))
                 await peer.say(End())
                 summary = await peer.until("summary")
-                said = summary.get("summary") or summary.get("note") or ""
-                steps.append(("end", repr(said[:60])))
+                ended("end", repr((summary.get("summary") or summary.get("note") or "")[:60]))
                 health = await server.app.llm.check()
-                steps.append(("left out", ", ".join(health.left_out) or "nothing"))
-    for what, how in steps:
-        sys.stdout.write(f"{name:>8} | {what:<28} | {how}\n")
-    fine = {"done", "length", "stopped"}
-    return all(how in fine for what, how in steps[:5]) and steps[5][1] != "none"
+                ended("left out", ", ".join(health.left_out) or "nothing")
+    return used != "" and all(how in {"done", "length", "stopped"} for how in turns)
 
 
 async def main(python: str) -> None:
