@@ -1,10 +1,20 @@
 """What the tests of the terminal client share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import cache
+from typing import Any
 
 import pytest
 from support.scripted_server import ScriptedServer
+from textual import _callback
 from textual._compositor import Compositor
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+
+_parsed: dict[tuple[object, ...], list[RuleSet]] = {}
+_parse_rules = Stylesheet._parse_rules
+_count_parameters = _callback._count_parameters
+_count_of_function = cache(_count_parameters)
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +32,24 @@ def _drawn_when_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
         compositor._dirty_regions.clear()
 
     monkeypatch.setattr(Compositor, "render_update", forget)
+
+
+@pytest.fixture(autouse=True)
+def _worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The applications of a run share what Textual works out for each: styles and signatures."""
+
+    def parse_rules(sheet: Stylesheet, *source: Any, **named: Any) -> list[RuleSet]:
+        key = (*sheet._variables.items(), source, *named.items())
+        if key not in _parsed:
+            _parsed[key] = _parse_rules(sheet, *source, **named)
+        return _parsed[key]
+
+    def count_parameters(called: Callable[..., Any]) -> int:
+        function = getattr(called, "__func__", None)
+        return _count_of_function(function) - 1 if function else _count_parameters(called)
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse_rules)
+    monkeypatch.setattr(_callback, "_count_parameters", count_parameters)
 
 
 @pytest.fixture
