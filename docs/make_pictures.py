@@ -19,9 +19,9 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
 from support.client_states import CASES  # noqa: E402 - found by the path above
 from support.staged_client import Staged  # noqa: E402 - found by the path above
-from support.terminal import Terminal  # noqa: E402
+from support.terminal import Terminal  # noqa: E402 - found by the path above
 
-from genpy_server.wire import RunStarted  # noqa: E402
+from genpy_server.wire import RunStarted  # noqa: E402 - found by the path above
 
 MODEL = "openai/gpt-oss-120b"
 SIZE = "120x34"

@@ -191,7 +191,7 @@ def _check(status: int, headers: httpx.Headers, text: str) -> None:
     """Raise the error that a status means; nothing for success."""
     kinds = {401: LlmKeyRejected, 403: LlmKeyRejected, 413: LlmTooLarge, 429: LlmRateLimited}
     if status >= httpx.codes.BAD_REQUEST:
-        kind = kinds.get(status, LlmUnavailable if status >= 500 else LlmError)  # noqa: PLR2004
+        kind = kinds.get(status, LlmUnavailable if status >= 500 else LlmError)  # noqa: PLR2004 - HTTP
         wait = headers.get("retry-after", "")
         seconds = float(wait) if wait.isdecimal() else None
         raise kind(f"The service answered {status}: {text[:200]}", retry_after=seconds)

@@ -67,11 +67,9 @@ def ask(
     ref = _new_question() if session is None else session_to_open(session, server)
 
     import asyncio
-    import gc
 
     from genpy_cli.reply import ReplyPrinter
 
-    gc.enable()
     reply = ReplyPrinter(as_json=as_json, think=think)
     sent_with = model if settings.server is not None else None
     work = _ask(
@@ -111,6 +109,8 @@ async def _ask(
     fresh: bool,
     reply: "ReplyPrinter",
 ) -> None:
+    import gc
+
     from genpy_server.client.session_client import Link, SessionClient
     from genpy_server.embedded import LocalServer
     from genpy_server.wire import Set
@@ -131,6 +131,7 @@ async def _ask(
             if system is not None:
                 client.set(Set(system=system))
             reply.follow(client, client.send(text, mode, model=model))
+            gc.enable()  # all that lasts is loaded
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":
                     await local.take_over()

@@ -39,18 +39,18 @@ def _checked(name: str, text: str) -> Any:
     """The value to write; raises for a name that does not exist and a value that cannot work."""
     parts = name.split(".")
     if parts[0] == "providers":
-        if len(parts) != 3 or parts[2] != "url" or not config.NAME.fullmatch(parts[1]):  # noqa: PLR2004
+        if len(parts) != 3 or parts[2] != "url" or not config.NAME.fullmatch(parts[1]):  # noqa: PLR2004 - a dotted name
             raise WrongUsageError("A provider is set as providers.NAME.url")
         load({"GENPY_LLM_URL": text})
         return text
     if parts[0] == "keyboard":
-        if len(parts) != 2:  # noqa: PLR2004
+        if len(parts) != 2:  # noqa: PLR2004 - as the message says
             raise WrongUsageError("A key is set as keyboard.COMMAND")
         return text
     variable = config.variable(name)
     field = next((f for f in (*FIELDS, *limit_fields()) if f.variable == variable), None)
     if field is None:
-        raise WrongUsageError(f"There is no setting {name!r}. `genpy config show` lists them.")
+        raise WrongUsageError(f"Unknown setting {name!r}. `genpy config show` lists them.")
     if field.secret:
         owner = next((n for n, v in config.KEY_VARIABLES.items() if v == variable), "PROVIDER")
         raise WrongUsageError(f"{name} is a secret. Set it with: genpy keys set {owner}")

@@ -33,7 +33,7 @@ def set_key(
     known = {*config.read().providers, *KEY_VARIABLES}
     if name not in known:
         output.note(
-            f"There is no provider {name} yet. Give its address: "
+            f"Unknown provider {name}. Give its address: "
             f"genpy config set providers.{name}.url https://…/v1"
         )
 

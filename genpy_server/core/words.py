@@ -380,7 +380,7 @@ def unspaced(text: str) -> str | None:
 
 def may_be_mistyped(term: str) -> bool:
     """Whether it is long enough, and of letters alone; numbers are never mistyped."""
-    return len(term) >= 4 and term.isalpha() and not is_unspaced(term)  # noqa: PLR2004
+    return len(term) >= 4 and term.isalpha() and not is_unspaced(term)  # noqa: PLR2004 - letters
 
 
 def is_near(typed: str, word: str) -> bool:
@@ -393,7 +393,7 @@ def is_near(typed: str, word: str) -> bool:
     typed, word = typed[first:], word[first:]
     while typed and word and typed[-1] == word[-1]:
         typed, word = typed[:-1], word[:-1]
-    return len(typed) <= 1 >= len(word) or (len(typed) == 2 and typed == word[::-1])  # noqa: PLR2004
+    return len(typed) <= 1 >= len(word) or (len(typed) == 2 and typed == word[::-1])  # noqa: PLR2004 - letters
 
 
 def _term(word: str) -> str:

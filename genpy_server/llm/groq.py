@@ -348,7 +348,7 @@ class GroqLlm:
             body=body,
             stream=True,
             stream_cls=groq.AsyncStream[object],
-        )  # type: ignore[assignment]
+        )  # type: ignore[assignment]  # what `cast_to` names
         return response
 
     def _named(self, error: Exception, model: str, *, begun: bool) -> LlmError:

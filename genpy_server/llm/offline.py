@@ -52,10 +52,10 @@ class OfflineLlm:
 
     async def structured(
         self,
-        messages: Sequence[ChatMessage],  # noqa: ARG002
-        schema: type[T],  # noqa: ARG002
+        messages: Sequence[ChatMessage],  # noqa: ARG002 - of the Protocol
+        schema: type[T],  # noqa: ARG002 - of the Protocol
         *,
-        model: str | None = None,  # noqa: ARG002
+        model: str | None = None,  # noqa: ARG002 - of the Protocol
     ) -> T:
         """See `Llm.structured`; there is none."""
         raise LlmUnavailable(

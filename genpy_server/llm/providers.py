@@ -166,9 +166,9 @@ class Providers:
             return
         meant = get_close_matches(first, self._openers, 1)
         raise LlmModelUnknown(
-            f"There is no provider {first!r}, and {without_password(named[0].url)} lists no model "
+            f"Unknown provider {first!r}, and {without_password(named[0].url)} lists no model "
             f"{said!r}. {f'Did you mean {meant[0]}? ' if meant else ''}"
-            f"The providers are {self._names()}; `genpy models` lists what they have."
+            f"Known: {self._names()}; `genpy models` lists what they have."
         )
 
     def _names(self) -> str:

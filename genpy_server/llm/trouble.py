@@ -231,7 +231,7 @@ class Complaint:
                 self.codes.append(word)
         for name in _NUMBERS_AT:
             number = body.get(name)
-            if isinstance(number, str) and number.isdecimal() and len(number) <= 4:  # noqa: PLR2004
+            if isinstance(number, str) and number.isdecimal() and len(number) <= 4:  # noqa: PLR2004 - digits
                 number = int(number)
             if isinstance(number, int) and not isinstance(number, bool):
                 self._numbers.append(number)
@@ -380,7 +380,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
     sentences = {
         LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
         LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
-        LlmKeyRejected: f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004
+        LlmKeyRejected: f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004 - HTTP
         f"Put a valid one into {service.key_setting}.",
         LlmModelUnknown: f"The model {model!r} is not available at {service.where}{reason}. "
         f"Set {service.model_setting} to one that is; genpy doctor lists some.",

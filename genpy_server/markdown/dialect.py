@@ -156,7 +156,7 @@ def _row(state: "StateBlock", tag: str, number: int, row: list[str], alignment: 
     state.push("tr_close", "tr", -1)
 
 
-def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - how it is called
     """A formula; one without an end is text, but begins a paragraph, as its end is not known yet."""
     closing = math_end(_line(state, first))
     if closing is None or state.is_code_block(first):
@@ -178,7 +178,7 @@ def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool
     return True
 
 
-def _math(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
+def _math(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called
     if state.src[state.pos] not in "\\$":
         return False
     found = _INLINE.match(state.src, state.pos)
@@ -191,7 +191,7 @@ def _math(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
     return True
 
 
-def _footnote_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+def _footnote_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - how it is called
     found = _FOOTNOTE.match(_line(state, first))
     if found is None or not found[2] or state.is_code_block(first):
         return False
@@ -212,7 +212,7 @@ def _footnote_block(state: "StateBlock", first: int, end: int, silent: bool) -> 
     return True
 
 
-def _footnote(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
+def _footnote(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called
     found = _FOOTNOTE.match(state.src, state.pos)
     if found is None:
         return False
@@ -223,7 +223,7 @@ def _footnote(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
     return True
 
 
-def _emphasis(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001
+def _emphasis(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called
     """Emphasis as CommonMark has it, where a wide character counts as the edge of a word.
 
     Otherwise no bold begins between a letter and a bracket, as in 含**「重点」**内容.

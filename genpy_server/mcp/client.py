@@ -69,7 +69,7 @@ class McpServers:
         for server in self._servers:
             if any(one.name == name for one in await server.prompts()):
                 return await server.prompt(name, values)
-        raise NotFound(f"There is no prompt {name}.")
+        raise NotFound(f"Unknown prompt {name}.")
 
     async def close(self) -> None:
         """Disconnect, which ends the programs that were started."""

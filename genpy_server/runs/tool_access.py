@@ -116,7 +116,7 @@ class ToolAccess:
     async def prompt(self, name: str, values: dict[str, str]) -> PromptText:
         """A prompt filled in; see `ToolServers.prompt`."""
         if self.servers is None:
-            raise NotFound(f"There is no prompt {name}.")
+            raise NotFound(f"Unknown prompt {name}.")
         return PromptText(await self.servers.prompt(name, values))
 
     async def revoke(self, user_id: str, name: str) -> None:

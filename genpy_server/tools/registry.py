@@ -59,7 +59,7 @@ class ToolRegistry:
         """The tool of a name; raises `BadRequest` where there is none."""
         tool = self._tools.get(name)
         if tool is None:
-            raise BadRequest(f"There is no tool {name[:60]!r}; there are {', '.join(self._tools)}.")
+            raise BadRequest(f"Unknown tool {name[:60]!r}. Known: {', '.join(self._tools)}.")
         return tool
 
     async def call(self, name: str, arguments: dict[str, Any], context: ToolContext) -> ToolResult:

@@ -126,7 +126,7 @@ class WebSockets:
         self._max_bytes = max_bytes
         self.server = Server(
             handler,  # type: ignore[arg-type]  # every connection is made below
-            process_response=finish,  # type: ignore[arg-type]
+            process_response=finish,  # type: ignore[arg-type]  # of our own connections
             server_header=server_header,
             open_timeout=None,  # the request is complete
             logger=_library_logger(),

@@ -129,4 +129,4 @@ def short(tokens: int) -> str:
     if tokens < THOUSAND:
         return str(tokens)
     thousands = tokens / THOUSAND
-    return f"{thousands:.0f}k" if thousands >= 10 else f"{thousands:.1f}k"  # noqa: PLR2004
+    return f"{thousands:.0f}k" if thousands >= 10 else f"{thousands:.1f}k"  # noqa: PLR2004 - digits

@@ -57,7 +57,7 @@ async def test_a_model_of_nobody_is_said(empty):
         ran = await empty.beside("ask", "x", "-m", "acme/tiny", GENPY_LLM_URL=own.url)
         assert ran.out == "from tiny\n"
         ran = await empty.beside("ask", "x", "-m", "olama/tiny", code=1, GENPY_LLM_URL=own.url)
-        assert "no provider 'olama'" in ran.err
+        assert "Unknown provider 'olama'" in ran.err
         assert "Did you mean ollama?" in ran.err
         assert len([r for r in own.requests if r["body"]]) == 1
     for name, says in (("nosuch/model", "No provider has the model"), ("groq/x", "keys set groq")):

@@ -324,7 +324,7 @@ async def test_a_model_of_nobody_is_refused_when_it_is_set(server, one):
         await peer.say(Set(model="nosuch/model"))
         refused = await peer.until("error")
         assert refused["code"] == "llm_model_unknown"
-        assert "no provider 'nosuch'" in refused["message"]
+        assert "Unknown provider 'nosuch'" in refused["message"]
         one.say("ok")
         await peer.say(Send("1", "hi"))
         assert (await peer.until("run_finished"))["status"] == "done"

@@ -58,7 +58,7 @@ def _bound(
     """The call with arguments that SQLite can store."""
     clean = [storable_value(value) for value in args]
     named = {name: storable_value(value) for name, value in kwargs.items()}
-    return lambda connection: function(connection, *clean, **named)  # type: ignore[arg-type]
+    return lambda connection: function(connection, *clean, **named)  # type: ignore[arg-type]  # of the same types
 
 
 class SqliteStore:

@@ -99,7 +99,7 @@ def _lexer(language: str) -> "Lexer | None":
     if not language:
         return None
     from pygments.lexers import get_lexer_by_name  # noqa: PLC0415 - only when code is shown
-    from pygments.util import ClassNotFound  # noqa: PLC0415
+    from pygments.util import ClassNotFound  # noqa: PLC0415 - likewise
 
     try:
         return get_lexer_by_name(language, stripnl=False)

@@ -281,7 +281,7 @@ class Splitter:
         self._add(line)
         return True
 
-    def _in_math(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+    def _in_math(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         at = self._at
         if blank:
             self._reread()
@@ -310,7 +310,7 @@ class Splitter:
         for line in lines:
             self._line(" " * at.pad + line)
 
-    def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+    def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         at = self._at
         if blank or _interrupts(line):
             self._close()
@@ -342,7 +342,7 @@ class Splitter:
             self._open("inline", "text", continues=True)
         return True
 
-    def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+    def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         if blank or (not _QUOTE.match(line) and _begins(line)):
             self._close()
             return blank
@@ -352,7 +352,7 @@ class Splitter:
             self._open("markdown", "quote", continues=True)
         return True
 
-    def _in_indented(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+    def _in_indented(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         if not blank and not line.startswith("    "):
             self._close()
             return False
@@ -361,7 +361,7 @@ class Splitter:
             self._roll()
         return True
 
-    def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+    def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         at = self._at
         if _closes(line, at.fence) and not line.startswith("    "):
             self._close()
@@ -371,7 +371,7 @@ class Splitter:
             self._roll()
         return True
 
-    def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001
+    def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         at = self._at
         if blank or _begins(line) or _QUOTE.match(line) or line.startswith("    "):
             self._close()
