@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,15 +42,24 @@ def slip(text: str, chance: random.Random) -> str:
 
 
 class Encoder:
-    """Texts as rows of numbers; a feature's rarity is part of its number."""
+    """Texts as rows of numbers; a feature's rarity is part of its number.
 
-    def __init__(self, texts: list[str], features: Callable[[str], Features]) -> None:
+    It is made from texts with how often each counts.
+    """
+
+    def __init__(self, texts: Mapping[str, int], features: Callable[[str], Features]) -> None:
         self.features = cache(features)
-        found = Counter(name for text in texts for group in self.features(text) for name in group)
+        found = Counter[str]()
+        for text, times in texts.items():
+            for group in self.features(text):
+                for name in group:
+                    found[name] += times
         kept = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FEATURES]
         self.names = [name for name, count in kept if count >= SEEN_AT_LEAST]
         self.column = {name: at for at, name in enumerate(self.names)}
-        rarity = [np.log(len(texts) / count) for _, count in kept if count >= SEEN_AT_LEAST]
+        rarity = [
+            np.log(sum(texts.values()) / count) for _, count in kept if count >= SEEN_AT_LEAST
+        ]
         share = [LETTERS if name[0] == "~" else 1.0 for name in self.names]
         self.rarity = np.clip(np.array(rarity), 0.5, 5.0) * np.array(share)
 
@@ -64,7 +73,8 @@ class Encoder:
                 columns += known
                 values += [weight * self.rarity[at] for at in known]
             ends.append(len(columns))
-        return csr_matrix((values, columns, ends), shape=(len(texts), len(self.names)))
+        shape = (len(texts), len(self.names))
+        return csr_matrix((np.array(values, np.float32), columns, ends), shape=shape)
 
 
 class Trained:
@@ -78,10 +88,16 @@ class Trained:
         strength: float,
     ) -> None:
         self.labels = labels
-        texts = [text for text, _ in rows]
-        self.encoder = Encoder(texts, features)
-        self.machine = LogisticRegression(C=strength / len(rows) * 1000, max_iter=150, tol=1e-4)
-        self.machine.fit(self.encoder.rows(texts), [labels.index(label) for _, label in rows])
+        counted = Counter(rows)
+        texts = [text for text, _ in counted]
+        times = Counter(text for text, _ in rows)
+        self.encoder = Encoder(times, features)
+        self.machine = LogisticRegression(C=strength / len(rows) * 1000, max_iter=100, tol=1e-4)
+        self.machine.fit(
+            self.encoder.rows(texts),
+            [labels.index(label) for _, label in counted],
+            sample_weight=list(counted.values()),
+        )
         self.encoder.features = features
 
     def logits(self, texts: list[str]) -> Matrix:

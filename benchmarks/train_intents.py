@@ -3,7 +3,8 @@
     pip install scikit-learn && python benchmarks/train_intents.py
 
 Reads benchmarks/data/intents_train.jsonl, adds messages composed of what is asked and the text or
-code that is pasted beside it (intents_parts.jsonl) and copies with slips of the keyboard, openers
+code that is pasted beside it (intents_parts.jsonl), messages of the forms in intents_forms.jsonl, in
+which the same subjects stand with every intent, and copies with slips of the keyboard, openers
 and sign-offs (both seeded), fits a multinomial logistic regression, finds the temperature on folds that
 it was not fitted on, and writes genpy_server/core/understanding/intent_model.json. scikit-learn is needed here
 only; the program scores in plain Python.
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from forms import composed
 from linear_training import Matrix, Row, Trained, slip, temperature_for, write
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -27,13 +29,17 @@ from genpy_server.core.understanding.linear import features
 
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
 PARTS = DATA.with_name("intents_parts.jsonl")
+FORMS = DATA.with_name("intents_forms.jsonl")
 TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 SEED = 6
 BACKGROUND_CHARS = 300
 FOLDS = 3
+"""One of them is judged by a model of the others; each more takes two minutes."""
 STRENGTH = 24.0
 TIMES = 4
 """Texts that each question is asked about."""
+OF_FORM = 12
+"""Messages that are composed of each form."""
 QUOTED = {"prose": '"{}"', "learn": '"{}"', "code": "```\n{}\n```", "broken": "```\n{}\n```"}
 """How a pasted text may be set off."""
 OPENERS = "Hi, |Hello! |Hey, |Good morning. |Thanks! |Please, |Sorry, |Ok, |Quick question: |So "
@@ -71,7 +77,7 @@ def read_parts() -> tuple[list[Ask], Materials]:
     return asks, materials
 
 
-def composed(asks: Sequence[Ask], materials: Materials) -> list[Row]:
+def with_texts(asks: Sequence[Ask], materials: Materials) -> list[Row]:
     """Each question with some texts, in front of them or behind."""
     chance = random.Random(SEED)
     rows = []
@@ -86,6 +92,17 @@ def composed(asks: Sequence[Ask], materials: Materials) -> list[Row]:
             whole = f"{ask.text}{joint}{shown}" if before else f"{shown}\n\n{ask.text}"
             rows.append((whole, ask.intent))
     return rows
+
+
+def of_forms() -> list[Row]:
+    """The messages that are composed of forms, and a quarter of them with slips of the keyboard."""
+    chance = random.Random(SEED)
+    rows = dict[str, str]()
+    for made in composed(FORMS, OF_FORM, chance):
+        rows[made.text] = made.form["intent"]
+        if chance.random() < 0.25:
+            rows[slip(made.text, chance)] = made.form["intent"]
+    return list(rows.items())
 
 
 def variants(text: str, chance: random.Random) -> list[str]:
@@ -114,25 +131,22 @@ class Unseen(NamedTuple):
     truth: Matrix
 
 
-def unseen(rows: list[Row], asks: list[Ask], materials: Materials) -> Unseen:
-    """Every message, and every question about a text, judged by a model of the other folds."""
-    logits, known, truth = list[Matrix](), list[float](), list[int]()
+def unseen(rows: list[Row], asks: list[Ask], materials: Materials, forms: list[Row]) -> Unseen:
+    """A third of the messages and of the questions about texts, judged by a model of the others."""
     split = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split
-    for (seen, others), (asked, not_asked) in zip(
-        split(rows, [intent for _, intent in rows]),
-        split(asks, [ask.intent for ask in asks]),
-        strict=True,
-    ):
-        whole = composed([asks[at] for at in asked], materials)
-        trained = fit([rows[at] for at in seen], whole)
-        judged = [rows[at] for at in others] + composed([asks[at] for at in not_asked], materials)
-        logits.append(trained.logits([text for text, _ in judged]))
-        names = trained.encoder.column
-        for text, intent in judged:
-            letters = features(text).letters
-            known.append(sum(name in names for name in letters) / (len(letters) or 1))
-            truth.append(INTENTS.index(intent))
-    return Unseen(np.concatenate(logits), np.array(known), np.array(truth))
+    seen, others = next(split(rows, [intent for _, intent in rows]))
+    asked, not_asked = next(split(asks, [ask.intent for ask in asks]))
+    whole = with_texts([asks[at] for at in asked], materials)
+    trained = fit([rows[at] for at in seen], [*whole, *forms])
+    judged = [rows[at] for at in others] + with_texts([asks[at] for at in not_asked], materials)
+    names = trained.encoder.column
+    known = list[float]()
+    for text, _ in judged:
+        letters = features(text).letters
+        known.append(sum(name in names for name in letters) / (len(letters) or 1))
+    logits = trained.logits([text for text, _ in judged])
+    truth = np.array([INTENTS.index(intent) for _, intent in judged])
+    return Unseen(logits, np.array(known), truth)
 
 
 def trust(found: Unseen, temperature: float) -> dict[str, float]:
@@ -160,19 +174,23 @@ def write_background() -> None:
 def main() -> None:
     rows = read(DATA)
     asks, materials = read_parts()
-    found = unseen(rows, asks, materials)
+    forms = of_forms()
+    found = unseen(rows, asks, materials, forms)
     temperature = temperature_for(found.logits, found.truth)
     right = found.logits.argmax(axis=1) == found.truth
-    print(f"{FOLDS} folds: accuracy {right.mean():.3f}")
+    print(f"a third: accuracy {right.mean():.3f}")
     model = {
-        "fingerprint": hashlib.sha256(DATA.read_bytes() + PARTS.read_bytes()).hexdigest(),
+        "fingerprint": hashlib.sha256(
+            b"".join(path.read_bytes() for path in (DATA, PARTS, FORMS))
+        ).hexdigest(),
         "trust": trust(found, temperature),
-        "weights": fit(rows, composed(asks, materials)).plain(temperature),
+        "weights": fit(rows, [*with_texts(asks, materials), *forms]).plain(temperature),
     }
     write(TARGET, model)
     write_background()
     print(
-        f"{len(rows)} messages, {len(model['weights']['features'])} features, temperature {temperature:.2f}, "
+        f"{len(rows)} + {len(forms)} messages, {len(model['weights']['features'])} features, "
+        f"temperature {temperature:.2f}, "
     )
     print(f"trust {model['trust']}, {TARGET.stat().st_size // 1024} KB")
 

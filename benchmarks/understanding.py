@@ -3,14 +3,16 @@
     python benchmarks/understanding.py
 
 Prints, for messages that no training message repeats: accuracy by language and by kind, confusion,
-calibration by bucket, the share of messages that would get a wrong prompt, false triggers of tools
-and time a message. The unseen files are from authors who wrote no training message; the files of
-languages, of real and of messy messages were written before the training messages of their kinds, by
-the author of these, and the last ones after all of them. The baselines of the same run: the most frequent label, and the first version's
+calibration by bucket beside what chance alone would make of it, the share of messages that would get a
+wrong prompt, false triggers of tools and time a message. The unseen files are from authors who wrote
+no training message; the files of languages, of real and of messy messages and of people were written
+before the training messages of their kinds, by the author of these, and the ones named last and after
+behind all that were there. The baselines of the same run: the most frequent label, and the first version's
 keywords found anywhere.
 """
 
 import json
+import random
 import re
 import statistics
 import time
@@ -137,7 +139,8 @@ def print_groups(key: str, rows: list[Row], found: list[Intent]) -> None:
         error = calibration_error([intent.score for _, intent in pairs], right)
         print(
             f"  {key} {name:12} n {len(pairs):4}  accuracy {statistics.fmean(right):.3f}  "
-            f"wrong prompt {statistics.fmean(wrong):.3f}  calibration error {error:.3f}"
+            f"wrong prompt {statistics.fmean(wrong):.3f}  calibration error {error:.3f} "
+            f"({chance_error([intent.score for _, intent in pairs]):.3f} by chance alone)"
         )
 
 
@@ -148,6 +151,13 @@ def calibration_error(scores: list[float], right: list[bool]) -> float:
         buckets.setdefault(min(int(score * 10), 9), []).append((score, hit))
     gaps = (abs(sum(score - hit for score, hit in bucket)) for bucket in buckets.values())
     return sum(gaps) / len(scores)
+
+
+def chance_error(scores: list[float]) -> float:
+    """The mean calibration error of scores that mean what they say, on as many messages."""
+    chance = random.Random(1)
+    draws = ([chance.random() < score for score in scores] for _ in range(200))
+    return statistics.fmean(calibration_error(scores, right) for right in draws)
 
 
 def intents(name: str) -> None:
@@ -258,6 +268,8 @@ if __name__ == "__main__":
     rules()
     own_modes()
     for part in (
+        "after",
+        "people",
         "last",
         "messy",
         "languages",
@@ -270,5 +282,5 @@ if __name__ == "__main__":
         "dev",
     ):
         intents(f"intents_{part}.jsonl")
-    for part in ("last", "messy", "languages", "unseen", "dev"):
+    for part in ("after", "people", "last", "messy", "languages", "unseen", "dev"):
         tools(f"tools_{part}.jsonl")

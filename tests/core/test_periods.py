@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpy_server.core.understanding.periods import PERIODS, days, find_period
+from genpy_server.core.understanding.periods import PERIODS, days, find_other_time, find_period
 
 TUESDAY = date(2026, 11, 24)
 
@@ -72,6 +72,16 @@ def test_a_period_is_found_in_ten_languages(text, period):
         ("what did we discuss before today?", ("until", "today")),
         ("show me chats older than last week", ("until", "last_week")),
         ("was habe ich seit gestern gesagt", ("since", "yesterday")),
+        ("depuis hier, ai-je parlé du loyer ?", ("since", "yesterday")),
+        ("¿qué dije desde la semana pasada?", ("since", "last_week")),
+        ("o que falei antes de ontem", ("until", "yesterday")),
+        ("что я говорил до сегодня", ("until", "today")),
+        ("ماذا قلت منذ أمس", ("since", "yesterday")),
+        ("मैंने कल से क्या कहा", ("since", "yesterday")),
+        ("मैंने आज से पहले क्या कहा", ("until", "today")),
+        ("我上周以来说了什么", ("since", "last_week")),
+        ("昨日から何を話した", ("since", "yesterday")),
+        ("今月より前の会話", ("until", "this_month")),
     ],
 )
 def test_a_bound_is_told_from_the_period_itself(text, use):
@@ -92,3 +102,27 @@ def test_a_bound_is_told_from_the_period_itself(text, use):
 def test_a_text_without_a_period_has_none(text):
     """Words that only look like a period, and excluded ones, name none."""
     assert find_period(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("did I mention the boat in March?", "in March"),
+        ("what did we decide three days ago?", "three days ago"),
+        ("hab ich am Montag die Miete erwähnt", "am Montag"),
+        ("ai-je parlé du loyer il y a deux jours ?", "il y a deux jours"),
+        ("¿hablé del alquiler el lunes?", "el lunes"),
+        ("falei do aluguel na sexta?", "na sexta"),
+        ("я упоминал аренду в четверг?", "в четверг"),
+        ("هل ذكرت الإيجار يوم الجمعة؟", "يوم الجمعة"),
+        ("क्या मैंने सोमवार को किराए का ज़िक्र किया", "सोमवार को"),
+        ("我星期一提到过房租吗", "星期一"),
+        ("月曜に家賃の話した？", "月曜に"),
+        ("did we talk about Friday the 13th", None),
+        ("parlare di maiali", None),
+    ],
+)
+def test_another_time_is_found_in_ten_languages(text, time):
+    """A weekday, a month and a number of days ago are found where they stand."""
+    place = find_other_time(text)
+    assert (place and text[slice(*place)]) == time

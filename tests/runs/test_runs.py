@@ -531,6 +531,31 @@ async def test_summary_is_the_models_and_metrics_are_counted(server, upstream, p
     assert (session.status, session.sentiment) == ("completed", "positive")
 
 
+async def test_a_summary_is_asked_for_and_kept_in_the_conversations_language(server, upstream):
+    """Title, summary, topics and outcomes are each asked for in that language, and kept as given."""
+    upstream.say("Gern.")
+    draft = {
+        "title": "Umzug nach Köln",
+        "summary": "Es ging um den Umzug nach Köln.",
+        "topics": ["umzug", "kündigungsfrist"],
+        "sentiment": "neutral",
+        "outcomes": ["Die Wohnung wird zum Mai gekündigt."],
+    }
+    upstream.answer = draft
+    async with Peer(server.url, OTHER) as peer:
+        await peer.say(Send("a", "Wie kündige ich meine Wohnung in Köln?"))
+        await peer.until("run_finished")
+        await peer.say(End())
+        await peer.until("summary")
+    asked = upstream.requests[-1]["body"]["messages"][0]["content"]
+    for name in ("title", "summary", "topics", "outcomes"):
+        entry = asked.partition(f'"{name}":')[2].partition('\n- "')[0]
+        assert "the conversation's language" in " ".join(entry.split()), name
+    session = await server.app.store.session("local", OTHER)
+    kept = (session.title, session.summary, [*session.topics], [*session.outcomes])
+    assert kept == tuple(draft[name] for name in ("title", "summary", "topics", "outcomes"))
+
+
 @pytest.mark.parametrize("name", ["one", "named"])
 async def test_a_summary_titles_a_session_that_nobody_named(server, upstream, name):
     """The model's title replaces the beginning of the first message, and no name of a person."""

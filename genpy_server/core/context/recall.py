@@ -9,6 +9,7 @@ these lend it: it often has the answer in other words.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -312,13 +313,33 @@ _TELLING = frozenset("i im ive it its my our that the there these they this we".
 """How a sentence begins that tells something and asks nothing."""
 
 
-_CONVERSATION = frozenset(
-    """
+_CONVERSATION = """
     chat chatted conversation discuss discussed discussing discussion earlier far just last message
     recap said say speak speaking spoke summarise summarize summary talk talked talking topic today
-    """.split()  # noqa: SIM905 - a list of so many is harder to read
-)
-"""Words of questions about the conversation itself."""
+    gesprochen geredet besprochen gesagt Gespräch Unterhaltung Thema zusammen Zusammenfassung Verlauf
+    parle parlé parlait parlions discuté discutait discussion dit résume récapitule échange sujet
+    hablamos hablábamos hablado hablando conversación charla dije dijimos dijiste resume resumen tema
+    falamos falando falado falou conversa conversando papo disse dissemos resuma resumo assunto
+    говорили говорил говорила разговор разговора беседу беседы обсуждали сказал чат речь тема
+    نتحدث تحدثنا تكلمنا نتكلم قلت قلنا محادثتنا المحادثة حديثنا موضوعنا لخص
+    बात बातचीत चर्चा चैट कहा सार संक्षेप
+    聊 说 谈 讨论 对话 话题 总结 概括 話 会話 チャット 言 要約 まとめて
+"""
+"""Words of questions about the conversation itself, in ten languages."""
+_ASKING = """
+    worüber worum wovon was haben habe hast hatten wir ich du gerade eben zuletzt bisher hier unser
+    unsere unseren dieses diese diesen das den die ging es war mal bitte fass fasse reden wir mir uns
+    de quoi on a nous avons est-ce que qu'est-ce tu je j'ai as notre cette ce dernier dernière moi stp
+    s'il te plaît jusqu'ici là en était viens venons tout à l'heure
+    qué sobre estábamos hemos he has nuestra esta este la el lo último por favor porfa aquí hasta ahora
+    do o que estávamos estava a gente nós eu você nossa nosso último última pfv até agora acabou
+    \u043e чём что мы я ты тут здесь сейчас только подведи итог наш нашу этот эту кратко пожалуйста шла
+    عن ماذا كنا ما في هذه هذا للتو من فضلك
+    हम हमने क्या किस बारे में कर रहे थे की थी इस मैंने तुमने अभी का को बताओ दो करो
+    我们 咱们 我 你 刚才 刚刚 在 到 了 什么 哪里 哪 些 过 的 是 这个 一下 请
+    さっき 何 の を は した して してた っけ 私 たち この 今 今まで ください ました いた どんな し て た い
+"""
+"""What else such questions are made of, besides `STOP_WORDS`."""
 
 
 def titles_first(hits: Sequence[Hit]) -> list[Hit]:
@@ -354,5 +375,23 @@ def asks(text: str) -> bool:
 
 def asks_what_was_said(text: str) -> bool:
     """Whether a message asks about the conversation itself, and about nothing that it names."""
-    said = {*words.words(text)}
-    return bool(said & _CONVERSATION) and said <= STOP_WORDS | _CONVERSATION
+    about, others = _question_words()
+    known = about | others
+    said = set[str]()
+    for word in words.words(text):
+        if not words.is_unspaced(word):
+            said.add(word)
+            continue
+        at = 0
+        while at < len(word):
+            ends = (end for end in range(len(word), at, -1) if word[at:end] in known)
+            end = next(ends, len(word))
+            said.add(word[at:end])
+            at = end
+    return not said.isdisjoint(about) and said <= known
+
+
+@cache
+def _question_words() -> tuple[frozenset[str], frozenset[str]]:
+    """`_CONVERSATION` and the other words of such questions, as `words` writes them."""
+    return frozenset(words.words(_CONVERSATION)), STOP_WORDS.union(words.words(_ASKING))

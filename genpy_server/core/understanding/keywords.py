@@ -101,8 +101,14 @@ def find_keyword(line: str) -> str:
     found = line[words[first].start : words[last].end].strip(AROUND)
     if STOP_WORDS.issuperset(search_words(found)):
         return ""
-    articles = _ARTICLES if _ENGLISH.search(line) else _FOREIGN_ARTICLES
-    return articles.sub("", found, count=1).lower() if articles.match(found) else found.lower()
+    return without_article(found, english=_ENGLISH.search(line) is not None).lower()
+
+
+def without_article(found: str, *, english: bool) -> str:
+    """A keyword without the articles that it begins with."""
+    articles = _ARTICLES if english else _FOREIGN_ARTICLES
+    matched = articles.match(found)
+    return found[matched.end() :] if matched else found
 
 
 def _is_letter(word: str) -> bool:

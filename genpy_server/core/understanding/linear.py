@@ -49,12 +49,20 @@ class Features(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """The most probable label, the share of known n-grams (0 to 1), the words that weighed most."""
+    """The most probable label, the probability of each, and the words that weighed most.
+
+    `known` is the share of known n-grams, 0 to 1.
+    """
 
     label: str
-    probability: float
+    probabilities: dict[str, float]
     known: float
     because: list[str]
+
+    @property
+    def probability(self) -> float:
+        """That of the label."""
+        return self.probabilities[self.label]
 
 
 def clip(text: str, limit: int = LOOKED_AT) -> str:
@@ -180,8 +188,11 @@ class LinearModel:
             known = len(rows) / (len(group) or 1)
         top = max(totals)
         best = totals.index(top)
-        probability = 1 / sum(math.exp((total - top) / self._temperature) for total in totals)
-        return Scored(self.labels[best], probability, known, self._because(found.words, best))
+        odds = [math.exp((total - top) / self._temperature) for total in totals]
+        whole = sum(odds)
+        probabilities = {label: one / whole for label, one in zip(self.labels, odds, strict=True)}
+        because = self._because(found.words, best)
+        return Scored(self.labels[best], probabilities, known, because)
 
     def _because(self, words: list[str], best: int) -> list[str]:
         """The three words with the largest weight for a label, relative to the other labels."""

@@ -14,7 +14,7 @@ _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 _NAMES: dict[Period, str] = {
     "today": r"today|heute|aujourd['\u2019]hui|hoy|hoje|сегодня(?:шн\w*)?|اليوم|आज|今天|今日",
-    "yesterday": r"yesterday|gestern|d['\u2019]hier|hier(?=\W*$)|ayer|ontem|вчера(?:шн\w*)?|[أا]مس|البارحة"
+    "yesterday": r"yesterday|gestern|d['\u2019]hier|(?<=depuis )hier|(?<=avant )hier|hier(?=\W*$)|ayer|ontem|вчера(?:шн\w*)?|[أا]مس|البارحة"
     "|कल|昨天|昨日",
     "this_week": r"this week|(?:in )?diese[rn]? woche|cette semaine|esta semana|(?:на )?этой неделе"
     "|هذا [اأ]لأ?سبوع|इस (?:हफ़्ते|हफ्ते|सप्ताह)|这周|本周|这个星期|今週",
@@ -36,11 +36,19 @@ _NAMED = LazyPattern(
 )
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
 _SINCE = LazyPattern(
-    r"\b(?:since|after|seit|ab|depuis|desde|\u0441)(?: the| la| el| o| a)? *$", re.IGNORECASE
+    r"\b(?:since|after|seit|ab|depuis|desde|\u0441|\u0441\u043e|منذ|自|自从)(?: the| la| el| o| a)? *$",
+    re.IGNORECASE,
 )
 _BEFORE = LazyPattern(
-    r"\b(?:before|until|till|older than|vor|bis|avant|antes de|до)(?: the| la| el| o| a)? *$",
+    r"\b(?:before|until|till|older than|vor|bis|avant|antes de|до|قبل|حتى)(?: the| la| el| o| a)? *$",
     re.IGNORECASE,
+)
+_SINCE_BEHIND = LazyPattern(r" *(?:से(?! पहले)|から|以来|以后|之后)")
+_BEFORE_BEHIND = LazyPattern(r" *(?:से पहले|तक|之前|以前|より前|まで)")
+"""The same in languages that put it behind the time."""
+_BOUNDS: tuple[tuple[Literal["since", "until"], LazyPattern, LazyPattern], ...] = (
+    ("since", _SINCE, _SINCE_BEHIND),
+    ("until", _BEFORE, _BEFORE_BEHIND),
 )
 _SET_AGAINST = LazyPattern(
     r"\b(?:before|after|since|until|till|than|not(?: from| in| of| on)?|except(?: for)?|besides|without"
@@ -97,12 +105,71 @@ def find_period(text: str) -> Named | None:
     if found is None:
         return None
     period = next(name for name in PERIODS if found[name])
-    before = text[: found.start()]
-    since, until = _SINCE.search(before), _BEFORE.search(before)
-    if since is not None:
-        return Named("since", period, since.start(), found.end())
-    if until is not None:
-        return Named("until", period, until.start(), found.end())
+    before, rest = text[: found.start()], text[found.end() :]
+    for use, front, behind in _BOUNDS:
+        if bound := front.search(before):
+            return Named(use, period, bound.start(), found.end())
+        if bound := behind.match(rest):
+            return Named(use, period, found.start(), found.end() + bound.end())
     if _SET_AGAINST.search(before):
         return None
     return Named("period", period, *found.span())
+
+
+_NUMBERS = r"\d{1,3}|[一二两三四五六七八九十几]{1,2}"
+_OTHER_TIMES = (
+    (
+        r"(?:since|before|after|until|till|on|in|last|this) (?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january"
+        r"|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn|winter"
+        r"|christmas|year|morning|evening|night|20\d\d)|(?:\d+|an?|two|three|a few) (?:hour|day|week|month|year)s? ago|tonight"
+    ),
+    (
+        r"(?:am|im|seit|vor|nach|letzte[nrs]?|diese[nrs]?) (?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|januar|februar|märz|april"
+        r"|mai|juni|juli|august|september|oktober|november|dezember|frühling|sommer|herbst|winter|jahr|20\d\d)"
+        r"|vor (?:\d+|eine[rm]|zwei|drei|ein paar) (?:stunde|tag|woche|monat|jahr)e?n?|vorgestern|heute (?:morgen|abend)"
+    ),
+    (
+        r"(?:(?:depuis|avant|de) )?(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)(?: dernier)?|en (?:janvier|février|mars|avril"
+        r"|mai|juin|juillet|août|septembre|octobre|novembre|décembre|20\d\d)|avant-hier|l['\u2019]année dernière|ce (?:matin|soir)"
+        r"|il y a (?:\d+|une?|deux|trois|quelques) (?:heure|jour|semaine|mois|an)s?"
+    ),
+    (
+        r"(?:desde |antes d)?el (?:lunes|martes|miércoles|jueves|viernes|sábado|domingo)(?: pasado)?|en (?:enero|febrero|marzo|abril"
+        r"|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|20\d\d)|anteayer|anoche|el año pasado|esta (?:mañana|noche)"
+        r"|hace (?:\d+|una?|dos|tres|un[oa]s) (?:hora|día|semana|mes|año)(?:e?s)?"
+    ),
+    (
+        r"(?:desde |antes d|n)?[oa] (?:segunda|terça|quarta|quinta|sexta|sábado|domingo)(?:-feira)?(?: passad[oa])?|em (?:janeiro"
+        r"|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|20\d\d)|anteontem|ano passado"
+        r"|(?:há )?(?:\d+|uma?|dois|duas|três|algu(?:ns|mas)) (?:hora|dia|semana|m[eê]s|ano)(?:e?s)? atrás"
+    ),
+    (
+        r"(?:(?:в|во|\u0441|до) )(?:понедельник|вторник|сред\w|четверг|пятниц\w|суббот\w|воскресень\w|январ\w|феврал\w|март\w?"
+        r"|апрел\w|ма\w|июн\w|июл\w|август\w|сентябр\w|октябр\w|ноябр\w|декабр\w|прошлом году|20\d\d)|позавчера"
+        r"|(?:(?:\d+|две|два|три|пару) )?(?:час\w*|день|дн\w+|недел\w+|месяц\w*|год\w*|лет) назад|на днях|сегодня утром"
+    ),
+    (
+        r"يوم (?:الا?ثنين|الثلاثاء|الأربعاء|الخميس|الجمعة|السبت|الأحد)|في (?:يناير|فبراير|مارس|أبريل|مايو|يونيو|يوليو|أغسطس|سبتمبر"
+        r"|أكتوبر|نوفمبر|ديسمبر|20\d\d)|قبل (?:\d+ )?(?:ساع|يوم|أيام|أسبوع|أسابيع|شهر|أشهر|سن)\w*|العام الماضي|أول أمس|هذا الصباح"
+    ),
+    (
+        r"(?:सोमवार|मंगलवार|बुधवार|गुरुवार|शुक्रवार|शनिवार|रविवार)(?: को| से)?|(?:जनवरी|फ़?फरवरी|मार्च|अप्रैल|मई|जून|जुलाई|अगस्त|सितंबर|अक्टूबर"
+        r"|नवंबर|दिसंबर|20\d\d) (?:में|से)|(?:\d+|एक|दो|तीन|कुछ) (?:घंटे|दिन|हफ्ते|हफ़्ते|महीने|साल) पहले|परसों|पिछले साल|आज सुबह"
+    ),
+)
+_OTHER_TIMES_UNSPACED = (
+    rf"(?:星期|礼拜|周)[一二三四五六日天]|(?:{_NUMBERS})月份?|(?:{_NUMBERS})个?(?:小时|天|周|星期|月|年)前|前天|前几天|去年|今年|今早"
+    rf"|[月火水木金土日]曜日?に?|(?:{_NUMBERS})(?:時間|日|週間|か月|ヶ月|年)前|一昨日|おととい|昨年|今朝|この間"
+)
+
+
+_OTHER_TIME = LazyPattern(
+    rf"\b(?:{'|'.join(_OTHER_TIMES)})(?!\w)|{_OTHER_TIMES_UNSPACED}", re.IGNORECASE
+)
+"""A time that no period is named for."""
+
+
+def find_other_time(text: str) -> tuple[int, int] | None:
+    """Where a text names a time that is no `Period`, such as "in March"; None where it does not."""
+    found = _OTHER_TIME.search(text)
+    return None if found is None else found.span()

@@ -21,14 +21,14 @@ from genpy_server.core.understanding.linear import (
     shipped,
     tokens_of,
 )
-from genpy_server.core.understanding.periods import find_period
+from genpy_server.core.understanding.periods import find_other_time, find_period
 
 NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
-SURE = 0.84
-"""The probability from which a message counts as a request."""
+SURE = 0.8
+"""The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.6
 """The same for a message that begins as such a request does, in so many words."""
 CERTAIN = 0.95
@@ -92,18 +92,6 @@ _EARLIER = LazyPattern(
 """Says that the conversation looked in is not this one."""
 
 
-_DAYS = (
-    "monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july"
-    "|august|september|october|november|december|montag|dienstag|mittwoch|donnerstag|freitag|samstag"
-    "|sonntag|januar|februar|märz|mai|juni|juli|oktober|dezember|spring|summer|autumn|winter|christmas"
-)
-_OTHER_TIME = LazyPattern(
-    rf"\b(?:(?:since|before|after|until|till|on|in|last|this|am|im|seit|vor|letzten) (?:{_DAYS}|20\d\d)"
-    r"|(?:last|this) (?:year|morning|evening|night)|(?:\d+|an?|two|three|a few) (?:hour|day|week|month|year)s? ago"
-    r"|tonight)\b",
-    re.IGNORECASE,
-)
-"""A time that no period is named for."""
 _TOPIC = LazyPattern(
     r"\b(?:about|regarding|concerning|on the (?:subject|topic) of|über|zum thema|à propos d[eu]|au sujet d[eu]"
     r"|sur|sobre|acerca de|про|عن)\s+(?:(?:the|my|our|den|die|das|le|la|les|el|los|las|o|a|os|as)\s+)?"
@@ -170,15 +158,20 @@ def _scored(line: str) -> Scored | None:
     scored = request_model().score(request_features(line))
     if _PLAINLY.fullmatch(line):
         return scored._replace(label=SEARCH)
-    if scored.label != NO_TOOL and scored.probability >= enough:
+    if scored.label != NO_TOOL and _asked(scored) >= enough:
         return scored
     if scored.label == STATISTICS or (scored.label == NO_TOOL and scored.probability > CERTAIN):
         return None
     for plainer, tool in _plainer(line):
         again = request_model().score(request_features(plainer))
-        if again.label == tool and again.probability >= enough:
+        if again.label == tool and _asked(again) >= enough:
             return again
     return None
+
+
+def _asked(scored: Scored) -> float:
+    """The probability that a line asks for a tool, whichever."""
+    return 1 - scored.probabilities[NO_TOOL]
 
 
 def _plainer(line: str) -> Iterator[tuple[str, str]]:
@@ -191,9 +184,10 @@ def _plainer(line: str) -> Iterator[tuple[str, str]]:
     if everywhere is not None and not _LISTED.match(rest):
         here = _HERE[(everywhere.lastindex or 1) - 1]
         rest = f"{rest[: everywhere.start()]}{here}{rest[everywhere.end() :]}"
-    named = find_period(rest) or _OTHER_TIME.search(rest)
-    if named is not None:
-        start, end = named.span() if isinstance(named, re.Match) else (named.start, named.end)
+    named = find_period(rest)
+    place = (named.start, named.end) if named else find_other_time(rest)
+    if place is not None:
+        start, end = place
         if not start and not line.endswith(_QUESTIONED):
             return
         rest = _without(rest, start, end)
@@ -215,9 +209,9 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     if named is not None:
         args[named.use] = named.period
         rest = _without(line, named.start, named.end)
-    elif other := _OTHER_TIME.search(line):
-        args["unused_time"] = other.group().strip()
-        rest = _without(line, *other.span())
+    elif other := find_other_time(line):
+        args["unused_time"] = line[slice(*other)].strip()
+        rest = _without(line, *other)
     if tool == SESSIONS:
         topic = _TOPIC.search(_ASIDE.sub("", rest))
         if topic is not None:

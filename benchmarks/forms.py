@@ -1,0 +1,80 @@
+"""Training messages composed of forms: sentences with alternatives, and slots for words.
+
+A file of forms has one JSON object a line. `{"language", "slots"}` names the words of the slots for
+the forms behind it; every other line is a form: `[a|b]` is a or b, `{name}` one of the words of that
+name. Forms put the same words into sentences that want different things, so that a model learns the
+sentence and not its subject.
+"""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+QUESTION_MARKS = {"ar": "\u061f", "zh": "\uff1f", "ja": "\uff1f"}
+CONTRACTED = {
+    "fr": {" de le ": " du ", " de les ": " des "},
+    "es": {" de el ": " del "},
+    "pt": {" de o ": " do ", " de a ": " da ", " de os ": " dos ", " de as ": " das "},
+}
+"""What two words become one behind another in some languages."""
+TRAINED = ("train", "parts", "forms", "examples")
+"""Files of messages that are trained on; all others are held out."""
+_ALTERNATIVES = re.compile(r"\[([^][]*)\]")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+class Composed(NamedTuple):
+    """A message, the line of its form, and the word drawn for each slot."""
+
+    text: str
+    form: dict[str, Any]
+    drawn: dict[str, str]
+
+
+def bare(text: str) -> str:
+    """A text without case and signs, as two writings of one message agree."""
+    return " ".join(re.findall(r"\w+", text.lower())) or text
+
+
+def composed(path: Path, times: int, chance: random.Random) -> Iterator[Composed]:
+    """So many messages of each form, some of them twice; none of them is held out anywhere."""
+    taken = {bare(text) for text in held_out(path.parent)}
+    slots: dict[str, list[str]] = {}
+    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+        if "slots" in row:
+            slots = row["slots"]
+            continue
+        for _ in range(times):
+            text, drawn = _filled(row["form"], slots, row["language"], chance)
+            if bare(text) not in taken:
+                yield Composed(text, row, drawn)
+
+
+def held_out(folder: Path) -> Iterator[str]:
+    """The messages of all files that are not trained on."""
+    for path in sorted(folder.glob("*.jsonl")):
+        if path.stem.split("_")[-1] not in TRAINED:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                yield json.loads(line)["text"]
+
+
+def _filled(
+    form: str, slots: dict[str, list[str]], language: str, chance: random.Random
+) -> tuple[str, dict[str, str]]:
+    """One message; some get a question mark or a capital."""
+    text = _ALTERNATIVES.sub(lambda found: chance.choice(found[1].split("|")), form)
+    drawn = dict[str, str]()
+    while found := _SLOT.search(text):
+        drawn[found[1]] = word = chance.choice(slots[found[1]])
+        text = f"{text[: found.start()]}{word}{text[found.end() :]}"
+    for apart, together in CONTRACTED.get(language, {}).items():
+        text = text.replace(apart, together)
+    text = " ".join(text.split())
+    if chance.random() < 0.3:
+        text += QUESTION_MARKS.get(language, "?")
+    if chance.random() < 0.5:
+        text = text[:1].upper() + text[1:]
+    return text, drawn
