@@ -68,17 +68,20 @@ def plain(keyword):
 
 @pytest.mark.parametrize("language", sorted({row.get("language", "en") for row in HELD}))
 def test_held_out_requests_are_mostly_exact(language):
-    """Most held-out messages get tool and keyword exactly: 92% in English, 84% in each language."""
+    """Most held-out messages get tool and keyword exactly: 94% in English, 90% in each language."""
     asked = [row for row in HELD if row.get("language", "en") == language]
-    floor = 0.92 if language == "en" else 0.84
+    floor = 0.94 if language == "en" else 0.9
     assert sum(same(answer(row["text"]), row) for row in asked) >= floor * len(asked)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_other_messages_rarely_trigger(name):
-    """At most 1.5% of the messages of each held-out file that ask for no tool get one."""
-    idle = [row["text"] for row in rows(name) if row["tool"] is None]
-    assert sum(requested(text) is not None for text in idle) <= 0.015 * len(idle)
+def test_other_messages_rarely_trigger():
+    """At most 1% of the held-out messages that ask for no tool get one, and 1.5% or one of a file."""
+    triggered = {
+        name: [requested(row["text"]) is not None for row in rows(name) if row["tool"] is None]
+        for name in FILES
+    }
+    assert all(sum(each) <= max(1, 0.015 * len(each)) for each in triggered.values())
+    assert sum(map(sum, triggered.values())) <= 0.01 * sum(map(len, triggered.values()))
 
 
 def test_ordinary_messages_do_not_trigger():

@@ -27,7 +27,7 @@ NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
-SURE = 0.8
+SURE = 0.85
 """The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.6
 """The same for a message that begins as such a request does, in so many words."""
@@ -120,6 +120,13 @@ _SAYS_THAT = LazyPattern(
 )
 """Repeats something by saying that it was said, which asks for nothing."""
 
+_GIVES_A_ROLE = LazyPattern(
+    r"\b(?:from now on you|pretend (?:to be|you)|act as|ab jetzt bist du|à partir de maintenant tu|a partir de ahora eres"
+    r"|a partir de agora você|\u0441 этого момента ты|من الآن أنت|अब से तुम)\b|これから(?:あなた|君)は|从现在起你",
+    re.IGNORECASE,
+)
+"""Begins a game, in which nothing is meant as it is said."""
+
 
 class ToolRequest(msgspec.Struct, frozen=True):
     """A tool and its arguments, and why."""
@@ -134,7 +141,7 @@ def find_tool_request(text: str) -> ToolRequest | None:
     line = text.strip()
     if not line or len(line) > LONGEST or "\n" in line:
         return None
-    if _SAYS_THAT.search(line):
+    if _SAYS_THAT.search(line) or _GIVES_A_ROLE.search(line):
         return None
     scored = _scored(line)
     if scored is None:
