@@ -19,7 +19,7 @@ class SmallClient:
 
     def __init__(self, url: str, session: str) -> None:
         self.address = f"{url.replace('http', 'ws', 1)}/ws/session/{session}"
-        self.epoch, self.seq = "", 0
+        self.epoch, self.seq, self.is_whole = "", 0, False
         self.unsent: dict[str, str] = {}
         self.ids: dict[str, int] = {}
         self.runs: dict[str, int] = {}
@@ -45,7 +45,8 @@ class SmallClient:
         """Take in one frame; kinds and fields that are not known are skipped."""
         kind, run = frame["type"], self.runs.get(frame.get("run", ""), 0)
         if kind == "ready":
-            if frame["replay"] != "complete":  # a snapshot follows
+            self.is_whole = frame["replay"] == "complete"
+            if not self.is_whole:  # a snapshot follows; its numbers count from its end on
                 self.seq, self.replies, self.finished = 0, {}, set()
             self.epoch = frame["epoch"]
             for id_, text in self.unsent.items():
@@ -66,7 +67,8 @@ class SmallClient:
             self.finished.add(run)
         elif kind == "error" and frame.get("re") in self.unsent:
             raise SystemExit(frame["message"])
-        if kind != "ready":
+        self.is_whole = self.is_whole or kind == "snapshot_end"
+        if self.is_whole and kind != "ready":
             self.seq = max(self.seq, frame.get("seq") or 0)
 
 

@@ -136,8 +136,17 @@ async def test_a_cut_at_every_byte_shows_the_same(live):
             leave(session, third)
 
 
+def numbered(snapshot: list[str]) -> list[str]:
+    """The same snapshot from a server that numbers what stands in it, as earlier versions did."""
+    last = json.loads(snapshot[-1])["seq"]
+    return [json.dumps(json.loads(frame) | {"seq": last}) for frame in snapshot]
+
+
 async def test_the_client_in_sixty_lines_survives_every_cut(live):
-    """Cut behind any frame of a snapshot, of what follows, or of a second snapshot, it has all replies."""
+    """Cut behind any frame of a snapshot, of what follows, or of a second snapshot, it has all replies.
+
+    It goes on from the snapshot's end alone: before that it begins again, from then on it does not.
+    """
     session, gate, peer = live
     first = attach(session, Transcript())
     gate.set()
@@ -145,13 +154,17 @@ async def test_the_client_in_sixty_lines_survives_every_cut(live):
     second = attach(session, SmallClient("", "one"))
     leave(session, second)
     followed, snapshot = list(frames(first.bytes)), list(frames(second.bytes))
+    mark = [json.loads(frame)["type"] for frame in followed].index("snapshot_end")
     half = snapshot[: len(snapshot) // 2]
-    seen = [followed[:cut] for cut in range(len(followed) + 1)]
-    seen += [[*half, *snapshot[:cut]] for cut in range(len(snapshot) + 1)]
-    for before in seen:
+    seen = [(followed[:cut], cut > mark) for cut in range(len(followed) + 1)]
+    for of_server in (snapshot, numbered(snapshot)):
+        cuts = range(len(of_server) + 1)
+        seen += [([*half, *of_server[:cut]], cut == len(of_server)) for cut in cuts]
+    for before, is_whole in seen:
         client = SmallClient("", "one")
         for frame in before:
             await client.take(None, json.loads(frame))
+        assert client.seq == (json.loads(before[-1])["seq"] if is_whole else 0), len(before)
         wire = attach(session, client)
         leave(session, wire)
         for frame in frames(wire.bytes):
