@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from support.running_server import ServerProcess
 from support.supabase_stack import Database, Stack
+from support.warm_server import Template, WarmServer
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
@@ -46,6 +47,8 @@ from genpy_server.wire import PROTOCOL, Send, encode
 TOKENS = 60
 TOKEN_SECONDS = 0.01
 WRITERS = 4
+MOST_WAIT_SECONDS = TOKENS * TOKEN_SECONDS
+"""Between the first token after a start and the kill: about as long as a reply."""
 JOURNAL_SECONDS = 0.5
 DATABASE_SHARE = 0.25
 """Of the kills, those of the database."""
@@ -304,8 +307,11 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             **place.settings,
         }
 
-        async def start() -> ServerProcess:
-            server = ServerProcess(database, **settings)
+        template = Template()
+        await template.start()
+
+        async def start() -> WarmServer:
+            server = WarmServer(template, database, **settings)
             await server.start()
             for writer in writers:
                 writer.url = server.url
@@ -315,7 +321,7 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
         writing = [asyncio.create_task(writer.write()) for writer in writers]
         while done < count and time.monotonic() < deadline:
             await progress(writers)
-            await asyncio.sleep(random.uniform(0.0, 1.0))
+            await asyncio.sleep(random.uniform(0.0, MOST_WAIT_SECONDS))
             if await place.strike():
                 continue
             await server.kill()
@@ -337,6 +343,7 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             for socket in sockets:
                 await socket.close()
         await server.stop()
+        await template.stop()
     rows = place.rows()
     seen, unnoticed = verdict(rows, writers), broken(rows, writers)
     chars = round(JOURNAL_SECONDS / TOKEN_SECONDS * len("abcdef-12 "))
