@@ -217,12 +217,38 @@ language sql immutable parallel safe set search_path = '' as $$
   else 0 end
 $$;
 
+-- The metrics so far, null where another program left something else: then they are counted anew.
+create or replace function genpy.known_counts(counts jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+begin
+  if (
+    select bool_and(jsonb_typeof(value) is not distinct from 'number'
+      and value = to_jsonb(genpy.tokens(value)))
+    from (
+      select counts -> name as value from unnest(array['total_messages', 'user_messages',
+        'ai_messages', 'user_words', 'assistant_words', 'prompt_tokens', 'completion_tokens',
+        'cached_tokens']) name
+      union all
+      select inner_value from unnest(array['tools', 'intents']) name,
+        jsonb_each(case jsonb_typeof(counts -> name) when 'object' then counts -> name
+          else '{"": null}' end) _ (_, inner_value)
+    ) _
+  ) then
+    return case when isfinite(coalesce((counts ->> 'first_at')::timestamptz, now()))
+      and isfinite(coalesce((counts ->> 'last_at')::timestamptz, now())) then counts end;
+  end if;
+  return null;
+exception when data_exception then
+  return null;
+end
+$$;
+
 create or replace function genpy.counted(counts jsonb, message public.session_logs) returns jsonb
 language plpgsql stable set search_path = '' as $$
 declare
   meta jsonb := case jsonb_typeof(message.metadata) when 'object' then message.metadata else '{}' end;
   is_reply boolean := message.event_type = 'ai';
-  words integer := coalesce(message.words, regexp_count(message.message, '\S+'));
+  words integer := greatest(coalesce(message.words, regexp_count(message.message, '\S+')), 0);
   at text := to_char(message.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
   tools jsonb := coalesce(counts -> 'tools', '{}');
   intents jsonb := coalesce(counts -> 'intents', '{}');
@@ -233,18 +259,18 @@ begin
       select t ->> 'name' from jsonb_array_elements(meta -> 'tools') t
       where jsonb_typeof(t -> 'name') = 'string'
     loop
-      tools := tools || jsonb_build_object(name, coalesce((tools ->> name)::integer, 0) + 1);
+      tools := tools || jsonb_build_object(name, coalesce((tools ->> name)::bigint, 0) + 1);
     end loop;
   end if;
   name := meta ->> 'intent';
-  if is_reply and name is not null then
-    intents := intents || jsonb_build_object(name, coalesce((intents ->> name)::integer, 0) + 1);
+  if is_reply and jsonb_typeof(meta -> 'intent') = 'string' then
+    intents := intents || jsonb_build_object(name, coalesce((intents ->> name)::bigint, 0) + 1);
   end if;
   return jsonb_build_object(
-    'total_messages', coalesce((counts ->> 'total_messages')::integer, 0) + 1,
-    'user_messages', coalesce((counts ->> 'user_messages')::integer, 0)
+    'total_messages', coalesce((counts ->> 'total_messages')::bigint, 0) + 1,
+    'user_messages', coalesce((counts ->> 'user_messages')::bigint, 0)
       + (message.event_type = 'user')::integer,
-    'ai_messages', coalesce((counts ->> 'ai_messages')::integer, 0) + is_reply::integer,
+    'ai_messages', coalesce((counts ->> 'ai_messages')::bigint, 0) + is_reply::integer,
     'user_words', coalesce((counts ->> 'user_words')::bigint, 0)
       + case when message.event_type = 'user' then words else 0 end,
     'assistant_words', coalesce((counts ->> 'assistant_words')::bigint, 0)
@@ -264,12 +290,15 @@ $$;
 
 create or replace function genpy.count_message() returns trigger
 language plpgsql set search_path = '' as $$
+declare
+  known jsonb;
 begin
+  select genpy.known_counts(counts) into known from public.sessions
+    where session_id = new.session_id for no key update;
   update public.sessions set
-      message_count = message_count + 1,
+      message_count = least(greatest(message_count, 0), 2147483646) + 1,
       last_message_id = greatest(last_message_id, new.id),
-      counts = case when counts is not null or message_count = 0
-        then genpy.counted(counts, new) end
+      counts = case when known is not null or message_count = 0 then genpy.counted(known, new) end
     where session_id = new.session_id;
   return null;
 end
@@ -573,14 +602,14 @@ create or replace function genpy.count_messages(p_session_id uuid) returns jsonb
 language sql stable set search_path = '' as $$
   with m as (
     select l.*,
-      coalesce(l.words, regexp_count(l.message, '\S+')) as counted_words,
+      greatest(coalesce(l.words, regexp_count(l.message, '\S+')), 0) as counted_words,
       case jsonb_typeof(l.metadata) when 'object' then l.metadata else '{}' end as meta
     from public.session_logs l
     where session_id = p_session_id
   ), ends as (
     select
-      (select created_at from m order by id limit 1) as first_at,
-      (select created_at from m order by id desc limit 1) as last_at
+      (select created_at from m where isfinite(created_at) order by id limit 1) as first_at,
+      (select created_at from m where isfinite(created_at) order by id desc limit 1) as last_at
   ), tools as (
     select t.value ->> 'name' as name, count(*) as times
     from m, jsonb_array_elements(
@@ -588,7 +617,7 @@ language sql stable set search_path = '' as $$
     where event_type = 'ai' and jsonb_typeof(t.value -> 'name') = 'string' group by 1
   ), intents as (
     select meta ->> 'intent' as name, count(*) as times
-    from m where event_type = 'ai' and meta ->> 'intent' is not null group by 1
+    from m where event_type = 'ai' and jsonb_typeof(meta -> 'intent') = 'string' group by 1
   )
   select jsonb_build_object(
     'total_messages', count(*),
@@ -620,6 +649,7 @@ create or replace function public.genpy_usage(
       l.metadata -> 'usage' as usage
     from public.session_logs l join public.sessions s using (session_id)
     where s.user_id = p_user_id and l.event_type = 'ai' and l.created_at >= p_since::timestamptz
+      and l.created_at < '9999-01-01'
       and (p_session_id is null or l.session_id = p_session_id)
       and jsonb_typeof(l.metadata -> 'usage') = 'object'
   ), rows as (
@@ -640,7 +670,8 @@ declare
 begin
   -- Locked, so that no message is added between the counting and the writing.
   select counts into known from public.sessions
-    where session_id = p_session_id and user_id = p_user_id and counts is null for update;
+    where session_id = p_session_id and user_id = p_user_id
+      and genpy.known_counts(counts) is null for update;
   if found then
     update public.sessions set counts = genpy.count_messages(p_session_id)
       where session_id = p_session_id;
@@ -1361,7 +1392,8 @@ begin
     end if;
   end if;
   update public.sessions set
-      ending_attempts = ending_attempts + (ending_token is distinct from p_token)::integer,
+      ending_attempts = least(ending_attempts, 2147483646)
+        + (ending_token is distinct from p_token)::integer,
       ending_token = p_token,
       ending_until = clock_timestamp() + p_lease_seconds * interval '1 second',
       ending_server = nullif(p_server, ''),
@@ -1519,8 +1551,9 @@ create or replace function public.genpy_extend_memory(
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
 begin
   update public.sessions set memory = p_text, memory_upto = p_upto
-    where session_id = p_session_id and user_id = p_user_id and memory_upto = p_previous_upto
-      and memory is not distinct from p_previous_text;
+    where session_id = p_session_id and user_id = p_user_id
+      and memory is not distinct from p_previous_text
+      and (memory is null or memory_upto = p_previous_upto);
   return to_jsonb(found);
 end
 $$;

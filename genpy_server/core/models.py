@@ -1,6 +1,6 @@
 """The values that travel between the rooms: sessions, messages, tool calls, usage."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -26,14 +26,16 @@ HOTTEST = 2.0
 SEEDS = range(-(2**53) + 1, 2**53)
 """What JavaScript keeps exactly."""
 RunStatus = Literal["done", "stopped", "length", "content_filter", "interrupted", "error"]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+"""Of messages, words or tokens."""
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tokens of one reply, as the model's service counted them."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    cached_tokens: Count = 0
     """Of the prompt's, those that the service had in its cache."""
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -169,7 +171,7 @@ class Session(
     updated_at: str
     last_message_id: int
     """Orders sessions by last activity, and is the cursor of a listing."""
-    message_count: int = 0
+    message_count: Count = 0
     ended_at: str | None = None
     summary: str | None = None
     note: str | None = None
@@ -207,20 +209,20 @@ class Metrics(
     The JSON has the names of GenPy's first version where it had them.
     """
 
-    messages: int = 0
-    user_messages: int = 0
-    assistant_messages: int = 0
-    user_words: int = 0
-    assistant_words: int = 0
+    messages: Count = 0
+    user_messages: Count = 0
+    assistant_messages: Count = 0
+    user_words: Count = 0
+    assistant_words: Count = 0
     first_at: str | None = None
     last_at: str | None = None
-    duration_seconds: float = 0.0
+    duration_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """From the first message to the last."""
-    tools: dict[str, int] = {}
-    intents: dict[str, int] = {}
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
+    tools: dict[str, Count] = {}
+    intents: dict[str, Count] = {}
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    cached_tokens: Count = 0
 
 
 class SummaryDraft(msgspec.Struct, frozen=True):

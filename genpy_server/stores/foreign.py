@@ -1,54 +1,136 @@
 """Rows that other programs wrote, as values: what fits is kept, and no row spoils a list."""
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from msgspec.structs import FieldInfo
 
-from genpy_server.core.models import UNTITLED, Message, MessageMeta, Metrics, Session
+from genpy_server.core.models import (
+    UNTITLED,
+    Message,
+    Metrics,
+    Session,
+    SessionSettings,
+    checked_settings,
+)
+from genpy_server.errors import BadRequest
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+_NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
 
 _MISSING: dict[type[msgspec.Struct], dict[str, Any]] = {
     Session: {
         "user_id": "",
         "title": UNTITLED,
         "status": "completed",
-        "started_at": "1970-01-01T00:00:00.000000Z",
-        "updated_at": "1970-01-01T00:00:00.000000Z",
+        "started_at": _NO_TIME,
+        "updated_at": _NO_TIME,
         "last_message_id": 0,
     },
-    Message: {"text": "", "at": "1970-01-01T00:00:00.000000Z", "role": "system"},
+    Message: {"text": "", "at": _NO_TIME, "role": "system"},
 }
 """What stands for a required field that cannot be read."""
 
+_TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
+    Session: ("started_at", "updated_at", "ended_at", "rated_at"),
+    Message: ("at",),
+    Metrics: ("first_at", "last_at"),
+}
+_YEARS: Final = range(1000, 9999)
+"""Years that have four digits in every zone."""
+_WRITTEN: Final = len(_NO_TIME)
+
 _texts = msgspec.json.Decoder(tuple[str, ...])
+_metrics = msgspec.json.Decoder(Metrics)
+
+
+def session_of(row: dict[str, Any]) -> Session:
+    """A session of a row with the names of its JSON, which other programs may have written too."""
+    metrics = row["metrics"]
+    if not isinstance(metrics, dict) or "total_messages" not in metrics:  # GenPy always writes it
+        metrics = None
+    texts = {name: texts_of(row[name]) for name in ("topics", "key_outcomes")}
+    session = read(Session, row | texts | {"metrics": metrics})
+    if session.settings == SessionSettings():
+        return session
+    return msgspec.structs.replace(session, settings=_as_far_as_settable(session.settings))
+
+
+def message_of(row: dict[str, Any]) -> Message:
+    """A message of such a row."""
+    return read(Message, row)
 
 
 def read(kind: type[S], value: Any) -> S:
     """A struct with every field that fits, and a default for each that does not."""
     try:
-        return msgspec.convert(value, kind)
+        found = msgspec.convert(value, kind)
     except msgspec.ValidationError:
-        return _in_part(kind, value if isinstance(value, dict) else {})
+        found = _in_part(kind, value if isinstance(value, dict) else {})
+    return with_times(found)
 
 
 def _in_part(kind: type[S], value: dict[str, Any]) -> S:
     fields: dict[str, Any] = {}
     missing = _MISSING.get(kind, {})
-    for field in _fields(kind):
+    for field in fields_of(kind):
         try:
-            fields[field.name] = msgspec.convert(value[field.encode_name], field.type)
+            given, inner = value[field.encode_name], _struct_in(field)
+            if inner is not None and isinstance(given, dict):
+                fields[field.name] = read(inner, given)
+            else:
+                fields[field.name] = msgspec.convert(given, field.type)
         except (KeyError, msgspec.ValidationError):
             if field.name in missing:
                 fields[field.name] = missing[field.name]
     return kind(**fields)
 
 
+def with_times(found: S) -> S:
+    """The same with its times as a store writes them; what is no time is missing."""
+    kind = type(found)
+    for name in _TIMES.get(kind, ()):
+        at, known = getattr(found, name), None
+        if at is None:
+            continue
+        try:
+            known = in_utc(at)
+        except (ValueError, OverflowError):
+            known = _MISSING.get(kind, {}).get(name)
+        if known != at:
+            found = msgspec.structs.replace(found, **{name: known})
+    return found
+
+
 @lru_cache
-def _fields(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
+def fields_of(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
+    """The fields of a kind, in their order."""
     return msgspec.structs.fields(kind)
+
+
+def _struct_in(field: FieldInfo) -> Any:
+    """The kind of struct that a field has, None for another field."""
+    kinds = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
+    return next((kind for kind in kinds if isinstance(kind, msgspec.StructMeta)), None)
+
+
+def in_utc(at: str) -> str:
+    """A time as a store writes it; one without a zone is in UTC.
+
+    Raises `ValueError` or `OverflowError` for what is no time.
+    """
+    time = datetime.fromisoformat(at)
+    if time.year not in _YEARS:
+        raise ValueError(f"{at!r} is too far away")
+    if len(at) == _WRITTEN and at[10] == "T" and at[-1] == "Z":
+        return at
+    time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def read_json(kind: type[S], text: str | None) -> S:
@@ -67,15 +149,23 @@ def decoded(text: str | None) -> Any:
         return None
 
 
-def meta_of(text: str | None) -> MessageMeta:
-    """The metadata in a column of JSON."""
-    return read_json(MessageMeta, text)
+def _as_far_as_settable(settings: SessionSettings) -> SessionSettings:
+    """Those of the settings that a person could have set."""
+    kept = SessionSettings()
+    for name in settings.__struct_fields__:
+        with suppress(BadRequest):
+            one = {name: getattr(settings, name)}
+            kept = checked_settings(msgspec.structs.replace(kept, **one))
+    return kept
 
 
-def metrics_of(value: Any) -> Metrics | None:
-    """The metrics of a session; None without a count of messages, which GenPy always writes."""
-    has_count = isinstance(value, dict) and "total_messages" in value
-    return read(Metrics, value) if has_count else None
+def counts_of(text: str | None) -> Metrics | None:
+    """The metrics that a database adds to; None where all messages are to be counted."""
+    try:
+        counts = _metrics.decode(text or "null")
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return None
+    return counts if counts.messages and counts == with_times(counts) else None
 
 
 def texts_of(value: Any) -> tuple[str, ...]:

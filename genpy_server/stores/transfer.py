@@ -6,7 +6,6 @@ Times are put in the form in which SQLite's store writes them: it compares them 
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
@@ -20,6 +19,7 @@ from genpy_server.core.models import (
     checked_rating,
 )
 from genpy_server.errors import BadRequest
+from genpy_server.stores.foreign import in_utc
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -69,14 +69,9 @@ def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
 
 def _in_utc(value: S, *names: str) -> S:
     """The same with these of its times as a store writes them; one without a zone is in UTC."""
-    times = {}
-    for name in names:
-        at = getattr(value, name)
-        if at is not None:
-            time = datetime.fromisoformat(at)
-            time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-            times[name] = time.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return msgspec.structs.replace(value, **times)
+    times = {name: getattr(value, name) for name in names}
+    known = {name: in_utc(at) for name, at in times.items() if at is not None}
+    return msgspec.structs.replace(value, **known)
 
 
 def _uid(session: Session, message: Message) -> UUID:

@@ -1,7 +1,10 @@
 """Rows that another program wrote: each is shown as well as it can be, and spoils no list."""
 
+import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +16,16 @@ from support.raw_client import Peer
 from support.running_server import serving
 from support.users import Person
 
-from genpy_server.core.models import Message, MessageMeta, Metrics, Session
+from genpy_server.core.models import (
+    Memory,
+    Message,
+    MessageMeta,
+    Metrics,
+    Session,
+    ToolRecord,
+    Usage,
+)
+from genpy_server.stores.base import Result
 from genpy_server.stores.foreign import read, read_json, texts_of
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.stores.supabase.store import SupabaseStore
@@ -27,7 +39,6 @@ JSON = st.recursive(
     max_leaves=8,
 )
 KINDS = (Session, Message, MessageMeta, Metrics)
-ODD = ('{"run": 5, "intent": "tutorial", "tools": "none"}', "not JSON", "[1, 2]", "null", '{"a":')
 
 NO_TOKENS = ("1.5", "1e300", "-3", '"7"', "null", "[]", "9223372036854775807", "1" + 30 * "0")
 """What may stand for a number of tokens, as JSON."""
@@ -67,43 +78,154 @@ def test_a_session_without_title_and_times_is_shown() -> None:
     assert session.started_at.endswith("Z")
 
 
-@pytest.mark.parametrize("odd", ODD)
-async def test_odd_rows_spoil_no_list_in_sqlite(tmp_path: Path, odd: str) -> None:
-    """Sessions, messages, search and metrics go on over columns that hold anything."""
+JSONS = [
+    *("null", "-3", '"text"', '[1, null, "a", {}]', "{}", '{"total_messages": -5}'),
+    '{"total_messages": 1.5, "usage": {"prompt_tokens": -1}, "model": "m", "params": {"stop": 5}}',
+    '{"total_messages": 99999999999999999999999, "user_words": "7", "reply_to": "a", "usage": 5}',
+    '{"total_messages": 3, "tools": [{}, {"name": 5}, 7], "intents": 5, "last_at": "yesterday"}',
+    '{"total_messages": 3, "tools": {"a": "b"}, "intents": {"tutorial": -1}, "first_at": "9999-99"}',
+    '{"total_messages": 3, "first_at": "infinity", "prompt_tokens": -1, "run": {}, "status": "odd"}',
+    '{"model": {"a": 1}, "params": {"temperature": 99}, "system": [], "intent": [], "ms": "slow"}',
+]
+TEXTS = ["NULL", "''", "'rubbish'", "'\x1b[31m'"]
+TIMES = ["NULL", "'2020-01-01'", "'0999-01-01'", "'2020-01-01 00:00:00'"]
+NUMBERS = ["NULL", "-1", "2147483647", "-2147483648"]
+NOT_TEXT = ["5", "1e300", "x'fffe'", "CAST(x'fffe' AS TEXT)"]
+
+COLUMNS = {
+    "sessions": {
+        "JSON": "topics metrics counts settings",
+        "TEXT": "title note summary sentiment ending_token ending_server hosted_by memory "
+        "key_outcomes",
+        "TIME": "start_time end_time created_at updated_at rated_at live_until ending_until",
+        "NUMBER": "last_message_id message_count memory_upto ending_attempts",
+    },
+    "session_logs": {
+        "JSON": "metadata",
+        "TEXT": "message client_id",
+        "TIME": "created_at",
+        "NUMBER": "words",
+    },
+}
+"""What another program may write, by the kind of the column."""
+IN_SQLITE = {
+    "JSON": [f"'{value}'" for value in (*JSONS, "not JSON", '{"a":', 3_000 * "[")] + NOT_TEXT,
+    "TEXT": TEXTS + NOT_TEXT,
+    "TIME": [*TIMES, *NOT_TEXT, "'yesterday'", "'9999-12-31T23:59:59.999999Z'", "'2020-99-01'"],
+    "NUMBER": [*NUMBERS, *NOT_TEXT, "1.5", "'x'", "9223372036854775807"],
+}
+IN_SUPABASE = {
+    "JSON": [f"'{value}'" for value in JSONS],
+    "TEXT": TEXTS,
+    "TIME": [*TIMES, "'infinity'", "'-infinity'", "'0044-03-15 BC'", "'294276-01-01'"],
+    "NUMBER": NUMBERS,
+}
+
+
+def odd_rows(kinds: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The statements that fill the row of each session with odd values, every one in every column."""
+    rows: dict[str, list[str]] = {str(uuid4()): [] for _ in range(max(map(len, kinds.values())))}
+    columns = [
+        (table, column, kinds[kind])
+        for table, kind_columns in COLUMNS.items()
+        for kind, names in kind_columns.items()
+        for column in names.split()
+    ]
+    for number, (session, statements) in enumerate(rows.items()):
+        where = f"session_id = '{session}'"
+        for place, (table, column, values) in enumerate(columns):
+            value = values[(number + place) % len(values)]
+            of_reply = " AND event_type = 'ai'" if table == "session_logs" else ""
+            statements.append(f"UPDATE {table} SET {column} = {value} WHERE {where}{of_reply}")
+    return rows
+
+
+async def two_messages(store, person: Person, session: str) -> None:
+    meta = MessageMeta(intent="tutorial", usage=Usage(3, 4), tools=(ToolRecord("search"),))
+    await person.say("the penguin", session=session)
+    await person.say("a reply", session=session, role="assistant", meta=meta)
+
+
+async def is_usable(store, user: str, session: str) -> None:
+    """Everything that GenPy does with a session can be done with it."""
+    opened = await store.attach(user, session, limit=9, live_seconds=60, server="s")
+    assert [m.id for m in opened.messages] == sorted(m.id for m in opened.messages)
+    assert len(opened.messages) == 2
+    assert (await store.metrics(user, session)).messages == 2
+    assert await store.search(user, "penguin", limit=9, session_id=session)
+    await store.append(user, session, "user", "more", title="t", server="s", live_seconds=60)
+    assert (await store.metrics(user, session)).messages == 3
+    await store.touch({session: "another state"}, 60, "s")
+    memory = await store.memory(user, session)
+    assert await store.extend_memory(user, session, Memory("m", 1), previous=memory)
+    ending = await store.claim_ending(user, session, lease_seconds=60, again=True, messages=9)
+    result = Result(Metrics(3), "It was short.", title="Another", title_before="Renamed")
+    assert (await store.rename(user, session, "Renamed")).title == "Renamed"
+    ended = await store.finish_ending(ending, result)
+    assert (ended.title, ended.summary) == ("Another", "It was short.")
+    assert (await store.rate(user, session, 5)).rating == 5
+    await store.delete(user, session)
+
+
+async def spoil_nothing(store, person: Person, odd: dict[str, list[str]]) -> None:
+    """A user's lists go on over odd sessions, and each of these can be used."""
+    times = {"since": "1950-01-01T00:00:00Z", "until": "2950-01-01T00:00:00Z"}
+    good = str(uuid4())
+    await two_messages(store, person, good)
+    for asked in ({}, {"query": "t"}, times):
+        found = await store.sessions(person.id, limit=999, **asked)
+        assert good in {session.id for session in found}
+        assert asked or {session.id for session in found} == {good, *odd}
+        for session in found:
+            datetime.fromisoformat(session.started_at).astimezone()
+    hits = await store.search(person.id, "penguin", limit=999, titles=True)
+    assert {hit.message.session_id for hit in hits} == {good, *odd}
+    assert all(row.day > "2020" for row in await store.usage(person.id, since=times["since"]))
+    await store.interrupted(9, users=[person.id])
+    await store.abandoned(999, users=[person.id], never_hosted=True)
+    uses = (is_usable(store, person.id, session) for session in odd)
+    outcomes = await asyncio.gather(*uses, return_exceptions=True)
+    failed = [
+        f"{error!r:.300}\n  " + "\n  ".join(statements)
+        for statements, error in zip(odd.values(), outcomes, strict=True)
+        if error is not None
+    ]
+    assert not failed, "\n".join(failed)
+
+
+async def test_what_other_programs_write_spoils_nothing_in_sqlite(tmp_path: Path) -> None:
+    """Any value in any column leaves every list whole and its session in use."""
     path = tmp_path / "genpy.db"
     store = SqliteStore(path)
     await store.open()
-    person = Person(store)
-    await person.say("the penguin", meta=MessageMeta(intent="tutorial"))
-    await person.say("a reply", role="assistant", meta=MessageMeta(intent="tutorial"))
-    other = str(uuid4())
-    await person.say("hello", session=other)
+    person, odd = Person(store), odd_rows(IN_SQLITE)
+    await asyncio.gather(*(two_messages(store, person, session) for session in odd))
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "UPDATE sessions SET topics = ?, key_outcomes = ?, metrics = ? WHERE session_id = ?",
-            (odd, odd, odd, person.session),
-        )
-        connection.execute(
-            "UPDATE session_logs SET metadata = ? WHERE session_id = ?", (odd, person.session)
-        )
+        for statement in chain(*odd.values()):
+            with suppress(sqlite3.IntegrityError):
+                connection.execute(statement)
         connection.commit()
-    assert {s.id for s in await store.sessions(person.id, limit=9)} == {person.session, other}
-    assert [m.text for m in await store.messages(person.id, person.session, limit=9)] == [
-        "the penguin",
-        "a reply",
-    ]
-    assert len(await store.search(person.id, "penguin", limit=9)) == 1
-    assert (await store.metrics(person.id, person.session)).messages == 2
-    assert await person.complete()
+    await spoil_nothing(store, person, odd)
     await store.close()
 
 
-async def test_odd_rows_spoil_no_list_in_supabase(supabase) -> None:
-    """A row of another program without title and with odd JSON is listed and read."""
+async def test_what_other_programs_write_spoils_nothing_in_supabase(supabase) -> None:
+    """Any value in any column leaves every list whole and its session in use."""
+    store = SupabaseStore(supabase.url, supabase.secret_key)
+    await store.open()
+    person, odd = Person(store), odd_rows(IN_SUPABASE)
+    await asyncio.gather(*(two_messages(store, person, session) for session in odd))
+    one = "BEGIN {}; EXCEPTION WHEN integrity_constraint_violation THEN NULL; END;"
+    supabase.sql(f"do $$ BEGIN {' '.join(map(one.format, chain(*odd.values())))} END $$")
+    await spoil_nothing(store, person, odd)
+    await store.close()
+
+
+async def test_what_other_programs_write_is_shown_as_well_as_it_can_be(supabase) -> None:
+    """A row of another program without title, and with topics and outcomes as texts, is read."""
     store = SupabaseStore(supabase.url, supabase.secret_key)
     await store.open()
     person = Person(store)
-    await person.say("hello")
     odd = str(uuid4())
     supabase.sql(f"""
         insert into sessions (session_id, user_id, status, title, topics, metrics, key_outcomes, sentiment)
@@ -111,12 +233,11 @@ async def test_odd_rows_spoil_no_list_in_supabase(supabase) -> None:
         insert into session_logs (session_id, event_type, message, metadata)
           values ('{odd}', 'ai', 'hi', '{{"tools": 5, "intent": "tutorial"}}');
     """)
-    sessions = {session.id: session for session in await store.sessions(person.id, limit=9)}
+    (session,) = await store.sessions(person.id, limit=9)
     (message,) = await store.messages(person.id, odd, limit=9)
     await store.close()
-    assert set(sessions) == {person.session, odd}
-    assert (sessions[odd].title, sessions[odd].outcomes) == ("Untitled", ("A plan.",))
-    assert sessions[odd].topics == ("ice",)
+    assert (session.title, session.status, session.sentiment) == ("Untitled", "completed", "great")
+    assert (session.topics, session.outcomes, session.metrics) == (("ice",), ("A plan.",), None)
     assert (message.text, message.meta.intent, message.meta.tools) == ("hi", "tutorial", ())
 
 

@@ -8,11 +8,10 @@ from `core.words`; the triggers of `schema` keep the index in step with the tabl
 
 import sqlite3
 
-import msgspec
-
 from genpy_server.core import words
 from genpy_server.core.models import Message
 from genpy_server.stores.base import owner_of
+from genpy_server.stores.foreign import texts_of
 
 
 def index_message(connection: sqlite3.Connection, user_id: str, message: Message) -> None:
@@ -31,10 +30,13 @@ def index_message(connection: sqlite3.Connection, user_id: str, message: Message
 def index_session(connection: sqlite3.Connection, session_id: str) -> None:
     """Make a session findable by its title, and by its summary and topics."""
     id_, user_id, title, summary, topics = connection.execute(
-        "SELECT id, user_id, title, summary, topics FROM sessions WHERE session_id = ?",
+        """
+        SELECT id, user_id, CAST(title AS text), CAST(summary AS text), topics
+        FROM sessions WHERE session_id = ?
+        """,
         (session_id,),
     ).fetchone()
-    about = " ".join([summary or "", *msgspec.json.decode(topics, type=list[str])])
+    about = " ".join([summary or "", *texts_of(topics)])
     connection.execute("DELETE FROM search_terms WHERE id IN (?, ?)", (-2 * id_, -2 * id_ - 1))
     _index(connection, -2 * id_, owner_of(user_id, "t"), title)
     _index(connection, -2 * id_ - 1, owner_of(user_id, "s"), about)

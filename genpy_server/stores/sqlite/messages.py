@@ -13,15 +13,15 @@ from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role, SessionSettings
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
-from genpy_server.stores.foreign import meta_of
+from genpy_server.stores.foreign import counts_of, read, read_json, with_times
 from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 from genpy_server.stores.sqlite.sessions import host
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
 
-_metrics_decoder = msgspec.json.Decoder(Metrics)
-
+_USUAL: Final = {(int, str, str, str, str, kind, str, str) for kind in (str, type(None))}
+"""The types of `MESSAGE`, where no other program wrote others."""
 MESSAGE = (
     "m.id, m.session_id, m.event_type, m.message, m.created_at, m.client_id, m.metadata, m.uid"
 )
@@ -98,7 +98,8 @@ def append(
 def _last_message_id(connection: sqlite3.Connection, user_id: str, session_id: str) -> int | None:
     """Of the user's session, None when there is none; `NotFound` when it is somebody else's."""
     row = connection.execute(
-        "SELECT user_id, last_message_id FROM sessions WHERE session_id = ?", (session_id,)
+        "SELECT user_id, CAST(last_message_id AS integer) FROM sessions WHERE session_id = ?",
+        (session_id,),
     ).fetchone()
     if row is None:
         return None
@@ -191,10 +192,20 @@ def messages(
     return found if after is not None else found[::-1]
 
 
-def _tokens(kind: str) -> str:
-    """A count of tokens as SQL; what another program wrote that is none counts nothing."""
-    value = f"json_extract({_META}, '$.usage.{kind}_tokens')"
+def _number(value: str) -> str:
+    """A number as SQL; what another program wrote that cannot be counted is NULL."""
     return f"CASE WHEN typeof({value}) = 'integer' AND {value} BETWEEN 0 AND 1e15 THEN {value} END"
+
+
+def _tokens(kind: str) -> str:
+    return f"coalesce(sum({_number(_in_meta(f'usage.{kind}_tokens'))}), 0)"
+
+
+def _in_meta(path: str) -> str:
+    return f"json_extract({_META}, '$.{path}')"
+
+
+_WORDS = _number("m.words")
 
 
 def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
@@ -204,7 +215,7 @@ def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Me
     ).fetchone()
     if row is None:
         return Metrics()
-    return _metrics_decoder.decode(row[0]) if row[0] else count(connection, user_id, session_id)
+    return counts_of(row[0]) or count(connection, user_id, session_id)
 
 
 def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
@@ -217,11 +228,11 @@ def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metr
             count(*), min(m.id), max(m.id),
             coalesce(sum(m.event_type = 'user'), 0),
             coalesce(sum(m.event_type = 'ai'), 0),
-            coalesce(sum(CASE m.event_type WHEN 'user' THEN m.words END), 0),
-            coalesce(sum(CASE m.event_type WHEN 'ai' THEN m.words END), 0),
-            coalesce(sum({_tokens("prompt")}), 0),
-            coalesce(sum({_tokens("completion")}), 0),
-            coalesce(sum({_tokens("cached")}), 0)
+            coalesce(sum(CASE m.event_type WHEN 'user' THEN {_WORDS} END), 0),
+            coalesce(sum(CASE m.event_type WHEN 'ai' THEN {_WORDS} END), 0),
+            {_tokens("prompt")},
+            {_tokens("completion")},
+            {_tokens("cached")}
         {where}
         """,
         owned,
@@ -278,12 +289,12 @@ def usage(
         f"""
         SELECT
             date(m.created_at, :shift) AS day, json_extract({_META}, '$.model') AS model,
-            m.session_id, s.title, count(*),
-            coalesce(sum({_tokens("prompt")}), 0),
-            coalesce(sum({_tokens("completion")}), 0),
-            coalesce(sum({_tokens("cached")}), 0)
+            m.session_id, CAST(s.title AS text), count(*),
+            {_tokens("prompt")},
+            {_tokens("completion")},
+            {_tokens("cached")}
         FROM {OWNED}
-        WHERE m.event_type = 'ai' AND m.created_at >= strftime({TIME}, :since)
+        WHERE m.event_type = 'ai' AND m.created_at >= strftime({TIME}, :since) AND day IS NOT NULL
             AND (:session_id IS NULL OR m.session_id = :session_id)
             AND json_type({_META}, '$.usage') = 'object'
         GROUP BY day, model, m.session_id ORDER BY day, model, m.session_id
@@ -301,5 +312,9 @@ def usage(
 def message_of(row: tuple[Any, ...]) -> Message:
     """A message from the columns of `MESSAGE`."""
     id_, session_id, event_type, text, at, client_id, meta, uid = row
-    role = ROLE[event_type]
-    return Message(id_, session_id, role, text, at, client_id, meta_of(meta), uid)
+    message = Message(
+        id_, session_id, ROLE[event_type], text, at, client_id, read_json(MessageMeta, meta), uid
+    )
+    if (*map(type, row),) in _USUAL:
+        return with_times(message)
+    return read(Message, msgspec.structs.asdict(message))

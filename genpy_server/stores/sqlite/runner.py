@@ -12,10 +12,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
+from traceback import clear_frames
 from typing import Any, TypeVar
 
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.sqlite.schema import transaction
+from genpy_server.stores.sqlite.schema import as_text, transaction
 
 T = TypeVar("T")
 
@@ -159,7 +160,10 @@ def _serve_reads(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
             with transaction(connection, "BEGIN"):
                 job.result = job.call(connection)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            job.error = error
+            if _is_worth_repeating(error, connection):
+                _serve_reads(connection, [job])
+            else:
+                job.error = error
 
 
 def _serve_writes(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
@@ -183,12 +187,29 @@ def _attempt(connection: sqlite3.Connection, job: _Job) -> None:
     try:
         job.result = job.call(connection)
     except Exception as error:
+        is_worth_repeating = _is_worth_repeating(error, connection)
         # Some errors (a full disk) end the whole transaction, and with it this savepoint.
         if not connection.in_transaction:
             raise
         connection.execute("ROLLBACK TO job")
-        job.error = error
+        if is_worth_repeating:
+            _attempt(connection, job)
+        else:
+            job.error = error
     connection.execute("RELEASE job")
+
+
+def _is_worth_repeating(error: Exception, connection: sqlite3.Connection) -> bool:
+    """Whether a call failed at a text of another program that is not UTF-8, which is read now.
+
+    A statement whose cursor is left holds the state of the database that it read, so none is left.
+    """
+    clear_frames(error.__traceback__)
+    is_python = isinstance(error, sqlite3.Error) and not hasattr(error, "sqlite_errorcode")
+    if not is_python or connection.text_factory is as_text:
+        return False
+    connection.text_factory = as_text  # slower, so only where it is needed
+    return True
 
 
 def _is_busy(error: Exception) -> bool:

@@ -321,7 +321,7 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.create_function("casefold", 1, _casefold, deterministic=True)
-        connection.create_function("md5", 1, md5_hex, deterministic=True)
+        connection.create_function("md5", 1, _md5, deterministic=True)
         _migrate(connection)
     except BaseException:
         connection.close()
@@ -408,8 +408,17 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def _casefold(text: str | None) -> str:
-    return (text or "").casefold()
+def as_text(data: bytes) -> str:
+    """The text of a column, whatever bytes another program wrote."""
+    return data.decode(errors="replace")
+
+
+def _casefold(data: bytes | None) -> str:
+    return as_text(data or b"").casefold()
+
+
+def _md5(data: bytes | None) -> str | None:
+    return None if data is None else md5_hex(as_text(data))
 
 
 _READ_ONLY = (

@@ -451,7 +451,7 @@ def _titles(scope: _Scope, wanted: Sequence[words.QueryWord], limit: int) -> lis
             found.setdefault(-(id_ // 2) if id_ % 2 == 0 else -((id_ + 1) // 2), where)
     rows = scope.connection.execute(
         f"""
-        SELECT {MESSAGE}, s.id, s.title
+        SELECT {MESSAGE}, s.id, CAST(s.title AS text)
         FROM json_each(?) wanted
             JOIN sessions s ON s.id = wanted.value AND s.user_id = ?
             JOIN session_logs m ON m.id =
@@ -470,7 +470,8 @@ def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit
     sides = ", ".join(MESSAGE.replace("m.", f"{side}.") for side in ("m", "b", "a"))
     rows = scope.connection.execute(
         f"""
-        SELECT wanted.key, s.title, tb.about_records, ta.about_records, tb.terms, ta.terms, {sides}
+        SELECT wanted.key, CAST(s.title AS text), tb.about_records, ta.about_records, tb.terms,
+            ta.terms, {sides}
         FROM json_each(:found) wanted
             JOIN session_logs m ON m.id = json_extract(wanted.value, '$[0]')
             JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id
@@ -518,7 +519,7 @@ def _waiting(scope: _Scope, query: str, limit: int) -> list[Hit]:
     match = " OR ".join(f'"{word}"' for word in words.search_words(query))
     rows = scope.connection.execute(
         f"""
-        SELECT {MESSAGE}, s.title
+        SELECT {MESSAGE}, CAST(s.title AS text)
         FROM session_logs_search f
             JOIN session_logs m ON m.id = f.rowid
             JOIN sessions s ON s.session_id = m.session_id AND s.user_id = :user_id

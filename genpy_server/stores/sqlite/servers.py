@@ -9,8 +9,9 @@ from itertools import groupby
 
 import msgspec
 
+from genpy_server.core.models import MessageMeta
 from genpy_server.stores.base import Hosting, JournaledReply, JournalPiece
-from genpy_server.stores.foreign import meta_of
+from genpy_server.stores.foreign import read_json
 from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
@@ -80,7 +81,7 @@ def hosting(connection: sqlite3.Connection, user_id: str, session_id: str) -> Ho
         return Hosting(None, alive=False)
     pieces = connection.execute(
         f"""
-        SELECT run, reply_to, message, metadata FROM reply_journal j
+        SELECT run, reply_to, CAST(message AS text), metadata FROM reply_journal j
         WHERE session_id = ? AND {_GONE} ORDER BY reply_to, run, position
         """,
         (session_id,),
@@ -89,7 +90,7 @@ def hosting(connection: sqlite3.Connection, user_id: str, session_id: str) -> Ho
     for (run, reply_to), parts in groupby(pieces, key=lambda piece: piece[:2]):
         *_, (_, _, last, meta) = rows = list(parts)
         text = "".join(part[2] for part in rows[:-1]) + last
-        replies.append(JournaledReply(run, reply_to, text, meta_of(meta)))
+        replies.append(JournaledReply(run, reply_to, text, read_json(MessageMeta, meta)))
     return Hosting(row[0], bool(row[1]), tuple(replies))
 
 

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
+from genpy_server.stores import foreign
 from genpy_server.stores.base import Ending, Hosted, Result
-from genpy_server.stores.foreign import decoded, metrics_of, read_json, texts_of
+from genpy_server.stores.foreign import decoded
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 
@@ -19,14 +20,19 @@ _SESSION = """
     end_time, summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at,
     settings
 """
+_NAMES = [name.strip() for name in _SESSION.split(",")]
 _OWNED = "session_id = :session_id AND user_id = :user_id"
 
 _FILTERS = {
     "before": "last_message_id < :before",
     "status": "status = :status",
     "query": """(
-        instr(casefold(title), :query) OR instr(casefold(summary), :query)
-        OR EXISTS (SELECT 1 FROM json_each(topics) WHERE instr(casefold(value), :query))
+        instr(casefold(CAST(title AS BLOB)), :query)
+        OR instr(casefold(CAST(summary AS BLOB)), :query)
+        OR EXISTS (
+            SELECT 1 FROM json_each(
+                CASE WHEN json_valid(topics) THEN topics ELSE json_array(CAST(topics AS TEXT)) END)
+            WHERE instr(casefold(CAST(value AS BLOB)), :query))
     )""",
     "id_prefix": "substr(session_id, 1, length(:id_prefix)) = :id_prefix",
     "since": f"updated_at >= strftime({TIME}, :since)",
@@ -135,14 +141,15 @@ def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> Non
 def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
     """How many sessions and messages there are, messages that are not indexed, and users."""
     sessions, messages, users = connection.execute(
-        "SELECT count(*), coalesce(sum(message_count), 0), count(DISTINCT user_id) FROM sessions"
+        "SELECT count(*), CAST(total(message_count) AS integer), count(DISTINCT user_id) FROM sessions"
     ).fetchone()
     return sessions, messages, unindexed(connection), users
 
 
+_MEMORY = "CAST(memory AS text), CAST(memory_upto AS integer)"
 _STATE = (
     "updated_at || ' ' || last_message_id || ' ' || status || ' ' || coalesce(user_rating, 0)"
-    " || ' ' || title || ' ' || md5(coalesce(memory_upto || ' ' || memory, ''))"
+    " || ' ' || title || ' ' || md5(CAST(coalesce(memory_upto || ' ' || memory, '') AS BLOB))"
 )
 """`known_state` as SQL."""
 _ELSEWHERE = f"""EXISTS (
@@ -181,7 +188,7 @@ def touch(
     rows = connection.execute(
         f"""
         SELECT k.key, {_STATE} <> k.value, {_ELSEWHERE}, sessions.id IS NULL AND k.value <> '',
-            memory, memory_upto, {_SESSION}
+            {_MEMORY}, {_SESSION}
         FROM json_each(:known) k LEFT JOIN sessions ON session_id = k.key
         """,
         given,
@@ -350,7 +357,7 @@ def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds:
 def memory(connection: sqlite3.Connection, user_id: str, session_id: str) -> Memory | None:
     """See `Store.memory`."""
     row = connection.execute(
-        f"SELECT memory, memory_upto FROM sessions WHERE {_OWNED} AND memory IS NOT NULL",
+        f"SELECT {_MEMORY} FROM sessions WHERE {_OWNED} AND memory IS NOT NULL",
         {"session_id": session_id, "user_id": user_id},
     ).fetchone()
     return row and Memory(*row)
@@ -366,8 +373,11 @@ def extend_memory(
 ) -> bool:
     """See `Store.extend_memory`."""
     done = connection.execute(
-        f"UPDATE sessions SET memory = :text, memory_upto = :upto WHERE {_OWNED} "
-        "AND memory IS :previous AND memory_upto = :previous_upto",
+        f"""
+        UPDATE sessions SET memory = :text, memory_upto = :upto WHERE {_OWNED}
+            AND md5(CAST(memory AS BLOB)) IS md5(CAST(:previous AS BLOB))
+            AND (memory IS NULL OR CAST(memory_upto AS integer) = :previous_upto)
+        """,
         {
             "session_id": session_id,
             "user_id": user_id,
@@ -382,15 +392,7 @@ def extend_memory(
 
 def session_of(row: tuple[Any, ...]) -> Session:
     """A session from the columns of `_SESSION`."""
-    *plain, topics, sentiment, outcomes, metrics, rating, rated_at, settings = row
-    values: list[Any] = [
-        *plain,
-        texts_of(topics),
-        sentiment,
-        texts_of(outcomes),
-        None if metrics == "{}" else metrics_of(decoded(metrics)),
-        rating,
-        rated_at,
-        read_json(SessionSettings, settings),
-    ]
-    return Session(*values)
+    known = dict(zip(_NAMES, row, strict=True))
+    for name in ("metrics", "settings"):
+        known[name] = decoded(known[name])
+    return foreign.session_of(known)

@@ -7,8 +7,7 @@ from genpy_server.core import words
 from genpy_server.core.models import Message
 from genpy_server.core.understanding.records import is_about_records
 from genpy_server.stores.base import owner_of
-from genpy_server.stores.foreign import texts_of
-from genpy_server.stores.supabase.rows import message_of
+from genpy_server.stores.foreign import message_of, texts_of
 
 BATCH: Final = 200
 """Rows that are indexed in one call."""

@@ -8,15 +8,13 @@ from genpy_server.core.models import (
     UNTITLED,
     Hit,
     Memory,
-    Message,
     MessageMeta,
     Metrics,
     Session,
-    SessionSettings,
 )
 from genpy_server.errors import NotFound
-from genpy_server.stores.base import Ending, Hosted, Hosting, Opened, Said
-from genpy_server.stores.foreign import metrics_of, read, texts_of
+from genpy_server.stores.base import Ending, Hosted, Hosting, JournaledReply, Opened, Said
+from genpy_server.stores.foreign import message_of, read, session_of
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -29,29 +27,13 @@ class Seen(msgspec.Struct, frozen=True):
     users: int = 1
 
 
-def message_of(row: dict[str, Any]) -> Message:
-    """A row of the view `genpy.messages`."""
-    return read(Message, row | {"meta": read(MessageMeta, row["meta"])})
-
-
-def session_of(row: dict[str, Any]) -> Session:
-    """A row of the view `genpy.sessions`."""
-    known = {
-        "topics": texts_of(row["topics"]),
-        "key_outcomes": texts_of(row["key_outcomes"]),
-        "metrics": metrics_of(row["metrics"]),
-        "settings": read(SessionSettings, row["settings"]),
-    }
-    return read(Session, row | known)
-
-
 def ending_of(answer: dict[str, Any], given: dict[str, Any]) -> Ending | None:
     """The answer of `genpy_claim_ending`."""
     if answer["attempt"] is None:
         return None
     found = answer["said"]
     said = found and Said(
-        msgspec.convert(found["metrics"], Metrics, strict=False),
+        read(Metrics, found["metrics"]),
         [message_of(row) for row in found["messages"]],
         found["memory"] and msgspec.convert(found["memory"], Memory),
         found["first"] or "",
@@ -68,13 +50,22 @@ def hosted_of(row: dict[str, Any]) -> Hosted:
     return Hosted(row["session_id"], session, memory, **others)
 
 
+def hosting_of(answer: dict[str, Any]) -> Hosting:
+    """The answer of `genpy_hosting`."""
+    replies = (
+        JournaledReply(row["run"], row["reply_to"], row["text"], read(MessageMeta, row["meta"]))
+        for row in answer["replies"]
+    )
+    return Hosting(answer["server"], answer["alive"], tuple(replies))
+
+
 def opened_of(answer: dict[str, Any]) -> Opened:
     """The answer of `genpy_attach`."""
     return Opened(
         answer["session"] and session_of(answer["session"]),
         [message_of(row) for row in answer["messages"]],
         answer["memory"] and msgspec.convert(answer["memory"], Memory),
-        msgspec.convert(answer["hosting"], Hosting),
+        hosting_of(answer["hosting"]),
         elsewhere=answer["elsewhere"],
     )
 

@@ -32,10 +32,10 @@ from genpy_server.stores.base import (
     ApprovalStore,
     ApprovedTool,
     Ending,
-    Hosting,
     Store,
     StoreHealth,
 )
+from genpy_server.stores.foreign import message_of, read, session_of
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 from genpy_server.stores.supabase.index import BATCH, of_message, of_session, of_unindexed, query_of
 from genpy_server.stores.supabase.rows import (
@@ -44,9 +44,8 @@ from genpy_server.stores.supabase.rows import (
     found_session_of,
     hit_of,
     hosted_of,
-    message_of,
+    hosting_of,
     opened_of,
-    session_of,
 )
 from genpy_server.stores.transfer import checked_messages, checked_session
 
@@ -247,7 +246,7 @@ class SupabaseStore:
     find_client_id = _calls(Store.find_client_id, lambda row, _: row and message_of(row))
     messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
     search = _calls(Store.search, _found, query_of)
-    metrics = _calls(Store.metrics, lambda row, _: msgspec.convert(row, Metrics, strict=False))
+    metrics = _calls(Store.metrics, lambda row, _: read(Metrics, row))
 
     usage = _calls(Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False))
 
@@ -282,7 +281,7 @@ class SupabaseStore:
         lambda *_: None,
         lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
     )
-    hosting = _calls(Store.hosting, lambda row, _: msgspec.convert(row, Hosting))
+    hosting = _calls(Store.hosting, lambda row, _: hosting_of(row))
     interrupted = _calls(
         Store.interrupted, lambda rows, _: [(user, session) for user, session in rows], _page
     )
