@@ -65,8 +65,7 @@ MODULES = {
     "chat.html": (
         *_SHARED,
         *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
-        *("highlight.js", "composer.js", "setup.js", "menu.js", "slash.js", "commands.js"),
-        *("page_commands.js", "settings.js"),
+        *("highlight.js", "composer.js", "menu.js"),
     ),
     "summary.html": (*_SHARED, "charts.js"),
 }

@@ -4,10 +4,8 @@ import { menuButton } from "./actions.js";
 import { BASE, Refusal, api, enterToken, link } from "./api.js";
 import { Composer } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
-import { PageCommands } from "./page_commands.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
-import { offerSetup } from "./setup.js";
 import { themeButton } from "./theme.js";
 
 const REF = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/; // dots alone are a folder to a browser
@@ -28,29 +26,56 @@ const composer = new Composer({
   send: byId("send", HTMLButtonElement),
   editing: byId("editing"),
   say,
-  command: (text) => commands.read(text),
-  commands: () => commands.offered,
+  command: readCommand,
+  commands: offered,
 });
 
-const commands = new PageCommands({
-  room: () => /** @type {Room} */ (room),
-  models: () => [...models.options].map(({ value }) => value).filter(Boolean),
-  say,
-  write: (text) => composer.take(text),
-  refused,
-  search: (words) => {
-    byId("search", HTMLInputElement).value = words;
-    list.refresh();
-    toSearch();
-  },
-  openNew,
-  sessions: toSearch,
-  changed: (deleted) => {
-    list.happened();
-    if (deleted) openNew();
-  },
-  setup: () => offerSetup(modelFound, true),
-});
+/** @type {import("./page_commands.js").PageCommands | null} */
+let commands = null;
+
+/** What begins with a slash is carried out by modules that are asked for when one is typed. */
+async function loadCommands() {
+  const { PageCommands: Commands } = await import("./page_commands.js");
+  commands ??= new Commands({
+    room: () => /** @type {Room} */ (room),
+    models: () => [...models.options].map(({ value }) => value).filter(Boolean),
+    say,
+    write: (text) => composer.take(text),
+    refused,
+    search: (words) => {
+      byId("search", HTMLInputElement).value = words;
+      list.refresh();
+      toSearch();
+    },
+    openNew,
+    sessions: toSearch,
+    changed: (deleted) => {
+      list.happened();
+      if (deleted) openNew();
+    },
+    setup: () => setUp(true),
+  });
+  return commands;
+}
+
+async function readCommand(/** @type {string} */ text) {
+  try {
+    return (await loadCommands()).read(text);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // that is how an import fails
+    refused("The server does not answer. Try again when it runs.");
+    return () => composer.take(text);
+  }
+}
+
+function offered() {
+  if (commands) return commands.offered;
+  loadCommands().then(
+    () => composer.menu.look(),
+    () => {}, // Enter says why
+  );
+  return new Map();
+}
 
 /**
  * @param {string} text
@@ -190,7 +215,7 @@ function tell(said, cause) {
   document.title = `${isolated(name)} - GenPy`;
   showModes(transcript.modes);
   if (cause === "ready") showModels(said);
-  if (cause === "ready" && model === NO_MODEL) offerSetup(modelFound);
+  if (cause === "ready" && model === NO_MODEL) setUp();
   if (cause === "settings") models.value = transcript.settings.model ?? "";
   const named = model === NO_MODEL ? "no model" : model;
   const facts = model ? [named, `kept in ${store}`] : [];
@@ -207,6 +232,12 @@ function tell(said, cause) {
   }
   if (session) list.show(session);
   if (cause && CHANGES_LIST.has(cause)) list.happened(50);
+}
+
+/** Offer to set up a model, by a module that most visits need not. */
+async function setUp(wanted = false) {
+  const { offerSetup } = await import("./setup.js");
+  return offerSetup(modelFound, wanted);
 }
 
 /** Go on with the model that was set up, in the same conversation. */
@@ -262,7 +293,7 @@ byId("more").append(
       list.happened();
       if (deleted) openNew();
     },
-    button("Settings", () => commands.effects.set("")),
+    button("Settings", async () => (await loadCommands()).effects.set("")),
   ),
 );
 addEventListener("unhandledrejection", (event) => {

@@ -28,7 +28,7 @@ export class Composer {
    * @param {HTMLButtonElement} place.send
    * @param {HTMLElement} place.editing shown while a message is edited
    * @param {(text: string, replaces?: number) => void} place.say
-   * @param {(text: string) => (() => void) | null} place.command what carries a text out that is a
+   * @param {(text: string) => Promise<(() => void) | null>} place.command what carries a text out that is a
    *   slash command
    * @param {() => Map<string, SlashCommand>} place.commands that the menu offers
    */
@@ -121,12 +121,12 @@ export class Composer {
     this.#say();
   }
 
-  #say() {
+  async #say() {
     const { chosen } = this.menu;
     const text = chosen ? `/${chosen.slash}` : this.box.value;
     this.menu.close();
     if (!text.trim() || this.box.readOnly) return;
-    const run = this.command(text);
+    const run = text.startsWith("/") ? await this.command(text) : null;
     const replaces = this.#replaces ?? undefined;
     if (replaces) this.edit(null);
     else {
