@@ -215,6 +215,7 @@ async def servers(
             "GENPY_PORT": "0",
             "GENPY_TOKEN": ",".join(f"{user}:{token}" for user, token in users.items()),
             "GENPY_LLM_MODEL": "m",
+            "GENPY_GRACE_SECONDS": "3600",  # no session ends, with its summary, within a measurement
             "GENPY_LOG_LEVEL": "WARNING",
             **variables,
         }

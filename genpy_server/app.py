@@ -13,6 +13,7 @@ import msgspec
 from genpy_server import announcement
 from genpy_server.core.models import ToolSource
 from genpy_server.core.modes import Mode, Modes
+from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
@@ -193,7 +194,7 @@ class App:
         app = await self.open(settings)
         try:
             server = await app.listen()
-            app.warming.add_done_callback(_spare_collector)
+            app.tasks.spawn(_settle(app.warming))
             with await _announced(app, settings, server.url):
                 return await serve_until_stopped(server, app.drain, announce or _log_address)
         finally:
@@ -334,8 +335,13 @@ def _warm(detectors: Detectors) -> None:
         build()
 
 
-def _spare_collector(_: object) -> None:
-    """Let the collector of cycles pass over all that was built: that stopped everybody for 60 ms."""
+async def _settle(warming: asyncio.Future[None]) -> None:
+    """Build what later messages need, and let the collector of cycles pass over all of it.
+
+    Otherwise a pattern took some milliseconds of the loop, and the collector stopped everybody for 60.
+    """
+    await warming
+    await asyncio.to_thread(LazyPattern.compile_all)
     gc.freeze()
     gc.set_threshold(*COLLECT)
     gc.enable()

@@ -3,14 +3,24 @@
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from typing import ClassVar
 
 
 class LazyPattern:
     """What `re.compile` gives, compiled by the first use: long ones take some milliseconds."""
 
+    _made: ClassVar[list["LazyPattern"]] = []
+
     def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
         self._pattern = pattern
         self._flags = flags
+        self._made.append(self)
+
+    @classmethod
+    def compile_all(cls) -> None:
+        """Compile every pattern; a server does so beside its loop, before a message needs one."""
+        for pattern in cls._made:
+            _ = pattern.compiled
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:

@@ -113,6 +113,9 @@ def test_held_out_messages_were_not_trained_on():
         ("Did I mention an umbrella?", "search_chat_history", {"keyword": "umbrella"}),
         ("shwo my past sesions", "get_all_sessions", {}),
         ("Bring up my older chats, please", "get_all_sessions", {}),
+        ("any mention of my cousin?", "search_chat_history", {"keyword": "cousin"}),
+        ('Did we say "lossy codec"?', "search_chat_history", {"keyword": "lossy codec"}),
+        ('Did the name "Ottoline" come up?', "search_chat_history", {"keyword": "ottoline"}),
     ],
 )
 def test_a_request_is_recognised(text, tool, args):
@@ -127,6 +130,8 @@ def test_a_request_is_recognised(text, tool, args):
         "How many messages can Kafka handle?",
         "Did I mention that I love Python?",
         "Did Newton mention Leibniz?",
+        "any mention of elves in Irish folklore?",
+        "Did you say you can draw?",
         "Don't list my sessions",
         "List all screen sessions on my server",
         "How do I list my sessions?",

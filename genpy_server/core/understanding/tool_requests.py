@@ -48,8 +48,11 @@ _IN_SO_MANY_WORDS = LazyPattern(
     re.IGNORECASE,
 )
 _PLAINLY = LazyPattern(
-    r"(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
-    r"(?: here| before| earlier| yet| in this chat)?\s*\?*",
+    r"(?:(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
+    r"|(?:(?:is|was) there )?any mentions? of (?:my|our) [\w'-]+(?: [\w'-]+)?"
+    r"|did (?:i|we|you) (?:ever |already )?(?:say|use|write) (?:the (?:words?|phrase|name) )?[\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019]"
+    r"|(?:did|has) the (?:words?|phrase|name|term) [\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019] (?:ever )?(?:come|came) up)"
+    r"(?: here| before| earlier| yet| so far| in this chat)?\s*\?*",
     re.IGNORECASE,
 )
 """The same with a thing behind it and no more, which is certain whatever the thing is."""
