@@ -8,8 +8,9 @@ from genpy_server.wire import Send
 
 
 def sent(upstream, number=-1):
-    """What a request to the model held beside the system prompt."""
-    return [m["content"] for m in upstream.requests[number]["body"]["messages"][1:]]
+    """What people and the model said in a request to the model."""
+    messages = upstream.requests[number]["body"]["messages"][1:]
+    return [m["content"].partition("\n\n(From GenPy")[0] for m in messages]
 
 
 async def say(peer, name, text, **fields):

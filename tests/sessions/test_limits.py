@@ -23,7 +23,7 @@ async def test_messages_that_wait_are_bounded(database, upstream):
     limits = {"waiting_per_session": 2}
     async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as peer:
-            gate = upstream.say("a", "b", paused_at=1)
+            gate = upstream.say("one", " two", paused_at=1)
             await peer.say(Send("m0", "hello"))
             await peer.until("delta")
             for number in (1, 2):
@@ -105,7 +105,7 @@ async def test_replies_of_a_user_are_bounded_beside_the_session_that_asks(databa
     limits = {"runs_per_user": 1}
     async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as one, Peer(server.url, "two") as two:
-            gate = upstream.say("a", "b", paused_at=1)
+            gate = upstream.say("one", " two", paused_at=1)
             await one.say(Send("a", "hello"))
             await one.until("delta")
             await one.say(Send("b", "and more"))

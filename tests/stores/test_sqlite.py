@@ -610,6 +610,7 @@ async def test_a_failing_write_does_not_spoil_its_neighbours(path: Path) -> None
     person = Person(store)
     send = partial(store.append, person.id, person.session, "user", title="T", client_id="a")
     await send("first")
+    await store.indexed()
     statements.clear()
     before, after = ([person.say(f"{n}") for n in range(50)] for _ in range(2))
     writes = [

@@ -134,7 +134,7 @@ async def test_what_no_waiting_mends_is_refused_for_good(database):
 async def test_deleted_session_stays_deleted(server, upstream):
     """What others say while a session is deleted neither holds it up nor brings it back."""
     async with Peer(server.url, "one") as peer, Peer(server.url, "one") as other:
-        upstream.say("a", "b", paused_at=1)
+        upstream.say("one", " two", paused_at=1)
         await peer.say(Send("a", "hi"))
         await peer.until("delta")
         for number in range(5):
@@ -176,7 +176,7 @@ async def test_reply_does_not_bring_back_a_session_deleted_at_another_server(
     database, upstream, server, peer
 ):
     """Its reply ends with a notice and unkept, what waits is dropped, and everybody is let go."""
-    gate = upstream.say("a", "b", paused_at=1)
+    gate = upstream.say("one", " two", paused_at=1)
     await peer.say(Send("a", "hi"))
     await peer.until("delta")
     await peer.say(Send("b", "and you?"))
@@ -231,7 +231,7 @@ async def test_late_reply_to_a_session_deleted_at_another_server_is_given_up(
 
 async def test_stopping_is_not_held_up_by_what_is_said_meanwhile(server, upstream, peer):
     """A stop ends also the reply to a message that came while it stopped another."""
-    upstream.say("a", "b", paused_at=1)
+    upstream.say("one", " two", paused_at=1)
     await peer.say(Send("a", "hi"))
     await peer.until("delta")
     (live,) = server.app.hub._live.values()

@@ -19,7 +19,12 @@ INDENT = "  "
 FRAME_TOKENS = count_tokens(f"{FENCE}\n\n{FENCE}") + count_tokens(INDENT)
 
 _RULE = re.compile(r"^[^\S\n]*={3,}[^\S\n]*$", re.MULTILINE)
-_NOTE = re.compile(re.escape(CUT_NOTE).replace(re.escape("{count}"), r"\d+"))
+_NOTE = re.compile(
+    r"(?:^[^\s:][^:\n]*)?(?P<note>"
+    + re.escape(CUT_NOTE).replace(re.escape("{count}"), r"\d+")
+    + ")",
+    re.MULTILINE,
+)
 
 
 def record(label: str, text: str) -> str:
@@ -43,8 +48,9 @@ def framed(records: Iterable[str], tokens: int | None = None) -> str:
     inner = "\n".join(records)
     if tokens is not None:
         inner = cut(inner, tokens - FRAME_TOKENS)
-        # What follows the note of a cut begins a line, and may be any part of a text.
-        inner = _NOTE.sub(lambda note: note.group() + INDENT, inner)
+        # What follows the note of a cut begins a line, and may be any part of a text; what stands
+        # before it may be a part of a label.
+        inner = _NOTE.sub(lambda note: note["note"] + INDENT, inner)
     inner = _RULE.sub(lambda rule: rule.group().replace("=", "-"), inner)
     return f"{FENCE}\n{inner}\n{FENCE}"
 
