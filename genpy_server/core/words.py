@@ -358,13 +358,22 @@ def is_unspaced(word: str) -> bool:
 def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
     """Where words of a query begin in a text, and which terms they are, up to so many places."""
     wanted = {form: term.key for term in query_terms(looked_for) for form in term.forms}
+    beginnings = {form.removeprefix(DERIVED)[0] for form in wanted}
     found: list[tuple[int, str]] = []
     if not wanted:
         return found
     for place, piece in _pieces(text):
+        # Most pieces are a plain word, whose only term begins as it does.
+        if (
+            piece[0].lower() not in beginnings
+            and piece.isascii()
+            and piece.isalpha()
+            and piece[1:].islower()
+        ):
+            continue
         plain = _plain(piece)
         for start, term in _piece_terms(plain) if plain else ():
-            key = next((wanted[form] for form in (term, term[0]) if form in wanted), None)
+            key = wanted.get(term) or wanted.get(term[0])
             if key is not None:
                 found.append((place + start * (len(plain) == len(piece)), key))
         if len(found) >= most:

@@ -135,3 +135,9 @@ def test_places_of_words() -> None:
     assert word_places("a b a b", "b", 1) == [(2, "b")]
     assert word_places("text", "?", 9) == []
     assert word_places("so getUserName() ran", "name", 9) == [(10, "name")]
+
+
+@given(st.from_regex(r"[A-Za-z][a-z]{1,15}", fullmatch=True))
+def test_the_term_of_a_plain_word_begins_as_it_does(word: str) -> None:
+    """Which is how `word_places` passes over most words of a text."""
+    assert {term.removeprefix(DERIVED)[0] for term in terms(word)} <= {word[0].lower()}

@@ -37,6 +37,8 @@ STEP_SHARE = 0.25
 """Of the room for turns, what is left out at once when it is full."""
 MODE_SHARE = 1 / 6
 EXCERPT_CHARS = 400
+LEAST_EXCERPT = 10
+"""Tokens that the shortest excerpt costs, with its date and title."""
 SHORTEST_TURN = 60
 """Tokens from which it is worth to send a part of the newest turn."""
 JOINTS = 2
@@ -223,10 +225,12 @@ def _fit_recall(
     kept: list[Hit] = []
     seen = set(elsewhere)
     for hit in hits:
+        if hit.message.id in seen or used + LEAST_EXCERPT > budget:
+            continue
         near = [m for m in (hit.before, hit.message, hit.after) if m is not None]
         block = [_line(m, hit.session_title, question) for m in near if m.id not in seen]
         cost = sum(count_tokens(line) + 1 for line in block)
-        if hit.message.id in seen or used + cost > budget:
+        if used + cost > budget:
             continue
         seen |= {m.id for m in near}
         used += cost

@@ -35,6 +35,8 @@ READ: Final = 6_000
 """Places of terms that one search reads in the index at most, those of rare terms first."""
 SCORED: Final = 500
 """Messages whose terms are counted for distinct hits, those with the most weight first."""
+SCORED_CHARS: Final = 500_000
+"""Characters of their terms that are read for that, where they are long."""
 RANKED: Final = 160
 """The best of them, or else the only ones, which are ranked with their neighbours; more where more
 are asked for."""
@@ -209,9 +211,13 @@ def _candidates(
     for id_ in by_weight:
         if id_ not in terms:
             del places[id_]
-    found = {}
+    found: dict[int, tuple[float, str]] = {}
     variants: Counter[str] = Counter()
+    room = SCORED_CHARS
     for id_, held in terms.items():
+        room -= len(held)
+        if room < 0 and len(found) >= max(RANKED, least):
+            break
         if scope.distinct:
             form = without_numbers(held)
             variants[form] += 1
