@@ -5,7 +5,7 @@
 Reads benchmarks/data/intents_train.jsonl, adds messages composed of what is asked and the text or
 code that is pasted beside it (intents_parts.jsonl), messages of the forms in intents_forms.jsonl, in
 which the same subjects stand with every intent, and copies with slips of the keyboard, openers
-and sign-offs (both seeded), fits a multinomial logistic regression, finds the temperature on folds that
+and sign-offs (both seeded), fits a multinomial logistic regression, finds the temperature on a fold that
 it was not fitted on, and writes genpy_server/core/understanding/intent_model.json. scikit-learn is needed here
 only; the program scores in plain Python.
 """
