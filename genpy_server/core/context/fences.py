@@ -20,7 +20,7 @@ FRAME_TOKENS = count_tokens(f"{FENCE}\n\n{FENCE}") + count_tokens(INDENT)
 
 _RULE = re.compile(r"^[^\S\n]*={3,}[^\S\n]*$", re.MULTILINE)
 _NOTE = re.compile(
-    r"(?:^[^\s:][^:\n]*)?(?P<note>"
+    r"(?:^[^\s:][^:\n]*:?)?(?P<note>"
     + re.escape(CUT_NOTE).replace(re.escape("{count}"), r"\d+")
     + ")",
     re.MULTILINE,
