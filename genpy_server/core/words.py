@@ -21,10 +21,10 @@ TERM_CHARS = 64
 CUT: Final = 2
 """Rises whenever the terms of a text change; stores index again what was cut otherwise."""
 DERIVED: Final = "\u2248"
-"""Begins a term that was not written so; it is no character of a word."""
+"""Stands before a term that was not written so; words never hold this character."""
 _CACHED = 1 << 16
 _CAMEL_PARTS = 8
-"""A run of letters with more parts than this is no name."""
+"""The most parts that a name in camel case has."""
 
 STOP_WORDS = frozenset(
     """
@@ -271,7 +271,7 @@ def _camel(written: str) -> list[tuple[int, str]]:
 
 
 def _joined(piece: str) -> str | None:
-    """The word that a piece is without what parts it in its midst; None where that is no word."""
+    """A piece without the signs inside it, such as "email" of "e-mail"; None where that gives no word."""
     parts = [_folded(written) for _, written in _piece_words(piece)]
     if len(parts) == 1 or any(map(is_unspaced, parts)):
         return None

@@ -92,7 +92,7 @@ def _in_part(kind: type[S], value: dict[str, Any]) -> S:
 
 
 def with_times(found: S) -> S:
-    """The same with its times as a store writes them; what is no time is missing."""
+    """The same with its times as a store writes them; values that cannot be read as times are left out."""
     kind = type(found)
     for name in _TIMES.get(kind, ()):
         at, known = getattr(found, name), None
@@ -122,7 +122,7 @@ def _struct_in(field: FieldInfo) -> Any:
 def in_utc(at: str) -> str:
     """A time as a store writes it; one without a zone is in UTC.
 
-    Raises `ValueError` or `OverflowError` for what is no time.
+    Raises `ValueError` or `OverflowError` for a value that cannot be read as a time.
     """
     time = datetime.fromisoformat(at)
     if time.year not in _YEARS:
