@@ -23,8 +23,10 @@ from textual import _xterm_parser as xterm
 from textual import constants, events
 from textual._widget_navigation import Direction
 from textual.driver import Driver
+from textual.geometry import Region
 from textual.keys import Keys
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import OptionList
 
 from genpy_tui.terminal.input import ESCAPE_SECONDS, TerminalInput, Token
@@ -53,6 +55,8 @@ INTERNALS = {
     "textual.widgets._text_area:TextArea._redo_batch": "1afeaae191ef",
     "textual.widgets._text_area:TextArea.edit": "84ba524599e3",
     "textual.widgets._option_list:OptionList._move_page": "dd3227dd4e84",
+    "textual.widget:Widget.refresh": "9224b76d276f",
+    "textual.widget:Widget._get_box_model": "862640e50f91",
     "textual.widget:Widget._size_updated": "2819b3f84f2a",
     "textual.scroll_view:ScrollView._size_updated": "641e3f6ed6fb",
     "textual.widget:Widget._scroll_update": "14e335e8d272",
@@ -184,10 +188,24 @@ def _move_page(options: OptionList, direction: Direction) -> None:
         _textual_move_page(options, direction)
 
 
+_textual_refresh = Widget.refresh
+
+
+def _refresh(widget: Widget, *regions: Region, layout: bool = False, **options: bool) -> Widget:
+    """Ask for a refresh, and have the widget measured again at the next layout.
+
+    Textual keeps a measure that it took after a first request until a second one comes.
+    """
+    if layout and widget._layout_required:  # noqa: SLF001 - listed above
+        widget._layout_updates += 1  # noqa: SLF001
+    return _textual_refresh(widget, *regions, layout=layout, **options)
+
+
 def driver(base: type[Driver]) -> type[Driver]:
     """The driver to use in place of Textual's own choice; prepares what it draws with."""
     compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
     setattr(OptionList, "_move_page", _move_page)  # noqa: B010 - listed above
+    setattr(Widget, "refresh", _refresh)  # noqa: B010 - a method, which mypy forbids to assign
     if sys.platform == "win32":
         if (module := sys.modules.get("textual.drivers.win32")) is not None:
             module.XTermParser = TerminalParser  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import pytest
 from support import running_server
 from support.scripted_server import AT, SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
+from textual.widgets._footer import FooterKey
 
 from genpy_server.core.models import Session
 from genpy_server.wire import (
@@ -24,6 +25,7 @@ from genpy_server.wire import (
     ToolStarted,
 )
 from genpy_tui.commands import COMMANDS, Command
+from genpy_tui.widgets.keys import KeysLine
 
 README = (Path(running_server.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CODE = "print('teapot')"
@@ -441,3 +443,21 @@ async def test_a_command_is_recalled(server: ScriptedServer, tmp_path: Path) -> 
         await tui.until(lambda: tui.app.screen is tui.chat)
         await tui.press("up")
         assert tui.chat.prompt.text == "/search words of mine"
+
+
+async def test_the_line_of_keys_is_kept(server: ScriptedServer, tmp_path: Path) -> None:
+    """Keys that are shown already are not made again, and those of another focus or width are."""
+    async with terminal(tmp_path, server=server.url, session=SESSION) as tui:
+        await tui.shows("f1 Help")
+        line = tui.chat.query_one(KeysLine)
+        before = list(line.query(FooterKey))
+        assert [key.action for key in before if key.has_class("-compact")] in (
+            [],
+            ["command_palette"],
+        )
+        tui.chat.refresh_bindings()
+        await tui.settle()
+        await tui.pilot.pause()
+        assert list(line.query(FooterKey)) == before
+        await tui.pilot.resize_terminal(60, 30)
+        await tui.until(lambda: 0 < len(line.query(FooterKey)) < len(before))

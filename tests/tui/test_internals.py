@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
+from textual.driver import Driver
+from textual.widgets import Static
 
 import genpy_tui
+from genpy_tui.terminal import internals
 from genpy_tui.terminal.internals import INTERNALS
 
 ALLOWED = {"genpy_tui/terminal/internals.py"}
@@ -81,3 +86,29 @@ def overridden() -> Iterator[str]:
 def test_each_private_method_that_is_overridden_is_listed() -> None:
     """A method of Textual's that may change without notice is overridden knowingly."""
     assert set(overridden()) - set(INTERNALS) == set()
+
+
+class Page(App[None]):
+    """A page of text that scrolls."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver of GenPy's own application."""
+        return internals.driver(super().get_driver_class())
+
+    def compose(self) -> ComposeResult:
+        """The page."""
+        with VerticalScroll():
+            yield Static(id="page")
+
+
+async def test_text_is_measured_again_where_a_layout_came_between_two_changes() -> None:
+    """A widget shows all of its newest text, also when an older one was measured meanwhile."""
+    app = Page()
+    async with app.run_test() as pilot:
+        page, around = app.query_one("#page", Static), app.query_one(VerticalScroll)
+        page.update("one")
+        around._clear_arrangement_cache()
+        app.screen._refresh_layout()
+        page.update("one\ntwo\nthree")
+        await pilot.pause()
+        assert page.size.height == len(("one", "two", "three"))
