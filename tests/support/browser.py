@@ -8,7 +8,11 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# The same engine without the window around it takes half the processor time.
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))),
+    None,
+)
 FIREFOX = shutil.which("firefox-esr")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
