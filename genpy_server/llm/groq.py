@@ -36,7 +36,7 @@ from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
 from genpy_server.llm.transport import Transport, Waits
 from genpy_server.llm.transport import body_of as bytes_of
-from genpy_server.llm.trouble import Complaint, Service, lost, quota, refusal
+from genpy_server.llm.trouble import CHOOSE_ANOTHER, Complaint, Service, lost, quota, refusal
 
 T = TypeVar("T")
 
@@ -177,14 +177,12 @@ class GroqLlm:
     ) -> None:
         where, headers = _address(url or groq_url or GROQ_URL)
         if url is None:
-            self._service = Service("groq", where, "GROQ_MODEL", "GROQ_API_KEY", "GROQ_BASE_URL")
+            self._service = Service("groq", where, "GROQ_API_KEY", "GROQ_BASE_URL")
         elif provider:
             keys, address = f"keys.toml (genpy keys set {provider})", f"providers.{provider}.url"
-            self._service = Service("compatible", where, "the model", keys, address)
+            self._service = Service("compatible", where, keys, address)
         else:
-            self._service = Service(
-                "compatible", where, "GENPY_LLM_MODEL", "GENPY_LLM_KEY", "GENPY_LLM_URL"
-            )
+            self._service = Service("compatible", where, "GENPY_LLM_KEY", "GENPY_LLM_URL")
         self.kind: str = self._service.kind
         self._host = host = urlsplit(where).hostname or ""
         self.local: bool = _is_near(host)
@@ -266,7 +264,7 @@ class GroqLlm:
             others = ", ".join(sorted(chatting(answer))[:3]) or "none"
             raise LlmModelUnknown(
                 f"The model {self._configured!r} is not available at {self._service.where}. "
-                f"Set {self._service.model_setting} to one that is, such as: {others}."
+                f"{CHOOSE_ANOTHER}, such as: {others}."
             )
         return self._health()
 
@@ -385,7 +383,7 @@ class GroqLlm:
 
     def _unlisted(self) -> LlmError:
         return LlmError(
-            f"{self._service.where} lists no models. Name one in {self._service.model_setting}, or "
+            f"{self._service.where} lists no models. Name one as GENPY_MODEL, or "
             f"correct {self._service.address_setting}; such an address mostly ends in /v1."
         )
 
@@ -397,7 +395,7 @@ class GroqLlm:
         if others:
             raise LlmModelUnknown(
                 f"{self._service.where} has no model that can chat, only: {others}. "
-                f"Load one into it, or name one in {self._service.model_setting}."
+                f"Load one into it, or name one as GENPY_MODEL."
             )
         raise LlmModelUnknown(f"{self._service.where} has no model. Load one into it first.")
 

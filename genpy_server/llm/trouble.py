@@ -46,11 +46,11 @@ class Service:
 
     kind: Literal["groq", "compatible"]
     where: str
-    model_setting: str
     key_setting: str
     address_setting: str
 
 
+CHOOSE_ANOTHER = "Choose another one with /model, -m or GENPY_MODEL"
 CODES: dict[str, type[LlmError]] = {
     "tool_use_failed": LlmBadToolCall,
     "invalid_tool_call": LlmBadToolCall,
@@ -383,7 +383,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
         LlmKeyRejected: f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004 - HTTP
         f"Put a valid one into {service.key_setting}.",
         LlmModelUnknown: f"The model {model!r} is not available at {service.where}{reason}. "
-        f"Set {service.model_setting} to one that is; genpy doctor lists some.",
+        f"{CHOOSE_ANOTHER}; `genpy models` lists them.",
         LlmTooLarge: f"The conversation is larger than the model accepts{reason}. "
         "Lower GENPY_CONTEXT_TOKENS or GENPY_REPLY_TOKENS.",
         LlmTimeout: f"The model at {service.where} took too long{reason}. Try again in a moment.",

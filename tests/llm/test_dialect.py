@@ -231,9 +231,11 @@ async def test_model_taken_by_itself_is_found_anew_when_it_is_gone(compatible, u
 
 
 async def test_check_tells_a_living_model_from_a_dead_one(groq, upstream):
-    """A model that is not listed is named with its setting and three that live."""
+    """A model that is not listed is named with the ways to another one and three that live."""
     upstream.models = ["a", "b", "c", "d"]
-    with pytest.raises(LlmModelUnknown, match=r"openai/gpt-oss-120b.*GROQ_MODEL.*a, b, c\."):
+    with pytest.raises(
+        LlmModelUnknown, match=r"openai/gpt-oss-120b.*/model, -m or GENPY_MODEL.*a, b, c\."
+    ):
         await groq.check()
 
 

@@ -10,7 +10,7 @@ from genpy_server.core.models import Usage
 from genpy_server.llm.trouble import Service, refusal
 
 H = "Hello world."
-SERVICE = Service("compatible", "http://here/v1", "THE_MODEL", "THE_KEY", "THE_URL")
+SERVICE = Service("compatible", "http://here/v1", "THE_KEY", "THE_URL")
 
 
 def part(delta, finish=None, **more):

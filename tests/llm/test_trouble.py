@@ -21,7 +21,7 @@ from genpy_server.errors import (
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.trouble import Complaint, Service, duration, refusal
 
-SERVICE = Service("compatible", "http://here/v1", "THE_MODEL", "THE_KEY", "THE_URL")
+SERVICE = Service("compatible", "http://here/v1", "THE_KEY", "THE_URL")
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
     [
         # Ollama
         (404, {"error": {"message": 'model "x" not found, try pulling it first', "code": None}},
-         LlmModelUnknown, "THE_MODEL"),
-        (404, {"error": "model 'x' not found"}, LlmModelUnknown, "THE_MODEL"),
+         LlmModelUnknown, "GENPY_MODEL"),
+        (404, {"error": "model 'x' not found"}, LlmModelUnknown, "GENPY_MODEL"),
         (500, {"error": "llama runner process has terminated: out of memory"}, LlmUnavailable,
          "out of memory"),
         # a wrong address, and a right one that gives a reason
@@ -182,20 +182,20 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (400, {"object": "error", "message": "This model's maximum context length is 4096 tokens",
                "type": "BadRequestError", "code": 400}, LlmTooLarge, "CONTEXT"),
         (404, {"object": "error", "message": "The model `x` does not exist.", "code": 404},
-         LlmModelUnknown, "THE_MODEL"),
+         LlmModelUnknown, "GENPY_MODEL"),
         # Groq
         (400, {"error": {"message": "Failed to generate JSON.", "code": "json_validate_failed"}},
          LlmBadOutput, "form"),
         (403, {"error": {"message": "blocked", "code": "model_permission_blocked_project"}},
-         LlmModelUnknown, "THE_MODEL"),
+         LlmModelUnknown, "GENPY_MODEL"),
         # OpenRouter, LiteLLM, FastAPI, Google, Anthropic, Cloudflare, Hugging Face, DeepSeek
         (502, {"error": {"message": "Provider returned error", "code": 502, "metadata": {
             "raw": '{"error": {"message": "GPU on fire"}}'}}}, LlmUnavailable, "GPU on fire"),
         (400, {"error": {"message": "foo/x is not a valid model ID", "code": 400}},
-         LlmModelUnknown, "THE_MODEL"),
+         LlmModelUnknown, "GENPY_MODEL"),
         (400, {"error": {"message": "litellm.BadRequestError: You passed in model=x. There is no "
                          "such model", "type": None, "param": None, "code": "400"}},
-         LlmModelUnknown, "THE_MODEL"),
+         LlmModelUnknown, "GENPY_MODEL"),
         (422, {"detail": [{"loc": ["body", "top_k"], "msg": "Input should be less than 5"}]},
          LlmError, "top_k: Input should be"),
         (400, {"detail": "The tokenizer of this model is missing."}, LlmError, "tokenizer"),
@@ -234,8 +234,8 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (403, {"error": {"message": "You do not have access to model x"}}, LlmModelUnknown, "access"),
         (403, {"error": {"message": "Model x is not available on your plan"}}, LlmModelUnknown, "plan"),
         (410, {"error": {"message": "The model x has been retired"}}, LlmModelUnknown, "retired"),
-        (400, {"error": {"message": '"x" does not support chat'}}, LlmModelUnknown, "THE_MODEL"),
-        (404, {"error": {"message": "This is not a chat model."}}, LlmModelUnknown, "THE_MODEL"),
+        (400, {"error": {"message": '"x" does not support chat'}}, LlmModelUnknown, "GENPY_MODEL"),
+        (404, {"error": {"message": "This is not a chat model."}}, LlmModelUnknown, "GENPY_MODEL"),
         (400, {"error": "No models loaded. Please load a model"}, LlmModelUnknown, "No models loaded"),
         (400, {"error": {"message": "Model unloaded."}}, LlmModelUnknown, "unloaded"),
         (503, {"status": "loading model"}, LlmLoading, "still loading"),

@@ -39,7 +39,7 @@ async def test_a_conversation_from_first_word_to_rating(
 
 
 async def test_code_is_copied_as_it_is(browser: Browser, server: Running, upstream: Upstream):
-    """The button above a block of code copies the code and nothing else."""
+    """The button above a block of code copies the code and nothing else, or says that it cannot."""
     upstream.say(CODE)
     async with visiting(browser, server.url) as visit:
         await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -47,7 +47,17 @@ async def test_code_is_copied_as_it_is(browser: Browser, server: Running, upstre
         reply = await visit.finished()
         await reply.get_by_role("button", name="Copy code").click()
         await expect(visit.page.get_by_role("status").filter(has_text="Copied.")).to_have_count(1)
-        assert await visit.page.evaluate("navigator.clipboard.readText()") == "print('hi')\n"
+        read = "navigator.clipboard.readText()"
+        assert await visit.page.evaluate(read) == "print('hi')\n"
+        await visit.page.evaluate(
+            "() => { navigator.clipboard.writeText = () => Promise.reject(Error()); }"
+        )
+        await reply.get_by_role("button", name="Copy what GenPy said").click()
+        await expect(reply.locator("footer").get_by_role("button", name="Copied")).to_be_focused()
+        assert await visit.page.evaluate(read) == CODE
+        await visit.page.evaluate("() => { document.execCommand = () => false; }")
+        await visit.page.get_by_role("button", name="Copy what You said").click()
+        await expect(visit.page.locator("#spoken")).to_contain_text("browser does not allow it")
 
 
 async def test_a_reply_grows_formatted(browser: Browser, server: Running, upstream: Upstream):

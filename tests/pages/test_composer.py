@@ -10,7 +10,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_drafts_are_kept_for_each_conversation(browser: Browser, server: Running):
-    """What is written stays with its conversation through another one and a reload."""
+    """What is written stays with its conversation through another one and a reload.
+
+    Also where something else that the tab keeps cannot be read.
+    """
     async with visiting(browser, server.url, "/?session=one") as visit:
         page, box = visit.page, visit.page.locator("#say")
         await box.fill("about one")
@@ -19,7 +22,9 @@ async def test_drafts_are_kept_for_each_conversation(browser: Browser, server: R
         await box.fill("about another")
         await page.go_back()
         await expect(box).to_have_value("about one")
+        await page.evaluate("sessionStorage.setItem('genpy-outbox:one', '{')")
         await page.reload()
+        await visit.state("Connected")
         await expect(box).to_have_value("about one")
         await page.go_forward()
         await expect(box).to_have_value("about another")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocketRoute, expect
 from support.browser import Visit, visiting
 from support.hostile_html import CASES, MARKDOWN, PWN
 from support.running_server import Running
@@ -96,6 +96,35 @@ async def test_a_hostile_reply_does_nothing_while_it_streams(
         gate.set()
         await visit.finished()
         await harmless(visit)
+
+
+FRAMES = ("rubbish", "null", "[]", "{", b"\xff", '{"type": 5}', '{"type": "message"}')
+
+
+async def test_a_frame_that_cannot_be_right_costs_its_connection(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """What is no frame, or lacks what it needs, is not shown: the page attaches again, ever later."""
+    upstream.say("Still here.")
+    sockets: list[WebSocketRoute] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.route_web_socket("**/ws/**", between)
+        await page.reload()
+        for number, frame in enumerate(FRAMES, 1):
+            await visit.state("Connected")
+            sockets[-1].send(frame)
+            await visit.state("Connection lost")
+            await expect(page.locator("#state-more")).to_contain_text(f"attempt {number} in")
+            await page.locator("#retry-now").click()
+        await visit.say("Are you there?")
+        await visit.finished()
+        await expect(page.locator("article .body")).to_have_text(["Are you there?", "Still here."])
 
 
 async def test_the_sanitiser_holds_by_itself(browser: Browser, server: Running):

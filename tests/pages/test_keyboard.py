@@ -1,5 +1,7 @@
 """The pages without a mouse: everything is reached, done, and seen to be reached."""
 
+import re
+
 import pytest
 from playwright.async_api import Browser, Page, expect
 from support.browser import PHONE, visiting
@@ -105,12 +107,18 @@ async def test_escape_of_an_input_method_is_not_ours(
 
 
 async def test_the_first_tab_skips_to_the_message_box(browser: Browser, server: Running):
-    """The first thing reached from the top is the way past the list."""
+    """The first thing reached from the top is the way past the list; the connection stays."""
     async with visiting(browser, server.url) as visit:
         page = visit.page
+        await visit.state("Connected")
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
         await page.locator(".skip").focus()
         await page.keyboard.press("Enter")
         await expect(page.locator("#say")).to_be_focused()
+        await expect(page).to_have_url(re.compile("#say$"))
+        assert await page.evaluate("new Promise((done) => setTimeout(() => done(1)))")
+        assert sockets == []
 
 
 async def test_the_list_on_a_phone_takes_and_gives_back_the_focus(

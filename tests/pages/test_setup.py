@@ -19,6 +19,9 @@ from genpy_server.llm import setup
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 KEY = "gsk_of_a_test_0123456789"
+NARROW = {"width": 320, "height": 500}
+CUT_OFF = """() => [...document.querySelectorAll("#setup *")]
+  .filter((node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.outerHTML)"""
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,8 @@ async def goes_on(visit: Visit, kept: str) -> None:
     """The model is kept, and answers in the same conversation without a restart."""
     setup_ = visit.page.locator("#setup")
     await expect(setup_).to_contain_text("answers. Kept in")
+    await visit.page.set_viewport_size(NARROW)
+    assert await visit.page.evaluate(CUT_OFF) == []
     await expect(visit.page.locator("#model")).to_contain_text("tiny")
     await visit.say("Good morning")
     reply = await visit.finished()
@@ -81,8 +86,13 @@ async def test_a_key_for_groq(browser: Browser, tmp_path: Path, service: Upstrea
         key = page.get_by_label("A key for Groq")
         assert await key.get_attribute("type") == "password"
         await key.fill("gsk_wrong_0123456789abcdef")
-        await page.get_by_role("button", name="Use this key").click()
-        await expect(page.locator(".setup-says")).to_contain_text("refuses the key")
+        use = page.get_by_role("button", name="Use this key")
+        await use.press("Enter")
+        said = page.locator("#setup form", has=key).locator(".setup-says")
+        await expect(said).to_contain_text("refuses the key")
+        await expect(use).to_be_focused()
+        await page.set_viewport_size(NARROW)
+        await expect(page.get_by_role("heading", name="Set up a model")).to_be_in_viewport()
         await key.fill(KEY)
         await page.get_by_role("button", name="Use this key").click()
         await goes_on(visit, "groq/tiny")
@@ -99,7 +109,10 @@ async def test_a_server_of_this_machine(
     monkeypatch.setattr(setup, "LOCAL_PROVIDERS", {"ollama": service.url})
     async with first_visit(browser, tmp_path) as visit:
         page = visit.page
-        await page.get_by_role("button", name="ollama on this machine, 2 models").click()
+        found = page.get_by_role("button", name="ollama on this machine, 2 models")
+        await found.click()
+        await page.get_by_role("button", name="Back").click()
+        await found.click()
         await page.get_by_role("combobox", name="Which model?").select_option("tiny")
         await page.get_by_role("button", name="Use this model").click()
         await goes_on(visit, "ollama/tiny")

@@ -58,7 +58,7 @@ async def test_proxy_of_litellm():
         assert await summaries.structured(ASKED, SummaryDraft) == MET
         await summaries.close()
         missing = GroqLlm(key=None, model="missing", url=url)
-        with pytest.raises(LlmModelUnknown, match=r"Invalid model name.*GENPY_LLM_MODEL"):
+        with pytest.raises(LlmModelUnknown, match=r"Invalid model name.*GENPY_MODEL"):
             await everything(missing)
         await missing.close()
 

@@ -98,7 +98,7 @@ export async function api(method, path, body) {
     });
     if (ok) return value;
     if (status === 401 && (token() !== sent || (await askToken(Boolean(sent))))) continue;
-    throw new Refusal(value.error, status);
+    throw new Refusal(value?.error?.message ? value.error : unknown(status), status);
   }
 }
 
@@ -113,8 +113,34 @@ async function reach(path, request) {
     const answer = await fetch(new URL(path, BASE), request);
     return { ok: answer.ok, status: answer.status, value: await answer.json() };
   } catch {
-    const message = "The server does not answer. Try again when it runs.";
-    throw new Refusal({ code: "unreachable", message }, 0);
+    throw away();
+  }
+}
+
+const away = () =>
+  new Refusal(
+    { code: "unreachable", message: "The server does not answer. Try again when it runs." },
+    0,
+  );
+
+/** The error of an answer that is not GenPy's, but of something before it. */
+const unknown = (/** @type {number} */ status) => ({
+  code: "unreachable",
+  message: `The server cannot be reached: something before it answers with ${status}.`,
+});
+
+/**
+ * A module that is asked for only where it is needed; throws `Refusal` where the server is away.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ */
+export async function loaded(load) {
+  try {
+    return await load();
+  } catch (error) {
+    if (error instanceof TypeError) throw away(); // that is how an import fails
+    throw error;
   }
 }
 

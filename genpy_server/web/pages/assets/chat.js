@@ -1,7 +1,7 @@
 // The chat page: the address names the session, and everything around the conversation.
 
 import { menuButton } from "./actions.js";
-import { BASE, Refusal, api, enterToken, link } from "./api.js";
+import { BASE, Refusal, api, enterToken, link, loaded } from "./api.js";
 import { Composer } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
@@ -35,7 +35,7 @@ let commands = null;
 
 /** What begins with a slash is carried out by modules that are asked for when one is typed. */
 async function loadCommands() {
-  const { PageCommands: Commands } = await import("./page_commands.js");
+  const { PageCommands: Commands } = await loaded(() => import("./page_commands.js"));
   commands ??= new Commands({
     room: () => /** @type {Room} */ (room),
     models: () => [...models.options].map(({ value }) => value).filter(Boolean),
@@ -62,8 +62,8 @@ async function readCommand(/** @type {string} */ text) {
   try {
     return (await loadCommands()).read(text);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // that is how an import fails
-    refused("The server does not answer. Try again when it runs.");
+    if (!(error instanceof Refusal)) throw error;
+    refused(error.message);
     return () => composer.take(text);
   }
 }
@@ -124,6 +124,8 @@ function go(/** @type {string} */ address) {
   follow();
 }
 
+let followed = ""; // of the address, what is shown
+
 function follow() {
   const asked = new URLSearchParams(location.search);
   const ref = asked.get("session") ?? "";
@@ -140,6 +142,7 @@ function follow() {
       );
     }
   }
+  followed = location.search;
 }
 
 function openNew() {
@@ -147,7 +150,9 @@ function openNew() {
   box.focus();
 }
 
-addEventListener("popstate", follow);
+addEventListener("popstate", () => {
+  if (location.search !== followed) follow(); // else only the place within the page is another
+});
 document.addEventListener("click", (event) => {
   const { target } = event;
   if (!(target instanceof Element)) return;
@@ -236,7 +241,7 @@ function tell(said, cause) {
 
 /** Offer to set up a model, by a module that most visits need not. */
 async function setUp(wanted = false) {
-  const { offerSetup } = await import("./setup.js");
+  const { offerSetup } = await loaded(() => import("./setup.js"));
   return offerSetup(modelFound, wanted);
 }
 

@@ -198,18 +198,26 @@ export function randomUuid() {
 }
 
 /**
- * Copy text; a page without TLS has only the old way.
+ * Copy text; a page without TLS, or without the permission, has only the old way. False where that
+ * is refused too.
  *
  * @param {string} text
  */
-export async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const area = el("textarea", { class: "unseen", "aria-hidden": "true" });
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
+async function copy(text) {
+  const { activeElement: active } = document;
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = el("textarea", { class: "unseen", "aria-hidden": "true" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (active instanceof HTMLElement) active.focus();
+    return copied;
+  }
 }
 
 /**
@@ -222,13 +230,16 @@ export function copyButton(label, text) {
   const made = button(
     label,
     async () => {
-      await copy(text());
-      made.replaceChildren(icon("check"));
-      made.setAttribute("aria-label", "Copied");
-      announce("Copied.");
+      const copied = await copy(text());
+      const said = copied ? "Copied" : "Not copied: the browser does not allow it";
+      made.replaceChildren(icon(copied ? "check" : "close"));
+      made.setAttribute("aria-label", said);
+      made.title = said;
+      announce(`${said}.`);
       setTimeout(() => {
         made.replaceChildren(icon("copy"));
         made.setAttribute("aria-label", label);
+        made.title = label;
       }, 1500);
     },
     { name: "copy", class: "quiet" },

@@ -6,10 +6,12 @@ const PROTOCOL = "genpy.v1";
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
 const AGAIN = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4008]);
 const UNAUTHORIZED = 4401;
+const STEADY = 10_000; // ms after which a connection counts as a good one
 
 /** A socket with what is known of it. */
 class Attempt extends WebSocket {
   attached = false;
+  since = Infinity; // when it was, in ms
   refusal = "";
   token = token();
 }
@@ -104,7 +106,10 @@ export class Link {
       if (socket.token) socket.send(JSON.stringify({ type: "auth", token: socket.token }));
     });
     socket.addEventListener("message", ({ data }) => {
-      if (socket === this.#socket) this.#receive(socket, JSON.parse(data));
+      if (socket !== this.#socket) return;
+      const frame = read(data);
+      if (frame) this.#receive(socket, frame);
+      else this.again();
     });
     socket.addEventListener("close", ({ code, reason }) => this.#lost(socket, code, reason));
   }
@@ -116,7 +121,7 @@ export class Link {
   #receive(socket, frame) {
     if (frame.type === "ready") {
       socket.attached = true;
-      this.#attempt = 0;
+      socket.since = performance.now();
     }
     if (frame.type === "error" && !socket.attached) socket.refusal = frame.message;
     this.frame(frame);
@@ -130,6 +135,8 @@ export class Link {
   #lost(socket, code, reason) {
     if (this.#closed || socket !== this.#socket || !socket) return;
     this.#socket = null;
+    // What is lost at once each time waits longer each time, also where it was attached.
+    if (performance.now() - socket.since > STEADY) this.#attempt = 0;
     if (code === UNAUTHORIZED) this.#unauthorized(socket.token);
     else if (AGAIN.has(code)) this.#wait();
     else {
@@ -163,5 +170,21 @@ export class Link {
       if (left <= 0) this.now();
       else tell();
     }, 500);
+  }
+}
+
+/**
+ * A frame of the server; null for what is none.
+ *
+ * @param {unknown} data
+ * @returns {ServerFrame | null}
+ */
+function read(data) {
+  try {
+    const frame = JSON.parse(String(data));
+    return typeof frame?.type === "string" ? frame : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
   }
 }

@@ -31,7 +31,7 @@ export class Outbox {
     this.stuck = stuck;
     this.changed = changed;
     /** @type {Waiting[]} */
-    this.waiting = JSON.parse(tab.get(this.#key) ?? "[]");
+    this.waiting = kept(this.#key);
   }
 
   /** Whether there is something that no connection took yet, or that must go out again. */
@@ -138,5 +138,22 @@ export class Outbox {
     if (this.waiting.length) tab.set(this.#key, JSON.stringify(this.waiting));
     else tab.remove(this.#key);
     this.changed();
+  }
+}
+
+/**
+ * What this tab kept; nothing of what cannot be read.
+ *
+ * @param {string} key
+ * @returns {Waiting[]}
+ */
+function kept(key) {
+  try {
+    const found = JSON.parse(tab.get(key) ?? "[]");
+    return found.filter(
+      (/** @type {any} */ one) => typeof one?.id === "string" && typeof one.text === "string",
+    );
+  } catch {
+    return [];
   }
 }

@@ -26,9 +26,14 @@ export async function offerSetup(done, wanted = false) {
   if (state.has_model && !wanted) return true;
   place.classList.remove("done");
   const says = el("p", { class: "setup-says", role: "status" });
-  /** @param {Choice} choice */
-  const choose = async (choice) => {
+  /**
+   * @param {Choice} choice
+   * @param {HTMLElement} asked where it was chosen, and where is said what comes of it
+   */
+  const choose = async (choice, asked) => {
     const where = choice.model ?? choice.url ?? choice.provider ?? "";
+    const { activeElement: active } = document;
+    asked.append(says);
     tell(`Trying ${isolated(where)}…`);
     place.inert = true;
     try {
@@ -45,14 +50,14 @@ export async function offerSetup(done, wanted = false) {
       tell("");
       place.inert = false;
       place.replaceChildren(
-        ...whichModel(models, (name) => choose({ ...choice, model: name })),
-        says,
+        ...whichModel(models, (name, made) => choose({ ...choice, model: name }, made)),
+        button("Back", showWays),
       );
       focusFirst(place);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
       place.inert = false;
-      if (choice.model) place.replaceChildren(...ways());
+      if (!(error instanceof Refusal)) throw error;
+      if (active instanceof HTMLElement) active.focus();
       tell(error.message, true);
     }
   };
@@ -61,32 +66,39 @@ export async function offerSetup(done, wanted = false) {
     says.classList.toggle("bad", bad);
     if (bad) announce(text);
   };
+  const leave = () => {
+    place.hidden = true;
+    byId("say").focus();
+  };
+  const about = state.has_model ? "Another model is tried" : "GenPy needs a model. It is tried";
   const ways = () => [
     el("h2", { id: "setup-title", text: "Set up a model" }),
-    el("p", {
-      text: "GenPy needs a model to answer you. It is tried now, and kept for every folder.",
-    }),
-    ...found(state.servers, (provider) => choose({ provider })),
+    el("p", { text: `${about} now, and kept for every folder.` }),
+    ...found(state.servers, (provider, asked) => choose({ provider }, asked)),
     form(
       "Use this key",
       [secret("A key for Groq (free at console.groq.com/keys)", true)],
-      ([key]) => choose({ provider: "groq", key }),
+      ([key], asked) => choose({ provider: "groq", key }, asked),
     ),
     form(
       "Use this address",
       [
-        field("Or the address of another model server", {
+        field("Or the address of another model server, which mostly ends in /v1", {
           type: "url",
-          placeholder: "begins with http:// and mostly ends in /v1",
+          placeholder: "http://…/v1",
           required: true,
         }),
         secret("Its key, if it needs one", false),
       ],
-      ([url, key]) => choose({ url, key }),
+      ([url, key], asked) => choose({ url, key }, asked),
     ),
-    ...(state.has_model ? [button("Leave it as it is", () => (place.hidden = true))] : []),
-    says,
+    ...(state.has_model ? [button("Leave it as it is", leave)] : []),
   ];
+  const showWays = () => {
+    tell("");
+    place.replaceChildren(...ways());
+    focusFirst(place);
+  };
   place.replaceChildren(...ways());
   place.hidden = false;
   if (wanted) goTo(place);
@@ -105,39 +117,36 @@ function focusFirst(/** @type {HTMLElement} */ place) {
 
 /**
  * @param {Found[]} servers
- * @param {(name: string) => void} choose
+ * @param {(name: string, asked: HTMLElement) => void} choose
  */
 function found(servers, choose) {
   if (!servers.length) return [];
-  return [
-    el(
-      "p",
-      { class: "setup-found" },
-      ...servers.map(({ name, models }) =>
-        button(`${name} on this machine, ${plural(models, "model")}`, () => choose(name), {
-          class: "primary",
-        }),
-      ),
-    ),
-  ];
+  const box = el("div", { class: "setup-found" });
+  const buttons = servers.map(({ name, models }) =>
+    button(`${name} on this machine, ${plural(models, "model")}`, () => choose(name, box), {
+      class: "primary",
+    }),
+  );
+  box.append(...buttons);
+  return [box];
 }
 
 /**
  * @param {string[]} models
- * @param {(name: string) => void} choose
+ * @param {(name: string, made: HTMLElement) => void} choose
  */
 function whichModel(models, choose) {
   const title = el("h2", { id: "setup-title", text: "Which model?" });
   if (!models.length) {
     const name = field("Name of the model", { required: true });
-    return [title, form("Use this model", [name], ([model]) => choose(model))];
+    return [title, form("Use this model", [name], ([model], made) => choose(model, made))];
   }
   const select = el(
     "select",
     { "aria-labelledby": "setup-title" },
     ...models.map((name) => el("option", { value: name, text: name })),
   );
-  return [title, form("Use this model", [select], ([model]) => choose(model))];
+  return [title, form("Use this model", [select], ([model], made) => choose(model, made))];
 }
 
 /**
@@ -157,11 +166,11 @@ const secret = (label, required) =>
   field(label, { type: "password", autocomplete: "off", required });
 
 /**
- * A form whose values are given to `submit` in their order.
+ * A form whose values are given to `submit` in their order, and itself.
  *
  * @param {string} yes
  * @param {HTMLElement[]} fields
- * @param {(values: string[]) => unknown} submit
+ * @param {(values: string[], made: HTMLElement) => unknown} submit
  */
 function form(yes, fields, submit) {
   const made = el(
@@ -176,12 +185,12 @@ function form(yes, fields, submit) {
               ? one.value.trim()
               : "",
           );
-          submit(values);
+          submit(values, made);
         },
       },
     },
     ...fields,
-    el("button", { type: "submit", text: yes }),
+    el("button", { type: "submit", class: "primary", text: yes }),
   );
   return made;
 }

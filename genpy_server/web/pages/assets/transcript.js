@@ -287,7 +287,9 @@ export class Transcript {
     if (!entry) return null;
     const length = type === "delta" ? entry.length : entry.reasoningLength;
     const known = length - offset;
-    if (known < 0) throw new Gap(`run ${run}: ${length} characters known, ${offset} next`);
+    if (!(known >= 0) || typeof text !== "string") {
+      throw new Gap(`run ${run}: ${length} characters known, ${offset} next`);
+    }
     const fresh = known ? skip(text, known) : text;
     if (type === "delta") {
       entry.text += fresh;
@@ -324,6 +326,7 @@ export class Transcript {
 
   /** @param {MessageFrame} frame */
   #message(frame) {
+    if (typeof frame.text !== "string") throw new Gap("a message without its text");
     let entry = this.entries.findLast((one) => same(one, frame));
     if (!entry) {
       entry = new Entry(frame.role, frame.text);

@@ -296,7 +296,7 @@ export class View {
   }
 
   #keepUp() {
-    if (!this.#follow || this.#frame) return;
+    if (!this.#follow || this.#frame || !this.list.clientHeight) return; // nothing is said yet
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       if (this.#follow) this.scroller.scrollTop = this.scroller.scrollHeight;
