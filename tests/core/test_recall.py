@@ -103,7 +103,14 @@ def test_rare_words_weigh_more_and_length_counts_little():
     scores = Scores(query_words("gecko purr"), {"gecko": 3, "purr": 40}, 50, 4)
     short, long = scores.of(" purr gecko"), scores.of(" purr gecko" + " x" * 8)
     assert short > long > 0.5 * short
-    assert scores.of(" x y") == 0.0
+    assert scores.of(" x y") == scores.of(" geckos pur") == 0.0
+    once, twice = scores.of(" gecko x"), scores.of(" gecko gecko")
+    assert once < twice == scores.of("gecko gecko")
+
+
+def test_a_question_that_nobody_has_words_of_scores_nothing():
+    """There is a score for every document, and it is 0."""
+    assert Scores(query_words("gecko"), {}, 9, 4).of(" gecko") == 0.0
 
 
 def test_coverage_is_the_share_of_the_weight_with_the_number_of_terms():
