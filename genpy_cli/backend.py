@@ -1,14 +1,13 @@
 """Where a command finds the conversations: the local store, or a server elsewhere."""
 
-import asyncio
 import importlib
 import logging
 import os
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from genpy_cli import output
 from genpy_server.core.identity import checked_ref
@@ -28,6 +27,13 @@ def token_of(settings: Settings) -> str | None:
     return next(iter(settings.tokens), None)
 
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, which is imported only where there is something to run."""
+    import asyncio
+
+    return asyncio.run(work)
+
+
 def with_records(
     server: str | None,
     work: Callable[[Records], Awaitable[T]],
@@ -41,11 +47,11 @@ def with_records(
     that everybody who looks at the conversation sees the change at once.
     """
 
-    async def run() -> T:
+    async def opened() -> T:
         async with _opened(server, model=model, writes=writes) as records:
             return await work(records)
 
-    return asyncio.run(run())
+    return run(opened())
 
 
 @asynccontextmanager
@@ -76,10 +82,10 @@ async def _opened(server: str | None, *, model: bool, writes: bool) -> AsyncIter
 def with_server(server: str | None, work: Callable[["RemoteRecords"], Awaitable[T]]) -> T:
     """The result of some work on a server; see `on_server`."""
 
-    async def run() -> T:
+    async def opened() -> T:
         return await on_server(load(), server, work)
 
-    return asyncio.run(run())
+    return run(opened())
 
 
 async def on_server(

@@ -7,7 +7,7 @@ characters, which loses nothing.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
@@ -113,7 +113,7 @@ def table(
     right: Sequence[str] = (),
     cut: Sequence[str] = (),
 ) -> None:
-    """Print rows under their titles; the columns in `cut` give way where there is no room."""
+    """Print rows under their titles; the columns in `cut` give way where room is missing."""
     from rich.text import Text
 
     grid = _table(header_style="bold")
@@ -145,23 +145,26 @@ def console() -> "Console":
 
 def markdown(value: str) -> None:
     """Print Markdown: rendered as in the chat for a person, as it is for a pipe."""
+    if not is_terminal(sys.stdout):
+        text(value)
+        return
     from genpy_tui.render.console import markdown_text
 
-    _message(value, markdown_text)
+    _rows(markdown_text(value, min(width(), READABLE)))
 
 
 def typed(value: str) -> None:
     """Print what a person wrote, line for line: as in the chat for a person, as it is for a pipe."""
-    from genpy_tui.render.console import typed_text
-
-    _message(value, typed_text)
-
-
-def _message(value: str, rendered: "Callable[[str, int], Iterable[Text]]") -> None:
     if not is_terminal(sys.stdout):
         text(value)
         return
-    for row in rendered(value, min(width(), READABLE)):
+    from genpy_tui.render.console import typed_text
+
+    _rows(typed_text(value, min(width(), READABLE)))
+
+
+def _rows(rows: "Iterable[Text]") -> None:
+    for row in rows:
         console().print(row, soft_wrap=True)
 
 

@@ -1,9 +1,10 @@
 """Whether what is written may be sent to an address that a folder's .env names."""
 
-import json
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+import msgspec
 
 from genpy_cli import output
 from genpy_server.errors import ConfigError
@@ -24,7 +25,7 @@ def ensure_trusted(settings: Settings, *, trust: bool) -> None:
         raise ConfigError("Nothing was sent.")
     kept = [*_kept(), [folder, address]]
     with suppress(OSError):  # it is asked again then
-        write_private(_file(), json.dumps(kept, indent=1) + "\n")
+        write_private(_file(), msgspec.json.format(msgspec.json.encode(kept)).decode() + "\n")
 
 
 def is_trusted(settings: Settings) -> bool:
@@ -40,7 +41,7 @@ def _file() -> Path:
 
 
 def _kept() -> list[list[str]]:
-    with suppress(OSError, ValueError):
-        kept = json.loads(_file().read_text("utf-8"))
+    with suppress(OSError, ValueError):  # with a file that cannot be read, it is asked again
+        kept = msgspec.json.decode(_file().read_bytes())
         return [one for one in kept if isinstance(one, list)] if isinstance(kept, list) else []
     return []

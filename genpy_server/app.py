@@ -130,7 +130,7 @@ class App:
 
         `settings` replace its own. `personal` is a server for the person at this machine alone:
         it has the tools of their own files too, and they may use every tool. A `brief` one, for one
-        question, leaves abandoned sessions to others for a moment.
+        question, leaves abandoned sessions to others for a moment, and builds only what is asked for.
         """
         settings = settings or self.settings
         registry = ToolRegistry(self._tools)
@@ -148,7 +148,9 @@ class App:
             models = Providers(settings, self._llm_of(settings))
             access = ToolAccess(store, registry, acting, failures, servers)
             hooks = HookRunner(self._hooks, settings.limits.hook_seconds)
-            app = OpenApp(settings, store, models, modes, access, hooks, personal=personal)
+            app = OpenApp(
+                settings, store, models, modes, access, hooks, personal=personal, brief=brief
+            )
         except BaseException:
             await store.close()
             raise
@@ -226,8 +228,10 @@ class OpenApp:
         hooks: HookRunner,
         *,
         personal: bool = False,
+        brief: bool = False,
     ) -> None:
         self.settings = settings
+        self._brief = brief
         self.model_changed: Callable[[Settings], None] = lambda _: None
         """Called with the settings when another model is chosen."""
         self.store = store
@@ -303,7 +307,7 @@ class OpenApp:
     async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one.
 
-        What the first message needs is then made ready beside the loop.
+        What the first message needs is then made ready beside the loop, unless it is a brief one.
         """
         try:
             server = await listen(
@@ -312,7 +316,8 @@ class OpenApp:
         except BaseException:
             await self.drain()  # the hub works already, and its store is closed next
             raise
-        self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self._detectors))
+        if not self._brief:
+            self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self._detectors))
         return server
 
     async def drain(

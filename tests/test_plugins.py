@@ -1,6 +1,6 @@
 """What packages bring: found by name, and named where it fails."""
 
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -32,9 +32,7 @@ def brought(tmp_path, monkeypatch):
     (tmp_path / "broken_module.py").write_text("raise SystemExit('no licence')")
     monkeypatch.syspath_prepend(str(tmp_path))
     found = []
-    monkeypatch.setattr(
-        plugins, "entry_points", lambda group: [p for p in found if p.group == group]
-    )
+    monkeypatch.setattr(plugins, "_installed", lambda: EntryPoints(found))
 
     def bring(name, value, group="g"):
         found.append(EntryPoint(name, value, group))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpy_cli.backend import chosen, note_warnings, session_to_open, token_of
+from genpy_cli.backend import chosen, note_warnings, run, session_to_open, token_of
 from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Mode, Model, Server, System, Trust
@@ -66,8 +66,6 @@ def ask(
         ensure_trusted(settings, trust=trust)
     ref = _new_question() if session is None else session_to_open(session, server)
 
-    import asyncio
-
     from genpy_cli.reply import ReplyPrinter
 
     reply = ReplyPrinter(as_json=as_json, think=think)
@@ -83,7 +81,7 @@ def ask(
         fresh=session is None,
         reply=reply,
     )
-    asyncio.run(work)
+    run(work)
     raise typer.Exit(reply.code)
 
 
@@ -131,7 +129,8 @@ async def _ask(
             if system is not None:
                 client.set(Set(system=system))
             reply.follow(client, client.send(text, mode, model=model))
-            gc.enable()  # all that lasts is loaded
+            gc.freeze()  # all that lasts is loaded
+            gc.enable()
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":
                     await local.take_over()

@@ -1,6 +1,5 @@
 """`genpy doctor`."""
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ import msgspec
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import on_server, token_of
+from genpy_cli.backend import on_server, run, token_of
 from genpy_cli.commands.config_show import shown_settings
 from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server, Trust
@@ -45,7 +44,7 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
         for name in settings.unknown:
             output.text(f"! {name} is set and means nothing. Is it misspelt?")
         output.text("")
-    checks = asyncio.run(_checks(settings, server or settings.server, trust=trust))
+    checks = run(_checks(settings, server or settings.server, trust=trust))
     well = all(check.ok for check in checks)
     if as_json:
         output.json_document(
@@ -76,6 +75,8 @@ async def _checks(settings: Settings, server: str | None, *, trust: bool) -> lis
 
 
 async def _answers(part: str, check: Awaitable[str]) -> Check:
+    import asyncio
+
     try:
         async with asyncio.timeout(SECONDS):
             return Check(part, ok=True, detail=await check)

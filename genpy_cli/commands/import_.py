@@ -2,16 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from genpy_cli import output
-from genpy_cli.export_file import ExportFile
+from genpy_cli.backend import run
 from genpy_cli.options import Json
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.settings import Settings, load
+
+if TYPE_CHECKING:
+    from genpy_cli.export_file import ExportFile
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -36,11 +39,10 @@ def import_(
             "with the server's settings and without GENPY_SERVER."
         )
 
-    import asyncio
     from tempfile import TemporaryFile
 
     with TemporaryFile() as copy:
-        done = asyncio.run(_write(settings, _read(file, copy)))
+        done = run(_write(settings, _read(file, copy)))
     if as_json:
         output.json_document(done)
     else:
@@ -50,8 +52,9 @@ def import_(
         )
 
 
-def _read(file: str, copy: IO[bytes]) -> ExportFile:
+def _read(file: str, copy: IO[bytes]) -> "ExportFile":
     """Read an export and check all of it."""
+    from genpy_cli.export_file import ExportFile
     from genpy_server.stores.transfer import checked_messages, checked_session
 
     path = Path(file).expanduser()
@@ -74,7 +77,7 @@ def _read(file: str, copy: IO[bytes]) -> ExportFile:
     return export
 
 
-async def _write(settings: Settings, export: ExportFile) -> Imported:
+async def _write(settings: Settings, export: "ExportFile") -> Imported:
     """Conversation by conversation, in the order of their last activity."""
     from genpy_server.local import open_records
 

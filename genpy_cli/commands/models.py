@@ -1,11 +1,11 @@
 """`genpy models`."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genpy_cli import output
+from genpy_cli.backend import run
 from genpy_cli.options import Json, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.settings import load
@@ -28,7 +28,7 @@ def models(
 
     settings = load()
     ensure_trusted(settings, trust=trust)
-    found = asyncio.run(list_models(known_providers(settings), refresh=refresh))
+    found = run(list_models(known_providers(settings), refresh=refresh))
     if as_json:
         output.json_document(found)
         return

@@ -1,6 +1,5 @@
 """`genpy schema`."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 import genpy_server
 from genpy_cli import output
+from genpy_cli.backend import run
 from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import Json
 from genpy_server.settings import Settings, load
@@ -51,7 +51,7 @@ def schema(
         raise WrongUsageError(
             "No Supabase project is configured: set SUPABASE_URL and SUPABASE_KEY."
         )
-    state = asyncio.run(_state(settings))
+    state = run(_state(settings))
     if as_json:
         output.json_document(state)
     else:

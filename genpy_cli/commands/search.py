@@ -11,7 +11,6 @@ from genpy_cli.completion import complete_session
 from genpy_cli.options import Json, Server
 from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Hit
-from genpy_server.core.words import search_words
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -39,6 +38,8 @@ def search(
     if as_json:
         output.json_document(hits)
     elif hits:
+        from genpy_server.core.words import search_words
+
         now = datetime.now(UTC)
         for hit in hits:
             _show(hit, search_words(query), now)

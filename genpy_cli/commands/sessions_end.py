@@ -1,13 +1,12 @@
 """`genpy sessions end`."""
 
-import asyncio
 import sys
 from typing import Annotated
 
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import with_records
+from genpy_cli.backend import run, with_records
 from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import Json, OptionalRef, Server, Trust
 from genpy_cli.trust import ensure_trusted
@@ -75,7 +74,7 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
             ended = [await records.end_abandoned(session_id) for session_id in ids]
         return [session for session in ended if session is not None]
 
-    ids = asyncio.run(found())
+    ids = run(found())
     if not ids:
         output.note("No conversation is active without a program that attends it.")
         return []
@@ -86,4 +85,4 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
         if not output.confirmed(f"End {what} of {settings.user}, asking the model for summaries?"):
             output.note("Nothing was ended.")
             raise typer.Exit(FAILED)
-    return asyncio.run(end_all(ids))
+    return run(end_all(ids))

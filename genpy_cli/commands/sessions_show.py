@@ -34,7 +34,7 @@ def show(
             return session, await records.messages(session.id, limit=limit)
         messages = await records.messages(session.id, limit=min(limit, NEAR), before=last + 1)
         if all(message.id != last for message in messages):
-            raise NotFound(f"There is no message {last} in {session.title!r}.")
+            raise NotFound(f"Message {last} is not in {session.title!r}.")
         return session, messages
 
     session, messages = with_records(server, work)

@@ -1,12 +1,12 @@
 """`genpy setup`."""
 
-import asyncio
 import sys
 from typing import NamedTuple
 
 import typer
 
 from genpy_cli import output
+from genpy_cli.backend import run
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server import config
 from genpy_server.config import GROQ, Provider
@@ -42,7 +42,7 @@ def setup() -> None:
             f"{one.provider} at {one.url}, {output.count(len(one.models), 'model')}",
             Provider(one.provider, one.url),
         )
-        for one in asyncio.run(local_servers())
+        for one in run(local_servers())
     ]
     choices.append(ProviderChoice("Another address with /chat/completions", Provider("", "")))
     while True:
@@ -74,9 +74,9 @@ def _configured(provider: Provider) -> bool:
     from genpy_server.llm import setup as model_setup
 
     try:
-        model = _model(asyncio.run(model_setup.models_of(provider)))
+        model = _model(run(model_setup.models_of(provider)))
         output.text(f"Trying {model} …")
-        asyncio.run(model_setup.try_model(model_setup.with_model(load(), provider, model)))
+        run(model_setup.try_model(model_setup.with_model(load(), provider, model)))
     except GenPyError as error:
         output.note(error.message)
         return False

@@ -1,6 +1,5 @@
 """Names: the ids of sessions, and which host names mean this machine."""
 
-import hmac
 import re
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -40,6 +39,8 @@ def checked_ref(ref: str) -> str | None:
 
 def named_id(secret: str, user_id: str, name: str) -> str:
     """The UUID (version 8) of a user's named session; nobody without the secret can compute it."""
+    import hmac  # noqa: PLC0415 - with OpenSSL, and only for names
+
     digest = hmac.digest(secret.encode(), f"{user_id}\0{name}".encode(), "sha256")
     value = int.from_bytes(digest[:16])
     value = value & ~(0xF000 << 64) | 0x8000 << 64

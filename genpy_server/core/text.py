@@ -1,18 +1,19 @@
 """Text at the door of a database: what can be stored, and what can be seen of a title."""
 
-import re
 from typing import Any, TypeVar
 
 import msgspec
 
+from genpy_server.core.patterns import LazyPattern
+
 T = TypeVar("T")
 
-_SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_FORMATS = re.compile(
+_SPACES = LazyPattern(r"[\s\x00-\x1f\x7f-\x9f]+")
+_FORMATS = LazyPattern(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
 )
 """What is not seen and orders or hides other characters; joiners and emoji tags are not here."""
-_UNSEEN = re.compile(
+_UNSEEN = LazyPattern(
     "[ \u034f\u115f\u1160\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0020-\U000e007f\U000e0100-\U000e01ef]*"
 )

@@ -7,13 +7,13 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from genpy_server.core.models import ToolSource
 from genpy_server.errors import ConfigError, description
-from genpy_server.plugins import package_of
+from genpy_server.plugins import package_of, points
 from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tool, is_marked
 from genpy_server.tools.process import FILE_MODULE, load_file
@@ -30,8 +30,8 @@ log = logging.getLogger("genpy.tools")
 
 def add_packages(registry: ToolRegistry) -> list[ToolSource]:
     """Add the tools of installed packages; returns what failed."""
-    points = entry_points(group=GROUP)
-    return _add(registry, ((f"package {package_of(point)}", point) for point in points))
+    found = points(GROUP)
+    return _add(registry, ((f"package {package_of(point)}", point) for point in found))
 
 
 def add_files(registry: ToolRegistry, directory: Path) -> list[ToolSource]:

@@ -1,10 +1,11 @@
 """Tools from files of a folder and from entry points."""
 
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
+from genpy_server import plugins
 from genpy_server.tools import sources
 from genpy_server.tools.base import ToolContext
 from genpy_server.tools.registry import ToolRegistry
@@ -74,10 +75,10 @@ def test_entry_points_are_a_function_or_a_list(folder, monkeypatch):
         EntryPoint("two", "brought:nothing", sources.GROUP),
         EntryPoint("three", "absent:x", sources.GROUP),
     ]
-    monkeypatch.setattr(sources, "entry_points", lambda **_: entries)
+    monkeypatch.setattr(plugins, "_installed", lambda: EntryPoints(entries))
     registry = ToolRegistry()
     failed = add_packages(registry)
     assert registry.find("greet").origin == "package brought"
-    assert [one.origin for one in failed] == ["package brought", "package absent"]
-    assert "neither a function nor a list" in failed[0].message
+    assert [one.origin for one in failed] == ["package absent", "package brought"]
+    assert "neither a function nor a list" in failed[1].message
     sys.modules.pop("brought")

@@ -5,12 +5,12 @@ A memory is stored as text, one note a line: "- likes tea [#12]" came from the m
 Notes of older versions name no message.
 """
 
-import re
 from collections.abc import Container, Sequence
 
 import msgspec
 
 from genpy_server.core.context.tokens import count_tokens, cut
+from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.words import search_words
 
 LEFT_OUT = "[\u2026 {count} notes left out here to fit \u2026]"
@@ -18,8 +18,8 @@ OFF = "(off)"
 FORGOTTEN_LIKENESS = 0.6
 """The share of a forgotten note's words from which a new note says the same."""
 
-_STORED = re.compile(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
-_WRITTEN = re.compile(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
+_STORED = LazyPattern(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
+_WRITTEN = LazyPattern(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -164,24 +164,24 @@ def _scored(line: str) -> Scored | None:
     A request is also looked at as it reads without the time, the conversations and the topic that
     it names: most that are known name none.
     """
-    enough = LIKELY if _IN_SO_MANY_WORDS.match(line) else SURE
     scored = request_model().score(request_features(line))
     if _PLAINLY.fullmatch(line):
         return scored._replace(label=SEARCH)
-    if scored.label != NO_TOOL and _asked(scored) >= enough:
+    if scored.label != NO_TOOL and _is_sure(scored, line):
         return scored
     if scored.label == STATISTICS or (scored.label == NO_TOOL and scored.probability > CERTAIN):
         return None
     for plainer, tool in _plainer(line):
         again = request_model().score(request_features(plainer))
-        if again.label == tool and _asked(again) >= enough:
+        if again.label == tool and _is_sure(again, line):
             return again
     return None
 
 
-def _asked(scored: Scored) -> float:
-    """The probability that a line asks for a tool, whichever."""
-    return 1 - scored.probabilities[NO_TOOL]
+def _is_sure(scored: Scored, line: str) -> bool:
+    """Whether it is probable enough that a line asks for a tool, whichever."""
+    asked = 1 - scored.probabilities[NO_TOOL]
+    return asked >= SURE or (asked >= LIKELY and _IN_SO_MANY_WORDS.match(line) is not None)
 
 
 def _plainer(line: str) -> Iterator[tuple[str, str]]:
