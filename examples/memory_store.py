@@ -30,10 +30,10 @@ class MemoryStore:
         self._secret = secrets.token_hex(16)
 
     async def open(self) -> None:
-        """There is nothing to open."""
+        """Nothing to open."""
 
     async def close(self) -> None:
-        """There is nothing to close; what was kept is gone with the process."""
+        """Nothing to close; what was kept is gone with the process."""
 
     async def append(
         self,

@@ -742,7 +742,7 @@ class _Values:
         for name in self._texts:
             stray = name not in known and not name.startswith(LIMIT)
             if self._sources.get(name) == CONFIG and (stray or name in secrets):
-                reason = "there is no such setting" if stray else f"belongs into {KEYS}"
+                reason = "unknown setting" if stray else f"belongs into {KEYS}"
                 self.wrong.append(f"{CONFIG}: {config_name(name)}: {reason}")
             elif stray and name.startswith("GENPY_"):
                 strange.append(name)
@@ -754,7 +754,7 @@ class _Values:
         if not named:
             return Limits()
         for name in sorted(named - {row.variable for row in limit_fields()}):
-            self.refuse(name, "there is no such limit")
+            self.refuse(name, "unknown limit")
         values = self.parsed(limit_fields())
         limits = Limits(**values)
         needed = limits.message_chars * ESCAPED_BYTES + FRAME_BYTES

@@ -506,7 +506,7 @@ def decode_client(text: str) -> ClientFrame:
 def decode_server(text: str) -> ServerFrame | None:
     """What a server said; None for a frame of a later version, which is to be skipped.
 
-    Fields that this version does not know are ignored. Raises `BadFrame` for what is no frame, or
+    Fields that this version does not know are ignored. Raises `BadFrame` for what is not a frame, or
     a known one with a field that is missing or wrong.
     """
     try:

@@ -37,7 +37,7 @@ CLOSED = Doing("closed", "■", "$genpy-text-warning")
 ENDING = Doing("ending", "◍", "$genpy-text-warning", "writing the summary…")
 ELSEWHERE = "also open on another server"
 PATIENT_ATTEMPTS = 3
-"""Attempts after which the state says that there is no connection, and to which address."""
+"""Attempts after which the state says that the connection failed, and to which address."""
 
 
 class Activity(NamedTuple):
@@ -148,7 +148,7 @@ def _running(running: Entry, keys: Keys) -> Doing:
 
 
 def newer(server: str, client: str) -> bool:
-    """Whether a server's version is newer than a client's; what is no version is not."""
+    """Whether a server's version is newer than a client's; an invalid version is not."""
     try:
         theirs, ours = ([int(part) for part in v.split(".")[:3]] for v in (server, client))
     except ValueError:

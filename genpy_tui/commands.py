@@ -19,7 +19,7 @@ _LINE = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | 
 WORD = r"\S+"
 FILE = r"\S+|[^\n]+\.md"
 TITLE = r"[^\n?!]{1,60}(?<![.:;])"
-"""What is no sentence: with that, it is asked whether a message is meant."""
+"""What is not a sentence: with that, it is asked whether a message is meant."""
 SETTINGS = {
     "model": "PROVIDER/NAME",
     "temperature": "0 to 2; higher is more varied",
@@ -49,15 +49,15 @@ def _no_setting(argument: str) -> str:
     meant += [name for name in SETTINGS if len(words[0]) >= MEANT_CHARS and words[0] in name]
     if "\n" in argument or not (meant or len(words) <= len(named)):
         return ""
-    ask = f"Did you mean {meant[0]}?" if meant else f"There are {', '.join(SETTINGS)}."
-    return f"There is no setting {words[0]}. {ask}"
+    ask = f"Did you mean {meant[0]}?" if meant else f"Choose one of {', '.join(SETTINGS)}."
+    return f"Unknown setting: {words[0]}. {ask}"
 
 
 def _no_effort(argument: str) -> str:
-    """One word that is no effort."""
+    """One word that is not an effort."""
     if len(argument.split()) > 1:
         return ""
-    return f"There is no effort {argument.strip()}. Choose one of {SETTINGS['reasoning_effort']}, default."
+    return f"Unknown effort: {argument.strip()}. Choose one of {SETTINGS['reasoning_effort']}, default."
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,7 @@ def read_line(text: str, commands: Mapping[str, Command], modes: Collection[str]
         return TypedLine("message")
     command, argument = commands.get(slash[1].lower()), slash[2] or ""
     if command is None:
-        wrong = "" if argument else f"There is no command {text.strip()}. {AS_IT_IS}"
+        wrong = "" if argument else f"Unknown command: {text.strip()}. {AS_IT_IS}"
         return TypedLine("wrong" if wrong else "message", wrong=wrong)
     words = " ".join(argument.split())
     if command.takes(argument, modes):

@@ -8,7 +8,7 @@ class ToEnd(Message):
 
 
 class ConnectionLost(Message):
-    """There is no connection to the server, which may be gone."""
+    """The connection to the server is lost; the server may be gone."""
 
 
 class Submitted(Message):

@@ -42,7 +42,7 @@ class ReconnectDelay:
         self._opened = self._clock()
 
     def next(self, retry_after: float | None = None) -> float:
-        """Seconds to wait now that there is no connection."""
+        """Seconds to wait before the next attempt to connect."""
         if self._opened is not None and self._clock() - self._opened >= STEADY_SECONDS:
             self.failures = 0
         self._opened = None

@@ -120,7 +120,7 @@ class SessionClient:
 
     @property
     def latency_ms(self) -> float | None:
-        """Milliseconds of the newest ping; None while there is no connection."""
+        """Milliseconds of the newest ping; None while not connected."""
         return None if self._socket is None else self._socket.latency_ms
 
     # What a person does; none of it waits

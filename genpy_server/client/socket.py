@@ -49,7 +49,7 @@ _log.addHandler(logging.NullHandler())
 
 
 class Lost(Exception):
-    """There is no connection; `again` says whether coming back may help."""
+    """The connection failed or was lost; `again` says whether coming back may help."""
 
     def __init__(self, error: GenPyError, *, again: bool, code: int | None = None) -> None:
         super().__init__(error.message)

@@ -175,7 +175,7 @@ class Session(
     ended_at: str | None = None
     summary: str | None = None
     note: str | None = None
-    """Why there is no summary, when a completed session has none."""
+    """Why a completed session has no summary."""
     topics: tuple[str, ...] = ()
     sentiment: str | None = None
     """A `Sentiment`, or what another program wrote."""

@@ -407,7 +407,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
 
 
 def _unreadable(service: Service, text: str) -> LlmError:
-    """The trouble of an answer that says 200 and is no reply."""
+    """The trouble of an answer that says 200 and is not a reply."""
     complaint = Complaint(text)
     what = "a web page" if complaint.html else "something that is not a reply"
     quoted = f": {complaint.quoted}" if complaint.quoted else ""

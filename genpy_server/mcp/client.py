@@ -177,7 +177,7 @@ class McpServer:
                 log.warning("%s: %s", self.origin, error.message)
 
     def _tool(self, tool: types.Tool) -> Tool:
-        """A tool as GenPy has it. What it says about itself is no proof that it only reads."""
+        """A tool as GenPy has it. What it says about itself does not prove that it only reads."""
 
         async def run(context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
             return await self._call(tool.name, arguments, context)

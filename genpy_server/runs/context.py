@@ -110,7 +110,7 @@ class Chat:
         return _offered(budget_tokens, self.tools.of(user_id))
 
     def size(self, name: str | None) -> ContextSize:
-        """How much a request to a model may have; as the settings say where there is no such model."""
+        """How much a request to a model may have; as the settings say for an unknown model."""
         try:
             model = self.models.get(name)
         except LlmError:

@@ -219,7 +219,7 @@ class LocalRecords:
             notes, off = read_notes(memory.text), is_off(memory.text)
             if forget is not None:
                 if not 1 <= forget <= len(notes) or notes[forget - 1].forgotten:
-                    raise NotFound(f"There is no note {forget}.")
+                    raise NotFound(f"Note {forget} not found. List the notes to see their numbers.")
                 notes[forget - 1] = msgspec.structs.replace(notes[forget - 1], forgotten=True)
             text = stored_notes(notes, off=off if on is None else not on)
             changed = Memory(text, memory.upto)

@@ -139,7 +139,9 @@ class Summaries:
         except asyncio.CancelledError:
             await self._release(ending, 0)
             raise
-        except Exception:
+        except (
+            Exception
+        ):  # whatever failed, the next attempt must not wait for the lease to run out
             await self._release(ending, ATTEMPTS.delay(ending.attempt - 1, chance=random.random()))  # noqa: S311 - no secret
             raise
 

@@ -191,7 +191,7 @@ class Store(Protocol):
         """Connect, and create or upgrade what the adapter can create itself."""
 
     async def close(self) -> None:
-        """Finish what is under way and let go of everything."""
+        """Finish what is under way and close everything."""
 
     async def check(self) -> StoreHealth:
         """Prove that reading works now; raises the `StoreError` that says what does not."""

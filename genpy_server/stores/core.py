@@ -128,7 +128,7 @@ class CoreStore(Protocol):
 def completed(store: CoreStore | Store) -> Store:
     """A store of others with a default for each method of `Store` that it has not.
 
-    What a method raises that is no error of GenPy becomes a `StoreError`. Raises `ConfigError` where
+    What a method raises that is not an error of GenPy becomes a `StoreError`. Raises `ConfigError` where
     a method of `CoreStore` is missing.
     """
     guarded: Any = _Guarded(store)
@@ -136,7 +136,7 @@ def completed(store: CoreStore | Store) -> Store:
         return cast("Store", guarded)
     if missing := sorted(name for name in _CORE if not hasattr(store, name)):
         kind = type(store).__name__
-        raise ConfigError(f"{kind} is no store: it has no {', '.join(missing)}.")
+        raise ConfigError(f"{kind} is not a store. Its missing methods: {', '.join(missing)}.")
     return CompletedStore(guarded, type(store).__name__)
 
 

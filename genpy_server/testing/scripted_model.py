@@ -4,7 +4,7 @@
         upstream.say("Hello", " there")
         upstream.fail(429, "rate_limit_exceeded", headers={"retry-after": "1"})
 
-Each request takes the next script, or the last one again when there is no other. What was asked
+Each request takes the next script, or the last one again when none is left. What was asked
 is in `requests`; `open` counts the replies that stream right now, `connections` those ever made.
 """
 

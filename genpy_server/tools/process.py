@@ -71,7 +71,7 @@ async def run_in_process(
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-P",  # the working directory is no place to import from
+        "-P",  # nothing is imported from the working directory
         "-m",
         "genpy_server.tools.process",
         stdin=asyncio.subprocess.PIPE,
@@ -144,7 +144,7 @@ def main() -> None:
     from genpy_server.tools.functions import as_result, parameters  # noqa: PLC0415 - imports this
 
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the tool prints is no result
+    os.dup2(2, 1)  # what the tool prints is not its result
 
     def say(**fields: Any) -> None:
         out.write(msgspec.json.encode(fields) + b"\n")

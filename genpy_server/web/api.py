@@ -163,7 +163,7 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
     before = (limit - 1) // 2
     newer = await records.messages(ref, limit=limit - before + 1, after=message_id - 1)
     if not newer or newer[0].id != message_id:
-        raise NotFound(f"There is no message {message_id} in this session.")
+        raise NotFound(f"Message {message_id} is not in this session.")
     older = await records.messages(ref, limit=before + 1, before=message_id)
     page = older[len(older) - min(before, len(older)) :] + newer[: limit - before]
     return Messages(

@@ -217,7 +217,7 @@ def _set_levels(tokens: Sequence["Token"], env: MutableMapping[str, Any]) -> Non
 def _set_alignment(tokens: Sequence["Token"]) -> None:
     """Say the alignment of a cell by a class, as the page allows no inline style.
 
-    An empty head of a column is no head: a screen reader would announce it as one.
+    An empty head of a column is left out: a screen reader would announce it as one.
     """
     for number, token in enumerate(tokens):
         if token.type == "th_open" and not tokens[number + 1].content:

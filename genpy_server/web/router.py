@@ -98,7 +98,7 @@ class Router:
             if (params := route.match(request.path)) is not None
         ]
         if not found:
-            raise NotFound("There is nothing at this address.")
+            raise NotFound("No page or endpoint has this address. GET /docs lists them.")
         method = "GET" if request.method == "HEAD" else request.method
         for route, params in found:
             if route.method == method:

@@ -54,7 +54,7 @@ class BlockControl:
 
         code = code_blocks(block.shown.text)
         if not code:
-            self._screen.notify("There is no code in this message.")
+            self._screen.notify("No code in this message.")
             return
         number = self._code[1] % len(code) if self._code[0] is block else 0
         self._code = (block, number + 1)
@@ -65,9 +65,7 @@ class BlockControl:
         """Show another answer of a message that was answered again."""
         if not self._view.turn(step):
             ask = self._keys.way("model_block")
-            self._screen.notify(
-                f"There is no other answer to this message; {ask} asks another model."
-            )
+            self._screen.notify(f"No other answer to this message; {ask} asks another model.")
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy, and say what really happened."""

@@ -52,7 +52,7 @@ class EditControl:
         if self._conversation.pending:
             self._screen.notify("Your last message is not sent yet. You can edit it once it is.")
         elif last is None or last.message_id is None:
-            self._screen.notify("There is nothing to edit yet.")
+            self._screen.notify("Nothing to edit: no message was sent.")
         else:
             draft = self._prompt.full_text if self.edit is None else self.edit.draft
             self._show(Edit(last.message_id, draft))

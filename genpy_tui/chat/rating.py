@@ -47,7 +47,7 @@ class RatingControl:
         """Rate the open conversation; asks for the rating where none is given."""
         client, value = self._conversation.client, value.strip()
         if client is None or not self._conversation.begun:
-            self._screen.notify("There is nothing to rate: no message was sent.")
+            self._screen.notify("Nothing to rate: no message was sent.")
         elif value in RATINGS:
             client.rate(int(value))
             self._screen.notify(

@@ -53,7 +53,7 @@ class RecordsControl:
         """Show what the open conversation was about."""
         records = self._conversation.records
         if records is None or not self._conversation.begun:
-            self._screen.notify("There is nothing to summarise: no message was sent.")
+            self._screen.notify("Nothing to summarise: no message was sent.")
             return
         from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
 
@@ -63,7 +63,7 @@ class RecordsControl:
         """Show the notes of the open conversation's memory."""
         records = self._conversation.records
         if records is None or not self._conversation.begun:
-            self._screen.notify("There is no memory yet: no message was sent.")
+            self._screen.notify("No memory yet: no message was sent.")
             return
         from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
 
@@ -83,7 +83,7 @@ class RecordsControl:
     def rename(self, title: str = "") -> None:
         """Give the open conversation another title; asks for it where none is given."""
         if not self._conversation.begun:
-            self._screen.notify("There is nothing to rename: no message was sent.")
+            self._screen.notify("Nothing to rename: no message was sent.")
         elif title.strip():
             session = self._conversation.session
             work = partial(self._change, lambda records: records.rename(session, title), "Renamed.")
@@ -105,7 +105,7 @@ class RecordsControl:
             session = chosen.id
             title = next((s.title for s in self._list.sessions if s.id == session), "")
         elif not self._conversation.begun:
-            self._screen.notify("There is nothing to delete.")
+            self._screen.notify("Nothing to delete: no message was sent.")
             return
         answers = {"no": "Keep it", "yes": "Delete it with all its messages"}
 
@@ -140,7 +140,7 @@ class RecordsControl:
     def export(self, name: str = "") -> None:
         """Write the open conversation to a Markdown file."""
         if not self._conversation.begun:
-            self._screen.notify("There is nothing to export.")
+            self._screen.notify("Nothing to export: no message was sent.")
             return
         background(self._screen, partial(self._export, name.strip()))
 

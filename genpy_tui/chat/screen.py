@@ -306,7 +306,7 @@ class ChatScreen(Screen[None]):
         if name and name in self.app.available_themes:
             self.app.theme = name
         elif name:
-            raise Mistyped(f"There is no theme {name}.")
+            raise Mistyped(f"Unknown theme: {name}. /theme lists them.")
         else:
             self.app.search_themes()
 

@@ -76,7 +76,7 @@ class SendControl:
         """End the conversation; its summary is written."""
         client = self._conversation.client
         if client is None or not self._conversation.begun:
-            self._screen.notify("There is nothing to end: no message was sent.")
+            self._screen.notify("Nothing to end: no message was sent.")
             return
         client.end()
         self._status.update(ending=True)

@@ -40,7 +40,7 @@ STATUS = {
 
 def clock(at: str) -> str:
     """The hour and minute of an ISO time, in the zone of this machine; its day if not today."""
-    from datetime import datetime  # noqa: PLC0415
+    from datetime import datetime  # noqa: PLC0415 - when first needed
 
     try:
         then = datetime.fromisoformat(at).astimezone()
@@ -79,7 +79,7 @@ class MessageBlock:
         return self.entry.earlier[-self.back] if self.back else self.entry
 
     def turn(self, step: int) -> bool:
-        """Show the answer after or before the one that is shown; False when there is no other."""
+        """Show the answer after or before the one that is shown; False without another one."""
         answers = len(self.entry.earlier) + 1
         self.back = (self.back - step) % answers
         self._document = None
@@ -123,7 +123,7 @@ class MessageBlock:
         return sum(part.height(width) for part in self.parts)
 
     def show(self, entry: Entry) -> None:
-        """Show an entry, the same as before or one that tells of the same message."""
+        """Show an entry, the same as before or another one of the same message."""
         if entry is not self.entry and entry.text[: self._fed] != self.shown.text[: self._fed]:
             self._document = None
         if entry is not self.entry and self.back:

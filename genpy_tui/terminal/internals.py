@@ -157,9 +157,9 @@ class TerminalParser(xterm.XTermParser):
             return True
         patterns = (
             xterm._re_mouse_event,  # noqa: SLF001 - listed above
-            xterm._re_terminal_mode_response,  # noqa: SLF001
-            xterm._re_cursor_position,  # noqa: SLF001
-            xterm._re_in_band_window_resize,  # noqa: SLF001
+            xterm._re_terminal_mode_response,  # noqa: SLF001 - listed above
+            xterm._re_cursor_position,  # noqa: SLF001 - listed above
+            xterm._re_in_band_window_resize,  # noqa: SLF001 - listed above
         )
         return any(pattern.fullmatch(sequence) for pattern in patterns)
 
@@ -203,12 +203,12 @@ def _refresh(widget: Widget, *regions: Region, layout: bool = False, **options: 
 
 def driver(base: type[Driver]) -> type[Driver]:
     """The driver to use in place of Textual's own choice; prepares what it draws with."""
-    compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]
+    compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]  # a class in place of a class
     setattr(OptionList, "_move_page", _move_page)  # noqa: B010 - listed above
     setattr(Widget, "refresh", _refresh)  # noqa: B010 - a method, which mypy forbids to assign
     if sys.platform == "win32":
         if (module := sys.modules.get("textual.drivers.win32")) is not None:
-            module.XTermParser = TerminalParser  # type: ignore[attr-defined]
+            module.XTermParser = TerminalParser  # type: ignore[attr-defined]  # a module has what its file defines
         return base
     from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
 
@@ -223,7 +223,7 @@ def _terminal_driver() -> type[Driver]:
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._file = _Lossy(self._file)  # type: ignore[assignment]
+            self._file = _Lossy(self._file)  # type: ignore[assignment]  # it has what Textual uses of a file
 
         def run_input_thread(self) -> None:
             """Read until the end; what fails here is the application's failure."""
@@ -239,7 +239,7 @@ def _terminal_driver() -> type[Driver]:
                     for event in parser.tick():
                         self.process_message(event)
             except Exception as error:  # noqa: BLE001 - handed on
-                self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001
+                self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - listed above
 
         def start_application_mode(self) -> None:
             """Take the terminal, and ask for the keys of the standard layout too."""

@@ -244,7 +244,7 @@ class TranscriptView(Window, can_focus=True):
         return block is not None
 
     def turn(self, step: int) -> bool:
-        """Show another answer of the message under the cursor; False when there is no other."""
+        """Show another answer of the message under the cursor; False without another one."""
         block = self.marked
         turned = block is not None and block.turn(step)
         if block is not None and turned:

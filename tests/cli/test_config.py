@@ -132,7 +132,7 @@ def test_unknown_variables_are_mentioned(empty):
 def test_mistakes_in_a_dotenv_are_named_with_their_line(empty):
     """A line of .env that is not NAME=VALUE is named, and so is a wrong value."""
     file = empty.home / ".env"
-    file.write_text("GENPY_USER=ann\n\nthis is no line = of it '\n", encoding="utf-8")
+    file.write_text("GENPY_USER=ann\n\nthis is not a line = of it '\n", encoding="utf-8")
     assert f"{file} line 3" in empty("sessions", "list", code=1).err
     file.write_text("\nGENPY_PORT=many\n", encoding="utf-8")
     assert f"{file} line 2" in empty("sessions", "list", code=1).err

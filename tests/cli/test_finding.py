@@ -33,7 +33,7 @@ def test_search_finds_titles_first(genpy):
 
 
 def test_search_without_a_hit(kept):
-    """A search that finds nothing says so and is no failure; for programs it is empty."""
+    """A search that finds nothing says so and is not a failure; for programs it is empty."""
     ran = kept("search", "zeppelin")
     assert ran.out + ran.err == "Nothing was found.\n"
     assert kept("search", "zeppelin", "--json").json == []
@@ -67,7 +67,7 @@ def test_summary_of_an_active_conversation(kept):
     assert "--regenerate" in ran.out + ran.err
 
 
-def test_summary_anew(genpy):
+def test_summary_again(genpy):
     """Without a model a summary written again is counted metrics and an honest note."""
     session = genpy("summary", PYTHON, "--regenerate", "--json").json
     assert session["status"] == "completed"

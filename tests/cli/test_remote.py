@@ -77,7 +77,7 @@ def test_no_server_there(empty, words):
 
 
 def test_no_address(empty):
-    """What is no address of a server is an expected failure."""
+    """What is not an address of a server is an expected failure."""
     assert (
         "is not the address of a server"
         in empty("sessions", "list", "--server", "gopher://x", code=1).err

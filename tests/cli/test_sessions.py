@@ -113,7 +113,7 @@ def test_a_place_is_shown(kept):
     shown = kept("sessions", "show", f"{ROME[:8]}#{last}").out
     assert f"Message {last}, and what led to it." in shown
     assert "Termini" in shown
-    assert "no message 999" in kept("sessions", "show", f"{ROME[:8]}#999", code=1).err
+    assert "Message 999 is not in" in kept("sessions", "show", f"{ROME[:8]}#999", code=1).err
 
 
 def test_rename(genpy):
@@ -451,7 +451,7 @@ def test_notes_are_exported_and_imported(kept, empty):
     export = kept("export", ROME, "--json").out
     empty("import", "-", given=export)
     assert empty("memory", "--session", ROME, "--json").json["on"] is False
-    assert "no note 3" in empty("memory", "forget", "3", "--session", ROME, code=1).err
+    assert "Note 3 not found" in empty("memory", "forget", "3", "--session", ROME, code=1).err
     assert "number of a note" in empty("memory", "forget", code=2).err
 
 

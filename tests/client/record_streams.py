@@ -21,8 +21,8 @@ from websockets.exceptions import ConnectionClosed
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.running_server import ServerProcess  # noqa: E402 - found by the line above
-from support.scripted_model import Upstream  # noqa: E402
+from support.running_server import ServerProcess  # noqa: E402 - found by the path above - found by the line above
+from support.scripted_model import Upstream  # noqa: E402 - found by the path above
 
 STREAMS = Path(__file__).parent / "streams"
 DRAFT = {
@@ -75,19 +75,19 @@ async def recorded(url: str, heard: list[str], said: list[str], stack: AsyncExit
     async def relay(side: ServerConnection) -> None:
         assert side.request is not None
         target = url.replace("http", "ws", 1) + side.request.path
-        async with connect(target, subprotocols=["genpy.v1"], max_size=None) as other:  # type: ignore[list-item]
+        async with connect(target, subprotocols=["genpy.v1"], max_size=None) as other:
 
             async def pass_on(source: object, sink: object, kept: list[str]) -> None:
                 with suppress(ConnectionClosed):
-                    async for frame in source:  # type: ignore[attr-defined]
+                    async for frame in source:
                         kept.append(str(frame))
-                        await sink.send(frame)  # type: ignore[attr-defined]
-                    await sink.close()  # type: ignore[attr-defined]
+                        await sink.send(frame)
+                    await sink.close()
 
             await asyncio.gather(pass_on(side, other, said), pass_on(other, side, heard))
 
     proxy = await stack.enter_async_context(
-        serve(relay, "127.0.0.1", 0, subprotocols=["genpy.v1"], max_size=None)  # type: ignore[list-item]
+        serve(relay, "127.0.0.1", 0, subprotocols=["genpy.v1"], max_size=None)
     )
     return f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
 

@@ -46,7 +46,7 @@ def lines(name):
     later = []
     for line in lines(f"{side}_present"):
         frame = json.loads(line)
-        open_ended = {"args", "metrics"}  # what a tool or a summary counts is no struct
+        open_ended = {"args", "metrics"}  # what a tool or a summary counts is not a struct
         kept = {key: frame.pop(key) for key in open_ended & frame.keys()}
         later += [{"type": kind, **UNKNOWN[kind]}, {**extended(frame), **kept}]
     return list(map(json.dumps, later))

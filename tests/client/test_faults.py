@@ -100,7 +100,7 @@ async def test_leave_that_the_server_takes_is_no_failure(tmp_path):
     assert "deleted" in closed.reason
 
 
-async def test_what_was_missed_for_good_is_loaded_anew(server):
+async def test_what_was_missed_for_good_is_loaded_again(server):
     """When text is missing in the middle, the client starts again, and shows what the server has."""
     client = SessionClient(server.url, "one", sleep=soon)
     watcher = Watcher(client)
@@ -137,7 +137,7 @@ async def test_message_whose_ack_was_lost_is_said_once(server):
     await watcher.done()
 
 
-async def test_message_that_is_shown_anew_goes_out_again(server):
+async def test_message_that_is_shown_again_goes_out_again(server):
     """After a restart only the ack of a repetition tells that all that came of a message was shown."""
     server.acknowledges = False
     client = SessionClient(server.url, "one", sleep=soon)
@@ -210,7 +210,7 @@ async def test_text_that_no_wire_takes_is_mended(server):
 
 
 async def test_frame_that_cannot_be_read_is_told(server):
-    """What is no frame is an error event, one of a later version is skipped; the connection goes on."""
+    """What is not a frame is an error event, one of a later version is skipped; the connection goes on."""
     client = SessionClient(server.url, "one", sleep=soon)
     watcher = Watcher(client)
     await server.attach()

@@ -41,7 +41,7 @@ def test_server_may_ask_for_more(clock):
     assert ReconnectDelay(lambda: 1.0, clock).next(retry_after=42.0) == 42.0
 
 
-def test_steady_connection_begins_anew(clock):
+def test_steady_connection_begins_again(clock):
     """After a connection that lasted the delays start again; after one that did not they go on."""
     delay = ReconnectDelay(lambda: 1.0, clock)
     delay.next()

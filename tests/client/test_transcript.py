@@ -19,7 +19,7 @@ from genpy_server.wire import (
 
 
 def ready(replay: str = "none", seq: int = 0) -> Ready:
-    return Ready("s", "e", seq, replay, "m", "sqlite", "t")  # type: ignore[arg-type]
+    return Ready("s", "e", seq, replay, "m", "sqlite", "t")
 
 
 def started(seq: int, run: str = "r", reply_to: int = 1) -> RunStarted:
@@ -189,7 +189,7 @@ def answered() -> list[MessageEvent]:
     said += [("assistant", f"Answer {number}", 2) for number in (1, 2, 3)]
     said += [("user", "Thanks", None), ("assistant", "Welcome", 6)]
     return [
-        MessageEvent(0, number, role, text, "t", meta=MessageMeta(reply_to=reply_to))  # type: ignore[arg-type]
+        MessageEvent(0, number, role, text, "t", meta=MessageMeta(reply_to=reply_to))
         for number, (role, text, reply_to) in enumerate(said, 1)
     ]
 

@@ -139,7 +139,7 @@ def test_parameters_of_replies_are_settings(load):
 
 
 def test_prices_are_read_from_the_config(load):
-    """A model's price stands under its name; what is no price is named."""
+    """A model's price stands under its name; what is not a price is named."""
     table = "[prices]\ncurrency = '€'\n[prices.'groq/a']\ninput = 1\noutput = 2.5\n"
     found = load(table)
     assert (found.prices, found.currency) == ({"groq/a": Price(1.0, 2.5)}, "€")

@@ -13,7 +13,7 @@ from genpy_server.runs.memory import to_remember
 
 def message(number: int, role: str = "user", text: str = "hello", **meta: object) -> Message:
     at = f"2026-01-{1 + number % 28:02}T10:00:00+00:00"
-    return Message(number, "s", role, text, at, meta=MessageMeta(**meta))  # type: ignore[arg-type]
+    return Message(number, "s", role, text, at, meta=MessageMeta(**meta))
 
 
 def conversation(turns: int, words: int = 5) -> list[Message]:
@@ -279,7 +279,7 @@ def test_an_excerpt_is_the_part_that_matches():
 
 
 def test_what_was_replaced_is_sent_in_no_part():
-    """Neither the window nor what is recalled nor a late reply tells of an edited message."""
+    """Neither the window nor what is recalled nor a late reply shows an edited message."""
     history = [
         *conversation(1),
         message(3, text="to Lyon"),

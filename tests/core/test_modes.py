@@ -106,7 +106,7 @@ def test_the_person_adds_and_replaces(tmp_path: Path):
 
 
 def test_an_unknown_mode_is_answered_by_those_that_exist():
-    """The refusal of a name lists the modes; None is no name."""
+    """The refusal of a name lists the modes; None is not a name."""
     modes = Modes([Mode(name="a"), Mode(name="b")])
     modes.check(None)
     with pytest.raises(BadRequest, match="a, b"):

@@ -426,7 +426,7 @@ def test_defaults_of_limits_are_within_their_bounds(row):
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"GENPY_LIMIT_MESAGE_CHARS": "5"}, "GENPY_LIMIT_MESAGE_CHARS: there is no such limit"),
+        ({"GENPY_LIMIT_MESAGE_CHARS": "5"}, "GENPY_LIMIT_MESAGE_CHARS: unknown limit"),
         (
             {"GENPY_LIMIT_MESSAGE_CHARS": "300000"},
             "GENPY_LIMIT_FRAME_BYTES=2621440: must be 3604096",
@@ -464,6 +464,6 @@ def test_wrong_values_of_a_file_are_named_with_their_lines(tmp_path, monkeypatch
 
 
 def test_an_id_of_another_form_is_an_ordinary_session():
-    """An id that is not a UUID, as another program may write one, is no question and no name."""
+    """An id that is not a UUID, as another program may write one, is neither a question nor a name."""
     assert not is_question("session-1", 2)
     assert not is_named_id("session-1")

@@ -99,7 +99,7 @@ async def test_service_that_is_not_there_has_a_name(llm, upstream):
 
 
 async def test_service_that_hangs_up_before_answering_is_not_there(compatible, upstream):
-    """A connection closed instead of an answer is no time-out."""
+    """A connection closed instead of an answer is not a time-out."""
     upstream.say("Hi")
     await everything(compatible)
     upstream.only(Script(hang_up=True))

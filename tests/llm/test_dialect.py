@@ -166,7 +166,7 @@ async def test_tool_calls_come_whole_and_in_order(llm, upstream):
 
 
 async def test_reply_cut_by_its_limit_calls_nothing(llm, upstream):
-    """A call that the limit of tokens cut in the middle is no call."""
+    """A call that the limit of tokens cut in the middle is not a call."""
     piece = call_piece(0, "a", "f", '{"x"')
     upstream.script(Script(pieces=[chunk({"tool_calls": [piece]}), chunk(finish="length"), DONE]))
     (finish,) = await everything(llm)
@@ -217,7 +217,7 @@ async def test_first_model_that_can_talk_is_taken_and_asked_for_once(compatible,
     assert sum(r["method"] == "GET" for r in upstream.requests) == 1
 
 
-async def test_model_taken_by_itself_is_found_anew_when_it_is_gone(compatible, upstream):
+async def test_model_taken_by_itself_is_found_again_when_it_is_gone(compatible, upstream):
     """A server that changed its model works again at the next message."""
     upstream.say("Hi")
     await everything(compatible)
@@ -248,7 +248,7 @@ async def test_latest_need_not_be_said(upstream):
 
 
 async def test_server_without_models_says_so(compatible, upstream):
-    """A server that has loaded no model is no riddle."""
+    """A server that has loaded no model says so."""
     upstream.models = []
     with pytest.raises(LlmModelUnknown, match="Load one"):
         await everything(compatible)

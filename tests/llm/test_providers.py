@@ -165,7 +165,7 @@ async def test_what_a_service_refuses_is_refused_for_its_model_alone():
     ],
 )
 async def test_a_name_of_nobody_is_refused(upstream, name, says):
-    """A name whose first part is no provider must be listed by the configured service."""
+    """A name whose first part is not a provider must be listed by the configured service."""
     upstream.models = ["qwen/qwen3-8b", "qwen/qwen3-8b:latest"]
     models = Providers(known(Provider("work", "http://127.0.0.1:1/v1"), GENPY_LLM_URL=upstream.url))
     try:

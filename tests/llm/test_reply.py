@@ -562,7 +562,7 @@ async def test_the_finish_says_how_much_of_the_text_was_reasoning(text, chars):
     ],
 )
 async def test_tokens_of_a_cache_are_counted(usage, cached):
-    """The names that services have for them are read, and what is no count is none."""
+    """The names that services have for them are read, and what is not a count is none."""
     counts = {"prompt_tokens": 11, "completion_tokens": 7, **usage}
     found = await read(chunk({"content": "x"}), chunk(finish="stop", usage=counts))
     assert found.finish.usage == Usage(11, 7, cached)
@@ -754,8 +754,8 @@ async def test_calls_may_stand_elsewhere(stream):
           "</parameter>\n</invoke>\n</function_calls>"), [ROME], ""),
         (("<|tool_calls_section_begin|><|tool_call_begin|>functions.search_chat_history:0"
           '<|tool_call_argument_begin|>{"keyword": "Rome"}<|tool_call_end|>'), [ROME], ""),
-        (("<｜tool▁calls▁begin｜>function<｜tool▁sep｜>search_chat_history\n```json\n"  # noqa: RUF001
-          '{"keyword": "Rome"}\n```<｜tool▁calls▁end｜>'), [ROME], ""),  # noqa: RUF001
+        (("<｜tool▁calls▁begin｜>function<｜tool▁sep｜>search_chat_history\n```json\n"  # noqa: RUF001 - as the model writes it
+          '{"keyword": "Rome"}\n```<｜tool▁calls▁end｜>'), [ROME], ""),  # noqa: RUF001 - as the model writes it
         (("<|channel|>commentary to=functions.search_chat_history <|constrain|>json<|message|>"
           '{"keyword": "Rome"}<|call|>'), [ROME], ""),
         ('```tool_code\nsearch_chat_history(keyword="Rome")\n```', [ROME], ""),
@@ -978,7 +978,7 @@ async def test_call_without_a_name_is_a_bad_call():
 
 
 async def test_reply_cut_by_its_limit_calls_nothing():
-    """A call that the limit of tokens cut in the middle is no call."""
+    """A call that the limit of tokens cut in the middle is not a call."""
     piece = fn(HISTORY, '{"key', index=0, id="a")
     found = await read(chunk({"tool_calls": [piece]}), chunk(finish="length"), tools=SPECS)
     assert found.calls == []

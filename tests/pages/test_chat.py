@@ -388,7 +388,9 @@ async def test_a_message_that_does_not_exist_is_said(browser: Browser, server: R
     """The address of a message that the conversation does not have says so, and shows its end."""
     await remember(server, 3)
     async with visiting(browser, server.url, f"/?session={LONG}&message=999") as visit:
-        await expect(visit.page.get_by_role("alert")).to_contain_text("no message 999")
+        await expect(visit.page.get_by_role("alert")).to_contain_text(
+            "Message 999 is not in this session."
+        )
         await expect(visit.page.locator("article")).to_have_count(3)
 
 

@@ -72,7 +72,7 @@ async def test_commands_are_carried_out(browser: Browser, server: Running, upstr
             await type_line(visit, nothing)
             await expect(problem).to_contain_text("no message was sent")
         await type_line(visit, "/edit")
-        await expect(problem).to_contain_text("no message of yours")
+        await expect(problem).to_contain_text("Nothing to edit: no message was sent.")
         await visit.say("Tell me of teapots")
         await expect(visit.reply().locator(".body")).to_have_text("First.")
         await visit.finished()
@@ -161,13 +161,13 @@ async def test_what_is_no_command_is_a_message(
         page, box, problem = visit.page, visit.page.locator("#say"), visit.page.get_by_role("alert")
         await visit.state("Connected")
         for wrong, why in {
-            "/nothing": "There is no command /nothing.",
+            "/nothing": "Unknown command: /nothing.",
             "/set temprature 0.3": "Did you mean temperature?",
             "/set temperature warm": "temperature is 0 to 2",
             "/set stop 'a": "a quotation mark is not closed",
             "/think hard": "Choose one of off, low",
             "/mode nonsense": "Unknown mode: nonsense.",
-            "/theme pink": "There is no theme pink.",
+            "/theme pink": "Unknown theme: pink.",
         }.items():
             await type_line(visit, wrong)
             await expect(problem).to_contain_text(why)
@@ -176,6 +176,7 @@ async def test_what_is_no_command_is_a_message(
             await type_line(visit, text)
             if text.startswith("/delete"):
                 dialog = page.get_by_role("dialog", name="Is this a message?")
+                await expect(dialog).to_be_visible()
                 await page.keyboard.press("Escape")
                 await expect(box).to_have_value(text)
                 await box.press("Enter")

@@ -190,7 +190,7 @@ async def test_a_server_that_is_away_is_told_in_words(
         await go_offline(visit, server)
         await visit.page.get_by_role("button", name="Answer again").click()
         alert = visit.page.get_by_role("alert")
-        await expect(alert).to_contain_text("no connection")
+        await expect(alert).to_contain_text("Not connected.")
         await visit.page.get_by_role("button", name="Dismiss").click()
         await expect(alert).to_be_hidden()
         await visit.page.get_by_role("button", name="More for this conversation").click()

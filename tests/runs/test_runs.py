@@ -145,7 +145,7 @@ async def test_retry_answers_again_as_another_intent(server, upstream, peer):
 
 
 async def test_a_correction_is_of_what_was_detected(server, upstream, peer):
-    """Corrected twice, the turn tells what was found at first; corrected back, it is no correction."""
+    """Corrected twice, the turn tells what was found at first; corrected back, it is not a correction."""
     upstream.say("first")
     await peer.say(Send("a", "How do I reverse a list in Python?"))
     await peer.until("run_finished")
@@ -627,7 +627,7 @@ async def test_resume_in_mid_reply_at_every_event_gives_the_same_text(server, up
 
 
 async def test_truncated_replay_sends_the_reply_so_far(database, upstream):
-    """When the log has let go of what a client missed, it gets everything again."""
+    """When the log has dropped what a client missed, it gets everything again."""
     words = [f"word{number} " for number in range(30)]
     limits = {"log_events": 5}
     async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:

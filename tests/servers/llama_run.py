@@ -16,12 +16,12 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from support import raw_client  # noqa: E402 - found by the line above
-from support.model_servers import started  # noqa: E402
-from support.raw_client import Peer  # noqa: E402
-from support.running_server import serving  # noqa: E402
+from support.model_servers import started  # noqa: E402 - found by the path above
+from support.raw_client import Peer  # noqa: E402 - found by the path above
+from support.running_server import serving  # noqa: E402 - found by the path above
 
-from genpy_server.llm import groq  # noqa: E402
-from genpy_server.wire import Cancel, End, Send  # noqa: E402
+from genpy_server.llm import groq  # noqa: E402 - found by the path above
+from genpy_server.wire import Cancel, End, Send  # noqa: E402 - found by the path above
 
 groq.ANSWER_TOKENS = 128  # a summary of random letters goes on to its limit
 raw_client.PATIENCE = 600.0

@@ -37,9 +37,9 @@ def failing(server, monkeypatch):
     return fail
 
 
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("again", [False, True])
 async def test_session_deleted_elsewhere_is_not_brought_back(
-    database, server, upstream, peer, anew
+    database, server, upstream, peer, again
 ):
     """What is said next is refused and everybody let go; the model hears nothing of what was."""
     await say(peer, "a", "Tell me about Rome")
@@ -47,8 +47,8 @@ async def test_session_deleted_elsewhere_is_not_brought_back(
     session = peer.of("ready")[0]["session"]
     async with serving(database) as elsewhere:
         await elsewhere.app.records("local").delete("one")
-        if anew:
-            await elsewhere.app.store.append("local", session, "user", "Begun anew", title="t")
+        if again:
+            await elsewhere.app.store.append("local", session, "user", "Begun again", title="t")
     heard = len(upstream.requests)
     await peer.say(Send("b", "And about Lyon?"))
     await peer.ws.wait_closed()
@@ -56,10 +56,10 @@ async def test_session_deleted_elsewhere_is_not_brought_back(
     assert len(upstream.requests) == heard
     assert server.app.hub._live == {}
     kept = await server.app.store.messages("local", session, limit=9)
-    assert [message.text for message in kept] == ["Begun anew"] * anew
+    assert [message.text for message in kept] == ["Begun again"] * again
 
 
-async def test_edit_in_a_session_begun_anew_elsewhere_mixes_nothing(
+async def test_edit_in_a_session_begun_again_elsewhere_mixes_nothing(
     database, server, upstream, peer
 ):
     """A refused edit learns of the new session's messages, and what is said next goes to neither."""
@@ -68,14 +68,14 @@ async def test_edit_in_a_session_begun_anew_elsewhere_mixes_nothing(
     session = peer.of("ready")[0]["session"]
     async with serving(database) as elsewhere:
         await elsewhere.app.records("local").delete("one")
-        await elsewhere.app.store.append("local", session, "user", "Begun anew", title="t")
+        await elsewhere.app.store.append("local", session, "user", "Begun again", title="t")
     await peer.say(Send("b", "Tell me about Oslo", replaces=old))
     assert (await peer.until("error", lambda f: f.get("re") == "b"))["code"] == "conflict"
     heard = len(upstream.requests)
     await peer.say(Send("c", "And about Lyon?"))
     await peer.ws.wait_closed()
     kept = await server.app.store.messages("local", session, limit=9)
-    assert [message.text for message in kept] == ["Begun anew"]
+    assert [message.text for message in kept] == ["Begun again"]
     assert len(upstream.requests) == heard
 
 

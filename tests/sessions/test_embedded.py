@@ -165,7 +165,7 @@ async def test_every_right_to_end_is_given_back_before_the_store_is_closed(
 async def test_failure_to_start_is_raised_where_it_was_started(tmp_path):
     """A database that cannot be opened is an error of the caller, in words."""
     broken = tmp_path / "broken.db"
-    broken.write_text("this is no database" * 100)
+    broken.write_text("this is not a database" * 100)
     with pytest.raises(GenPyError, match="broken"):
         await start_embedded(configure(broken))
 

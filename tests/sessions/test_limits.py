@@ -101,7 +101,7 @@ async def test_a_reply_that_waits_to_begin_can_be_withdrawn(database, upstream, 
 
 
 async def test_replies_of_a_user_are_bounded_beside_the_session_that_asks(database, upstream):
-    """A second message in the session that runs is no further reply; another session's is."""
+    """A second message in the session that runs is not a further reply; another session's is."""
     limits = {"runs_per_user": 1}
     async with serving(database, limits=limits, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as one, Peer(server.url, "two") as two:

@@ -385,7 +385,7 @@ async def test_resume_cut_at_every_event_gives_the_same_events(database):
 
 
 @pytest.mark.parametrize(("epoch", "after"), [("other", 1), (None, 1), ("same", 999), ("same", -1)])
-async def test_a_place_that_is_not_known_gets_everything_anew(database, epoch, after):
+async def test_a_place_that_is_not_known_gets_everything_again(database, epoch, after):
     """Another epoch, or a number that never was, is answered with the stored messages."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
         await peer.say(Send("a", "hello"))

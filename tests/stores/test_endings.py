@@ -65,9 +65,9 @@ async def test_a_completed_session_is_ended_again_only_on_request(
     assert await person.claim() is None
     ending = await person.claim(again=True)
     assert ending is not None
-    anew = await store.finish_ending(ending, msgspec.structs.replace(RESULT, summary="Anew."))
-    assert anew is not None
-    assert (anew.summary, anew.id) == ("Anew.", first.id)
+    again = await store.finish_ending(ending, msgspec.structs.replace(RESULT, summary="Again."))
+    assert again is not None
+    assert (again.summary, again.id) == ("Again.", first.id)
 
 
 async def test_a_session_that_does_not_exist_cannot_be_ended(person: Person) -> None:

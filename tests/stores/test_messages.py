@@ -98,10 +98,10 @@ async def test_who_knows_a_deleted_session_does_not_bring_it_back(
     with pytest.raises(NotFound):
         await follow(first.id)
     assert await store.session(person.id, person.session) is None
-    anew = await person.say("anew")
+    again = await person.say("again")
     with pytest.raises(NotFound):
         await follow(first.id)
-    await follow(anew.id)
+    await follow(again.id)
     assert len(await store.messages(person.id, person.session, limit=9)) == 2
 
 

@@ -296,7 +296,7 @@ async def test_questions_about_the_records_are_left_out(store: Store, person: Pe
 
 
 async def test_messages_can_be_left_out(store: Store, person: Person) -> None:
-    """What is named by id is no hit, and stands beside none."""
+    """What is named by id is not a hit, and stands beside none."""
     first = await person.say("a penguin")
     second = await person.say("a penguin again")
     (hit,) = await store.search(person.id, "penguin", limit=5, left_out=[second.id])

@@ -172,9 +172,9 @@ async def test_attempts_to_end_are_counted_and_wait(store: Store, person: Person
     assert again is not None
     assert again.attempt == 1
     assert await store.finish_ending(again, Result(Metrics()))
-    anew = await person.claim(again=True)
-    assert anew is not None
-    assert anew.attempt == 1
+    third = await person.claim(again=True)
+    assert third is not None
+    assert third.attempt == 1
 
 
 async def test_whatever_changes_is_told_until_it_is_known(store: Store, person: Person) -> None:

@@ -139,7 +139,7 @@ async def test_the_index_agrees_with_the_messages(path: Path) -> None:
     held: Counter[object] = Counter()
     for owner, terms in query(path, "SELECT owner, terms FROM search_terms"):
         held.update({f"{owner}{term}" for term in str(terms).split()})
-    assert dict(indexed) == dict(held)  # type: ignore[arg-type]
+    assert dict(indexed) == dict(held)
     counted = "SELECT owner, count(*), sum(size) FROM search_terms GROUP BY owner ORDER BY owner"
     assert query(path, counted) == query(
         path, "SELECT owner, documents, size FROM search_owners WHERE documents ORDER BY owner"

@@ -28,9 +28,11 @@ def test_what_is_no_store_is_refused():
     class Half(MemoryStore):
         append = property()
 
-    with pytest.raises(ConfigError, match=r"Half is no store: it has no append\."):
+    with pytest.raises(ConfigError, match=r"Half is not a store\. Its missing methods: append\."):
         completed(Half())
-    with pytest.raises(ConfigError, match="NoneType is no store: it has no append, close"):
+    with pytest.raises(
+        ConfigError, match=r"NoneType is not a store\. Its missing methods: append, close"
+    ):
         completed(None)
 
 

@@ -152,7 +152,7 @@ async def test_it_runs_beside_readers_and_writers(make_stack: MakeStack) -> None
         select count(*) as stored, (select message_count from sessions where session_id = '{one}')
           as counted from session_logs where session_id = '{one}'
     """)
-    assert rows["stored"] == rows["counted"] == before[0]["count"] + 800  # type: ignore[operator]
+    assert rows["stored"] == rows["counted"] == before[0]["count"] + 800
 
 
 def test_functions_run_as_their_caller_on_a_fixed_path(make_stack: MakeStack) -> None:
@@ -227,7 +227,7 @@ def test_counts_follow_whatever_program_inserts(make_stack: MakeStack) -> None:
     (row,) = rows
     assert row["right"] is True
     assert row["kept"] == row["counted"]
-    assert row["kept"]["tools"] == {"a": 2}  # type: ignore[index]
+    assert row["kept"]["tools"] == {"a": 2}
 
 
 def test_sessions_of_the_first_version_are_counted_once(make_stack: MakeStack) -> None:

@@ -156,7 +156,9 @@ class Genpy:
                     typed = left.pop(0)[1]
                     if typed == CTRL_C:
                         _until_it_waits(process.pid)
-                        process.send_signal(signal.SIGINT)  # it is no session's own terminal
+                        process.send_signal(
+                            signal.SIGINT
+                        )  # its terminal belongs to another session
                     else:
                         os.write(terminal, typed.encode())
                 ready, _, _ = select.select([terminal], [], [], PATIENCE)

@@ -49,7 +49,7 @@ def _command(words: Sequence[str], environment: Mapping[str, str], home: Path, p
     for number, pipe in enumerate(pipes):
         os.dup2(pipe.detach(), number)
     sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115 - of the process
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - of the process
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()

@@ -86,7 +86,7 @@ class Listening:
                 await asyncio.sleep(0.001)
 
     async def empty(self) -> None:
-        """Wait until the server has let go of every connection."""
+        """Wait until the server has closed every connection."""
         async with asyncio.timeout(PATIENCE):
             while not self.server.empty:  # noqa: ASYNC110 - the library sends no event
                 await asyncio.sleep(0.001)
@@ -99,7 +99,7 @@ async def listening(
     """A server on a free port, with settings from these variables alone."""
     configured = settings.load({"GENPY_PORT": "0", **variables})
     configured = msgspec.structs.replace(configured, limits=Limits(**(limits or {})))
-    running = Listening(None, "", 0)  # type: ignore[arg-type]  # known once it listens
+    running = Listening(None, "", 0)
     running.server = await listen(
         settings=configured,
         gate=Gate(configured),

@@ -35,7 +35,7 @@ class Peer:
         """Connect; `ready` is the first of `frames` once it has come."""
         self.ws = await connect(
             self._url,
-            subprotocols=["genpy.v1"],  # type: ignore[list-item]
+            subprotocols=["genpy.v1"],
             additional_headers=self._headers,
             compression=None,
             max_size=None,

@@ -70,7 +70,7 @@ class ScriptedServer:
 
     def emit(self, frame: Frame) -> None:
         """Log an event and send it to everybody."""
-        frame.seq = len(self.log) + 1  # type: ignore[attr-defined]  # session events have one
+        frame.seq = len(self.log) + 1
         self.log.append(frame)
         self.tell(frame)
 
@@ -81,12 +81,12 @@ class ScriptedServer:
     def message(self, text: str, *, role: str = "user", **fields: Any) -> int:
         """A stored message; returns its id."""
         number = 1 + sum(isinstance(frame, MessageEvent) for frame in self.log)
-        self.emit(MessageEvent(seq=0, message_id=number, role=role, text=text, at=AT, **fields))  # type: ignore[arg-type]  # a role
+        self.emit(MessageEvent(seq=0, message_id=number, role=role, text=text, at=AT, **fields))
         return number
 
     def stored(self, number: int, text: str, role: str = "user") -> MessageEvent:
         """A message as the server sends it to who attaches."""
-        return MessageEvent(0, number, role, text, AT)  # type: ignore[arg-type]  # a role
+        return MessageEvent(0, number, role, text, AT)
 
     def start(self, reply_to: int, run: str = "run-1", intent: str = "casual_chat") -> str:
         """A reply begins."""
@@ -100,7 +100,7 @@ class ScriptedServer:
 
     def finish(self, run: str = "run-1", status: str = "done", **fields: Any) -> None:
         """The reply is over."""
-        self.emit(RunFinished(seq=0, run=run, status=status, ms=1200.0, **fields))  # type: ignore[arg-type]  # a status
+        self.emit(RunFinished(seq=0, run=run, status=status, ms=1200.0, **fields))
 
     def reply(self, text: str, *, run: str = "run-1") -> None:
         """Answer the newest message with a whole reply."""
@@ -192,7 +192,7 @@ class ScriptedServer:
             model=self.model,
             store="sqlite",
             title=self.title,
-            status=self.status,  # type: ignore[arg-type]  # a status
+            status=self.status,
             before=self.before,
             modes=self.modes,
         )

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import uvloop  # noqa: F401
+import uvloop  # noqa: F401 - as above
 
 from genpy_server import app
-from genpy_server.llm import groq  # noqa: F401
+from genpy_server.llm import groq  # noqa: F401 - as above
 from genpy_server.settings import load
-from genpy_server.stores.sqlite import store  # noqa: F401
-from genpy_server.web import server  # noqa: F401
+from genpy_server.stores.sqlite import store  # noqa: F401 - as above
+from genpy_server.web import server  # noqa: F401 - as above
 
 
 class Template:

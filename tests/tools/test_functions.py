@@ -73,7 +73,7 @@ def weather(
 def write_file(context: ToolContext, name: str, text: str) -> str:
     """Write a file."""
     context.progress("writing\udcff", 0.5)
-    print("a tool may print")  # noqa: T201
+    print("a tool may print")  # noqa: T201 - this is what is tested
     Path(name).write_text(text)
     return f"process {os.getpid()} of {context.user_id}"
 
@@ -380,7 +380,7 @@ async def test_a_slow_tool_is_ended_by_its_limit(context):
 
 
 async def test_a_synchronous_tool_that_acts_runs_in_a_process_of_its_own(tmp_path):
-    """It has who calls, reports progress, and what it prints is no result."""
+    """It has who calls, reports progress, and what it prints is not a result."""
     seen = []
     context = ToolContext(
         None, "ann", "s", on_progress=lambda text, fraction: seen.append((text, fraction))
@@ -403,7 +403,7 @@ async def test_a_process_ends_with_its_call(context, tmp_path):
     registry = ToolRegistry([as_tool(wait_in)])
     call = asyncio.create_task(registry.call("wait_in", {"name": str(name)}, context))
     async with asyncio.timeout(20):
-        while not (name.exists() and name.read_text()):  # noqa: ASYNC110
+        while not (name.exists() and name.read_text()):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
     call.cancel()
     await asyncio.wait([call])

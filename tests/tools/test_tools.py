@@ -75,7 +75,7 @@ async def test_search_looks_elsewhere_when_nothing_is_here(context):
 
 
 async def test_search_never_finds_the_question_itself(context):
-    """The message that asks is no answer."""
+    """The message that asks is not an answer."""
     result = await registry.call("search_chat_history", {"keyword": "how many messages"}, context)
     assert result.data["hits"] == []
     assert "No earlier message" in result.display

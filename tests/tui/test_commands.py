@@ -418,7 +418,7 @@ async def test_the_same_notice_is_shown_once(server: ScriptedServer, tmp_path: P
         await tui.says("ready")
         for _ in range(2):
             await tui.type("/end")
-        assert tui.notices == ["There is nothing to end: no message was sent."]
+        assert tui.notices == ["Nothing to end: no message was sent."]
 
 
 async def test_a_command_with_words_can_still_run(server: ScriptedServer, tmp_path: Path) -> None:

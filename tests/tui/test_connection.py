@@ -23,7 +23,7 @@ async def test_a_hundred_cuts_lose_and_double_nothing(
     dice = random.Random(7)
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
-        tui.chat.conversation.client._sleep = _at_once  # type: ignore[union-attr]  # it is attached
+        tui.chat.conversation.client._sleep = _at_once
         server.start(server.message("Tell me all"))
         bounds = sorted(dice.sample(range(1, len(TEXT)), 3 * CUTS))
         pieces = [TEXT[a:b] for a, b in zip([0, *bounds], [*bounds, len(TEXT)], strict=True)]
@@ -39,7 +39,7 @@ async def test_a_hundred_cuts_lose_and_double_nothing(
         server.finish()
         await tui.says("ready")
         assert cuts == CUTS
-        entry = tui.chat.conversation.client.transcript.entries[-1]  # type: ignore[union-attr]  # attached
+        entry = tui.chat.conversation.client.transcript.entries[-1]
         assert entry.text == TEXT
         await tui.until(lambda: "x = 59" in tui.transcript)
         streamed = tui.transcript

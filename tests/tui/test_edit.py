@@ -31,7 +31,7 @@ async def spoken(tmp_path: Path, *replies: str) -> AsyncIterator[tuple[Terminal,
             yield tui, upstream
 
 
-async def test_the_last_message_is_sent_anew(tmp_path: Path) -> None:
+async def test_the_last_message_is_sent_again(tmp_path: Path) -> None:
     """/edit and enter replace the last message; the old turn stays folded, marked as edited."""
     async with spoken(tmp_path, "About teapots.", "About kettles.") as (tui, upstream):
         await tui.type("/edit")
@@ -173,7 +173,7 @@ async def test_what_cannot_be_edited_yet_says_so(server: ScriptedServer, tmp_pat
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         await tui.type("/edit")
-        await tui.until(lambda: "There is nothing to edit yet." in tui.notices)
+        await tui.until(lambda: "Nothing to edit: no message was sent." in tui.notices)
         await tui.type("Hello")
         await server.until(Send)
         await tui.type("/edit")

@@ -87,20 +87,20 @@ MISTYPED = {
     "/set temperature warm": "Not set: temperature is 0 to 2",
     "/set max_tokens 0": "Not set: ",
     "/set stop 'END": "Not set: ",
-    "/set temprature 2": "There is no setting temprature. Did you mean temperature?",
+    "/set temprature 2": "Unknown setting: temprature. Did you mean temperature?",
     "/set temp 0.3": "Did you mean temperature?",
     "/set max tokens 100": "Did you mean max_tokens?",
     "/set Max-Tokenz 100": "Did you mean max_tokens?",
     "/set effort high": "Did you mean reasoning_effort?",
     "/set reasoning efort high": "Did you mean reasoning_effort?",
-    "/set top_p 0.9": "There is no setting top_p. There are model, temperature,",
-    "/set verbose": "There is no setting verbose. There are model,",
-    "/think lots": "There is no effort lots. Choose one of off, low, medium, high, default.",
-    "/think hihg": "There is no effort hihg.",
-    "/theme no-such": "There is no theme no-such.",
+    "/set top_p 0.9": "Unknown setting: top_p. Choose one of model, temperature,",
+    "/set verbose": "Unknown setting: verbose. Choose one of model,",
+    "/think lots": "Unknown effort: lots. Choose one of off, low, medium, high, default.",
+    "/think hihg": "Unknown effort: hihg.",
+    "/theme no-such": "Unknown theme: no-such. /theme lists them.",
     "/mode no-such": "Unknown mode: no-such. Choose one of ",
     "/retry no-such": "Unknown mode: no-such.",
-    "/nosuch": "There is no command /nosuch.",
+    "/nosuch": "Unknown command: /nosuch.",
 }
 
 
@@ -130,7 +130,7 @@ async def test_another_model_answers_again(server: ScriptedServer, tmp_path: Pat
         server.api["/api/models"] = MODELS
         await tui.says("ready")
         await tui.press("alt+up", "left")
-        assert "no other answer" in tui.notices[-1]
+        assert "No other answer" in tui.notices[-1]
         await tui.press("m")
         await tui.shows("Which model answers again?")
         await tui.press(*"qwen", "enter")

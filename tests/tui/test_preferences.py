@@ -112,7 +112,7 @@ async def test_a_theme_that_is_chosen_is_remembered(server: ScriptedServer, tmp_
 
 
 def test_a_keyboard_that_is_no_table(tmp_path: Path) -> None:
-    """What is no table of texts is refused with the file."""
+    """What is not a table of texts is refused with the file."""
     (tmp_path / config.CONFIG).write_text("keyboard = 3\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"config.toml: keyboard must be a table"):
         config.read(tmp_path)

@@ -63,7 +63,7 @@ async def test_search_jumps_to_the_message(tmp_path: Path) -> None:
         await tui.shows("Search every conversation", "1 hit")
         await tui.press("enter")
         await tui.until(lambda: tui.chat.view.marked is not None)
-        assert "umbrellas" in tui.chat.view.marked.entry.text  # type: ignore[union-attr]  # waited
+        assert "umbrellas" in tui.chat.view.marked.entry.text
 
 
 async def test_rename_changes_the_title_everywhere(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ async def test_the_rating_is_kept(tmp_path: Path) -> None:
         await tui.shows("2 of 5")
 
 
-async def test_the_summary_is_asked_for_anew(tmp_path: Path) -> None:
+async def test_the_summary_is_asked_for_again(tmp_path: Path) -> None:
     """R on the summary page ends the conversation and shows what is counted."""
     async with living(tmp_path) as tui:
         await tui.press("f4")
@@ -252,7 +252,7 @@ async def test_leaving_the_own_server_in_mid_reply_asks(
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         tui.app.local = LocalServer(tui.app.settings)
-        tui.app.local.own = object()  # type: ignore[assignment]  # only whether there is one counts
+        tui.app.local.own = object()
         server.start(server.message("Go on"))
         server.stream("Half")
         await tui.says("replying")

@@ -108,7 +108,7 @@ async def test_nothing_and_what_runs_are_not_answered_again(
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         await tui.press("ctrl+r")
-        await tui.until(lambda: "There is nothing to answer again." in tui.notices)
+        await tui.until(lambda: "Nothing to answer again: no message was sent." in tui.notices)
         server.start(server.message("Go on"))
         server.stream("Half")
         await tui.says("replying")

@@ -48,7 +48,7 @@ async def test_the_next_page_comes_at_the_end_of_the_list(tmp_path: Path) -> Non
         await tui.shows("120 hits")
         await tui.press("end")
         await tui.until(lambda: tui.app.screen.query_one(OptionList).highlighted == 119)
-        found = [hit.message.id for hit in tui.app.screen._hits]  # type: ignore[attr-defined]  # the search screen's
+        found = [hit.message.id for hit in tui.app.screen._hits]
         assert len(set(found)) == len(found) == 120
         await tui.press("enter")
         await tui.until(lambda: tui.chat.view.marked is not None)
@@ -68,11 +68,11 @@ async def test_there_is_an_end(tmp_path: Path) -> None:
         await tui.shows("50 best hits")
         for many in (100, 150, 200):
             await tui.press("down", "end")
-            await tui.until(lambda many=many: hits(tui) == many)  # type: ignore[misc]  # bound now
+            await tui.until(lambda many=many: hits(tui) == many)
         await tui.shows("200 best hits; more words find others")
 
 
-async def test_other_words_begin_anew(tmp_path: Path) -> None:
+async def test_other_words_begin_again(tmp_path: Path) -> None:
     """Other words replace the hits; words that nothing holds say so."""
     async with searching(tmp_path, 60, "teapot") as tui:
         await tui.shows("50 best hits")

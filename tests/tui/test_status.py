@@ -162,7 +162,7 @@ async def test_a_newer_server_is_told_once(tmp_path: Path) -> None:
     ],
 )
 def test_versions_are_compared_by_number(server: str, client: str, *, expected: bool) -> None:
-    """A version is newer by its numbers, and what is no version is never newer."""
+    """A version is newer by its numbers, and what is not a version is never newer."""
     assert newer(server, client) is expected
 
 

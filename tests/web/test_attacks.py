@@ -121,7 +121,7 @@ async def test_retry_makes_an_ended_session_active(server, upstream, peer):
 
 
 async def test_what_no_waiting_mends_is_refused_for_good(database):
-    """A message that can never be taken is no matter of a limit, and uses none up."""
+    """A message that can never be taken is not a matter of a limit, and uses none up."""
     limits = {"messages_per_minute": 1, "message_chars": 10}
     async with serving(database, limits=limits) as server, Peer(server.url, "one") as peer:
         for text, code in (("x" * 11, "too_large"), (" ", "bad_request"), ("y" * 11, "too_large")):

@@ -59,7 +59,7 @@ def admitted(gate: Gate, request: Request) -> bool:
         ("chat.example.com.evil.com", False),
     ],
 )
-def test_only_own_names_are_answered_to(host: str, lets: bool, method: str) -> None:  # noqa: FBT001
+def test_only_own_names_are_answered_to(host: str, lets: bool, method: str) -> None:
     """A Host that does not name this server is refused, whatever the method."""
     assert admitted(gate(GENPY_HOSTS="Chat.example.com"), request(method, host=host)) is lets
 
@@ -85,7 +85,7 @@ def test_a_server_answers_to_the_name_it_listens_on() -> None:
 
 
 def test_a_request_of_old_without_host_passes() -> None:
-    """HTTP/1.0 without Host is no browser's, so nobody was lured."""
+    """HTTP/1.0 without Host is not a browser's, so nobody was lured."""
     assert admitted(gate(), Request("GET", "/"))
     assert not admitted(gate(), Request("POST", "/", headers={"origin": "http://localhost"}))
 
@@ -118,7 +118,7 @@ def test_a_request_of_old_without_host_passes() -> None:
 def test_only_own_and_listed_origins_may_connect(
     host: str,
     origin: str,
-    lets: bool,  # noqa: FBT001
+    lets: bool,
     method: str,
 ) -> None:
     """A page of another origin is refused, unless exactly it is configured."""
@@ -154,7 +154,7 @@ def test_only_own_and_listed_origins_may_connect(
 def test_another_site_may_link_here_and_nothing_else(
     method: str,
     headers: dict[str, str],
-    lets: bool,  # noqa: FBT001
+    lets: bool,
 ) -> None:
     """What a browser marks as coming from another site passes only as a visit."""
     assert admitted(gate(), request(method, **headers)) is lets
@@ -307,7 +307,7 @@ async def test_the_subprotocol_decides_the_mode(offered: list[Any], wanted: str 
         address = f"{front.url.replace('http', 'ws')}/ws/session/a"
         async with connect(address, subprotocols=offered or None, proxy=None) as ws:
             assert ws.subprotocol == wanted
-            assert "Sec-WebSocket-Extensions" not in ws.response.headers  # type: ignore[union-attr]
+            assert "Sec-WebSocket-Extensions" not in ws.response.headers
 
 
 async def test_an_unknown_genpy_protocol_is_refused() -> None:
@@ -315,6 +315,6 @@ async def test_an_unknown_genpy_protocol_is_refused() -> None:
     async with listening() as front:
         address = f"{front.url.replace('http', 'ws')}/ws/session/a"
         with pytest.raises(InvalidStatus) as refused:
-            await connect(address, subprotocols=["genpy.v9"], proxy=None)  # type: ignore[list-item]
+            await connect(address, subprotocols=["genpy.v9"], proxy=None)
     assert refused.value.response.status_code == 400
     assert b"genpy.v1" in (refused.value.response.body or b"")

@@ -160,7 +160,7 @@ def test_bytes_one_by_one_give_the_same_request(data: bytes) -> None:
 
 @pytest.mark.parametrize(("data", "status"), BAD.values(), ids=BAD)
 def test_bad_requests_are_refused_however_they_come(data: bytes, status: int) -> None:
-    """What is no safe request is refused with its status, whole or byte by byte."""
+    """What is not a safe request is refused with its status, whole or byte by byte."""
     assert read(data)[:2] == (None, status)
     assert read(*single_bytes(data))[:2] == (None, status)
 
@@ -223,7 +223,7 @@ def test_chunks_are_one_body(name: str, body: bytes) -> None:
         (post(b"Connection: close"), False),
     ],
 )
-def test_an_answer_says_whether_another_request_may_follow(data: bytes, follows: bool) -> None:  # noqa: FBT001
+def test_an_answer_says_whether_another_request_may_follow(data: bytes, follows: bool) -> None:
     """HTTP/1.1 goes on unless a side closes, and the answer says that it will."""
     _, _, reader = read(data)
     answer = reader.answer_bytes(Response(), [("Content-Length", "0")])

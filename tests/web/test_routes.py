@@ -259,7 +259,7 @@ async def test_a_session_is_deleted_once(api: Api) -> None:
     assert await api.store.messages("alice", TRIP, limit=1) == []
 
 
-async def test_a_summary_is_written_anew_and_read(api: Api) -> None:
+async def test_a_summary_is_written_again_and_read(api: Api) -> None:
     """After regenerate-summary the summary is there, with its metrics."""
     await api.talk("trip", "hello there")
     before = (await api.client.get("/api/session/trip/summary")).json()
@@ -488,7 +488,7 @@ async def test_a_part_that_hangs_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("genpy_server.web.health.CHECK_SECONDS", 0.01)
     model = Model()
     model.hangs = True
-    check = HealthCheck(Down(), Providers(load({}), model))  # type: ignore[arg-type]  # only `check` is asked
+    check = HealthCheck(Down(), Providers(load({}), model))
     health = await check()
     assert health.status == "unavailable"
     assert health.model.error == "The model did not answer in time."

@@ -28,7 +28,7 @@ BOB = "bob-" + "b" * 20
 def live_session(server: Any) -> LiveSession:
     """The only live session."""
     (live,) = server.app.hub._live.values()
-    return live  # type: ignore[no-any-return]
+    return live
 
 
 @asynccontextmanager
@@ -44,7 +44,7 @@ async def stuck(url: str, ref: str, **options: Any) -> AsyncIterator[Peer]:
 def narrow(live: LiveSession, peer: Peer) -> None:
     """Let the system buffer little between them, so that frames wait in the server."""
     for queue in live.subscribers:
-        ends = (queue._ws.transport, socket.SO_SNDBUF), (peer.ws.transport, socket.SO_RCVBUF)  # type: ignore[attr-defined]
+        ends = (queue._ws.transport, socket.SO_SNDBUF), (peer.ws.transport, socket.SO_RCVBUF)
         for transport, option in ends:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
 
@@ -59,7 +59,7 @@ async def test_a_slow_reader_costs_no_more_than_its_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many MB for a reader that takes none, of wide characters, cost 4 MiB and come back."""
-    monkeypatch.setattr(genpy_server.app, "_warm", lambda _: None)  # its memory is no reader's
+    monkeypatch.setattr(genpy_server.app, "_warm", lambda _: None)  # its memory is not a reader's
     async with serving(tmp_path / "genpy.db", limits={"log_bytes": MIB}) as server:
         async with stuck(server.url, "one") as slow:
             live = live_session(server)
@@ -151,7 +151,7 @@ async def test_writes_to_a_lost_connection_are_not_logged(
         async with stuck(server.url, "one") as peer:
             live = live_session(server)
             (queue,) = live.subscribers
-            queue._ws.transport.abort()  # type: ignore[attr-defined]
+            queue._ws.transport.abort()
             deltas(live, "x", 100)
             peer.ws.transport.abort()
 

@@ -224,10 +224,10 @@ async def test_who_has_shown_a_token_takes_no_place() -> None:
             assert (await client.post("/echo", json={"text": "x"})).status_code == 200
             assert len(front.server.strangers) == 0
             protocol = {"subprotocols": ["genpy.v1"], "proxy": None}
-            async with connect(address, **protocol) as silent:  # type: ignore[arg-type]
+            async with connect(address, **protocol) as silent:
                 assert len(front.server.strangers) == 1
                 with pytest.raises((InvalidMessage, OSError)):
-                    await connect(address, **protocol)  # type: ignore[arg-type]
+                    await connect(address, **protocol)
                 await silent.close()
 
 
@@ -236,12 +236,12 @@ async def test_frames_of_strangers_are_small(tmp_path: Path) -> None:
     async with serving(tmp_path / "genpy.db", GENPY_TOKEN=TOKEN) as server:
         address = server.url.replace("http", "ws") + "/ws/session/a"
         options = {"subprotocols": ["genpy.v1"], "proxy": None, "compression": None}
-        async with connect(address, **options) as ws:  # type: ignore[arg-type]
+        async with connect(address, **options) as ws:
             await ws.send(encode(Auth("x" * 20_000)))
             with pytest.raises(ConnectionClosed):
                 await ws.recv()
             assert ws.close_code == 1009
-        async with connect(address, **options) as ws:  # type: ignore[arg-type]
+        async with connect(address, **options) as ws:
             await ws.send(encode(Auth(TOKEN)))
             assert b'"ready"' in await ws.recv(decode=False)
             await ws.send(encode(Send("a", "x" * 199_000)))

@@ -314,7 +314,7 @@ _SMALL_TALK = frozenset(
     """.split()  # noqa: SIM905 - a list of so many is harder to read
 )
 """Words of thanks, greetings and follow-ups, which nothing can be found by."""
-_TELLING = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905
+_TELLING = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905 - as above
 """How a sentence begins that tells something and asks nothing."""
 
 

@@ -42,7 +42,7 @@ def turns(messages: Sequence[Message]) -> list[Turn]:
     """Messages as turns, in order of the person's messages; only the newest reply to each counts.
 
     A reply that was stored late (its id is greater than the next message's) stands with the
-    message that it answers. What was replaced is no turn.
+    message that it answers. What was replaced is not a turn.
     """
     messages = standing(messages)
     replies = {m.meta.reply_to: m for m in messages if m.meta.reply_to is not None}

@@ -186,7 +186,7 @@ def _attempt(connection: sqlite3.Connection, job: _Job) -> None:
     connection.execute("SAVEPOINT job")
     try:
         job.result = job.call(connection)
-    except Exception as error:
+    except Exception as error:  # whatever a job raises is its caller's, and fails no other job
         is_worth_repeating = _is_worth_repeating(error, connection)
         # Some errors (a full disk) end the whole transaction, and with it this savepoint.
         if not connection.in_transaction:

@@ -130,7 +130,7 @@ class Functions:
             raise unanswered(error, self._url) from error
 
     def read(self, answer: Any, kind: type[T]) -> T:
-        """An answer as what it should be; where it is not that, it is no project that answers."""
+        """An answer as what it should be; where it is not that, no project answered."""
         try:
             return msgspec.convert(answer, kind)
         except msgspec.ValidationError:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from re import Match
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from genpy_server.markdown.dialect import cells, is_delimiter, math_end
 
@@ -239,7 +239,7 @@ class Splitter:
                 self._close()
         if at.pad and at.mode != "none":
             line = line[min(at.pad, _indent(line)) :]
-        while not _MODES[at.mode](self, line, blank):
+        while not self._takers[at.mode](self, line, blank):
             pass
         at.blank = blank
 
@@ -384,7 +384,7 @@ class Splitter:
             at.piece.head = head
         return True
 
-    def _in_list(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911
+    def _in_list(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911 - one signature, and a case a return
         at = self._at
         shut, at.shut = at.shut, False
         if blank:
@@ -499,15 +499,14 @@ class Splitter:
             self._open("code", "code", continues=True)
         return True
 
-
-_MODES: dict[Mode, Callable[[Splitter, str, bool], bool]] = {
-    "none": Splitter._in_none,  # noqa: SLF001 - the rest of the class
-    "text": Splitter._in_text,  # noqa: SLF001
-    "quote": Splitter._in_quote,  # noqa: SLF001
-    "indented": Splitter._in_indented,  # noqa: SLF001
-    "list": Splitter._in_list,  # noqa: SLF001
-    "code": Splitter._in_code,  # noqa: SLF001
-    "math": Splitter._in_math,  # noqa: SLF001
-    "table": Splitter._in_table,  # noqa: SLF001
-}
-"""What takes a line in each mode; False when it closed its piece and the line comes again."""
+    _takers: ClassVar[dict[Mode, Callable[["Splitter", str, bool], bool]]] = {
+        "none": _in_none,
+        "text": _in_text,
+        "quote": _in_quote,
+        "indented": _in_indented,
+        "list": _in_list,
+        "code": _in_code,
+        "math": _in_math,
+        "table": _in_table,
+    }
+    """What takes a line in each mode; False when it closed its piece and the line comes again."""

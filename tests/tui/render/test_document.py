@@ -77,4 +77,4 @@ def test_no_line_is_wider_than_the_screen(bits: list[str], width: int) -> None:
     document = Document()
     document.feed("".join(bits).replace("|", "/"))
     document.finish()
-    assert all(line.cells <= width for line in lines(document, width))  # type: ignore[attr-defined]
+    assert all(line.cells <= width for line in lines(document, width))

@@ -22,7 +22,7 @@ const ENDINGS = {
     "The reply was interrupted. What came is kept.",
     "The reply was interrupted before anything came.",
   ],
-  error: ["There is no reply.", "There is no reply."],
+  error: ["The reply failed. What came is kept.", "The reply failed before anything came."],
 };
 
 export class EntryView {

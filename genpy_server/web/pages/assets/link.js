@@ -52,7 +52,7 @@ export class Link {
   }
 
   /**
-   * Send a frame; false when there is no connection.
+   * Send a frame; false when not connected.
    *
    * @param {ClientFrame} frame
    */

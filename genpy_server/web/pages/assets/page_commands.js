@@ -57,7 +57,7 @@ export class PageCommands {
       rename: (title) => this.#begun(() => this.#rename(title)),
       stop: () => this.#stop(),
       retry: (mode) => this.#again(mode ? { intent: this.#mode(mode) || undefined } : {}),
-      edit: () => this.#press(page.room().view.edit, "There is no message of yours to edit."),
+      edit: () => this.#press(page.room().view.edit, "Nothing to edit: no message was sent."),
       mode: (name) => this.#chooseMode(name),
       rate: (number) => this.#begun(() => this.#rate(number)),
       end: () => this.#begun(() => page.room().end()),
@@ -156,7 +156,7 @@ export class PageCommands {
 
   #begun(/** @type {() => unknown} */ work) {
     if (this.page.room().transcript.status === "new") {
-      this.page.refused("There is nothing here yet: no message was sent.");
+      this.page.refused("Nothing here yet: no message was sent.");
     } else work();
   }
 
@@ -192,7 +192,7 @@ export class PageCommands {
     if (model) this.#again({ model });
     else {
       const opener = /** @type {HTMLElement} */ (view.others.querySelector("button"));
-      this.#press(opener, "There is no reply here that another model could give.");
+      this.#press(opener, "Nothing to answer with another model: no message was sent.");
     }
   }
 
@@ -295,7 +295,7 @@ export class PageCommands {
     else if (THEMES.includes(name.toLowerCase())) setTheme(name.toLowerCase());
     else {
       const known = THEMES.join(", ");
-      throw new Mistyped(`There is no theme ${name}. Choose one of ${known}. ${AS_IT_IS}`);
+      throw new Mistyped(`Unknown theme: ${name}. Choose one of ${known}. ${AS_IT_IS}`);
     }
   }
 

@@ -129,7 +129,7 @@ export class Room {
    */
   ask(frame) {
     if (!this.link?.send(frame)) {
-      this.refused("There is no connection. It comes back by itself; try again then.");
+      this.refused("Not connected. Try again once the connection is back.");
     }
   }
 

@@ -31,12 +31,12 @@ const MISTAKES = {
       [first, said.slice(0, 2).join("_")].map((word) => closest(word, names)).find(Boolean) ??
       names.find((name) => first.length >= MEANT_CHARS && name.includes(first));
     if (argument.includes("\n") || !(meant || said.length <= 2)) return "";
-    const more = meant ? `Did you mean ${meant}?` : `There are ${names.join(", ")}.`;
-    return `There is no setting ${first}. ${more}`;
+    const more = meant ? `Did you mean ${meant}?` : `Choose one of ${names.join(", ")}.`;
+    return `Unknown setting: ${first}. ${more}`;
   },
   think(argument) {
     if (oneLine(argument).includes(" ")) return "";
-    return `There is no effort ${argument.trim()}. Choose one of ${EFFORTS.join(", ")}, default.`;
+    return `Unknown effort: ${argument.trim()}. Choose one of ${EFFORTS.join(", ")}, default.`;
   },
 };
 
@@ -54,7 +54,7 @@ export function readLine(text, commands, modes) {
   const command = commands.get(word.toLowerCase());
   if (!command) {
     if (given) return { kind: "message" };
-    return { kind: "wrong", wrong: `There is no command ${text.trim()}. ${AS_IT_IS}` };
+    return { kind: "wrong", wrong: `Unknown command: ${text.trim()}. ${AS_IT_IS}` };
   }
   const argument = oneLine(given);
   if (takes(command, given, modes)) return { kind: "run", command, argument };
