@@ -1,5 +1,6 @@
 """Parts that tests in several folders share and that are slow to start: one of each per run."""
 
+import gc
 import signal
 from collections.abc import Iterator
 
@@ -14,6 +15,13 @@ hypothesis.settings.load_profile("repeatable")
 
 # What runs in the background of a shell ignores Ctrl-C, and would pass that on to its processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of every later search for garbage: one in fifteen seconds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session")

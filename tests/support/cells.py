@@ -4,6 +4,7 @@ How the lines were cut into segments and strips does not show; cells that look t
 """
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 from string import ascii_letters
 
@@ -20,6 +21,7 @@ MARKED = ("underline", "strike", "reverse")
 """Attributes that show on a blank cell."""
 
 
+@cache
 def described(style: Style | None, *, sixteen: bool = False) -> str:
     """A style in words; with `sixteen` as a terminal of so many colours shows it, by their numbers."""
     style = style or Style()
@@ -35,6 +37,7 @@ def named(color: Color | None, *, sixteen: bool) -> str:
     return str(color.downgrade(ColorSystem.STANDARD).number) if sixteen else color.name
 
 
+@cache
 def ground(style: str) -> str:
     """The part of a described style that shows on a blank cell."""
     marks = [word for word in style.split() if word in MARKED]
