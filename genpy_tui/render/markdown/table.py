@@ -1,4 +1,7 @@
-"""A table as lines: columns as wide as their cells while there is room, then wrapped cells."""
+"""A table as lines: columns as wide as their cells while there is room, then wrapped cells.
+
+Where there are more columns than fit, each row is a list of the columns' names and its cells.
+"""
 
 from rich.cells import cell_len
 
@@ -24,14 +27,42 @@ def table_lines(
         return []
     room = width - sum(cell_len(run.text) for run in lead)
     widths = _widths(measure or rows, room)
+    if not _fits(widths, room):
+        return _lists(rows, room, lead, head=head)
     lines: list[Line] = []
     if head:
         lines += _row(rows[0], widths, lead)
-        rule = "─┼─".join("─" * size for size in widths)
-        lines.append(Line((*lead, Styled(rule, "rule")), sum(len(r.text) for r in lead)))
+        lines.append(_rule(widths, lead))
     for row in rows[1:]:
         lines += _row(row, widths, lead)
     return lines
+
+
+def _lists(
+    rows: list[list[Cell]], room: int, lead: tuple[Styled, ...], *, head: bool
+) -> list[Line]:
+    """A list for each row, a rule above all but the first of a table."""
+    names = [(runs, "left") for runs, _ in rows[0]]
+    nothing: list[Cell] = [([], "left")] * len(names)
+    longest = max(cell_len("".join(run.text for run in runs)) for runs, _ in names)
+    size = max(1, min(longest, max(NARROW, room // 3)))
+    widths = [size, max(1, room - size - len(GAP))]
+    lines: list[Line] = []
+    for row in rows[1:] or ([nothing] if head else []):
+        if lines or not head:
+            lines.append(_rule(widths, lead))
+        for name, (cell, _) in zip(names, row, strict=False):
+            lines += _row([name, (cell, "left")], widths, lead)
+    return lines
+
+
+def _rule(widths: list[int], lead: tuple[Styled, ...]) -> Line:
+    rule = "─┼─".join("─" * size for size in widths)
+    return Line((*lead, Styled(rule, "rule")), sum(len(run.text) for run in lead))
+
+
+def _fits(widths: list[int], room: int) -> bool:
+    return sum(widths) + len(GAP) * (len(widths) - 1) <= room
 
 
 def _widths(rows: list[list[Cell]], room: int) -> list[int]:

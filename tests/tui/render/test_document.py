@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpy_tui.render.lines import Line
 from genpy_tui.render.markdown.document import Document
 
 BITS = st.lists(
@@ -52,7 +53,7 @@ BITS = st.lists(
 )
 
 
-def lines(document: Document, width: int) -> list[object]:
+def lines(document: Document, width: int) -> list[Line]:
     """Every line, with its styles."""
     return [line for part in document.parts for line in part.lines(width)]
 
@@ -73,8 +74,26 @@ def test_streamed_equals_fully_rendered(bits: list[str], width: int) -> None:
 
 @given(BITS, st.integers(20, 60))
 def test_no_line_is_wider_than_the_screen(bits: list[str], width: int) -> None:
-    """Whatever comes, lines fit, but for tables of more columns than fit."""
+    """Whatever comes, lines fit."""
     document = Document()
-    document.feed("".join(bits).replace("|", "/"))
+    document.feed("".join(bits))
     document.finish()
     assert all(line.cells <= width for line in lines(document, width))
+
+
+def test_a_table_of_more_columns_than_fit_is_a_list_for_each_row() -> None:
+    """No cell of a wide table is hidden: each stands beside the name of its column."""
+    columns = range(14)
+    rows = [
+        [f"name {number}" for number in columns],
+        ["---"] * len(columns),
+        *([f"{row}{number} `a\\|b`" for number in columns] for row in "AB"),
+    ]
+    document = Document()
+    for row in rows:
+        document.feed(f"|{'|'.join(row)}|\n")
+    document.finish()
+    shown = [line.text.rstrip() for line in lines(document, 60)]
+    assert shown[0] == "name 0  │ A0 a|b"
+    assert shown[len(columns)].startswith("────────┼───")
+    assert shown[-1] == "name 13 │ B13 a|b"
