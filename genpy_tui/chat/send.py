@@ -38,7 +38,7 @@ class SendControl:
         early, self._early = self._early, ""
         if early and self._prompt.full_text == early:
             self._prompt.text = ""
-            self.send(early)
+            self.send(early.removesuffix("\n"))
 
     def send(self, text: str) -> None:
         """Send a message; where that cannot be, it returns to the prompt."""
@@ -53,6 +53,7 @@ class SendControl:
                 way = self._keys.way("new")
                 reason = f"{client.link.reason} Your message is not sent; {way} begins a new conversation."
             if client is None and not reason:
+                self._prompt.write(f"{text}\n")  # what is typed meanwhile is a line of its own
                 self._early = self._prompt.full_text
             self._screen.notify(reason or "Still starting: this is sent in a moment.")
             return

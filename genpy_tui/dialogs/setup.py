@@ -42,9 +42,13 @@ class FirstChoice(Pick):
         self._records = records
 
     def on_mount(self) -> None:
-        """Look for servers meanwhile; what was typed before goes on here."""
+        """Look for servers meanwhile; a line that was typed before goes on here."""
         super().on_mount()
-        self.query_one(Input).value = self._prompt.text
+        draft = self._prompt.text
+        if draft.isprintable():
+            self.query_one(Input).value = draft
+        else:  # of several lines, for instance: it stays in the prompt, and up brings it back
+            self._prompt.keep(self._prompt.full_text)
         self.say(LOOKING)
         background(self, self._look, "look")
 

@@ -228,12 +228,16 @@ def _terminal_driver() -> type[Driver]:
         def run_input_thread(self) -> None:
             """Read until the end; what fails here is the application's failure."""
             parser = TerminalParser()
+            early = _waiting_bytes(self.fileno)
             try:
                 while not self.exit_event.is_set():
                     if select.select([self.fileno], [], [], ESCAPE_SECONDS)[0]:
                         if not (data := _read(self.fileno)):
                             os.kill(os.getpid(), signal.SIGHUP)
                             return
+                        if early > 0:
+                            data = data[:early].replace(b"\n", b"\r") + data[early:]
+                            early -= len(data)
                         for event in parser.receive(data):
                             self.process_message(event)
                     for event in parser.tick():
@@ -274,6 +278,18 @@ class _Lossy:
 
     def fileno(self) -> int:
         return self._file.fileno()
+
+
+def _waiting_bytes(file: int) -> int:
+    """How much was typed before the terminal was taken: enter is a line feed there."""
+    import fcntl  # noqa: PLC0415 - not on Windows
+    import termios  # noqa: PLC0415 - not on Windows
+
+    try:
+        count = fcntl.ioctl(file, termios.FIONREAD, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)
 
 
 def _read(file: int) -> bytes:

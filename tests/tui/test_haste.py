@@ -189,14 +189,15 @@ async def test_letters_behind_the_first_are_no_keys_of_a_message(
 async def test_a_message_of_before_the_start_is_sent_after_it(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Enter while GenPy starts sends the message once it has started, unless it was changed since."""
+    """Enter while GenPy starts sends what is written once it has started, two lines as one message."""
     ready, doors = threading.Event(), app._client_doors
     monkeypatch.setattr(app, "_client_doors", lambda: (ready.wait(), doors())[1])
     async with terminal(tmp_path, server=server.url) as tui:
-        await tui.type("Good morning")
-        assert tui.chat.prompt.text == "Good morning"
+        await tui.type("Good morning.")
+        await tui.type("Who are you?")
+        assert tui.chat.prompt.text == "Good morning.\nWho are you?\n"
         ready.set()
-        assert (await server.until(Send)).text == "Good morning"
+        assert (await server.until(Send)).text == "Good morning.\nWho are you?"
         await tui.until(lambda: not tui.chat.prompt.text)
     ready.clear()
     async with terminal(tmp_path, server=server.url) as tui:
@@ -204,7 +205,7 @@ async def test_a_message_of_before_the_start_is_sent_after_it(
         await tui.press(*" evening")
         ready.set()
         await tui.says("ready")
-        assert tui.chat.prompt.text == "Good evening"
+        assert tui.chat.prompt.text == "Good\n evening"
     assert sum(isinstance(frame, Send) for frame in server.received) == 1
 
 

@@ -10,6 +10,8 @@ import pytest
 from support.hostile_text import HOSTILE
 from support.scripted_server import ScriptedServer
 
+from genpy_server.wire import Send
+
 pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals")
 from support.pseudo_terminal import chat_on_a_terminal, on_a_terminal
 
@@ -39,7 +41,7 @@ MODES = (b"?1049", b"?1000", b"?1003", b"?1006", b"?2004", b"?1004")
 async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    """The real program on a real terminal: hostile messages write no sequence of their own."""
+    """Hostile messages write no sequence of their own; a line typed during the start is sent."""
     server.title = HOSTILE[1]
     server.message("\n\n".join(HOSTILE[:-1]))
     server.start(1)
@@ -48,12 +50,14 @@ async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
 
     def play() -> bytes:
         with chat_on_a_terminal(tmp_path / "genpy.db", server.url) as terminal:
+            terminal.send(b"typed early\r")
             terminal.shows("finally")
             terminal.send(b"\x11")
             assert terminal.ends() == 0
             return terminal.output
 
     written = await asyncio.to_thread(play)
+    assert [frame.text for frame in server.received if isinstance(frame, Send)] == ["typed early"]
     rest = OURS.sub(b"", written)
     at = rest.find(b"\x1b")
     assert at == -1, rest[max(0, at - 40) : at + 80]

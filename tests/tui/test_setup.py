@@ -113,11 +113,19 @@ async def test_going_on_without_a_model(tmp_path: Path, keys: list[str]) -> None
 
 
 async def test_a_message_is_typed_instead(tmp_path: Path) -> None:
-    """Who does not read the first screen and types a message has sent it."""
+    """Who does not read the first screen and types a message has sent it; a draft of two lines stays."""
     async with terminal(tmp_path, server=None) as tui:
         await tui.shows("No model server was found")
         await tui.press(*"Hi", "space", *"you", "enter")
         await tui.shows("› You", "Hi you", "No model is configured")
+        tui.chat.prompt.text = "A draft\nof two lines"
+        await tui.chat.action_command("setup")
+        await tui.shows("│  ▌ or paste a key, or type a message", "A draft", "of two lines")
+        await tui.press(*"Oh", "enter")
+        await tui.until(lambda: tui.transcript.count("› You") > 1)
+        assert tui.chat.prompt.text == ""
+        await tui.press("up", "up")
+        assert tui.chat.prompt.text == "A draft\nof two lines"
 
 
 async def test_a_chat_at_the_server_of_another(tmp_path: Path, service: Upstream) -> None:
