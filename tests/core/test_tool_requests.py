@@ -16,7 +16,7 @@ from genpy_server.core.understanding.keywords import (
     find_keyword,
     words_of,
 )
-from genpy_server.core.understanding.linear import shipped
+from genpy_server.core.understanding.linear import LinearModel, shipped
 from genpy_server.core.understanding.tool_requests import LONGEST, find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
@@ -235,3 +235,17 @@ def test_a_search_carries_what_it_names(text, args):
     request = find_tool_request(text)
     assert request is not None
     assert (request.name, request.args) == ("search_chat_history", args)
+
+
+def test_what_a_message_asks_for_is_weighed_once(monkeypatch):
+    """It is asked for when the message is indexed, and again by its reply."""
+    weighed, score = [], LinearModel.score
+    monkeypatch.setattr(
+        LinearModel, "score", lambda self, found: weighed.append(found) or score(self, found)
+    )
+    asked = "How many messages did we weigh in this chat?"
+    first = find_tool_request(asked)
+    once = len(weighed)
+    assert once
+    assert find_tool_request(asked) == first
+    assert len(weighed) == once

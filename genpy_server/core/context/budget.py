@@ -189,23 +189,24 @@ def _window(past: Sequence[Turn], room: int) -> tuple[list[Turn], int]:
     Where not all fit, a step of the room is left free for the next ones, so that the first one
     stays the same for several turns.
     """
-    tokens = sum(turn.tokens for turn in past)
+    costs = [turn.tokens for turn in past]
+    tokens = sum(costs)
     if tokens > room > 0:
         step = max(int(room * STEP_SHARE), 1)
         too_many = -(-(tokens - room) // step) * step
         gone = start = 0
         while gone < too_many and start < len(past):
-            gone += past[start].tokens
+            gone += costs[start]
             start += 1
         if start < len(past):
             return list(past[start:]), tokens - gone
     window: list[Turn] = []
     tokens = 0
-    for turn in reversed(past):
-        if tokens + turn.tokens > room:
+    for turn, cost in zip(reversed(past), reversed(costs), strict=True):
+        if tokens + cost > room:
             break
         window.append(turn)
-        tokens += turn.tokens
+        tokens += cost
     return window[::-1], tokens
 
 

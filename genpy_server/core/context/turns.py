@@ -24,7 +24,8 @@ class Turn(NamedTuple):
     @property
     def tokens(self) -> int:
         """What it costs to send."""
-        return sum(count_tokens(message.text) + MESSAGE_TOKENS for message in self.messages)
+        texts = sum([count_tokens(message.text) for message in self.messages])
+        return texts + MESSAGE_TOKENS * len(self.messages)
 
     def shortened(self, tokens: int) -> "Turn":
         """The same turn for at most `tokens`, what is too long for that cut with a note."""

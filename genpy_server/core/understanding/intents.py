@@ -134,9 +134,8 @@ def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
         return _follow_up(previous)
     if scored.known < KNOWN_AT_LEAST:
         return _guess(seen)
-    reason = f"words: {_quoted(scored.because)}"
-    if not scored.because:
-        reason = "how it is written, no single word"
+    because = model.because(scored)
+    reason = f"words: {_quoted(because)}" if because else "how it is written, no single word"
     return Intent(scored.label, round(min(max(score, GUESS), SUREST), 3), reason)
 
 

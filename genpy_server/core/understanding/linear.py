@@ -26,6 +26,8 @@ OPENING, CLOSING = 6, 4
 SHORT = 3
 REMEMBERED = 4_096
 """Words whose letters and families are kept, since most messages are made of the same."""
+FEATURED = 16
+"""Messages whose features are kept: two models look at each, from two threads."""
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
@@ -49,7 +51,7 @@ class Features(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """The most probable label, the probability of each, and the words that weighed most.
+    """The most probable label, the probability of each, and the words that were weighed.
 
     `known` is the share of known n-grams, 0 to 1.
     """
@@ -57,7 +59,7 @@ class Scored(NamedTuple):
     label: str
     probabilities: dict[str, float]
     known: float
-    because: list[str]
+    words: list[str]
 
     @property
     def probability(self) -> float:
@@ -86,6 +88,7 @@ def _tokens(plain: str) -> list[str]:
     return ["0" if token[0].isdigit() else token[:20] for token in found]
 
 
+@lru_cache(FEATURED)
 def features(text: str) -> Features:
     """The features of a message, each once; their number is bounded for any text."""
     plain = folded(clip(text))
@@ -191,13 +194,13 @@ class LinearModel:
         odds = [math.exp((total - top) / self._temperature) for total in totals]
         whole = sum(odds)
         probabilities = {label: one / whole for label, one in zip(self.labels, odds, strict=True)}
-        because = self._because(found.words, best)
-        return Scored(self.labels[best], probabilities, known, because)
+        return Scored(self.labels[best], probabilities, known, found.words)
 
-    def _because(self, words: list[str], best: int) -> list[str]:
-        """The three words with the largest weight for a label, relative to the other labels."""
+    def because(self, scored: Scored) -> list[str]:
+        """The three words with the largest weight for the label, relative to the other labels."""
         spoke = []
-        for word in words:
+        best = self.labels.index(scored.label)
+        for word in scored.words:
             start = self._starts.get(word)
             if start is not None and word[0].isalnum() and word[-1] != "$":
                 row = self._weights[start : start + len(self.labels)]

@@ -6,7 +6,7 @@ sure: a wrong trigger costs more than a miss.
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -33,6 +33,8 @@ LIKELY = 0.6
 """The same for a message that begins as such a request does, in so many words."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
+REMEMBERED = 64
+"""Messages of which it is known what they ask for."""
 LONGEST = 200
 """Characters of a message that can be a request."""
 
@@ -144,6 +146,12 @@ def find_tool_request(text: str) -> ToolRequest | None:
     line = text.strip()
     if not line or len(line) > LONGEST or "\n" in line:
         return None
+    return _request_in(line)
+
+
+@lru_cache(REMEMBERED)
+def _request_in(line: str) -> ToolRequest | None:
+    """The tool that a line asks for: asked when a message is indexed, and again by its reply."""
     if _SAYS_THAT.search(line) or _GIVES_A_ROLE.search(line):
         return None
     scored = _scored(line)
@@ -154,7 +162,7 @@ def find_tool_request(text: str) -> ToolRequest | None:
     args = _arguments(scored.label, line)
     if args is None:
         return None
-    because = ", ".join(f'"{word}"' for word in scored.because)
+    because = ", ".join(f'"{word}"' for word in request_model().because(scored))
     return ToolRequest(scored.label, args, f"asks for GenPy's own records: {because}")
 
 
