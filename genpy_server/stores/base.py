@@ -182,8 +182,8 @@ class ApprovalStore(Protocol):
         """Take a permission back; False where there was none."""
 
 
-class Store(Protocol):
-    """A database of conversations."""
+class BaseStore(Protocol):
+    """What `Store` and `CoreStore` both have."""
 
     kind: str
 
@@ -192,6 +192,34 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and close everything."""
+
+    async def messages(
+        self,
+        user_id: str,
+        session_id: str,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> list[Message]:
+        """Up to `limit` messages, oldest first.
+
+        With `after`, the first ones with a greater id; otherwise the newest ones, or the newest
+        with an id below `before`. An unknown session has none.
+        """
+
+    async def session(self, user_id: str, session_id: str) -> Session | None:
+        """One session, or None when this user has none of that id."""
+
+    async def delete(self, user_id: str, session_id: str) -> None:
+        """Remove a session and its messages; `NotFound` when there is none."""
+
+    async def secret(self) -> str:
+        """The secret of this installation, the same for every server on this database."""
+
+
+class Store(BaseStore, Protocol):
+    """A database of conversations."""
 
     async def check(self) -> StoreHealth:
         """Prove that reading works now; raises the `StoreError` that says what does not."""
@@ -227,21 +255,6 @@ class Store(Protocol):
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
         """The message stored under a client's own id."""
-
-    async def messages(
-        self,
-        user_id: str,
-        session_id: str,
-        *,
-        limit: int,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> list[Message]:
-        """Up to `limit` messages, oldest first.
-
-        With `after`, the first ones with a greater id; otherwise the newest ones, or the newest
-        with an id below `before`. An unknown session has none.
-        """
 
     async def search(
         self,
@@ -283,9 +296,6 @@ class Store(Protocol):
 
     # Sessions
 
-    async def session(self, user_id: str, session_id: str) -> Session | None:
-        """One session, or None when this user has none of that id."""
-
     async def sessions(
         self,
         user_id: str,
@@ -313,9 +323,6 @@ class Store(Protocol):
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
         """Keep a rating from 1 to 5, else `BadRequest`; `NotFound` without such a session."""
-
-    async def delete(self, user_id: str, session_id: str) -> None:
-        """Remove a session and its messages; `NotFound` when there is none."""
 
     # The end of a session, exactly once
 
@@ -374,9 +381,6 @@ class Store(Protocol):
         """Give the right back unused; `abandoned` leaves the session out for `wait_seconds`."""
 
     # Servers, and the replies in progress that they leave behind
-
-    async def secret(self) -> str:
-        """The secret of this installation, the same for every server on this database."""
 
     async def beat(self, server: str, alive_seconds: float) -> list[str]:
         """Record that a server is alive for so long from now (0: it is gone).

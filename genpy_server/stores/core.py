@@ -39,6 +39,7 @@ from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, S
 from genpy_server.stores.base import (
     Appended,
     ApprovedTool,
+    BaseStore,
     Ending,
     Hosted,
     Hosting,
@@ -56,20 +57,12 @@ ALL = 2**31
 """More rows than there are."""
 
 
-class CoreStore(Protocol):
+class CoreStore(BaseStore, Protocol):
     """A database of sessions and messages; every method names their owner.
 
     Messages have ids that grow, over all sessions; times are ISO 8601 in UTC, ending in Z. What a
     driver raises leaves it as `StoreError` or one of its kinds.
     """
-
-    kind: str
-
-    async def open(self) -> None:
-        """Connect."""
-
-    async def close(self) -> None:
-        """Finish what is under way, and close."""
 
     async def append(
         self,
@@ -92,23 +85,6 @@ class CoreStore(Protocol):
         a duplicate and changes nothing, with another text it is a `Conflict`.
         """
 
-    async def messages(
-        self,
-        user_id: str,
-        session_id: str,
-        *,
-        limit: int,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> list[Message]:
-        """Up to `limit` messages, oldest first.
-
-        The newest ones, also of those `before` an id, or the first ones `after` an id.
-        """
-
-    async def session(self, user_id: str, session_id: str) -> Session | None:
-        """One session, or None when this user has none of that id."""
-
     async def list_sessions(self, user_id: str) -> list[Session]:
         """All sessions of a user, by last message, newest first."""
 
@@ -117,12 +93,6 @@ class CoreStore(Protocol):
 
         A session that is not there (any more) stays so.
         """
-
-    async def delete(self, user_id: str, session_id: str) -> None:
-        """Remove a session and its messages; `NotFound` when there is none."""
-
-    async def secret(self) -> str:
-        """A secret of this database, made once: ids of named sessions are made with it."""
 
 
 def completed(store: CoreStore | Store) -> Store:
