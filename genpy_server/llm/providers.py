@@ -6,7 +6,6 @@ A model is named `provider/name`. A name without a provider's is a model of the 
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from typing import TypeVar
@@ -48,8 +47,7 @@ MINUTE_SHARE = 0.85
 """Of the tokens that a service takes in a minute, what one request may be, its reply aside."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenModel:
+class ChosenModel(msgspec.Struct, frozen=True):
     """A model of one service, as a reply uses it."""
 
     llm: Llm

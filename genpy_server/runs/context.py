@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -57,8 +56,7 @@ class Publisher(Protocol):
         """Number an event and give it to every subscriber."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(msgspec.Struct, frozen=True):
     """A message to answer, and what is known around it."""
 
     user_id: str

@@ -6,9 +6,10 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol
+
+import msgspec
 
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import Message, RunStatus
@@ -38,8 +39,7 @@ class RunOwner(ApprovalAudience, Publisher, Protocol):
         """The store has no such session any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunServices:
+class RunServices(msgspec.Struct, frozen=True):
     """What every queue of runs works with."""
 
     chat: Chat
@@ -168,7 +168,7 @@ class RunQueue:
         unwanted = self._stopping or self._unwanted
         self._control = RunControl(unwanted or "stopped", unwanted=unwanted is not None)
         self._unwanted = None
-        request = replace(
+        request = msgspec.structs.replace(
             request,
             history=tuple(self._conversation.messages),
             memory=self._conversation.memory,

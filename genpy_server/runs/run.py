@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from uuid import uuid4
 
 import msgspec
@@ -92,8 +91,7 @@ DELETED = "The session was deleted meanwhile, and this reply with it."
 log = logging.getLogger("genpy.run")
 
 
-@dataclass(slots=True)
-class RunControl:
+class RunControl(msgspec.Struct):
     """How a cancelled run is to be marked, and whether it can still be cancelled."""
 
     status: RunStatus = "stopped"
@@ -102,8 +100,7 @@ class RunControl:
     closing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(msgspec.Struct, frozen=True):
     """A finished run: its reply, not stored while `message.id` is 0, and what found no room."""
 
     message: Message

@@ -9,9 +9,10 @@
 """
 
 import hmac
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+import msgspec
 
 from genpy_server.core.identity import checked_ref, is_loopback
 from genpy_server.errors import BadRequest, Forbidden, Unauthorized, UnknownProtocol
@@ -25,13 +26,12 @@ SAFE = frozenset({"GET", "HEAD"})
 OWN_SITE = frozenset({"same-origin", "none"})
 
 
-@dataclass(frozen=True, slots=True)
-class Attach:
+class Attach(msgspec.Struct, frozen=True):
     """What a WebSocket asks for; without `user` its first frame must be `auth`."""
 
     user: str | None
     ref: str
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Gate:

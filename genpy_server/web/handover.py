@@ -7,9 +7,9 @@ the documented interface, and a test compares the list with the installed versio
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.http11 import Request as WireRequest
@@ -54,8 +54,7 @@ CLOSE_SECONDS = 5.0
 """How long a peer may take to close its side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+class Upgrade(msgspec.Struct, frozen=True):
     """A request to open a WebSocket that was accepted."""
 
     request: Request

@@ -8,10 +8,11 @@ websockets library, and this object is done with it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
-from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol, cast
+
+import msgspec
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
 from genpy_server.settings import Limits
@@ -290,7 +291,7 @@ def _for(request: Request, response: Response) -> Response:
     """An answer without its body where the client holds it already."""
     if not response.unchanged_for(request):
         return response
-    return replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
+    return msgspec.structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
 
 
 def _fields(response: Response, server: str, *, last: bool) -> list[tuple[str, str]]:

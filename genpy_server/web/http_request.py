@@ -7,11 +7,11 @@ Transfer-Encoding, and trailers. It gives one `Request`, or raises the error to 
 """
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
+import msgspec
 
 from genpy_server.errors import BadRequest, HeadTooLarge, Refused, TooLarge
 from genpy_server.web.messages import Request, Response
@@ -182,7 +182,7 @@ class RequestReader:
                     raise TooLarge(f"The body of a request has at most {self._body_bytes} bytes.")
             if isinstance(event, h11.EndOfMessage):
                 self._check_end(request, event)
-                return replace(request, body=bytes(self._body))
+                return msgspec.structs.replace(request, body=bytes(self._body))
         if self._body_fed > self._body_bytes + self._head_bytes:
             raise TooLarge("The body of the request comes in too many small chunks.")
         return None

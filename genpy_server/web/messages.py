@@ -1,7 +1,6 @@
 """An HTTP request as it was received, and the answer to it: plain values, no socket."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http import HTTPStatus
 from math import ceil
@@ -16,8 +15,7 @@ HTML_TYPE = "text/html"
 HTML = f"{HTML_TYPE}; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One request; `path` is as it came, percent-encoded ASCII without the query.
 
     Names of `headers` are lower case, and the values of a repeated field are joined by ", ".
@@ -25,8 +23,8 @@ class Request:
 
     method: str
     path: str
-    query: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = msgspec.field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     user: str | None = None
     """The owner of the conversations it may see, once the gate knows."""
@@ -60,14 +58,13 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """One answer. With an `etag` a browser may keep it and ask whether it is still so."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = JSON
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     etag: str | None = None
 
     @classmethod
@@ -101,7 +98,7 @@ class Response:
     def varying(self, name: str) -> "Response":
         """The same, said to depend on a field of the request."""
         named = self.headers.get("Vary")
-        return replace(
+        return msgspec.structs.replace(
             self, headers={**self.headers, "Vary": name if named is None else f"{named}, {name}"}
         )
 

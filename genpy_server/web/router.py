@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote
 
@@ -18,8 +17,7 @@ Q = TypeVar("Q")
 B = TypeVar("B")
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Q, B]):
+class Call(msgspec.Struct, Generic[Q, B], frozen=True):
     """A request as its handler sees it: checked, and decoded as the route says."""
 
     request: Request
@@ -39,8 +37,7 @@ class Call(Generic[Q, B]):
 Handler = Callable[[Call[Any, Any]], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """One row of the table. `pattern` names parts of the path in braces, as `/api/session/{ref}`."""
 
     method: str

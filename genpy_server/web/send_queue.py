@@ -7,8 +7,8 @@ frame is sent as a person would read it, or not at all.
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import dataclass
 
+import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
@@ -39,8 +39,7 @@ ENTRY_BYTES = 128
 TOO_SLOW = "Too slow. Come back and go on where you were."
 
 
-@dataclass(slots=True)
-class _Joined:
+class _Joined(msgspec.Struct):
     """Deltas of one reply that wait, or pieces of its reasoning; `text` is UTF-8."""
 
     kind: type[Delta | Reasoning]

@@ -7,11 +7,11 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from websockets.http11 import Request as WireRequest
 from websockets.http11 import Response as WireResponse
 
@@ -214,7 +214,7 @@ class HttpServer:
             headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
         if request is not None and request.is_visit:
             page = error_page(error, request.path)
-            response = replace(page, headers={**page.headers, **headers})
+            response = msgspec.structs.replace(page, headers={**page.headers, **headers})
         else:
             response = Response.error(error, headers)
         return response if request is None else self._shared(request, response)
@@ -238,7 +238,7 @@ class HttpServer:
         user = self._gate.user(request, peer.address)
         if user is not None:
             peer.identified()
-        return await self._router.answer(replace(request, user=user))
+        return await self._router.answer(msgspec.structs.replace(request, user=user))
 
     def _preflight(self, request: Request) -> Response:
         """What a listed origin may do, asked by its browser before it does it."""
@@ -256,7 +256,7 @@ class HttpServer:
         if origin is None:
             return response
         fields = {**response.headers, "Access-Control-Allow-Origin": origin}
-        return replace(response, headers=fields).varying("Origin")
+        return msgspec.structs.replace(response, headers=fields).varying("Origin")
 
     def _finish(self, socket: SessionSocket, _: WireRequest, response: WireResponse) -> None:
         """Complete an answer of the library, and log it."""
@@ -279,7 +279,9 @@ async def _compressed(request: Request, response: Response) -> Response:
     # zlib releases the interpreter, so a large answer delays nobody's reply in a thread.
     large = len(response.body) > COMPRESSED_INLINE
     body = await asyncio.to_thread(pack) if large else pack()
-    return replace(response, body=body, headers={**response.headers, "Content-Encoding": "gzip"})
+    return msgspec.structs.replace(
+        response, body=body, headers={**response.headers, "Content-Encoding": "gzip"}
+    )
 
 
 async def serve_until_stopped(

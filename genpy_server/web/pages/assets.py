@@ -7,11 +7,12 @@ are revalidated each time by their ETag.
 
 import gzip
 import re
-from dataclasses import replace
 from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+
+import msgspec
 
 from genpy_server.errors import GenPyError, NotFound
 from genpy_server.web.messages import HTML, Request, Response
@@ -141,7 +142,7 @@ def error_page(error: GenPyError, path: str) -> Response:
     shown = Response(error.status)
     text = text.replace("{title}", shown.reason).replace("{message}", escape(error.message))
     page = page_response(text, "../" * (path.count("/") - 1) or "./")
-    return replace(page, status=error.status, etag=None)
+    return msgspec.structs.replace(page, status=error.status, etag=None)
 
 
 def packed(response: Response, request: Request) -> Response:
