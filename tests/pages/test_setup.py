@@ -13,7 +13,6 @@ from support.browser import Visit, visiting
 from support.scripted_model import Upstream
 
 from genpy_server import config
-from genpy_server.app import App
 from genpy_server.llm import setup
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -47,19 +46,13 @@ async def first_visit(
 ) -> AsyncIterator[Visit]:
     """The page of a server without a model, which reads the files of the person who runs it."""
     settings = running_server.configure(tmp_path / "genpy.db", **variables)
-    app = await App().open(
-        msgspec.structs.replace(settings, folder=config.folder() if own else None)
-    )
-    server = await app.listen()
-    try:
-        async with visiting(browser, server.url) as visit:
-            await visit.state("Connected")
-            yield visit
-    finally:
-        server.close()
-        await app.drain()
-        await server.wait_closed()
-        await app.close()
+    settings = msgspec.structs.replace(settings, folder=config.folder() if own else None)
+    async with (
+        running_server.running(settings) as server,
+        visiting(browser, server.url) as visit,
+    ):
+        await visit.state("Connected")
+        yield visit
 
 
 async def goes_on(visit: Visit, kept: str) -> None:

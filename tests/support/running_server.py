@@ -65,7 +65,16 @@ async def serving(
     configured = msgspec.structs.replace(
         configure(database, providers, prices, **variables), limits=limited, mcp=mcp or {}
     )
-    app = await (own or App()).open(configured, personal=mcp is not None)
+    async with running(configured, own, personal=mcp is not None) as server:
+        yield server
+
+
+@asynccontextmanager
+async def running(
+    configured: Settings, own: App | None = None, *, personal: bool = False
+) -> AsyncIterator[Running]:
+    """A server in this process with settings of the test's own."""
+    app = await (own or App()).open(configured, personal=personal)
     server = await app.listen()
     try:
         yield Running(app, server.url, server)

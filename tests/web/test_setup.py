@@ -1,17 +1,13 @@
 """The model of a server is chosen over HTTP by the owner of its machine, and by nobody else."""
 
-from contextlib import asynccontextmanager
-
 import httpx
 import msgspec
 import pytest
 from support import running_server
 from support.raw_client import Peer
-from support.running_server import Running
 from support.scripted_model import Upstream
 
 from genpy_server import config
-from genpy_server.app import App
 from genpy_server.llm import setup
 from genpy_server.wire import Send
 
@@ -34,20 +30,11 @@ async def service():
         yield upstream
 
 
-@asynccontextmanager
-async def running(tmp_path, *, personal=False, **changes):
+def running(tmp_path, *, personal=False, **changes):
     """A server that reads the files of the person who runs it."""
     settings = running_server.configure(tmp_path / "genpy.db")
     settings = msgspec.structs.replace(settings, **{"folder": config.folder(), **changes})
-    app = await App().open(settings, personal=personal)
-    server = await app.listen()
-    try:
-        yield Running(app, server.url, server)
-    finally:
-        server.close()
-        await app.drain()
-        await server.wait_closed()
-        await app.close()
+    return running_server.running(settings, personal=personal)
 
 
 async def test_a_model_is_tried_and_kept_and_answers(tmp_path, service):
