@@ -93,3 +93,16 @@ def test_a_package_with_wrong_modes_costs_its_own_only(brought):
     assert list(found) == [*own_modes(), "shelves"]
     assert found["shelves"] == Mode(name="shelves")
     assert [text.split(" (")[0] for text in failed] == ["brought_module", "broken_module"]
+
+
+def test_the_installed_packages_are_read_once(monkeypatch):
+    """However many kinds of entry points are asked for, the files of the packages are read once."""
+    read = []
+    found = EntryPoints([EntryPoint("one", "m:x", "g"), EntryPoint("two", "m:y", "h")])
+    monkeypatch.setattr(plugins, "entry_points", lambda: read.append(1) or found)
+    plugins._installed.cache_clear()
+    try:
+        assert [p.name for group in "ghg" for p in plugins.points(group)] == ["one", "two", "one"]
+    finally:
+        plugins._installed.cache_clear()
+    assert read == [1]

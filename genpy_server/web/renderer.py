@@ -20,7 +20,6 @@ from typing import TypeVar
 import msgspec
 
 from genpy_server.errors import Busy
-from genpy_server.web.markdown import finished_blocks, render
 
 RENDER_SECONDS = 4.0
 """How long one job may take; a usual message takes some milliseconds."""
@@ -206,6 +205,8 @@ def as_it_is(text: str) -> str:
 
 def main() -> None:
     """Do jobs from standard input until it ends."""
+    from genpy_server.web.markdown import finished_blocks, render  # noqa: PLC0415 - for this process alone
+
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     decoder = msgspec.json.Decoder(RenderTexts | RenderBlocks)

@@ -12,9 +12,27 @@ REPORT = """
 import sys
 from genpy_cli.__main__ import run
 code = run(sys.argv[1:])
+keywords = sys.modules.get("genpy_server.core.understanding.keywords")
+if keywords is not None and keywords.tagger.cache_info().currsize:
+    print("The tagger of keywords was built.")
 print("IMPORTED", *sys.modules)
 sys.exit(code)
 """
+
+
+def report(kept, *words):
+    """What a command printed, with the names that it imported at the end."""
+    ended = subprocess.run(
+        [sys.executable, "-c", REPORT, *words],
+        env=kept.environment,
+        cwd=kept.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    shown, _, imported = ended.stdout.rpartition("IMPORTED ")
+    return shown, set(imported.split())
 
 
 @pytest.mark.parametrize(
@@ -35,15 +53,17 @@ sys.exit(code)
 )
 def test_nothing_heavy(kept, words):
     """A command on the local store imports no network, no terminal client and no classifier."""
-    ended = subprocess.run(
-        [sys.executable, "-c", REPORT, *words],
-        env=kept.environment,
-        cwd=kept.home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    imported = set(ended.stdout.rpartition("IMPORTED ")[2].split())
+    _, imported = report(kept, *words)
     assert "genpy_cli" in imported
     assert imported & (HEAVY | MODELS_AND_PLUGINS) == set()
+    assert ("asyncio" in imported) == (words[0] not in {"--version", "--help"})
+
+
+def test_a_question_builds_only_what_it_needs(kept):
+    """The server of one question renders no Markdown, and builds no tagger unless it searches."""
+    tagged = "The tagger of keywords was built."
+    shown, imported = report(kept, "ask", "How many messages did I send?")
+    assert "1 message" in shown
+    assert tagged not in shown
+    assert imported & {"genpy_server.web.markdown", "groq", "textual"} == set()
+    assert tagged in report(kept, "ask", "Did I ever mention the station?")[0]
