@@ -48,8 +48,8 @@ class Terminal:
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(PATIENCE):
-            while not holds():
-                await self.pilot.pause(0.01)
+            while not holds():  # noqa: ASYNC110 - Textual has no event for what a screen shows
+                await asyncio.sleep(0.01)
 
     async def shows(self, *texts: str) -> None:
         """Wait until the screen shows every one of these."""
@@ -94,7 +94,8 @@ class Terminal:
                 handled = asyncio.Event()
                 if node.is_running and node.call_later(handled.set):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(handled.wait(), 1)
+                        async with asyncio.timeout(1):
+                            await handled.wait()
 
     @property
     def transcript(self) -> str:

@@ -1,7 +1,7 @@
 """What the tests of the terminal client share."""
 
 from collections.abc import AsyncIterator, Callable
-from functools import cache
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from textual.css.stylesheet import Stylesheet
 _parsed: dict[tuple[object, ...], list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
 _count_parameters = _callback._count_parameters
-_count_of_function = cache(_count_parameters)
+_counted: dict[CodeType, int] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,12 @@ def _worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return _parsed[key]
 
     def count_parameters(called: Callable[..., Any]) -> int:
-        function = getattr(called, "__func__", None)
-        return _count_of_function(function) - 1 if function else _count_parameters(called)
+        function = getattr(called, "__func__", called)
+        if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
+            return _count_parameters(called)
+        if function.__code__ not in _counted:
+            _counted[function.__code__] = _count_parameters(function)
+        return _counted[function.__code__] - (function is not called)
 
     monkeypatch.setattr(Stylesheet, "_parse_rules", parse_rules)
     monkeypatch.setattr(_callback, "_count_parameters", count_parameters)

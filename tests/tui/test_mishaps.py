@@ -59,7 +59,7 @@ async def test_what_is_no_command_is_not_sent(
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         await tui.type(typed)
-        await tui.until(lambda: any("no command" in notice for notice in tui.notices))
+        await tui.until(lambda: any("Unknown command" in notice for notice in tui.notices))
         assert tui.chat.prompt.text == typed
         tui.chat.prompt.text = f" {typed}"
         await tui.press("enter")
