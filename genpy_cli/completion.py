@@ -62,7 +62,7 @@ async def _name(records: Records, session_id: str, title: str) -> str:
     """The title, where the session was opened with it as its name."""
     try:
         return title if (await records.session(title)).id == session_id else ""
-    except GenPyError:  # a title that cannot be a name, or is none
+    except GenPyError:  # a title that is not a name
         return ""
 
 

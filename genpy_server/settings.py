@@ -261,7 +261,7 @@ def _key(text: str) -> str | None:
 def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
     if not text:
         return None
-    with suppress(ValueError):  # of a port that is none
+    with suppress(ValueError):  # of an invalid port
         parts = urlsplit(text)
         if parts.scheme in schemes and parts.hostname and parts.port != 0:
             return text.rstrip("/")
@@ -582,7 +582,7 @@ def _working_directory(directory: Path | None) -> Path:
 
 
 def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
-    """The values of a .env file, and their lines; a line that is none is refused."""
+    """The values of a .env file, and their lines; any other line is refused."""
     from dotenv.parser import parse_stream  # noqa: PLC0415 - only where there is a .env
 
     try:

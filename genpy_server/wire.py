@@ -1,6 +1,6 @@
 """Every frame of genpy.v1 and its codec: JSON text frames, one tagged union on `type` a direction.
 
-Decoding is strict: a missing or wrong field, or JSON that is none is a `BadFrame`. Both sides ignore
+Decoding is strict: a missing or wrong field, or invalid JSON is a `BadFrame`. Both sides ignore
 fields that they do not know; a client skips frames of an unknown type, a server answers them with
 an error.
 """

@@ -74,7 +74,7 @@ class Command:
     pattern: str = r"[^\n]+"
     """What is taken as its argument; with other words behind it, the line is a message."""
     asks: str = ""
-    """What it does, where that is asked about when words follow that are no argument."""
+    """What it does, where that is asked about when words follow that are not an argument."""
     mistyped: Callable[[str], str] | None = None
     """What is wrong with words that are no argument; empty where they are a message."""
     footer: bool = False

@@ -42,7 +42,7 @@ def learn(
         return
     if not learning.corrections.messages:
         output.text(
-            "There are no corrections to learn from. Answer a message again in another mode "
+            "No corrections to learn from. Answer a message again in another mode "
             "(/retry MODE, or f5) where the detected one is wrong."
         )
         return

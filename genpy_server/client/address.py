@@ -64,7 +64,7 @@ class Address(NamedTuple):
         )
 
     def no_server(self, status: int | None = None) -> GenPyError:
-        """Something answers that is no GenPy server, or a proxy whose server is away."""
+        """Something answers that is not a GenPy server, or a proxy whose server is away."""
         if status in AWAY:
             return Unreachable(f"{self.http} answers {status}: its server is away.")
         said = "" if status is None else f" It answers {status}."

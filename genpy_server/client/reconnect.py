@@ -20,7 +20,7 @@ class Link(NamedTuple):
     delay: float = 0.0
     """While reconnecting: seconds until the next attempt."""
     error: GenPyError | None = None
-    """Why there is none."""
+    """Why it failed."""
 
     @property
     def reason(self) -> str:

@@ -69,7 +69,7 @@ class _Connect(connect):
 
 
 class Socket:
-    """An open connection. Every method raises `Lost` once it is none."""
+    """An open connection. Every method raises `Lost` once it is closed."""
 
     def __init__(self, connection: ClientConnection, address: Address) -> None:
         self._connection = connection

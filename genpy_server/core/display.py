@@ -90,7 +90,7 @@ def escaped(document: str) -> str:
 
 
 def stars(rating: int | None) -> str:
-    """A rating as five glyphs; nothing when there is none."""
+    """A rating as five glyphs; empty without one."""
     return "" if rating is None else "★" * rating + "☆" * (_STARS - rating)
 
 

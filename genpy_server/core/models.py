@@ -456,7 +456,7 @@ def checked_rating(rating: int) -> int:
 
 
 def checked_model(model: str) -> str:
-    """A model's name, without space around it; raises `BadRequest` for what is none."""
+    """A model's name, without space around it; raises `BadRequest` for an invalid one."""
     name = model.strip()
     if not 1 <= len(name) <= MODEL_CHARS or not name.isprintable():
         raise BadRequest(

@@ -86,7 +86,7 @@ class Marks(NamedTuple):
     """Whether what comes next decides."""
 
     def are_control(self, line: str, before: str) -> bool:
-        """Whether they are no part of the message.
+        """Whether they are not part of the message.
 
         `line` is what stands before them on their line, `before` the last line with text above.
         """

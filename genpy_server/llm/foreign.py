@@ -105,7 +105,7 @@ class ForeignLlm:
         return llm
 
     def _sendable(self, event: Any) -> LlmEvent:
-        """An event whose text can be sent and stored; raises `LlmError` for what is none."""
+        """An event whose text can be sent and stored; raises `LlmError` for anything else."""
         if isinstance(event, TextDelta | ReasoningDelta) and isinstance(event.text, str):
             return type(event)(storable(event.text))
         if not isinstance(event, LlmEvent) or isinstance(event, TextDelta | ReasoningDelta):

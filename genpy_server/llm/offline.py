@@ -57,7 +57,7 @@ class OfflineLlm:
         *,
         model: str | None = None,  # noqa: ARG002 - of the Protocol
     ) -> T:
-        """See `Llm.structured`; there is none."""
+        """See `Llm.structured`; always fails."""
         raise LlmUnavailable(
             "No model is configured. Configure one, and summarise the session again."
         )

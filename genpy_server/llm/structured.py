@@ -113,7 +113,7 @@ def _plain(answer: str) -> str:
 
 
 def _labelled(text: str, kind: type) -> dict[str, Any]:
-    """What stands behind the names of the fields where the answer is no JSON at all."""
+    """What stands behind the names of the fields where the answer is not JSON at all."""
     names = "|".join(name.replace("_", "[ _]") for name in get_type_hints(kind))
     label = (
         rf"(?im)(?:^[\s#*_>\-\d.]*(?:key )?|<)({names})\b[*_]*(?:[ \t]*[:\uff1a>][*_]*|[ \t*_]*\n)"

@@ -21,7 +21,7 @@ ARGUMENT_CHARS = 1_000_000
 
 _NAME = re.compile(r"[\w./:-]*")
 _PLAIN_CHARS = 200
-"""Characters of arguments that are no JSON and are taken for the only one there is."""
+"""Characters of arguments that are not JSON and are taken for the only one there is."""
 ARGUMENTS_AT = ("arguments", "parameters", "input", "args")
 """What services call the arguments of a call."""
 

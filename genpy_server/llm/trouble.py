@@ -397,7 +397,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
         return sentences[kind].replace("..", ".")
     if status in NOTHING_THERE and complaint.names_no_reason:
         return (
-            f"There are no chat completions at {service.where}. "
+            f"No chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."
         )
     if _FILTERED.search(" ".join((complaint.text, *complaint.codes))):
@@ -432,7 +432,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def duration(text: str) -> float | None:
-    """Seconds of a duration such as 2m59.56s, 900ms or 7; None for what is none."""
+    """Seconds of a duration such as 2m59.56s, 900ms or 7; None for anything else."""
     text = text.strip()
     try:
         seconds = float(text)

@@ -283,7 +283,7 @@ class _Watched:
 
 
 def _shown(block: Any) -> str:
-    """A part of a result as text; what is none is named."""
+    """A part of a result as text; what is not text is named."""
     if isinstance(block, types.TextContent):
         return block.text
     if isinstance(block, types.EmbeddedResource):

@@ -45,7 +45,7 @@ class ToolContext:
     user_id: str
     session_id: str
     left_out: frozenset[int] = frozenset()
-    """Ids of messages that are no answer: the one that asks, and those that were edited away."""
+    """Ids of messages that are not an answer: the one that asks, and those that were edited away."""
     model: str = ""
     """The model that called, as `provider/name`."""
     on_progress: Callable[[str, float | None], None] = field(default=_no_progress, repr=False)

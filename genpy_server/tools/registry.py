@@ -56,7 +56,7 @@ class ToolRegistry:
         return tuple(self._tools.values())
 
     def find(self, name: str) -> Tool:
-        """The tool of a name; raises `BadRequest` where there is none."""
+        """The tool of a name; raises `BadRequest` for an unknown one."""
         tool = self._tools.get(name)
         if tool is None:
             raise BadRequest(f"Unknown tool {name[:60]!r}. Known: {', '.join(self._tools)}.")
@@ -73,7 +73,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text.strip() or "{}", type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
-        raise BadRequest("The arguments are no JSON object.") from None
+        raise BadRequest("The arguments are not a JSON object.") from None
 
 
 def checked_arguments(tool: Tool, arguments: dict[str, Any]) -> Any:

@@ -41,7 +41,7 @@ def failing(server, monkeypatch):
 async def test_session_deleted_elsewhere_is_not_brought_back(
     database, server, upstream, peer, again
 ):
-    """What is said next is refused and everybody let go; the model hears nothing of what was."""
+    """What is said next is refused and everybody disconnected; the model hears nothing of what was."""
     await say(peer, "a", "Tell me about Rome")
     await peer.until("run_finished")
     session = peer.of("ready")[0]["session"]
@@ -179,7 +179,7 @@ async def test_edit_that_fails_puts_back_what_waited(upstream, peer, failing, co
 
 
 async def test_new_name_after_a_deletion_elsewhere_is_a_new_session(database, server):
-    """Who comes back after being let go begins a session of the same name again."""
+    """Who comes back after being disconnected begins a session of the same name again."""
     name = uuid4().hex
     async with Peer(server.url, name) as peer:
         await say(peer, "a", "hello")

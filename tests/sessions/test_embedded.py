@@ -137,7 +137,7 @@ async def test_stop_is_bounded_while_a_summary_is_asked_for(database, upstream, 
 async def test_every_right_to_end_is_given_back_before_the_store_is_closed(
     database, upstream, monkeypatch
 ):
-    """Leaving waits until all endings that were cut short have let go, not for the first alone."""
+    """Leaving waits until all endings that were cut short have returned, not for the first alone."""
     upstream.say("hello")
     settings = {"GENPY_LLM_URL": upstream.url}
     async with serving(database, limits={"leave_seconds": 0.2}, **settings) as server:

@@ -103,7 +103,7 @@ async def test_an_address_that_does_not_answer() -> None:
 
 
 async def test_something_else_at_the_address() -> None:
-    """A web page, a redirect and a plain 404 are no Supabase project."""
+    """A web page, a redirect and a plain 404 are not a Supabase project."""
     for answer in (
         response("200 OK", "<html>", "text/html"),
         response("301 Moved", "", "text/html"),
@@ -112,17 +112,17 @@ async def test_something_else_at_the_address() -> None:
         async with answering(answer) as url:
             error = await trouble(url)
         assert type(error) is StoreUnavailable
-        assert "no Supabase project" in error.message
+        assert "not a Supabase project" in error.message
 
 
 @pytest.mark.parametrize("body", ['""', '"x"', '{"version":"2"}', '{"version"', "[]", "", "true"])
 async def test_an_answer_that_is_not_of_our_functions(body: str) -> None:
-    """JSON of something else, and what is cut off, is no Supabase project, first or later."""
+    """JSON of something else, and what is cut off, is not a Supabase project, first or later."""
     for before in ((), (response("200 OK", str(SCHEMA_VERSION)),)):
         async with answering(*before, response("200 OK", body)) as url:
             error = await trouble(url)
         assert type(error) is StoreUnavailable
-        assert "no Supabase project" in error.message
+        assert "not a Supabase project" in error.message
 
 
 async def test_a_connection_that_broke_is_used_once_more() -> None:

@@ -175,7 +175,7 @@ async def test_reply_stored_late_does_not_bring_a_deleted_session_back(
 async def test_reply_does_not_bring_back_a_session_deleted_at_another_server(
     database, upstream, server, peer
 ):
-    """Its reply ends with a notice and unkept, what waits is dropped, and everybody is let go."""
+    """Its reply ends with a notice and unkept, what waits is dropped, and everybody is disconnected."""
     gate = upstream.say("one", " two", paused_at=1)
     await peer.say(Send("a", "hi"))
     await peer.until("delta")
@@ -258,7 +258,7 @@ async def test_long_messages_can_be_attached_to(server):
 
 
 async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch):
-    """A socket that is never read from is let go, though its close frame cannot be delivered."""
+    """A socket that is never read from is closed, though its close frame cannot be delivered."""
     monkeypatch.setattr(send_queue, "CUT_SECONDS", 0.05)
     async with serving(database, limits={"queue_bytes": 200_000}) as server:
         session_id = (await SessionNames(server.app.store).identify("local", "one")).id
@@ -279,7 +279,7 @@ async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch)
 
 
 async def test_names_alone_fill_no_memory(server):
-    """A session in which nothing was said is let go with its last socket."""
+    """A session in which nothing was said is dropped with its last socket."""
     for name in ("a", "b", "c"):
         async with Peer(server.url, name) as peer:
             await peer.next()

@@ -186,7 +186,7 @@ async def test_a_stalled_request_is_let_go(begun: bytes) -> None:
 
 
 async def test_a_silent_connection_is_closed() -> None:
-    """Who connects and says nothing is let go without a word."""
+    """Who connects and says nothing is disconnected without an answer."""
     async with listening(limits={"request_seconds": 0.05}) as front:
         with suppress(ConnectionResetError):  # as good as an end
             assert await front.exchange() == b""

@@ -1,4 +1,4 @@
-"""Requests broken at random, over real sockets: each is answered or let go, and none is a bug."""
+"""Requests broken at random, over real sockets: each is answered or closed, and none is a bug."""
 
 import asyncio
 import logging

@@ -66,7 +66,7 @@ class Model:
         return LlmHealth(self.kind, "nowhere", self.model)
 
     async def close(self) -> None:
-        """Nothing to let go."""
+        """Nothing to close."""
 
 
 def chat_over(store: Any) -> Chat:

@@ -258,7 +258,7 @@ def _beside(
     scores: Mapping[int, float],
     terms_of: TermsOf,
 ) -> list[Candidate]:
-    """The messages beside the best which are no candidates, as far as they may be hits.
+    """The messages beside the best which are not candidates, as far as they may be hits.
 
     Their form is that of what they show, so that the same remark in two places is two of them.
     """

@@ -67,13 +67,13 @@ class Functions:
         self._client = AsyncClient(self._url, self._key, options)
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         http, self._http, self._client = self._http, None, None
         if http is not None:
             await http.aclose()
 
     async def _check(self, response: httpx.Response) -> None:
-        """Raise for an answer that is none; the library's error would know no status."""
+        """Raise for a refusal, and for what is not JSON; the library's error would know no status."""
         if not response.is_success:
             await response.aread()
             raise refusal(response, self._url)

@@ -66,7 +66,7 @@ SLOW = (
     "reports for what its database is busy with."
 )
 NOT_SUPABASE = (
-    "What answers at {url} is no Supabase project. Set SUPABASE_URL to the project's URL, "
+    "The server at {url} is not a Supabase project. Set SUPABASE_URL to the project's URL, "
     "such as https://abcdefgh.supabase.co."
 )
 

@@ -148,7 +148,7 @@ class Inline {
   }
 }
 
-/** A link that is none yet: a person reads its words. */
+/** A link that is not finished yet: a person reads its words. */
 const link = (/** @type {string} */ label, /** @type {string} */ otherwise) =>
   el("a", {}, ...(label ? inline(label, false) : [otherwise]));
 

@@ -174,7 +174,7 @@ export class Link {
 }
 
 /**
- * A frame of the server; null for what is none.
+ * A frame of the server; null for anything else.
  *
  * @param {unknown} data
  * @returns {ServerFrame | null}

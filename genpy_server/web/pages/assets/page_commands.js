@@ -132,7 +132,7 @@ export class PageCommands {
     else throw new Mistyped(`/${slash} is a command of the terminal only. ${AS_IT_IS}`);
   }
 
-  /** The question of the terminal where words follow that are no argument. */
+  /** The question of the terminal where words follow that are not an argument. */
   async #ask(/** @type {string} */ text, /** @type {SlashCommand} */ command, argument = "") {
     if (!(command.slash in this.effects)) {
       this.page.say(text);

@@ -18,7 +18,7 @@ export const BY_SLASH = new Map(COMMANDS.map((command) => [command.slash, comman
 export const oneLine = (text) => text.trim().split(/\s+/).join(" ");
 
 /**
- * What is wrong with an argument that is none; empty where the line is a message.
+ * What is wrong with an invalid argument; empty where the line is a message.
  *
  * @type {Record<string, (argument: string) => string>}
  */
