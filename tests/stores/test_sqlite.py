@@ -359,18 +359,25 @@ async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path) -> None
         assert file.execute(counted, (owner_of("ann"),)).fetchall() == [(300,)]
 
 
-async def test_a_search_reads_the_owners_terms_alone(path: Path) -> None:
+@pytest.mark.parametrize("kind", ["recall", "search"])
+async def test_a_search_reads_the_owners_terms_alone(path: Path, kind: str) -> None:
     """It takes fewer than ten statements, and its plan reads no table but by key or by match."""
     async with opened(path) as store:
         people = [Person(store) for _ in range(2)]
         for person in people:
             for n in range(30):
                 await person.say(f"a penguin and the number {n} of a report", session=str(uuid4()))
+            await person.say("hello", session=str(uuid4()), title="The zoo's penguin, a report")
     with closing(schema.connect(path)) as connection:
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
         question = "Which penguin had the number 12 in the reprot, and what was the zebra?"
-        assert len(search(connection, people[0].id, question, limit=10, distinct=True)) == 3
+        if kind == "recall":
+            hits = search(connection, people[0].id, question, limit=10, distinct=True)
+            assert len(hits) == 3
+        else:
+            hits = search(connection, people[0].id, "penguin reprot", limit=10, titles=True)
+            assert (hits[0].found_in, len(hits)) == ("title", 10)
         connection.set_trace_callback(None)
         own = [s for s in statements if "FROM 'main'" not in s and "'main'." not in s]
         own = [s for s in own if re.match(r"\s*SELECT", s) and "search_index_" not in s]
@@ -388,7 +395,7 @@ async def test_a_search_reads_the_owners_terms_alone(path: Path) -> None:
     assert scanned <= {"SCAN search_progress", "SCAN CONSTANT ROW"}
     matches = [statement for statement in own if "MATCH" in statement]
     assert matches
-    assert all(owner_of(people[0].id) in statement for statement in matches)
+    assert all(owner_of(people[0].id, "") in statement for statement in matches)
 
 
 async def test_a_failed_upgrade_changes_nothing(

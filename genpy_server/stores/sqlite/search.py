@@ -8,7 +8,7 @@ an earlier version cut otherwise is found as that version found it, until it is 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
 from itertools import combinations
 from typing import Any, Final
@@ -113,12 +113,6 @@ def is_indexed(connection: sqlite3.Connection) -> bool:
     return not any(id_ is not None for id_ in left)
 
 
-def _below(connection: sqlite3.Connection) -> int | None:
-    """Messages of smaller ids are not in the index yet; None when all are."""
-    below: int | None = connection.execute("SELECT below FROM search_progress").fetchone()[0]
-    return below
-
-
 def search(
     connection: sqlite3.Connection,
     user_id: str,
@@ -145,15 +139,23 @@ def search(
     scope = _Scope(
         connection, user_id, session_id, before, about_records, frozenset(left_out), distinct
     )
-    hits = _titles(scope, wanted, limit) if titles and session_id is None else []
-    scoring = _scores(scope, wanted)
-    if scoring is not None:
+    titled = titles and session_id is None
+    known = _known(connection, user_id, wanted, "mts" if titled else "m")
+    hits = _titles(scope, wanted, known, limit) if titled else []
+    if known.documents:
+        scoring = Scores(
+            wanted,
+            known.forms["m"],
+            known.documents,
+            known.size / known.documents,
+            known.meant["m"],
+        )
         candidates, scores = _candidates(scope, scoring, 2 * limit)
         best = ranked(
             candidates, scores, limit, distinct=distinct, terms_of=lambda ids: _terms_of(scope, ids)
         )
         hits += _read(scope, best, scoring)
-    hits += _waiting(scope, query, limit)
+    hits += _waiting(scope, query, limit, known.below)
     return titles_first(hits)[:limit]
 
 
@@ -186,17 +188,19 @@ class _Scope(msgspec.Struct, frozen=True):
         )
 
 
-def _scores(scope: _Scope, wanted: Sequence[words.QueryWord]) -> Scores | None:
-    """What is known of a query's words; None where the user has no document."""
-    owner = owner_of(scope.user_id)
-    row = scope.connection.execute(
-        "SELECT documents, size FROM search_owners WHERE owner = ?", (owner,)
-    ).fetchone()
-    if row is None or not row[0]:
-        return None
-    documents, size = row
-    frequencies, meant = _known_forms(scope.connection, owner, wanted)
-    return Scores(wanted, frequencies, documents, size / documents, meant)
+class _Known(msgspec.Struct):
+    """What the index knows of a user and of a query's words.
+
+    `forms` has in how many of the documents of a kind each form is, and `meant` what mistyped terms may
+    stand for there; the kinds are those of `owner_of`. Messages of ids smaller than `below` are not
+    in the index yet; None when all are.
+    """
+
+    documents: int = 0
+    size: int = 0
+    below: int | None = None
+    forms: dict[str, dict[str, int]] = {}
+    meant: dict[str, dict[str, list[tuple[str, int]]]] = {}
 
 
 def _candidates(
@@ -269,73 +273,95 @@ def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
     }
 
 
-def _known_forms(
-    connection: sqlite3.Connection, owner: str, wanted: Sequence[words.QueryWord]
-) -> tuple[dict[str, int], dict[str, list[tuple[str, int]]]]:
-    """In how many of the owner's documents each form is, and what mistyped terms may stand for."""
+def _known(
+    connection: sqlite3.Connection, user_id: str, wanted: Sequence[words.QueryWord], kinds: str
+) -> _Known:
+    """All that is counted before a search, in one statement and one more for mistyped words."""
+    owners = {owner_of(user_id, kind): kind for kind in kinds}
     terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
-    frequencies = _frequencies(connection, owner, terms)
-    unknown = [
-        term.key
-        for word in wanted
-        for term in word.ways[0]
-        if not any(frequencies.get(form) for form in term.forms)
+    singles = [owner + term.key for owner in owners for term in terms if term.is_beginning]
+    whole = [
+        owner + form
+        for owner in owners
+        for term in terms
+        if not term.is_beginning
+        for form in term.forms
     ]
-    return frequencies, _meant(connection, owner, unknown)
-
-
-def _frequencies(
-    connection: sqlite3.Connection, owner: str, wanted: Iterable[words.QueryTerm]
-) -> dict[str, int]:
-    """In how many of the owner's documents each form is, of those that any has."""
-    single = {term.key for term in wanted if term.is_beginning}
-    whole = {owner + form for term in wanted if not term.is_beginning for form in term.forms}
+    counts = "SELECT ?, coalesce(sum(doc), 0), 0 FROM search_words WHERE term >= ? AND term < ?"
     rows = connection.execute(
-        "SELECT term, doc FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
-        (to_json(sorted(whole)),),
+        " UNION ALL ".join(
+            (
+                "SELECT '', documents, size FROM search_owners WHERE owner = ?",
+                "SELECT NULL, below, 0 FROM search_progress",
+                "SELECT term, doc, 0 FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
+                *[counts] * len(singles),
+            )
+        ),
+        (
+            owner_of(user_id),
+            to_json(sorted(whole)),
+            *(part for key in singles for part in (key, key, _behind(key))),
+        ),
     )
-    found = {term.removeprefix(owner): documents for term, documents in rows}
-    for key in single:
-        (often,) = connection.execute(
-            "SELECT coalesce(sum(doc), 0) FROM search_words WHERE term >= ? AND term < ?",
-            (owner + key, owner + chr(ord(key) + 1)),
-        ).fetchone()
-        found[key] = often
-    return found
+    known = _Known(forms={kind: {} for kind in kinds})
+    for term, number, size in rows:
+        if term is None:
+            known.below = number
+        elif term:
+            owner = term[: len(next(iter(owners)))]
+            known.forms[owners[owner]][term.removeprefix(owner)] = number
+        else:
+            known.documents, known.size = number, size
+    unknown = {
+        owner: [
+            term.key
+            for word in wanted
+            for term in word.ways[0]
+            if not any(known.forms[kind].get(form) for form in term.forms)
+        ]
+        for owner, kind in owners.items()
+    }
+    known.meant = {owners[owner]: alike for owner, alike in _meant(connection, unknown).items()}
+    return known
+
+
+def _behind(key: str) -> str:
+    """The first term that does not begin with a key any more."""
+    return key[:-1] + chr(ord(key[-1]) + 1)
 
 
 def _meant(
-    connection: sqlite3.Connection, owner: str, unknown: Sequence[str]
-) -> dict[str, list[tuple[str, int]]]:
-    """The user's own words that mistyped ones may stand for, each with its frequency.
+    connection: sqlite3.Connection, unknown: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, list[tuple[str, int]]]]:
+    """By owner, the user's own words that mistyped ones may stand for, each with its frequency.
 
     They begin alike and differ in one letter; the most frequent come first.
     """
-    typed = [term for term in unknown if words.may_be_mistyped(term)][:MENDED]
-    if not typed:
-        return {}
     beginnings = [
-        (term, owner + mark + term[: 2 if len(term) < _LONG else 3])
-        for term in typed
+        (owner, term, owner + mark + term[: 2 if len(term) < _LONG else 3])
+        for owner, terms in unknown.items()
+        for term in [term for term in terms if words.may_be_mistyped(term)][:MENDED]
         for mark in ("", words.DERIVED)
     ]
+    meant: dict[str, dict[str, list[tuple[str, int]]]] = {owner: {} for owner in unknown}
+    if not beginnings:
+        return meant
     rows = connection.execute(
         " UNION ALL ".join(
             f"SELECT {number}, term, doc FROM search_words WHERE term >= ? AND term < ?"
             for number in range(len(beginnings))
         ),
-        [end for _, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
+        [end for *_, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
     )
-    meant: dict[str, list[tuple[str, int]]] = {term: [] for term in typed}
     for number, held, often in rows:
-        term, form = beginnings[number][0], held.removeprefix(owner)
+        owner, term, _ = beginnings[number]
+        form = held.removeprefix(owner)
         if words.is_near(term, form.removeprefix(words.DERIVED)):
-            meant[term].append((form, often))
-    return {
-        term: sorted(alike, key=lambda one: (-one[1], one[0]))[:MENDED]
-        for term, alike in meant.items()
-        if alike
-    }
+            meant[owner].setdefault(term, []).append((form, often))
+    for found in meant.values():
+        for term, alike in found.items():
+            found[term] = sorted(alike, key=lambda one: (-one[1], one[0]))[:MENDED]
+    return meant
 
 
 def _places(scope: _Scope, forms: Sequence[HeldForm]) -> dict[int, float]:
@@ -423,52 +449,64 @@ def _match(owner: str, held: HeldForm) -> str:
     return f'"{owner}{held.form}"' + (" *" if held.term.is_beginning else "")
 
 
-def _titles(scope: _Scope, wanted: Sequence[words.QueryWord], limit: int) -> list[Hit]:
+def _titles(
+    scope: _Scope, wanted: Sequence[words.QueryWord], known: _Known, limit: int
+) -> list[Hit]:
     """Sessions whose title holds every word, then those whose summary and topics do.
 
     A session is shown by its first message.
     """
-    found: dict[int, FoundIn] = {}
+    matches: dict[FoundIn, str] = {}
     kinds: tuple[tuple[str, FoundIn], ...] = (("t", "title"), ("s", "summary"))
     for kind, where in kinds:
-        owner = owner_of(scope.user_id, kind)
-        frequencies, meant = _known_forms(scope.connection, owner, wanted)
-        scoring = Scores(wanted, frequencies, 1, 1, meant)
-        held = {one.form: _match(owner, one) for one in scoring.forms}
-        every = [
-            [
-                " AND ".join(
-                    f"({' OR '.join(held[form] for form in scoring.forms_of[term])})"
-                    for term in way
-                )
-                for way in word.ways
-                if all(scoring.forms_of[term] for term in way)
-            ]
-            for word in wanted
-        ]
-        if not all(every):
-            continue
-        match = " AND ".join(f"({' OR '.join(f'({way})' for way in ways)})" for ways in every)
-        rows = scope.connection.execute(
-            "SELECT rowid FROM search_index WHERE search_index MATCH ? ORDER BY rowid LIMIT ?",
-            (match, limit),
+        match = _every_word(
+            owner_of(scope.user_id, kind),
+            wanted,
+            Scores(wanted, known.forms[kind], 1, 1, known.meant[kind]),
         )
-        for (id_,) in rows:
-            found.setdefault(-(id_ // 2) if id_ % 2 == 0 else -((id_ + 1) // 2), where)
+        if match:
+            matches[where] = match
+    if not matches:
+        return []
+    found = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT '{where}' AS place, {number} AS turn, rowid AS row, -rowid / 2 AS id"
+        " FROM search_index WHERE search_index MATCH ? ORDER BY rowid LIMIT ?)"
+        for number, where in enumerate(matches)
+    )
     rows = scope.connection.execute(
         f"""
-        SELECT {MESSAGE}, s.id, CAST(s.title AS text)
-        FROM json_each(?) wanted
-            JOIN sessions s ON s.id = wanted.value AND s.user_id = ?
+        SELECT {MESSAGE}, found.place, CAST(s.title AS text)
+        FROM ({found}) found
+            JOIN sessions s ON s.id = found.id AND s.user_id = ?
             JOIN session_logs m ON m.id =
                 (SELECT min(f.id) FROM session_logs f WHERE f.session_id = s.session_id)
-        ORDER BY wanted.key
+        ORDER BY found.turn, found.row
         """,
-        (to_json(list(found)), scope.user_id),
+        (*(value for match in matches.values() for value in (match, limit)), scope.user_id),
     )
-    return [
-        Hit(message_of(tuple(row)), title, 0.0, found_in=found[id_]) for *row, id_, title in rows
+    hits: dict[str, Hit] = {}
+    for *row, where, title in rows:
+        message = message_of(tuple(row))
+        hits.setdefault(message.session_id, Hit(message, title, 0.0, found_in=where))
+    return [*hits.values()]
+
+
+def _every_word(owner: str, wanted: Sequence[words.QueryWord], scoring: Scores) -> str | None:
+    """What matches the documents that hold every word in one of its ways; None where none can."""
+    held = {one.form: _match(owner, one) for one in scoring.forms}
+    every = [
+        [
+            " AND ".join(
+                f"({' OR '.join(held[form] for form in scoring.forms_of[term])})" for term in way
+            )
+            for way in word.ways
+            if all(scoring.forms_of[term] for term in way)
+        ]
+        for word in wanted
     ]
+    if not all(every):
+        return None
+    return " AND ".join(f"({' OR '.join(f'({way})' for way in ways)})" for ways in every)
 
 
 def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit]:
@@ -517,9 +555,8 @@ def _beside(scope: _Scope, row: tuple[Any, ...], about_records: int | None) -> M
     return None if about_records and not scope.about_records else message_of(row)
 
 
-def _waiting(scope: _Scope, query: str, limit: int) -> list[Hit]:
+def _waiting(scope: _Scope, query: str, limit: int, below: int | None) -> list[Hit]:
     """Hits among the messages of an older file that are not indexed yet, by the former index."""
-    below = _below(scope.connection)
     if not below:
         return []
     match = " OR ".join(f'"{word}"' for word in words.search_words(query))
