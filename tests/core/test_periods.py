@@ -58,6 +58,10 @@ def named(text):
         ("पिछले महीने हमने क्या बात की", "last_month"),
         ("我们上周聊了什么", "last_week"),
         ("先月は何を話した", "last_month"),
+        ("did I mention the key this morning?", "today"),
+        ("was habe ich heute früh gesagt", "today"),
+        ("qu'est-ce que j'ai dit hier sur le loyer ?", "yesterday"),
+        ("今天早上我说了什么", "today"),
     ],
 )
 def test_a_period_is_found_in_ten_languages(text, period):
@@ -97,6 +101,7 @@ def test_a_bound_is_told_from_the_period_itself(text, use):
         "show me all my chats except today's",
         "show my sessions not from today",
         "hab ich das hier gesagt",
+        "what did I say the day before yesterday",
     ],
 )
 def test_a_text_without_a_period_has_none(text):
@@ -118,7 +123,20 @@ def test_a_text_without_a_period_has_none(text):
         ("क्या मैंने सोमवार को किराए का ज़िक्र किया", "सोमवार को"),
         ("我星期一提到过房租吗", "星期一"),
         ("月曜に家賃の話した？", "月曜に"),
+        ("what did I say about tea over the last three days", "over the last three days"),
+        ("did we name the boat between 1 May and 10 May?", "between 1 May and 10 May"),
+        ("what did I say before the 3rd of May?", "before the 3rd of May"),
+        ("was sagte ich in den letzten drei Tagen", "in den letzten drei Tagen"),
+        ("ai-je parlé du loyer ces trois derniers jours", "ces trois derniers jours"),
+        ("¿qué dije en los últimos dos días?", "en los últimos dos días"),
+        ("o que falei nos últimos dias", "nos últimos dias"),
+        ("что я писал за последние три дня", "за последние три дня"),
+        ("ماذا قلت في آخر ثلاثة أيام", "في آخر ثلاثة أيام"),
+        ("पिछले तीन दिनों में मैंने क्या कहा", "पिछले तीन दिनों में"),
+        ("最近三天我说了什么", "最近三天"),
+        ("この三日間何を話した", "この三日間"),
         ("did we talk about Friday the 13th", None),
+        ("what lies between cats and dogs", None),
         ("parlare di maiali", None),
     ],
 )
