@@ -1,9 +1,9 @@
 """Training messages composed of forms: sentences with alternatives, and slots for words.
 
-A file of forms has one JSON object a line. `{"language", "slots"}` names the words of the slots for
-the forms behind it; every other line is a form: `[a|b]` is a or b, `{name}` one of the words of that
-name. Forms put the same words into sentences that want different things, so that a model learns the
-sentence and not its subject.
+A file of forms has one JSON object a line. `{"language", "slots"}` names the words of the slots for the
+forms behind it; every other line is a form: `[a|b]` is a or b, `{name}` one of the words of that name,
+`times` how many messages it makes. Forms put the same words into sentences that want different things, so
+that a model learns the sentence and not its subject.
 """
 
 import json
@@ -40,14 +40,14 @@ def bare(text: str) -> str:
 
 
 def composed(path: Path, times: int, chance: random.Random) -> Iterator[Composed]:
-    """So many messages of each form, some of them twice; none of them is held out anywhere."""
+    """So many messages of each form or as many as it says, some of them twice; none is held out."""
     taken = {bare(text) for text in held_out(path.parent)}
     slots: dict[str, list[str]] = {}
     for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
         if "slots" in row:
             slots = row["slots"]
             continue
-        for _ in range(times):
+        for _ in range(row.get("times", times)):
             text, drawn = _filled(row["form"], slots, row["language"], chance)
             if bare(text) not in taken:
                 yield Composed(text, row, drawn)

@@ -63,7 +63,7 @@ SWAPS = 4
 TIMES = 12
 """Messages that are composed of each form."""
 MARK = re.compile(r"[^\w\s]")
-KEYWORD_SLOTS = ("k", "n", "p")
+KEYWORD_SLOTS = ("k", "n", "p", "q")
 """Slots of what is looked for, as the word stands in different places of a sentence."""
 ARTICLES = frozenset(("a", "an", "the"))
 

@@ -35,6 +35,9 @@ FLOORS = {
     "last": 0.9,
     "people": 0.94,
     "after": 0.92,
+    "wide": 0.95,
+    "odd": 0.9,
+    "sealed": 0.85,
 }
 FILES = tuple(FLOORS)
 
@@ -48,7 +51,7 @@ HELD = {name: [row for row in rows_of(name) if row.get("language", "en") == "en"
 HELD_OUT = [row for rows in HELD.values() for row in rows]
 IN_LANGUAGES = [
     row
-    for name in ("languages", "messy", "last", "people", "after")
+    for name in ("languages", "messy", "last", "people", "after", "wide", "odd", "sealed")
     for row in rows_of(name)
     if row["language"] != "en"
 ]
@@ -83,11 +86,11 @@ def test_messages_of_every_language_are_mostly_right(language):
 
 @pytest.mark.parametrize("rows", [HELD_OUT, IN_LANGUAGES], ids=["english", "languages"])
 def test_scores_mean_what_they_say(rows):
-    """The mean score on held-out messages is within four points of the share that is right."""
+    """The mean score on held-out messages is within three points of the share that is right."""
     found = [detected(row["text"]) for row in rows]
     said = sum(intent.score for intent in found) / len(found)
     right = [intent.name == row["intent"] for intent, row in zip(found, rows, strict=True)]
-    assert abs(said - sum(right) / len(right)) < 0.04
+    assert abs(said - sum(right) / len(right)) < 0.03
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,23 @@ FILES = (
     "tools_last.jsonl",
     "tools_people.jsonl",
     "tools_after.jsonl",
+    "tools_wide.jsonl",
+    "tools_sealed.jsonl",
 )
 HELD = [row for name in FILES for row in rows(name)]
 TRAINED = ("train", "forms")
-INTENTS = ("unseen", "languages", "real", "messy", "last", "people", "after")
+INTENTS = (
+    "unseen",
+    "languages",
+    "real",
+    "messy",
+    "last",
+    "people",
+    "after",
+    "wide",
+    "odd",
+    "sealed",
+)
 MARK = re.compile(r"[^\w\s]")
 
 
@@ -226,6 +239,19 @@ def test_sessions_are_asked_for_by_time_and_topic(text, args):
             {"keyword": "rent", "since": "yesterday", "scope": "all_sessions"},
         ),
         ("did I mention the boat in March?", {"keyword": "boat", "unused_time": "in March"}),
+        (
+            "what did I say about the ferry between 1 May and 9 May?",
+            {"keyword": "ferry", "unused_time": "between 1 May and 9 May"},
+        ),
+        (
+            "did I mention the ferry this morning?",
+            {"keyword": "ferry", "period": "today", "scope": "all_sessions"},
+        ),
+        ('where did I write "it\'s fine"?', {"keyword": "it's fine"}),
+        (
+            "\u044f \u0433\u043e\u0432\u043e\u0440\u0438\u043b \u0447\u0442\u043e-\u043d\u0438\u0431\u0443\u0434\u044c \u043f\u0440\u043e \u0434\u0430\u0447\u0443?",
+            {"keyword": "\u0434\u0430\u0447\u0443"},
+        ),
         ("Habe ich den Vertrag schon erw\u00e4hnt?", {"keyword": "vertrag"}),
         ("\u6211\u63d0\u5230\u8fc7\u5408\u540c\u5417", {"keyword": "\u5408\u540c"}),
     ],

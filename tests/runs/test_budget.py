@@ -180,7 +180,7 @@ async def test_what_of_a_message_was_cut_is_said(tmp_path: Path) -> None:
         assert len(sent) < len(text)
         notice = next(event for event in frames if isinstance(event, Notice))
         assert (notice.code, f"{kept:,} of its {len(text):,}" in notice.text) == (MESSAGE_CUT, True)
-        assert abs(kept - room) < 200
+        assert -200 < kept - room < 400  # the more where no mode's prompt is sent
 
 
 async def test_a_message_that_fits_is_sent_whole(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ RULE_SCORE = 0.97
 """A little below what they reach on the messages at hand: unseen ones are harder."""
 SUREST = 0.99
 """No score says that it cannot be wrong."""
-SURE = 0.77
+SURE = 0.8
 """The score from which an intent's prompt is sent: a wrong prompt is worse than none."""
 HELD = 0.8
 """The score of a follow-up, which keeps the intent and the prompt of the message before it."""

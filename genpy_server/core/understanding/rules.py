@@ -114,6 +114,13 @@ RULES = (
     ),
     _rule(
         TUTORIAL,
+        "asks how it works",
+        "how ",
+        rf"^how (?:do|does|did) (?:(?!(?:i|you|we|my|your|our|this|that|it|they|not)\b)[\w'-]+ ){{1,4}}work(?: (?:in|with) {_NAMED})?\W*$",
+        "How do decorators work in Python?",
+    ),
+    _rule(
+        TUTORIAL,
         "asks for a difference",
         "difference",
         r"\bwhat(?:['\u2019]?s| is| are) the differences? between (?!.{0,80}\b(?:my|mine|your|yours|you|ours?)\b)",

@@ -43,16 +43,16 @@ _IN_SO_MANY_WORDS = LazyPattern(
     r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)"
     r"|(?:(?:wann|wo|was|wie oft) )?(?:habe?|haben|hatten?) (?:ich|wir)\b.{1,60}\b(?:erwähnt|gesprochen|geredet|besprochen)\b"
     r"|(?:quand |où |qu['\u2019]|est-ce que )?(?:(?:j['\u2019]ai|ai-je|avons-nous|a-t-on|on a|nous avons) (?:déjà )?(?:mentionné|parlé|évoqué|discuté))"
-    r"|¿?(?:ya |cuándo |dónde )?(?:(?:he|hemos) (?:ya )?(?:mencionado|hablado)|mencioné|hablamos (?:ya )?(?:de|sobre))"
-    r"|(?:já |quando |onde )?(?:eu )?(?:já )?(?:mencionei|falei (?:de|sobre|alguma)|falamos (?:de|sobre))"
-    r"|(?:когда |где |мы |я |тут |уже )*(?:упоминала?|обсуждали|говорили про)\b"
+    r"|¿?(?:ya |cuándo |dónde )?(?:(?:he|hemos) (?:ya )?(?:mencionado|hablado)|mencioné|hablamos (?:ya )?(?:de|sobre)|(?:qué|que) (?:dije|dijimos|escribí|te conté)\b)"
+    r"|(?:já |quando |onde )?(?:eu )?(?:já )?(?:mencionei|falei (?:de|sobre|alguma)|falamos (?:de|sobre)|o que (?:eu |a gente )?(?:disse|dissemos|falei|falou|escrevi|te contei)\b)"
+    r"|(?:когда |где |мы |я |тут |уже )*(?:упоминала?|обсуждали|говорили про|(?:что )?(?:я|мы)(?: \w+)? (?:говорил[аи]?|писал[аи]?)\b)"
     r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)",
     re.IGNORECASE,
 )
 _PLAINLY = LazyPattern(
     r"(?:(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
     r"|(?:(?:is|was) there )?any mentions? of (?:my|our) [\w'-]+(?: [\w'-]+)?"
-    r"|did (?:i|we|you) (?:ever |already )?(?:say|use|write) (?:the (?:words?|phrase|name) )?[\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019]"
+    r"|(?:(?:when|where|how often|in which message) )?did (?:i|we|you) (?:ever |already )?(?:say|use|write) (?:the (?:words?|phrase|name) )?[\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019]"
     r"|(?:did|has) the (?:words?|phrase|name|term) [\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019] (?:ever )?(?:come|came) up)"
     r"(?: here| before| earlier| yet| so far| in this chat)?\s*\?*",
     re.IGNORECASE,
@@ -119,7 +119,7 @@ _QUESTIONED = ("?", "\uff1f", "\u061f")
 _SAYS_THAT = LazyPattern(
     r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
     r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
-    r"|\b(?:упоминал|говорил|сказал|рассказывал|упомянул)[аи]?,? что\b"
+    r"|\b(?:упоминал|говорил|сказал|рассказывал|упомянул)[аи]?,? что\b(?!-)"
     r"|(?:ذكرت|قلت|أخبرتك|أخبرت) (?:لك )?[أإ]ن|(?:बताया|कहा|ज़िक्र किया)(?: था)?(?: न)? कि\b",
     re.IGNORECASE,
 )
