@@ -10,9 +10,11 @@ camel case, and whole what punctuation parts (e-mail, 1,000, get_user_name).
 
 import re
 import unicodedata
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 QUERY_TERMS = 48
 """Distinct terms of a query that are looked for; a whole message may be the query."""
@@ -22,7 +24,9 @@ CUT: Final = 2
 """Rises whenever the terms of a text change; stores index again what was cut otherwise."""
 DERIVED: Final = "\u2248"
 """Stands before a term that was not written so; words never hold this character."""
-_CACHED = 1 << 16
+_CACHED = 1 << 13
+_CACHED_CHARS = 16
+"""Of a piece whose terms are kept: longer ones, such as sentences without spaces, hardly come again."""
 _CAMEL_PARTS = 8
 """The most parts that a name in camel case has."""
 
@@ -183,13 +187,23 @@ def _patterns(text: str) -> tuple[str, str]:
     return rf"{one}(?:(?:[{_PARTING}]|_+|(?<=\d)[,\u066b\u066c](?=\d)){one})*", one
 
 
+def _kept(cut: Callable[[str], T]) -> Callable[[str], T]:
+    """A function of a piece that keeps what it returned for short ones."""
+    known = lru_cache(maxsize=_CACHED)(cut)
+
+    def call(piece: str) -> T:
+        return known(piece) if len(piece) <= _CACHED_CHARS else cut(piece)
+
+    return call
+
+
 def _pieces(plain: str) -> Iterator[tuple[int, str]]:
     """Where each piece without a space in it begins, and what it is."""
     for found in re.finditer(_patterns(plain)[0], plain):
         yield found.start(), found[0]
 
 
-@lru_cache(maxsize=_CACHED)
+@_kept
 def _piece_words(piece: str) -> tuple[tuple[int, str], ...]:
     """The words of a piece as written, with their places; those without spaces stand apart."""
     found: list[tuple[int, str]] = []
@@ -223,7 +237,7 @@ def forms(text: str) -> set[str]:
     return found | {term[0] for term in found if is_unspaced(term)}
 
 
-@lru_cache(maxsize=_CACHED)
+@_kept
 def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
     """The terms of a piece of text, with their places in it."""
     found: list[tuple[int, str]] = []

@@ -1,5 +1,7 @@
 """How text is cut into words and terms."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,3 +143,19 @@ def test_places_of_words() -> None:
 def test_the_term_of_a_plain_word_begins_as_it_does(word: str) -> None:
     """Which is how `word_places` passes over most words of a text."""
     assert {term.removeprefix(DERIVED)[0] for term in terms(word)} <= {word[0].lower()}
+
+
+def test_text_that_was_cut_is_not_kept() -> None:
+    """Sentences without spaces, which hardly come again, leave nothing in memory."""
+    sentences = [
+        "今天" + "天气".join(map(chr, range(0x4E00 + n, 0x4E00 + n + 12))) for n in range(400)
+    ]
+    terms(sentences[0])
+    tracemalloc.start()
+    try:
+        for sentence in sentences:
+            terms(sentence)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left < 100_000
