@@ -1,16 +1,17 @@
 """A real browser for the tests of the pages, and a server with a scripted model to open them on."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
-from support.browser import CHROMIUM, launch
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from support.browser import CHROMIUM, DESKTOP, PHONE, launch
 from support.running_server import Running, serving
 from support.scripted_model import Upstream
 
+Clean = Callable[..., Awaitable[None]]
 INSTALLED = Path(__file__).parent / "node_modules"
 SUMMARY = {
     "summary": "The person asked for a merge of two sorted lists, and got one.",
@@ -45,6 +46,44 @@ def modules() -> Path:
     if not INSTALLED.is_dir():
         missing("axe-core or AsyncAPI's parser", "npm ci --prefix tests/pages")
     return INSTALLED
+
+
+AXE = """async (rules) => {
+  // Colours on their way from light to dark are no colours of the page.
+  for (const change of document.getAnimations()) {
+    if (change.effect.getComputedTiming().endTime < Infinity) change.finish();
+  }
+  const { violations } = await axe.run({ resultTypes: ["violations"], ...rules });
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
+}"""
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+"""The rules of axe that another colour scheme can break."""
+
+
+@pytest.fixture(scope="session")
+def clean(modules: Path) -> Clean:
+    """Checks that axe finds nothing wrong, best practices included: wide and narrow, light and dark.
+
+    The page is left as wide as it was; `sizes` are those to look at.
+    """
+    axe = (modules / "axe-core" / "axe.min.js").read_text()
+
+    async def check(page: Page, sizes: tuple[ViewportSize, ...] = (DESKTOP, PHONE)) -> None:
+        before = page.viewport_size or DESKTOP
+        if not await page.evaluate("'axe' in window"):
+            await page.evaluate(axe)
+        found: dict[str, list[str]] = {}
+        for size in sizes:
+            await page.set_viewport_size(size)
+            for scheme, rules in (("light", {}), ("dark", COLOURS)):
+                await page.emulate_media(color_scheme=scheme)
+                if broken := await page.evaluate(AXE, rules):
+                    found[f"{size['width']} {scheme}"] = broken
+        await page.set_viewport_size(before)
+        assert found == {}
+
+    return check
 
 
 @pytest_asyncio.fixture(loop_scope="session")

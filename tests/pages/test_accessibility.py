@@ -1,13 +1,12 @@
 """What axe-core finds wrong with the pages, in light and dark, wide and narrow: nothing."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, expect
-from support.browser import DESKTOP, PHONE, Visit, visiting
+from pages.conftest import Clean
+from playwright.async_api import Browser, expect
+from support.browser import PHONE, Visit, visiting
 from support.running_server import Running, serving
 from support.scripted_model import DONE, Script, Upstream, chunk
 
@@ -32,40 +31,6 @@ def f(x):  # says so
 
 > quoted
 """
-SIZES = (DESKTOP, PHONE)
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-RUN = """
-async () => {
-  for (const change of document.getAnimations())
-    if (change.effect.getComputedTiming().endTime < Infinity) change.finish();
-  return (await axe.run({ resultTypes: ["violations"] })).violations;
-}"""
-"""Colours on their way from light to dark are no colours of the page."""
-
-
-@pytest.fixture(scope="session")
-def axe(modules: Path) -> str:
-    """The engine as a script."""
-    return (modules / "axe-core" / "axe.min.js").read_text()
-
-
-async def clean(page: Page, axe: str, sizes: Sequence[ViewportSize] = SIZES) -> None:
-    """No rule of axe is broken, best practices included, in light and dark at each size."""
-    if not await page.evaluate("'axe' in window"):
-        await page.evaluate(axe)
-    for size in sizes:
-        await page.set_viewport_size(size)
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme)
-            found = await page.evaluate(RUN)
-            told = [
-                f"{rule['id']}: {node['target']} {node['failureSummary']}"
-                for rule in found
-                for node in rule["nodes"]
-            ]
-            assert (size, scheme, "\n".join(told)) == (size, scheme, "")
-    await page.set_viewport_size(sizes[0])
 
 
 async def talk(visit: Visit) -> None:
@@ -79,48 +44,47 @@ async def talk(visit: Visit) -> None:
 
 
 async def test_the_pages_break_no_rule(
-    browser: Browser, server: Running, upstream: Upstream, axe: str
+    browser: Browser, server: Running, upstream: Upstream, clean: Clean
 ):
     """Chat, its dialogs, the summary before and after the end, and the docs pass every rule."""
     upstream.say(REPLY)
     async with visiting(browser, server.url) as visit:
         page = visit.page
         await visit.state("Connected")
-        await clean(page, axe)
+        await clean(page)
         await talk(visit)
-        await clean(page, axe)
+        await clean(page)
         await page.get_by_role("button", name="Edit your last message").click()
-        await clean(page, axe)
+        await clean(page)
         await visit.say("Show me the stats again, with more words")
         await expect(page.locator("article.replaced")).to_have_count(2)
         await visit.finished()
-        await clean(page, axe)
+        await clean(page)
         session = page.url.partition("=")[2]
         await page.goto(f"/summary/{session}")
         await expect(page.locator("#missing")).to_be_visible()
-        await clean(page, axe)
+        await clean(page)
         await page.get_by_role("button", name="End and summarise").click()
         await expect(page.locator("#summary")).not_to_be_empty()
-        await clean(page, axe)
+        await clean(page)
         await page.goto(f"/?session={session}")
         await expect(page.locator(".ending")).to_be_visible()
         await expect(page.locator("#sessions a").first).to_be_visible()
-        await clean(page, axe)
+        await clean(page)
         await page.set_viewport_size(PHONE)
         await page.get_by_role("button", name="Conversations").click()
         await expect(page.locator("#sessions a").first).to_be_visible()
-        await clean(page, axe, [PHONE])
+        await clean(page, (PHONE,))
         await page.get_by_role("button", name=re.compile("More for .Show")).click()
         await page.get_by_role("button", name="Delete").click()
         await expect(page.locator("dialog[open]")).to_be_visible()
-        await clean(page, axe)
+        await clean(page)
         await page.goto("/docs")
-        await clean(page, axe)
+        await clean(page)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["desktop", "phone"])
 async def test_what_is_opened_and_asked_breaks_no_rule(
-    browser: Browser, tmp_path: Path, upstream: Upstream, axe: str, size: ViewportSize
+    browser: Browser, tmp_path: Path, upstream: Upstream, clean: Clean
 ):
     """Approvals, thoughts, menus, the memory, two answers and the dialogs pass every rule."""
 
@@ -137,29 +101,29 @@ async def test_what_is_opened_and_asked_breaks_no_rule(
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m"}
     async with (
         serving(tmp_path / "genpy.db", own=App(tools=[deploy]), **variables) as server,
-        visiting(browser, server.url, "/?session=one", viewport=size) as visit,
+        visiting(browser, server.url, "/?session=one") as visit,
     ):
         page = visit.page
         dialog, menu = page.get_by_role("dialog"), page.locator(".menu:popover-open")
         await visit.say("Deploy it")
         await expect(page.locator(".asks")).to_be_visible()
         await page.locator("#say").fill("a draft")
-        await clean(page, axe, [size])
+        await clean(page)
         await page.get_by_role("button", name="Allow once").click()
         await visit.finished()
         await page.locator(".thinking summary").last.click()
         await page.get_by_role("button", name="Ask another model").click()
         await expect(menu).to_be_visible()
-        await clean(page, axe, [size])
+        await clean(page)
         await menu.get_by_role("button").last.click()
         await expect(page.locator(".answers")).to_have_text("Answer 2 of 2")
-        await clean(page, axe, [size])
+        await clean(page)
         await page.locator("#say").fill("/")
         await expect(page.locator("#slash")).to_be_visible()
-        await clean(page, axe, [size])
+        await clean(page)
         await page.locator("#say").fill("/help")
         await page.locator("#say").press("Enter")
-        await clean(page, axe, [size])
+        await clean(page)
         await page.keyboard.press("Escape")
         for action in ("Memory", "Rename", "Settings", ""):
             await page.get_by_role("button", name="More for this conversation").click()
@@ -167,21 +131,21 @@ async def test_what_is_opened_and_asked_breaks_no_rule(
             if action:
                 await menu.get_by_role("button", name=action).click()
                 await expect(dialog).to_be_visible()
-            await clean(page, axe, [size])
+            await clean(page)
             await page.keyboard.press("Escape")
         await page.goto("/?session=..")
         await expect(page.get_by_role("alert")).to_be_visible()
-        await clean(page, axe, [size])
+        await clean(page)
     async with (
         serving(tmp_path / "other.db", GENPY_TOKEN="t" * 20) as server,
-        visiting(browser, server.url, viewport=size) as visit,
+        visiting(browser, server.url) as visit,
     ):
         await expect(visit.page.get_by_role("dialog")).to_be_visible()
-        await clean(visit.page, axe, [size])
+        await clean(visit.page)
 
 
 async def test_what_is_not_sent_yet_breaks_no_rule(
-    browser: Browser, server: Running, axe: str, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, server: Running, clean: Clean, monkeypatch: pytest.MonkeyPatch
 ):
     """A message refused for good, one that waits and one behind it pass every rule."""
     refusal = RateLimited("Too many messages in a minute.", retry_after=60.0)
@@ -191,4 +155,4 @@ async def test_what_is_not_sent_yet_breaks_no_rule(
             await visit.say(text)
         notes = visit.page.locator(".pending .note")
         await expect(notes).to_contain_text(["Not sent", "goes out again", "Waits for its turn"])
-        await clean(visit.page, axe)
+        await clean(visit.page)

@@ -94,15 +94,21 @@ async def test_only_finished_replies_are_announced(
 
 
 async def test_a_reply_is_stopped(browser: Browser, server: Running, upstream: Upstream):
-    """Stop ends a reply and keeps what came, and says so."""
+    """Stop ends a reply and says so; what came is kept, and before the first word nothing is promised."""
     upstream.say("Half.", " Never.", paused_at=1)
+    upstream.say("Never.", paused_at=0)
     async with visiting(browser, server.url) as visit:
         await visit.say("Go")
         await expect(visit.reply().locator(".body")).to_have_text("Half.")
         await visit.page.get_by_role("button", name="Stop the reply").click()
         reply = await visit.finished()
-        await expect(reply).to_contain_text("Stopped by you")
+        await expect(reply).to_contain_text("Stopped by you. What came is kept.")
         await expect(reply.locator(".body")).to_have_text("Half.")
+        await visit.say("Go")
+        await expect(visit.page.locator("article.assistant")).to_have_count(2)
+        await visit.page.get_by_role("button", name="Stop the reply").click()
+        reply = await visit.finished()
+        await expect(reply.locator(".note")).to_have_text("Stopped by you before anything came.")
 
 
 async def test_the_last_message_is_edited(browser: Browser, server: Running, upstream: Upstream):
@@ -297,7 +303,10 @@ async def test_answers_on_two_pages_are_one_to_flip_between(browser: Browser, se
 
 
 async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running):
-    """The address of a message opens its conversation there, however far back it was said."""
+    """The address of a message opens its conversation there, however far back it was said.
+
+    One button leads from there to the newest messages. A message that does not exist is said.
+    """
     ids = await remember(server, 230)
     path = f"/?session={LONG}&message={ids[5]}"
     async with visiting(browser, server.url, path) as visit:
@@ -305,6 +314,14 @@ async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running)
         await expect(wanted).to_be_focused()
         await expect(wanted).to_be_in_viewport()
         await expect(wanted.locator(".body")).to_have_text("Message 5")
+        await visit.page.get_by_role("button", name="To the newest message").click()
+        await expect(visit.page.get_by_text("Message 229")).to_be_in_viewport()
+        await expect(visit.page.get_by_role("button", name="Later messages")).to_be_hidden()
+        await visit.page.goto(f"/?session={LONG}&message=9999")
+        await expect(visit.page.get_by_role("alert")).to_contain_text(
+            "Message 9999 is not in this session."
+        )
+        await expect(visit.page.locator("article.last")).to_contain_text("Message 229")
 
 
 async def test_a_far_message_opens_among_its_neighbours(browser: Browser, server: Running):
@@ -372,26 +389,6 @@ READ_BACK = """async () => {
   }
   return seen;
 }"""
-
-
-async def test_the_end_is_one_button_away(browser: Browser, server: Running):
-    """From a message far back one button leads to the newest messages, and to what is sent."""
-    ids = await remember(server, 400)
-    async with visiting(browser, server.url, f"/?session={LONG}&message={ids[5]}") as visit:
-        await expect(visit.page.locator(f"#m{ids[5]}")).to_be_in_viewport()
-        await visit.page.get_by_role("button", name="To the newest message").click()
-        await expect(visit.page.get_by_text("Message 399")).to_be_in_viewport()
-        await expect(visit.page.get_by_role("button", name="Later messages")).to_be_hidden()
-
-
-async def test_a_message_that_does_not_exist_is_said(browser: Browser, server: Running):
-    """The address of a message that the conversation does not have says so, and shows its end."""
-    await remember(server, 3)
-    async with visiting(browser, server.url, f"/?session={LONG}&message=999") as visit:
-        await expect(visit.page.get_by_role("alert")).to_contain_text(
-            "Message 999 is not in this session."
-        )
-        await expect(visit.page.locator("article")).to_have_count(3)
 
 
 async def test_a_conversation_is_opened_without_further_requests(browser: Browser, server: Running):
@@ -477,18 +474,6 @@ async def test_another_model_answers_and_both_answers_stay(
         await expect(page.locator("article:focus .body")).to_have_text("The first.")
     asked = [one["body"] for one in upstream.requests if "messages" in one["body"]]
     assert asked[-1]["model"] == upstream.models[1]
-
-
-async def test_a_reply_that_ends_without_text_keeps_nothing(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """What is said of a reply that was stopped before its first word promises no text."""
-    upstream.say("Never.", paused_at=0)
-    async with visiting(browser, server.url) as visit:
-        await visit.say("Go")
-        await visit.page.get_by_role("button", name="Stop the reply").click()
-        reply = await visit.finished()
-        await expect(reply.locator(".note")).to_have_text("Stopped by you before anything came.")
 
 
 async def test_the_memory_is_seen_and_changed(browser: Browser, server: Running):

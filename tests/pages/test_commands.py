@@ -1,14 +1,17 @@
 """Slash commands on the page: the terminal's table, its rule, and what each one does here."""
 
 import random
+from pathlib import Path
 
 import pytest
 from pages.commands import tables
 from playwright.async_api import Browser, expect
 from support.browser import Visit, visiting
-from support.running_server import Running
+from support.mcp_prompts import mcp_prompts
+from support.running_server import Running, serving
 from support.scripted_model import Upstream
 
+from genpy_server.mcp import client
 from genpy_tui.commands import BY_SLASH, SETTINGS, read_line
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -226,3 +229,43 @@ async def test_the_menu_of_commands(browser: Browser, server: Running):
         await type_line(visit, "/set")
         await expect(page.get_by_label("Temperature")).to_have_value("1.5")
         await expect(page.locator("#set-stop")).to_have_value('"END" "the end"')
+        await page.keyboard.press("Escape")
+        await page.set_viewport_size({"width": 320, "height": 256})  # as at a zoom of 400%
+        await box.fill("/")
+        for key in ("ArrowUp", "ArrowDown"):
+            await box.press(key)
+            await expect(chosen).to_be_in_viewport(ratio=0.95)
+
+
+async def test_prompts_of_mcp_servers(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """They stand in the menu; filled in, the text comes into the box and is not sent.
+
+    Where the server was away when they were asked for first, they are asked for again.
+    """
+    monkeypatch.setattr(client, "READY_SECONDS", 60.0)
+    async with (
+        serving(tmp_path / "genpy.db", mcp=mcp_prompts(tmp_path)) as server,
+        visiting(browser, server.url) as visit,
+    ):
+        page, box = visit.page, visit.page.locator("#say")
+        rows = page.locator("#slash").get_by_role("option")
+        await page.route("**/api/prompts", lambda route: route.abort())
+        async with page.expect_event("requestfailed"):
+            await box.fill("/")
+        await page.unroute("**/api/prompts")
+        await box.fill("/notes")
+        await expect(rows.locator(".name")).to_have_text(
+            ["/notes_review CODE", "/notes_compare FIRST SECOND"]
+        )
+        await box.press("Tab")
+        await box.press_sequentially("x=1")
+        await box.press("Enter")
+        await expect(box).to_have_value("Review this code: x=1")
+        await type_line(visit, "/notes_compare 'one two'")
+        await expect(page.get_by_role("alert")).to_contain_text("/notes_compare FIRST SECOND")
+        await expect(box).to_have_value("/notes_compare 'one two'")
+        await type_line(visit, "/notes_compare 'one two' three")
+        await expect(box).to_have_value("Compare one two with three")
+        await expect(page.locator("article")).to_have_count(0)

@@ -44,10 +44,14 @@ async def test_the_box_grows_with_wrapped_text(browser: Browser, server: Running
 async def test_a_refused_message_is_taken_back(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """A message over the limit returns to the box by a button, before what is written there."""
+    """A message over the limit says why, is discarded, or returns to the box before what is there."""
     upstream.say("Fine.")
     async with visiting(browser, server.url) as visit:
         page, box = visit.page, visit.page.locator("#say")
+        await visit.say("y" * 200_001)
+        await expect(page.locator(".pending .note")).to_contain_text("at most 200,000")
+        await page.get_by_role("button", name="Discard").click()
+        await expect(page.locator(".pending")).to_have_count(0)
         await visit.say("x" * 200_001)
         await box.fill("more")
         await page.get_by_role("button", name="Take back to edit").click()
@@ -143,14 +147,22 @@ async def test_a_model_is_chosen_for_the_conversation(
         await visit.finished()
         await other.reload()
         await expect(other.get_by_label("Model", exact=True)).to_have_value(name or "")
-    assert str(name).endswith(upstream.requests[-1]["body"]["model"])
+    asked = [one["body"] for one in upstream.requests if one["body"].get("stream")]
+    assert str(name).endswith(asked[-1]["model"])
 
 
 async def test_a_name_that_cannot_be_one_gets_a_sentence(browser: Browser, server: Running):
-    """An address with an impossible name opens a new conversation and says why."""
-    for name in (".", "..", "a/b"):
-        async with visiting(browser, server.url, f"/?session={name}") as visit:
-            await expect(visit.page.get_by_role("alert")).to_contain_text("not a name")
+    """An address with an impossible name opens a new conversation and says why.
+
+    So does the number of a message that can be none.
+    """
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        for address in ("session=.", "session=..", "session=a/b", "session=a&message=1e99"):
+            await page.goto(f"/?{address}")
+            await expect(page.get_by_role("alert")).to_contain_text(
+                "not the number" if "message" in address else "not a name"
+            )
             await visit.state("Connected")
 
 

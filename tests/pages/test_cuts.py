@@ -155,30 +155,6 @@ async def test_a_reply_of_a_killed_server_is_shown_as_it_was_kept(browser: Brows
             await process.kill()
 
 
-async def test_a_message_the_server_refuses_is_given_back(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """A message over the limit is not lost: it says why, and can be discarded."""
-    upstream.say("Fine.")
-    async with visiting(browser, server.url) as visit:
-        await visit.say("x" * 200_001)
-        await expect(visit.page.locator(".pending .note")).to_contain_text("at most 200,000")
-        await visit.page.get_by_role("button", name="Discard").click()
-        await expect(visit.page.locator(".pending")).to_have_count(0)
-        await visit.say("Short")
-        await visit.finished()
-
-
-async def test_a_deleted_session_says_so(browser: Browser, server: Running, upstream: Upstream):
-    """A page whose session is deleted elsewhere says why it is over and does not come back."""
-    upstream.say("Yes.")
-    async with visiting(browser, server.url, "/?session=gone") as visit:
-        await visit.say("Is it here?")
-        await visit.finished()
-        await visit.context.request.delete(f"{server.url}/api/session/gone")
-        await visit.state("deleted")
-
-
 async def test_a_server_that_is_away_is_told_in_words(
     browser: Browser, server: Running, upstream: Upstream
 ):

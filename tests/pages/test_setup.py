@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
+from pages.conftest import Clean
 from playwright.async_api import Browser, expect
 from support import running_server
 from support.browser import Visit, visiting
@@ -69,7 +70,9 @@ async def goes_on(visit: Visit, kept: str) -> None:
     assert config.read().values["GENPY_MODEL"] == kept
 
 
-async def test_a_key_for_groq(browser: Browser, tmp_path: Path, service: Upstream) -> None:
+async def test_a_key_for_groq(
+    browser: Browser, tmp_path: Path, service: Upstream, clean: Clean
+) -> None:
     """A key is typed unseen and tried; a wrong one is said, and the right one is kept."""
     service.key = KEY
     async with first_visit(browser, tmp_path, GROQ_BASE_URL=service.root) as visit:
@@ -84,6 +87,7 @@ async def test_a_key_for_groq(browser: Browser, tmp_path: Path, service: Upstrea
         said = page.locator("#setup form", has=key).locator(".setup-says")
         await expect(said).to_contain_text("refuses the key")
         await expect(use).to_be_focused()
+        await clean(page)
         await page.set_viewport_size(NARROW)
         await expect(page.get_by_role("heading", name="Set up a model")).to_be_in_viewport()
         await key.fill(KEY)
@@ -95,7 +99,11 @@ async def test_a_key_for_groq(browser: Browser, tmp_path: Path, service: Upstrea
 
 
 async def test_a_server_of_this_machine(
-    browser: Browser, tmp_path: Path, service: Upstream, monkeypatch: pytest.MonkeyPatch
+    browser: Browser,
+    tmp_path: Path,
+    service: Upstream,
+    clean: Clean,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A model server that was found is one click away; of several models one is chosen."""
     service.models = ["big", "tiny"]
@@ -107,6 +115,7 @@ async def test_a_server_of_this_machine(
         await page.get_by_role("button", name="Back").click()
         await found.click()
         await page.get_by_role("combobox", name="Which model?").select_option("tiny")
+        await clean(page)
         await page.get_by_role("button", name="Use this model").click()
         await goes_on(visit, "ollama/tiny")
 

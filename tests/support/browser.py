@@ -6,7 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+)
 
 # The same engine without the window around it takes half the processor time.
 CHROMIUM = next(
@@ -15,11 +23,11 @@ CHROMIUM = next(
 )
 FIREFOX = shutil.which("firefox-esr")
 ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--in-process-gpu"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
 OWN_SCHEMES = ("data:", "blob:", "about:")

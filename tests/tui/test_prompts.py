@@ -1,41 +1,19 @@
 """Prompts of MCP servers as slash commands."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from support.mcp_prompts import mcp_prompts
 from support.running_server import serving
 from support.terminal import terminal
 
-from genpy_server.config import McpEntry
 from genpy_server.mcp import client
-
-SERVER = '''
-from mcp.server.mcpserver import MCPServer
-
-server = MCPServer("notes")
-
-@server.prompt()
-def review(code: str) -> str:
-    """Review some code."""
-    return f"Review this code: {code}"
-
-@server.prompt()
-def compare(first: str, second: str) -> str:
-    """Compare two things."""
-    return f"Compare {first} with {second}"
-
-server.run()
-'''
 
 
 async def test_a_prompt_is_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prompts stand in the menu; with arguments, the text comes into the prompt and is not sent."""
     monkeypatch.setattr(client, "READY_SECONDS", 60.0)
-    program = tmp_path / "server.py"
-    program.write_text(SERVER)
-    notes = McpEntry(sys.executable, (str(program),))
-    async with serving(tmp_path / "genpy.db", mcp={"notes": notes}) as server:
+    async with serving(tmp_path / "genpy.db", mcp=mcp_prompts(tmp_path)) as server:
         async with terminal(tmp_path, server=server.url, session="t") as tui:
             await tui.says("ready")
             prompt = tui.chat.prompt

@@ -130,7 +130,8 @@ function follow() {
   const asked = new URLSearchParams(location.search);
   const ref = asked.get("session") ?? "";
   const id = Number(asked.get("message"));
-  const wanted = id > 0 ? { id, words: asked.get("words") ?? "" } : null;
+  const known = id > 0 && Number.isSafeInteger(id);
+  const wanted = known ? { id, words: asked.get("words") ?? "" } : null;
   if (REF.test(ref)) open(ref, wanted);
   else {
     const made = randomUuid();
@@ -141,6 +142,10 @@ function follow() {
         `“${isolated(ref.slice(0, 80))}” is not a name of a conversation, so this is a new one. ${NAMES}`,
       );
     }
+  }
+  if (asked.has("message") && !known) {
+    const said = isolated((asked.get("message") ?? "").slice(0, 80));
+    refused(`“${said}” is not the number of a message, so the newest ones are shown.`);
   }
   followed = location.search;
 }

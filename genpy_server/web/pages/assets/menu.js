@@ -104,6 +104,7 @@ export class SlashMenu {
       }),
     );
     const { chosen } = this;
+    this.list.children[place - first]?.scrollIntoView({ block: "nearest" });
     if (chosen) this.box.setAttribute("aria-activedescendant", `slash-${place}`);
     else this.box.removeAttribute("aria-activedescendant");
   }

@@ -325,7 +325,9 @@ export class PageCommands {
       this.#prompts = new Map(prompts.map((prompt) => [prompt.name, prompt]));
       if (prompts.length) byId("say").dispatchEvent(new Event("input"));
     };
-    api("GET", "api/prompts").then(known, () => {}); // an older server has none
+    api("GET", "api/prompts").then(known, ({ status }) => {
+      this.#loaded = Boolean(status); // an older server has none; one that is away is asked again
+    });
   }
 
   /**
