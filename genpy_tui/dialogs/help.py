@@ -8,6 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
 from textual.widgets import Static
 
 from genpy_tui.commands import COMMANDS, Command, Keys
@@ -24,8 +26,34 @@ TYPING = (
 )
 
 
-BESIDE = 28
+KEY, SLASH = 13, 16
 """Columns for the key and the slash command."""
+BESIDE = KEY + SLASH
+UNDER = 4
+"""Columns before what a key does, where it stands under the key."""
+NARROW = 56
+"""Columns from which it stands beside the key."""
+
+
+class HelpPage(Widget):
+    """The page, wrapped for its width before it is first drawn."""
+
+    DEFAULT_CSS = "HelpPage { height: auto; }"
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(id="page")
+        self._keys = keys
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """The lines that it has at a width."""
+        return len(self._text(width).split("\n"))
+
+    def render(self) -> Content:
+        """All of it."""
+        return self._text(self.size.width)
+
+    def _text(self, width: int) -> Content:
+        return help_text(max(20, width), self._keys)
 
 
 class HelpScreen(Dialog[None]):
@@ -47,16 +75,8 @@ class HelpScreen(Dialog[None]):
         with Vertical(classes="dialog wide"):
             yield Static(plain("Keys and commands", "bold"), classes="question")
             with VerticalScroll():
-                yield Static(id="page")
+                yield HelpPage(self._keys)
             yield Static(plain("↑↓ scroll   esc close"), classes="hint")
-
-    def on_resize(self) -> None:
-        """Wrap again once the width is known."""
-        self.call_after_refresh(self._wrap)
-
-    def _wrap(self) -> None:
-        page = self.query_one("#page", Static)
-        page.update(help_text(max(40, page.container_size.width - 1), self._keys))
 
     def action_leave(self) -> None:
         """Close."""
@@ -67,22 +87,23 @@ def help_text(width: int, keys: Keys) -> Content:
     """The page; what does not fit in a line goes on below itself."""
     row = partial(_row, width)
     command = partial(_command, width, keys)
-    parts = [_head("While typing"), *(row(key, "", text) for key, text in TYPING)]
+    parts = [_head(width, "While typing"), *(row(key, "", text) for key, text in TYPING)]
     everywhere = [c for c in COMMANDS if c.where == "everywhere"]
-    parts += [Content(""), _head("Everywhere"), *map(command, everywhere)]
+    parts += [Content(""), _head(width, "Everywhere"), *map(command, everywhere)]
     on_block = [c for c in COMMANDS if c.where == "transcript"]
     parts += [
         Content(""),
         _head(
-            f"On a message ({keys.way('cursor_previous')} moves the cursor there, {keys.way('stop')} returns)"
+            width,
+            f"On a message ({keys.way('cursor_previous')} moves the cursor there, {keys.way('stop')} returns)",
         ),
         *map(command, on_block),
     ]
     return Content("\n").join(parts)
 
 
-def _head(text: str) -> Content:
-    return Content.styled(text, "bold $primary")
+def _head(width: int, text: str) -> Content:
+    return Content.styled("\n".join(wrap(text, width)), "bold $primary")
 
 
 def _command(width: int, keys: Keys, command: Command) -> Content:
@@ -91,6 +112,11 @@ def _command(width: int, keys: Keys, command: Command) -> Content:
 
 
 def _row(width: int, key: str, slash: str, text: str) -> Content:
-    first, *more = wrap(text, max(20, width - BESIDE))
-    below = "".join(f"\n{'':{BESIDE}}{line}" for line in more)
-    return Content.assemble((f"  {key:<11}", "bold"), (f"{slash:<15}", "$accent"), first, below)
+    if width < NARROW:
+        first, more = "", wrap(text, width - UNDER)
+        indent, key = UNDER, f"  {key}  " if key else "  "
+    else:
+        first, *more = wrap(text, width - BESIDE)
+        indent, key, slash = BESIDE, f"  {key}".ljust(KEY), slash.ljust(SLASH)
+    below = "".join(f"\n{'':{indent}}{line}" for line in more)
+    return Content.assemble((key, "bold"), (slash, "$accent"), first, below)

@@ -11,6 +11,7 @@ from support.terminal import Terminal, terminal
 from textual.widgets import OptionList
 
 from genpy_server.wire import ToolFinished, ToolStarted
+from genpy_tui.commands import COMMANDS
 
 LONG = "\n\n".join(f"Paragraph number {number} of many." for number in range(60))
 
@@ -259,11 +260,23 @@ async def test_the_cursor_returns_to_the_prompt(server: ScriptedServer, tmp_path
         assert tui.chat.prompt.has_focus
 
 
+def words_in_frame(tui: Terminal) -> str:
+    """The text inside a dialog, as one line."""
+    return " ".join(" ".join(line.strip("│ ") for line in tui.screen.splitlines()).split())
+
+
 async def test_f1_shows_every_command(server: ScriptedServer, tmp_path: Path) -> None:
-    """Help lists the keys and slash commands of the one table."""
+    """Help lists the keys and slash commands of the one table, each whole at any width."""
     async with terminal(tmp_path, server=server.url, size=(120, 100)) as tui:
         await tui.press("f1")
-        await tui.shows("Keys and commands", "/export FILE", "Copy its code")
+        await tui.shows(
+            "Keys and commands", "/export FILE", "Copy its code", "/set NAME VALUE Show"
+        )
+        for width in (44, 36):
+            await tui.pilot.resize_terminal(width, 300)
+            await tui.until(
+                lambda: all(command.help in words_in_frame(tui) for command in COMMANDS)
+            )
         await tui.press("escape")
         await tui.until(lambda: not tui.app.screen.query(OptionList).filter(".dialog"))
 
