@@ -48,10 +48,13 @@ async def test_the_bytes_of_the_terminal_hold_no_escape_but_ours(
     server.stream("\n\n".join(HOSTILE[:-1]) + "\n\nfinally")
     server.finish()
 
+    loop = asyncio.get_running_loop()
+
     def play() -> bytes:
         with chat_on_a_terminal(tmp_path / "genpy.db", server.url) as terminal:
             terminal.send(b"typed early\r")
             terminal.shows("finally")
+            asyncio.run_coroutine_threadsafe(server.until(Send), loop).result()
             terminal.send(b"\x11")
             assert terminal.ends() == 0
             return terminal.output
