@@ -146,7 +146,11 @@ class Writer:
                 name = self.sent[-1]
                 await ws.send(encode(Send(name, f"message {len(self.sent)}")))
                 while name not in self.acked:
-                    self._take(json.loads(await ws.recv()))
+                    frame = json.loads(await ws.recv())
+                    self._take(frame)
+                    if frame["type"] == "error" and frame["re"] == name:  # refused for a while
+                        await asyncio.sleep(frame["retry_after"] or 0.1)
+                        await ws.send(encode(Send(name, f"message {len(self.sent)}")))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(random.uniform(0.1, 0.8)):
                         while True:

@@ -13,7 +13,7 @@ from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server, Trust
 from genpy_cli.trust import is_trusted
 from genpy_server import __version__
-from genpy_server.errors import ConfigError, GenPyError, LlmError
+from genpy_server.errors import ConfigError, GenPyError, LlmError, StoreError
 from genpy_server.settings import Settings, load
 
 SECONDS = 15.0
@@ -121,6 +121,8 @@ async def _database(settings: Settings) -> str:
         await store.open()
         seen = await store.check()
         await store.touch({}, 0)  # a write that changes nothing, refused where none is possible
+        if seen.full is not None:
+            raise StoreError(seen.full)
         if not seen.users:  # sessions are counted by owner
             mine = await store.sessions(settings.user, limit=COUNTED)
             for session in mine[:1]:

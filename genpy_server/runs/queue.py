@@ -174,7 +174,9 @@ class RunQueue:
             memory=self._conversation.memory,
             previous_intent=self._conversation.intent(),
         )
-        self._run = run = ReplyRun(self._chat, request, self._owner, self.approvals, self._said)
+        self._run = run = ReplyRun(
+            self._chat, request, self._owner, self.approvals, keep=self._keep, said=self._said
+        )
         self._conversation.being_written.add(run.id)
         try:
             with self._journal.following(run):
@@ -191,7 +193,7 @@ class RunQueue:
         else:
             self._conversation.being_written.add(run.id)
             self._unsaved[run.id] = run, reply.message
-            self._tasks.spawn(self._save(run, reply.message))
+            self._tasks.spawn(self._save(run))
         dropped = reply.dropped_upto
         if run.model is not None and self._memory.due(dropped):
             extending = self._memory.extend(request.user_id, request.session_id, dropped, run.model)
@@ -240,31 +242,34 @@ class RunQueue:
         self._forgotten = True
         self._waiting.clear()
 
-    async def _save(self, run: ReplyRun, reply: Message) -> None:
+    async def _save(self, run: ReplyRun) -> None:
         """Store a reply as soon as the database is back."""
         try:
             with self._journal.following(run):
                 for attempt in count():
                     await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
-                    if self._forgotten or await self._saved(run, reply):
+                    if self._forgotten or await self._saved():
                         return
         finally:
             self._conversation.being_written.discard(run.id)
             self._unsaved.pop(run.id, None)
             self._owner.runs_idle()
 
-    async def _saved(self, run: ReplyRun, reply: Message) -> bool:
+    async def _saved(self) -> bool:
         try:
-            await self._store(run, reply)
-        except NotFound:
-            self._owner.session_deleted()
+            await self.store_unsaved()
         except GenPyError as error:
             log.warning("a reply is not stored yet: %s", error.code)
-            return not error.retryable
+            return False
         return True
 
+    async def _keep(self, request: RunRequest, reply: Message) -> Message:
+        """Store a reply behind those before it: a question before an answered one counts as answered."""
+        await self.store_unsaved()
+        return await self._chat.keep(request, reply)
+
     async def _store(self, run: ReplyRun, reply: Message) -> None:
-        if run.id not in self._unsaved:  # stored before the next question
+        if run.id not in self._unsaved:  # stored before the next message
             return
         stored = await self._chat.keep(run.request, reply)
         if self._unsaved.pop(run.id, None) is not None:
@@ -273,13 +278,15 @@ class RunQueue:
             await self._chat.hooks.reply(run.request.user_id, stored)
 
     async def store_unsaved(self) -> None:
-        """Store the replies that wait for the database, before the next question is.
+        """Store the replies that wait for the database, in order, before the next message is.
 
         Raises the `StoreError` of a database that is still away.
         """
         for run, reply in tuple(self._unsaved.values()):
             try:
                 await self._store(run, reply)
+            except NotFound:
+                self._owner.session_deleted()
             except GenPyError as error:
                 if error.retryable:
                     raise

@@ -7,7 +7,7 @@ error is a sentence beside it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from uuid import uuid4
 
@@ -118,10 +118,13 @@ class ReplyRun:
         request: RunRequest,
         publisher: Publisher,
         approvals: Approvals,
-        said: set[str] | None = None,
+        *,
+        keep: Callable[[RunRequest, Message], Awaitable[Message]],
+        said: set[str],
     ) -> None:
         self.chat = chat
-        self.said = set[str]() if said is None else said
+        self._keep = keep
+        self.said = said
         """Notices of the conversation that are given once."""
         self.request = request
         self.publisher = publisher
@@ -215,7 +218,7 @@ class ReplyRun:
         )
         deleted = False
         try:
-            reply = await self.chat.keep(self.request, reply)
+            reply = await self._keep(self.request, reply)
         except NotFound as gone:
             deleted = True
             self.publisher.publish(Notice(seq=0, code=gone.code, text=DELETED))

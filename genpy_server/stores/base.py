@@ -144,6 +144,8 @@ class StoreHealth(msgspec.Struct, frozen=True):
     """Messages that an upgrade still has to index; they are found in the former way."""
     users: int = 1
     """Users who have conversations."""
+    full: str | None = None
+    """Why no message fits in any more and what to do, where that shows without storing one."""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -66,12 +66,15 @@ class HealthCheck:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 seen = await self._store.check()
+                await self._store.touch(
+                    {}, 0
+                )  # changes nothing, refused where no write is possible
         except GenPyError as error:
             return Part(ok=False, kind=self._store.kind, error=error.message)
         except TimeoutError:
             return Part(ok=False, kind=self._store.kind, error="The store did not answer in time.")
         self.users = seen.users
-        return Part(ok=True, kind=seen.kind, where=seen.where)
+        return Part(ok=seen.full is None, kind=seen.kind, where=seen.where, error=seen.full)
 
     async def _check_model(self) -> Part:
         llm = self._models.default.llm

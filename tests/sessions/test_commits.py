@@ -7,6 +7,7 @@ from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import serving
 
+from genpy_server.core.backoff import Backoff
 from genpy_server.errors import StoreTimeout, StoreUnavailable
 from genpy_server.sessions.names import SessionNames
 from genpy_server.wire import Send
@@ -35,6 +36,30 @@ def failing(server, monkeypatch):
         monkeypatch.setattr(server.app.store, "append", once)
 
     return fail
+
+
+async def test_replies_are_stored_in_the_order_of_their_questions(
+    server, upstream, peer, monkeypatch
+):
+    """A reply waits for one before it: what is left of the first would count as answered."""
+    monkeypatch.setattr("genpy_server.runs.queue.SAVE", Backoff(first=600, longest=600))
+    append = server.app.store.append
+
+    async def fail_once(user_id, session_id, role, text, **more):
+        if role == "assistant":
+            monkeypatch.setattr(server.app.store, "append", append)
+            raise StoreUnavailable("The database is away.")
+        return await append(user_id, session_id, role, text, **more)
+
+    monkeypatch.setattr(server.app.store, "append", fail_once)
+    go_on = upstream.say("To ", "a.", paused_at=1)
+    upstream.say("To b.")
+    ids = [await say(peer, name, f"message {name}") for name in ("a", "b")]
+    go_on.set()
+    for _ in ids:
+        await peer.until("run_finished")
+    kept = await server.app.store.messages("local", peer.of("ready")[0]["session"], limit=9)
+    assert [(m.text, m.meta.reply_to) for m in kept[2:]] == [("To a.", ids[0]), ("To b.", ids[1])]
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -1,7 +1,9 @@
 """Every route of the API over real sockets and a real SQLite file: good, bad and missing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -467,6 +469,38 @@ async def test_health_is_degraded_by_the_model(api: Api) -> None:
     assert answer.json()["status"] == "degraded"
     assert answer.json()["model"]["error"] == "The key is refused. Make another."
     assert answer.json()["store"]["ok"]
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """No file of this process can grow, as on a full disk."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
+async def test_health_says_that_nothing_can_be_stored(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk and a database that takes no changes are 503, each with its sentence."""
+    monkeypatch.setattr("genpy_server.web.health.CACHE_SECONDS", 0)
+
+    with small_files():
+        full = await api.client.get("/health")
+    between = await api.client.get("/health")
+    await api.store.run(
+        api.store.runner.write, lambda c: c.execute("PRAGMA query_only = ON") and None
+    )
+    refused = await api.client.get("/health")
+    assert [answer.status_code for answer in (full, between, refused)] == [503, 200, 503]
+    assert "is full" in full.json()["store"]["error"]
+    assert "read-only" in refused.json()["store"]["error"]
 
 
 async def test_many_at_once_ask_the_model_once(api: Api) -> None:

@@ -428,6 +428,9 @@ _READ_ONLY = (
         "Make both writable, or set GENPY_DATABASE to a file in a folder of yours."
     ),
 )
+_FULL = (
+    "The disk of the database {path} is full; nothing was written. Free some space and try again."
+)
 _LOCKED = (
     StoreTimeout,
     "Another program keeps the database {path} locked. Try again, or end that program.",
@@ -457,10 +460,7 @@ _SENTENCES: Final[dict[int, tuple[type[StoreError], str]]] = {
     ),
     sqlite3.SQLITE_FULL: (
         StoreError,
-        (
-            "The disk of the database {path} is full; nothing was written. Free some space and try "
-            "again."
-        ),
+        _FULL,
     ),
     sqlite3.SQLITE_IOERR: (
         StoreUnavailable,
@@ -470,6 +470,11 @@ _SENTENCES: Final[dict[int, tuple[type[StoreError], str]]] = {
         ),
     ),
 }
+
+
+def full(path: Path) -> str:
+    """What is said while the disk is full."""
+    return _FULL.format(path=path)
 
 
 def translated(error: sqlite3.Error, path: Path) -> StoreError:

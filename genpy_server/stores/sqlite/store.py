@@ -5,11 +5,13 @@ connection inside a transaction; a method of the store is one of them, run in a 
 """
 
 import asyncio
+import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from genpy_server.core.text import storable_value
@@ -27,6 +29,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("genpy.sqlite")
+
+ROOM_BYTES = 256 * 1024
+"""Free on a disk that is not full: a long message with its index."""
 
 _Function = Callable[Concatenate[sqlite3.Connection, P], T]
 _Method = Callable[Concatenate["SqliteStore", P], Coroutine[Any, Any, T]]
@@ -122,7 +127,17 @@ class SqliteStore:
         """See `Store.check`."""
         self.check_file()
         counted = await self.run(self.runner.read, session_sql.counts)
-        return StoreHealth(self.kind, str(self._path), *counted)
+        full = None if await asyncio.to_thread(self._has_room) else schema.full(self._path)
+        return StoreHealth(self.kind, str(self._path), *counted, full=full)
+
+    def _has_room(self) -> bool:
+        """Whether a message fits on the disk: what is free does not tell of quotas and limits."""
+        try:
+            with TemporaryFile(dir=self._path.parent) as file:
+                file.write(bytes(ROOM_BYTES))
+        except OSError as error:
+            return error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        return True
 
     async def run(
         self,
