@@ -1,10 +1,11 @@
 """Rows that other programs wrote, as values: what fits is kept, and no row spoils a list."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import UnionType
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo
@@ -76,19 +77,44 @@ def read(kind: type[S], value: Any) -> S:
 
 
 def _in_part(kind: type[S], value: dict[str, Any]) -> S:
+    """The fields that fit; raises `ValidationError` where one without a default does not."""
     fields: dict[str, Any] = {}
     missing = _MISSING.get(kind, {})
     for field in fields_of(kind):
         try:
-            given, inner = value[field.encode_name], _struct_in(field)
-            if inner is not None and isinstance(given, dict):
-                fields[field.name] = read(inner, given)
-            else:
-                fields[field.name] = msgspec.convert(given, field.type)
+            fields[field.name] = _fitting(field.type, value[field.encode_name])
         except (KeyError, msgspec.ValidationError):
             if field.name in missing:
                 fields[field.name] = missing[field.name]
+            elif field.required:
+                raise msgspec.ValidationError(f"{field.name} cannot be read") from None
     return kind(**fields)
+
+
+def _fitting(kind: Any, value: Any) -> Any:
+    """What of a value fits a type, member by member; raises `ValidationError` where nothing does."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+        for one in kinds:
+            if (
+                isinstance(value, dict)
+                and isinstance(one, type)
+                and issubclass(one, msgspec.Struct)
+            ):
+                return read(one, value)
+            if isinstance(value, list) and get_origin(one) is tuple:
+                return tuple(item for _, item in _members(get_args(one)[0], enumerate(value)))
+            if isinstance(value, dict) and get_origin(one) is dict:
+                return dict(_members(get_args(one)[1], value.items()))
+        raise
+
+
+def _members(kind: Any, members: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    for key, value in members:
+        with suppress(msgspec.ValidationError):
+            yield key, _fitting(kind, value)
 
 
 def with_times(found: S) -> S:
@@ -111,12 +137,6 @@ def with_times(found: S) -> S:
 def fields_of(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
     """The fields of a kind, in their order."""
     return msgspec.structs.fields(kind)
-
-
-def _struct_in(field: FieldInfo) -> Any:
-    """The kind of struct that a field has, None for another field."""
-    kinds = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
-    return next((kind for kind in kinds if isinstance(kind, msgspec.StructMeta)), None)
 
 
 def in_utc(at: str) -> str:

@@ -64,6 +64,20 @@ def test_fields_that_fit_are_kept(data):
     assert (meta.intent, meta.model, meta.ms, meta.status) == ("tutorial", "m", 1.5, "done")
 
 
+def test_members_that_fit_are_kept():
+    """An unreadable member of a list or a mapping is left out alone; a readable part of it stays."""
+    good = {"name": "search", "args": {"query": "tea"}, "result": "- tea"}
+    partly = {"name": "shelf", "ms": "slow", "result": "A3"}
+    meta = read(MessageMeta, {"tools": [good, {"ok": True}, 7, partly, {"name": 5}]})
+    kept = (
+        ToolRecord("search", {"query": "tea"}, result="- tea"),
+        ToolRecord("shelf", result="A3"),
+    )
+    assert meta.tools == kept
+    metrics = read(Metrics, {"tools": {"search": 2, "shelf": "many"}, "intents": {"code": 1.5}})
+    assert (metrics.tools, metrics.intents) == ({"search": 2}, {})
+
+
 def test_a_session_without_title_and_times_is_shown() -> None:
     """Required fields that cannot be read have a default; the others stay."""
     row = {
