@@ -4,14 +4,15 @@ Both stand in the user's config folder and hold for every working directory. A s
 under its variable's name without GENPY_, in small letters (`context_tokens = 8000`), a limit in
 the table `limits`, a model provider as `[providers.NAME]` with its `url`, what a million tokens of
 a model cost as `[prices."PROVIDER/NAME"]` with `input` and `output`, and an MCP server as
-`[mcp.NAME]` with its `command`, `args` and `env`, or its `url`. keys.toml holds one
-secret a line, under the name of the provider it belongs to, of `supabase`, or of `server`.
+`[mcp.NAME]` with its `command`, `args` and `env`, or its `url`, and the `seconds` that a call
+may take. keys.toml holds one secret a line, under the name of the provider it belongs to, of
+`supabase`, or of `server`.
 """
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -50,6 +51,8 @@ class McpEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     url: str | None = None
+    seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """How long a call of one of its tools may take."""
 
 
 class UserConfig(msgspec.Struct, frozen=True):
@@ -217,6 +220,8 @@ def _mcp_entry(name: str, table: Any, path: Path) -> McpEntry:
         raise ConfigError(
             f"{path}: mcp.{name} needs a name of a-z 0-9 _ - and one of command and url."
         )
+    if entry.url is not None and not entry.url.startswith(("http://", "https://")):
+        raise ConfigError(f"{path}: the url of mcp.{name} must begin with http:// or https://.")
     return entry
 
 

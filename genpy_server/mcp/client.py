@@ -4,10 +4,12 @@ import asyncio
 import logging
 import os
 import re
+import threading
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
@@ -32,7 +34,13 @@ STEADY_SECONDS = 10.0
 NAME_CHARS = 64
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
 
+LINES, LINE_CHARS = 20, 300
+"""What is kept of the end of a program's standard error."""
+_ERROR = re.compile(r"[\w.]*(Error|Exception)\b.*:")
+"""How a program names why it ends; other lines may stand behind."""
+
 log = logging.getLogger("genpy.mcp")
+logging.getLogger("mcp.client").addHandler(logging.NullHandler())  # else it writes on the screen
 
 
 class McpServers:
@@ -95,6 +103,7 @@ class McpServer:
         self._prompts: dict[str, str] = {}
         self._gone = asyncio.Event()
         self._changed = asyncio.Event()
+        self._said: deque[str] = deque(maxlen=LINES)
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -103,9 +112,9 @@ class McpServer:
             began = loop.time()
             try:
                 await self._connect()
-                self.message = "The server ended."
+                self.message = self._with_last_words("The server ended.")
             except Exception as error:  # noqa: BLE001 - whatever the SDK or the server does
-                self.message = _reason(error)
+                self.message = self._failure(error)
             finally:
                 self._client = None
                 self._registry.remove(self.origin)
@@ -149,11 +158,32 @@ class McpServer:
                 yield _Watched(read, self._gone), write
             return
         parameters = StdioServerParameters(
-            command=entry.command or "", args=list(entry.args), env=dict(entry.env)
+            command=entry.command or "",
+            args=list(entry.args),
+            env=dict(entry.env),
+            encoding_error_handler="replace",
         )
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - the screen is a client's
-            async with stdio_client(parameters, errlog=nowhere) as (read, write):
-                yield _Watched(read, self._gone), write
+        self._said.clear()
+        async with (
+            _standard_error(self._said) as errors,
+            stdio_client(parameters, errlog=errors) as (read, write),
+        ):
+            yield _Watched(read, self._gone), write
+
+    def _failure(self, error: BaseException) -> str:
+        """Why the server could not be reached or went away, in a sentence."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        reason = str(error) if isinstance(error, MCPError) else description(error)
+        if self._entry.url is not None:
+            return f"{self._entry.url} gave no MCP connection: {reason}"
+        if isinstance(error, OSError) and self._client is None:
+            return f"{self._entry.command} cannot be started: {error.strerror or error}."
+        return self._with_last_words("The server ended." if self._gone.is_set() else f"{reason}.")
+
+    def _with_last_words(self, sentence: str) -> str:
+        said = _last_words(self._said)
+        return f"{sentence} It wrote: {said}" if said else sentence
 
     async def _heard(self, message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification):
@@ -186,7 +216,7 @@ class McpServer:
             self._own_name(tool.name), tool.description or tool.name, dict(tool.input_schema)
         )
         source = repr((self._entry.command, self._entry.args, self._entry.url))
-        return Tool(spec, None, run, origin=self.origin, source=source)
+        return Tool(spec, None, run, seconds=self._entry.seconds, origin=self.origin, source=source)
 
     async def _call(self, name: str, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         async def show(progress: float, total: float | None, message: str | None) -> None:
@@ -196,9 +226,15 @@ class McpServer:
         if client is None:
             raise BadRequest(f"The MCP server {self._name} is not connected: {self.message}")
         try:
-            result = await client.call_tool(name, arguments, progress_callback=show)
+            result = await client.call_tool(
+                name,
+                arguments,
+                read_timeout_seconds=2 * self._entry.seconds,  # the tool's own limit comes first
+                progress_callback=show,
+            )
         except MCPError as error:
-            raise BadRequest(f"{self._name}: {error}") from error
+            reason = "the server ended." if self._gone.is_set() else error
+            raise BadRequest(f"{self._name}: {reason}") from error
         text = "\n\n".join(_shown(block) for block in result.content)
         if result.is_error:
             raise BadRequest(text or "The tool failed.")
@@ -215,7 +251,7 @@ class McpServer:
         try:
             found = (await client.list_prompts()).prompts
         except MCPError as error:
-            log.warning("%s: %s", self.origin, _reason(error))
+            log.warning("%s: %s", self.origin, error)
             return []
         self._prompts = {self._own_name(prompt.name).lower(): prompt.name for prompt in found}
         return [
@@ -244,6 +280,31 @@ class McpServer:
     def _own_name(self, name: str) -> str:
         """The name of a tool or prompt beside those of other servers."""
         return _STRANGE.sub("_", f"{self._name}_{name}")[:NAME_CHARS]
+
+
+@asynccontextmanager
+async def _standard_error(said: deque[str]) -> AsyncIterator[TextIO]:
+    """A file for a program to write to; its last lines are kept in `said`."""
+    read, write = os.pipe()
+
+    def collect() -> None:
+        with os.fdopen(read, encoding="utf-8", errors="replace") as lines:
+            for line in iter(lambda: lines.readline(LINE_CHARS), ""):
+                said.append(line.strip())
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+    try:
+        with os.fdopen(write, "w", encoding="utf-8") as file:
+            yield file
+    finally:  # what was written is on its way; a child of the program may keep the file open
+        await asyncio.to_thread(thread.join, 1.0)
+
+
+def _last_words(said: deque[str]) -> str:
+    """The line that names an error, else the last one."""
+    lines = [line for line in reversed(said) if line]
+    return next((line for line in lines if _ERROR.match(line)), lines[0] if lines else "")
 
 
 class _Watched:
@@ -291,10 +352,3 @@ def _shown(block: Any) -> str:
     if isinstance(block, types.ResourceLink):
         return str(block.uri)
     return f"({getattr(block, 'type', 'data')})"
-
-
-def _reason(error: BaseException) -> str:
-    """The sentence of an error, of the first one where there are several."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return description(error)

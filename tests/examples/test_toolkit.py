@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -15,7 +16,7 @@ from support.command_line import Genpy
 from support.raw_client import Peer
 from support.running_server import serving
 
-from genpy_server import modes
+from genpy_server import config, modes
 from genpy_server.core.modes import parse_mode
 from genpy_server.llm import providers
 from genpy_server.stores import select
@@ -29,7 +30,8 @@ PYTHON = {
     text.splitlines()[0].removeprefix("# "): text for kind, text in BLOCKS if kind == "python"
 }
 (MARKDOWN,) = (text for kind, text in BLOCKS if kind == "markdown")
-(TOML,) = (text for kind, text in BLOCKS if kind == "toml")
+MCP, POINTS = (text for kind, text in BLOCKS if kind == "toml")
+(AGENT,) = (text for kind, text in BLOCKS if kind == "json")
 (CONSOLE,) = (text for kind, text in BLOCKS if kind == "console")
 
 
@@ -40,7 +42,7 @@ def test_no_block_is_left_out():
         [f"test_{n}.py" for n in ("memory_store", "shout", "talk")],
     )
     assert sorted(PYTHON) == [*programs, *tests]
-    assert len(BLOCKS) == len(PYTHON) + 4
+    assert len(BLOCKS) == len(PYTHON) + 6
 
 
 @pytest.fixture
@@ -128,7 +130,17 @@ def test_the_mode_and_its_commands(tmp_path):
     assert "recipes" in ran[1].out
 
 
+def test_the_mcp_servers(tmp_path):
+    """The tables are entries of a config, and what an agent is told starts `genpy mcp`."""
+    (tmp_path / config.CONFIG).write_text(MCP, "utf-8")
+    files, tickets = config.read(tmp_path).mcp.values()
+    assert (files.command, files.seconds, tickets.seconds) == ("npx", 300.0, 60.0)
+    (agent,) = json.loads(AGENT)["mcpServers"].values()
+    assert agent["command"] == "genpy"
+    assert "over MCP" in Genpy(tmp_path)(*agent["args"], "--help").out
+
+
 def test_the_entry_points():
     """The groups of the page are those that GenPy reads."""
-    groups = tomllib.loads(TOML)["project"]["entry-points"]
+    groups = tomllib.loads(POINTS)["project"]["entry-points"]
     assert set(groups) == {sources.GROUP, modes.GROUP, select.GROUP, providers.GROUP}

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.raw_client import Peer
 from support.running_server import serving
@@ -45,6 +46,11 @@ def process() -> int:
     return os.getpid()
 
 @server.tool()
+def leave() -> str:
+    """End in the middle of the call."""
+    os._exit(3)
+
+@server.tool()
 def broken() -> str:
     """Fail."""
     raise ToolError("no paper")
@@ -60,6 +66,15 @@ if sys.argv[1] == "http":
 else:
     server.run()
 '''
+
+BROKEN = """
+import sys
+sys.stdout.buffer.write(b"A banner\\n\\xff\\n")
+sys.stdout.flush()
+sys.excepthook = lambda kind, error, _: print(f"{kind.__name__}: {error}\\nbye", file=sys.stderr)
+raise RuntimeError("out of ink")
+"""
+"""A program that is no server: it writes what is not MCP, and ends with an error."""
 
 
 @pytest.fixture(autouse=True)
@@ -136,9 +151,10 @@ async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entr
 
 
 async def test_a_server_that_dies_is_started_again(database, upstream, entry, monkeypatch):
-    """Its tools come back with it, in a new process, and asked for again."""
+    """Its tools come back with it, in a new process, and asked for again; a call that it ends is told."""
     monkeypatch.setattr(mcp_client, "STEADY_SECONDS", 0.0)
     monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=0.01, longest=0.1))
+    entry = msgspec.structs.replace(entry, seconds=500.0)
     async with serving(database, mcp={"notes": entry}, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one", features="approvals") as peer:
             first = await call(peer, upstream, "notes_process", {}, "session")
@@ -152,15 +168,20 @@ async def test_a_server_that_dies_is_started_again(database, upstream, entry, mo
             second = await call(peer, upstream, "notes_process", {}, None)
             assert second["ok"]
             assert second["result"] != first["result"]
+            assert notes._registry.find("notes_process").seconds == 500.0
+            last = await call(peer, upstream, "notes_leave", {})
+            assert (last["ok"], last["error"]) == (False, "notes: the server ended.")
 
 
-async def test_a_server_that_does_not_start_is_named(database, upstream, monkeypatch):
-    """The others and the conversation go on; the list says what failed."""
+async def test_a_server_that_does_not_start_is_named(database, upstream, monkeypatch, capfd):
+    """The others and the conversation go on; the list says what failed, a program in its own words."""
     monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=60.0, longest=60.0))
     upstream.say("Hello.")
     servers = {
         "gone": McpEntry("genpy-no-such-program"),
         "away": McpEntry(url="http://127.0.0.1:9/mcp"),
+        "broken": McpEntry(sys.executable, ("-c", BROKEN)),
+        "quiet": McpEntry(sys.executable, ("-c", "")),
     }
     async with serving(database, mcp=servers, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as peer:
@@ -168,7 +189,14 @@ async def test_a_server_that_does_not_start_is_named(database, upstream, monkeyp
             assert (await peer.until("run_finished"))["status"] == "done"
         states = {one.origin: one for one in (await server.app.tools.listed("local")).sources}
         assert {one.state for one in states.values()} == {"failed"}
-        assert "genpy-no-such-program" in states["mcp gone"].message
+        assert states["mcp gone"].message.startswith("genpy-no-such-program cannot be started: ")
+        assert states["mcp away"].message.startswith(
+            "http://127.0.0.1:9/mcp gave no MCP connection"
+        )
+        wrote = "RuntimeError: out of ink"
+        assert states["mcp broken"].message == f"The server ended. It wrote: {wrote}"
+        assert states["mcp quiet"].message == "The server ended."
+    assert capfd.readouterr().err == ""
 
 
 def test_entries_of_the_config_are_checked(tmp_path: Path):
@@ -180,6 +208,8 @@ def test_entries_of_the_config_are_checked(tmp_path: Path):
         ('[mcp.notes]\nurl = "u"\ncommand = "x"', "one of command and url"),
         ("[mcp.Notes]\nurl = 'u'", "a name of a-z"),
         ("[mcp.notes]\ncomand = 'x'", "comand"),
+        ("[mcp.notes]\nurl = 'localhost:80/mcp'", "http:// or https://"),
+        ("[mcp.notes]\ncommand = 'x'\nseconds = 0", "seconds"),
         ("mcp = 3", "mcp must be a table"),
     ):
         config.write_text(wrong)
