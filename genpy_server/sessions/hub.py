@@ -303,7 +303,10 @@ class SessionHub:
     async def _sweep(self) -> None:
         """Take over what servers left that are gone, of the users that this one serves."""
         await self._presence.begin()
-        for key in await self._store.interrupted(SWEEP_SESSIONS, users=self._users):
+        interrupted = await self._store.interrupted(SWEEP_SESSIONS, users=self._users)
+        if not self._presence.may_take_over():
+            return
+        for key in interrupted:
             if self._is_loading(key):  # what it read would replace what is taken over here
                 await asyncio.wait([self._loading[key]])
             live = self._live.get(key)

@@ -36,6 +36,8 @@ class Presence:
         self.live_seconds = max(settings.grace_seconds, 3 * self.beat_seconds)
         self._store = store
         self._shown: float | None = None
+        self._looked: tuple[float, float] | None = None
+        self._patient_until = 0.0
         self._hosting = False
         _here.add(self.server)
 
@@ -56,6 +58,18 @@ class Presence:
         for other in others:
             if has_ended(other):
                 await self._store.beat(other, 0)
+
+    def may_take_over(self) -> bool:
+        """Whether servers that show no life are gone; asked whenever the database has answered.
+
+        A database that was away, a computer that slept and a clock that was set end all leases at
+        once, those of living servers too. They get the time to renew them.
+        """
+        now = time.time(), time.monotonic()
+        last, self._looked = self._looked or now, now
+        if max(now[0] - last[0], now[1] - last[1]) > 2 * self.beat_seconds:
+            self._patient_until = now[1] + 2 * self.beat_seconds
+        return now[1] >= self._patient_until
 
     def hosts(self) -> None:
         """A session is hosted, which the store records with its first message or its opening."""

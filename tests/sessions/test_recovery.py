@@ -180,8 +180,21 @@ async def test_what_the_model_thought_survives_the_server(database, upstream):
     assert (reply["text"], reply["meta"]["reasoning"]) == ("", "first ")
 
 
-async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstream):
-    """A second server answers nothing that waits at the first one, and stores nothing of its reply."""
+def end_all_leases(database):
+    """As after a sleep of the computer, or a clock that was set."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE servers SET alive_until = '2000-01-01T00:00:00.000000Z'")
+        connection.execute("UPDATE hosts SET until = '2000-01-01T00:00:00.000000Z'")
+        connection.execute("UPDATE sessions SET live_until = '2000-01-01T00:00:00.000000Z'")
+        connection.commit()
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstream, asleep):
+    """A second server answers nothing that waits at the first one, and stores nothing of its reply.
+
+    Not even where every lease ended while nothing ran: the first server gets the time to renew its own.
+    """
     gate = upstream.say("half", " and half", paused_at=1)
     upstream.say("the second answer")
     settings = {"GENPY_LLM_URL": upstream.url}
@@ -195,12 +208,17 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
             async with Peer(second.url, "one") as other:
                 await other.until("message", lambda f: f["text"] == "and then")
                 await second.app.hub._renew()
+                if asleep:
+                    second.app.presence._looked = (0.0, 0.0)
+                    end_all_leases(database)
                 await second.app.hub._sweep()
             gate.set()
             for _ in range(2):
                 await peer.until("run_finished")
         texts = [m.text for m in await messages(first)]
+        (session,) = await first.app.store.sessions("local", limit=9)
     assert texts == ["hello", "and then", "half and half", "the second answer"]
+    assert session.status == "active"
     assert other.of("run_started") == []
 
 
