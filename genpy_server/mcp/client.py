@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from itertools import count
+from time import monotonic
 from typing import Any, Self, TextIO
 
 import mcp_types as types
@@ -30,7 +30,7 @@ CONNECT_SECONDS = 30.0
 READY_SECONDS = 5.0
 """How long a reply waits for servers that are about to connect."""
 STEADY_SECONDS = 10.0
-"""A connection that lasted so long was a good one: the next attempt comes at once."""
+"""A connection that lasted so long was a good one: it is renewed at once, and replies wait for it."""
 NAME_CHARS = 64
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -95,11 +95,12 @@ class McpServer:
         self.state = "connecting"
         self.message = ""
         self.tried = asyncio.Event()
-        """Set once the first attempt to connect is over."""
+        """Set once the first attempt to connect is over; not while one that was steady restarts."""
         self._name = name
         self._entry = entry
         self._registry = registry
         self._client: Client | None = None
+        self._connected_at: float | None = None
         self._prompts: dict[str, str] = {}
         self._gone = asyncio.Event()
         self._changed = asyncio.Event()
@@ -107,9 +108,8 @@ class McpServer:
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
-        loop = asyncio.get_running_loop()
-        for attempt in count():
-            began = loop.time()
+        attempt = 0
+        while True:
             try:
                 await self._connect()
                 self.message = self._with_last_words("The server ended.")
@@ -119,14 +119,19 @@ class McpServer:
                 self._client = None
                 self._registry.remove(self.origin)
             self.state = "failed"
-            self.tried.set()
             log.warning("%s: %s", self.origin, self.message)
-            steady = loop.time() - began > STEADY_SECONDS
-            await asyncio.sleep(RESTART.delay(0 if steady else attempt))
+            if self._connected_at is not None and monotonic() - self._connected_at > STEADY_SECONDS:
+                attempt = 0
+                self.tried.clear()
+            else:
+                self.tried.set()
+            await asyncio.sleep(RESTART.delay(attempt))
+            attempt += 1
 
     async def _connect(self) -> None:
         """Connect and keep the tools up to date; returns when the server is gone."""
         self._gone.clear()
+        self._connected_at = None
         info = types.Implementation(name="genpy", version=__version__)
         client = Client(
             self._transport(),
@@ -137,6 +142,7 @@ class McpServer:
         async with client:
             self._client = client
             await self._take_tools(client)
+            self._connected_at = monotonic()
             self.state, self.message = "connected", ""
             self.tried.set()
             while not self._gone.is_set():

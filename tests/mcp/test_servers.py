@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import serving
 from support.supabase_stack import free_port
@@ -151,7 +152,7 @@ async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entr
 
 
 async def test_a_server_that_dies_is_started_again(database, upstream, entry, monkeypatch):
-    """Its tools come back with it, in a new process, and asked for again; a call that it ends is told."""
+    """The next reply has its tools, of a new process, permitted as before; a call that it ends is told."""
     monkeypatch.setattr(mcp_client, "STEADY_SECONDS", 0.0)
     monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=0.01, longest=0.1))
     entry = msgspec.structs.replace(entry, seconds=500.0)
@@ -160,11 +161,7 @@ async def test_a_server_that_dies_is_started_again(database, upstream, entry, mo
             first = await call(peer, upstream, "notes_process", {}, "session")
             os.kill(int(first["result"]), signal.SIGKILL)
             (notes,) = server.app.tools.servers._servers
-            notes.tried.clear()
-            await notes.tried.wait()
-            while notes.state != "connected":
-                notes.tried.clear()
-                await notes.tried.wait()
+            await eventually(lambda: asyncio.sleep(0, notes.state != "connected"))
             second = await call(peer, upstream, "notes_process", {}, None)
             assert second["ok"]
             assert second["result"] != first["result"]
