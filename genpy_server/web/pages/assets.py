@@ -60,7 +60,7 @@ ASSETS = {
 
 _SHARED = (
     *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js", "theme.js"),
-    *("markdown.js", "inline.js", "code.js", "memory.js", "storage.js"),
+    *("markdown.js", "inline.js", "code.js", "storage.js"),
 )
 MODULES = {
     "chat.html": (
@@ -68,7 +68,7 @@ MODULES = {
         *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
         *("highlight.js", "composer.js", "menu.js"),
     ),
-    "summary.html": (*_SHARED, "charts.js"),
+    "summary.html": (*_SHARED, "charts.js", "memory.js"),
 }
 """What the script of a page imports, so that a browser can ask for all of it at once."""
 

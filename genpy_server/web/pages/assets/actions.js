@@ -1,8 +1,7 @@
 // What can be done with a kept session, asked before it is done: rename, delete.
 
-import { api, link, session } from "./api.js";
+import { api, link, loaded, session } from "./api.js";
 import { ask, el, button, isolated, menuOf } from "./dom.js";
-import { memoryDialog } from "./memory.js";
 
 /** @typedef {{id: string, title: string}} Named */
 
@@ -50,6 +49,12 @@ export async function download({ id, title }, file) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
+/** @param {Named} named */
+async function showMemory({ id }) {
+  const { memoryDialog } = await loaded(() => import("./memory.js"));
+  return memoryDialog(id);
+}
+
 /**
  * A button that opens a small menu of a session's actions; `done` is called when one was carried out.
  *
@@ -65,7 +70,7 @@ export function menuButton(label, about, done, ...more) {
     el("a", { href: link(`summary/${about().id}`), text: "Summary" }),
     button("Rename", run(rename)),
     ...more,
-    button("Memory", () => memoryDialog(about().id)),
+    button("Memory", () => showMemory(about())),
     button("Export as Markdown", run(download)),
     button("Delete", run(remove), { class: "danger" }),
   ]);

@@ -32,7 +32,7 @@ export class Link {
   named: () => void;
   get ready(): boolean;
   /**
-   * Send a frame; false when there is no connection.
+   * Send a frame; false when not connected.
    *
    * @param {ClientFrame} frame
    */
