@@ -123,6 +123,10 @@ class Database:
     durable: bool = False
     """Whether commits wait for the disk, as they do in a project; tests do not."""
     running: bool = False
+    _templates: dict[tuple[Path, ...], str] = field(default_factory=dict)
+    """The databases into which these files were loaded, to be copied."""
+    _idle: list["subprocess.Popen[str]"] = field(default_factory=list)
+    """The programs that run SQL, while they have nothing to do."""
 
     @classmethod
     def new(cls, *, durable: bool = False) -> Self:
@@ -160,8 +164,33 @@ class Database:
             self._pg("pg_ctl", "stop", "-w", "-m", "immediate")
         self.running = False
 
+    def sql(self, statements: str, name: str = "postgres") -> list[dict[str, object]]:
+        """Run SQL as the owner of one of its databases; the rows of the last statement."""
+        program = self._idle.pop() if self._idle else self._sql_program()
+        assert program.stdin is not None
+        assert program.stdout is not None
+        print(json.dumps({"database": name, "statements": statements}), file=program.stdin)
+        program.stdin.flush()
+        answer = json.loads(program.stdout.readline())
+        self._idle.append(program)
+        assert "error" not in answer, answer["error"]
+        rows: list[dict[str, object]] = answer["rows"]
+        return rows
+
+    def _sql_program(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [node() or "node", FOLDER / "sql.mjs"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PG_SOCKET": str(self.folder)},
+        )
+
     def remove(self) -> None:
         """Stop, and leave nothing behind."""
+        for program in self._idle:
+            program.communicate()
+        self._idle.clear()
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -222,15 +251,22 @@ class Stack:
         """Make the database, with what a Supabase project has, and load files into it."""
         if not self.database.running:
             self.database.start()
+        templates = self.database._templates
+        template = templates.get(files)
         if self.database.programs is not None:
-            self._sql(f"create database {self.name}", database="postgres")
+            self.database.sql(f"create database {self.name} template {template or 'template1'}")
         folder = self._project / "supabase" / "migrations"
         folder.mkdir(parents=True)
         for number, file in enumerate((FOLDER / "roles.sql", *files), 20_000_101_000_000):
             shutil.copy(file, folder / f"{number}_{file.name}")
+        if template is not None:
+            return
         done = self._lite("migration", "up").wait()
         assert done == 0, self.log
         self._processes.clear()
+        if self.database.programs is not None:
+            templates[files] = f"template_{len(templates)}"
+            self.database.sql(f"create database {templates[files]} template {self.name}")
 
     def start_api(self) -> None:
         """Start the API, and wait until it answers."""
@@ -313,20 +349,7 @@ class Stack:
 
         Not with PGlite, which its API alone can open.
         """
-        return self._sql(statements, database=self.name)
-
-    def _sql(self, statements: str, *, database: str) -> list[dict[str, object]]:
-        done = subprocess.run(
-            [node() or "node", FOLDER / "sql.mjs"],
-            check=False,
-            input=statements,
-            capture_output=True,
-            text=True,
-            env=self.environment | {"PG_DATABASE": database},
-        )
-        assert done.returncode == 0, done.stderr[-2_000:]
-        rows: list[dict[str, object]] = json.loads(done.stdout)
-        return rows
+        return self.database.sql(statements, self.name)
 
     def remove(self) -> None:
         """Stop everything, and leave nothing behind."""
