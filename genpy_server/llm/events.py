@@ -34,8 +34,10 @@ class ChunkDelta(msgspec.Struct):
     reasoning: str | None = None
     reasoning_content: str | None = None
     thinking: str | None = None
+    reasoning_text: str | None = None
     reasoning_details: Any = None
     error: Any = None
+    finish_reason: Any = None
     refusal: str | None = None
     function_call: Any = None
     extra_content: Any = None
@@ -48,6 +50,7 @@ class Choice(msgspec.Struct):
     index: int = 0
     finish_reason: str | None = None
     error: Any = None
+    usage: Any = None
     text: str | None = None
     stop_reason: Any = None
     camel_reason: Any = msgspec.field(default=None, name="finishReason")
@@ -60,6 +63,7 @@ class Chunk(msgspec.Struct):
     usage: Any = None
     x_groq: Any = None
     error: Any = None
+    finish_reason: Any = None
 
 
 FRAMES = 4
@@ -75,7 +79,7 @@ LF, CR, QUOTE, BACKSLASH = b'\n\r"\\'
 """As numbers, which are found in bytes several times as fast."""
 _BOM = b"\xef\xbb\xbf"
 _NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details")
 _ENDS = {
     "done",
     "end",
@@ -367,8 +371,11 @@ class StreamParser:
                 self._finish(choice.finish_reason)
         else:
             self._add_other(choice.index, delta.content, choice.finish_reason)
-        if chunk.usage is not None:
-            self._count(chunk.usage)
+        usage = chunk.usage or choice.usage
+        if usage is not None:
+            self._count(usage)
+        if chunk.finish_reason:
+            self._finish(chunk.finish_reason)
         if chunk.x_groq is not None:
             self._groq_part(chunk.x_groq)
 
@@ -395,7 +402,9 @@ class StreamParser:
     def _add_beside(self, choice: Choice) -> None:
         """What a chunk adds beside its content, or without any."""
         delta = choice.delta
-        thought = delta.reasoning_content or delta.reasoning or delta.thinking
+        thought = (
+            delta.reasoning_content or delta.reasoning or delta.thinking or delta.reasoning_text
+        )
         if thought:
             self._thoughts.append(thought)
         elif delta.reasoning_details:
@@ -406,8 +415,9 @@ class StreamParser:
             self._fail(delta.error or None)
             if delta.refusal or choice.text:
                 self._texts.append(delta.refusal or choice.text or "")
-            if choice.stop_reason or choice.camel_reason:
-                self._finish(choice.stop_reason or choice.camel_reason)
+            reason = choice.stop_reason or choice.camel_reason or delta.finish_reason
+            if reason:
+                self._finish(reason)
 
     def _add_other(self, index: object, content: Any, reason: Any) -> None:
         """Another choice than the first: not asked for, or the same one counted on."""
@@ -488,6 +498,10 @@ class StreamParser:
             error = holder.get("error")
             if error and not (isinstance(error, dict) and _is_well(error)):
                 self._fail(value if error is True else error)
+        for choice in own:
+            self._count(choice.get("usage"))
+        for holder in (value, *deltas) if own and not self.finish_reason else ():
+            self._finish_by(holder)
         self._groq_part(value.get("x_groq"))
         if not own:
             self._without_choices(value)

@@ -15,7 +15,7 @@ import msgspec
 from genpy_server.core.models import ToolSpec
 from genpy_server.llm.control_marks import REPLY_MARKS, Marks, marks_at
 from genpy_server.llm.lenient_json import objects
-from genpy_server.llm.tool_calls import CallPiece, tool_name
+from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
 
 THINK, THINK_END = "<think>", "</think>"
 OPENINGS = {
@@ -101,8 +101,6 @@ _PREFIX = re.compile(r"(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
 """What some models put before the names of tags."""
 _ESCAPED = re.compile(r'<escape>|<\|"\|>')
 """What some models write for quotation marks."""
-_NO_CALLS = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
-"""What reading calls in Python raises where there are none."""
 _BETWEEN = 80
 """Characters between the name of a tool and its arguments at most."""
 _BRACKET = re.compile(r"[<\[]")
@@ -387,7 +385,7 @@ class ReplyText:
                 if isinstance(call, ast.Call):
                     row = {row.arg: ast.literal_eval(row.value) for row in call.keywords if row.arg}
                     found.append(self._call({"name": ast.unparse(call.func), "arguments": row}))
-        except _NO_CALLS:
+        except NO_PYTHON:
             return []
         made = [piece for piece in found if piece]
         return made if len(made) == len(calls) else []
@@ -399,7 +397,7 @@ class ReplyText:
         for match in re.finditer(rf"(?<!\w)(?<!\w )(?:{names})(?!\w)(?! +\w)", text):
             rest = text[match.end() :]
             place = rest.find("{", 0, _BETWEEN)
-            row: dict[str, Any] | None = _parameters(rest) or _python_arguments(rest)
+            row: dict[str, Any] | None = _parameters(rest) or python_arguments(rest)
             if not row and place >= 0:
                 row = next(objects(rest[place:], whole=True), None)
             if row is not None:
@@ -429,16 +427,3 @@ def _inner_calls(row: dict[str, object]) -> list[dict[str, object]]:
 def _parameters(text: str) -> dict[str, str]:
     """Arguments in tags."""
     return {a.strip() or b.strip(): c or d for a, c, b, d in _PARAMETER.findall(text)}
-
-
-def _python_arguments(text: str) -> dict[str, object]:
-    """The named arguments of a call in Python, of which `text` begins behind the name."""
-    import ast  # noqa: PLC0415 - for few models
-
-    match = re.match(r"(?:\.call)?(\(.*?\))[\s\])`]*(?:$|<|\n)", text, re.DOTALL)
-    try:
-        call = ast.parse(f"f{match[1] if match else ''}", mode="eval").body
-        rows = call.keywords if isinstance(call, ast.Call) else []
-        return {row.arg: ast.literal_eval(row.value) for row in rows if row.arg}
-    except _NO_CALLS:
-        return {}

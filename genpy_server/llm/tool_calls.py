@@ -20,8 +20,13 @@ ARGUMENT_CHARS = 1_000_000
 """Characters of the arguments of one call at most."""
 
 _NAME = re.compile(r"[\w./:-]*")
+_DECODER = json.JSONDecoder(strict=False)
+_NAMED = re.compile(r"""\s*[({]?\s*["']?(\w+)["']?\s*[:=]""")
+"""The first argument by its name, with or without the bracket before it."""
 _PLAIN_CHARS = 200
 """Characters of arguments that are not JSON and are taken for the only one there is."""
+NO_PYTHON = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
+"""What reading calls in Python raises where there are none."""
 ARGUMENTS_AT = ("arguments", "parameters", "input", "args")
 """What services call the arguments of a call."""
 
@@ -154,11 +159,31 @@ class CallCollector:
             name = tool_name(call.name, tools)
             if not name or (before is not None and call.repeats(before)):
                 continue
-            call_id = call.id if call.id and call.id not in used else f"call_{uuid4().hex[:12]}"
-            used.add(call_id)
             before = call
-            made.append(ToolCall(call_id, name, arguments_text(call.text, name, tools)))
-        return made
+            for text in _several(call.text):
+                call_id = call.id if call.id and call.id not in used else f"call_{uuid4().hex[:12]}"
+                used.add(call_id)
+                made.append(ToolCall(call_id, name, arguments_text(text, name, tools)))
+        return made[:MOST_CALLS]
+
+
+def _several(text: str) -> list[str]:
+    """The arguments of each call, where a service wrote those of several calls into one."""
+    if "}" not in text[:-1] or _plain(text) is not None:
+        return [text]
+    rest = text.strip()
+    found: list[str] = []
+    while rest:
+        try:
+            value, end = _DECODER.raw_decode(rest)
+        except (ValueError, RecursionError):
+            return [text]
+        if not isinstance(value, dict):
+            return [text]
+        if value and rest[:end] not in found:
+            found.append(rest[:end])
+        rest = rest[end:].lstrip()
+    return found or [text]
 
 
 def tool_name(name: str, tools: Sequence[ToolSpec]) -> str:
@@ -190,12 +215,15 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
         try:
             value = json.loads(value, strict=False)
         except (ValueError, RecursionError):
-            value = next((found for found in objects(value, whole=True) if found), value)
+            value = next((found for found in objects(_closed(value), whole=True) if found), value)
             break
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         (value,) = value
     spec = next((tool for tool in tools if tool.name == name), None)
     fields = list(spec.parameters.get("properties", {})) if spec else []
+    if isinstance(value, str) and (named := _NAMED.match(value)) and named[1] in fields:
+        inside = value.strip().strip("(){}")
+        value = python_arguments(f"({inside})") or next(objects(f"{{{inside}}}", whole=True), value)
     if not isinstance(value, dict):
         values = value if isinstance(value, list) else [value]
         plain = text[:1] not in "{[<" and len(text) <= _PLAIN_CHARS and "\n" not in text
@@ -208,6 +236,36 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
     if value == _plain(text):
         return text
     return json.dumps(value, ensure_ascii=False)
+
+
+def _closed(text: str) -> str:
+    """A text that lacks brackets at its end alone with them."""
+    open_: list[str] = []
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            in_string = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        elif char in "{[":
+            open_.append("}" if char == "{" else "]")
+        elif char in "}]" and open_:
+            open_.pop()
+    return text if in_string else text + "".join(reversed(open_))
+
+
+def python_arguments(text: str) -> dict[str, object]:
+    """The named arguments of a call in Python, of which `text` begins behind the name."""
+    import ast  # noqa: PLC0415 - for few models
+
+    match = re.match(r"(?:\.call)?(\(.*?\))[\s\])`]*(?:$|<|\n)", text, re.DOTALL)
+    try:
+        call = ast.parse(f"f{match[1] if match else ''}", mode="eval").body
+        rows = call.keywords if isinstance(call, ast.Call) else []
+        return {row.arg: ast.literal_eval(row.value) for row in rows if row.arg}
+    except NO_PYTHON:
+        return {}
 
 
 def _plain(text: str) -> Any:

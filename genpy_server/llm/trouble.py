@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any, Literal
@@ -100,9 +101,18 @@ SERVER_TROUBLE = 500
 TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 422, 500, 503}
 """Statuses of which the text may know better."""
 
-_WAIT = re.compile(r"(?i)(?:again|retry) (?:in|after) ((?:\d+(?:\.\d+)?\s?(?:h|ms|m|s)[a-z]*\s?)+)")
-_PART = re.compile(r"(?i)(\d+(?:\.\d+)?)\s?(ms|h|m|s)[a-z]*\s?")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_A_PART = (
+    r"(\d+(?:\.\d+)?)\s*(ms|milli[a-z]*|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?"
+    r"|s(?:ec(?:ond)?s?)?)(?![a-z])[\s,]*(?:and\s+)?"
+)
+_PART = re.compile(f"(?i){_A_PART}")
+_WAIT = re.compile(
+    r"(?i)(?:\b(?:again|retry|wait|resets?)[ _-]?(?:in|after|for|about)?[:=\s]*"
+    rf"(?P<parts>(?:{_A_PART})+)|\bretry[ _-]after[:=\s]*(?P<number>\d+(?:\.\d+)?)(?!\s?[\w.]))"
+)
+_SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_FIRST_TIME, _FIRST_MS = 10**9, 10**12
+"""Numbers from which they are no duration: seconds, and milliseconds, since 1970."""
 _TOO_LONG = re.compile(
     r"(?i)(context|ctx)[ _-]?(length|size|window|limit)|maximum context|max[_ ]model[_ ]len"
     r"|\b(prompt|input|request|conversation|messages?|text)\b[^.]{0,60}\b(too (long|large)|exceed)"
@@ -179,7 +189,8 @@ _TEXTS_BESIDE = (
     "response",
     "output",
 )
-_WAITS_AT = ("retry_after", "retryDelay", "estimated_time")
+_WAITS_AT = ("retry_after", "retryDelay", "estimated_time", "retryAfter", "retry_after_seconds")
+_WAITS_MS_AT = ("retry_after_ms", "retryAfterMs")
 _CODES_AT = ("code", "type", "status", "error_code", "error_type")
 _NUMBERS_AT = ("status_code", "statusCode", "status", "code", "http_status")
 
@@ -239,7 +250,8 @@ class Complaint:
             named = body.get(name)
             parts = named if isinstance(named, list) else [named]
             self.fields += [part for part in parts if isinstance(part, str) and part != "body"]
-        waits = [duration(str(body.get(name, ""))) for name in _WAITS_AT]
+        waits = [_until(str(body.get(name, ""))) for name in _WAITS_AT]
+        waits += [duration(f"{body[name]}ms") for name in _WAITS_MS_AT if name in body]
         self.retry_after = next((w for w in waits if w is not None), self.retry_after)
         self._read_texts(body, depth)
 
@@ -432,7 +444,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def duration(text: str) -> float | None:
-    """Seconds of a duration such as 2m59.56s, 900ms or 7; None for anything else."""
+    """Seconds of a duration such as 1d2h, 2m59.56s, 900 ms or 7; None for anything else."""
     text = text.strip()
     try:
         seconds = float(text)
@@ -440,33 +452,54 @@ def duration(text: str) -> float | None:
         parts = _PART.findall(text)
         if not parts or _PART.sub("", text):
             return None
-        seconds = sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
+        seconds = sum(float(number) * _unit(unit.lower()) for number, unit in parts)
     return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _unit(name: str) -> float:
+    return 0.001 if name.startswith(("ms", "milli")) else _SECONDS[name[0]]
 
 
 def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
     """Seconds until the service may be asked again, by header, text, body or reset."""
     said = _WAIT.search(complaint.text)
     spent = "requests" if headers.get("x-ratelimit-remaining-requests") == "0" else "tokens"
+    resets = (f"x-ratelimit-reset-{spent}", "x-ratelimit-reset", "ratelimit-reset")
     waits = (
         duration(headers.get("retry-after-ms", "") and f"{headers['retry-after-ms']}ms"),
         _until(headers.get("retry-after", "")),
-        duration(said.group(1)) if said else None,
+        duration(said["parts"] or said["number"]) if said else None,
         complaint.retry_after,
-        duration(headers.get(f"x-ratelimit-reset-{spent}", "")),
+        *(_until(headers.get(name, "")) for name in resets),
     )
     return next((seconds for seconds in waits if seconds is not None), None)
 
 
 def _until(text: str) -> float | None:
-    """Seconds of a Retry-After, which is a number or a date."""
-    if (seconds := duration(text)) is not None:
-        return seconds
+    """Seconds of a duration, or until a time: a date, or a number that counts from 1970."""
+    text = text.strip()
     try:
-        due = parsedate_to_datetime(text).timestamp()
+        due = _time(text)
     except (TypeError, ValueError, OverflowError):
-        return None
-    return duration(str(max(due - time.time(), 0.0)))
+        return duration(text.partition(",")[0])  # a proxy may send a field twice
+    return duration(text) if due is None else duration(str(max(due - time.time(), 0.0)))
+
+
+def _time(text: str) -> float | None:
+    """A time in seconds since 1970, None for a number that is a duration."""
+    try:
+        number = float(text)
+    except ValueError:
+        pass
+    else:
+        if not _FIRST_TIME <= number < math.inf:
+            return None
+        return number / 1000 if number >= _FIRST_MS else number
+    try:
+        due = datetime.fromisoformat(text)
+    except ValueError:
+        due = parsedate_to_datetime(text)
+    return due.replace(tzinfo=due.tzinfo or UTC).timestamp()
 
 
 def _when(wait: float | None) -> str:

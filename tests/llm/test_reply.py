@@ -112,6 +112,14 @@ STREAMS = {
         *HELLO],
     "think tags inside": [chunk({"content": "Hello <think>hm</think> world."}), STOP],
     "reasoning": [chunk({"reasoning": "hm", "content": None}), *HELLO],
+    "finish reason in the delta": [*HELLO[:2], loose(delta={"finish_reason": "stop"})],
+    "finish reason beside the choices": [
+        *HELLO[:2], event({"choices": [{"delta": {}}], "finish_reason": "stop"}),
+    ],
+    "finish reason beside odd choices": [
+        *HELLO[:2], event({"choices": [{"index": "0", "delta": {}}], "finish_reason": "stop"}),
+    ],
+    "reasoning text": [chunk({"reasoning_text": "hm"}), *HELLO],
     "reasoning content": [chunk({"reasoning_content": "hm"}), *HELLO],
     "thinking part": [loose(delta={"content": [{"type": "thinking",
         "thinking": [{"type": "text", "text": "hm"}]}]}), *HELLO],
@@ -316,13 +324,15 @@ async def test_broken_text_is_mended(pieces, text):
         (7, Usage()),
     ],
 )
-@pytest.mark.parametrize("place", ["chunk", "own", "groq"])
+@pytest.mark.parametrize("place", ["chunk", "own", "groq", "choice", "odd choice"])
 async def test_usage_of_any_type_costs_no_reply(usage, counted, place):
     """Counts are read where they are some, and ignored where they are not."""
     last = {
         "chunk": [chunk({}, "stop", usage=usage)],
         "own": [STOP, event({"choices": [], "usage": usage})],
         "groq": [chunk({}, "stop", x_groq={"usage": usage})],
+        "choice": [loose("stop", delta={}, usage=usage)],
+        "odd choice": [loose("stop", delta=None, usage=usage)],
     }[place]
     found = await read(HELLO[0], *last, DONE)
     assert (found.text, found.error) == ("Hello ", None)
@@ -647,6 +657,12 @@ CALLS = {
     "arguments in arguments": ([fn(HISTORY, '{"arguments": {"keyword": "Rome"}}')], [ROME]),
     "arguments with the name": ([fn(HISTORY, json.dumps(
         {"name": HISTORY, "parameters": {"keyword": "Rome"}}))], [ROME]),
+    "arguments of two calls in one": ([fn(HISTORY, '{}{"keyword": "Rome"} {"keyword": "Oslo"}', id="a")],
+        [ROME, (HISTORY, {"keyword": "Oslo"})]),
+    "arguments without their last bracket": ([fn(HISTORY, '{"keyword": "Rome"')], [ROME]),
+    "arguments without their first bracket": ([fn(HISTORY, '"keyword": "Rome"}')], [ROME]),
+    "arguments as in Python": ([fn(HISTORY, 'keyword="Rome"')], [ROME]),
+    "arguments as a call in Python": ([fn(HISTORY, "(keyword='Rome')")], [ROME]),
     "arguments as a word": ([fn(HISTORY, "Rome")], [ROME]),
     "input": ([{"id": "a", "type": "tool_use", "name": HISTORY, "input": {"keyword": "Rome"}}], [ROME]),
     "args": ([{"id": "a", "name": HISTORY, "args": {"keyword": "Rome"}}], [ROME]),

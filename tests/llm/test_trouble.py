@@ -1,5 +1,7 @@
 """Upstream trouble by name: over the wire with the real SDK, and in plain calls."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import DONE, Script, chunk, event
@@ -348,6 +350,10 @@ def test_odd_refusal_is_quoted_in_brief():
     [
         ("2m59.56s", 179.56),
         ("900ms", 0.9),
+        ("1500 milliseconds", 1.5),
+        ("1 minute and 5 seconds", 65.0),
+        ("2 hours, 1 min", 7260.0),
+        ("1d2h", 93_600.0),
         ("1h2s", 3602.0),
         ("7", 7.0),
         ("-7", None),
@@ -359,3 +365,59 @@ def test_odd_refusal_is_quoted_in_brief():
 def test_durations_are_read(text, seconds):
     """A duration as services write it is a number of seconds, and nothing else is."""
     assert duration(text) == seconds
+
+
+def wait_of(text="", headers=None, **body):
+    """When a service may be asked again that refused so."""
+    body = {"error": {"message": text or "slow down", **body}}
+    return refusal(SERVICE, "m", status=429, body=body, headers=headers).retry_after
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Please try again in 1 day.", 86_400.0),
+        ("Please wait 20 seconds before retrying.", 20.0),
+        ("Your limit resets in 1 hour and 5 minutes", 3900.0),
+        ("Retry after 1500 milliseconds", 1.5),
+        ("Retry-After: 12s", 12.0),
+        ("retry_after=5", 5.0),
+        ("You may ask 5 times in 60 seconds.", None),
+        ("Try again at 15:00.", None),
+        ("We shall wait for 3 more users", None),
+    ],
+)
+def test_waits_are_found_in_words(text, seconds):
+    """The text of a refusal says when to come back in any usual unit, and no other number does."""
+    assert wait_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "seconds"),
+    [
+        ("retryAfter", 5, 5.0),
+        ("retry_after_seconds", "7", 7.0),
+        ("retry_after_ms", 1500, 1.5),
+        ("retryDelay", "34.5s", 34.5),
+        ("retry_after_ms", None, None),
+    ],
+)
+def test_waits_are_found_in_fields(field, value, seconds):
+    """The body of a refusal may say it in a field of its own."""
+    assert wait_of(**{field: value}) == seconds
+
+
+def test_a_wait_may_be_given_as_a_time():
+    """A header with a date or with a number that counts from 1970 means the time until then."""
+    due = datetime.now(UTC) + timedelta(seconds=90)
+    stamp = due.timestamp()
+    for headers in (
+        {"retry-after": due.isoformat()},
+        {"retry-after": f"{due:%Y-%m-%dT%H:%M:%S.%f}"},
+        {"retry-after": f"{stamp:.3f}"},
+        {"x-ratelimit-reset": f"{stamp * 1000:.0f}"},
+        {"x-ratelimit-reset-tokens": f"{due:%Y-%m-%dT%H:%M:%S.%fZ}"},
+    ):
+        assert 30 < wait_of(headers=headers) <= 90
+    assert wait_of(headers={"retry-after": "30, 30"}) == 30.0
+    assert wait_of(headers={"ratelimit-reset": "30"}) == 30.0
