@@ -91,15 +91,22 @@ def read(answer: str, kind: type[T]) -> T:
     answer = _plain(answer[:ANSWER_CHARS])
     last = _THOUGHT.split(answer)[-1]
     for text in dict.fromkeys((last, answer)):
+        every = [
+            next(filter(None, (_fitted(one, kind) for one in _candidates(found, 0))), {})
+            for found in objects(text)
+        ]
         values: dict[str, Any] = {}
-        for found in objects(text):
-            fitted = filter(None, (_fitted(one, kind) for one in _candidates(found, 0)))
-            new = next(fitted, {})
+        for new in sorted(every, key=_held, reverse=True):  # a model may repeat the form first
             values = {name: values.get(name) or value for name, value in new.items()} or values
         values = values or _fitted(_labelled(last, kind), kind) or {}
         if values:
             return kind(**values)
     raise LlmBadOutput("The model's answer is not in the form asked for. Try again.")
+
+
+def _held(values: dict[str, Any]) -> int:
+    """How many fields hold something."""
+    return sum(bool(value) for value in values.values())
 
 
 def _plain(answer: str) -> str:
@@ -121,9 +128,14 @@ def _labelled(text: str, kind: type) -> dict[str, Any]:
     found = list(re.finditer(label, text))
     ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
     return {
-        match[1].lower(): re.sub(r"</[\w ]+>|[*_#]{2,}", "", text[match.end() : end]).strip()
+        match[1].lower(): _untagged(text[match.end() : end])
         for match, end in zip(found, ends, strict=True)
     }
+
+
+def _untagged(text: str) -> str:
+    """A text without tags and emphasis, on a line of its own what stood in tags."""
+    return re.sub(r"<\w+>|[*_#]{2,}", "", re.sub(r"</[\w ]+>", "\n", text)).strip()
 
 
 def _candidates(value: Any, depth: int) -> Iterator[dict[str, Any]]:

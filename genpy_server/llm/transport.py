@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import httpx
+from aiohttp.http_exceptions import ContentEncodingError
 
 from genpy_server.network import certificates, proxy_for
 
@@ -53,7 +54,9 @@ class Body(httpx.AsyncByteStream):
         try:
             return await self._content.readany()
         except aiohttp.ClientError as error:
-            raise httpx.ReadError(type(error).__name__) from error
+            packed = isinstance(error.__cause__, ContentEncodingError)
+            kind = httpx.DecodingError if packed else httpx.ReadError
+            raise kind(type(error).__name__) from error
         finally:
             self._waiting_since = None
 

@@ -378,12 +378,19 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
     if begun:
         return LlmCutOff("The connection to the model broke off. Try again.")
     if any("certificate" in str(cause).lower() for cause in causes):
-        return LlmUnavailable(
+        sentence = (
             f"The certificate of {service.where} is not trusted. "
             "Name the file of its authority in SSL_CERT_FILE, or correct the address."
         )
-    check = "the network" if service.kind == "groq" else "that it runs and the address is right"
-    return LlmUnavailable(f"No model answers at {service.where}. Check {check}.")
+    elif any(isinstance(cause, httpx.DecodingError) for cause in causes):
+        sentence = (
+            f"{service.where} answered in a compression that cannot be read. "
+            "Check a proxy before it, and try again."
+        )
+    else:
+        check = "the network" if service.kind == "groq" else "that it runs and the address is right"
+        sentence = f"No model answers at {service.where}. Check {check}."
+    return LlmUnavailable(sentence)
 
 
 def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, model: str) -> str:
@@ -405,6 +412,11 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
         if quoted
         else f"The model's service is in trouble{f' ({status})' if status else ''}.",
     }
+    if kind is LlmKeyRejected and complaint.html:
+        return (
+            f"{service.where} refuses access with a web page ({status}){reason}. A proxy may stand "
+            f"before it; check {service.key_setting} and {service.address_setting}."
+        ).replace("..", ".")
     if kind in sentences:
         return sentences[kind].replace("..", ".")
     if status in NOTHING_THERE and complaint.names_no_reason:

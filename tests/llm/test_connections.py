@@ -246,8 +246,9 @@ async def test_redirect_elsewhere_is_said(status):
 
 
 async def test_compressed_reply_is_read():
-    """A service that compresses its stream is understood."""
-    packed = gzip.compress(chunk({"content": "packed"}) + chunk(finish="stop"))
+    """A service that compresses its stream is understood, and one that only says so is named."""
+    plain = chunk({"content": "packed"}) + chunk(finish="stop")
+    packed = gzip.compress(plain)
 
     async def serve(_number, reader, writer):
         await request_of(reader)
@@ -258,6 +259,9 @@ async def test_compressed_reply_is_read():
 
     async with Byhand(serve) as service:
         assert said(await everything(service.llm)) == "packed"
+        packed = plain
+        with pytest.raises(LlmUnavailable, match="compression"):
+            await everything(service.llm)
 
 
 async def test_endless_refusal_is_read_in_part():

@@ -31,6 +31,7 @@ AROUND = {
     "preamble with braces": f"I fill {{this}} in: {TEXT}",
     "preamble and fence": f"Here:\n\n```json\n{TEXT}\n```\n",
     "suffix": f"{TEXT}\n\nLet me know if you need more!",
+    "form repeated": f'Form: {{"summary": "string", "topics": ["string"]}}\nAnswer:\n{TEXT}',
     "suffix with JSON": f'{TEXT}\n{{"summary": "another"}}',
     "BOM": f"\ufeff{TEXT}",
     "think": f'<think>\n{{"summary": "no"}}\n</think>\n{TEXT}',
@@ -87,6 +88,8 @@ AROUND = {
     "Markdown": "**Summary:** A test.\n\n**Topics:** tests\n\n**Sentiment:** Neutral\n\n"
     "**Key outcomes:**\n- done",
     "headings": "## Summary\nA test.\n## Topics\n- tests\n## Sentiment\nNeutral\n## Outcomes\n- done",
+    "tags in tags": "<summary>A test.</summary>\n<topics><topic>tests</topic></topics>"
+    "<sentiment>neutral</sentiment><outcomes><outcome>done</outcome></outcomes>",
     "tags": "<summary>A test.</summary><topics>tests</topics><sentiment>neutral</sentiment>"
     "<outcomes>done</outcomes>",
 }

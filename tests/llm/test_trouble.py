@@ -267,6 +267,7 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (None, ["a", "b"], LlmUnavailable, "a; b"),
         (None, None, LlmUnavailable, "again"),
         (None, [1], LlmUnavailable, "again"),
+        (403, "<html><title>Just a moment...</title>", LlmKeyRejected, "a web page (403): Just a moment"),
         (None, {"unreadable": "<html><title>Sign in</title>"}, LlmCutOff, "web page: Sign in"),
     ],
 )  # fmt: skip
