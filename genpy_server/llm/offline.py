@@ -17,9 +17,9 @@ SHOWN_HITS = 3
 SHOWN_LAST = 5
 EXCERPT_CHARS = 160
 
+NO_MODEL = "**No model is configured**, so I cannot answer this, but your message is kept."
+WRONG_MODEL = "**The configured model cannot be used.** {} Your message is kept."
 HOW_TO = """\
-**No model is configured**, so I cannot answer this, but your message is kept.
-
 To chat with a model, run `genpy setup` (in this chat: `/setup`), or set in the environment:
 
 - `GROQ_API_KEY=…` for Groq's models (keys are made at console.groq.com/keys), or
@@ -37,16 +37,23 @@ _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 
 
 class OfflineLlm:
-    """See `llm.base.Llm`. It never pretends to be a model."""
+    """See `llm.base.Llm`. It never pretends to be a model.
+
+    `trouble` is a sentence that says why a model that is configured cannot be used.
+    """
 
     kind = "offline"
     local = False
     first_token_seconds = 60.0
     model = OFFLINE
+    _trouble = ""  # of subclasses with an __init__ of their own
+
+    def __init__(self, trouble: str = "") -> None:
+        self._trouble = trouble
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
-        for line in _answer(request).splitlines(keepends=True):
+        for line in _answer(request, self._trouble).splitlines(keepends=True):
             yield TextDelta(line)
         yield Finish("stop")
 
@@ -74,12 +81,13 @@ class OfflineLlm:
         """See `Llm.close`; there is nothing to close."""
 
 
-def _answer(request: ChatRequest) -> str:
+def _answer(request: ChatRequest, trouble: str) -> str:
     results = [message.display for message in request.messages if message.role == "tool"]
     if results:
         return "\n\n".join((ANSWERED, *results))
     told = any(m.role == "assistant" and m.content for m in request.messages)
-    parts = [AGAIN if told else HOW_TO]
+    wrong = WRONG_MODEL.format(trouble) if trouble else ""
+    parts = [wrong or AGAIN] if told else [wrong or NO_MODEL, HOW_TO]
     *said, last = [m.content for m in request.messages if m.role == "user"]
     question = request.question or last
     if asks_what_was_said(question):

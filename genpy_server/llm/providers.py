@@ -110,6 +110,11 @@ class Providers:
         elif llm is not None or (self._default == GROQ and settings.groq_key is None):
             self._default = OWN
             self._opened[OWN] = OfflineLlm() if llm is None else llm
+            if llm is None and settings.model:
+                try:
+                    self.find(settings.model)
+                except LlmError as error:
+                    self._opened[OWN] = OfflineLlm(error.message)
 
     @property
     def default(self) -> ChosenModel:

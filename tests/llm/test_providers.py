@@ -5,6 +5,7 @@ import sys
 
 import msgspec
 import pytest
+from support.model_replies import everything, said
 from support.scripted_model import Upstream
 
 from genpy_server import settings
@@ -33,6 +34,21 @@ async def test_settings_choose_the_model(variables, kind, model):
     """The address of a server wins over a Groq key, and without either it is offline."""
     models = Providers(settings.load(variables))
     assert (models.default.llm.kind, models.default.name) == (kind, model)
+    await models.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("nosuch/model", "No provider has the model"), ("groq/llama", "The key for groq is missing")],
+)
+async def test_a_configured_model_that_cannot_be_used_is_named(name, says):
+    """Whoever configured a model is not told that none is configured, but what is wrong with it."""
+    models = Providers(settings.load({"GENPY_MODEL": name}))
+    for earlier in ((), (ChatMessage("assistant", "…"),)):
+        request = ChatRequest((*earlier, *REQUEST.messages))
+        text = said(await everything(models.default.llm, request))
+        assert says in text
+        assert "No model is configured" not in text
     await models.close()
 
 
