@@ -33,7 +33,11 @@ class Records(Protocol):
         status: SessionStatus | None = None,
         query: str | None = None,
     ) -> list[ListedSession]:
-        """Sessions by last activity, newest first; `before` is a `last_message_id`."""
+        """Sessions by last activity, newest first; `before` is a `last_message_id`.
+
+        Those without a message, another program's, share the last place: they come all together, so
+        that a page that reaches them may be longer than its limit.
+        """
 
     async def user_among_others(self) -> str | None:
         """Whose conversations these are, where the store is known to hold others' too."""

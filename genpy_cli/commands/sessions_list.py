@@ -34,11 +34,10 @@ def list_sessions(
 ) -> None:
     """List conversations, the newest first, and single questions apart."""
     if as_json:
-        output.json_document(
-            with_records(
-                server, lambda records: records.sessions(limit=limit, status=status, query=find)
-            )
+        found = with_records(
+            server, lambda records: records.sessions(limit=limit, status=status, query=find)
         )
+        output.json_document(found[:limit])
         return
 
     async def work(

@@ -137,6 +137,8 @@ class RemoteRecords:
     ) -> list[ListedSession]:
         """See `Records`."""
         found: list[ListedSession] = []
+        if before is not None and before <= 0:
+            return found
         while len(found) < limit:
             asked = {
                 "limit": min(limit - len(found), PAGE),

@@ -50,7 +50,7 @@ def mcp_server(records: Records) -> MCPServer[Any]:
     async def sessions(about: str | None = None, limit: Limit = 20) -> Rows:
         """List conversations, newest first; `about` is a part of the title, summary or a topic."""
         found = await records.sessions(limit=limit, query=about)
-        return [_session(session) for session in found]
+        return [_session(session) for session in found[:limit]]
 
     async def messages(session: str, before: int | None = None, limit: Limit = 50) -> Rows:
         """Read messages of a conversation, oldest first: the newest, or those before an id."""

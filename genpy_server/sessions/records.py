@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -35,6 +36,8 @@ _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
 ABANDONED_SESSIONS = 10_000
 """Abandoned sessions that are ended at once."""
+SILENT_SESSIONS = 10_000
+"""Sessions without a message that are listed at most."""
 
 
 class Live(Protocol):
@@ -98,9 +101,13 @@ class LocalRecords:
         query: str | None = None,
     ) -> list[ListedSession]:
         """See `Records`."""
-        found = await self._store.sessions(
-            self._user_id, limit=limit, before=before, status=status, query=query
-        )
+        if before is not None and before <= 0:
+            return []
+        page = partial(self._store.sessions, self._user_id, status=status, query=query)
+        found = await page(limit=limit, before=before)
+        if 1 < limit == len(found) and found[-1].last_message_id <= 0:
+            spoken = [session for session in found if session.last_message_id > 0]
+            found = spoken + await page(limit=SILENT_SESSIONS, before=1)
         running = self._live.running(self._user_id) if self._live is not None else frozenset[str]()
         return [
             ListedSession(**msgspec.structs.asdict(session), running=session.id in running)

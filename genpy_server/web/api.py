@@ -207,6 +207,8 @@ class Handlers:
             limit=query.limit + 1, before=query.before, status=query.status, query=query.q
         )
         page = found[: query.limit]
+        if page and page[-1].last_message_id <= 0:  # of those without a message none is left
+            page = found
         more = len(found) > len(page)
         return Response.json(Sessions(page, page[-1].last_message_id if more else None))
 

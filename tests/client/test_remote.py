@@ -1,6 +1,8 @@
 """Records over HTTP give what the store gives, and fail as it fails."""
 
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from uuid import uuid4
 
 import pytest
 from support.running_server import serving
@@ -66,6 +68,28 @@ async def test_long_lists_come_in_pages(tmp_path, monkeypatch):
             assert await remote.messages(SESSIONS[0], limit=limit) == here
             here = await local.messages(SESSIONS[0], limit=limit, after=1)
             assert await remote.messages(SESSIONS[0], limit=limit, after=1) == here
+
+
+@pytest.mark.parametrize("limit", [2, 3, 7, 8, 50])
+async def test_sessions_without_a_message_are_on_some_page(tmp_path, limit):
+    """Those of another program share one place of the list, and each is listed once all the same."""
+    path = tmp_path / "genpy.db"
+    async with both(path) as listings:
+        silent = [str(uuid4()) for _ in range(5)]
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executemany(
+                "INSERT INTO sessions (session_id, user_id, start_time, created_at, updated_at, title)"
+                " VALUES (?, 'local', '2020-01-01', '2020-01-01', '2020-01-01', 'Silent')",
+                [(session,) for session in silent],
+            )
+            connection.commit()
+        for records in listings:
+            listed, before = [], None
+            while page := await records.sessions(limit=limit, before=before):
+                listed += [session.id for session in page]
+                before = page[-1].last_message_id
+            assert listed[:7] == SESSIONS[::-1]
+            assert sorted(listed[7:]) == sorted(silent)
 
 
 async def test_failures_are_of_the_same_class(tmp_path):
