@@ -31,7 +31,7 @@ from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Store
+from genpy_server.stores.base import Appended, Store
 from genpy_server.tools.base import Tool
 from genpy_server.tools.registry import BUILT_IN
 from genpy_server.wire import ErrorFrame, SessionFrame
@@ -210,9 +210,9 @@ class Chat:
             log.warning("recall failed: %s", type(error).__name__)
             return []
 
-    async def keep(self, request: RunRequest, reply: Message) -> Message:
+    async def keep(self, request: RunRequest, reply: Message) -> Appended:
         """Commit a reply; any number of times is once."""
-        appended = await self.store.append(
+        return await self.store.append(
             request.user_id,
             request.session_id,
             "assistant",
@@ -224,7 +224,6 @@ class Chat:
             server=request.server,
             known=request.question.id,
         )
-        return appended.message
 
 
 def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:

@@ -9,7 +9,7 @@ from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
 from genpy_server.llm.providers import MOST_CONTEXT_TOKENS
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Opened, Store
+from genpy_server.stores.base import Appended, Opened, Store
 
 log = logging.getLogger("genpy.conversation")
 
@@ -34,17 +34,29 @@ class Conversation:
         self.memory: Memory | None = None
         self.older = False
         """Whether the store holds messages before these."""
+        self.known_id = 0
+        """The id up to which no stored message is missing at the end of these."""
+        self._following: dict[int, int] = {}
+        """What was stored here behind messages that may be missing: its id by the id before it."""
 
     def begin(self, opened: Opened) -> None:
         """Take in what the store knows."""
         self.messages, self.memory = opened.messages, opened.memory
+        self._know(max((message.id for message in self.messages), default=0))
         count = opened.session.message_count if opened.session is not None else 0
         self.older = count > len(self.messages)
 
-    @property
-    def last_id(self) -> int:
-        """The id of the newest stored message, 0 for none."""
-        return max((message.id for message in self.messages), default=0)
+    def stored(self, appended: Appended) -> None:
+        """A message of this server is stored, perhaps behind some of other servers."""
+        if appended.message.id > self.known_id:
+            self._following[appended.previous_id] = appended.message.id
+            self._know(self.known_id)
+
+    def _know(self, id_: int) -> None:
+        while id_ in self._following:
+            id_ = self._following.pop(id_)
+        self.known_id = id_
+        self._following = {a: b for a, b in self._following.items() if a > id_}
 
     @property
     def first_id(self) -> int:
@@ -104,10 +116,10 @@ class Conversation:
         )
 
     async def catch_up(self, until: int | None = None) -> list[Message]:
-        """Take in what another server wrote after the last message here, and before `until`."""
+        """Take in what other servers wrote and is missing here, before `until`."""
         try:
             later = await self._store.messages(
-                self.user_id, self._session_id, limit=self.window, after=self.last_id
+                self.user_id, self._session_id, limit=self.window, after=self.known_id
             )
         except StoreError as error:
             log.warning("could not catch up: %s", error.code)
@@ -120,6 +132,8 @@ class Conversation:
             and message.id not in held
             and message.client_id not in self.being_written
         ]
+        read = [m.id for m in later if until is None or m.id < until]
+        self._know(max(self.known_id, *read) if read else self.known_id)
         for message in missed:
             self.add(message)
         self.messages.sort(key=lambda message: message.id or sys.maxsize)

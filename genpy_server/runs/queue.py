@@ -266,12 +266,17 @@ class RunQueue:
     async def _keep(self, request: RunRequest, reply: Message) -> Message:
         """Store a reply behind those before it: a question before an answered one counts as answered."""
         await self.store_unsaved()
-        return await self._chat.keep(request, reply)
+        return await self._stored(request, reply)
+
+    async def _stored(self, request: RunRequest, reply: Message) -> Message:
+        appended = await self._chat.keep(request, reply)
+        self._conversation.stored(appended)
+        return appended.message
 
     async def _store(self, run: ReplyRun, reply: Message) -> None:
         if run.id not in self._unsaved:  # stored before the next message
             return
-        stored = await self._chat.keep(run.request, reply)
+        stored = await self._stored(run.request, reply)
         if self._unsaved.pop(run.id, None) is not None:
             self._conversation.replace(reply, stored)
             self._owner.publish(message_event(stored))

@@ -152,7 +152,7 @@ class LiveSession:
             return
         if hosted.session is not None:
             async with self._sending:
-                if hosted.session.last_message_id > self._conversation.last_id:
+                if hosted.session.last_message_id > self._conversation.known_id:
                     await self._catch_up()
             self._conversation.memory = hosted.memory
             self._follow(hosted.session)
@@ -395,8 +395,9 @@ class LiveSession:
         recalled: "asyncio.Task[list[Hit]] | None",
     ) -> None:
         if not (appended.duplicate and self._conversation.holds(frame.id)):
-            if appended.previous_id != self._conversation.last_id:
+            if appended.previous_id > self._conversation.known_id:
                 await self._catch_up(appended.message.id)
+            self._conversation.stored(appended)
             self._conversation.add(appended.message)
             self.publish(message_event(appended.message))
             await self._chat.hooks.message(self.user_id, appended.message)

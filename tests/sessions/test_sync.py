@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import msgspec
@@ -16,6 +17,7 @@ from support.scripted_model import Upstream
 
 from genpy_server.client.transcript import Transcript
 from genpy_server.core.models import Memory
+from genpy_server.sessions.live_session import LiveSession
 from genpy_server.wire import End, Rate, Send, Set, decode_server
 
 DRAFT = {"summary": "S.", "topics": ["t"], "sentiment": "neutral", "outcomes": []}
@@ -91,6 +93,26 @@ async def test_what_is_said_elsewhere_arrives(pair: Pair) -> None:
     ids = [(message.id, message.text) for message in stored]
     assert seen(there) == [ids[0], ids[1], ids[2]]
     assert seen(here) == [ids[0], ids[2], ids[3]]
+
+
+async def test_what_is_said_elsewhere_just_before_a_reply_is_stored_arrives(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply with a greater id hides no message of another server."""
+    session = pair.session
+    go_on = pair.model.say("Answer ", "a.", paused_at=1)
+    async with Peer(pair.one.url, session) as here:
+        await here.say(Send("a", "message a"))
+        await here.until("delta")
+        with monkeypatch.context() as unheard:
+            unheard.setattr(LiveSession, "follow", AsyncMock())
+            await pair.two.app.store.append(pair.user, session, "user", "beside", title="t")
+            go_on.set()
+            await here.until("run_finished")
+        await here.until("message", lambda frame: frame["text"] == "beside")
+        async with Peer(pair.one.url, session) as fresh:
+            await fresh.until("snapshot_end")
+    assert [text for _, text in seen(fresh)] == ["message a", "beside", "Answer a."]
 
 
 async def test_a_change_elsewhere_arrives(pair: Pair) -> None:
