@@ -9,7 +9,7 @@ from support.running_server import ServerProcess, serving
 from support.scripted_model import Upstream
 
 from genpy_server.client.session_client import Link, SessionClient
-from genpy_server.wire import ErrorFrame, RunFinished, SessionEvent, SummaryEvent
+from genpy_server.wire import ErrorFrame, Ready, RunFinished, SessionEvent, SummaryEvent
 
 
 @pytest.fixture
@@ -133,8 +133,10 @@ async def test_message_over_the_rate_limit_goes_out_when_its_time_has_come(datab
     async with serving(database, limits={"messages_per_minute": 120}) as server:
         client = SessionClient(server.url, "one")
         watcher = Watcher(client)
-        for _ in range(120):
-            server.app.hub._refusal(await server.app.hub._open("local", "one"))
+        await watcher.until(Ready)
+        (session,) = server.app.hub._live.values()
+        while server.app.hub._refusal(session) is None:
+            pass
         client.send("hello")
         error = await watcher.until(ErrorFrame)
         assert len(client.pending) == 1
