@@ -75,7 +75,7 @@ sys.stdout.flush()
 sys.excepthook = lambda kind, error, _: print(f"{kind.__name__}: {error}\\nbye", file=sys.stderr)
 raise RuntimeError("out of ink")
 """
-"""A program that is no server: it writes what is not MCP, and ends with an error."""
+"""A program that is not a server: it writes what is not MCP, and ends with an error."""
 
 
 @pytest.fixture(autouse=True)

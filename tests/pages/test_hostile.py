@@ -104,7 +104,7 @@ FRAMES = ("rubbish", "null", "[]", "{", b"\xff", '{"type": 5}', '{"type": "messa
 async def test_a_frame_that_cannot_be_right_costs_its_connection(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """What is no frame, or lacks what it needs, is not shown: the page attaches again, ever later."""
+    """A malformed frame is not shown: the page attaches again, and waits longer each time."""
     upstream.say("Still here.")
     sockets: list[WebSocketRoute] = []
 

@@ -59,7 +59,7 @@ async def test_of_many_callers_one_may_end(
 async def test_a_completed_session_is_ended_again_only_on_request(
     store: Store, person: Person
 ) -> None:
-    """`again` takes a completed session, to summarise it again; without it there is no right."""
+    """`again` takes a completed session, to summarise it again; without it the right is refused."""
     await person.say("x")
     first = await person.complete(RESULT)
     assert await person.claim() is None
@@ -71,7 +71,7 @@ async def test_a_completed_session_is_ended_again_only_on_request(
 
 
 async def test_a_session_that_does_not_exist_cannot_be_ended(person: Person) -> None:
-    """There is no right to end what was never begun."""
+    """The right to end a session that was never begun is refused."""
     assert await person.claim() is None
     assert await person.claim(again=True) is None
 
