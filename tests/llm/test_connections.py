@@ -19,7 +19,7 @@ from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.network import proxy_for
 
-HASTY = (None, 0.05, 0.05)
+HASTY = (1.0, 0.05, 0.05)
 
 
 async def test_cancelled_reply_closes_the_connection(llm, upstream):

@@ -85,6 +85,7 @@ async def test_same_send_racing_on_two_sockets_is_one_message(database):
     """Two sockets that send the same message at the same moment get one message and one run."""
     async with serving(database) as server:
         async with Peer(server.url, "one") as left, Peer(server.url, "one") as right:
+            await asyncio.gather(left.until("ready"), right.until("ready"))
             await asyncio.gather(left.say(Send("a", "hello")), right.say(Send("a", "hello")))
             acks = await asyncio.gather(left.until("ack"), right.until("ack"))
             for peer in (left, right):

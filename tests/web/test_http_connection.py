@@ -100,7 +100,7 @@ async def test_a_browser_that_holds_a_file_is_not_sent_it_again(front: Listening
 async def test_a_client_that_asks_to_continue_may(front: Listening) -> None:
     """With `Expect: 100-continue` the server says when to send the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
-    writer.write(POST + b"Content-Length: 12\r\nExpect: 100-continue\r\n\r\n")
+    writer.write(POST + b"Content-Length: 12\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 \r\n\r\n"
     writer.write(b'{"text":"x"}')
     assert status(await reader.read()) == 200
