@@ -81,7 +81,7 @@ unit: $(VENV)/dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/core tests/llm tests/tools
 
 test: $(VENV)/dev $(VENV)/servers/made $(NPM_PROJECTS:%=%/node_modules)
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 test-servers: $(VENV)/dev $(VENV)/llama/made
 	$(BIN)/python tests/servers/llama_run.py $(VENV)/llama/bin/python
