@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import logging
+import ssl
 from contextlib import aclosing
 
 import httpx
@@ -17,7 +18,7 @@ from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
-from genpy_server.network import proxy_for
+from genpy_server.network import certificates, http_client, proxy_for
 
 HASTY = (1.0, 0.05, 0.05)
 
@@ -325,6 +326,15 @@ def test_proxy_of_the_environment_leaves_out_what_it_names(monkeypatch, url, no_
     monkeypatch.setenv("NO_PROXY", no_proxy)
     expected = "http://proxy.example:3128" if proxied else None
     assert proxy_for(httpx.URL(url)) == expected
+
+
+async def test_certificates_are_read_once_and_for_https_alone(monkeypatch):
+    """A client for plain HTTP reads no certificates, and two for HTTPS share what was read."""
+    shared = certificates()
+    monkeypatch.delattr(ssl, "create_default_context")  # how httpx reads them
+    for url in ("http://127.0.0.1:9", "http://models.example", "https://models.example"):
+        async with http_client(url, trust_env="models" in url):
+            assert certificates() is shared
 
 
 async def test_proxy_that_is_none_is_named(monkeypatch):
