@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import islice, pairwise
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
 from genpy_server.core.words import STOP_WORDS
+
+T = TypeVar("T")
 
 SATURATION: Final = 1.2
 """BM25's k1: how soon more of the same term adds nothing."""
@@ -41,8 +43,8 @@ ENOUGH_ALONE: Final = 0.5
 """The same where they hold a single term of what is not a question."""
 VARIANTS: Final = 3
 """Messages that differ in their numbers alone, at most."""
-SCORED_VARIANTS: Final = 12
-"""Those of them that are scored, before the best are chosen."""
+RANKED_VARIANTS: Final = 12
+"""Those of them that are ranked with their neighbours, before the best are chosen."""
 
 
 class Candidate(msgspec.Struct):
@@ -221,12 +223,17 @@ def ranked(
     return kept
 
 
-_NO_DIGITS: Final = str.maketrans("", "", "0123456789")
+_DIGITS: Final = b"0123456789"
 
 
-def without_numbers(form: str) -> str:
-    """Terms without digits."""
-    return form.translate(_NO_DIGITS)
+def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: int) -> Iterable[T]:
+    """These without what differs in numbers alone from so many before it."""
+    seen: Counter[bytes] = Counter()
+    for one in best_first:
+        form = form_of(one).encode().translate(None, _DIGITS)
+        seen[form] += 1
+        if seen[form] <= most:
+            yield one
 
 
 def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
@@ -289,20 +296,13 @@ def _beside(
 
 
 def _distinct(best_first: Sequence[Candidate]) -> Iterable[Candidate]:
-    newest: dict[str, int] = {}
+    newest: dict[str, Candidate] = {}
+    """The newest of those that say the same, in the place of the best one."""
     for one in best_first:
-        newest[one.form] = max(one.id, newest.get(one.form, 0))
-    variants: Counter[str] = Counter()
-    said: set[str] = set()
-    by_id = {one.id: one for one in best_first}
-    for one in best_first:
-        if one.form in said:
-            continue
-        said.add(one.form)
-        form = without_numbers(one.form)
-        variants[form] += 1
-        if variants[form] <= VARIANTS:
-            yield by_id[newest[one.form]]
+        said = newest.get(one.form)
+        if said is None or one.id > said.id:
+            newest[one.form] = one
+    return first_variants(newest.values(), lambda one: one.form, VARIANTS)
 
 
 _SMALL_TALK = frozenset(

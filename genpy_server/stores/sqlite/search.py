@@ -7,23 +7,22 @@ an earlier version cut otherwise is found as that version found it, until it is 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any, Final
 
 import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.context.recall import (
-    SCORED_VARIANTS,
+    RANKED_VARIANTS,
     Candidate,
     HeldForm,
     Scores,
+    first_variants,
     ranked,
     titles_first,
-    without_numbers,
 )
 from genpy_server.core.models import FoundIn, Hit, Message
 from genpy_server.stores.base import owner_of
@@ -216,19 +215,18 @@ def _candidates(
         if id_ not in terms:
             del places[id_]
     found: dict[int, tuple[float, str]] = {}
-    variants: Counter[str] = Counter()
     room = SCORED_CHARS
     for id_, held in terms.items():
         room -= len(held)
         if room < 0 and len(found) >= max(RANKED, least):
             break
-        if scope.distinct:
-            form = without_numbers(held)
-            variants[form] += 1
-            if variants[form] > SCORED_VARIANTS:
-                continue
         found[id_] = (scoring.of(held), held)
     whole = {} if scope.distinct else {id_: scoring.whole(held) for id_, (_, held) in found.items()}
+    best: Iterable[int] = sorted(
+        found, key=lambda id_: (whole.get(id_, 0), found[id_][0], id_), reverse=True
+    )
+    if scope.distinct:
+        best = first_variants(best, lambda id_: found[id_][1], RANKED_VARIANTS)
     near = ", ".join(
         f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order})"
@@ -239,15 +237,7 @@ def _candidates(
         SELECT m.id, m.session_id, {near}
         FROM json_each(?) wanted JOIN session_logs m ON m.id = wanted.value
         """,
-        (
-            to_json(
-                nlargest(
-                    max(RANKED, least),
-                    found,
-                    key=lambda id_: (whole.get(id_, 0), found[id_][0], id_),
-                )
-            ),
-        ),
+        (to_json(list(islice(best, max(RANKED, least)))),),
     )
     candidates = []
     for id_, session_id, *beside in rows:
