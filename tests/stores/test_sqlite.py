@@ -578,6 +578,39 @@ async def test_writes_that_wait_together_share_a_commit(path: Path) -> None:
     assert query(path, "SELECT count(*) FROM session_logs") == [(1_000,)]
 
 
+async def test_a_lease_is_written_again_when_a_third_of_it_is_over(path: Path) -> None:
+    """Before that neither a message nor `touch` writes it."""
+
+    def leases() -> list[tuple[object, ...]]:
+        return query(
+            path, "SELECT live_until, until, server FROM sessions JOIN hosts USING (session_id)"
+        )
+
+    async with opened(path) as store:
+        person = Person(store)
+        send = partial(store.append, person.id, person.session, "user", title="T", live_seconds=60)
+        await send("one", server="a")
+        first = leases()
+        await send("two", server="a")
+        sent = leases()
+        before = await store.run(store.runner.write, lambda c: c.total_changes)
+        await store.touch({person.session: ""}, 60, "a")
+        assert await store.run(store.runner.write, lambda c: c.total_changes) == before
+        assert (first[0][1:], leases()) == (sent[0][1:], sent)
+        for left in (39, 61):  # seconds of a lease that is to be renewed, and of a longer one
+            until = f"strftime({schema.TIME}, 'now', '+{left} seconds')"
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute(f"UPDATE sessions SET live_until = {until}")
+                other.execute(f"UPDATE hosts SET until = {until}")
+            set_to = leases()
+            await store.touch({person.session: ""}, 60, "a")
+            assert all(
+                set(old[:2]).isdisjoint(new[:2]) for old, new in zip(set_to, leases(), strict=True)
+            )
+        await store.touch({person.session: ""}, 60, "b")
+        assert [row[2] for row in leases()] == ["a", "b"]
+
+
 @contextmanager
 def held_up(path: Path) -> Iterator[Callable[[], None]]:
     """Makes writers wait, as another process does; call what it gives to let them go."""

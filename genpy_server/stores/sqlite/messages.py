@@ -16,7 +16,7 @@ from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import counts_of, read, read_json, with_times
 from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
-from genpy_server.stores.sqlite.sessions import host
+from genpy_server.stores.sqlite.sessions import host, record
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
 
@@ -45,7 +45,7 @@ def append(
     settings: SessionSettings = SessionSettings(),
 ) -> Appended:
     """See `Store.append`."""
-    previous_id = _last_message_id(connection, user_id, session_id)
+    previous_id, counts = _before(connection, user_id, session_id)
     if known and known != previous_id and not _holds(connection, session_id, known):
         raise NotFound("Session not found.")
     if client_id is not None and previous_id is not None:
@@ -64,7 +64,9 @@ def append(
             (session_id, user_id, title, to_json(settings)),
         )
         index_session(connection, session_id)
-    before = Metrics() if previous_id is None else metrics(connection, user_id, session_id)
+    before = Metrics()
+    if previous_id is not None:
+        before = counts_of(counts) or count(connection, user_id, session_id)
     message = insert(
         connection, user_id, Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
     )
@@ -89,24 +91,31 @@ def append(
         },
     )
     if server and live_seconds > 0:
-        host(connection, session_id, live_seconds, server)
-    if client_id is not None:
+        record(connection, server, live_seconds)
+        given = {"session_id": session_id, "server": server, "live": live_seconds}
+        host(connection, "SELECT :session_id AS session_id", given)
+    if role == "assistant" and client_id is not None:
         connection.execute("DELETE FROM reply_journal WHERE run = ?", (client_id,))
     return Appended(message, duplicate=False, previous_id=previous_id or 0)
 
 
-def _last_message_id(connection: sqlite3.Connection, user_id: str, session_id: str) -> int | None:
-    """Of the user's session, None when there is none; `NotFound` when it is somebody else's."""
+def _before(
+    connection: sqlite3.Connection, user_id: str, session_id: str
+) -> tuple[int | None, str | None]:
+    """The id of the last message of the user's session, and its metrics as they are stored.
+
+    None where there is none; raises `NotFound` when it is somebody else's.
+    """
     row = connection.execute(
-        "SELECT user_id, CAST(last_message_id AS integer) FROM sessions WHERE session_id = ?",
+        "SELECT user_id, CAST(last_message_id AS integer), counts FROM sessions WHERE session_id = ?",
         (session_id,),
     ).fetchone()
     if row is None:
-        return None
-    owner, last_message_id = row
+        return None, None
+    owner, last_message_id, counts = row
     if owner != user_id:
         raise NotFound("Session not found.")
-    return int(last_message_id)
+    return int(last_message_id), counts
 
 
 def _holds(connection: sqlite3.Connection, session_id: str, message_id: int) -> bool:

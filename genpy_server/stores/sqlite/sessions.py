@@ -10,7 +10,7 @@ from uuid import uuid4
 from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores import foreign
-from genpy_server.stores.base import Ending, Hosted, Result
+from genpy_server.stores.base import Ending, Hosted, Result, md5_hex
 from genpy_server.stores.foreign import decoded
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
@@ -149,7 +149,8 @@ def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
 _MEMORY = "CAST(memory AS text), CAST(memory_upto AS integer)"
 _STATE = (
     "updated_at || ' ' || last_message_id || ' ' || status || ' ' || coalesce(user_rating, 0)"
-    " || ' ' || title || ' ' || md5(CAST(coalesce(memory_upto || ' ' || memory, '') AS BLOB))"
+    " || ' ' || title || ' ' || CASE WHEN memory IS NULL THEN '" + md5_hex("") + "'"
+    " ELSE md5(CAST(coalesce(memory_upto || ' ' || memory, '') AS BLOB)) END"
 )
 """`known_state` as SQL."""
 _ELSEWHERE = f"""EXISTS (
@@ -167,24 +168,18 @@ def touch(
     """See `Store.touch`."""
     given = {"known": to_json(known), "live": live_seconds, "server": server}
     ours = "session_id IN (SELECT key FROM json_each(:known))"
+    by = "coalesce(nullif(:server, ''), hosted_by)"
     connection.execute(
         f"""
-        UPDATE sessions SET
-            live_until = {from_now(":live")}, hosted_by = coalesce(nullif(:server, ''), hosted_by)
-        WHERE {ours}
+        UPDATE sessions SET live_until = {from_now(":live")}, hosted_by = {by}
+        WHERE {ours} AND (hosted_by IS NOT {by} OR live_until IS NULL OR {_is_due("live_until")})
         """,
         given,
     )
     if server:
         record(connection, server, live_seconds)
         connection.execute(f"DELETE FROM hosts WHERE {ours} AND until < {NOW}", given)
-        connection.execute(
-            f"""
-            INSERT OR REPLACE INTO hosts
-            SELECT session_id, :server, {from_now(":live")} FROM sessions WHERE {ours}
-            """,
-            given,
-        )
+        host(connection, f"SELECT session_id FROM sessions WHERE {ours}", given)
     rows = connection.execute(
         f"""
         SELECT k.key, {_STATE} <> k.value, {_ELSEWHERE}, sessions.id IS NULL AND k.value <> '',
@@ -214,13 +209,20 @@ def record(connection: sqlite3.Connection, server: str, alive_seconds: float) ->
         )
 
 
-def host(connection: sqlite3.Connection, session_id: str, live_seconds: float, server: str) -> None:
-    """Record that a server hosts a session, for so long from now."""
-    record(connection, server, live_seconds)
+def host(connection: sqlite3.Connection, hosted: str, given: Mapping[str, object]) -> None:
+    """Record that a `server` hosts the sessions of this SQL, each for `live` seconds from now."""
     connection.execute(
-        f"INSERT OR REPLACE INTO hosts VALUES (?, ?, {from_now('?')})",
-        (session_id, server, live_seconds),
+        f"""
+        INSERT INTO hosts SELECT session_id, :server, {from_now(":live")} FROM ({hosted}) WHERE true
+        ON CONFLICT DO UPDATE SET until = excluded.until WHERE {_is_due("until")}
+        """,
+        given,
     )
+
+
+def _is_due(until: str) -> str:
+    """Whether a lease of `:live` seconds is to be renewed, as SQL: not before a third of it is over."""
+    return f"{until} NOT BETWEEN {from_now(':live * 2 / 3.0')} AND {from_now(':live')}"
 
 
 _UNHOSTED = f"(live_until IS NULL OR live_until < {NOW})"
