@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import groq
 import httpx
+import msgspec
 
 from genpy_server.core.identity import is_loopback
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooLarge
@@ -343,7 +344,7 @@ class GroqLlm:
         response: httpx.Response = await self._client.post(
             path,
             cast_to=httpx.Response,
-            body=body,
+            content=msgspec.json.encode(body),
             stream=True,
             stream_cls=groq.AsyncStream[object],
         )  # type: ignore[assignment]  # what `cast_to` names
