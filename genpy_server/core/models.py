@@ -1,5 +1,6 @@
 """The values that travel between the rooms: sessions, messages, tool calls, usage."""
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -306,12 +307,17 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """For role "tool": the result as Markdown for a person. Never sent to a model."""
 
 
-class ToolSpec(msgspec.Struct, frozen=True):
+class ToolSpec(msgspec.Struct, frozen=True, dict=True):
     """A tool as a model is told of it; `parameters` is a JSON schema of an object."""
 
     name: str
     description: str
     parameters: dict[str, Any]
+
+    @cached_property
+    def json_bytes(self) -> int:
+        """Its length as JSON."""
+        return len(msgspec.json.encode(self))
 
 
 class ListedTool(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ below its name, one `- item` a line. `name` is the file's name where it is left 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
 import msgspec
@@ -82,7 +83,7 @@ class Modes(Mapping[str, Mode]):
     def __len__(self) -> int:
         return len(self._by_name)
 
-    @property
+    @cached_property
     def listed(self) -> tuple[ListedMode, ...]:
         """What clients are given."""
         return tuple(ListedMode(mode.name, mode.label, mode.when) for mode in self.values())

@@ -58,6 +58,23 @@ SAME_METHOD = {307, 308}
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
 
 
+class Cookies(httpx.Cookies):
+    """Looks for cookies in those responses that set some, which services of models seldom do."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Take the cookies of a response."""
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response)
+
+
+class HttpClient(httpx.AsyncClient):
+    """A client with these cookies, over a transport of ours."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport=transport, trust_env=False, follow_redirects=False)
+        self._cookies = Cookies()
+
+
 class RefusedParts:
     """What a service refused for one model, each until it is tried again."""
 
@@ -203,9 +220,7 @@ class GroqLlm:
             base_url=where,
             default_headers={"Accept-Encoding": "identity", **headers},
             max_retries=0,
-            http_client=httpx.AsyncClient(
-                transport=transport, trust_env=False, follow_redirects=False
-            ),
+            http_client=HttpClient(transport),
         )
 
     @property

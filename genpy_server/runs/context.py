@@ -118,8 +118,9 @@ class Chat:
     def message_bytes(self, user_id: str, budget_tokens: int) -> int:
         """UTF-8 bytes of a message that a model is given whole, whatever its mode."""
         room = _room(budget_tokens, self.offered(user_id, budget_tokens))
+        system = _system_prompt()
         additions = {mode.prompt for mode in self.modes.values()}
-        return min(budget.question_bytes(_system_prompt(), text, room) for text in additions)
+        return min(budget.question_bytes(system, text, room) for text in additions)
 
     def mode(self, intent: Intent) -> Mode | None:
         """See `mode_of`."""

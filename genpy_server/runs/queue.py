@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -59,6 +59,8 @@ class Admission:
         self._free = asyncio.Semaphore(at_once)
         self._most = most_waiting
         self._waiting = 0
+        self.running: Counter[str] = Counter()
+        """In how many of a user's sessions a reply is running or waiting."""
 
     @property
     def full(self) -> bool:
@@ -151,11 +153,16 @@ class RunQueue:
                     await self._answer(self._waiting.popleft(), leave)
 
     def _start(self) -> None:
+        self._admission.running[self._conversation.user_id] += 1
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task, self._unwanted = None, None
+        running, user_id = self._admission.running, self._conversation.user_id
+        running[user_id] -= 1
+        if not running[user_id]:
+            del running[user_id]
         if not task.cancelled() and task.exception() is not None:
             log.error("the queue of runs failed", exc_info=task.exception())
         if self._waiting:  # added after the last look and before this

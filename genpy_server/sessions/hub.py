@@ -193,8 +193,8 @@ class SessionHub:
         user_id = session.user_id
         if session.runs.waiting >= limits.waiting_per_session:
             return TooMany("Too many messages wait for a reply here. Wait for the next one.")
-        mine = (live for live in self._live.values() if live.user_id == user_id)
-        if sum(live.runs.running for live in mine if live is not session) >= limits.runs_per_user:
+        others = self._services.admission.running[user_id] - session.runs.running
+        if others >= limits.runs_per_user:
             return TooMany("Too many replies are running at once. Wait for one to finish.")
         if self._services.admission.full:
             return Busy("The server has too many messages to answer.", retry_after=BUSY_SECONDS)

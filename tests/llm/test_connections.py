@@ -45,6 +45,25 @@ async def test_cancelled_request_closes_the_connection(llm, upstream):
     await upstream.until(lambda: upstream.open == 0)
 
 
+async def test_cookies_are_kept_and_looked_for_where_some_are_set(llm, upstream, monkeypatch):
+    """A gateway gets its cookie back; a response without one is not searched for any."""
+    searched = []
+    extract = httpx.Cookies.extract_cookies
+
+    def counted(self, response):
+        searched.append(response.status_code)
+        extract(self, response)
+
+    monkeypatch.setattr(httpx.Cookies, "extract_cookies", counted)
+    upstream.fail(500, headers={"set-cookie": "replica=2"})
+    upstream.say("one")
+    with pytest.raises(LlmUnavailable):
+        await everything(llm)
+    await everything(llm)
+    assert upstream.requests[-1]["headers"]["cookie"] == "replica=2"
+    assert searched == [500]
+
+
 async def test_connection_is_used_again(llm, upstream):
     """Replies in a row, refusals among them, need one connection and one handshake."""
     upstream.say("one")

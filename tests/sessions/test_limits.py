@@ -123,16 +123,16 @@ async def test_replies_of_a_user_are_bounded_beside_the_session_that_asks(databa
 async def test_sockets_whose_session_does_not_open_are_given_back(database, monkeypatch):
     """Failed openings, however many, keep nobody out once the database is back."""
     async with serving(database, limits={"sockets_per_user": 2}) as server:
-        messages = server.app.store.messages
+        attach = server.app.store.attach
 
         async def away(*_, **__):
             raise StoreUnavailable("away")
 
-        monkeypatch.setattr(server.app.store, "messages", away)
+        monkeypatch.setattr(server.app.store, "attach", away)
         for _ in range(3):
             async with Peer(server.url, "one") as peer:
                 assert (await peer.next())["code"] == "store_unavailable"
-        monkeypatch.setattr(server.app.store, "messages", messages)
+        monkeypatch.setattr(server.app.store, "attach", attach)
         async with Peer(server.url, "one") as left, Peer(server.url, "one") as right:
             assert (await left.next())["type"] == (await right.next())["type"] == "ready"
             async with Peer(server.url, "one") as third:

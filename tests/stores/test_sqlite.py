@@ -578,6 +578,24 @@ async def test_writes_that_wait_together_share_a_commit(path: Path) -> None:
     assert query(path, "SELECT count(*) FROM session_logs") == [(1_000,)]
 
 
+async def test_to_open_a_session_takes_one_read_and_one_write(path: Path) -> None:
+    """A session that is not stored takes the read alone."""
+    store = SqliteStore(path)
+    statements = traced(store)
+    await store.open()
+    await store.indexed()
+    person = Person(store)
+    await person.say("hello")
+    for session, writes in ((person.session, 1), (str(uuid4()), 0)):
+        statements.clear()
+        opened = await store.attach(person.id, session, limit=9, live_seconds=60, server="a")
+        assert len(opened.messages) == writes
+        assert [s for s in statements if s.startswith("BEGIN")] == [
+            "BEGIN", *["BEGIN IMMEDIATE"] * writes
+        ]  # fmt: skip
+    await store.close()
+
+
 async def test_a_lease_is_written_again_when_a_third_of_it_is_over(path: Path) -> None:
     """Before that neither a message nor `touch` writes it."""
 

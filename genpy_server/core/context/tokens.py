@@ -27,7 +27,7 @@ def message_tokens(message: ChatMessage) -> int:
 
 def offer_tokens(tools: Sequence[ToolSpec]) -> int:
     """What it costs to offer tools to a model."""
-    return sum(count_tokens(msgspec.json.encode(tool).decode()) + MESSAGE_TOKENS for tool in tools)
+    return sum(-(-tool.json_bytes // BYTES_PER_TOKEN) + MESSAGE_TOKENS for tool in tools)
 
 
 def cut(text: str, tokens: int) -> str:

@@ -14,9 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import msgspec
+
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.base import Opened, StoreHealth, known_state
+from genpy_server.stores.base import Hosting, Opened, StoreHealth, known_state
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
@@ -64,6 +66,19 @@ def _bound(
     clean = [storable_value(value) for value in args]
     named = {name: storable_value(value) for name, value in kwargs.items()}
     return lambda connection: function(connection, *clean, **named)  # type: ignore[arg-type]  # of the same types
+
+
+def _found(connection: sqlite3.Connection, user_id: str, session_id: str, *, limit: int) -> Opened:
+    """What is stored of a session, as one state of the database has it."""
+    session = session_sql.session(connection, user_id, session_id)
+    if session is None:
+        return Opened(None, [], None, Hosting(None, alive=False))
+    return Opened(
+        session,
+        message_sql.messages(connection, user_id, session_id, limit=limit),
+        session_sql.memory(connection, user_id, session_id),
+        server_sql.hosting(connection, user_id, session_id),
+    )
 
 
 class SqliteStore:
@@ -168,17 +183,14 @@ class SqliteStore:
         self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
     ) -> Opened:
         """See `Store.attach`."""
-        session, messages, memory, hosting = await asyncio.gather(
-            self.session(user_id, session_id),
-            self.messages(user_id, session_id, limit=limit),
-            self.memory(user_id, session_id),
-            self.hosting(user_id, session_id),
-        )
-        known = {} if session is None else {session_id: known_state(session.state, memory)}
+        found = await self._found(user_id, session_id, limit=limit)
+        if found.session is None:
+            return found
+        known = {session_id: known_state(found.session.state, found.memory)}
         hosted = await self.touch(known, live_seconds, server)
-        elsewhere = any(one.elsewhere for one in hosted)
-        return Opened(session, messages, memory, hosting, elsewhere=elsewhere)
+        return msgspec.structs.replace(found, elsewhere=any(one.elsewhere for one in hosted))
 
+    _found = _reads(_found)
     touch = _writes(session_sql.touch)
     abandoned = _reads(session_sql.abandoned)
     claim_ending = _writes(session_sql.claim_ending)
