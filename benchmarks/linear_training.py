@@ -2,6 +2,7 @@
 
 import json
 import random
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -12,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from genpy_server.core.understanding.linear import Features
+from genpy_server.core.understanding.linear import ZERO, Features
 
 SEEN_AT_LEAST = 2
 MOST_FEATURES = 60_000
@@ -115,7 +116,7 @@ class Trained:
             "scale": round(scale, 6),
             "bias": [round(float(value), 4) for value in self.machine.intercept_],
             "features": [self.encoder.names[at] for at in kept],
-            "weights": whole[kept].ravel().tolist(),
+            "weights": b64encode((whole[kept].ravel() + np.int16(ZERO)).astype(np.uint8)).decode(),
         }
 
 

@@ -114,11 +114,13 @@ class Reader(asyncio.Protocol):
             self.first_at = self.first_at or at
             self.late += [at - int(stamp) for stamp in frame.text.split()]
         elif isinstance(frame, RunFinished):
-            assert frame.status == "done", frame
             self.ended_at = at
             if not self._stays:
                 self.leave()
-            self.done.set_result(None)
+            if frame.status == "done":
+                self.done.set_result(None)
+            else:
+                self.done.set_exception(RuntimeError(f"a reply failed: {frame}"))
 
 
 # Measuring

@@ -5,6 +5,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.composed import composed_messages
@@ -126,7 +127,7 @@ def test_the_model_was_trained_on_these_messages():
     """The shipped model carries the fingerprint of the training messages in the repository."""
     files = ("intents_train.jsonl", "intents_parts.jsonl", "intents_forms.jsonl")
     trained_on = b"".join((DATA / name).read_bytes() for name in files)
-    assert shipped(MODEL, "fingerprint", str) == hashlib.sha256(trained_on).hexdigest()
+    assert shipped(MODEL, dict[str, Any])["fingerprint"] == hashlib.sha256(trained_on).hexdigest()
 
 
 def bare(text):

@@ -5,6 +5,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.composed import composed_messages
@@ -107,7 +108,7 @@ def test_ordinary_messages_do_not_trigger():
 def test_the_model_was_trained_on_these_messages():
     """The shipped weights carry the fingerprint of the training messages in the repository."""
     trained_on = b"".join((DATA / f"tools_{name}.jsonl").read_bytes() for name in TRAINED)
-    assert shipped(MODEL, "fingerprint", str) == hashlib.sha256(trained_on).hexdigest()
+    assert shipped(MODEL, dict[str, Any])["fingerprint"] == hashlib.sha256(trained_on).hexdigest()
 
 
 def test_held_out_messages_were_not_trained_on():

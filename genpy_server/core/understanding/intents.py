@@ -164,10 +164,18 @@ class Trust(msgspec.Struct, frozen=True):
         return 1 / (1 + math.exp(-self.bias - self.logit * logit - self.known * scored.known))
 
 
+class _IntentWeights(msgspec.Struct, frozen=True):
+    """What the file holds."""
+
+    weights: LinearWeights
+    trust: Trust
+
+
 @cache
 def intent_model() -> tuple[LinearModel, Trust]:
     """The shipped model and its calibration, read on first use."""
-    return LinearModel(shipped(MODEL, "weights", LinearWeights)), shipped(MODEL, "trust", Trust)
+    raw = shipped(MODEL, _IntentWeights)
+    return LinearModel(raw.weights), raw.trust
 
 
 def _without_wishes(seen: str) -> str:

@@ -8,6 +8,8 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
+
 from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.understanding.linear import MARKS, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
@@ -160,10 +162,16 @@ def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:
     return max(runs, key=lambda run: (run[0], -run[1], run[2]))
 
 
+class _KeywordWeights(msgspec.Struct, frozen=True):
+    """The part of the file that tells keywords."""
+
+    keywords: dict[str, Any]
+
+
 @cache
 def tagger() -> Tagger:
     """The shipped weights, read when first asked for."""
-    raw = shipped(MODEL, "keywords", dict[str, Any])
+    raw = shipped(MODEL, _KeywordWeights).keywords
     return Tagger(
         frozenset(raw["frame"].split()),
         frozenset(raw["seen"].split()),

@@ -26,6 +26,8 @@ OPENING, CLOSING = 6, 4
 SHORT = 3
 REMEMBERED = 4_096
 """Words whose letters and families are kept, since most messages are made of the same."""
+ZERO = 128
+"""The byte of a weight that is 0."""
 FEATURED = 16
 """Messages whose features are kept: two models look at each, from two threads."""
 
@@ -155,14 +157,17 @@ def _likeness(token: str) -> str:
 
 
 class LinearWeights(msgspec.Struct, frozen=True):
-    """A linear model as its file holds it: `weights` has, for each feature, one a label."""
+    """A linear model as its file holds it: `weights` has, for each feature, a byte a label.
+
+    A byte is `ZERO` steps above its weight.
+    """
 
     labels: tuple[str, ...]
     temperature: float
     scale: float
     bias: list[float]
     features: list[str]
-    weights: list[int]
+    weights: bytes
 
 
 class LinearModel:
@@ -186,8 +191,11 @@ class LinearModel:
             rows = [self._weights[start : start + len(self.labels)] for start in starts]
             scale = self._scale / math.sqrt(len(group) or 1)
             sums = map(sum, zip(*rows, strict=True))
+            zero = ZERO * len(rows)
             if rows:
-                totals = [total + scale * part for total, part in zip(totals, sums, strict=True)]
+                totals = [
+                    total + scale * (part - zero) for total, part in zip(totals, sums, strict=True)
+                ]
             known = len(rows) / (len(group) or 1)
         top = max(totals)
         best = totals.index(top)
@@ -214,8 +222,7 @@ def _readable(feature: str) -> str:
     return " ".join(shown.get(word, word) for word in feature.split(" "))
 
 
-def shipped(name: str, part: str, kind: type[T]) -> T:
-    """A part of a file of weights in the package, as `kind`; not cached here."""
+def shipped(name: str, kind: type[T]) -> T:
+    """A file of weights in the package, as `kind`, which has the parts that are wanted; not cached here."""
     raw = (files("genpy_server.core.understanding") / name).read_bytes()
-    parts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    return msgspec.json.decode(parts[part], type=kind)
+    return msgspec.json.decode(raw, type=kind)

@@ -255,7 +255,13 @@ def request_features(line: str) -> Features:
     return Features([*dict.fromkeys([*found.words, *threes, *gaps])], found.letters)
 
 
+class _RequestWeights(msgspec.Struct, frozen=True):
+    """The part of the file that tells requests."""
+
+    requests: LinearWeights
+
+
 @cache
 def request_model() -> LinearModel:
     """The shipped model, read when first asked for."""
-    return LinearModel(shipped(MODEL, "requests", LinearWeights))
+    return LinearModel(shipped(MODEL, _RequestWeights).requests)
