@@ -6,8 +6,8 @@ Prints one table, of one part where it is named. A reply of 32,000 tokens comes 
 tasks of the page, the time from a key to the next picture, the main thread's processor time and the
 bytes of its frames. Then 10,000 messages are read back page by page, and a reply comes at their end.
 Last a conversation is opened through a line with 100 ms from end to end and back: the time from the
-click until the visible messages are formatted, and what the page sends for it. Needs Chromium. Processor
-time is the same on a busy machine; the other times are not.
+click, or from following a link to it, until the visible messages are formatted, and what the page
+sends for it. Needs Chromium. Processor time is the same on a busy machine; the other times are not.
 """
 
 import asyncio
@@ -134,7 +134,8 @@ async def streaming(browser: Browser, server: Running, upstream: Upstream) -> No
     seconds = perf_counter() - began
     share = (await busy(cdp) - before) / seconds
     await page.wait_for_function(
-        "() => document.querySelectorAll('.body .code pre .k').length > 100"
+        """() => [...document.querySelectorAll(".body .code pre")].slice(0, -1)
+          .every((code) => code.querySelector(".k"))"""  # the last one may have been cut off
     )
     await asyncio.sleep(1)
     seen = await page.evaluate("seen")
@@ -291,31 +292,38 @@ async def opening(browser: Browser, server: Running) -> None:
                 "() => document.getElementById('state').dataset.state === 'ready'"
             )
             sent.clear()
-            took.append(await opened(page))
+            took.append(await page.evaluate(OPENED, SESSION))
             asked = max(asked, sum("/api/session/" in one or one == "a frame" for one in sent))
         await context.close()
+        links: list[tuple[float, float]] = []
+        for _ in range(3):
+            context = await browser.new_context(base_url=url)
+            page = await context.new_page()
+            times = []
+            for _ in range(2):
+                await page.goto(f"/?session={SESSION}", wait_until="commit")
+                times.append(await page.evaluate(OPENED))
+            links.append((times[0], times[1]))
+            await context.close()
     row(
         "opened over 100 ms there and back: ms until formatted, median",
         f"{statistics.median(took):.0f}",
     )
     row("  frames and requests for it beside the socket's handshake", str(asked))
+    for what, values in zip(("nothing", "all"), zip(*links, strict=True), strict=True):
+        row(f"  by a link, {what} of the page in the cache", f"{statistics.median(values):.0f}")
 
 
-async def opened(page: Page) -> float:
-    """Milliseconds from the click until every message in view is the server's HTML."""
-    return float(
-        await page.evaluate(
-            """async () => {
-              const began = performance.now();
-              document.querySelector("#sessions a").click();
-              const seen = () => [...document.querySelectorAll("article")].slice(-3);
-              while (seen().length < 3 || seen().some((one) => !one.querySelector(".code pre .k"))) {
-                await new Promise((done) => requestAnimationFrame(done));
-              }
-              return performance.now() - began;
-            }"""
-        )
-    )
+OPENED = """async (session) => {
+  const began = session ? performance.now() : 0;
+  if (session) document.querySelector(`#sessions a[data-session="${session}"]`).click();
+  const seen = () => [...document.querySelectorAll("article")].slice(-3);
+  while (seen().length < 3 || seen().some((one) => !one.querySelector(".code pre .k"))) {
+    await new Promise((done) => requestAnimationFrame(done));
+  }
+  return performance.now() - began;
+}"""
+"""Milliseconds from the click, or the navigation, until every message in view is formatted."""
 
 
 async def main() -> None:

@@ -11,26 +11,13 @@ from playwright.async_api import Browser
 from support.browser import visiting
 from support.running_server import Running
 
-from genpy_server.web.pages.assets import ASSETS, MODULES, asset
+from genpy_server.web.pages.assets import ASSETS, SCRIPTS, asset, imported, source
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGES = ("/", "/summary/x", "/docs")
 MOST_BYTES = 60_000
 FOLDER = files("genpy_server.web.pages")
-IMPORT = re.compile(r'from "\./([\w.]+)"')
-
-
-def imported(script: str) -> set[str]:
-    """The modules that a script needs, directly or not."""
-    found: set[str] = set()
-    waiting = [script]
-    while waiting:
-        for name in IMPORT.findall(asset(waiting.pop()).decode()):
-            if name not in found:
-                found.add(name)
-                waiting.append(name)
-    return found
 
 
 async def test_the_table_names_every_file():
@@ -38,15 +25,31 @@ async def test_the_table_names_every_file():
     assert {entry.name for entry in FOLDER.joinpath("assets").iterdir()} == set(ASSETS)
 
 
-@pytest.mark.parametrize("page", MODULES)
-async def test_a_page_names_all_its_modules(page: str):
-    """A browser learns of every module from the page itself, and need not ask one after another."""
-    assert imported(page.replace(".html", ".js")) == set(MODULES[page])
+async def test_the_script_of_a_page_is_one_file():
+    """It holds all that it imports, and what the chat page loads later takes from there what it holds."""
+    chat = asset("chat.js").decode()
+    held = set(imported("chat.js"))
+    later = re.findall(r'import\("\./([\w.]+)"\)', chat)
+    assert later
+    assert held.isdisjoint(later)
+    for name in [*later, *(one for script in later for one in imported(script) if one not in held)]:
+        taken = re.findall(
+            r'^(?:import|\}) .*from "\./([\w.]+)";', asset(name).decode(), re.MULTILINE
+        )
+        assert held.isdisjoint(taken)
+    for name in SCRIPTS.values():
+        assert re.findall("^(?:import|export) .*", asset(name).decode(), re.MULTILINE)[1:] == []
+    known = re.compile(
+        r'import \{[^}]*\} from "\./\w+\.js";|export (async )?(function|class|const) '
+    )
+    for name in (name for name in ASSETS if name.endswith(".js")):
+        for begun in re.finditer("^(?:import|export) ", source(name), re.MULTILINE):
+            assert known.match(source(name), begun.start()), name
 
 
 async def test_nothing_is_inline_or_from_elsewhere():
     """No page holds a script, a style or a handler, and no file names another host."""
-    pages = [FOLDER.joinpath(name).read_text() for name in MODULES]
+    pages = [FOLDER.joinpath(name).read_text() for name in SCRIPTS]
     assert not any(re.search(r"<script>|<style|\sstyle=|\son\w+=", page) for page in pages)
     known = ("http://www.w3.org/2000/svg",)
     texts = [*pages, *(asset(name).decode() for name in ASSETS)]
@@ -109,7 +112,7 @@ async def test_a_second_visit_asks_for_no_file(
     async with visiting(browser, server.url) as visit:
         await visit.state("Connected")
         first = asked()
-        assert first == len(MODULES["chat.html"]) + len(("chat.js", "base.css", "chat.css"))
+        assert first == len(("chat.js", "base.css", "chat.css"))
         await visit.page.reload()
         await visit.state("Connected")
         assert asked() == first

@@ -1,10 +1,12 @@
 """Text that nobody trusts, in a real browser: no script runs, nothing is asked of anyone else."""
 
+import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, WebSocketRoute, expect
+from playwright.async_api import Browser, Route, WebSocketRoute, expect
 from support.browser import Visit, visiting
 from support.hostile_html import CASES, MARKDOWN, PWN
 from support.running_server import Running
@@ -41,18 +43,24 @@ async def harmless(visit: Visit) -> None:
     assert await visit.page.evaluate(SEEN) == {"pwned": None, "strange": []}
 
 
+async def source(visit: Visit) -> str:
+    """The address of the page's script."""
+    found = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
+    assert found is not None
+    return found
+
+
 async def put(visit: Visit, texts: Sequence[str]) -> None:
     """Show HTML by the page's own function for it."""
-    source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
     await visit.page.evaluate(
         """async ([source, texts]) => {
-          const { nodes } = await import(source.replace("chat.js", "api.js"));
+          const { nodes } = (await import(source)).$api;
           const place = document.createElement("div");
           place.className = "harness";
           document.body.append(place);
           for (const html of texts) place.append(nodes(html));
         }""",
-        [source, texts],
+        [await source(visit), texts],
     )
 
 
@@ -75,7 +83,7 @@ async def test_hostile_messages_do_nothing(browser: Browser, server: Running):
         older = page.get_by_role("button", name="Earlier messages")
         while await articles.count() < len(CASES):
             before = await articles.count()
-            await older.click()
+            await older.dispatch_event("click")
             await page.wait_for_function(
                 "n => document.querySelectorAll('article.message').length > n", arg=before
             )
@@ -98,7 +106,12 @@ async def test_a_hostile_reply_does_nothing_while_it_streams(
         await harmless(visit)
 
 
-FRAMES = ("rubbish", "null", "[]", "{", b"\xff", '{"type": 5}', '{"type": "message"}')
+FRAMES = (
+    *("rubbish", "null", "[]", "{", b"\xff", '{"type": 5}', '{"type": "message"}'),
+    *('{"type": "ready"}', '{"type": "delta", "run": 1}', '{"type": "session", "title": {}}'),
+    *('{"type": "settings", "params": []}', '{"type": "notice", "text": null}', '{"type": "ack"}'),
+    '{"type": "message", "message_id": 9, "role": "user", "text": "", "at": "", "meta": {"tools": [1]}}',
+)
 
 
 async def test_a_frame_that_cannot_be_right_costs_its_connection(
@@ -119,12 +132,62 @@ async def test_a_frame_that_cannot_be_right_costs_its_connection(
         for number, frame in enumerate(FRAMES, 1):
             await visit.state("Connected")
             sockets[-1].send(frame)
-            await visit.state("Connection lost")
+            await visit.state("answer cannot be read")
             await expect(page.locator("#state-more")).to_contain_text(f"attempt {number} in")
             await page.locator("#retry-now").click()
         await visit.say("Are you there?")
         await visit.finished()
         await expect(page.locator("article .body")).to_have_text(["Are you there?", "Still here."])
+
+
+ANSWERS: tuple[dict[str, Any], ...] = (
+    {"body": '{"sessions": [{"title": 5}], "on": "yes", "notes": [null]}'},
+    {"body": "<title>Sign in</title>"},
+    {"status": 302, "headers": {"Location": "http://elsewhere.invalid/"}},
+    {"status": 502, "body": '{"error": {"code": 5, "message": {}}}'},
+)
+FIT = """async (source) => {
+  const { ANSWERS, fits } = await import(source.replace("chat.js", "shapes.js"));
+  const right = { on: true, notes: [{ number: 1, text: "", said: null }], more: 1 };
+  const note = (number, text) => ({ on: true, notes: [{ number, text }] });
+  const wrong = [null, [], [right], "text", 5, true, {}, { on: 1, notes: [] }, { on: true },
+    { on: true, notes: {} }, { on: true, notes: [null] }, note("1", ""), note(1, null)];
+  return [fits(right, ANSWERS.memory), wrong.filter((one) => fits(one, ANSWERS.memory))];
+}"""
+
+
+async def test_an_answer_that_cannot_be_right_is_said(browser: Browser, server: Running):
+    """Whatever answers in the place of the API, the page says so, and tries again when it is told to."""
+    await store(server, "user", ["One"])
+    why = re.compile("answer cannot be read|answers with (302|502)")
+    async with visiting(browser, server.url, f"/?session={REF}") as visit:
+        page, listed, alert = (
+            visit.page,
+            visit.page.locator("#sessions"),
+            visit.page.locator("[role=alert]"),
+        )
+        await expect(page.locator("article")).to_have_count(1)
+        assert await page.evaluate(FIT, await source(visit)) == [True, []]
+        for number, answer in enumerate(ANSWERS):
+            await page.route("**/api/session**", partial(Route.fulfill, **answer))
+            await page.get_by_role("searchbox").fill(f"One {number}")
+            await expect(listed).to_have_text(why)
+            await visit.say("/memory")
+            await expect(alert).to_be_visible()
+            await expect(alert).to_contain_text(why)
+            await page.unroute("**/api/session**")
+            await alert.get_by_role("button", name="Try again").click()
+            await expect(page.get_by_role("dialog")).to_contain_text("No notes.")
+            await page.keyboard.press("Escape")
+            await listed.get_by_role("button", name="Try again").click()
+            await expect(listed).to_contain_text("No conversation is called that.")
+        await page.route("**/api/session**", partial(Route.fulfill, body="null"))
+        await page.goto(f"/summary/{REF}")
+        await expect(alert).to_contain_text(why)
+        await page.unroute("**/api/session**")
+        await alert.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("One")
+        await expect(alert).to_be_hidden()
 
 
 async def test_the_sanitiser_holds_by_itself(browser: Browser, server: Running):

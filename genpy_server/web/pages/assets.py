@@ -7,6 +7,7 @@ are revalidated each time by their ETag.
 
 import gzip
 import re
+from collections.abc import Collection, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
@@ -50,6 +51,7 @@ ASSETS = {
     "sessions.js": SCRIPT,
     "settings.js": SCRIPT,
     "setup.js": SCRIPT,
+    "shapes.js": SCRIPT,
     "slash.js": SCRIPT,
     "stars.js": SCRIPT,
     "storage.js": SCRIPT,
@@ -58,19 +60,14 @@ ASSETS = {
     "view.js": SCRIPT,
 }
 
-_SHARED = (
-    *("dom.js", "api.js", "transcript.js", "entry.js", "body.js", "stars.js", "theme.js"),
-    *("markdown.js", "inline.js", "code.js", "storage.js"),
-)
-MODULES = {
-    "chat.html": (
-        *_SHARED,
-        *("actions.js", "room.js", "link.js", "outbox.js", "view.js", "sessions.js"),
-        *("highlight.js", "composer.js", "menu.js"),
-    ),
-    "summary.html": (*_SHARED, "charts.js", "memory.js"),
-}
-"""What the script of a page imports, so that a browser can ask for all of it at once."""
+CHAT = "chat.js"
+SCRIPTS = {"chat.html": CHAT, "summary.html": "summary.js"}
+"""The pages of this folder, and the script of each."""
+
+_IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+_COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)
+"""Comments that stand on lines of their own, a quarter of a script's bytes."""
+_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 VERSION_PATTERN = "[0-9a-f]{12}"
 _VERSION = re.compile(VERSION_PATTERN)
@@ -88,12 +85,53 @@ Only api.js makes nodes of HTML, through the one policy named here.
 """
 
 
+def source(name: str) -> str:
+    """A file as it is written."""
+    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def imported(name: str) -> list[str]:
+    """The modules that a module imports, directly or not, each behind those that it imports itself."""
+    found: dict[str, None] = {}
+    for _, module in _IMPORT.findall(source(name)):
+        found.update(dict.fromkeys([*imported(f"{module}.js"), f"{module}.js"]))
+    return list(found)
+
+
 @cache
 def asset(name: str) -> bytes:
-    """The content of a file of the table; raises `NotFound` for any other name."""
+    """The content of a file of the table as it is sent; raises `NotFound` for any other name.
+
+    The script of a page holds all that it imports: over HTTP/1.1 some twenty modules take several
+    round trips. A module that the chat page loads later shares the ones that its script holds.
+    """
     if name not in ASSETS:
         raise NotFound("The pages have no such file.")
-    return files(__package__).joinpath("assets", name).read_bytes()
+    if name in SCRIPTS.values():
+        return _joined([*imported(name), name]).encode()
+    shared = imported(CHAT)
+    text = source(name)
+    if ASSETS[name] == SCRIPT and name not in shared:
+        text = _IMPORT.sub(lambda found: _shared(found, shared), text)
+    return text.encode()
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Modules as one, in which each is the object of what it exports: `$dom` for dom.js."""
+    parts = []
+    for name in names:
+        text = _COMMENT.sub("", _IMPORT.sub(r"const \1 = $\2;", source(name)))
+        exported = ", ".join(found[1] for found in _EXPORT.findall(text))
+        body = _EXPORT.sub(r"\1", text)
+        parts.append(f"const ${name[:-3]} = (() => {{\n{body}return {{ {exported} }};\n}})();\n")
+    return "".join([*parts, f"export {{ {', '.join('$' + name[:-3] for name in names)} }};\n"])
+
+
+def _shared(found: re.Match[str], shared: Collection[str]) -> str:
+    names, module = found.groups()
+    if f"{module}.js" not in shared:
+        return found[0]
+    return f'import {{ ${module} }} from "./{CHAT}";\nconst {names} = ${module};'
 
 
 @cache
@@ -119,11 +157,7 @@ def asset_response(name: str, asked: str) -> Response:
 @cache
 def page(name: str, root: str = "./") -> Response:
     """A page of this folder, with the addresses of its files."""
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
-    preload = "\n".join(
-        f'<link rel="modulepreload" href="{{assets}}/{module}">' for module in MODULES[name]
-    )
-    return page_response(text.replace("{modules}", preload), root)
+    return page_response(files(__package__).joinpath(name).read_text(encoding="utf-8"), root)
 
 
 def page_response(text: str, root: str = "./") -> Response:

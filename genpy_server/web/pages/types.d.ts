@@ -281,10 +281,18 @@ interface Waiting {
   held?: string;
 }
 
+/** Where a connection goes on; else how many of the newest messages it wants, and whether there are none. */
+interface Place {
+  epoch: string | null;
+  after: number;
+  history?: number;
+  fresh?: number;
+}
+
 type LinkState =
   | { name: "connecting" }
   | { name: "reconnecting"; attempt: number }
-  | { name: "waiting"; attempt: number; seconds: number }
+  | { name: "waiting"; attempt: number; seconds: number; why: string }
   | { name: "replaying" }
   | { name: "ready" }
   | { name: "locked" }

@@ -2,6 +2,7 @@
 
 import { api, link, loaded, session } from "./api.js";
 import { ask, el, button, isolated, menuOf } from "./dom.js";
+import { ANSWERS } from "./shapes.js";
 
 /** @typedef {{id: string, title: string}} Named */
 
@@ -12,7 +13,9 @@ export async function rename({ id, title }) {
     field: { type: "text", maxlength: 200, value: title },
     yes: "Rename",
   });
-  if (answer && answer.text !== title) await api("PATCH", session(id), { title: answer.text });
+  if (answer && answer.text !== title) {
+    await api("PATCH", session(id), ANSWERS.done, { title: answer.text });
+  }
 }
 
 /**
@@ -27,7 +30,7 @@ export async function remove({ id, title }) {
     yes: "Delete",
     danger: true,
   });
-  if (sure) await api("DELETE", session(id));
+  if (sure) await api("DELETE", session(id), ANSWERS.done);
   return Boolean(sure);
 }
 
@@ -38,7 +41,7 @@ export async function remove({ id, title }) {
  * @param {string} [file] its name, which is made of the title otherwise
  */
 export async function download({ id, title }, file) {
-  const { markdown } = await api("GET", `${session(id)}/export`);
+  const { markdown } = await api("GET", `${session(id)}/export`, ANSWERS.export);
   const address = URL.createObjectURL(new Blob([markdown], { type: "text/markdown" }));
   const name =
     title

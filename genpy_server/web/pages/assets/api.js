@@ -1,9 +1,11 @@
 // Requests to the server: where it is, JSON in and out, and the token.
 
 import { ask } from "./dom.js";
+import { ANSWERS, fits } from "./shapes.js";
 import { device, tab } from "./storage.js";
 
 const KEY = "genpy-token";
+const REDIRECTED = 302; // which of the statuses it was, a browser does not tell
 
 /** Where the server's own addresses begin; it may stand below a folder of its host. */
 export const BASE = new URL("../../", import.meta.url);
@@ -76,14 +78,15 @@ export function askToken(wrong) {
 }
 
 /**
- * The JSON answer of the API; throws `Refusal`.
+ * The JSON answer of the API, which is as the sample; throws `Refusal`.
  *
  * @param {string} method
  * @param {string} path
+ * @param {object} sample
  * @param {unknown} [body]
  * @returns {Promise<any>}
  */
-export async function api(method, path, body) {
+export async function api(method, path, sample, body) {
   for (;;) {
     const sent = token();
     /** @type {Record<string, string>} */
@@ -95,15 +98,40 @@ export async function api(method, path, body) {
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
+      redirect: "manual",
     });
-    if (ok) return value;
+    if (ok && fits(value, sample)) return value;
     if (status === 401 && (token() !== sent || (await askToken(Boolean(sent))))) continue;
-    throw new Refusal(value?.error?.message ? value.error : unknown(status), status);
+    throw new Refusal(fits(value, ANSWERS.error) ? value.error : unknown(status), status);
   }
 }
 
 /**
- * An answer with its JSON, or the refusal of a server that is away.
+ * Do what asks the server for something; where that is refused, say why, with a way to try again.
+ *
+ * @param {() => unknown} work
+ * @param {(why: string, again: () => void) => void} refused
+ */
+export async function attempt(work, refused) {
+  const answer = await orRefusal((async () => work())());
+  if (answer instanceof Refusal) refused(answer.message, () => attempt(work, refused));
+}
+
+/**
+ * What was asked for, or why it was refused.
+ *
+ * @template T
+ * @param {Promise<T>} asked
+ * @returns {Promise<T | Refusal>}
+ */
+export const orRefusal = (asked) =>
+  asked.catch((error) => {
+    if (error instanceof Refusal) return error;
+    throw error;
+  });
+
+/**
+ * An answer with its JSON, which is null where it has none; or the refusal of a server that is away.
  *
  * @param {string} path
  * @param {RequestInit} request
@@ -111,7 +139,9 @@ export async function api(method, path, body) {
 async function reach(path, request) {
   try {
     const answer = await fetch(new URL(path, BASE), request);
-    return { ok: answer.ok, status: answer.status, value: await answer.json() };
+    const { ok, type } = answer;
+    const status = type === "opaqueredirect" ? REDIRECTED : answer.status;
+    return { ok, status, value: await answer.json().catch(() => null) };
   } catch {
     throw away();
   }
@@ -126,7 +156,10 @@ const away = () =>
 /** The error of an answer that is not GenPy's, but of something before it. */
 const unknown = (/** @type {number} */ status) => ({
   code: "unreachable",
-  message: `The server cannot be reached: something before it answers with ${status}.`,
+  message:
+    status >= 200 && status < 300
+      ? "The answer cannot be read: it is not GenPy’s, or of another version. Try again, or reload the page."
+      : `The server cannot be reached: something before it answers with ${status}.`,
 });
 
 /**
@@ -139,7 +172,8 @@ export async function loaded(load) {
   try {
     return await load();
   } catch (error) {
-    if (error instanceof TypeError) throw away(); // that is how an import fails
+    // That is how an import fails: nothing came, or something that is not the module.
+    if (error instanceof TypeError || error instanceof SyntaxError) throw away();
     throw error;
   }
 }

@@ -1,18 +1,19 @@
 // The chat page: the address names the session, and everything around the conversation.
 
 import { menuButton } from "./actions.js";
-import { BASE, Refusal, api, enterToken, link, loaded } from "./api.js";
+import { BASE, Refusal, api, enterToken, link, loaded, orRefusal } from "./api.js";
 import { Composer } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
+import { ANSWERS } from "./shapes.js";
 import { themeButton } from "./theme.js";
 
 const REF = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/; // dots alone are a folder to a browser
 const NAMES = "Names have 1 to 64 of the characters A-Z a-z 0-9 . _ -";
 const NARROW = matchMedia("(max-width: 52rem)");
 const NO_MODEL = "offline";
-const CHANGES_LIST = new Set(["session", "summary", "ready", "run_finished"]);
+const CHANGES_LIST = new Set(["session", "summary", "run_finished"]);
 
 const box = byId("say", HTMLTextAreaElement);
 const modes = byId("mode", HTMLSelectElement);
@@ -58,7 +59,11 @@ async function loadCommands() {
   return commands;
 }
 
-async function readCommand(/** @type {string} */ text) {
+/**
+ * @param {string} text
+ * @returns {Promise<(() => void) | null>}
+ */
+async function readCommand(text) {
   try {
     return (await loadCommands()).read(text);
   } catch (error) {
@@ -99,8 +104,9 @@ const list = new SessionList({
 /**
  * @param {string} ref
  * @param {Wanted | null} [wanted] a message to bring into view
+ * @param {boolean} [fresh] whether its id was made a moment ago
  */
-function open(ref, wanted = null) {
+function open(ref, wanted = null, fresh = false) {
   room?.close();
   room = null; // what a new room tells while it is being made is the new room's
   byId("problem").hidden = true;
@@ -108,6 +114,7 @@ function open(ref, wanted = null) {
   modes.value = "";
   room = new Room({
     ref,
+    fresh,
     wanted,
     scroller: byId("conversation"),
     list: byId("messages"),
@@ -136,7 +143,7 @@ function follow() {
   else {
     const made = randomUuid();
     history.replaceState(null, "", link(`?session=${made}`));
-    open(made);
+    open(made, null, true);
     if (ref) {
       refused(
         `“${isolated(ref.slice(0, 80))}” is not a name of a conversation, so this is a new one. ${NAMES}`,
@@ -189,7 +196,7 @@ function stateWords(state, waiting) {
       return ["Reconnecting", `${kept}, attempt ${state.attempt}`];
     case "waiting":
       return [
-        `${navigator.onLine ? "Connection lost" : "No connection"}${kept}`,
+        `${state.why || (navigator.onLine ? "Connection lost" : "No connection")}${kept}`,
         `, attempt ${state.attempt} in ${state.seconds} s`,
       ];
     case "replaying":
@@ -274,9 +281,14 @@ function showModes(/** @type {Mode[]} */ known) {
  * @param {Room} asking
  */
 async function showModels(asking) {
-  /** @type {{default: string, models: {name: string}[]} | null} */
-  const found = await api("GET", "api/models").catch(() => null);
-  if (!found || asking !== room) return; // the connection's own state says what is wrong
+  /** @type {{default: string, models: {name: string}[]} | Refusal} */
+  const found = await orRefusal(api("GET", "api/models", ANSWERS.models));
+  if (asking !== room) return;
+  if (found instanceof Refusal) {
+    // Of a server that is away or asks for a token the connection's own state tells.
+    if (found.status && found.status !== 401) refused(found.message, () => showModels(asking));
+    return;
+  }
   const { default: usual, models: known } = found;
   const chosen = asking.transcript.settings.model ?? "";
   asking.view.offer(known.map(({ name }) => name));
@@ -289,8 +301,19 @@ async function showModels(asking) {
   byId("model-box").hidden = names.size < 2 && !chosen;
 }
 
-function refused(/** @type {string} */ text) {
+/**
+ * Say what does not work, and offer to try it again where that makes sense.
+ *
+ * @param {string} text
+ * @param {() => void} [again]
+ */
+function refused(text, again) {
   byId("problem-words").textContent = text;
+  byId("again").hidden = !again;
+  byId("again").onclick = () => {
+    byId("problem").hidden = true;
+    again?.();
+  };
   byId("problem").hidden = false;
   announce(text);
 }

@@ -159,11 +159,11 @@ const EXACT = new Intl.DateTimeFormat("en", {
 });
 
 /**
- * A date and time in full.
+ * A date and time in full; what is none stays as it is.
  *
  * @param {string} at
  */
-export const exactly = (at) => EXACT.format(new Date(at));
+export const exactly = (at) => written(EXACT, at);
 
 /**
  * The hour of a time today, else its day.
@@ -171,10 +171,17 @@ export const exactly = (at) => EXACT.format(new Date(at));
  * @param {string} at
  */
 export function when(at) {
-  if (!at) return "";
-  const time = new Date(at);
-  const today = new Date().toDateString() === time.toDateString();
-  return (today ? HOUR : DAY).format(time);
+  const today = new Date().toDateString() === new Date(at).toDateString();
+  return written(today ? HOUR : DAY, at);
+}
+
+/**
+ * @param {Intl.DateTimeFormat} format
+ * @param {string} at
+ */
+function written(format, at) {
+  const time = Date.parse(at);
+  return Number.isNaN(time) ? at : format.format(time);
 }
 
 /** @param {string} at */

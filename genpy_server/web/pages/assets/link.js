@@ -1,6 +1,7 @@
 // One WebSocket to one session, opened again after every cut, and its state in words.
 
 import { BASE, askToken, query, token } from "./api.js";
+import { frameOf } from "./shapes.js";
 
 const PROTOCOL = "genpy.v1";
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
@@ -26,7 +27,7 @@ export class Link {
   /**
    * @param {object} doors
    * @param {string} doors.ref
-   * @param {() => {epoch: string | null, after: number}} doors.place where to go on
+   * @param {() => Place} doors.place where to go on
    * @param {(frame: ServerFrame) => void} doors.frame called with each frame
    * @param {(state: LinkState) => void} doors.state called with each state
    */
@@ -69,10 +70,14 @@ export class Link {
     this.#open();
   }
 
-  /** Drop the connection and come back, since what it brought cannot be right or nothing comes. */
-  again() {
+  /**
+   * Drop the connection and come back, since what it brought cannot be right or nothing comes.
+   *
+   * @param {string} [why] in words
+   */
+  again(why = "") {
     const socket = this.#socket;
-    this.#lost(socket, 1006, "");
+    this.#lost(socket, 1006, why);
     socket?.close();
   }
 
@@ -93,8 +98,9 @@ export class Link {
   }
 
   #open() {
-    const { epoch, after } = this.place();
-    const where = query({ features: "html,approvals,model", epoch, after: epoch && String(after) });
+    const { epoch, after, ...more } = this.place();
+    const from = epoch ? { epoch, after: String(after) } : more;
+    const where = query({ features: "html,approvals,model", ...from });
     const place = new URL(`ws/session/${encodeURIComponent(this.ref)}${where}`, BASE);
     place.protocol = place.protocol.replace("http", "ws");
     const socket = new Attempt(place, PROTOCOL);
@@ -107,9 +113,9 @@ export class Link {
     });
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
-      const frame = read(data);
+      const frame = frameOf(data);
       if (frame) this.#receive(socket, frame);
-      else this.again();
+      else this.again("The server’s answer cannot be read");
     });
     socket.addEventListener("close", ({ code, reason }) => this.#lost(socket, code, reason));
   }
@@ -138,7 +144,7 @@ export class Link {
     // What is lost at once each time waits longer each time, also where it was attached.
     if (performance.now() - socket.since > STEADY) this.#attempt = 0;
     if (code === UNAUTHORIZED) this.#unauthorized(socket.token);
-    else if (AGAIN.has(code)) this.#wait();
+    else if (AGAIN.has(code)) this.#wait(code === 1006 ? reason : "");
     else {
       const over = code === 1000; // by the server: the conversation was deleted
       this.state({
@@ -158,33 +164,17 @@ export class Link {
     }
   }
 
-  #wait() {
+  #wait(/** @type {string} */ why) {
     const base = WAITS[Math.min(this.#attempt, WAITS.length - 1)];
     let left = Math.ceil(base * (1 + Math.random() / 2) * 2) / 2;
     this.#attempt += 1;
     const tell = () =>
-      this.state({ name: "waiting", attempt: this.#attempt, seconds: Math.ceil(left) });
+      this.state({ name: "waiting", attempt: this.#attempt, seconds: Math.ceil(left), why });
     tell();
     this.#timer = setInterval(() => {
       left -= 0.5;
       if (left <= 0) this.now();
       else tell();
     }, 500);
-  }
-}
-
-/**
- * A frame of the server; null for anything else.
- *
- * @param {unknown} data
- * @returns {ServerFrame | null}
- */
-function read(data) {
-  try {
-    const frame = JSON.parse(String(data));
-    return typeof frame?.type === "string" ? frame : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
   }
 }

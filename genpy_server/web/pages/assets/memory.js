@@ -2,6 +2,7 @@
 
 import { api, session } from "./api.js";
 import { announce, button, el, tell } from "./dom.js";
+import { ANSWERS } from "./shapes.js";
 
 /** A list of notes that can be forgotten, and a switch for all of them. */
 export class Memory {
@@ -20,7 +21,7 @@ export class Memory {
   }
 
   async load() {
-    this.#show(await api("GET", this.place));
+    this.#show(await api("GET", this.place, ANSWERS.memory));
   }
 
   /**
@@ -29,7 +30,7 @@ export class Memory {
    */
   #change(what, done) {
     this.act(async () => {
-      this.#show(await api("PATCH", this.place, what));
+      this.#show(await api("PATCH", this.place, ANSWERS.memory, what));
       announce(done);
     });
   }

@@ -1,11 +1,12 @@
 // What each slash command does on the chat page, and what the prompts of MCP servers are filled into.
 
 import { download, remove, rename } from "./actions.js";
-import { api, link, session } from "./api.js";
+import { api, attempt, link, session } from "./api.js";
 import { AS_IT_IS } from "./commands.js";
 import { byId, choose, el, plural, tell, words } from "./dom.js";
 import { memoryDialog } from "./memory.js";
 import { change, settingsDialog } from "./settings.js";
+import { ANSWERS } from "./shapes.js";
 import { BY_SLASH, oneLine, readLine, shellWords } from "./slash.js";
 import { stars } from "./stars.js";
 import { THEMES, setTheme } from "./theme.js";
@@ -37,7 +38,7 @@ export class PageCommands {
    * @param {() => string[]} page.models that can be chosen
    * @param {(text: string) => void} page.say send a message
    * @param {(text: string) => void} page.write put a text into the box
-   * @param {(text: string) => void} page.refused
+   * @param {(text: string, again?: () => void) => void} page.refused
    * @param {(words: string) => void} page.search
    * @param {() => void} page.openNew
    * @param {() => void} page.sessions go to the list
@@ -105,13 +106,13 @@ export class PageCommands {
     const modes = this.#modes.flatMap(({ name, label }) => [name, label.toLowerCase()]);
     const line = readLine(text, known, modes);
     if (line.kind === "message") return null;
-    return () => {
+    return async () => {
       byId("problem").hidden = true;
       try {
         if (line.kind === "wrong") throw new Mistyped(line.wrong);
         const { command, argument } = line;
-        if (line.kind === "ask") this.#ask(text, command, argument);
-        else this.#run(command, argument, text);
+        if (line.kind === "ask") await this.#ask(text, command, argument);
+        else await this.#run(command, argument, text);
       } catch (error) {
         if (!(error instanceof Mistyped)) throw error;
         this.page.write(text);
@@ -125,9 +126,9 @@ export class PageCommands {
    * @param {string} argument
    * @param {string} text as it was typed
    */
-  #run({ slash }, argument, text) {
+  async #run({ slash }, argument, text) {
     const effect = this.effects[slash];
-    if (effect) effect(argument);
+    if (effect) await attempt(() => effect(argument), this.page.refused);
     else if (this.#prompts.has(slash)) this.#fill(slash, argument, text);
     else throw new Mistyped(`/${slash} is a command of the terminal only. ${AS_IT_IS}`);
   }
@@ -141,7 +142,7 @@ export class PageCommands {
     const answers = { run: command.asks, send: "Send it as a message" };
     const answer = await choose("Is this a message?", text, answers);
     if (answer === "send") this.page.say(text);
-    else if (answer === "run") this.#run(command, command.argument ? argument : "", text);
+    else if (answer === "run") await this.#run(command, command.argument ? argument : "", text);
     else this.page.write(text);
   }
 
@@ -155,9 +156,9 @@ export class PageCommands {
   }
 
   #begun(/** @type {() => unknown} */ work) {
-    if (this.page.room().transcript.status === "new") {
-      this.page.refused("Nothing here yet: no message was sent.");
-    } else work();
+    if (this.page.room().transcript.status !== "new") return work();
+    this.page.refused("Nothing here yet: no message was sent.");
+    return null;
   }
 
   /**
@@ -170,7 +171,7 @@ export class PageCommands {
   }
 
   async #rename(/** @type {string} */ title) {
-    if (title) await api("PATCH", session(this.#about.id), { title });
+    if (title) await api("PATCH", session(this.#about.id), ANSWERS.done, { title });
     else await rename(this.#about);
     this.page.changed(false);
   }
@@ -261,7 +262,7 @@ export class PageCommands {
   }
 
   async #context() {
-    const { context } = await api("GET", `${session(this.#about.id)}/context`);
+    const { context } = await api("GET", `${session(this.#about.id)}/context`, ANSWERS.context);
     const number = (/** @type {number} */ count) => count.toLocaleString("en");
     const model = context.window ? `; the model takes ${number(context.window)}` : "";
     tell(
@@ -325,8 +326,13 @@ export class PageCommands {
       this.#prompts = new Map(prompts.map((prompt) => [prompt.name, prompt]));
       if (prompts.length) byId("say").dispatchEvent(new Event("input"));
     };
-    api("GET", "api/prompts").then(known, ({ status }) => {
-      this.#loaded = Boolean(status); // an older server has none; one that is away is asked again
+    api("GET", "api/prompts", ANSWERS.prompts).then(known, ({ status, message }) => {
+      this.#loaded = Boolean(status); // one that is away is asked again
+      if (status === 404) return; // an older server has none
+      this.page.refused(message, () => {
+        this.#loaded = false;
+        this.#loadOnce();
+      });
     });
   }
 
@@ -347,7 +353,8 @@ export class PageCommands {
       throw new Mistyped(`Usage: /${slash} ${usage}.`);
     }
     const values = Object.fromEntries(given.map((value, at) => [names[at].name, value]));
-    api("POST", `api/prompts/${encodeURIComponent(slash)}`, { arguments: values }).then(
+    const place = `api/prompts/${encodeURIComponent(slash)}`;
+    api("POST", place, ANSWERS.prompt, { arguments: values }).then(
       (filled) => this.page.write(filled.text),
       (error) => {
         this.page.write(text);

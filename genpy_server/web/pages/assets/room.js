@@ -1,9 +1,10 @@
 // One open session: its connection, what is known of it, what is on its way, what is shown.
 
-import { api, query, session } from "./api.js";
+import { api, attempt, query, session } from "./api.js";
 import { announce } from "./dom.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
+import { ANSWERS } from "./shapes.js";
 import { Gap, Transcript } from "./transcript.js";
 import { View } from "./view.js";
 
@@ -38,6 +39,8 @@ export class Room {
   /** @type {Entry | null} */
   #ended = null; // the reply that was just finished
   #asked = ""; // what is said once the settings are changed as it was asked
+  /** @type {number | null} */
+  #asking = null; // where the page begins that was asked for
   /**
    * A window further back, which is shown instead of the end of the conversation.
    *
@@ -48,16 +51,17 @@ export class Room {
   /**
    * @param {object} place
    * @param {string} place.ref
+   * @param {boolean} place.fresh whether its id was made a moment ago
    * @param {Wanted | null} place.wanted a message to bring into view
    * @param {HTMLElement} place.scroller
    * @param {HTMLElement} place.list
    * @param {(room: Room, cause?: string) => void} place.tell called after every change of what the
    *   page shows around the conversation
-   * @param {(text: string) => void} place.refused
+   * @param {(text: string, again?: () => void) => void} place.refused
    * @param {Actions["edit"]} place.edit
    * @param {(text: string) => void} place.takeBack called with a message that was refused
    */
-  constructor({ ref, wanted, scroller, list, tell, refused, edit, takeBack }) {
+  constructor({ ref, fresh, wanted, scroller, list, tell, refused, edit, takeBack }) {
     this.ref = ref;
     this.wanted = wanted;
     this.tell = tell;
@@ -75,8 +79,8 @@ export class Room {
       act: {
         again: (other) => this.ask({ type: "retry", ...other }),
         edit,
-        older: () => this.page("before"),
-        newer: () => this.page("after"),
+        older: () => this.#try(() => this.page("before")),
+        newer: () => this.#try(() => this.page("after")),
         newest: () => this.newest(),
         rate: (rating) => this.ask({ type: "rate", rating }),
         resend: (id) => this.outbox?.again(id),
@@ -98,7 +102,12 @@ export class Room {
     this.#showWaiting();
     this.link = new Link({
       ref,
-      place: () => ({ epoch: this.transcript.epoch, after: this.transcript.seq }),
+      place: () => ({
+        epoch: this.transcript.epoch,
+        after: this.transcript.seq,
+        history: PAGE,
+        fresh: fresh && !this.transcript.session ? 1 : 0,
+      }),
       frame: (frame) => this.#receive(frame),
       state: (state) => this.#become(state),
     });
@@ -226,11 +235,22 @@ export class Room {
     this.#live = ready.replay === "complete" || ready.status === "new";
     this.#become({ name: "ready" });
     this.outbox?.resume();
-    if (ready.status === "completed" && !this.transcript.summary) this.#recall();
-    if (ready.replay === "complete") setTimeout(() => this.#complete(), LATE_HTML);
+    if (ready.status === "completed" && !this.transcript.summary) {
+      this.#try(() => this.#recall());
+    }
+    if (ready.replay === "complete") {
+      setTimeout(() => this.#try(() => this.#complete()), LATE_HTML);
+    }
     if (!this.wanted) return;
-    if (ready.before && this.wanted.id < ready.before) this.#open();
-    else setTimeout(() => this.#open(), ARRIVAL); // it comes by itself, or there is none
+    if (ready.before && this.wanted.id < ready.before) this.#try(() => this.#open());
+    else setTimeout(() => this.#try(() => this.#open()), ARRIVAL); // it comes by itself, or there is none
+  }
+
+  /** Do what asks the server for something, or say why it is refused. */
+  #try(/** @type {() => unknown} */ work) {
+    return attempt(work, (why, again) => {
+      if (!this.#closed) this.refused(why, again);
+    });
   }
 
   /** Ask for HTML that a cut swallowed. */
@@ -257,7 +277,7 @@ export class Room {
       note,
       topics,
       user_rating: rating,
-    } = await api("GET", `${session(transcript.session)}/summary`);
+    } = await api("GET", `${session(transcript.session)}/summary`, ANSWERS.session);
     if (transcript.status !== "completed" || transcript.summary) return;
     transcript.summary = { summary, note, topics };
     transcript.rating = rating;
@@ -295,7 +315,7 @@ export class Room {
    */
   #page(which) {
     const place = session(this.transcript.session || this.ref);
-    return api("GET", `${place}/messages${query({ html: "true", ...which })}`);
+    return api("GET", `${place}/messages${query({ html: "true", ...which })}`, ANSWERS.messages);
   }
 
   /**
@@ -306,8 +326,11 @@ export class Room {
   async page(side) {
     const shown = this.#past ?? this.transcript;
     const from = shown[side];
-    if (from === null) return;
-    const page = await this.#page({ [side]: from, limit: PAGE });
+    if (from === null || this.#asking === from) return;
+    this.#asking = from;
+    const page = await this.#page({ [side]: from, limit: PAGE }).finally(() => {
+      this.#asking = null;
+    });
     if (shown !== (this.#past ?? this.transcript) || shown[side] !== from) return;
     const change = () => {
       shown.add(page, side);

@@ -1,9 +1,10 @@
 // The list of conversations beside the chat, and the search over them and their messages.
 
 import { menuButton } from "./actions.js";
-import { api, link, query } from "./api.js";
+import { Refusal, api, link, orRefusal, query } from "./api.js";
 import { announce, button, el, isolated, plural, timeOf } from "./dom.js";
 import { hits } from "./highlight.js";
+import { ANSWERS } from "./shapes.js";
 
 const PAUSE = 200; // ms of typing nothing after which a search begins
 const SNIPPET = 140; // characters
@@ -22,6 +23,8 @@ export class SessionList {
   /** @type {number | null} */
   #next = null;
   #shown = ""; // what was shown last, as JSON
+  /** @type {string | null} */
+  #query = null; // what that was the answer to
 
   /**
    * @param {object} place
@@ -76,11 +79,21 @@ export class SessionList {
     const mine = this.#asked;
     const q = this.search.value.trim();
     const limit = before ? PAGE : Math.min(MOST, Math.max(PAGE, this.#found.length));
-    const [page, messages] = await Promise.all([
-      api("GET", `api/sessions${query({ limit, before, q })}`),
-      q && !before ? api("GET", `api/search${query({ q })}`) : null,
-    ]).catch(() => []);
-    if (!page || mine !== this.#asked) return; // the connection's own state says what is wrong
+    const answers = await orRefusal(
+      Promise.all([
+        api("GET", `api/sessions${query({ limit, before, q })}`, ANSWERS.sessions),
+        q && !before ? api("GET", `api/search${query({ q })}`, ANSWERS.search) : null,
+      ]),
+    );
+    if (mine !== this.#asked) return;
+    if (answers instanceof Refusal) {
+      // A list that is there stays, as the next look may succeed; a token is asked for elsewhere.
+      const stays = answers.status === 401 || (this.#query === q && !before);
+      if (!stays) this.#failed(answers.message, before);
+      return;
+    }
+    const [page, messages] = answers;
+    this.#query = q;
     this.#found = before ? [...this.#found, ...page.sessions] : page.sessions;
     this.#next = page.next;
     const said = messages?.hits ?? [];
@@ -91,6 +104,25 @@ export class SessionList {
     this.#render(q, said);
     if (searched) {
       announce(`${plural(this.#found.length, "conversation")}, ${plural(said.length, "message")}.`);
+    }
+  }
+
+  /**
+   * Say in the place of the list, or below it where more of it was asked for, that it cannot be shown.
+   *
+   * @param {string} why
+   * @param {number | undefined} before
+   */
+  #failed(why, before) {
+    if (this.#shown === why) return;
+    this.#shown = why;
+    const again = button("Try again", () => this.#load(before));
+    const problem = el("p", { class: "empty" }, `${why} `, again);
+    announce(why);
+    if (before) this.list.lastElementChild?.replaceWith(problem);
+    else {
+      this.#query = null;
+      this.list.replaceChildren(problem);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { Refusal, api } from "./api.js";
 import { announce, button, byId, el, isolated, plural } from "./dom.js";
+import { ANSWERS } from "./shapes.js";
 
 /** @typedef {{provider?: string, url?: string, key?: string, model?: string}} Choice */
 /** @typedef {{model: string, models: string[], notes: string[]}} Chosen */
@@ -16,9 +17,9 @@ import { announce, button, byId, el, isolated, plural } from "./dom.js";
  */
 export async function offerSetup(done, wanted = false) {
   const place = byId("setup");
-  /** @type {{has_model: boolean, allowed: boolean, servers: Found[]} | null} */
-  const state = await api("GET", "api/setup").catch(() => null);
-  if (!state?.allowed) return false;
+  /** @type {{has_model: boolean, allowed: boolean, servers: Found[]}} */
+  const state = await api("GET", "api/setup", ANSWERS.setup);
+  if (!state.allowed) return false;
   if (!place.hidden && !place.classList.contains("done")) {
     if (wanted) goTo(place);
     return true;
@@ -38,7 +39,7 @@ export async function offerSetup(done, wanted = false) {
     place.inert = true;
     try {
       /** @type {Chosen} */
-      const { model, models, notes } = await api("POST", "api/setup", choice);
+      const { model, models, notes } = await api("POST", "api/setup", ANSWERS.tried, choice);
       if (model) {
         place.inert = false;
         place.classList.add("done");

@@ -1,10 +1,11 @@
 // The summary page: what a session was about, counted and told, and everything that was said.
 
-import { Refusal, api, link, query, session } from "./api.js";
+import { api, attempt, link, query, session } from "./api.js";
 import { bars } from "./charts.js";
 import { announce, button, byId, el, exactly, isolated, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { Memory } from "./memory.js";
+import { ANSWERS } from "./shapes.js";
 import { stars } from "./stars.js";
 import { themeButton } from "./theme.js";
 import { Transcript } from "./transcript.js";
@@ -78,7 +79,7 @@ function showRating(/** @type {number | null | undefined} */ value) {
   if (!rating) {
     rating = stars(value, (chosen) =>
       act(async () => {
-        const found = await api("POST", `${place}/rate`, { rating: chosen });
+        const found = await api("POST", `${place}/rate`, ANSWERS.rating, { rating: chosen });
         announce(`Rated ${found.user_rating} of 5.`);
         showRating(found.user_rating);
       }),
@@ -125,7 +126,11 @@ function measure(/** @type {SessionMetrics | null | undefined} */ metrics) {
 
 async function read(/** @type {number | null | undefined} */ before = undefined) {
   /** @type {MessagePage} */
-  const page = await api("GET", `${place}/messages${query({ limit: PAGE, before, html: "true" })}`);
+  const page = await api(
+    "GET",
+    `${place}/messages${query({ limit: PAGE, before, html: "true" })}`,
+    ANSWERS.messages,
+  );
   transcript.add(page, "before");
   for (const entry of transcript.entries) {
     const view = views.get(entry) ?? new EntryView(entry);
@@ -143,19 +148,20 @@ async function read(/** @type {number | null | undefined} */ before = undefined)
     `${plural(missing, "earlier message")} ${missing === 1 ? "is" : "are"} left out.`;
 }
 
-async function act(/** @type {() => Promise<void>} */ work) {
+function act(/** @type {() => unknown} */ work) {
   byId("problem").hidden = true;
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    byId("problem").textContent = error.message;
+  return attempt(work, (why, again) => {
+    const retry = button("Try again", () => {
+      byId("problem").hidden = true;
+      again();
+    });
+    byId("problem").replaceChildren(`${why} `, retry);
     byId("problem").hidden = false;
-  }
+  });
 }
 
 async function load() {
-  const found = await api("GET", `${place}/summary`);
+  const found = await api("GET", `${place}/summary`, ANSWERS.session);
   show(found);
   byId("page").hidden = false;
   total = found.message_count;
@@ -169,7 +175,7 @@ byId("again").addEventListener("click", () =>
     byId("again", HTMLButtonElement).disabled = true;
     byId("again").textContent = "Summing up…";
     try {
-      show(await api("POST", `${place}/regenerate-summary`));
+      show(await api("POST", `${place}/regenerate-summary`, ANSWERS.session));
       announce("The summary is written.");
     } finally {
       byId("again", HTMLButtonElement).disabled = false;

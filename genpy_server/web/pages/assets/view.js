@@ -9,6 +9,7 @@ import { stars } from "./stars.js";
 /** @import {Entry, Transcript} from "./transcript.js" */
 
 const NEAR = 80; // px from the end within which new text is followed
+const AHEAD = 800; // px from the beginning at which earlier messages are asked for
 const SPOKEN = 600; // characters of a reply that are announced
 
 export class View {
@@ -23,6 +24,8 @@ export class View {
   #asked = null;
   /** @type {HTMLElement | undefined} */
   #last = undefined; // the article of the newest message
+  /** @type {Element | null} */
+  #reached = null; // the first message, once it was near and those before it were asked for
   #window = false; // whether this is a part of the conversation without its end
   /** @type {Wanted | null} */
   #marked = null;
@@ -291,6 +294,12 @@ export class View {
     const near = scrollHeight - scrollTop - clientHeight < NEAR;
     // What is not near the end may be new text that was not followed yet; only going up leaves it.
     if (near || scrollTop < this.#top) this.#follow = near && !this.#window;
+    const first = this.entries.firstElementChild;
+    const back = scrollTop < this.#top && scrollTop < AHEAD && !this.older.hidden;
+    if (back && first !== this.#reached) {
+      this.#reached = first;
+      this.act.older();
+    }
     this.#top = scrollTop;
     this.jump.hidden = this.#follow && !this.#window;
   }

@@ -3,7 +3,7 @@ export class Link {
   /**
    * @param {object} doors
    * @param {string} doors.ref
-   * @param {() => {epoch: string | null, after: number}} doors.place where to go on
+   * @param {() => Place} doors.place where to go on
    * @param {(frame: ServerFrame) => void} doors.frame called with each frame
    * @param {(state: LinkState) => void} doors.state called with each state
    */
@@ -14,18 +14,12 @@ export class Link {
     state,
   }: {
     ref: string;
-    place: () => {
-      epoch: string | null;
-      after: number;
-    };
+    place: () => Place;
     frame: (frame: ServerFrame) => void;
     state: (state: LinkState) => void;
   });
   ref: string;
-  place: () => {
-    epoch: string | null;
-    after: number;
-  };
+  place: () => Place;
   frame: (frame: ServerFrame) => void;
   state: (state: LinkState) => void;
   wake: () => void;
@@ -39,8 +33,12 @@ export class Link {
   send(frame: ClientFrame): boolean;
   /** Try at once instead of waiting. */
   now(): void;
-  /** Drop the connection and come back, since what it brought cannot be right or nothing comes. */
-  again(): void;
+  /**
+   * Drop the connection and come back, since what it brought cannot be right or nothing comes.
+   *
+   * @param {string} [why] in words
+   */
+  again(why?: string): void;
   close(): void;
   #private;
 }
