@@ -338,6 +338,8 @@ class GroqLlm:
                             yield event
                 finally:
                     await response.aclose()
+                    # httpx's stream refers back to the response, and with it to the request's body.
+                    response.stream = httpx.ByteStream(b"")
             except TROUBLE as error:
                 begun = reader is not None and reader.begun
                 if begun or not terms.adapted_to(error):

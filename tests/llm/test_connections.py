@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import gzip
 import json
 import logging
@@ -43,6 +44,24 @@ async def test_cancelled_request_closes_the_connection(llm, upstream):
     with pytest.raises(asyncio.CancelledError):
         await reading
     await upstream.until(lambda: upstream.open == 0)
+
+
+async def test_requests_are_freed_without_the_collector(llm, upstream):
+    """The body of a request goes with its reply, not when cycles are collected next."""
+
+    def held():
+        requests = [one for one in gc.get_objects() if isinstance(one, httpx.Request)]
+        return [one for one in requests if one.method == "POST"]
+
+    gc.disable()
+    try:
+        before = held()  # by tests before this one
+        for _ in range(3):
+            upstream.say("one")
+            await everything(llm)
+        assert len(held()) == len(before)
+    finally:
+        gc.enable()
 
 
 async def test_cookies_are_kept_and_looked_for_where_some_are_set(llm, upstream, monkeypatch):
