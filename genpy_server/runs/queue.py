@@ -35,6 +35,9 @@ class RunOwner(ApprovalAudience, Publisher, Protocol):
     def runs_idle(self) -> None:
         """Nothing is running or waiting any more."""
 
+    def replied(self, reply: Message) -> None:
+        """A reply is finished, whether or not it is stored yet."""
+
     def session_deleted(self) -> None:
         """The store has no such session any more."""
 
@@ -195,6 +198,7 @@ class RunQueue:
             self._owner.session_deleted()
             return
         self._conversation.add(reply.message)
+        self._owner.replied(reply.message)
         if reply.message.id:
             await self._chat.hooks.reply(request.user_id, reply.message)
         else:

@@ -28,7 +28,7 @@ from genpy_server.wire import (
 
 PARTS = 8
 """Pieces of a reply are kept and dropped in parts of the log's bounds: this many fill it."""
-PIECE_BYTES = 8
+PIECE_BYTES = 4
 """What a kept piece costs beside its text."""
 
 
@@ -84,7 +84,7 @@ class _Single:
 class _Pieces:
     """Deltas, or pieces of the reasoning, of one reply that follow each other, numbered from `first`."""
 
-    __slots__ = ("_ends", "_texts", "begin", "bytes", "end", "first", "room")
+    __slots__ = ("_ends", "_origin", "_texts", "begin", "bytes", "end", "first", "room")
 
     def __init__(self, begin: Delta | Reasoning, room: int) -> None:
         self.begin = begin
@@ -94,7 +94,9 @@ class _Pieces:
         self.room = room
         """How many more can be added."""
         self._texts: list[str] = []
-        self._ends = array("Q")
+        self._origin = begin.offset
+        """Where in the reply these texts begin."""
+        self._ends = array("I")
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -120,11 +122,16 @@ class _Pieces:
         """Keep one text: there will be no more pieces."""
         self._texts = ["".join(self._texts)]
 
+    def share(self, reply: str) -> None:
+        """Refer to the whole text of the reply, which is kept anyway, instead of a copy."""
+        if reply[self.begin.offset : self.end] == "".join(self._texts):
+            self._texts, self._origin = [reply], 0
+
     def after(self, seq: int) -> Delta | Reasoning:
         """The pieces with a greater number, as one with the number of the last."""
         seen = max(0, seq - self.first + 1)
         start = self._ends[seen - 1] if seen else self.begin.offset
-        text = "".join(self._texts)[start - self.begin.offset :]
+        text = "".join(self._texts)[start - self._origin : self.end - self._origin]
         last = self.first + len(self) - 1
         return msgspec.structs.replace(self.begin, seq=last, offset=start, text=text)
 
@@ -174,6 +181,19 @@ class EventLog:
         while self._count > self._max_events or self._bytes > self._max_bytes:
             self._drop()
         return data
+
+    def share(self, run: str, reply: str) -> None:
+        """Keep the text of a finished reply once, with the message that it is."""
+        for entry in reversed(self._entries):
+            if isinstance(entry, _Pieces):
+                if (
+                    entry.begin.run == run
+                    and type(entry.begin) is Delta
+                    and entry is not self._open
+                ):
+                    entry.share(reply)
+            elif isinstance(entry.frame, RunStarted) and entry.frame.run == run:
+                break
 
     def _new_pieces(self, piece: Delta | Reasoning) -> _Pieces:
         self._close()

@@ -284,6 +284,10 @@ class LiveSession:
         """See `RunOwner`."""
         self._owner.end_if_left(self)
 
+    def replied(self, reply: Message) -> None:
+        """See `RunOwner`."""
+        self._log.share(reply.meta.run or "", reply.text)
+
     def session_deleted(self) -> None:
         """See `RunOwner`."""
         self._owner.forget(self)

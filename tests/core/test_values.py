@@ -149,10 +149,10 @@ LOGGED = st.lists(
 @given(LOGGED, st.integers(8, 100), st.integers(300, 20_000))
 def test_log_gives_exactly_the_remainder_from_every_number(steps, max_events, max_bytes):
     """From every number that the log still reaches, what it gives shows what the client missed."""
-    log, sent, offset, run = EventLog(max_events, max_bytes), [], 0, 0
+    log, sent, said, run = EventLog(max_events, max_bytes), [], "", 0
     for step in steps:
         if step == "start":
-            run, offset = run + 1, 0
+            run, said = run + 1, ""
             frame = wire.RunStarted(0, f"r{run}", 1, "tutorial", 1.0, "why", "m")
         elif step == "tool":
             frame = wire.ToolStarted(0, f"r{run}", "c", "n")
@@ -161,10 +161,12 @@ def test_log_gives_exactly_the_remainder_from_every_number(steps, max_events, ma
         elif step == "other":
             frame = notice()
         else:
-            frame = wire.Delta(0, f"r{run}", offset, step)
-            offset += len(step)
+            frame = wire.Delta(0, f"r{run}", len(said), step)
+            said += step
         assert wire.decode_server(log.add(frame).decode()) == frame
         sent.append(frame)
+        if step == "finish":
+            log.share(f"r{run}", said if len(said) % 3 else said[1:])
     for seq in range(len(sent) + 1):
         missed = log.after(seq)
         if missed is not None:
@@ -186,15 +188,18 @@ def _spread(frames):
 
 
 def test_log_keeps_the_deltas_of_a_finished_reply_as_one():
-    """A thousand tokens of a stored reply are one entry of their text and eight bytes each."""
+    """A thousand tokens are one entry of four bytes each, and of the text of the stored message."""
     log = EventLog(max_events=8_192, max_bytes=2**21)
     log.add(wire.RunStarted(0, "r", 1, "tutorial", 1.0, "why", "m"))
     for number in range(1_000):
         log.add(wire.Delta(0, "r", number * 5, "token"))
     log.add(wire.RunFinished(0, "r", "done", 1.0, message_id=2))
     assert len(log._entries) == 3
-    assert log._entries[1]._texts == ["token" * 1_000]
-    assert log._bytes < 1_000 * (5 + 8) + 500
+    reply = "token" * 1_000
+    log.share("r", reply)
+    assert log._entries[1]._texts[0] is reply
+    assert log._entries[1]._ends.itemsize == 4
+    assert log._bytes < 1_000 * (5 + 4) + 500
     assert log.after(501) == [
         wire.Delta(1_001, "r", 2_500, "token" * 500),
         log._entries[2].frame,

@@ -10,7 +10,7 @@ from support.raw_client import PATIENCE, Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
 
-from genpy_server.wire import Auth, Cancel, End, Rate, Retry, Send
+from genpy_server.wire import Auth, Cancel, Delta, End, Rate, Retry, Send
 
 TOKEN = "correct-horse-battery"
 
@@ -32,6 +32,10 @@ async def test_message_is_stored_acknowledged_and_answered(database):
         await peer.say(Send("a", "How do I reverse a list in Python?"))
         finished = await peer.until("run_finished")
         stored = await server.app.store.messages("local", peer.of("ready")[0]["session"], limit=10)
+        (live,) = server.app.hub._live.values()
+        reply = live._conversation.messages[-1]
+        (logged,) = (e for e in live._log._entries if isinstance(getattr(e, "begin", None), Delta))
+    assert logged._texts[0] is reply.text  # once in memory
     (ack,), (started,) = peer.of("ack"), peer.of("run_started")
     assert ack == {
         "type": "ack",
