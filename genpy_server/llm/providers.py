@@ -93,6 +93,7 @@ class Providers:
         self._troubles: dict[str, tuple[float, str]] = {}
         self._verified: set[str] = set()
         self._settings = settings
+        self._known = known_providers(settings)
         self._default = settings.provider
         self._opened = {}
         self._openers: dict[str, Callable[[], Llm]] = {
@@ -157,7 +158,7 @@ class Providers:
         own = self._settings
         said = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
         first, slash, _ = said.partition("/")
-        named = [p for p in known_providers(own) if p.name == self._default]
+        named = [p for p in self._known if p.name == self._default]
         own_name = slash and first not in self._openers and named_for_chat(said)
         if not own_name or not named or said in self._verified or self.is_offline:
             return
@@ -190,7 +191,7 @@ class Providers:
 
     def window(self, model: ChosenModel) -> int | None:
         """The context window of a model, as far as its provider's kept list says."""
-        url = next((p.url for p in known_providers(self._settings) if p.name == model.provider), "")
+        url = next((p.url for p in self._known if p.name == model.provider), "")
         return self._catalog.window(url, model.id or model.llm.model)
 
     def context_tokens(self, model: ChosenModel) -> int:
@@ -217,7 +218,7 @@ class Providers:
             await self.verify(name)
         except LlmError as error:
             return error
-        named = [p for p in known_providers(self._settings) if p.name == model.provider]
+        named = [p for p in self._known if p.name == model.provider]
         if model.llm.kind == "offline" or not named:
             return None
         asked, said = self._troubles.get(model.provider, (-math.inf, ""))
@@ -238,7 +239,7 @@ class Providers:
 
     async def listed(self) -> list[ProviderModels]:
         """The models of every provider that is known; a list is kept for a while."""
-        return await self._catalog.listed(known_providers(self._settings))
+        return await self._catalog.listed(self._known)
 
     async def close(self) -> None:
         """Close every service that was opened."""

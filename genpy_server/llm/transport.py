@@ -128,8 +128,9 @@ class Transport(httpx.AsyncBaseTransport):
     async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
         state = SimpleNamespace(kept=False)
         url = str(request.url)
+        encoding = request.headers.encoding  # found out again for each name by `multi_items`
         arguments: dict[str, Any] = {
-            "headers": request.headers.multi_items(),
+            "headers": [(n.decode(encoding), v.decode(encoding)) for n, v in request.headers.raw],
             "data": request.content or None,
             "allow_redirects": False,
             "timeout": aiohttp.ClientTimeout(
