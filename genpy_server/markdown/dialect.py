@@ -32,7 +32,9 @@ _WIDE = LazyPattern(
 )
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _PIPE = re.compile(r"(?<!\\)\|")
-_DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_DELIMITER = re.compile(
+    r" {0,3}(?!-?[ \t])\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$"
+)
 
 
 @lru_cache(maxsize=1)
@@ -70,6 +72,12 @@ def math_end(line: str) -> str | None:
     return closing if not closed or not rest.strip() else None
 
 
+def is_footnote(line: str) -> bool:
+    """Whether a line defines a footnote."""
+    found = _FOOTNOTE.match(line.lstrip(" "))
+    return found is not None and bool(found[2]) and not line.startswith("    ")
+
+
 def cells(row: str, columns: int | None = None) -> list[str]:
     """The cells of a row of a table, of which none is dropped.
 
@@ -95,7 +103,7 @@ def _line(state: "StateBlock", number: int) -> str:
 
 def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - theirs
     below = first + 1
-    if below >= end or state.sCount[below] < state.blkIndent:
+    if below >= end or min(state.sCount[first], state.sCount[below]) < state.blkIndent:
         return False
     if state.is_code_block(first) or state.is_code_block(below):
         return False
@@ -104,7 +112,8 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
         return False
     marks = cells(rule)
     names = cells(head, len(marks))
-    if len(names) != len(marks):
+    stops = state.md.block.ruler.getRules("blockquote")
+    if len(names) != len(marks) or _stops(state, stops, first, end):
         return False
     if silent:
         return True
@@ -114,7 +123,6 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
     _row(state, "th", first, names, alignment)
     state.push("thead_close", "thead", -1)
     parent, state.parentType = state.parentType, "table"
-    stops = state.md.block.ruler.getRules("blockquote")
     number = first + 2
     state.push("tbody_open", "tbody", 1)
     while number < end and state.sCount[number] >= state.blkIndent:
@@ -197,12 +205,14 @@ def _footnote_block(state: "StateBlock", first: int, end: int, silent: bool) -> 
         return False
     if silent:
         return True
+    parent, state.parentType = state.parentType, "paragraph"
     lines = [_line(state, first)[found.end() :].strip()]
     number = first + 1
     stops = state.md.block.ruler.getRules("paragraph")
     while number < end and not state.isEmpty(number) and not _stops(state, stops, number, end):
         lines.append(_line(state, number).strip())
         number += 1
+    state.parentType = parent
     opened = state.push("footnote_open", "", 1)
     opened.info, opened.map = found[1], [first, number]
     inline = state.push("inline", "", 0)

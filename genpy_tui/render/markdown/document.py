@@ -1,15 +1,11 @@
 """A text of Markdown that may still grow, as parts of the layout."""
 
-import re
-
 from genpy_server.core.display import newlines, protect
 from genpy_server.markdown.dialect import parser
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line
 from genpy_tui.render.markdown.blocks import Env, render
-from genpy_tui.render.markdown.splitter import Fragment, Splitter
-
-_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
+from genpy_tui.render.markdown.splitter import DEFINITION, Fragment, Splitter
 
 _SAMPLE = "text `code`\n\n```python\npass\n```\n\n| a |\n|---|\n| b |\n\n- c\n"
 _SAMPLE_WIDTH = 40
@@ -80,7 +76,7 @@ class Document:
 
     def _define(self, piece: Fragment) -> None:
         """Learn the reference links a piece defines, and show earlier uses of them as links."""
-        if piece.kind != "markdown" or not _DEFINITION.search(piece.source):
+        if piece.kind != "markdown" or not any(map(DEFINITION.match, piece.lines)):
             return
         before = len(self._env.get("references", ()))
         parser().parse(piece.source, self._env)

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field, replace
 from re import Match
 from typing import ClassVar, Literal, NamedTuple
 
-from genpy_server.markdown.dialect import cells, is_delimiter, math_end
+from genpy_server.markdown.dialect import (
+    cells,
+    is_delimiter,
+    is_footnote,
+    math_end,
+    parser,
+)
 
 MAX_LINES = 30
 """Lines of a block that is still open; at the next good place after them it is cut."""
@@ -60,6 +66,8 @@ _RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _SETEXT = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
 _QUOTE = re.compile(r" {0,3}>")
+_TITLE = re.compile(r"\s*[\"'(]")
+DEFINITION = re.compile(r" {0,3}\[[^\]\n]+\]:")
 _SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
 
@@ -95,9 +103,21 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
+def _without(line: str, columns: int) -> str:
+    """A line without that many columns of white space; a tab of which some are left is spaces."""
+    at = 0
+    while columns > 0:
+        width = 4 - at % 4 if line[0] == "\t" else 1
+        at, columns, line = at + width, columns - width, line[1:]
+    return " " * -columns + line
+
+
 def _interrupts(line: str) -> bool:
-    """Whether a line ends a paragraph by beginning a block: a fence, a heading, a formula, a list."""
-    if _HEADING.match(line) or _fence(line) or math_end(line):
+    """Whether a line ends a paragraph by beginning a block.
+
+    That is a fence, a heading, a formula, a footnote or a list.
+    """
+    if _HEADING.match(line) or _fence(line) or math_end(line) or is_footnote(line):
         return True
     item = _ITEM.match(line)
     return bool(
@@ -125,7 +145,7 @@ class _State:
     inner: Fence | None = None
     """The fence that is open inside a list item."""
     shut: bool = False
-    """The line before closed that fence, or is an empty item: no paragraph is open to go on."""
+    """The line before is an item in which nothing stands yet."""
     closing: str = ""
     """What ends the open formula."""
     marker: str = ""
@@ -223,6 +243,7 @@ class Splitter:
     def _line(self, line: str) -> None:
         at = self._at
         if at.joined:
+            self._raw = self._expanded = line
             self._add(line)
             return
         body = line.lstrip(" \t")
@@ -306,18 +327,21 @@ class Splitter:
         """Read the lines of a formula without an end as text."""
         at = self._at
         first, *lines = at.piece.lines
+        read = self._raw, self._expanded
         at.mode, at.joined, at.piece.lines = "text", False, [first]
         for line in lines:
             self._line(" " * at.pad + line)
+        self._raw, self._expanded = read
 
     def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         at = self._at
-        if blank or _interrupts(line):
+        if blank or _interrupts(line) or self._follows_definitions(line):
             self._close()
             return blank
-        if _SETEXT.match(line):
+        if _SETEXT.match(line) and not is_footnote(at.piece.lines[0]):
             self._add(line)
-            self._close()
+            if not DEFINITION.match(at.piece.lines[0]) or parser().parse(at.piece.source):
+                self._close()
             return True
         if _RULE.match(line) or _QUOTE.match(line):
             self._close()
@@ -325,6 +349,7 @@ class Splitter:
         if (
             is_delimiter(line)
             and "|" in at.piece.lines[-1]
+            and not at.piece.lines[-1].expandtabs(4).startswith("    ")
             and len(cells(at.piece.lines[-1], len(cells(line)))) == len(cells(line))
         ):
             head = at.piece.lines.pop()
@@ -336,27 +361,27 @@ class Splitter:
             self._add(head)
             self._add(line)
             return True
-        self._add(line)
         if self._large():
             self._close(last=False)
             self._open("inline", "text", continues=True)
+        self._add(line)
         return True
 
     def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        if blank or (not _QUOTE.match(line) and _begins(line)):
+        if blank or not (_QUOTE.match(line) or (not _begins(line) and self._takes(line))):
             self._close()
             return blank
-        self._add(line)
         if self._large():
             self._close(last=False)
             self._open("markdown", "quote", continues=True)
+        self._add(line)
         return True
 
     def _in_indented(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         if not blank and not line.startswith("    "):
             self._close()
             return False
-        self._add(self._raw[1:] if self._raw.startswith("\t") else line[4:])
+        self._add(line[4:])
         if self._large():
             self._roll()
         return True
@@ -388,7 +413,7 @@ class Splitter:
         at = self._at
         shut, at.shut = at.shut, False
         if blank:
-            if shut and _ITEM.fullmatch(at.piece.lines[-1].strip()):
+            if shut:
                 at.offset = sys.maxsize  # nothing stands in an item that begins with a blank line
             self._add(line)
             return True
@@ -396,11 +421,10 @@ class Splitter:
         if at.inner is not None:
             if indent >= at.offset:
                 if _closes(line, at.inner):
-                    at.inner, at.shut = None, True
+                    at.inner = None
                 self._add(line)
                 return self._hard(line)
             at.inner = None
-            at.blank = True
         if indent >= at.offset:
             if self._large(HARD) and (at.blank or _NESTED.match(line)):
                 self._cut_inside()
@@ -418,12 +442,29 @@ class Splitter:
                 at.piece.number = number if len(item[2]) > 1 else None
             self._item(line, item)
             return True
-        lazy = not (at.blank or shut or item or _interrupts(line) or _RULE.match(line))
-        if lazy and not _QUOTE.match(line):
-            self._add(line)
-            return True
-        self._close()
-        return False
+        if at.blank or item or _begins(line) or _QUOTE.match(line) or not self._takes(line):
+            self._close()
+            return False
+        self._add(line)
+        return True
+
+    def _follows_definitions(self, line: str) -> bool:
+        """Whether a line is the first behind definitions of links, which are no paragraph."""
+        lines = self._at.piece.lines
+        if not DEFINITION.match(lines[0]) or DEFINITION.match(line) or _TITLE.match(line):
+            return False
+        tokens = parser().parse("\n".join((*lines, line)))
+        return bool(tokens and tokens[0].map and tokens[0].map[0] == len(lines))
+
+    def _takes(self, line: str) -> bool:
+        """Whether a line without mark or indentation goes on with a paragraph of a list or quote."""
+        lines = self._at.piece.lines
+        tokens = parser().parse("\n".join((*lines, line)))
+        return any(
+            token.map and token.map[0] < len(lines) < token.map[1]
+            for token in tokens
+            if not token.level
+        )
 
     # Fragments
 
@@ -434,8 +475,9 @@ class Splitter:
         at.piece = Fragment(kind, first=not continues, gap=gap, pad=at.pad)
 
     def _add(self, line: str) -> None:
-        if line == self._expanded:
-            line = self._raw
+        removed = len(self._expanded) - len(line)
+        if self._expanded.endswith(line) and removed <= _indent(self._expanded):
+            line = _without(self._raw, removed)
         if self._at.joined and self._at.piece.lines:
             self._at.piece.lines[-1] += line
         else:
@@ -472,7 +514,7 @@ class Splitter:
     def _item(self, line: str, item: Match[str]) -> None:
         """Add the line that begins a list item."""
         at = self._at
-        space = len(item[3].expandtabs(4))
+        space = len(item[0].expandtabs(4)) - item.end(2)
         at.offset = item.end(2) + (space if space in _SPACES and item.end() < len(line) else 1)
         at.items += 1
         at.shut = item.end() == len(line)

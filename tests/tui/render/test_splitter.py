@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genpy_server.markdown.dialect import parser
-from genpy_tui.render.markdown.blocks import render
+from genpy_tui.render.markdown.blocks import Env, render
 from genpy_tui.render.markdown.splitter import HARD, MAX_CHARS, MAX_LINES, Fragment, Splitter
 
 LINES = st.sampled_from(
@@ -49,6 +49,24 @@ LINES = st.sampled_from(
         "[^1]: note",
         "- [ ] task",
         "| `a|b` | c |",
+        "-     code in an item",
+        "-\tafter a tab",
+        "\t\t- two tabs",
+        "  - - nested twice",
+        "- # heading in an item",
+        "-",
+        "   - three",
+        "  > quote in an item",
+        ">     code in a quote",
+        "> ```",
+        "> - list in a quote",
+        "> | a | b |",
+        "- | a | b |",
+        "  |-|-|",
+        "10. ten",
+        "--",
+        '"title"',
+        "[two]:",
     ]
 )
 DOCUMENTS = st.lists(LINES, max_size=30).map("\n".join)
@@ -84,12 +102,13 @@ def test_the_tail_of_a_whole_text_is_what_finishing_closes(text: str) -> None:
     assert shown == splitter.closed
 
 
-def outline(text: str) -> list[tuple[str, str, str]]:
-    """Block tokens of a text, without those that only say where a list or quote ends."""
+def outline(text: str, env: Env) -> list[tuple[str, str, str, bool]]:
+    """Block tokens of a text: type, tag, content, and whether a list is tight."""
     return [
-        (token.type, token.tag, token.content)
-        for token in parser().parse(text)
-        if token.type in {"inline", "fence", "code_block", "hr", "math_block"}
+        ("code", token.info.strip(), token.content.rstrip(), False)
+        if token.type in {"fence", "code_block"}
+        else (token.type, token.tag, token.content, token.hidden)
+        for token in parser().parse(text, env)
     ]
 
 
@@ -99,29 +118,29 @@ def outline(text: str) -> list[tuple[str, str, str]]:
 @example(["-", "word", "---"])
 @example(["-", "", "  ```", "word"])
 @example(["> quote", "-", "  ```", "word"])
-@given(st.lists(LINES.filter(lambda line: "[ref" not in line and "[^" not in line), max_size=25))
+@example(["-     code in an item", "word", "10. ten"])
+@example(["- # heading in an item", "word", "10. ten"])
+@example([">     code in a quote", "word", "10. ten"])
+@example(["  - - nested twice", "    ```", "  - three", "word"])
+@example(["-\tafter a tab", "", "\ttab"])
+@example(["  ```", "\t\t- two tabs"])
+@example(["> | a | b |", "|---|---|"])
+@example(["[ref]: https://example.org", "10. ten", "", "2. two"])
+@example(["[two]:", "--", '"title"'])
+@example(["[^1]: note", "-"])
+@example(["  $$", "---", "\ttab", "", "      - nested"])
+@given(st.lists(LINES, max_size=25))
 def test_pieces_hold_the_blocks_that_commonmark_finds(lines: list[str]) -> None:
     """Parsing pieces one by one finds what parsing the whole text finds."""
-    found: list[tuple[str, str, str]] = []
-    text = "\n".join(lines).expandtabs(4)
+    text = "\n".join(lines)
+    found: list[tuple[str, str, str, bool]] = []
+    env: Env = {}
     for piece in pieces(text):
         if piece.kind == "code":
-            found.append(("code", "", piece.source.rstrip("\n")))
+            found.append(("code", piece.language, piece.source.rstrip(), False))
         else:
-            found += outline(piece.source)
-    whole = [
-        ("code", "", content.rstrip("\n"))
-        if kind in {"fence", "code_block"}
-        else (kind, tag, content)
-        for kind, tag, content in outline(text)
-    ]
-    found = [
-        ("code", "", content.rstrip("\n"))
-        if kind in {"fence", "code_block"}
-        else (kind, tag, content)
-        for kind, tag, content in found
-    ]
-    assert found == whole
+            found += outline(piece.source, env)
+    assert found == outline(text, {})
 
 
 @pytest.mark.parametrize(
@@ -137,8 +156,12 @@ def test_pieces_hold_the_blocks_that_commonmark_finds(lines: list[str]) -> None:
         "1. a\n   ```\n" + "\n".join(f"   line {n}" for n in range(2_000)) + "\n   ```\n2. b",
         "- " + "word " * 20_000,
         "```\n" + "x" * 100_000,
+        "word\n" * (MAX_LINES + 1) + "|-|\n| a |\n" * 200,
     ],
-    ids=["fence", "list", "nested", "table", "paragraph", "line", "quote", "inner", "item", "code"],
+    ids=[
+        *("fence", "list", "nested", "table", "paragraph", "line", "quote", "inner", "item"),
+        *("code", "delimiter"),
+    ],
 )
 def test_no_piece_is_large(text: str) -> None:
     """A block of any size is cut into pieces of a bounded size, of which none is lost."""
