@@ -47,9 +47,13 @@ async def test_the_token_is_asked_for_once_and_kept_for_the_tab(
 
 
 async def test_a_token_is_remembered_by_choice(
-    browser: Browser, tmp_path: Path, upstream: Upstream
+    browser: Browser, tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ):
-    """A dismissed question leaves a way back; a token that is to be remembered serves other tabs."""
+    """A dismissed question leaves a way back; a token that is to be remembered serves other tabs.
+
+    The page says that a token is asked for before the server has waited in vain for one.
+    """
+    monkeypatch.setattr("genpy_server.web.websocket.AUTH_SECONDS", 1_000)
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m", "GENPY_TOKEN": TOKEN}
     async with (
         serving(tmp_path / "genpy.db", **variables) as server,

@@ -85,17 +85,19 @@ Only api.js makes nodes of HTML, through the one policy named here.
 """
 
 
+@cache
 def source(name: str) -> str:
     """A file as it is written."""
     return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def imported(name: str) -> list[str]:
+@cache
+def imported(name: str) -> tuple[str, ...]:
     """The modules that a module imports, directly or not, each behind those that it imports itself."""
     found: dict[str, None] = {}
     for _, module in _IMPORT.findall(source(name)):
         found.update(dict.fromkeys([*imported(f"{module}.js"), f"{module}.js"]))
-    return list(found)
+    return tuple(found)
 
 
 @cache

@@ -50,12 +50,14 @@ export function enterToken() {
 }
 
 /**
- * Ask for the token, once however many need it; false when the person dismisses the question.
+ * Ask for the token, once however many need it; false when the person dismisses the question. The
+ * event `locked` says that one is needed, `token` that one was given.
  *
  * @param {boolean} wrong whether one was refused
  * @returns {Promise<boolean>}
  */
 export function askToken(wrong) {
+  dispatchEvent(new Event("locked"));
   if (dismissed && !wrong) return Promise.resolve(false);
   asking ??= (async () => {
     forget();

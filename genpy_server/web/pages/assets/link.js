@@ -40,9 +40,18 @@ export class Link {
       if (this.#timer) this.now();
     };
     this.named = () => {
-      if (!this.ready) this.#reopen();
+      if (this.ready) return;
+      this.#drop();
+      this.#open();
+    };
+    // The server itself waits some seconds for a token before it says that it wants one.
+    this.locked = () => {
+      if (this.ready) return;
+      this.#drop();
+      this.state({ name: "locked" });
     };
     addEventListener("token", this.named);
+    addEventListener("locked", this.locked);
     addEventListener("online", this.wake);
     document.addEventListener("visibilitychange", this.wake);
     this.#open();
@@ -81,17 +90,19 @@ export class Link {
     socket?.close();
   }
 
-  #reopen() {
+  #drop() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
-    this.now();
   }
 
   close() {
     this.#closed = true;
     clearInterval(this.#timer);
     removeEventListener("token", this.named);
+    removeEventListener("locked", this.locked);
     removeEventListener("online", this.wake);
     document.removeEventListener("visibilitychange", this.wake);
     this.#socket?.close(1000);
@@ -158,10 +169,7 @@ export class Link {
   /** Ask for a token, unless another one was given since; the event `token` opens again. */
   #unauthorized(/** @type {string | null} */ used) {
     if (token() !== used) this.#open();
-    else {
-      this.state({ name: "locked" });
-      askToken(Boolean(used));
-    }
+    else askToken(Boolean(used));
   }
 
   #wait(/** @type {string} */ why) {

@@ -24,6 +24,7 @@ export class Link {
   state: (state: LinkState) => void;
   wake: () => void;
   named: () => void;
+  locked: () => void;
   get ready(): boolean;
   /**
    * Send a frame; false when not connected.
