@@ -317,7 +317,7 @@ class OpenApp:
             await self.drain()  # the hub works already, and its store is closed next
             raise
         if not self._brief:
-            self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self._detectors))
+            self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self.models, self._detectors))
         return server
 
     async def drain(
@@ -334,9 +334,9 @@ class OpenApp:
         await self.store.close()
 
 
-def _warm(detectors: Detectors) -> None:
-    """Build what understands messages, which would hold up the loop when it is first asked."""
-    for build in (intent_model, request_model, tagger, detectors.prepare):
+def _warm(models: Providers, detectors: Detectors) -> None:
+    """Build what asks models and understands messages, which would hold up the loop when it is first needed."""
+    for build in (models.prepare, intent_model, request_model, tagger, detectors.prepare):
         build()
 
 

@@ -102,7 +102,7 @@ class Providers:
         }
         self._openers[GROQ] = self._open_groq
         self._openers[OWN] = self._open_own
-        brought = {point.name for point in points(GROUP)}
+        self._brought = brought = {point.name for point in points(GROUP)}
         for name in brought:
             self._openers.setdefault(name, partial(self._open_brought, name))
         provider, slash, _ = (settings.model or "").partition("/")
@@ -116,6 +116,11 @@ class Providers:
                     self.find(settings.model)
                 except LlmError as error:
                     self._opened[OWN] = OfflineLlm(error.message)
+
+    def prepare(self) -> None:
+        """Import what the configured model is asked with: a quarter of a second, in any thread."""
+        if self._default not in self._opened.keys() | self._brought:
+            import genpy_server.llm.groq  # noqa: F401, PLC0415 - for those who ask later
 
     @property
     def default(self) -> ChosenModel:

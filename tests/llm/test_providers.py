@@ -61,15 +61,19 @@ async def test_address_of_groq_may_come_from_a_file(upstream):
     await models.close()
 
 
-def test_offline_imports_no_sdk():
-    """Without a model to ask, neither the SDK nor its transport is imported."""
+@pytest.mark.parametrize(
+    ("variables", "prepared", "imported"),
+    [({}, True, []), (GROQ, False, []), (GROQ, True, ["groq"])],
+)
+def test_sdk_is_imported_when_it_is_prepared(variables, prepared, imported):
+    """Nobody imports it who only reads the settings, nor anybody without a model to ask."""
     code = (
         "import sys; from genpy_server import settings; from genpy_server.llm.providers import Providers;"
-        "Providers(settings.load({}));"
-        "print([m for m in ('groq', 'aiohttp', 'httpx', 'pydantic') if m in sys.modules])"
+        f"models = Providers(settings.load({variables})); {prepared} and models.prepare();"
+        "print([m for m in ('groq', 'aiohttp', 'httpx', 'pydantic') if m in sys.modules][:1])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == str(imported)
 
 
 def known(*providers, **variables):
