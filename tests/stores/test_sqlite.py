@@ -596,6 +596,35 @@ async def test_to_open_a_session_takes_one_read_and_one_write(path: Path) -> Non
     await store.close()
 
 
+async def test_a_turn_takes_few_statements_and_pages(path: Path) -> None:
+    """Seven for a message, eight for its reply, and 26 pages for both on the average."""
+    store = SqliteStore(path)
+    statements = traced(store)
+    await store.open()
+    await store.indexed()
+    person = Person(store)
+    say = partial(store.append, person.id, person.session, title="T", live_seconds=60, server="a")
+    await say("user", "hello", client_id="first")
+    log = path.with_name(f"{path.name}-wal")
+    statements.clear()
+    before, turns = log.stat().st_size, 12
+    for number in range(turns):
+        for role in ("user", "assistant"):
+            await say(
+                role, f"What is said in turn {number} by the {role}", client_id=f"{role}{number}"
+            )
+    group = ("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT")
+    # What a trigger runs is traced as the statement that it belongs to.
+    own = [
+        s for s, _ in itertools.groupby(s for s in statements if not s.startswith(("--", *group)))
+    ]
+    pages = (log.stat().st_size - before) / (4096 + 24)
+    await store.close()
+    assert statements.count("COMMIT") == 2 * turns
+    assert len(own) / turns <= 7 + 8
+    assert pages / turns <= 26
+
+
 async def test_a_lease_is_written_again_when_a_third_of_it_is_over(path: Path) -> None:
     """Before that neither a message nor `touch` writes it."""
 
