@@ -40,24 +40,31 @@ grant usage on schema genpy to service_role;
 
 -- Runs a statement where what it makes does not stand yet; a second run, which has nothing to change,
 -- takes no lock. Both tables are locked first. Programs lock them in either order, so a lock that is
--- not there in 0.3 s is given up before anybody calls it a deadlock, and tried again for 5 s.
+-- not there in 0.3 s is given up before anybody calls it a deadlock, and tried again for 5 s, in the other
+-- order: one of the two waits for no program that waits for the other table.
 create or replace function genpy.ensure(stands boolean, statement text) returns void
 language plpgsql set search_path = '' set lock_timeout = '300ms' as $$
 declare
   give_up constant timestamptz := clock_timestamp() + interval '5 seconds';
+  messages_first boolean := false;
 begin
   if coalesce(stands, false) then
     return;
   end if;
   loop
     begin
-      lock table public.sessions, public.session_logs in access exclusive mode;
+      if messages_first then
+        lock table public.session_logs, public.sessions in access exclusive mode;
+      else
+        lock table public.sessions, public.session_logs in access exclusive mode;
+      end if;
       exit;
     exception when lock_not_available then
       if clock_timestamp() > give_up then
         raise;
       end if;
     end;
+    messages_first := not messages_first;
     perform pg_sleep(0.1 * random());
   end loop;
   execute statement;
@@ -75,9 +82,14 @@ language sql stable set search_path = '' as $$
   select exists (select 1 from pg_catalog.pg_trigger where tgname = p_name and not tgisinternal)
 $$;
 
+-- How words are cut today, as core/words.py says; rows that others cut are indexed again.
+create or replace function genpy.cut() returns smallint
+language sql immutable parallel safe set search_path = '' as $$ select 3::smallint $$;
+
 -- key_outcomes holds a JSON list of texts; plain text of earlier versions is read as well. `terms` is
 -- null until the server has indexed a row, and so is `search` of a session that has changed; `cut` says
--- how its words were cut (core/words.py); `counts` is null where messages of earlier versions were not counted yet.
+-- how its words were cut (core/words.py); `pending_server` is where a question waits for its reply, null for
+-- most messages; `counts` is null where messages of earlier versions were not counted yet.
 select genpy.ensure(
   bool_and(genpy.has_column(tab, name)),
   string_agg(format('alter table public.%I add column if not exists %I %s', tab, name, kind), '; '))
@@ -103,6 +115,7 @@ from (values
   ('session_logs', 'words', 'integer'),
   ('session_logs', 'terms', 'tsvector'),
   ('session_logs', 'cut', 'smallint'),
+  ('session_logs', 'pending_server', 'text'),
   ('session_logs', 'about_records', 'boolean not null default false')
 ) _ (tab, name, kind);
 
@@ -157,12 +170,13 @@ create table if not exists genpy.tool_approvals (
   primary key (user_id, name)
 );
 
--- Records a server that was not recorded yet as alive.
+-- Records a server that is late, or was not recorded yet, as alive.
 create or replace function genpy.record(p_server text, p_alive_seconds double precision) returns void
 language sql set search_path = '' as $$
-  insert into genpy.servers (id, alive_until)
+  insert into genpy.servers as s (id, alive_until)
     select p_server, clock_timestamp() + p_alive_seconds * interval '1 second' where p_server <> ''
-    on conflict (id) do nothing
+    on conflict (id) do update set alive_until = excluded.alive_until
+      where s.alive_until <= clock_timestamp()
 $$;
 
 create or replace function genpy.keep_search() returns trigger
@@ -288,6 +302,16 @@ begin
 end
 $$;
 
+-- A session has its place in lists by its last message, whatever another program writes.
+create or replace function genpy.keep_order() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.last_message_id := coalesce(
+    (select max(id) from public.session_logs where session_id = new.session_id), 0);
+  return new;
+end
+$$;
+
 create or replace function genpy.count_message() returns trigger
 language plpgsql set search_path = '' as $$
 declare
@@ -297,7 +321,7 @@ begin
     where session_id = new.session_id for no key update;
   update public.sessions set
       message_count = least(greatest(message_count, 0), 2147483646) + 1,
-      last_message_id = greatest(last_message_id, new.id),
+      last_message_id = new.id,
       counts = case when known is not null or message_count = 0 then genpy.counted(known, new) end
     where session_id = new.session_id;
   return null;
@@ -331,6 +355,30 @@ begin
       where s.session_id = counted.session_id and s.message_count = 0');
     perform genpy.ensure(false, 'create trigger session_logs_counted
       after insert on public.session_logs for each row execute function genpy.count_message()');
+  end if;
+end
+$$;
+commit;
+
+-- Version 15: before, another program could give a session any place, and the last questions of a session
+-- waited at the server that hosted it last.
+do $$
+begin
+  if not genpy.has_trigger('sessions_ordered') then
+    perform genpy.ensure(false, 'create trigger sessions_ordered
+        before insert or update of last_message_id on public.sessions
+        for each row execute function genpy.keep_order();
+      create index session_logs_pending
+        on public.session_logs (session_id) where pending_server is not null');
+    update public.sessions s set last_message_id = 0
+      where last_message_id is distinct from coalesce(
+        (select max(id) from public.session_logs m where m.session_id = s.session_id), 0);
+    update public.session_logs q set pending_server = s.hosted_by
+      from public.sessions s
+      where s.session_id = q.session_id and s.status = 'active' and s.hosted_by is not null
+        and q.event_type = 'user' and q.id > coalesce((
+          select max(genpy.tokens(r.metadata -> 'reply_to'))
+          from public.session_logs r where r.session_id = s.session_id), 0);
   end if;
 end
 $$;
@@ -423,11 +471,20 @@ commit;
 select genpy.ensure(to_regclass('public.sessions_unindexed') is not null,
   'create index sessions_unindexed on public.sessions (id) where search is null');
 commit;
-select genpy.ensure(to_regclass('public.session_logs_cut') is not null,
-  'create index session_logs_cut on public.session_logs (id) where cut is distinct from 2');
-commit;
-select genpy.ensure(to_regclass('public.sessions_cut') is not null,
-  'create index sessions_cut on public.sessions (id) where cut is distinct from 2');
+do $$
+declare
+  tab text;
+begin
+  foreach tab in array array['session_logs', 'sessions'] loop
+    perform genpy.ensure(
+      (select indexdef like format('%%FROM ''%s''::smallint)', genpy.cut())
+        from pg_catalog.pg_indexes where schemaname = 'public' and indexname = tab || '_cut'),
+      format('drop index if exists public.%1$s_cut;
+        create index %1$s_cut on public.%1$s (id) where cut is distinct from %2$s::smallint',
+        tab, genpy.cut()));
+  end loop;
+end
+$$;
 commit;
 
 -- Shapes of core/models.py; times are ISO 8601 in UTC with six digits, as in every store ---------
@@ -537,10 +594,16 @@ begin
   now_ := clock_timestamp();
   insert into public.session_logs
       (session_id, event_type, message, metadata, created_at, client_id, uid, words, terms,
-        about_records, cut)
+        about_records, cut, pending_server)
     values (p_session_id, p_event_type, p_message, p_metadata, now_, p_client_id, p_uid, p_words,
-      p_terms::tsvector, p_about_records, p_cut)
+      p_terms::tsvector, p_about_records, p_cut,
+      case when p_event_type = 'user' then nullif(p_server, '') end)
     returning id into stored;
+  if p_metadata ?| array['reply_to', 'replaces'] then
+    update public.session_logs set pending_server = null
+      where session_id = p_session_id and pending_server is not null and id in (
+        genpy.tokens(p_metadata -> 'reply_to'), genpy.tokens(p_metadata -> 'replaces'));
+  end if;
   update public.sessions set
       updated_at = now_,
       status = 'active', end_time = null, ending_token = null, ending_until = null,
@@ -710,8 +773,9 @@ language sql immutable parallel safe set search_path = '' as $$
   from generate_series(1, length(word)) as place
 $$;
 
--- What a mistyped word may stand for: words that begin like it and differ by little, the most used
--- first, from the newest of the owner's messages, or the titles and summaries, that hold any such word.
+-- What an unknown word may stand for: words that begin like it and differ by little, or go on where it
+-- ends; those first, and of each the most used, from the newest of the owner's messages, or the titles and
+-- summaries, that hold any such word.
 create or replace function genpy.meant(p_owner text, word text, p_titles boolean) returns setof text
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
@@ -733,11 +797,12 @@ begin
     ) newest, unnest(newest.held) as said
     where starts_with(said.lexeme, beginning) or starts_with(said.lexeme, derived)
     group by said.lexeme
-  ) known
-  where exists (
-    select 1 from genpy.pieces(ltrim(substr(known.lexeme, length(p_owner) + 1), '≈')) piece
-    where piece = any (typed))
-  order by known.times desc, known.lexeme limit 3;
+  ) known,
+    lateral (select ltrim(substr(known.lexeme, length(p_owner) + 1), '≈') as form) bare,
+    lateral (select exists (
+      select 1 from genpy.pieces(bare.form) piece where piece = any (typed)) as near) alike
+  where alike.near or length(word) >= 5 and starts_with(bare.form, word)
+  order by alike.near desc, known.times desc, known.lexeme limit 3;
 end
 $$;
 
@@ -872,9 +937,9 @@ begin
       into p_terms from jsonb_array_elements(p_terms) with ordinality as _(term, number);
   end if;
   select exists (select 1 from public.session_logs where terms is null)
-    or exists (select 1 from public.session_logs where cut is distinct from 2)
+    or exists (select 1 from public.session_logs where cut is distinct from genpy.cut())
     or exists (select 1 from public.sessions where search is null)
-    or exists (select 1 from public.sessions where cut is distinct from 2) into waiting;
+    or exists (select 1 from public.sessions where cut is distinct from genpy.cut()) into waiting;
 
   if p_titles and p_session_id is null then
     for candidate in
@@ -1154,7 +1219,8 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
         (select id from public.session_logs where terms is null order by id desc limit p_limit)
         union
         (select id from public.session_logs
-          where p_cut = 2 and cut is distinct from 2 order by id desc limit p_limit)
+          where p_cut = genpy.cut() and cut is distinct from genpy.cut()
+          order by id desc limit p_limit)
         order by id desc limit p_limit) l
         join genpy.messages m using (id) join public.sessions s using (session_id)),
     'sessions', (
@@ -1164,7 +1230,8 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
         (select id from public.sessions where search is null order by id desc limit p_limit)
         union
         (select id from public.sessions
-          where p_cut = 2 and cut is distinct from 2 order by id desc limit p_limit)
+          where p_cut = genpy.cut() and cut is distinct from genpy.cut()
+          order by id desc limit p_limit)
         order by id desc limit p_limit) l
         join public.sessions s using (id)))
 $$;
@@ -1270,6 +1337,7 @@ begin
 end
 $$;
 drop function if exists
+  genpy.is_gone(text),
   public.genpy_touch(jsonb, double precision),
   public.genpy_abandoned(integer),
   public.genpy_interrupted(integer),
@@ -1278,22 +1346,38 @@ drop function if exists
   public.genpy_claim_ending(text, uuid, text, double precision, boolean, boolean, boolean, text),
   public.genpy_release_ending(text, uuid, text);
 
--- A server that is not in genpy.servers, or whose time is over, is gone.
-create or replace function genpy.is_gone(p_server text) returns boolean
+-- A server that is not in genpy.servers is gone. One whose time is over is late: it may come back.
+create or replace function genpy.has_left(p_server text) returns boolean
 language sql stable set search_path = '' as $$
-  select p_server is not null and not exists (
-    select 1 from genpy.servers where id = p_server and alive_until > clock_timestamp())
+  select p_server is not null and not exists (select 1 from genpy.servers where id = p_server)
+$$;
+
+create or replace function genpy.is_late(p_server text) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (
+    select 1 from genpy.servers where id = p_server and alive_until <= clock_timestamp())
 $$;
 
 -- Whether another server hosts a session too.
 create or replace function genpy.is_elsewhere(p_session_id uuid, p_server text) returns boolean
 language sql stable set search_path = '' as $$
   select exists (select 1 from genpy.hosts
-    where session_id = p_session_id and server <> p_server and until > clock_timestamp())
+    where session_id = p_session_id and server <> p_server
+      and (until > clock_timestamp() or genpy.is_late(server)))
+$$;
+
+-- Whether a server that is gone left something in a session; see genpy_take_over.
+create or replace function genpy.left_behind(p_session_id uuid) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select 1 from genpy.reply_journal
+      where session_id = p_session_id and genpy.has_left(server))
+    or exists (select 1 from public.session_logs
+      where session_id = p_session_id and pending_server is not null
+        and genpy.has_left(pending_server))
 $$;
 
 -- `p_known` has the `known_state` of each session, see stores/base.py. Returns those that have another
--- one, those that are deleted, and those that another server hosts too.
+-- one, those that are deleted, those that another server hosts too, and those in which one left something.
 create or replace function public.genpy_touch(
   p_known jsonb, p_live_seconds double precision, p_server text
 ) returns jsonb language plpgsql security invoker set search_path = '' as $$
@@ -1307,7 +1391,8 @@ begin
     set live_until = clock_timestamp() + p_live_seconds * interval '1 second',
       hosted_by = coalesce(nullif(p_server, ''), hosted_by)
     where session_id = any (ids);
-  delete from genpy.hosts where session_id = any (ids) and until < clock_timestamp();
+  delete from genpy.hosts
+    where session_id = any (ids) and until < clock_timestamp() and not genpy.is_late(server);
   insert into genpy.hosts (session_id, server, until)
     select session_id, p_server, clock_timestamp() + p_live_seconds * interval '1 second'
     from public.sessions where session_id = any (ids) and p_server <> ''
@@ -1317,6 +1402,7 @@ begin
     from (
       select k.key as session_id, s.session_id is null and k.value <> '' as deleted,
         genpy.is_elsewhere(k.key::uuid, p_server) as elsewhere,
+        genpy.left_behind(k.key::uuid) as left,
         case when state.changed then to_jsonb(s) end as session,
         case when state.changed then public.genpy_memory(s.user_id, s.session_id) end as memory
       from jsonb_each_text(p_known) k
@@ -1326,7 +1412,7 @@ begin
           s.updated_at, s.last_message_id, s.status, coalesce(s.user_rating, 0), s.title,
           md5(coalesce(m.memory_upto || ' ' || m.memory, ''))) as changed) state
     ) h
-    where h.deleted or h.elsewhere or h.session is not null);
+    where h.deleted or h.elsewhere or h.left or h.session is not null);
 end
 $$;
 
@@ -1347,15 +1433,9 @@ begin
     'messages', public.genpy_messages(p_user_id, p_session_id, p_limit, null, null),
     'memory', public.genpy_memory(p_user_id, p_session_id),
     'hosting', hosting,
-    'elsewhere', genpy.is_elsewhere(p_session_id, p_server));
+    'elsewhere', genpy.is_elsewhere(p_session_id, p_server),
+    'left', genpy.left_behind(p_session_id));
 end
-$$;
-
--- The server that holds the right to end a session has left, or was found dead. A late sign of life
--- costs no right, because the server may still be asking the model.
-create or replace function genpy.has_left(p_server text) returns boolean
-language sql stable set search_path = '' as $$
-  select p_server is not null and not exists (select 1 from genpy.servers where id = p_server)
 $$;
 
 create or replace function public.genpy_abandoned(
@@ -1364,7 +1444,7 @@ create or replace function public.genpy_abandoned(
   select coalesce(jsonb_agg(jsonb_build_array(user_id, session_id) order by last_message_id), '[]')
   from (
     select user_id, session_id, last_message_id from public.sessions
-    where status = 'active' and message_count > 0
+    where status = 'active' and last_message_id > 0
       and user_id in (select jsonb_array_elements_text(p_users))
       and (live_until < clock_timestamp() or live_until is null and p_never_hosted)
       and (ending_until is null or ending_until <= clock_timestamp()
@@ -1402,6 +1482,7 @@ begin
       and (ending_token is null or ending_token = p_token or ending_until <= clock_timestamp()
         or genpy.has_left(ending_server) or ending_token = '' and not p_abandoned_only)
       and (not p_abandoned_only or live_until is null or live_until < clock_timestamp())
+      and not (p_abandoned_only and genpy.is_elsewhere(p_session_id, p_server))
     returning ending_attempts into attempt;
   if attempt is null then
     return '{"attempt": null}';
@@ -1475,15 +1556,8 @@ begin
     delete from genpy.servers where id = p_server;
     delete from genpy.hosts where server = p_server;
   end if;
-  with forgotten as (
-    delete from genpy.servers where id in (
-      select id from genpy.servers where alive_until < clock_timestamp() - interval '1 day'
-      for update skip locked)
-    returning id
-  )
-  delete from genpy.hosts where server in (select id from forgotten);
-  return (select coalesce(jsonb_agg(id), '[]') from genpy.servers
-    where alive_until > clock_timestamp() and id <> p_server);
+  return (select coalesce(jsonb_object_agg(id, alive_until <= clock_timestamp()), '{}')
+    from genpy.servers where id <> p_server);
 end
 $$;
 
@@ -1506,22 +1580,53 @@ begin
 end
 $$;
 
+-- What servers that are gone left in a session: the replies as far as they came, and with `p_server` the
+-- questions that nobody began to answer, which wait there from now on.
+create or replace function public.genpy_take_over(
+  p_user_id text, p_session_id uuid, p_server text
+) returns jsonb language plpgsql security invoker set search_path = '' as $$
+begin
+  perform 1 from public.sessions
+    where session_id = p_session_id and user_id = p_user_id for no key update;
+  if not found then
+    return '{"replies": [], "questions": []}';
+  end if;
+  if p_server <> '' then
+    update public.session_logs set pending_server = p_server
+      where session_id = p_session_id and pending_server is not null
+        and genpy.has_left(pending_server)
+        and id not in (select reply_to from genpy.reply_journal where session_id = p_session_id);
+  end if;
+  return jsonb_build_object(
+    'replies', (
+      select coalesce(jsonb_agg(to_jsonb(r) order by r.reply_to, r.run), '[]')
+      from (
+        select run, reply_to, string_agg(message, '' order by position) as text,
+          (array_agg(metadata order by position desc))[1] as meta
+        from genpy.reply_journal
+        where session_id = p_session_id and genpy.has_left(server)
+        group by run, reply_to
+      ) r),
+    'questions', (
+      select coalesce(jsonb_agg(to_jsonb(m) order by m.id), '[]') from genpy.messages m
+      where m.id in (
+        select id from public.session_logs where session_id = p_session_id
+          and pending_server is not null and pending_server = nullif(p_server, ''))));
+end
+$$;
+
+-- Servers of version 14 and before ask this instead.
 create or replace function public.genpy_hosting(p_user_id text, p_session_id uuid)
 returns jsonb language sql stable security invoker set search_path = '' as $$
-  with s as (
-    select session_id, hosted_by from public.sessions
-    where session_id = p_session_id and user_id = p_user_id
-  ), replies as (
-    select j.run, j.reply_to, string_agg(j.message, '' order by j.position) as text,
-      (array_agg(j.metadata order by j.position desc))[1] as meta
-    from genpy.reply_journal j join s using (session_id)
-    where genpy.is_gone(j.server)
-    group by j.run, j.reply_to
-  )
   select jsonb_build_object(
-    'server', (select hosted_by from s),
-    'alive', coalesce((select hosted_by is not null and not genpy.is_gone(hosted_by) from s), false),
-    'replies', coalesce((select jsonb_agg(to_jsonb(r) order by r.reply_to, r.run) from replies r), '[]'))
+    'server', hosted_by,
+    'alive', hosted_by is not null and not genpy.has_left(hosted_by) and not genpy.is_late(hosted_by),
+    'replies', public.genpy_take_over(p_user_id, p_session_id, '') -> 'replies')
+  from public.sessions where session_id = p_session_id and user_id = p_user_id
+  union all
+  select '{"server": null, "alive": false, "replies": []}'
+  where not exists (
+    select 1 from public.sessions where session_id = p_session_id and user_id = p_user_id)
 $$;
 
 create or replace function public.genpy_interrupted(p_limit integer, p_users jsonb)
@@ -1530,7 +1635,7 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
   from (
     select distinct s.user_id, s.session_id
     from genpy.reply_journal j join public.sessions s using (session_id)
-    where genpy.is_gone(j.server) and s.user_id in (select jsonb_array_elements_text(p_users))
+    where (genpy.has_left(j.server) or genpy.is_late(j.server)) and s.user_id in (select jsonb_array_elements_text(p_users))
     limit p_limit
   ) found
 $$;
@@ -1660,7 +1765,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '14'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '15'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$
@@ -1669,7 +1774,8 @@ returns jsonb language sql stable security invoker set search_path = '' as $$
     'sessions', count(*), 'messages', coalesce(sum(message_count), 0),
     'users', count(distinct user_id),
     'unindexed', (select count(*) from public.session_logs where terms is null)
-      + (select count(*) from public.session_logs where cut is distinct from 2 and terms is not null))
+      + (select count(*) from public.session_logs
+          where cut is distinct from genpy.cut() and terms is not null))
   from public.sessions
 $$;
 

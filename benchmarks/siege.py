@@ -46,7 +46,9 @@ from genpy_server.wire import PROTOCOL, Send, encode
 
 TOKENS = 60
 TOKEN_SECONDS = 0.01
+SERVERS = 2
 WRITERS = 4
+"""Each at one of the servers, in the order of these; half as many conversations, with one writer at each."""
 MOST_WAIT_SECONDS = TOKENS * TOKEN_SECONDS
 """Between the first token after a start and the kill: about as long as a reply."""
 JOURNAL_SECONDS = 0.5
@@ -127,6 +129,7 @@ class Writer:
     runs: dict[str, str] = field(default_factory=dict)
     url: str = ""
     stopping: bool = False
+    name: str = field(default_factory=lambda: uuid4().hex[:6])
 
     async def write(self) -> None:
         """Send a message, and again after each cut until it is acknowledged; then the next one."""
@@ -144,13 +147,15 @@ class Writer:
                 if len(self.sent) == len(self.acked):
                     self.sent.append(uuid4().hex)
                 name = self.sent[-1]
-                await ws.send(encode(Send(name, f"message {len(self.sent)}")))
+                await ws.send(encode(Send(name, f"message {len(self.sent)} of {self.name}")))
                 while name not in self.acked:
                     frame = json.loads(await ws.recv())
                     self._take(frame)
                     if frame["type"] == "error" and frame["re"] == name:  # refused for a while
                         await asyncio.sleep(frame["retry_after"] or 0.1)
-                        await ws.send(encode(Send(name, f"message {len(self.sent)}")))
+                        await ws.send(
+                            encode(Send(name, f"message {len(self.sent)} of {self.name}"))
+                        )
                 with suppress(TimeoutError):
                     async with asyncio.timeout(random.uniform(0.1, 0.8)):
                         while True:
@@ -242,7 +247,7 @@ def verdict(rows: list[Row], writers: list[Writer]) -> Counter[str]:
     found: Counter[str] = Counter()
     for writer in writers:
         mine = [row for row in rows if row[1] == writer.session]
-        asked = [row for row in mine if row[2] == "user"]
+        asked = [row for row in mine if row[2] == "user" and row[3].endswith(writer.name)]
         ids = [row[4] for row in asked]
         found["lost"] += len(set(writer.acked) - set(ids))
         found["doubled"] += len(asked) - len({row[3] for row in asked})
@@ -303,6 +308,8 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
     """Kill a server, and perhaps its database, again and again while people write; see what is kept."""
     database = place.database
     writers = [Writer() for _ in range(WRITERS)]
+    for one, other in zip(writers[::SERVERS], writers[1::SERVERS], strict=True):
+        other.session = one.session
     done = 0
     async with Model() as model:
         settings = {
@@ -314,27 +321,28 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
         template = Template()
         await template.start()
 
-        async def start() -> WarmServer:
+        async def start(number: int) -> WarmServer:
             server = WarmServer(template, database, **settings)
             await server.start()
-            for writer in writers:
+            for writer in writers[number::SERVERS]:
                 writer.url = server.url
             return server
 
-        server = await start()
+        servers = [await start(number) for number in range(SERVERS)]
         writing = [asyncio.create_task(writer.write()) for writer in writers]
         while done < count and time.monotonic() < deadline:
             await progress(writers)
             await asyncio.sleep(random.uniform(0.0, MOST_WAIT_SECONDS))
             if await place.strike():
                 continue
-            await server.kill()
-            server = await start()
+            number = random.randrange(SERVERS)
+            await servers[number].kill()
+            servers[number] = await start(number)
             done += 1
         for writer in writers:
             writer.stopping = True
         await asyncio.gather(*writing)
-        opened = [Writer(session=writer.session, url=server.url) for writer in writers]
+        opened = [Writer(session=writer.session, url=writer.url) for writer in writers]
         async with asyncio.timeout(90):
             sockets = [
                 await connect(
@@ -346,7 +354,8 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             await settled(place, writers)
             for socket in sockets:
                 await socket.close()
-        await server.stop()
+        for server in servers:
+            await server.stop()
         await template.stop()
     rows = place.rows()
     seen, unnoticed = verdict(rows, writers), broken(rows, writers)

@@ -4,8 +4,10 @@ A *word* is folded: compatibility forms are resolved, case is folded as Unicode 
 dropped, other marks stay part of the word. A *term* is what an index holds: the stem of an English
 word, another word as it is, and each overlapping pair of characters in a script that puts no spaces
 between words. Beside it stand, marked as `DERIVED`, the forms that a reader takes for the same: with
-letters, digits and marks that are mere variants (a dotless i, vowel points), the parts of a name in
-camel case, and whole what punctuation parts (e-mail, 1,000, get_user_name).
+letters, digits and marks that are mere variants (a dotless i, vowel points, ue for ü), without the
+particles that Arabic and Hebrew write together with a word, the beginning of a hash, the parts of a name in
+camel case and of what joins letters to digits (333m, v2), and whole what punctuation parts (e-mail, 1,000,
+get_user_name).
 """
 
 import re
@@ -20,7 +22,7 @@ QUERY_TERMS = 48
 """Distinct terms of a query that are looked for; a whole message may be the query."""
 TERM_CHARS = 64
 """Longer terms are cut: nobody types them, and an index keeps each."""
-CUT: Final = 2
+CUT: Final = 3
 """Rises whenever the terms of a text change; stores index again what was cut otherwise."""
 DERIVED: Final = "\u2248"
 """Stands before a term that was not written so; words never hold this character."""
@@ -28,7 +30,11 @@ _CACHED = 1 << 13
 _CACHED_CHARS = 16
 """Of a piece whose terms are kept: longer ones, such as sentences without spaces, hardly come again."""
 _CAMEL_PARTS = 8
-"""The most parts that a name in camel case has."""
+"""The most parts that a name in camel case has, or one for each three letters of a longer one."""
+_RUNS = 4
+"""The most runs of letters and of digits that a word has whose runs are words, too; a hash has more."""
+_HASH_CHARS = 7
+"""By which a hash is known that is not written out."""
 
 STOP_WORDS = frozenset(
     """
@@ -57,6 +63,9 @@ _INVISIBLE = (
     "\U000e0000-\U000e01ef]+"
 )
 """Joiners, directions, places to break a line and variants of glyphs, which nobody sees in a word."""
+_JOINED_ARABIC = "(?<=[\u0620-\u06ff])\u200c(?=[\u0620-\u06ff])"
+"""A joiner where the parts of a word of Persian touch, as a hyphen elsewhere."""
+_SPACED_THOUSANDS = r"(?<=\d)[\xa0\u2009\u202f](?=\d{3}(?!\d))"
 _APOSTROPHES = dict.fromkeys([0x02BB, 0x02BC], "'")
 _ACCENTS = dict.fromkeys(range(0x0300, 0x0370))
 _MARK_BLOCKS = ((0x0300, 0x2000), (0x20D0, 0x2100), (0x2C00, 0x3100), (0xA000, 0xAC00),
@@ -80,6 +89,14 @@ _SAME = {
 }  # fmt: skip
 """Letters that are variants of others: what Lucene's normalizers of Arabic, Persian, Hindi and Bengali
 say, and Latin letters that have no accent to drop."""
+_UMLAUTS = str.maketrans({"\xe4": "ae", "\xf6": "oe", "\xfc": "ue"})
+_PARTICLES = (
+    # Arabic: and, then; with, like, for; the (of which "for the" drops a letter)
+    r"(\u0648(?=...)|\u0641(?=.{4}))?([\u0628\u0643\u0644](?=.{4}|\u0644..))?(\u0627\u0644(?=..)|(?<=\u0644)\u0644(?=..))?",
+    # Hebrew: and; that, when, since; in, like, for, from; the
+    r"(\u05d5(?=...))?((?:[\u05db\u05de]?|\u05dc\u05db)\u05e9(?=...))?([\u05d1\u05db\u05dc\u05de](?=...))?(\u05d4(?=...))?",
+)
+"""What is written together with the word behind it, where enough is left to be one."""
 _DEAD_N = "\u0928\u094d"
 _ANUSVARA = "\u0902"
 _PARTING = "'\u2018\u2019\"._\\-\u2010\u2011\xb7\u05f3\u05f4"
@@ -150,6 +167,7 @@ def _plain(text: str) -> str:
     """Without compatibility forms and invisible characters, in its own case."""
     if text.isascii():
         return text
+    text = re.sub(_JOINED_ARABIC, "-", re.sub(_SPACED_THOUSANDS, ",", text))
     text = re.sub(_INVISIBLE, "", text).replace("\u2122", " ").replace("\u2120", " ")
     return unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
 
@@ -160,6 +178,31 @@ def _folded(plain: str) -> str:
         return plain.lower()
     bare = unicodedata.normalize("NFD", plain.casefold()).translate(_ACCENTS)
     return unicodedata.normalize("NFKC", bare).casefold()
+
+
+def _variants(written: str) -> tuple[str, ...]:
+    """The terms that a reader takes for a word, first that of the word itself."""
+    word = _folded(written)
+    key = _key(word)
+    found = [word, key]
+    if written.isascii():
+        if len(word) > _HASH_CHARS and re.fullmatch("(?=.*[0-9])(?=.*[a-f])[0-9a-f]+", word):
+            found.append(word[:_HASH_CHARS])
+    else:
+        found.append(_folded(unicodedata.normalize("NFC", written).casefold().translate(_UMLAUTS)))
+        found += _without_particles(key)
+    return tuple(dict.fromkeys(_term(one) for one in found if one))
+
+
+def _without_particles(key: str) -> list[str]:
+    """What is left of a word of Arabic or Hebrew behind each particle that it may begin with."""
+    return [
+        key[found.end(group) :]
+        for particles in _PARTICLES
+        if (found := re.match(particles, key))
+        for group in range(1, len(found.groups()) + 1)
+        if found[group]
+    ]
 
 
 def _key(word: str) -> str:
@@ -212,17 +255,14 @@ def _piece_words(piece: str) -> tuple[tuple[int, str], ...]:
             found.append((word.start(), word[0]))
             continue
         runs = re.finditer(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", word[0])
-        found += [(word.start() + run.start(), run[0]) for run in runs]
+        found += [(word.start() + run.start(), run[0]) for run in runs if _folded(run[0])]
     return tuple(found)
 
 
 def words(text: str) -> list[str]:
     """The folded words of a text in order; a run of a script without spaces is one word."""
     return [
-        word
-        for _, piece in _pieces(_plain(text))
-        for _, written in _piece_words(piece)
-        if (word := _folded(written))
+        _folded(written) for _, piece in _pieces(_plain(text)) for _, written in _piece_words(piece)
     ]
 
 
@@ -250,11 +290,10 @@ def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
             found += [(start + place * apart, pair) for place, pair in enumerate(pairs)]
             derived += [(start, _key(digits)) for digits in _digits(word)]
             continue
-        found.append((start, _term(word)))
-        key = _term(_key(word))
-        if key != found[-1][1]:
-            derived.append((start, key))
-        derived += [(start + at, _term(_key(_folded(part)))) for at, part in _camel(written)]
+        term, *others = _variants(written)
+        found.append((start, term))
+        derived += [(start, other) for other in others]
+        derived += [(start + at, _term(_key(_folded(part)))) for at, part in _parts(written)]
     whole = _joined(piece)
     if whole is not None:
         derived.append((0, _term(_key(whole))))
@@ -271,23 +310,43 @@ def _digits(run: str) -> list[str]:
     return re.findall(r"\d+", run)
 
 
-def _camel(written: str) -> list[tuple[int, str]]:
-    """The parts of a name in camel case, with their places; none of another word."""
-    if written.islower() or not written.isascii() or len(written) > TERM_CHARS:
+def _parts(written: str) -> list[tuple[int, str]]:
+    """The parts of a word in camel case, or of letters beside digits, with their places; else none."""
+    if (written.isalpha() and written[1:].islower()) or len(written) > TERM_CHARS:
         return []
-    parts = [
-        (part.start(), part[0])
-        for part in re.finditer(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", written)
+    shape = "".join(
+        "A" if char.isupper() else "0" if char.isdecimal() else "s" if char == "s" else "a"
+        for char in written
+    )
+    if len({*shape.replace("s", "a")}) == 1:
+        return []
+    camel = _matches("A{2,}s(?![as])0*|A+(?![as])0*|A?[as]+0*|0+", shape, written)
+    if "A" not in shape or len(camel) > max(_CAMEL_PARTS, len(written) // 3):
+        camel = []
+    parts = [(at, part) for at, part in camel if 1 < len(part) < len(written)]
+    runs = _matches("0+|[^0]+", shape, written)
+    if 1 < len(runs) <= _RUNS:
+        parts += runs
+        parts += [
+            (at + start, run)
+            for at, part in parts
+            for start, run in _matches(r"\d+|\D+", part, part)
+            if len(run) < len(part)
+        ]
+    return [*dict.fromkeys(parts)]
+
+
+def _matches(pattern: str, shape: str, written: str) -> list[tuple[int, str]]:
+    return [
+        (found.start(), written[found.start() : found.end()])
+        for found in re.finditer(pattern, shape)
     ]
-    if not 1 < len(parts) <= _CAMEL_PARTS or not written[0].isalpha():
-        return []
-    return [(at, part) for at, part in parts if len(part) > 1]
 
 
 def _joined(piece: str) -> str | None:
     """A piece without the signs inside it, such as "email" of "e-mail"; None where that gives no word."""
     parts = [_folded(written) for _, written in _piece_words(piece)]
-    if len(parts) == 1 or any(map(is_unspaced, parts)):
+    if len(parts) <= 1 or any(map(is_unspaced, parts)):
         return None
     joined = "".join(parts)
     if joined.isdecimal() and re.search(r"[.,\u066b\u066c]", piece):
@@ -325,23 +384,40 @@ def query_terms(query: str) -> list[QueryTerm]:
 
 def _piece_query(piece: str) -> list[tuple[QueryWord, bool]]:
     """The words to look for of a piece of a query, and whether each is a stop word."""
-    parts = [_folded(written) for _, written in _piece_words(piece)]
+    parts = [written for _, written in _piece_words(piece)]
     joined = _joined(piece)
     if joined is None:
         return [one for part in parts for one in _part_query(part)]
-    telling = [part for part in parts if part not in STOP_WORDS]
+    telling = [part for part in parts if _folded(part) not in STOP_WORDS]
     # What an apostrophe cuts off is a small word; of what is parted otherwise each part counts.
     elided = re.search("['\u2018\u2019]", piece) is not None
     way = tuple(map(_query_term, telling if telling and elided else parts))
     whole = QueryTerm(
         _term(_key(joined)), tuple(dict.fromkeys((_term(joined), _term(_key(joined)))))
     )
-    return [(QueryWord((way, (whole,))), not telling)]
+    numbers = [re.sub(r"^[vV](?=\d)", "", parts[0]), *parts[1:]]  # of a version
+    apart = [run for part in numbers for run in _apart(part) or [part]]
+    ways = (way, (whole,), tuple(map(_query_term, apart)))
+    return [(QueryWord(tuple(dict.fromkeys(ways))), not telling)]
 
 
-def _part_query(word: str) -> list[tuple[QueryWord, bool]]:
+def _apart(written: str) -> list[str]:
+    """The parts of a word as they may be written with spaces between them; none of most words."""
+    found = [""]
+    for at, part in sorted(_parts(written), key=lambda part: (part[0], len(part[1]))):
+        is_unit = found[-1].isdecimal()
+        if at == sum(map(len, found)) and (len(part) > 1 or part.isdecimal() or is_unit):
+            found.append(part)
+    return found[1:] if "".join(found) == written else []
+
+
+def _part_query(written: str) -> list[tuple[QueryWord, bool]]:
+    word = _folded(written)
     if not is_unspaced(word):
-        return [(QueryWord(((_query_term(word),),)), word in STOP_WORDS)]
+        ways: list[tuple[QueryTerm, ...]] = [(_query_term(written),)]
+        if apart := _apart(written):
+            ways.append(tuple(map(_query_term, apart)))
+        return [(QueryWord(tuple(ways)), word in STOP_WORDS)]
     found = []
     for run in re.findall(r"\d+|\D+", word):
         pairs = [run[place : place + 2] for place in range(max(len(run) - 1, 1))]
@@ -352,9 +428,11 @@ def _part_query(word: str) -> list[tuple[QueryWord, bool]]:
     return found
 
 
-def _query_term(word: str) -> QueryTerm:
-    key = _term(_key(word)) or _term(word)
-    return QueryTerm(key, tuple(dict.fromkeys((_term(word), key, DERIVED + key))))
+def _query_term(written: str) -> QueryTerm:
+    word = _folded(written)
+    variants = _variants(written)
+    derived = (DERIVED + variant for variant in variants)
+    return QueryTerm(_term(_key(word)) or _term(word), (*variants, *derived))
 
 
 def search_words(query: str) -> list[str]:
@@ -417,6 +495,11 @@ def is_near(typed: str, word: str) -> bool:
     while typed and word and typed[-1] == word[-1]:
         typed, word = typed[:-1], word[:-1]
     return len(typed) <= 1 >= len(word) or (len(typed) == 2 and typed == word[::-1])  # noqa: PLR2004 - letters
+
+
+def is_begun(typed: str, word: str) -> bool:
+    """Whether a word is a longer form or a compound of one that is long enough to tell."""
+    return len(typed) >= 5 and word.startswith(typed)  # noqa: PLR2004 - letters
 
 
 def _term(word: str) -> str:

@@ -40,11 +40,10 @@ class Conversation:
         """What was stored here behind messages that may be missing: its id by the id before it."""
 
     def begin(self, opened: Opened) -> None:
-        """Take in what the store knows."""
-        self.messages, self.memory = opened.messages, opened.memory
+        """Take in what the store knows; one message more than the window says that there are older ones."""
+        self.messages, self.memory = opened.messages[-self.window :], opened.memory
         self._know(max((message.id for message in self.messages), default=0))
-        count = opened.session.message_count if opened.session is not None else 0
-        self.older = count > len(self.messages)
+        self.older = len(opened.messages) > self.window
 
     def stored(self, appended: Appended) -> None:
         """A message of this server is stored, perhaps behind some of other servers."""
@@ -67,13 +66,6 @@ class Conversation:
     def question(self) -> Message | None:
         """The person's last message."""
         return next((m for m in reversed(self.messages) if m.role == "user"), None)
-
-    @property
-    def unanswered(self) -> list[Message]:
-        """The person's last messages that count and have no reply, oldest first."""
-        answered = {m.meta.reply_to for m in self.messages if m.meta.reply_to is not None}
-        newest = max(answered, default=0)
-        return [m for m in standing(self.messages) if m.role == "user" and m.id > newest]
 
     def holds(self, client_id: str) -> bool:
         """Whether a message with this id of a client's is among these."""

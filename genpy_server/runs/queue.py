@@ -225,10 +225,14 @@ class RunQueue:
             self._task.cancel()
 
     async def stop(self, status: RunStatus) -> None:
-        """Stop every run and wait until what came is kept."""
+        """Stop every run and wait until what came is kept.
+
+        What waits is marked as stopped too; after an interruption another server answers it.
+        """
         try:
             while self._task is not None:
-                self._waiting.clear()
+                if status == "interrupted":
+                    self._waiting.clear()
                 self._stopping = status
                 self._cancel(status)
                 await asyncio.wait([self._task])
@@ -275,7 +279,7 @@ class RunQueue:
         return True
 
     async def _keep(self, request: RunRequest, reply: Message) -> Message:
-        """Store a reply behind those before it: a question before an answered one counts as answered."""
+        """Store a reply behind those before it, in the order of their questions."""
         await self.store_unsaved()
         return await self._stored(request, reply)
 

@@ -18,7 +18,7 @@ from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Hosting, Opened
+from genpy_server.stores.base import Opened
 from genpy_server.stores.select import open_store
 from genpy_server.tools.registry import ToolRegistry
 from genpy_server.wire import ErrorFrame, SessionFrame
@@ -102,7 +102,7 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
     conversation = Conversation(chat.store, user_id, session.id, window(chat.settings))
     messages = await chat.store.messages(user_id, session.id, limit=conversation.window)
     memory = await chat.store.memory(user_id, session.id)
-    conversation.begin(Opened(session, messages, memory, Hosting(None, alive=False)))
+    conversation.begin(Opened(session, messages, memory))
     request = RunRequest(
         user_id=user_id,
         session_id=session.id,

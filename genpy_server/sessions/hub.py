@@ -109,7 +109,7 @@ class SessionHub:
         identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
         if key not in self._live and not fresh:
-            await self._presence.show()  # which finds servers that have ended, and what they left
+            await self._show()  # which finds servers that have ended, and what they left
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -282,9 +282,20 @@ class SessionHub:
 
     async def _renew(self) -> None:
         """Renew the leases of the live sessions, and take in what others changed of them."""
-        if not self._live:
-            return
+        if self._live or self._presence.is_needed:
+            await self._show()
+            await self._touch_all()
+
+    async def _show(self) -> None:
+        """Show that this server is alive; where it is late, renew the leases of its sessions before.
+
+        Otherwise another server could end them in between.
+        """
+        if self._presence.is_late:
+            await self._touch_all()
         await self._presence.show()
+
+    async def _touch_all(self) -> None:
         live = tuple(live for key, live in self._live.items() if not self._is_loading(key))
         for start in range(0, len(live), TOUCH_SESSIONS):
             await self._touch(live[start : start + TOUCH_SESSIONS])
@@ -304,17 +315,19 @@ class SessionHub:
         """Take over what servers left that are gone, of the users that this one serves."""
         await self._presence.begin()
         interrupted = await self._store.interrupted(SWEEP_SESSIONS, users=self._users)
-        if not self._presence.may_take_over():
-            return
+        abandoned = await self._store.abandoned(SWEEP_SESSIONS, users=self._users)
+        if interrupted or abandoned:
+            await self._presence.beat()  # which finds out who is gone
         for key in interrupted:
             if self._is_loading(key):  # what it read would replace what is taken over here
                 await asyncio.wait([self._loading[key]])
             live = self._live.get(key)
             if live is None:
-                await recover(self._store, *key, await self._store.hosting(*key))
+                left = await self._store.take_over(*key)
+                await recover(self._store, *key, left.replies)
             else:
                 await live.take_over()
-        for key in await self._store.abandoned(SWEEP_SESSIONS, users=self._users):
+        for key in abandoned:
             if key not in self._live:
                 await self._end_abandoned(*key)
 

@@ -6,6 +6,7 @@ belongs to the session: it goes on when the socket that asked for it is gone.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final, Literal, Protocol
 from uuid import uuid4
 
@@ -35,7 +36,13 @@ from genpy_server.sessions.event_log import EventLog, Subscriber
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
-from genpy_server.stores.base import Appended, Hosted, Hosting, Opened, Store, known_state
+from genpy_server.stores.base import (
+    Appended,
+    Hosted,
+    JournaledReply,
+    Store,
+    known_state,
+)
 from genpy_server.wire import (
     Ack,
     ErrorFrame,
@@ -108,8 +115,6 @@ class LiveSession:
         """The stored session's, as far as it is known; see `Session.state`."""
         self.elsewhere = False
         """Whether another server hosts it too."""
-        self._left_over = False
-        """Whether a server that hosted it too is gone, and perhaps left something."""
         self._ended_at: str | None = None
         self._asked = set[int]()  # ids of the messages that are answered here
         self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
@@ -120,30 +125,23 @@ class LiveSession:
         Raises `NotFound` for an id that only a server can have made where there is no row: it was
         guessed.
         """
-        opened = await self._attach()
+        opened = await self._chat.store.attach(
+            self.user_id,
+            self.id,
+            limit=self._conversation.window + 1,
+            live_seconds=self._presence.live_seconds,
+            server=self._presence.server,
+        )
         if opened.session is None and not self.title and is_named_id(self.id):
             raise NotFound("Session not found.")
-        hosting = opened.hosting
-        if hosting.replies:
-            await recover(self._chat.store, self.user_id, self.id, hosting)
-            opened = await self._attach()
         if opened.session is not None:
             self._know(opened.session)
         self._conversation.begin(opened)
         self.elsewhere = opened.elsewhere
         if self._conversation.messages:
             self._log.begin_behind_history()
-        if hosting.server not in {None, self._presence.server} and not hosting.alive:
-            self._answer_left()
-
-    async def _attach(self) -> Opened:
-        return await self._chat.store.attach(
-            self.user_id,
-            self.id,
-            limit=self._conversation.window,
-            live_seconds=self._presence.live_seconds,
-            server=self._presence.server,
-        )
+        if opened.left:
+            await self.take_over()
 
     async def follow(self, hosted: Hosted) -> None:
         """Take in what other servers and programs changed of the stored session, and publish it."""
@@ -159,10 +157,8 @@ class LiveSession:
         if hosted.elsewhere != self.elsewhere:
             self.elsewhere = hosted.elsewhere
             self._tell()
-            self._left_over = self._left_over or not self.elsewhere
-        if self._left_over and not self.runs.busy:
+        if hosted.left:
             await self.take_over()
-            self._left_over = False
 
     @property
     def known(self) -> str:
@@ -180,16 +176,12 @@ class LiveSession:
             self._know(session)
 
     async def take_over(self) -> None:
-        """Take over what another server left that hosted the session too and is gone."""
-        if not self.runs.busy:
-            hosting = await self._chat.store.hosting(self.user_id, self.id)
-            await recover(self._chat.store, self.user_id, self.id, hosting)
+        """Store the replies of servers that are gone, and answer in order what waited there."""
+        left = await self._chat.store.take_over(self.user_id, self.id, self._presence.server)
+        await recover(self._chat.store, self.user_id, self.id, left.replies)
+        async with self._sending:
             await self._catch_up()
-            self._answer_left()
-
-    def _answer_left(self) -> None:
-        """Answer in order what waited at a server that is gone."""
-        for question in self._conversation.unanswered:
+        for question in left.questions:
             if question.id not in self._asked:
                 meta = question.meta
                 self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
@@ -531,9 +523,11 @@ class LiveSession:
             return None
 
 
-async def recover(store: Store, user_id: str, session_id: str, hosting: Hosting) -> None:
+async def recover(
+    store: Store, user_id: str, session_id: str, replies: Sequence[JournaledReply]
+) -> None:
     """Store the replies of servers that are gone, as far as they came; any number of times is once."""
-    for left in hosting.replies:
+    for left in replies:
         meta = left.meta
         if meta.status is None:
             error = CUT_SHORT if left.text else NOT_ANSWERED

@@ -1,13 +1,17 @@
 """Presence of a server on its database: it shows that it is alive, and finds those that are not.
 
-A server that shows no life for a while is gone for everybody. One of the same machine whose process
-has ended is gone at once, so that a restart need not wait.
+A server is gone when its record is removed: by itself when it stops, by another one that knows its
+process to have ended, so that a restart need not wait, or by one that has seen it late for long
+enough. A late server may renew its record: a database that was away, a computer that slept and a clock
+that was set end all leases at once, those of living servers too.
 """
 
 import logging
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -37,8 +41,10 @@ class Presence:
         self._store = store
         self._shown: float | None = None
         self._looked: tuple[float, float] | None = None
-        self._patient_until = 0.0
+        self._late: dict[str, float] = {}
+        """The other servers that are late, and since when this one sees that."""
         self._hosting = False
+        self._endings = 0
         _here.add(self.server)
 
     async def begin(self) -> None:
@@ -46,34 +52,47 @@ class Presence:
         if self._shown is None:
             await self.beat()
 
+    @property
+    def is_late(self) -> bool:
+        """Whether this server's own leases are over."""
+        return self._looked is not None and time.time() - self._looked[0] > self.live_seconds
+
     async def show(self) -> None:
         """Show that this server is alive, unless that was done a moment ago."""
         if self._shown is None or time.monotonic() - self._shown >= self.beat_seconds / 2:
             await self.beat()
 
     async def beat(self) -> None:
-        """Show that this server is alive, and remove others whose process has ended."""
+        """Show that this server is alive, and remove the records of servers that are gone."""
         others = await self._store.beat(self.server, 3 * self.beat_seconds)
-        self._shown = time.monotonic()
-        for other in others:
-            if has_ended(other):
-                await self._store.beat(other, 0)
-
-    def may_take_over(self) -> bool:
-        """Whether servers that show no life are gone; asked whenever the database has answered.
-
-        A database that was away, a computer that slept and a clock that was set end all leases at
-        once, those of living servers too. They get the time to renew them.
-        """
         now = time.time(), time.monotonic()
         last, self._looked = self._looked or now, now
+        self._shown = now[1]
         if max(now[0] - last[0], now[1] - last[1]) > 2 * self.beat_seconds:
-            self._patient_until = now[1] + 2 * self.beat_seconds
-        return now[1] >= self._patient_until
+            self._late.clear()  # they could not renew theirs either, as far as is known
+        self._late = {name: self._late.get(name, now[1]) for name in others if others[name]}
+        for other in others:
+            seen_late = now[1] - self._late.get(other, now[1])
+            if has_ended(other) or seen_late >= 2 * self.beat_seconds:
+                await self._store.beat(other, 0)
 
     def hosts(self) -> None:
         """A session is hosted, which the store records with its first message or its opening."""
         self._hosting = True
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether this server uses a right that it has for as long as it is recorded."""
+        return self._endings > 0
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Use a right to end a session."""
+        self._endings += 1
+        try:
+            yield
+        finally:
+            self._endings -= 1
 
     async def leave(self) -> None:
         """Show that this server is gone."""

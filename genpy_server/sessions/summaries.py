@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -122,6 +123,10 @@ class Summaries:
         that does not store it leaves it active: then it is tried again later, a few times by itself
         and then without the model. `by_hand` asks the model however often that failed before.
         """
+        with self._presence.ending() if self._presence is not None else nullcontext():
+            return await self._write(ending, model, by_hand=by_hand)
+
+    async def _write(self, ending: Ending, model: str | None, *, by_hand: bool) -> Session | None:
         said, ending = ending.said, msgspec.structs.replace(ending, said=None)
         try:
             try:

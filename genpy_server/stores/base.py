@@ -101,12 +101,12 @@ class JournaledReply(msgspec.Struct, frozen=True):
     meta: MessageMeta
 
 
-class Hosting(msgspec.Struct, frozen=True):
-    """Which server hosted a session last, whether it is alive, and what it left unfinished."""
+class LeftBehind(msgspec.Struct, frozen=True):
+    """What servers that are gone left unfinished in a session."""
 
-    server: str | None
-    alive: bool
     replies: tuple[JournaledReply, ...] = ()
+    questions: tuple[Message, ...] = ()
+    """Those whose replies were not begun, oldest first."""
 
 
 class Hosted(msgspec.Struct, frozen=True):
@@ -120,6 +120,8 @@ class Hosted(msgspec.Struct, frozen=True):
     elsewhere: bool = False
     """Whether another server hosts it too."""
     deleted: bool = False
+    left: bool = False
+    """Whether a server that is gone left something; see `Store.take_over`."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -129,8 +131,9 @@ class Opened(msgspec.Struct, frozen=True):
     messages: list[Message]
     """The newest ones, oldest first."""
     memory: Memory | None
-    hosting: Hosting
     elsewhere: bool = False
+    left: bool = False
+    """Whether a server that is gone left something; see `Store.take_over`."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True):
@@ -250,7 +253,8 @@ class Store(BaseStore, Protocol):
         not hold the message `known` (0: none is known): it was deleted, and perhaps created again.
         Any message makes a completed one active and takes the right to end it from whoever holds
         it. `live_seconds` is how long from now the session counts as hosted, by `server` (see `touch`).
-        The journal of the run whose id is `client_id` is removed with it. The same
+        A person's message waits for its reply at `server`, until a message that replies to it or
+        replaces it is stored. The journal of the run whose id is `client_id` is removed with it. The same
         `client_id` with the same text changes nothing and returns the stored message as a
         duplicate; with another text it is a `Conflict`. A session of another owner is `NotFound`.
         """
@@ -342,14 +346,14 @@ class Store(BaseStore, Protocol):
         """Record that these sessions are hosted for `live_seconds` from now, by `server`.
 
         `known` has the `known_state` of each id, empty where the server knows of no stored session.
-        Returns those whose state is another one, those that are deleted, and those that another
-        server hosts too.
+        Returns those whose state is another one, those that are deleted, those that another server
+        hosts too, and those in which a server that is gone left something.
         """
 
     async def abandoned(
         self, limit: int, *, users: Sequence[str], never_hosted: bool = False
     ) -> list[tuple[str, str]]:
-        """(user_id, session_id) of these users' active sessions that no server hosts any more.
+        """(user_id, session_id) of these users' active sessions whose leases are over.
 
         Sessions that no server ever hosted, another program's, only with `never_hosted`.
         """
@@ -371,7 +375,8 @@ class Store(BaseStore, Protocol):
         Of any number of callers on any number of servers one gets it, by the database's clock,
         until `finish_ending`, a new message, the end of the lease, or `beat` with 0 seconds for
         `server`, which is recorded where it was not yet. With `messages` the right may come with
-        so many of them; see `Ending.said`. `abandoned_only` leaves alone hosted sessions and those whose next attempt is to
+        so many of them; see `Ending.said`. `abandoned_only` leaves alone hosted sessions, those of
+        servers that are late (see `beat`), and those whose next attempt is to
         wait (see `release_ending`); `again` also takes completed ones, to write a new summary. With
         `leaving` the server hosts the session no more, and leaves its end to others that do.
         """
@@ -384,10 +389,12 @@ class Store(BaseStore, Protocol):
 
     # Servers, and the replies in progress that they leave behind
 
-    async def beat(self, server: str, alive_seconds: float) -> list[str]:
+    async def beat(self, server: str, alive_seconds: float) -> dict[str, bool]:
         """Record that a server is alive for so long from now (0: it is gone).
 
-        Returns the other servers that are alive.
+        Returns the other servers that were recorded, and whether each is late: its time is over. It
+        may renew it, after a sleep of its computer, and nothing of it is taken over before it is
+        recorded as gone.
         """
 
     async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
@@ -396,11 +403,14 @@ class Store(BaseStore, Protocol):
         A piece replaces the one at the same position.
         """
 
-    async def hosting(self, user_id: str, session_id: str) -> Hosting:
-        """Who hosts a session, with the journalled replies of servers that are gone."""
+    async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
+        """The journalled replies of servers that are gone, and with `server` what waited there.
+
+        Those questions wait at `server` from now on, and are given to no other one.
+        """
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
-        """(user_id, session_id) of these users' sessions with replies of servers that are gone."""
+        """(user_id, session_id) of these users' sessions with replies of servers that are gone or late."""
 
     # Memory
 

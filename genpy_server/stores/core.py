@@ -42,8 +42,8 @@ from genpy_server.stores.base import (
     BaseStore,
     Ending,
     Hosted,
-    Hosting,
     JournalPiece,
+    LeftBehind,
     Opened,
     Result,
     Store,
@@ -354,7 +354,7 @@ class CompletedStore:
         messages = await self.messages(user_id, session_id, limit=limit)
         memory = await self.memory(user_id, session_id)
         self._hosted[user_id, session_id] = time.monotonic() + live_seconds
-        return Opened(session, messages, memory, await self.hosting(user_id, session_id))
+        return Opened(session, messages, memory)
 
     async def touch(
         self, known: Mapping[str, str], live_seconds: float, server: str = ""
@@ -442,16 +442,16 @@ class CompletedStore:
 
     # Servers: this one alone
 
-    async def beat(self, server: str, alive_seconds: float) -> list[str]:
+    async def beat(self, server: str, alive_seconds: float) -> dict[str, bool]:
         """See `Store.beat`."""
-        return []
+        return {}
 
     async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
         """See `Store.journal`; nothing is kept, and a reply in progress ends with its server."""
 
-    async def hosting(self, user_id: str, session_id: str) -> Hosting:
-        """See `Store.hosting`."""
-        return Hosting(None, alive=False)
+    async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
+        """See `Store.take_over`."""
+        return LeftBehind()
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
         """See `Store.interrupted`."""

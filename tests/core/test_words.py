@@ -5,12 +5,15 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.scripts import TEXTS
 
 from genpy_server.core.words import (
     DERIVED,
     QUERY_TERMS,
+    forms,
     is_near,
     query_terms,
+    query_words,
     search_words,
     stem,
     terms,
@@ -73,7 +76,20 @@ def test_scripts_without_spaces_are_spaced(text: str, spaced: str | None) -> Non
         ("我用Python写", ["我用", "用", "python", "写"]),
         ("天气很好", ["天气", "气很", "很好", "好"]),
         ("हिन्दी", ["हिन्दी", "~हिंदी"]),
-        ("x2 3.11", ["x2", "3", "11"]),
+        ("x2 3.11", ["x2", "~x", "~2", "3", "11"]),
+        (
+            "v2.10 userIDs2",
+            ["v2", "10", "~v", "~2", "~v210", "userids2", "~user", "~ids2", "~userid", "~2", "~id"],
+        ),
+        (
+            "\u0648\u0627\u0644\u0643\u062a\u0627\u0628",
+            [
+                "\u0648\u0627\u0644\u0643\u062a\u0627\u0628",
+                "~\u0627\u0644\u0643\u062a\u0627\u0628",
+                "~\u0643\u062a\u0627\u0628",
+            ],
+        ),
+        ("M\xfcller 3f2b9c1d8e", ["muller", "~mueller", "3f2b9c1d8e", "~3f2b9c1"]),
         (
             "get_user_name HTTPServer",
             ["get", "user", "name", "~getusernam", "httpserver", "~http", "~server"],
@@ -99,6 +115,14 @@ def test_terms(text: str, expected: list[str]) -> None:
 def test_terms_of_a_query(query: str, expected: list[str]) -> None:
     """Each once; the last character of a pair is not looked for alone."""
     assert [term.key for term in query_terms(query)] == expected
+
+
+@given(TEXTS | ANY_TEXT)
+def test_a_text_holds_each_of_its_words(text: str) -> None:
+    """Asked for with what surrounds it, without, or all at once."""
+    held = forms(text)
+    for asked in (*text.split(), *search_words(text), text):
+        assert all(word.is_held(held) for word in query_words(asked)), asked
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -135,6 +134,45 @@ async def test_the_sweep_waits_for_a_session_that_is_being_read(
     assert "taken over" not in order[: order.index("read")]
 
 
+async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(database, upstream):
+    """Also where a later question was answered meanwhile, and another server goes on hosting."""
+    settings = {"GENPY_LLM_URL": upstream.url}
+    process = ServerProcess(database, **settings)
+    await process.start()
+    upstream.say("seen by all", " never", paused_at=1)
+    async with (
+        serving(database, **settings) as second,
+        serving(database, **settings) as third,
+        Peer(second.url, "one") as peer,
+        Peer(third.url, "one"),
+    ):
+        async with Peer(process.url, "one") as first:
+            await first.say(Send("a", "the first"))
+            await first.until("delta")
+            await first.say(Send("b", "the second"))
+            await first.until("ack", lambda f: f["id"] == "b")
+            upstream.say("answer to c")
+            await peer.say(Send("c", "the third"))
+            await peer.until("run_finished")
+            await until_journalled(database, "seen by all")
+            await process.kill()
+        upstream.say("answer to b")
+
+        async def answered():
+            await asyncio.gather(*(server.app.presence.beat() for server in (second, third)))
+            await asyncio.gather(*(server.app.hub._renew() for server in (second, third)))
+            stored = await messages(second)
+            return stored if stored[-1].text == "answer to b" else None
+
+        stored = await eventually(answered)
+    ids = {message.client_id: message.id for message in stored}
+    assert [(m.text, m.meta.reply_to) for m in stored if m.role == "assistant"] == [
+        ("answer to c", ids["c"]),
+        ("seen by all", ids["a"]),
+        ("answer to b", ids["b"]),
+    ]
+
+
 async def messages(server):
     (session,) = await server.app.store.sessions("local", limit=9)
     return await server.app.store.messages("local", session.id, limit=9)
@@ -209,9 +247,16 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
                 await other.until("message", lambda f: f["text"] == "and then")
                 await second.app.hub._renew()
                 if asleep:
-                    second.app.presence._looked = (0.0, 0.0)
                     end_all_leases(database)
                 await second.app.hub._sweep()
+            if asleep:
+                end_all_leases(database)
+            async with (
+                serving(database, **settings) as third,  # which never saw the first one alive
+                Peer(third.url, "one") as other,
+            ):
+                await other.until("snapshot_end")
+                await third.app.hub._sweep()
             gate.set()
             for _ in range(2):
                 await peer.until("run_finished")
@@ -222,8 +267,8 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
     assert other.of("run_started") == []
 
 
-async def test_what_waited_when_a_session_was_ended_stays_unanswered(database, upstream):
-    """An end drops what waits: the next server that opens the session answers none of it."""
+async def test_what_waited_when_a_session_was_ended_is_marked(database, upstream):
+    """An end stops what waits, too: the next server that opens the session answers none of it."""
     settings = {"GENPY_LLM_URL": upstream.url}
     async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
         upstream.say("half", " never", paused_at=1)
@@ -236,8 +281,13 @@ async def test_what_waited_when_a_session_was_ended_stays_unanswered(database, u
         await peer.until("summary")
     asked = len(upstream.requests)
     async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
-        await peer.until("message", lambda f: f["meta"].get("status") == "stopped")
+        await peer.until("snapshot_end")
+        a, b, *replies = peer.of("message")
         assert server.app.hub.running("local") == frozenset()
+    assert [(m["text"], m["meta"]["status"], m["meta"]["reply_to"]) for m in replies] == [
+        ("half", "stopped", a["message_id"]),
+        ("", "stopped", b["message_id"]),
+    ]
     assert len([r for r in upstream.requests[asked:] if r["body"]]) == 0
 
 
@@ -334,7 +384,13 @@ async def test_a_long_summary_is_asked_for_once(database, upstream):
     settings = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "0.05"}
     async with serving(database, **settings) as first, serving(database, **settings) as second:
         await upstream.until(lambda: upstream.open == 1)
-        await eventually(partial(_have_lapsed, store, first, second))
+        seen = set()
+
+        async def renewed():
+            seen.update(server.app.presence._shown for server in (first, second))
+            return len(seen) > 5  # more than a lease, of which one is three signs of life
+
+        await eventually(renewed)
         async with asyncio.timeout(20):  # a sweep that asks again waits for the same answer
             for server in (first, second):
                 await server.app.hub._sweep()
@@ -347,11 +403,6 @@ async def test_a_long_summary_is_asked_for_once(database, upstream):
     await store.close()
     assert session.summary == "s"
     assert len([request for request in upstream.requests if request["body"]]) == 1
-
-
-async def _have_lapsed(store, *servers):
-    alive = await store.beat("another", 60)
-    return not {server.app.presence.server for server in servers} & set(alive)
 
 
 async def test_an_idle_server_shows_itself_before_it_takes_a_right(database):

@@ -192,6 +192,13 @@ async def spoil_nothing(store, person: Person, odd: dict[str, list[str]]) -> Non
         assert asked or {session.id for session in found} == {good, *odd}
         for session in found:
             datetime.fromisoformat(session.started_at).astimezone()
+    paged: list[Session] = []
+    while page := await store.sessions(
+        person.id, limit=3, before=paged[-1].last_message_id if paged else None
+    ):
+        paged += page
+    assert sorted(session.id for session in paged) == sorted([good, *odd])
+    assert paged == await store.sessions(person.id, limit=999)
     hits = await store.search(person.id, "penguin", limit=999, titles=True)
     assert {hit.message.session_id for hit in hits} == {good, *odd}
     assert all(row.day > "2020" for row in await store.usage(person.id, since=times["since"]))

@@ -1,22 +1,23 @@
 """What every store promises of servers, their replies in progress, and the installation's secret."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 from support.conditions import eventually
 from support.users import Person
 
-from genpy_server.core.models import Memory, MessageMeta, Metrics, SessionSettings
-from genpy_server.stores.base import JournalPiece, Result, Store, known_state
+from genpy_server.core.models import Memory, Message, MessageMeta, Metrics, SessionSettings
+from genpy_server.stores.base import JournalPiece, LeftBehind, Result, Store, known_state
 
 META = MessageMeta(run="r", reply_to=1, intent="tutorial", model="m")
 
 
-def piece(person: Person, run: str, position: int, text: str) -> JournalPiece:
+def piece(person: Person, run: str, position: int, text: str, reply_to: int = 1) -> JournalPiece:
     """A part of a reply in the person's session."""
     meta = msgspec.structs.replace(META, run=run)
-    return JournalPiece(person.session, run, 1, position, text, meta)
+    return JournalPiece(person.session, run, reply_to, position, text, meta)
 
 
 async def test_the_secret_is_one_for_all_servers(
@@ -29,19 +30,22 @@ async def test_the_secret_is_one_for_all_servers(
 
 
 async def test_a_server_is_alive_until_its_time_is_over(store: Store) -> None:
-    """A beat names the others that are alive; one of 0 seconds removes the server at once."""
+    """A beat names the others and says which are late; one of 0 seconds removes the server at once."""
     one, two = str(uuid4()), str(uuid4())
     await store.beat(one, 60)
-    assert one in await store.beat(two, 60)
-    assert two not in await store.beat(two, 60)
+    others = await store.beat(two, 60)
+    assert others[one] is False
+    assert two not in others
     await store.beat(one, 0)
     assert one not in await store.beat(two, 60)
     await store.beat(one, 0.05)
 
     async def lapsed() -> bool:
-        return one not in await store.beat(two, 60)
+        return (await store.beat(two, 60))[one]
 
     assert await eventually(lapsed)
+    await store.beat(one, 60)
+    assert (await store.beat(two, 60))[one] is False
 
 
 async def test_a_journalled_reply_is_found_once_its_server_is_gone(
@@ -54,17 +58,15 @@ async def test_a_journalled_reply_is_found_once_its_server_is_gone(
     await store.touch({person.session: ""}, 60, server)
     for at, text in ((0, ""), (0, "né "), (3, "of"), (3, "of two")):
         await store.journal(server, [piece(person, run, at, text)])
-    hosted = await store.hosting(person.id, person.session)
-    assert (hosted.server, hosted.alive, hosted.replies) == (server, True, ())
+    assert await store.take_over(person.id, person.session) == LeftBehind()
     assert (person.id, person.session) not in await store.interrupted(1_000, users=[person.id])
     await store.beat(server, 0)
-    left = await store.hosting(person.id, person.session)
+    left = await store.take_over(person.id, person.session)
     (reply,) = left.replies
-    assert (left.server, left.alive) == (server, False)
     assert (reply.run, reply.reply_to, reply.text) == (run, 1, "né of two")
     assert reply.meta == msgspec.structs.replace(META, run=run)
     assert (person.id, person.session) in await store.interrupted(1_000, users=[person.id])
-    assert (await store.hosting("somebody else", person.session)).replies == ()
+    assert (await store.take_over("somebody else", person.session)).replies == ()
 
 
 async def test_a_stored_reply_leaves_no_journal(store: Store, person: Person) -> None:
@@ -76,7 +78,7 @@ async def test_a_stored_reply_leaves_no_journal(store: Store, person: Person) ->
         person.id, person.session, "assistant", "whole", title="t", client_id=run, meta=META
     )
     await store.journal("gone", [piece(person, run, 4, " more")])
-    assert (await store.hosting(person.id, person.session)).replies == ()
+    assert (await store.take_over(person.id, person.session)).replies == ()
 
 
 async def test_the_journal_of_a_deleted_session_goes_with_it(store: Store, person: Person) -> None:
@@ -88,19 +90,56 @@ async def test_the_journal_of_a_deleted_session_goes_with_it(store: Store, perso
     await store.journal("gone", [piece(person, run, 4, " more")])
     assert (person.id, person.session) not in await store.interrupted(1_000, users=[person.id])
     await person.say("y")
-    assert (await store.hosting(person.id, person.session)).replies == ()
+    assert (await store.take_over(person.id, person.session)).replies == ()
 
 
-async def test_an_append_names_the_server_that_hosts(store: Store, person: Person) -> None:
-    """A message names its server; one without a server changes nothing, and an end clears it."""
-    server = str(uuid4())
-    await store.append(
-        person.id, person.session, "user", "x", title="t", live_seconds=60, server=server
+async def _ask(person: Person, text: str, server: str, **meta: Any) -> Message:
+    appended = await person.store.append(
+        person.id,
+        person.session,
+        "user",
+        text,
+        title="t",
+        live_seconds=60,
+        server=server,
+        meta=MessageMeta(**meta),
     )
-    await person.say("y")
-    assert (await store.hosting(person.id, person.session)).server == server
-    await person.complete()
-    assert (await store.hosting(person.id, person.session)).server is None
+    return appended.message
+
+
+async def test_what_waits_at_a_server_that_is_gone_is_taken_over_once(
+    store: Store, person: Person
+) -> None:
+    """Every question without a reply, whatever was answered behind it, goes to one other server."""
+    gone, one, two = (str(uuid4()) for _ in range(3))
+    ids = person.id, person.session
+    await store.beat(gone, 60)
+    answered, running, first, edited = [await _ask(person, text, gone) for text in "arfe"]
+    last = await _ask(person, "l", gone, replaces=edited.id)
+    await store.journal(gone, [piece(person, "r2", 0, "half", running.id)])
+    other = await _ask(person, "o", one)
+    for question in (answered, other):
+        await person.say("A", role="assistant", meta=MessageMeta(reply_to=question.id))
+    assert not (await store.attach(*ids, limit=9, live_seconds=60, server=one)).left
+    assert await store.take_over(*ids, one) == LeftBehind()
+    await store.beat(gone, 0.01)
+    assert not (await store.attach(*ids, limit=9, live_seconds=60, server=one)).left
+    await store.beat(gone, 0)
+    assert (await store.attach(*ids, limit=9, live_seconds=60, server=one)).left
+    (told,) = await store.touch({person.session: ""}, 60, one)
+    assert told.left
+    assert (await store.take_over(*ids)).questions == ()
+    assert await store.take_over("somebody else", person.session, one) == LeftBehind()
+    taken = await store.take_over(*ids, one)
+    assert [reply.run for reply in taken.replies] == ["r2"]
+    assert list(taken.questions) == [first, last]
+    assert (await store.take_over(*ids, two)).questions == ()
+    await person.say(
+        "half", role="assistant", client_id="r2", meta=MessageMeta(reply_to=running.id)
+    )
+    assert not (await store.attach(*ids, limit=9, live_seconds=60, server=two)).left
+    await store.beat(one, 0)
+    assert list((await store.take_over(*ids, two)).questions) == [first, last]
 
 
 async def test_the_lease_of_a_server_that_is_gone_is_given_back(
@@ -127,11 +166,11 @@ async def test_a_late_sign_of_life_costs_a_server_no_right(store: Store, person:
     """A server whose time ran out keeps its right to end a session; only one that is gone loses it."""
     late = str(uuid4())
     await person.say("x")
-    await store.beat(late, 0.01)
     assert await store.claim_ending(person.id, person.session, lease_seconds=600, server=late)
+    await store.beat(late, 0.01)
 
     async def lapsed() -> bool:
-        return late not in await store.beat(str(uuid4()), 60)
+        return (await store.beat(str(uuid4()), 60))[late]
 
     await eventually(lapsed)
     assert (person.id, person.session) not in await store.abandoned(

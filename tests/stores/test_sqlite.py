@@ -166,6 +166,8 @@ async def test_an_older_file_is_upgraded_and_keeps_its_rows(
     assert query(path, "PRAGMA user_version") == [(len(later),)]
 
 
+HOSTED = 3
+"""The version from which on a session knows its server."""
 SEARCHED = 4
 """The version from which on there is the index of today."""
 EARLIER = range(1, len(schema.MIGRATIONS))
@@ -184,19 +186,24 @@ async def test_a_file_of_any_earlier_version_keeps_its_rows(path: Path, version:
         for statement in itertools.chain(*schema.MIGRATIONS[:version]):
             old.execute(statement)
         old.execute(f"PRAGMA user_version = {version}")
-        for session, status, rating in ((talk, "active", None), (ended, "completed", 4)):
+        for last, session, status, rating in (
+            (2, talk, "active", None),
+            (4, ended, "completed", 4),
+        ):
             old.execute(
                 "INSERT INTO sessions (session_id, user_id, status, start_time, created_at, "
                 "updated_at, title, summary, topics, user_rating, memory, memory_upto, "
                 "last_message_id, message_count) VALUES "
-                "(?, 'ann', ?, ?, ?, ?, 'Tea', 'S.', '[\"a\"]', ?, '- likes tea', 1, 4, 2)",
-                (session, status, at, at, at, rating),
+                "(?, 'ann', ?, ?, ?, ?, 'Tea', 'S.', '[\"a\"]', ?, '- likes tea', 1, ?, 2)",
+                (session, status, at, at, at, rating, last),
             )
             old.executemany(
                 "INSERT INTO session_logs (session_id, event_type, message, metadata, created_at, "
                 "client_id, uid, words) VALUES (?, ?, 'a penguin é', '{}', ?, ?, ?, 3)",
                 [(session, kind, at, kind, str(uuid4())) for kind in ("user", "ai")],
             )
+        if version >= HOSTED:
+            old.execute("UPDATE sessions SET hosted_by = 'a server that is gone'")
         if version >= SEARCHED:
             old.execute("UPDATE search_progress SET below = 5")  # as if indexing was under way
         old.commit()
@@ -212,6 +219,9 @@ async def test_a_file_of_any_earlier_version_keeps_its_rows(path: Path, version:
         hits = await store.search("ann", "penguins", limit=9)
         assert len(hits) == 4
         assert await store.memory("ann", talk) == Memory("- likes tea", 1)
+        left = await store.take_over("ann", talk, "another server")
+        assert [question.id for question in left.questions] == ([1] if version >= HOSTED else [])
+        assert not (await store.take_over("ann", ended, "another server")).questions
         assert (await store.metrics("ann", ended)).messages == 2
         assert [s.settings for s in await store.sessions("ann", limit=9)] == 2 * [SessionSettings()]
     async with opened(path.with_name("fresh.db")) as store:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from support.supabase_stack import FIRST_VERSION, FOLDER, SCHEMA, Stack
 
+from genpy_server.core.words import CUT
 from genpy_server.stores.supabase.client import SCHEMA_VERSION
 from genpy_server.stores.supabase.store import SupabaseStore
 
@@ -98,6 +99,7 @@ def test_loading_the_schema_again_changes_nothing(make_stack: MakeStack) -> None
         stack.sql(SCHEMA.read_text())
     assert stack.sql(CATALOGUE) == once
     assert len(once) > 60
+    assert stack.sql("select genpy.cut()") == [{"cut": CUT}]
 
 
 def test_the_first_version_is_upgraded_without_losing_a_row(make_stack: MakeStack) -> None:

@@ -68,9 +68,9 @@ async def test_a_search_reads_what_holds_its_words_alone(make_stack: MakeStack) 
     stack.sql(f"""
         set session_replication_role = replica;  -- the trigger counts 10,000 messages one by one
         insert into sessions (session_id, user_id, search, cut, message_count)
-          values (gen_random_uuid(), 'ann', '', 2, 10000);
+          values (gen_random_uuid(), 'ann', '', genpy.cut(), 10000);
         insert into session_logs (session_id, event_type, message, cut, terms)
-        select session_id, 'user', repeat('m ', 400), 2, (quote_literal('{owner}' || n % 2000) || ':1')::tsvector
+        select session_id, 'user', repeat('m ', 400), genpy.cut(), (quote_literal('{owner}' || n % 2000) || ':1')::tsvector
         from sessions, generate_series(1, 10000) n;
         analyze;
     """)

@@ -68,25 +68,33 @@ def append(
     if previous_id is not None:
         before = counts_of(counts) or count(connection, user_id, session_id)
     message = insert(
-        connection, user_id, Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
+        connection,
+        user_id,
+        Message(0, session_id, role, text, "", client_id, meta, str(uuid4())),
+        pending=server if role == "user" else "",
     )
+    if meta.reply_to is not None or meta.replaces is not None:
+        connection.execute(
+            """
+            UPDATE session_logs SET pending_server = NULL
+            WHERE id IN (?, ?) AND session_id = ? AND pending_server IS NOT NULL
+            """,
+            (meta.reply_to, meta.replaces, session_id),
+        )
     connection.execute(
         f"""
         UPDATE sessions SET
-            last_message_id = :id, message_count = message_count + 1, updated_at = :at,
+            message_count = message_count + 1, updated_at = :at,
             counts = :counts,
             status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
             ending_attempts = 0,
-            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END,
-            hosted_by = coalesce(nullif(:server, ''), hosted_by)
+            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
         WHERE session_id = :session_id
         """,
         {
-            "id": message.id,
             "at": message.at,
             "counts": to_json(counted(before, message)),
             "live": live_seconds,
-            "server": server,
             "session_id": session_id,
         },
     )
@@ -135,13 +143,19 @@ def _duplicate(connection: sqlite3.Connection, stored: Message, text: str) -> Ap
     return Appended(stored, duplicate=True, previous_id=row[0])
 
 
-def insert(connection: sqlite3.Connection, user_id: str, message: Message) -> Message:
-    """Write one row and index it; `id` is the database's, and so is `at` when it is empty."""
+def insert(
+    connection: sqlite3.Connection, user_id: str, message: Message, *, pending: str = ""
+) -> Message:
+    """Write one row and index it; `id` is the database's, and so is `at` when it is empty.
+
+    `pending` is the server at which a question waits for its reply.
+    """
     row = connection.execute(
         f"""
         INSERT INTO session_logs
-            (session_id, event_type, message, metadata, created_at, client_id, uid, words)
-        VALUES (?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?)
+            (session_id, event_type, message, metadata, created_at, client_id, uid, words,
+                pending_server)
+        VALUES (?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, nullif(?, ''))
         RETURNING id, created_at
         """,
         (
@@ -153,6 +167,7 @@ def insert(connection: sqlite3.Connection, user_id: str, message: Message) -> Me
             message.client_id,
             message.uid,
             len(message.text.split()),
+            pending,
         ),
     ).fetchone()
     stored = msgspec.structs.replace(message, id=row[0], at=row[1])

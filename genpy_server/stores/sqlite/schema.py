@@ -5,6 +5,8 @@ statements; `PRAGMA user_version` counts the `MIGRATIONS` that a file has been t
 SQLite become ours here, each with a sentence that says what to do.
 """
 
+# ruff: noqa: S608 - what is put into a statement is a constant of this module
+
 import os
 import sqlite3
 import time
@@ -263,8 +265,54 @@ _CUT = (
     "ALTER TABLE search_progress ADD COLUMN cut_below integer",
     "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)",
 )
-"""Messages below `cut_below` are indexed in the cut before `words.CUT` was 2, and so are the titles until it
+"""Messages below `cut_below` are indexed in the cut before that of `words.CUT`, and so are the titles until it
 is null; a search finds both."""
+
+_PENDING = (
+    "ALTER TABLE session_logs ADD COLUMN pending_server text",
+    """
+    CREATE INDEX session_logs_pending ON session_logs (session_id)
+    WHERE pending_server IS NOT NULL
+    """,
+    """
+    UPDATE session_logs SET pending_server = s.hosted_by FROM sessions s
+    WHERE s.status = 'active' AND s.hosted_by IS NOT NULL
+        AND session_logs.session_id = s.session_id AND session_logs.event_type = 'user'
+        AND session_logs.id > (
+            SELECT coalesce(max(CASE WHEN json_valid(r.metadata)
+                THEN json_extract(r.metadata, '$.reply_to') END), 0)
+            FROM session_logs r WHERE r.session_id = s.session_id)
+    """,
+    """
+    UPDATE sessions SET last_message_id = (
+        SELECT coalesce(max(m.id), 0) FROM session_logs m WHERE m.session_id = sessions.session_id)
+    WHERE last_message_id IS NOT (
+        SELECT coalesce(max(m.id), 0) FROM session_logs m WHERE m.session_id = sessions.session_id)
+    """,
+    *(
+        f"""
+        CREATE TRIGGER sessions_ordered_{event} AFTER {what} ON sessions
+        WHEN new.last_message_id IS NOT (
+            SELECT coalesce(max(id), 0) FROM session_logs WHERE session_id = new.session_id)
+        BEGIN
+            UPDATE sessions SET last_message_id = (
+                SELECT coalesce(max(id), 0) FROM session_logs WHERE session_id = new.session_id)
+            WHERE id = new.id;
+        END
+        """
+        for event, what in {"new": "INSERT", "changed": "UPDATE OF last_message_id"}.items()
+    ),
+    """
+    CREATE TRIGGER session_logs_ordered AFTER INSERT ON session_logs BEGIN
+        UPDATE sessions SET last_message_id = new.id
+        WHERE session_id = new.session_id AND last_message_id < new.id;
+    END
+    """,
+    "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)",
+)
+"""At which server a question waits for its reply, null for most messages; before, the last questions of
+a session waited at the server that hosted it last (`hosted_by`, which nothing reads any more). A
+session has its place in lists by its last message, whatever another program writes. And the terms of `words.CUT` 3."""
 
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
@@ -278,6 +326,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _APPROVALS,
     _HOSTS,
     _CUT,
+    _PENDING,
 )
 """What turns each version of the file into the next; never changed once released."""
 

@@ -8,7 +8,7 @@ an earlier version cut otherwise is found as that version found it, until it is 
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from itertools import combinations, islice
 from typing import Any, Final
 
@@ -323,9 +323,10 @@ def _behind(key: str) -> str:
 def _meant(
     connection: sqlite3.Connection, unknown: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, list[tuple[str, int]]]]:
-    """By owner, the user's own words that mistyped ones may stand for, each with its frequency.
+    """By owner, the user's own words that unknown ones may stand for, each with its frequency.
 
-    They begin alike and differ in one letter; the most frequent come first.
+    They begin alike and differ in one letter, or go on where the unknown one ends; those come first,
+    and of each the most frequent.
     """
     beginnings = [
         (owner, term, owner + mark + term[: 2 if len(term) < _LONG else 3])
@@ -343,14 +344,16 @@ def _meant(
         ),
         [end for *_, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
     )
+    alike: dict[tuple[str, str], list[tuple[bool, int, str]]] = {}
     for number, held, often in rows:
         owner, term, _ = beginnings[number]
         form = held.removeprefix(owner)
-        if words.is_near(term, form.removeprefix(words.DERIVED)):
-            meant[owner].setdefault(term, []).append((form, often))
-    for found in meant.values():
-        for term, alike in found.items():
-            found[term] = sorted(alike, key=lambda one: (-one[1], one[0]))[:MENDED]
+        word = form.removeprefix(words.DERIVED)
+        near = words.is_near(term, word)
+        if near or words.is_begun(term, word):
+            alike.setdefault((owner, term), []).append((not near, -often, form))
+    for (owner, term), found in alike.items():
+        meant[owner][term] = [(form, -often) for _, often, form in nsmallest(MENDED, found)]
     return meant
 
 

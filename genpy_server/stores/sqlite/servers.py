@@ -10,15 +10,12 @@ from itertools import groupby
 import msgspec
 
 from genpy_server.core.models import MessageMeta
-from genpy_server.stores.base import Hosting, JournaledReply, JournalPiece
+from genpy_server.stores.base import JournaledReply, JournalPiece, LeftBehind
 from genpy_server.stores.foreign import read_json
+from genpy_server.stores.sqlite.messages import MESSAGE, OWNED, message_of
 from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
-_GONE = f"j.server NOT IN (SELECT id FROM servers WHERE alive_until > {NOW})"
-_FORGOTTEN = "-86400"
-"""Seconds after its end at which a server's row is removed."""
 
 
 def secret(connection: sqlite3.Connection) -> str:
@@ -27,7 +24,7 @@ def secret(connection: sqlite3.Connection) -> str:
     return value
 
 
-def beat(connection: sqlite3.Connection, server: str, alive_seconds: float) -> list[str]:
+def beat(connection: sqlite3.Connection, server: str, alive_seconds: float) -> dict[str, bool]:
     """See `Store.beat`."""
     if alive_seconds > 0:
         connection.execute(
@@ -36,13 +33,10 @@ def beat(connection: sqlite3.Connection, server: str, alive_seconds: float) -> l
     else:
         connection.execute("DELETE FROM servers WHERE id = ?", (server,))
         connection.execute("DELETE FROM hosts WHERE server = ?", (server,))
-    gone = f"DELETE FROM servers WHERE alive_until < {from_now(_FORGOTTEN)} RETURNING id"
-    for (other,) in connection.execute(gone).fetchall():
-        connection.execute("DELETE FROM hosts WHERE server = ?", (other,))
     rows = connection.execute(
-        f"SELECT id FROM servers WHERE alive_until > {NOW} AND id <> ?", (server,)
+        f"SELECT id, alive_until <= {NOW} FROM servers WHERE id <> ?", (server,)
     )
-    return [row[0] for row in rows]
+    return {id_: bool(late) for id_, late in rows}
 
 
 def journal(connection: sqlite3.Connection, server: str, pieces: Sequence[JournalPiece]) -> None:
@@ -67,31 +61,51 @@ def journal(connection: sqlite3.Connection, server: str, pieces: Sequence[Journa
     )
 
 
-def hosting(connection: sqlite3.Connection, user_id: str, session_id: str) -> Hosting:
-    """See `Store.hosting`."""
-    row = connection.execute(
-        f"""
-        SELECT s.hosted_by, v.id IS NOT NULL FROM sessions s
-        LEFT JOIN servers v ON v.id = s.hosted_by AND v.alive_until > {NOW}
-        WHERE s.session_id = ? AND s.user_id = ?
-        """,
-        (session_id, user_id),
-    ).fetchone()
-    if row is None:
-        return Hosting(None, alive=False)
+def take_over(
+    connection: sqlite3.Connection, user_id: str, session_id: str, server: str = ""
+) -> LeftBehind:
+    """See `Store.take_over`."""
+    given = {"user_id": user_id, "session_id": session_id, "server": server}
     pieces = connection.execute(
-        f"""
-        SELECT run, reply_to, CAST(message AS text), metadata FROM reply_journal j
-        WHERE session_id = ? AND {_GONE} ORDER BY reply_to, run, position
+        """
+        SELECT run, reply_to, CAST(message AS text), metadata
+        FROM reply_journal JOIN sessions USING (session_id)
+        WHERE session_id = :session_id AND user_id = :user_id
+            AND server NOT IN (SELECT id FROM servers)
+        ORDER BY reply_to, run, position
         """,
-        (session_id,),
+        given,
     ).fetchall()
     replies = []
     for (run, reply_to), parts in groupby(pieces, key=lambda piece: piece[:2]):
         *_, (_, _, last, meta) = rows = list(parts)
         text = "".join(part[2] for part in rows[:-1]) + last
         replies.append(JournaledReply(run, reply_to, text, read_json(MessageMeta, meta)))
-    return Hosting(row[0], bool(row[1]), tuple(replies))
+    if not server:
+        return LeftBehind(tuple(replies))
+    connection.execute(
+        """
+        UPDATE session_logs INDEXED BY session_logs_pending
+        SET pending_server = CASE WHEN NOT EXISTS (
+            SELECT 1 FROM session_logs r
+            WHERE r.session_id = :session_id AND r.id > session_logs.id AND json_valid(r.metadata)
+                AND json_extract(r.metadata, '$.reply_to') = session_logs.id) THEN :server END
+        WHERE session_id = :session_id AND pending_server IS NOT NULL
+            AND pending_server NOT IN (SELECT id FROM servers)
+            AND id NOT IN (SELECT reply_to FROM reply_journal WHERE session_id = :session_id)
+            AND EXISTS (SELECT 1 FROM sessions s
+                WHERE s.session_id = session_logs.session_id AND s.user_id = :user_id)
+        """,
+        given,
+    )
+    waiting = connection.execute(
+        f"""
+        SELECT {MESSAGE} FROM {OWNED}
+        WHERE m.session_id = :session_id AND m.pending_server = :server ORDER BY m.id
+        """,
+        given,
+    )
+    return LeftBehind(tuple(replies), tuple(message_of(row) for row in waiting))
 
 
 def interrupted(
@@ -102,7 +116,8 @@ def interrupted(
         f"""
         SELECT DISTINCT s.user_id, s.session_id FROM reply_journal j
         JOIN sessions s ON s.session_id = j.session_id
-        WHERE {_GONE} AND s.user_id IN (SELECT value FROM json_each(?)) LIMIT ?
+        WHERE j.server NOT IN (SELECT id FROM servers WHERE alive_until > {NOW})
+            AND s.user_id IN (SELECT value FROM json_each(?)) LIMIT ?
         """,
         (to_json(users), max(limit, 0)),
     ).fetchall()

@@ -153,10 +153,20 @@ _STATE = (
     " ELSE md5(CAST(coalesce(memory_upto || ' ' || memory, '') AS BLOB)) END"
 )
 """`known_state` as SQL."""
+_LATE = f"SELECT id FROM servers WHERE alive_until <= {NOW}"
 _ELSEWHERE = f"""EXISTS (
     SELECT 1 FROM hosts h
-    WHERE h.session_id = sessions.session_id AND h.server <> :server AND h.until > {NOW}
+    WHERE h.session_id = sessions.session_id AND h.server <> :server
+        AND (h.until > {NOW} OR h.server IN ({_LATE}))
 )"""
+_LEFT = """(
+    EXISTS (SELECT 1 FROM reply_journal j
+        WHERE j.session_id = sessions.session_id AND j.server NOT IN (SELECT id FROM servers))
+    OR EXISTS (SELECT 1 FROM session_logs m INDEXED BY session_logs_pending
+        WHERE m.session_id = sessions.session_id AND m.pending_server IS NOT NULL
+            AND m.pending_server NOT IN (SELECT id FROM servers))
+)"""
+"""A server that is gone left something in a session."""
 
 
 def touch(
@@ -168,22 +178,23 @@ def touch(
     """See `Store.touch`."""
     given = {"known": to_json(known), "live": live_seconds, "server": server}
     ours = "session_id IN (SELECT key FROM json_each(:known))"
-    by = "coalesce(nullif(:server, ''), hosted_by)"
     connection.execute(
         f"""
-        UPDATE sessions SET live_until = {from_now(":live")}, hosted_by = {by}
-        WHERE {ours} AND (hosted_by IS NOT {by} OR live_until IS NULL OR {_is_due("live_until")})
+        UPDATE sessions SET live_until = {from_now(":live")}
+        WHERE {ours} AND (live_until IS NULL OR {_is_due("live_until")})
         """,
         given,
     )
     if server:
         record(connection, server, live_seconds)
-        connection.execute(f"DELETE FROM hosts WHERE {ours} AND until < {NOW}", given)
+        connection.execute(
+            f"DELETE FROM hosts WHERE {ours} AND until < {NOW} AND server NOT IN ({_LATE})", given
+        )
         host(connection, f"SELECT session_id FROM sessions WHERE {ours}", given)
     rows = connection.execute(
         f"""
         SELECT k.key, {_STATE} <> k.value, {_ELSEWHERE}, sessions.id IS NULL AND k.value <> '',
-            {_MEMORY}, {_SESSION}
+            {_LEFT}, {_MEMORY}, {_SESSION}
         FROM json_each(:known) k LEFT JOIN sessions ON session_id = k.key
         """,
         given,
@@ -195,17 +206,22 @@ def touch(
             memory=Memory(text, upto) if changed and text is not None else None,
             elsewhere=bool(elsewhere),
             deleted=bool(deleted),
+            left=bool(left),
         )
-        for session_id, changed, elsewhere, deleted, text, upto, *row in rows
-        if changed or elsewhere or deleted
+        for session_id, changed, elsewhere, deleted, left, text, upto, *row in rows
+        if changed or elsewhere or deleted or left
     ]
 
 
 def record(connection: sqlite3.Connection, server: str, alive_seconds: float) -> None:
-    """Record a server that was not recorded yet as alive for so long from now."""
+    """Record a server that is late, or was not recorded yet, as alive for so long from now."""
     if server:
         connection.execute(
-            f"INSERT OR IGNORE INTO servers VALUES (?, {from_now('?')})", (server, alive_seconds)
+            f"""
+            INSERT INTO servers VALUES (?, {from_now("?")})
+            ON CONFLICT DO UPDATE SET alive_until = excluded.alive_until WHERE alive_until <= {NOW}
+            """,
+            (server, alive_seconds),
         )
 
 
@@ -243,7 +259,7 @@ def abandoned(
     return connection.execute(
         f"""
         SELECT user_id, session_id FROM sessions
-        WHERE status = 'active' AND message_count > 0 AND {_UNHOSTED}
+        WHERE status = 'active' AND last_message_id > 0 AND {_UNHOSTED}
             AND user_id IN (SELECT value FROM json_each(:users))
             AND (live_until IS NOT NULL OR :never_hosted)
             AND (ending_until IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE})
@@ -275,13 +291,12 @@ def claim_ending(
         f"""
         UPDATE sessions SET
             ending_token = :token, ending_until = {from_now(":lease")},
-            ending_server = nullif(:server, ''), ending_attempts = ending_attempts + 1,
-            hosted_by = CASE WHEN :abandoned_only THEN hosted_by END
+            ending_server = nullif(:server, ''), ending_attempts = ending_attempts + 1
         WHERE {_OWNED} AND (status = 'active' OR :again)
             AND (ending_token IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE}
                 OR ending_token = :waits AND NOT :abandoned_only)
             AND (NOT :abandoned_only OR {_UNHOSTED})
-            AND NOT (:leaving AND {_ELSEWHERE})
+            AND NOT ((:leaving OR :abandoned_only) AND {_ELSEWHERE})
         RETURNING ending_attempts
         """,
         {

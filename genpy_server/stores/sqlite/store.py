@@ -18,7 +18,7 @@ import msgspec
 
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.base import Hosting, Opened, StoreHealth, known_state
+from genpy_server.stores.base import Opened, StoreHealth, known_state
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
@@ -72,12 +72,11 @@ def _found(connection: sqlite3.Connection, user_id: str, session_id: str, *, lim
     """What is stored of a session, as one state of the database has it."""
     session = session_sql.session(connection, user_id, session_id)
     if session is None:
-        return Opened(None, [], None, Hosting(None, alive=False))
+        return Opened(None, [], None)
     return Opened(
         session,
         message_sql.messages(connection, user_id, session_id, limit=limit),
         session_sql.memory(connection, user_id, session_id),
-        server_sql.hosting(connection, user_id, session_id),
     )
 
 
@@ -188,7 +187,8 @@ class SqliteStore:
             return found
         known = {session_id: known_state(found.session.state, found.memory)}
         hosted = await self.touch(known, live_seconds, server)
-        return msgspec.structs.replace(found, elsewhere=any(one.elsewhere for one in hosted))
+        seen = {name: any(getattr(one, name) for one in hosted) for name in ("elsewhere", "left")}
+        return msgspec.structs.replace(found, **seen)
 
     _found = _reads(_found)
     touch = _writes(session_sql.touch)
@@ -200,7 +200,7 @@ class SqliteStore:
     secret = _reads(server_sql.secret)
     beat = _writes(server_sql.beat)
     journal = _writes(server_sql.journal)
-    hosting = _reads(server_sql.hosting)
+    take_over = _writes(server_sql.take_over)
     interrupted = _reads(server_sql.interrupted)
 
     memory = _reads(session_sql.memory)

@@ -40,8 +40,7 @@ def import_session(
         connection.execute(
             """
             UPDATE sessions SET ending_token = NULL, ending_until = NULL,
-                (message_count, last_message_id) =
-                    (SELECT count(*), max(id) FROM session_logs WHERE session_id = :id)
+                message_count = (SELECT count(*) FROM session_logs WHERE session_id = :id)
             WHERE session_id = :id
             """,
             {"id": session.id},

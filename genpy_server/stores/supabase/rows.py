@@ -13,7 +13,7 @@ from genpy_server.core.models import (
     Session,
 )
 from genpy_server.errors import NotFound
-from genpy_server.stores.base import Ending, Hosted, Hosting, JournaledReply, Opened, Said
+from genpy_server.stores.base import Ending, Hosted, JournaledReply, LeftBehind, Opened, Said
 from genpy_server.stores.foreign import message_of, read, session_of
 
 
@@ -46,17 +46,17 @@ def hosted_of(row: dict[str, Any]) -> Hosted:
     """A row of `genpy_touch`."""
     session = row["session"] and session_of(row["session"])
     memory = row["memory"] and msgspec.convert(row["memory"], Memory)
-    others = {"elsewhere": row["elsewhere"], "deleted": row["deleted"]}
+    others = {name: row[name] for name in ("elsewhere", "deleted", "left")}
     return Hosted(row["session_id"], session, memory, **others)
 
 
-def hosting_of(answer: dict[str, Any]) -> Hosting:
-    """The answer of `genpy_hosting`."""
+def left_of(answer: dict[str, Any]) -> LeftBehind:
+    """The answer of `genpy_take_over`."""
     replies = (
         JournaledReply(row["run"], row["reply_to"], row["text"], read(MessageMeta, row["meta"]))
         for row in answer["replies"]
     )
-    return Hosting(answer["server"], answer["alive"], tuple(replies))
+    return LeftBehind(tuple(replies), tuple(message_of(row) for row in answer["questions"]))
 
 
 def opened_of(answer: dict[str, Any]) -> Opened:
@@ -65,8 +65,8 @@ def opened_of(answer: dict[str, Any]) -> Opened:
         answer["session"] and session_of(answer["session"]),
         [message_of(row) for row in answer["messages"]],
         answer["memory"] and msgspec.convert(answer["memory"], Memory),
-        hosting_of(answer["hosting"]),
         elsewhere=answer["elsewhere"],
+        left=answer["left"],
     )
 
 

@@ -44,7 +44,7 @@ from genpy_server.stores.supabase.rows import (
     found_session_of,
     hit_of,
     hosted_of,
-    hosting_of,
+    left_of,
     opened_of,
 )
 from genpy_server.stores.transfer import checked_messages, checked_session
@@ -275,13 +275,13 @@ class SupabaseStore:
     release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
 
     secret = _calls(Store.secret, lambda text, _: str(text["secret"]))
-    beat = _calls(Store.beat, lambda servers, _: [str(server) for server in servers])
+    beat = _calls(Store.beat, lambda servers, _: msgspec.convert(servers, dict[str, bool]))
     journal = _calls(
         Store.journal,
         lambda *_: None,
         lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
     )
-    hosting = _calls(Store.hosting, lambda row, _: hosting_of(row))
+    take_over = _calls(Store.take_over, lambda answer, _: left_of(answer))
     interrupted = _calls(
         Store.interrupted, lambda rows, _: [(user, session) for user, session in rows], _page
     )
