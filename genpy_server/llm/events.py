@@ -16,29 +16,36 @@ import msgspec
 from genpy_server.core.models import Usage
 from genpy_server.errors import LlmCutOff
 from genpy_server.llm import lenient_json
-from genpy_server.llm.tool_calls import CallPiece, call_pieces
+from genpy_server.llm.contents import (
+    Contents,
+    choice_contents,
+    contents_of,
+    failure_of,
+    is_well,
+    kind_of,
+    listed,
+    reason_of,
+    usage_of,
+)
+from genpy_server.llm.tool_calls import CallPiece
 
 EVENT_BYTES = 8 * 1024 * 1024
 """The largest event, and the longest line; a service that sends more is broken."""
-FIRST_ERROR = 400
-"""The first status that is an error's."""
-MOST_TOKENS = 10**9
-"""A usage count beyond this is a mistake of the service, and taken for none."""
 
 
 class ChunkDelta(msgspec.Struct):
-    """What a chunk adds."""
+    """What a chunk adds; other fields than text and reasoning are looked at elsewhere."""
 
     content: str | None = None
-    tool_calls: Any = None
     reasoning: str | None = None
     reasoning_content: str | None = None
-    thinking: str | None = None
-    reasoning_text: str | None = None
+    tool_calls: Any = None
+    thinking: Any = None
+    reasoning_text: Any = None
     reasoning_details: Any = None
     error: Any = None
     finish_reason: Any = None
-    refusal: str | None = None
+    refusal: Any = None
     function_call: Any = None
     extra_content: Any = None
 
@@ -49,9 +56,10 @@ class Choice(msgspec.Struct):
     delta: ChunkDelta
     index: int = 0
     finish_reason: str | None = None
-    error: Any = None
     usage: Any = None
-    text: str | None = None
+    error: Any = None
+    text: Any = None
+    message: Any = None
     stop_reason: Any = None
     camel_reason: Any = msgspec.field(default=None, name="finishReason")
 
@@ -70,6 +78,8 @@ FRAMES = 4
 """How often what stands around the text of a chunk is looked for in vain."""
 FRAME_EVENTS = 8
 """Chunks that what was found must have served before it is looked for again."""
+UNREAD_BYTES = 4_096
+"""What is kept of data that cannot be read; the title of a page stands in it."""
 SHORTEST_REPEATED = 16
 """Characters from which a message that begins like the reply so far is its repetition."""
 
@@ -79,52 +89,18 @@ LF, CR, QUOTE, BACKSLASH = b'\n\r"\\'
 """As numbers, which are found in bytes several times as fast."""
 _BOM = b"\xef\xbb\xbf"
 _NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details")
-_ENDS = {
-    "done",
-    "end",
-    "message_stop",
-    "message-end",
-    "complete",
-    "completed",
-    "finish",
-    "response.completed",
-}
-_SAID_AT = ("delta", "token", "candidates", "content", "response")
-"""Where chunks of other dialects have their text."""
-_INSIDE = ("message", "content", "parts")
-"""What that text may stand in."""
-_COUNTED_AT = ("usage", "usageMetadata", "message", "response")
-_PROMPT_AT = (
-    "prompt_tokens",
-    "input_tokens",
-    "prompt_eval_count",
-    "tokens_evaluated",
-    "promptTokenCount",
+_ENDS = re.compile(
+    r"done|end|finish|completed?|(message|stream)[_-](stop|end)|response\.(in)?completed?"
 )
-_COMPLETION_AT = (
-    "completion_tokens",
-    "output_tokens",
-    "eval_count",
-    "tokens_predicted",
-    "candidatesTokenCount",
-)
-_WELL = {"", "0", "200", "ok", "success", "none", "null", "true"}
-"""What a field that says how it went holds where all is well."""
+"""Types of an event that ends a reply."""
+_ENDED_AT = ("done", "stop", "is_finished")
+_REPEATING = ("message", "output")
+"""Where services have the whole reply so far, or else what is new of it."""
 _WRAPPERS = ("data", "result", "response", "chunk", "output", "body")
 """What a chunk or an error stands in where it stands in something else."""
-_REASONS = ("finish_reason", "stop_reason", "done_reason", "finishReason", "stop_type")
-_FAILED_AT = (
-    "error",
-    "errors",
-    "detail",
-    "err",
-    "Error",
-    "exception",
-    "fault",
-    "errorMessage",
-    "error_msg",
-)
+_GOES_ON = (b"{", b"[", b",", b":")
+"""How a line ends whose JSON goes on in the next one."""
+_BEFORE_OBJECT = re.compile(r"[\[\],\s]*(?=\{)")
 _ERROR_WORDS = re.compile(r"(?i)^\W?(error|exception|traceback|failed|failure)\b")
 _NO_REASON = {"", "null", "none"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -162,13 +138,17 @@ class StreamParser:
         self._data: list[bytes] = []
         self._held = 0
         self._bare: list[bytes] = []
+        self._open = 0
+        """Brackets of objects that are open in these lines, those in texts counted too."""
+        self._values = 0
+        """How many values came so."""
         self._choice: object = None
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self._half = ""
         self._odd = False
-        self._tagged = False
-        """Whether reasoning that has a field of its own stands between tags all the same."""
+        self._thought = False
+        """Whether reasoning came."""
         self._said: list[str] = []
         self._frame: tuple[bytes, bytes, bytes] | None = None
         """What stands before, behind and between the texts of events, and is the same for many."""
@@ -177,15 +157,9 @@ class StreamParser:
 
     def feed(self, data: bytes) -> None:
         """Take in a read; raises `LlmCutOff` for an event without end."""
-        # Most reads are whole events as the dialect has them.
-        if self._between:
-            if self._read_framed(data):
-                return
-            if CR not in data and data.endswith(b"\n\n"):
-                for event in data[:-2].split(b"\n\n"):
-                    if not self._read_framed(event + b"\n\n"):
-                        self._read_event(event)
-                return
+        # Most reads are events of one form, which were read alike before.
+        if self._between and self._read_framed(data):
+            return
         if not self._begun:
             data = self._rest + data
             self._rest = b""
@@ -196,8 +170,14 @@ class StreamParser:
             self._begun = True
         if self._carriage_return or CR in data:
             data = self._with_newlines(data)
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
+        data = self._rest + data
+        if not (self._data or self._event or self._bare):
+            whole, end, data = data.rpartition(b"\n\n")
+            if end and not self._read_framed(whole + end):
+                for event in whole.split(end):
+                    if not self._read_framed(event + end):
+                        self._read_event(event)
+        *lines, self._rest = data.split(b"\n")
         for line in lines:
             self._line(line)
         if self._held + len(self._rest) > EVENT_BYTES:
@@ -231,7 +211,6 @@ class StreamParser:
         for line in event.split(b"\n"):
             self._line(line)
         self._line(b"")
-        self._between = not self._bare
 
     def end(self) -> None:
         """The stream ended: what has no blank line behind it counts as well."""
@@ -299,37 +278,34 @@ class StreamParser:
             self._line(b"data:" + value)
         elif line and (name not in (b"", b"id", b"retry") or self._bare):
             self._bare.append(line)
+            self._open += line.count(b"{") - line.count(b"}")
             self._held += len(line)
             self._read_bare(whole=False)
 
     def _read_bare(self, *, whole: bool) -> None:
-        """Read lines without a field name: JSON in one line, or in many up to its last bracket."""
-        if not self._bare:
+        """Read lines without a field name: JSON in one line or many, or an array object by object."""
+        *before, last = self._bare or [b""]
+        if before and before[-1][-1:] not in _GOES_ON and _is_object(last):
+            for found in lenient_json.objects(_text(before), whole=True):
+                self._loose(found)
+            self._bare, self._open = [last], 0
+        elif not whole and before and self._open > 0:
             return
-        last = self._bare[-1].strip()
-        if whole or last[-1:] in (b"}", b"]"):
-            if len(self._bare) > 1 and last[:1] in (b"{", b"[") and len(last) > 1:
-                try:
-                    lenient_json.loads(last)
-                except ValueError:
-                    pass
-                else:
-                    for found in lenient_json.objects(_text(self._bare[:-1]), whole=True):
-                        self._loose(found)
-                    self._bare = [last]
-            text = b"\n".join(self._bare)
-            if whole or len(self._bare) == 1 or self._bare[-1] in (b"}", b"]"):
-                try:
-                    value = lenient_json.loads(text)
-                except ValueError:
-                    if whole:
-                        self._odd_data(text)
-                else:
-                    self._bare, self._held = [], 0
-                    self._loose(value)
-                    self._answer = self._answer is False and _is_answer(value)
-        if whole:
-            self._bare, self._held = [], 0
+        text, place = _text(self._bare), 0
+        while match := _BEFORE_OBJECT.match(text, place):
+            try:
+                value, place = lenient_json.first(text, match.end())
+            except ValueError:
+                break
+            self._loose(value)
+            self._values += 1
+            self._answer = self._values == 1 and self.readable and _is_answer(value)
+        rest = (text[place:].strip("[], \n") if place else text).encode()
+        if whole and rest:
+            self._odd_data(rest)
+        self._bare = [rest] if rest and not whole else []
+        self._held = len(rest)
+        self._open = rest.count(b"{") - rest.count(b"}")
 
     def _dispatch(self) -> None:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
@@ -340,7 +316,7 @@ class StreamParser:
             return
         name = event.decode("utf-8", "replace")
         if name not in _NOISE:
-            self.done = self.done or name in _ENDS
+            self.done = self.done or _ENDS.fullmatch(name) is not None
             self._read(data)
 
     def _read(self, data: bytes) -> None:
@@ -353,31 +329,24 @@ class StreamParser:
         if not chunk.choices or chunk.error is not None:
             self._odd_data(data)
             return
-        choice = chunk.choices[0]
-        delta = choice.delta
-        if choice.error is not None or delta.function_call is not None or delta.extra_content:
+        choice, delta = chunk.choices[0], chunk.choices[0].delta
+        thought = delta.reasoning_content or delta.reasoning
+        plain = ChunkDelta(delta.content, delta.reasoning, delta.reasoning_content)
+        only = [Choice(plain, choice.index, choice.finish_reason, choice.usage)]
+        if chunk.choices != only or chunk.finish_reason or self._choice not in (None, choice.index):
             self._odd_data(data)
             return
         self.readable = True
-        if self._choice is None:
-            self._choice = choice.index
-        if choice.index == self._choice:
-            if delta.content:
-                self._texts.append(delta.content)
-                self._find_frame(data, chunk)
-            if not delta.content or delta.tool_calls or delta.reasoning_content or delta.reasoning:
-                self._add_beside(choice)
-            if choice.finish_reason:
-                self._finish(choice.finish_reason)
-        else:
-            self._add_other(choice.index, delta.content, choice.finish_reason)
-        usage = chunk.usage or choice.usage
-        if usage is not None:
-            self._count(usage)
-        if chunk.finish_reason:
-            self._finish(chunk.finish_reason)
-        if chunk.x_groq is not None:
-            self._groq_part(chunk.x_groq)
+        self._choice = choice.index
+        if delta.content:
+            self._texts.append(delta.content)
+            self._find_frame(data, chunk)
+        if thought:
+            self._thoughts.append(thought)
+        if choice.finish_reason:
+            self._finish(choice.finish_reason)
+        self._count(chunk.usage or choice.usage)
+        self._groq_part(chunk.x_groq)
 
     def _find_frame(self, data: bytes, chunk: Chunk) -> None:
         """See what stands around the text of a chunk, where the text is all that it says."""
@@ -399,30 +368,21 @@ class StreamParser:
             head, tail = b"data: " + head + b'"', b'"' + tail + b"\n\n"
             self._frame = (head, tail, tail + head)
 
-    def _add_beside(self, choice: Choice) -> None:
-        """What a chunk adds beside its content, or without any."""
-        delta = choice.delta
-        thought = (
-            delta.reasoning_content or delta.reasoning or delta.thinking or delta.reasoning_text
-        )
-        if thought:
-            self._thoughts.append(thought)
-        elif delta.reasoning_details:
-            self._thoughts += _thought(delta.reasoning_details)
-        if delta.tool_calls:
-            self.calls += call_pieces(_list(delta.tool_calls))
-        if not delta.content:
-            self._fail(delta.error or None)
-            if delta.refusal or choice.text:
-                self._texts.append(delta.refusal or choice.text or "")
-            reason = choice.stop_reason or choice.camel_reason or delta.finish_reason
-            if reason:
-                self._finish(reason)
-
-    def _add_other(self, index: object, content: Any, reason: Any) -> None:
-        """Another choice than the first: not asked for, or the same one counted on."""
-        self._others.append((index, "".join(_parts(content)[0])))
-        self._other_finish = str(reason or self._other_finish)
+    def _add(self, found: Contents) -> None:
+        """Take in what a value holds that was not said before."""
+        self.readable = self._odd = True
+        text = "".join(found.texts)
+        if found.whole and (self._said or self._texts):
+            text = ""
+        elif found.place in _REPEATING and len(text) >= SHORTEST_REPEATED:
+            said = "".join((*self._said, *self._texts))
+            text = text.removeprefix(said if len(said) >= SHORTEST_REPEATED else "")
+        if not (self._thought and found.whole):
+            self._thoughts += found.thoughts
+            self._thought = self._thought or bool(found.thoughts)
+        if not (self.calls and (found.whole or found.place in _REPEATING)):
+            self.calls += found.calls
+        self._texts += [text] if text else []
 
     def _settle(self) -> None:
         """Decide at the end what could not be known before."""
@@ -468,7 +428,7 @@ class StreamParser:
             self._loose(value)
 
     def _skip(self, data: bytes) -> None:
-        text = data[:300].decode("utf-8", "replace").strip()
+        text = data[:UNREAD_BYTES].decode("utf-8", "replace").strip()
         self.unread = self.unread or text
         if _ERROR_WORDS.match(text):
             self.suspect = self.suspect or text
@@ -487,111 +447,55 @@ class StreamParser:
             self._loose(inner)
             self._count(value)
             return
-        choices = _list(value.get("choices"))
-        own = [choice for choice in choices if isinstance(choice, dict)]
-        if not own and isinstance(value.get("message"), dict):  # as Ollama's own API has it
-            own = [value]
-        for choice in own:
-            self._loose_choice(choice)
-        deltas = [choice["delta"] for choice in own if isinstance(choice.get("delta"), dict)]
-        for holder in (value, *own, *deltas):
+        choices = [one for one in listed(value.get("choices")) if isinstance(one, dict)]
+        deltas = [choice["delta"] for choice in choices if isinstance(choice.get("delta"), dict)]
+        for holder in (value, *choices, *deltas):
             error = holder.get("error")
-            if error and not (isinstance(error, dict) and _is_well(error)):
+            if error and not (isinstance(error, dict) and is_well(error)):
                 self._fail(value if error is True else error)
-        for choice in own:
-            self._count(choice.get("usage"))
-        for holder in (value, *deltas) if own and not self.finish_reason else ():
-            self._finish_by(holder)
-        self._groq_part(value.get("x_groq"))
-        if not own:
+        if choices:
+            self._choose(choices)
+        else:
             self._without_choices(value)
-        self._count(value)
-        self.readable = self.readable or bool(own) or "usage" in value or "choices" in value
+        for holder in (*choices, value):
+            self._count(holder.get("usage") if holder is not value else value)
+        self._groq_part(value.get("x_groq"))
+        if choices and not self.finish_reason:
+            self._finish(reason_of(value))
+        self.readable = self.readable or "usage" in value or "choices" in value
 
     def _without_choices(self, value: dict[str, Any]) -> None:
-        """An error, the end, or text as services have it that know no choices."""
-        kind = str(value.get("type", "")).lower()
-        texts, thoughts = _of_another_dialect(value, kind)
-        failed = next((key for key in value if key.lower().endswith("exception")), None)
-        if self.error is None and failed is not None and isinstance(value[failed], dict):
-            self._fail({"code": failed, **value[failed]})
-        elif self.error is None and _is_error(value):
-            self._fail(value)
-        elif texts or thoughts:
-            self.readable = self._odd = True
-            self._texts += texts
-            self._thoughts += thoughts
-        elif isinstance(value.get("message", value.get("msg")), str) and not _is_well(value):
+        """An error, the end, or a part of a reply as services have it that know no choices."""
+        kind = kind_of(value)
+        found = contents_of(value)
+        failure = failure_of(value)
+        if self.error is None and failure is not None:
+            self._fail(failure)
+        elif found:
+            self._add(found)
+        elif isinstance(value.get("message", value.get("msg")), str) and not is_well(value):
             self.suspect = self.suspect or value
-        if kind in _ENDS or value.get("done") is True or value.get("stop") is True:
+        if _ENDS.fullmatch(kind) or any(value.get(name) is True for name in _ENDED_AT):
             self.done = True
-        for name in ("candidates", "details", "delta"):
-            for holder in _list(value.get(name)):
-                self._finish_by(holder)
-        self._finish_by(value)
+        self._finish(found.reason)
 
-    def _finish_by(self, holder: Any) -> None:
-        names = _REASONS if isinstance(holder, dict) else ()
-        reason = next((holder[name] for name in names if holder.get(name)), None)
-        if reason:
-            self._finish(reason)
-
-    def _loose_choice(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index", 0)
-        if isinstance(index, str) and index.isdecimal():
-            index = int(index)
-        if not isinstance(index, int | float | str):
-            index = 0
+    def _choose(self, choices: list[dict[str, Any]]) -> None:
+        """Take in the choice that is read; another one is not asked for, or the same counted on."""
+        indices = [_index(choice) for choice in choices]
         if self._choice is None:
-            self._choice = index
-        if index != self._choice:
-            content = choice["delta"].get("content") if choice.get("delta") else ""
-            self._add_other(index, content, choice.get("finish_reason"))
+            self._choice = indices[0]
+        if self._choice in indices:
+            choice = choices[indices.index(self._choice)]
+            found = choice_contents(choice)
+            self._add(found)
+            self._finish(found.reason)
             return
-        delta = choice.get("delta")
-        said = choice.get("message")
-        if not isinstance(delta, dict) or not delta:
-            delta = {"content": delta} if isinstance(delta, str) else {}
-            if isinstance(said, dict):
-                delta = self._unsaid(said)
-            elif isinstance(choice.get("text"), str):
-                delta = {"content": choice["text"]}
-        self._odd = True
-        content = delta.get("content")
-        text, thought = _parts(content)
-        for name in _THOUGHTS:
-            if delta.get(name):
-                self._thoughts += _thought(delta[name])
-                break
-        if _is_thought(delta.get("extra_content")) and not self._tagged:
-            self._tagged = "".join(text).lstrip().startswith("<thought>")
-            text, thought = (text, []) if self._tagged else ([], text)
-        self._thoughts += thought
-        refusal = delta.get("refusal")
-        self._texts += text or ([refusal] if isinstance(refusal, str) and refusal else [])
-        self.calls += call_pieces(_list(delta.get("tool_calls")))
-        self.calls += call_pieces(_list(delta.get("function_call")))
-        self.calls += call_pieces(part for part in _list(content) if _is_call(part))
-        self._finish_by(choice)
-        if choice.get("done") is True and not self.finish_reason:
-            self._finish("stop")
-
-    def _unsaid(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A message without what was said before it, where it repeats the whole reply so far."""
-        if self.calls:
-            message = {**message, "tool_calls": None, "function_call": None}
-        content = message.get("content")
-        so_far = "".join((*self._said, *self._texts))
-        if (
-            len(so_far) >= SHORTEST_REPEATED
-            and isinstance(content, str)
-            and content.startswith(so_far)
-        ):
-            return {**message, "content": content[len(so_far) :]}
-        return message
+        found = choice_contents(choices[0])
+        self._others.append((indices[0], "".join(found.texts)))
+        self._other_finish = str(found.reason or self._other_finish)
 
     def _finish(self, reason: Any) -> None:
-        word = str(reason).strip().lower()
+        word = str(reason or "").strip().lower()
         if word not in _NO_REASON:
             self.finish_reason = word
 
@@ -601,57 +505,16 @@ class StreamParser:
 
     def _count(self, holder: Any) -> None:
         """Take in the counts of a chunk or of its usage."""
-        if not isinstance(holder, dict):
-            return
-        prompt, completion = (
-            next((n for name in names if (n := _tokens(holder.get(name)))), 0)
-            for names in (_PROMPT_AT, _COMPLETION_AT)
-        )
-        self.usage = Usage(
-            prompt or self.usage.prompt_tokens,
-            completion or self.usage.completion_tokens,
-            _cached(holder) or self.usage.cached_tokens,
-        )
-        for name in _COUNTED_AT:
-            self._count(holder.get(name))
+        if holder:
+            self.usage = usage_of(holder, self.usage)
 
 
-def _cached(usage: dict[str, Any]) -> int:
-    """The tokens that came from a cache, under the names that services have for them."""
-    for name in ("prompt_tokens_details", "input_tokens_details"):
-        details = usage.get(name)
-        if isinstance(details, dict):
-            return _tokens(details.get("cached_tokens"))
-    names = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
-    return next((found for name in names if (found := _tokens(usage.get(name)))), 0)
-
-
-def _of_another_dialect(value: Any, kind: str) -> tuple[list[str], list[str]]:
-    """The text and the reasoning of a chunk without choices, of a type that adds to the reply."""
-    if kind not in ("", "message") and not kind.endswith(
-        ("text.delta", "content-delta", "block_delta")
-    ):
-        return [], []
-    said = next((value[name] for name in _SAID_AT if value.get(name)), None)
-    texts: list[str] = []
-    thoughts: list[str] = []
-    for part in _list(said):
-        inner = part
-        while isinstance(inner, dict) and (
-            name := next((n for n in _INSIDE if inner.get(n)), None)
-        ):
-            inner = inner[name]
-        if not (isinstance(inner, dict) and inner.get("special")):
-            found = _parts(inner)
-            texts += found[0]
-            thoughts += found[1]
-    return ([], texts) if "reason" in kind else (texts, thoughts)
-
-
-def _is_thought(extra: Any) -> bool:
-    """Whether what Google adds to a chunk says that it is reasoning."""
-    google = extra.get("google") if isinstance(extra, dict) else None
-    return isinstance(google, dict) and google.get("thought") is True
+def _index(choice: dict[str, Any]) -> object:
+    """The number of a choice, in any type."""
+    index = choice.get("index", 0)
+    if isinstance(index, str) and index.isdecimal():
+        index = int(index)
+    return index if isinstance(index, int | float | str) else 0
 
 
 def _value(data: bytes) -> Any:
@@ -663,92 +526,26 @@ def _value(data: bytes) -> Any:
     return value.get("error") or value if isinstance(value, dict) else value
 
 
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [] if value is None else [value]
-
-
-def _is_error(value: dict[str, Any]) -> bool:
-    """Whether a chunk without choices says for sure that something failed, in whatever form."""
-    if any(value.get(name) for name in _FAILED_AT if not isinstance(value.get(name), dict)):
-        return True
-    if any(isinstance(value.get(name), dict) and value[name] for name in ("fault", "errors")):
-        return True
-    base = value.get("base_resp")
-    if isinstance(base, dict) and not _is_well({"code": base.get("status_code")}):
-        return True
-    words = [str(value.get(name, "")).lower() for name in ("type", "object", "status", "success")]
-    numbers = [value.get(name) for name in ("code", "status", "status_code")]
-    return (
-        any("error" in word or word in ("false", "failed") for word in words)
-        or any(isinstance(number, int) and number >= FIRST_ERROR for number in numbers)
-        or isinstance(value.get("status"), dict)
-    )
-
-
-def _is_well(value: dict[str, Any]) -> bool:
-    """Whether every field that says how it went says that all is well."""
-    names = ("code", "status", "status_code", "msg", "message", "error", "type", "success")
-    return all(str(value.get(name, "") or "").lower() in _WELL for name in names)
-
-
-def _is_answer(value: Any) -> bool:
+def _is_answer(value: dict[str, Any]) -> bool:
     """Whether a value is a whole answer: a message or a text that no more follows."""
-    choices = _list(value.get("choices")) if isinstance(value, dict) else []
-    return any(isinstance(one, dict) and ("message" in one or "text" in one) for one in choices)
+    if any(value.get(name) is False for name in _ENDED_AT):
+        return False
+    choices = listed(value.get("choices"))
+    return any(
+        isinstance(one, dict) and ("message" in one or "text" in one) for one in choices
+    ) or not (choices or "delta" in value)
 
 
-def _is_call(part: Any) -> bool:
-    kinds = ("tool_use", "tool_call", "function_call")
-    return isinstance(part, dict) and part.get("type") in kinds
-
-
-def _thought(value: Any) -> list[str]:
-    """What a field of reasoning holds: text, or parts."""
-    parts = [{"type": "thinking", "thinking": part} for part in _list(value)]
-    return [text for part in parts for text in _parts(part)[1]]
+def _is_object(line: bytes) -> bool:
+    """Whether a line is a whole object."""
+    try:
+        return line.startswith(b"{") and isinstance(lenient_json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _text(lines: list[bytes]) -> str:
     return b"\n".join(lines).decode("utf-8", "replace")
-
-
-def _parts(content: Any) -> tuple[list[str], list[str]]:
-    """The text and the reasoning of a message's content, which may be a list of parts."""
-    texts: list[str] = []
-    thoughts: list[str] = []
-    for part in _list(content):
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, list):
-            inner_texts, inner_thoughts = _parts(part)
-            texts += inner_texts
-            thoughts += inner_thoughts
-        elif isinstance(part, dict):
-            kind = "thinking" if part.get("thought") is True else str(part.get("type", "text"))
-            if "think" in kind or "reason" in kind:
-                held = (part.get(name) for name in ("thinking", "reasoning", "text", "summary"))
-                thoughts += [t for found in _parts(next(filter(None, held), None)) for t in found]
-            else:
-                written: Any = part.get("text", part.get("refusal", part.get("content")))
-                written = written.get("value") if isinstance(written, dict) else written
-                texts += [written] if isinstance(written, str) else []
-        elif isinstance(part, int | float) and not isinstance(part, bool):
-            texts.append(str(part))
-    return texts, thoughts
-
-
-def _tokens(value: Any) -> int:
-    """A count in any type, 0 for none."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return 0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0
-    return int(value) if 0 < value < MOST_TOKENS else 0
 
 
 def _joined(text: str) -> str:

@@ -35,6 +35,14 @@ def loads(data: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def first(text: str, place: int) -> tuple[Any, int]:
+    """The value that begins at a place, and where it ends; raises `ValueError` where it is not whole."""
+    try:
+        return _STRICT.raw_decode(text, place)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
     """The objects of a text, outermost first, in order; what stands around them is ignored.
 
@@ -45,8 +53,8 @@ def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
         if place < 0:
             return
         try:
-            found, end = _STRICT.raw_decode(text, place)
-        except (ValueError, RecursionError):
+            found, end = first(text, place)
+        except ValueError:
             reader = _Reader(text, place)
             found, end = reader.read()
             if whole and reader.cut:

@@ -30,6 +30,7 @@ REASONS: dict[str, Reason] = {
     "max_tokens": "length",
     "max_output_tokens": "length",
     "model_length": "length",
+    "model_context_window_exceeded": "length",
     "limit": "length",
     "content_filter": "content_filter",
     "content-filter": "content_filter",

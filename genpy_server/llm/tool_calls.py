@@ -27,8 +27,9 @@ _PLAIN_CHARS = 200
 """Characters of arguments that are not JSON and are taken for the only one there is."""
 NO_PYTHON = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
 """What reading calls in Python raises where there are none."""
-ARGUMENTS_AT = ("arguments", "parameters", "input", "args")
+ARGUMENTS_AT = ("arguments", "parameters", "input", "args", "partial_json")
 """What services call the arguments of a call."""
+IDS_AT = ("call_id", "toolUseId", "id")
 
 
 class CallPiece(NamedTuple):
@@ -62,7 +63,8 @@ def _piece(row: Any) -> CallPiece | None:
     index = row.get("index")
     if isinstance(index, str) and index.isdecimal():
         index = int(index)
-    name, call_id = function.get("name", named), row.get("id")
+    name = function.get("name", named)
+    call_id = next((row[key] for key in IDS_AT if row.get(key) is not None), None)
     arguments = next((function[key] for key in ARGUMENTS_AT if key in function), None)
     if arguments is not None and not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
