@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpy_server.core.context import budget as budget_module
 from genpy_server.core.context.budget import build
 from genpy_server.core.context.replaced import replaced_ids, standing
 from genpy_server.core.context.tokens import message_tokens
@@ -261,6 +262,28 @@ def test_the_window_moves_in_steps():
         starts.append(built.messages[1].content)
     assert starts[0] == history[0].text
     assert 3 <= len(set(starts)) <= 12
+    assert starts == sorted(starts, key=[m.text for m in history].index)
+
+
+def test_a_long_conversation_is_looked_at_as_far_as_its_budget_reaches(monkeypatch):
+    """However long it is; the window moves in steps there too, and takes most of the budget."""
+    history = conversation(400, words=12)
+    seen = []
+    monkeypatch.setattr(budget_module, "turns", lambda said: seen.append(len(said)) or turns(said))
+    starts = []
+    for turns_said in range(300, 400):
+        built = build(
+            system="s",
+            history=history[: 2 * turns_said],
+            question=message(2 * turns_said + 1, text="and now?"),
+            budget=1_500,
+        )
+        assert built.tokens["turns"] > 600
+        first = next(m for m in history if m.text == built.messages[1].content)
+        assert built.dropped_upto == first.id - 2
+        starts.append(built.messages[1].content)
+    assert max(seen) < 250
+    assert 10 <= len(set(starts)) <= 25
     assert starts == sorted(starts, key=[m.text for m in history].index)
 
 

@@ -36,6 +36,8 @@ LAST_SHARE = 0.3
 STEP_SHARE = 0.25
 """Of the room for turns, what is left out at once when it is full."""
 MODE_SHARE = 1 / 6
+REACHING = 64
+"""Messages that are looked at beyond what the budget has room for, at least."""
 EXCERPT_CHARS = 400
 LEAST_EXCERPT = 10
 """Tokens that the shortest excerpt costs, with its date and title."""
@@ -101,12 +103,14 @@ def build(
     memory_tokens = count_tokens(notes) + count_tokens(noted) + (1 if noted else 0)
     left -= memory_tokens
     covered = memory.upto if memory else 0
-    past = [turn for turn in turns(said) if covered < turn.place < question.id]
+    gone = replaced_ids(said)
+    reaching = (*_reaching(history, gone, budget), question)
+    past = [turn for turn in turns(reaching) if covered < turn.place < question.id]
     used = guide_tokens + question_tokens + tool_tokens
     recall_room = min(max(_share(base, LAST_SHARE) - used, 0), max(left, 0))
     window, turn_tokens = _window(past, left - recall_room)
     in_window = {message.id for turn in window for message in turn.messages} | {question.id}
-    elsewhere = in_window | replaced_ids(said)
+    elsewhere = in_window | gone
     found, excerpts = _fit_recall(recalled, question.text, elsewhere, recall_room)
     recall_tokens = count_tokens(excerpts) + 1 if excerpts else 0
     if past and not window and left - recall_tokens >= SHORTEST_TURN:
@@ -181,6 +185,26 @@ def _head_tokens(system: str) -> int:
 
 def _question_tokens(left: int) -> int:
     return max(left * 2 // 3, 0)
+
+
+def _reaching(history: Sequence[Message], gone: set[int], budget: int) -> Sequence[Message]:
+    """The newest messages, more of those that count than the budget has room for.
+
+    The first one is the same for `REACHING` messages, as the window's is for several turns.
+    """
+    left = budget * BYTES_PER_TOKEN
+    answered = set[int | None]()
+    for place in range(len(history) - 1, -1, -1):
+        message = history[place]
+        reply_to = message.meta.reply_to
+        if message.id in gone or reply_to in gone or reply_to in answered:
+            continue
+        if reply_to is not None:
+            answered.add(reply_to)
+        left -= len(message.text)
+        if left < 0:
+            return history[max(place - REACHING - place % REACHING, 0) :]
+    return history
 
 
 def _window(past: Sequence[Turn], room: int) -> tuple[list[Turn], int]:
