@@ -63,6 +63,10 @@ class ContextSize(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the model takes with its reply, where its provider says so."""
 
 
+STOPPED = "Stopped."
+"""The result of a call that was stopped with its reply."""
+
+
 class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One tool call as it is kept with the reply that used it."""
 

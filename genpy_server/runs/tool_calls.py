@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.models import ChatMessage, ToolCall, ToolRecord
+from genpy_server.core.models import STOPPED, ChatMessage, ToolCall, ToolRecord
 from genpy_server.core.text import storable
 from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, Forbidden, StoreError
@@ -97,7 +97,7 @@ class ToolCalls:
             content = msgspec.json.encode({"error": error}).decode()
             display = f"The tool {call.name} failed: {error}"
         except asyncio.CancelledError:
-            error = "Stopped."
+            error = STOPPED
             raise
         finally:
             ms = round((time.monotonic() - began) * 1000, 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from genpy_server.client.transcript import Entry, ToolLine
 from genpy_server.core.display import newlines, protect
+from genpy_server.core.models import STOPPED
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
@@ -308,6 +309,8 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
         True: Styled(f" ✓ {tool.ms:.0f} ms", "dim"),
         False: Styled(" ✗ failed", "error"),
     }[tool.ok]
+    if tool.ok is False and tool.error == STOPPED:
+        state = Styled(" ■ stopped", "warning")
     room = width - sum(len(run.text) for run in runs) - len(state.text) - 2
     shown = protect(args).replace("\n", "⏎")
     runs.append(Styled(f"({shown[: room - 1] + '…' if len(shown) > room else shown})", "dim"))

@@ -31,6 +31,13 @@ from genpy_tui.widgets.menu import SlashMenu
 
 PASTE_CHARS = 4_000
 PASTE_LINES = 40
+PLACEHOLDERS = (
+    "Ask anything   ·   / for commands",
+    "Ask anything · / for commands",
+    "Ask anything",
+    "",
+)
+"""What an empty prompt says: the first that fits into a line."""
 WHOLE_CHARS = 20_000
 """Characters of a message that can be edited in the prompt; a longer one needs the editor."""
 _UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
@@ -77,7 +84,7 @@ class Prompt(TextArea):
             show_line_numbers=False,
             compact=True,
             highlight_cursor_line=False,
-            placeholder=Content("Ask anything   ·   / for commands"),
+            placeholder=Content(PLACEHOLDERS[0]),
             **arguments,
         )
         self.menu = SlashMenu()
@@ -108,6 +115,11 @@ class Prompt(TextArea):
         with suppress(NoScreen):
             self.screen.set_focus(self, scroll_visible)
         return self
+
+    def on_resize(self) -> None:
+        """Say in the empty prompt what fits into a line."""
+        room = self.content_size.width
+        self.placeholder = Content(next(text for text in PLACEHOLDERS if len(text) <= room))
 
     def load_text(self, text: str) -> None:
         """Replace the text and forget the history of edits."""

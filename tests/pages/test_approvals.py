@@ -149,11 +149,12 @@ async def test_no_answer_is_no(browser: Browser, tmp_path: Path, upstream: Upstr
 
 
 async def test_a_stopped_reply_asks_no_more(browser: Browser, asking: Running, site: Site):
-    """Stopping a reply whose call waits takes the question away, and the tool does not run."""
+    """Stopping a reply whose call waits takes the question away; the tool does not run and is stopped."""
     async with visiting(browser, asking.url) as visit:
         await visit.say("Deploy it")
         await expect(asks(visit.page)).to_be_visible()
         await visit.page.keyboard.press("Escape")
-        await visit.finished()
+        reply = await visit.finished()
         await expect(asks(visit.page)).to_have_count(0)
+        await expect(reply.locator(".tool-state")).to_have_text("stopped")
     assert site.deployed == []

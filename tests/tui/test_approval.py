@@ -130,12 +130,13 @@ async def test_a_tool_asks_a_question(tmp_path: Path) -> None:
 
 
 async def test_escape_stops_a_running_tool(tmp_path: Path) -> None:
-    """A tool that was allowed shows how far it is; esc ends it with the reply."""
+    """A tool that was allowed shows how far it is; esc stops it with the reply, and both say so."""
     async with asked(tmp_path, "nowhere") as tui:
         await tui.until(lambda: tui.chat.approval.panel.has_focus)
         await tui.press("1")
         await tui.until(lambda: "… 25% copying" in tui.transcript)
         await tui.says("asking deploy · copying")
         await tui.press("escape")
-        await tui.until(lambda: "■ stopped" in tui.transcript)
+        await tui.until(lambda: tui.transcript.count("■ stopped") == 2)
+        assert "failed" not in tui.transcript
         assert RAN == ["nowhere"]

@@ -12,6 +12,7 @@ from textual.widgets import OptionList
 
 from genpy_server.wire import ToolFinished, ToolStarted
 from genpy_tui.commands import COMMANDS
+from genpy_tui.widgets.prompt import PLACEHOLDERS
 
 LONG = "\n\n".join(f"Paragraph number {number} of many." for number in range(60))
 
@@ -260,6 +261,11 @@ async def test_the_cursor_returns_to_the_prompt(server: ScriptedServer, tmp_path
         assert tui.chat.prompt.has_focus
 
 
+def placeholder(tui: Terminal) -> str:
+    """What the empty prompt says."""
+    return next(iter(re.findall(r"│ (Ask .*?) *│", tui.screen)), "")
+
+
 def words_in_frame(tui: Terminal) -> str:
     """The text inside a dialog, as one line."""
     return " ".join(" ".join(line.strip("│ ") for line in tui.screen.splitlines()).split())
@@ -281,16 +287,20 @@ async def test_f1_shows_every_command(server: ScriptedServer, tmp_path: Path) ->
         await tui.until(lambda: not tui.app.screen.query(OptionList).filter(".dialog"))
 
 
-async def test_keys_at_the_bottom_are_never_cut(server: ScriptedServer, tmp_path: Path) -> None:
-    """The last line has each key with its whole name or not at all, at any width."""
+async def test_hints_are_never_cut(server: ScriptedServer, tmp_path: Path) -> None:
+    """The last line has each key with its whole name or not at all; so has the empty prompt its hint."""
     async with terminal(tmp_path, server=server.url, size=(160, 24)) as tui:
         await talk(tui, server, "One")
         await tui.press("alt+up")
         await tui.shows("c Copy ", "^q Quit")
         whole = written_keys(tui)
-        for width in (80, 47, 23, 160):
+        for width in (80, 40, 23, 160):
             await tui.pilot.resize_terminal(width, 24)
             ends = accumulate(len(key) + 2 for key in whole)
             fits = whole[: sum(1 for _ in takewhile(width.__ge__, ends))]
             await tui.until(partial(lambda fits: written_keys(tui) == fits, fits))
+            hint = "Ask anything" + {40: " · / for commands", 23: ""}.get(
+                width, PLACEHOLDERS[0][12:]
+            )
+            await tui.until(partial(lambda hint: placeholder(tui) == hint, hint))
         assert fits == whole

@@ -240,9 +240,11 @@ export class EntryView {
     }
     const { box, state, result } = shown;
     this.#asks(tool, shown.asks);
-    box.classList.toggle("failed", tool.ok === false);
+    const failed = tool.ok === false && tool.result !== "Stopped.";
+    box.classList.toggle("failed", failed);
     if (tool.ok === null) state.textContent = tool.progress || "asking…";
-    else state.textContent = tool.ok ? `${Math.max(1, Math.round(tool.ms))} ms` : "failed";
+    else if (tool.ok) state.textContent = `${Math.max(1, Math.round(tool.ms))} ms`;
+    else state.textContent = failed ? "failed" : "stopped";
     if (box.open) this.#result(tool, result);
   }
 
