@@ -13,8 +13,9 @@ import select
 import signal
 import sys
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from time import monotonic
-from typing import Any, TextIO
+from typing import Any
 
 from rich.console import Console
 from rich.control import Control
@@ -223,7 +224,7 @@ def _terminal_driver() -> type[Driver]:
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._file = _Lossy(self._file)  # type: ignore[assignment]  # it has what Textual uses of a file
+            self._file = _Lossy()  # type: ignore[assignment]  # it has what Textual uses of a file
 
         def run_input_thread(self) -> None:
             """Read until the end; what fails here is the application's failure."""
@@ -262,11 +263,15 @@ def _terminal_driver() -> type[Driver]:
 
 
 class _Lossy:
-    """A file that forgets what cannot be written: the thread that writes must not end."""
+    """The terminal, without what cannot be written: the thread that writes must not end.
 
-    def __init__(self, file: TextIO | None) -> None:
-        assert file is not None  # noqa: S101 - a terminal is attached
-        self._file = file
+    Textual writes to standard error, which may be a file where standard output is the terminal.
+    """
+
+    def __init__(self) -> None:
+        assert isinstance(sys.__stdout__, TextIOWrapper)  # noqa: S101 - a terminal is attached
+        self._file = sys.__stdout__
+        self._file.reconfigure(errors="replace")
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from support import running_server
 
@@ -28,7 +29,14 @@ CHAT = (
 class PseudoTerminal:
     """Our end of a terminal, and the program on its other end."""
 
-    def __init__(self, program: str, *arguments: str, columns: int = 120, rows: int = 40) -> None:
+    def __init__(
+        self,
+        program: str,
+        *arguments: str,
+        columns: int = 120,
+        rows: int = 40,
+        errors: BinaryIO | None = None,
+    ) -> None:
         self.fd, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.attributes = termios.tcgetattr(theirs)
@@ -38,7 +46,7 @@ class PseudoTerminal:
             [sys.executable, "-c", program, *arguments],
             stdin=theirs,
             stdout=theirs,
-            stderr=theirs,
+            stderr=errors or theirs,
             env=environment,
             cwd=ROOT,
             start_new_session=True,
@@ -91,9 +99,11 @@ class PseudoTerminal:
 
 
 @contextmanager
-def on_a_terminal(program: str, *arguments: str, **size: int) -> Iterator[PseudoTerminal]:
+def on_a_terminal(
+    program: str, *arguments: str, errors: BinaryIO | None = None
+) -> Iterator[PseudoTerminal]:
     """A program on a terminal; it is killed at the end if it is still there."""
-    terminal = PseudoTerminal(program, *arguments, **size)
+    terminal = PseudoTerminal(program, *arguments, errors=errors)
     try:
         yield terminal
     finally:
@@ -105,8 +115,10 @@ def on_a_terminal(program: str, *arguments: str, **size: int) -> Iterator[Pseudo
 
 
 @contextmanager
-def chat_on_a_terminal(database: Path, server: str = "") -> Iterator[PseudoTerminal]:
-    """The chat, ready, on a server of its own unless another is named."""
-    with on_a_terminal(CHAT, str(database), server) as terminal:
+def chat_on_a_terminal(
+    database: Path, server: str = "", errors: BinaryIO | None = None
+) -> Iterator[PseudoTerminal]:
+    """The chat, ready, on a server of its own unless another is named; `errors` takes its stderr."""
+    with on_a_terminal(CHAT, str(database), server, errors=errors) as terminal:
         terminal.shows("ready")
         yield terminal

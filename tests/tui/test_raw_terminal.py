@@ -79,8 +79,14 @@ def test_a_bug_in_the_client_is_no_success(tmp_path: Path) -> None:
 
 
 def test_whatever_a_terminal_sends_keys_go_on(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8, answers of the terminal and a paste without end take no key away."""
-    with chat_on_a_terminal(tmp_path / "genpy.db") as terminal:
+    """Bytes that are no UTF-8, answers of the terminal and a paste without end take no key away.
+
+    Standard error may be a file: the screen is written to the terminal.
+    """
+    with (
+        (tmp_path / "errors").open("wb") as errors,
+        chat_on_a_terminal(tmp_path / "genpy.db", errors=errors) as terminal,
+    ):
         terminal.send(b"caf\xe9 \xe1z \x1b[M\x43\xa0\x30\x1b[200~\xc4\xe3\x1b[201~")
         terminal.send(b"\x1b]11;rgb:0/0/0\x07\x1b[?62;4c\x1bP>|XTerm(390)\x1b\\")
         terminal.shows("caf\ufffd \ufffdz \ufffd\ufffd")
@@ -91,6 +97,7 @@ def test_whatever_a_terminal_sends_keys_go_on(tmp_path: Path) -> None:
         assert b"rgb:" not in terminal.output
         assert b"XTerm" not in terminal.output
         assert b"62;4" not in terminal.output
+    assert (tmp_path / "errors").read_bytes() == b""
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"])
