@@ -121,11 +121,15 @@ class GenPyApp(App[int]):
 
     def _remember(self, _: object) -> None:
         own = self.settings
-        if own.folder is not None and own.sources.get("GENPY_THEME") == config.CONFIG:
-            with contextlib.suppress(ConfigError):  # a theme that nobody misses
+        try:
+            if own.folder is not None and own.sources.get("GENPY_THEME") == config.CONFIG:
                 config.set_value("theme", self.theme, own.folder)
-        else:
-            preferences.remember_theme(own.database.parent, self.theme)
+            else:
+                preferences.remember_theme(own.database.parent, self.theme)
+        except ConfigError as error:
+            self.notify(f"The theme is not kept: {error.message}", severity="warning")
+        except OSError as error:
+            self.notify(f"The theme is not kept: {error.strerror}.", severity="warning")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers: every command of the table."""
@@ -328,11 +332,18 @@ class GenPyApp(App[int]):
         edit = self.chat.edit.edit
         texts = [send.text for send in (client.pending if client is not None else ())]
         texts += [] if edit is None else [edit.draft]
-        texts.append(self.chat.prompt.full_text)
-        if unsent.keep(self.settings.database.parent, texts) is not None:
-            with contextlib.suppress(OSError):  # the terminal may be gone
-                sys.stderr.write("Unsent text is kept: up brings it back in the next chat.\n")
-                sys.stderr.flush()
+        texts = [text for text in (*texts, self.chat.prompt.full_text) if text.strip()]
+        if not texts:
+            return
+        try:
+            unsent.keep(self.settings.database.parent, texts)
+            said = "Unsent text is kept: up brings it back in the next chat."
+        except OSError as error:
+            text = visible("\n\n".join(texts))
+            said = f"Unsent text could not be kept: {error.strerror}. It is:\n\n{text}"
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            sys.stderr.write(f"{said}\n")
+            sys.stderr.flush()
 
     async def on_unmount(self) -> None:
         """Close what was connected."""

@@ -4,6 +4,7 @@ That is the theme, and for which conversations a rating was offered: for each it
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ def theme(folder: Path) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def remember_theme(folder: Path, name: str) -> bool:
-    """Keep it; False where that cannot be."""
-    return _write(folder, _read(folder) | {"theme": name})
+def remember_theme(folder: Path, name: str) -> None:
+    """Keep it; raises `OSError`."""
+    _write(folder, _read(folder) | {"theme": name})
 
 
 class Offers:
@@ -40,7 +41,8 @@ class Offers:
         if session in self._taken:
             return False
         self._taken = [*self._taken[1 - OFFERS :], session]
-        _write(self._folder, _read(self._folder) | {"rating_offered": self._taken})
+        with suppress(OSError):  # then it is offered again in another run
+            _write(self._folder, _read(self._folder) | {"rating_offered": self._taken})
         return True
 
 
@@ -52,9 +54,5 @@ def _read(folder: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _write(folder: Path, value: dict[str, Any]) -> bool:
-    try:
-        write_private(folder / NAME, json.dumps(value) + "\n")
-    except OSError:
-        return False
-    return True
+def _write(folder: Path, value: dict[str, Any]) -> None:
+    write_private(folder / NAME, json.dumps(value) + "\n")

@@ -1,6 +1,7 @@
 """What was written and not sent when the program ended by a signal or a bug, kept for the next run."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from genpy_server.files import write_private
@@ -8,23 +9,16 @@ from genpy_server.files import write_private
 NAME = "unsent.json"
 
 
-def keep(folder: Path, texts: list[str]) -> Path | None:
-    """Write texts beside those of an earlier run, for their owner only; the file, if that worked."""
-    texts = [*_read(folder), *(text for text in texts if text.strip())]
-    if not texts:
-        return None
-    path = folder / NAME
-    try:
-        write_private(path, json.dumps(texts))
-    except OSError:
-        return None
-    return path
+def keep(folder: Path, texts: list[str]) -> None:
+    """Write texts beside those of an earlier run, for their owner only; raises `OSError`."""
+    write_private(folder / NAME, json.dumps([*_read(folder), *texts]))
 
 
 def take(folder: Path) -> list[str]:
     """The texts that were kept, which are then kept no longer."""
     texts = _read(folder)
-    (folder / NAME).unlink(missing_ok=True)
+    with suppress(OSError):  # then they are brought back another time too
+        (folder / NAME).unlink()
     return texts
 
 

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
 from genpy_server.core.understanding.records import OFFLINE
-from genpy_server.errors import BadFrame, GenPyError
+from genpy_server.errors import BadFrame, Busy, GenPyError, from_wire
 from genpy_server.wire import (
     Ack,
     Delta,
@@ -174,12 +174,12 @@ class Receiver:
         held = any(message.id == frame.re for message in client.pending)
         if frame.code == BadFrame.code and frame.seq is None:
             self._note_newer()
-        elif held and frame.retry_after:
+        elif held and frame.retry_after and isinstance(from_wire(frame.code, ""), Busy):
             self._status.limit(frame.retry_after)
         elif held or frame.re is None or frame.re in REQUESTS:
             if frame.re == "end":
                 self._end_done()
-            if (held or frame.re == "retry") and not frame.retry_after:
+            if held or (frame.re == "retry" and not frame.retry_after):
                 self._status.update(failure=frame.message)
             self._view.note(notice(frame.message, "error", "✗", frame.code))
         else:

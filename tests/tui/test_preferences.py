@@ -11,6 +11,7 @@ from support.terminal import Terminal
 from genpy_server import config
 from genpy_server.errors import ConfigError
 from genpy_server.settings import Environment, load
+from genpy_tui import preferences
 from genpy_tui.app import GenPyApp
 
 CONFIG = """\
@@ -100,9 +101,14 @@ async def test_the_theme_of_the_person(server: ScriptedServer, tmp_path: Path) -
 
 
 async def test_a_theme_that_is_chosen_is_remembered(server: ScriptedServer, tmp_path: Path) -> None:
-    """Where config.toml names no theme, the chosen one is remembered beside the database."""
+    """Where config.toml names no theme, the chosen one is kept beside the database, or it is said."""
+    in_the_way = tmp_path / preferences.NAME
+    in_the_way.mkdir()
     async with configured(server, tmp_path, "") as tui:
         await tui.says("ready")
+        await tui.type("/theme gruvbox")
+        await tui.until(lambda: "The theme is not kept: Is a directory." in tui.notices)
+        in_the_way.rmdir()
         await tui.type("/theme nord")
         await tui.until(lambda: tui.app.theme == "nord")
     async with configured(server, tmp_path, "") as tui:

@@ -105,7 +105,11 @@ async def test_a_message_that_failed_for_now_says_why(
         await tui.says("ready")
         await tui.type("Keep this")
         sent = await server.until(Send)
-        server.tell(ErrorFrame("store_unavailable", "No database.", retryable=True, re=sent.id))
+        server.tell(
+            ErrorFrame(
+                "store_unavailable", "No database.", retryable=True, re=sent.id, retry_after=0.1
+            )
+        )
         await tui.says("server error No database.")
         await tui.shows("Keep this", "waiting to be sent", "✗ No database.")
         await server.until(Send, 2)
