@@ -1,4 +1,4 @@
 """The command line: `genpy` and its commands.
 
-It prints and asks; everything it shows comes from `genpy_server`.
+It parses, prints and asks; the work is done in `genpy_server`.
 """

@@ -1,4 +1,4 @@
-"""`genpy`: runs one command line; every failure becomes one sentence and an exit code."""
+"""`genpy`: runs one command; a failure is printed as one sentence and sets the exit code."""
 
 import gc
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 def main() -> int:
     """Run the command line of this process; returns the exit code."""
-    # A small command leaves nothing to collect, and looking for it takes a quarter of its time,
-    # at exit once more. Commands that last turn the collector on.
+    # The garbage collector takes a quarter of the time of a short command, at exit once more.
+    # Commands that run for long enable it.
     gc.disable()
     code = run(sys.argv[1:])
     gc.freeze()
@@ -21,7 +21,7 @@ def main() -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     _prepare_output()
-    # A byte that is not UTF-8 arrives as a lone surrogate, which no store or terminal takes.
+    # A byte that is not UTF-8 arrives as a lone surrogate, which stores and terminals refuse.
     words = [word.encode("utf-8", "replace").decode() for word in arguments]
     from genpy_cli import exit_codes
     from genpy_cli.app import app
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         code: int | None = app(words or ["--help"], prog_name="genpy", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        exit_codes.discard(1)  # the reader has seen enough, as `head` has
+        exit_codes.discard(1)  # the reader, such as `head`, has closed the pipe
         return 0
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
@@ -40,8 +40,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _prepare_output() -> None:
-    """Never fail for a character that a terminal cannot show; a pipe gets UTF-8."""
-    # Closed streams are None, and what is written to them goes nowhere.
+    """Replace characters that a terminal cannot show; a pipe gets UTF-8."""
+    # A closed stream is None; writing to it must not fail.
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
     sys.stderr = sys.stderr or sys.stdout
     for stream in (sys.stdout, sys.stderr):

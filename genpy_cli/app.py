@@ -42,7 +42,7 @@ SERVER = "Setup and server"
 
 
 class GroupedHelp(TyperGroup):
-    """Shows the commands under the title of their group; Rich would double the time of a help."""
+    """Shows commands under the title of their group; Typer's Rich help would take twice the time."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands, group by group."""
@@ -82,7 +82,7 @@ keys = typer.Typer(
 
 
 def _examples(*lines: str) -> str:
-    r"""The end of a help text; `\b` keeps its lines as they are."""
+    r"""The examples below a help text; `\b` keeps their lines unwrapped."""
     return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines)))
 
 

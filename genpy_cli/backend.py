@@ -1,4 +1,4 @@
-"""Where a command finds the conversations: the local store, or a server elsewhere."""
+"""Opens what a command works on: the stored conversations, a server, or an App."""
 
 import importlib
 import logging
@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from genpy_cli import output
 from genpy_server.core.identity import checked_ref
@@ -18,17 +18,26 @@ from genpy_server.settings import Settings, load
 if TYPE_CHECKING:
     from genpy_server.app import App
     from genpy_server.client.http_records import RemoteRecords
+    from genpy_server.embedded import LocalServer
 
 T = TypeVar("T")
 
 
+class ServerAccess(NamedTuple):
+    """How to reach a server; `local` is set where it is the one of this machine."""
+
+    url: str
+    token: str | None
+    local: "LocalServer | None" = None
+
+
 def token_of(settings: Settings) -> str | None:
-    """The token that this machine shows to a server."""
+    """The token that this machine sends to a server."""
     return next(iter(settings.tokens), None)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run`, which is imported only where there is something to run."""
+    """`asyncio.run`, imported only when it is needed."""
     import asyncio
 
     return asyncio.run(work)
@@ -41,10 +50,11 @@ def with_records(
     model: bool = False,
     writes: bool = False,
 ) -> T:
-    """The result of some work on the conversations; `model` where a summary may be written.
+    """Run `work` on the conversations of `server`, or of the local store, and return its result.
 
-    Work that `writes` goes through the server that another program runs over the local store, so
-    that everybody who looks at the conversation sees the change at once.
+    `model` opens the model too, for work that may write a summary. Work that `writes` goes through
+    the server that another program runs on the local store, if any, so that every attached client
+    gets the change as an event.
     """
 
     async def opened() -> T:
@@ -61,9 +71,9 @@ async def _opened(server: str | None, *, model: bool, writes: bool) -> AsyncIter
     if url is None and writes:
         from genpy_server import announcement
 
-        beside = (await announcement.find(settings)).server
-        if beside is not None:
-            url, token = beside.url, beside.token
+        announced = (await announcement.find(settings)).server
+        if announced is not None:
+            url, token = announced.url, announced.token
     if url is None:
         from genpy_server.local import open_records
 
@@ -72,81 +82,73 @@ async def _opened(server: str | None, *, model: bool, writes: bool) -> AsyncIter
     else:
         from genpy_server.client.http_records import RemoteRecords
 
-        remote = RemoteRecords(url, token)
-        try:
+        async with RemoteRecords(url, token) as remote:
             yield remote
-        finally:
-            await remote.close()
 
 
-def with_server(server: str | None, work: Callable[["RemoteRecords"], Awaitable[T]]) -> T:
-    """The result of some work on a server; see `on_server`."""
-
-    async def opened() -> T:
-        return await on_server(load(), server, work)
-
-    return run(opened())
-
-
-async def on_server(
-    settings: Settings, server: str | None, work: Callable[["RemoteRecords"], Awaitable[T]]
-) -> T:
-    """The result of some work on a server: the named one, that of this machine, or one of our own.
-
-    What such a server of our own logs is not shown.
-    """
-    from genpy_server.client.http_records import RemoteRecords
+@asynccontextmanager
+async def server_access(settings: Settings) -> AsyncIterator[ServerAccess]:
+    """The server of the settings or of this machine; a temporary one where none runs."""
     from genpy_server.embedded import LocalServer
 
-    logging.getLogger("genpy").addHandler(logging.NullHandler())
-    url, token = server or settings.server, token_of(settings)
-    local = LocalServer(settings) if url is None else None
+    if settings.server is not None:
+        yield ServerAccess(settings.server, token_of(settings))
+        return
+    local = LocalServer(settings)
     try:
-        if local is not None:
-            await local.reach(announced=False, brief=True)
-            url, token = local.url, local.token
-        records = RemoteRecords(url or "", token)
-        try:
-            return await work(records)
-        finally:
-            await records.close()
+        await local.reach(announced=False, brief=True)
+        yield ServerAccess(local.url, local.token, local)
     finally:
-        if local is not None:
-            await local.stop()
+        await local.stop()
 
 
-def note_warnings() -> None:
-    """Show what a server of our own logs to the person, each sentence once."""
-    logging.getLogger("genpy").addHandler(_NotesOnce(logging.WARNING))
+async def on_server(settings: Settings, work: Callable[["RemoteRecords"], Awaitable[T]]) -> T:
+    """Run `work` on a server and return its result; log records of a temporary one are dropped."""
+    from genpy_server.client.http_records import RemoteRecords
+
+    logging.getLogger("genpy").addHandler(logging.NullHandler())
+    async with (
+        server_access(settings) as found,
+        RemoteRecords(found.url, found.token) as records,
+    ):
+        return await work(records)
 
 
-class _NotesOnce(logging.Handler):
+def print_warnings() -> None:
+    """Print the warnings that a temporary server logs to standard error, each sentence once."""
+    logging.getLogger("genpy").addHandler(_PrintOnce(logging.WARNING))
+
+
+class _PrintOnce(logging.Handler):
     def __init__(self, level: int) -> None:
         super().__init__(level)
-        self._noted: set[str] = set()
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if text not in self._noted:
-            self._noted.add(text)
+        if text not in self._printed:
+            self._printed.add(text)
             output.note(text)
 
 
-def chosen(model: str | None, server: str | None) -> Settings:
-    """The settings with the server, and with the model where it is our own that answers."""
+def settings_with(server: str | None, model: str | None = None) -> Settings:
+    """The settings with the options --server and --model; a remote server has its own model.
+
+    Raises `ConfigError` for a model that no provider can have.
+    """
     settings = load(options={"GENPY_SERVER": server} if server else {})
     if model and settings.server is None:
         from genpy_server.llm.providers import Providers
 
         settings = load(options={"GENPY_MODEL": model})
-        Providers(settings).find(model)  # refuses what no provider can have
+        Providers(settings).find(model)
     return settings
 
 
 def load_app(reference: str | None) -> "App":
-    """The `App` at MODULE:NAME, looked for in the working directory too; without one, GenPy's own.
+    """The `App` at MODULE:NAME, also looked for in the working directory; the default `App` for None.
 
-    Raises `ConfigError` where there is none.
+    Raises `ConfigError` where it is not found, fails to import or is not an `App`.
     """
     from genpy_server.app import App
 
@@ -176,7 +178,7 @@ def load_app(reference: str | None) -> "App":
 
 
 def session_to_open(ref: str, server: str | None) -> str:
-    """The id of the session that `ref` names, or `ref` itself as the name of a new one."""
+    """The id of the session that `ref` names; `ref` itself where it names a new session."""
 
     async def work(records: Records) -> str:
         try:
@@ -184,7 +186,7 @@ def session_to_open(ref: str, server: str | None) -> str:
         except NotFound:
             if ref == "last":
                 raise
-            checked_ref(ref)  # refuses what cannot be a name
+            checked_ref(ref)  # raises for what cannot be a name
             return ref
 
     return with_records(server, work)

@@ -1,4 +1,4 @@
-"""Completion of sessions, models and modes by the shell, from what this machine has."""
+"""Shell completion of sessions, models and modes, from the data of this machine."""
 
 from genpy_cli.backend import with_records
 from genpy_server.errors import GenPyError
@@ -11,19 +11,19 @@ TITLE_CHARS = 50
 
 
 def complete_session(incomplete: str) -> list[tuple[str, str]]:
-    """Names and ids that begin so, each with its title."""
+    """Session names and ids that start with `incomplete`, each with its title."""
     try:
         sessions = _sessions()
     except GenPyError:
-        return []  # a shell that completes has no place for a sentence
+        return []  # a completion has no place to print an error
     length = None if len(incomplete) > SHORT else SHORT
     named = [("last", "the newest")]
-    named += [(name or id_[:length], _harmless(title)) for id_, name, title in sessions]
+    named += [(name or id_[:length], _shell_safe(title)) for id_, name, title in sessions]
     return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
 
 
 def complete_model(incomplete: str) -> list[tuple[str, str]]:
-    """Models that begin so, of the lists that `genpy models` kept; no provider is asked."""
+    """Models that start with `incomplete`, from the cached lists; no provider is asked."""
     from genpy_server.llm.catalog import kept_models, known_providers
 
     try:
@@ -34,7 +34,7 @@ def complete_model(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_mode(incomplete: str) -> list[tuple[str, str]]:
-    """Modes of this machine that begin so, each with its label."""
+    """Modes of this machine that start with `incomplete`, each with its label."""
     from genpy_server.modes import open_modes
 
     try:
@@ -42,14 +42,14 @@ def complete_mode(incomplete: str) -> list[tuple[str, str]]:
     except GenPyError:
         return []
     return [
-        (mode.name, _harmless(mode.label)) for mode in modes if mode.name.startswith(incomplete)
+        (mode.name, _shell_safe(mode.label)) for mode in modes if mode.name.startswith(incomplete)
     ]
 
 
 def _sessions() -> list[tuple[str, str, str]]:
-    """Of each session its id, the name that it can be called by, and its title."""
+    """The id, name (empty for none) and title of the newest sessions."""
     if load().server is not None:
-        return []  # a key press must not wait for a network
+        return []  # a key press must not wait for the network
 
     async def newest(records: Records) -> list[tuple[str, str, str]]:
         found = await records.sessions(limit=SESSIONS)
@@ -59,14 +59,14 @@ def _sessions() -> list[tuple[str, str, str]]:
 
 
 async def _name(records: Records, session_id: str, title: str) -> str:
-    """The title, where the session was opened with it as its name."""
+    """The title, if the session was opened with it as its name; else empty."""
     try:
         return title if (await records.session(title)).id == session_id else ""
     except GenPyError:  # a title that is not a name
         return ""
 
 
-def _harmless(title: str) -> str:
-    """A title without what a shell's completion script could evaluate."""
+def _shell_safe(title: str) -> str:
+    """A title without characters that a completion script could evaluate."""
     kept = "".join(c if c.isalnum() or c in " .,+-" else " " for c in title)
     return " ".join(kept.split())[:TITLE_CHARS]

@@ -1,6 +1,6 @@
-"""How a command ends: its exit code, and one sentence for everything that went wrong.
+"""Exit codes, and the error sentence of a command that failed.
 
-0 done, 1 failed, 2 wrong usage, 3 no server answers, 130 interrupted.
+0 success, 1 failure, 2 wrong usage, 3 no server answers, 130 interrupted.
 """
 
 import os
@@ -21,7 +21,20 @@ INTERRUPTED = 130
 
 
 class WrongUsageError(Exception):
-    """The arguments can be parsed and make no sense together; the message says what would."""
+    """The arguments can be parsed but do not fit together; the message says what to type."""
+
+
+def require_yes(question: str, *, no_terminal: str, declined: str) -> None:
+    """Ask before something is lost.
+
+    Raises `WrongUsageError` with `no_terminal` where nobody can be asked; after "no", prints
+    `declined` and raises `typer.Exit`.
+    """
+    if not output.is_terminal(sys.stdin):
+        raise WrongUsageError(no_terminal)
+    if not output.confirmed(question):
+        output.note(declined)
+        raise typer.Exit(FAILED)
 
 
 def report(error: Exception) -> int:
@@ -30,7 +43,7 @@ def report(error: Exception) -> int:
         return INTERRUPTED
     code, sentence = _described(error)
     if isinstance(error, OSError):
-        discard(1)  # what is still buffered would fail again at exit
+        discard(1)  # buffered output would fail again at exit
     output.note(sentence)
     return code
 
@@ -53,7 +66,7 @@ def _described(error: Exception) -> tuple[int, str]:
 
 def _usage(error: typer.TyperException) -> str:
     message = error.format_message()
-    if message.startswith("Usage:"):  # the help of a group that was named without a command
+    if message.startswith("Usage:"):  # the help of a group without a command
         return message
     context = getattr(error, "ctx", None)
     hint = f"\nTry `{context.command_path} --help`." if context is not None else ""
@@ -61,7 +74,7 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def keep_bug_report(error: Exception) -> str:
-    """Write versions and traceback to a file of the user's; returns the sentence that names it."""
+    """Write versions and traceback to a file of the user; returns the sentence that names it."""
     import platform
     import traceback
     from datetime import UTC, datetime
@@ -70,7 +83,7 @@ def keep_bug_report(error: Exception) -> str:
     text = (
         f"GenPy {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n{trace}"
     )
-    path = _state_folder() / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
+    path = state_folder() / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
     try:
         write_private(path, text)
     except OSError:
@@ -79,12 +92,13 @@ def keep_bug_report(error: Exception) -> str:
     return f"This is a bug in GenPy. The report is in {path}."
 
 
-def _state_folder() -> Path:
+def state_folder() -> Path:
+    """The folder for bug reports and allowed addresses."""
     from platformdirs import user_state_path
 
     return user_state_path("genpy", appauthor=False)
 
 
 def discard(descriptor: int) -> None:
-    """Send what is still written to a descriptor nowhere."""
+    """Redirect a file descriptor to the null device."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

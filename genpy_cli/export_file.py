@@ -1,7 +1,7 @@
-"""An export as it is read: value by value, and checked whole before any of it is used.
+"""Reads an export value by value, so that its size is not limited by the memory.
 
-The document may have any layout and encoding. Its values are copied to a temporary file, one a
-line, so that conversations of any size can be gone through in another order.
+The document may have any layout and encoding. Its values are copied to a temporary file, one per
+line, because conversations are imported in another order than they are read.
 """
 
 import codecs
@@ -19,13 +19,13 @@ from genpy_server.core.models import Session, SessionMemory
 
 BLOCK_BYTES = 256 * 1024
 VALUE_CHARS = 64 * 1024 * 1024
-"""Characters of one value (a message, for instance) from which it is not read on."""
+"""Longest value (a message, for instance) that is read."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class ExportedSession(NamedTuple):
-    """One conversation of an export; its messages come as they are read, by their ids."""
+    """One conversation of an export; its messages are read one by one, in the order of their ids."""
 
     session: Session
     messages: Iterator[dict[str, Any]]
@@ -39,17 +39,22 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 class _CopiedSession(NamedTuple):
-    """Where a conversation stands in the temporary file."""
+    """Where a conversation is in the temporary file; `messages` and `head` are byte offsets."""
 
     last_message_id: int
     messages: int
     head: int
     lines: int
+    """Number of messages, each a line."""
     ordered: bool
+    """Whether the messages are in the order of their ids."""
 
 
 class ExportFile:
-    """The conversations of an export; raises `ValueError` or `RecursionError` for anything else."""
+    """The conversations of an export.
+
+    Raises `ValueError` or `RecursionError` for a document that is not an export.
+    """
 
     def __init__(self, read: Callable[[int], bytes], copy: IO[bytes]) -> None:
         self._copy = copy
@@ -58,7 +63,7 @@ class ExportFile:
         self._json.end()
 
     def __iter__(self) -> Iterator[ExportedSession]:
-        """In the order of their last activity; each one's messages are read before the next one."""
+        """In the order of their last activity; read the messages of one before the next one."""
         for place in sorted(self._places, key=itemgetter(0)):
             self._copy.seek(place.head)
             head = msgspec.json.decode(self._copy.readline(), type=_Head)
@@ -72,7 +77,7 @@ class ExportFile:
         return messages if place.ordered else iter(sorted(messages, key=_id))
 
     def _sessions(self) -> Iterator[None]:
-        """Each session of the document, which is to be read before the next."""
+        """Yields at each session of the document; the caller reads it before it goes on."""
         found = False
         for name in self._json.members():
             if name == "sessions":
@@ -84,7 +89,7 @@ class ExportFile:
             raise ValueError("it has no sessions")
 
     def _copied(self) -> Iterator[_CopiedSession]:
-        """Copy a session."""
+        """Copy the session that comes next to the temporary file."""
         rest: dict[str, Any] = {}
         start = self._copy.tell()
         count, last, ordered = 0, 0, True
@@ -109,7 +114,7 @@ def _id(message: dict[str, Any]) -> int:
 
 
 def _decoding(read: Callable[[int], bytes]) -> Callable[[int], str]:
-    """Reads text; a byte order mark says in which encoding, and is left out."""
+    """A function that reads text, in the encoding that a byte order mark states, else in UTF-8."""
     first = read(BLOCK_BYTES)
     mark, encoding = next(
         ((mark, name) for mark, name in MARKS if first.startswith(mark)), (b"", "utf-8")
@@ -128,7 +133,7 @@ def _decoding(read: Callable[[int], bytes]) -> Callable[[int], str]:
 
 
 class _Json:
-    """A JSON document that is read value by value, of which little is held."""
+    """A JSON document that is read value by value, in bounded memory."""
 
     def __init__(self, read: Callable[[int], str]) -> None:
         self._read = read
@@ -137,31 +142,25 @@ class _Json:
         self._at = 0
 
     def members(self) -> Iterator[str]:
-        """The names of an object; the value of each is to be read before the next."""
-        self._skip("{")
-        if self._peek() != "}":
-            while True:
-                name = msgspec.convert(self.value(), str)
-                self._skip(":")
-                yield name
-                if self._peek() != ",":
-                    break
-                self._skip(",")
-        self._skip("}")
+        """The names of an object; the caller reads the value of each before the next."""
+        for _ in self.items("{", "}"):
+            name = msgspec.convert(self.value(), str)
+            self._skip(":")
+            yield name
 
-    def items(self) -> Iterator[None]:
-        """The items of an array, each of which is to be read before the next."""
-        self._skip("[")
-        if self._peek() != "]":
+    def items(self, start: str = "[", end: str = "]") -> Iterator[None]:
+        """Yields at each item of an array; the caller reads it before it goes on."""
+        self._skip(start)
+        if self._peek() != end:
             while True:
                 yield
                 if self._peek() != ",":
                     break
                 self._skip(",")
-        self._skip("]")
+        self._skip(end)
 
     def value(self) -> Any:
-        """The next value, whole."""
+        """The next value, decoded."""
         self._peek()
         while True:
             try:
@@ -175,7 +174,7 @@ class _Json:
                     return value
 
     def end(self) -> None:
-        """Nothing follows."""
+        """Raise `ValueError` where more follows."""
         if self._peek():
             raise ValueError("more follows its end")
 
@@ -195,10 +194,10 @@ class _Json:
                 return ""
 
     def _more(self) -> bool:
-        """Read on; False at the end."""
+        """Read more of the document; False at its end."""
         held = self._text[self._at :]
         if len(held) > VALUE_CHARS:
-            raise ValueError("a part of it does not end")
+            raise ValueError(f"a value has more than {VALUE_CHARS:,} characters")
         more = self._read(max(BLOCK_BYTES, len(held)))
         if more:
             self._text, self._at = held + more, 0

@@ -1,19 +1,24 @@
 """Arguments and options that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from genpy_cli.completion import complete_mode, complete_model, complete_session
 
-_SESSION = "An id, any unambiguous prefix of it, a name, or `last`."
 
-Ref = Annotated[
-    str, typer.Argument(help=_SESSION, metavar="SESSION", autocompletion=complete_session)
-]
-OptionalRef = Annotated[
-    str | None, typer.Argument(help=_SESSION, metavar="SESSION", autocompletion=complete_session)
-]
+def session_option(help_text: str, *names: str) -> Any:
+    """The option --session of a command."""
+    return typer.Option(*names, help=help_text, metavar="SESSION", autocompletion=complete_session)
+
+
+_SESSION: Any = typer.Argument(
+    help="An id, any unambiguous prefix of it, a name, or `last`.",
+    metavar="SESSION",
+    autocompletion=complete_session,
+)
+Ref = Annotated[str, _SESSION]
+OptionalRef = Annotated[str | None, _SESSION]
 Server = Annotated[
     str | None, typer.Option(help="Server to use instead of the local store.", metavar="URL")
 ]
@@ -30,7 +35,7 @@ Model = Annotated[
 OwnApp = Annotated[
     str | None,
     typer.Option(
-        "--app", help="An App of your own: its module and its name there.", metavar="MODULE:NAME"
+        "--app", help="Your own App: its module, and its name in it.", metavar="MODULE:NAME"
     ),
 ]
 Mode = Annotated[

@@ -1,8 +1,7 @@
-"""Everything that is printed: JSON for programs, and text, tables and Markdown for people.
+"""Printing: JSON for programs; text, tables and Markdown for people.
 
-Pipes and files get the text as it is. On a terminal, and in tables, control characters are made
-visible and harmless in these functions, so that no command can forget it. JSON escapes the same
-characters, which loses nothing.
+Pipes and files get a text unchanged. On a terminal, and in tables, these functions replace control
+characters with visible ones. JSON escapes the same characters.
 """
 
 import os
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-READABLE = 100
+MESSAGE_WIDTH = 100
 """Columns of a message at most: longer lines are hard to read."""
 WIDTH = 100
-"""Columns of a table where standard output is not a terminal."""
+"""Columns of a table if standard output is not a terminal."""
 SHORT_ID = 8
 STATUS = {"active": "● active", "completed": "✓ completed"}
 ROLES = {"user": "You", "assistant": "GenPy", "system": "Note"}
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks on; a stream that was closed before the start is None."""
+    """Whether a stream is a terminal; one that was closed before the start is None."""
     return stream is not None and stream.isatty()
 
 
@@ -41,18 +40,18 @@ def text(value: str, *, end: str = "\n") -> None:
 
 
 def shown(value: str) -> str:
-    """A text as standard output takes it: harmless where that is a terminal."""
+    """A text as standard output gets it: without control characters on a terminal."""
     return visible(value) if is_terminal(sys.stdout) else value
 
 
 def piece(value: str) -> None:
-    """Print a piece of a text that is still being written, at once."""
+    """Print a piece of a streamed text and flush."""
     text(value, end="")
     sys.stdout.flush()
 
 
-def aside(value: str) -> None:
-    """Print a piece of a text to standard error, dim on a terminal, at once."""
+def dim_piece(value: str) -> None:
+    """Print a piece of a streamed text to standard error, dim on a terminal, and flush."""
     coloured = is_terminal(sys.stderr) and not os.environ.get("NO_COLOR")
     shown_value = visible(value) if is_terminal(sys.stderr) else value
     sys.stderr.write(f"\x1b[2m{shown_value}\x1b[0m" if coloured else shown_value)
@@ -66,25 +65,25 @@ def note(value: str) -> None:
 
 
 def confirmed(question: str) -> bool:
-    """Ask a person a yes-or-no question, beside the output; no answer is no."""
+    """Ask a yes-or-no question on standard error; an empty answer is no."""
     sys.stderr.write(f"{visible(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def heading(value: str, beside: str = "") -> None:
-    """Print a bold line, perhaps with something dim beside it."""
+def heading(value: str, detail: str = "") -> None:
+    """Print a bold line, followed by a dim detail if there is one."""
     parts = [(shown(one_line(value)), "bold")]
-    line(*parts, ("  " + shown(one_line(beside)), "dim")) if beside else line(*parts)
+    line(*parts, ("  " + shown(one_line(detail)), "dim")) if detail else line(*parts)
 
 
-def faint(value: str) -> None:
+def dim(value: str) -> None:
     """Print a dim line."""
     line((shown(one_line(value)), "dim"))
 
 
 def line(*parts: "tuple[str, str] | Text") -> None:
-    """Print one line of texts with their styles, never wrapped."""
+    """Print one line of (text, style) parts, never wrapped."""
     if not is_terminal(sys.stdout):
         plain = (part[0] if isinstance(part, tuple) else part.plain for part in parts)
         sys.stdout.write("".join(plain) + "\n")
@@ -95,14 +94,14 @@ def line(*parts: "tuple[str, str] | Text") -> None:
 
 
 def pairs(facts: Sequence[tuple[str, str]]) -> None:
-    """Print names and values; a name that is the same again is left out."""
+    """Print names and values; a name equal to the previous one is left out."""
     grid = _table(show_header=False)
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    before = ""
+    previous = ""
     for name, value in facts:
-        grid.add_row("" if name == before else name, visible(one_line(value)))
-        before = name
+        grid.add_row("" if name == previous else name, visible(one_line(value)))
+        previous = name
     console().print(grid)
 
 
@@ -113,7 +112,7 @@ def table(
     right: Sequence[str] = (),
     cut: Sequence[str] = (),
 ) -> None:
-    """Print rows under their titles; the columns in `cut` give way where room is missing."""
+    """Print rows under their titles; the columns in `cut` are clipped to fit the width."""
     from rich.text import Text
 
     grid = _table(header_style="bold")
@@ -124,7 +123,7 @@ def table(
     cells = [
         "\n".join(visible(one_line(cell)) for cell in column) for column in zip(*rows, strict=True)
     ]
-    # A column is one cell of many lines, for Rich takes most of the time of a command by cells.
+    # A column is one cell of many lines: Rich's time per cell is most of the time of a command.
     grid.add_row(*(Text(column, no_wrap=True, overflow="ellipsis") for column in cells))
     console().print(grid)
 
@@ -137,35 +136,33 @@ def _table(**options: Any) -> "Table":
 
 @cache
 def console() -> "Console":
-    """Rich's console on standard output; nothing in a text is taken for markup."""
+    """Rich's console on standard output; texts are not read as markup."""
     from rich.console import Console
 
     return Console(markup=False, highlight=False, emoji=False, width=width())
 
 
-def markdown(value: str) -> None:
-    """Print Markdown: rendered as in the chat for a person, as it is for a pipe."""
+def message(value: str, *, user: bool = False) -> None:
+    """Print a message: rendered as in the chat on a terminal, unchanged to a pipe.
+
+    A reply is Markdown; a message of the `user` keeps its lines.
+    """
     if not is_terminal(sys.stdout):
         text(value)
         return
-    from genpy_tui.render.console import markdown_text
+    from genpy_tui.render.console import markdown_text, typed_text
 
-    _rows(markdown_text(value, min(width(), READABLE)))
-
-
-def typed(value: str) -> None:
-    """Print what a person wrote, line for line: as in the chat for a person, as it is for a pipe."""
-    if not is_terminal(sys.stdout):
-        text(value)
-        return
-    from genpy_tui.render.console import typed_text
-
-    _rows(typed_text(value, min(width(), READABLE)))
-
-
-def _rows(rows: "Iterable[Text]") -> None:
-    for row in rows:
+    render = typed_text if user else markdown_text
+    for row in render(value, min(width(), MESSAGE_WIDTH)):
         console().print(row, soft_wrap=True)
+
+
+def result(value: Any, sentence: str, *, as_json: bool) -> None:
+    """Print the result of a command: the value as JSON, or a sentence."""
+    if as_json:
+        json_document(value)
+    else:
+        text(sentence)
 
 
 def json_document(value: Any) -> None:
@@ -175,13 +172,13 @@ def json_document(value: Any) -> None:
 
 
 def json_line(encoded: str) -> None:
-    """Print JSON that is one line of many, at once."""
+    """Print one line of JSON and flush."""
     sys.stdout.write(escaped(encoded) + "\n")
     sys.stdout.flush()
 
 
 def width() -> int:
-    """Columns there are."""
+    """Columns of the terminal."""
     wanted = os.environ.get("COLUMNS", "")
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
@@ -192,7 +189,7 @@ def width() -> int:
 
 
 def local_time(at: str) -> str:
-    """An ISO time as the clock on the wall shows it."""
+    """An ISO time in the local time zone."""
     return datetime.fromisoformat(at).astimezone().strftime("%d %b %Y, %H:%M")
 
 

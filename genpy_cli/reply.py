@@ -28,8 +28,8 @@ from genpy_server.wire import (
     encode,
 )
 
-PATIENCE = 60.0
-"""Seconds in which a lost connection must be back, and a refused question accepted."""
+RETRY_SECONDS = 60.0
+"""How long a lost connection is retried, and a refused question sent again."""
 
 _ENDINGS = {
     "stopped": "The reply was stopped.",
@@ -40,23 +40,23 @@ _ENDINGS = {
 
 
 class ReplyPrinter:
-    """Follows one question through the events of a session."""
+    """Prints the reply to one question from the events of its session."""
 
     def __init__(
         self, *, as_json: bool, think: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """With `think`, what the model thinks is printed to standard error."""
+        """With `think`, the model's reasoning is printed to standard error."""
         self.code = 0
         self._as_json = as_json
         self._think = think
-        self._thought = 0
+        self._reasoning_printed = 0
         self._clock = clock
         self._client: SessionClient
         self._question = ""
         self._message_id: int | None = None
-        self._shown = 0
+        self._snapshot_seq = 0
         self._expected = False
-        """Whether the question arrived in an epoch that we were in, which answers it."""
+        """Whether the question was stored in the current epoch, so that its reply will come."""
         self._run: str | None = None
         self._printed = 0
         self._last = "\n"
@@ -66,12 +66,12 @@ class ReplyPrinter:
         self._failure = ""
 
     def follow(self, client: SessionClient, question: str) -> None:
-        """Follow the message of this client id."""
+        """Print the reply to the message with the client id `question`."""
         self._client = client
         self._question = question
 
     def take(self, event: Event) -> bool:
-        """Print what an event brings; True when the reply is over. Raises what ends it badly."""
+        """Print what an event adds; True when the reply is complete. Raises the error that ended it."""
         if isinstance(event, Link):
             self._link(event)
             return False
@@ -81,7 +81,7 @@ class ReplyPrinter:
             case Ready():
                 self._ready(event)
             case MessageEvent() if event.client_id == self._question:
-                self._message_id, self._expected = event.message_id, event.seq > self._shown
+                self._message_id, self._expected = event.message_id, event.seq > self._snapshot_seq
             case MessageEvent() if event.meta.reply_to == (self._message_id or 0):
                 self._stored(event)
                 return True
@@ -110,14 +110,14 @@ class ReplyPrinter:
             self._opened, self._lost_at = True, None
         elif link.state == "reconnecting":
             self._lost_at = self._lost_at or self._clock()
-            if not self._opened or self._clock() - self._lost_at > PATIENCE:
+            if not self._opened or self._clock() - self._lost_at > RETRY_SECONDS:
                 raise error
 
     def _ready(self, frame: Ready) -> None:
         if frame.replay != "complete":
             if self._message_id is not None:
                 raise self._cut_off()
-            self._shown = frame.seq
+            self._snapshot_seq = frame.seq
 
     def _cut_off(self) -> LlmCutOff:
         return LlmCutOff(
@@ -134,17 +134,17 @@ class ReplyPrinter:
             output.note(frame.message)
 
     def _refused(self, frame: ErrorFrame) -> None:
-        """The question was not accepted; it is sent again where that may help, for a while."""
+        """Raise why the question was refused, unless the client may still send it again."""
         error = from_wire(frame.code, frame.message, frame.retry_after)
-        passes = not isinstance(error, StoreError) or isinstance(
-            error, StoreTimeout | StoreUnavailable
+        temporary = frame.retryable and (
+            not isinstance(error, StoreError) or isinstance(error, StoreTimeout | StoreUnavailable)
         )
         now = self._clock()
         if self._refused_at is None:
             self._refused_at = now
-            if frame.retryable and passes:
+            if temporary:
                 output.note(frame.message)
-        if not (frame.retryable and passes) or now - self._refused_at > PATIENCE:
+        if not temporary or now - self._refused_at > RETRY_SECONDS:
             raise error
 
     def _reply(self) -> Entry | None:
@@ -156,22 +156,22 @@ class ReplyPrinter:
         entry = self._reply()
         if entry is None or self._as_json:
             return
-        thought = entry.reasoning[self._thought :] if self._think else ""
-        self._thought += len(thought)
-        if thought:
-            output.aside(thought)
+        reasoning = entry.reasoning[self._reasoning_printed :] if self._think else ""
+        self._reasoning_printed += len(reasoning)
+        if reasoning:
+            output.dim_piece(reasoning)
         piece = entry.since(self._printed)
         if piece:
-            if self._thought and not self._printed:
-                output.aside("\n\n")
+            if self._reasoning_printed and not self._printed:
+                output.dim_piece("\n\n")
             output.piece(piece)
             self._printed += len(piece)
             self._last = piece[-1]
 
     def _stored(self, reply: MessageEvent) -> None:
-        """The reply was made while there was no connection."""
+        """Print a reply that was stored while there was no connection."""
         if reply.meta.reasoning and self._think and not self._as_json:
-            output.aside(f"{reply.meta.reasoning[self._thought :]}\n\n")
+            output.dim_piece(f"{reply.meta.reasoning[self._reasoning_printed :]}\n\n")
         if reply.text and not self._as_json:
             output.piece(reply.text)
             self._last = reply.text[-1]

@@ -1,4 +1,4 @@
-"""Whether what is written may be sent to an address that a folder's .env names."""
+"""Permission to send messages to a model address that a folder's .env sets."""
 
 import sys
 from contextlib import suppress
@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 
 from genpy_cli import output
+from genpy_cli.exit_codes import state_folder
 from genpy_server.errors import ConfigError
 from genpy_server.files import write_private
 from genpy_server.settings import Settings, without_password
 
 
 def ensure_trusted(settings: Settings, *, trust: bool) -> None:
-    """Ask once per folder and address; raises `ConfigError` where the answer is no, or nobody is asked."""
+    """Ask once per folder and address; raises `ConfigError` for "no" and without a terminal."""
     address = settings.folder_address
     if address is None or trust or is_trusted(settings):
         return
@@ -23,25 +24,23 @@ def ensure_trusted(settings: Settings, *, trust: bool) -> None:
         raise ConfigError(f"{what} Without a terminal to ask on, allow it with --trust.")
     if not output.confirmed(f"{what} Allow this?"):
         raise ConfigError("Nothing was sent.")
-    kept = [*_kept(), [folder, address]]
-    with suppress(OSError):  # it is asked again then
-        write_private(_file(), msgspec.json.format(msgspec.json.encode(kept)).decode() + "\n")
+    allowed = [*_allowed(), [folder, address]]
+    with suppress(OSError):  # the next command asks again
+        write_private(_file(), msgspec.json.format(msgspec.json.encode(allowed)).decode() + "\n")
 
 
 def is_trusted(settings: Settings) -> bool:
-    """Whether the model's address is the person's own, or was allowed for this folder."""
+    """Whether no .env sets the model's address, or it was allowed for this folder."""
     address = settings.folder_address
-    return address is None or [str(Path.cwd().resolve()), address] in _kept()
+    return address is None or [str(Path.cwd().resolve()), address] in _allowed()
 
 
 def _file() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("genpy", appauthor=False) / "trusted.json"
+    return state_folder() / "trusted.json"
 
 
-def _kept() -> list[list[str]]:
-    with suppress(OSError, ValueError):  # with a file that cannot be read, it is asked again
-        kept = msgspec.json.decode(_file().read_bytes())
-        return [one for one in kept if isinstance(one, list)] if isinstance(kept, list) else []
+def _allowed() -> list[list[str]]:
+    """Pairs of folder and address; empty where the file cannot be read."""
+    with suppress(OSError, ValueError):
+        return msgspec.json.decode(_file().read_bytes(), type=list[list[str]])
     return []

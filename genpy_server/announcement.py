@@ -116,14 +116,11 @@ async def _answers(found: Announcement) -> bool:
 
     from genpy_server.client.http_records import RemoteRecords  # noqa: PLC0415 - brings in httpx
 
-    records = RemoteRecords(found.url, found.token)
     try:
-        await records.open()  # imports, which may take longer than the answer
-        async with asyncio.timeout(SECONDS):
-            await records.sessions(limit=1)
+        async with RemoteRecords(found.url, found.token) as records:
+            await records.open()  # imports, which may take longer than the answer
+            async with asyncio.timeout(SECONDS):
+                await records.sessions(limit=1)
     except (GenPyError, TimeoutError):
         return False
-    else:
-        return True
-    finally:
-        await records.close()
+    return True

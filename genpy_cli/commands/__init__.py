@@ -1,4 +1,4 @@
-"""One command a file, named as it is typed.
+"""One command per file, named as it is typed.
 
-Each is a function that Typer reads; what is heavy is imported inside it.
+Each is a function that Typer reads; heavy imports are inside it.
 """

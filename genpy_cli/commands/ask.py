@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpy_cli.backend import chosen, note_warnings, run, session_to_open, token_of
-from genpy_cli.completion import complete_session
+from genpy_cli.backend import (
+    print_warnings,
+    run,
+    server_access,
+    session_to_open,
+    settings_with,
+)
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Mode, Model, Server, System, Trust
+from genpy_cli.options import Mode, Model, Server, System, Trust, session_option
 from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_cli.trust import ensure_trusted
 from genpy_server.settings import Settings
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from genpy_cli.reply import ReplyPrinter
 
 HISTORY = 10
-"""Messages of the conversation that are fetched with it; the server knows the others."""
+"""Stored messages that the client fetches on connecting."""
 WAITING = "Waiting for standard input to end; with --no-stdin (-n) it is not read."
 
 
@@ -28,12 +33,7 @@ def ask(
         typer.Argument(help="What to ask; the text on standard input follows it."),
     ] = None,
     session: Annotated[
-        str | None,
-        typer.Option(
-            help="Ask in this conversation instead of a new one.",
-            metavar="SESSION",
-            autocompletion=complete_session,
-        ),
+        str | None, session_option("Ask in this conversation instead of a new one.")
     ] = None,
     mode: Mode = None,
     system: System = None,
@@ -61,7 +61,7 @@ def ask(
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
         raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
-    settings = chosen(model, server)
+    settings = settings_with(server, model)
     if settings.server is None:
         ensure_trusted(settings, trust=trust)
     ref = _new_question() if session is None else session_to_open(session, server)
@@ -69,13 +69,12 @@ def ask(
     from genpy_cli.reply import ReplyPrinter
 
     reply = ReplyPrinter(as_json=as_json, think=think)
-    sent_with = model if settings.server is not None else None
     work = _ask(
         settings,
         ref,
         text,
         mode=mode,
-        model=sent_with,
+        model=model if settings.server is not None else None,
         system=system,
         allow=allow or (),
         fresh=session is None,
@@ -86,7 +85,7 @@ def ask(
 
 
 def _new_question() -> str:
-    """The id of a session for this question alone, by which lists keep it apart."""
+    """The id of a session for one question, of the form that lists show apart."""
     import secrets
     import time
 
@@ -110,17 +109,11 @@ async def _ask(
     import gc
 
     from genpy_server.client.session_client import Link, SessionClient
-    from genpy_server.embedded import LocalServer
     from genpy_server.wire import Set
 
-    local = LocalServer(settings) if settings.server is None else None
-    try:
-        if local is None:
-            url, token = settings.server or "", token_of(settings)
-        else:
-            note_warnings()
-            await local.reach(announced=False, brief=True)
-            url, token = local.url, local.token
+    if settings.server is None:
+        print_warnings()
+    async with server_access(settings) as (url, token, local):
         if allow:
             await _check_tools(url, token, allow)
         async with SessionClient(
@@ -129,27 +122,21 @@ async def _ask(
             if system is not None:
                 client.set(Set(system=system))
             reply.follow(client, client.send(text, mode, model=model))
-            gc.freeze()  # all that lasts is loaded
+            gc.freeze()  # the modules are loaded
             gc.enable()
             async for event in client:
                 if local is not None and isinstance(event, Link) and event.state == "reconnecting":
                     await local.take_over()
                 if reply.take(event):
                     break
-    finally:
-        if local is not None:
-            await local.stop()
 
 
 async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> None:
-    """Raise `WrongUsageError` for an unknown tool, which would be allowed without effect."""
+    """Raise `WrongUsageError` for an unknown tool, which the server would ignore."""
     from genpy_server.client.session_client import RemoteRecords
 
-    records = RemoteRecords(url, token)
-    try:
+    async with RemoteRecords(url, token) as records:
         found = await records.tools()
-    finally:
-        await records.close()
     known = [tool.name for tool in found.tools]
     unknown = [name for name in names if name not in known]
     if unknown:

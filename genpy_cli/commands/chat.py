@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import chosen, load_app, session_to_open, token_of
-from genpy_cli.completion import complete_session
+from genpy_cli.backend import load_app, session_to_open, settings_with, token_of
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Mode, Model, OwnApp, Server, System, Trust
+from genpy_cli.options import Mode, Model, OwnApp, Server, System, Trust, session_option
 from genpy_cli.trust import ensure_trusted
 from genpy_server.errors import ConfigError
 
@@ -17,12 +16,7 @@ from genpy_server.errors import ConfigError
 def chat(
     *,
     session: Annotated[
-        str | None,
-        typer.Option(
-            help="Continue this conversation, or start one with this name.",
-            metavar="SESSION",
-            autocompletion=complete_session,
-        ),
+        str | None, session_option("Continue this conversation, or start one with this name.")
     ] = None,
     model: Model = None,
     mode: Mode = None,
@@ -34,7 +28,7 @@ def chat(
     """Open the terminal chat."""
     if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
         raise ConfigError("The chat needs a terminal. In a script, use `genpy ask`.")
-    settings = chosen(model, server)
+    settings = settings_with(server, model)
     url = settings.server
     if app is not None and url is not None:
         raise WrongUsageError("--app runs a server of its own. Leave out --app, or the server.")
@@ -43,12 +37,12 @@ def chat(
     else:
         from genpy_server.client.address import Address
 
-        Address.parse(url)  # refuses a wrong address before the screen is taken
+        Address.parse(url)  # raises for a wrong address before the screen is opened
     ref = None if session is None else session_to_open(session, server)
 
     import gc
 
-    gc.disable()  # a tenth of the time to the first paint; the client turns it on after that
+    gc.disable()  # a tenth of the time to the first paint; the client enables it then
     from genpy_tui.app import run_chat
 
     own = None if app is None else load_app(app)

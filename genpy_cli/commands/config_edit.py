@@ -12,7 +12,7 @@ from genpy_server.errors import ConfigError
 from genpy_server.files import write_private
 from genpy_server.settings import load
 
-BEGINNING = """\
+NEW_FILE = """\
 # GenPy's settings. `genpy config show` lists them all with the values in force.
 # model = "ollama/llama3.2"
 # context_tokens = 5000
@@ -29,7 +29,7 @@ def edit() -> None:
     if not editor:
         raise WrongUsageError(f"Set EDITOR to the name of your editor. The file is {path}.")
     if not path.exists():
-        write_private(path, BEGINNING)
+        write_private(path, NEW_FILE)
     try:
         ended = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603 - chosen by the person
     except OSError as error:

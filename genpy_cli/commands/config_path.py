@@ -5,5 +5,5 @@ from genpy_server.config import CONFIG, folder
 
 
 def path() -> None:
-    """Print where config.toml stands, whether or not it exists."""
+    """Print the path of config.toml, whether or not it exists."""
     output.text(str(folder() / CONFIG))

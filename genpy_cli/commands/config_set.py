@@ -15,9 +15,7 @@ def set_value(
     name: Annotated[
         str, typer.Argument(help="As in config.toml: context_tokens, providers.work.url.")
     ],
-    value: Annotated[
-        str | None, typer.Argument(help="Its value; leave it out with --unset.")
-    ] = None,
+    value: Annotated[str | None, typer.Argument(help="Its value; none with --unset.")] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Remove the value.")] = False,
 ) -> None:
     """Write a setting into config.toml; comments stay."""
@@ -36,7 +34,7 @@ def set_value(
 
 
 def _checked(name: str, text: str) -> Any:
-    """The value to write; raises for a name that does not exist and a value that cannot work."""
+    """The value to write; raises for an unknown name and an invalid value."""
     parts = name.split(".")
     if parts[0] == "providers":
         if len(parts) != 3 or parts[2] != "url" or not config.NAME.fullmatch(parts[1]):  # noqa: PLR2004 - a dotted name
@@ -56,10 +54,6 @@ def _checked(name: str, text: str) -> Any:
         raise WrongUsageError(f"{name} is a secret. Set it with: genpy keys set {owner}")
     settings: Settings = load({variable: text})
     parsed = getattr(settings.limits if name.startswith("limits.") else settings, field.name)
-    return (
-        list(parsed)
-        if isinstance(parsed, tuple)
-        else parsed
-        if isinstance(parsed, int | float)
-        else text
-    )
+    if isinstance(parsed, tuple):
+        return list(parsed)
+    return parsed if isinstance(parsed, int | float) else text

@@ -20,7 +20,7 @@ from genpy_server.settings import (
 
 
 class ShownSetting(NamedTuple):
-    """One setting as it is in force."""
+    """A setting in force, and where it was set."""
 
     variable: str
     value: str
@@ -53,7 +53,7 @@ def show_config(*, as_json: Json = False) -> None:
 
 
 def shown_settings(settings: Settings) -> list[ShownSetting]:
-    """The settings, and the limits that were set; secrets are not shown."""
+    """Every setting, and the limits that were set; a secret's value is left out."""
     rows = [_shown(field, settings, getattr(settings, field.name)) for field in FIELDS]
     rows += [
         _shown(field, settings, getattr(settings.limits, field.name))

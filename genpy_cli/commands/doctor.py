@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import on_server, run, token_of
+from genpy_cli.backend import on_server, run, settings_with, token_of
 from genpy_cli.commands.config_show import shown_settings
 from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server, Trust
@@ -16,10 +16,10 @@ from genpy_server import __version__
 from genpy_server.errors import ConfigError, GenPyError, LlmError, StoreError
 from genpy_server.settings import Settings, load
 
-SECONDS = 15.0
-"""Within which each part must answer."""
-COUNTED = 1_000_000
-"""Sessions that are counted at most, of a store that does not count them itself."""
+CHECK_SECONDS = 15.0
+"""Time limit of each check."""
+COUNTED_SESSIONS = 1_000_000
+"""Sessions that are counted at most, where the store does not count them itself."""
 NO_MODEL = (
     "no model is configured. `genpy setup` sets one up; or set GROQ_API_KEY, or GENPY_LLM_URL for "
     "a server such as Ollama."
@@ -27,7 +27,7 @@ NO_MODEL = (
 
 
 class Check(NamedTuple):
-    """The state of one part: what was seen, or what fails and what to do."""
+    """The state of one part; `detail` is what was found, or the error and what to do about it."""
 
     part: str
     ok: bool
@@ -42,14 +42,14 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
         output.text(f"GenPy {__version__}\n")
         output.table(("SETTING", "VALUE", "FROM"), rows, cut=("VALUE",))
         for name in settings.unknown:
-            output.text(f"! {name} is set and means nothing. Is it misspelt?")
+            output.text(f"! {name} is set, but GenPy has no such setting. Is it misspelt?")
         output.text("")
-    checks = run(_checks(settings, server or settings.server, trust=trust))
-    well = all(check.ok for check in checks)
+    checks = run(_checks(settings_with(server), trust=trust))
+    ok = all(check.ok for check in checks)
     if as_json:
         output.json_document(
             {
-                "ok": well,
+                "ok": ok,
                 "version": __version__,
                 "settings": [row._asdict() for row in rows],
                 "unknown": settings.unknown,
@@ -58,32 +58,34 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
         )
     for check in checks if not as_json else ():
         output.text(f"{'✓' if check.ok else '✗'} {check.part}: {check.detail}")
-    if not well:
+    if not ok:
         raise typer.Exit(FAILED)
 
 
-async def _checks(settings: Settings, server: str | None, *, trust: bool) -> list[Check]:
-    if server is not None:
-        return await _server(server, token_of(settings))
+async def _checks(settings: Settings, *, trust: bool) -> list[Check]:
+    if settings.server is not None:
+        return await _server(settings.server, token_of(settings))
     checks = [
-        await _answers("modes", _modes(settings)),
-        await _answers("database", _database(settings)),
+        await _checked("modes", _modes(settings)),
+        await _checked("database", _database(settings)),
     ]
     if all(check.ok for check in checks):  # else a server does not start
-        checks.append(await _answers("tools", _tools(settings)))
-    return [*checks, await _answers("model", _model(settings, trust=trust))]
+        checks.append(await _checked("tools", _tools(settings)))
+    return [*checks, await _checked("model", _model(settings, trust=trust))]
 
 
-async def _answers(part: str, check: Awaitable[str]) -> Check:
+async def _checked(part: str, check: Awaitable[str]) -> Check:
     import asyncio
 
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS):
             return Check(part, ok=True, detail=await check)
     except GenPyError as error:
         return Check(part, ok=False, detail=error.message)
     except TimeoutError:
-        return Check(part, ok=False, detail=f"It did not answer within {SECONDS:.0f} seconds.")
+        return Check(
+            part, ok=False, detail=f"It did not answer within {CHECK_SECONDS:.0f} seconds."
+        )
 
 
 async def _modes(settings: Settings) -> str:
@@ -97,10 +99,10 @@ async def _modes(settings: Settings) -> str:
 
 
 async def _tools(settings: Settings) -> str:
-    """The tools, of which each mode must find those that it names."""
+    """The names of the tools; raises where a source failed, or a mode names an unknown tool."""
     from genpy_server.modes import open_modes
 
-    found = await on_server(settings, None, lambda records: records.tools())
+    found = await on_server(settings, lambda records: records.tools())
     known = {tool.name for tool in found.tools}
     faults = [f"{one.origin}: {one.message}" for one in found.sources if one.message]
     faults += [
@@ -120,11 +122,11 @@ async def _database(settings: Settings) -> str:
     try:
         await store.open()
         seen = await store.check()
-        await store.touch({}, 0)  # a write that changes nothing, refused where none is possible
+        await store.touch({}, 0)  # a write that changes nothing, to see whether writing works
         if seen.full is not None:
             raise StoreError(seen.full)
-        if not seen.users:  # sessions are counted by owner
-            mine = await store.sessions(settings.user, limit=COUNTED)
+        if not seen.users:  # the store does not count: count those of this user
+            mine = await store.sessions(settings.user, limit=COUNTED_SESSIONS)
             for session in mine[:1]:
                 await store.messages(settings.user, session.id, limit=1)
             counts = {"sessions": len(mine), "messages": sum(one.message_count for one in mine)}
@@ -135,11 +137,11 @@ async def _database(settings: Settings) -> str:
         output.count(seen.sessions, "session"),
         output.count(seen.messages, "message"),
     )
-    waiting = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
-    whose = "" if seen.users else f" of {settings.user!r}"
+    unindexed = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
+    owners = "" if seen.users else f" of {settings.user!r}"
     if seen.users > 1:
-        whose = f", of {seen.users} users; yours are those of {settings.user!r}"
-    return f"{seen.kind} at {seen.where}, {sessions}, {messages}{waiting}{whose}"
+        owners = f", of {seen.users} users; yours are those of {settings.user!r}"
+    return f"{seen.kind} at {seen.where}, {sessions}, {messages}{unindexed}{owners}"
 
 
 async def _model(settings: Settings, *, trust: bool) -> str:
@@ -151,7 +153,7 @@ async def _model(settings: Settings, *, trust: bool) -> str:
             "yet. `genpy chat` asks about it; --trust allows it for now."
         )
     models = Providers(settings)
-    models.find(settings.model)  # raises where that is nobody's
+    models.find(settings.model)  # raises where no provider has it
     llm = models.default.llm
     if llm.kind == "offline":
         return NO_MODEL
@@ -168,21 +170,18 @@ async def _model(settings: Settings, *, trust: bool) -> str:
 
 
 def _left_out(parts: Sequence[str]) -> str:
-    """What the model's service refuses, in words."""
+    """The parts of a request that the model's service does not accept, as words."""
     return f", without {', '.join(parts)}" if parts else ""
 
 
 async def _server(url: str, token: str | None) -> list[Check]:
     from genpy_server.client.http_records import RemoteRecords
 
-    records = RemoteRecords(url, token)
-    try:
+    async with RemoteRecords(url, token) as records:
         health = await records.health()
         await records.sessions(limit=1)  # health answers without a token too
-    finally:
-        await records.close()
-    whose = f"; you see the conversations of the user {health.user!r}" if health.user else ""
-    where = f"GenPy {health.version} at {records.address.http}{whose}"
+    owner = f"; you see the conversations of the user {health.user!r}" if health.user else ""
+    where = f"GenPy {health.version} at {records.address.http}{owner}"
     checks = [Check("server", ok=True, detail=where)]
     for part, seen in (("database", health.store), ("model", health.model)):
         if seen is not None:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpy_cli import output
-from genpy_cli.completion import complete_session
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Json
+from genpy_cli.options import Json, session_option
 from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_server.settings import load
 
@@ -22,12 +21,7 @@ def explain(
         typer.Argument(help="What a person might write; standard input where it is left out."),
     ] = None,
     session: Annotated[
-        str | None,
-        typer.Option(
-            help="As the next message of this conversation.",
-            metavar="SESSION",
-            autocompletion=complete_session,
-        ),
+        str | None, session_option("As the next message of this conversation.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Show what would be sent, word for word.")
@@ -36,13 +30,13 @@ def explain(
 ) -> None:
     """Show how GenPy understands a text, and what it would send."""
     from genpy_server.runs.run import TOO_LONG
-    from genpy_server.sessions import explain as explaining
+    from genpy_server.sessions.explain import explain as explain_text
 
     if text is None:
         text = decoded(piped_bytes("Waiting for standard input to end."), "replace").strip("\n")
     if not text.strip():
         raise WrongUsageError('Name a text: genpy explain "Where is my order?"')
-    explanation = explaining.explain(load(), text, session)
+    explanation = explain_text(load(), text, session)
     if as_json:
         output.json_document(explanation)
         return

@@ -1,6 +1,5 @@
 """`genpy export` and `genpy sessions export`."""
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.exit_codes import FAILED, WrongUsageError
+from genpy_cli.exit_codes import WrongUsageError, require_yes
 from genpy_cli.options import OptionalRef, Server
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections
@@ -21,9 +20,9 @@ from genpy_server.files import replacing
 from genpy_server.records import PAGE, Records, each_message
 
 VERSION = 1
-"""Of the form of an export."""
+"""Version of the export format."""
 MEMORY_BYTES = 16 * 1024 * 1024
-"""Of an export that are kept in memory until it is complete; more goes to a temporary file."""
+"""Of an export that are kept in memory until it is complete; a larger one goes to a temporary file."""
 BLOCK_CHARS = 65_536
 
 Write = Callable[[str], object]
@@ -70,8 +69,12 @@ def export(
         _corrections if corrected else _FORMS[form or ("json" if every or as_json else "md")]
     )
     path = None if output_file is None else output_file.expanduser()
-    if path is not None and not yes:
-        _ask_to_overwrite(path)
+    if path is not None and path.is_file() and not yes:
+        require_yes(
+            f"{path} exists. Overwrite it?",
+            no_terminal=f"{path} exists. Add --yes to overwrite it.",
+            declined="Nothing was written.",
+        )
 
     async def work(records: Records) -> None:
         conversations = _conversations(records, ref)
@@ -81,16 +84,6 @@ def export(
             await _to_file(conversations, write_all, path)
 
     with_records(server, work)
-
-
-def _ask_to_overwrite(path: Path) -> None:
-    if not path.is_file():
-        return
-    if not output.is_terminal(sys.stdin):
-        raise WrongUsageError(f"{path} exists. Add --yes to overwrite it.")
-    if not output.confirmed(f"{path} exists. Overwrite it?"):
-        output.note("Nothing was written.")
-        raise typer.Exit(FAILED)
 
 
 async def _conversations(records: Records, ref: str | None) -> Conversations:
@@ -115,7 +108,7 @@ async def _markdown(conversations: Conversations, write: Write) -> None:
 
 
 async def _json(conversations: Conversations, write: Write) -> None:
-    """One document, written message by message: a conversation may be large."""
+    """One document, written message by message, so that memory use does not grow with it."""
     write(f'{{"version": {VERSION}, "sessions": [')
     between = "\n"
     async for session, messages, memory in conversations:
@@ -143,7 +136,7 @@ _FORMS = {"md": _markdown, "json": _json}
 
 
 async def _to_standard_output(conversations: Conversations, write_all: WriteAll) -> None:
-    """Print it once it is complete: a failure half way prints nothing."""
+    """Print it once it is complete, so that a failure prints no half of it."""
     from tempfile import SpooledTemporaryFile
 
     with SpooledTemporaryFile(MEMORY_BYTES, "w+", encoding="utf-8", newline="") as whole:
@@ -160,7 +153,7 @@ def _opened(path: Path) -> AbstractContextManager[TextIO]:
 
 
 async def _to_file(conversations: Conversations, write_all: WriteAll, path: Path) -> None:
-    """Write a file that appears when it is complete; a pipe or a device gets it as it comes."""
+    """Write a file that appears when it is complete; a pipe or device is written directly."""
     try:
         with _opened(path) as file:
             await write_all(conversations, file.write)

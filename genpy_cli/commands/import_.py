@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import has seen and done."""
+    """Counts of an import."""
 
     conversations: int = 0
     messages: int = 0
     new: int = 0
-    """Messages that were not there before."""
+    """Messages that were not stored before."""
 
 
 def import_(
@@ -43,13 +43,12 @@ def import_(
 
     with TemporaryFile() as copy:
         done = run(_write(settings, _read(file, copy)))
-    if as_json:
-        output.json_document(done)
-    else:
-        output.text(
-            f"Imported {output.count(done.conversations, 'conversation')} "
-            f"with {output.count(done.messages, 'message')}, {done.new:,} of them new."
-        )
+    output.result(
+        done,
+        f"Imported {output.count(done.conversations, 'conversation')} "
+        f"with {output.count(done.messages, 'message')}, {done.new:,} of them new.",
+        as_json=as_json,
+    )
 
 
 def _read(file: str, copy: IO[bytes]) -> "ExportFile":
@@ -89,7 +88,9 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
             except GenPyError as error:
                 if done.conversations:
                     before = output.count(done.conversations, "conversation")
-                    error.message += f" {before} came in before that. Import it again for the rest."
+                    error.message += (
+                        f" {before} were imported before that. Repeat the import for the rest."
+                    )
                 raise
             done = Imported(done.conversations + 1, done.messages + count, done.new + new)
     return done

@@ -11,8 +11,7 @@ from genpy_server.errors import ConfigError
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
-    from genpy_server.records import Records
-    from genpy_server.sessions.learn import Learning, Share
+    from genpy_server.sessions.learn import Share
 
 
 def learn(
@@ -29,14 +28,11 @@ def learn(
     from genpy_server.sessions.learn import forget_learned, learn_from
 
     if forget:
-        known = forget_learned(settings)
-        output.text("What was learned is removed." if known else "Nothing was learned yet.")
+        removed = forget_learned(settings)
+        output.text("What was learned is removed." if removed else "Nothing was learned yet.")
         return
 
-    async def work(records: "Records") -> "Learning":
-        return await learn_from(records, settings)
-
-    learning = with_records(None, work)
+    learning = with_records(None, lambda records: learn_from(records, settings))
     if as_json:
         output.json_document(learning)
         return

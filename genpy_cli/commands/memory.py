@@ -7,7 +7,7 @@ import typer
 from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Json, Server
+from genpy_cli.options import Json, Server, session_option
 from genpy_server.core.display import one_line
 from genpy_server.core.models import SessionMemory
 
@@ -22,7 +22,10 @@ def memory(
         int | None, typer.Argument(help="The number of the note to forget.", min=1)
     ] = None,
     ref: Annotated[
-        str, typer.Option("--session", "-s", help="An id, the beginning of one, a name, or last.")
+        str,
+        session_option(
+            "An id, any unambiguous prefix of it, a name, or `last`.", "--session", "-s"
+        ),
     ] = "last",
     server: Server = None,
     as_json: Json = False,
@@ -39,10 +42,7 @@ def memory(
     else:
         on = action == "on"
         kept = with_records(server, lambda records: records.change_memory(ref, on=on), writes=True)
-    if as_json:
-        output.json_document(kept)
-    else:
-        output.text(_shown(kept))
+    output.result(kept, _shown(kept), as_json=as_json)
 
 
 def _shown(kept: SessionMemory) -> str:
@@ -53,8 +53,8 @@ def _shown(kept: SessionMemory) -> str:
     for note in kept.notes:
         lines.append(f"{note.number:3}  {one_line(note.text)}")
         if note.message_id is not None:
-            said = f": {one_line(note.said)}" if note.said else ""
-            lines.append(f"     from message {note.message_id}{said}")
+            quote = f": {one_line(note.said)}" if note.said else ""
+            lines.append(f"     from message {note.message_id}{quote}")
     if not kept.notes:
         lines.append(
             "No notes. They are made when a conversation outgrows what is sent to the model."

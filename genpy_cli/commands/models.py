@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def models(
     *,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask the providers, also for a list that is kept.")
+        bool, typer.Option("--refresh", help="Ask the providers again, not the cached lists.")
     ] = False,
     trust: Trust = False,
     as_json: Json = False,

@@ -19,7 +19,5 @@ def rate(
 ) -> None:
     """Rate a conversation from 1 to 5."""
     session = with_records(server, lambda records: records.rate(ref, rating), writes=True)
-    if as_json:
-        output.json_document(session)
-    else:
-        output.text(f"Rated “{one_line(session.title)}” {stars(session.rating)}.")
+    sentence = f"Rated “{one_line(session.title)}” {stars(session.rating)}."
+    output.result(session, sentence, as_json=as_json)

@@ -14,29 +14,29 @@ from genpy_cli.options import Json
 from genpy_server.settings import Settings, load
 
 LOCK_SECONDS = 0.5
-"""How long schema.sql locks the tables of an earlier GenPy at most, whatever they hold."""
+"""How long schema.sql locks the tables at most, when it upgrades an earlier version."""
 FIRST_SECONDS = 4.0
-"""How much longer those of the first version, for 100,000 messages; see benchmarks/schema_upgrade.py."""
+"""How much longer per 100,000 messages from the first version; see benchmarks/schema_upgrade.py."""
 
 
 class SchemaState(msgspec.Struct, frozen=True):
     """What schema.sql would do in a project."""
 
     installed: int
-    """The version that the project has; 0 for none."""
+    """The version of the project; 0 for none."""
     needed: int
     sessions: int | None = None
-    """Rows that are there, where that can be counted."""
+    """Rows of the table, if there is one."""
     messages: int | None = None
     lock_seconds: float | None = None
-    """How long programs may wait for a table while it runs, at most."""
+    """How long other programs wait for a table at most while it runs."""
 
 
 def schema(
     *,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Say what it would do in your project; change nothing."),
+        typer.Option("--check", help="Print what it would do in your project; change nothing."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -52,10 +52,7 @@ def schema(
             "No Supabase project is configured: set SUPABASE_URL and SUPABASE_KEY."
         )
     state = run(_state(settings))
-    if as_json:
-        output.json_document(state)
-    else:
-        output.text(_sentence(state))
+    output.result(state, _sentence(state), as_json=as_json)
     if state.installed < state.needed:
         raise typer.Exit(FAILED)
 
@@ -104,4 +101,4 @@ def _sentence(state: SchemaState) -> str:
             f"The project has version {state.installed} of schema.sql, and this program needs "
             f"{state.needed}. Run the output of `genpy schema` in its SQL editor.{rows}"
         )
-    return f"The project has version {state.installed} of schema.sql: nothing is to be done.{rows}"
+    return f"The project has version {state.installed} of schema.sql, which is up to date.{rows}"

@@ -7,8 +7,7 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.completion import complete_session
-from genpy_cli.options import Json, Server
+from genpy_cli.options import Json, Server, session_option
 from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Hit
 
@@ -16,18 +15,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 BEFORE = 30
-"""Characters shown in front of the first word that was found."""
+"""Characters shown before the first match."""
 
 
 def search(
     *,
     words: Annotated[list[str], typer.Argument(help="What to look for.")],
-    session: Annotated[
-        str | None,
-        typer.Option(
-            help="Only in this conversation.", metavar="SESSION", autocompletion=complete_session
-        ),
-    ] = None,
+    session: Annotated[str | None, session_option("Only in this conversation.")] = None,
     limit: Annotated[int, typer.Option(help="Messages at most.", metavar="N", min=1, max=200)] = 20,
     server: Server = None,
     as_json: Json = False,
@@ -60,7 +54,7 @@ def _show(hit: Hit, words: list[str], now: datetime) -> None:
 
 
 def excerpt(text: str, words: list[str], width: int) -> "Text":
-    """One line of at most `width` cells around the first of the words, which are bold."""
+    """One line of at most `width` cells around the first match; matches are bold."""
     import re
 
     from rich.text import Text

@@ -1,19 +1,18 @@
 """`genpy sessions end`."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import run, with_records
-from genpy_cli.exit_codes import FAILED, WrongUsageError
+from genpy_cli.backend import run, settings_with, with_records
+from genpy_cli.exit_codes import WrongUsageError, require_yes
 from genpy_cli.options import Json, OptionalRef, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.core.display import one_line
 from genpy_server.core.models import Session
 from genpy_server.records import Records
-from genpy_server.settings import Settings, load
+from genpy_server.settings import Settings
 
 
 def end(
@@ -33,7 +32,7 @@ def end(
     """End a conversation and write its summary."""
     if (ref is None) != abandoned:
         raise WrongUsageError("Name the conversation to end, or --abandoned.")
-    settings = load(options={"GENPY_SERVER": server} if server else None)
+    settings = settings_with(server)
     if settings.server is None:
         ensure_trusted(settings, trust=trust)
     ended = [_end(ref, server)] if ref is not None else _end_abandoned(settings, yes=yes)
@@ -80,9 +79,9 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
         return []
     if not yes:
         what = output.count(len(ids), "conversation")
-        if not output.is_terminal(sys.stdin):
-            raise WrongUsageError(f"{what} would be ended. Add --yes to do it without asking.")
-        if not output.confirmed(f"End {what} of {settings.user}, asking the model for summaries?"):
-            output.note("Nothing was ended.")
-            raise typer.Exit(FAILED)
+        require_yes(
+            f"End {what} of {settings.user}, asking the model for summaries?",
+            no_terminal=f"{what} would be ended. Add --yes to do it without asking.",
+            declined="Nothing was ended.",
+        )
     return run(end_all(ids))

@@ -13,10 +13,10 @@ from genpy_server.core.identity import is_question
 from genpy_server.core.models import ListedSession, Session
 from genpy_server.records import PAGE, Records
 
-ROOM_FOR_SUMMARY = 100
-"""Columns from which on the summary is shown."""
+SUMMARY_WIDTH = 100
+"""Columns of a terminal from which the summary is shown."""
 QUESTIONS = 5
-"""Single questions that are shown beside the conversations."""
+"""Single questions that are shown below the conversations."""
 
 
 def list_sessions(
@@ -32,7 +32,7 @@ def list_sessions(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """List conversations, the newest first, and single questions apart."""
+    """List conversations, newest first, and single questions apart."""
     if as_json:
         found = with_records(
             server, lambda records: records.sessions(limit=limit, status=status, query=find)
@@ -71,7 +71,7 @@ def list_sessions(
 
 
 def _show_questions(questions: list[ListedSession]) -> None:
-    """The questions of `genpy ask` that nobody continued."""
+    """Print the questions of `genpy ask` that were not continued."""
     shown, now = questions[:QUESTIONS], datetime.now(UTC)
     more = f", the newest {len(shown)} of {len(questions)}" if len(shown) < len(questions) else ""
     output.heading("Single questions", f"genpy ask{more}")
@@ -87,7 +87,7 @@ def show(sessions: list[ListedSession]) -> None:
     """Print a table of conversations."""
     now = datetime.now(UTC)
     columns = ["ID", "TITLE", "STATUS", "ACTIVE", "MSGS", "RATING", "SUMMARY"]
-    if output.width() < ROOM_FOR_SUMMARY:
+    if output.width() < SUMMARY_WIDTH:
         columns.remove("SUMMARY")
     rows = [_row(session, now)[: len(columns)] for session in sessions]
     output.table(columns, rows, right=("ACTIVE", "MSGS"), cut=("TITLE", "SUMMARY"))
@@ -106,6 +106,6 @@ def _row(session: Session, now: datetime) -> tuple[str, ...]:
 
 
 def _last_active(session: Session) -> str:
-    """The time of the last message; a session is updated by its end and its rating as well."""
+    """The time of the last message; `updated_at` changes with the end and the rating too."""
     counted = session.metrics if session.status == "completed" else None
     return (counted and counted.last_at) or session.updated_at

@@ -21,7 +21,4 @@ def rename(
     session = with_records(
         server, lambda records: records.rename(ref, " ".join(title)), writes=True
     )
-    if as_json:
-        output.json_document(session)
-    else:
-        output.text(f"Renamed to “{one_line(session.title)}”.")
+    output.result(session, f"Renamed to “{one_line(session.title)}”.", as_json=as_json)

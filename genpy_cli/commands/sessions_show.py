@@ -13,7 +13,7 @@ from genpy_server.errors import NotFound
 from genpy_server.records import Records
 
 NEAR = 6
-"""Messages that are shown of a place, it included."""
+"""Messages that are shown for SESSION#NUMBER, that one included."""
 _PLACE = re.compile(r"(.+)#(\d{1,18})")
 
 
@@ -42,25 +42,24 @@ def show(
         output.json_document({"session": session, "messages": messages})
         return
     output.heading(session.title)
-    output.faint(
+    output.dim(
         f"{session.id} · {output.STATUS[session.status]} · "
         f"started {output.local_time(session.started_at)}"
     )
     if last is not None:
-        output.faint(f"Message {last}, and what led to it.")
+        output.dim(f"Message {last}, and what led to it.")
     elif len(messages) < session.message_count:
-        output.faint(f"The newest {len(messages)} of {session.message_count} messages.")
+        output.dim(f"The newest {len(messages)} of {session.message_count} messages.")
     model: str | None = None
     for message in messages:
         output.text("")
         output.heading(_title(message, model))
         model = message.meta.model or model
-        show = output.typed if message.role == "user" else output.markdown
-        show(message.text)
+        output.message(message.text, user=message.role == "user")
 
 
 def _title(message: Message, model: str | None) -> str:
-    """Who and when, as in the chat, and the model where it is not that of the reply before."""
+    """Role and time, the model if it differs from that of the reply before, tools and status."""
     meta = message.meta
     facts = [output.ROLES[message.role], output.local_time(message.at)]
     if meta.model and meta.model != model:

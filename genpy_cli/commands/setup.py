@@ -14,11 +14,11 @@ from genpy_server.errors import GenPyError
 from genpy_server.settings import load
 
 SHOWN = 20
-"""Models that are offered by number; any other may be typed."""
+"""Models that are listed by number; any other can be typed."""
 
 
 class ProviderChoice(NamedTuple):
-    """One way to a model."""
+    """A provider to choose."""
 
     label: str
     provider: Provider
@@ -52,7 +52,7 @@ def setup() -> None:
 
 
 def _asked_for(choice: ProviderChoice) -> Provider:
-    """The provider with the key and address that only the person knows."""
+    """The chosen provider, completed with the key and address that the person types."""
     from genpy_server.llm.setup import groq_provider, provider_at
 
     provider = choice.provider
@@ -70,7 +70,7 @@ def _asked_for(choice: ProviderChoice) -> Provider:
 
 
 def _configured(provider: Provider) -> bool:
-    """Choose a model, try it and keep everything; False where that failed."""
+    """Choose a model, try it and store the settings; False where that failed."""
     from genpy_server.llm import setup as model_setup
 
     try:
@@ -97,7 +97,7 @@ def _model(names: list[str]) -> str:
 
 
 def _number(question: str, labels: list[str]) -> int:
-    """The place of what is chosen; the first where nothing is typed."""
+    """The index of the chosen label; the first where nothing is typed."""
     while True:
         typed = _chosen(question, labels)
         if typed in labels:
@@ -106,7 +106,7 @@ def _number(question: str, labels: list[str]) -> int:
 
 
 def _chosen(question: str, names: list[str]) -> str:
-    """The name of the number that is typed, or what else is typed; the first for nothing."""
+    """The name at the typed number, the first for an empty line, else the typed text."""
     output.text("")
     for number, name in enumerate(names[:SHOWN], 1):
         output.text(f"  {number}  {name}")

@@ -8,15 +8,14 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import with_records
-from genpy_cli.completion import complete_session
-from genpy_cli.options import Json, Server
+from genpy_cli.options import Json, Server, session_option
 from genpy_server.core.costs import Spending
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 TINY, NARROW, WIDE = 5, 10, 24
 """Cells of the longest bar."""
 TINY_FROM, NARROW_FROM, WIDE_FROM = 48, 72, 100
-"""Columns of a terminal from which there are bars of that length; narrow ones stand beside all counts."""
+"""Columns of a terminal from which bars have that length; all counts are shown from NARROW_FROM on."""
 
 
 def stats(
@@ -25,14 +24,7 @@ def stats(
         int, typer.Option(help="Days to count, today included.", min=1, max=3_660)
     ] = 30,
     session: Annotated[
-        str | None,
-        typer.Option(
-            "--session",
-            "-s",
-            help="Count this conversation alone.",
-            metavar="SESSION",
-            autocompletion=complete_session,
-        ),
+        str | None, session_option("Count this conversation alone.", "--session", "-s")
     ] = None,
     server: Server = None,
     as_json: Json = False,
@@ -99,7 +91,7 @@ def _tokens(row: Spending) -> int:
 
 
 def _bar(value: int, most: int, cells: int) -> str:
-    """A bar in eighths of a cell; what is not zero is seen."""
+    """A bar in eighths of a cell; a value above zero has at least one."""
     eighths = max(value > 0, round(value * cells * 8 / most)) if most else 0
     full, rest = divmod(eighths, 8)
     return "█" * full + EIGHTHS[rest].strip()

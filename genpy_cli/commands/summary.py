@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import with_records
+from genpy_cli.backend import settings_with, with_records
 from genpy_cli.options import Json, Ref, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.core.display import stars
 from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
-from genpy_server.settings import load
 
 
 def summary(
@@ -25,7 +24,7 @@ def summary(
     as_json: Json = False,
 ) -> None:
     """Show the summary, topics, outcomes and metrics."""
-    if regenerate and (server or (settings := load()).server) is None:
+    if regenerate and (settings := settings_with(server)).server is None:
         ensure_trusted(settings, trust=trust)
     session = with_records(
         server,
@@ -37,11 +36,11 @@ def summary(
         output.json_document(session)
         return
     output.heading(session.title)
-    output.faint(
+    output.dim(
         f"{session.id} · {output.STATUS[session.status]} {output.local_time(session.updated_at)}"
     )
     output.text("")
-    output.markdown(session.summary or session.note or _missing(session))
+    output.message(session.summary or session.note or _missing(session))
     facts = list(_facts(session))
     if facts:
         output.text("")

@@ -5,31 +5,31 @@ from typing import Annotated, Literal
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import with_server
+from genpy_cli.backend import on_server, run, settings_with
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Json, Server
-from genpy_server.core.models import ListedTool, ToolList
+from genpy_server.core.models import ListedTool
 
 
 def tools(
     *,
     action: Annotated[
         Literal["list", "revoke"],
-        typer.Argument(help="List the tools, or take back that one may always act."),
+        typer.Argument(help="List the tools, or revoke the permission of one."),
     ] = "list",
     name: Annotated[str | None, typer.Argument(help="The tool to revoke.", metavar="TOOL")] = None,
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """List the tools that a model may call, and take permissions back."""
+    """List the tools that a model may call, and revoke permissions."""
     if (action == "revoke") != (name is not None):
         raise WrongUsageError("Name a tool with `revoke`, and only there.")
-    found: ToolList
-    if name is None:
-        found = with_server(server, lambda records: records.tools())
-    else:
-        tool = name
-        found = with_server(server, lambda records: records.revoke_tool(tool))
+    found = run(
+        on_server(
+            settings_with(server),
+            lambda records: records.tools() if name is None else records.revoke_tool(name),
+        )
+    )
     if as_json:
         output.json_document(found)
         return

@@ -1,7 +1,7 @@
 """The conversations of a server elsewhere: `records.Records` over HTTP."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -274,6 +274,12 @@ class RemoteRecords:
                 # Imports and certificates take a tenth of a second, in which a screen would stand still.
                 self._http = await asyncio.to_thread(self._client)
             return self._http
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Close the connections."""
