@@ -4,12 +4,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from genpy_cli import output
 from genpy_cli.exit_codes import state_folder
 from genpy_server.errors import ConfigError
-from genpy_server.files import write_private
+from genpy_server.files import read_json, write_json
 from genpy_server.settings import Settings, without_password
 
 
@@ -24,9 +22,8 @@ def ensure_trusted(settings: Settings, *, trust: bool) -> None:
         raise ConfigError(f"{what} Without a terminal to ask on, allow it with --trust.")
     if not output.confirmed(f"{what} Allow this?"):
         raise ConfigError("Nothing was sent.")
-    allowed = [*_allowed(), [folder, address]]
     with suppress(OSError):  # the next command asks again
-        write_private(_file(), msgspec.json.format(msgspec.json.encode(allowed)).decode() + "\n")
+        write_json(_file(), [*_allowed(), [folder, address]])
 
 
 def is_trusted(settings: Settings) -> bool:
@@ -40,7 +37,5 @@ def _file() -> Path:
 
 
 def _allowed() -> list[list[str]]:
-    """Pairs of folder and address; empty where the file cannot be read."""
-    with suppress(OSError, ValueError):
-        return msgspec.json.decode(_file().read_bytes(), type=list[list[str]])
-    return []
+    """Pairs of folder and address."""
+    return read_json(_file(), list[list[str]]) or []

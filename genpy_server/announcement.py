@@ -1,8 +1,8 @@
-"""Where the server of a local database is, in a file beside the database that its owner alone reads.
+"""The address of the server of a local database, in a file beside it that only its owner can read.
 
-A client finds there the server that another program runs over the same database with the same
-settings, and attaches to it instead of starting a second one. A server announces itself only when
-its settings are the user's own: a folder's `.env` must not reach other terminals.
+A client finds there the server that another program runs on the same database with the same
+settings, and connects to it instead of starting a second one. A server announces itself only if
+its settings are the user's own: a folder's `.env` must not affect other terminals.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ import msgspec
 
 from genpy_server.core.identity import is_loopback
 from genpy_server.errors import GenPyError
-from genpy_server.files import write_private
+from genpy_server.files import read_json, write_json
 from genpy_server.settings import DOTENV, Settings
 
-SECONDS = 3.0
-"""Within which an announced server must answer."""
-_OWN = (
+ANSWER_SECONDS = 3.0
+"""Time limit for an announced server to answer."""
+_MAY_DIFFER = (
     *("host", "port", "tokens", "server", "origins", "hosts", "proxies", "log_level", "sources"),
     *("theme", "keyboard"),
 )
@@ -34,26 +34,21 @@ class Announcement(msgspec.Struct, frozen=True):
     url: str
     token: str | None
     fingerprint: str
-    """Of its settings."""
+    """Hash of its settings; see `fingerprint`."""
 
 
 class Announced(NamedTuple):
-    """What was found: a server to attach to, and whether one with other settings serves."""
+    """The server to connect to, if any; `differs` where one with other settings runs."""
 
     server: Announcement | None = None
     differs: bool = False
 
 
 async def find(settings: Settings) -> Announced:
-    """The server of the database that answers now."""
+    """The announced server of the database, if it answers."""
     path = _file(settings)
-    if path is None:
-        return Announced()
-    try:
-        if not _is_private(path):
-            return Announced()
-        found = msgspec.json.decode(path.read_bytes(), type=Announcement)
-    except (OSError, msgspec.MsgspecError):
+    found = read_json(path, Announcement) if path is not None and _is_private(path) else None
+    if found is None:
         return Announced()
     if not is_loopback(urlsplit(found.url).hostname or "") or not await _answers(found):
         return Announced()
@@ -63,35 +58,33 @@ async def find(settings: Settings) -> Announced:
 
 
 def publish(settings: Settings, url: str, token: str | None) -> bool:
-    """Announce a server; False where it is not to be announced, or the file cannot be written."""
+    """Announce a server; False where it must not be announced, or the file cannot be written."""
     path = _file(settings)
-    foreign = any(source.startswith(DOTENV) for source in settings.sources.values())
-    if path is None or foreign or not is_loopback(settings.host):
+    from_dotenv = any(source.startswith(DOTENV) for source in settings.sources.values())
+    if path is None or from_dotenv or not is_loopback(settings.host):
         return False
-    content = msgspec.json.encode(Announcement(url, token, fingerprint(settings)))
     try:
-        write_private(path, content.decode())
+        write_json(path, Announcement(url, token, fingerprint(settings)))
     except OSError:
         return False
     return True
 
 
 def withdraw(settings: Settings, url: str) -> None:
-    """Take back the announcement of a server, if it is still this one's."""
+    """Remove the announcement of a server, unless another one has replaced it."""
     path = _file(settings)
-    if path is None:
-        return
-    with suppress(OSError, msgspec.MsgspecError):
-        if msgspec.json.decode(path.read_bytes(), type=Announcement).url == url:
+    found = None if path is None else read_json(path, Announcement)
+    if path is not None and found is not None and found.url == url:
+        with suppress(OSError):
             path.unlink()
 
 
 def fingerprint(settings: Settings) -> str:
-    """A hash of the settings that decide what a server does with a message."""
+    """A hash of the settings that affect how a server answers a message."""
     values = {
         name: value
         for name, value in msgspec.structs.asdict(settings).items()
-        if name not in (*_OWN, "providers", "folder", "unknown", "limits")
+        if name not in (*_MAY_DIFFER, "providers", "folder", "unknown", "limits")
     }
     values["limits"] = msgspec.structs.asdict(settings.limits)
     encoded = msgspec.json.encode(values, enc_hook=str, order="sorted")
@@ -99,15 +92,18 @@ def fingerprint(settings: Settings) -> str:
 
 
 def _file(settings: Settings) -> Path | None:
-    """The file, for a database that is a file."""
+    """The file of the announcement; None for a database that is not a file."""
     if settings.supabase_url is not None:
         return None
     return settings.database.with_name(settings.database.name + ".server")
 
 
 def _is_private(path: Path) -> bool:
-    """Whether a file is this user's alone; one that came with a folder of others is not."""
-    found = path.stat()
+    """Whether a file exists that only this user can have written; one in a shared folder may not be."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
     return os.name == "nt" or (found.st_uid == os.getuid() and not found.st_mode & 0o077)
 
 
@@ -119,7 +115,7 @@ async def _answers(found: Announcement) -> bool:
     try:
         async with RemoteRecords(found.url, found.token) as records:
             await records.open()  # imports, which may take longer than the answer
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 await records.sessions(limit=1)
     except (GenPyError, TimeoutError):
         return False

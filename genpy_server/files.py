@@ -1,20 +1,38 @@
-"""Files that are written for their owner only: what a person says, and what they configured."""
+"""Files that only their owner can read: conversations, settings, keys; and small JSON files."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def read_json(path: Path, kind: type[T]) -> T | None:
+    """The value in a JSON file; None for a file that cannot be read or has another value."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file for its owner only; raises `OSError`."""
+    write_private(path, msgspec.json.encode(value).decode() + "\n")
 
 
 def private(path: str, flags: int) -> int:
-    """An `opener` for `open`: a file that it makes has the mode 0600."""
+    """An `opener` for `open`: a new file has the mode 0600."""
     return os.open(path, flags, 0o600)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIOWrapper]:
-    """A text file of mode 0600 that takes its place when it is complete, and not on an error.
+    """A text file of mode 0600 that replaces `path` when it is complete; after an error it does not.
 
     Raises `OSError`.
     """
@@ -29,7 +47,7 @@ def replacing(path: Path) -> Iterator[TextIOWrapper]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a whole file by `replacing`, in a folder that is made where it is missing."""
+    """Write a whole file by `replacing`; creates its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(text)

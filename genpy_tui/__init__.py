@@ -1,4 +1,4 @@
-"""The terminal client: one full-screen application over `genpy_server.client`.
+"""The terminal client: a full-screen application over `genpy_server.client`.
 
 Only this package imports Textual.
 """

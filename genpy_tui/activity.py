@@ -1,4 +1,4 @@
-"""What the program is doing, in words: one pure function of the connection and the transcript."""
+"""The state that the heading shows: a pure function of the connection and the transcript."""
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
 
 
-class Doing(NamedTuple):
-    """A state with its glyph and colour; `detail` is what belongs to it."""
+class ShownState(NamedTuple):
+    """A state in words, with glyph and colour; `detail` is shown dim beside it."""
 
     words: str
     glyph: str
@@ -18,48 +18,48 @@ class Doing(NamedTuple):
     detail: str = ""
 
 
-STARTING = Doing("starting", "◌", "$genpy-text-warning")
-CONNECTING = Doing("connecting", "◌", "$genpy-text-warning")
-READY = Doing("ready", "●", "$genpy-text-success")
-SENDING = Doing("sending", "◍", "$genpy-text-warning")
-THINKING = Doing("thinking", "◍", "$primary")
-STREAMING = Doing("replying", "▶", "$genpy-text-success")
-TOOL = Doing("asking", "⚙", "$primary")
-WAITING = Doing("waits for you", "?", "$genpy-text-warning")
-STOPPING = Doing("stopping", "■", "$genpy-text-warning")
-RECONNECTING = Doing("reconnecting", "↻", "$genpy-text-warning")
-NO_CONNECTION = Doing("no connection", "○", "$genpy-text-error")
-REPLAYING = Doing("replaying", "»", "$genpy-text-warning")
-SERVER_ERROR = Doing("server error", "✗", "$genpy-text-error")
-LIMITED = Doing("rate limited", "◷", "$genpy-text-warning")
-REFUSED = Doing("refused", "✗", "$genpy-text-error")
-CLOSED = Doing("closed", "■", "$genpy-text-warning")
-ENDING = Doing("ending", "◍", "$genpy-text-warning", "writing the summary…")
+STARTING = ShownState("starting", "◌", "$genpy-text-warning")
+CONNECTING = ShownState("connecting", "◌", "$genpy-text-warning")
+READY = ShownState("ready", "●", "$genpy-text-success")
+SENDING = ShownState("sending", "◍", "$genpy-text-warning")
+THINKING = ShownState("thinking", "◍", "$primary")
+STREAMING = ShownState("replying", "▶", "$genpy-text-success")
+TOOL = ShownState("asking", "⚙", "$primary")
+WAITING = ShownState("waits for you", "?", "$genpy-text-warning")
+STOPPING = ShownState("stopping", "■", "$genpy-text-warning")
+RECONNECTING = ShownState("reconnecting", "↻", "$genpy-text-warning")
+NO_CONNECTION = ShownState("no connection", "○", "$genpy-text-error")
+REPLAYING = ShownState("replaying", "»", "$genpy-text-warning")
+SERVER_ERROR = ShownState("server error", "✗", "$genpy-text-error")
+LIMITED = ShownState("rate limited", "◷", "$genpy-text-warning")
+REFUSED = ShownState("refused", "✗", "$genpy-text-error")
+CLOSED = ShownState("closed", "■", "$genpy-text-warning")
+ENDING = ShownState("ending", "◍", "$genpy-text-warning", "writing the summary…")
 ELSEWHERE = "also open on another server"
-PATIENT_ATTEMPTS = 3
-"""Attempts after which the state says that the connection failed, and to which address."""
+QUIET_ATTEMPTS = 3
+"""Failed attempts after which the state shows "no connection" with the address."""
 
 
 class Activity(NamedTuple):
-    """The state of the chat screen, beside the transcript; times are of `time.monotonic`."""
+    """The state of the chat screen beyond the transcript; times are of `time.monotonic`."""
 
     link: "Link | None" = None
     link_at: float = 0.0
     """When the connection changed last."""
     replay_until: int = 0
-    """The number of the last event that a connection which came back has to bring."""
+    """The `seq` of the last event that a resumed connection must replay."""
     limited_until: float = 0.0
-    """When a rate limit is over."""
+    """When a rate limit ends."""
     stopping: bool = False
-    """The reply was asked to stop."""
+    """Whether the running reply was cancelled."""
     ending: bool = False
-    """The end of the conversation was asked for since the last message."""
+    """Whether the end of the conversation was requested since the last message."""
     leaving: bool = False
     """The program waits for the end of the conversation, then exits."""
     failure: str = ""
-    """Why the message or retry that was asked for last failed so far."""
+    """Why the last message or retry failed so far."""
     refusal: str = ""
-    """Why there will be no connection."""
+    """Why no connection is possible."""
     editing: bool = False
     """The last message is being edited."""
     mode: str | None = None
@@ -67,7 +67,7 @@ class Activity(NamedTuple):
 
 
 class ServerLink(Protocol):
-    """What the state is made of, beside the activity and the transcript."""
+    """The facts of the connection that the state shows."""
 
     @property
     def pending(self) -> int:
@@ -78,9 +78,9 @@ class ServerLink(Protocol):
         """Host and port of the server; empty for one in this program."""
 
 
-def doing(
+def shown_state(
     activity: Activity, transcript: Transcript, connection: ServerLink, now: float, keys: Keys
-) -> Doing:
+) -> ShownState:
     """The state to show."""
     link = activity.link
     if activity.leaving:
@@ -90,13 +90,13 @@ def doing(
     if link is None:
         return STARTING
     if link.state != "open":
-        return _away(link, now - activity.link_at, transcript, connection, keys)
-    return _open(activity, transcript, connection.pending, now, keys)
+        return _disconnected(link, now - activity.link_at, transcript, connection, keys)
+    return _connected(activity, transcript, connection.pending, now, keys)
 
 
-def _away(
+def _disconnected(
     link: "Link", since: float, transcript: Transcript, connection: ServerLink, keys: Keys
-) -> Doing:
+) -> ShownState:
     if link.state == "refused":
         return REFUSED._replace(detail=link.reason)
     if link.state == "closed":
@@ -109,15 +109,15 @@ def _away(
         details.append("reply kept")
     if connection.pending:
         details.append(f"{connection.pending} waiting to be sent")
-    if link.attempt <= PATIENT_ATTEMPTS:
+    if link.attempt <= QUIET_ATTEMPTS:
         return RECONNECTING._replace(detail=" · ".join(details))
     words = f"{NO_CONNECTION.words} to {connection.address}"
     return NO_CONNECTION._replace(words=words, detail=" · ".join(details))
 
 
-def _open(
+def _connected(
     activity: Activity, transcript: Transcript, pending: int, now: float, keys: Keys
-) -> Doing:
+) -> ShownState:
     running, missed = transcript.running, activity.replay_until - transcript.seq
     if running is not None and activity.stopping:
         state = STOPPING
@@ -138,7 +138,7 @@ def _open(
     return state
 
 
-def _running(running: Entry, keys: Keys) -> Doing:
+def _running(running: Entry, keys: Keys) -> ShownState:
     tool = next((tool for tool in running.tools if tool.ok is None), None)
     if tool is not None:
         if tool.request is not None:

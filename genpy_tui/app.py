@@ -1,7 +1,7 @@
 """The application: themes, the connection to a server, and the screens.
 
-Nothing slow happens before the first paint: the client, the embedded server and the Markdown parser
-are imported afterwards, in a thread.
+The client, the embedded server and the Markdown parser are imported after the first paint, in a
+thread, so that the screen appears at once.
 """
 
 import asyncio
@@ -47,33 +47,33 @@ if TYPE_CHECKING:
     from genpy_tui.dialogs.ask import Choose
 
 COLLECT = (20_000, 20, 20)
-"""New objects until the collector looks at them, and how often until at older ones."""
+"""Thresholds of the garbage collector."""
 SIGNAL_SECONDS = 5.0
-"""How long what is being kept may take when a signal ends the program."""
+"""Time limit for closing the connection and the server after a signal."""
 LINGER_SECONDS = 30.0
-"""How long a conversation that was left may go on sending what is in its outbox."""
+"""How long the client of a conversation that was left may go on sending its outbox."""
 
 
 @cache
 def _all_themes(colours: str | None) -> dict[str, Theme]:
-    # Textual asks for them with every style.
+    # Textual calls this for every style.
     return BUILTIN_THEMES | {theme.name: theme for theme in themes(colours)}
 
 
 class GenPyApp(App[int]):
-    """Talks to one server: a remote one, or its own, embedded."""
+    """The client of one server: a remote one, or an embedded one."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "GenPy"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-tall"), (30, "-roomy")]  # noqa: RUF012 - Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Textual's own, but shown in the footer: how to leave is what a newcomer looks for.
+        # As in Textual, but shown in the footer.
         Binding("ctrl+q", "quit", "Quit", priority=True, id="leave"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
     theme: Reactive[str] = Reactive(THEMES[0].name)
-    """Begins with the first of GenPy's own, so that its styles need not be read twice."""
+    """Starts with GenPy's first theme, so that the styles are not computed twice."""
 
     def __init__(
         self,
@@ -92,31 +92,31 @@ class GenPyApp(App[int]):
         self.settings = settings
         self.server = server
         self.token = token
-        self._begin_with = (
+        self._initial_settings = (
             Set(model=model or UNSET, system=system or UNSET) if model or system else None
         )
-        """What is set for the conversation that is opened first."""
+        """Settings of the conversation that is opened first."""
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
         self._keys = configured(settings.keyboard)
         offers = preferences.Offers(settings.database.parent)
         self.chat = ChatScreen(self.open_session, self.set_up, offers, keys=self._keys, mode=mode)
-        self._doors: tuple[type[SessionClient], type[RemoteRecords]] | None = None
+        self._client_types: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
-        self._question: Choose | None = None
-        """The question whether to leave, once it was asked."""
+        self._leave_question: Choose | None = None
+        """The newest question whether to leave."""
         self._leaving_by_signal = False
         chosen = settings.theme or preferences.theme(settings.database.parent)
         self.theme = chosen if chosen in self.available_themes else THEMES[0].name
 
     @property
     def available_themes(self) -> dict[str, Theme]:
-        """Textual's themes and GenPy's own, known before the styles are read for the first time."""
-        console = getattr(self, "console", None)  # Textual asks before it has made one
+        """Textual's themes and GenPy's own."""
+        console = getattr(self, "console", None)  # Textual calls this before it sets one
         return _all_themes(None if console is None else console.color_system)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The colours that GenPy needs beside those of any theme."""
+        """The colours that GenPy adds to any theme."""
         return fallback(dark=self.current_theme.dark, ansi=self.current_theme.ansi)
 
     def _remember(self, _: object) -> None:
@@ -132,7 +132,7 @@ class GenPyApp(App[int]):
             self.notify(f"The theme is not kept: {error.strerror}.", severity="warning")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers: every command of the table."""
+        """The commands of the palette: every one of the table."""
         if screen is not self.chat:
             return
         for command in COMMANDS:
@@ -148,15 +148,15 @@ class GenPyApp(App[int]):
         title: str = "",
         severity: SeverityLevel = "information",
         timeout: float | None = None,
-        markup: bool = False,  # noqa: ARG002 - Textual's; text of others is in many notices
+        markup: bool = False,  # noqa: ARG002 - Textual's; notices hold untrusted text
     ) -> None:
-        """Show a notice as the text it is, whoever wrote it; once while it is seen."""
+        """Show a notice as plain text, unless the same one is still shown."""
         text = visible(message)
         if all(text != shown.message or shown.has_expired for shown in self._notifications):
             super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
     def action_help_quit(self) -> None:
-        """ctrl+c, with nothing selected: empty the prompt, or offer to leave when it is empty."""
+        """ctrl+c without a selection: empty the prompt, or offer to leave when it is empty."""
         prompt = self.chat.prompt
         if cast("object", self.screen) is not self.chat:
             self.notify(f"esc goes back; {self._keys.way('leave')} leaves GenPy.")
@@ -168,22 +168,22 @@ class GenPyApp(App[int]):
             self._ask_to_leave("Leave GenPy?")
 
     def pop_screen(self) -> AwaitComplete:
-        """Go back to the screen below; asked twice, as by a double click beside the palette, once."""
+        """Close the top screen, unless it is the chat: a double click beside the palette closes twice."""
         return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete()
 
     # Starting
 
     def get_driver_class(self) -> type[Driver]:
-        """The driver of the terminal, which reads whatever bytes come."""
+        """The driver of the terminal, changed to accept any bytes; see `terminal.internals`."""
         return internals.driver(super().get_driver_class())
 
     @property
     def embedded(self) -> "Embedded | None":
-        """Our own server, where this program runs one."""
+        """The server of this program, if it runs one."""
         return None if self.local is None else self.local.own
 
     def on_connection_lost(self, _: ConnectionLost) -> None:
-        """Serve the database where the program that did is gone."""
+        """Serve the database if the program that did has ended."""
         if self.local is not None and self.local.own is None:
             background(self, self._take_over, "take over")
 
@@ -192,7 +192,7 @@ class GenPyApp(App[int]):
             self.notify("The GenPy that served this database has ended; this one does so now.")
 
     def get_default_screen(self) -> Screen[object]:
-        """The conversation is the first screen, and the last."""
+        """The chat is the bottom screen."""
         return cast("Screen[object]", self.chat)
 
     def on_mount(self) -> None:
@@ -204,19 +204,19 @@ class GenPyApp(App[int]):
         background(self, self._connect, "start")
 
     def _bind(self) -> None:
-        """Take the keys that the person chose."""
+        """Bind the keys that the person configured."""
         for name, keys in self._keys.items():
             if not BY_NAME[name].key:
                 self.bind(keys, f"command('{name}')", show=False)
         self.set_keymap(self._keys)
 
     async def action_command(self, name: str) -> None:
-        """Carry out a command that has a key by the person's choice alone."""
+        """Run a command that has a configured key but no default one."""
         if cast("object", self.screen) is self.chat:
             await self.chat.action_command(name)
 
     def _resumed(self, _: object) -> None:
-        """Draw everything: the terminal forgot the screen while the program was suspended."""
+        """Draw everything: the screen was cleared while the program was suspended."""
         self.screen.refresh(layout=True)
 
     async def _connect(self) -> None:
@@ -230,12 +230,12 @@ class GenPyApp(App[int]):
                         "Another GenPy uses this database with other settings. This chat has a "
                         "server of its own, so the two do not see each other's messages at once."
                     )
-            self._doors = await asyncio.to_thread(_client_doors)
+            self._client_types = await asyncio.to_thread(_client_classes)
         except GenPyError as error:
             self.chat.refuse(error.message)
             return
         finally:
-            _spare_collector()
+            _configure_collector()
         await self.open_session(self.ref)
         unknown = sorted(self.settings.keyboard.keys() - self._keys.keys())
         if unknown:
@@ -250,7 +250,7 @@ class GenPyApp(App[int]):
             background(self, self.set_up, "setup")
 
     async def set_up(self) -> None:
-        """Ask for a model, and go on with it."""
+        """Ask for a model, and use it from then on."""
         from genpy_server.llm.setup import settings_with  # noqa: PLC0415 - when first needed
         from genpy_tui.dialogs.setup import set_up  # noqa: PLC0415 - when first needed
 
@@ -258,7 +258,7 @@ class GenPyApp(App[int]):
         if records is None:
             self.notify("Not connected yet.")
             return
-        if self.local is None:  # the server of a program of this user lets them choose
+        if self.local is None:  # a local server always allows it
             try:
                 state = await records.setup()
             except GenPyError as error:
@@ -271,20 +271,20 @@ class GenPyApp(App[int]):
                 return
         done = await set_up(self, self.chat.prompt, records)
         if done is not None:
-            choice, said = done
+            choice, notes = done
             if self.local is not None:
                 self.settings = self.local.settings = settings_with(self.settings, choice)
             await self.open_session(self.chat.conversation.session or self.ref)
-            for line in said:
+            for line in notes:
                 self.notify(line)
 
     async def open_session(self, ref: str) -> None:
-        """Show a conversation; what is on its way in the one before still arrives."""
-        if self._doors is None:
+        """Show a conversation; the client of the one before sends its outbox in the background."""
+        if self._client_types is None:
             return
         url = self.local.url if self.local is not None else self.server or ""
         token = self.local.token if self.local is not None else self.token
-        make_client, make_records = self._doors
+        make_client, make_records = self._client_types
         left = self.chat.detach()
         if left is not None:
             task = asyncio.create_task(_linger(left))
@@ -292,21 +292,21 @@ class GenPyApp(App[int]):
             task.add_done_callback(self._lingering.pop)
         records = self.chat.conversation.records or make_records(url, token)
         client = make_client(url, ref, token=token, approvals=True)
-        if self._begin_with is not None:
-            client.set(self._begin_with)
-            self._begin_with = None
+        if self._initial_settings is not None:
+            client.set(self._initial_settings)
+            self._initial_settings = None
         self.chat.attach(client, records, urlsplit(url).netloc or url)
 
     # Leaving
 
     def _fatal_error(self) -> None:
-        """Show where the program failed, without the values of variables: they hold messages and keys."""
+        """Show the traceback, without the values of variables: they hold messages and keys."""
         from rich.traceback import Traceback  # noqa: PLC0415 - for bugs only
 
         self.panic(Traceback(show_locals=False, width=None))
 
     def _signalled(self, number: int) -> None:
-        """A signal: leave without questions; a second one does not wait for anything."""
+        """Leave without questions after a signal; a second signal does not wait."""
         code = signals.EXIT_BASE + number
         if self._leaving_by_signal:
             self.exit(return_code=code)
@@ -314,7 +314,7 @@ class GenPyApp(App[int]):
         background(self, partial(self._leave_at_once, code), "leave")
 
     async def _leave_at_once(self, code: int) -> None:
-        """Keep what came of a reply, and end; the conversation is summed up another time."""
+        """Cancel the reply, store its text and exit; the summary is written by a later start."""
         client = self.chat.conversation.client
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SIGNAL_SECONDS):
@@ -327,7 +327,7 @@ class GenPyApp(App[int]):
         self.exit(return_code=code)
 
     def keep_unsent(self) -> None:
-        """Keep what was not sent for the next run, and say so."""
+        """Store unsent texts for the next run, and print that they are."""
         client = self.chat.conversation.client
         edit = self.chat.edit.edit
         texts = [send.text for send in (client.pending if client is not None else ())]
@@ -346,7 +346,7 @@ class GenPyApp(App[int]):
             sys.stderr.flush()
 
     async def on_unmount(self) -> None:
-        """Close what was connected."""
+        """Close the connections."""
         client = self.chat.detach()
         for one in [*([client] if client is not None else []), *self._lingering.values()]:
             await one.close()
@@ -354,7 +354,7 @@ class GenPyApp(App[int]):
             await self.chat.conversation.records.close()
 
     async def action_quit(self) -> None:
-        """Leave; first ask about what would be lost."""
+        """Leave; ask first where a message or reply would be lost."""
         from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
         client = self.chat.conversation.client
@@ -362,16 +362,16 @@ class GenPyApp(App[int]):
         if isinstance(screen, LeaveScreen):
             screen.leave()
             return
-        if self._question is not None and screen is self._question:
-            self._question.dismiss("leave")
+        if self._leave_question is not None and screen is self._leave_question:
+            self._leave_question.dismiss("leave")
             return
         open_ = [client] if client is not None else []
         count = sum(len(one.pending) for one in (*open_, *self._lingering.values()))
         if count:
             many = "A message is" if count == 1 else f"{count} messages are"
-            self._ask_to_leave(f"{many} not sent yet. Leave all the same?")
+            self._ask_to_leave(f"{many} not sent yet. Leave anyway?")
         elif client is not None and client.transcript.running is not None and self.embedded:
-            self._ask_to_leave("A reply is being written. Leave, and keep what came of it?")
+            self._ask_to_leave("A reply is being written. Leave, and keep its text so far?")
         else:
             background(self, self._leave, "leave")
 
@@ -383,15 +383,15 @@ class GenPyApp(App[int]):
         from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
         answers = {"stay": "Stay", "leave": "Leave now"}
-        self._question = Choose(question, answers)
-        self.push_screen(self._question, answered)
+        self._leave_question = Choose(question, answers)
+        self.push_screen(self._leave_question, answered)
 
     async def _leave(self) -> None:
         client, message = self.chat.conversation.client, None
         if self.embedded is not None:
             if client is not None and self._alone_in(client):
                 client.cancel()
-                message = await self._farewell(ended=client.transcript.status == "completed")
+                message = await self._end_and_rate(ended=client.transcript.status == "completed")
             self.chat.detach()
             self.chat.status.update(leaving=True)
             if client is not None:
@@ -405,20 +405,20 @@ class GenPyApp(App[int]):
                     f"--session {client.transcript.session}"
                 )
             elif self.chat.status.was_ended and client.link.state == "open":
-                message = await self._farewell(ended=True)
+                message = await self._end_and_rate(ended=True)
             await client.close()
         self.exit(0, message=None if message is None else Text(visible(message)))
 
     def _alone_in(self, client: "SessionClient") -> bool:
-        """Whether a conversation was begun that no other program is attached to."""
+        """Whether the conversation has messages and no other client is attached to it."""
         begun = bool(client.transcript.entries and client.transcript.epoch)
         others = self.embedded is not None and self.embedded.watchers(client.transcript.session) > 1
         return begun and not others
 
-    async def _farewell(self, *, ended: bool) -> str | None:
-        """End the conversation where that is still due, and offer once to rate it.
+    async def _end_and_rate(self, *, ended: bool) -> str | None:
+        """End the conversation unless it has `ended`, and offer to rate it.
 
-        What went wrong with that is to be said when the screen is gone.
+        Returns an error message to print after the screen is closed.
         """
         from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
@@ -430,7 +430,7 @@ class GenPyApp(App[int]):
 
 
 async def _linger(client: "SessionClient") -> None:
-    """Let a client that was left send what it has, then close it."""
+    """Let a client send its outbox, then close it."""
     try:
         async with asyncio.timeout(LINGER_SECONDS):
             if client.unsaid:
@@ -438,15 +438,15 @@ async def _linger(client: "SessionClient") -> None:
                     if not client.unsaid:
                         break
     except TimeoutError:
-        pass  # its server does not come back; the transcript said that it was not sent
+        pass  # the server is gone; the transcript showed the messages as not sent
     finally:
         await client.close()
 
 
-def _spare_collector() -> None:
-    """Let the collector of cycles pass over all that was imported: that took 80 ms at a time.
+def _configure_collector() -> None:
+    """Exclude the imported modules from garbage collection, which took 80 ms each time.
 
-    The command that started the client keeps it off until here.
+    The command that started the client disabled the collector until here.
     """
     gc.freeze()
     gc.set_threshold(*COLLECT)
@@ -459,7 +459,7 @@ def _local_server() -> "type[LocalServer]":
     return LocalServer
 
 
-def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
+def _client_classes() -> "tuple[type[SessionClient], type[RemoteRecords]]":
     from genpy_server.client.session_client import RemoteRecords, SessionClient  # noqa: PLC0415 - after first paint
     from genpy_tui.render.markdown.document import warm_up  # noqa: PLC0415 - after the first paint
 
@@ -468,9 +468,9 @@ def _client_doors() -> "tuple[type[SessionClient], type[RemoteRecords]]":
 
 
 def adapt_environment() -> None:
-    """Correct what the environment says of the terminal, before Textual reads it."""
+    """Correct the variables of the terminal before Textual reads them."""
     for name in ("COLUMNS", "LINES"):
-        os.environ.pop(name, None)  # exported, they would hide every resize of the window
+        os.environ.pop(name, None)  # exported, they would hide a resize of the window
     if os.environ.get("TERM") == "dumb":
         os.environ.setdefault("NO_COLOR", "1")
 
@@ -486,9 +486,10 @@ def run_chat(
     model: str | None = None,
     system: str | None = None,
 ) -> int:
-    """Open the client, with a server of `own` where there is one; returns the exit code.
+    """Run the client until the person leaves; returns the exit code.
 
-    `model` and `system` are set for the conversation that is opened first.
+    `own` is the App of the embedded server. `model` and `system` are settings of the first
+    conversation.
     """
     adapt_environment()
     app = GenPyApp(

@@ -1,4 +1,4 @@
-"""Work beside the screen: started now, waited for by nobody, cancelled with its widget."""
+"""Background work of a widget, cancelled with it."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
@@ -11,15 +11,15 @@ from textual.screen import Screen
 def background(
     node: DOMNode, work: Callable[[], Coroutine[Any, Any, object]], group: str | None = None
 ) -> None:
-    """Run `work`; in a group, what is new there replaces what is not done yet."""
+    """Run `work`; in a group, new work cancels unfinished work."""
 
     async def run() -> object:
         try:
             return await work()
         except NoMatches:
             if isinstance(node, Screen) and node not in node.app.screen_stack:
-                return None  # it was dismissed meanwhile, and its widgets are gone
+                return None  # the screen was dismissed meanwhile
             raise
 
-    start = cast("Any", node.run_worker)  # its overloads cannot tell a function from a value
+    start = cast("Any", node.run_worker)  # its overloads do not fit a coroutine function
     start(run, exclusive=group is not None, group=group or "default")

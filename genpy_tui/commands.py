@@ -1,4 +1,4 @@
-"""Every command: the one table from which keys, footer, help, palette and slash commands come."""
+"""The table of commands, from which keys, footer, help, palette and slash commands are made."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -11,7 +11,7 @@ from textual.binding import Binding
 from genpy_server.core.models import Effort
 
 AS_IT_IS = "A space before it sends it as it is."
-"""How a line that looks like a command is sent all the same."""
+"""How to send a line that looks like a command as a message."""
 Where = Literal["everywhere", "transcript"]
 Kind = Literal["message", "run", "ask", "wrong"]
 _LINE = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
@@ -19,7 +19,7 @@ _LINE = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | 
 WORD = r"\S+"
 FILE = r"\S+|[^\n]+\.md"
 TITLE = r"[^\n?!]{1,60}(?<![.:;])"
-"""What is not a sentence: with that, it is asked whether a message is meant."""
+"""A text that is not a sentence; for a sentence the client asks whether it is a message."""
 SETTINGS = {
     "model": "PROVIDER/NAME",
     "temperature": "0 to 2; higher is more varied",
@@ -29,24 +29,24 @@ SETTINGS = {
     "stop": "texts before which a reply ends, each in quotation marks",
     "system": "instructions to the model, before everything else",
 }
-"""What can be set for a conversation, and what its value is."""
+"""Settings of a conversation, each with a description of its value."""
 SETTING = rf"(?:{'|'.join(SETTINGS)})(?:\s+[^\n]+)?"
-MEANT_CHARS = 3
-"""Letters of a part of a setting's name by which it is meant."""
+PART_CHARS = 3
+"""Shortest part of a setting's name that is recognised in a wrong one."""
 MODE = "MODE"
-"""What the argument of a command is called that takes the name or the label of a mode."""
+"""Name of an argument that is the name or label of a mode."""
 
 
 class Mistyped(Exception):
-    """An argument of a command that it cannot be carried out with; the line is given back."""
+    """A command has an invalid argument; the line is put back into the prompt."""
 
 
 def _no_setting(argument: str) -> str:
-    """A setting that is almost named, or another word with nothing or a value behind it."""
+    """The error for an unknown setting, alone or with a value; empty where a message is meant."""
     words = argument.lower().replace("-", "_").split()
     named = (words[0], "_".join(words[:2]))
     meant = [name for word in named for name in get_close_matches(word, SETTINGS, 1, 0.75)]
-    meant += [name for name in SETTINGS if len(words[0]) >= MEANT_CHARS and words[0] in name]
+    meant += [name for name in SETTINGS if len(words[0]) >= PART_CHARS and words[0] in name]
     if "\n" in argument or not (meant or len(words) <= len(named)):
         return ""
     ask = f"Did you mean {meant[0]}?" if meant else f"Choose one of {', '.join(SETTINGS)}."
@@ -54,7 +54,7 @@ def _no_setting(argument: str) -> str:
 
 
 def _no_effort(argument: str) -> str:
-    """One word that is not an effort."""
+    """The error for one word that is not an effort; empty for several words."""
     if len(argument.split()) > 1:
         return ""
     return f"Unknown effort: {argument.strip()}. Choose one of {SETTINGS['reasoning_effort']}, default."
@@ -62,7 +62,7 @@ def _no_effort(argument: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something a person can ask for; the chat screen maps `name` to what carries it out."""
+    """A command; the chat screen maps `name` to its function."""
 
     name: str
     title: str
@@ -70,18 +70,18 @@ class Command:
     key: str = ""
     slash: str = ""
     argument: str = ""
-    """What may follow the slash command, as shown in help: one line."""
+    """Name of its argument in help; empty for none."""
     pattern: str = r"[^\n]+"
-    """What is taken as its argument; with other words behind it, the line is a message."""
+    """Regular expression of a valid argument; a line with other words is a message."""
     asks: str = ""
-    """What it does, where that is asked about when words follow that are not an argument."""
+    """Question to ask before it runs with words that are not its argument; empty to not ask."""
     mistyped: Callable[[str], str] | None = None
-    """What is wrong with words that are no argument; empty where they are a message."""
+    """Returns the error for words that are not an argument; empty where they are a message."""
     footer: bool = False
     where: Where = "everywhere"
 
     def takes(self, argument: str, modes: Collection[str] = ()) -> bool:
-        """Whether what follows the slash command is its argument; `modes` in small letters."""
+        """Whether a text is a valid argument; `modes` are in small letters."""
         if not argument:
             return True
         if self.argument == MODE and " ".join(argument.lower().split()) in modes:
@@ -91,18 +91,18 @@ class Command:
         )
 
     def mistake(self, argument: str) -> str:
-        """What is wrong with an argument that it does not take; empty where a message is meant."""
+        """The error for an invalid argument; empty where a message is meant."""
         return self.mistyped(argument) if self.mistyped is not None else ""
 
     @property
     def binding(self) -> Binding:
-        """Its key as Textual takes it."""
+        """Its key as a binding of Textual."""
         return Binding(
             self.key,
             f"command('{self.name}')",
             self.title,
             show=self.footer,
-            # The prompt would take some of them; it closes its menu by escape.
+            # The prompt handles some of these keys itself; escape closes its menu first.
             priority=self.where == "everywhere" and self.key != "escape",
             id=self.name,
         )
@@ -269,7 +269,7 @@ BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """What was typed: a message, a command to run or to ask about first, or a `wrong` command."""
+    """A typed line: a message, a command to run or to ask about first, or a `wrong` command."""
 
     kind: Kind
     command: Command | None = None
@@ -278,9 +278,9 @@ class TypedLine:
 
 
 def read_line(text: str, commands: Mapping[str, Command], modes: Collection[str] = ()) -> TypedLine:
-    """How a text is read, with the commands by their slash and the modes in small letters.
+    """Parse a typed text; `commands` by their slash, `modes` in small letters.
 
-    The page reads it alike (`slash.js`).
+    `slash.js` of the page does the same.
     """
     slash = _LINE.fullmatch(text)
     if slash is None:
@@ -300,27 +300,27 @@ def read_line(text: str, commands: Mapping[str, Command], modes: Collection[str]
 
 
 class Keys(dict[str, str]):
-    """The keys that a person chose, by the name of the command; the others have their own."""
+    """The keys that the person configured, by command; other commands have their default keys."""
 
     def key(self, name: str) -> str:
-        """The first key of a command, as it is written; empty for none."""
+        """The first key of a command as text; empty for none."""
         keys = self.get(name, BY_NAME[name].key)
         return keys.split(",")[0].replace("escape", "esc")
 
     def way(self, name: str) -> str:
-        """How to ask for a command: its key, else its slash command, else its title."""
+        """How to run a command: its key, else its slash command, else its title."""
         command = BY_NAME[name]
         slash = f"/{command.slash}" if command.slash else f"“{command.title}”"
         return self.key(name) or slash
 
 
 def bindings(where: Where) -> list[Binding]:
-    """The keys that work somewhere."""
+    """The keys that work everywhere, or in the transcript only."""
     return [command.binding for command in COMMANDS if command.key and command.where == where]
 
 
 def configured(keyboard: Mapping[str, str]) -> Keys:
-    """The keys that a person chose, of commands that exist; no other command keeps one of them."""
+    """The configured keys of existing commands; other commands lose a default key that is taken."""
     chosen = Keys((name, keys) for name, keys in keyboard.items() if name in BY_NAME)
     taken = {key for keys in chosen.values() for key in keys.split(",")}
     for command in COMMANDS:

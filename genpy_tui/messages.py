@@ -1,10 +1,10 @@
-"""Messages of widgets to the screen: they travel up."""
+"""Messages of widgets to the screen."""
 
 from textual.message import Message
 
 
 class ToEnd(Message):
-    """The person wants to see the newest."""
+    """The person wants to see the newest message."""
 
 
 class ConnectionLost(Message):
@@ -12,7 +12,7 @@ class ConnectionLost(Message):
 
 
 class Submitted(Message):
-    """The person sends what stands in the prompt."""
+    """The person sends the text in the prompt."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,18 +1,17 @@
-"""What the client remembers of a person's taste, in a small file beside the database.
+"""Preferences of the terminal client, in a small JSON file beside the database.
 
-That is the theme, and for which conversations a rating was offered: for each it is offered once.
+They are the theme, and the conversations for which a rating was offered: each is offered once.
 """
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from genpy_server.files import write_private
+from genpy_server.files import read_json, write_json
 
 NAME = "terminal.json"
 OFFERS = 200
-"""Conversations of which it is remembered that their rating was offered."""
+"""Conversations that are remembered as offered, the newest."""
 
 
 def theme(folder: Path) -> str | None:
@@ -22,8 +21,8 @@ def theme(folder: Path) -> str | None:
 
 
 def remember_theme(folder: Path, name: str) -> None:
-    """Keep it; raises `OSError`."""
-    _write(folder, _read(folder) | {"theme": name})
+    """Store the theme; raises `OSError`."""
+    write_json(folder / NAME, _read(folder) | {"theme": name})
 
 
 class Offers:
@@ -31,28 +30,21 @@ class Offers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._taken: list[str] | None = None
+        self._offered: list[str] | None = None
 
     def take(self, session: str) -> bool:
-        """Whether this is the first offer for a conversation; from now on it is not."""
-        if self._taken is None:
-            kept = _read(self._folder).get("rating_offered")
-            self._taken = [str(item) for item in kept] if isinstance(kept, list) else []
-        if session in self._taken:
+        """Store that a rating is offered for a conversation; False where it was before."""
+        if self._offered is None:
+            stored = _read(self._folder).get("rating_offered")
+            self._offered = [str(item) for item in stored] if isinstance(stored, list) else []
+        if session in self._offered:
             return False
-        self._taken = [*self._taken[1 - OFFERS :], session]
+        self._offered = [*self._offered[1 - OFFERS :], session]
+        value = _read(self._folder) | {"rating_offered": self._offered}
         with suppress(OSError):  # then it is offered again in another run
-            _write(self._folder, _read(self._folder) | {"rating_offered": self._taken})
+            write_json(self._folder / NAME, value)
         return True
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    try:
-        value = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write(folder: Path, value: dict[str, Any]) -> None:
-    write_private(folder / NAME, json.dumps(value) + "\n")
+    return read_json(folder / NAME, dict[str, Any]) or {}

@@ -1,4 +1,4 @@
-"""GenPy's own themes, light and dark, and the colours that every other theme is asked for."""
+"""GenPy's own themes, light and dark, and the colours that it adds to every other theme."""
 
 import re
 from dataclasses import replace
@@ -66,13 +66,13 @@ _ANSI = {
     "genpy-cursor-text": "ansi_default",
     "genpy-cursor-style": "reverse",
 }
-"""For themes that leave the colours to the terminal; code has a bar instead of a background."""
+"""For themes with the terminal's colours; code has a bar instead of a background."""
 _REVERSED = {
     "genpy-cursor": "transparent",
     "genpy-cursor-text": "auto 90%",
     "genpy-cursor-style": "reverse",
 }
-"""For themes of others, in which no colour of ours is known to stand out."""
+"""For Textual's themes, on which GenPy's cursor colours might not be visible."""
 
 DARK = Theme(
     name="genpy-dark",
@@ -106,21 +106,21 @@ LIGHT = Theme(
 )
 THEMES = (DARK, LIGHT)
 TINT = 32
-"""Between the strongest and the weakest of red, green and blue at most, in a faint tint."""
+"""Largest difference between red, green and blue of a colour that becomes grey."""
 _NAMED = ("foreground", "background", "surface", "panel")
 _PLAIN = re.compile("#[0-9a-f]{6}")
 
 
 @cache
 def themes(colours: str | None) -> tuple[Theme, ...]:
-    """GenPy's own themes for a terminal's colours, as Rich names them."""
+    """GenPy's own themes for a colour system of Rich, such as "256"."""
     return tuple(map(_for_few_colours, THEMES)) if colours == "256" else THEMES
 
 
 def _for_few_colours(theme: Theme) -> Theme:
-    """A theme for terminals of 256 colours: its faint tints become greys.
+    """A theme for terminals of 256 colours: its weak tints become greys.
 
-    Of a dark tint the nearest of 256 colours is a strong one, as navy; of a grey it is a grey.
+    The nearest of 256 colours to a dark tint is a strong one, such as navy; to a grey it is a grey.
     """
     named = {name: getattr(theme, name) for name in _NAMED}
     values = {name: _neutral(value) for name, value in (named | theme.variables).items()}
@@ -138,7 +138,7 @@ def _neutral(value: str) -> str:
 
 
 def fallback(*, dark: bool, ansi: bool) -> dict[str, str]:
-    """The colours that GenPy needs beside those of a Textual theme."""
+    """The colours that GenPy adds to a Textual theme."""
     if ansi:
         return _ANSI
     own = {key: value for key, value in (_DARK if dark else _LIGHT).items() if "genpy" in key}

@@ -1,21 +1,20 @@
-"""What was written and not sent when the program ended by a signal or a bug, kept for the next run."""
+"""Texts that were not sent when the program ended by a signal or a bug, stored for the next run."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
-from genpy_server.files import write_private
+from genpy_server.files import read_json, write_json
 
 NAME = "unsent.json"
 
 
 def keep(folder: Path, texts: list[str]) -> None:
-    """Write texts beside those of an earlier run, for their owner only; raises `OSError`."""
-    write_private(folder / NAME, json.dumps([*_read(folder), *texts]))
+    """Add texts to those of an earlier run; raises `OSError`."""
+    write_json(folder / NAME, [*_read(folder), *texts])
 
 
 def take(folder: Path) -> list[str]:
-    """The texts that were kept, which are then kept no longer."""
+    """Return and remove the stored texts."""
     texts = _read(folder)
     with suppress(OSError):  # then they are brought back another time too
         (folder / NAME).unlink()
@@ -23,8 +22,4 @@ def take(folder: Path) -> list[str]:
 
 
 def _read(folder: Path) -> list[str]:
-    try:
-        value = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+    return read_json(folder / NAME, list[str]) or []

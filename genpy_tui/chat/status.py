@@ -4,7 +4,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from genpy_server.core.understanding.records import OFFLINE
-from genpy_tui.activity import Activity, doing
+from genpy_tui.activity import Activity, shown_state
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.commands import Keys
 from genpy_tui.text import plain
@@ -67,7 +67,9 @@ class StatusControl:
     def refresh(self) -> None:
         """Bring title, state and the frame of the prompt up to date."""
         conversation, transcript = self._conversation, self._conversation.transcript
-        self.heading.doing = doing(self.activity, transcript, conversation, monotonic(), self._keys)
+        self.heading.state = shown_state(
+            self.activity, transcript, conversation, monotonic(), self._keys
+        )
         if conversation.client is not None:
             self.heading.title = transcript.title or "New conversation"
         frame = (self._title(), self._hint())

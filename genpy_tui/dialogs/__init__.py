@@ -1,4 +1,4 @@
 """Screens over the conversation: questions, help, search, summary, leaving.
 
-Each returns a value to who opened it and changes nothing itself.
+Each returns a value to the caller that opened it.
 """

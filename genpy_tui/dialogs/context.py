@@ -1,15 +1,14 @@
-"""What will be sent to the model with the text in the prompt: tokens by part, and every word."""
+"""What will be sent to the model with the text in the prompt: tokens by part, and all messages."""
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from genpy_server.errors import GenPyError
-from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
@@ -23,10 +22,8 @@ BAR = 24
 class ContextScreen(Dialog[None]):
     """The request of the next reply."""
 
-    CSS_PATH = "dialog.tcss"
-
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Close"),
+        Binding("q", "leave", "Close"),
         Binding("f9", "leave", id="context"),
     ]
 
@@ -38,32 +35,19 @@ class ContextScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The page."""
-        with Vertical(classes="dialog wide"):
-            yield Static(plain("What will be sent", "bold"), classes="question")
-            with VerticalScroll():
-                yield Static(plain("Reading…"), id="about")
-            yield Static(plain("↑↓ scroll   esc close"), classes="hint")
+        body = VerticalScroll(Static(plain("Reading…"), id="about", classes="reading"))
+        yield self.frame("What will be sent", body, hint="↑↓ scroll   esc close", size="wide")
 
     def on_mount(self) -> None:
         """Ask the server."""
-        background(self, self._show, "work")
+        self.load(partial(self._records.context, self._session, self._text), self._show)
 
-    async def _show(self) -> None:
-        about = self.query_one("#about", Static)
-        try:
-            context = await self._records.context(self._session, self._text)
-        except GenPyError as error:
-            about.update(plain(f"✗ {error.message}", "$genpy-text-error"))
-            return
-        about.update(page(context))
-
-    def action_leave(self) -> None:
-        """Close."""
-        self.dismiss(None)
+    def _show(self, context: "RequestContext") -> None:
+        self.query_one("#about", Static).update(page(context))
 
 
 def page(context: "RequestContext") -> Content:
-    """Tokens by part, then the messages word for word."""
+    """Tokens by part, then the messages in full."""
     whole = f"{context.total:,} of {context.budget:,} tokens"
     if context.window is not None:
         whole += f"; the model takes {context.window:,}"

@@ -6,15 +6,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Static
 
 from genpy_tui.commands import COMMANDS, Command, Keys
 from genpy_tui.dialogs.base import Dialog
-from genpy_tui.text import plain
 
 TYPING = (
     ("enter", "Send the message."),
@@ -30,13 +28,13 @@ KEY, SLASH = 13, 16
 """Columns for the key and the slash command."""
 BESIDE = KEY + SLASH
 UNDER = 4
-"""Columns before what a key does, where it stands under the key."""
+"""Indent of a description below its key."""
 NARROW = 56
-"""Columns from which it stands beside the key."""
+"""Columns from which the description is beside the key."""
 
 
 class HelpPage(Widget):
-    """The page, wrapped for its width before it is first drawn."""
+    """The page; its height is known before it is first drawn."""
 
     DEFAULT_CSS = "HelpPage { height: auto; }"
 
@@ -45,11 +43,11 @@ class HelpPage(Widget):
         self._keys = keys
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
-        """The lines that it has at a width."""
+        """The number of lines at a width."""
         return len(self._text(width).split("\n"))
 
     def render(self) -> Content:
-        """All of it."""
+        """The page at the current width."""
         return self._text(self.size.width)
 
     def _text(self, width: int) -> Content:
@@ -57,12 +55,10 @@ class HelpPage(Widget):
 
 
 class HelpScreen(Dialog[None]):
-    """What can be done, on one page."""
-
-    CSS_PATH = "dialog.tcss"
+    """Every key and command, on one page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Close"),
+        Binding("q", "leave", "Close"),
         Binding("f1", "leave", id="help"),
     ]
 
@@ -72,19 +68,12 @@ class HelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The page."""
-        with Vertical(classes="dialog wide"):
-            yield Static(plain("Keys and commands", "bold"), classes="question")
-            with VerticalScroll():
-                yield HelpPage(self._keys)
-            yield Static(plain("↑↓ scroll   esc close"), classes="hint")
-
-    def action_leave(self) -> None:
-        """Close."""
-        self.dismiss(None)
+        body = VerticalScroll(HelpPage(self._keys))
+        yield self.frame("Keys and commands", body, hint="↑↓ scroll   esc close", size="wide")
 
 
 def help_text(width: int, keys: Keys) -> Content:
-    """The page; what does not fit in a line goes on below itself."""
+    """The page; a description that is too long for its line is wrapped below its beginning."""
     row = partial(_row, width)
     command = partial(_command, width, keys)
     parts = [_head(width, "While typing"), *(row(key, "", text) for key, text in TYPING)]

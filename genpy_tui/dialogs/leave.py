@@ -1,4 +1,4 @@
-"""Leaving: a conversation is ended and summed up where that is due, may be rated, then we go."""
+"""Leaving: ends and summarises the conversation if needed, offers to rate it, then closes."""
 
 import asyncio
 from functools import partial
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from genpy_server.core.display import stars
@@ -20,20 +20,18 @@ if TYPE_CHECKING:
     from genpy_tui.chat.conversation import OpenConversation
     from genpy_tui.chat.rating import RatingControl
 
-PATIENCE = 10.0
-"""Seconds a summary may take."""
-FAREWELL = 4
-"""Seconds in which the conversation can be rated."""
+SUMMARY_SECONDS = 10.0
+"""Longest wait for the summary."""
+RATING_SECONDS = 4
+"""How long the conversation can be rated."""
 RATINGS = "12345"
 
 
 class LeaveScreen(Dialog[str | None]):
-    """Any key leaves at once; 1 to 5 rate first. Without a `session` it is ended here.
+    """Any key leaves at once; 1 to 5 rate first. Without a `session` the conversation is ended here.
 
-    Its result is what went wrong, if anything did.
+    Its result is the error message, if something failed.
     """
-
-    CSS_PATH = "dialog.tcss"
 
     def __init__(
         self,
@@ -46,23 +44,21 @@ class LeaveScreen(Dialog[str | None]):
         self._rating = rating
         self._session = session
         self._done = False
-        self._question = Static(plain("◍ Ending the conversation", "bold"), classes="question")
         self._about = Static(plain("Its summary is being written…"), id="about")
-        self._hint = Static(plain("any key leaves without waiting"), classes="hint")
 
     def compose(self) -> ComposeResult:
-        """What happens, and what can be done."""
-        with Vertical(classes="dialog"):
-            yield self._question
-            with VerticalScroll():
-                yield self._about
-            yield self._hint
+        """What happens, and the keys."""
+        yield self.frame(
+            "◍ Ending the conversation",
+            VerticalScroll(self._about),
+            hint="any key leaves without waiting",
+        )
 
     def on_mount(self) -> None:
-        """Begin."""
-        background(self, self._farewell, "farewell")
+        """End the conversation, or offer to rate it."""
+        background(self, self._end_and_rate, "leave")
 
-    async def _farewell(self) -> None:
+    async def _end_and_rate(self) -> None:
         if self._session is not None or await self._end():
             await self._ask()
         self.leave()
@@ -75,7 +71,7 @@ class LeaveScreen(Dialog[str | None]):
         self._conversation.ended.clear()
         client.end()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(SUMMARY_SECONDS):
                 await self._conversation.ended.wait()
         except TimeoutError:
             return False
@@ -88,14 +84,14 @@ class LeaveScreen(Dialog[str | None]):
         return self._session is not None
 
     def _show(self, title: str, about: str) -> None:
-        self._question.update(plain(title, "bold"))
+        self.show_question(title)
         self._about.update(plain(about))
 
     async def _ask(self) -> None:
         if self._session is not None:
             self._show(self._session.title, self._session.summary or self._session.note or "Kept.")
-        for left in range(FAREWELL, 0, -1):
-            self._hint.update(plain(f"How was it? 1-5 rates it · any other key leaves · {left} s"))
+        for left in range(RATING_SECONDS, 0, -1):
+            self.show_hint(f"How was it? 1-5 rates it · any other key leaves · {left} s")
             await asyncio.sleep(1)
 
     def on_key(self, event: events.Key) -> None:
@@ -105,23 +101,27 @@ class LeaveScreen(Dialog[str | None]):
             return
         if event.character and event.character in RATINGS:
             self._done = True
-            background(self, partial(self._rate, int(event.character)), "farewell")
+            background(self, partial(self._rate, int(event.character)), "leave")
         else:
             self.leave()
 
-    def leave(self, wrong: str | None = None) -> None:
+    def action_leave(self) -> None:
+        """Close without waiting."""
+        self.leave()
+
+    def leave(self, error_message: str | None = None) -> None:
         """Close, once."""
         if self.is_current:
             self._done = True
-            self.dismiss(wrong)
+            self.dismiss(error_message)
 
     async def _rate(self, rating: int) -> None:
-        """Rate, and leave when it is kept."""
-        self._hint.update(plain(stars(rating)))
-        records, wrong = self._conversation.records, None
+        """Rate, and leave when the rating is stored."""
+        self.show_hint(stars(rating))
+        records, error_message = self._conversation.records, None
         try:
             if records is not None:
                 await records.rate(self._conversation.session, rating)
         except GenPyError as error:
-            wrong = f"Not rated: {error.message}"
-        self.leave(wrong)
+            error_message = f"Not rated: {error.message}"
+        self.leave(error_message)

@@ -1,19 +1,18 @@
-"""Choosing one of many by typing a part of its name, and waiting for an answer."""
+"""A list with a filter to choose one of many, and a dialog that waits for a result."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
-from genpy_tui.text import one_line, plain
+from genpy_tui.text import one_line
 from genpy_tui.widgets.choices import Choices
 
 T = TypeVar("T")
@@ -21,7 +20,7 @@ HINT = "↑↓ choose   enter accept   esc cancel"
 
 
 class Item(NamedTuple):
-    """One row: what is returned, what it is called, and a remark beside it."""
+    """One row: the key that is returned, the label, and a remark at the right edge."""
 
     key: str
     label: str
@@ -29,21 +28,18 @@ class Item(NamedTuple):
 
 
 class Pick(Dialog[str | None]):
-    """A list with a filter; None when nothing was chosen.
+    """A list with a filter; returns the key of a row, None when nothing was chosen.
 
-    With `free`, a text that no row has is an answer too.
+    With `free`, the placeholder of the filter, a text that no row has is a result too.
     """
 
-    CSS_PATH = "dialog.tcss"
-
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Cancel"),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
     ]
 
     FILTERS: ClassVar[bool] = True
-    """Whether what is typed filters the rows."""
+    """Whether the typed text filters the rows."""
 
     def __init__(
         self,
@@ -60,25 +56,26 @@ class Pick(Dialog[str | None]):
         self._items = items
         self._chosen = chosen
         self._free = free
-        self._fits: list[Item] = []
+        self._shown: list[Item] = []
         self._typed = ""
 
     def compose(self) -> ComposeResult:
         """The filter and the rows."""
-        with Vertical(classes="dialog broad"):
-            yield Static(plain(self._question, "bold"), classes="question")
-            if self._detail:
-                yield Static(plain(self._detail), classes="detail")
-            yield Input(placeholder=self._free or "Type a part of the name")
-            yield Choices()
-            yield Static(plain(HINT), classes="hint")
+        yield self.frame(
+            self._question,
+            Input(placeholder=self._free or "Type a part of the name"),
+            Choices(),
+            detail=self._detail,
+            hint=HINT,
+            size="broad",
+        )
 
     def on_mount(self) -> None:
         """Show every row once the width is known."""
         self.call_after_refresh(self._show, "")
 
     def on_resize(self) -> None:
-        """The remarks stand at the right edge."""
+        """Align the remarks at the right edge."""
         self.call_after_refresh(self._show, self.query_one(Input).value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -87,24 +84,24 @@ class Pick(Dialog[str | None]):
         self._show(event.value)
 
     def _show(self, typed: str) -> None:
-        """Show the rows that fit; the marked one stays marked while the filter is the same."""
+        """Show the rows that match; the marked one stays marked while the filter is the same."""
         options = self.query_one(Choices)
         if typed == self._typed and options.highlighted is not None:
-            self._chosen = self._fits[options.highlighted].key
+            self._chosen = self._shown[options.highlighted].key
         elif self.FILTERS and typed:
             self._chosen = ""
         self._typed = typed
         words = typed.lower().split() if self.FILTERS else []
-        self._fits = [
+        self._shown = [
             item
             for item in self._items
             if all(word in f"{item.label} {item.remark}".lower() for word in words)
         ]
         options.clear_options()
         width = max(20, options.size.width - 2)
-        options.add_options(Option(_row(item, width)) for item in self._fits)
-        at = [n for n, item in enumerate(self._fits) if item.key == self._chosen]
-        options.highlighted = (at[0] if at else 0) if self._fits else None
+        options.add_options(Option(_row(item, width)) for item in self._shown)
+        at = [n for n, item in enumerate(self._shown) if item.key == self._chosen]
+        options.highlighted = (at[0] if at else 0) if self._shown else None
 
     def replace(self, items: Sequence[Item]) -> None:
         """Show other rows."""
@@ -113,31 +110,27 @@ class Pick(Dialog[str | None]):
 
     def say(self, text: str) -> None:
         """Show a remark above the hint."""
-        self.query_one(".hint", Static).update(plain(f"{text}\n{HINT}" if text else HINT))
+        self.show_hint(f"{text}\n{HINT}" if text else HINT)
 
     def action_move(self, step: int) -> None:
-        """Mark another row, while the filter keeps the keys."""
+        """Mark another row; the filter keeps the focus."""
         options = self.query_one(Choices)
-        if self._fits:
-            options.highlighted = ((options.highlighted or 0) + step) % len(self._fits)
+        if self._shown:
+            options.highlighted = ((options.highlighted or 0) + step) % len(self._shown)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the marked row, or what was typed."""
+        """Return the marked row, or the typed text."""
         event.stop()
         marked = self.query_one(Choices).highlighted
         if marked is not None:
-            self.dismiss(self._fits[marked].key)
+            self.dismiss(self._shown[marked].key)
         elif self._free and event.value.strip():
             self.dismiss(event.value.strip())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A row was clicked."""
         event.stop()
-        self.dismiss(self._fits[event.option_index].key)
-
-    def action_leave(self) -> None:
-        """Choose nothing."""
-        self.dismiss(None)
+        self.dismiss(self._shown[event.option_index].key)
 
 
 def _row(item: Item, width: int) -> Content:
@@ -150,11 +143,7 @@ def _row(item: Item, width: int) -> Content:
 
 
 class Wait(Dialog[T | GenPyError | None]):
-    """Shows what is being done until it is; returns its result or error, None when cancelled."""
-
-    CSS_PATH = "dialog.tcss"
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
+    """Shows a text while `work` runs; returns its result or error, None when cancelled."""
 
     def __init__(self, text: str, work: Callable[[], Awaitable[T]]) -> None:
         super().__init__()
@@ -162,13 +151,11 @@ class Wait(Dialog[T | GenPyError | None]):
         self._work = work
 
     def compose(self) -> ComposeResult:
-        """What is being done."""
-        with Vertical(classes="dialog"):
-            yield Static(plain(self._text, "bold"), classes="question")
-            yield Static(Content("esc cancels"), classes="hint")
+        """The text."""
+        yield self.frame(self._text, hint="esc cancels")
 
     def on_mount(self) -> None:
-        """Begin."""
+        """Start the work."""
         background(self, self._run, "work")
 
     async def _run(self) -> None:
@@ -176,7 +163,3 @@ class Wait(Dialog[T | GenPyError | None]):
             self.dismiss(await self._work())
         except GenPyError as error:
             self.dismiss(error)
-
-    def action_leave(self) -> None:
-        """Do not wait for it."""
-        self.dismiss(None)

@@ -1,4 +1,4 @@
-"""Search over every conversation: titles and summaries first, then messages; a hit is jumped to."""
+"""Search over every conversation: titles and summaries first, then messages; enter opens a hit."""
 
 import asyncio
 import re
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from genpy_server.core.display import age
@@ -17,7 +16,7 @@ from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
-from genpy_tui.text import one_line, plain
+from genpy_tui.text import one_line
 from genpy_tui.widgets.choices import Choices
 
 if TYPE_CHECKING:
@@ -26,30 +25,25 @@ if TYPE_CHECKING:
 PAUSE = 0.15
 """Seconds after the last key until the search runs."""
 PAGE, MOST = 50, 200
-"""Hits that are asked for at once, and in all: a server gives no more."""
+"""Hits that are requested at once, and in all: the maximum of a server."""
 NEAR = 3
-"""Hits before the last one from which more are asked for."""
+"""Hits before the last one from which more are requested."""
 SNIPPET = 300
 FOUND_IN = {"title": "title", "summary": "summary"}
 WHO = {"user": "› You", "assistant": "◆ GenPy", "system": "· Note"}
 
 
 class Found(NamedTuple):
-    """Where to jump."""
+    """The message to show."""
 
     session: str
     message: int
 
 
 class SearchScreen(Dialog[Found | None]):
-    """Type words; the best hits come first."""
+    """The words, and the hits as they are typed, best first."""
 
-    CSS_PATH = "dialog.tcss"
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close"),
-        Binding("down", "list", "Hits", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "list", "Hits", show=False)]
 
     def __init__(self, records: "Records", query: str = "") -> None:
         super().__init__()
@@ -58,34 +52,36 @@ class SearchScreen(Dialog[Found | None]):
         self._hits: list[Hit] = []
         self._shown = ""
         """The words whose hits are shown."""
-        self._asked = 0
-        """How many hits were asked for."""
-        self._asking = False
+        self._requested = 0
+        """How many hits were requested."""
+        self._requesting = False
         self._jump = False
-        """Enter was pressed before the hits were there."""
+        """Whether enter was pressed before the hits came."""
 
     def compose(self) -> ComposeResult:
         """The words and the hits."""
-        with Vertical(classes="dialog wide"):
-            yield Static(plain("Search every conversation", "bold"), classes="question")
-            yield Input(self._query, placeholder="words to look for")
-            yield Choices()
-            yield Static(plain("Type a few words."), classes="hint")
+        yield self.frame(
+            "Search every conversation",
+            Input(self._query, placeholder="words to look for"),
+            Choices(),
+            hint="Type a few words.",
+            size="wide",
+        )
 
     def on_mount(self) -> None:
-        """Words may have been given already."""
+        """Search for the words that the command gave, if any."""
         self.watch(self.query_one(Choices), "scroll_y", self._scrolled, init=False)
         if self._query:
             self._search()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Search again, a moment after the last key."""
+        """Search again, `PAUSE` seconds after the last key."""
         event.stop()
         self._query, self._jump = event.value.strip(), False
         self._search(PAUSE)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Jump to the best hit."""
+        """Open the best hit."""
         event.stop()
         if self._shown != self._query:
             self._jump = True
@@ -101,23 +97,23 @@ class SearchScreen(Dialog[Found | None]):
         self._show(query, [] if not query else await self._found(query, PAGE))
 
     async def _found(self, query: str, limit: int) -> list[Hit] | None:
-        """The best hits; None, and the reason in the hint, where none can be had."""
+        """The best hits; None after an error, which is shown in the hint."""
         try:
             return await self._records.search(query, limit=limit)
         except GenPyError as error:
-            self._hint(f"✗ {error.message}", "$genpy-text-error")
+            self.show_hint(f"✗ {error.message}", "$genpy-text-error")
             return None
 
     def _show(self, query: str, hits: list[Hit] | None) -> None:
         """Show the first hits of new words."""
         if hits is None:
             return
-        self._hits, self._shown, self._asked = hits, query, PAGE
+        self._hits, self._shown, self._requested = hits, query, PAGE
         options = self.query_one(Choices)
         options.clear_options()
         self._add(hits)
         options.highlighted = 0 if hits else None
-        self._tell()
+        self._show_count()
         if hits and self._jump:
             self._choose(0)
 
@@ -128,59 +124,56 @@ class SearchScreen(Dialog[Found | None]):
         options.add_options(Option(hit_row(hit, words, width)) for hit in hits)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Near the last hit, more are asked for."""
+        """Request more near the last hit."""
         if event.option_index >= len(self._hits) - NEAR:
-            self._want_more()
+            self._request_more()
 
     def _scrolled(self) -> None:
         options = self.query_one(Choices)
         if self._hits and options.scroll_y >= options.max_scroll_y - NEAR:
-            self._want_more()
+            self._request_more()
 
     @property
     def _may_be_more(self) -> bool:
-        return self._asked < MOST and len(self._hits) >= self._asked
+        return self._requested < MOST and len(self._hits) >= self._requested
 
-    def _want_more(self) -> None:
-        if self._may_be_more and not self._asking:
-            self._asking = True
+    def _request_more(self) -> None:
+        if self._may_be_more and not self._requesting:
+            self._requesting = True
             background(self, partial(self._more, self._shown), "more")
 
     async def _more(self, query: str) -> None:
-        """Add the next page: the same search for more hits, of which the first are known."""
-        asked = min(self._asked + PAGE, MOST)
+        """Add the next page: the same search with a higher limit, without the hits shown."""
+        requested = min(self._requested + PAGE, MOST)
         try:
-            hits = await self._found(query, asked)
+            hits = await self._found(query, requested)
         finally:
-            self._asking = False
+            self._requesting = False
         if hits is None or query != self._shown:
             return
-        self._asked = asked
+        self._requested = requested
         known = {hit.message.id for hit in self._hits}
         new = [hit for hit in hits if hit.message.id not in known]
         self._hits += new
         self._add(new)
-        self._tell()
+        self._show_count()
 
-    def _tell(self) -> None:
-        """Say how many there are, and what can be done."""
+    def _show_count(self) -> None:
+        """Show the number of hits, and the keys."""
         many = f"{len(self._hits)} hit{'' if len(self._hits) == 1 else 's'}"
         if self._may_be_more:
             many = f"{len(self._hits)} best hits, more below"
         elif len(self._hits) >= MOST:
             many = f"{len(self._hits)} best hits; more words find others"
         if not self._shown:
-            self._hint("Type a few words.")
+            self.show_hint("Type a few words.")
         elif not self._hits:
-            self._hint("Nothing found. Try other words.")
+            self.show_hint("Nothing found. Try other words.")
         else:
-            self._hint(f"{many}   ↑↓ choose   enter jump   esc close")
-
-    def _hint(self, text: str, style: str = "") -> None:
-        self.query_one(".hint", Static).update(plain(text, style))
+            self.show_hint(f"{many}   ↑↓ choose   enter jump   esc close")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Jump to a hit."""
+        """Open a hit."""
         event.stop()
         self._choose(event.option_index)
 
@@ -192,13 +185,9 @@ class SearchScreen(Dialog[Found | None]):
         """Go to the hits."""
         self.query_one(Choices).focus()
 
-    def action_leave(self) -> None:
-        """Close without a jump."""
-        self.dismiss(None)
-
 
 def hit_row(hit: Hit, words: list[str], width: int) -> Content:
-    """A hit on three lines: where, and what stands around the words."""
+    """A hit: title, place and age, and below them the text around the words."""
     message = hit.message
     what = WHO[message.role] if hit.found_in == "message" else FOUND_IN[hit.found_in]
     where = Content(f"   {what} · {age(message.at)}").stylize("$genpy-muted")
@@ -212,7 +201,7 @@ def hit_row(hit: Hit, words: list[str], width: int) -> Content:
 
 
 def _marked(text: Content, words: list[str]) -> Content:
-    """A text with the words that were looked for standing out."""
+    """A text with the searched words highlighted."""
     for word in words:
         pattern = re.compile(re.escape(word), re.IGNORECASE)
         text = text.highlight_regex(pattern, style="bold $accent")

@@ -1,4 +1,4 @@
-"""The way to a model: a Groq key, a server of this machine, or an address; tried and kept."""
+"""Set-up of a model: a Groq key, a server of this machine, or an address; tried, then stored."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from genpy_server.core.models import ChosenSetup, ModelChoice
 
 GROQ_KEY = "gsk_"
-"""What a key of Groq begins with."""
+"""Prefix of a Groq key."""
 KEY_CHARS = 20
 WAYS = (
     Item("groq", "Groq: paste a key", "free at console.groq.com/keys"),
@@ -32,7 +32,7 @@ NOT_FOUND = "No model server was found on this machine (Ollama, LM Studio, llama
 
 
 class FirstChoice(Pick):
-    """Where the model is; a line that is typed instead is a message, unless it is a key."""
+    """Where the model is; a line that is typed instead is a key, else a message."""
 
     FILTERS = False
 
@@ -42,12 +42,12 @@ class FirstChoice(Pick):
         self._records = records
 
     def on_mount(self) -> None:
-        """Look for servers meanwhile; a line that was typed before goes on here."""
+        """Look for servers; take over a line that was typed in the prompt."""
         super().on_mount()
         draft = self._prompt.text
         if draft.isprintable():
             self.query_one(Input).value = draft
-        else:  # of several lines, for instance: it stays in the prompt, and up brings it back
+        else:  # several lines, for instance: up brings it back to the prompt
             self._prompt.keep(self._prompt.full_text)
         self.say(LOOKING)
         background(self, self._look, "look")
@@ -67,7 +67,7 @@ class FirstChoice(Pick):
         self.say("" if found else NOT_FOUND)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Take a key at once, before it is read by anybody; else it stands in the prompt too."""
+        """Accept a key at once, so that it is not shown; copy any other text to the prompt."""
         event.stop()
         key = event.value.strip()
         is_key = key.startswith(GROQ_KEY) and len(key) >= KEY_CHARS
@@ -76,7 +76,7 @@ class FirstChoice(Pick):
             self.dismiss(key)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the marked way, or what was typed as a message."""
+        """Return the marked row, or that a message was typed."""
         if event.value.strip():
             event.stop()
             self.dismiss(MESSAGE)
@@ -87,7 +87,10 @@ class FirstChoice(Pick):
 async def set_up(
     app: "App[int]", prompt: Prompt, records: "RemoteRecords"
 ) -> "tuple[ModelChoice, list[str]] | None":
-    """Ask until the server has a model that works: which, and what to say; a message may be sent instead."""
+    """Ask until the server has a model that works; returns it with notes to show.
+
+    None when the set-up was left, or a message was sent instead.
+    """
     trouble = ""
     while True:
         answer = await app.push_screen_wait(FirstChoice(prompt, records, trouble))
@@ -112,13 +115,14 @@ async def _choice(app: "App[int]", answer: str) -> "ModelChoice | None":
 
     if answer == "groq" or answer.startswith(GROQ_KEY):
         ask = AskLine("Key for Groq (not shown)", hidden=True)
-        key = await _line(app, ask) if answer == "groq" else answer
+        key = await app.push_screen_wait(ask) if answer == "groq" else answer
         return None if key is None else ModelChoice("groq", key=key)
     if answer != "address":
         return ModelChoice(answer)
     trouble, typed = "", ""
     while True:
-        line = await _line(app, AskLine("Address of the server", typed, detail=trouble))
+        ask = AskLine("Address of the server", typed, detail=trouble)
+        line = await app.push_screen_wait(ask)
         if line is None:
             return None
         try:
@@ -127,18 +131,14 @@ async def _choice(app: "App[int]", answer: str) -> "ModelChoice | None":
         except ConfigError as error:
             trouble, typed = error.message, line
     ask = AskLine("Key, if it needs one (not shown)", hidden=True, optional=True)
-    key = await _line(app, ask)
+    key = await app.push_screen_wait(ask)
     return None if key is None else ModelChoice(url=url, key=key)
-
-
-async def _line(app: "App[int]", ask: AskLine) -> str | None:
-    return await app.push_screen_wait(ask)
 
 
 async def _tried(
     app: "App[int]", choice: "ModelChoice", records: "RemoteRecords"
 ) -> "tuple[ModelChoice, list[str]] | None":
-    """Try a model, asked for where there are several; None where that was left."""
+    """Try a model; asks which one where there are several. None when that was cancelled."""
     where = choice.url or choice.provider
     while True:
         wait = f"Trying {choice.model or where} …"
@@ -157,7 +157,7 @@ async def _tried(
             ask = Pick("Which model?", items, free="Type a part of the name")
             name = await app.push_screen_wait(ask)
         else:
-            name = await _line(app, AskLine("Name of the model"))
+            name = await app.push_screen_wait(AskLine("Name of the model"))
         if name is None:
             return None
         choice = msgspec.structs.replace(choice, model=name)

@@ -1,19 +1,17 @@
-"""F4: what a conversation was about, its numbers, and its rating."""
+"""F4: the summary of a conversation, its metrics and its rating."""
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from genpy_server.core.display import stars
 from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
-from genpy_server.errors import GenPyError
-from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
@@ -28,10 +26,8 @@ FACES = {"positive": "☺ positive", "neutral": "○ neutral", "negative": "☹ 
 class SummaryScreen(Dialog[None]):
     """The summary; 1 to 5 rate, r writes it again."""
 
-    CSS_PATH = "dialog.tcss"
-
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Close"),
+        Binding("q", "leave", "Close"),
         Binding("f4", "leave", id="summary"),
         Binding("r", "regenerate", "Again"),
         *(Binding(str(n), f"rate({n})", f"Rate {n}", show=False) for n in range(1, 6)),
@@ -41,18 +37,15 @@ class SummaryScreen(Dialog[None]):
         super().__init__()
         self._records = records
         self._ref = ref
-        self._read = False
 
     def compose(self) -> ComposeResult:
         """The page."""
-        with Vertical(classes="dialog wide"):
-            yield Static(plain("Summary", "bold"), classes="question")
-            with VerticalScroll():
-                yield Static(plain("Reading…"), id="about")
-            yield Static(plain("1–5 rate   r summarise again   esc close"), classes="hint")
+        body = VerticalScroll(Static(plain("Reading…"), id="about", classes="reading"))
+        hint = "1–5 rate   r summarise again   esc close"
+        yield self.frame("Summary", body, hint=hint, size="wide")
 
     def on_mount(self) -> None:
-        """Read what is known."""
+        """Read the stored summary."""
         self._do(partial(self._records.session, self._ref), "Reading…")
 
     def action_regenerate(self) -> None:
@@ -64,29 +57,18 @@ class SummaryScreen(Dialog[None]):
         self._do(partial(self._records.rate, self._ref, rating), "Rating…")
 
     def _do(self, work: "Callable[[], Awaitable[Session]]", meanwhile: str) -> None:
-        self.query_one(".question", Static).update(plain(f"Summary   {meanwhile}", "bold"))
-        background(self, partial(self._show, work), "work")
+        self.show_question(f"Summary   {meanwhile}")
+        self.load(work, self._show)
 
-    async def _show(self, work: "Callable[[], Awaitable[Session]]") -> None:
-        heading = self.query_one(".question", Static)
-        try:
-            session = await work()
-        except GenPyError as error:
-            heading.update(plain(f"✗ {error.message}", "$genpy-text-error"))
-            if not self._read:
-                self.query_one("#about", Static).update("")
-            return
-        self._read = True
-        heading.update(plain(session.title, "bold"))
-        self.query_one("#about", Static).update(about(session))
-
-    def action_leave(self) -> None:
-        """Close."""
-        self.dismiss(None)
+    def _show(self, session: Session) -> None:
+        self.show_question(session.title)
+        page = self.query_one("#about", Static)
+        page.remove_class("reading")
+        page.update(about(session))
 
 
 def about(session: Session) -> Content:
-    """Everything known of a session, for reading."""
+    """Summary, topics, outcomes, metrics and rating of a session."""
     parts: list[Content] = []
     if session.summary:
         parts.append(plain(session.summary))

@@ -341,7 +341,7 @@ async def leaving(tui: Terminal, server: ScriptedServer) -> None:
     """Quitting while something waits to be sent."""
     await away(tui, server)
     await tui.press("ctrl+q")
-    await tui.shows("Leave all the same?")
+    await tui.shows("Leave anyway?")
 
 
 async def farewell(tui: Terminal, server: ScriptedServer) -> None:

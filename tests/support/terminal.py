@@ -37,7 +37,7 @@ class Terminal:
     @property
     def state(self) -> str:
         """What the status line says."""
-        doing = self.chat.status.heading.doing
+        doing = self.chat.status.heading.state
         return f"{doing.words} {doing.detail}".strip()
 
     @property

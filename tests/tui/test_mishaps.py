@@ -219,7 +219,7 @@ async def test_a_second_ctrl_q_leaves(tmp_path: Path, server: ScriptedServer) ->
         server.acknowledges = False
         await tui.type("never acknowledged")
         await tui.press("ctrl+q")
-        await tui.shows("Leave all the same?")
+        await tui.shows("Leave anyway?")
         await tui.press("ctrl+q")
         await tui.until(lambda: tui.app.return_code == 0)
 
@@ -257,7 +257,7 @@ async def test_a_refused_end_lets_leave(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the server refuses the end that leaving asks for, nobody waits for its summary."""
-    monkeypatch.setattr(leave, "PATIENCE", 600.0)
+    monkeypatch.setattr(leave, "SUMMARY_SECONDS", 600.0)
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         server.message("Hello")
