@@ -19,7 +19,7 @@ from genpy_server.wire import MessageEvent, RunFinished, Send
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     """A server on a busy machine has the time that it needs to answer."""
-    monkeypatch.setattr(announcement, "SECONDS", 60.0)
+    monkeypatch.setattr(announcement, "ANSWER_SECONDS", 60.0)
 
 
 def file_of(database):

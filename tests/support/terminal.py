@@ -37,8 +37,8 @@ class Terminal:
     @property
     def state(self) -> str:
         """What the status line says."""
-        doing = self.chat.status.heading.state
-        return f"{doing.words} {doing.detail}".strip()
+        state = self.chat.status.heading.state
+        return f"{state.words} {state.detail}".strip()
 
     @property
     def notices(self) -> list[str]:
