@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from genpy_server.core.models import Effort
-from genpy_tui.commands import AS_IT_IS, BY_SLASH, MEANT_CHARS, SETTINGS
+from genpy_tui.commands import AS_IT_IS, BY_SLASH, PART_CHARS, SETTINGS
 
 FILE = Path(__file__).parents[2] / "genpy_server/web/pages/assets/commands.js"
 HEAD = """// Every slash command of the terminal client, written by tests/pages/commands.py from its table.
@@ -25,7 +25,7 @@ def tables() -> dict[str, Any]:
     return {
         "AS_IT_IS": AS_IT_IS,
         "EFFORTS": list(get_args(Effort)),
-        "MEANT_CHARS": MEANT_CHARS,
+        "PART_CHARS": PART_CHARS,
         "SETTINGS": SETTINGS,
         "COMMANDS": [
             {name: getattr(command, name) for name in fields} for command in BY_SLASH.values()

@@ -4,7 +4,7 @@ export const AS_IT_IS = "A space before it sends it as it is.";
 
 export const EFFORTS = ["off", "low", "medium", "high"];
 
-export const MEANT_CHARS = 3;
+export const PART_CHARS = 3;
 
 export const SETTINGS = {
   model: "PROVIDER/NAME",

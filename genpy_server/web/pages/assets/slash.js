@@ -1,7 +1,7 @@
 // How a line that begins with a slash is read: as a command of this page, or as a message. It does as
 // read_line in genpy_tui/commands.py does; tests/pages/test_commands.py reads the same lines with both.
 
-import { AS_IT_IS, COMMANDS, EFFORTS, MEANT_CHARS, SETTINGS } from "./commands.js";
+import { AS_IT_IS, COMMANDS, EFFORTS, PART_CHARS, SETTINGS } from "./commands.js";
 
 const LINE = /^\/([a-z][a-z0-9_-]*)(?:[^\S\n]+([^]*?))?\s*$/i;
 const MODE = "MODE"; // the argument that takes the name or the label of a mode
@@ -29,7 +29,7 @@ const MISTAKES = {
     const names = Object.keys(SETTINGS);
     const meant =
       [first, said.slice(0, 2).join("_")].map((word) => closest(word, names)).find(Boolean) ??
-      names.find((name) => first.length >= MEANT_CHARS && name.includes(first));
+      names.find((name) => first.length >= PART_CHARS && name.includes(first));
     if (argument.includes("\n") || !(meant || said.length <= 2)) return "";
     const more = meant ? `Did you mean ${meant}?` : `Choose one of ${names.join(", ")}.`;
     return `Unknown setting: ${first}. ${more}`;
