@@ -317,8 +317,8 @@ async def opening(browser: Browser, server: Running) -> None:
 OPENED = """async (session) => {
   const began = session ? performance.now() : 0;
   if (session) document.querySelector(`#sessions a[data-session="${session}"]`).click();
-  const seen = () => [...document.querySelectorAll("article")].slice(-3);
-  while (seen().length < 3 || seen().some((one) => !one.querySelector(".code pre .k"))) {
+  const codes = () => [...document.querySelectorAll("article:nth-last-child(-n + 3) .code pre")];
+  while (!codes().length || codes().some((one) => !one.querySelector(".k"))) {
     await new Promise((done) => requestAnimationFrame(done));
   }
   return performance.now() - began;

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 from support.browser import Visit, visiting
@@ -12,7 +13,11 @@ from support.hostile_html import CASES, MARKDOWN, PWN
 from support.running_server import Running
 from support.scripted_model import Upstream
 
+from genpy_server.web.docs.asyncapi import SERVER_FRAMES
+from genpy_server.web.docs.examples import example
+from genpy_server.web.docs.openapi import Error
 from genpy_server.web.markdown import sanitise
+from genpy_server.wire import decode_server, encode
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,14 +151,58 @@ ANSWERS: tuple[dict[str, Any], ...] = (
     {"status": 302, "headers": {"Location": "http://elsewhere.invalid/"}},
     {"status": 502, "body": '{"error": {"code": 5, "message": {}}}'},
 )
-FIT = """async (source) => {
-  const { ANSWERS, fits } = await import(source.replace("chat.js", "shapes.js"));
+FIT = """async ([source, answers, frames]) => {
+  const { ANSWERS, fits, frameOf } = await import(source.replace("chat.js", "shapes.js"));
   const right = { on: true, notes: [{ number: 1, text: "", said: null }], more: 1 };
   const note = (number, text) => ({ on: true, notes: [{ number, text }] });
   const wrong = [null, [], [right], "text", 5, true, {}, { on: 1, notes: [] }, { on: true },
     { on: true, notes: {} }, { on: true, notes: [null] }, note("1", ""), note(1, null)];
-  return [fits(right, ANSWERS.memory), wrong.filter((one) => fits(one, ANSWERS.memory))];
+  const bare = new Set(frames.map((frame) => JSON.parse(frame).type));
+  return {
+    passed: wrong.filter((one) => fits(one, ANSWERS.memory)),
+    barred: [
+      ...[["memory", right], ...answers].filter(([name, one]) => !fits(one, ANSWERS[name])),
+      ...frames.filter((frame) => !frameOf(frame)),
+    ],
+    // All that such a frame says may be left out.
+    bare: [...bare].filter((type) => frameOf(JSON.stringify({ type }))).sort(),
+  };
 }"""
+ROUTES = {
+    "GET /api/search": "search",
+    "GET /api/session/{ref}/context": "context",
+    "GET /api/session/{ref}/export": "export",
+    "GET /api/session/{ref}/memory": "memory",
+    "GET /api/session/{ref}/messages": "messages",
+    "GET /api/session/{ref}/summary": "session",
+    "GET /api/sessions": "sessions",
+    "GET /api/models": "models",
+    "GET /api/prompts": "prompts",
+    "POST /api/prompts/{tool}": "prompt",
+    "POST /api/session/{ref}/rate": "rating",
+    "GET /api/setup": "setup",
+    "POST /api/setup": "tried",
+}
+"""What the page asks for, and its sample of the answer."""
+
+
+def examples(server: Running) -> tuple[list[tuple[str, Any]], list[str]]:
+    """Answers and frames as the documentation shows them; frames also without what may be left out."""
+    shown = {f"{one.method} {one.pattern}": one.answer for one in server.app.router.routes}
+    answers = [(name, example(shown[route])) for route, name in ROUTES.items()]
+    frames = [msgspec.json.encode(example(kind)).decode() for kind in SERVER_FRAMES]
+    least = []
+    for text in frames:
+        frame = decode_server(text)
+        assert frame is not None
+        given = {
+            field.name: field.default
+            for field in msgspec.structs.fields(frame)
+            if not field.required
+        }
+        plain = {name: value for name, value in given.items() if value is not msgspec.NODEFAULT}
+        least.append(encode(msgspec.structs.replace(frame, **plain)))
+    return [*answers, ("error", example(Error))], [*frames, *least]
 
 
 async def test_an_answer_that_cannot_be_right_is_said(browser: Browser, server: Running):
@@ -167,7 +216,11 @@ async def test_an_answer_that_cannot_be_right_is_said(browser: Browser, server: 
             visit.page.locator("[role=alert]"),
         )
         await expect(page.locator("article")).to_have_count(1)
-        assert await page.evaluate(FIT, await source(visit)) == [True, []]
+        assert await page.evaluate(FIT, [await source(visit), *examples(server)]) == {
+            "passed": [],
+            "barred": [],
+            "bare": ["settings", "summary"],
+        }
         for number, answer in enumerate(ANSWERS):
             await page.route("**/api/session**", partial(Route.fulfill, **answer))
             await page.get_by_role("searchbox").fill(f"One {number}")

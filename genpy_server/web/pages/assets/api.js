@@ -5,6 +5,7 @@ import { ANSWERS, fits } from "./shapes.js";
 import { device, tab } from "./storage.js";
 
 const KEY = "genpy-token";
+const MISSING = 404;
 const REDIRECTED = 302; // which of the statuses it was, a browser does not tell
 
 /** Where the server's own addresses begin; it may stand below a folder of its host. */
@@ -112,11 +113,13 @@ export async function api(method, path, sample, body) {
  * Do what asks the server for something; where that is refused, say why, with a way to try again.
  *
  * @param {() => unknown} work
- * @param {(why: string, again: () => void) => void} refused
+ * @param {(why: string, again?: () => void) => void} refused
  */
 export async function attempt(work, refused) {
   const answer = await orRefusal((async () => work())());
-  if (answer instanceof Refusal) refused(answer.message, () => attempt(work, refused));
+  if (!(answer instanceof Refusal)) return;
+  const again = () => attempt(work, refused);
+  refused(answer.message, answer.status === MISSING ? undefined : again);
 }
 
 /**
@@ -160,7 +163,7 @@ const unknown = (/** @type {number} */ status) => ({
   code: "unreachable",
   message:
     status >= 200 && status < 300
-      ? "The answer cannot be read: it is not GenPy’s, or of another version. Try again, or reload the page."
+      ? "The answer cannot be read: it is not GenPy’s, or of another version."
       : `The server cannot be reached: something before it answers with ${status}.`,
 });
 

@@ -389,6 +389,10 @@ export class Room {
   async #open() {
     const { wanted } = this;
     if (!wanted || this.#closed) return;
+    if (this.transcript.status === "new") {
+      this.refused("There is no such message: nothing was said in this conversation yet.");
+      return;
+    }
     const page = await this.#page({ around: wanted.id, limit: PAGE });
     if (this.#closed || this.wanted !== wanted) return;
     this.#past = new Transcript();

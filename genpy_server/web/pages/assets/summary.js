@@ -153,9 +153,9 @@ function act(/** @type {() => unknown} */ work) {
   return attempt(work, (why, again) => {
     const retry = button("Try again", () => {
       byId("problem").hidden = true;
-      again();
+      again?.();
     });
-    byId("problem").replaceChildren(`${why} `, retry);
+    byId("problem").replaceChildren(`${why} `, again ? retry : "");
     byId("problem").hidden = false;
   });
 }
@@ -165,9 +165,10 @@ async function load() {
   show(found);
   byId("page").hidden = false;
   total = found.message_count;
-  await memory.load();
-  byId("memory-part").hidden = false;
-  await read();
+  const notes = memory.load().then(() => {
+    byId("memory-part").hidden = false;
+  });
+  await Promise.all([read(), notes]);
 }
 
 byId("again").addEventListener("click", () =>
