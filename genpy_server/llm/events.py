@@ -285,11 +285,12 @@ class StreamParser:
     def _read_bare(self, *, whole: bool) -> None:
         """Read lines without a field name: JSON in one line or many, or an array object by object."""
         *before, last = self._bare or [b""]
-        if before and before[-1][-1:] not in _GOES_ON and _is_object(last):
+        page = bool(before) and before[0].startswith(b"<")
+        if before and not page and before[-1][-1:] not in _GOES_ON and _is_object(last):
             for found in lenient_json.objects(_text(before), whole=True):
                 self._loose(found)
             self._bare, self._open = [last], 0
-        elif not whole and before and self._open > 0:
+        elif not whole and before and (page or self._open > 0):
             return
         text, place = _text(self._bare), 0
         while match := _BEFORE_OBJECT.match(text, place):
@@ -416,11 +417,13 @@ class StreamParser:
         try:
             value = lenient_json.loads(data)
         except ValueError:
-            found = list(lenient_json.objects(_text([data]), whole=True))
+            found = [] if word.startswith(b"<") else lenient_json.objects(_text([data]), whole=True)
+            before, self.readable = self.readable, False
             for value in found:
                 self._loose(value)
-            if not found:
+            if not (self.readable or self.error):
                 self._skip(data)
+            self.readable = before or self.readable
             return
         if isinstance(value, str) and value.startswith("{"):
             self._odd_data(value.encode("utf-8", "replace"))

@@ -7,13 +7,13 @@ sends a request once more when the kept connection it was given had been closed 
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import aiohttp
 import httpx
-from aiohttp.http_exceptions import ContentEncodingError
 
 from genpy_server.network import certificates, proxy_for
 
@@ -26,6 +26,13 @@ CONNECTIONS = 1000
 KEPT_SECONDS = 30.0
 """How long a connection is kept for the next request, which then needs no handshake."""
 HEADER_BYTES = 64 * 1024
+HEAD_BYTES = 16
+"""From how many bytes it is told what a body is that is said to be compressed."""
+UNPACKED_BYTES = 1024 * 1024
+"""Bytes of a compressed body that one read gives at most."""
+_GZIP, _ZLIB = b"\x1f\x8b", {b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"}
+_EITHER, _RAW = 47, -15
+"""Window bits of zlib: gzip or zlib by its head, and deflate without one."""
 
 
 class Waits(NamedTuple):
@@ -36,6 +43,62 @@ class Waits(NamedTuple):
     token: float
 
 
+class Unpacker:
+    """Decompresses a body by what its first bytes are, since its header may be missing or wrong."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding.strip().lower().replace("identity", "")
+        self._zlib: Any = None
+        self._held = b""
+        self.plain = False
+        """Whether the body is not compressed."""
+
+    @property
+    def more(self) -> bool:
+        """Whether what came is not all unpacked."""
+        return self._zlib is not None and len(self._held) >= len(_GZIP)
+
+    def feed(self, data: bytes, *, last: bool = False) -> bytes:
+        """What more data unpacks to; raises `httpx.DecodingError` for a compression that is unknown."""
+        data, self._held = self._held + data, b""
+        if self._zlib is None and not self.plain:
+            if len(data) < (HEAD_BYTES if self._encoding else len(_GZIP)) and not last:
+                self._held = data
+                return b""
+            self._zlib = self._for(data)
+            self.plain = self._zlib is None
+        if self.plain:
+            return data
+        if self._zlib.eof:  # another member, or nothing
+            if not data.startswith(_GZIP):
+                self._held = data if _GZIP.startswith(data) else b""
+                return b""
+            self._zlib = zlib.decompressobj(_EITHER)
+        try:
+            unpacked: bytes = self._zlib.decompress(data, UNPACKED_BYTES)
+        except zlib.error as error:
+            raise httpx.DecodingError("the compressed data is broken") from error
+        self._held = self._zlib.unconsumed_tail or self._zlib.unused_data
+        return unpacked
+
+    def _for(self, begin: bytes) -> Any:
+        """What unpacks a body that begins so, None where it is not compressed."""
+        head = begin[: len(_GZIP)]
+        if head == _GZIP or head in _ZLIB:
+            return zlib.decompressobj(_EITHER)
+        if not self._encoding or not _is_binary(begin):
+            return None
+        if "deflate" in self._encoding:
+            return zlib.decompressobj(_RAW)
+        raise httpx.DecodingError(f"{self._encoding} is not known")
+
+
+def _is_binary(begin: bytes) -> bool:
+    """Whether a body that begins so is not text, as compressed data mostly shows at once."""
+    text = begin[:1024].decode("utf-8", "replace")
+    return any(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text[:-1])
+
+
 class Body(httpx.AsyncByteStream):
     """The body of one response; `limit` is how many seconds a read may take."""
 
@@ -43,6 +106,7 @@ class Body(httpx.AsyncByteStream):
         self.limit = limit
         self._response = response
         self._content = response.content
+        self._packed = Unpacker(response.headers.get("Content-Encoding", ""))
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
         self._timer = self._loop.call_later(limit, self._look)
@@ -50,13 +114,20 @@ class Body(httpx.AsyncByteStream):
 
     async def read(self) -> bytes:
         """What has come, waiting for it where there is nothing; empty at the end."""
+        packed = self._packed
+        if packed.plain:
+            return await self._next()
+        while packed.more or not self._content.at_eof():
+            if unpacked := packed.feed(b"" if packed.more else await self._next()):
+                return unpacked
+        return packed.feed(b"", last=True)
+
+    async def _next(self) -> bytes:
         self._waiting_since = self._loop.time()
         try:
             return await self._content.readany()
         except aiohttp.ClientError as error:
-            packed = isinstance(error.__cause__, ContentEncodingError)
-            kind = httpx.DecodingError if packed else httpx.ReadError
-            raise kind(type(error).__name__) from error
+            raise httpx.ReadError(type(error).__name__) from error
         finally:
             self._waiting_since = None
 
@@ -118,7 +189,7 @@ class Transport(httpx.AsyncBaseTransport):
         headers = [
             (name, value)
             for name, value in response.raw_headers
-            # aiohttp has decoded the body already.
+            # A `Body` is decoded by itself.
             if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
         ]
         return httpx.Response(
@@ -162,6 +233,7 @@ class Transport(httpx.AsyncBaseTransport):
                 max_line_size=HEADER_BYTES,
                 max_field_size=HEADER_BYTES,
                 skip_auto_headers=("User-Agent",),
+                auto_decompress=False,
             )
         return self._session
 

@@ -35,6 +35,8 @@ from genpy_server.llm.lenient_json import objects
 from genpy_server.network import BadVariable
 
 QUOTED_CHARS = 200
+BROKEN_PART = 8
+"""Data is not text where more than one in so many characters is broken."""
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds; a longer wait counts as this one."""
 LOADING_SECONDS = 2.0
@@ -148,9 +150,17 @@ _QUOTA = re.compile(
     r"|\b(credit|key|spend\w*) limit\b"
 )
 _NO_ROUTE = re.compile(
-    r"(?i)(404:? )?((the )?(requested )?(page|url|route|path|resource|endpoint)( was)? )?not found"
+    r"(?i)404|(404:? )?((the )?(requested )?(page|url|route|path|resource|endpoint)( was)? )?not found"
     r"|cannot (get|post) \S+|no route matched.*|unknown (request )?url.*|"
 )
+_NO_ROUTE_PAGE = re.compile(r"(?i)(error|http)?\W*404\b.*|(page |the page )?not found.*|error|")
+"""Titles of pages that say no more than that nothing is there."""
+_NO_SERVER = re.compile(
+    r"(?i)err_ngrok_(?!6024)|\btunnel\b.{0,60}\b(error|offline|unavailable|not)\b"
+    r"|\bendpoint\b.{0,80}\bis offline"
+)
+"""What tunnels say whose other end is gone."""
+_SIGN_IN = re.compile(r"(?i)\b(sign|log)[ _-]?in\b|/(auth|oauth2?|login|signin|sso|saml2?)\b")
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
 _KEY = re.compile(r"\b(?:sk|gsk|pk|key|hf|xai)[-_][\w*.-]{6,}|\bBearer \S+")
@@ -159,6 +169,24 @@ _XML = re.compile(r"(?is)^\s*(<\?xml|<error|<fault|<[\w:]*response)")
 _XML_TEXT = re.compile(r"(?is)<(?:message|faultstring|detail|description)>([^<]*)</")
 _XML_CODE = re.compile(r"(?is)<(?:code|faultcode)>([\w.-]{1,64})</")
 _HTML = re.compile(r"(?is)^\s*(<!doctype html|<html|<head|<body)")
+_HIDDEN = re.compile(r"(?is)<(script|style|svg)\b.*?(</\1>|$)|<[^>]*>|<!--.*?-->")
+"""What of a page is not its text."""
+_CLOUDFLARE = re.compile(r"error code: (\d{3,4})\s*")
+CLOUDFLARE = {
+    "520": "the server's answer cannot be read",
+    "521": "the server refuses the connection",
+    "522": "the server does not answer",
+    "523": "the server cannot be reached",
+    "524": "the server took too long",
+    "525": "the server makes no encrypted connection",
+    "526": "the server's certificate is not valid",
+    "1010": "access is blocked",
+    "1015": "too many requests",
+    "1016": "the server's name is not known",
+    "1020": "access is blocked",
+    "1033": "the tunnel is not connected",
+}
+"""What the numbers mean that are all that Cloudflare tells programs."""
 _TEXTS = (
     "message",
     "msg",
@@ -205,7 +233,8 @@ class Complaint:
         self.retry_after: float | None = None
         self._numbers: list[int] = []
         self._texts: list[str] = []
-        self.html = isinstance(body, str) and bool(_HTML.match(body))
+        self.page = isinstance(body, str) and bool(_HTML.match(body) or _CLOUDFLARE.match(body))
+        """Whether it is a web page, or what stands in front of servers says instead of one."""
         self._read(body, 0)
         self.text = "; ".join(dict.fromkeys(text for text in self._texts if text))[:4_000]
         inside = next((n for n in self._numbers if 300 <= n <= 599), None)  # noqa: PLR2004 - statuses
@@ -227,9 +256,14 @@ class Complaint:
             self._texts += [unescape(found).strip() for found in _XML_TEXT.findall(text[:20_000])]
             self.codes += _XML_CODE.findall(text[:20_000])
         elif _HTML.match(text):
-            title = _TITLE.search(text[:20_000])
-            self._texts.append(" ".join(unescape(next(filter(None, title.groups()), "")).split())
-                               if title else "")  # fmt: skip
+            text = text[:20_000]
+            title = _TITLE.search(text)
+            said = next(filter(None, title.groups()), "") if title else _HIDDEN.sub(" ", text)
+            self._texts.append(" ".join(unescape(said).split()))
+        elif cloudflare := _CLOUDFLARE.fullmatch(text):
+            number = cloudflare[1]
+            means = f", {CLOUDFLARE[number]}" if number in CLOUDFLARE else ""
+            self._texts.append(f"Cloudflare error {number}{means}")
         elif text.lstrip().startswith("{") and (inner := next(objects(text), None)):
             self._read(inner, depth + 1)
         else:
@@ -282,7 +316,8 @@ class Complaint:
     @property
     def names_no_reason(self) -> bool:
         """Whether it says no more than that nothing is at this address."""
-        return self.html or _NO_ROUTE.fullmatch(self.text.strip(" .!\n")) is not None
+        pattern = _NO_ROUTE_PAGE if self.page else _NO_ROUTE
+        return pattern.fullmatch(self.text.strip(" .!\n")) is not None
 
     @property
     def limit(self) -> int | None:
@@ -312,6 +347,8 @@ class Complaint:
         return LlmUnavailable if failed else LlmError
 
     def _kind_by_text(self) -> type[LlmError] | None:
+        if _NO_SERVER.search(self.text):
+            return LlmUnavailable
         if _LOADING.search(self.text):
             return LlmLoading
         if _TOO_LONG.search(self.text):
@@ -337,8 +374,11 @@ def refusal(
     if isinstance(body, dict) and "unreadable" in body:
         return _unreadable(service, str(body["unreadable"]))
     if status in REDIRECTS:
+        target = _shown(headers.get("location", ""))
+        if _SIGN_IN.search(target):
+            return _asks_to_sign_in(service, target)
         return LlmError(
-            f"{service.where} redirects to {_shown(headers.get('location', ''))}. "
+            f"{service.where} redirects to {target}. "
             f"Put that address into {service.address_setting}, without /chat/completions."
         )
     complaint = Complaint(body, status)
@@ -396,11 +436,26 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
 def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, model: str) -> str:
     status, quoted = complaint.status, complaint.quoted
     reason = f": {quoted}" if quoted else ""
+    if complaint.page:
+        refuses = (
+            f"{service.where} refuses access with a web page ({status}){reason}. A proxy may stand "
+            f"before it; check {service.key_setting} and {service.address_setting}."
+        )
+    else:
+        refuses = (
+            f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004 - HTTP
+            f"Put a valid one into {service.key_setting}."
+        )
+    if _NO_SERVER.search(complaint.text):
+        fails = f"The tunnel at {service.where} has no model server at its end{reason}."
+    elif quoted:
+        fails = f"The model's service reports a problem{reason}."
+    else:
+        fails = f"The model's service is in trouble{f' ({status})' if status else ''}."
     sentences = {
         LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
         LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
-        LlmKeyRejected: f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004 - HTTP
-        f"Put a valid one into {service.key_setting}.",
+        LlmKeyRejected: refuses,
         LlmModelUnknown: f"The model {model!r} is not available at {service.where}{reason}. "
         f"{CHOOSE_ANOTHER}; `genpy models` lists them.",
         LlmTooLarge: f"The conversation is larger than the model accepts{reason}. "
@@ -408,21 +463,19 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
         LlmTimeout: f"The model at {service.where} took too long{reason}. Try again in a moment.",
         LlmQuotaSpent: f"The account at the model's service has no credit left{reason}.",
         LlmLoading: f"The model at {service.where} is still loading. Try again in a moment.",
-        LlmUnavailable: f"The model's service reports a problem{reason}."
-        if quoted
-        else f"The model's service is in trouble{f' ({status})' if status else ''}.",
+        LlmUnavailable: fails,
     }
-    if kind is LlmKeyRejected and complaint.html:
-        return (
-            f"{service.where} refuses access with a web page ({status}){reason}. A proxy may stand "
-            f"before it; check {service.key_setting} and {service.address_setting}."
-        ).replace("..", ".")
     if kind in sentences:
         return sentences[kind].replace("..", ".")
     if status in NOTHING_THERE and complaint.names_no_reason:
         return (
             f"No chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."
+        )
+    if status in NOTHING_THERE and complaint.page:
+        return (
+            f"{service.where} answered with a web page ({status}){reason}. "
+            f"Check {service.address_setting}."
         )
     if _FILTERED.search(" ".join((complaint.text, *complaint.codes))):
         return f"The content filter of the model's service refuses this{reason or '.'}"
@@ -433,10 +486,23 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
 def _unreadable(service: Service, text: str) -> LlmError:
     """The trouble of an answer that says 200 and is not a reply."""
     complaint = Complaint(text)
-    what = "a web page" if complaint.html else "something that is not a reply"
-    quoted = f": {complaint.quoted}" if complaint.quoted else ""
+    if complaint.page and _SIGN_IN.search(complaint.text):
+        return _asks_to_sign_in(service, complaint.quoted)
+    broken = text.count("\ufffd") > len(text) // BROKEN_PART
+    if broken:
+        what = "data that is not text, compressed perhaps"
+    else:
+        what = "a web page" if complaint.page else "something that is not a reply"
+    quoted = f": {complaint.quoted}" if complaint.quoted and not broken else ""
     return LlmCutOff(
         f"{service.where} answered with {what}{quoted}. Check {service.address_setting}."
+    )
+
+
+def _asks_to_sign_in(service: Service, page: str) -> LlmError:
+    return LlmKeyRejected(
+        f"{service.where} asks to sign in on a web page ({page}). Make it reachable without that, "
+        f"as a public port is, or check {service.address_setting}."
     )
 
 

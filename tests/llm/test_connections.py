@@ -7,6 +7,7 @@ import gzip
 import json
 import logging
 import ssl
+import zlib
 from contextlib import aclosing
 
 import httpx
@@ -271,35 +272,83 @@ async def test_redirect_on_the_same_host_is_followed(status):
         assert said(await everything(service.llm)) == "found"
 
 
-@pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"307 Moved", b"308 Moved"])
-async def test_redirect_elsewhere_is_said(status):
-    """Any other redirect names its target and the setting, and nothing is sent there."""
+@pytest.mark.parametrize(
+    ("status", "target", "says"),
+    [
+        *(
+            (status, b"else.example/v1/x", r"to https://else\.example/v1/x\. Put.*GENPY_LLM_URL")
+            for status in (b"301 Moved", b"302 Found", b"307 Moved", b"308 Moved")
+        ),
+        (b"302 Found", b"github.com/codespaces/auth/abc", "sign in on a web page .*public port"),
+        (b"302 Found", b"t.cloudflareaccess.com/cdn-cgi/access/login/a", "asks to sign in"),
+    ],
+)
+async def test_redirect_elsewhere_is_said(status, target, says):
+    """Any other redirect names its target and the setting or a sign-in, and nothing is sent there."""
 
     async def serve(_number, reader, writer):
         await request_of(reader)
-        writer.write(whole("", status, b"location: https://else.example/v1/x?key=1\r\n"))
+        writer.write(whole("", status, b"location: https://%b?key=1\r\n" % target))
 
     async with Byhand(serve) as service:
-        with pytest.raises(LlmError, match=r"to https://else\.example/v1/x\. Put.*GENPY_LLM_URL"):
+        with pytest.raises(LlmError, match=says):
             await everything(service.llm)
 
 
-async def test_compressed_reply_is_read():
-    """A service that compresses its stream is understood, and one that only says so is named."""
-    plain = chunk({"content": "packed"}) + chunk(finish="stop")
-    packed = gzip.compress(plain)
+PLAIN = chunk({"content": "packed"}) * 3 + chunk(finish="stop")
+MEMBERS = [gzip.compress(PLAIN[place : place + 50]) for place in range(0, len(PLAIN), 50)]
+RAW = zlib.compressobj(wbits=-15)
+PACKED = {
+    "gzip": (b"gzip", gzip.compress(PLAIN)),
+    "gzip that is not named": (b"", gzip.compress(PLAIN)),
+    "gzip by another name": (b"br", gzip.compress(PLAIN)),
+    "gzip in members": (b"gzip", b"".join(MEMBERS)),
+    "gzip and garbage": (b"gzip", gzip.compress(PLAIN) + b"garbage"),
+    "zlib": (b"deflate", zlib.compress(PLAIN)),
+    "zlib that is not named": (b"", zlib.compress(PLAIN)),
+    "deflate": (b"deflate", RAW.compress(PLAIN) + RAW.flush()),
+    "none that is named": (b"gzip", PLAIN),
+    "none that is named br": (b"br", PLAIN),
+    "identity": (b"identity", PLAIN),
+    "br": (b"br", b"\x8b\x09\x80\xff\x01\xb4\x02" * 4),
+    "broken": (b"gzip", gzip.compress(PLAIN)[:10] + b"\xff" * 40),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_compressed_reply_is_read(name, size):
+    """A body is decompressed by what it is, whatever its header says; what cannot be is named."""
+    encoding, body = PACKED[name]
 
     async def serve(_number, reader, writer):
         await request_of(reader)
-        writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b"
-            % (len(packed), packed)
-        )
+        named = b"content-encoding: %b\r\n" % encoding if encoding else b""
+        writer.write(b"HTTP/1.1 200 OK\r\n%btransfer-encoding: chunked\r\n\r\n" % named)
+        for place in range(0, len(body), size):
+            piece = body[place : place + size]
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
 
     async with Byhand(serve) as service:
-        assert said(await everything(service.llm)) == "packed"
-        packed = plain
-        with pytest.raises(LlmUnavailable, match="compression"):
+        if name in ("br", "broken"):
+            with pytest.raises(LlmUnavailable, match="compression that cannot be read"):
+                await everything(service.llm)
+        else:
+            assert said(await everything(service.llm)) == "packed" * 3
+
+
+async def test_compressed_refusal_is_read():
+    """The reason of a refusal is read though its compression is not named."""
+    body = gzip.compress(b'{"error": {"message": "no luck today"}}')
+
+    async def serve(_number, reader, writer):
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 400 Bad\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+    async with Byhand(serve) as service:
+        with pytest.raises(LlmError, match="no luck today"):
             await everything(service.llm)
 
 

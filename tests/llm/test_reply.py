@@ -440,7 +440,14 @@ async def test_reply_without_an_end_is_cut_off_after_its_text(pieces, text):
 
 
 @pytest.mark.parametrize(
-    "page", [b"<html><h1>Sign in</h1></html>", b"hello", b"data: {nonsense\n\n"]
+    "page",
+    [
+        b"<html><h1>Sign in</h1></html>",
+        b'<html>\n<style>\n.a {content: 1}\n</style>\n<script>\n{"content": "no"}\n</script>\n</html>',
+        b"hello",
+        b"data: {nonsense\n\n",
+        b"body {color: red}",
+    ],
 )
 async def test_what_is_no_reply_is_said(page):
     """An answer that holds nothing of a reply is known by what it holds."""

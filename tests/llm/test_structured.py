@@ -209,8 +209,8 @@ async def test_model_that_gives_no_answer_is_asked_once(llm, upstream, content):
 
 async def test_answer_that_is_none_says_what_came(llm, upstream):
     """A page of HTML instead of an answer is named."""
-    upstream.script(Script(body=b"<html><title>Sign in</title></html>"))
-    with pytest.raises(LlmCutOff, match="web page: Sign in"):
+    upstream.script(Script(body=b"<html><title>Open WebUI</title></html>"))
+    with pytest.raises(LlmCutOff, match="web page: Open WebUI"):
         await llm.structured(ASKED, SummaryDraft)
 
 

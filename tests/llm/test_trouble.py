@@ -23,6 +23,10 @@ from genpy_server.errors import (
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.trouble import Complaint, Service, duration, refusal
 
+NGROK = (
+    "<!DOCTYPE html>\n<html><head><style>.a{{color:red}}</style>\n<noscript>{}</noscript>"
+    "<script>let a = {{}}</script></head><body></body></html>"
+)
 SERVICE = Service("compatible", "http://here/v1", "THE_KEY", "THE_URL")
 
 
@@ -268,7 +272,28 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (None, None, LlmUnavailable, "again"),
         (None, [1], LlmUnavailable, "again"),
         (403, "<html><title>Just a moment...</title>", LlmKeyRejected, "a web page (403): Just a moment"),
-        (None, {"unreadable": "<html><title>Sign in</title>"}, LlmCutOff, "web page: Sign in"),
+        (None, {"unreadable": "<html><title>Open WebUI</title>"}, LlmCutOff, "web page: Open WebUI"),
+        (None, {"unreadable": "\n<html><title>Sign in to GitHub</title>"}, LlmKeyRejected,
+         "asks to sign in on a web page (Sign in to GitHub)"),
+        (None, {"unreadable": "\x8b\x02\ufffd\ufffd"}, LlmCutOff, "data that is not text"),
+        # tunnels, and what stands in front of servers
+        (404, NGROK.format("The endpoint a.ngrok-free.app is offline. (ERR_NGROK_3200)"),
+         LlmUnavailable, "no model server at its end: The endpoint a.ngrok-free.app is offline"),
+        (404, "The endpoint a.ngrok-free.app is offline.\r\n\r\nERR_NGROK_3200\r\n", LlmUnavailable,
+         "no model server at its end"),
+        (502, NGROK.format("Traffic was tunneled, but (ERR_NGROK_8012)"), LlmUnavailable,
+         "no model server at its end: Traffic was"),
+        (None, {"unreadable": NGROK.format("You are about to visit a (ERR_NGROK_6024)")}, LlmCutOff,
+         "web page: You are about to visit"),
+        (530, "error code: 1033", LlmUnavailable, "no model server at its end: Cloudflare error 1033"),
+        (530, "<!DOCTYPE html><title>Cloudflare Tunnel error | a | Cloudflare</title>",
+         LlmUnavailable, "no model server at its end"),
+        (522, "error code: 522", LlmUnavailable, "522, the server does not answer"),
+        (403, "error code: 1010", LlmKeyRejected, "web page (403): Cloudflare error 1010"),
+        (503, "<html><h1>503 - Tunnel Unavailable</h1></html>", LlmUnavailable, "no model server"),
+        (404, "<html><title>No such app</title>", LlmError, "a web page (404): No such app"),
+        (404, "<html><title>Error</title><pre>Cannot POST /v1/x</pre>", LlmError, "No chat"),
+        (404, "404", LlmError, "No chat completions"),
     ],
 )  # fmt: skip
 def test_servers_tell_the_same_in_many_ways(status, body, expected, says):
