@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -104,7 +104,7 @@ class RunQueue:
         self._memory = MemorySchedule(services.keeper, conversation)
         self._conversation = conversation
         self._owner = owner
-        self._waiting: deque[RunRequest] = deque()
+        self._waiting: list[RunRequest] = []
         self._task: asyncio.Task[None] | None = None
         self._run: ReplyRun | None = None
         self._control = RunControl()
@@ -153,7 +153,7 @@ class RunQueue:
         while self._waiting:
             async with self._admission.slot() as leave:
                 if self._waiting:  # it may have been withdrawn meanwhile
-                    await self._answer(self._waiting.popleft(), leave)
+                    await self._answer(self._waiting.pop(0), leave)
 
     def _start(self) -> None:
         self._admission.running[self._conversation.user_id] += 1
@@ -246,7 +246,7 @@ class RunQueue:
         Returns the turns that waited for it.
         """
         withdrawn = [r for r in self._waiting if r.question.id == question_id]
-        self._waiting = deque(r for r in self._waiting if r.question.id != question_id)
+        self._waiting = [r for r in self._waiting if r.question.id != question_id]
         if self._task is not None and self._run is not None and self._run.answers(question_id):
             self._cancel("stopped")
             await asyncio.wait([self._task])

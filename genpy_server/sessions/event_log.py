@@ -5,7 +5,6 @@ reply are kept as one text with the place where each ends, so that a token costs
 """
 
 from array import array
-from collections import deque
 from typing import Protocol
 
 import msgspec
@@ -146,7 +145,7 @@ class EventLog:
         self.seq = 0
         self._max_events = max_events
         self._max_bytes = max_bytes
-        self._entries: deque[_Single | _Pieces] = deque()
+        self._entries: list[_Single | _Pieces] = []  # an empty deque takes 760 bytes
         self._count = 0
         self._bytes = 0
         self._open: _Pieces | None = None
@@ -209,7 +208,7 @@ class EventLog:
             self._open = None
 
     def _drop(self) -> None:
-        oldest = self._entries.popleft()
+        oldest = self._entries.pop(0)
         self._count -= len(oldest)
         self._bytes -= oldest.bytes
         if oldest is self._open:

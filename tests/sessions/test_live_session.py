@@ -1,6 +1,7 @@
 """Conversations over real sockets, with the offline model, which answers at once."""
 
 import asyncio
+import sys
 from uuid import uuid4
 
 import httpx
@@ -353,10 +354,14 @@ async def test_coming_back_within_the_grace_period_ends_nothing(database):
 
 
 async def test_session_without_a_message_writes_nothing(database):
-    """Attaching and leaving leaves no row."""
+    """Attaching and leaving leaves no row; what waits or was said there takes no memory before."""
     async with serving(database) as server:
         async with Peer(server.url, "one") as peer:
             await peer.next()
+            (live,) = server.app.hub._live.values()
+            (subscriber,) = live.subscribers
+            empty = (live._log._entries, live.runs._waiting, subscriber._queue)
+            assert sum(map(sys.getsizeof, empty)) < 200
         assert await server.app.store.sessions("local", limit=5) == []
 
 
