@@ -6,10 +6,11 @@ characters with visible ones. JSON escapes the same characters.
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TextIO
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import msgspec
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+T = TypeVar("T")
+
+PROGRESS_SECONDS = 0.2
+"""Between two updates of the line, at least."""
 MESSAGE_WIDTH = 100
 """Columns of a message at most: longer lines are hard to read."""
 WIDTH = 100
@@ -62,6 +67,30 @@ def note(value: str) -> None:
     """Print a message for the person to standard error."""
     sys.stderr.write(visible(value) + "\n")
     sys.stderr.flush()
+
+
+class Progress:
+    """A line on standard error that counts items, if that is a terminal."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, total
+        self._done, self._next = 0, 0.0
+
+    def counted(self, items: Iterable[T]) -> Iterator[T]:
+        """Count these items while they are taken."""
+        for item in items:
+            self._done += 1
+            if is_terminal(sys.stderr) and monotonic() >= self._next:
+                self._next = monotonic() + PROGRESS_SECONDS
+                sys.stderr.write(f"\r\x1b[K{self._what} {self._done:,} of {self._total:,} …")
+                sys.stderr.flush()
+            yield item
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._next:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def confirmed(question: str) -> bool:

@@ -81,16 +81,19 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
     from genpy_server.local import open_records
 
     done = Imported()
+    progress = output.Progress("Importing message", sum(one.messages_count for one in export))
     async with open_records(settings) as records:
-        for session, messages, count, memory in export:
-            try:
-                new = await records.take(session, messages, memory)
-            except GenPyError as error:
-                if done.conversations:
-                    before = output.count(done.conversations, "conversation")
-                    error.message += (
-                        f" {before} were imported before that. Repeat the import for the rest."
-                    )
-                raise
-            done = Imported(done.conversations + 1, done.messages + count, done.new + new)
+        try:
+            for session, messages, count, memory in export:
+                new = await records.take(session, progress.counted(messages), memory)
+                done = Imported(done.conversations + 1, done.messages + count, done.new + new)
+        except GenPyError as error:
+            if done.conversations:
+                before = output.count(done.conversations, "conversation")
+                error.message += (
+                    f" {before} were imported before that. Repeat the import for the rest."
+                )
+            raise
+        finally:
+            progress.clear()
     return done

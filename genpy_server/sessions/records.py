@@ -1,9 +1,12 @@
 """The kept conversations of one user, over a store and beside the live sessions."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone
 from functools import partial
+from itertools import islice
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -27,6 +30,10 @@ from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
 
 MEMORY_ATTEMPTS = 5
+PIECE = 1_000
+"""Messages that an import writes in one transaction."""
+PAUSE = 0.25
+"""How long an import leaves the database to others, as a part of the time of its last piece."""
 MEMORY_MESSAGES = 1_000
 """Messages among which those of notes are looked up."""
 SAID_CHARS = 120
@@ -271,7 +278,8 @@ class LocalRecords:
     ) -> int:
         """Write an exported session as this user's own; returns how many messages were new.
 
-        Its memory is written where this database has none of it.
+        It is written piece by piece, so that servers of the database can write between them. Its
+        memory is written where this database has none of it.
         """
         mine = msgspec.structs.replace(session, user_id=self._user_id)
         named = set[object]()  # by the memory
@@ -286,7 +294,11 @@ class LocalRecords:
                     uids[message["id"]] = message.get("uid")
                 yield message
 
-        new = await self._store.import_session(mine, passing())
+        new = 0
+        for piece in _pieces(passing()):
+            began = monotonic()
+            new += await self._store.import_session(mine, piece)
+            await asyncio.sleep((monotonic() - began) * PAUSE)
         if memory is not None and await self._store.memory(self._user_id, session.id) is None:
             await self._take_memory(session.id, uids, memory)
         return new
@@ -328,3 +340,16 @@ class LocalRecords:
     async def close(self) -> None:
         """Close the store."""
         await self._store.close()
+
+
+def _pieces(messages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Exported messages in pieces, each behind the earlier ones that it names, by their ids alone."""
+    known = ("id", "session_id", "role", "at", "uid", "client_id")
+    earlier: dict[int, tuple[Any, ...]] = {}
+    rest = iter(messages)
+    while piece := list(islice(rest, PIECE)):
+        metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
+        named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
+        before = (earlier[id_] for id_ in sorted(earlier.keys() & named))
+        yield [*({**dict(zip(known, one, strict=True)), "text": ""} for one in before), *piece]
+        earlier |= {message["id"]: tuple(map(message.get, known)) for message in piece}

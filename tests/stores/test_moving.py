@@ -15,6 +15,7 @@ from genpy_server.core.models import (
     Usage,
 )
 from genpy_server.errors import BadRequest, NotFound
+from genpy_server.sessions import records
 from genpy_server.stores.base import Result, Store
 
 RESULT = Result(
@@ -106,6 +107,23 @@ async def test_an_import_brings_what_is_new(store: Store, person: Person) -> Non
     assert stored[3]["meta"] == {"reply_to": messages[2]["id"]}
     assert (after.title, after.message_count) == ("Newer", 4)
     assert after.last_message_id == stored[3]["id"]
+
+
+async def test_an_import_is_written_in_pieces(
+    store: Store, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written before a failure stays, the rest follows, and each piece knows those before."""
+    monkeypatch.setattr(records, "PIECE", 1)
+    await _talk(person)
+    session, messages = await person.export()
+    await store.delete(person.id, person.session)
+    own = records.LocalRecords(store, person.id)
+    with pytest.raises(BadRequest, match="cannot be read"):
+        await own.take(session, [*messages[:2], {**messages[2], "role": "nobody"}])
+    assert len((await person.export())[1]) == 2
+    assert await own.take(session, messages) == 1
+    first, second, third = (await person.export())[1]
+    assert second["meta"]["reply_to"] == third["meta"]["replaces"] == first["id"]
 
 
 async def test_messages_out_of_order_are_refused_whole(store: Store, person: Person) -> None:
