@@ -4,9 +4,9 @@ Both stand in the user's config folder and hold for every working directory. A s
 under its variable's name without GENPY_, in small letters (`context_tokens = 8000`), a limit in
 the table `limits`, a model provider as `[providers.NAME]` with its `url`, what a million tokens of
 a model cost as `[prices."PROVIDER/NAME"]` with `input` and `output`, and an MCP server as
-`[mcp.NAME]` with its `command`, `args` and `env`, or its `url`, and the `seconds` that a call
-may take. keys.toml holds one secret a line, under the name of the provider it belongs to, of
-`supabase`, or of `server`.
+`[mcp.NAME]` with its `command`, `args` and `env`, or its `url` and `headers`, and the `seconds` that
+a call may take. keys.toml holds one secret a line, under the name of the provider it belongs to, of
+`supabase`, of `server`, or of an MCP server as `"mcp.NAME"`.
 """
 
 import re
@@ -34,6 +34,11 @@ LOCAL_PROVIDERS = {
 KEY_VARIABLES = {GROQ: "GROQ_API_KEY", "supabase": "SUPABASE_KEY", "server": "GENPY_TOKEN"}
 """Secrets that are settings too; every other key belongs to the provider of its name."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+MCP_KEY = re.compile(rf"mcp\.{NAME.pattern}")
+"""The name of an MCP server's secret."""
+KEY_PLACE = "{key}"
+"""What stands for the secret in the headers and the environment of an MCP server."""
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -51,6 +56,8 @@ class McpEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     url: str | None = None
+    headers: Mapping[str, str] = {}
+    """Sent with each request to the URL, and to no other host."""
     seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     """How long a call of one of its tools may take."""
 
@@ -106,7 +113,10 @@ def read(directory: Path | None = None) -> UserConfig:
         for name, table in _a_table(urls, directory / CONFIG, "providers").items()
     }
     priced = {name: _price(name, table, directory / CONFIG) for name, table in prices.items()}
-    mcp = {name: _mcp_entry(name, table, directory / CONFIG) for name, table in servers.items()}
+    mcp = {
+        name: _mcp_entry(name, table, directory / CONFIG, keys.get(f"mcp.{name}"))
+        for name, table in servers.items()
+    }
     keyboard = {
         name: _text(value, directory / CONFIG, f"keyboard.{name}").replace(" ", ",")
         for name, value in pressed.items()
@@ -211,7 +221,8 @@ def _price(name: str, table: Any, path: Path) -> Price:
         ) from None
 
 
-def _mcp_entry(name: str, table: Any, path: Path) -> McpEntry:
+def _mcp_entry(name: str, table: Any, path: Path, key: str | None) -> McpEntry:
+    """The entry of a table, with the secret in its place: the bearer token where no other is named."""
     try:
         entry = msgspec.convert(table, McpEntry)
     except msgspec.ValidationError as error:
@@ -222,7 +233,22 @@ def _mcp_entry(name: str, table: Any, path: Path) -> McpEntry:
         )
     if entry.url is not None and not entry.url.startswith(("http://", "https://")):
         raise ConfigError(f"{path}: the url of mcp.{name} must begin with http:// or https://.")
-    return entry
+    headers = dict(entry.headers)
+    if headers and entry.url is None:
+        raise ConfigError(f"{path}: the headers of mcp.{name} need a url; a command has its env.")
+    for header, value in headers.items():
+        if not (_HEADER_NAME.fullmatch(header) and value.isascii() and value.isprintable()):
+            raise ConfigError(f"{path}: the header {header!r} of mcp.{name} is not a valid one.")
+    placed = any(KEY_PLACE in value for value in (*headers.values(), *entry.env.values()))
+    if placed and key is None:
+        raise ConfigError(f"{path}: mcp.{name} needs its key: genpy keys set mcp.{name}.")
+    if key is not None and entry.url is not None and not placed:
+        headers["Authorization"] = f"Bearer {KEY_PLACE}"
+
+    def filled(values: Mapping[str, str]) -> dict[str, str]:
+        return {held: value.replace(KEY_PLACE, key or "") for held, value in values.items()}
+
+    return msgspec.structs.replace(entry, headers=filled(headers), env=filled(entry.env))
 
 
 def _provider_url(name: str, table: Any, path: Path) -> str:

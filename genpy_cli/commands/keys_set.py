@@ -9,7 +9,7 @@ from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_server import config
-from genpy_server.config import KEY_VARIABLES, NAME
+from genpy_server.config import KEY_VARIABLES, MCP_KEY, NAME
 
 WAITING = "Waiting for the key on standard input."
 
@@ -17,12 +17,15 @@ WAITING = "Waiting for the key on standard input."
 def set_key(
     *,
     name: Annotated[
-        str, typer.Argument(help="The provider it belongs to, such as groq; supabase, or server.")
+        str,
+        typer.Argument(
+            help="The provider it belongs to, such as groq; supabase, server, or mcp.NAME."
+        ),
     ],
     remove: Annotated[bool, typer.Option("--remove", help="Remove the key.")] = False,
 ) -> None:
     """Keep a key in keys.toml; it is typed unseen, or read from standard input."""
-    if not NAME.fullmatch(name):
+    if not (NAME.fullmatch(name) or MCP_KEY.fullmatch(name)):
         raise WrongUsageError("A provider's name has 1 to 32 of the characters a-z 0-9 _ -")
     key = None if remove else _read(name)
     path = config.set_key(name, key)
@@ -30,8 +33,13 @@ def set_key(
         output.text(f"Removed the key of {name} from {path}.")
         return
     output.text(f"Kept the key of {name} in {path}, readable by you only.")
-    known = {*config.read().providers, *KEY_VARIABLES}
-    if name not in known:
+    read = config.read()
+    known = {*read.providers, *KEY_VARIABLES, *(f"mcp.{server}" for server in read.mcp)}
+    if name in known:
+        return
+    if MCP_KEY.fullmatch(name):
+        output.note(f"Unknown MCP server. Give it a table [{name}] with its url in config.toml.")
+    else:
         output.note(
             f"Unknown provider {name}. Give its address: "
             f"genpy config set providers.{name}.url https://…/v1"

@@ -13,8 +13,10 @@ from typing import Any, Self, TextIO
 
 import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp.client import ClientRequestContext
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 from genpy_server import __version__
 from genpy_server.config import McpEntry
@@ -26,14 +28,18 @@ from genpy_server.tools.registry import ToolRegistry
 
 RESTART = Backoff(first=0.5, longest=60.0)
 """Between two attempts to connect to a server that is gone."""
-CONNECT_SECONDS = 30.0
+ANSWER_SECONDS = 30.0
+START_SECONDS = 300.0
+"""How long a server may take to start: a program may have to be downloaded first."""
 READY_SECONDS = 5.0
-"""How long a reply waits for servers that are about to connect."""
+"""How long one reply waits for servers that are about to connect; the next ones do not."""
 STEADY_SECONDS = 10.0
 """A connection that lasted so long was a good one: it is renewed at once, and replies wait for it."""
 NAME_CHARS = 64
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
 
+FIRST_ERROR, KEY_REFUSED = 400, {401, 403}
+KB, MB = 1000, 1_000_000
 LINES, LINE_CHARS = 20, 300
 """What is kept of the end of a program's standard error."""
 _ERROR = re.compile(r"[\w.]*(Error|Exception)\b.*:")
@@ -67,6 +73,8 @@ class McpServers:
             await asyncio.wait(waiting, timeout=READY_SECONDS)
             for task in waiting:
                 task.cancel()
+            for server in self._servers:
+                server.tried.set()
 
     async def prompts(self) -> list[ListedPrompt]:
         """The prompts of every server that is connected."""
@@ -95,7 +103,8 @@ class McpServer:
         self.state = "connecting"
         self.message = ""
         self.tried = asyncio.Event()
-        """Set once the first attempt to connect is over; not while one that was steady restarts."""
+        """Set once the first attempt to connect is over or a reply has waited for it; not while one
+        that was steady restarts."""
         self._name = name
         self._entry = entry
         self._registry = registry
@@ -105,6 +114,10 @@ class McpServer:
         self._gone = asyncio.Event()
         self._changed = asyncio.Event()
         self._said: deque[str] = deque(maxlen=LINES)
+        self._status = 0
+        """Of the last answer over HTTP."""
+        self._calls: list[ToolContext] = []
+        """The calls that run now."""
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -136,8 +149,9 @@ class McpServer:
         client = Client(
             self._transport(),
             client_info=info,
-            read_timeout_seconds=CONNECT_SECONDS,
+            read_timeout_seconds=START_SECONDS,
             message_handler=self._heard,
+            elicitation_callback=self._elicited,
         )
         async with client:
             self._client = client
@@ -160,7 +174,12 @@ class McpServer:
         """The streams to the server; the end of what it sends is noted."""
         entry = self._entry
         if entry.url is not None:
-            async with streamable_http_client(entry.url) as (read, write):
+            self._status = 0
+            async with (
+                create_mcp_http_client(dict(entry.headers)) as http,
+                streamable_http_client(entry.url, http_client=http) as (read, write),
+            ):
+                http.event_hooks = {"response": [self._note_status]}
                 yield _Watched(read, self._gone), write
             return
         parameters = StdioServerParameters(
@@ -181,11 +200,20 @@ class McpServer:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         reason = str(error) if isinstance(error, MCPError) else description(error)
+        if self._status in KEY_REFUSED:
+            return (
+                f"{self._entry.url} refuses the key ({self._status}). "
+                f"Keep a valid one: genpy keys set mcp.{self._name}."
+            )
         if self._entry.url is not None:
+            reason = f"status {self._status}." if self._status >= FIRST_ERROR else reason
             return f"{self._entry.url} gave no MCP connection: {reason}"
         if isinstance(error, OSError) and self._client is None:
             return f"{self._entry.command} cannot be started: {error.strerror or error}."
         return self._with_last_words("The server ended." if self._gone.is_set() else f"{reason}.")
+
+    async def _note_status(self, response: Any) -> None:
+        self._status = response.status_code
 
     def _with_last_words(self, sentence: str) -> str:
         said = _last_words(self._said)
@@ -194,6 +222,33 @@ class McpServer:
     async def _heard(self, message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             self._changed.set()
+
+    async def _elicited(
+        self,
+        context: ClientRequestContext,  # noqa: ARG002 - the SDK names it
+        params: types.ElicitRequestParams,
+    ) -> types.ElicitResult:
+        """Ask the person of the running call what a server wants to know, where yes or no answers it.
+
+        A form whose other fields have defaults is accepted with these; any other is declined.
+        """
+        declined = types.ElicitResult(action="decline")
+        schema = getattr(params, "requested_schema", None) or {}
+        content: dict[str, Any] = {}
+        lines = [params.message]
+        for name, field in schema.get("properties", {}).items():
+            if field.get("type") == "boolean":
+                content[name] = True
+                lines.append(field.get("description") or field.get("title") or name)
+            elif "default" in field:
+                content[name] = field["default"]
+                lines.append(f"{name}: {field['default']}")
+            elif name in schema.get("required", ()):
+                return declined
+        one_asks = len(self._calls) == 1 and not isinstance(params, types.ElicitRequestURLParams)
+        if not (one_asks and await self._calls[0].ask("\n".join(lines))):
+            return declined
+        return types.ElicitResult(action="accept", content=content)
 
     async def _take_tools(self, client: Client) -> None:
         self._changed.clear()
@@ -231,16 +286,20 @@ class McpServer:
         client = self._client
         if client is None:
             raise BadRequest(f"The MCP server {self._name} is not connected: {self.message}")
+        self._calls.append(context)
         try:
             result = await client.call_tool(
                 name,
                 arguments,
-                read_timeout_seconds=2 * self._entry.seconds,  # the tool's own limit comes first
+                # The tool's own limit comes first, and stands still while the person is asked.
+                read_timeout_seconds=self._entry.seconds + START_SECONDS,
                 progress_callback=show,
             )
         except MCPError as error:
             reason = "the server ended." if self._gone.is_set() else error
             raise BadRequest(f"{self._name}: {reason}") from error
+        finally:
+            self._calls.remove(context)
         text = "\n\n".join(_shown(block) for block in result.content)
         if result.is_error:
             raise BadRequest(text or "The tool failed.")
@@ -255,9 +314,10 @@ class McpServer:
         if client is None or client.server_capabilities.prompts is None:
             return []
         try:
-            found = (await client.list_prompts()).prompts
-        except MCPError as error:
-            log.warning("%s: %s", self.origin, error)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = (await client.list_prompts()).prompts
+        except (MCPError, TimeoutError) as error:
+            log.warning("%s: %s", self.origin, description(error))
             return []
         self._prompts = {self._own_name(prompt.name).lower(): prompt.name for prompt in found}
         return [
@@ -278,9 +338,10 @@ class McpServer:
         if client is None:
             raise NotFound(f"The MCP server {self._name} is not connected.")
         try:
-            result = await client.get_prompt(self._prompts[name], values)
-        except MCPError as error:
-            raise BadRequest(f"{self._name}: {error}") from error
+            async with asyncio.timeout(ANSWER_SECONDS):
+                result = await client.get_prompt(self._prompts[name], values)
+        except (MCPError, TimeoutError) as error:
+            raise BadRequest(f"{self._name}: {description(error)}") from error
         return "\n\n".join(_shown(message.content) for message in result.messages)
 
     def _own_name(self, name: str) -> str:
@@ -350,11 +411,32 @@ class _Watched:
 
 
 def _shown(block: Any) -> str:
-    """A part of a result as text; what is not text is named."""
+    """A part of a result as text; of what is not text the kind, the media type and the size."""
     if isinstance(block, types.TextContent):
         return block.text
     if isinstance(block, types.EmbeddedResource):
-        return str(getattr(block.resource, "text", f"({block.resource.uri})"))
+        resource = block.resource
+        if isinstance(resource, types.TextResourceContents):
+            return resource.text
+        return _described("resource", resource.uri, resource.mime_type, _decoded(resource.blob))
     if isinstance(block, types.ResourceLink):
-        return str(block.uri)
+        link = _described("resource", block.uri, block.mime_type, block.size)
+        return "\n".join(filter(None, (link, block.title or block.name, block.description)))
+    if isinstance(block, types.ImageContent | types.AudioContent):
+        return _described(block.type, "", block.mime_type, _decoded(block.data))
     return f"({getattr(block, 'type', 'data')})"
+
+
+def _described(kind: str, uri: object, media_type: str | None, size: int | None) -> str:
+    if size is None:
+        amount = ""
+    elif size < KB:
+        amount = f"{size} bytes"
+    else:
+        amount = f"{size / KB:.0f} kB" if size < MB else f"{size / MB:.1f} MB"
+    return f"({', '.join(filter(None, (kind, str(uri), media_type, amount)))})"
+
+
+def _decoded(data: str) -> int:
+    """The size of what is encoded in base64, in bytes."""
+    return len(data.rstrip("=")) * 3 // 4

@@ -95,7 +95,9 @@ def test_keys_are_kept_and_never_shown(empty):
     assert KEY in path.read_text(encoding="utf-8")
     if os.name != "nt":
         assert path.stat().st_mode & 0o077 == 0
-    views = [ran, empty("config", "show"), empty("config", "show", "--json")]
+    note = empty("keys", "set", "mcp.notes", given=f"{KEY}\n")
+    assert "[mcp.notes]" in note.err
+    views = [ran, note, empty("config", "show"), empty("config", "show", "--json")]
     views.append(empty.run("doctor", GROQ_BASE_URL="http://127.0.0.1:9"))
     assert all(KEY not in view.out + view.err for view in views)
     assert shown(empty)["groq_api_key"] == ("set", "keys.toml")

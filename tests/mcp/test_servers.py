@@ -14,6 +14,7 @@ import pytest
 from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import serving
+from support.scripted_model import Upstream
 from support.supabase_stack import free_port
 
 from genpy_server.config import McpEntry, read
@@ -29,10 +30,31 @@ import os
 import sys
 from pathlib import Path
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Audio, Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import BlobResourceContents, EmbeddedResource, ResourceLink, TextResourceContents
 
 server = MCPServer("notes")
+
+@server.tool()
+def parts() -> list:
+    """Results of every kind."""
+    note = TextResourceContents(uri="file:///n.md", text="# Milk", mime_type="text/markdown")
+    data = BlobResourceContents(uri="file:///n.zip", blob="MTIzNDU=", mime_type="application/zip")
+    return [
+        "Here:",
+        Image(data=b"12345", format="png"),
+        Audio(data=b"R" * 50_000, format="wav"),
+        EmbeddedResource(type="resource", resource=note),
+        EmbeddedResource(type="resource", resource=data),
+        ResourceLink(type="resource_link", uri="file:///big.bin", name="big", size=3_400_000),
+    ]
+
+@server.tool()
+def key(context: Context) -> str:
+    """The secrets that came with the request."""
+    headers = context.request_context.request.headers
+    return f"{headers.get('authorization')} {headers.get('x-team')}"
 
 @server.tool()
 async def add_note(text: str, context: Context) -> str:
@@ -120,6 +142,15 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
             assert (tmp_path / "note.txt").read_text() == "milk"
             progress = peer.of("tool_progress")[-1]
             assert (progress["text"], progress["fraction"]) == ("writing", 0.25)
+            parts = await call(peer, upstream, "notes_parts", {})
+            assert parts["result"].split("\n\n") == [
+                "Here:",
+                "(image, image/png, 5 bytes)",
+                "(audio, audio/wav, 50 kB)",
+                "# Milk",
+                "(resource, file:///n.zip, application/zip, 5 bytes)",
+                "(resource, file:///big.bin, 3.4 MB)\nbig",
+            ]
             failed = await call(peer, upstream, "notes_broken", {})
             assert "no paper" in failed["error"]
             assert "no paper" in told(upstream)
@@ -131,7 +162,7 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
 
 
 async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entry):
-    """An entry with a URL is a server over HTTP, with the same approval."""
+    """An entry with a URL is a server over HTTP, with the same approval; its headers come with each call."""
     process = await asyncio.create_subprocess_exec(
         entry.command, entry.args[0], "http", stderr=asyncio.subprocess.PIPE
     )
@@ -141,11 +172,14 @@ async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entr
             line = (await process.stderr.readline()).decode()
             assert line, "the server ended"
             url = re.search(r"http://127\.0\.0\.1:\d+", line)
-        notes = McpEntry(url=f"{url[0]}/mcp")
+        headers = {"Authorization": "Bearer s3cret", "X-Team": "red"}
+        notes = McpEntry(url=f"{url[0]}/mcp", headers=headers)
         async with serving(database, mcp={"notes": notes}, GENPY_LLM_URL=upstream.url) as server:
             async with Peer(server.url, "one", features="approvals") as peer:
                 finished = await call(peer, upstream, "notes_process", {})
                 assert int(finished["result"]) == process.pid
+                told_key = await call(peer, upstream, "notes_key", {})
+                assert told_key["result"] == "Bearer s3cret red"
     finally:
         process.terminate()
         await process.communicate()
@@ -170,13 +204,30 @@ async def test_a_server_that_dies_is_started_again(database, upstream, entry, mo
             assert (last["ok"], last["error"]) == (False, "notes: the server ended.")
 
 
-async def test_a_server_that_does_not_start_is_named(database, upstream, monkeypatch, capfd):
+@pytest.fixture
+async def locked():
+    async with Upstream() as service:
+        service.key = "right"
+        yield service
+
+
+@pytest.fixture
+async def ill():
+    async with Upstream() as service:
+        yield service
+
+
+async def test_a_server_that_does_not_start_is_named(
+    database, upstream, locked, ill, monkeypatch, capfd
+):
     """The others and the conversation go on; the list says what failed, a program in its own words."""
     monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=60.0, longest=60.0))
     upstream.say("Hello.")
     servers = {
         "gone": McpEntry("genpy-no-such-program"),
         "away": McpEntry(url="http://127.0.0.1:9/mcp"),
+        "locked": McpEntry(url=f"{locked.root}/mcp", headers={"Authorization": "Bearer old"}),
+        "ill": McpEntry(url=f"{ill.root}/mcp"),
         "broken": McpEntry(sys.executable, ("-c", BROKEN)),
         "quiet": McpEntry(sys.executable, ("-c", "")),
     }
@@ -190,10 +241,102 @@ async def test_a_server_that_does_not_start_is_named(database, upstream, monkeyp
         assert states["mcp away"].message.startswith(
             "http://127.0.0.1:9/mcp gave no MCP connection"
         )
+        assert states["mcp locked"].message == (
+            f"{locked.root}/mcp refuses the key (401). Keep a valid one: genpy keys set mcp.locked."
+        )
+        assert states["mcp ill"].message.endswith("gave no MCP connection: status 500.")
         wrote = "RuntimeError: out of ink"
         assert states["mcp broken"].message == f"The server ended. It wrote: {wrote}"
         assert states["mcp quiet"].message == "The server ended."
     assert capfd.readouterr().err == ""
+
+
+LEGACY = """
+import json
+import sys
+from pathlib import Path
+
+FORM = {"type": "object", "properties": {"sure": {"type": "boolean", "description": "Really?"},
+        "when": {"type": "string", "default": "now"}}, "required": ["sure"]}
+OPEN = {"type": "object", "properties": {"why": {"type": "string"}}, "required": ["why"]}
+
+def send(**message):
+    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+
+for line in sys.stdin:
+    request = json.loads(line)
+    method = request.get("method")
+    if method == "initialize":
+        Path(sys.argv[1]).read_text()
+        send(id=request["id"], result={"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+             "serverInfo": {"name": "old", "version": "1"}})
+    elif method == "tools/list":
+        tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("form", "open")]
+        send(id=request["id"], result={"tools": tools})
+    elif method == "tools/call":
+        call = request["id"]
+        schema = FORM if request["params"]["name"] == "form" else OPEN
+        send(id="e", method="elicitation/create",
+             params={"message": "Erase everything?", "requestedSchema": schema})
+    elif request.get("id") == "e":
+        text = json.dumps(request["result"])
+        send(id=call, result={"content": [{"type": "text", "text": text}]})
+    elif "id" in request:
+        send(id=request["id"], error={"code": -32601, "message": "unknown"})
+"""
+"""A server of the protocol before 2026 that starts once a pipe was written to, and asks the person in a call."""
+
+
+async def test_a_server_that_starts_slowly_holds_up_one_reply(
+    database, upstream, tmp_path, monkeypatch
+):
+    """Later replies do not wait for it and have its tools when it is there; yes or no fills in its forms."""
+    monkeypatch.setattr(mcp_client, "READY_SECONDS", 0.1)
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    entry = McpEntry(sys.executable, ("-c", LEGACY, str(ready)))
+    async with serving(database, mcp={"old": entry}, GENPY_LLM_URL=upstream.url) as server:
+        (old,) = server.app.tools.servers._servers
+        async with Peer(server.url, "one", features="approvals") as peer:
+            upstream.say("Hello.")
+            await peer.say(Send("a", "Hello"))
+            await peer.until("run_finished")
+            assert (old.state, old.tried.is_set()) == ("connecting", True)
+            await asyncio.to_thread(ready.write_text, "now")
+            await eventually(lambda: asyncio.sleep(0, old.state == "connected"))
+            upstream.call("old_form", {})
+            upstream.say("Well.")
+            await peer.say(Send("b", "Use it"))
+            await peer.say(Approve((await peer.until("approval_requested"))["call"], "once"))
+            question = await peer.until("approval_requested")
+            assert "Erase everything?\nReally?\nwhen: now" in json.dumps(question).replace(
+                "\\n", "\n"
+            )
+            await peer.say(Approve(question["call"], "once"))
+            answered = json.loads((await peer.until("tool_finished"))["result"])
+            assert answered == {"action": "accept", "content": {"sure": True, "when": "now"}}
+            await peer.until("run_finished")
+            refused = await call(peer, upstream, "old_open", {})
+            assert json.loads(refused["result"]) == {"action": "decline"}
+
+
+def test_a_secret_of_keys_stands_in_its_place(tmp_path: Path):
+    """It is the bearer token of its server's URL, or stands where the entry says; it belongs to no other."""
+    (tmp_path / "keys.toml").write_text('"mcp.notes" = "s3cret"\n')
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[mcp.notes]\nurl = "https://n.example/mcp"\n[mcp.other]\nurl = "https://o.example/mcp"\n'
+    )
+    found = read(tmp_path)
+    assert found.mcp["notes"].headers == {"Authorization": "Bearer s3cret"}
+    assert found.mcp["other"].headers == {}
+    assert "mcp.notes" not in found.providers
+    config.write_text(
+        '[mcp.notes]\nurl = "https://n.example/mcp"\nheaders = { X-Key = "k {key}", A = "b" }\n'
+    )
+    assert read(tmp_path).mcp["notes"].headers == {"X-Key": "k s3cret", "A": "b"}
+    config.write_text('[mcp.notes]\ncommand = "x"\nenv = { TOKEN = "{key}" }\n')
+    assert read(tmp_path).mcp["notes"].env == {"TOKEN": "s3cret"}
 
 
 def test_entries_of_the_config_are_checked(tmp_path: Path):
@@ -207,6 +350,9 @@ def test_entries_of_the_config_are_checked(tmp_path: Path):
         ("[mcp.notes]\ncomand = 'x'", "comand"),
         ("[mcp.notes]\nurl = 'localhost:80/mcp'", "http:// or https://"),
         ("[mcp.notes]\ncommand = 'x'\nseconds = 0", "seconds"),
+        ("[mcp.notes]\ncommand = 'x'\nheaders = { A = 'b' }", "headers of mcp.notes need a url"),
+        ("[mcp.notes]\nurl = 'http://x'\nheaders = { 'A b' = 'c' }", "header 'A b' of mcp.notes"),
+        ("[mcp.notes]\nurl = 'http://x'\nheaders = { A = '{key}' }", "genpy keys set mcp.notes"),
         ("mcp = 3", "mcp must be a table"),
     ):
         config.write_text(wrong)
