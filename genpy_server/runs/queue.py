@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -22,6 +22,8 @@ from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
 from genpy_server.runs.run import ReplyRun, RunControl
 from genpy_server.wire import message_event
+
+T = TypeVar("T")
 
 SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
 """Between attempts to store a reply while the database is away."""
@@ -60,6 +62,8 @@ class Admission:
 
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._free = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._prepared = 0
         self._most = most_waiting
         self._waiting = 0
         self.running: Counter[str] = Counter()
@@ -69,6 +73,20 @@ class Admission:
     def full(self) -> bool:
         """Whether as many wait as may."""
         return self._waiting >= self._most
+
+    @property
+    def idle(self) -> bool:
+        """Whether more may be prepared for a reply that is still to begin."""
+        return not self._waiting and self._prepared < self._at_once
+
+    def prepare(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        """Count what is prepared for a reply that is still to begin, for as long as it runs."""
+        self._prepared += 1
+        task.add_done_callback(self._is_prepared)
+        return task
+
+    def _is_prepared(self, _: asyncio.Task[Any]) -> None:
+        self._prepared -= 1
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Callable[[], None]]:

@@ -102,6 +102,7 @@ class LiveSession:
         self._owner = owner
         self._chat = chat = services.chat
         self._tasks = services.tasks
+        self._admission = services.admission
         self._summaries = summaries
         self._presence = presence
         self._limits = chat.settings.limits
@@ -321,18 +322,18 @@ class LiveSession:
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
     def _recall(self, frame: Send) -> "asyncio.Task[list[Hit]] | None":
-        """Look up what was said before, beside the commit of the message where that takes time.
+        """Look up what was said before, beside the commit of the message.
 
-        A message that waits for another reply is to find that one too.
+        A message that waits for another reply is to find that one too. Where many begin at once, the
+        first ones would wait for what is looked up for all of them.
         """
-        if self._chat.store.kind == "sqlite" or frame.replaces is not None or self.runs.running:
+        if frame.replaces is not None or self.runs.running or not self._admission.idle:
             return None
         left_out = sorted(replaced_ids(self._conversation.messages))
-        return self._tasks.spawn(
-            self._chat.recall(
-                self.user_id, frame.text, left_out=left_out, asked=(self.id, frame.id)
-            )
+        recall = self._chat.recall(
+            self.user_id, frame.text, left_out=left_out, asked=(self.id, frame.id)
         )
+        return self._admission.prepare(self._tasks.spawn(recall))
 
     async def _make_way(self, frame: Send) -> list[RunRequest]:
         """Let the message that is replaced be answered no more, if it is the person's last one.

@@ -1,5 +1,6 @@
 """Messages whose commit fails, is not heard of, or finds that the session was deleted elsewhere."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -36,6 +37,31 @@ def failing(server, monkeypatch):
         monkeypatch.setattr(server.app.store, "append", once)
 
     return fail
+
+
+async def test_recall_begins_before_the_commit_is_done(server, upstream, peer, monkeypatch):
+    """What was said before is looked up beside the commit, once, unless enough is prepared already."""
+    store, searches, searching = server.app.store, [], asyncio.Event()
+    append, search = store.append, store.search
+
+    async def noted(*given, **more):
+        searches.append(given[1])
+        searching.set()
+        return await search(*given, **more)
+
+    async def held_up(user_id, session_id, role, text, **more):
+        if text.startswith("Where"):
+            await searching.wait()
+        return await append(user_id, session_id, role, text, **more)
+
+    monkeypatch.setattr(store, "search", noted)
+    monkeypatch.setattr(store, "append", held_up)
+    for name, text in (("a", "Where is the hotel in Rome?"), ("b", "What did the hotel cost?")):
+        upstream.say("Near the station.")
+        await say(peer, name, text)
+        await peer.until("run_finished")
+        monkeypatch.setattr(server.app.hub._services.admission, "_prepared", 1_000)
+    assert searches == ["Where is the hotel in Rome?", "What did the hotel cost?"]
 
 
 async def test_replies_are_stored_in_the_order_of_their_questions(
