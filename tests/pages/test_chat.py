@@ -277,6 +277,13 @@ async def test_older_messages_come_before_the_first_is_reached(browser: Browser,
         assert abs(after - before) < 80  # the button above it is gone
         await expect(page.locator("article").first.locator(".body")).to_have_text("Message 0")
         await expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
+        await visit.say("/rate 9")  # a sentence stands above the box now
+        await expect(page.get_by_role("alert")).to_be_visible()
+        jump = await page.get_by_role("button", name="To the newest message").bounding_box()
+        below = await page.locator("#bottom").bounding_box()
+        assert jump is not None
+        assert below is not None
+        assert jump["y"] + jump["height"] <= below["y"]
 
 
 SCROLLED_BACK = """async () => {

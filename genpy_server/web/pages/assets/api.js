@@ -177,9 +177,11 @@ export async function loaded(load) {
   try {
     return await load();
   } catch (error) {
-    // That is how an import fails: nothing came, or something that is not the module.
-    if (error instanceof TypeError || error instanceof SyntaxError) throw away();
-    throw error;
+    if (error instanceof TypeError) throw away(); // nothing came, or what is no script
+    if (!(error instanceof SyntaxError)) throw error;
+    const message =
+      "A part of the page cannot be read: it was cut off, or is of another version. Reload the page.";
+    throw new Refusal({ code: "unreadable", message }, 200);
   }
 }
 

@@ -340,7 +340,7 @@ addEventListener("token", () => {
   byId("problem").hidden = true; // what it says was refused for want of one
   list.refresh();
 });
-byId("problem").append(
+byId("problem-ways").append(
   button(
     "Dismiss",
     () => {
