@@ -16,6 +16,7 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client import ClientRequestContext
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
+from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 from genpy_server import __version__
@@ -159,15 +160,40 @@ class McpServer:
             self._connected_at = monotonic()
             self.state, self.message = "connected", ""
             self.tried.set()
-            while not self._gone.is_set():
-                waiting = [asyncio.create_task(e.wait()) for e in (self._gone, self._changed)]
-                try:
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for task in waiting:
-                        task.cancel()
-                if self._changed.is_set() and not self._gone.is_set():
-                    await self._take_tools(client)
+            listening = asyncio.create_task(self._listen(client))
+            try:
+                await self._follow_changes(client)
+            finally:
+                listening.cancel()
+
+    async def _follow_changes(self, client: Client) -> None:
+        """Take the tools again whenever they change, until the server is gone."""
+        while not self._gone.is_set():
+            waiting = [asyncio.create_task(e.wait()) for e in (self._gone, self._changed)]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()
+            if self._changed.is_set() and not self._gone.is_set():
+                await self._take_tools(client)
+
+    async def _listen(self, client: Client) -> None:
+        """Subscribe to changes of the tools; before 2026 servers send them unasked."""
+        attempt = 0
+        while True:
+            try:
+                async with client.listen(tools_list_changed=True) as changes:
+                    attempt = 0
+                    async for _ in changes:
+                        self._changed.set()
+            except (ListenNotSupportedError, MCPError):
+                return
+            except (SubscriptionLost, TimeoutError) as error:
+                log.debug("%s: %s", self.origin, error)
+            await asyncio.sleep(RESTART.delay(attempt))
+            attempt += 1
+            self._changed.set()
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[TransportStreams]:

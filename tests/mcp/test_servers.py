@@ -64,6 +64,13 @@ async def add_note(text: str, context: Context) -> str:
     return f"kept {text} as {os.environ['OWNER']}"
 
 @server.tool()
+async def learn(context: Context) -> str:
+    """Have one tool more."""
+    server.add_tool(lambda: "extra", name="extra")
+    await context.notify_tools_changed()
+    return "learned"
+
+@server.tool()
 def process() -> int:
     """The id of the process."""
     return os.getpid()
@@ -112,6 +119,10 @@ def entry(tmp_path):
     return McpEntry(sys.executable, (str(program), str(tmp_path / "note.txt")), {"OWNER": "ann"})
 
 
+def names(registry):
+    return {tool.spec.name for tool in registry.tools}
+
+
 def told(upstream):
     """What the model was told of the last call."""
     return upstream.requests[-1]["body"]["messages"][-1]["content"]
@@ -151,6 +162,9 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
                 "(resource, file:///n.zip, application/zip, 5 bytes)",
                 "(resource, file:///big.bin, 3.4 MB)\nbig",
             ]
+            await call(peer, upstream, "notes_learn", {})
+            (notes,) = server.app.tools.servers._servers
+            await eventually(lambda: asyncio.sleep(0, "notes_extra" in names(notes._registry)))
             failed = await call(peer, upstream, "notes_broken", {})
             assert "no paper" in failed["error"]
             assert "no paper" in told(upstream)
