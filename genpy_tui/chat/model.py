@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from textual.screen import Screen
 
+from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.core.models import Effort, SessionSettings, checked_settings
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.wire import ParamsChange, Set
@@ -90,7 +91,11 @@ class ModelControl:
         items = [Item(model.name, model.name, remark(model)) for model in found.models]
         if default:
             items.insert(0, Item(DEFAULT, f"Default: {found.default or 'none'}"))
-        silent = [f"{one.name or one.url}: {one.error}" for one in found.providers if one.error]
+        silent = [
+            f"{one.name or one.url}: {one.error}"
+            for one in found.providers
+            if one.error and one.url != LOCAL_PROVIDERS.get(one.name)
+        ]
         now = self._conversation.transcript.next_model
         name = await app.push_screen_wait(
             Pick(question, items, chosen=now, detail="   ".join(silent), free="Type a part of it")

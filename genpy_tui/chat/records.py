@@ -158,7 +158,10 @@ class RecordsControl:
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
             self._screen.notify(text, severity="error")
-        except (GenPyError, OSError, RuntimeError) as error:  # RuntimeError: unknown home folder
+        except OSError as error:
+            text = ": ".join(filter(None, ("Not exported", error.strerror, error.filename)))
+            self._screen.notify(text, severity="error")
+        except (GenPyError, RuntimeError) as error:  # RuntimeError: unknown home folder
             self._screen.notify(f"Not exported: {error}", severity="error")
         else:
             self._screen.notify(f"Exported to {path}")
@@ -169,5 +172,10 @@ def write_new(name: str, title: str, text: str) -> Path:
     safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
     path = Path(name).expanduser() if name else Path(f"{safe}.md")
     with open(path, "x", encoding="utf-8", newline="", opener=private) as file:
-        file.write(text)
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
     return path.resolve()

@@ -3,6 +3,8 @@
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
+
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_tui.activity import Activity, shown_state
 from genpy_tui.chat.conversation import OpenConversation
@@ -95,6 +97,9 @@ class StatusControl:
             facts.append(f"{short(size.used)}/{short(size.budget)}")
         if left is not None:
             facts.append(f"{left:,} tokens left")
+        room = self._prompt.outer_size.width - len("╭─  ─╮")
+        while room > 0 and len(facts) > 1 and cell_len(" · ".join(facts)) > room:
+            facts.pop()
         return " · ".join(facts)
 
     def _hint(self) -> str:

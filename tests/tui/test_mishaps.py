@@ -233,6 +233,9 @@ async def test_an_export_to_nobody_is_refused(tmp_path: Path, server: ScriptedSe
         server.api["/api/session/11111111-1111-4111-8111-111111111111/messages"] = {"messages": []}
         await tui.type("/export ~nobody-of-that-name/x.md")
         await tui.until(lambda: any("Not exported" in notice for notice in tui.notices))
+        await tui.type(f"/export {tmp_path}/none/x.md")
+        said = f"Not exported: No such file or directory: {tmp_path}/none/x.md"
+        await tui.until(lambda: said in tui.notices)
 
 
 async def test_after_a_deletion_the_next_row_is_chosen(

@@ -9,6 +9,7 @@ from support.scripted_model import Upstream
 from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal, terminal
 
+from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.core.models import Params
 from genpy_server.wire import Retry, Send, Set, SettingsEvent
 from genpy_tui.app import GenPyApp
@@ -30,7 +31,8 @@ MODELS = {
         )
     ],
     "providers": [
-        {"name": "work", "url": "http://x/v1", "error": "Nothing answers there.", "age_seconds": 0}
+        {"name": name, "url": url, "error": "Nothing answers there.", "age_seconds": 0}
+        for name, url in (("work", "http://x/v1"), *LOCAL_PROVIDERS.items())
     ],
 }
 
@@ -50,6 +52,7 @@ async def test_a_model_is_picked_by_a_part_of_its_name(
     async with terminal(tmp_path, server=server.url) as tui:
         await opened(tui, server, "f7")
         await tui.shows("work: Nothing answers there.")
+        assert "vllm" not in tui.screen  # nobody configured it
         await tui.press(*"oll")
         await tui.until(lambda: "131,072" not in tui.screen)
         await tui.press("down", "enter")

@@ -1,7 +1,10 @@
 """A table as lines: columns as wide as their cells while there is room, then wrapped cells.
 
-Where there are more columns than fit, each row is a list of the columns' names and its cells.
+Where words do not fit into their columns, each row is a list of the columns' names and its cells.
 """
+
+import re
+from bisect import bisect_right
 
 from rich.cells import cell_len
 
@@ -10,8 +13,12 @@ from genpy_tui.render.lines import Line, Styled, wrap
 Cell = tuple[list[Styled], str]
 """Its text and its alignment: "left", "right" or "center"."""
 GAP = " │ "
+WORD_CELLS = 20
+"""A word of at most so many cells is not broken."""
 NARROW = 6
-"""Cells a column keeps when the table is too wide."""
+"""Cells for the names of columns, at least."""
+_WORD = re.compile(r"[^\s\u1100-\uffef]+")
+"""What is not broken: Chinese, Japanese and Korean may be, everywhere."""
 
 
 def table_lines(
@@ -67,20 +74,27 @@ def _fits(widths: list[int], room: int) -> bool:
 
 def _widths(rows: list[list[Cell]], room: int) -> list[int]:
     columns = len(rows[0])
-    natural = [1] * columns
+    natural, words = [1] * columns, [1] * columns
     for row in rows:
         for index, (runs, _) in enumerate(row[:columns]):
             text = "".join(run.text for run in runs)
             natural[index] = max(natural[index], *map(cell_len, text.split("\n")))
+            words[index] = max(words[index], *map(cell_len, _WORD.findall(text)), 1)
     spare = room - len(GAP) * (columns - 1)
-    widths = natural[:]
-    while sum(widths) > spare and max(widths) > NARROW:
-        widest = max(widths)
-        second = max((size for size in widths if size < widest), default=NARROW)
-        many = widths.count(widest)
-        excess = sum(widths) - spare
-        floor = max(second, NARROW, widest - -(-excess // many))
-        widths = [floor if size == widest else size for size in widths]
+
+    def limited(limit: int) -> list[int]:
+        """The widths where no column is wider than this, unless a word needs it."""
+        return [
+            min(size, max(limit, min(word, WORD_CELLS)))
+            for size, word in zip(natural, words, strict=True)
+        ]
+
+    limit = bisect_right(range(max(natural) + 1), spare, key=lambda size: sum(limited(size))) - 1
+    widths, left = limited(limit), spare - sum(limited(limit))
+    for index, size in enumerate(natural):
+        if left > 0 and widths[index] < size:
+            widths[index] += 1
+            left -= 1
     return widths
 
 

@@ -1,5 +1,6 @@
 """A document: streamed in any bits, it ends as the render of the whole text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,3 +98,14 @@ def test_a_table_of_more_columns_than_fit_is_a_list_for_each_row() -> None:
     assert shown[0] == "name 0  │ A0 a|b"
     assert shown[len(columns)].startswith("────────┼───")
     assert shown[-1] == "name 13 │ B13 a|b"
+
+
+@pytest.mark.parametrize("width", [62, 80, 100])
+def test_no_word_of_a_table_is_broken(width: int) -> None:
+    """Words of up to 20 letters stay whole in columns or in a list for each row."""
+    words = ["service", "backend", "running", "restarted", "yesterday", "internationalization"]
+    document = Document()
+    document.feed(f"|{'|'.join(words)}|\n|{'---|' * len(words)}\n|{'|'.join(words[::-1])}|\n")
+    document.finish()
+    shown = "\n".join(line.text for line in lines(document, width))
+    assert all(shown.count(word) == 2 for word in words)
