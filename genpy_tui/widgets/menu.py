@@ -84,7 +84,7 @@ class SlashMenu(Widget):
         return Content("\n").join(lines)
 
     def _line(self, command: Command, *, chosen: bool) -> Content:
-        name = f"/{command.slash} {command.argument}".ljust(_NAME_CELLS)
-        about = one_line(command.help, max(8, self.size.width - _NAME_CELLS - 2))
+        name = f"/{command.slash} {command.argument}".ljust(_NAME_CELLS - 2) + "  "
+        about = one_line(command.help, max(8, self.size.width - len(name) - 2))
         style = "bold $accent" if chosen else "$genpy-muted"
         return Content.assemble(("› " if chosen else "  ", style), (name, style), about)

@@ -18,7 +18,7 @@ async def test_a_prompt_is_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyP
             await tui.says("ready")
             prompt = tui.chat.prompt
             prompt.insert("/notes")
-            await tui.shows("/notes_review CODE", "Review some code.", "/notes_compare")
+            await tui.shows("/notes_review CODE  Review some code.", "/notes_compare")
             await tui.press("tab", "x", "=", "1", "enter")
             await tui.until(lambda: prompt.text == "Review this code: x=1")
             prompt.text = ""
