@@ -365,23 +365,31 @@ commit;
 do $$
 begin
   if not genpy.has_trigger('sessions_ordered') then
-    perform genpy.ensure(false, 'create trigger sessions_ordered
-        before insert or update of last_message_id on public.sessions
-        for each row execute function genpy.keep_order();
-      create index session_logs_pending
-        on public.session_logs (session_id) where pending_server is not null');
-    update public.sessions s set last_message_id = 0
-      where last_message_id is distinct from coalesce(
-        (select max(id) from public.session_logs m where m.session_id = s.session_id), 0);
+    update public.sessions s set last_message_id = last_id
+      from (
+        select id, coalesce((
+          select max(m.id) from public.session_logs m where m.session_id = l.session_id), 0) as last_id
+        from public.sessions l
+      ) l
+      where s.id = l.id and s.last_message_id is distinct from l.last_id;
     update public.session_logs q set pending_server = s.hosted_by
-      from public.sessions s
-      where s.session_id = q.session_id and s.status = 'active' and s.hosted_by is not null
-        and q.event_type = 'user' and q.id > coalesce((
+      from (
+        select session_id, hosted_by, coalesce((
           select max(genpy.tokens(r.metadata -> 'reply_to'))
-          from public.session_logs r where r.session_id = s.session_id), 0);
+          from public.session_logs r where r.session_id = l.session_id), 0) as answered
+        from public.sessions l where status = 'active' and hosted_by is not null
+      ) s
+      where q.session_id = s.session_id and q.event_type = 'user' and q.id > s.answered;
   end if;
 end
 $$;
+commit;
+select genpy.ensure(genpy.has_trigger('sessions_ordered'), $$
+  create trigger sessions_ordered before insert or update of last_message_id
+  on public.sessions for each row execute function genpy.keep_order();
+  create index session_logs_pending
+  on public.session_logs (session_id) where pending_server is not null
+$$);
 commit;
 do $$
 begin

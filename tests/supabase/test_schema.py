@@ -42,7 +42,11 @@ EARLIER_ROWS = f"""
       p_message => message, p_title => 'Tea', p_client_id => kind || '1', p_metadata => '{{"run": "r"}}',
       p_uid => gen_random_uuid(), p_words => 2, p_live_seconds => 60)
     from (values ('user', 'I like'), ('ai', 'Me too')) _ (kind, message);
-    update sessions set memory = '- likes tea', memory_upto = 1 where session_id = '{TALK}';
+    update sessions set memory = '- likes tea', memory_upto = 1, last_message_id = 999
+      where session_id = '{TALK}';
+    do $$ begin
+      update sessions set hosted_by = 'gone' where session_id = '{TALK}';
+    exception when undefined_column then null; end $$;
     select genpy_rate('ann', '{TALK}', 4);
     insert into sessions (session_id, user_id, status, end_time, summary, topics, sentiment, metrics,
         key_outcomes, title, note)
@@ -72,7 +76,10 @@ ALL_OF_IT = f"""
         genpy_metrics('ann', '{TALK}') -> 'total_messages',
         genpy_memory('ann', '{TALK}') ->> 'text',
         (select count(*) from genpy.sessions where title <> '' and settings = '{{}}'),
-        (select jsonb_agg(message_count order by id) from public.sessions)) as read
+        (select jsonb_agg(message_count order by id) from public.sessions),
+        (select jsonb_agg(last_message_id order by id) from public.sessions),
+        (select count(*) from public.session_logs where pending_server = 'gone')
+          = (select count(*) from public.sessions where hosted_by = 'gone')) as read
 """
 MakeStack = Callable[..., Stack]
 
@@ -134,7 +141,7 @@ def test_earlier_versions_are_upgraded(make_stack: MakeStack) -> None:
         assert len(before) == 3 + 5
         assert after["kept"] == [row["to_jsonb"] for row in before], version
         assert after["catalogue"] == fresh["catalogue"], version
-        assert after["read"] == [2, 2, "- likes tea", 3, [2, 0, 3]], version
+        assert after["read"] == [2, 2, "- likes tea", 3, [2, 0, 3], [2, 0, 5], True], version
 
 
 async def test_it_runs_beside_readers_and_writers(make_stack: MakeStack) -> None:
