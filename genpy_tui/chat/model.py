@@ -90,7 +90,9 @@ class ModelControl:
             return
         items = [Item(model.name, model.name, remark(model)) for model in found.models]
         if default:
-            items.insert(0, Item(DEFAULT, f"Default: {found.default or 'none'}"))
+            # Before the first reply it may not be known yet.
+            label = f"Default: {found.default}" if found.default else "Default"
+            items.insert(0, Item(DEFAULT, label))
         silent = [
             f"{one.name or one.url}: {one.error}"
             for one in found.providers
@@ -98,7 +100,7 @@ class ModelControl:
         ]
         now = self._conversation.transcript.next_model
         name = await app.push_screen_wait(
-            Pick(question, items, chosen=now, detail="   ".join(silent), free="Type a part of it")
+            Pick(question, items, chosen=now, detail="   ".join(silent))
         )
         if name is not None:
             chosen(name)

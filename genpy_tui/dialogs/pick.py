@@ -110,7 +110,7 @@ class Pick(Dialog[str | None]):
 
     def say(self, text: str) -> None:
         """Show a remark above the hint."""
-        self.show_hint(f"{text}\n{HINT}" if text else HINT)
+        self.show_hint(f"{text}\n\n{HINT}" if text else HINT)
 
     def action_move(self, step: int) -> None:
         """Mark another row; the filter keeps the focus."""

@@ -25,7 +25,7 @@ WAYS = (
     Item("address", "Another address", "with /chat/completions"),
     Item("leave", "Go on without a model", "esc"),
 )
-MESSAGE = "or paste a key, or type a message"
+MESSAGE = "Paste a key, or type a message"
 ABOUT = "GenPy needs a model to answer you. It is tried now, and kept for every folder."
 LOOKING = "Looking for model servers on this machine …"
 NOT_FOUND = "No model server was found on this machine (Ollama, LM Studio, llama.cpp, vLLM)."
@@ -154,7 +154,7 @@ async def _tried(
         name: str | None
         if found.models:
             items = [Item(name, name) for name in found.models]
-            ask = Pick("Which model?", items, free="Type a part of the name")
+            ask = Pick("Which model?", items)
             name = await app.push_screen_wait(ask)
         else:
             name = await app.push_screen_wait(AskLine("Name of the model"))

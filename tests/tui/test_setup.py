@@ -120,7 +120,7 @@ async def test_a_message_is_typed_instead(tmp_path: Path) -> None:
         await tui.shows("› You", "Hi you", "No model is configured")
         tui.chat.prompt.text = "A draft\nof two lines"
         await tui.chat.action_command("setup")
-        await tui.shows("│  ▌ or paste a key, or type a message", "A draft", "of two lines")
+        await tui.shows("│  ▌ Paste a key, or type a message", "A draft", "of two lines")
         await tui.press(*"Oh", "enter")
         await tui.until(lambda: tui.transcript.count("› You") > 1)
         assert tui.chat.prompt.text == ""
