@@ -444,8 +444,9 @@ class StreamParser:
             return
         if not isinstance(value, dict) or str(value.get("type", "")).lower() in _NOISE:
             return
-        held = [value[name] for name in _WRAPPERS if isinstance(value.get(name), dict)]
-        inner = next((one for one in held if one.get("choices") or one.get("error")), None)
+        held = [one for name in _WRAPPERS for one in listed(value.get(name))]
+        inner = next((o for o in held if isinstance(o, dict) and (o.get("choices") or o.get("error"))),
+                     None)  # fmt: skip
         if inner is not None and "choices" not in value:
             self._loose(inner)
             self._count(value)

@@ -1,6 +1,7 @@
 """A streamed reply as it is read: bytes of the service in, text, tool calls and one finish out."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal, Protocol
@@ -24,28 +25,15 @@ ENDLESS_CHARS = 4_000_000
 ENDLESS_CHARS_PER_TOKEN = 128
 """Characters in all, or a token allowed, from which a reply is taken to have no end of its own."""
 
-Reason = Literal["stop", "length", "content_filter"]
-REASONS: dict[str, Reason] = {
-    "length": "length",
-    "max_tokens": "length",
-    "max_output_tokens": "length",
-    "model_length": "length",
-    "model_context_window_exceeded": "length",
-    "limit": "length",
-    "content_filter": "content_filter",
-    "content-filter": "content_filter",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "prohibited_content": "content_filter",
-    "blocklist": "content_filter",
-    "spii": "content_filter",
-    "sensitive": "content_filter",
-    "guardrail_intervened": "content_filter",
-    "content_filtered": "content_filter",
-    "refusal": "content_filter",
+Reason = Literal["length", "content_filter"]
+REASONS: dict[Reason, re.Pattern[str]] = {
+    "length": re.compile(r"length|limit|max[_-]?(output|token)|context_window"),
+    "content_filter": re.compile(
+        r"content[_-]?filter|safety|moderat|prohibit|block|recitation|spii|sensitive|guardrail|refus"
+    ),
 }
-"""What services call the ends of a reply; every other word is a stop."""
-BROKEN = {"error", "network_error", "insufficient_system_resource", "abort", "cancelled", "failed"}
+"""How services call the ends of a reply, in small letters; every other word is a stop."""
+BROKEN = re.compile(r"error|rate_limit|abort|cancel|fail|time[_-]?out|insufficient")
 """Finish reasons of a reply that its service could not finish."""
 CUT_OFF = "The model's service ended the reply early. Try again."
 
@@ -187,7 +175,7 @@ class ReplyReader:
         reason, usage = parser.finish_reason, parser.usage
         if self._chars > self._most:
             return (Finish("length", usage, self._quota, self._reasoning_chars),)
-        if reason in BROKEN or not (reason or parser.done or self._split.over):
+        if BROKEN.search(reason) or not (reason or parser.done or self._split.over):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
                 raise ServiceError(parser.suspect)
             if self._failure is not None:
@@ -197,8 +185,8 @@ class ReplyReader:
             raise LlmCutOff(CUT_OFF)
         if parser.done:
             await self._read_out()
-        named = REASONS.get(reason, "stop")
-        if named != "stop":  # a call may be cut in the middle: none counts
+        named = next((end for end, words in REASONS.items() if words.search(reason)), None)
+        if named is not None:  # a call may be cut in the middle: none counts
             return (Finish(named, usage, self._quota, self._reasoning_chars),)
         collector = CallCollector()
         for piece in (*parser.calls, *self._split.calls):

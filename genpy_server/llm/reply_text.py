@@ -15,16 +15,21 @@ import msgspec
 from genpy_server.core.models import ToolSpec
 from genpy_server.llm.control_marks import REPLY_MARKS, Marks, marks_at
 from genpy_server.llm.lenient_json import objects
-from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
+from genpy_server.llm.tool_calls import (
+    ARGUMENTS_AT,
+    NO_PYTHON,
+    CallPiece,
+    python_arguments,
+    tool_name,
+)
 
 THINK, THINK_END = "<think>", "</think>"
 OPENINGS = {
-    THINK: THINK_END,
-    "<thinking>": "</thinking>",
-    "<thought>": "</thought>",
-    "<reasoning>": "</reasoning>",
-    "<seed:think>": "</seed:think>",
-    "[think]": "[/think]",
+    **{
+        f"{opening}{word}{closing}": f"{opening}/{word}{closing}"
+        for opening, closing in (("<", ">"), ("[", "]"), ("<|", "|>"), ("\u25c1", "\u25b7"))
+        for word in ("think", "thinking", "thought", "reasoning", "seed:think")
+    },
     "<|begin_of_thought|>": "<|end_of_thought|>",
     "<unused94>thought": "<unused95>",
     "<|start_thinking|>": "<|end_thinking|>",
@@ -39,8 +44,11 @@ CALLS = {
     "<tool_call ": "</tool_call>",
     "<tool_calls>": "</tool_calls>",
     "<toolcall>": "</toolcall>",
+    "<tool_use>": "</tool_use>",
     "<tools>": "</tools>",
+    "<function_call>": "</function_call>",
     "<function_calls>": "</function_calls>",
+    "<functioncall>": "</functioncall>",
     "<seed:tool_call>": "</seed:tool_call>",
     "<minimax:tool_call>": "</minimax:tool_call>",
     "<start_function_call>": "<end_function_call>",
@@ -68,22 +76,21 @@ CALL_STARTS = (
     "action:\n```json",
 )
 """What else a reply begins with that is a call of a tool, in small letters."""
+NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}")
+"""The same with the name of a tool in it."""
 HELD_CHARS = 20_000
 """Characters that are held back at most to see whether they are a call, or reasoning."""
 
+_NAMES = ("name", "tool", "tool_name", "function_name", "action")
 _KEYS = (
-    "name",
+    *_NAMES,
     "function",
-    "tool",
-    "tool_name",
     "tool_call",
     "tool_calls",
     "type",
-    "arguments",
-    "parameters",
+    *ARGUMENTS_AT,
     "id",
 )
-_NAMES = {"name", "tool", "tool_name"}
 _BEGUN = re.compile(
     r'(?:```(?:json)?)?[\s\[]*\{\s*(?:"(\w*)(?:(")\s*(?::\s*(?:"([^"]*)("?))?)?)?)?'
 )
@@ -95,6 +102,7 @@ _PARAMETER = re.compile(
     r"|<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>",
     re.DOTALL,
 )
+_FIELD = re.compile(r"<(\w+)>\s*([^<]*?)\s*</\1>")
 _PYTHON_BEGUN = re.compile(r"\[\s*([a-zA-Z_]\w*)(\()?(?(2)|$)")
 """A list of calls in Python, as far as it came."""
 _PREFIX = re.compile(r"(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
@@ -139,6 +147,9 @@ class ReplyText:
         """Whether another turn than the reply began: what follows is not part of it."""
         self._tools = tools
         self._names = {tool.name for tool in tools}
+        named = (start.format(name.lower()) for start in NAMED_STARTS for name in self._names)
+        self._starts = (*CALL_STARTS, *named)
+        self._python_starts = tuple(f"{name.lower()}(" for name in self._names)
         self._place = _Place.REASONING if opened else _Place.START
         self._tag, self._ends = THINK, [THINK_END]
         self._opened = [""] if opened else []
@@ -207,13 +218,13 @@ class ReplyText:
                 self._place, self._tag, self._ends = _Place.REASONING, tag, OPENINGS[tag].split()
             self._trim = self._trim or tag in REPLY_MARKS
             return True
-        openings += (*CALLS, *CALL_STARTS, "```json") if self._tools else ()
+        openings += (*CALLS, *self._starts, *self._python_starts, "```json") if self._tools else ()
         if not last and any(opening.startswith(lowered) for opening in openings):
             return False
         if self._tools and not lowered.startswith(tuple(CALLS)) and self._may_be_call(held):
             if not last and len(held) < HELD_CHARS:
                 return False
-            marked = held.lower().startswith(CALL_STARTS)
+            marked = held.lower().startswith(self._starts)
             if found := self._calls_in(held, marked=marked):
                 self.calls += found
                 self._held = ""
@@ -339,7 +350,7 @@ class ReplyText:
 
     def _may_be_call(self, held: str) -> bool:
         """Whether a reply that has only begun looks like the call of an offered tool."""
-        if held.lower().startswith(CALL_STARTS):
+        if held.lower().startswith((*self._starts, *self._python_starts)):
             return True
         if python := _PYTHON_BEGUN.match(held):
             return any(name == python[1] or (not python[2] and name.startswith(python[1]))
@@ -374,15 +385,15 @@ class ReplyText:
         )
 
     def _python_calls(self, text: str) -> list[CallPiece]:
-        """The calls of a list in Python."""
+        """The calls of a list in Python, or one alone."""
         import ast  # noqa: PLC0415 - for few models
 
         found = []
         try:
             body = ast.parse(text.strip(), mode="eval").body
-            calls = body.elts if isinstance(body, ast.List) else []
+            calls = body.elts if isinstance(body, ast.List) else [body]
             for call in calls:
-                if isinstance(call, ast.Call):
+                if isinstance(call, ast.Call) and not call.args:
                     row = {row.arg: ast.literal_eval(row.value) for row in call.keywords if row.arg}
                     found.append(self._call({"name": ast.unparse(call.func), "arguments": row}))
         except NO_PYTHON:
@@ -398,20 +409,27 @@ class ReplyText:
             rest = text[match.end() :]
             place = rest.find("{", 0, _BETWEEN)
             row: dict[str, Any] | None = _parameters(rest) or python_arguments(rest)
+            row = row or self._tagged(rest, match[0])
             if not row and place >= 0:
                 row = next(objects(rest[place:], whole=True), None)
             if row is not None:
                 found.append(CallPiece(None, "", match[0], msgspec.json.encode(row).decode()))
         return found
 
+    def _tagged(self, text: str, name: str) -> dict[str, Any]:
+        """Arguments in tags of their names."""
+        spec = next(tool for tool in self._tools if tool.name == name)
+        fields = spec.parameters.get("properties", {})
+        return {key: held for key, held in _FIELD.findall(text) if key in fields}
+
     def _call(self, row: dict[str, object]) -> CallPiece | None:
         function = row.get("function")
         inner = function if isinstance(function, dict) else row
-        name = inner.get("name") or row.get("tool") or row.get("tool_name") or function
+        name = next((inner[key] for key in _NAMES if inner.get(key)), function)
         if not isinstance(name, str) or tool_name(name, self._tools) not in self._names:
             return None
-        keys = ("arguments", "parameters", "args", "input")
-        arguments = next((inner[key] for key in keys if key in inner), {})
+        beside = {key: held for key, held in inner.items() if key not in _KEYS}
+        arguments = next((inner[key] for key in ARGUMENTS_AT if key in inner), beside)
         if not isinstance(arguments, str):
             arguments = msgspec.json.encode(arguments).decode()
         return CallPiece(None, "", name, arguments)

@@ -122,9 +122,7 @@ def _plain(answer: str) -> str:
 def _labelled(text: str, kind: type) -> dict[str, Any]:
     """What stands behind the names of the fields where the answer is not JSON at all."""
     names = "|".join(name.replace("_", "[ _]") for name in get_type_hints(kind))
-    label = (
-        rf"(?im)(?:^[\s#*_>\-\d.]*(?:key )?|<)({names})\b[*_]*(?:[ \t]*[:\uff1a>][*_]*|[ \t*_]*\n)"
-    )
+    label = rf"(?im)(?:^[\s#*_>|\-\d.]*(?:key )?|<)({names})\b[*_]*(?:[ \t]*[:\uff1a>=|][*_]*|[ \t*_]*\n)"
     found = list(re.finditer(label, text))
     ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
     return {
@@ -133,9 +131,13 @@ def _labelled(text: str, kind: type) -> dict[str, Any]:
     }
 
 
-def _untagged(text: str) -> str:
-    """A text without tags and emphasis, on a line of its own what stood in tags."""
-    return re.sub(r"<\w+>|[*_#]{2,}", "", re.sub(r"</[\w ]+>", "\n", text)).strip()
+def _untagged(text: str) -> Any:
+    """A text without tags and emphasis, on a line of its own what stood in tags; JSON as its value."""
+    text = re.sub(r"<\w+>|[*_#]{2,}", "", re.sub(r"</[\w ]+>", "\n", text)).strip("| \t\r\n")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _candidates(value: Any, depth: int) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,15 @@ _PLAIN_CHARS = 200
 """Characters of arguments that are not JSON and are taken for the only one there is."""
 NO_PYTHON = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
 """What reading calls in Python raises where there are none."""
-ARGUMENTS_AT = ("arguments", "parameters", "input", "args", "partial_json")
+ARGUMENTS_AT = (
+    "arguments",
+    "parameters",
+    "input",
+    "args",
+    "params",
+    "action_input",
+    "partial_json",
+)
 """What services call the arguments of a call."""
 IDS_AT = ("call_id", "toolUseId", "id")
 

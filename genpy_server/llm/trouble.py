@@ -119,7 +119,7 @@ _TOO_LONG = re.compile(
     r"(?i)(context|ctx)[ _-]?(length|size|window|limit)|maximum context|max[_ ]model[_ ]len"
     r"|\b(prompt|input|request|conversation|messages?|text)\b[^.]{0,60}\b(too (long|large)|exceed)"
     r"|too many (input |prompt )?tokens|\btokens?\b[^.]{0,60}\bexceed|\bexceed[^.]{0,60}\btokens?\b"
-    r"|\btokens?\b[^.]{0,60}\bmust be (<=|less|at most)"
+    r"|\btokens?\b[^.]{0,60}\bmust be (<=|less|at most)|\bless than [\d,]+ tokens"
     r"|reduce the (length|number|size)|(maximum|max) (prompt|input|sequence|model|token) (length|size)"
     r"|(prompt|input|sequence) length"
 )
@@ -130,7 +130,7 @@ _NO_MODEL = re.compile(
     r"(?i)\bmodel\b.{0,80}\b(not (found|exist|available|loaded|a valid)|does not exist|no longer"
     r"|is unknown|decommissioned|deprecated|retired|discontinued|sunset|unloaded|a chat model)"
     r"|(unknown|invalid|no such|not a valid) model\b(?! output)|\bno models? (is |are )?loaded"
-    r"|not support(ed)? chat|(no|not have) access to (the |this )?model"
+    r"|not support(ed)? (for |in )?chat|(no|not have) access to (the |this )?model"
 )
 _BAD_KEY = re.compile(
     r"(?i)\b(api|access|auth\w*)[ _-]?(key|token)\b.{0,40}\b(not valid|invalid|incorrect|wrong|missing"
@@ -143,7 +143,7 @@ _FILTERED = re.compile(
 )
 _LOADING = re.compile(
     r"(?i)loading (the )?model|model\b.{0,120}\b(is |being |currently |still )+load"
-    r"|warming up|starting up"
+    r"|warming up|starting up|\bmodel\b.{0,40}\bnot (yet )?ready"
 )
 _QUOTA = re.compile(
     r"(?i)insufficient (balance|credit|quota|funds)|out of credits?|billing|balance is too low"
@@ -204,6 +204,8 @@ _TEXTS = (
 _TEXTS_BESIDE = (
     "errors",
     "title",
+    "invalid_params",
+    "invalid-params",
     "raw",
     "metadata",
     "details",
@@ -280,7 +282,7 @@ class Complaint:
                 number = int(number)
             if isinstance(number, int) and not isinstance(number, bool):
                 self._numbers.append(number)
-        for name in ("param", "field", "loc"):
+        for name in ("param", "field", "loc", "name"):
             named = body.get(name)
             parts = named if isinstance(named, list) else [named]
             self.fields += [part for part in parts if isinstance(part, str) and part != "body"]
@@ -541,8 +543,13 @@ def _unit(name: str) -> float:
 def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
     """Seconds until the service may be asked again, by header, text, body or reset."""
     said = _WAIT.search(complaint.text)
-    spent = "requests" if headers.get("x-ratelimit-remaining-requests") == "0" else "tokens"
-    resets = (f"x-ratelimit-reset-{spent}", "x-ratelimit-reset", "ratelimit-reset")
+    kinds = ("tokens", "requests")
+    kinds = kinds[::-1] if headers.get("x-ratelimit-remaining-requests") == "0" else kinds
+    resets = (
+        *(f"x-ratelimit-reset-{kind}" for kind in kinds),
+        "x-ratelimit-reset",
+        "ratelimit-reset",
+    )
     waits = (
         duration(headers.get("retry-after-ms", "") and f"{headers['retry-after-ms']}ms"),
         _until(headers.get("retry-after", "")),

@@ -96,6 +96,8 @@ PARTS = [
     ("stream_options", 400, {"message": "Unrecognized request argument supplied: stream_options"}),
     ("max_tokens", 400, {"error": {"message": "Unsupported parameter: 'max_tokens' is not supported "
      "with this model. Use 'max_completion_tokens' instead.", "param": "max_tokens"}}),
+    ("stream_options", 400, {"title": "Invalid", "status": 400,
+     "invalid_params": [{"name": "stream_options", "reason": "not allowed"}]}),
     ("stream", 400, {"error": {"message": "'stream' is not supported"}}),
 ]  # fmt: skip
 

@@ -87,6 +87,9 @@ AROUND = {
     "YAML": "summary: A test.\ntopics:\n- tests\nsentiment: neutral\noutcomes:\n- done",
     "Markdown": "**Summary:** A test.\n\n**Topics:** tests\n\n**Sentiment:** Neutral\n\n"
     "**Key outcomes:**\n- done",
+    "TOML": 'summary = "A test."\ntopics = ["tests"]\nsentiment = "neutral"\noutcomes = ["done"]',
+    "table": "| field | value |\n|---|---|\n| summary | A test. |\n| topics | tests |\n"
+    "| sentiment | neutral |\n| outcomes | done |",
     "headings": "## Summary\nA test.\n## Topics\n- tests\n## Sentiment\nNeutral\n## Outcomes\n- done",
     "tags in tags": "<summary>A test.</summary>\n<topics><topic>tests</topic></topics>"
     "<sentiment>neutral</sentiment><outcomes><outcome>done</outcome></outcomes>",

@@ -80,6 +80,7 @@ async def test_refusal_has_a_name_and_a_next_step(llm, upstream, status, code, e
             "",
             7200.0,
         ),
+        ({"x-ratelimit-reset-requests": "6m0s"}, "", 360.0),
         ({}, "slow down", None),
     ],
 )
@@ -256,6 +257,11 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (404, {"message": "Cannot POST /v1/chat/completions"}, LlmError, "THE_URL"),
         (422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096", "error_type": "x"},
          LlmTooLarge, "CONTEXT"),
+        (422, {"error": "Input validation error: `inputs` must have less than 4095 tokens."},
+         LlmTooLarge, "CONTEXT"),
+        (400, {"error": {"message": "Model x not supported for chat completions"}}, LlmModelUnknown,
+         "GENPY_MODEL"),
+        (503, {"detail": "Model not ready yet"}, LlmLoading, "still loading"),
         # other shapes
         (400, "<?xml version='1.0'?><Error><Code>Bad</Code><Message>no region</Message></Error>",
          LlmError, "(400, Bad): no region"),
@@ -435,7 +441,7 @@ def test_waits_are_found_in_fields(field, value, seconds):
 
 def test_a_wait_may_be_given_as_a_time():
     """A header with a date or with a number that counts from 1970 means the time until then."""
-    due = datetime.now(UTC) + timedelta(seconds=90)
+    due = (datetime.now(UTC) + timedelta(seconds=90)).replace(microsecond=0)
     stamp = due.timestamp()
     for headers in (
         {"retry-after": due.isoformat()},
