@@ -101,6 +101,7 @@ _DEAD_N = "\u0928\u094d"
 _ANUSVARA = "\u0902"
 _PARTING = "'\u2018\u2019\"._\\-\u2010\u2011\xb7\u05f3\u05f4"
 """What stands in the midst of one word: apostrophes, hyphens, points."""
+_ELISION = "['\u2018\u2019]"
 _GROUPED = r"(\d{1,3}(?:[.,'\u2019\u066c]\d{2,3})*[.,'\u2019\u066c]\d{3})(?![^\W_])"
 """A number with its thousands apart."""
 
@@ -241,22 +242,23 @@ def _kept(cut: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _pieces(plain: str) -> Iterator[tuple[int, str]]:
-    """Where each piece without a space in it begins, and what it is."""
+    """Where each piece without a space in it begins, and what it is.
+
+    It is of a script that puts spaces between words, or of one that puts none.
+    """
     for found in re.finditer(_patterns(plain)[0], plain):
-        yield found.start(), found[0]
+        if found[0].isascii():
+            yield found.start(), found[0]
+            continue
+        for run in re.finditer(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", found[0]):
+            yield found.start() + run.start(), run[0]
 
 
 @_kept
 def _piece_words(piece: str) -> tuple[tuple[int, str], ...]:
-    """The words of a piece as written, with their places; those without spaces stand apart."""
-    found: list[tuple[int, str]] = []
-    for word in re.finditer(_patterns(piece)[1], piece):
-        if word[0].isascii():
-            found.append((word.start(), word[0]))
-            continue
-        runs = re.finditer(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", word[0])
-        found += [(word.start() + run.start(), run[0]) for run in runs if _folded(run[0])]
-    return tuple(found)
+    """The words of a piece as written, with their places."""
+    found = re.finditer(_patterns(piece)[1], piece)
+    return tuple((word.start(), word[0]) for word in found if _folded(word[0]))
 
 
 def words(text: str) -> list[str]:
@@ -346,13 +348,13 @@ def _matches(pattern: str, shape: str, written: str) -> list[tuple[int, str]]:
 def _joined(piece: str) -> str | None:
     """A piece without the signs inside it, such as "email" of "e-mail"; None where that gives no word."""
     parts = [_folded(written) for _, written in _piece_words(piece)]
-    if len(parts) <= 1 or any(map(is_unspaced, parts)):
+    if len(parts) <= 1:
         return None
     joined = "".join(parts)
     if joined.isdecimal() and re.search(r"[.,\u066b\u066c]", piece):
         number = re.match(_GROUPED, piece)
         return re.sub(r"\D", "", number[1]) if number else None
-    if STOP_WORDS.issuperset(parts) and joined not in STOP_WORDS:
+    if re.search(_ELISION, piece) and STOP_WORDS.issuperset(parts) and joined not in STOP_WORDS:
         return None  # "I'll" is not "ill"
     return joined
 
@@ -390,7 +392,7 @@ def _piece_query(piece: str) -> list[tuple[QueryWord, bool]]:
         return [one for part in parts for one in _part_query(part)]
     telling = [part for part in parts if _folded(part) not in STOP_WORDS]
     # What an apostrophe cuts off is a small word; of what is parted otherwise each part counts.
-    elided = re.search("['\u2018\u2019]", piece) is not None
+    elided = re.search(_ELISION, piece) is not None
     way = tuple(map(_query_term, telling if telling and elided else parts))
     whole = QueryTerm(
         _term(_key(joined)), tuple(dict.fromkeys((_term(joined), _term(_key(joined)))))
@@ -480,8 +482,9 @@ def unspaced(text: str) -> str | None:
 
 
 def may_be_mistyped(term: str) -> bool:
-    """Whether it is long enough, and of letters alone; numbers are never mistyped."""
-    return len(term) >= 4 and term.isalpha() and not is_unspaced(term)  # noqa: PLR2004 - letters
+    """Whether it is long enough, and without digits; numbers are never mistyped."""
+    has_digits = any(map(str.isnumeric, term))
+    return len(term) >= 4 and not has_digits and not is_unspaced(term)  # noqa: PLR2004 - letters
 
 
 def is_near(typed: str, word: str) -> bool:

@@ -426,6 +426,12 @@ async def test_forms_of_a_word_find_each_other(store: Store, person: Person, kin
     [
         ("call getUserName()", "name"),
         ("the \xc9coleDeParis", "ecole"),
+        ("\u4eca\u5929Wi-Fi\u63a5\u7d9a", "wifi"),
+        ("the M.I.T. library", "mit"),
+        (
+            "\u0ba4\u0bae\u0bbf\u0bb4\u0bcd\u0ba8\u0bbe\u0b9f\u0bc1",
+            "\u0ba4\u0bae\u0bbf\u0bb4\u0bcd",
+        ),
         ("all userIDs", "ids"),
         ("it has a NameOfSoManyPartsThatGoesOnAndOnAndOn", "goes"),
         ("ran 333m", "333"),
