@@ -77,10 +77,22 @@ async def test_a_reply_in_progress_survives_the_server(database, upstream, dead)
     assert [m["text"] for m in shown] == ["seen by all"]
 
 
-async def test_the_sweep_stores_what_was_seen_and_answers_nothing(database, upstream, dead):
-    """Without a person there the reply is stored all the same, and what waits goes on waiting."""
+@pytest.mark.parametrize("machine", ["this one", "another one"])
+async def test_the_sweep_stores_what_was_seen_and_answers_nothing(
+    database, upstream, dead, machine
+):
+    """Without a person there the reply is stored all the same, and what waits goes on waiting.
+
+    A server of another machine is gone when it is late, and shows no life for two beats more.
+    """
     asked = len(upstream.requests)
-    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+    if machine == "another one":
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("UPDATE servers SET id = 'away/1//x', alive_until = '2000-01-01'")
+            connection.execute("UPDATE reply_journal SET server = 'away/1//x'")
+            connection.commit()
+    settings = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "0.3"}
+    async with serving(database, **settings) as server:
 
         async def stored():
             return [m for m in await messages(server) if m.role == "assistant"]

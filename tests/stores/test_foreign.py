@@ -25,6 +25,7 @@ from genpy_server.core.models import (
     ToolRecord,
     Usage,
 )
+from genpy_server.runs.history import Conversation
 from genpy_server.stores.base import Result
 from genpy_server.stores.foreign import read, read_json, texts_of
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -260,6 +261,24 @@ async def test_what_other_programs_write_is_shown_as_well_as_it_can_be(supabase)
     assert (session.title, session.status, session.sentiment) == ("Untitled", "completed", "great")
     assert (session.topics, session.outcomes, session.metrics) == (("ice",), ("A plan.",), None)
     assert (message.text, message.meta.intent, message.meta.tools) == ("hi", "tutorial", ())
+
+
+async def test_older_messages_are_known_whatever_their_count_is(tmp_path: Path) -> None:
+    """A live conversation offers what is before its window, also where a session counts nothing."""
+    store = SqliteStore(tmp_path / "genpy.db")
+    await store.open()
+    person = Person(store)
+    for number in range(4):
+        await person.say(f"message {number}")
+    for window, older in ((3, True), (4, False)):
+        conversation = Conversation(store, person.id, person.session, window)
+        opened = await store.attach(
+            person.id, person.session, limit=window + 1, live_seconds=9, server="s"
+        )
+        miscounted = msgspec.structs.replace(opened.session, message_count=0 if older else 99)
+        conversation.begin(msgspec.structs.replace(opened, session=miscounted))
+        assert (conversation.older, len(conversation.messages)) == (older, window)
+    await store.close()
 
 
 async def test_odd_tokens_count_nothing_in_sqlite(tmp_path: Path) -> None:
