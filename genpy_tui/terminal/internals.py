@@ -23,6 +23,7 @@ from textual import _compositor as compositor
 from textual import _xterm_parser as xterm
 from textual import constants, events
 from textual._widget_navigation import Direction
+from textual.app import App
 from textual.driver import Driver
 from textual.geometry import Region
 from textual.keys import Keys
@@ -68,6 +69,8 @@ INTERNALS = {
 """`module:name` of each part, and the first 12 digits of the SHA-256 of its source."""
 
 _READ_BYTES = 1 << 16
+_FRAME_WRITES = 4
+"""Writes of one frame to the terminal, at most."""
 _ALT_ENTER = {"\x1b\r", "\x1b\n"}
 _MODIFIED = "\x1b[27;"
 """How xterm begins a key with modifiers unless it is set to the form of CSI u."""
@@ -214,6 +217,12 @@ def driver(base: type[Driver]) -> type[Driver]:
     from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
 
     return _terminal_driver() if base is LinuxDriver else base
+
+
+def is_behind(app: App[Any]) -> bool:
+    """Whether more than one frame waits until a slow terminal takes it."""
+    writer = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001 - Textual has no other way to its driver
+    return writer is not None and writer._queue.qsize() > _FRAME_WRITES  # noqa: SLF001 - listed above
 
 
 def _terminal_driver() -> type[Driver]:

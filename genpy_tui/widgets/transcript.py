@@ -1,6 +1,7 @@
 """The transcript: the messages of a conversation, with a cursor over them.
 
-What arrives is noted at once and drawn by a flush, whose pace follows what the last one cost.
+What arrives is noted at once and drawn by a flush, whose pace follows what the last one cost and
+what the terminal takes.
 """
 
 from dataclasses import replace
@@ -21,6 +22,7 @@ from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock
 from genpy_tui.render.notes import NoteBlock
 from genpy_tui.render.stack import Stack
+from genpy_tui.terminal import internals
 from genpy_tui.widgets.window import Window
 
 DOUBLE = 2
@@ -76,7 +78,15 @@ class TranscriptView(Window, can_focus=True):
     def _schedule(self) -> None:
         if self._timer is None and self.is_attached:
             delay = min(max(3 * self._cost, FASTEST), SLOWEST)
-            self._timer = self.set_timer(delay, self.flush)
+            self._timer = self.set_timer(delay, self._due)
+
+    def _due(self) -> None:
+        """Draw, unless a slow terminal has not taken what was drawn before."""
+        self._timer = None
+        if internals.is_behind(self.app):
+            self._schedule()
+        else:
+            self.flush()
 
     def flush(self) -> None:
         """Draw what arrived since the last time."""

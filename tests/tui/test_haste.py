@@ -12,6 +12,7 @@ from textual.events import Key, Paste
 
 from genpy_server.wire import End, Send
 from genpy_tui import app
+from genpy_tui.terminal import internals
 from genpy_tui.widgets.transcript import SLOWEST
 
 
@@ -170,6 +171,26 @@ async def test_the_cursor_goes_to_what_is_not_drawn_yet(
         tui.chat.blocks.previous()
         assert view.marked is not None
         assert view.marked.entry.text == "Hello"
+
+
+async def test_a_slow_terminal_is_given_the_newest_text_alone(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While frames wait to be written nothing is drawn of a reply; then all of it at once."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.start(server.message("Hi"))
+        server.stream("One")
+        await tui.shows("One")
+        monkeypatch.setattr(internals, "is_behind", lambda _: True)
+        server.stream(", two")
+        await tui.until(lambda: tui.chat.view.pending)
+        drawn, asked = tui.chat.view.flushes, tui.chat.conversation.running
+        server.stream(", three")
+        await tui.until(lambda: asked is not None and asked.text == "One, two, three")
+        assert (tui.chat.view.flushes, "two" in tui.screen) == (drawn, False)
+        monkeypatch.undo()
+        await tui.shows("One, two, three")
 
 
 async def test_letters_behind_the_first_are_no_keys_of_a_message(
