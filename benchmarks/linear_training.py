@@ -4,10 +4,10 @@ import json
 import random
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -16,15 +16,29 @@ from sklearn.linear_model import LogisticRegression
 from genpy_server.core.understanding.linear import ZERO, Features
 
 SEEN_AT_LEAST = 2
-MOST_FEATURES = 60_000
-LETTERS = 0.6
-"""How much runs of letters count beside words: of 0.6, 1 and 1.5 the likeliest on the folds."""
+"""Messages that a feature must stand in, copies of one counted once."""
+CANDIDATES = 200_000
+"""The most frequent features, from which those are kept that decided most."""
+LETTERS = 0.8
+"""How much runs of letters count beside words."""
+RAREST = 8.0
+"""The logarithm of the rarity beyond which a feature gains no more by being rare."""
+EVEN = 0.5
+"""How far a language of few messages is made up for: 0 not at all, 1 to the weight of the others."""
 STEPS = 127
 FAINT = 3
 """A feature none of whose weights has so many steps of the largest is left out."""
 
-Row = tuple[str, str]
 Matrix = Any
+
+
+class Labelled(NamedTuple):
+    """A message with its label; `source` is the message of which it is a copy, if it is one."""
+
+    text: str
+    label: str
+    language: str = "en"
+    source: str = ""
 
 
 def slip(text: str, chance: random.Random) -> str:
@@ -43,26 +57,35 @@ def slip(text: str, chance: random.Random) -> str:
 
 
 class Encoder:
-    """Texts as rows of numbers; a feature's rarity is part of its number.
+    """Texts as rows of numbers; a feature's rarity is part of its number."""
 
-    It is made from texts with how often each counts.
-    """
-
-    def __init__(self, texts: Mapping[str, int], features: Callable[[str], Features]) -> None:
+    def __init__(self, rows: Sequence[Labelled], features: Callable[[str], Features]) -> None:
         self.features = cache(features)
-        found = Counter[str]()
-        for text, times in texts.items():
-            for group in self.features(text):
-                for name in group:
-                    found[name] += times
-        kept = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FEATURES]
-        self.names = [name for name, count in kept if count >= SEEN_AT_LEAST]
-        self.column = {name: at for at, name in enumerate(self.names)}
-        rarity = [
-            np.log(sum(texts.values()) / count) for _, count in kept if count >= SEEN_AT_LEAST
-        ]
-        share = [LETTERS if name[0] == "~" else 1.0 for name in self.names]
-        self.rarity = np.clip(np.array(rarity), 0.5, 5.0) * np.array(share)
+        found, sources = Counter[str](), dict[str, set[str]]()
+        for row in rows:
+            for group in self.features(row.text):
+                found.update(group)
+            sources.setdefault(row.source or row.text, set()).add(row.text)
+        spread = Counter(
+            name
+            for texts in sources.values()
+            for name in {name for text in texts for group in self.features(text) for name in group}
+        )
+        kept = sorted(
+            (name for name in found if spread[name] >= SEEN_AT_LEAST),
+            key=lambda name: (-found[name], name),
+        )[:CANDIDATES]
+        rarity = np.log([len(rows) / found[name] for name in kept])
+        share = [LETTERS if name[0] == "~" else 1.0 for name in kept]
+        self._keep(kept, np.clip(rarity, 1.0, RAREST) * np.array(share))
+
+    def _keep(self, names: list[str], rarity: Matrix) -> None:
+        self.names, self.rarity = names, rarity
+        self.column = {name: at for at, name in enumerate(names)}
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Forget all other features."""
+        self._keep([self.names[at] for at in places], self.rarity[places])
 
     def rows(self, texts: list[str]) -> Matrix:
         """One row a text."""
@@ -79,26 +102,31 @@ class Encoder:
 
 
 class Trained:
-    """A classifier of texts by one kind of features."""
+    """A classifier of texts by the `most` features of one kind that decide most."""
 
     def __init__(
         self,
-        rows: list[Row],
+        rows: list[Labelled],
         labels: tuple[str, ...],
         features: Callable[[str], Features],
         strength: float,
+        most: int,
     ) -> None:
         self.labels = labels
-        counted = Counter(rows)
+        counted = Counter((row.text, row.label) for row in rows)
+        language = {row.text: row.language for row in rows}
+        weights = balanced([language[text] for text, _ in counted], [*counted.values()])
+        self.encoder = Encoder(rows, features)
+        self.machine = LogisticRegression(C=strength / sum(weights) * 1000, max_iter=100, tol=1e-3)
         texts = [text for text, _ in counted]
-        times = Counter(text for text, _ in rows)
-        self.encoder = Encoder(times, features)
-        self.machine = LogisticRegression(C=strength / len(rows) * 1000, max_iter=100, tol=1e-4)
-        self.machine.fit(
-            self.encoder.rows(texts),
-            [labels.index(label) for _, label in counted],
-            sample_weight=list(counted.values()),
-        )
+        truth = [labels.index(label) for _, label in counted]
+        inputs = self.encoder.rows(texts)
+        self.machine.fit(inputs, truth, sample_weight=weights)
+        used = np.sqrt(np.asarray(inputs.multiply(inputs).sum(axis=0)).ravel())
+        decided = np.abs(self.machine.coef_).max(axis=0) * used
+        self.encoder.keep(np.sort(np.argsort(-decided, kind="stable")[:most]))
+        self.machine.tol = 1e-4
+        self.machine.fit(self.encoder.rows(texts), truth, sample_weight=weights)
         self.encoder.features = features
 
     def logits(self, texts: list[str]) -> Matrix:
@@ -118,6 +146,16 @@ class Trained:
             "features": [self.encoder.names[at] for at in kept],
             "weights": b64encode((whole[kept].ravel() + np.int16(ZERO)).astype(np.uint8)).decode(),
         }
+
+
+def balanced(languages: Sequence[str], times: Sequence[int]) -> Matrix:
+    """How much each message counts, by its language and how often it stands there."""
+    each = Counter[str]()
+    for language, number in zip(languages, times, strict=True):
+        each[language] += number
+    usual = sum(each.values()) / len(each)
+    shares = (usual / each[language] for language in languages)
+    return np.array([n * share**EVEN for n, share in zip(times, shares, strict=True)])
 
 
 def bytes_of(weights: Matrix) -> tuple[Matrix, float]:

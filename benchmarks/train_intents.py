@@ -5,8 +5,9 @@
 Reads benchmarks/data/intents_train.jsonl, adds messages composed of what is asked and the text or code
 that is pasted beside it (intents_parts.jsonl), messages of the forms in intents_forms.jsonl, in which the
 same subjects stand with every intent, and copies with slips of the keyboard, openers and sign-offs (both
-seeded), fits a multinomial logistic regression, finds on a fold and on intents_messy.jsonl, which it was
-not fitted on, how sure its answers are, and writes genpy_server/core/understanding/intent_model.json.
+seeded), fits a multinomial logistic regression, finds on a fold and on intents_messy.jsonl and
+intents_writers.jsonl, which it was not fitted on, how sure its answers are, and writes
+genpy_server/core/understanding/intent_model.json.
 scikit-learn is needed here only; the program scores in plain Python.
 """
 
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 from forms import composed
-from linear_training import Matrix, Row, Trained, slip, temperature_for, write
+from linear_training import Labelled, Matrix, Trained, slip, temperature_for, write
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
@@ -30,7 +31,7 @@ from genpy_server.core.understanding.linear import features
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
 PARTS = DATA.with_name("intents_parts.jsonl")
 FORMS = DATA.with_name("intents_forms.jsonl")
-JUDGED = DATA.with_name("intents_messy.jsonl")
+JUDGED = [DATA.with_name(f"intents_{name}.jsonl") for name in ("messy", "writers")]
 """Messages that no weight is trained on; with a fold of the others they say how sure to be."""
 TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 SEED = 6
@@ -38,6 +39,7 @@ BACKGROUND_CHARS = 300
 FOLDS = 8
 """One of them is judged by a model of the others, which is nearly the whole."""
 STRENGTH = 24.0
+MOST_FEATURES = 72_000
 TIMES = 4
 """Texts that each question is asked about."""
 OF_FORM = 12
@@ -48,10 +50,11 @@ OPENERS = "Hi, |Hello! |Hey, |Good morning. |Thanks! |Please, |Sorry, |Ok, |Quic
 CLOSERS = " Thanks!| thanks| please| Cheers| Thank you.| Have a nice day!| :)|?"
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> list[Labelled]:
     """Texts with their intents."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [(row["text"], row["intent"]) for row in map(json.loads, lines)]
+    rows = map(json.loads, lines)
+    return [Labelled(row["text"], row["intent"], row.get("language", "en")) for row in rows]
 
 
 class Ask(NamedTuple):
@@ -79,7 +82,7 @@ def read_parts() -> tuple[list[Ask], Materials]:
     return asks, materials
 
 
-def with_texts(asks: Sequence[Ask], materials: Materials) -> list[Row]:
+def with_texts(asks: Sequence[Ask], materials: Materials) -> list[Labelled]:
     """Each question with some texts, in front of them or behind."""
     chance = random.Random(SEED)
     rows = []
@@ -92,19 +95,20 @@ def with_texts(asks: Sequence[Ask], materials: Materials) -> list[Row]:
             joint = chance.choice(("\n\n", "\n\n", "\n", " " if ask.text[-1] in ":?." else ": "))
             before = chance.random() < 0.7
             whole = f"{ask.text}{joint}{shown}" if before else f"{shown}\n\n{ask.text}"
-            rows.append((whole, ask.intent))
+            rows.append(Labelled(whole, ask.intent, ask.language, ask.text))
     return rows
 
 
-def of_forms() -> list[Row]:
+def of_forms() -> list[Labelled]:
     """The messages that are composed of forms, and a quarter of them with slips of the keyboard."""
     chance = random.Random(SEED)
-    rows = dict[str, str]()
+    rows = dict[str, Labelled]()
     for made in composed(FORMS, OF_FORM, chance):
-        rows[made.text] = made.form["intent"]
-        if chance.random() < 0.25:
-            rows[slip(made.text, chance)] = made.form["intent"]
-    return list(rows.items())
+        form = made.form
+        row = Labelled(made.text, form["intent"], form["language"], form["form"])
+        texts = [made.text, *([slip(made.text, chance)] if chance.random() < 0.25 else ())]
+        rows.update((text, row._replace(text=text)) for text in texts)
+    return list(rows.values())
 
 
 def variants(text: str, chance: random.Random) -> list[str]:
@@ -118,11 +122,15 @@ def variants(text: str, chance: random.Random) -> list[str]:
     return [text, text, slip(text, chance), slip(text, chance), bare, dressed]
 
 
-def fit(rows: list[Row], whole: Sequence[Row] = ()) -> Trained:
+def fit(rows: list[Labelled], whole: Sequence[Labelled] = ()) -> Trained:
     """A classifier of these messages and their variants, and of some that are taken as they are."""
     chance = random.Random(SEED)
-    grown = [(text, intent) for raw, intent in rows for text in variants(raw, chance)]
-    return Trained([*grown, *whole], INTENTS, features, STRENGTH)
+    grown = [
+        row._replace(text=text, source=row.text)
+        for row in rows
+        for text in variants(row.text, chance)
+    ]
+    return Trained([*grown, *whole], INTENTS, features, STRENGTH, MOST_FEATURES)
 
 
 class Unseen(NamedTuple):
@@ -133,25 +141,27 @@ class Unseen(NamedTuple):
     truth: Matrix
 
 
-def unseen(rows: list[Row], asks: list[Ask], materials: Materials, forms: list[Row]) -> Unseen:
+def unseen(
+    rows: list[Labelled], asks: list[Ask], materials: Materials, forms: list[Labelled]
+) -> Unseen:
     """A fold of the messages and of the questions about texts, judged by a model of the others.
 
     What is written to train is harder than what people send, so held-out messages stand beside it.
     """
     split = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split
-    seen, others = next(split(rows, [intent for _, intent in rows]))
+    seen, others = next(split(rows, [row.label for row in rows]))
     asked, not_asked = next(split(asks, [ask.intent for ask in asks]))
     whole = with_texts([asks[at] for at in asked], materials)
     trained = fit([rows[at] for at in seen], [*whole, *forms])
     judged = [rows[at] for at in others] + with_texts([asks[at] for at in not_asked], materials)
-    judged += read(JUDGED)
+    judged += [row for path in JUDGED for row in read(path)]
     names = trained.encoder.column
     known = list[float]()
-    for text, _ in judged:
-        letters = features(text).letters
+    for row in judged:
+        letters = features(row.text).letters
         known.append(sum(name in names for name in letters) / (len(letters) or 1))
-    logits = trained.logits([text for text, _ in judged])
-    truth = np.array([INTENTS.index(intent) for _, intent in judged])
+    logits = trained.logits([row.text for row in judged])
+    truth = np.array([INTENTS.index(row.label) for row in judged])
     return Unseen(logits, np.array(known), truth)
 
 
@@ -171,8 +181,8 @@ def trust(found: Unseen, temperature: float) -> dict[str, float]:
 
 def write_background() -> None:
     """A twelfth of the training messages, the short ones, for the package: see `examples.py`."""
-    kept = [row for row in read(DATA)[::12] if len(row[0]) <= BACKGROUND_CHARS][:1000]
-    plain = ({"text": text, "intent": intent} for text, intent in kept)
+    kept = [row for row in read(DATA)[::12] if len(row.text) <= BACKGROUND_CHARS][:1000]
+    plain = ({"text": row.text, "intent": row.label} for row in kept)
     lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in plain)
     TARGET.with_name(BACKGROUND).write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from forms import Composed, composed
-from linear_training import Trained, bytes_of, slip, temperature_for, write
+from linear_training import Labelled, Trained, bytes_of, slip, temperature_for, write
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -55,7 +55,8 @@ LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions
 SEED = 6
 FOLDS = 3
 """One of them is judged by a model of the others; each more takes a minute."""
-STRENGTH = 60.0
+STRENGTH = 30.0
+MOST_FEATURES = 55_000
 FRAME_AT_LEAST = 4
 """Times a word must be met in the frames of requests to be known by name."""
 SWAPS = 4
@@ -69,12 +70,13 @@ ARTICLES = frozenset(("a", "an", "the"))
 
 
 class Row(NamedTuple):
-    """A message, its tool and what it looks for."""
+    """A message, its tool and what it looks for; `source` is the one that it is made of, if any."""
 
     text: str
     tool: str
     keyword: str | None = None
     language: str = "en"
+    source: str = ""
 
 
 def read() -> list[Row]:
@@ -100,11 +102,12 @@ def of_forms() -> list[Row]:
 
 def _row(made: Composed) -> Row:
     tool, language = made.form["tool"], made.form["language"]
+    form = made.form["form"]
     if tool != SEARCH:
-        return Row(made.text, tool or NO_TOOL, language=language)
+        return Row(made.text, tool or NO_TOOL, None, language, form)
     found = next(made.drawn[name] for name in KEYWORD_SLOTS if name in made.drawn)
     keyword = without_article(found.strip(AROUND), english=language == "en")
-    return Row(made.text, SEARCH, keyword.lower(), language)
+    return Row(made.text, SEARCH, keyword.lower(), language, form)
 
 
 def others() -> list[Row]:
@@ -142,7 +145,7 @@ def swapped(row: Row, keywords: Sequence[str], chance: random.Random) -> Row | N
     other = chance.choice(keywords)
     shown = chance.choice((other, other, other.title(), other.upper()))
     before, after = row.text[: words[found[0]].start], row.text[words[found[1]].end :]
-    swap = Row(before + shown + after, row.tool, other, row.language)
+    swap = row._replace(text=before + shown + after, keyword=other, source=row.text)
     swap = slipped(swap, chance) if chance.random() < 0.3 else swap
     return swap if place(words_of(swap.text), other) else None
 
@@ -172,12 +175,13 @@ def searches(rows: list[Row], chance: random.Random) -> list[Row]:
 def fit_requests(rows: list[Row], forms: list[Row], more: list[Row]) -> Trained:
     """A classifier of requests."""
     chance = random.Random(SEED)
-    grown = [(row.text, row.tool) for row in (*more, *forms)]
+    grown = [*more, *forms, *searches(rows, chance)[:: SWAPS + 1]]
     for row in rows:
         bare = row.text.lower().rstrip("?.!")
-        grown += [(text, row.tool) for text in (row.text, slip(row.text, chance), bare)]
-    grown += [(row.text, row.tool) for row in searches(rows, chance)[:: SWAPS + 1]]
-    return Trained(grown, LABELS, request_features, STRENGTH)
+        texts = (row.text, slip(row.text, chance), bare)
+        grown += [row._replace(text=text, source=row.text) for text in texts]
+    labelled = [Labelled(row.text, row.tool, row.language, row.source) for row in grown]
+    return Trained(labelled, LABELS, request_features, STRENGTH, MOST_FEATURES)
 
 
 class Keywords:

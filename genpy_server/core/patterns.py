@@ -1,7 +1,7 @@
 """Regular expressions that are compiled when first used; most programs and messages need few."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import ClassVar
 
@@ -47,6 +47,8 @@ class LazyPattern:
         """The text of every match of a pattern without groups."""
         return self.compiled.findall(text)
 
-    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+    def sub(
+        self, replacement: str | Callable[[re.Match[str]], str], text: str, count: int = 0
+    ) -> str:
         """The text with matches replaced, all or the first `count`."""
         return self.compiled.sub(replacement, text, count)

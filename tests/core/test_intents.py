@@ -39,6 +39,7 @@ FLOORS = {
     "wide": 0.95,
     "odd": 0.9,
     "sealed": 0.85,
+    "writers": 0.9,
 }
 FILES = tuple(FLOORS)
 
@@ -52,7 +53,17 @@ HELD = {name: [row for row in rows_of(name) if row.get("language", "en") == "en"
 HELD_OUT = [row for rows in HELD.values() for row in rows]
 IN_LANGUAGES = [
     row
-    for name in ("languages", "messy", "last", "people", "after", "wide", "odd", "sealed")
+    for name in (
+        "languages",
+        "messy",
+        "last",
+        "people",
+        "after",
+        "wide",
+        "odd",
+        "sealed",
+        "writers",
+    )
     for row in rows_of(name)
     if row["language"] != "en"
 ]

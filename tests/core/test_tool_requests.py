@@ -42,8 +42,9 @@ FILES = (
     "tools_after.jsonl",
     "tools_wide.jsonl",
     "tools_sealed.jsonl",
+    "tools_writers.jsonl",
 )
-HELD = [row for name in FILES for row in rows(name)]
+HELD = [row for name in FILES if name != "tools_writers.jsonl" for row in rows(name)]
 TRAINED = ("train", "forms")
 INTENTS = (
     "unseen",
@@ -56,6 +57,7 @@ INTENTS = (
     "wide",
     "odd",
     "sealed",
+    "writers",
 )
 MARK = re.compile(r"[^\w\s]")
 
@@ -86,6 +88,12 @@ def test_held_out_requests_are_mostly_exact(language):
     asked = [row for row in HELD if row.get("language", "en") == language]
     floor = 0.94 if language == "en" else 0.9
     assert sum(same(answer(row["text"]), row) for row in asked) >= floor * len(asked)
+
+
+def test_odd_requests_of_many_writers_are_mostly_exact():
+    """Of the oddest held-out messages, by writers told to find unusual words, 80% are exact."""
+    asked = rows("tools_writers.jsonl")
+    assert sum(same(answer(row["text"]), row) for row in asked) >= 0.8 * len(asked)
 
 
 def test_other_messages_rarely_trigger():

@@ -26,13 +26,16 @@ OTHER = "<other>"
 SEEN = "<seen>"
 """A word that is met there now and then."""
 
+_LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
+_APART = rf"(?<!(?!{_LETTER})\w)"
+_ENDS = rf"(?!(?!{_LETTER})\w)"
+"""Not behind or before a letter or digit of a script that has spaces between words."""
 _QUOTED = LazyPattern(
-    r"(?<!\w)\"([^\"]{1,80})\"(?!\w)|(?<!\w)'([^']{1,80})'(?!\w)|(?<!\w)`([^`]{1,80})`(?!\w)"
+    rf"{_APART}\"([^\"]{{1,80}})\"{_ENDS}|{_APART}'([^']{{1,80}})'{_ENDS}|{_APART}`([^`]{{1,80}})`{_ENDS}"
     "|[\u201c\u201e]([^\u201c\u201d\u201e]{1,80})[\u201c\u201d]|(?<!\\w)\u2018([^\u2018\u2019]{1,80})\u2019(?!\\w)"
     "|\u00ab([^\u00ab\u00bb]{1,80})\u00bb|\u300c([^\u300d]{1,80})\u300d|\u300e([^\u300f]{1,80})\u300f|\u300a([^\u300b]{1,80})\u300b"
 )
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
-_LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
 _WORD = LazyPattern(
     rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
     rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])))*[+#]*|[^\w\s]|_+",

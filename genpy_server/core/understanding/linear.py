@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from genpy_server.core.patterns import LazyPattern
-from genpy_server.core.understanding.rules import CUE_OF, FAMILY_OF, STEM_OF, folded
+from genpy_server.core.understanding.families import family_of, folded, parts_of
 from genpy_server.core.words import UNSPACED
 
 T = TypeVar("T")
@@ -42,7 +42,6 @@ _PICTURES = "\u2190"
 _UNSPACED_FROM = "\u0e00"
 """Scripts without spaces between words begin here; two of their letters say what five of ours do."""
 _RUN = LazyPattern(UNSPACED)
-_CUE = LazyPattern("|".join(sorted(CUE_OF, key=len, reverse=True)))
 
 
 class Features(NamedTuple):
@@ -82,8 +81,7 @@ def tokens_of(text: str) -> list[str]:
 
 def _tokens(plain: str) -> list[str]:
     if not plain.isascii():
-        plain = _RUN.sub(r" \g<0> ", plain)
-        plain = _CUE.sub(r" \g<0> ", plain)
+        plain = _RUN.sub(lambda run: f" {' '.join(parts_of(run[0]))} ", plain)
     found = _WORD.findall(plain)
     if len(found) > MOST_WORDS:
         found = found[:FIRST_WORDS] + found[-LAST_WORDS:]
@@ -139,16 +137,12 @@ def _characters(run: str) -> Iterator[str]:
 @lru_cache(REMEMBERED)
 def _kind(token: str) -> str:
     """The family of a word by itself or its beginning, else its ending, script or length."""
-    return f"<{FAMILY_OF.get(token) or _likeness(token)}>"
+    return f"<{family_of(token) or _likeness(token)}>"
 
 
 def _likeness(token: str) -> str:
     if not token[0].isalnum():
         return "picture" if token[0] >= _PICTURES else token[:2]
-    for size in range(len(token), 2, -1):
-        family = STEM_OF.get(token[:size])
-        if family is not None:
-            return family
     if not token.isascii():
         return "foreign"
     if len(token) <= SHORT:

@@ -46,7 +46,8 @@ _IN_SO_MANY_WORDS = LazyPattern(
     r"|¿?(?:ya |cuándo |dónde )?(?:(?:he|hemos) (?:ya )?(?:mencionado|hablado)|mencioné|hablamos (?:ya )?(?:de|sobre)|(?:qué|que) (?:dije|dijimos|escribí|te conté)\b)"
     r"|(?:já |quando |onde )?(?:eu )?(?:já )?(?:mencionei|falei (?:de|sobre|alguma)|falamos (?:de|sobre)|o que (?:eu |a gente )?(?:disse|dissemos|falei|falou|escrevi|te contei)\b)"
     r"|(?:когда |где |мы |я |тут |уже )*(?:упоминала?|обсуждали|говорили про|(?:что )?(?:я|мы)(?: \w+)? (?:говорил[аи]?|писал[аи]?)\b)"
-    r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)",
+    r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)"
+    r"|(?:我们?|咱们|你)(?:之前|以前|刚才|有没有|是不是)*(?:提到?过|说过|聊过|谈过|讲过|讨论过)(?!.*(?:所以|但是|他|她))",
     re.IGNORECASE,
 )
 _PLAINLY = LazyPattern(

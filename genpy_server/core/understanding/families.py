@@ -1,0 +1,94 @@
+"""Families of words: what a word speaks for, also one that no training message held.
+
+`families.json` lists them by script, written as `folded` writes words. A word with a hyphen behind
+it stands for every word that begins so; words of scripts without spaces are found inside a run.
+"""
+
+import unicodedata
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import msgspec
+
+FAMILIES = "families.json"
+SHORTEST_STEM = 3
+LONGEST_PART = 8
+"""Characters of the longest word of a script without spaces."""
+_SCRIPTS = (
+    ("latin", "\u0400"),
+    ("cyrillic", "\u0530"),
+    ("arabic", "\u0900"),
+    ("devanagari", "\u0e00"),
+    ("unspaced", "\U0010ffff"),
+)
+"""The scripts in the order of their characters, and the character behind the last of each."""
+_FOLDED = dict.fromkeys(
+    [*range(0x300, 0x370), *range(0x64B, 0x660), 0x640, 0x670, 0x93C], None
+) | str.maketrans(
+    "\u0649\u0629\u0901\u2019\u2018\u201c\u201d\u3001\u3002\u060c\u061f",
+    "\u064a\u0647\u0902''\"\",.,?",
+)
+
+
+def folded(text: str) -> str:
+    """Lower case without accents, vowel points and width variants, as hurried writers leave them."""
+    low = text.lower()
+    if low.isascii():
+        return low
+    bare = unicodedata.normalize("NFKD", low).translate(_FOLDED)
+    return unicodedata.normalize("NFC", bare)
+
+
+class Words(NamedTuple):
+    """The family of each word of a script, and of each beginning of words."""
+
+    whole: dict[str, str]
+    stems: dict[str, str]
+
+
+def family_of(word: str) -> str | None:
+    """The family of a folded word or of its longest known beginning, else None."""
+    listed = words_of_script(next(name for name, end in _SCRIPTS if word[0] < end))
+    family = listed.whole.get(word)
+    if family is None and listed.stems:
+        sizes = range(len(word), SHORTEST_STEM - 1, -1)
+        beginnings = (listed.stems.get(word[:size]) for size in sizes)
+        family = next((found for found in beginnings if found is not None), None)
+    return family
+
+
+def parts_of(run: str) -> list[str]:
+    """A run of a script without spaces, cut around the words that are known; the longest count."""
+    known = words_of_script("unspaced").whole
+    parts, rest, at = list[str](), 0, 0
+    while at < len(run):
+        for size in range(min(LONGEST_PART, len(run) - at), 0, -1):
+            if run[at : at + size] in known:
+                parts += [run[rest:at], run[at : at + size]]
+                at = rest = at + size
+                break
+        else:
+            at += 1
+    return [part for part in (*parts, run[rest:]) if part]
+
+
+@cache
+def words_of_script(script: str) -> Words:
+    """Read on first use: most programs meet few scripts."""
+    raw = msgspec.json.decode(_raw(), type=dict[str, msgspec.Raw])[script]
+    families = msgspec.json.decode(raw, type=dict[str, str])
+    whole: dict[str, str] = {}
+    stems: dict[str, str] = {}
+    for family, listed in families.items():
+        for word in listed.split():
+            if word[-1] == "-":
+                stems[word[:-1]] = family
+            else:
+                whole[word] = family
+    return Words(whole, stems)
+
+
+@cache
+def _raw() -> bytes:
+    return (files("genpy_server.core.understanding") / FAMILIES).read_bytes()
