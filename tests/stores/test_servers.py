@@ -184,6 +184,34 @@ async def test_a_late_sign_of_life_costs_a_server_no_right(store: Store, person:
     assert await person.claim() is not None
 
 
+async def test_a_session_of_a_late_server_is_not_ended_by_others(
+    store: Store, person: Person
+) -> None:
+    """Whose leases are over, neither as abandoned nor by who leaves it; once it is gone, it is."""
+    late, other = str(uuid4()), str(uuid4())
+    ids = person.id, person.session
+    await _ask(person, "x", late)
+    await store.touch({person.session: ""}, 0.01, late)
+    await store.beat(late, 0.01)
+
+    async def lapsed() -> bool:
+        return (await store.beat(other, 60))[late]
+
+    await eventually(lapsed)
+    assert ids in await store.abandoned(1_000, users=[person.id])
+
+    async def claim(**how: Any) -> bool:
+        ending = await store.claim_ending(*ids, lease_seconds=60, server=other, **how)
+        return ending is not None
+
+    assert not await claim(abandoned_only=True)
+    (told,) = await store.touch({person.session: ""}, 60, other)
+    assert told.elsewhere
+    assert not await claim(leaving=True)
+    await store.beat(late, 0)
+    assert await claim(leaving=True)
+
+
 async def test_attempts_to_end_are_counted_and_wait(store: Store, person: Person) -> None:
     """Each claim counts; after a failure the sweep waits, a person does not; a message starts at 1."""
     await person.say("x")

@@ -317,14 +317,15 @@ async def test_an_upgraded_file_is_searched_while_it_is_indexed(path: Path) -> N
     assert query(path, "SELECT count(*) FROM search_terms WHERE id > 0") == [(1_001,)]
 
 
-async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path) -> None:
-    """A file of version 8 is searched by its own terms until they are cut as today, each once."""
+@pytest.mark.parametrize("version", [8, 9])
+async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path, version: int) -> None:
+    """A file of an earlier cut is searched by its own terms until they are cut as today, each once."""
     path.parent.mkdir()
     at, session = "2026-01-02T03:04:05.678000Z", str(uuid4())
     with closing(sqlite3.connect(path)) as old:
-        for statement in itertools.chain(*schema.MIGRATIONS[:8]):
+        for statement in itertools.chain(*schema.MIGRATIONS[:version]):
             old.execute(statement)
-        old.execute("PRAGMA user_version = 8")
+        old.execute(f"PRAGMA user_version = {version}")
         old.execute("UPDATE search_progress SET below = NULL")
         old.execute("DROP TABLE session_logs_search")
         for trigger in ("removed", "changed"):

@@ -27,9 +27,9 @@ class Seen(msgspec.Struct, frozen=True):
     users: int = 1
 
 
-def ending_of(answer: dict[str, Any], given: dict[str, Any]) -> Ending | None:
-    """The answer of `genpy_claim_ending`."""
-    if answer["attempt"] is None:
+def ending_of(answer: dict[str, Any] | None, given: dict[str, Any]) -> Ending | None:
+    """The answer of `genpy_claim_ending`, which is null where another server hosts the session."""
+    if answer is None or answer["attempt"] is None:
         return None
     found = answer["said"]
     said = found and Said(
