@@ -64,7 +64,7 @@ _THOUGHTS_AT = (
 _CALLS_AT = {"tool_calls", "tool_call", "function_call", "functionCall", "toolUse"}
 _CALL_KINDS = {"tool_use", "tool_call", "function_call", "input_json_delta"}
 _THINKING = re.compile(r"think|reason")
-_ASIDE = re.compile(r"tool_result|server_tool")
+_ASIDE = re.compile(r"tool[_-](result|output|input)|server_tool")
 """Parts of a reply that are not the model's own words."""
 _HOLDING = re.compile(r"^$|block|chunk|item|part|plan|response|stream|tool|delta$")
 _SAYING = re.compile(r"^$|answer|complet|content|generat|message|refus|text|token|transcript")

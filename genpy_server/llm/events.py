@@ -78,6 +78,8 @@ FRAMES = 4
 """How often what stands around the text of a chunk is looked for in vain."""
 FRAME_EVENTS = 8
 """Chunks that what was found must have served before it is looked for again."""
+UNTYPED, TYPED, CHOICE = range(3)
+"""How sure it is that a value is part of the reply: by what it holds, by its type too, or as a choice."""
 UNREAD_BYTES = 4_096
 """What is kept of data that cannot be read; the title of a page stands in it."""
 SHORTEST_REPEATED = 16
@@ -149,6 +151,7 @@ class StreamParser:
         self._odd = False
         self._thought = False
         """Whether reasoning came."""
+        self._rank = UNTYPED
         self._said: list[str] = []
         self._frame: tuple[bytes, bytes, bytes] | None = None
         """What stands before, behind and between the texts of events, and is the same for many."""
@@ -338,7 +341,7 @@ class StreamParser:
             self._odd_data(data)
             return
         self.readable = True
-        self._choice = choice.index
+        self._choice, self._rank = choice.index, CHOICE
         if delta.content:
             self._texts.append(delta.content)
             self._find_frame(data, chunk)
@@ -369,8 +372,14 @@ class StreamParser:
             head, tail = b"data: " + head + b'"', b'"' + tail + b"\n\n"
             self._frame = (head, tail, tail + head)
 
-    def _add(self, found: Contents) -> None:
-        """Take in what a value holds that was not said before."""
+    def _add(self, found: Contents, rank: int) -> None:
+        """Take in what a value holds that was not said before.
+
+        `rank` is how sure it is part of the reply: once a surer one came, others are notes beside it.
+        """
+        if rank < self._rank:
+            return
+        self._rank = rank if found else self._rank
         self.readable = self._odd = True
         text = "".join(found.texts)
         if found.whole and (self._said or self._texts):
@@ -476,7 +485,7 @@ class StreamParser:
         if self.error is None and failure is not None:
             self._fail(failure)
         elif found:
-            self._add(found)
+            self._add(found, TYPED if kind else UNTYPED)
         elif isinstance(value.get("message", value.get("msg")), str) and not is_well(value):
             self.suspect = self.suspect or value
         if _ENDS.fullmatch(kind) or any(value.get(name) is True for name in _ENDED_AT):
@@ -491,7 +500,7 @@ class StreamParser:
         if self._choice in indices:
             choice = choices[indices.index(self._choice)]
             found = choice_contents(choice)
-            self._add(found)
+            self._add(found, CHOICE)
             self._finish(found.reason)
             return
         found = choice_contents(choices[0])

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from support.model_replies import read
-from support.scripted_model import DONE, event
+from support.scripted_model import DONE, chunk, event
 
 from genpy_server.core.models import Usage
 from genpy_server.llm.events import StreamParser
@@ -361,6 +361,32 @@ async def test_reply_of_another_dialect_is_read(name, apart):
     else:
         assert (found.error, found.finish.reason) == (None, end)
         assert usage is None or found.finish.usage == Usage(*usage)
+
+
+BESIDE = [
+    {"data": {"content": "queued"}},
+    {"results": [{"title": "A", "content": "a page"}]},
+    {"queue_position": 3, "text": "waiting"},
+    {"type": "tool-output-available", "output": {"text": "found"}},
+    {"type": "status", "data": {"text": "queued"}},
+    {"type": "search_results", "results": [{"content": "a page"}]},
+    {"type": "data-weather", "data": {"text": "sunny"}},
+    {"event": "workflow_started", "data": {"inputs": {"text": "x"}}},
+]
+
+
+@pytest.mark.parametrize("note", BESIDE)
+@pytest.mark.parametrize("native", [True, False])
+async def test_notes_beside_a_reply_are_no_text(note, native):
+    """Once a part of a reply came in its form, values of a less sure form add nothing to it."""
+    texts = [
+        named({"type": "content_block_delta", "delta": {"type": "text_delta", "text": text}})
+        if native
+        else chunk({"content": text})
+        for text in ("Hello ", "world.")
+    ]
+    found = await read(texts[0], event(note), texts[1], event(note), DONE, tools=SPECS)
+    assert (found.text, found.reasoning, found.calls, found.error) == (H, "", [], None)
 
 
 async def test_array_of_objects_is_read_as_it_comes():
