@@ -4,7 +4,8 @@
 
 Reads benchmarks/data/tools_train.jsonl, messages composed of the forms and words in
 benchmarks/data/tools_forms.jsonl (seeded) and, as messages that ask for no tool, the first of
-benchmarks/data/intents_train.jsonl; writes genpy_server/core/understanding/tool_model.json.
+benchmarks/data/intents_train.jsonl; writes genpy_server/core/understanding/tool_model.json and
+keyword_model.json, which only a search reads.
 Requests are told from others by a multinomial logistic regression; the words of a keyword by a
 logistic regression of one word at a time. Copies with slips of the keyboard and with other
 requests' keywords (seeded) teach both that what is looked for can be anything.
@@ -26,9 +27,9 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from genpy_server.core.understanding import keywords
 from genpy_server.core.understanding.keywords import (
     AROUND,
-    MODEL,
     OTHER,
     SEEN,
     Word,
@@ -38,6 +39,7 @@ from genpy_server.core.understanding.keywords import (
 )
 from genpy_server.core.understanding.tool_requests import (
     LONGEST,
+    MODEL,
     NO_TOOL,
     SEARCH,
     SURE,
@@ -49,6 +51,7 @@ DATA = HERE / "data" / "tools_train.jsonl"
 FORMS = DATA.with_name("tools_forms.jsonl")
 OTHERS = DATA.with_name("intents_train.jsonl")
 TARGET = HERE.parent / "genpy_server" / "core" / "understanding" / MODEL
+KEYWORDS = TARGET.with_name(keywords.MODEL)
 OTHERS_READ = 6_015
 """How many of them: those added later tell intents from each other, and are about nothing else."""
 LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions")
@@ -266,9 +269,9 @@ def main() -> None:
     model = {
         "fingerprint": hashlib.sha256(DATA.read_bytes() + FORMS.read_bytes()).hexdigest(),
         "requests": fit_requests(rows, forms, more).plain(temperature),
-        "keywords": Keywords(rows, forms).plain(),
     }
     write(TARGET, model)
+    write(KEYWORDS, Keywords(rows, forms).plain())
     print(
         f"{len(rows)} + {len(forms)} + {len(more)} messages, temperature {temperature:.2f}, ",
         end="",

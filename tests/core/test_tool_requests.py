@@ -12,13 +12,12 @@ from support.composed import composed_messages
 
 from genpy_server.core.understanding.keywords import (
     AROUND,
-    MODEL,
     MOST_WORDS,
     find_keyword,
     words_of,
 )
 from genpy_server.core.understanding.linear import LinearModel, shipped
-from genpy_server.core.understanding.tool_requests import LONGEST, find_tool_request
+from genpy_server.core.understanding.tool_requests import LONGEST, MODEL, find_tool_request
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 

@@ -7,7 +7,6 @@ it stands for every word that begins so; words of scripts without spaces are fou
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
 
 import msgspec
 
@@ -40,27 +39,20 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-class Words(NamedTuple):
-    """The family of each word of a script, and of each beginning of words."""
-
-    whole: dict[str, str]
-    stems: dict[str, str]
-
-
 def family_of(word: str) -> str | None:
     """The family of a folded word or of its longest known beginning, else None."""
     listed = words_of_script(next(name for name, end in _SCRIPTS if word[0] < end))
-    family = listed.whole.get(word)
-    if family is None and listed.stems:
+    family = listed.get(word)
+    if family is None:
         sizes = range(len(word), SHORTEST_STEM - 1, -1)
-        beginnings = (listed.stems.get(word[:size]) for size in sizes)
+        beginnings = (listed.get(f"{word[:size]}-") for size in sizes)
         family = next((found for found in beginnings if found is not None), None)
     return family
 
 
 def parts_of(run: str) -> list[str]:
     """A run of a script without spaces, cut around the words that are known; the longest count."""
-    known = words_of_script("unspaced").whole
+    known = words_of_script("unspaced")
     parts, rest, at = list[str](), 0, 0
     while at < len(run):
         for size in range(min(LONGEST_PART, len(run) - at), 0, -1):
@@ -74,19 +66,14 @@ def parts_of(run: str) -> list[str]:
 
 
 @cache
-def words_of_script(script: str) -> Words:
-    """Read on first use: most programs meet few scripts."""
+def words_of_script(script: str) -> dict[str, str]:
+    """The families of its words and beginnings, read on first use: most programs meet few scripts."""
     raw = msgspec.json.decode(_raw(), type=dict[str, msgspec.Raw])[script]
     families = msgspec.json.decode(raw, type=dict[str, str])
-    whole: dict[str, str] = {}
-    stems: dict[str, str] = {}
+    found: dict[str, str] = {}
     for family, listed in families.items():
-        for word in listed.split():
-            if word[-1] == "-":
-                stems[word[:-1]] = family
-            else:
-                whole[word] = family
-    return Words(whole, stems)
+        found.update(dict.fromkeys(listed.split(), family))
+    return found
 
 
 @cache

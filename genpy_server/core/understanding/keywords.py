@@ -6,7 +6,7 @@ most is the keyword. Words that requests are made of are known by name, all othe
 
 import re
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from genpy_server.core.patterns import LazyPattern
 from genpy_server.core.understanding.linear import MARKS, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
 
-MODEL = "tool_model.json"
+MODEL = "keyword_model.json"
 MOST_WORDS = 8
 """Words that a keyword has at most; of a script without spaces, `MOST_LETTERS` characters."""
 MOST_LETTERS = 14
@@ -166,18 +166,16 @@ def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:
 
 
 class _KeywordWeights(msgspec.Struct, frozen=True):
-    """The part of the file that tells keywords."""
+    """What the file holds."""
 
-    keywords: dict[str, Any]
+    frame: str
+    seen: str
+    bias: float
+    weights: dict[str, int]
 
 
 @cache
 def tagger() -> Tagger:
     """The shipped weights, read when first asked for."""
-    raw = shipped(MODEL, _KeywordWeights).keywords
-    return Tagger(
-        frozenset(raw["frame"].split()),
-        frozenset(raw["seen"].split()),
-        raw["weights"],
-        raw["bias"],
-    )
+    raw = shipped(MODEL, _KeywordWeights)
+    return Tagger(frozenset(raw.frame.split()), frozenset(raw.seen.split()), raw.weights, raw.bias)

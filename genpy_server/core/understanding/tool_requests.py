@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 import msgspec
 
 from genpy_server.core.patterns import LazyPattern
-from genpy_server.core.understanding.keywords import MODEL, find_keyword
+from genpy_server.core.understanding.keywords import find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
     LinearModel,
@@ -23,6 +23,7 @@ from genpy_server.core.understanding.linear import (
 )
 from genpy_server.core.understanding.periods import find_other_time, find_period
 
+MODEL = "tool_model.json"
 NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
