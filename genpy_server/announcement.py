@@ -7,8 +7,11 @@ its settings are the user's own: a folder's `.env` must not affect other termina
 
 import hashlib
 import os
-from contextlib import suppress
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +24,10 @@ from genpy_server.settings import DOTENV, Settings
 
 ANSWER_SECONDS = 3.0
 """Time limit for an announced server to answer."""
+START_SECONDS = 10.0
+"""Time limit for another program that is starting a server."""
+POLL_SECONDS = 0.05
+"""Between two attempts to take the lock."""
 _MAY_DIFFER = (
     *("host", "port", "tokens", "server", "origins", "hosts", "proxies", "log_level", "sources"),
     *("theme", "keyboard"),
@@ -42,6 +49,42 @@ class Announced(NamedTuple):
 
     server: Announcement | None = None
     differs: bool = False
+
+
+@asynccontextmanager
+async def start_lock(settings: Settings) -> AsyncIterator[None]:
+    """Lock the folder of the database while a program looks for its server or starts one.
+
+    Continues without the lock after `START_SECONDS`, on Windows, and on file systems without locks.
+    """
+    path = _file(settings)
+    if path is None or sys.platform == "win32":
+        yield
+        return
+    import asyncio  # noqa: PLC0415 - with the client, only to look for a server
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError:  # the store says what is wrong
+        yield
+        return
+    try:
+        end = monotonic() + START_SECONDS
+        while monotonic() < end:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(POLL_SECONDS)
+            except OSError:  # a file system without locks
+                break
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_UN)  # a forked process may still have the folder open
+        os.close(folder)
 
 
 async def find(settings: Settings) -> Announced:

@@ -8,7 +8,7 @@ import logging
 import secrets
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -157,11 +157,14 @@ class LocalServer:
 
         `brief` as in `App.open`.
         """
+        announced = announced and self._app is None  # its own App is for this program alone
+        async with announcement.start_lock(self.settings) if announced else nullcontext():
+            await self._reach(announced=announced, brief=brief)
+
+    async def _reach(self, *, announced: bool, brief: bool) -> None:
         if self._app is None:
             found = await announcement.find(self.settings)
             self._place, self.differs = found.server, found.differs
-        else:  # an App of one's own is what this program is to run, and nobody else's server
-            announced = False
         if self._place is not None:
             self.url, self.token = self._place.url, self._place.token
         else:
