@@ -35,6 +35,8 @@ from genpy_server.llm.lenient_json import objects
 from genpy_server.network import BadVariable
 
 QUOTED_CHARS = 200
+SENTENCE_WORDS = 4
+"""Words from which the text of a page may say more than the status in its title."""
 BROKEN_PART = 8
 """Data is not text where more than one in so many characters is broken."""
 LONGEST_WAIT = 7 * 86_400.0
@@ -258,10 +260,7 @@ class Complaint:
             self._texts += [unescape(found).strip() for found in _XML_TEXT.findall(text[:20_000])]
             self.codes += _XML_CODE.findall(text[:20_000])
         elif _HTML.match(text):
-            text = text[:20_000]
-            title = _TITLE.search(text)
-            said = next(filter(None, title.groups()), "") if title else _HIDDEN.sub(" ", text)
-            self._texts.append(" ".join(unescape(said).split()))
+            self._texts.append(_page_text(text[:20_000]))
         elif cloudflare := _CLOUDFLARE.fullmatch(text):
             number = cloudflare[1]
             means = f", {CLOUDFLARE[number]}" if number in CLOUDFLARE else ""
@@ -361,6 +360,17 @@ class Complaint:
             return LlmKeyRejected
         named = self.status == NOT_FOUND and re.search(r"(?i)\bmodels?\b", self.text)
         return LlmModelUnknown if named or _NO_MODEL.search(self.text) else None
+
+
+def _page_text(page: str) -> str:
+    """What a page says: its title, where that is more than a status, or else its text too."""
+    found = _TITLE.search(page)
+    title = " ".join(unescape(next(filter(None, found.groups()), "")).split()) if found else ""
+    text = " ".join(unescape(_HIDDEN.sub(" ", page)).split())
+    text = text.replace(title, "").strip() if title else text
+    if title and not (title[:3].isdigit() and len(text.split()) >= SENTENCE_WORDS):
+        return title
+    return ": ".join(filter(None, (title, text)))
 
 
 def refusal(
