@@ -7,7 +7,6 @@ characters with visible ones. JSON escapes the same characters.
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -215,13 +214,3 @@ def width() -> int:
         return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
     except (OSError, ValueError):
         return WIDTH
-
-
-def local_time(at: str) -> str:
-    """An ISO time in the local time zone."""
-    return datetime.fromisoformat(at).astimezone().strftime("%d %b %Y, %H:%M")
-
-
-def count(number: int, thing: str) -> str:
-    """A number of things, in the singular for one."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

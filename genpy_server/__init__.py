@@ -1,7 +1,7 @@
-"""GenPy's server: it keeps conversations, answers them, summarises them and finds them again.
+"""GenPy's server: stores, answers, summarises and searches conversations.
 
-The names below are for programs of others and stay as they are; each is imported when it is first
-used. `docs/toolkit.md` walks through them, `docs/reference.md` has each with an example.
+The names below are the public interface; each is imported on first use. `docs/toolkit.md` explains
+them, `docs/reference.md` has each with an example.
 
     import asyncio
 

@@ -1,4 +1,4 @@
-"""`python -m genpy_server`: the server as a program of its own."""
+"""`python -m genpy_server`: runs the server."""
 
 import argparse
 import sys
@@ -15,11 +15,11 @@ PORTS = range(65_536)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; 0 done, 1 expected failure, 2 usage, 130 cut short."""
+    """Serve until stopped; exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted."""
     try:
         return 0 if run(App(_with_options(load(), arguments)).serve(_announce)) else 130
     except GenPyError as error:
-        print(error.message, file=sys.stderr)  # noqa: T201 - what a program says
+        print(error.message, file=sys.stderr)  # noqa: T201 - output of the program
         return 1
     except KeyboardInterrupt:
         return 130
@@ -41,7 +41,7 @@ def _port(text: str) -> int:
 
 
 def _announce(address: str) -> None:
-    print(f"GenPy listens on {address}", flush=True)  # noqa: T201 - what a program says
+    print(f"GenPy listens on {address}", flush=True)  # noqa: T201 - output of the program
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running application out. Nothing else builds objects."""
+"""The composition root: builds a running application from settings. Nothing else builds objects."""
 
 import asyncio
 import gc
@@ -64,11 +64,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread of the store may compute before the loop, which gives way at every write to a
-socket, is let go on; at the usual 5 ms a search next to many streams makes all of them late."""
+"""Switch interval of threads: with the default of 5 ms a search in a thread delays the event loop,
+which releases the GIL at every write to a socket."""
 
 COLLECT = (10_000, 20, 20)
-"""New objects until the collector looks at them, and how often until at older ones."""
+"""Thresholds of the garbage collector."""
 
 
 def run(serving: Coroutine[Any, Any, T]) -> T:
@@ -83,7 +83,7 @@ def run(serving: Coroutine[Any, Any, T]) -> T:
 
 
 class App:
-    """A server to be: its settings, and what it has beside GenPy's own parts.
+    """A server that is not running yet: its settings, tools, modes, hooks, model and store.
 
         @tool
         async def open_ticket(title: str) -> str:
@@ -93,10 +93,10 @@ class App:
         asyncio.run(app.serve())
 
     `settings` default to the environment and the person's config. `tools` are functions, with
-    `@tool` or without, or `Tool` objects; `modes` are kinds of help, and `on` is called at five
-    points of a conversation. `llm` and `store` replace the configured ones: an
-    object, or a function that takes the settings and makes one, which `genpy chat --app` needs to
-    start again. `ConfigError` says what cannot work, at the latest when it is opened.
+    `@tool` or without, or `Tool` objects; `modes` are kinds of help, and `on` are hooks. `llm` and
+    `store` replace the configured ones: an object, or a function that takes the settings and
+    returns one, which `genpy chat --app` needs to start again. Wrong values raise `ConfigError`, at
+    the latest when it is opened.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class App:
 
     @property
     def settings(self) -> Settings:
-        """The settings; read when they are first needed."""
+        """The settings; read on first use."""
         if self._settings is None:
             self._settings = load()
         return self._settings
@@ -126,11 +126,11 @@ class App:
     async def open(
         self, settings: Settings | None = None, *, personal: bool = False, brief: bool = False
     ) -> "OpenApp":
-        """Open the doors and begin; raises the error of a door that is shut.
+        """Open the store and start the background tasks; raises the error of a part that fails.
 
-        `settings` replace its own. `personal` is a server for the person at this machine alone:
-        it has the tools of their own files too, and they may use every tool. A `brief` one, for one
-        question, leaves abandoned sessions to others for a moment, and builds only what is asked for.
+        `settings` replace its own. `personal` is a server for the person at this machine only: it
+        also has the tools of their files, and they may use every tool. A `brief` one, for one
+        question, does not look for abandoned sessions at once, and builds only what is needed.
         """
         settings = settings or self.settings
         registry = ToolRegistry(self._tools)
@@ -179,11 +179,10 @@ class App:
         host: str | None = None,
         port: int | None = None,
     ) -> bool:
-        """Serve until a stop signal; False when the stop was cut short by a second one.
+        """Serve until a stop signal; False when a second one ended the stop early.
 
-        `announce` is given the address once it listens; `host` and `port` (0: any free one) replace
-        those of the settings. It logs one line an event on standard error, with nothing of what was
-        said in it.
+        `announce` is called with the address once it listens; `host` and `port` (0: any free one)
+        replace those of the settings. Events are logged to standard error, without messages.
         """
         settings = self.settings
         settings = msgspec.structs.replace(
@@ -196,7 +195,7 @@ class App:
         app = await self.open(settings)
         try:
             server = await app.listen()
-            app.tasks.spawn(_settle(app.warming))
+            app.tasks.spawn(_prepare(app.warming))
             with await _announced(app, settings, server.url):
                 return await serve_until_stopped(server, app.drain, announce or _log_address)
         finally:
@@ -206,7 +205,7 @@ class App:
 def _mcp_servers(
     settings: Settings, registry: ToolRegistry, failures: list[ToolSource]
 ) -> "McpServers | None":
-    """The MCP servers of the config; without the extra each is a failure."""
+    """The MCP servers of the config; without the extra each is added to `failures`."""
     from genpy_server import mcp  # noqa: PLC0415 - an extra, and heavy
 
     if mcp.is_installed():
@@ -216,7 +215,7 @@ def _mcp_servers(
 
 
 class OpenApp:
-    """Everything a running server consists of."""
+    """The parts of a running server."""
 
     def __init__(  # noqa: PLR0917 - its parts
         self,
@@ -269,7 +268,7 @@ class OpenApp:
         self.router = Router(routes, {"changes": rates.charge})
 
     def use_model(self, settings: Settings) -> None:
-        """Answer with the model of these settings from the next message on."""
+        """Use the model of these settings from the next message on."""
         self.settings = settings
         self.models.use(settings)
         self.model_changed(settings)
@@ -280,7 +279,7 @@ class OpenApp:
         return self.models.default.llm
 
     def records(self, user: str) -> LocalRecords:
-        """The conversations of a user, whose live sessions hear of every change."""
+        """The conversations of a user; changes are published to their live sessions."""
         return LocalRecords(
             self.store,
             user,
@@ -291,7 +290,7 @@ class OpenApp:
         )
 
     async def connect(self, connection: SessionSocket, attach: Attach) -> None:
-        """The life of one WebSocket that passed the gate."""
+        """Serve one WebSocket that passed the gate."""
         await serve_session(
             connection,
             self.hub,
@@ -307,14 +306,14 @@ class OpenApp:
     async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one.
 
-        What the first message needs is then made ready beside the loop, unless it is a brief one.
+        Then the models of intents are loaded in a thread, unless the server is `brief`.
         """
         try:
             server = await listen(
                 settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
             )
         except BaseException:
-            await self.drain()  # the hub works already, and its store is closed next
+            await self.drain()  # the hub is running, and the store is closed next
             raise
         if not self._brief:
             self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self.models, self._detectors))
@@ -323,7 +322,7 @@ class OpenApp:
     async def drain(
         self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
     ) -> None:
-        """Stop the replies in progress and keep what came of them; see `SessionHub.close`."""
+        """Stop and store the running replies; see `SessionHub.close`."""
         await self.hub.close(end_sessions=end_sessions, spared=spared)
 
     async def close(self) -> None:
@@ -340,10 +339,10 @@ def _warm(models: Providers, detectors: Detectors) -> None:
         build()
 
 
-async def _settle(warming: asyncio.Future[None]) -> None:
-    """Build what later messages need, and let the collector of cycles pass over all of it.
+async def _prepare(warming: asyncio.Future[None]) -> None:
+    """Compile all patterns, and exclude everything loaded so far from garbage collection.
 
-    Otherwise a pattern took some milliseconds of the loop, and the collector stopped everybody for 60.
+    Otherwise a pattern blocks the loop for some milliseconds, and a collection for 60.
     """
     await warming
     await asyncio.to_thread(LazyPattern.compile_all)
@@ -353,7 +352,7 @@ async def _settle(warming: asyncio.Future[None]) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Use as many descriptors as the system allows; the usual soft limit is 1,024 sockets."""
+    """Raise the limit of open files to the hard limit; the usual soft limit is 1,024."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -364,9 +363,9 @@ def _raise_descriptor_limit() -> None:
 
 
 def configure_logging(level: str) -> None:
-    """Log ours from `level` on, and of libraries warnings alone.
+    """Log GenPy's records from `level` on, and of libraries only warnings.
 
-    At lower levels the libraries' own loggers print tokens, keys and messages.
+    At lower levels libraries log tokens, keys and messages.
     """
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -375,7 +374,7 @@ def configure_logging(level: str) -> None:
 
 
 async def _announced(app: OpenApp, settings: Settings, url: str) -> ExitStack:
-    """Announce a server to the programs of this user, until the context ends."""
+    """Announce a server to the programs of this user until the context ends."""
     token = next((t for t, user in settings.tokens.items() if user == settings.user), None)
     stack = ExitStack()
     if token is None and settings.tokens:

@@ -1,12 +1,12 @@
-"""The user's own files: config.toml for settings and providers, keys.toml for secrets.
+"""The user's config files: config.toml for settings and providers, keys.toml for secrets.
 
-Both stand in the user's config folder and hold for every working directory. A setting is written
-under its variable's name without GENPY_, in small letters (`context_tokens = 8000`), a limit in
-the table `limits`, a model provider as `[providers.NAME]` with its `url`, what a million tokens of
-a model cost as `[prices."PROVIDER/NAME"]` with `input` and `output`, and an MCP server as
-`[mcp.NAME]` with its `command`, `args` and `env`, or its `url` and `headers`, and the `seconds` that
-a call may take. keys.toml holds one secret a line, under the name of the provider it belongs to, of
-`supabase`, of `server`, or of an MCP server as `"mcp.NAME"`.
+Both are in the user's config folder and apply to every working directory. A setting has its
+variable's name without GENPY_, in small letters (`context_tokens = 8000`); a limit is in the table
+`limits`; a model provider is `[providers.NAME]` with its `url`; the price of a million tokens of a
+model is `[prices."PROVIDER/NAME"]` with `input` and `output`; an MCP server is `[mcp.NAME]` with
+`command`, `args` and `env`, or `url` and `headers`, and the time limit `seconds` of a call.
+keys.toml has one secret per line, under the name of its provider, `supabase`, `server`, or
+`"mcp.NAME"` for an MCP server.
 """
 
 import re
@@ -30,9 +30,9 @@ LOCAL_PROVIDERS = {
     "llamacpp": "http://127.0.0.1:8080/v1",
     "vllm": "http://127.0.0.1:8000/v1",
 }
-"""Model servers of one's own machine, by their usual ports."""
+"""Model servers of the local machine, with their usual ports."""
 KEY_VARIABLES = {GROQ: "GROQ_API_KEY", "supabase": "SUPABASE_KEY", "server": "GENPY_TOKEN"}
-"""Secrets that are settings too; every other key belongs to the provider of its name."""
+"""Names in keys.toml that are settings; any other name is a provider or an MCP server."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 MCP_KEY = re.compile(rf"mcp\.{NAME.pattern}")
 """The name of an MCP server's secret."""
@@ -42,7 +42,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """Where models are served, and the key for that address."""
+    """A model provider: its address and key."""
 
     name: str
     url: str
@@ -50,7 +50,7 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class McpEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an MCP server is reached: a command that is started, or the URL of one that runs."""
+    """An MCP server: a command to start, or the URL of a running one."""
 
     command: str | None = None
     args: tuple[str, ...] = ()
@@ -59,35 +59,35 @@ class McpEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: Mapping[str, str] = {}
     """Sent with each request to the URL, and to no other host."""
     seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
-    """How long a call of one of its tools may take."""
+    """Time limit of a call of one of its tools."""
 
 
 class UserConfig(msgspec.Struct, frozen=True):
-    """What the two files say: texts by variable, each with its file, and the providers."""
+    """The contents of the two files: settings as text by variable, their files, and the tables."""
 
     values: Mapping[str, str] = {}
     sources: Mapping[str, str] = {}
     providers: Mapping[str, Provider] = {}
     prices: Mapping[str, Price] = {}
-    """By the name of the model, for a million tokens."""
+    """Prices of a million tokens by model."""
     currency: str = "$"
     mcp: Mapping[str, McpEntry] = {}
     """MCP servers by name."""
     keyboard: Mapping[str, str] = {}
-    """Keys of the terminal client, with commas between them, by the name of the command."""
+    """Keys of the terminal client, separated by commas, by command."""
     folder: Path | None = None
-    """Where they were read from, with the person's own modes and tools."""
+    """The config folder, which has the person's modes and tools too."""
 
 
 def folder() -> Path:
     """The user's config folder for GenPy."""
-    from platformdirs import user_config_path  # noqa: PLC0415 - a server in a container has no use
+    from platformdirs import user_config_path  # noqa: PLC0415 - only where it is needed
 
     return user_config_path("genpy", appauthor=False)
 
 
 def read(directory: Path | None = None) -> UserConfig:
-    """Both files; raises `ConfigError` for one that cannot be read or understood."""
+    """Read both files; raises `ConfigError` for one that cannot be read or is invalid."""
     directory = directory or folder()
     config, keys = _table(directory / CONFIG), _table(directory / KEYS)
     values: dict[str, str] = {}
@@ -96,7 +96,7 @@ def read(directory: Path | None = None) -> UserConfig:
     prices = _a_table(config.pop("prices", {}), directory / CONFIG, "prices")
     currency = _text(prices.pop("currency", "$"), directory / CONFIG, "prices.currency")
     servers = _a_table(config.pop("mcp", {}), directory / CONFIG, "mcp")
-    pressed = _a_table(config.pop("keyboard", {}), directory / CONFIG, "keyboard")
+    bindings = _a_table(config.pop("keyboard", {}), directory / CONFIG, "keyboard")
     for name, value in config.items():
         values[variable(name)] = _text(value, directory / CONFIG, name)
     for name, value in _a_table(limits, directory / CONFIG, "limits").items():
@@ -119,7 +119,7 @@ def read(directory: Path | None = None) -> UserConfig:
     }
     keyboard = {
         name: _text(value, directory / CONFIG, f"keyboard.{name}").replace(" ", ",")
-        for name, value in pressed.items()
+        for name, value in bindings.items()
     }
     return UserConfig(
         values, sources, known_providers(named, keys), priced, currency, mcp, keyboard, directory
@@ -128,12 +128,12 @@ def read(directory: Path | None = None) -> UserConfig:
 
 def known_providers(urls: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, Provider]:
     """The providers of config.toml and those that need no configuration, with their keys."""
-    every = {GROQ: GROQ_URL, **LOCAL_PROVIDERS, **urls}
-    return {name: Provider(name, url, keys.get(name)) for name, url in every.items()}
+    addresses = {GROQ: GROQ_URL, **LOCAL_PROVIDERS, **urls}
+    return {name: Provider(name, url, keys.get(name)) for name, url in addresses.items()}
 
 
 def variable(name: str) -> str:
-    """The variable that a name of config.toml stands for."""
+    """The variable of a name in config.toml."""
     name = name.replace("limits.", "limit_").upper()
     return name if name.startswith(("GROQ_", "SUPABASE_")) else f"GENPY_{name}"
 
@@ -145,13 +145,13 @@ def config_name(variable_name: str) -> str:
 
 
 def set_value(name: str, value: Any, directory: Path | None = None) -> Path:
-    """Write a value under a name with dots, None removes it; comments stay. Returns the file."""
+    """Write a value under a dotted name, None removes it; keeps comments. Returns the file."""
     path = (directory or folder()) / CONFIG
     return _write(path, name.split("."), value)
 
 
 def set_key(name: str, key: str | None, directory: Path | None = None) -> Path:
-    """Write a secret, None removes it; the file is readable by its owner only."""
+    """Write a secret, None removes it. Returns the file, which only its owner can read."""
     return _write((directory or folder()) / KEYS, [name], key)
 
 
@@ -201,7 +201,7 @@ def _a_table(value: Any, path: Path, name: str) -> dict[str, Any]:
 
 
 def _text(value: Any, path: Path, name: str) -> str:
-    """A value as the text that the environment would hold."""
+    """A value as text, as in an environment variable."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, str | int | float):

@@ -1,6 +1,6 @@
-"""A server inside a client's process: a thread with a loop of its own, on a free loopback port.
+"""A server inside a client's process: a thread with its own event loop, on a free loopback port.
 
-Each run has a token of its own, so that no other user of the machine can talk to it.
+Each run has its own token, so that other users of the machine cannot connect.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from genpy_server.settings import Settings
 
 TOKEN_BYTES = 24
 CLOSE_SECONDS = 2.0
-"""How long requests may take to be answered once the server stops."""
+"""Time limit for current requests when the server stops."""
 
 log = logging.getLogger("genpy.embedded")
 
@@ -42,7 +42,7 @@ class Embedded:
         self._brief = brief
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         port = 0
-        if place is not None:  # the clients of a server that is gone come back to this one
+        if place is not None:  # clients of the server that ended reconnect to this one
             self.token, port = place.token or self.token, urlsplit(place.url).port or 0
         self.url = ""
         self._announced = announced
@@ -57,7 +57,7 @@ class Embedded:
         self._thread = threading.Thread(target=self._run, name="genpy-server", daemon=True)
 
     async def start(self) -> None:
-        """Start and wait until it listens; raises what keeps it from that."""
+        """Start and wait until it listens; raises the error that prevents it."""
         self._thread.start()
         self.url = await asyncio.wrap_future(self._started)
 
@@ -81,7 +81,7 @@ class Embedded:
             self._started.set_result(server.url)
             await self._stop.wait()
             announcement.withdraw(self._settings, server.url)
-            spared = app.hub.attended()  # other programs', who take over
+            spared = app.hub.attended()  # sessions of other programs, which take over
             server.close()
             await app.drain(end_sessions=self._end_sessions, spared=spared)
             with suppress(TimeoutError):
@@ -97,21 +97,21 @@ class Embedded:
         return self._app is not None and self._app.llm.kind != "offline"
 
     def _model_changed(self, settings: Settings) -> None:
-        """Be found by programs whose settings have the model that was chosen."""
+        """Announce the server again with the settings of the chosen model."""
         self._settings = settings
         if self._announced:
             announcement.publish(settings, self.url, self.token)
 
     def watchers(self, session_id: str) -> int:
-        """How many clients are attached to a session of the user."""
+        """The number of clients that are attached to a session of the user."""
         if self._app is None:
             return 0
         return self._app.hub.watchers(self._settings.user, session_id)
 
     async def stop(self, *, end_sessions: bool = False) -> None:
-        """Stop, perhaps ending the live sessions first, which may ask the model for summaries.
+        """Stop the server; `end_sessions` ends the live sessions first, with summaries.
 
-        A silent model holds this up for the `leave_seconds` of the limits and no longer.
+        Summaries take at most the limit `leave_seconds`.
         """
         if self._loop is not None and self._thread.is_alive():
             self._end_sessions = end_sessions
@@ -127,10 +127,11 @@ async def start_embedded(
     app: App | None = None,
     brief: bool = False,
 ) -> Embedded:
-    """An embedded server that listens, of `app` or with GenPy's own parts alone.
+    """Start an embedded server, of `app` or of the default `App`.
 
     `announced` lets other programs of this user find it; with `place` it takes the address of a
-    server that is gone; `brief` as in `App.open`. Raises `ConfigError` where another program has taken that.
+    server that has ended; `brief` as in `App.open`. Raises `ConfigError` where another program uses
+    that address.
     """
     embedded = Embedded(settings, announced=announced, place=place, app=app, brief=brief)
     await embedded.start()
@@ -138,7 +139,7 @@ async def start_embedded(
 
 
 class LocalServer:
-    """The server of a local database: the one of another program while that runs, else our own."""
+    """The server of a local database: that of another program while it runs, else an embedded one."""
 
     def __init__(self, settings: Settings, app: App | None = None) -> None:
         self._app = app
@@ -146,16 +147,16 @@ class LocalServer:
         self.token: str | None = None
         self.own: Embedded | None = None
         self.differs = False
-        """Whether another program serves the database with other settings, beside our own."""
+        """Whether another program serves the database with other settings."""
         self.settings = settings
-        """Those that it has, or would start with."""
+        """The settings of the server."""
         self._place: Announcement | None = None
         self._taking: asyncio.Task[bool] | None = None
 
     async def reach(self, *, announced: bool, brief: bool = False) -> None:
-        """Find the server, or start one, `announced` to other programs; raises what prevents it.
+        """Find the server, or start one; raises the error that prevents it.
 
-        `brief` as in `App.open`.
+        `announced` as in `start_embedded`, `brief` as in `App.open`.
         """
         announced = announced and self._app is None  # its own App is for this program alone
         async with announcement.start_lock(self.settings) if announced else nullcontext():
@@ -175,10 +176,10 @@ class LocalServer:
             self.url, self.token = self.own.url, self.own.token
 
     async def take_over(self) -> bool:
-        """Serve at the address of another program's server that is gone.
+        """Start a server at the address of another program's server that has ended.
 
-        False where it is still there, or a third program was quicker. A caller that is cancelled
-        leaves the start running for the next one.
+        False where it still runs, or a third program has taken over. Cancelling a caller does not
+        cancel the start.
         """
         if self._place is None or self.own is not None:
             return False
@@ -194,7 +195,7 @@ class LocalServer:
         return self.own is not None
 
     async def stop(self, *, end_sessions: bool = False) -> None:
-        """Stop our own server, where there is one; see `Embedded.stop`."""
+        """Stop the embedded server, if there is one; see `Embedded.stop`."""
         if self._taking is not None:
             await asyncio.wait([self._taking])
         if self.own is not None:

@@ -1,11 +1,11 @@
-"""Every expected failure: one tree, each class with the code that crosses the wire.
+"""Every expected error: one tree, each class with its code in frames and HTTP answers.
 
     GenPyError
-    +-- Refused          the request is wrong: repeating it will not help
+    +-- Refused          the request is wrong: a retry will not help
     |   +-- BadRequest, BadFrame, TooLarge, NotFound, Ambiguous, Conflict
     |   +-- Unauthorized, Forbidden, UnknownProtocol, MethodNotAllowed, UpgradeRequired
     |   +-- HeadTooLarge, ConfigError
-    +-- Busy             right request, wrong moment: try again later
+    +-- Busy             the request is right: retry later
     |   +-- RateLimited, TooMany, ShuttingDown, RequestTimeout
     +-- StoreError       the database
     |   +-- StoreUnavailable, StoreTimeout, StoreKeyRejected, StoreSchemaMissing, StoreForbidden
@@ -14,14 +14,14 @@
     |   +-- LlmTimeout, LlmUnavailable, LlmLoading, LlmQuotaSpent, LlmBadOutput, LlmBadToolCall
     +-- Unreachable      the client found no server
 
-A message is one sentence or two for a person: what happened and what to do.
+A message is one or two sentences for a person: what happened and what to do.
 """
 
 from typing import ClassVar
 
 
 class GenPyError(Exception):
-    """Base of every expected failure; `message` is safe to show to anyone."""
+    """Base of every expected error; `message` is safe to show to anyone."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
@@ -31,7 +31,7 @@ class GenPyError(Exception):
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after
-        """Seconds to wait before trying again, where known."""
+        """Seconds to wait before a retry, if known."""
 
 
 class Refused(GenPyError):
@@ -42,13 +42,13 @@ class Refused(GenPyError):
 
 
 class BadRequest(Refused):
-    """A path, query or body that cannot be understood."""
+    """An invalid path, query or body."""
 
     code = "bad_request"
 
 
 class BadFrame(Refused):
-    """A WebSocket frame of an unknown type or form."""
+    """An invalid WebSocket frame, or one of an unknown type."""
 
     code = "bad_frame"
 
@@ -61,21 +61,21 @@ class TooLarge(Refused):
 
 
 class NotFound(Refused):
-    """Nothing of this user has that name; somebody else's looks the same."""
+    """Nothing of this user has that name; the same for things of other users."""
 
     code = "not_found"
     status = 404
 
 
 class Ambiguous(Refused):
-    """A prefix that fits more than one session."""
+    """A prefix that matches more than one session."""
 
     code = "ambiguous"
     status = 409
 
 
 class Conflict(Refused):
-    """The same client id came with another text, or the state forbids it."""
+    """The client id was used with another text, or the state does not allow the request."""
 
     code = "conflict"
     status = 409
@@ -96,7 +96,7 @@ class Forbidden(Refused):
 
 
 class UnknownProtocol(Refused):
-    """A genpy.* subprotocol that this server does not speak."""
+    """A genpy.* subprotocol that this server does not support."""
 
     code = "unknown_protocol"
 
@@ -109,7 +109,7 @@ class MethodNotAllowed(Refused):
 
 
 class UpgradeRequired(Refused):
-    """An address that serves WebSockets only, or another version of WebSocket."""
+    """An address that serves WebSockets only, or an unsupported version of WebSocket."""
 
     code = "upgrade_required"
     status = 426
@@ -123,13 +123,13 @@ class HeadTooLarge(Refused):
 
 
 class ConfigError(Refused):
-    """Settings that cannot work; names every wrong one at once."""
+    """Invalid settings; names all of them."""
 
     code = "config"
 
 
 class Busy(GenPyError):
-    """The request is right and may succeed later."""
+    """The request is right and may succeed on a retry."""
 
     code = "busy"
     status = 503
@@ -137,7 +137,7 @@ class Busy(GenPyError):
 
 
 class RateLimited(Busy):
-    """More messages and changes than this user may make in a minute."""
+    """More messages and changes than allowed in a minute."""
 
     code = "rate_limited"
     status = 429
@@ -151,7 +151,7 @@ class TooMany(Busy):
 
 
 class ShuttingDown(Busy):
-    """The server is about to stop."""
+    """The server is stopping."""
 
     code = "shutting_down"
 
@@ -164,7 +164,7 @@ class RequestTimeout(Busy):
 
 
 class StoreError(GenPyError):
-    """The database failed in a way that has no better name."""
+    """An error of the database without a class of its own."""
 
     code = "store_error"
     status = 503
@@ -172,7 +172,7 @@ class StoreError(GenPyError):
 
 
 class StoreUnavailable(StoreError):
-    """Nobody answers at the database's address."""
+    """The database cannot be reached."""
 
     code = "store_unavailable"
 
@@ -184,7 +184,7 @@ class StoreTimeout(StoreError):
 
 
 class StoreKeyRejected(StoreError):
-    """The database refuses our key, or it is the publishable one."""
+    """The database refuses the key, or it is the publishable one."""
 
     code = "store_key_rejected"
     retryable = False
@@ -205,7 +205,7 @@ class StoreForbidden(StoreError):
 
 
 class LlmError(GenPyError):
-    """The model failed in a way that has no better name."""
+    """An error of the model without a class of its own."""
 
     code = "llm_error"
     status = 502
@@ -213,7 +213,7 @@ class LlmError(GenPyError):
 
 
 class LlmRateLimited(LlmError):
-    """The model's service asks to wait; `retry_after` says how long."""
+    """The model's service limits the rate; `retry_after` says how long to wait."""
 
     code = "llm_rate_limited"
     status = 429
@@ -253,13 +253,13 @@ class LlmTimeout(LlmError):
 
 
 class LlmUnavailable(LlmError):
-    """Nobody answers at the model's address, or it answers 5xx."""
+    """The model's service cannot be reached, or it answers 5xx."""
 
     code = "llm_unavailable"
 
 
 class LlmLoading(LlmUnavailable):
-    """The model is being loaded; `retry_after` says when to ask again."""
+    """The model is being loaded; `retry_after` says when to retry."""
 
     code = "llm_loading"
 
@@ -279,13 +279,13 @@ class LlmBadOutput(LlmError):
 
 
 class LlmBadToolCall(LlmError):
-    """The model called a tool in a way its own service refuses."""
+    """The model called a tool in a way that its service refuses."""
 
     code = "llm_bad_tool_call"
 
 
 class Unreachable(GenPyError):
-    """No server answers at the address the client was given."""
+    """No server answers at the client's address."""
 
     code = "unreachable"
     status = 503
@@ -293,12 +293,12 @@ class Unreachable(GenPyError):
 
 
 def description(error: BaseException) -> str:
-    """The sentence of an error of ours; of others the type and the text, which may fail too."""
+    """The message of a `GenPyError`; of other errors type and text."""
     if isinstance(error, GenPyError):
         return error.message
     try:
         text = str(error).strip()
-    except Exception:  # noqa: BLE001 - see above
+    except Exception:  # noqa: BLE001 - `__str__` of a foreign error may fail
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -312,5 +312,5 @@ BY_CODE: dict[str, type[GenPyError]] = {cls.code: cls for cls in reversed(_tree(
 
 
 def from_wire(code: str, message: str, retry_after: float | None = None) -> GenPyError:
-    """The error a server meant, as the class a client can catch."""
+    """The error of a code, as the class that a client can catch."""
     return BY_CODE.get(code, GenPyError)(message, retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""The composition root of commands that need no server: records over the configured store."""
+"""The composition root of commands without a server: records over the configured store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from genpy_server.stores.select import open_store
 
 @asynccontextmanager
 async def open_records(settings: Settings, *, model: bool = False) -> AsyncIterator[LocalRecords]:
-    """The records of the configured store, closed afterwards; `model` to write summaries."""
+    """The records of the configured store; with `model` they can write summaries."""
     store = open_store(settings)
     await store.open()
     try:

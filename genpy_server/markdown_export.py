@@ -1,4 +1,4 @@
-"""A conversation as a Markdown document, in which no message swallows the next."""
+"""A conversation as a Markdown document; blocks that a message leaves open are closed."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -22,13 +22,13 @@ _ENDS = {
     "error": "failed",
 }
 _OPENS = ("```", "~~~", "<")
-"""What begins every block that goes on over blank lines."""
+"""Starts of the blocks that continue over blank lines."""
 _HTML_ENDS = ("-->", "?>", "]]>", "</script>", "</pre>", "</style>", "</textarea>", ">")
 _PROBE = "A heading that must stand for itself"
 
 
 def markdown(title: str, messages: Sequence[Message]) -> str:
-    """A heading for each message, question beside answer, and how a reply ended if not well."""
+    """The document: a heading for each message, replies after their questions, and how they ended."""
     replaced = replaced_ids(messages)
     parts = [f"# {one_line(title)}\n"]
     for message in _by_turn(messages):
@@ -44,7 +44,7 @@ def markdown(title: str, messages: Sequence[Message]) -> str:
 
 
 def closed(text: str) -> str:
-    """A message, with the end of what it leaves open: a fence, a comment or another HTML block."""
+    """A message with the end of a block that it leaves open: a fence, a comment or other HTML."""
     if not any(sign in text for sign in _OPENS) or _is_closed(text):
         return text
     last = _parser().parse(text)[-1]
@@ -56,7 +56,7 @@ def closed(text: str) -> str:
 
 
 def _is_closed(text: str) -> bool:
-    """Whether a heading after a text is one."""
+    """Whether a heading after the text is parsed as a heading."""
     tokens = _parser().parse(f"{text}\n\n## {_PROBE}\n")
     if len(tokens) < 3 or tokens[-3].type != "heading_open":  # noqa: PLR2004 - its three tokens
         return False
@@ -71,7 +71,7 @@ def _parser() -> "MarkdownIt":
 
 
 def _by_turn(messages: Sequence[Message]) -> Iterator[Message]:
-    """Each message with its replies behind it, also where others were sent in between."""
+    """Each message followed by its replies, also where others were sent in between."""
     turns: dict[int, list[Message]] = {}
     for message in messages:
         asked = message.meta.reply_to

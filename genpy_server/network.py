@@ -1,4 +1,4 @@
-"""What the environment says of connections: proxies, and which certificates are trusted."""
+"""Proxies and trusted certificates, from the environment."""
 
 import os
 import ssl
@@ -11,13 +11,13 @@ import httpx
 
 
 class BadVariable(httpx.ConnectError):
-    """A variable of the environment makes connecting impossible; the message is for a person."""
+    """A variable of the environment is invalid; the message is for a person."""
 
 
 def http_client(url: str, *, trust_env: bool = True, **options: Any) -> httpx.AsyncClient:
-    """A client for one address, by way of the proxy of the environment unless not `trust_env`.
+    """An HTTP client for one address, with the proxy of the environment if `trust_env`.
 
-    Raises `BadVariable` where a variable makes that impossible.
+    Raises `BadVariable`.
     """
     if trust_env:
         options["proxy"] = proxy_for(httpx.URL(url))
@@ -28,9 +28,9 @@ def http_client(url: str, *, trust_env: bool = True, **options: Any) -> httpx.As
 
 
 def certificates() -> ssl.SSLContext:
-    """What to trust: SSL_CERT_FILE or SSL_CERT_DIR, or else certifi's list.
+    """The trusted certificates: SSL_CERT_FILE or SSL_CERT_DIR, or else certifi's list.
 
-    Read once for each value of the two. Raises `BadVariable`.
+    Cached for the values of the two variables. Raises `BadVariable`.
     """
     return _read_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 

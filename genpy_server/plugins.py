@@ -1,4 +1,4 @@
-"""What installed packages bring by the entry points `genpy.tools`, `genpy.modes` and the like."""
+"""Objects of installed packages, found by the entry points `genpy.tools`, `genpy.modes` and others."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,39 +9,39 @@ from genpy_server.errors import ConfigError, GenPyError, description
 
 
 class Plugin(NamedTuple):
-    """The object of an entry point; `source` names it and its package for messages."""
+    """The object of an entry point; `source` names it and its package in errors."""
 
     source: str
     value: Any
 
 
 def points(group: str) -> list[EntryPoint]:
-    """The entry points of a group, in the order of their names; nothing is imported."""
+    """The entry points of a group, sorted by name; nothing is imported."""
     found = _installed().select(group=group)
     return sorted(found, key=lambda point: (point.name, package_of(point)))
 
 
 @cache
 def _installed() -> Any:
-    """Those of every group, since each look reads a file of every installed package.
+    """The entry points of all groups; cached, since reading them opens a file of every package.
 
-    It is an `EntryPoints`, and in Python 3.11 another type with the same `select`.
+    An `EntryPoints`; in Python 3.11 another type with the same `select`.
     """
     return entry_points()
 
 
 def loaded(point: EntryPoint) -> Plugin:
-    """The object of an entry point; raises `ConfigError` where it cannot be imported."""
+    """Import the object of an entry point; raises `ConfigError`."""
     source = f"{package_of(point)} ({point.group}: {point.name})"
     try:
         return Plugin(source, point.load())
-    except (Exception, SystemExit) as error:  # whatever a foreign module raises
+    except (Exception, SystemExit) as error:  # foreign code
         what = description(error).rstrip(".")
         raise ConfigError(f"{source} cannot be loaded: {what}.") from error
 
 
 def made(group: str, name: str, *values: Any) -> Any:
-    """What the function of an entry point returns for some values.
+    """Call the function of the entry point of a name, and return its result.
 
     Raises `ConfigError` where no package has that name, where two have it, and where it fails.
     """
@@ -56,7 +56,7 @@ def made(group: str, name: str, *values: Any) -> Any:
 
 
 def called(source: str, function: Callable[..., Any], *values: Any) -> Any:
-    """What a function of others returns; raises `ConfigError` with its `source` where it fails."""
+    """Call a foreign function; raises `ConfigError` with its `source` where it fails."""
     try:
         return function(*values)
     except GenPyError:
@@ -66,5 +66,5 @@ def called(source: str, function: Callable[..., Any], *values: Any) -> Any:
 
 
 def package_of(point: EntryPoint) -> str:
-    """The name of the package that an entry point is of."""
+    """The name of the package of an entry point."""
     return point.dist.name if point.dist is not None else point.module

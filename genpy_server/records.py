@@ -1,4 +1,4 @@
-"""What a person does with kept conversations: list, read, search, rename, rate, delete.
+"""Operations on stored conversations: list, read, search, rename, rate, delete.
 
 One Protocol with two implementations that give the same values: `sessions.records.LocalRecords`
 over a store, and `client.http_records.RemoteRecords` over HTTP. A `ref` names a session: its id,
@@ -19,7 +19,7 @@ from genpy_server.core.models import (
 )
 
 PAGE = 200
-"""Messages that are asked for at once where all are wanted."""
+"""Messages per request where all are read."""
 
 
 class Records(Protocol):
@@ -35,12 +35,12 @@ class Records(Protocol):
     ) -> list[ListedSession]:
         """Sessions by last activity, newest first; `before` is a `last_message_id`.
 
-        Those without a message, another program's, share the last place: they come all together, so
-        that a page that reaches them may be longer than its limit.
+        Sessions without a message, of other programs, have the cursor 0 and come all at once, so
+        that the last page may be longer than its limit.
         """
 
     async def user_among_others(self) -> str | None:
-        """Whose conversations these are, where the store is known to hold others' too."""
+        """The owner of these conversations, if the store has those of other users too."""
 
     async def session(self, ref: str) -> Session:
         """One session."""
@@ -54,7 +54,7 @@ class Records(Protocol):
         """
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
-        """Messages that hold any word of the query, best first."""
+        """Messages with any word of the query, best first."""
 
     async def rename(self, ref: str, title: str) -> Session:
         """Give a session another title, 1 to 200 characters."""
@@ -63,10 +63,10 @@ class Records(Protocol):
         """Rate a session from 1 to 5."""
 
     async def delete(self, ref: str) -> Session:
-        """Remove a session and its messages; returns what it was."""
+        """Delete a session and its messages; returns the deleted session."""
 
     async def regenerate(self, ref: str) -> Session:
-        """Write a new summary; an active session is ended by it."""
+        """Write a new summary; ends an active session."""
 
     async def memory(self, ref: str) -> SessionMemory:
         """The notes of a session."""
@@ -74,17 +74,17 @@ class Records(Protocol):
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
     ) -> SessionMemory:
-        """Forget the note of a number, or switch the memory on or off; returns what is left.
+        """Forget a note by its number, or switch the memory on or off; returns the memory.
 
-        Raises `NotFound` for a number that no note has.
+        Raises `NotFound` for an unknown number.
         """
 
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
     ) -> SpendingReport:
-        """Tokens of the replies of the last days, today included, of one session or of all.
+        """Tokens of the replies of the last days including today, of one session or of all.
 
-        Days begin `utc_offset` minutes before those of UTC.
+        Days are those of the time zone `utc_offset` minutes east of UTC.
         """
 
     async def close(self) -> None:
@@ -92,7 +92,7 @@ class Records(Protocol):
 
 
 async def each_message(records: Records, ref: str) -> AsyncIterator[Message]:
-    """The messages of a session, oldest first, of which one page is held at a time."""
+    """The messages of a session, oldest first, read page by page."""
     after = 0
     while page := await records.messages(ref, limit=PAGE, after=after):
         after = page[-1].id

@@ -1,8 +1,7 @@
-"""The environment, a .env file and the user's config, read once into one frozen Settings.
+"""Reads the environment, a .env file and the user's config into one frozen `Settings`.
 
-`FIELDS` is the table of the settings, and `Limits` with its annotations that of the limits:
-`.env.example`, the README and `genpy doctor` are checked against them. Wrong values are reported
-all at once.
+`FIELDS` is the table of the settings, and `Limits` with its annotations that of the limits; tests
+compare `.env.example` and the README with them. All wrong values are reported at once.
 """
 
 import os
@@ -52,7 +51,7 @@ MIB = 1024 * KIB
 
 
 class Bound(NamedTuple):
-    """The least and the greatest value of a limit, and its help."""
+    """The smallest and the largest value of a limit, and its help."""
 
     low: float
     high: float
@@ -60,7 +59,7 @@ class Bound(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Every limit of the server; what exceeds one gets a typed error. Each can be set."""
+    """The limits of the server; a request that exceeds one gets a typed error."""
 
     # fmt: off
     message_chars: Annotated[int, Bound(1, 2_000_000, "Characters of one message.")] = 200_000
@@ -98,12 +97,12 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What was configured. `sources` says where each variable that was set comes from."""
+    """The configuration; `sources` has the origin of each variable that is set."""
 
     host: str
     port: int
     tokens: Mapping[str, str]
-    """Token to user id; empty when none is asked for."""
+    """User ids by token; empty when no token is required."""
     user: str
     server: str | None
     database: Path
@@ -139,24 +138,24 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     sources: Mapping[str, str] = {}
     mcp: Mapping[str, McpEntry] = {}
-    """MCP servers of the person by name."""
+    """The person's MCP servers by name."""
     keyboard: Mapping[str, str] = {}
-    """Keys of the terminal client by the name of their command."""
+    """Keys of the terminal client by command."""
     providers: Mapping[str, Provider] = {}
-    """Every model provider that is known, by its name."""
+    """All known model providers by name."""
     provider: str = GROQ
     """The provider of the configured model; empty for the address in GENPY_LLM_URL."""
     prices: Mapping[str, Price] = {}
-    """What a million tokens cost, by the name of the model."""
+    """Prices of a million tokens by model."""
     currency: str = "$"
     folder: Path | None = None
-    """The user's config folder, where the settings were read with it."""
+    """The user's config folder, if the settings were read from it."""
     unknown: tuple[str, ...] = ()
-    """Variables that are set, begin with GENPY_ and mean nothing."""
+    """Variables that begin with GENPY_ and are not settings."""
 
     @property
     def context_set(self) -> bool:
-        """Whether somebody chose `context_tokens`; else the model's context window decides."""
+        """Whether `context_tokens` is set; else it depends on the model's context window."""
         return "GENPY_CONTEXT_TOKENS" in self.sources
 
     @property
@@ -168,14 +167,14 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def folder_address(self) -> str | None:
-        """The model's address where a folder's .env names it, which may be a stranger's."""
+        """The model's address if a folder's .env sets it, which may be untrusted."""
         named = "GROQ_BASE_URL" if self.llm_url is None else "GENPY_LLM_URL"
         url = self.groq_base_url if self.llm_url is None else self.llm_url
         return url if self.sources.get(named, "").startswith(DOTENV) else None
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One row of the table: variable, field of Settings, parser, default as text, and its help."""
+    """One row of the table: variable, field of `Settings`, parser, default as text, and help."""
 
     variable: str
     name: str
@@ -254,14 +253,14 @@ def _text(text: str) -> str | None:
 
 def _key(text: str) -> str | None:
     if not (text.isascii() and text.isprintable()):
-        raise ValueError("must be of ASCII characters, for HTTP takes no others")
+        raise ValueError("must consist of ASCII characters")
     return text or None
 
 
 def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
     if not text:
         return None
-    with suppress(ValueError):  # of an invalid port
+    with suppress(ValueError):  # an invalid port
         parts = urlsplit(text)
         if parts.scheme in schemes and parts.hostname and parts.port != 0:
             return text.rstrip("/")
@@ -269,7 +268,7 @@ def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
 
 
 def without_password(text: str) -> str:
-    """A value as it may be shown: the user and password of an address are left out."""
+    """A value for display: without the user and password of a URL."""
     return re.sub(r"(?<=://).*@", "…@", text, flags=re.DOTALL)
 
 
@@ -497,17 +496,17 @@ FIELDS: tuple[Field, ...] = (
 )
 
 EVERYONE = "*"
-"""Stands for every user of a server."""
+"""Means every user of a server."""
 LIMIT = "GENPY_LIMIT_"
 ESCAPED_BYTES = 12
-"""Bytes of one character in JSON at most: two escaped surrogates."""
+"""Most bytes of one character in JSON: two escaped surrogates."""
 FRAME_BYTES = 4 * KIB
-"""Bytes of a frame beside the text of its message."""
+"""Most bytes of a frame without the text of its message."""
 
 
 @cache
 def limit_fields() -> tuple[Field, ...]:
-    """The rows of the limits: GENPY_LIMIT_ and the name in capital letters."""
+    """The rows of the limits; the variables are GENPY_LIMIT_ and the name in capital letters."""
     rows = []
     defaults = Limits()
     for name, hint in get_type_hints(Limits, include_extras=True).items():
@@ -520,7 +519,7 @@ def limit_fields() -> tuple[Field, ...]:
 
 
 OPTION, ENVIRONMENT, DOTENV = "option", "environment", ".env"
-"""Sources of a value, the strongest first; the files of the user's config come after them."""
+"""Origins of a value, by precedence; the user's config files come after them."""
 PAIRS = {
     "GROQ_BASE_URL": "GROQ_API_KEY",
     "GENPY_LLM_URL": "GENPY_LLM_KEY",
@@ -531,7 +530,7 @@ PAIRS = {
 
 
 class Environment(dict[str, str]):
-    """Variables by name, with the source of each; `places` says which line of a file it is."""
+    """Variables by name, with the source of each; `places` has file and line for errors."""
 
     def __init__(
         self,
@@ -549,10 +548,10 @@ class Environment(dict[str, str]):
 def read_environment(
     directory: Path | None = None, config: UserConfig | None = None
 ) -> Environment:
-    """The environment over the `.env` of `directory` (default: the working directory) over the config.
+    """Read the environment, then the `.env` of `directory` (default: the working directory), then the config.
 
-    Raises `ConfigError` for a file that cannot be read, and for a `.env` that names an address for
-    which a secret is set elsewhere.
+    Raises `ConfigError` for a file that cannot be read, and for a `.env` with an address whose
+    secret is set elsewhere.
     """
     config = read_config() if config is None else config
     path = _working_directory(directory) / DOTENV
@@ -582,12 +581,12 @@ def _working_directory(directory: Path | None) -> Path:
 
 
 def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
-    """The values of a .env file, and their lines; any other line is refused."""
+    """Parse a .env file into values and their line numbers; raises `ConfigError` for an invalid line."""
     from dotenv.parser import parse_stream  # noqa: PLC0415 - only where there is a .env
 
     try:
         with path.open(encoding="utf-8-sig") as file:
-            # Nothing is put in for ${NAME}: a folder could have a secret written into an address.
+            # ${NAME} is not expanded: a folder could insert a secret into an address.
             bindings = list(parse_stream(file))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}.") from None
@@ -602,7 +601,7 @@ def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
 
 
 def _line(binding: "Binding") -> int:
-    """The line of a binding, whose text begins with the empty lines before it."""
+    """The line number of a binding, whose text begins with the empty lines before it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
@@ -610,13 +609,13 @@ def _line(binding: "Binding") -> int:
 def _keep_secrets(
     values: dict[str, str], sources: dict[str, str], file: Mapping[str, str], path: Path
 ) -> None:
-    """Let no address of a folder's file have a secret that the same file does not hold."""
+    """Do not send a secret to an address of a .env, unless the same file sets the secret."""
     for address, secret in PAIRS.items():
         if not sources.get(address, "").startswith(DOTENV) or not values.get(secret, "").strip():
             continue
         if values[secret].strip() == file.get(secret, "").strip():
             continue
-        if address == "GENPY_LLM_URL":  # a key is optional there: the file's own, or none
+        if address == "GENPY_LLM_URL":  # its key is optional: use the file's own, or none
             values[secret] = file.get(secret, "")
             sources[secret] = f"{sources[secret]}, not sent to an address of .env"
             continue
@@ -629,10 +628,9 @@ def _keep_secrets(
 def load(
     environment: Mapping[str, str] | None = None, *, options: Mapping[str, str] | None = None
 ) -> Settings:
-    """Settings from the environment; raises one `ConfigError` that names every wrong value.
+    """Read the settings; raises one `ConfigError` with every wrong value and its file and line.
 
-    `options` are variables that were given on the command line. For a value of a file it names
-    the file, and of a .env the line.
+    `options` are variables from the command line.
     """
     if environment is None:
         environment = read_environment()
@@ -671,7 +669,7 @@ def load(
 def _choose_model(
     settings: dict[str, Any], sources: dict[str, str], providers: Mapping[str, Provider]
 ) -> None:
-    """Put GENPY_MODEL in the place of the model's other settings, unless those stand above it."""
+    """Apply GENPY_MODEL to the settings of the model, unless those have precedence over it."""
     settings["provider"] = GROQ if settings.get("llm_url") is None else ""
     chosen = settings.get("model")
     if chosen is None:
@@ -698,7 +696,7 @@ def _choose_model(
 
 
 def _rank(source: str | None) -> int:
-    """Where a source stands; the strongest is 0."""
+    """The precedence of a source; 0 is the highest."""
     order = (OPTION, ENVIRONMENT, DOTENV, "")
     if source is None:
         return len(order)
@@ -706,7 +704,7 @@ def _rank(source: str | None) -> int:
 
 
 class _Values:
-    """Values as they are read from the environment, and what is wrong with them."""
+    """Parses values of the environment, and collects the errors."""
 
     def __init__(self, environment: Environment) -> None:
         self._texts = environment
@@ -716,12 +714,12 @@ class _Values:
         self.sources: dict[str, str] = {}
 
     def refuse(self, variable: str, reason: str, shown: str = "") -> None:
-        """Note a wrong value, and the line of the file it stands on."""
+        """Add an error for a variable, with its file and line."""
         place = f"{self._places[variable]}: " if variable in self._places else ""
         self.wrong.append(f"{place}{variable}{shown}: {reason}")
 
     def parsed(self, rows: tuple[Field, ...]) -> dict[str, Any]:
-        """The value of each row whose text or default is right."""
+        """The valid values by field."""
         values: dict[str, Any] = {}
         for row in rows:
             text = self._texts.get(row.variable, "").strip()
@@ -735,18 +733,18 @@ class _Values:
         return values
 
     def unknown(self) -> tuple[str, ...]:
-        """Variables that mean nothing; in config.toml such a name is wrong, and so is a secret."""
+        """GENPY_ variables that are not settings; in config.toml they are errors, as are secrets."""
         secrets = {row.variable for row in FIELDS if row.secret}
         known = {row.variable for row in FIELDS}
-        strange = []
+        unknown = []
         for name in self._texts:
-            stray = name not in known and not name.startswith(LIMIT)
-            if self._sources.get(name) == CONFIG and (stray or name in secrets):
-                reason = "unknown setting" if stray else f"belongs into {KEYS}"
+            is_unknown = name not in known and not name.startswith(LIMIT)
+            if self._sources.get(name) == CONFIG and (is_unknown or name in secrets):
+                reason = "unknown setting" if is_unknown else f"belongs into {KEYS}"
                 self.wrong.append(f"{CONFIG}: {config_name(name)}: {reason}")
-            elif stray and name.startswith("GENPY_"):
-                strange.append(name)
-        return tuple(sorted(strange))
+            elif is_unknown and name.startswith("GENPY_"):
+                unknown.append(name)
+        return tuple(sorted(unknown))
 
     def limits(self) -> Limits:
         """The limits; the defaults where none is set."""
@@ -767,7 +765,7 @@ class _Values:
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to serve beyond this machine without a token."""
+    """Raise `ConfigError` for listening beyond this machine without a token."""
     if not settings.tokens and not is_loopback(settings.host):
         raise ConfigError(
             f"Listening on {settings.host} lets others reach every conversation. "

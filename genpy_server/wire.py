@@ -1,8 +1,7 @@
-"""Every frame of genpy.v1 and its codec: JSON text frames, one tagged union on `type` a direction.
+"""The frames of genpy.v1 and their codec: JSON text frames, a tagged union on `type` per direction.
 
-Decoding is strict: a missing or wrong field, or invalid JSON is a `BadFrame`. Both sides ignore
-fields that they do not know; a client skips frames of an unknown type, a server answers them with
-an error.
+Decoding is strict: a missing or wrong field, or invalid JSON raises `BadFrame`. Both sides ignore
+unknown fields; a client skips frames of an unknown type, a server answers them with an error.
 """
 
 from typing import Any, Literal, TypeVar, get_args
@@ -27,19 +26,19 @@ F = TypeVar("F")
 
 PROTOCOL = "genpy.v1"
 MESSAGE_CUT = "message_cut"
-"""The code of the notice that not all of a message found room."""
+"""The code of the notice that a message was cut for the model."""
 OFFERED = ("edit", "model", "modes", "progress", "reasoning", "settings")
-"""Features of every connection: what a client may send, and the frames that it may get."""
+"""Features of every connection."""
 APPROVALS = "approvals"
-"""The feature of clients in which a person can answer approval requests."""
+"""The feature of clients that can answer approval requests."""
 APPROVAL_REFUSED = "approval_refused"
-"""The code of the notice that a tool did not run because nobody could allow it."""
+"""The code of the notice that a tool did not run because no client could allow it."""
 MODEL_STATE = "model"
-"""The feature of clients that want a notice where the model does not answer, before the first message."""
+"""The feature of clients that want a notice on attaching if the model does not answer."""
 PARAMETER_LEFT_OUT = "parameter_left_out"
-"""The code of the notice that the model does not take a parameter that was set."""
+"""The code of the notice that the model does not accept a parameter."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})
-"""Close codes after which a client may come back."""
+"""Close codes after which a client may reconnect."""
 CLOSE_BUSY = 1013
 CLOSE_UNAUTHORIZED = 4401
 CLOSE_SLOW = 4008
@@ -59,23 +58,23 @@ class Auth(Frame, tag="auth"):
 
 
 class Send(Frame, tag="send"):
-    """Say something. `id` is made by the client: the same id again runs nothing twice."""
+    """Send a message. `id` is made by the client; repeating an id does not start a second reply."""
 
     id: str
     text: str
     intent: str | None = None
     corrected_from: str | None = None
-    """The intent that was detected, when the person chose another."""
+    """The detected intent, when the person chose another."""
     replaces: int | None = None
-    """The person's last message here, which this one stands for: a reply to it that is still
-    running is stopped first, and in this conversation neither it nor its replies are sent to the
-    model any more. They stay stored, and are found from other conversations."""
+    """The id of the person's last message, which this one replaces: a running reply to it is
+    stopped, and neither it nor its replies are sent to the model again in this conversation. They
+    stay stored, and are found from other conversations."""
     model: str | None = None
-    """`provider/name` of the model that is to answer this message, instead of the conversation's."""
+    """`provider/name` of the model for this message only."""
 
 
 class Cancel(Frame, tag="cancel"):
-    """Stop a run, by default the current one, and keep what came of it."""
+    """Stop a run, by default the current one; its text so far is stored."""
 
     run: str | None = None
 
@@ -91,15 +90,15 @@ class Rate(Frame, tag="rate"):
 
 
 class Retry(Frame, tag="retry"):
-    """Run the last message again, perhaps as another intent or with another model."""
+    """Answer the last message again, in another mode or with another model if given."""
 
     intent: str | None = None
     model: str | None = None
-    """`provider/name` of the model that is to answer, this time."""
+    """`provider/name` of the model for this reply only."""
 
 
 class ParamsChange(msgspec.Struct, omit_defaults=True):
-    """Parameters to set; null takes one back, what is absent stays."""
+    """Parameters to set; null resets one, absent ones do not change."""
 
     temperature: float | UnsetType | None = UNSET
     max_tokens: int | UnsetType | None = UNSET
@@ -109,7 +108,7 @@ class ParamsChange(msgspec.Struct, omit_defaults=True):
 
 
 class Set(Frame, tag="set"):
-    """Change settings of the conversation; null takes one back, what is absent stays."""
+    """Change settings of the conversation; null resets one, absent ones do not change."""
 
     model: str | UnsetType | None = UNSET
     """`provider/name`."""
@@ -134,7 +133,7 @@ def _given(change: msgspec.Struct, *names: str) -> dict[str, Any]:
 
 
 Decision = Literal["once", "session", "always", "no"]
-"""An answer to an approval request: for this call, for the conversation, until taken back, or no."""
+"""An answer to an approval request: for this call, this conversation, until revoked, or no."""
 
 
 class Approve(Frame, tag="approve"):
@@ -143,7 +142,7 @@ class Approve(Frame, tag="approve"):
     call: str
     decision: Decision
     run: str | None = None
-    """The run of the call; an answer to another run is refused."""
+    """The run of the call; an answer for another run is refused."""
 
 
 ClientFrame = Auth | Send | Cancel | End | Rate | Retry | Set | Approve
@@ -154,14 +153,14 @@ ClientFrame = Auth | Send | Cancel | End | Rate | Retry | Set | Approve
 class Ready(Frame, tag="ready", omit_defaults=False):
     """The first frame.
 
-    After `complete` only what was missed follows. Otherwise a snapshot follows, which replaces what
-    was shown: the newest stored messages and the reply in progress, then `snapshot_end`.
+    After `complete` only missed events follow. Otherwise a snapshot follows, which replaces what was
+    shown: the newest stored messages and the running reply, then `snapshot_end`.
     """
 
     session: str
     epoch: str
     seq: int
-    """The newest number after `complete`; 0 before a snapshot, whose frames have none either."""
+    """The newest number after `complete`; 0 before a snapshot, whose frames have the number 0."""
     replay: Literal["complete", "truncated", "none"]
     model: str
     store: str
@@ -171,26 +170,26 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """GenPy's version."""
     user: str = ""
     before: int | None = None
-    """Messages with an id below this one exist and were not sent."""
+    """There are older messages, with ids below this one, that were not sent."""
     features: tuple[str, ...] = ()
-    """What this server has, with those of the features that were asked for."""
+    """The features of the server, including the requested ones."""
     message_bytes: int = 0
-    """UTF-8 bytes of a message that the model is given whole; of more, the middle is left out."""
+    """UTF-8 bytes of a message that is sent to the model uncut; a longer one is cut in the middle."""
     modes: tuple[ListedMode, ...] = ()
-    """The kinds of help there are: the names that `intent` may have."""
+    """The modes: the values that `intent` may have."""
     settings: SessionSettings = SessionSettings()
-    """What was set for this conversation."""
+    """The settings of the conversation."""
     context: ContextSize | None = None
-    """What may be sent to the model of the conversation."""
+    """The context size of the conversation's model."""
     elsewhere: bool = False
     """As in `session`."""
 
 
 class SnapshotEnd(Frame, tag="snapshot_end"):
-    """The snapshot is whole, and `seq` is the place to come back to; an empty one has no end.
+    """The end of a snapshot; `seq` is the number to resume from. An empty snapshot has no end.
 
-    A client that was cut off before this frame comes back with the number 0, after which there is
-    all or another snapshot.
+    A client that was disconnected before this frame resumes from 0, and gets all events or another
+    snapshot.
     """
 
     seq: int
@@ -209,7 +208,7 @@ class MessageEvent(Frame, tag="message"):
 
 
 class Ack(Frame, tag="ack", omit_defaults=False):
-    """The message of `send` with this id is committed."""
+    """The message of `send` with this id is stored."""
 
     id: str
     message_id: int
@@ -231,7 +230,7 @@ class RunStarted(
 
 
 class ToolStarted(Frame, tag="tool_started"):
-    """A tool is asked."""
+    """A tool call begins."""
 
     seq: int
     run: str
@@ -253,35 +252,35 @@ class ApprovalRequested(Frame, tag="approval_requested"):
     name: str
     args: dict[str, Any] = {}
     digest: str | None = None
-    """A hash of the tool's definition, which `always` is bound to."""
+    """A hash of the tool's definition, to which `always` applies."""
     question: str | None = None
     """A yes-or-no question that a running tool asks; `once` is yes."""
 
 
 class ApprovalResolved(Frame, tag="approval_resolved"):
-    """An approval request is closed, by the first answer or by what `by` says."""
+    """An approval request is closed, by an answer or as `by` says."""
 
     seq: int
     run: str
     call: str
     decision: Decision
     by: Literal["client", "timeout", "stopped"] = "client"
-    """`timeout`: nobody answered in time; `stopped`: the reply was stopped meanwhile."""
+    """`timeout`: no answer came in time; `stopped`: the reply was stopped."""
 
 
 class ToolProgress(Frame, tag="tool_progress"):
-    """How far a running tool is; each replaces the one before."""
+    """The progress of a running tool; each replaces the one before."""
 
     seq: int
     run: str
     call: str
     text: str
     fraction: float | None = None
-    """From 0 to 1, where known."""
+    """From 0 to 1, if known."""
 
 
 class ToolFinished(Frame, tag="tool_finished"):
-    """A tool answered: `result` is Markdown for a person, or `error` is one sentence."""
+    """A tool call ended: `result` is Markdown for a person, or `error` is one sentence."""
 
     seq: int
     run: str
@@ -293,7 +292,7 @@ class ToolFinished(Frame, tag="tool_finished"):
 
 
 class Delta(Frame, tag="delta"):
-    """A piece of the reply; `offset` is where it begins, in characters."""
+    """A piece of the reply; `offset` is its begin in characters."""
 
     seq: int
     run: str
@@ -302,9 +301,9 @@ class Delta(Frame, tag="delta"):
 
 
 class Reasoning(Frame, tag="reasoning"):
-    """A piece of what the model thinks before it answers; `offset` is where it begins, in characters.
+    """A piece of the model's reasoning; `offset` is its begin in characters.
 
-    It is kept in the reply's `meta.reasoning`, apart from its text.
+    It is stored in the reply's `meta.reasoning`.
     """
 
     seq: int
@@ -314,9 +313,9 @@ class Reasoning(Frame, tag="reasoning"):
 
 
 class RunFinished(Frame, tag="run_finished"):
-    """The reply is over. Without `message_id` it is not stored (yet).
+    """The reply ended. Without `message_id` it is not stored yet.
 
-    `model` may differ from `run_started`, where it was not known when the reply began.
+    `model` may differ from `run_started`, if it was not known then.
     """
 
     seq: int
@@ -329,15 +328,15 @@ class RunFinished(Frame, tag="run_finished"):
     quota: dict[str, int] | None = None
     model: str | None = None
     question_chars: int | None = None
-    """Characters of the question that the model was given, where not all of them found room."""
+    """Characters of the question that were sent to the model, if it was cut."""
     context: ContextSize | None = None
-    """What was sent, of what may be."""
+    """The size of the request."""
 
 
 class SummaryEvent(
     Frame, tag="summary", rename={"outcomes": "key_outcomes", "rating": "user_rating"}
 ):
-    """The session was ended, or has a new summary; without `summary` the `note` says why."""
+    """The session was ended, or has a new summary; without one `note` says why."""
 
     seq: int
     summary: str | None = None
@@ -350,14 +349,14 @@ class SummaryEvent(
 
 
 class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
-    """The session's title, status or rating changed, or where it is open."""
+    """The session's title, status, rating or `elsewhere` changed."""
 
     seq: int
     title: str
     status: Literal["active", "completed"]
     rating: int | None = None
     elsewhere: bool = False
-    """Another server hosts the session too: what is said there comes within its interval."""
+    """Another server hosts the session too: its messages come with a delay."""
 
 
 class SettingsEvent(Frame, tag="settings"):
@@ -370,7 +369,7 @@ class SettingsEvent(Frame, tag="settings"):
 
 
 class Notice(Frame, tag="notice"):
-    """Something worth knowing that is not a failure."""
+    """Information that is not an error."""
 
     seq: int
     code: str
@@ -379,7 +378,7 @@ class Notice(Frame, tag="notice"):
 
 
 class ErrorFrame(Frame, tag="error", omit_defaults=False):
-    """A request (`re`: its id or its type) or a run (`run`) failed; `message` says what to do."""
+    """A request (`re`: its id or type) or a run (`run`) failed; `message` says what to do."""
 
     code: str
     message: str
@@ -391,19 +390,19 @@ class ErrorFrame(Frame, tag="error", omit_defaults=False):
 
 
 class Html(Frame, tag="html"):
-    """Safe HTML of a stored message, or of a finished block of the reply in progress.
+    """Safe HTML of a stored message, or of a complete block of the running reply.
 
-    Sent where `?features=html` was asked for, behind the text that it shows.
+    Sent with `?features=html`, after the text that it shows.
     """
 
     html: str
     message_id: int | None = None
-    """The message, shown whole."""
+    """The message of which this is the whole."""
     run: str | None = None
-    """The reply, of which this is a part."""
+    """The reply of which this is a part."""
     start: int = 0
     end: int = 0
-    """Where the part begins and ends, in characters of the text."""
+    """Begin and end of the part, in characters of the text."""
 
 
 SessionFrame = (
@@ -455,7 +454,7 @@ def settings_event(settings: SessionSettings) -> SettingsEvent:
 
 
 def run_started(meta: MessageMeta) -> RunStarted:
-    """The start of a reply, from what is known of it."""
+    """The event of the start of a reply, from its metadata."""
     return RunStarted(seq=0, **_shared(meta, RunStarted))
 
 
@@ -466,13 +465,13 @@ def run_finished(
     quota: dict[str, int] | None,
     context: ContextSize | None = None,
 ) -> RunFinished:
-    """The end of a reply, from what is known of it."""
+    """The event of the end of a reply, from its metadata."""
     fields = _shared(meta, RunFinished)
     return RunFinished(seq=0, message_id=message_id, quota=quota, context=context, **fields)
 
 
 def with_frame(meta: MessageMeta, frame: RunStarted | RunFinished) -> MessageMeta:
-    """What is known of a reply after a frame of its run."""
+    """The metadata of a reply, updated by a frame of its run."""
     fields = {
         name: value for name, value in _shared(frame, MessageMeta).items() if value is not None
     }
@@ -480,7 +479,7 @@ def with_frame(meta: MessageMeta, frame: RunStarted | RunFinished) -> MessageMet
 
 
 def _shared(source: msgspec.Struct, target: type[msgspec.Struct]) -> dict[str, Any]:
-    """The fields of a struct that another kind of struct has as well."""
+    """The fields of a struct that the struct type `target` has too."""
     return {
         name: getattr(source, name)
         for name in source.__struct_fields__
@@ -489,25 +488,24 @@ def _shared(source: msgspec.Struct, target: type[msgspec.Struct]) -> dict[str, A
 
 
 def encode(frame: Frame) -> str:
-    """A frame as the text to send."""
+    """Encode a frame as text."""
     return _encoder.encode(frame).decode()
 
 
 def encode_bytes(frame: Frame) -> bytes:
-    """The same in UTF-8."""
+    """Encode a frame as UTF-8."""
     return _encoder.encode(frame)
 
 
 def decode_client(text: str) -> ClientFrame:
-    """What a client said; raises `BadFrame` with a sentence that says what is wrong."""
+    """Decode a frame of a client; raises `BadFrame`."""
     return _decode(_client_decoder, text)
 
 
 def decode_server(text: str) -> ServerFrame | None:
-    """What a server said; None for a frame of a later version, which is to be skipped.
+    """Decode a frame of a server; None for an unknown type, from a later version.
 
-    Fields that this version does not know are ignored. Raises `BadFrame` for what is not a frame, or
-    a known one with a field that is missing or wrong.
+    Raises `BadFrame` for anything else, and for a missing or wrong field.
     """
     try:
         return _decode(_server_decoder, text)
@@ -518,7 +516,7 @@ def decode_server(text: str) -> ServerFrame | None:
 
 
 def _type_of(text: str) -> str | None:
-    """The type that a frame names, whatever else it holds."""
+    """The type of a frame; None where there is none."""
     try:
         return msgspec.json.decode(text, type=_Tagged).type
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
@@ -537,7 +535,7 @@ def _decode(decoder: msgspec.json.Decoder[F], text: str) -> F:
 def error_frame(
     error: GenPyError, *, re: str | None = None, run: str | None = None, seq: int | None = None
 ) -> ErrorFrame:
-    """The frame of an expected failure."""
+    """The frame of an error."""
     return ErrorFrame(
         code=error.code,
         message=error.message,

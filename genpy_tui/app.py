@@ -433,9 +433,9 @@ async def _linger(client: "SessionClient") -> None:
     """Let a client send its outbox, then close it."""
     try:
         async with asyncio.timeout(LINGER_SECONDS):
-            if client.unsaid:
+            if client.unsent:
                 async for _ in client:
-                    if not client.unsaid:
+                    if not client.unsent:
                         break
     except TimeoutError:
         pass  # the server is gone; the transcript showed the messages as not sent

@@ -13,6 +13,7 @@ from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Server, Trust
 from genpy_cli.trust import is_trusted
 from genpy_server import __version__
+from genpy_server.core.display import count
 from genpy_server.errors import ConfigError, GenPyError, LlmError, StoreError
 from genpy_server.settings import Settings, load
 
@@ -134,8 +135,8 @@ async def _database(settings: Settings) -> str:
     finally:
         await store.close()
     sessions, messages = (
-        output.count(seen.sessions, "session"),
-        output.count(seen.messages, "message"),
+        count(seen.sessions, "session"),
+        count(seen.messages, "message"),
     )
     unindexed = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
     owners = "" if seen.users else f" of {settings.user!r}"

@@ -11,7 +11,8 @@ from genpy_cli.standard_input import decoded, piped_bytes
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
-    from genpy_server.sessions.explain import Explanation, Sent
+    from genpy_server.core.models import RequestContext
+    from genpy_server.sessions.explain import Explanation
 
 
 def explain(
@@ -64,7 +65,7 @@ def _facts(explanation: "Explanation") -> list[tuple[str, str]]:
     return [*facts, ("Tool", f"{tool.name}({arguments})"), ("Reason", tool.reason)]
 
 
-def _show_context(context: "Sent") -> None:
+def _show_context(context: "RequestContext") -> None:
     output.text("")
     output.heading(context.title, f"{context.total:,} of {context.budget:,} tokens")
     rows = [

@@ -10,6 +10,7 @@ import typer
 from genpy_cli import output
 from genpy_cli.backend import run
 from genpy_cli.options import Json
+from genpy_server.core.display import count
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.settings import Settings, load
 
@@ -45,8 +46,8 @@ def import_(
         done = run(_write(settings, _read(file, copy)))
     output.result(
         done,
-        f"Imported {output.count(done.conversations, 'conversation')} "
-        f"with {output.count(done.messages, 'message')}, {done.new:,} of them new.",
+        f"Imported {count(done.conversations, 'conversation')} "
+        f"with {count(done.messages, 'message')}, {done.new:,} of them new.",
         as_json=as_json,
     )
 
@@ -84,12 +85,12 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
     progress = output.Progress("Importing message", sum(one.messages_count for one in export))
     async with open_records(settings) as records:
         try:
-            for session, messages, count, memory in export:
+            for session, messages, number, memory in export:
                 new = await records.take(session, progress.counted(messages), memory)
-                done = Imported(done.conversations + 1, done.messages + count, done.new + new)
+                done = Imported(done.conversations + 1, done.messages + number, done.new + new)
         except GenPyError as error:
             if done.conversations:
-                before = output.count(done.conversations, "conversation")
+                before = count(done.conversations, "conversation")
                 error.message += (
                     f" {before} were imported before that. Repeat the import for the rest."
                 )

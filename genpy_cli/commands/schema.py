@@ -11,6 +11,7 @@ from genpy_cli import output
 from genpy_cli.backend import run
 from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import Json
+from genpy_server.core.display import count
 from genpy_server.settings import Settings, load
 
 LOCK_SECONDS = 0.5
@@ -87,8 +88,8 @@ async def _state(settings: Settings) -> SchemaState:
 def _sentence(state: SchemaState) -> str:
     rows = ""
     if state.sessions is not None and state.messages is not None:
-        sessions = output.count(state.sessions, "session")
-        rows = f" It has {sessions} and {output.count(state.messages, 'message')}, which stay."
+        sessions = count(state.sessions, "session")
+        rows = f" It has {sessions} and {count(state.messages, 'message')}, which stay."
         if state.lock_seconds:
             rows += f" Programs that use it may wait up to {state.lock_seconds:g} s for a table."
     if not state.installed:

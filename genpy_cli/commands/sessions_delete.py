@@ -8,7 +8,7 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.exit_codes import require_yes
 from genpy_cli.options import Json, Ref, Server
-from genpy_server.core.display import one_line
+from genpy_server.core.display import count, one_line
 
 
 def delete(
@@ -21,7 +21,7 @@ def delete(
     """Delete a conversation with all its messages, after asking."""
     session = with_records(server, lambda records: records.session(ref))
     if not yes:
-        what = f"“{one_line(session.title)}” with {output.count(session.message_count, 'message')}"
+        what = f"“{one_line(session.title)}” with {count(session.message_count, 'message')}"
         require_yes(
             f"Delete {what}? This cannot be undone.",
             no_terminal="No terminal to ask on. Add --yes to delete without asking.",

@@ -9,7 +9,7 @@ from genpy_cli.backend import run, settings_with, with_records
 from genpy_cli.exit_codes import WrongUsageError, require_yes
 from genpy_cli.options import Json, OptionalRef, Server, Trust
 from genpy_cli.trust import ensure_trusted
-from genpy_server.core.display import one_line
+from genpy_server.core.display import count, one_line
 from genpy_server.core.models import Session
 from genpy_server.records import Records
 from genpy_server.settings import Settings
@@ -78,7 +78,7 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
         output.note("No conversation is active without a program that attends it.")
         return []
     if not yes:
-        what = output.count(len(ids), "conversation")
+        what = count(len(ids), "conversation")
         require_yes(
             f"End {what} of {settings.user}, asking the model for summaries?",
             no_terminal=f"{what} would be ended. Add --yes to do it without asking.",

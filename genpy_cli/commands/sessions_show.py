@@ -8,6 +8,7 @@ import typer
 from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.options import Json, Ref, Server
+from genpy_server.core.display import date_time
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
@@ -43,8 +44,7 @@ def show(
         return
     output.heading(session.title)
     output.dim(
-        f"{session.id} · {output.STATUS[session.status]} · "
-        f"started {output.local_time(session.started_at)}"
+        f"{session.id} · {output.STATUS[session.status]} · started {date_time(session.started_at)}"
     )
     if last is not None:
         output.dim(f"Message {last}, and what led to it.")
@@ -61,7 +61,7 @@ def show(
 def _title(message: Message, model: str | None) -> str:
     """Role and time, the model if it differs from that of the reply before, tools and status."""
     meta = message.meta
-    facts = [output.ROLES[message.role], output.local_time(message.at)]
+    facts = [output.ROLES[message.role], date_time(message.at)]
     if meta.model and meta.model != model:
         facts.append(meta.model)
     facts += [f"used {tool.name}" for tool in meta.tools]

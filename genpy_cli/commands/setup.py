@@ -10,6 +10,7 @@ from genpy_cli.backend import run
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server import config
 from genpy_server.config import GROQ, Provider
+from genpy_server.core.display import count
 from genpy_server.errors import GenPyError
 from genpy_server.settings import load
 
@@ -39,7 +40,7 @@ def setup() -> None:
     ]
     choices += [
         ProviderChoice(
-            f"{one.provider} at {one.url}, {output.count(len(one.models), 'model')}",
+            f"{one.provider} at {one.url}, {count(len(one.models), 'model')}",
             Provider(one.provider, one.url),
         )
         for one in run(local_servers())

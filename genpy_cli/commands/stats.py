@@ -10,6 +10,7 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.options import Json, Server, session_option
 from genpy_server.core.costs import Spending
+from genpy_server.core.display import count
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 TINY, NARROW, WIDE = 5, 10, 24
@@ -39,7 +40,7 @@ def stats(
         output.json_document(report)
         return
     if not report.total.replies:
-        output.note(f"No replies in the last {output.count(days, 'day')}.")
+        output.note(f"No replies in the last {count(days, 'day')}.")
         return
     for title, rows in (
         ("DAY", report.days),

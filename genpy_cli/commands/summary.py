@@ -8,7 +8,7 @@ from genpy_cli import output
 from genpy_cli.backend import settings_with, with_records
 from genpy_cli.options import Json, Ref, Server, Trust
 from genpy_cli.trust import ensure_trusted
-from genpy_server.core.display import stars
+from genpy_server.core.display import date_time, stars
 from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
 
@@ -36,9 +36,7 @@ def summary(
         output.json_document(session)
         return
     output.heading(session.title)
-    output.dim(
-        f"{session.id} · {output.STATUS[session.status]} {output.local_time(session.updated_at)}"
-    )
+    output.dim(f"{session.id} · {output.STATUS[session.status]} {date_time(session.updated_at)}")
     output.text("")
     output.message(session.summary or session.note or _missing(session))
     facts = list(_facts(session))

@@ -1,4 +1,4 @@
-"""What every front end needs to talk to a server: a session that stays, and records over HTTP.
+"""The client of a server: a session over a WebSocket that reconnects, and records over HTTP.
 
-It knows the frames, the values and the errors, and nothing of a server's inside.
+It imports the frames, the values and the errors, and no part of the server.
 """

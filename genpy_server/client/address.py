@@ -1,4 +1,4 @@
-"""The address of a server as a person gives it, in the forms that HTTP and WebSocket want."""
+"""The address of a server, and its URLs for HTTP and WebSocket."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from genpy_server.core.identity import is_loopback
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable
 
-AWAY = frozenset(
+UNAVAILABLE = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
@@ -15,20 +15,20 @@ AWAY = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-"""What a proxy answers while the server behind it is away, or busy."""
+"""Statuses of a proxy while the server behind it is down or busy."""
 
 
 class Address(NamedTuple):
-    """A server; `base` is host, port and perhaps a path, without a slash at the end."""
+    """A server; `base` is host, port and path, without a slash at the end."""
 
     secure: bool
     base: str
     is_loopback: bool
-    """Whether it is this machine, which is never reached through a proxy."""
+    """Whether it is this machine; then proxies are not used."""
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read http(s) or ws(s); raises `BadRequest` for anything else."""
+        """Parse an http(s) or ws(s) URL; raises `BadRequest` for anything else."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
@@ -43,29 +43,29 @@ class Address(NamedTuple):
 
     @property
     def http(self) -> str:
-        """As HTTP wants it."""
+        """The URL for HTTP."""
         return f"http{'s' if self.secure else ''}://{self.base}"
 
     def session(self, ref: str, **query: str | int | None) -> str:
-        """The WebSocket of a session; a query of None is left out."""
-        asked = {key: value for key, value in query.items() if value is not None}
+        """The WebSocket URL of a session; parameters that are None are left out."""
+        given = {key: value for key, value in query.items() if value is not None}
         name = quote(ref, safe="")
-        return f"ws{'s' if self.secure else ''}://{self.base}/ws/session/{name}?{urlencode(asked)}"
+        return f"ws{'s' if self.secure else ''}://{self.base}/ws/session/{name}?{urlencode(given)}"
 
     def unreachable(self) -> Unreachable:
-        """Nobody answers there."""
+        """The error where nothing answers."""
         hint = " Start one with `genpy serve`." if self.is_loopback else ""
         return Unreachable(f"No server answers at {self.http}.{hint}")
 
     def wants_token(self) -> Unauthorized:
-        """The server there asks for a token, and we have none."""
+        """The error where the server requires a token and none is set."""
         return Unauthorized(
             f"The server at {self.http} asks for a token. Set GENPY_TOKEN to yours."
         )
 
     def no_server(self, status: int | None = None) -> GenPyError:
-        """Something answers that is not a GenPy server, or a proxy whose server is away."""
-        if status in AWAY:
-            return Unreachable(f"{self.http} answers {status}: its server is away.")
-        said = "" if status is None else f" It answers {status}."
-        return BadRequest(f"What answers at {self.http} is not a GenPy server.{said}")
+        """The error where another program answers, or a proxy whose server is down."""
+        if status in UNAVAILABLE:
+            return Unreachable(f"{self.http} answers {status}: its server is down or busy.")
+        answer = "" if status is None else f" It answers {status}."
+        return BadRequest(f"What answers at {self.http} is not a GenPy server.{answer}")

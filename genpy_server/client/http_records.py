@@ -1,4 +1,4 @@
-"""The conversations of a server elsewhere: `records.Records` over HTTP."""
+"""`records.Records` over HTTP, and the other requests of a client."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -9,18 +9,23 @@ import msgspec
 from genpy_server.client.address import Address
 from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
-    ChatMessage,
     ChosenSetup,
+    ErrorAnswer,
     Hit,
+    HitList,
     ListedPrompt,
     ListedSession,
     Message,
+    MessagePage,
     ModelChoice,
     ModelList,
     PromptList,
     PromptText,
+    RequestContext,
+    ServerHealth,
     Session,
     SessionMemory,
+    SessionPage,
     SessionStatus,
     SetupState,
     ToolList,
@@ -35,84 +40,25 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONTEXT_BYTES = 6_000
-"""Of a text whose request is looked at, at most, as an address holds it."""
+"""Longest text of a `context` request, which is part of the URL."""
 PAGE = 200
-"""Rows that a server gives at most at once."""
+"""Most rows of one answer."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 LOADING_SECONDS = 600.0
-"""A model that is tried may have to be loaded first."""
+"""Time limit of the set-up, which may load a model."""
 SUMMARY_SECONDS = 150.0
-"""A model that writes a summary takes its time."""
-
-
-class _Detail(msgspec.Struct):
-    code: str
-    message: str
-    retry_after: float | None = None
-
-
-class _Failure(msgspec.Struct):
-    error: _Detail
-
-
-class _Sessions(msgspec.Struct):
-    sessions: list[ListedSession]
-    next: int | None = None
-
-
-class _Messages(msgspec.Struct):
-    messages: list[Message]
-    before: int | None = None
-    after: int | None = None
-
-
-class _Hits(msgspec.Struct):
-    hits: list[Hit]
-
-
-class PartHealth(msgspec.Struct, frozen=True):
-    """How a server's store or model is."""
-
-    ok: bool
-    kind: str
-    model: str | None = None
-    where: str | None = None
-    error: str | None = None
-    left_out: tuple[str, ...] = ()
-
-
-class RequestContext(msgspec.Struct, frozen=True):
-    """What would be sent to a model; tokens as GenPy estimates them."""
-
-    budget: int
-    total: int
-    tokens: dict[str, int]
-    """By part."""
-    recalled: int
-    """Earlier messages among it."""
-    messages: tuple[ChatMessage, ...]
-    window: int | None = None
+"""Time limit of writing a summary."""
 
 
 class _Explained(msgspec.Struct, frozen=True):
     context: RequestContext
 
 
-class ServerHealth(msgspec.Struct, frozen=True):
-    """How a server is; to a stranger it says only whether it is well."""
-
-    status: str
-    version: str | None = None
-    store: PartHealth | None = None
-    model: PartHealth | None = None
-    user: str | None = None
-
-
 def read_error(body: bytes) -> GenPyError | None:
-    """The error in the body of an HTTP answer; None when it is not one of GenPy's."""
+    """The error in the body of an HTTP answer; None when it is not a GenPy error."""
     try:
-        detail = msgspec.json.decode(body, type=_Failure).error
+        detail = msgspec.json.decode(body, type=ErrorAnswer).error
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return from_wire(detail.code, detail.message, detail.retry_after)
@@ -140,13 +86,13 @@ class RemoteRecords:
         if before is not None and before <= 0:
             return found
         while len(found) < limit:
-            asked = {
+            params = {
                 "limit": min(limit - len(found), PAGE),
                 "before": before,
                 "status": status,
                 "q": query or None,
             }
-            page = await self._get("/api/sessions", _Sessions, asked)
+            page = await self._get("/api/sessions", SessionPage, params)
             found += page.sessions
             before = page.next
             if before is None:
@@ -158,11 +104,11 @@ class RemoteRecords:
         return await self._get("/api/models", ModelList)
 
     async def setup(self) -> SetupState:
-        """Whether the server has a model, and whether this user may choose one."""
+        """Whether the server has a model, and whether the user may choose one."""
         return await self._get("/api/setup", SetupState)
 
     async def set_up(self, choice: ModelChoice) -> ChosenSetup:
-        """Let the server try a model and answer with it; raises what fails."""
+        """Let the server try a model and use it; raises the error of a model that fails."""
         body = msgspec.to_builtins(choice)
         return await self._ask(
             "POST", "/api/setup", ChosenSetup, body=body, seconds=LOADING_SECONDS
@@ -173,12 +119,12 @@ class RemoteRecords:
         return (await self.health()).user
 
     async def context(self, ref: str, text: str) -> RequestContext:
-        """What would be sent to the model of a session, were this text said now.
+        """The request that would be sent to the model for a text in a session.
 
-        Raises `BadRequest` for a text that is too long for an address.
+        Raises `BadRequest` for a text that is too long for a URL.
         """
         if len(quote(text, safe="")) > CONTEXT_BYTES:
-            raise BadRequest("The text in the prompt is too long to look at its request.")
+            raise BadRequest("The text in the prompt is too long to show its request.")
         return (await self._get(_path(ref, "context"), _Explained, {"text": text})).context
 
     async def session(self, ref: str) -> Session:
@@ -192,8 +138,8 @@ class RemoteRecords:
         found: list[Message] = []
         forward = after is not None
         while len(found) < limit:
-            asked = {"limit": min(limit - len(found), PAGE), "before": before, "after": after}
-            page = await self._get(_path(ref, "messages"), _Messages, asked)
+            params = {"limit": min(limit - len(found), PAGE), "before": before, "after": after}
+            page = await self._get(_path(ref, "messages"), MessagePage, params)
             found = found + page.messages if forward else page.messages + found
             before, after = (None, page.after) if forward else (page.before, None)
             if before is None and after is None:
@@ -204,8 +150,8 @@ class RemoteRecords:
         """See `Records`."""
         if not query.strip():
             return []
-        asked = {"q": query, "limit": min(limit, PAGE), "session": ref}
-        return (await self._get("/api/search", _Hits, asked)).hits
+        params = {"q": query, "limit": min(limit, PAGE), "session": ref}
+        return (await self._get("/api/search", HitList, params)).hits
 
     async def rename(self, ref: str, title: str) -> Session:
         """See `Records`."""
@@ -234,29 +180,29 @@ class RemoteRecords:
         self, ref: str, *, forget: int | None = None, on: bool | None = None
     ) -> SessionMemory:
         """See `Records`."""
-        asked = {"forget": forget, "on": on}
-        body = {name: value for name, value in asked.items() if value is not None}
+        given = {"forget": forget, "on": on}
+        body = {name: value for name, value in given.items() if value is not None}
         return await self._ask("PATCH", _path(ref, "memory"), SessionMemory, body=body)
 
     async def tools(self) -> ToolList:
-        """The tools of the user at the server."""
+        """The tools of the user."""
         return await self._get("/api/tools", ToolList)
 
     async def prompts(self) -> list[ListedPrompt]:
-        """The prompts of MCP servers at the server."""
+        """The prompts of the server's MCP servers."""
         return (await self._get("/api/prompts", PromptList)).prompts
 
     async def prompt(self, name: str, values: dict[str, str]) -> str:
-        """A prompt filled in."""
+        """The text of a prompt with its arguments filled in."""
         path, body = f"/api/prompts/{quote(name, safe='')}", {"arguments": values}
         return (await self._ask("POST", path, PromptText, body=body)).text
 
     async def revoke_tool(self, name: str) -> ToolList:
-        """Take the permission of a tool back; `NotFound` where there is none."""
+        """Revoke the permission of a tool; raises `NotFound` where there is none."""
         return await self._ask("DELETE", f"/api/tools/{quote(name, safe='')}/approval", ToolList)
 
     async def health(self) -> ServerHealth:
-        """How the server is, well or not."""
+        """The state of the server."""
         response = await self._response("GET", "/health")
         return self._read(response, ServerHealth)
 
@@ -264,14 +210,14 @@ class RemoteRecords:
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
     ) -> SpendingReport:
         """See `Records`."""
-        asked = {"days": days, "session": ref, "utc_offset": utc_offset}
-        return await self._get("/api/stats", SpendingReport, asked)
+        params = {"days": days, "session": ref, "utc_offset": utc_offset}
+        return await self._get("/api/stats", SpendingReport, params)
 
     async def open(self) -> "httpx.AsyncClient":
-        """Make ready for requests; the first one would do it."""
+        """Import and create the HTTP client, as the first request does otherwise."""
         async with self._opening:
             if self._http is None:
-                # Imports and certificates take a tenth of a second, in which a screen would stand still.
+                # Imports and certificates take a tenth of a second, in which a screen would freeze.
                 self._http = await asyncio.to_thread(self._client)
             return self._http
 
@@ -324,7 +270,7 @@ class RemoteRecords:
         seconds: float = ANSWER_SECONDS,
     ) -> "httpx.Response":
         http = await self.open()
-        import httpx  # noqa: PLC0415 - local commands do not pay for it
+        import httpx  # noqa: PLC0415 - local commands do not need it
 
         params = {key: value for key, value in (query or {}).items() if value is not None}
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)

@@ -1,4 +1,4 @@
-"""How a client's connection is, and how long it waits before it comes back."""
+"""The state of a client's connection, and the delays before it reconnects."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -8,15 +8,15 @@ from genpy_server.errors import GenPyError
 
 RECONNECT = Backoff(first=0.25, longest=20.0, jitter=0.5)
 STEADY_SECONDS = 10.0
-"""After a connection that lasted so long the delays begin with the first one again."""
+"""A connection that lasted so long resets the delays."""
 
 
 class Link(NamedTuple):
-    """The state of a connection. After `refused` and `closed` it does not come back."""
+    """The state of a connection; `refused` and `closed` are final."""
 
     state: Literal["connecting", "open", "reconnecting", "refused", "closed"]
     attempt: int = 0
-    """How often in a row there was none."""
+    """Failed attempts in a row."""
     delay: float = 0.0
     """While reconnecting: seconds until the next attempt."""
     error: GenPyError | None = None
@@ -24,12 +24,12 @@ class Link(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The same as a sentence; empty while all is well."""
+        """The message of the error; empty without one."""
         return "" if self.error is None else self.error.message
 
 
 class ReconnectDelay:
-    """The delays of one client, by its clock and its chance."""
+    """The delays of one client; `chance` returns random numbers from 0 to 1."""
 
     def __init__(self, chance: Callable[[], float], clock: Callable[[], float]) -> None:
         self._chance = chance
@@ -38,7 +38,7 @@ class ReconnectDelay:
         self.failures = 0
 
     def opened(self) -> None:
-        """A connection was made."""
+        """Note that a connection was opened."""
         self._opened = self._clock()
 
     def next(self, retry_after: float | None = None) -> float:

@@ -1,7 +1,7 @@
-"""A client of one session that stays: it comes back after a cut and loses nothing on either side.
+"""A client of one session that reconnects and resumes, without losing a message or an event.
 
-Events are the frames of genpy.v1 and the `Link` beside them; `client.transcript` has taken in each
-frame before it is an event.
+Events are the frames of genpy.v1 and `Link`; `client.transcript` has applied each frame before it
+is an event.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ Event = ServerFrame | Link
 
 
 class SessionClient:
-    """One conversation at a server; it connects when it is first iterated over, by one reader.
+    """One conversation at a server; it connects when the iteration starts, and has one reader.
 
         async with Client("http://127.0.0.1:8001", "trip-to-rome", token=token) as client:
             client.send("Where were we?")
@@ -73,12 +73,12 @@ class SessionClient:
                 elif isinstance(event, RunFinished):
                     break
 
-    `url` is http(s) or ws(s), `ref` an id or a name of one's own, `history` how many stored messages
-    are wanted at first. `event` is a frame of `genpy_server.wire` or a `Link`, whose `error` says
-    why a connection was refused; a message that is refused comes back as an `ErrorFrame`.
+    `url` is http(s) or ws(s), `ref` an id or a name, `history` the number of stored messages to
+    fetch at first. `event` is a frame of `genpy_server.wire` or a `Link`, whose `error` says why a
+    connection was refused; a refused message is reported as an `ErrorFrame`.
     With `approvals`, requests of tools that act come as `ApprovalRequested` and wait for `approve`;
-    `allow` are names of tools that may act unasked. Without either none acts.
-    A `fresh` session is one whose id was made a moment ago: the server does not look for it.
+    `allow` are names of tools that may act without a request. Without either no tool acts.
+    The server does not look up the id of a `fresh` session, which was just created.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class SessionClient:
         self._ref = ref
         self._token = token
         self._fresh = fresh
-        self._asked = {
+        self._query = {
             "history": history,
             "features": f"{APPROVALS},{MODEL_STATE}" if approvals else None,
             "allow": ",".join(allow) or None,
@@ -111,11 +111,11 @@ class SessionClient:
         self._sleep = sleep
         self._delay = ReconnectDelay(chance, clock)
         self._events = EventBuffer()
-        self._told: tuple[str, str] | None = None
+        self._shown_refusal: tuple[str, str] | None = None
         self._socket: Socket | None = None
-        self._farewell: ErrorFrame | None = None
-        self._shown = 0  # the number up to which events were there at the last snapshot
-        self._staying: asyncio.Task[None] | None = None
+        self._close_error: ErrorFrame | None = None
+        self._snapshot_seq = 0
+        self._connecting: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
     @property
@@ -123,7 +123,7 @@ class SessionClient:
         """Milliseconds of the newest ping; None while not connected."""
         return None if self._socket is None else self._socket.latency_ms
 
-    # What a person does; none of it waits
+    # Requests; none of them waits
 
     def send(
         self,
@@ -134,68 +134,68 @@ class SessionClient:
         replaces: int | None = None,
         model: str | None = None,
     ) -> str:
-        """Say something; the id that its `MessageEvent` will carry as `client_id`.
+        """Send a message; returns the id that its `MessageEvent` will have as `client_id`.
 
-        `replaces` is the message id of the person's last message, which this one stands for;
-        `model` answers this message alone.
+        `replaces` is the id of the person's last message, which this one replaces; `model` answers
+        this message only.
         """
         frame = Send(uuid4().hex, storable(text), intent, corrected_from, replaces, model)
-        self._say(frame)
+        self._queue(frame)
         return frame.id
 
     def cancel(self) -> None:
-        """Stop the reply in progress and keep what came of it."""
+        """Stop the running reply; its text so far is stored."""
         running = self.transcript.running
-        self._say(Cancel(None if running is None else running.meta.run))
+        self._queue(Cancel(None if running is None else running.meta.run))
 
     def end(self) -> None:
         """End the session and write its summary."""
-        self._say(End())
+        self._queue(End())
 
     def rate(self, rating: int) -> None:
         """Rate the session, 1 to 5."""
-        self._say(Rate(rating))
+        self._queue(Rate(rating))
 
     def retry(self, intent: str | None = None, *, model: str | None = None) -> None:
-        """Answer the last message again, perhaps as another intent or with another model."""
-        self._say(Retry(intent, model))
+        """Answer the last message again, in another mode or with another model if given."""
+        self._queue(Retry(intent, model))
 
     def set(self, change: Set) -> None:
         """Change settings of the conversation."""
-        self._say(change)
+        self._queue(change)
 
     def approve(self, request: ApprovalRequested, decision: Decision) -> None:
         """Answer the request of a tool."""
-        self._say(Approve(request.call, decision, request.run))
+        self._queue(Approve(request.call, decision, request.run))
 
     @property
     def pending(self) -> tuple[Send, ...]:
-        """What was said and is not known to be kept, oldest first."""
+        """Unacknowledged messages, oldest first."""
         return self._outbox.messages
 
     @property
-    def unsaid(self) -> int:
-        """How much waits to be said, or to be known as kept."""
+    def unsent(self) -> int:
+        """The number of frames that are not sent or not acknowledged."""
         return len(self._outbox)
 
-    def _say(self, frame: ClientFrame) -> None:
+    def _queue(self, frame: ClientFrame) -> None:
         self._outbox.add(frame)
         self._wake.set()
 
-    # What comes back
+    # Events
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        """Connect, the first time; every event in order until the link is refused or closed."""
-        if self._staying is None and self.link.state != "closed":
-            self._staying = asyncio.create_task(self._stay())
+        """Connect, the first time; yields every event until the link is refused or closed."""
+        if self._connecting is None and self.link.state != "closed":
+            self._connecting = asyncio.create_task(self._keep_connected())
         return self
 
     async def __anext__(self) -> Event:
         """The next event."""
         if (event := await self._events.take()) is not None:
             return event
-        if self._staying is not None and not self._staying.cancelled():
-            await self._staying  # raises what it died of, which no frame can tell
+        if self._connecting is not None and not self._connecting.cancelled():
+            await self._connecting  # raises an unexpected error
         raise StopAsyncIteration
 
     async def __aenter__(self) -> Self:
@@ -207,12 +207,11 @@ class SessionClient:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Leave."""
         await self.close()
 
     async def close(self) -> None:
-        """Leave; the session goes on, and ends by itself when nobody is left."""
-        tasks = [task for task in (self._staying, self._waiting) if task is not None]
+        """Disconnect; the session ends after the grace period without a client."""
+        tasks = [task for task in (self._connecting, self._waiting) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -227,44 +226,44 @@ class SessionClient:
 
     # The connection
 
-    async def _stay(self) -> None:
-        """Connect, and come back, until that makes no sense."""
+    async def _keep_connected(self) -> None:
+        """Connect and reconnect, until the connection is refused or closed."""
         from genpy_server.client.socket import Lost  # noqa: PLC0415 - websockets takes its time
 
         try:
             while True:
                 self._show(Link("connecting", self._delay.failures))
                 try:
-                    await self._attend()
+                    await self._serve_connection()
                 except Lost as lost:
-                    error = self._explained(lost)
+                    error = self._connection_error(lost)
                     if not lost.again:
                         self._show(Link("closed" if lost.over else "refused", error=error))
                         return
                 except Gap:
-                    # What was missed cannot be asked for: begin again with all that is kept.
+                    # Without an epoch the server sends a snapshot.
                     self.transcript.epoch = None
-                    error = Unreachable("Something was missed. Loading the conversation again.")
+                    error = Unreachable("Events were missed. Loading the conversation again.")
                 delay = self._delay.next(error.retry_after)
                 self._show(Link("reconnecting", self._delay.failures, delay, error))
                 await self._sleep(delay)
         finally:
             self._events.finish()
 
-    async def _attend(self) -> None:
-        """Attach once, and take in what comes; ends by raising `Lost` or `Gap`."""
-        from genpy_server.client.socket import Socket  # noqa: PLC0415 - see `_stay`
+    async def _serve_connection(self) -> None:
+        """Connect once and receive frames; ends by raising `Lost` or `Gap`."""
+        from genpy_server.client.socket import Socket  # noqa: PLC0415 - see `_keep_connected`
 
-        self._farewell = None
+        self._close_error = None
         epoch = self.transcript.epoch
         after = None if epoch is None else self.transcript.seq
         fresh = 1 if self._fresh and not self.transcript.session else None
-        url = self._address.session(self._ref, epoch=epoch, after=after, fresh=fresh, **self._asked)
+        url = self._address.session(self._ref, epoch=epoch, after=after, fresh=fresh, **self._query)
         socket = await Socket.open(self._address, url, self._token)
         writer: asyncio.Task[None] | None = None
         try:
             if self._token is None:
-                # A server that wants a token would wait for this; so it refuses at once.
+                # A server that requires a token would wait for it; so it refuses at once.
                 await socket.send(encode(Auth("")))
             while True:
                 self._take(await socket.receive())
@@ -279,8 +278,8 @@ class SessionClient:
             await socket.close()
 
     async def _write(self, socket: "Socket") -> None:
-        """Say what there is to say, for as long as the connection lasts."""
-        from genpy_server.client.socket import Lost  # noqa: PLC0415 - see `_stay`
+        """Send the frames of the outbox until the connection is lost."""
+        from genpy_server.client.socket import Lost  # noqa: PLC0415 - see `_keep_connected`
 
         self._outbox.reconnect()
         try:
@@ -291,77 +290,80 @@ class SessionClient:
                 self._wake.clear()
                 await self._wake.wait()
         except Lost:
-            return  # the reader learns of it too, and comes back
+            return  # the reader gets the same error and reconnects
 
     def _take(self, text: str) -> None:
-        """Take in one frame."""
+        """Decode and apply one frame."""
         try:
             frame = decode_server(text)
         except BadFrame as error:
             self._events.put(error_frame(error))
             return
-        if frame is None:  # of a later version
+        if frame is None:  # a frame of a later version
             return
         self.transcript.apply(frame)
         match frame:
             case Ready():
-                self._shown = self._shown if frame.replay == "complete" else frame.seq
+                if frame.replay != "complete":
+                    self._snapshot_seq = frame.seq
                 self._delay.opened()
                 self._show(Link("open"))
             case Ack():
-                self._kept(frame.id)
-            # One that is shown again goes out again: its ack says that all that came of it was shown.
-            case MessageEvent() if frame.seq > self._shown:
-                self._kept(frame.client_id)
+                self._acknowledged(frame.id)
+            # A message of a snapshot is sent again: its ack comes after all events of its reply.
+            case MessageEvent() if frame.seq > self._snapshot_seq:
+                self._acknowledged(frame.client_id)
             case ErrorFrame():
-                if not self._failed(frame):
+                if not self._handle_error(frame):
                     return
         self._events.put(frame)
 
-    def _kept(self, client_id: str | None) -> None:
-        self._outbox.done(client_id)
+    def _acknowledged(self, client_id: str | None) -> None:
+        self._outbox.remove(client_id)
         self._wake.set()
 
-    def _failed(self, frame: ErrorFrame) -> bool:
-        """Do what an error asks for; False when nobody needs to see it."""
+    def _handle_error(self, frame: ErrorFrame) -> bool:
+        """React to an error; False when it is not to be an event."""
         if self.link.state != "open":
-            self._farewell = frame
+            self._close_error = frame
             return False
         if frame.re in {"cancel", "approve"} and frame.code == Conflict.code:
-            return False  # the reply was over already, or another client answered first
+            return False  # the reply has ended, or another client answered first
         head = self._outbox.head
         if head is None or frame.re != head.id:
             return True
         if not frame.retryable:
-            self._kept(head.id)
+            self._acknowledged(head.id)
             return True
         self._waiting = asyncio.create_task(self._wait(self._outbox.hold(frame.retry_after)))
-        before, self._told = self._told, (head.id, frame.code)
-        return before != self._told
+        before, self._shown_refusal = self._shown_refusal, (head.id, frame.code)
+        return before != self._shown_refusal
 
     async def _wait(self, seconds: float) -> None:
         await self._sleep(seconds)
         self._outbox.release()
         self._wake.set()
 
-    def _explained(self, lost: "Lost") -> GenPyError:
-        """Why the connection is lost, in the words of the frame before it where there was one."""
+    def _connection_error(self, lost: "Lost") -> GenPyError:
+        """Why the connection was lost: the error frame before it, if there was one."""
         head = self._outbox.head
         if lost.too_large and head is not None:
             error = TooLarge("That message is too large for the server. Send it in parts.")
-            self._outbox.done(head.id)
+            self._outbox.remove(head.id)
             self._events.put(error_frame(error, re=head.id))
             return error
         if isinstance(lost.error, Unauthorized) and self._token is None:
             return self._address.wants_token()
-        said = self._farewell
-        return lost.error if said is None else from_wire(said.code, said.message, said.retry_after)
+        error_ = self._close_error
+        if error_ is None:
+            return lost.error
+        return from_wire(error_.code, error_.message, error_.retry_after)
 
 
 class EventBuffer:
-    """Events between a reader that never waits and a consumer that may be slow, in order.
+    """A queue of events whose `put` never waits.
 
-    Consecutive pieces of one run's text, or of its reasoning, are joined while they wait.
+    Consecutive pieces of a reply's text, or of its reasoning, are joined while they wait.
     """
 
     def __init__(self) -> None:
@@ -370,7 +372,7 @@ class EventBuffer:
         self._finished = False
 
     def put(self, event: Event) -> None:
-        """Take an event; never waits."""
+        """Add an event."""
         if isinstance(event, Delta | Reasoning):
             last = self._items[-1] if self._items else None
             if isinstance(last, list) and _follows(last[-1], event):
@@ -382,12 +384,12 @@ class EventBuffer:
         self._arrived.set()
 
     def finish(self) -> None:
-        """There will be no more."""
+        """Note that no more events will come."""
         self._finished = True
         self._arrived.set()
 
     async def take(self) -> Event | None:
-        """The next event, or None when there will be no more."""
+        """The next event; None when no more will come."""
         while not self._items:
             if self._finished:
                 return None

@@ -1,6 +1,6 @@
-"""One WebSocket to a session, whose failures are told as ours, with whether to come back.
+"""One WebSocket to a session; its failures are `Lost`, with whether a retry may help.
 
-Importing this imports `websockets`, so a client does it when it first connects.
+Importing this imports `websockets`, so a client imports it when it first connects.
 """
 
 import logging
@@ -32,7 +32,7 @@ from genpy_server.wire import CLOSE_AGAIN, CLOSE_UNAUTHORIZED, PROTOCOL
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 PING_SECONDS = 10.0
-"""Between pings, and for their answer: a dead connection is noticed within twice as long."""
+"""Interval and time limit of pings: a dead connection is detected within twice as long."""
 NORMAL = 1000
 ABNORMAL = 1006
 TOO_BIG = 1009
@@ -42,27 +42,27 @@ _CLOSED: dict[int, type[GenPyError]] = {
     TOO_BIG: TooLarge,
 }
 
-# At lower levels the library prints tokens and messages; a terminal client has no place for either.
+# At lower levels the library logs tokens and messages.
 _log = logging.getLogger("genpy.client")
 _log.setLevel(logging.WARNING)
 _log.addHandler(logging.NullHandler())
 
 
 class Lost(Exception):
-    """The connection failed or was lost; `again` says whether coming back may help."""
+    """The connection failed or was lost; `again` is whether a retry may help."""
 
     def __init__(self, error: GenPyError, *, again: bool, code: int | None = None) -> None:
         super().__init__(error.message)
         self.error = error
         self.again = again
         self.over = code == NORMAL
-        """Whether the server took leave, as when the session was deleted."""
+        """Whether the server closed it normally, as when the session was deleted."""
         self.too_large = code == TOO_BIG
-        """Whether a frame of ours was larger than the server reads."""
+        """Whether a sent frame was larger than the server reads."""
 
 
 class _Connect(connect):
-    """Follows no redirect: the token is for the server that was named, and for no other."""
+    """Follows no redirect, which would send the token to another server."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -77,7 +77,7 @@ class Socket:
 
     @classmethod
     async def open(cls, address: Address, url: str, token: str | None) -> "Socket":
-        """Connect, and measure the latency for the first time."""
+        """Connect and send the first ping."""
         try:
             connection = await _Connect(
                 url,
@@ -94,7 +94,7 @@ class Socket:
             )
         except InvalidStatus as error:
             raise _answered(address, error) from error
-        except SSLCertVerificationError as error:  # first, for it is a ValueError
+        except SSLCertVerificationError as error:  # before ValueError, its base class
             why = f"The certificate of {address.http} is not trusted: {error.verify_message}."
             raise Lost(Refused(why), again=False) from error
         except (InvalidURI, InvalidProxy, ValueError, ImportError) as error:  # the last for SOCKS
@@ -111,11 +111,11 @@ class Socket:
 
     @property
     def latency_ms(self) -> float | None:
-        """Milliseconds that the newest ping took to come back."""
+        """Round-trip time of the newest ping in milliseconds; None before the first answer."""
         return self._connection.latency * 1000 or None
 
     async def ping(self) -> None:
-        """Measure the latency; the answer is not awaited."""
+        """Send a ping, whose answer sets the latency."""
         try:
             await self._connection.ping()
         except ConnectionClosed as error:
@@ -129,14 +129,14 @@ class Socket:
             raise self._lost(error) from error
 
     async def send(self, text: str) -> None:
-        """Write a frame."""
+        """Send a frame."""
         try:
             await self._connection.send(text)
         except ConnectionClosed as error:
             raise self._lost(error) from error
 
     async def close(self) -> None:
-        """Take leave."""
+        """Close the connection."""
         await self._connection.close()
 
     def _lost(self, closed: ConnectionClosed) -> Lost:
@@ -145,7 +145,7 @@ class Socket:
         if code == NORMAL:
             return Lost(NotFound(reason or "The session was closed."), again=False, code=code)
         if code in CLOSE_AGAIN:
-            reason = reason or f"The connection to {self._address.http} was cut."
+            reason = reason or f"The connection to {self._address.http} was lost."
             return Lost(Unreachable(reason), again=True, code=code)
         reason = reason or f"The server closed the connection with code {code}."
         error = _CLOSED.get(code, Refused)(reason)
@@ -153,7 +153,7 @@ class Socket:
 
 
 def _answered(address: Address, refused: InvalidStatus) -> Lost:
-    """What a server means by an HTTP answer instead of a handshake."""
+    """The error of a server that answers the handshake with an HTTP error."""
     response = refused.response
     status = response.status_code
     error = read_error(response.body or b"")

@@ -1,8 +1,7 @@
-"""What a screen shows of a session: a fold over the frames of genpy.v1.
+"""The state of a session for display, built by applying the frames of genpy.v1.
 
-A client applies every frame it receives, and after a cut the transcript is what it would have
-been without one: overlapping deltas are trimmed by their offset, and a gap is an error that tells
-the client to attach again.
+After a reconnection the transcript is the same as without one: overlapping deltas are trimmed by
+their offset, and a missing one raises `Gap`, after which the client fetches a snapshot.
 """
 
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ ReplyStatus = Literal["streaming"] | RunStatus
 
 
 class Gap(Exception):
-    """A delta begins beyond the text known so far."""
+    """A delta does not follow the text received so far."""
 
 
 class ToolLine:
@@ -58,14 +57,14 @@ class ToolLine:
         self.result = ""
         self.error = ""
         self.request: ApprovalRequested | None = None
-        """What a person is asked, while that is open."""
+        """The open approval request, if any."""
         self.progress = ""
         self.fraction: float | None = None
-        """How far it is, from 0 to 1, where known."""
+        """Progress from 0 to 1, if known."""
 
     @classmethod
     def stored(cls, call: str, record: ToolRecord) -> "ToolLine":
-        """A call as it was stored with its reply."""
+        """The line of a call that is stored with its reply."""
         line = cls(call, record.name, record.args)
         line.ok, line.ms = record.ok, record.ms
         line.result = line.error = record.result
@@ -73,7 +72,7 @@ class ToolLine:
 
 
 class GrowingText:
-    """A text that comes in pieces, each with the offset where it begins."""
+    """A text that is received in pieces, each with its offset."""
 
     def __init__(self, text: str = "") -> None:
         self._parts = [text] if text else []
@@ -90,16 +89,16 @@ class GrowingText:
         self.length += len(text)
 
     def take(self, piece: Delta | Reasoning) -> None:
-        """Add what is not known of a piece; raises `Gap` where something before it is missing."""
-        known = self.length - piece.offset
-        if known < 0:
-            raise Gap(f"run {piece.run}: {self.length} characters known, {piece.offset} next")
-        if known < len(piece.text):
-            self.append(piece.text[known:])
+        """Add the new part of a piece; raises `Gap` where text before it is missing."""
+        overlap = self.length - piece.offset
+        if overlap < 0:
+            raise Gap(f"run {piece.run}: {self.length} characters, next offset {piece.offset}")
+        if overlap < len(piece.text):
+            self.append(piece.text[overlap:])
 
 
 class Entry:
-    """A message of a person, or a reply; `meta` is what is known of it so far."""
+    """A message of a person, or a reply; `meta` is its metadata so far."""
 
     def __init__(self, role: Role) -> None:
         self.role = role
@@ -107,7 +106,7 @@ class Entry:
         self.client_id: str | None = None
         self.meta = MessageMeta()
         self.replaced = False
-        """Whether it was edited away: a later message replaces it, or what it answers."""
+        """Whether a later message replaces it, or the message that it answers."""
         self.at = ""
         self.streaming = False
         self.tools: list[ToolLine] = []
@@ -123,17 +122,17 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """The whole text so far."""
+        """The text so far."""
         return str(self._text)
 
     @property
     def reasoning(self) -> str:
-        """What the model thought before it answered, so far; apart from the text."""
+        """The model's reasoning so far."""
         return str(self._reasoning)
 
     @property
     def length(self) -> int:
-        """Characters of the text so far."""
+        """The number of characters of the text so far."""
         return self._text.length
 
     def append(self, text: str) -> None:
@@ -141,11 +140,11 @@ class Entry:
         self._text.append(text)
 
     def take(self, piece: Delta | Reasoning) -> None:
-        """Take in a piece of the text or of the reasoning; raises `Gap`."""
+        """Add a piece of the text or of the reasoning; raises `Gap`."""
         (self._text if isinstance(piece, Delta) else self._reasoning).take(piece)
 
     def fill(self, text: str, meta: MessageMeta) -> None:
-        """Take over what is stored of the message."""
+        """Set the stored text and metadata of the message."""
         self.meta, self.streaming = meta, False
         if text != self.text:
             self._text = GrowingText(text)
@@ -157,11 +156,11 @@ class Entry:
 
 
 class Transcript:
-    """Entries in the order of a conversation, and what is known of the session.
+    """The entries of a conversation in order, and the state of the session.
 
-    `epoch` and `seq` are what a client sends to come back. A reply stands right behind the
-    message it answers; a retry takes the place of the reply before it. A message that a later one
-    replaces stays, marked as `replaced` with its replies.
+    A client sends `epoch` and `seq` to resume. A reply follows the message it answers; a retry
+    replaces the earlier reply. A message that a later one replaces stays, marked as `replaced` with
+    its replies.
     """
 
     def __init__(self) -> None:
@@ -175,40 +174,40 @@ class Transcript:
         self.elsewhere = False
         """Whether another server hosts the session too."""
         self.model = ""
-        """The model of the newest reply, or the one that was chosen since."""
+        """The model of the newest reply, or the one chosen since."""
         self.store = ""
         self.before: int | None = None
         self.message_bytes = 0
-        """UTF-8 bytes of a message that the model is given whole; 0 where that is not known."""
+        """UTF-8 bytes of a message that is sent to the model uncut; 0 if unknown."""
         self.modes: tuple[ListedMode, ...] = ()
-        """The kinds of help that the server has."""
+        """The modes of the server."""
         self.summary: SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self.settings = SessionSettings()
         self.context: ContextSize | None = None
-        """How full the model's context is, as far as it is known."""
+        """How full the model's context is, if known."""
         self._configured = ""
         self._replaced: set[int] = set()
 
     @property
     def next_model(self) -> str:
-        """The model of the next reply, as far as it is known."""
+        """The model of the next reply, if known."""
         return self.settings.model or self._configured or self.model
 
     @property
     def running(self) -> Entry | None:
-        """The reply in progress."""
+        """The running reply."""
         return next((e for e in reversed(self.entries) if e.streaming), None)
 
     @property
     def request(self) -> ApprovalRequested | None:
-        """What a tool of the reply in progress waits to be allowed."""
+        """The open approval request of the running reply."""
         running = self.running
         lines = running.tools if running is not None else []
         return next((line.request for line in lines if line.request is not None), None)
 
     def apply(self, frame: ServerFrame) -> Entry | None:
-        """Take in one frame; returns the entry it changed. Raises `Gap`."""
+        """Apply one frame; returns the entry that it changed. Raises `Gap`."""
         if isinstance(frame, Ready):
             self._ready(frame)
             return None
@@ -277,7 +276,7 @@ class Transcript:
             self.seq = frame.seq
 
     def older(self, frames: list[MessageEvent], before: int | None) -> None:
-        """Put an older page of stored messages in front; `before` as in `Ready`."""
+        """Insert an older page of stored messages; `before` as in `Ready`."""
         newer, self.entries = self.entries, []
         for frame in frames:
             self._message(frame)
@@ -300,7 +299,7 @@ class Transcript:
         return entry
 
     def _mark(self, entry: Entry) -> None:
-        # The message that replaces it may be known before the entry is: it was on a newer page.
+        # The replacing message may be here before the entry, from a newer page.
         entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.meta.reply_to})
 
     def _run_started(self, frame: RunStarted) -> Entry:
@@ -309,7 +308,7 @@ class Transcript:
             entry = Entry("assistant")
             self._insert(entry, frame.reply_to)
         entry.meta, entry.streaming = with_frame(entry.meta, frame), True
-        entry.tools.clear()  # where it was known already, its tool calls come again as well
+        entry.tools.clear()  # after a reconnection its tool calls are sent again
         self.model = frame.model or self.model
         self._mark(entry)
         return entry
@@ -348,9 +347,9 @@ class Transcript:
         return next((e for e in reversed(self.entries) if e.meta.run == run), None)
 
     def _insert(self, entry: Entry, reply_to: int | None) -> None:
-        """Put an entry at the end, or behind what it answers, in place of the reply before it.
+        """Insert an entry at the end, or after the message it answers, replacing an earlier reply.
 
-        That reply may be known without what both answer, which is on an older page.
+        The earlier reply may be here without the message, which is on an older page.
         """
         place = len(self.entries) if reply_to is None else self._place(reply_to)
         before = self.entries[place] if place < len(self.entries) else None
@@ -364,7 +363,7 @@ class Transcript:
         self.entries[place] = entry
 
     def _place(self, reply_to: int) -> int:
-        """Where a reply to this message is or belongs."""
+        """The index of a reply to this message, or where one is to be inserted."""
         for place in reversed(range(len(self.entries))):
             other = self.entries[place]
             if other.meta.reply_to == reply_to:

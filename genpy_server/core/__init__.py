@@ -1,4 +1,4 @@
-"""Pure judgement: plain values in, plain values out.
+"""Pure functions and values.
 
-No clock, socket, task or environment; only the standard library and msgspec are imported here.
+Without clock, socket, task or environment; only the standard library and msgspec are imported here.
 """

@@ -1,7 +1,7 @@
-"""How long to wait before something that failed is tried again: one policy for every retry.
+"""Exponential back-off: the delays of every retry.
 
-Delays double up to a limit. A part of each is left to chance, so that those who failed together do
-not come back together. A wait that the other side asks for (Retry-After) is kept, within a bound.
+Delays double up to a limit. A part of each is random, so that clients that failed together do not
+retry together. A delay that the other side asks for (Retry-After) is respected within a limit.
 """
 
 import msgspec
@@ -10,25 +10,25 @@ _MOST_DOUBLINGS = 16
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """Delays in seconds; plain values, without a clock or chance of their own."""
+    """Delays in seconds; random numbers are passed in."""
 
     first: float
     longest: float
     jitter: float = 0.0
-    """The share of each delay that is left to chance, from 0 to 1."""
+    """The random share of each delay, from 0 to 1."""
     longest_asked: float = 3_600.0
-    """The longest wait that the other side may ask for."""
+    """Limit of `retry_after`."""
     attempts: int | None = None
-    """How often it is tried at most, the first time included; None without a limit."""
+    """Most attempts, including the first one; None without a limit."""
 
     def delay(
         self, failures: int, *, chance: float = 1.0, retry_after: float | None = None
     ) -> float:
-        """The wait after so many failures before this one; `chance` is from 0 to 1."""
+        """The delay after one more failure; `failures` came before it, `chance` is from 0 to 1."""
         doubled = min(self.first * 2.0 ** min(failures, _MOST_DOUBLINGS), self.longest)
         spread = doubled * (1.0 - self.jitter + self.jitter * chance)
         return max(spread, min(retry_after or 0.0, self.longest_asked))
 
     def exhausted(self, failures: int) -> bool:
-        """Whether so many failures were the last ones."""
+        """Whether the limit of attempts is reached."""
         return self.attempts is not None and failures >= self.attempts

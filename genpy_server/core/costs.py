@@ -1,21 +1,21 @@
-"""What models cost: tokens of replies, summed by day, model and conversation, and their price."""
+"""Token usage and cost of replies, summed by day, model and conversation."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 SESSIONS = 20
-"""Conversations of a report at most, those with the most tokens."""
+"""Most conversations of a report: those with the most tokens."""
 MILLION = 1_000_000
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a million tokens of a model cost."""
+    """The price of a million tokens of a model."""
 
     input: float
     output: float
     cached: float | None = None
-    """Of the input, what came from the service's cache; None: as much as any other."""
+    """Price of input from the service's cache; None: the same as `input`."""
 
 
 class UsageRow(msgspec.Struct, frozen=True):
@@ -26,12 +26,12 @@ class UsageRow(msgspec.Struct, frozen=True):
     model: str
     session_id: str
     title: str
-    """Of the conversation."""
+    """Title of the conversation."""
     replies: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-    """Of the prompt's, those that came from the service's cache."""
+    """The part of `prompt_tokens` that came from the service's cache."""
 
 
 class Spending(msgspec.Struct, frozen=True):
@@ -43,13 +43,13 @@ class Spending(msgspec.Struct, frozen=True):
     completion_tokens: int = 0
     cached_tokens: int = 0
     money: float | None = None
-    """What the replies cost of the models that have a price; None where none has one."""
+    """Cost of the replies of models with a price; None where no model has one."""
     title: str | None = None
-    """Of a conversation."""
+    """Title of a conversation."""
 
 
 class SpendingReport(msgspec.Struct, frozen=True):
-    """Spending in all, by day (oldest first), and by model and conversation (the most first)."""
+    """Spending in total, by day (oldest first), and by model and conversation (most tokens first)."""
 
     total: Spending
     days: list[Spending]
@@ -61,7 +61,7 @@ class SpendingReport(msgspec.Struct, frozen=True):
 def report(
     rows: Sequence[UsageRow], prices: Mapping[str, Price], currency: str = "$"
 ) -> SpendingReport:
-    """The report of rows as a store counts them."""
+    """The report of the rows of a store."""
     titles = {row.session_id: row.title for row in rows}
     sessions = _by_tokens(_summed(rows, lambda row: row.session_id, prices))[:SESSIONS]
     total = next(iter(_summed(rows, lambda _: "", prices)), Spending(""))
@@ -75,7 +75,7 @@ def report(
 
 
 def cost(row: UsageRow, price: Price) -> float:
-    """The price of these tokens."""
+    """The cost of the tokens of a row."""
     cached = price.input if price.cached is None else price.cached
     fresh = max(row.prompt_tokens - row.cached_tokens, 0)
     paid = fresh * price.input + row.cached_tokens * cached + row.completion_tokens * price.output

@@ -1,17 +1,17 @@
-"""Text that nobody trusts, on its way to a terminal: what would act there is shown instead.
+"""Makes control characters in untrusted text visible before it is written to a terminal.
 
-Escape sequences set clipboards and titles, carriage returns overwrite what was read, and bidi
-controls show a line in another order than it has. Each such character becomes one glyph of one
-cell, character by character, so that a stream may be cut anywhere. This is the last step before
-the cells of a terminal; text that is stored, sent, copied, piped or exported stays exact.
+Escape sequences set clipboards and titles, carriage returns overwrite lines, and bidi controls
+reorder them. Each such character becomes one glyph of one cell, character by character, so that a
+stream may be split anywhere. This is the last step before a terminal; text that is stored, sent,
+copied, piped or exported is not changed.
 
-Where text is laid out or edited before it is shown, `protect` puts a private character of one cell
-in the place of each that acts, so that nothing on the way takes it for white space or an end of a
-line; `visible` shows its glyph, and `restore` gives the text back.
+Where text is laid out or edited before it is shown, `protect` replaces each control character by a
+private character of one cell, so that it is not treated as white space or as a line end; `visible`
+shows its glyph, and `restore` returns the original text.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
 _CONTROL_PICTURES = 0x2400
@@ -20,10 +20,10 @@ _C1 = range(0x80, 0xA0)  # the same commands as ESC and a letter
 _KEPT = {ord("\n"), ord("\t")}
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SEPARATORS = (0x2028, 0x2029)
-_SURROGATES = range(0xD800, 0xE000)  # no terminal takes a lone one
+_SURROGATES = range(0xD800, 0xE000)  # a lone one cannot be encoded
 _STARS = 5
 _AGES = ((60, "now", 0), (3_600, "min", 60), (86_400, "h", 3_600), (7 * 86_400, "d", 86_400))
-"""Seconds below which an age has this unit, and the seconds of one unit."""
+"""Upper limit in seconds, unit, and the seconds of one unit."""
 
 _GLYPHS: dict[int, int | str] = {
     **{code: _CONTROL_PICTURES + code for code in range(0x20) if code not in _KEPT},
@@ -36,7 +36,7 @@ _ACTING = (*_GLYPHS,)
 _LOST = dict.fromkeys(_SURROGATES, "\ufffd")
 _PRIVATE = 0x100000
 _QUOTE = "\U0010fffd"
-"""Stands before a private character that was in the text itself."""
+"""Precedes a private character that was in the original text."""
 _PROTECTED: dict[int, int | str] = {
     **{code: _PRIVATE + code for code in _ACTING},
     **{_PRIVATE + code: _QUOTE + chr(_PRIVATE + code) for code in _ACTING},
@@ -50,17 +50,17 @@ _ESCAPES: dict[int, str] = {
 
 
 def visible(text: str) -> str:
-    """`text` without a character that a terminal obeys, but newline and tab; of the same length."""
+    """`text` with glyphs for control characters other than newline and tab; of the same length."""
     return text.translate(_GLYPHS)
 
 
 def protect(text: str) -> str:
-    """`text` with a private character for each that a terminal obeys, but newline and tab."""
+    """`text` with private characters for control characters other than newline and tab."""
     return text.translate(_PROTECTED)
 
 
 def restore(text: str) -> str:
-    """The text of which `protect` made this."""
+    """The original text of a protected one."""
     return text if text.isascii() else _restorable().sub(_restored, text)
 
 
@@ -75,7 +75,7 @@ def _restored(match: re.Match[str]) -> str:
 
 
 def newlines(text: str) -> str:
-    """`text` with the newline as the only end of a line, as Markdown reads it."""
+    """`text` with all line ends as newlines."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -85,8 +85,13 @@ def one_line(text: str) -> str:
 
 
 def escaped(document: str) -> str:
-    """A JSON document of the same meaning without a character that a terminal obeys."""
+    """A JSON document with control characters escaped."""
     return document.translate(_ESCAPES)
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things: "1 message", "1,200 messages"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def stars(rating: int | None) -> str:
@@ -94,8 +99,13 @@ def stars(rating: int | None) -> str:
     return "" if rating is None else "★" * rating + "☆" * (_STARS - rating)
 
 
+def date_time(at: str, zone: tzinfo | None = None) -> str:
+    """An ISO time in a time zone, None for the local one: "31 Jan 2026, 12:00"."""
+    return f"{datetime.fromisoformat(at).astimezone(zone):%d %b %Y, %H:%M}"
+
+
 def age(at: str, now: datetime | None = None) -> str:
-    """How long before now an ISO time was, in a few letters; its date after a week."""
+    """The age of an ISO time in a few letters; its date after a week."""
     then = datetime.fromisoformat(at)
     seconds = ((now or datetime.now(UTC)) - then).total_seconds()
     for limit, unit, length in _AGES:

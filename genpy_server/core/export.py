@@ -1,4 +1,4 @@
-"""Exports: corrections to learn from, and sessions as earlier versions wrote them."""
+"""Exports: corrected intents, and sessions in the format of earlier versions."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,14 +13,14 @@ class Correction(msgspec.Struct, frozen=True):
 
     text: str
     intent: str
-    """What the person chose."""
+    """The intent that the person chose."""
     detected: str
 
 
 def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
-    """One for each corrected turn of a conversation; of several the newest counts.
+    """One for each corrected turn of a conversation; of several corrections the newest.
 
-    The correction stands on the regenerated reply, or on the message that was sent with it.
+    A correction is in the metadata of the regenerated reply, or of the message sent with it.
     """
     texts: dict[int, str] = {}
     found: dict[int, Correction] = {}
@@ -32,7 +32,7 @@ def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
         if turn in texts and meta.intent is not None and meta.intent_corrected_from is not None:
             found[turn] = Correction(texts[turn], meta.intent, meta.intent_corrected_from)
         elif turn in found and meta.intent not in {None, found[turn].intent}:
-            del found[turn]  # what was detected at first is right after all
+            del found[turn]  # a later reply has the detected intent again
     yield from found.values()
 
 
@@ -44,11 +44,11 @@ _FORMER = {
     "rating": "user_rating",
 }
 _FORMER_METRICS = {"messages": "total_messages", "assistant_messages": "ai_messages"}
-"""Names that exports had before they took those of GenPy's first version."""
+"""Field names in exports of earlier versions."""
 
 
 def exported_session(value: dict[str, Any]) -> Session:
-    """The session of an export, also of one with former names; `ValidationError` for another."""
+    """Decode the session of an export, also with former names; raises `ValidationError`."""
     present = {_FORMER.get(name, name): item for name, item in value.items()}
     if isinstance(metrics := present.get("metrics"), dict):
         present["metrics"] = {_FORMER_METRICS.get(n, n): item for n, item in metrics.items()}

@@ -1,7 +1,7 @@
-"""Names: the ids of sessions, and which host names mean this machine."""
+"""Ids of sessions, and host names of this machine."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -20,14 +20,14 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class Identity(NamedTuple):
-    """A session's UUID, and its name where it was called by one."""
+    """A session's UUID, and its name if it was referred to by one."""
 
     id: str
     name: str
 
 
 def checked_ref(ref: str) -> str | None:
-    """The id that a reference is, None for a name; raises `BadRequest` for what is neither."""
+    """The id in a reference, None for a name; raises `BadRequest` where it is neither."""
     if _UUID.fullmatch(ref):
         return ref.lower()
     if not _REF.fullmatch(ref):
@@ -38,7 +38,7 @@ def checked_ref(ref: str) -> str | None:
 
 
 def named_id(secret: str, user_id: str, name: str) -> str:
-    """The UUID (version 8) of a user's named session; nobody without the secret can compute it."""
+    """The UUID (version 8) of a user's named session; computing it needs the secret."""
     import hmac  # noqa: PLC0415 - with OpenSSL, and only for names
 
     digest = hmac.digest(secret.encode(), f"{user_id}\0{name}".encode(), "sha256")
@@ -49,17 +49,17 @@ def named_id(secret: str, user_id: str, name: str) -> str:
 
 
 def named_id_before(user_id: str, name: str) -> str:
-    """The id that named sessions had before `named_id`."""
+    """The id of a named session in earlier versions."""
     return str(uuid5(NAMESPACE, f"{user_id}\0{name}"))
 
 
 def is_named_id(session_id: str) -> bool:
-    """Whether an id has the form of `named_id`; such an id exists only where its row does."""
+    """Whether an id has the form of `named_id`; such an id exists only with its row."""
     return _uuid_version(session_id) == _NAMED_VERSION
 
 
 def _uuid_version(session_id: str) -> int | None:
-    """The version of a UUID; None for an id of another form, which another program may write."""
+    """The version of a UUID; None for an id that another program wrote in another form."""
     try:
         return UUID(session_id).version
     except ValueError:
@@ -67,25 +67,24 @@ def _uuid_version(session_id: str) -> int | None:
 
 
 def question_id(milliseconds: int, chance: int) -> str:
-    """A UUID (version 7) for the session of a single question.
-
-    It is made of the milliseconds since 1970 and 74 random bits.
-    """
+    """A UUID (version 7) for a single question, of milliseconds since 1970 and 74 random bits."""
     value = (milliseconds & (1 << 48) - 1) << 80 | _QUESTION_VERSION << 76
     value |= (chance >> 62 & 0xFFF) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
     return str(UUID(int=value))
 
 
 def is_question(session_id: str, message_count: int) -> bool:
-    """Whether a session is a single question, which nobody continued as a conversation."""
+    """Whether a session is a single question that was not continued."""
     return message_count <= _QUESTION_MESSAGES and _uuid_version(session_id) == _QUESTION_VERSION
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address is reachable only from this machine."""
     if host == "localhost":
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        found = ip_address(host.strip("[]"))
     except ValueError:
         return False
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_loopback

@@ -1,10 +1,11 @@
-"""A session's metrics: how a message adds to them, and how a person reads them."""
+"""A session's metrics: counted message by message, and formatted for people."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
+from genpy_server.core.display import date_time
 from genpy_server.core.models import Message, Metrics
 
 _MINUTE = 60
@@ -13,7 +14,7 @@ _DAY = 24 * _HOUR
 
 
 def counted(metrics: Metrics, message: Message) -> Metrics:
-    """The metrics of a session with one more message, the newest; a system note is a message too."""
+    """The metrics with one more message, the newest; system notes count as messages."""
     role, usage = message.role, message.meta.usage
     words = len(message.text.split())
     is_reply = role == "assistant"
@@ -49,7 +50,7 @@ def _added(counts: dict[str, int], names: Iterable[str]) -> dict[str, int]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the two largest units that matter: "3 min 20 s", "2 d 4 h"."""
+    """Seconds in the two largest units: "3 min 20 s", "2 d 4 h"."""
     whole = round(seconds)
     units = [
         (whole // _DAY, "d"),
@@ -63,10 +64,7 @@ def duration(seconds: float) -> str:
 
 
 def statistics(metrics: Metrics, zone: tzinfo | None = UTC) -> list[tuple[str, str]]:
-    """Rows of name and value, in the order in which they are shown.
-
-    Times are in `zone`; None is the one of this machine, which a client shows.
-    """
+    """Rows of name and value in display order; times are in `zone`, None for the local one."""
     words = metrics.user_words + metrics.assistant_words
     rows = [
         ("Messages", _shares(metrics.messages, metrics.user_messages, metrics.assistant_messages)),
@@ -92,7 +90,7 @@ def _shares(total: int, user: int, assistant: int) -> str:
 
 
 def _time(at: str, zone: tzinfo | None) -> str:
-    shown = f"{datetime.fromisoformat(at).astimezone(zone):%d %b %Y, %H:%M}"
+    shown = date_time(at, zone)
     return f"{shown} UTC" if zone is UTC else shown
 
 

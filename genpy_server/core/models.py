@@ -1,4 +1,4 @@
-"""The values that travel between the rooms: sessions, messages, tool calls, usage."""
+"""The values that all parts share: sessions, messages, tool calls, usage, answers of the API."""
 
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -14,21 +14,21 @@ SessionStatus = Literal["active", "completed"]
 Sentiment = Literal["positive", "neutral", "negative"]
 TITLE_CHARS = 200
 BEGINNING_CHARS = 60
-"""Of the first message, which titles a session that has no name."""
+"""Longest title that is made from the first message."""
 UNTITLED = "Untitled"
 RATINGS = range(1, 6)
 SYSTEM_CHARS = 20_000
-"""Of the instructions that a person gives for a conversation, at most."""
+"""Longest instructions of a conversation."""
 MODEL_CHARS = 200
 STOP_TEXTS = 4
 STOP_CHARS = 100
 MOST_REPLY_TOKENS = 1_000_000
 HOTTEST = 2.0
 SEEDS = range(-(2**53) + 1, 2**53)
-"""What JavaScript keeps exactly."""
+"""Integers that JavaScript represents exactly."""
 RunStatus = Literal["done", "stopped", "length", "content_filter", "interrupted", "error"]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
-"""Of messages, words or tokens."""
+"""A number of messages, words or tokens."""
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,7 +37,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
     cached_tokens: Count = 0
-    """Of the prompt's, those that the service had in its cache."""
+    """The part of `prompt_tokens` that came from the service's cache."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -48,19 +48,19 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def total(self) -> int:
-        """Tokens read and written."""
+        """Tokens of prompt and completion."""
         return self.prompt_tokens + self.completion_tokens
 
 
 class ContextSize(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How full a model's context is, in tokens as GenPy estimates them."""
+    """How full a model's context is, in estimated tokens."""
 
     used: int
-    """Of the last request; 0 before there is one."""
+    """Tokens of the last request; 0 before the first one."""
     budget: int
-    """What a request may have."""
+    """Most tokens of a request."""
     window: int | None = None
-    """What the model takes with its reply, where its provider says so."""
+    """The model's context window, including the reply, if its provider states it."""
 
 
 STOPPED = "Stopped."
@@ -68,23 +68,22 @@ STOPPED = "Stopped."
 
 
 class ToolRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One tool call as it is kept with the reply that used it."""
+    """One tool call, as it is stored with its reply."""
 
     name: str
     args: dict[str, Any] = {}
     ok: bool = True
     ms: float = 0.0
     result: str = ""
-    """What was shown to the person: Markdown when ok, else one sentence."""
+    """The result as shown to the person: Markdown when ok, else one sentence."""
 
 
 class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known about a message beside its text: stored with it, sent in frames, shown.
+    """The metadata of a message: stored with it, sent in frames, shown.
 
-    A user's message carries `intent` and `model` only when the person chose them, and in `replaces`
-    the id of the message it stands for, when the person edited that one. A reply carries the rest:
-    `reply_to` is the id of the user message it answers; the newest reply to a message is the one
-    that counts (a retry supersedes the earlier reply).
+    A user's message has `intent` and `model` only when the person chose them, and `replaces`, the
+    id of the message that it replaces, when it is an edit. A reply has the other fields: `reply_to`
+    is the id of the user message it answers; of several replies to a message the newest counts.
     """
 
     run: str | None = None
@@ -95,7 +94,7 @@ class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     intent_reason: str | None = None
     intent_corrected_from: str | None = None
     intent_corrected_text: str | None = None
-    """The text whose detected intent was corrected, kept with the correction."""
+    """The text whose detected intent was corrected."""
     model: str | None = None
     status: RunStatus | None = None
     usage: Usage | None = None
@@ -104,41 +103,41 @@ class MessageMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     tools: tuple[ToolRecord, ...] = ()
     error: str | None = None
     question_chars: int | None = None
-    """Characters of the question that the model was given, where not all of them found room."""
+    """Characters of the question that were sent to the model, if it was cut."""
     reasoning: str | None = None
-    """What the model thought before it answered: never sent back, searched or summarised."""
+    """The model's reasoning: never sent back, searched or summarised."""
 
 
 class Params(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a model is to answer; None is left to the configuration, and then to the model."""
+    """Parameters of a request; None: as configured, or else the model's default."""
 
     temperature: float | None = None
     """0 to 2."""
     max_tokens: int | None = None
-    """Tokens of a reply at most, its reasoning included."""
+    """Most tokens of a reply, including its reasoning."""
     reasoning_effort: Effort | None = None
     seed: int | None = None
     stop: tuple[str, ...] | None = None
     """Texts before which a reply ends."""
 
     def over(self, defaults: "Params") -> "Params":
-        """These, and the defaults where they say nothing."""
+        """These parameters, and the defaults where they are None."""
         given = {n: v for n, v in msgspec.structs.asdict(self).items() if v is not None}
         return msgspec.structs.replace(defaults, **given)
 
 
 class SessionSettings(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a person set for one conversation; stored with it."""
+    """The settings of one conversation; stored with it."""
 
     model: str | None = None
-    """`provider/name`; None: the one that is configured."""
+    """`provider/name`; None: the configured one."""
     params: Params = Params()
     system: str | None = None
     """Instructions to the model, before everything else."""
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One stored message; `id` orders messages, its clock does not."""
+    """One stored message; messages are ordered by `id`, not by time."""
 
     id: int
     session_id: str
@@ -149,7 +148,7 @@ class Message(msgspec.Struct, frozen=True):
     client_id: str | None = None
     meta: MessageMeta = MessageMeta()
     uid: str = ""
-    """A UUID that the message keeps in every database it is moved to; its id it does not."""
+    """A UUID that stays the same when the message is imported into another database."""
 
 
 class Session(
@@ -163,7 +162,7 @@ class Session(
         "rating": "user_rating",
     },
 ):
-    """One conversation as the database keeps it; its JSON has the names of GenPy's first version.
+    """One stored conversation; its JSON has the field names of GenPy's first version.
 
     Times are ISO 8601 in UTC, ending in Z.
     """
@@ -175,7 +174,7 @@ class Session(
     started_at: str
     updated_at: str
     last_message_id: int
-    """Orders sessions by last activity, and is the cursor of a listing."""
+    """Orders sessions by last activity; the cursor of a list."""
     message_count: Count = 0
     ended_at: str | None = None
     summary: str | None = None
@@ -183,7 +182,7 @@ class Session(
     """Why a completed session has no summary."""
     topics: tuple[str, ...] = ()
     sentiment: str | None = None
-    """A `Sentiment`, or what another program wrote."""
+    """A `Sentiment`, or the value of another program."""
     outcomes: tuple[str, ...] = ()
     metrics: "Metrics | None" = None
     rating: int | None = None
@@ -192,13 +191,13 @@ class Session(
 
     @property
     def state(self) -> str:
-        """Differs when anything that a person sees has changed; databases compute the same text."""
+        """Changes with everything that is shown; databases compute the same text."""
         rating = self.rating or 0
         return f"{self.updated_at} {self.last_message_id} {self.status} {rating} {self.title}"
 
 
 class ListedSession(Session, frozen=True):
-    """A session in a list, where the server that lists it adds what no database knows."""
+    """A session in a list, with state of the server that lists it."""
 
     running: bool = False
     """Whether this server is writing a reply in it now."""
@@ -209,9 +208,9 @@ class Metrics(
     frozen=True,
     rename={"messages": "total_messages", "assistant_messages": "ai_messages"},
 ):
-    """Counted by the database, never by a model. Superseded replies count as messages.
+    """Counts of a session, made by the database. Superseded replies count as messages.
 
-    The JSON has the names of GenPy's first version where it had them.
+    The JSON has the field names of GenPy's first version.
     """
 
     messages: Count = 0
@@ -222,7 +221,7 @@ class Metrics(
     first_at: str | None = None
     last_at: str | None = None
     duration_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """From the first message to the last."""
+    """Time from the first message to the last."""
     tools: dict[str, Count] = {}
     intents: dict[str, Count] = {}
     prompt_tokens: Count = 0
@@ -231,7 +230,7 @@ class Metrics(
 
 
 class SummaryDraft(msgspec.Struct, frozen=True):
-    """What a model says a session was about; empty where it does not say."""
+    """A model's summary of a session; fields may be empty."""
 
     summary: str
     topics: list[str]
@@ -252,16 +251,15 @@ class Hit(msgspec.Struct, frozen=True):
     before: Message | None = None
     after: Message | None = None
     coverage: float = 1.0
-    """The share of the query that the message and those beside it hold, by the weight of its words;
-    0 to 1."""
+    """The weighted share of the query's words in the message and its neighbours, 0 to 1."""
     terms: int = 1
-    """How many terms of the query they hold."""
+    """The number of the query's terms in them."""
     found_in: FoundIn = "message"
-    """Where the words are; a title, or a summary with its topics, is shown by the first message."""
+    """Where the words are; a hit in a title or summary has the session's first message."""
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """The running summary of what fell out of a session's window of recent messages."""
+    """The running notes on messages that have left the window of recent ones."""
 
     text: str
     upto: int
@@ -272,7 +270,7 @@ class MemoryNote(msgspec.Struct, frozen=True):
     """One note of a conversation's memory, with the message it came from."""
 
     number: int
-    """Counts all notes from 1; a note keeps its number when others are forgotten."""
+    """From 1; it does not change when other notes are forgotten."""
     text: str
     message_id: int | None = None
     said: str | None = None
@@ -280,19 +278,19 @@ class MemoryNote(msgspec.Struct, frozen=True):
 
 
 class SessionMemory(msgspec.Struct, frozen=True):
-    """What is remembered of a conversation beyond its newest messages."""
+    """The memory of a conversation: notes on its older messages."""
 
     session_id: str
     on: bool
     notes: tuple[MemoryNote, ...]
     forgotten: tuple[MemoryNote, ...] = ()
-    """Kept so that they are not noted again; no list shows them."""
+    """Stored so that they are not noted again; not shown."""
     upto: int = 0
     """The id of the last message that it covers."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """A model's wish to call a tool; `arguments` is the JSON text as it came, unchecked."""
+    """A tool call of a model; `arguments` is unchecked JSON text."""
 
     id: str
     name: str
@@ -312,7 +310,7 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ToolSpec(msgspec.Struct, frozen=True, dict=True):
-    """A tool as a model is told of it; `parameters` is a JSON schema of an object."""
+    """The description of a tool for a model; `parameters` is a JSON schema of an object."""
 
     name: str
     description: str
@@ -320,12 +318,12 @@ class ToolSpec(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def json_bytes(self) -> int:
-        """Its length as JSON."""
+        """Bytes of its JSON."""
         return len(msgspec.json.encode(self))
 
 
 class ListedTool(msgspec.Struct, frozen=True):
-    """A tool as a person sees it in a list."""
+    """A tool in a list for people."""
 
     name: str
     description: str
@@ -333,11 +331,11 @@ class ListedTool(msgspec.Struct, frozen=True):
     """Where it comes from: genpy, app, a file, a package or an MCP server."""
     reads_only: bool
     always: bool = False
-    """Whether the person allowed it for good."""
+    """Whether the person allowed it to always run."""
 
 
 class ToolSource(msgspec.Struct, frozen=True):
-    """Where tools come from, and whether it works."""
+    """A source of tools, and its state."""
 
     origin: str
     state: str
@@ -346,42 +344,42 @@ class ToolSource(msgspec.Struct, frozen=True):
 
 
 class ToolList(msgspec.Struct, frozen=True):
-    """The tools of a user, and the sources that are not simply there."""
+    """The tools of a user; `sources` are MCP servers and those that failed."""
 
     tools: list[ListedTool]
     sources: list[ToolSource] = []
     absent: list[str] = []
-    """Tools that were allowed for good and are not here now."""
+    """Tools that may always run but are missing now."""
 
 
 class ListedModel(msgspec.Struct, frozen=True):
-    """A model that can be chosen; what its provider does not say is null, or not among `abilities`."""
+    """A model that can be chosen; unknown values are null, or not in `abilities`."""
 
     name: str
-    """`provider/name`, as `send`, `retry` and `set` take it."""
+    """`provider/name`, as in `send`, `retry` and `set`."""
     provider: str
     context_tokens: int | None
     """The size of its context window."""
     abilities: tuple[str, ...]
-    """Of tools, pictures and reasoning."""
+    """Some of tools, pictures and reasoning."""
 
 
 class ListedProvider(msgspec.Struct, frozen=True):
-    """A provider, or the server at GENPY_LLM_URL, whose name is empty."""
+    """A provider, or with an empty name the server at GENPY_LLM_URL."""
 
     name: str
     url: str
     error: str | None
-    """Why it did not give its list now; models of a kept list may be there all the same."""
+    """Why it did not answer; models of a cached list may still be listed."""
     age_seconds: float
-    """Of its list."""
+    """Age of its list."""
 
 
 class ModelList(msgspec.Struct, frozen=True):
-    """Every model of every provider that is known."""
+    """The models of all known providers."""
 
     default: str
-    """The model that answers where none is chosen; empty while that is not known."""
+    """The model that answers where none is chosen; empty if unknown."""
     models: list[ListedModel]
     providers: list[ListedProvider]
 
@@ -392,40 +390,40 @@ class FoundServer(msgspec.Struct, frozen=True):
     name: str
     url: str
     models: int
-    """How many it lists."""
+    """The number of its models."""
 
 
 class SetupState(msgspec.Struct, frozen=True):
-    """Whether a server has a model, and whether whoever asks may choose one."""
+    """Whether a server has a model, and whether the client may choose one."""
 
     has_model: bool
     allowed: bool
     servers: list[FoundServer] = []
-    """Model servers on the server's own machine, to whoever may choose."""
+    """Model servers on the server's machine, if the client may choose."""
 
 
 class ModelChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a model is: groq or a local provider by its name, or an address."""
+    """The choice of a model: groq or a local provider by name, or an address."""
 
     provider: str = ""
     url: str = ""
     key: str = ""
     model: str = ""
-    """Empty: the only one, or else the list is answered."""
+    """Empty: the only model, or else the answer lists them."""
 
 
 class ChosenSetup(msgspec.Struct, frozen=True):
-    """What came of a choice: the model that answers now, or the models to choose from."""
+    """The answer to a choice: the model that is used now, or the models to choose from."""
 
     model: str = ""
     """As PROVIDER/NAME."""
     models: list[str] = []
     notes: list[str] = []
-    """Where it was kept, and settings that are used before it."""
+    """Where it was stored, and settings that take precedence over it."""
 
 
 class PromptArgument(msgspec.Struct, frozen=True):
-    """What a prompt wants to know."""
+    """An argument of a prompt."""
 
     name: str
     description: str = ""
@@ -433,7 +431,7 @@ class PromptArgument(msgspec.Struct, frozen=True):
 
 
 class ListedPrompt(msgspec.Struct, frozen=True):
-    """A prepared message of an MCP server; `name` is what follows the slash."""
+    """A prompt of an MCP server; `name` is the slash command without the slash."""
 
     name: str
     description: str
@@ -441,7 +439,7 @@ class ListedPrompt(msgspec.Struct, frozen=True):
 
 
 class PromptList(msgspec.Struct, frozen=True):
-    """The prompts that can be filled in."""
+    """The prompts of all MCP servers."""
 
     prompts: list[ListedPrompt]
 
@@ -453,9 +451,91 @@ class PromptValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PromptText(msgspec.Struct, frozen=True):
-    """A prompt filled in, to be sent as a message."""
+    """The text of a prompt with its arguments filled in, to send as a message."""
 
     text: str
+
+
+class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+    retry_after: float | None = None
+    """Seconds to wait before trying again, if known."""
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The answer to a request that failed."""
+
+    error: ErrorDetail
+
+
+class SessionPage(msgspec.Struct, frozen=True):
+    """A page of sessions; `next` is the `before` of the next page."""
+
+    sessions: list[ListedSession]
+    next: int | None = None
+
+
+class MessagePage(msgspec.Struct, frozen=True):
+    """A page of messages, oldest first."""
+
+    messages: list[Message]
+    before: int | None = None
+    """The `before` of the page before this one; null where there is none."""
+    after: int | None = None
+    """The `after` of the page after this one; null where there is none."""
+    html: list[str | None] | None = None
+    """Safe HTML of each message, if requested; null for a message that cannot be rendered now."""
+
+
+class HitList(msgspec.Struct, frozen=True):
+    """The hits of a search, best first."""
+
+    hits: list[Hit]
+
+
+class PartHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of the store or the model; `error` says what fails and what to do."""
+
+    ok: bool
+    kind: str
+    model: str | None = None
+    where: str | None = None
+    error: str | None = None
+    left_out: tuple[str, ...] = ()
+    """Parts of a request that the model's service does not accept, and which are left out."""
+
+
+class ServerHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of a server; without a token only `status`.
+
+    `degraded` means that the server works but its model may not.
+    """
+
+    status: Literal["ok", "degraded", "unavailable"]
+    version: str | None = None
+    store: PartHealth | None = None
+    model: PartHealth | None = None
+    user: str | None = None
+    """The owner of the conversations you see, where the store has those of others too."""
+
+
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The request for a text in a session; tokens are estimates."""
+
+    session: str = ""
+    title: str = ""
+    budget: int
+    window: int | None = None
+    """The model's context window, if known."""
+    total: int
+    tokens: dict[str, int]
+    """By part of the request."""
+    recalled: int
+    """The number of recalled messages."""
+    messages: tuple[ChatMessage, ...]
 
 
 def checked_rating(rating: int) -> int:
@@ -476,7 +556,7 @@ def checked_model(model: str) -> str:
 
 
 def checked_settings(settings: SessionSettings) -> SessionSettings:
-    """Settings that can be kept; raises `BadRequest` with the bounds of what is out of them."""
+    """Normalised settings; raises `BadRequest` with the limits of an invalid value."""
     model, params, system = settings.model, settings.params, settings.system
     if params.temperature is not None and not 0 <= params.temperature <= HOTTEST:
         raise BadRequest(f"temperature is a number from 0 to {HOTTEST:g}.")
@@ -500,7 +580,7 @@ def checked_settings(settings: SessionSettings) -> SessionSettings:
 
 
 def checked_title(title: str) -> str:
-    """A title on one line; raises `BadRequest` when nothing of it is seen, or it is too long."""
+    """A title as one line; raises `BadRequest` for an invisible or too long one."""
     title = seen_line(title)
     if not 1 <= len(title) <= TITLE_CHARS:
         raise BadRequest(f"A title has 1 to {TITLE_CHARS} characters that can be seen.")
@@ -508,7 +588,7 @@ def checked_title(title: str) -> str:
 
 
 def title_from(text: str) -> str:
-    """A title for a session that has no name: the beginning of its first message, never empty."""
+    """A title for a session without a name: the beginning of its first message, never empty."""
     line = seen_line(text)
     if len(line) > BEGINNING_CHARS:
         line = line[:BEGINNING_CHARS].rsplit(" ", 1)[0].rstrip(" ,.;:-") + "…"
@@ -516,5 +596,5 @@ def title_from(text: str) -> str:
 
 
 def any_title(title: str) -> str:
-    """A title that another program wrote, as one that `checked_title` takes."""
+    """A title of another program, changed to pass `checked_title`."""
     return seen_line(seen_line(title)[:TITLE_CHARS]) or UNTITLED

@@ -1,4 +1,4 @@
-"""Modes: the kinds of help there are, each a Markdown file with a head and a prompt.
+"""Modes: kinds of help, each a Markdown file with a head and a prompt.
 
     ---
     name: recipes
@@ -10,8 +10,8 @@
     ---
     The person wants to cook. Give amounts for two people, then numbered steps.
 
-The head holds `name: value` lines. A list stands in brackets, with commas between its items, or
-below its name, one `- item` a line. `name` is the file's name where it is left out.
+The head has `name: value` lines. A list is in brackets, with commas between its items, or below
+its name, one `- item` per line. Without `name` it is the name of the file.
 """
 
 import re
@@ -32,7 +32,7 @@ ModeName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A kind of help: what a model is told for it, and what a request to the model has then.
+    """A kind of help: its prompt, and the parameters of its requests.
 
     Mode(name="recipes", prompt="The person wants to cook.", examples=("How do I boil rice?",))
     """
@@ -40,19 +40,19 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: ModeName
     """1 to 40 small letters, digits and underscores; a mode replaces another one of its name."""
     prompt: str = ""
-    """What follows GenPy's own system prompt."""
+    """Instructions to the model, sent with each message in this mode."""
     label: Annotated[str, msgspec.Meta(max_length=40)] = ""
-    """As people see it, 40 characters at most; made from the name where it is empty."""
+    """The name shown to people, at most 40 characters; made from `name` if empty."""
     when: str = ""
     """When to choose it, in a sentence for people."""
     examples: tuple[str, ...] = ()
     """Messages that ask for it, from which GenPy learns to recognise others."""
     model: str | None = None
-    """The model that answers, as PROVIDER/NAME, where the person chose none."""
+    """The model that answers, as PROVIDER/NAME, unless the person chose one."""
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
-    """How varied the replies are, 0 to 2, where the person chose nothing."""
+    """How varied the replies are, 0 to 2, unless the person set it."""
     tools: tuple[str, ...] | None = None
-    """Names of the tools that the model may call in it; None: all of them."""
+    """Names of the tools that the model may call; None: all of them."""
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -61,7 +61,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ListedMode(msgspec.Struct, frozen=True):
-    """A mode as clients list it."""
+    """A mode in a list for clients."""
 
     name: str
     label: str
@@ -69,7 +69,7 @@ class ListedMode(msgspec.Struct, frozen=True):
 
 
 class Modes(Mapping[str, Mode]):
-    """Modes by their name; of several with one name the last counts, at the place of the first."""
+    """Modes by name; of several with one name the last one, in the place of the first."""
 
     def __init__(self, modes: Iterable[Mode]) -> None:
         self._by_name = {mode.name: mode for mode in modes}
@@ -85,17 +85,17 @@ class Modes(Mapping[str, Mode]):
 
     @cached_property
     def listed(self) -> tuple[ListedMode, ...]:
-        """What clients are given."""
+        """The modes for clients."""
         return tuple(ListedMode(mode.name, mode.label, mode.when) for mode in self.values())
 
     def check(self, name: str | None) -> None:
-        """Raise `BadRequest` for a name that no mode has; None is the automatic choice."""
+        """Raise `BadRequest` for an unknown name; None is automatic detection."""
         if name is not None and name not in self:
             raise BadRequest(f"Unknown mode. Choose one of {', '.join(self)}.")
 
 
 def parse_mode(text: str, name: str) -> Mode:
-    """The mode of a Markdown file called `name`; raises `ConfigError` with what is wrong."""
+    """Parse the Markdown file of a mode; raises `ConfigError`."""
     head = _HEAD.match(text)
     if head is None:
         raise ConfigError("a mode begins with a head between two lines of ---")
@@ -130,7 +130,7 @@ def _fields(head: str) -> dict[str, Any]:
             fields[name] = [_scalar(part) for part in value[1:-1].split(",") if part.strip()]
         else:
             fields[name] = _scalar(value)
-    # A name with nothing behind it is left out, unless items follow.
+    # A name without a value or items is ignored.
     return {name: value for name, value in fields.items() if value != [] or name == "tools"}
 
 

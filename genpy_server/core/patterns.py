@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when first used; most programs and messages need few."""
+"""Regular expressions that are compiled on first use."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class LazyPattern:
-    """What `re.compile` gives, compiled by the first use: long ones take some milliseconds."""
+    """Like `re.compile`, but compiled on first use: long patterns take some milliseconds."""
 
     _made: ClassVar[list["LazyPattern"]] = []
 
@@ -18,13 +18,13 @@ class LazyPattern:
 
     @classmethod
     def compile_all(cls) -> None:
-        """Compile every pattern; a server does so beside its loop, before a message needs one."""
+        """Compile every pattern; a server does so in a thread at the start."""
         for pattern in cls._made:
             _ = pattern.compiled
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
-        """The pattern itself."""
+        """The compiled pattern."""
         return re.compile(self._pattern, self._flags)
 
     def search(self, text: str) -> re.Match[str] | None:

@@ -1,4 +1,4 @@
-"""Text at the door of a database: what can be stored, and what can be seen of a title."""
+"""Cleaning of text before it is stored, and of titles."""
 
 from typing import Any, TypeVar
 
@@ -12,16 +12,16 @@ _SPACES = LazyPattern(r"[\s\x00-\x1f\x7f-\x9f]+")
 _FORMATS = LazyPattern(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
 )
-"""What is not seen and orders or hides other characters; joiners and emoji tags are not here."""
+"""Invisible characters that reorder or hide others; without joiners and emoji tags."""
 _UNSEEN = LazyPattern(
     "[ \u034f\u115f\u1160\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0020-\U000e007f\U000e0100-\U000e01ef]*"
 )
-"""What is seen only beside other characters, or not at all."""
+"""Characters that are visible only beside others, or not at all."""
 
 
 def storable(text: str) -> str:
-    """`text` without what no database takes: NUL and lone surrogates become U+FFFD."""
+    """`text` with U+FFFD for NUL and lone surrogates, which databases do not accept."""
     text = text.replace("\0", "\ufffd")
     try:
         text.encode()
@@ -32,7 +32,7 @@ def storable(text: str) -> str:
 
 
 def seen_line(text: str) -> str:
-    """`text` on one line without control and format characters; empty when nothing is seen of it."""
+    """`text` as one line without control and format characters; empty if it is invisible."""
     line = _SPACES.sub(" ", _FORMATS.sub("", text)).strip()
     return "" if _UNSEEN.fullmatch(line) else line
 
@@ -49,7 +49,7 @@ def storable_tree(value: Any) -> Any:
 
 
 def storable_value(value: T) -> T:
-    """The same for an argument of a store: a text, a struct, or a value of JSON's kinds."""
+    """`storable` for an argument of a store: a text, a struct, or a value made of JSON types."""
     if isinstance(value, msgspec.Struct):
         try:
             if b"\\u0000" not in msgspec.json.encode(value):

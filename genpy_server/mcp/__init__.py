@@ -1,6 +1,6 @@
-"""MCP, the Model Context Protocol: tools of other programs for GenPy, and GenPy's for others.
+"""MCP, the Model Context Protocol: tools of MCP servers for GenPy, and conversations for other agents.
 
-It needs the extra `genpy-chat[mcp]`; nothing else in the server knows it.
+It needs the extra `genpy-chat[mcp]`.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ MISSING = "MCP needs an extra: install genpy-chat[mcp]."
 
 
 def is_installed() -> bool:
-    """Whether the extra is there."""
+    """Whether the extra is installed."""
     return find_spec("mcp") is not None
 
 
 def servers_of(entries: Mapping[str, McpEntry], registry: ToolRegistry) -> "McpServers":
-    """The MCP servers of the config, not connected yet; their tools will be in the registry."""
+    """The MCP servers of the config, not connected yet; their tools will be added to the registry."""
     from genpy_server.mcp.client import McpServers  # noqa: PLC0415 - the SDK takes half a second
 
     return McpServers(entries, registry)

@@ -1,18 +1,16 @@
-"""Which mode a message of a person asks for, with what their corrections taught.
+"""Mode detectors of each person, with what was learned from their corrections.
 
-That is one file a person in the data folder.
+That is stored in one file per person in the data folder.
 """
 
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
 from genpy_server.core.modes import Modes
 from genpy_server.core.understanding.examples import ExampleModel
 from genpy_server.core.understanding.intents import IntentDetector
 from genpy_server.core.understanding.learned import Learned
-from genpy_server.files import write_private
+from genpy_server.files import read_json, write_json
 from genpy_server.modes import own_modes
 from genpy_server.settings import Settings
 
@@ -20,18 +18,18 @@ FOLDER = "learned"
 
 
 class LearnedFiles:
-    """Reads what was learned for each person, and again once the file changed."""
+    """Reads and writes the learned file of each person; a read is cached until the file changes."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.database.parent / FOLDER
         self._read: dict[str, tuple[int, Learned | None]] = {}
 
     def path(self, user_id: str) -> Path:
-        """The file of a person, whose name may hold anything."""
+        """The file of a person; the name is hashed because it may have any characters."""
         return self._folder / f"{sha256(user_id.encode()).hexdigest()[:16]}.json"
 
     def of(self, user_id: str) -> Learned | None:
-        """What was learned for a person; None without a file, or with one that cannot be read."""
+        """The learned data of a person; None without a file, or with an invalid one."""
         path = self.path(user_id)
         try:
             changed = path.stat().st_mtime_ns
@@ -40,17 +38,13 @@ class LearnedFiles:
             return None
         known = self._read.get(user_id)
         if known is None or known[0] != changed:
-            try:
-                learned = msgspec.json.decode(path.read_bytes(), type=Learned)
-            except (OSError, msgspec.MsgspecError):
-                learned = None
-            known = self._read[user_id] = (changed, learned)
+            known = self._read[user_id] = (changed, read_json(path, Learned))
         return known[1]
 
     def keep(self, user_id: str, learned: Learned) -> Path:
-        """Write what was learned for a person; returns the file."""
+        """Write the learned data of a person; returns the file."""
         path = self.path(user_id)
-        write_private(path, msgspec.json.encode(learned).decode())
+        write_json(path, learned)
         return path
 
 
@@ -70,11 +64,11 @@ class Detectors:
         self._learned = LearnedFiles(settings)
 
     def prepare(self) -> None:
-        """Build what the first message needs."""
+        """Build the model of the examples."""
         self._examples.prepare()
 
     def of(self, user_id: str) -> IntentDetector:
-        """The detector of a person, as they have corrected it."""
+        """The detector of a person, with their corrections."""
         return IntentDetector(self._names, self._examples, self._learned.of(user_id))
 
     def unlearned(self) -> IntentDetector:

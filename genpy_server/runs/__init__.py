@@ -1,4 +1,4 @@
 """One reply from the question to the stored answer: its queue, context, tool calls and memory.
 
-A run publishes events and knows neither who listens nor how sessions are opened and ended.
+A run publishes events; it knows neither the subscribers nor how sessions are opened and ended.
 """

@@ -1,4 +1,4 @@
-"""Whether a tool may act: asked of the clients of a session, and remembered as they say."""
+"""Permissions for tools that act: requested from the clients of a session, and remembered."""
 
 import asyncio
 from typing import Protocol
@@ -21,9 +21,7 @@ NOBODY = (
     "The tool {name} was not run: it acts, and no client here can allow it. "
     "Allow it in advance with --allow {name}."
 )
-NO_ANSWER = (
-    "The tool {name} asked a question, and no client here can answer it: it is taken as a no."
-)
+NO_ANSWER = "The tool {name} asked a question that no client here can answer: the answer is no."
 
 
 class ApprovalAudience(Protocol):
@@ -33,14 +31,14 @@ class ApprovalAudience(Protocol):
         """Give an event to every client."""
 
     def can_approve(self) -> bool:
-        """Whether a person at one of the clients can answer a request."""
+        """Whether a client can answer a request."""
 
     def allowed(self, name: str) -> bool:
         """Whether a client allowed a tool in advance."""
 
 
 class Approvals:
-    """The approval requests of one session, one at a time, and what was allowed in it."""
+    """The approval requests of one session, one at a time, and the tools allowed in it."""
 
     def __init__(
         self, store: Store, user_id: str, audience: ApprovalAudience, seconds: float
@@ -54,7 +52,7 @@ class Approvals:
         self._waiting: tuple[ApprovalRequested, asyncio.Future[Decision]] | None = None
 
     async def may_run(self, tool: Tool, run: str, call: str, args: dict[str, object]) -> bool:
-        """Whether a call may run; asks the clients unless that is known."""
+        """Whether a call may run; asks the clients unless the tool was allowed before."""
         name = tool.spec.name
         kept = (name, tool.digest)
         if tool.reads_only or kept in self._session or await self._always(*kept):
@@ -96,7 +94,7 @@ class Approvals:
             return await self._answered(request, resolved)
 
     async def _answered(self, request: ApprovalRequested, resolved: ApprovalResolved) -> Decision:
-        """The answer to a request; however that ends, `resolved` says it."""
+        """The answer to a request; `resolved` is published in every case."""
         answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting = (request, answer)
         resolved.by = "stopped"
@@ -113,7 +111,7 @@ class Approvals:
         return resolved.decision
 
     def answer(self, frame: Approve) -> None:
-        """Take an answer; raises `Conflict` where none is awaited any more for that call."""
+        """Accept an answer; raises `Conflict` where the request of that call is not open."""
         waiting = self._waiting
         if (
             waiting is None

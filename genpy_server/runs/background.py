@@ -1,4 +1,4 @@
-"""Work beside the runs: tasks that nobody waits for, cancelled together when the server stops."""
+"""Background tasks, cancelled together when the server stops."""
 
 import asyncio
 import logging
@@ -11,13 +11,13 @@ log = logging.getLogger("genpy.sessions")
 
 
 class BackgroundTasks:
-    """Keeps a reference to each task and logs what one fails of."""
+    """Keeps a reference to each task and logs its exception."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Work in the background, until it is done or all is cancelled."""
+        """Run a coroutine in the background."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

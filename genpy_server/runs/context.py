@@ -1,4 +1,4 @@
-"""What a run needs beside the model's stream: its request, its intent, its context, its stored reply."""
+"""The request of a run, its intent, its context for the model, and the storing of its reply."""
 
 import asyncio
 import logging
@@ -40,24 +40,24 @@ RECALL_HITS = 10
 RECALL_SECONDS = 2.0
 RECALL_CHARS = 2_000
 TOOLS_SHARE = 0.3
-"""Of the budget, what tools that are offered and their answers may take before anything is said."""
+"""Share of the budget for the built-in tools and their results."""
 OWN_TOOLS_SHARE = 0.5
-"""The same where tools of others are among them."""
+"""The same with other tools among them."""
 ROUND_TOKENS = 600
-"""Tokens that are kept free for the answers of tools that the model asks."""
+"""Tokens reserved for the results of tools that the model calls."""
 
 log = logging.getLogger("genpy.chat")
 
 
 class Publisher(Protocol):
-    """Takes the events of a run; never waits."""
+    """Receives the events of a run; never waits."""
 
     def publish(self, frame: SessionFrame | ErrorFrame) -> None:
         """Number an event and give it to every subscriber."""
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """A message to answer, and what is known around it."""
+    """A message to answer, and its session."""
 
     user_id: str
     session_id: str
@@ -67,24 +67,25 @@ class RunRequest(msgspec.Struct, frozen=True):
     memory: Memory | None = None
     previous_intent: str | None = None
     intent: str | None = None
-    """The person's own choice, instead of detecting one."""
+    """The mode that the person chose; None: it is detected."""
     corrected_from: str | None = None
     settings: SessionSettings = SessionSettings()
-    """What the person set for the conversation; `model` is that of this reply."""
+    """The settings of the conversation; `model` is that of this reply."""
     recalled: "asyncio.Task[list[Hit]] | None" = None
-    """What was said before about it, where that is looked up already."""
+    """A recall that is running already."""
     live_seconds: float = 0.0
+    """Lease of the session, from each of its messages."""
     server: str = ""
-    """The server that hosts the session, for so long from each of its messages."""
+    """The server that hosts the session."""
 
     @property
     def replaced_ids(self) -> set[int]:
-        """The ids of messages that no longer count, as far as these messages show."""
+        """The ids of messages that were replaced, and of the replies to them."""
         return replaced_ids((*self.history, self.question))
 
 
 class Chat:
-    """The store, the models, the settings and the modes, as one run uses them."""
+    """The store, models, settings, modes and tools that runs use."""
 
     def __init__(  # noqa: PLR0917 - its parts
         self,
@@ -104,11 +105,11 @@ class Chat:
         self.hooks = hooks or HookRunner()
 
     def offered(self, user_id: str, budget_tokens: int) -> tuple[ToolSpec, ...]:
-        """The tools that the model may call: those that fit its budget, GenPy's own first."""
+        """The tools that the model may call: those that fit its budget, built-in ones first."""
         return _offered(budget_tokens, self.tools.of(user_id))
 
     def size(self, name: str | None) -> ContextSize:
-        """How much a request to a model may have; as the settings say for an unknown model."""
+        """The context size of a model; that of the settings for an unknown model."""
         try:
             model = self.models.get(name)
         except LlmError:
@@ -116,7 +117,7 @@ class Chat:
         return ContextSize(0, self.models.context_tokens(model), self.models.window(model))
 
     def message_bytes(self, user_id: str, budget_tokens: int) -> int:
-        """UTF-8 bytes of a message that a model is given whole, whatever its mode."""
+        """UTF-8 bytes of a message that is sent to the model uncut in every mode."""
         room = _room(budget_tokens, self.offered(user_id, budget_tokens))
         system = _system_prompt()
         additions = {mode.prompt for mode in self.modes.values()}
@@ -127,7 +128,7 @@ class Chat:
         return mode_of(intent, self.modes)
 
     def model_name(self, request: RunRequest, intent: Intent) -> str | None:
-        """The model that is to answer: the person's choice, or the mode's; None: the configured one."""
+        """The model of a reply: the person's choice, or the mode's; None: the configured one."""
         mode = self.mode(intent)
         return request.settings.model or (None if mode is None else mode.model)
 
@@ -138,7 +139,7 @@ class Chat:
         return request.settings.params.over(own)
 
     def intent(self, request: RunRequest) -> Intent:
-        """The kind of help that is asked for."""
+        """The mode of a request: chosen by the person, or detected."""
         if request.intent is not None:
             return Intent(name=request.intent, score=1.0, reason="chosen by you")
         return self.detectors.of(request.user_id).detect(
@@ -152,15 +153,12 @@ class Chat:
         model: ChosenModel,
         tools: Sequence[ChatMessage] = (),
     ) -> budget.Context:
-        """What is sent to the model for a request; `tools` are calls that have their results.
-
-        What a tool has found is not recalled a second time.
-        """
+        """The messages for the model; `tools` are calls with their results, which replace the recall."""
         recalled: list[Hit] = []
         if not tools:
             recalled = await (request.recalled or self._recall(request))
         tokens = self.models.context_tokens(model)
-        # Without a model the person reads what was found, and a hit costs nothing.
+        # Without a model the person reads the hits, and they cost no tokens.
         offline = model.llm.kind == "offline"
         if not bear_on(recalled, request.question.text, free=offline):
             recalled = []
@@ -175,7 +173,7 @@ class Chat:
             tools=tools,
         )
         if offline:
-            # Nothing is sent: what the window holds is as good an answer as what fell out of it.
+            # Nothing is sent: hits in the recent turns are as good an answer as older ones.
             return msgspec.structs.replace(built, recalled=tuple(recalled))
         return built
 
@@ -187,12 +185,11 @@ class Chat:
             left_out=sorted(request.replaced_ids),
         )
 
-    async def recall(self, user_id: str, text: str, **but: Any) -> list[Hit]:
-        """What this user said before about a question; nothing when the search fails.
+    async def recall(self, user_id: str, text: str, **options: Any) -> list[Hit]:
+        """Earlier messages of this user about a question; none when the search fails.
 
-        Nothing where the message is not a question about something; whether the hits bear on it is
-        for `context` to see, which knows the model. `but` says what `Store.search` is to leave out:
-        the question itself, and what was edited away in this conversation.
+        None for a message that asks nothing; `context` decides whether the hits are relevant.
+        `options` of `Store.search` leave out the question itself and replaced messages.
         """
         question = text[:RECALL_CHARS]
         if not self.settings.recall or not asks(question):
@@ -205,14 +202,14 @@ class Chat:
                     limit=RECALL_HITS,
                     distinct=True,
                     about_records=False,
-                    **but,
+                    **options,
                 )
         except (StoreError, TimeoutError) as error:
             log.warning("recall failed: %s", type(error).__name__)
             return []
 
-    async def keep(self, request: RunRequest, reply: Message) -> Appended:
-        """Commit a reply; any number of times is once."""
+    async def store_reply(self, request: RunRequest, reply: Message) -> Appended:
+        """Store a reply; repeating it changes nothing."""
         return await self.store.append(
             request.user_id,
             request.session_id,
@@ -228,7 +225,7 @@ class Chat:
 
 
 def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:
-    """How many characters of a text are given in a request of so many tokens; None: all of them."""
+    """How many characters of a text fit into a request of so many tokens; None: all of them."""
     question = Message(1, "", "user", text, "")
     built = budget.build(
         system=_system_prompt(),
@@ -241,7 +238,7 @@ def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:
 
 
 def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
-    """The tools that fit their share of the budget: GenPy's own together, then one by one."""
+    """The tools that fit their share of the budget: the built-in ones together, others one by one."""
     own = tuple(tool.spec for tool in tools if tool in BUILT_IN)
     if offer_tokens(own) + ROUND_TOKENS > budget_tokens * TOOLS_SHARE:
         own = ()
@@ -256,18 +253,17 @@ def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
 
 
 def _room(budget_tokens: int, offered: Sequence[ToolSpec]) -> int:
-    """Tokens of the budget beside the tools that are offered and their answers."""
-    aside = offer_tokens(offered) + ROUND_TOKENS if offered else 0
-    return budget_tokens - aside
+    """Tokens of the budget without the offered tools and their results."""
+    return budget_tokens - (offer_tokens(offered) + ROUND_TOKENS if offered else 0)
 
 
 def mode_of(intent: Intent, modes: Modes) -> Mode | None:
-    """The mode of an intent; None where it is not sure, for a wrong prompt is worse than none."""
+    """The mode of an intent; None for an unsure one, since a wrong prompt is worse than none."""
     return modes.get(intent.name) if intent.score >= SURE else None
 
 
 def prompt_of(mode: Mode | None) -> str:
-    """What a mode says of how to answer."""
+    """The prompt of a mode; empty without a mode."""
     return mode.prompt if mode is not None else ""
 
 

@@ -1,4 +1,4 @@
-"""The part of a session's messages that a server holds in memory while it is live."""
+"""The newest messages of a live session, which the server holds in memory."""
 
 import logging
 import sys
@@ -15,13 +15,13 @@ log = logging.getLogger("genpy.conversation")
 
 
 def window(settings: Settings) -> int:
-    """Messages to hold, by the shortest that a turn is: what the model's budget can take."""
+    """The number of messages to hold: as many short ones as fit the model's budget."""
     tokens = settings.context_tokens if settings.context_set else MOST_CONTEXT_TOKENS // 4
     return max(settings.limits.history_messages, tokens // 20)
 
 
 class Conversation:
-    """The newest messages, at least `window` of them where there are so many, and the memory."""
+    """The newest messages, at least `window` of them if there are as many, and the memory."""
 
     def __init__(self, store: Store, user_id: str, session_id: str, window: int) -> None:
         self._store = store
@@ -30,23 +30,23 @@ class Conversation:
         self.window = window
         self.messages: list[Message] = []
         self.being_written = set[str]()
-        """The client ids of replies of this server that are not among these yet."""
+        """Client ids of replies of this server that are not in `messages` yet."""
         self.memory: Memory | None = None
         self.older = False
-        """Whether the store holds messages before these."""
+        """Whether the store has older messages."""
         self.known_id = 0
-        """The id up to which no stored message is missing at the end of these."""
+        """The id up to which every stored message is known here."""
         self._following: dict[int, int] = {}
-        """What was stored here behind messages that may be missing: its id by the id before it."""
+        """Messages stored by this server after `known_id`: the id by the id before it."""
 
     def begin(self, opened: Opened) -> None:
-        """Take in what the store knows; one message more than the window says that there are older ones."""
+        """Start with the stored messages and memory; more than `window` messages mean older ones exist."""
         self.messages, self.memory = opened.messages[-self.window :], opened.memory
         self._know(max((message.id for message in self.messages), default=0))
         self.older = len(opened.messages) > self.window
 
     def stored(self, appended: Appended) -> None:
-        """A message of this server is stored, perhaps behind some of other servers."""
+        """Note that this server stored a message, perhaps after some of other servers."""
         if appended.message.id > self.known_id:
             self._following[appended.previous_id] = appended.message.id
             self._know(self.known_id)
@@ -59,7 +59,7 @@ class Conversation:
 
     @property
     def first_id(self) -> int:
-        """The id of the oldest stored message here, 0 for none."""
+        """The id of the oldest stored message held here; 0 for none."""
         return next((message.id for message in self.messages if message.id), 0)
 
     @property
@@ -68,11 +68,11 @@ class Conversation:
         return next((m for m in reversed(self.messages) if m.role == "user"), None)
 
     def holds(self, client_id: str) -> bool:
-        """Whether a message with this id of a client's is among these."""
+        """Whether a message with this client id is held here."""
         return any(message.client_id == client_id for message in self.messages)
 
     def intent(self, question_id: int | None = None) -> str | None:
-        """The newest sure intent, which follow-ups keep, or that of the newest reply to a message."""
+        """The newest sure intent, for follow-ups; with `question_id`, that of its newest reply."""
         for message in reversed(standing(self.messages)):
             answered, meta = message.meta.reply_to, message.meta
             if answered is None or question_id not in {None, answered}:
@@ -82,25 +82,25 @@ class Conversation:
         return None
 
     def detected(self, question_id: int) -> str | None:
-        """The intent that was found for a message, before anybody corrected it."""
+        """The detected intent of a message, before a correction."""
         for message in reversed(self.messages):
             if message.meta.reply_to == question_id:
                 return message.meta.intent_corrected_from or message.meta.intent
         return None
 
     def add(self, message: Message) -> None:
-        """Take in a message, letting go of old ones by the window."""
+        """Append a message, and drop the oldest beyond twice the window."""
         self.messages.append(message)
         if len(self.messages) > 2 * self.window:
             del self.messages[: -self.window]
             self.older = True
 
     def replace(self, old: Message, new: Message) -> None:
-        """Put a stored message in the place of the same one before it was stored."""
+        """Replace a message that was not stored by its stored form."""
         self.messages = [new if message is old else message for message in self.messages]
 
     async def after(self, id_: int) -> list[Message]:
-        """The messages behind this id, or the first of them where older ones are not held here."""
+        """The messages after this id; read from the store, at most `window`, if not held here."""
         if not self.older or id_ >= self.first_id:
             return self.messages
         return await self._store.messages(
@@ -108,7 +108,7 @@ class Conversation:
         )
 
     async def catch_up(self, until: int | None = None) -> list[Message]:
-        """Take in what other servers wrote and is missing here, before `until`."""
+        """Add and return the messages of other servers that are missing here, before `until`."""
         try:
             later = await self._store.messages(
                 self.user_id, self._session_id, limit=self.window, after=self.known_id

@@ -1,4 +1,4 @@
-"""Hooks: what a program of one's own does at five points of a conversation."""
+"""Hooks: methods of a program that are called at five points of a conversation."""
 
 import asyncio
 import logging
@@ -20,8 +20,8 @@ class Hooks:
             async def on_reply(self, user_id: str, reply: Message) -> None:
                 print(user_id, reply.meta.usage)
 
-    Several are called in their order, each within `GENPY_LIMIT_HOOK_SECONDS`. One that raises or
-    takes longer is logged by its name and changes nothing.
+    Several are called in their order, each within `GENPY_LIMIT_HOOK_SECONDS`. A hook that raises or
+    takes longer is logged by its name and has no effect.
     """
 
     async def on_message(self, user_id: str, message: Message) -> None:
@@ -33,7 +33,7 @@ class Hooks:
         """A request is about to be sent to the model; returns what is sent instead, if anything."""
 
     async def on_reply(self, user_id: str, reply: Message) -> None:
-        """A reply is stored, whole or as far as it came; `reply.meta.status` says how it ended."""
+        """A reply is stored, complete or partial; `reply.meta.status` says how it ended."""
 
     async def on_session_end(self, user_id: str, session: Session) -> None:
         """A session was ended; it has its summary, or a note why there is none."""
@@ -56,10 +56,10 @@ class HookRunner:
             for point in POINTS
         }
 
-    async def message(self, user_id: str, message: Message) -> None:
-        """See `Hooks.on_message`."""
-        for hook in self._used["on_message"]:
-            await self._call(hook, user_id, message)
+    async def notify(self, point: str, *values: Any) -> None:
+        """Call the hooks of a point other than `on_context`, with the values of its method."""
+        for hook in self._used[point]:
+            await self._call(hook, *values)
 
     async def context(self, user_id: str, session_id: str, request: ChatRequest) -> ChatRequest:
         """See `Hooks.on_context`; each is given what the one before it returned."""
@@ -71,26 +71,11 @@ class HookRunner:
                 log.error("%s returned no ChatRequest", _name(hook))
         return request
 
-    async def reply(self, user_id: str, reply: Message) -> None:
-        """See `Hooks.on_reply`."""
-        for hook in self._used["on_reply"]:
-            await self._call(hook, user_id, reply)
-
-    async def session_end(self, session: Session) -> None:
-        """See `Hooks.on_session_end`."""
-        for hook in self._used["on_session_end"]:
-            await self._call(hook, session.user_id, session)
-
-    async def tool(self, user_id: str, session_id: str, call: ToolRecord) -> None:
-        """See `Hooks.on_tool`."""
-        for hook in self._used["on_tool"]:
-            await self._call(hook, user_id, session_id, call)
-
     async def _call(self, hook: Callable[..., Awaitable[Any]], *values: Any) -> Any:
         try:
             async with asyncio.timeout(self._seconds):
                 return await hook(*values)
-        except BaseException as error:  # code of others, which cannot end the server
+        except BaseException as error:  # foreign code must not end the server
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # the run is stopped; the hook did not cancel itself

@@ -1,8 +1,8 @@
-"""The replies in progress, kept in the store so that what was seen survives the server.
+"""The journal of running replies in the store, from which they are recovered after a crash.
 
-Nothing here runs for a token: twice a second or so the new text of every running reply goes to the
-store in one write. Its reasoning stands in the last piece, which is written again when enough of it
-came. A stored reply replaces its journal; see `Store.journal`.
+About twice a second the new text of all running replies is written at once. The reasoning is in
+the last piece, which is rewritten when it has grown enough. A stored reply replaces its journal;
+see `Store.journal`.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from genpy_server.runs.run import ReplyRun
 from genpy_server.stores.base import JournalPiece, Store
 
 JOURNAL_SECONDS = 0.4
-"""Seconds between two writes; with the write itself at most half a second of text is unwritten."""
+"""Seconds between two writes."""
 
 LAST = 2**31 - 1
-"""The position of the piece with the reasoning: behind all text, so that its metadata counts."""
+"""The position of the piece with the reasoning: after all text, so that its metadata counts."""
 GROWTH = 1.2
-"""How much the reasoning has grown, by its length, when it is written again while no text comes.
+"""Factor by which the reasoning must have grown to be written again while no text comes.
 
 All of its writes together are then at most `GROWTH / (GROWTH - 1)` times as long as it is.
 """
@@ -33,15 +33,15 @@ log = logging.getLogger("genpy.journal")
 
 
 class _Progress:
-    """How much of a run is written."""
+    """How much of a run is written to the journal."""
 
     def __init__(self, run: ReplyRun) -> None:
         self.run = run
         self.parts = 0
         self.chars = 0
-        self.thought = 0
+        self.reasoning_length = 0
         self.tools = 0
-        """The tool calls known with the reasoning."""
+        """Tool calls in the piece with the reasoning."""
         self.begun = False
 
     def pieces(self) -> list[JournalPiece]:
@@ -50,28 +50,28 @@ class _Progress:
         text = "".join(run.parts[self.parts :])
         tools = len(run.tool_calls.records)
         begins = text and not self.chars
-        grown = run.thought > self.thought * (1.0 if text else GROWTH)
-        thought = run.thought and (grown or begins or tools != self.tools)
+        grown = run.reasoning_length > self.reasoning_length * (1.0 if text else GROWTH)
+        thought = run.reasoning_length and (grown or begins or tools != self.tools)
         if self.begun and not text and not thought:
             return []
-        known = run.known()
-        plain = msgspec.structs.replace(known, reasoning=None)
+        meta = run.metadata()
+        plain = msgspec.structs.replace(meta, reasoning=None)
         rows = [(self.chars, text, plain)] if text or not self.begun else []
         if thought:
-            rows.append((LAST, "", known))
+            rows.append((LAST, "", meta))
         return [self._piece(*row) for row in rows]
 
     def now(self) -> tuple[int, int, int, int]:
-        """How much of the run there is."""
+        """The current size of the run: parts, characters of text and of reasoning, tool calls."""
         run = self.run
-        return len(run.parts), run.length, run.thought, len(run.tool_calls.records)
+        return len(run.parts), run.length, run.reasoning_length, len(run.tool_calls.records)
 
     def written(self, now: tuple[int, int, int, int], *, last: bool) -> None:
-        """So much is written, and what belongs to the reasoning where the `last` piece was."""
+        """Note what is written; with `last`, the piece with the reasoning too."""
         self.begun = True
-        self.parts, self.chars, *beside = now
+        self.parts, self.chars, *rest = now
         if last:
-            self.thought, self.tools = beside
+            self.reasoning_length, self.tools = rest
 
     def _piece(self, position: int, text: str, meta: MessageMeta) -> JournalPiece:
         request = self.run.request
@@ -92,7 +92,7 @@ class ReplyJournal:
 
     @contextmanager
     def following(self, run: ReplyRun) -> Iterator[None]:
-        """Journal a run for as long as this lasts."""
+        """Journal a run while the context is open."""
         progress = _Progress(run)
         self._open.add(progress)
         self._begun.set()
@@ -102,7 +102,7 @@ class ReplyJournal:
             self._open.discard(progress)
 
     async def keep(self) -> None:
-        """Write, until cancelled."""
+        """Write until cancelled."""
         while True:
             await self._begun.wait()
             while self._open:
@@ -111,8 +111,8 @@ class ReplyJournal:
             self._begun.clear()
 
     async def write(self) -> None:
-        """Write what came since the last time; a failed write is made up for by the next one."""
-        # More may come while the store works, and is written the next time.
+        """Write what is new; after a failure the next call writes it."""
+        # What comes during the write is written the next time.
         ends = [(o, o.pieces(), o.now()) for o in self._open]
         pieces = [piece for _, found, _ in ends for piece in found]
         if not pieces:

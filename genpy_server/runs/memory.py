@@ -1,7 +1,7 @@
-"""The running memory of long sessions: what falls out of the window is noted, in the background.
+"""The running memory of long sessions: turns that leave the window are noted in the background.
 
-A memory is extended and never rewritten, and knows the last message it covers, so that nothing is
-noted twice. When the model fails, only the note is lost: the window is trimmed all the same.
+A memory is only extended, and has the id of the last message it covers, so that nothing is noted
+twice. When the model fails, the turns leave the window without a note.
 """
 
 import logging
@@ -33,17 +33,17 @@ ADDITION_TOKENS = 400
 ROLE_TOKENS = 10
 """Tokens of a message's line beside its text, where messages are written as a dialogue."""
 LONGEST_REST = 32
-"""Turns without another attempt, at most, while the model keeps failing."""
-FRAME = "Memory so far:\n{known}\n\nMessages:\n{told}"
+"""Longest pause, in turns, between two attempts while the model fails."""
+FRAME = "Memory so far:\n{known}\n\nMessages:\n{messages}"
 
 log = logging.getLogger("genpy.memory")
 
 
 def to_remember(history: Sequence[Message], memory: Memory | None, dropped_upto: int) -> list[Turn]:
-    """What the next extensions should cover, or nothing while all of it is in the window.
+    """The turns to note next; none while all of them are in the window.
 
-    Beyond what was dropped it takes the older half of what is left, so that the window has room
-    for some turns before the next extension is due; the newest turn is never taken.
+    Those are the dropped ones and the older half of the others, so that the next extension is due
+    some turns later; the newest turn is never noted.
     """
     covered = memory.upto if memory else 0
     if dropped_upto <= covered:
@@ -69,10 +69,10 @@ class MemoryKeeper:
         open_turns: Sequence[Turn],
         model: ChosenModel,
     ) -> Memory | None:
-        """The memory that also covers the first of these turns, stored; None when that failed.
+        """Note the first of these turns and store the memory; returns it, None on failure.
 
-        As many are covered as one request to the model has room for: one at least, which is cut,
-        with a note, where it alone is too long.
+        As many turns are noted as fit one request to the model, at least one, which is cut if it
+        is too long.
         """
         if model.llm.kind == "offline" or not open_turns or (memory and is_off(memory.text)):
             return None
@@ -83,7 +83,7 @@ class MemoryKeeper:
             addition = await self._note(known, noted, room - count_tokens(known), model)
             if not addition:
                 return None
-            # A note may have been forgotten meanwhile, which moves no end.
+            # A note may have been forgotten meanwhile, which does not change `upto`.
             newest = await self._store.memory(user_id, session_id)
             before, upto = (newest.text, newest.upto) if newest else ("", 0)
             if is_off(before) or upto != (memory.upto if memory else 0):
@@ -98,12 +98,13 @@ class MemoryKeeper:
 
     async def _note(self, known: str, noted: Sequence[Turn], room: int, model: ChosenModel) -> str:
         messages = [message for turn in noted for message in turn.messages]
-        told = dialogue(messages, room, numbered=True)
+        shown = dialogue(messages, room, numbered=True)
         request = ChatRequest(
             messages=(
                 ChatMessage("system", MEMORY_PROMPT),
                 ChatMessage(
-                    "user", FRAME.format(known=framed([block(known or "(nothing yet)")]), told=told)
+                    "user",
+                    FRAME.format(known=framed([block(known or "(nothing yet)")]), messages=shown),
                 ),
             ),
             max_tokens=ADDITION_TOKENS,
@@ -115,14 +116,14 @@ class MemoryKeeper:
 
 
 def _noted(addition: str, noted: Sequence[Turn], before: str) -> str:
-    """What a model wrote as notes to store, without what was forgotten."""
+    """The notes that a model wrote, in stored form, without forgotten ones."""
     ids = {message.id for turn in noted for message in turn.messages}
     written = written_notes(addition, ids, noted[-1].place)
     return stored_notes(without_forgotten(written, read_notes(before)))
 
 
 def _fitting(open_turns: Sequence[Turn], room: int) -> list[Turn]:
-    """The first turns that fit whole, or a part of the first one."""
+    """The first turns that fit, or a part of the first one."""
     fitting: list[Turn] = []
     for turn in open_turns:
         cost = turn.tokens + ROLE_TOKENS * len(turn.messages)
@@ -134,9 +135,9 @@ def _fitting(open_turns: Sequence[Turn], room: int) -> list[Turn]:
 
 
 class MemorySchedule:
-    """When the memory of a live session is extended: after a turn, one extension at a time.
+    """Decides after each turn whether the memory is extended; one extension runs at a time.
 
-    A failed extension is tried again after 1, 2, 4 … turns.
+    A failed extension is retried after 1, 2, 4 … turns.
     """
 
     def __init__(self, keeper: MemoryKeeper, conversation: Conversation) -> None:
@@ -147,7 +148,7 @@ class MemorySchedule:
         self._next_rest = 1
 
     def due(self, dropped_upto: int) -> bool:
-        """Whether turns up to this place have left the window unnoted, and `extend` may run now."""
+        """Whether turns that left the window are not noted, and `extend` may run now."""
         memory = self._conversation.memory
         if self._busy or dropped_upto <= (memory.upto if memory else 0):
             return False
@@ -160,7 +161,7 @@ class MemorySchedule:
     async def extend(
         self, user_id: str, session_id: str, dropped_upto: int, model: ChosenModel
     ) -> None:
-        """Note what is to be noted next; call it once after each true `due`."""
+        """Extend the memory; call it once after each true `due`."""
         conversation = self._conversation
         try:
             messages = await conversation.after(

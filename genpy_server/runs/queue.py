@@ -1,4 +1,4 @@
-"""The replies of one session: one at a time, in order, each stored in the end."""
+"""The queue of replies of one session: one at a time, in order, each stored when it ends."""
 
 import asyncio
 import logging
@@ -26,26 +26,26 @@ from genpy_server.wire import message_event
 T = TypeVar("T")
 
 SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
-"""Between attempts to store a reply while the database is away."""
+"""Retries of storing a reply while the database is unavailable."""
 
 log = logging.getLogger("genpy.runs")
 
 
 class RunOwner(ApprovalAudience, Publisher, Protocol):
-    """The session whose replies these are; a live session is one."""
+    """The live session of a queue."""
 
     def runs_idle(self) -> None:
-        """Nothing is running or waiting any more."""
+        """Called when nothing runs or waits."""
 
     def replied(self, reply: Message) -> None:
-        """A reply is finished, whether or not it is stored yet."""
+        """Called when a reply is complete, stored or not."""
 
     def session_deleted(self) -> None:
-        """The store has no such session any more."""
+        """Called when the session is missing in the store."""
 
 
 class RunServices(msgspec.Struct, frozen=True):
-    """What every queue of runs works with."""
+    """The services that all queues share."""
 
     chat: Chat
     keeper: MemoryKeeper
@@ -55,9 +55,9 @@ class RunServices(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """Lets replies begin: first come, first served, and so many at once until the model is asked.
+    """Limits how many replies are prepared at once, until the model is asked; first come, first served.
 
-    Replies that begin together would otherwise share every step of it, and all be late.
+    Otherwise replies that begin together would delay each other at every step.
     """
 
     def __init__(self, at_once: int, most_waiting: int) -> None:
@@ -67,11 +67,11 @@ class Admission:
         self._most = most_waiting
         self._waiting = 0
         self.running: Counter[str] = Counter()
-        """In how many of a user's sessions a reply is running or waiting."""
+        """Sessions with a running or waiting reply, by user."""
 
     @property
     def full(self) -> bool:
-        """Whether as many wait as may."""
+        """Whether the limit of waiting replies is reached."""
         return self._waiting >= self._most
 
     @property
@@ -90,7 +90,7 @@ class Admission:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Callable[[], None]]:
-        """Wait for a slot; what is given leaves it, any number of times, and so does the end."""
+        """Wait for a slot; it is released by the given function, or with the context."""
         self._waiting += 1
         try:
             await self._free.acquire()
@@ -126,18 +126,18 @@ class RunQueue:
         self._task: asyncio.Task[None] | None = None
         self._run: ReplyRun | None = None
         self._control = RunControl()
-        self._unwanted: RunStatus | None = None
-        """The status of the next run, which was cancelled before it began."""
+        self._cancelled_next: RunStatus | None = None
+        """The status of the next run, if it was cancelled before it began."""
         self._stopping: RunStatus | None = None
-        """The status of every run that would begin while all are being stopped."""
+        """The status of every run that begins while all are being stopped."""
         self._unsaved: dict[str, tuple[ReplyRun, Message]] = {}
-        """The replies that wait for the database, by the ids of their runs."""
-        self._forgotten = False
-        self._said = set[str]()
+        """Replies that are not stored yet, by the ids of their runs."""
+        self._closed = False
+        self._sent_notices = set[str]()
 
     @property
     def approvals(self) -> Approvals:
-        """The requests of tools; made when one is first needed."""
+        """The approval requests of tools; created on first use."""
         if self._approvals is None:
             chat = self._chat
             seconds = chat.settings.limits.approval_seconds
@@ -147,7 +147,7 @@ class RunQueue:
 
     @property
     def waiting(self) -> int:
-        """How many messages wait for the reply before theirs."""
+        """How many messages wait for an earlier reply."""
         return len(self._waiting)
 
     @property
@@ -161,8 +161,8 @@ class RunQueue:
         return self.running or bool(self._unsaved)
 
     def add(self, *requests: RunRequest) -> None:
-        """Answer requests, after those that wait; none in a deleted session."""
-        if not self._forgotten:
+        """Queue requests; ignored in a deleted session."""
+        if not self._closed:
             self._waiting.extend(requests)
         if self._waiting and self._task is None:
             self._start()
@@ -179,23 +179,23 @@ class RunQueue:
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._task, self._unwanted = None, None
+        self._task, self._cancelled_next = None, None
         running, user_id = self._admission.running, self._conversation.user_id
         running[user_id] -= 1
         if not running[user_id]:
             del running[user_id]
         if not task.cancelled() and task.exception() is not None:
             log.error("the queue of runs failed", exc_info=task.exception())
-        if self._waiting:  # added after the last look and before this
+        if self._waiting:  # added after the loop ended
             self._start()
         else:
             self._owner.runs_idle()
 
-    async def _answer(self, request: RunRequest, asking: Callable[[], None]) -> None:
-        """A whole run; `asking` is called when the model is asked."""
-        unwanted = self._stopping or self._unwanted
-        self._control = RunControl(unwanted or "stopped", unwanted=unwanted is not None)
-        self._unwanted = None
+    async def _answer(self, request: RunRequest, model_asked: Callable[[], None]) -> None:
+        """Run one request; `model_asked` is called when the model is asked."""
+        cancelled = self._stopping or self._cancelled_next
+        self._control = RunControl(cancelled or "stopped", cancelled=cancelled is not None)
+        self._cancelled_next = None
         request = msgspec.structs.replace(
             request,
             history=tuple(self._conversation.messages),
@@ -203,12 +203,17 @@ class RunQueue:
             previous_intent=self._conversation.intent(),
         )
         self._run = run = ReplyRun(
-            self._chat, request, self._owner, self.approvals, keep=self._keep, said=self._said
+            self._chat,
+            request,
+            self._owner,
+            self.approvals,
+            store=self._store_reply,
+            sent_notices=self._sent_notices,
         )
         self._conversation.being_written.add(run.id)
         try:
             with self._journal.following(run):
-                reply = await run.answer(self._control, asking)
+                reply = await run.answer(self._control, model_asked)
         finally:
             self._run = None
             self._conversation.being_written.discard(run.id)
@@ -218,7 +223,7 @@ class RunQueue:
         self._conversation.add(reply.message)
         self._owner.replied(reply.message)
         if reply.message.id:
-            await self._chat.hooks.reply(request.user_id, reply.message)
+            await self._chat.hooks.notify("on_reply", request.user_id, reply.message)
         else:
             self._conversation.being_written.add(run.id)
             self._unsaved[run.id] = run, reply.message
@@ -229,23 +234,23 @@ class RunQueue:
             self._tasks.spawn(extending)
 
     def cancel(self, run: str | None = None) -> bool:
-        """Stop the current reply and keep what came; False when there is none, or another."""
+        """Stop the running reply, which is stored; False where none runs, or another than `run`."""
         if self._task is None or (run is not None and (self._run is None or run != self._run.id)):
             return False
         self._cancel("stopped")
         return True
 
     def _cancel(self, status: RunStatus) -> None:
-        if self._run is None:  # its task has not had its first turn yet
-            self._unwanted = status
+        if self._run is None:  # its task has not started yet
+            self._cancelled_next = status
         elif self._task is not None and not self._control.closing:
             self._control.status = status
             self._task.cancel()
 
     async def stop(self, status: RunStatus) -> None:
-        """Stop every run and wait until what came is kept.
+        """Stop every run and wait until its reply is stored.
 
-        What waits is marked as stopped too; after an interruption another server answers it.
+        Waiting requests get a stopped reply too; after an interruption another server answers them.
         """
         try:
             while self._task is not None:
@@ -259,9 +264,9 @@ class RunQueue:
             self._stopping = None
 
     async def withdraw(self, question_id: int) -> list[RunRequest]:
-        """Answer the last message no more; what came of its running reply is kept on rerequest.
+        """Stop the reply to a message, or remove its requests from the queue.
 
-        Returns the turns that waited for it.
+        Returns the removed requests; a running reply is stored as stopped.
         """
         withdrawn = [r for r in self._waiting if r.question.id == question_id]
         self._waiting = [r for r in self._waiting if r.question.id != question_id]
@@ -271,17 +276,17 @@ class RunQueue:
         return withdrawn
 
     def forget(self) -> None:
-        """Answer nothing and store nothing any more that waits: the session is deleted."""
-        self._forgotten = True
+        """Drop waiting requests and unsaved replies: the session was deleted."""
+        self._closed = True
         self._waiting.clear()
 
     async def _save(self, run: ReplyRun) -> None:
-        """Store a reply as soon as the database is back."""
+        """Store a reply as soon as the database is available."""
         try:
             with self._journal.following(run):
                 for attempt in count():
                     await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
-                    if self._forgotten or await self._saved():
+                    if self._closed or await self._saved():
                         return
         finally:
             self._conversation.being_written.discard(run.id)
@@ -296,13 +301,13 @@ class RunQueue:
             return False
         return True
 
-    async def _keep(self, request: RunRequest, reply: Message) -> Message:
-        """Store a reply behind those before it, in the order of their questions."""
+    async def _store_reply(self, request: RunRequest, reply: Message) -> Message:
+        """Store a reply after earlier ones, in the order of their questions."""
         await self.store_unsaved()
         return await self._stored(request, reply)
 
     async def _stored(self, request: RunRequest, reply: Message) -> Message:
-        appended = await self._chat.keep(request, reply)
+        appended = await self._chat.store_reply(request, reply)
         self._conversation.stored(appended)
         return appended.message
 
@@ -313,12 +318,12 @@ class RunQueue:
         if self._unsaved.pop(run.id, None) is not None:
             self._conversation.replace(reply, stored)
             self._owner.publish(message_event(stored))
-            await self._chat.hooks.reply(run.request.user_id, stored)
+            await self._chat.hooks.notify("on_reply", run.request.user_id, stored)
 
     async def store_unsaved(self) -> None:
-        """Store the replies that wait for the database, in order, before the next message is.
+        """Store unsaved replies in order, before the next message is stored.
 
-        Raises the `StoreError` of a database that is still away.
+        Raises the `StoreError` of a database that is still unavailable.
         """
         for run, reply in tuple(self._unsaved.values()):
             try:

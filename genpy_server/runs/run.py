@@ -1,7 +1,6 @@
-"""One run from its first event to its last: tools, the model's stream, the kept reply.
+"""One run from its first event to its last: tools, the model's stream, the stored reply.
 
-A run always ends with a reply that says how it ended: a partial one is kept and marked, and an
-error is a sentence beside it.
+A run always stores a reply, whose metadata says how it ended; an error is one sentence in it.
 """
 
 import asyncio
@@ -60,19 +59,19 @@ from genpy_server.wire import (
 )
 
 TOOL_RESULT_TOKENS = 800
-"""Tokens of a tool's result at most."""
+"""Most tokens of a tool's result."""
 SHORTEST_ROUND = 200
 """Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
-"""Seconds to wait for a rate-limited model that does not say how long."""
+"""Seconds to wait for a rate-limited model without a `retry_after`."""
 RATE_LIMITED = Backoff(first=1.0, longest=16.0, attempts=7)
-"""The shortest waits after the first one, which may be 0 seconds if the service says so."""
+"""Retries after the first one, whose wait may be 0 seconds if the service says so."""
 LOADING = Backoff(first=1.0, longest=10.0)
-"""The shortest waits between two questions whether a model is loaded."""
+"""Retries while a model is loaded."""
 SILENT_SECONDS = 4.0
-"""After which a model near by, which has not begun its reply, is taken to be loading."""
+"""After which a local model that has not begun its reply is reported as loading."""
 REASONING_CHARS = 50_000
-"""Characters of a model's reasoning that are shown, and kept with its reply."""
+"""Characters of a model's reasoning that are shown and stored."""
 IS_LOADING = "Loading the model; the reply begins when it is ready."
 EMPTY = "The model returned an empty reply. Try again, or ask in other words."
 ONLY_REASONING = (
@@ -86,27 +85,29 @@ TOO_LONG = (
 NOT_TAKEN = "{model} does not take {name} {value}; it is left out."
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
-DELETED = "The session was deleted meanwhile, and this reply with it."
+DELETED = "The session was deleted while this reply was written: it is not stored."
 
 log = logging.getLogger("genpy.run")
 
 
 class RunControl(msgspec.Struct):
-    """How a cancelled run is to be marked, and whether it can still be cancelled."""
+    """The status of a run if it is cancelled, and whether it can still be cancelled."""
 
     status: RunStatus = "stopped"
-    unwanted: bool = False
-    """It was cancelled before it began."""
+    cancelled: bool = False
+    """Whether it was cancelled before it began."""
     closing: bool = False
+    """Whether it is being stored, and cannot be cancelled."""
 
 
 class RunOutcome(msgspec.Struct, frozen=True):
-    """A finished run: its reply, not stored while `message.id` is 0, and what found no room."""
+    """A finished run: its reply, which is not stored while `message.id` is 0."""
 
     message: Message
     dropped_upto: int = 0
+    """See `budget.Context`."""
     deleted: bool = False
-    """Whether the session was deleted meanwhile, at another server."""
+    """Whether the session was deleted meanwhile by another server."""
 
 
 class ReplyRun:
@@ -119,22 +120,22 @@ class ReplyRun:
         publisher: Publisher,
         approvals: Approvals,
         *,
-        keep: Callable[[RunRequest, Message], Awaitable[Message]],
-        said: set[str],
+        store: Callable[[RunRequest, Message], Awaitable[Message]],
+        sent_notices: set[str],
     ) -> None:
         self.chat = chat
-        self._keep = keep
-        self.said = said
-        """Notices of the conversation that are given once."""
+        self._store = store
+        self._sent_notices = sent_notices
+        """Notices that are sent once per conversation."""
         self.request = request
         self.publisher = publisher
         self.id = uuid4().hex
         self.parts: list[str] = []
         self.length = 0
         self.reasoning: list[str] = []
-        self.thought = 0
-        self.not_said: list[tuple[int, int]] = []
-        """Parts of the text that turned out to be reasoning: where each begins and ends."""
+        self.reasoning_length = 0
+        self.reasoning_spans: list[tuple[int, int]] = []
+        """Start and end of parts of the text that turned out to be reasoning."""
         self.usage = Usage()
         self.quota: Quota | None = None
         self.context: ContextSize | None = None
@@ -156,8 +157,8 @@ class ReplyRun:
             model=name,
         )
 
-    def known(self) -> MessageMeta:
-        """What is known of the reply by now."""
+    def metadata(self) -> MessageMeta:
+        """The metadata of the reply so far."""
         return msgspec.structs.replace(
             self.meta,
             model=self.meta.model if self.model is None else self.model.name,
@@ -172,18 +173,17 @@ class ReplyRun:
         """Whether this is a reply to that message."""
         return self.request.question.id == question_id
 
-    async def answer(self, control: RunControl, asking: Callable[[], None]) -> RunOutcome:
-        """The whole run; every way it can end leads to a kept reply and `run_finished`.
+    async def answer(self, control: RunControl, model_asked: Callable[[], None]) -> RunOutcome:
+        """Run to the end; always stores a reply and publishes `run_finished`.
 
-        `asking` is called when all is prepared and the model is asked.
-
-        Cancelling the task ends the run and not its caller: this returns all the same.
+        `model_asked` is called when the model is asked. Cancelling the task stops the run; this
+        returns its outcome and does not raise `CancelledError`.
         """
         self.publisher.publish(run_started(self.meta))
         error: GenPyError | None = None
         status: RunStatus
         try:
-            status = control.status if control.unwanted else await self._reply(asking)
+            status = control.status if control.cancelled else await self._reply(model_asked)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None:
@@ -193,7 +193,7 @@ class ReplyRun:
             error, status = caught, "interrupted" if self.length else "error"
         except StoreError as caught:
             error, status = caught, "error"
-        except Exception:  # a bug in one run must cost neither its session nor its partial reply
+        except Exception:  # a bug in a run must not lose its partial reply
             log.exception("run failed")
             error = GenPyError("GenPy itself failed; the server's log says where. Try again.")
             status = "error"
@@ -205,7 +205,7 @@ class ReplyRun:
     async def _finish(self, status: RunStatus, error: GenPyError | None) -> RunOutcome:
         text = self._text()
         self.meta = msgspec.structs.replace(
-            self.known(), status=status, error=error.message if error is not None else None
+            self.metadata(), status=status, error=error.message if error is not None else None
         )
         reply = Message(
             id=0,
@@ -218,25 +218,23 @@ class ReplyRun:
         )
         deleted = False
         try:
-            reply = await self._keep(self.request, reply)
+            reply = await self._store(self.request, reply)
         except NotFound as gone:
             deleted = True
             self.publisher.publish(Notice(seq=0, code=gone.code, text=DELETED))
         except GenPyError as failed:
-            outlook = UNSAVED if failed.retryable else LOST
-            self.publisher.publish(
-                Notice(seq=0, code=failed.code, text=f"{failed.message} {outlook}")
-            )
+            text = f"{failed.message} {UNSAVED if failed.retryable else LOST}"
+            self.publisher.publish(Notice(seq=0, code=failed.code, text=text))
         quota = msgspec.to_builtins(self.quota) if self.quota else None
         finished = run_finished(
             self.meta, message_id=reply.id or None, quota=quota, context=self.context
         )
         self.publisher.publish(finished)
-        if self.not_said and reply.id:
-            self.publisher.publish(message_event(reply))  # with what of its text remains
+        if self.reasoning_spans and reply.id:
+            self.publisher.publish(message_event(reply))  # with the corrected text
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
-    async def _reply(self, asking: Callable[[], None]) -> RunStatus:
+    async def _reply(self, model_asked: Callable[[], None]) -> RunStatus:
         name = self.chat.model_name(self.request, self.intent)
         self.model = model = self.chat.models.get(name)
         await self.chat.models.verify(name)
@@ -258,7 +256,7 @@ class ReplyRun:
         used = built.total + offer_tokens(tools)
         self.context = ContextSize(used, budget, self.chat.models.window(model))
         room = budget - used
-        asking()
+        model_asked()
         for round_ in range(self.chat.settings.limits.tool_rounds + 1):
             last = round_ == self.chat.settings.limits.tool_rounds
             request = ChatRequest(
@@ -285,15 +283,15 @@ class ReplyRun:
             if not calls:
                 break
             answers = [await self.tool_calls.call(call) for call in calls]
-            said = ChatMessage("assistant", "", tool_calls=tuple(calls))
-            most = message_tokens(said) + TOOL_RESULT_TOKENS * len(calls)
-            told = fit_tools((said, *answers), min(room, most))
-            messages += told
-            room -= sum(map(message_tokens, told))
-            if self.tool_calls.failures > 1 or not told:
+            call_message = ChatMessage("assistant", "", tool_calls=tuple(calls))
+            most = message_tokens(call_message) + TOOL_RESULT_TOKENS * len(calls)
+            added = fit_tools((call_message, *answers), min(room, most))
+            messages += added
+            room -= sum(map(message_tokens, added))
+            if self.tool_calls.failures > 1 or not added:
                 tools = ()
-        length = self.length - sum(end - start for start, end in self.not_said)
-        if not length and (self.thought or self.not_said):
+        length = self.length - sum(end - start for start, end in self.reasoning_spans)
+        if not length and (self.reasoning_length or self.reasoning_spans):
             raise LlmCutOff(ONLY_REASONING)
         if finish.reason in {"length", "content_filter"}:
             return finish.reason
@@ -304,7 +302,7 @@ class ReplyRun:
     async def _stream(
         self, model: ChosenModel, request: ChatRequest
     ) -> tuple[Finish, list[ToolCall]]:
-        """One request, waiting as long as the service asks, within bounds."""
+        """One request, retried while the model is rate limited, overloaded or loading."""
         patience = self.chat.settings.limits.rate_limit_seconds
         loaded_by = time.monotonic() + model.llm.first_token_seconds
         failures = 0
@@ -360,10 +358,10 @@ class ReplyRun:
                     silent.cancel()
                     silent = None
                 if type(event) is TextDelta:
-                    self._say(joint + event.text)
+                    self._add_text(joint + event.text)
                     joint = ""
                 elif type(event) is ReasoningDelta:
-                    self._think(event.text)
+                    self._add_reasoning(event.text)
                 elif type(event) is LeftOut:
                     self._left_out(model, event.parts)
                 elif type(event) is ToolCall:
@@ -374,37 +372,39 @@ class ReplyRun:
                     self.quota = event.quota or self.quota
                     self.chat.models.learn(model, event.quota)
                     if event.reasoning_chars:
-                        self.not_said.append((start, start + event.reasoning_chars))
+                        self.reasoning_spans.append((start, start + event.reasoning_chars))
                     return event, calls
         raise LlmCutOff("The model's service ended the reply early. Try again.")
 
     def _text(self) -> str:
-        """The text of the reply, without what turned out to be reasoning, which goes there."""
+        """The text of the reply; parts that turned out to be reasoning are moved to the reasoning."""
         text = "".join(self.parts)
-        for start, end in reversed(self.not_said):
+        for start, end in reversed(self.reasoning_spans):
             self.reasoning.insert(0, text[start:end])
             text = text[:start] + text[end:]
         return text
 
     def _left_out(self, model: ChosenModel, parts: Sequence[str]) -> None:
-        """Say which of the person's parameters a model does not take, once in a conversation."""
+        """Send a notice about parameters that the model does not accept, once per conversation."""
         params = self.request.settings.params
         names = {name.replace("max_completion_tokens", "max_tokens") for name in parts}
         for name in params.__struct_fields__:
             value = getattr(params, name)
             text = NOT_TAKEN.format(model=model.name, name=name, value=value)
-            if name in names and value is not None and text not in self.said:
-                self.said.add(text)
+            if name in names and value is not None and text not in self._sent_notices:
+                self._sent_notices.add(text)
                 self._notice(PARAMETER_LEFT_OUT, text)
 
-    def _think(self, text: str) -> None:
-        text = text[: REASONING_CHARS - self.thought]
+    def _add_reasoning(self, text: str) -> None:
+        text = text[: REASONING_CHARS - self.reasoning_length]
         if text:
-            self.publisher.publish(Reasoning(seq=0, run=self.id, offset=self.thought, text=text))
+            self.publisher.publish(
+                Reasoning(seq=0, run=self.id, offset=self.reasoning_length, text=text)
+            )
             self.reasoning.append(text)
-            self.thought += len(text)
+            self.reasoning_length += len(text)
 
-    def _say(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         if self.first_token_ms is None:
             self.first_token_ms = self._ms()
         self.publisher.publish(Delta(seq=0, run=self.id, offset=self.length, text=text))

@@ -1,4 +1,4 @@
-"""The tools of a server as its users have them: which each may use, and what each allowed for good."""
+"""The tools of each user: which of them the user may use, and which may always run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -17,14 +17,12 @@ from genpy_server.stores.base import ApprovalStore, Store
 from genpy_server.tools.base import Tool
 from genpy_server.tools.registry import ToolRegistry
 
-NOBODY = frozenset[str]()
-
 
 class ToolServers(Protocol):
-    """Programs whose tools come and go with them; MCP servers are some."""
+    """Programs with tools of their own, such as MCP servers."""
 
     def states(self) -> list[ToolSource]:
-        """How each of them is."""
+        """The state of each."""
 
     async def ready(self) -> None:
         """Wait, for a few seconds at most, until each is connected or has failed."""
@@ -33,18 +31,17 @@ class ToolServers(Protocol):
         """The prompts that they offer."""
 
     async def prompt(self, name: str, values: dict[str, str]) -> str:
-        """A prompt filled in; raises `NotFound` for an unknown one, `BadRequest` for wrong values."""
+        """Fill in a prompt; raises `NotFound` for an unknown one, `BadRequest` for wrong values."""
 
     async def close(self) -> None:
         """Disconnect."""
 
 
 class ToolAccess:
-    """See the module.
+    """The tools of each user.
 
-    `acting` are the names of acting tools by user, None where every user may use all: on the
-    person's own machine. `failed` are sources of tools that do not work, `servers` those that come
-    and go.
+    `acting` are the names of tools that act, by user; None allows all of them, on the person's own
+    machine. `failed` are sources of tools that do not work.
     """
 
     def __init__(
@@ -66,7 +63,7 @@ class ToolAccess:
         return tuple(tool for tool in self._registry.tools if self._may_use(user_id, tool))
 
     def find(self, user_id: str, name: str) -> Tool:
-        """A tool of a user; raises `BadRequest` where there is none of that name."""
+        """The tool of a name; raises `BadRequest` where it is unknown or not allowed."""
         tool = self._registry.find(name)
         if not self._may_use(user_id, tool):
             raise BadRequest(f"The operator of this server does not allow the tool {name}.")
@@ -76,20 +73,20 @@ class ToolAccess:
         if tool.reads_only or self._acting is None:
             return True
         acting = self._acting
-        return tool.spec.name in acting.get(user_id, NOBODY) | acting.get(EVERYONE, NOBODY)
+        return any(tool.spec.name in acting.get(user, ()) for user in (user_id, EVERYONE))
 
     async def ready(self) -> None:
-        """Wait until servers of tools are connected, or have failed, for a few seconds at most."""
+        """See `ToolServers.ready`."""
         if self.servers is not None:
             await self.servers.ready()
 
     async def close(self) -> None:
-        """Disconnect the servers of tools."""
+        """See `ToolServers.close`."""
         if self.servers is not None:
             await self.servers.close()
 
     async def listed(self, user_id: str) -> ToolList:
-        """The tools of a user, with what was allowed for good."""
+        """The tools of a user, and which of them may always run."""
         await self.ready()
         store = self._store
         kept = await store.approved_tools(user_id) if isinstance(store, ApprovalStore) else []
@@ -109,18 +106,18 @@ class ToolAccess:
         return ToolList(tools, sources, sorted(absent))
 
     async def prompts(self) -> PromptList:
-        """The prompts of the servers of tools."""
+        """The prompts of all servers."""
         await self.ready()
         return PromptList([] if self.servers is None else await self.servers.prompts())
 
     async def prompt(self, name: str, values: dict[str, str]) -> PromptText:
-        """A prompt filled in; see `ToolServers.prompt`."""
+        """See `ToolServers.prompt`."""
         if self.servers is None:
             raise NotFound(f"Unknown prompt {name}.")
         return PromptText(await self.servers.prompt(name, values))
 
     async def revoke(self, user_id: str, name: str) -> None:
-        """Take a permission for good back; raises `NotFound` where there was none."""
+        """Revoke a permission to always run; raises `NotFound` where there was none."""
         store = self._store
         if not isinstance(store, ApprovalStore) or not await store.revoke_tool(user_id, name):
-            raise NotFound(f"The tool {name} was not allowed for good.")
+            raise NotFound(f"The tool {name} has no permission to always run.")

@@ -26,7 +26,7 @@ REPEATED = '{"note": "This was called before with the same arguments; its result
 
 
 class ToolCalls:
-    """Calls the tools of a run; `records` are its calls so far, `failures` counts failed ones."""
+    """The tool calls of a run; `records` are the finished ones, `failures` counts failed ones."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class ToolCalls:
         self._question = request.question.text
         self._ids = set[str]()
         self._running = ""
-        """The id of the call that runs."""
+        """The id of the running call."""
         self._answered = set[str]()
         left_out = frozenset({request.question.id}) | request.replaced_ids
         self._context = ToolContext(
@@ -56,7 +56,7 @@ class ToolCalls:
         )
 
     async def requested(self) -> list[ChatMessage]:
-        """The tool that the message itself asks for, as a call with its result."""
+        """Call the tool that the message itself asks for; returns the call and its result."""
         found = find_tool_request(self._question)
         if found is None:
             return []
@@ -67,7 +67,7 @@ class ToolCalls:
     async def call(self, call: ToolCall) -> ChatMessage:
         """Call one tool and publish its start and its result; a failure is a result too.
 
-        The same call again only refers to the result that is there already.
+        A repeated call is not run: its result only refers to the first one.
         """
         shown: dict[str, Any] = {}
         error: str | None = None
@@ -114,18 +114,19 @@ class ToolCalls:
             )
             record = ToolRecord(call.name, shown, error is None, ms, error or display)
             self.records.append(record)
-        await self._hooks.tool(self._context.user_id, self._context.session_id, record)
+        context = self._context
+        await self._hooks.notify("on_tool", context.user_id, context.session_id, record)
         return ChatMessage("tool", content, tool_call_id=call.id, name=call.name, display=display)
 
     def _key(self, name: str, shown: dict[str, Any]) -> str:
-        """What calls that ask for the same share: defaults count, written out or not."""
+        """A key that equal calls share, with default arguments filled in."""
         arguments: Any = shown
         with suppress(BadRequest):
             arguments = checked_arguments(self._tools.find(self._context.user_id, name), shown)
         return msgspec.json.encode([name, arguments], order="deterministic").decode()
 
     def _own_id(self, call_id: str) -> str:
-        """An id for the clients: some models give every call the same, and an answer is to one."""
+        """A unique id of a call for the clients: some models repeat ids."""
         own, number = call_id, 1
         while own in self._ids:
             number += 1
@@ -134,7 +135,7 @@ class ToolCalls:
         return own
 
     async def _check_allowed(self, tool: Tool, call_id: str, shown: dict[str, Any]) -> None:
-        """Raise `Forbidden` where a tool acts and nobody allows it."""
+        """Raise `Forbidden` where a tool acts and is not allowed."""
         if tool.reads_only:
             return
         approvals = self._approvals
@@ -168,6 +169,6 @@ class ToolCalls:
             self._running = ""
 
     def _progress(self, frame: ToolProgress) -> None:
-        """Publish progress, unless its call is over: an abandoned thread may still report."""
+        """Publish progress, unless its call has ended: an abandoned thread may still report."""
         if frame.call == self._running:
             self._publisher.publish(frame)

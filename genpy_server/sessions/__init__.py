@@ -1,4 +1,4 @@
-"""The sessions that are live: who is attached, what happened, how they end, and the kept ones.
+"""Live sessions: their subscribers, their event log and their end; and the records of stored ones.
 
-Nothing here reads a socket or asks a model for a reply; sockets subscribe, and `runs` replies.
+Nothing here reads a socket or asks a model for a reply: sockets subscribe, and `runs` replies.
 """

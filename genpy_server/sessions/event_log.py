@@ -1,7 +1,7 @@
-"""The events of one session since it was opened, numbered, for clients that watch or come back.
+"""The numbered events of one live session, for clients that are attached or resume.
 
-Pure: frames in, frames out. A session's sequence is counted here and nowhere else. The pieces of a
-reply are kept as one text with the place where each ends, so that a token costs a few bytes.
+Pure: frames in, frames out. Only this file assigns sequence numbers. The deltas of a reply are kept
+as one text with the offset where each ends, so that a token costs a few bytes.
 """
 
 from array import array
@@ -26,26 +26,26 @@ from genpy_server.wire import (
 )
 
 PARTS = 8
-"""Pieces of a reply are kept and dropped in parts of the log's bounds: this many fill it."""
+"""The log keeps and drops deltas in groups, of which this many fill it."""
 PIECE_BYTES = 4
-"""What a kept piece costs beside its text."""
+"""Bytes of a kept delta beside its text."""
 
 
 RunFrame = (
     RunStarted | ToolStarted | ApprovalRequested | ApprovalResolved | ToolProgress | ToolFinished
 )
-"""The events of a reply in progress beside its text."""
+"""The events of a running reply other than its text."""
 
 
 class Subscriber(Protocol):
-    """A view of a session: never blocks, never fails."""
+    """A client of a session; its methods never block and never fail."""
 
     @property
     def is_open(self) -> bool:
-        """Whether events still reach somebody; False as soon as the other end is closing."""
+        """Whether events still reach the client; False as soon as it is closing."""
 
     def offer(self, frame: Frame, data: bytes) -> None:
-        """Take an event of the session, and the bytes that are sent for it."""
+        """Send an event of the session; `data` is the encoded frame."""
 
     @property
     def approves(self) -> bool:
@@ -56,10 +56,10 @@ class Subscriber(Protocol):
         """The names of tools that may act without a request."""
 
     def answer(self, frame: Frame) -> None:
-        """Take a frame that is for this subscriber alone."""
+        """Send a frame to this subscriber alone."""
 
     def close(self, code: int, reason: str) -> None:
-        """Close the subscription: there will be no more events."""
+        """Close the subscription."""
 
 
 class _Single:
@@ -76,12 +76,12 @@ class _Single:
         return 1
 
     def after(self, _: int) -> SessionFrame | ErrorFrame:
-        """The event, which has a greater number."""
+        """The event; its number is greater than the argument."""
         return self.frame
 
 
 class _Pieces:
-    """Deltas, or pieces of the reasoning, of one reply that follow each other, numbered from `first`."""
+    """Consecutive `Delta` or `Reasoning` events of one reply, numbered from `first`."""
 
     __slots__ = ("_ends", "_origin", "_texts", "begin", "bytes", "end", "first", "room")
 
@@ -94,14 +94,14 @@ class _Pieces:
         """How many more can be added."""
         self._texts: list[str] = []
         self._origin = begin.offset
-        """Where in the reply these texts begin."""
+        """Offset in the reply at which these texts begin."""
         self._ends = array("I")
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def add(self, piece: Delta | Reasoning, size: int) -> bool:
-        """Add a piece, if it is the next one of its kind in the same reply and finds room."""
+        """Add a piece; False where it does not follow the last one or there is no room."""
         begin = self.begin
         if (
             piece.offset != self.end
@@ -118,16 +118,16 @@ class _Pieces:
         return True
 
     def close(self) -> None:
-        """Keep one text: there will be no more pieces."""
+        """Join the texts: no more pieces will be added."""
         self._texts = ["".join(self._texts)]
 
     def share(self, reply: str) -> None:
-        """Refer to the whole text of the reply, which is kept anyway, instead of a copy."""
+        """Refer to the text of the reply, which is in memory anyway, instead of a copy."""
         if reply[self.begin.offset : self.end] == "".join(self._texts):
             self._texts, self._origin = [reply], 0
 
     def after(self, seq: int) -> Delta | Reasoning:
-        """The pieces with a greater number, as one with the number of the last."""
+        """The pieces with a greater number, joined to one with the number of the last."""
         seen = max(0, seq - self.first + 1)
         start = self._ends[seen - 1] if seen else self.begin.offset
         text = "".join(self._texts)[start - self._origin : self.end - self._origin]
@@ -136,10 +136,7 @@ class _Pieces:
 
 
 class EventLog:
-    """The newest events, at most `max_events` of at most `max_bytes` in all.
-
-    It also holds the reply in progress whole, however long it is.
-    """
+    """The newest events, at most `max_events` and `max_bytes`, and the whole running reply."""
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self.seq = 0
@@ -149,16 +146,16 @@ class EventLog:
         self._count = 0
         self._bytes = 0
         self._open: _Pieces | None = None
-        """The newest entry, while further pieces can join it."""
+        """The newest entry, while more pieces can be added to it."""
         self._run: list[RunFrame] = []
         self._run_pieces: list[_Pieces] = []
 
     def begin_behind_history(self) -> None:
-        """Leave out number 0: who has seen nothing lacks what happened before the first event."""
+        """Skip number 0, so that a client at 0 gets a snapshot with the stored messages."""
         self.seq = max(self.seq, 1)
 
     def add(self, frame: SessionFrame | ErrorFrame) -> bytes:
-        """Number a frame, keep it, and drop the oldest ones over the bounds; what is to be sent."""
+        """Number and keep a frame, and drop the oldest over the bounds; returns the encoded frame."""
         self.seq += 1
         frame.seq = self.seq
         data = encode_bytes(frame)
@@ -182,7 +179,7 @@ class EventLog:
         return data
 
     def share(self, run: str, reply: str) -> None:
-        """Keep the text of a finished reply once, with the message that it is."""
+        """Replace the kept text of a finished reply by the text of its message, to store it once."""
         for entry in reversed(self._entries):
             if isinstance(entry, _Pieces):
                 if (
@@ -229,7 +226,7 @@ class EventLog:
             self._run, self._run_pieces = [], []
 
     def after(self, seq: int) -> list[SessionFrame | ErrorFrame] | None:
-        """What came after a number, or None when some of it is gone; pieces come joined."""
+        """The events after a number, with deltas joined; None when some of them were dropped."""
         if seq < 0 or not 0 <= self.seq - seq <= self._count:
             return None
         missed = list[SessionFrame | ErrorFrame]()
@@ -240,7 +237,7 @@ class EventLog:
         return missed[::-1]
 
     def run_so_far(self) -> list[SessionFrame]:
-        """The reply in progress as the fewest events that show it, without a number."""
+        """The running reply as the fewest events that show it, without numbers."""
         frames: list[SessionFrame] = [msgspec.structs.replace(frame, seq=0) for frame in self._run]
         for kind in (Reasoning, Delta):
             pieces = [one for one in self._run_pieces if type(one.begin) is kind]

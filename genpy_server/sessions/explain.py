@@ -1,11 +1,11 @@
-"""What GenPy would make of a text: its intent, its tool, and the context that would be sent."""
+"""Explains how GenPy would handle a text: its intent, its tool, and the context to be sent."""
 
 import asyncio
 
 import msgspec
 
 from genpy_server.core.context.tokens import offer_tokens
-from genpy_server.core.models import ChatMessage, Message, Session
+from genpy_server.core.models import Message, RequestContext, Session
 from genpy_server.core.understanding.intents import Intent
 from genpy_server.core.understanding.tool_requests import ToolRequest, find_tool_request
 from genpy_server.errors import LlmError
@@ -23,22 +23,8 @@ from genpy_server.stores.select import open_store
 from genpy_server.tools.registry import ToolRegistry
 from genpy_server.wire import ErrorFrame, SessionFrame
 
-LAST_OF_ALL = 2**62
-"""The id of the text: greater than that of any message."""
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """The context for a text in a session: tokens by part, and the messages themselves."""
-
-    session: str
-    title: str
-    budget: int
-    window: int | None
-    """The model's, where it is known."""
-    total: int
-    tokens: dict[str, int]
-    recalled: int
-    messages: tuple[ChatMessage, ...]
+TEXT_ID = 2**62
+"""The message id of the text: greater than that of any message."""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -50,13 +36,13 @@ class Explanation(msgspec.Struct, frozen=True):
     intent: Intent
     tool: ToolRequest | None
     question_chars: int | None
-    context: Sent | None = None
+    context: RequestContext | None = None
 
 
 def explain(settings: Settings, text: str, ref: str | None = None) -> Explanation:
-    """The explanation of a text, said in a session of the configured store where `ref` names one.
+    """Explain a text, as the next message of the session that `ref` names, if any.
 
-    Nothing is stored and no model is asked; a tool that the text asks for is, as it would be.
+    Nothing is stored and no model is asked; a tool that the text asks for is called.
     """
     if ref is not None:
         return asyncio.run(_in_session(settings, text, ref))
@@ -69,7 +55,7 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
 
 
 def _model(models: Providers, name: str | None) -> ChosenModel:
-    """The model of a name, else the configured one; nothing is asked of it."""
+    """The model of a name, else the configured one."""
     try:
         return models.get(name)
     except LlmError:
@@ -97,7 +83,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
 
 
 async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
-    """The explanation of a text that would be said in a session now."""
+    """Explain a text as the next message of a session."""
     user_id = session.user_id
     conversation = Conversation(chat.store, user_id, session.id, window(chat.settings))
     messages = await chat.store.messages(user_id, session.id, limit=conversation.window)
@@ -107,7 +93,7 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
         user_id=user_id,
         session_id=session.id,
         title=session.title,
-        question=Message(LAST_OF_ALL, session.id, "user", text, ""),
+        question=Message(TEXT_ID, session.id, "user", text, ""),
         history=tuple(conversation.messages),
         memory=conversation.memory,
         previous_intent=conversation.intent(),
@@ -119,7 +105,7 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
     context = await chat.context(request, intent, model, asked)
     budget = chat.models.context_tokens(model)
     offered = offer_tokens(chat.offered(user_id, budget))
-    sent = Sent(
+    sent = RequestContext(
         session=session.id,
         title=session.title,
         budget=budget,

@@ -1,8 +1,8 @@
-"""The live sessions: who is attached to which, and when one ends.
+"""The live sessions of a server: opens them, attaches sockets, and ends them.
 
-A session is opened by its first socket and ended when nobody has been attached and nothing has
-been running for the grace period. What a crash left behind is found by its silence: a server says
-every few seconds which sessions it hosts, and ends those that no server speaks for.
+A session is opened by its first socket, and ended when no client has been attached and no reply
+has been running for the grace period. A server renews the leases of its sessions every few seconds;
+sessions whose lease expired (after a crash) are ended by another server.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from genpy_server.wire import Ack, Retry, Send
 
 SWEEP_SESSIONS = 100
 STORE_SECONDS = 2.0
-"""When a message should be sent again that the database did not take."""
+"""`retry_after` of a message that the database did not store."""
 BUSY_SECONDS = 5.0
-"""When a client should come back that the server has no room for."""
+"""`retry_after` of a message that the server has no room for."""
 TOUCH_SESSIONS = 500
 """Sessions whose leases are renewed in one call."""
 REFRESH_SECONDS = 2.0
-"""How long a client that joins a live session waits for what others changed of it."""
+"""How long a client that joins a live session waits for the newest state of the database."""
 
 log = logging.getLogger("genpy.sessions")
 
@@ -66,9 +66,9 @@ class SessionHub:
         self._closing = False
 
     def start(self, *, brief: bool = False) -> None:
-        """Begin to renew leases, to follow other servers, to journal and to end abandoned sessions.
+        """Start to renew leases, follow other servers, journal replies and end abandoned sessions.
 
-        A `brief` server, for one question, leaves that to others while it may be gone in a moment.
+        A `brief` server, for one question, does not look for abandoned sessions at once.
         """
         beat = self._presence.beat_seconds
         self.tasks.spawn(self._every(min(beat, self._settings.sync_seconds), self._renew))
@@ -88,7 +88,7 @@ class SessionHub:
         history: int,
         fresh: bool = False,
     ) -> LiveSession:
-        """Open a session for a socket, or join it; a `fresh` one is not looked up."""
+        """Open a session for a socket, or join it; a `fresh` one is not read from the store."""
         self._check_open()
         if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
             raise TooMany("Too many connections are open for this user. Close one first.")
@@ -122,7 +122,7 @@ class SessionHub:
                 name=identity.name,
                 services=self._services,
                 summaries=self._summaries,
-                owner=self,
+                hub=self,
                 presence=self._presence,
             )
             self._live[key] = session
@@ -143,23 +143,23 @@ class SessionHub:
         return session
 
     async def _refresh(self, session: LiveSession) -> None:
-        """Bring what a session knows up to date; as it is where the database does not answer."""
+        """Update a session from the database; leave it as it is if the database does not answer."""
         try:
             async with asyncio.timeout(REFRESH_SECONDS):
                 await self._touch([session])
         except (GenPyError, TimeoutError) as error:
-            log.info("a session was joined as it was known: %s", type(error).__name__)
+            log.info("a session was joined without an update: %s", type(error).__name__)
 
     def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
-        """A socket is gone; the session stays for the grace period."""
+        """Remove a closed socket; the session stays for the grace period."""
         self._sockets[session.user_id] -= 1
         session.subscribers.discard(subscriber)
         self.end_if_left(session)
 
     async def send(self, session: LiveSession, frame: Send) -> Ack:
-        """Say something in a session, within the limits of its user.
+        """Store a message and queue its reply, within the limits of the user.
 
-        A limit never refuses what was said before: that is answered as before.
+        A limit never refuses a message that is stored already: it is acknowledged again.
         """
         self._check_open()
         chat = self._services.chat
@@ -169,7 +169,7 @@ class SessionHub:
             raise refusal
         try:
             return await session.send(frame)
-        except StoreError as error:  # what is not stored is not charged
+        except StoreError as error:  # a message that is not stored is not charged
             if refusal is None:
                 self._rates.give_back(session.user_id)
             if error.retryable and error.retry_after is None:
@@ -177,7 +177,7 @@ class SessionHub:
             raise
 
     def charge(self, session: LiveSession) -> None:
-        """Count a change that a socket asks for towards the limit of its user."""
+        """Count a change towards the rate limit of the session's user."""
         self._rates.charge(session.user_id)
 
     def retry(self, session: LiveSession, frame: Retry) -> None:
@@ -205,22 +205,22 @@ class SessionHub:
         mine = (live for live in self._live.values() if live.user_id == user_id)
         return frozenset(live.id for live in mine if live.runs.running)
 
-    # Changes that come from elsewhere (HTTP)
+    # Changes by HTTP
 
     def changed(self, session: Session) -> None:
-        """A stored session was changed; publish that to its subscribers."""
+        """Publish the change of a stored session to its subscribers."""
         live = self._live.get((session.user_id, session.id))
         if live is not None:
             live.changed(session)
 
     def remembered(self, user_id: str, session_id: str, memory: Memory) -> None:
-        """A person changed the memory of a session; its live one goes on with it."""
+        """Use a memory that a person changed, if the session is live."""
         live = self._live.get((user_id, session_id))
         if live is not None:
             live.remembered(memory)
 
     async def remove(self, user_id: str, session_id: str) -> None:
-        """Stop a session that is about to be deleted, and let everybody go."""
+        """Stop the replies of a session that is about to be deleted, and close its subscriptions."""
         live = self._live.get((user_id, session_id))
         if live is not None:
             self.forget(live)
@@ -234,7 +234,7 @@ class SessionHub:
         session.delete()
 
     async def settle(self, user_id: str, session_id: str) -> None:
-        """Stop a session's running reply and wait until what came of it is kept."""
+        """Stop a session's running reply and wait until it is stored."""
         live = self._live.get((user_id, session_id))
         if live is not None:
             await live.runs.stop("stopped")
@@ -242,13 +242,13 @@ class SessionHub:
     # Endings
 
     def end_if_left(self, session: LiveSession) -> None:
-        """Let a session end after the grace period when nobody is attached and nothing runs."""
+        """Start the grace period of a session that has no client and no running reply."""
         key = (session.user_id, session.id)
         if self._closing or session.subscribers or session.runs.busy or key in self._timers:
             return
         if self._live.get(key) is not session:
             return
-        if session.is_empty:  # nothing to keep, or names alone could fill the memory
+        if session.is_empty:  # nothing to end, and names alone could fill the memory
             del self._live[key]
         else:
             loop = asyncio.get_running_loop()
@@ -257,7 +257,7 @@ class SessionHub:
             )
 
     async def _leave(self, key: Key) -> None:
-        """End a session whose grace period is over, unless somebody came back."""
+        """End a session whose grace period is over, unless a client has come back."""
         self._timers.pop(key, None)
         session = self._live.get(key)
         if session is None or session.subscribers or session.runs.busy:
@@ -276,12 +276,12 @@ class SessionHub:
                 await work()
             except GenPyError as error:
                 log.warning("%s failed: %s", work.__name__, error.code)
-            except Exception:  # a bug must not silence us for good: others would end our sessions
+            except Exception:  # without renewed leases other servers would end our sessions
                 log.exception("%s failed", work.__name__)
             await asyncio.sleep(seconds)
 
     async def _renew(self) -> None:
-        """Renew the leases of the live sessions, and take in what others changed of them."""
+        """Renew the leases of the live sessions, and apply changes that others made to them."""
         if self._live or self._presence.is_needed:
             await self._show()
             await self._touch_all()
@@ -312,14 +312,14 @@ class SessionHub:
             await live.follow(news.get(live.id) or Hosted(live.id))
 
     async def _sweep(self) -> None:
-        """Take over what servers left that are gone, of the users that this one serves."""
+        """Store the replies, and end the sessions, of servers that are gone, for this server's users."""
         await self._presence.begin()
         interrupted = await self._store.interrupted(SWEEP_SESSIONS, users=self._users)
         abandoned = await self._store.abandoned(SWEEP_SESSIONS, users=self._users)
         if interrupted or abandoned:
             await self._presence.beat()  # which finds out who is gone
         for key in interrupted:
-            if self._is_loading(key):  # what it read would replace what is taken over here
+            if self._is_loading(key):  # else it would miss what is recovered here
                 await asyncio.wait([self._loading[key]])
             live = self._live.get(key)
             if live is None:
@@ -334,13 +334,13 @@ class SessionHub:
     async def _end_abandoned(self, user_id: str, session_id: str) -> None:
         try:
             session = await self._summaries.end(user_id, session_id, abandoned_only=True)
-        except GenPyError as error:  # it waits for its next attempt
-            log.warning("a session left behind could not be ended: %s", error.code)
-        except Exception:  # one session that cannot be ended keeps no other from its end
-            log.exception("a session left behind could not be ended")
+        except GenPyError as error:  # it is retried
+            log.warning("an abandoned session could not be ended: %s", error.code)
+        except Exception:  # the other sessions are ended anyway
+            log.exception("an abandoned session could not be ended")
         else:
             if session is not None:
-                log.info("ended a session that was left behind")
+                log.info("ended an abandoned session")
 
     def attended(self) -> frozenset[tuple[str, str]]:
         """User and id of each session that a client is attached to."""
@@ -351,7 +351,7 @@ class SessionHub:
         )
 
     def watchers(self, user_id: str, session_id: str) -> int:
-        """How many clients are attached to a session; all those of other servers count as one."""
+        """The number of attached clients; those of another server count as one."""
         session = self._live.get((user_id, session_id))
         if session is None:
             return 0
@@ -361,7 +361,7 @@ class SessionHub:
     async def close(
         self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
     ) -> None:
-        """Stop every run, keep what came, and end the sessions if wanted, but those `spared`."""
+        """Stop and store every reply, and with `end_sessions` end the sessions that are not `spared`."""
         self._closing = True
         for timer in self._timers.values():
             timer.cancel()
@@ -373,9 +373,9 @@ class SessionHub:
         await self._presence.leave()
 
     async def _end_all(self, sessions: list[LiveSession]) -> None:
-        """End them as far as the model answers in time; the sweep finds what is left.
+        """End sessions within `leave_seconds`; the next sweep ends the others.
 
-        On return every right to end one was used or given back.
+        On return every claim was used or released.
         """
         endings = (self._end(session, leaving=True) for session in sessions)
         try:
@@ -390,5 +390,5 @@ class SessionHub:
                 await session.end(leaving=leaving)
         except GenPyError as error:
             log.warning("a session could not be ended yet: %s", error.code)
-        except Exception:  # a bug in one ending keeps no other from its own
+        except Exception:  # the other sessions are ended anyway
             log.exception("a session could not be ended")

@@ -1,4 +1,4 @@
-"""Learning from a person's corrections of detected modes, with figures of what was held out."""
+"""Learning from a person's corrections of detected modes, measured on held-out messages."""
 
 import asyncio
 import time
@@ -21,12 +21,12 @@ from genpy_server.settings import Settings
 
 SESSIONS = 10_000
 OTHERS = 400
-"""The newest messages that were not corrected, which must stay as they are."""
+"""The newest uncorrected messages, whose modes should not change."""
 FOLDS = 5
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How many of these messages got the right mode, before and after learning."""
+    """A number of messages, and how many got the right mode before and after learning."""
 
     messages: int
     before: int
@@ -34,11 +34,11 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Learning(msgspec.Struct, frozen=True):
-    """What was tried: every figure is of messages that were held out while it was learned.
+    """The result of cross-validation: every figure is of messages held out from training.
 
-    `corrections` are the person's, `others` those of their messages that they left as detected,
-    `shipped` a sample of GenPy's own training messages. `kept` is False, with the earlier state
-    left in place, unless more of all these are right than before.
+    `corrections` are the person's, `others` their uncorrected messages, `shipped` a sample of
+    GenPy's training messages. `kept` is whether more of all these are right than before; if not,
+    the earlier state stays.
     """
 
     corrections: Share
@@ -55,8 +55,8 @@ class _Row(NamedTuple):
 
 
 async def learn_from(records: Records, settings: Settings) -> Learning:
-    """Learn from all corrections of the person, and keep the result if it is better."""
-    corrected, others = await _said(records)
+    """Learn from all corrections of the person, and store the result if it is better."""
+    corrected, others = await _training_messages(records)
     detectors = Detectors(open_modes(settings.folder), settings)
     files = LearnedFiles(settings)
     learned, learning = await asyncio.to_thread(
@@ -70,13 +70,15 @@ async def learn_from(records: Records, settings: Settings) -> Learning:
 def forget_learned(settings: Settings) -> bool:
     """Remove what was learned for the person; False where nothing was."""
     path = LearnedFiles(settings).path(settings.user)
-    known = path.exists()
+    existed = path.exists()
     path.unlink(missing_ok=True)
-    return known
+    return existed
 
 
-async def _said(records: Records) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Corrected messages with the right mode, and others with the one that was detected."""
+async def _training_messages(
+    records: Records,
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Corrected messages with the right mode, and others with the detected one."""
     corrected: dict[str, str] = {}
     others: dict[str, str] = {}
     for session in await records.sessions(limit=SESSIONS):
@@ -109,7 +111,7 @@ def _learn(
     began = time.monotonic()
     rows = [
         *_rows("corrections", detector, corrected),
-        *_rows("others", detector, others[:OTHERS], settled=True),
+        *_rows("others", detector, others[:OTHERS], same_alone=True),
         *_rows("shipped", detector, background()),
     ]
     before, after = dict.fromkeys(_KINDS, 0), dict.fromkeys(_KINDS, 0)
@@ -134,13 +136,13 @@ _KINDS = ("corrections", "others", "shipped")
 def _rows(
     kind: str,
     detector: IntentDetector,
-    said: Iterable[tuple[str, str]],
+    messages: Iterable[tuple[str, str]],
     *,
-    settled: bool = False,
+    same_alone: bool = False,
 ) -> Iterator[_Row]:
-    """Lessons; `settled` leaves out what is not detected alone as it was in its conversation."""
-    for text, intent in said:
+    """Training rows; `same_alone` skips messages whose mode depends on their conversation."""
+    for text, intent in messages:
         found = detector.detect(text)
-        if not settled or found.name == intent:
+        if not same_alone or found.name == intent:
             vector = weights().vector(features(clip(text)))
             yield _Row(kind, Lesson(vector, found.name, found.score, intent))

@@ -1,13 +1,13 @@
-"""One conversation while anyone is attached or a reply is running.
+"""One conversation while a client is attached or a reply is running.
 
-Every change of state is one event of its log, given to every subscriber in the same order. A reply
-belongs to the session: it goes on when the socket that asked for it is gone.
+Every change of state is one event of its log, sent to every subscriber in the same order. A reply
+belongs to the session: it goes on after the socket that requested it is closed.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
 
 import msgspec
@@ -60,6 +60,9 @@ from genpy_server.wire import (
     settings_event,
 )
 
+if TYPE_CHECKING:
+    from genpy_server.sessions.hub import SessionHub
+
 CLIENT_ID_CHARS = 64
 NOT_ANSWERED = "Not answered: the server stopped."
 CUT_SHORT = "The server stopped before this reply was complete."
@@ -67,18 +70,8 @@ CUT_SHORT = "The server stopped before this reply was complete."
 log = logging.getLogger("genpy.sessions")
 
 
-class SessionOwner(Protocol):
-    """Who keeps the live sessions; the hub is one."""
-
-    def end_if_left(self, session: "LiveSession") -> None:
-        """Let a session end after the grace period when nobody is attached and nothing runs."""
-
-    def forget(self, session: "LiveSession") -> None:
-        """Detach everybody from a session that was deleted."""
-
-
 class LiveSession:
-    """A session and everybody who watches it."""
+    """A session and its subscribers."""
 
     def __init__(
         self,
@@ -88,7 +81,7 @@ class LiveSession:
         name: str,
         services: RunServices,
         summaries: Summaries,
-        owner: SessionOwner,
+        hub: "SessionHub",
         presence: Presence,
     ) -> None:
         self.user_id = user_id
@@ -99,7 +92,7 @@ class LiveSession:
         self.settings = SessionSettings()
         self.epoch = uuid4().hex
         self.subscribers: set[Subscriber] = set()
-        self._owner = owner
+        self._hub = hub
         self._chat = chat = services.chat
         self._tasks = services.tasks
         self._admission = services.admission
@@ -113,18 +106,18 @@ class LiveSession:
         self._ending = asyncio.Lock()
         self._deleted = False
         self.state = ""
-        """The stored session's, as far as it is known; see `Session.state`."""
+        """The last known `Session.state` of the stored session."""
         self.elsewhere = False
         """Whether another server hosts it too."""
         self._ended_at: str | None = None
-        self._asked = set[int]()  # ids of the messages that are answered here
-        self._unsure = set[str]()  # ids of messages whose commit failed, or was not heard of
+        self._queued = set[int]()  # ids of the messages that are answered here
+        self._uncertain = set[str]()  # client ids of messages whose commit may have failed
 
     async def load(self) -> None:
-        """Read what the store knows of it, and take over what a server left that is gone.
+        """Read the stored session, and take over from a server that has ended.
 
-        Raises `NotFound` for an id that only a server can have made where there is no row: it was
-        guessed.
+        Raises `NotFound` for the id of a named session without a row: a server makes such an id only
+        with its row, so it was guessed.
         """
         opened = await self._chat.store.attach(
             self.user_id,
@@ -136,7 +129,7 @@ class LiveSession:
         if opened.session is None and not self.title and is_named_id(self.id):
             raise NotFound("Session not found.")
         if opened.session is not None:
-            self._know(opened.session)
+            self._set_stored(opened.session)
         self._conversation.begin(opened)
         self.elsewhere = opened.elsewhere
         if self._conversation.messages:
@@ -145,7 +138,7 @@ class LiveSession:
             await self.take_over()
 
     async def follow(self, hosted: Hosted) -> None:
-        """Take in what other servers and programs changed of the stored session, and publish it."""
+        """Apply and publish changes that other servers and programs made to the stored session."""
         if hosted.deleted:
             self.session_deleted()
             return
@@ -157,7 +150,7 @@ class LiveSession:
             self._follow(hosted.session)
         if hosted.elsewhere != self.elsewhere:
             self.elsewhere = hosted.elsewhere
-            self._tell()
+            self._publish_session()
         if hosted.left:
             await self.take_over()
 
@@ -174,35 +167,35 @@ class LiveSession:
         if (session.title, session.status, session.rating, session.ended_at) != seen:
             self.changed(session)
         else:
-            self._know(session)
+            self._set_stored(session)
 
     async def take_over(self) -> None:
-        """Store the replies of servers that are gone, and answer in order what waited there."""
+        """Store the unfinished replies of servers that have ended, and answer what waited there."""
         left = await self._chat.store.take_over(self.user_id, self.id, self._presence.server)
         await recover(self._chat.store, self.user_id, self.id, left.replies)
         async with self._sending:
             await self._catch_up()
         for question in left.questions:
-            if question.id not in self._asked:
+            if question.id not in self._queued:
                 meta = question.meta
                 self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was said or set."""
+        """Whether it has no message and no setting."""
         return self.status == "new" and self.settings == SessionSettings()
 
     @property
     def _model(self) -> str:
-        """The name of the model that answers here, as far as it is known."""
+        """The name of the model that answers here, if known."""
         return self.settings.model or self._chat.models.default.name
 
-    # Who watches
+    # Subscribers
 
     def attach(
         self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
     ) -> None:
-        """Send a subscriber what it missed, or a snapshot, and from now on every event."""
+        """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
         missed = self._log.after(after) if after is not None and epoch == self.epoch else None
         replay: Literal["complete", "truncated", "none"] = "none"
         if epoch is not None and after is not None:
@@ -242,14 +235,14 @@ class LiveSession:
                 subscriber.answer(SnapshotEnd(self._log.seq))
         self.subscribers.add(subscriber)
 
-    async def tell_of_model(self, subscriber: Subscriber) -> None:
-        """Say to a subscriber that the model does not answer, where it does not."""
+    async def send_model_state(self, subscriber: Subscriber) -> None:
+        """Send a subscriber a notice if the model does not answer."""
         trouble = await self._chat.models.trouble(self.settings.model)
         if trouble is not None and subscriber in self.subscribers:
             subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
     def _newest(self, count: int) -> list[MessageEvent]:
-        """The newest messages, at most `count`, that together fit a reader's queue."""
+        """The newest messages, at most `count` and within the limit of bytes, but at least one."""
         shown, room = list[MessageEvent](), self._limits.history_bytes
         for message in reversed(self._conversation.messages[-count:] if count else []):
             event = message_event(message)
@@ -260,7 +253,7 @@ class LiveSession:
         return shown[::-1]
 
     def publish(self, frame: SessionFrame | ErrorFrame) -> None:
-        """Log an event and give it to everybody."""
+        """Log an event and send it to every subscriber."""
         data = self._log.add(frame)
         for subscriber in tuple(self.subscribers):
             subscriber.offer(frame, data)
@@ -275,7 +268,7 @@ class LiveSession:
 
     def runs_idle(self) -> None:
         """See `RunOwner`."""
-        self._owner.end_if_left(self)
+        self._hub.end_if_left(self)
 
     def replied(self, reply: Message) -> None:
         """See `RunOwner`."""
@@ -283,31 +276,31 @@ class LiveSession:
 
     def session_deleted(self) -> None:
         """See `RunOwner`."""
-        self._owner.forget(self)
+        self._hub.forget(self)
 
     def delete(self) -> None:
-        """Let everybody go, and refuse what would bring the session back."""
+        """Close all subscriptions, and refuse changes that would create the session again."""
         self._deleted = True
         self.runs.forget()
         for subscriber in tuple(self.subscribers):
             subscriber.close(1000, "The session was deleted.")
 
-    # What people do
+    # Requests of clients
 
-    def _check_there(self) -> None:
+    def _check_exists(self) -> None:
         if self._deleted:
             raise NotFound("The session was deleted.")
 
     async def was_sent(self, client_id: str) -> bool:
-        """Whether a message with this id is committed already."""
+        """Whether a message with this client id is stored already."""
         return await self._chat.store.find_client_id(self.user_id, self.id, client_id) is not None
 
     async def send(self, frame: Send) -> Ack:
-        """Commit a checked message and let it be answered; the same id twice is answered once."""
+        """Store a checked message and queue its reply; the same id twice is answered once."""
         async with self._sending:
-            self._check_there()
-            withdrawn = await self._make_way(frame)
-            self._check_there()
+            self._check_exists()
+            withdrawn = await self._withdraw_replaced(frame)
+            self._check_exists()
             try:
                 await self.runs.store_unsaved()
                 recalled = self._recall(frame)
@@ -315,17 +308,17 @@ class LiveSession:
             except BaseException:
                 self.runs.add(*withdrawn)
                 raise
-            self._check_there()
-            if not appended.duplicate or frame.id in self._unsure:
-                self._unsure.discard(frame.id)
-                await self._heard(appended, frame, recalled)
+            self._check_exists()
+            if not appended.duplicate or frame.id in self._uncertain:
+                self._uncertain.discard(frame.id)
+                await self._publish_message(appended, frame, recalled)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
     def _recall(self, frame: Send) -> "asyncio.Task[list[Hit]] | None":
-        """Look up what was said before, beside the commit of the message.
+        """Start the recall while the message is committed.
 
-        A message that waits for another reply is to find that one too. Where many begin at once, the
-        first ones would wait for what is looked up for all of them.
+        Not for a message that waits for another reply, whose recall should find that one too, and
+        not while many replies begin, since the first ones would wait for the recall of all.
         """
         if frame.replaces is not None or self.runs.running or not self._admission.idle:
             return None
@@ -335,10 +328,10 @@ class LiveSession:
         )
         return self._admission.prepare(self._tasks.spawn(recall))
 
-    async def _make_way(self, frame: Send) -> list[RunRequest]:
-        """Let the message that is replaced be answered no more, if it is the person's last one.
+    async def _withdraw_replaced(self, frame: Send) -> list[RunRequest]:
+        """Stop or withdraw the reply to the message that is replaced.
 
-        Returns what waited to be answered; a reply that was running is stopped for good.
+        Returns the withdrawn requests. Raises `Conflict` unless it is the person's last message.
         """
         if frame.replaces is None:
             return []
@@ -354,7 +347,7 @@ class LiveSession:
         )
 
     async def _append(self, frame: Send) -> Appended:
-        """Commit a message, but not to a session that was deleted at another server."""
+        """Store a message; raises `NotFound` where another server deleted the session."""
         known = self._conversation.first_id
         try:
             return await self._chat.store.append(
@@ -378,14 +371,14 @@ class LiveSession:
         except NotFound:
             if known:
                 self.session_deleted()
-                self._check_there()
+                self._check_exists()
             raise
         except StoreError:
             if not self._conversation.holds(frame.id):
-                self._unsure.add(frame.id)
+                self._uncertain.add(frame.id)
             raise
 
-    async def _heard(
+    async def _publish_message(
         self,
         appended: Appended,
         frame: Send,
@@ -397,7 +390,7 @@ class LiveSession:
             self._conversation.stored(appended)
             self._conversation.add(appended.message)
             self.publish(message_event(appended.message))
-            await self._chat.hooks.message(self.user_id, appended.message)
+            await self._chat.hooks.notify("on_message", self.user_id, appended.message)
         self._answer(
             appended.message, frame.intent, frame.corrected_from, frame.model, recalled=recalled
         )
@@ -410,27 +403,27 @@ class LiveSession:
         """Answer the last message again, perhaps as another intent or with another model."""
         self._chat.modes.check(frame.intent)
         check_model(frame.model, self._chat.models)
-        self._check_there()
+        self._check_exists()
         if self.runs.running:
             raise Conflict("A reply is running. Stop it before trying again.")
         question = self._conversation.question
         if question is None:
-            raise Conflict("Nothing was said yet that could be answered again.")
+            raise Conflict("There is no message to answer again.")
         found = self._conversation.detected(question.id)
         corrected = found if frame.intent and frame.intent != found else None
         self._answer(question, frame.intent, corrected, frame.model or question.meta.model)
 
     async def configure(self, change: Set) -> None:
-        """Change the settings and publish them; before the first message nothing is stored."""
+        """Change and publish the settings; they are stored with the first message, or at once."""
         if isinstance(change.model, str):
             await self._chat.models.verify(change.model)
         async with self._sending:
-            self._check_there()
+            self._check_exists()
             settings = checked_settings(change.applied(self.settings))
             self._chat.models.find(settings.model)
             if self.status != "new":
                 await self._chat.store.configure(self.user_id, self.id, settings)
-                self._check_there()
+                self._check_exists()
             self.settings = settings
             self.publish(settings_event(settings))
 
@@ -447,8 +440,8 @@ class LiveSession:
             self.title, self.status = self.title or title_from(question.text), "active"
             self.state = self.state or self.status
             self._ended_at = None
-            self._tell()
-        self._asked.add(question.id)
+            self._publish_session()
+        self._queued.add(question.id)
         self.runs.add(
             RunRequest(
                 user_id=self.user_id,
@@ -469,22 +462,22 @@ class LiveSession:
         self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
 
     def changed(self, session: Session) -> None:
-        """Take over a change of the stored session and publish it, a new end with its summary."""
+        """Apply and publish a change of the stored session; a new end comes with its summary."""
         if session.ended_at not in {None, self._ended_at}:
             self.publish(summary_event(session))
-        self._know(session)
-        self._tell()
+        self._set_stored(session)
+        self._publish_session()
 
-    def _know(self, session: Session) -> None:
+    def _set_stored(self, session: Session) -> None:
         self.title, self.status, self.rating = session.title, session.status, session.rating
         self.state, self._ended_at = session.state, session.ended_at
         self.settings = session.settings
 
     def remembered(self, memory: Memory) -> None:
-        """Go on with a memory that a person changed."""
+        """Use a memory that a person changed."""
         self._conversation.memory = memory
 
-    def _tell(self) -> None:
+    def _publish_session(self) -> None:
         status: Final = "completed" if self.status == "completed" else "active"
         self.publish(
             SessionEvent(
@@ -499,10 +492,10 @@ class LiveSession:
     async def end(
         self, claimed: asyncio.Event | None = None, *, leaving: bool = False
     ) -> Session | None:
-        """Stop, complete and summarise; None when nothing was said or it is being ended.
+        """Stop replies, complete and summarise; None without messages or where another server ends it.
 
-        What is said once `claimed` is set comes after this end. With `leaving` other servers that
-        host the session keep it going.
+        `claimed` is set when the end is claimed: later messages start the session again. With
+        `leaving`, a session that other servers host too is not ended.
         """
         async with self._ending:
             async with self._sending:
@@ -527,7 +520,7 @@ class LiveSession:
 async def recover(
     store: Store, user_id: str, session_id: str, replies: Sequence[JournaledReply]
 ) -> None:
-    """Store the replies of servers that are gone, as far as they came; any number of times is once."""
+    """Store the journalled replies of servers that have ended; repeating it changes nothing."""
     for left in replies:
         meta = left.meta
         if meta.status is None:
@@ -543,12 +536,12 @@ async def recover(
                 client_id=left.run,
                 meta=meta,
             )
-        except Refused as refused:  # the session or its journal is gone meanwhile
-            log.info("a reply in progress was not recovered: %s", refused.code)
+        except Refused as refused:  # the session or its journal was deleted meanwhile
+            log.info("an unfinished reply was not recovered: %s", refused.code)
 
 
 def check_send(frame: Send, limits: Limits, modes: Modes, models: Providers) -> None:
-    """Raise `TooLarge` or `BadRequest` for a message that no retry can make acceptable."""
+    """Raise `TooLarge` or `BadRequest` for an invalid message."""
     if len(frame.text) > limits.message_chars:
         raise TooLarge(
             f"A message has at most {limits.message_chars:,} characters; "
@@ -564,6 +557,6 @@ def check_send(frame: Send, limits: Limits, modes: Modes, models: Providers) -> 
 
 
 def check_model(name: str | None, models: Providers) -> None:
-    """Raise `BadRequest` or the `LlmError` of a model that no provider can have."""
+    """Raise `BadRequest` or an `LlmError` for a model that no provider can have."""
     if name is not None:
         models.find(checked_model(name))

@@ -1,4 +1,4 @@
-"""How much a user may ask for in a minute: token buckets, one for each user."""
+"""Rate limits: a token bucket for each user."""
 
 import math
 import time
@@ -8,7 +8,7 @@ from genpy_server.errors import RateLimited
 
 
 class TokenBucket:
-    """`per_minute` tokens a minute, and as many at once; time is in seconds."""
+    """Fills at `per_minute` tokens a minute, up to as many; times are in seconds."""
 
     def __init__(self, per_minute: int, now: float) -> None:
         self._capacity = float(per_minute)
@@ -17,7 +17,7 @@ class TokenBucket:
         self._at = now
 
     def give_back(self) -> None:
-        """Put a token back that was taken for nothing."""
+        """Return a token that was not used."""
         self._tokens = min(self._capacity, self._tokens + 1)
 
     def take(self, now: float) -> float:
@@ -31,7 +31,7 @@ class TokenBucket:
 
 
 class Rates:
-    """What each user has left of a minute's worth, over every socket and HTTP."""
+    """The token buckets of all users; `what` names in errors what is limited."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Rates:
         self._buckets: dict[str, TokenBucket] = {}
 
     def refusal(self, user_id: str) -> RateLimited | None:
-        """Count one more, or say how long to wait for it."""
+        """Take a token; returns the error where there is none, with the time to wait."""
         now = self._clock()
         wait = self._buckets.setdefault(user_id, TokenBucket(self._per_minute, now)).take(now)
         if wait == 0:
@@ -55,12 +55,12 @@ class Rates:
         return RateLimited(text, retry_after=round(wait, 1))
 
     def give_back(self, user_id: str) -> None:
-        """Count one less, which came to nothing."""
+        """Return a token that was not used."""
         if user_id in self._buckets:
             self._buckets[user_id].give_back()
 
     def charge(self, user_id: str) -> None:
-        """Count one more, or raise `RateLimited`."""
+        """Take a token; raises `RateLimited` where there is none."""
         refusal = self.refusal(user_id)
         if refusal is not None:
             raise refusal

@@ -1,4 +1,4 @@
-"""The kept conversations of one user, over a store and beside the live sessions."""
+"""The stored conversations of one user; changes are published to the live sessions."""
 
 import asyncio
 import re
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from functools import partial
 from itertools import islice
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,65 +29,39 @@ from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
 
+if TYPE_CHECKING:
+    from genpy_server.sessions.hub import SessionHub
+    from genpy_server.sessions.summaries import Summaries
+
 MEMORY_ATTEMPTS = 5
 PIECE = 1_000
 """Messages that an import writes in one transaction."""
 PAUSE = 0.25
 """How long an import leaves the database to others, as a part of the time of its last piece."""
 MEMORY_MESSAGES = 1_000
-"""Messages among which those of notes are looked up."""
+"""Messages that are read to find those of notes."""
 SAID_CHARS = 120
 
+_NO_MODEL = "These records were opened without a model to write summaries."
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
 
 ABANDONED_SESSIONS = 10_000
-"""Abandoned sessions that are ended at once."""
+"""Abandoned sessions that are ended by one command."""
 SILENT_SESSIONS = 10_000
 """Sessions without a message that are listed at most."""
 
 
-class Live(Protocol):
-    """The live sessions of a server, notified of changes made elsewhere."""
-
-    def running(self, user_id: str) -> frozenset[str]:
-        """The ids of a user's sessions in which a reply is being written."""
-
-    def changed(self, session: Session) -> None:
-        """Publish a change to everybody who is attached."""
-
-    async def settle(self, user_id: str, session_id: str) -> None:
-        """Stop a running reply and wait until what came of it is kept."""
-
-    def remembered(self, user_id: str, session_id: str, memory: Memory) -> None:
-        """Take in a memory that a person changed."""
-
-    async def remove(self, user_id: str, session_id: str) -> None:
-        """Stop and close a session that is about to be deleted."""
-
-
-class Ender(Protocol):
-    """Who writes summaries; `summaries.Summaries` is one."""
-
-    async def end(
-        self, user_id: str, session_id: str, *, abandoned_only: bool = False
-    ) -> Session | None:
-        """End an active session; None when there is none to end or another ends it."""
-
-    async def again(self, user_id: str, session_id: str) -> Session:
-        """Write a new summary, ending the session if it is active."""
-
-
 class LocalRecords:
-    """The conversations of one user in a store, beside the live sessions where there are some."""
+    """See `records.Records`. `live` are the sessions of this server, `ender` writes summaries."""
 
     def __init__(
         self,
         store: Store,
         user_id: str,
         *,
-        ender: Ender | None = None,
-        live: Live | None = None,
+        ender: "Summaries | None" = None,
+        live: "SessionHub | None" = None,
         prices: Mapping[str, Price] | None = None,
         currency: str = "$",
     ) -> None:
@@ -185,23 +159,23 @@ class LocalRecords:
     async def regenerate(self, ref: str) -> Session:
         """See `Records`."""
         if self._ender is None:
-            raise BadRequest("These records were opened without a model to write summaries.")
+            raise BadRequest(_NO_MODEL)
         session = await self.session(ref)
         if self._live is not None:
             await self._live.settle(self._user_id, session.id)
         return self._changed(await self._ender.again(self._user_id, session.id))
 
     async def abandoned(self) -> list[str]:
-        """The ids of the user's active sessions that nobody attends, the oldest first."""
+        """The ids of the user's active sessions without an attached client, oldest first."""
         found = await self._store.abandoned(
             ABANDONED_SESSIONS, users=[self._user_id], never_hosted=True
         )
         return [session_id for _, session_id in found]
 
     async def end_abandoned(self, session_id: str) -> Session | None:
-        """End such a session; None when somebody attends it by now, or ends it."""
+        """End such a session; None when a client has attached meanwhile, or another server ends it."""
         if self._ender is None:
-            raise BadRequest("These records were opened without a model to write summaries.")
+            raise BadRequest(_NO_MODEL)
         return await self._ender.end(self._user_id, session_id, abandoned_only=True)
 
     async def stats(
@@ -276,10 +250,10 @@ class LocalRecords:
         messages: Iterable[dict[str, Any]],
         memory: SessionMemory | None = None,
     ) -> int:
-        """Write an exported session as this user's own; returns how many messages were new.
+        """Import a session as this user's own; returns the number of new messages.
 
-        It is written piece by piece, so that servers of the database can write between them. Its
-        memory is written where this database has none of it.
+        Messages are written in pieces, so that servers of the database can write between them. Its
+        memory is imported if the session has none here.
         """
         mine = msgspec.structs.replace(session, user_id=self._user_id)
         named = set[object]()  # by the memory
@@ -306,7 +280,7 @@ class LocalRecords:
     async def _take_memory(
         self, session_id: str, uids: Mapping[object, object], memory: SessionMemory
     ) -> None:
-        """Write exported notes, with the ids that their messages have here."""
+        """Import notes, with the ids that their messages have in this database."""
         here: dict[object, int] = {}
         named = set(uids.values())
         after = 0

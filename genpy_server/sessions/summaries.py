@@ -1,4 +1,4 @@
-"""The end of a session: claimed by one server, counted by the database, summarised by the model."""
+"""Ends sessions: one server claims it, the database counts its metrics, a model summarises it."""
 
 import asyncio
 import logging
@@ -40,13 +40,13 @@ from genpy_server.stores.base import Ending, Result, Said, Store
 from genpy_server.wire import SummaryEvent
 
 MESSAGES = 1_000
-"""The newest messages that a summary looks at; older ones are in the session's memory."""
+"""The newest messages that are summarised; older ones are in the session's memory."""
 SUMMARY_CHARS = 2_000
 LIST_ITEMS = 12
 ITEM_CHARS = 300
 
 ATTEMPTS = Backoff(first=60.0, longest=3_600.0, jitter=0.2, attempts=3)
-"""How often the model is asked for the summary of an abandoned session, and when."""
+"""Retries of the summary of an abandoned session."""
 FAILED = "No summary was written: GenPy failed, and the server's log says where. Regenerate it."
 GIVEN_UP = "No summary was written: three attempts were cut short. Regenerate it by hand."
 
@@ -54,7 +54,7 @@ log = logging.getLogger("genpy.summaries")
 
 
 class Summaries:
-    """Ends sessions."""
+    """Ends sessions and writes their summaries."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Summaries:
     async def end(
         self, user_id: str, session_id: str, *, abandoned_only: bool = False
     ) -> Session | None:
-        """End an active session; None when there is none to end or another ends it."""
+        """End an active session; None when it is not active or another server ends it."""
         ending = await self.claim(user_id, session_id, abandoned_only=abandoned_only)
         if ending is None:
             return None
@@ -90,7 +90,7 @@ class Summaries:
         again: bool = False,
         leaving: bool = False,
     ) -> Ending | None:
-        """Take the right to end a session, for `write`; see `Store.claim_ending`."""
+        """Claim the end of a session, for `write`; see `Store.claim_ending`."""
         return await self._store.claim_ending(
             user_id,
             session_id,
@@ -111,17 +111,17 @@ class Summaries:
         ending = await self.claim(user_id, session_id, again=True)
         session = await self.write(ending, model=model) if ending is not None else None
         if session is None:
-            raise Conflict("The session is being summarised or talked in just now. Try again soon.")
+            raise Conflict("The session is being summarised or has new messages. Try again soon.")
         return session
 
     async def write(
         self, ending: Ending, *, model: str | None, by_hand: bool = True
     ) -> Session | None:
-        """Complete a session, by its own model; None when the right was lost in the meantime.
+        """Complete a session with a summary by its model; None when the claim was lost meanwhile.
 
-        Whatever fails, the session is completed, with a note instead of a summary. Only a database
-        that does not store it leaves it active: then it is tried again later, a few times by itself
-        and then without the model. `by_hand` asks the model however often that failed before.
+        If the model fails, the session is completed with a note instead of a summary. If the
+        database fails, it stays active and is retried later, a few times with the model and then
+        without. `by_hand` asks the model however often that failed before.
         """
         with self._presence.ending() if self._presence is not None else nullcontext():
             return await self._write(ending, model, by_hand=by_hand)
@@ -135,31 +135,29 @@ class Summaries:
                 session = await self._store.finish_ending(ending, result)
             except (StoreUnavailable, StoreTimeout):
                 raise
-            except Exception:  # a bug, or data that nobody foresaw, must not be met again and again
+            except Exception:  # a bug must not be retried for ever
                 log.exception("a summary could not be written or stored")
                 return await self._store.finish_ending(ending, Result(Metrics(), note=FAILED))
             if session is not None:
-                await self._hooks.session_end(session)
-            return session  # noqa: TRY300 - what follows gives the right back
+                await self._hooks.notify("on_session_end", session.user_id, session)
+            return session  # noqa: TRY300 - what follows releases the claim
         except asyncio.CancelledError:
             await self._release(ending, 0)
             raise
-        except (
-            Exception
-        ):  # whatever failed, the next attempt must not wait for the lease to run out
+        except Exception:  # the next attempt must not wait until the lease expires
             await self._release(ending, ATTEMPTS.delay(ending.attempt - 1, chance=random.random()))  # noqa: S311 - no secret
             raise
 
     async def _release(self, ending: Ending, wait_seconds: float) -> None:
         try:
             await self._store.release_ending(ending, wait_seconds)
-        except GenPyError as error:  # its lease runs out all the same
-            log.info("the right to end a session was not given back: %s", error.code)
+        except GenPyError as error:  # its lease expires anyway
+            log.info("the claim to end a session was not released: %s", error.code)
 
     async def _result(
         self, ending: Ending, said: Said, model: str | None, *, by_hand: bool
     ) -> Result:
-        """What is to be stored; a title of the model's unless a person named the session."""
+        """The summary to store; its title is used unless a person named the session."""
         if not by_hand and ATTEMPTS.exhausted(ending.attempt - 1):
             return Result(said.metrics, note=GIVEN_UP)
         try:
@@ -178,7 +176,7 @@ class Summaries:
         except LlmError as error:
             log.info("session completed without a summary: %s", error.code)
             return Result(said.metrics, note=f"No summary was written. {error.message}")
-        except Exception:  # whatever a model answers ends the session
+        except Exception:  # no answer of a model may keep the session active
             log.exception("a summary could not be written")
             return Result(said.metrics, note=FAILED)
 
@@ -197,7 +195,7 @@ class Summaries:
             return await self._store.metrics(ending.user_id, ending.session_id)
         except (StoreUnavailable, StoreTimeout):
             raise
-        except Exception:  # rows that cannot be counted are no reason to stay active
+        except Exception:  # a session whose rows cannot be counted is completed too
             log.exception("the messages of a session could not be counted")
             return Metrics()
 

@@ -1,5 +1,5 @@
-"""Functions that a model or a message can call: GenPy's own, and those of others.
+"""Functions that a model or a message can call: built-in ones, and those of other programs.
 
-GenPy's own only read the conversations of the user who asks. One of others that acts runs only
-when a person allows it; what any of them returns is data, never an instruction.
+Built-in ones only read the conversations of the user. Another one that acts runs only when a person
+allows it. The result of any tool is data, never an instruction.
 """

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from genpy_server.core.display import count
 from genpy_server.core.models import Session
 from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
@@ -12,7 +13,6 @@ from genpy_server.tools.base import (
     ToolContext,
     ToolResult,
     Unused,
-    counted,
     safe_excerpt,
     short_date,
     spec,
@@ -21,7 +21,7 @@ from genpy_server.tools.base import (
 )
 
 COUNTED = 500
-"""Conversations that are counted at most."""
+"""Largest number of conversations that is counted exactly."""
 
 Topic = Annotated[
     str, msgspec.Meta(max_length=200, description="A word of the title, summary or topics.")
@@ -38,7 +38,7 @@ class ListArguments(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ListRequest(ListArguments, forbid_unknown_fields=True):
-    """The same, as a recognised request asks."""
+    """The arguments of a request that GenPy recognised in a message."""
 
     period: Period | None = None
     unused_time: Unused | None = None
@@ -76,9 +76,7 @@ async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
     note = unused_note(arguments.unused_time)
     if not sessions:
         return ToolResult(data, f"You had no conversation{topic}{when.text}.{note}")
-    many = (
-        counted(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
-    )
+    many = count(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
     lead = f"Your {many}{topic}{when.text}, the latest first"
     if len(found) > len(sessions):
         lead = f"{many[:1].upper()}{many[1:]}{topic}{when.text}; the latest {len(sessions)}"
@@ -92,7 +90,7 @@ def _line(session: Session, *, current: str) -> str:
     topics = f"  \n  {safe_excerpt(', '.join(session.topics))}" if session.topics else ""
     return (
         f"- **{safe_excerpt(session.title, limit=60)}**{here} · {short_date(session.updated_at)} · "
-        f"{counted(session.message_count, 'message')}{stars} · `{session.id[:8]}`{topics}"
+        f"{count(session.message_count, 'message')}{stars} · `{session.id[:8]}`{topics}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a tool is: its spec for the model, its function, and the context of one call."""
+"""A tool: its spec for the model, its function, and the context of one call."""
 
 import hashlib
 import re
@@ -17,20 +17,20 @@ from genpy_server.errors import BadRequest, ConfigError
 from genpy_server.stores.base import Store
 
 TOOL_SECONDS = 60.0
-"""Seconds a call may take where its tool names no other limit."""
+"""Default time limit of a call."""
 
 
 def _no_progress(text: str, fraction: float | None) -> None:
-    """Nobody watches."""
+    """Ignore progress."""
 
 
-async def _nobody(_: str) -> bool:
+async def _answer_no(_: str) -> bool:
     return False
 
 
 @dataclass(frozen=True)
 class ToolContext:
-    """Who calls a tool and in which session; the optional first parameter of its function.
+    """The user and session of a call; the optional first parameter of a tool's function.
 
     @tool
     async def count(context: Context) -> str:
@@ -40,25 +40,25 @@ class ToolContext:
     """
 
     store: Store
-    """Holds every user's rows: name `user_id` in each query. Not available to a synchronous tool
-    that acts, for it runs in a process of its own."""
+    """Has the rows of every user: pass `user_id` to each query. Not available to a synchronous tool
+    that acts, since it runs in its own process."""
     user_id: str
     session_id: str
     left_out: frozenset[int] = frozenset()
-    """Ids of messages that are not an answer: the one that asks, and those that were edited away."""
+    """Ids of messages to leave out: the one that asks, and replaced ones."""
     model: str = ""
     """The model that called, as `provider/name`."""
     on_progress: Callable[[str, float | None], None] = field(default=_no_progress, repr=False)
-    on_ask: Callable[[str], Awaitable[bool]] = field(default=_nobody, repr=False)
+    on_ask: Callable[[str], Awaitable[bool]] = field(default=_answer_no, repr=False)
 
     def progress(self, text: str, fraction: float | None = None) -> None:
-        """Show how far the call is, `fraction` from 0 to 1 where known; from any thread."""
+        """Show progress, `fraction` from 0 to 1 if known; callable from any thread."""
         self.on_progress(text, fraction)
 
     async def ask(self, question: str) -> bool:
         """Ask the person a yes-or-no question; no answer in time is a no.
 
-        The time limit of the tool stands still meanwhile. For asynchronous tools only.
+        The time limit of the tool is paused meanwhile. For asynchronous tools only.
         """
         return await self.on_ask(question)
 
@@ -72,10 +72,10 @@ class ToolResult(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool: what a model is told of it, the type of its arguments, and the function.
+    """A tool: its spec, the type of its arguments, and its function.
 
-    `run` may raise any exception, which the model is told of. `arguments` is None where who
-    answers checks them.
+    `run` may raise any exception; the model gets its text. `arguments` is None where `run` checks
+    them itself.
     """
 
     spec: ToolSpec
@@ -87,17 +87,17 @@ class Tool:
     origin: str = "genpy"
     """Where it comes from: genpy, app, a file, a package or an MCP server."""
     source: str = ""
-    """The source text, or what else a change of the tool changes."""
+    """The source text, or another text that changes with the tool."""
 
     @cached_property
     def digest(self) -> str:
-        """A hash of the definition: a permission for good ends when it changes."""
+        """A hash of the definition: a permission to always run ends when it changes."""
         parts = (self.origin, self.source, self.spec)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
 def check_name(name: str) -> None:
-    """Raise `ConfigError` for a name that no model could call."""
+    """Raise `ConfigError` for a name that models cannot call."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         raise ConfigError(f"A tool's name has 1 to 64 of A-Z a-z 0-9 _ -; {name!r} does not.")
 
@@ -126,7 +126,7 @@ class Times(NamedTuple):
 
 
 def times(period: Period | None, since: str | None, until: str | None) -> Times:
-    """The times that a tool's arguments mean; raises `BadRequest` for a day that does not exist."""
+    """The time range of a tool's arguments; raises `BadRequest` for a day that does not exist."""
     if period is not None:
         first, after = days(period, _today())
         return Times(_midnight(first), _midnight(after), f" {period.replace('_', ' ')}")
@@ -143,7 +143,7 @@ def times(period: Period | None, since: str | None, until: str | None) -> Times:
 
 
 def unused_note(time: str | None) -> str:
-    """A sentence about a time that the tool did not use, or nothing."""
+    """A sentence about a time that the tool did not use; empty for None."""
     return f"\n\nThe time \u201c{safe_excerpt(time)}\u201d was not used." if time else ""
 
 
@@ -162,7 +162,7 @@ def _day(day: str) -> date:
 
 
 def _midnight(day: date) -> str:
-    """When a day begins where this server is."""
+    """The begin of a day in the server's time zone."""
     try:
         return datetime.combine(day, time()).astimezone().isoformat()
     except (ValueError, OverflowError):
@@ -170,17 +170,12 @@ def _midnight(day: date) -> str:
 
 
 def short_date(at: str) -> str:
-    """A stored time as a person reads it, to the minute, where this server is."""
+    """A stored time to the minute, in the server's time zone."""
     return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
 
 
-def counted(number: int, name: str) -> str:
-    """A number of things in words: "1 message", "1,200 messages"."""
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
 def safe_excerpt(text: str, looked_for: str = "", limit: int = 160) -> str:
-    """The part of a text that matches, on one line, safe inside a Markdown list or table."""
+    """The matching part of a text as one line, escaped for a Markdown list or table."""
     line = excerpt(text, looked_for, limit)
     for mark in "\\`*_[]<>|#":
         line = line.replace(mark, "\\" + mark)
@@ -188,7 +183,7 @@ def safe_excerpt(text: str, looked_for: str = "", limit: int = 160) -> str:
 
 
 def message_data(message: Message, looked_for: str) -> dict[str, str]:
-    """A message as a model gets it: the part that matches, of a long one."""
+    """A message for a model; of a long one the matching part."""
     return {
         "role": message.role,
         "at": short_date(message.at),

@@ -1,4 +1,4 @@
-"""search_chat_history: whether, where and when something was said."""
+"""search_chat_history: finds messages of the person's conversations."""
 
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from genpy_server.core.context.excerpts import holds_all
+from genpy_server.core.display import count
 from genpy_server.core.models import Hit
 from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
@@ -15,7 +16,6 @@ from genpy_server.tools.base import (
     ToolContext,
     ToolResult,
     Unused,
-    counted,
     message_data,
     safe_excerpt,
     short_date,
@@ -25,11 +25,11 @@ from genpy_server.tools.base import (
 )
 
 LIMIT = 8
-"""Hits that are told."""
+"""Hits that are shown."""
 MOST = 100
-"""Hits that are counted."""
+"""Largest number of hits that is counted exactly."""
 TIMED = 1_000
-"""Hits that are looked at when only those of some days count."""
+"""Hits that are read when only those of some days count."""
 WHO = {"user": "you", "assistant": "GenPy"}
 
 
@@ -48,14 +48,14 @@ class HistoryArguments(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HistoryRequest(HistoryArguments, forbid_unknown_fields=True):
-    """The same, as a recognised request asks."""
+    """The arguments of a request that GenPy recognised in a message."""
 
     period: Period | None = None
     unused_time: Unused | None = None
 
 
 class HistoryMatches(NamedTuple):
-    """The hits that hold all words, or else those that hold some; where, and whether it is all."""
+    """Hits with all words (`whole`), or else with some; `here`: in this session alone."""
 
     hits: list[Hit]
     whole: bool
@@ -64,7 +64,7 @@ class HistoryMatches(NamedTuple):
 
 
 async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
-    """Ranked hits with their neighbours; what this session lacks is looked for in all of them."""
+    """Ranked hits with their neighbours; without a full match here, of all conversations."""
     keyword = arguments.keyword
     when = times(arguments.period, arguments.since, arguments.until)
     found = await _find(context, keyword, when, here=arguments.scope == "this_session")
@@ -72,8 +72,7 @@ async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
         elsewhere = await _find(context, keyword, when, here=False)
         if elsewhere.whole or not found.hits:
             found = elsewhere
-    told = found.hits[:LIMIT]
-    told = _once(told)
+    shown = _once(found.hits[:LIMIT])
     widened = arguments.scope == "this_session" and not found.here
     data = {
         "looked_for": f"{keyword}{when.text}",
@@ -81,9 +80,9 @@ async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
         "found_in_this_conversation": found.here and found.whole,
         "found": f"{len(found.hits)}{' or more' if found.more else ''}",
         "all_words_found": found.whole,
-        "hits": [_hit_data(hit, keyword) for hit in told],
+        "hits": [_hit_data(hit, keyword) for hit in shown],
     }
-    display = _display(keyword, when, found, told, widened=widened)
+    display = _display(keyword, when, found, shown, widened=widened)
     return ToolResult(data, display + unused_note(arguments.unused_time))
 
 
@@ -97,20 +96,20 @@ async def _find(context: ToolContext, keyword: str, when: Times, *, here: bool) 
         about_records=False,
         left_out=sorted(context.left_out),
     )
-    said = [hit for hit in hits if _within(hit.message.at, when)]
-    whole = [hit for hit in said if holds_all(hit.message.text, keyword)]
-    return HistoryMatches(whole or said, bool(whole), here, len(hits) >= asked)
+    in_time = [hit for hit in hits if _within(hit.message.at, when)]
+    whole = [hit for hit in in_time if holds_all(hit.message.text, keyword)]
+    return HistoryMatches(whole or in_time, bool(whole), here, len(hits) >= asked)
 
 
 def _within(at: str, when: Times) -> bool:
-    said = datetime.fromisoformat(at)
-    return (when.since is None or datetime.fromisoformat(when.since) <= said) and (
-        when.until is None or said < datetime.fromisoformat(when.until)
+    time = datetime.fromisoformat(at)
+    return (when.since is None or datetime.fromisoformat(when.since) <= time) and (
+        when.until is None or time < datetime.fromisoformat(when.until)
     )
 
 
 def _once(hits: list[Hit]) -> list[Hit]:
-    """The hits with each message at one place: a hit is not shown again beside another."""
+    """The hits, each message once: a hit is not repeated as the neighbour of another."""
     shown = {hit.message.id for hit in hits}
     result = []
     for hit in hits:
@@ -131,25 +130,25 @@ def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
 
 
 def _display(
-    keyword: str, when: Times, found: HistoryMatches, told: list[Hit], *, widened: bool
+    keyword: str, when: Times, found: HistoryMatches, shown: list[Hit], *, widened: bool
 ) -> str:
     subject = f"**{safe_excerpt(keyword)}**{when.text}"
-    if not told and found.more:  # others were not looked at
+    if not shown and found.more:  # there are hits that were not read
         about = f"**{safe_excerpt(keyword)}**"
         return f"None of the {TIMED:,} best messages about {about} was sent{when.text}."
-    if not told:
+    if not shown:
         return f"No earlier message about {subject} was found."
     where = "this conversation" if found.here else "all conversations"
-    many = counted(len(found.hits), "message") + (" or more" if found.more else "")
+    many = count(len(found.hits), "message") + (" or more" if found.more else "")
     if not found.whole:
         lead = f"Nothing has all of {subject}. What comes nearest in {where}"
     elif widened:
         lead = f"Not in this conversation, but {many} about {subject} elsewhere"
     else:
         lead = f"{many} about {subject} in {where}"
-    if found.whole and len(told) < len(found.hits):
-        lead += f"; the best {len(told)}"
-    return f"{lead}:\n\n" + "\n".join(_line(hit, keyword) for hit in told)
+    if found.whole and len(shown) < len(found.hits):
+        lead += f"; the best {len(shown)}"
+    return f"{lead}:\n\n" + "\n".join(_line(hit, keyword) for hit in shown)
 
 
 def _line(hit: Hit, keyword: str) -> str:

@@ -29,7 +29,7 @@ MARK = "__genpy_tool__"
 
 @dataclass(frozen=True)
 class ToolOptions:
-    """What `@tool` says about a function."""
+    """The options of `@tool`."""
 
     name: str | None = None
     reads_only: bool = False
@@ -49,18 +49,18 @@ def tool(
     reads_only: bool = False,
     seconds: float = TOOL_SECONDS,
 ) -> Any:
-    """Mark a function as a tool; it stays the function it is.
+    """Mark a function as a tool; the function itself is not changed.
 
         @tool(reads_only=True, seconds=5)
         def weather(city: Annotated[str, Meta(description="A city's name.")]) -> dict[str, float]:
             "The weather of a city now."
 
-    The docstring is what the model reads. Parameters take any type that msgspec reads from JSON,
-    `Annotated[str, "A city's name."]` describes one as well; the result is a text or anything
-    msgspec writes as JSON. A first parameter annotated `Context`
-    is given who calls. `seconds` bounds a call. A tool that is not `reads_only` acts: each call is
-    shown to the person first, who allows it or not. A synchronous one that acts runs in a process
-    of its own, so that it can be stopped, and must therefore be defined at the top of a module.
+    The model reads the docstring. Parameters take any type that msgspec reads from JSON;
+    `Annotated[str, "A city's name."]` describes one too. The result is a text or anything msgspec
+    writes as JSON. A first parameter annotated `Context` gets the user and session of the call.
+    `seconds` limits a call. A tool that is not `reads_only` acts: each call is shown to the person
+    first, who allows it or not. A synchronous one that acts runs in its own process, so that it
+    can be stopped, and must therefore be defined at the top of a module.
     """
     options = ToolOptions(name, reads_only, seconds)
 
@@ -77,7 +77,7 @@ def is_marked(value: object) -> bool:
 
 
 def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
-    """The tool of a function, with `@tool` or without; raises `ConfigError` where it cannot be one."""
+    """Convert a function, with `@tool` or without; raises `ConfigError` where it cannot be a tool."""
     if isinstance(function, Tool):
         return function
     if not inspect.isroutine(function):
@@ -96,7 +96,7 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
     is_async = inspect.iscoroutinefunction(function)
     if not is_async and not options.reads_only and not can_be_found(function):
         raise ConfigError(
-            f"The tool {name} acts and is synchronous, so it runs in a process of its own: "
+            f"The tool {name} acts and is synchronous, so it runs in its own process: "
             "define it at the top of a module, or make it async."
         )
 
@@ -121,7 +121,7 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
 
 
 def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgspec.Struct]]:
-    """Whether a function takes a context first, and the type of its other parameters."""
+    """Whether a function takes a `Context` first, and a struct type of its other parameters."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, AttributeError, SyntaxError, TypeError) as error:
@@ -154,7 +154,7 @@ def parameters(function: Callable[..., Any], name: str) -> tuple[bool, type[msgs
 
 
 def _documented(hint: Any) -> Any:
-    """A type whose texts are descriptions: `Annotated[int, "How many."]`."""
+    """A type with its texts as descriptions: `Annotated[int, "How many."]`."""
     if get_origin(hint) is not Annotated:
         return hint
     kind, *notes = get_args(hint)
@@ -163,7 +163,7 @@ def _documented(hint: Any) -> Any:
 
 
 def _default(value: Any) -> Any:
-    """A default as msgspec takes it: one that could be changed is created for each call."""
+    """A default for msgspec: a mutable one is copied for each call."""
     if isinstance(value, list | dict | set | msgspec.Struct) and value:
         return msgspec.field(default_factory=partial(copy, value))
     return value
@@ -177,7 +177,7 @@ def _source(function: Callable[..., Any]) -> str:
 
 
 def as_result(value: Any) -> ToolResult:
-    """What a function returned, for the model and for the person."""
+    """Convert what a function returned to a result for the model and for the person."""
     if isinstance(value, ToolResult):
         return value
     if value is None:
@@ -196,9 +196,9 @@ def as_result(value: Any) -> ToolResult:
 
 
 def _as_text(value: Any) -> str:
-    """What a result holds that is of no JSON type, as text: a path, a fraction, a table."""
+    """A value without a JSON type as text: a path, a fraction, a table."""
     if isinstance(value, Coroutine):
-        value.close()  # no warning that nobody awaited it
+        value.close()  # avoids the warning that it was not awaited
     if isinstance(value, Iterator | AsyncIterator | Awaitable):
         raise BadRequest(
             f"It returned a {type(value).__name__}, which holds no result yet. "
@@ -208,7 +208,7 @@ def _as_text(value: Any) -> str:
 
 
 async def _in_thread(work: Callable[[], Any]) -> Any:
-    """The result of work in a thread of its own; cancelled, it is abandoned with its result."""
+    """Run `work` in a new thread; if cancelled, the thread runs on and its result is dropped."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
@@ -224,19 +224,19 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
         error: BaseException | None = None
         try:
             result = work()
-        except StopIteration as stopped:  # a future refuses it
+        except StopIteration as stopped:  # a future refuses this type
             error = RuntimeError(description(stopped))
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, the model is told
+        except BaseException as raised:  # noqa: BLE001 - passed to the caller
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:
-            return  # the loop is closed; nobody waits
+            return  # the loop is closed
 
     threading.Thread(target=run, name="genpy-tool", daemon=True).start()
     return await done
 
 
 def as_tools(functions: Sequence[Callable[..., Any] | Tool], origin: str = "app") -> list[Tool]:
-    """The tools of several functions."""
+    """`as_tool` for several functions."""
     return [as_tool(function, origin) for function in functions]

@@ -1,6 +1,6 @@
-"""A synchronous tool that acts, in a process of its own, which can be ended in the middle.
+"""Runs a synchronous tool that acts in its own process, which can be killed.
 
-The parent names the function by module and file; the child loads it and writes JSON lines:
+The parent sends the module and name of the function; the child loads it and writes JSON lines:
 `progress`, then one `result` or `error`.
 """
 
@@ -23,13 +23,13 @@ from genpy_server.errors import BadRequest, description
 from genpy_server.tools.base import ToolContext, ToolResult
 
 LINE_BYTES = 64 * 1024 * 1024
-"""Bytes of one line from the child at most; its result is cut to the usual limit afterwards."""
+"""Longest line from the child; its result is cut to the usual limit afterwards."""
 FILE_MODULE = "genpy_file_"
-"""What the names of modules begin with that are files of their own."""
+"""Prefix of the names of modules that were loaded from a file."""
 
 
 class ProcessCall(msgspec.Struct):
-    """Which function to call, with what."""
+    """The function to call, its arguments and its context."""
 
     module: str
     file: str | None
@@ -42,7 +42,7 @@ class ProcessCall(msgspec.Struct):
 
 
 def can_be_found(function: Callable[..., Any]) -> bool:
-    """Whether another process finds a function by its module and name, as the one it is."""
+    """Whether another process finds the same function by its module and name."""
     module = sys.modules.get(function.__module__)
     if module is None:  # being loaded
         return "<locals>" not in function.__qualname__
@@ -57,7 +57,7 @@ def can_be_found(function: Callable[..., Any]) -> bool:
 async def run_in_process(
     function: Callable[..., Any], arguments: dict[str, Any], context: ToolContext
 ) -> ToolResult:
-    """What a function returns, called in a new process that ends with this call."""
+    """Call a function in a new process and return its result; raises `BadRequest` with its error."""
     module = sys.modules.get(function.__module__)
     call = ProcessCall(
         function.__module__,
@@ -83,18 +83,18 @@ async def run_in_process(
     try:
         assert process.stdin is not None  # noqa: S101 - it was asked for
         assert process.stdout is not None  # noqa: S101 - it was asked for
-        with suppress(ConnectionError):  # it ended at once, which the missing result shows
+        with suppress(ConnectionError):  # it has exited; the missing result is reported below
             process.stdin.write(msgspec.json.encode(call) + b"\n")
             await process.stdin.drain()
             process.stdin.close()
         while line := await process.stdout.readline():
-            said = msgspec.json.decode(line, type=dict[str, Any])
-            if "progress" in said:
-                context.progress(said["progress"], said.get("fraction"))
-            elif "error" in said:
-                raise BadRequest(said["error"])
+            reported = msgspec.json.decode(line, type=dict[str, Any])
+            if "progress" in reported:
+                context.progress(reported["progress"], reported.get("fraction"))
+            elif "error" in reported:
+                raise BadRequest(reported["error"])
             else:
-                return msgspec.convert(said["result"], ToolResult)
+                return msgspec.convert(reported["result"], ToolResult)
         code = await process.wait()
         raise BadRequest(f"Its process ended with exit code {code} and no result.")
     finally:
@@ -103,7 +103,7 @@ async def run_in_process(
 
 
 def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process and what it started, if it still runs."""
+    """Kill a process and its children, if it still runs."""
     with suppress(ProcessLookupError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def load_file(file: Path, name: str) -> ModuleType:
-    """A Python file as a module of a name of its own."""
+    """Load a Python file as a module with this name."""
     found = importlib.util.spec_from_file_location(name, file)
     if found is None or found.loader is None:
         raise ImportError(f"{file} is not a Python file")
@@ -122,8 +122,8 @@ def load_file(file: Path, name: str) -> ModuleType:
     return module
 
 
-class _Absent:
-    """What a process of its own does not have."""
+class _NoStore:
+    """Stands for the store in the child process."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(
@@ -140,25 +140,25 @@ def _module(call: ProcessCall) -> ModuleType:
 
 
 def main() -> None:
-    """Call the function that standard input names."""
+    """Call the function of the `ProcessCall` on standard input."""
     from genpy_server.tools.functions import as_result, parameters  # noqa: PLC0415 - imports this
 
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the tool prints is not its result
+    os.dup2(2, 1)  # output of the tool is not its result
 
-    def say(**fields: Any) -> None:
+    def report(**fields: Any) -> None:
         out.write(msgspec.json.encode(fields) + b"\n")
         out.flush()
 
     call = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProcessCall)
     sys.path[:] = call.path
-    absent: Any = _Absent()
+    no_store: Any = _NoStore()
     context = ToolContext(
-        absent,
+        no_store,
         call.user_id,
         call.session_id,
         model=call.model,
-        on_progress=lambda text, fraction: say(progress=storable(str(text)), fraction=fraction),
+        on_progress=lambda text, fraction: report(progress=storable(str(text)), fraction=fraction),
     )
     try:
         function: Any = _module(call)
@@ -167,9 +167,9 @@ def main() -> None:
         wants_context, arguments = parameters(function, call.function)
         values = msgspec.convert(call.arguments, arguments)
         given = {field: getattr(values, field) for field in values.__struct_fields__}
-        say(result=as_result(function(*((context,) if wants_context else ()), **given)))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the model is told
-        say(error=storable(description(error)))
+        report(result=as_result(function(*((context,) if wants_context else ()), **given)))
+    except BaseException as error:  # noqa: BLE001 - reported to the parent
+        report(error=storable(description(error)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tools of a server, and how one is called: arguments checked, bounded, failure in words."""
+"""The tools of a server, and the call of one: checked arguments, time and size limits, errors as text."""
 
 import asyncio
 import dataclasses
@@ -18,7 +18,7 @@ from genpy_server.tools.base import Tool, ToolContext, ToolResult, check_name
 BUILT_IN: tuple[Tool, ...] = (session_stats.TOOL, chat_history.TOOL, all_sessions.TOOL)
 SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in BUILT_IN)
 RESULT_BYTES = 64 * 1024
-"""Bytes of a result's data, and of what is shown of it, at most."""
+"""Most bytes of a result's data, and of its display."""
 
 log = logging.getLogger("genpy.tools")
 
@@ -31,10 +31,7 @@ class ToolRegistry:
         self.add(*BUILT_IN, *tools)
 
     def add(self, *tools: Tool) -> None:
-        """Add tools, all or none.
-
-        Raises `ConfigError` for a name that is taken or that no model could call.
-        """
+        """Add tools, all or none; raises `ConfigError` for a name that is taken or invalid."""
         added = dict(self._tools)
         for tool in tools:
             name, known = tool.spec.name, added.get(tool.spec.name)
@@ -47,7 +44,7 @@ class ToolRegistry:
         self._tools = added
 
     def remove(self, origin: str) -> None:
-        """Remove the tools of an origin that is gone."""
+        """Remove the tools of an origin."""
         self._tools = {name: tool for name, tool in self._tools.items() if tool.origin != origin}
 
     @property
@@ -69,7 +66,7 @@ class ToolRegistry:
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """A model's arguments as an object; an empty text is an empty object."""
+    """Decode a model's arguments, a JSON object; an empty text is an empty object."""
     try:
         return msgspec.json.decode(text.strip() or "{}", type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
@@ -77,7 +74,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
 
 
 def checked_arguments(tool: Tool, arguments: dict[str, Any]) -> Any:
-    """The arguments as the tool's function takes them; raises `BadRequest` where they do not fit."""
+    """Convert arguments to the type of the tool; raises `BadRequest` where they do not fit."""
     if tool.arguments is None:
         return arguments
     try:
@@ -87,9 +84,9 @@ def checked_arguments(tool: Tool, arguments: dict[str, Any]) -> Any:
 
 
 async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
-    """Call a tool with checked arguments, within its time and the size of a result.
+    """Call a tool with checked arguments, within its time limit and the size limit.
 
-    Raises `BadRequest` with what the model is told when the tool fails.
+    Raises `BadRequest` with a message for the model when the tool fails.
     """
     try:
         async with asyncio.timeout(tool.seconds) as limit:
@@ -106,7 +103,7 @@ async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
         if task is not None and task.cancelling():
             raise
         raise BadRequest("The tool cancelled itself.") from None
-    except BaseException as error:  # a tool cannot end the server, not even with KeyboardInterrupt
+    except BaseException as error:  # a tool must not end the server, even with KeyboardInterrupt
         at = traceback.extract_tb(error.__traceback__)[-1]
         log.warning(
             "%s failed: %s in %s:%s", tool.spec.name, type(error).__name__, at.filename, at.lineno
@@ -115,7 +112,7 @@ async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
 
 
 def _pausing(context: ToolContext, limit: asyncio.Timeout) -> ToolContext:
-    """The context whose questions stop the clock of the call."""
+    """The context with an `ask` that pauses the time limit of the call."""
     ask = context.on_ask
 
     async def on_ask(question: str) -> bool:
@@ -131,7 +128,7 @@ def _pausing(context: ToolContext, limit: asyncio.Timeout) -> ToolContext:
 
 
 def bounded(result: ToolResult) -> ToolResult:
-    """A result within the size limit; of a larger one the beginning is kept, with a note."""
+    """A result within the size limit; a larger one is cut, with a note."""
     data = msgspec.json.encode(result.data)
     if len(data) > RESULT_BYTES:
         text = result.data if isinstance(result.data, str) else data.decode()

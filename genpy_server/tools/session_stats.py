@@ -1,9 +1,10 @@
-"""get_session_stats: how much was said in this conversation, by whom, since when."""
+"""get_session_stats: counts of the messages of this conversation."""
 
 import msgspec
 
+from genpy_server.core.display import count
 from genpy_server.core.metrics import duration, statistics
-from genpy_server.tools.base import Tool, ToolContext, ToolResult, counted, short_date, spec
+from genpy_server.tools.base import Tool, ToolContext, ToolResult, short_date, spec
 
 
 class StatisticsArguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,7 +26,7 @@ async def ask(context: ToolContext, _: StatisticsArguments) -> ToolResult:
         "tools": metrics.tools,
     }
     lead = (
-        f"This conversation has {counted(metrics.messages, 'message')}: {metrics.user_messages:,} "
+        f"This conversation has {count(metrics.messages, 'message')}: {metrics.user_messages:,} "
         f"from you and {metrics.assistant_messages:,} from the assistant."
     )
     rows = "\n".join(f"| {name} | {value} |" for name, value in statistics(metrics))

@@ -1,6 +1,6 @@
-"""Tools of others: those of installed packages, and those in the files of a person's own folder.
+"""Tools of installed packages, and of files in the person's config folder.
 
-A source that fails costs its own tools only, and says why.
+A source that fails is reported; the other sources are used.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ from genpy_server.tools.process import FILE_MODULE, load_file
 from genpy_server.tools.registry import ToolRegistry
 
 GROUP = "genpy.tools"
-"""The entry points whose objects are a function, a `Tool`, or a list of them."""
+"""Entry points whose object is a function, a `Tool`, or a list of them."""
 
 FOLDER = "tools"
-"""In the person's config folder: where the files of their own tools are."""
+"""The folder of tool files in the person's config folder."""
 
 log = logging.getLogger("genpy.tools")
 
@@ -48,11 +48,11 @@ def _add(
         try:
             found = _of_file(source) if isinstance(source, Path) else _of_entry(source)
             tools = [as_tool(one, origin) for one in found]
-            if isinstance(source, Path):  # what a tool calls may stand beside it
+            if isinstance(source, Path):  # a tool may call other functions of its file
                 text = source.read_text(encoding="utf-8")
                 tools = [replace(tool, source=text) for tool in tools]
             registry.add(*tools)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code
             text = description(error)
             log.warning("the tools of %s cannot be used: %s", origin, text)
             failed.append(ToolSource(origin, "failed", text))

@@ -1,4 +1,4 @@
-"""Everything that listens: one port for HTTP and WebSocket, with its pages and documentation.
+"""The network side: one port for HTTP and WebSocket, with its pages and documentation.
 
-It knows sessions, runs no reply itself, and nothing below it knows that there is a network.
+It uses `sessions` and runs no reply itself; nothing below it uses the network.
 """

@@ -1,4 +1,4 @@
-"""The handlers of the HTTP API: each turns one call into one answer from a user's records."""
+"""The handlers of the HTTP API: each returns the answer to one call, mostly from a user's records."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,16 +7,22 @@ from typing import Annotated
 
 import msgspec
 
+from genpy_server.core.costs import SpendingReport
 from genpy_server.core.identity import REF_PATTERN
 from genpy_server.core.models import (
-    Hit,
+    HitList,
     ListedModel,
     ListedProvider,
-    ListedSession,
-    Message,
+    MessagePage,
     ModelList,
+    PromptList,
+    PromptText,
     PromptValues,
+    Session,
+    SessionMemory,
+    SessionPage,
     SessionStatus,
+    ToolList,
 )
 from genpy_server.core.modes import ListedMode
 from genpy_server.errors import GenPyError, NotFound
@@ -24,14 +30,14 @@ from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import markdown
 from genpy_server.records import Records, every_message
 from genpy_server.runs.context import Chat
-from genpy_server.sessions.explain import explain_in
+from genpy_server.sessions.explain import Explanation, explain_in
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.messages import Response
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Call
 
 PAGE = 200
-"""Rows of one page at most."""
+"""Most rows of one page."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
 Cursor = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -39,7 +45,7 @@ Words = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
 class SessionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which sessions; `q` is a part of title, summary or topic."""
+    """Filters of the list of sessions; `q` is a part of title, summary or topic."""
 
     limit: Limit = 50
     before: Cursor | None = None
@@ -48,7 +54,7 @@ class SessionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which messages; without an id the newest. Of several ids the last one given here counts."""
+    """Which messages; the newest without an id. Of several ids the last one listed here counts."""
 
     limit: Limit = PAGE
     before: Cursor | None = None
@@ -56,13 +62,13 @@ class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     """The oldest messages with a greater id."""
     around: Cursor | None = None
-    """The message with this id, in the middle of those before and after it."""
+    """The message with this id, and those before and after it."""
     html: bool = False
-    """Whether their HTML is wanted as well."""
+    """Whether to return their HTML too."""
 
 
 class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Words to look for, in one session or in all."""
+    """Words to search for, in one session or in all."""
 
     q: Words
     limit: Limit = 20
@@ -70,16 +76,16 @@ class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which replies: those of the last days, today included, of one session or of all."""
+    """Which replies: those of the last days including today, of one session or of all."""
 
     days: Annotated[int, msgspec.Meta(ge=1, le=3_660)] = 30
     session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
     utc_offset: Annotated[int, msgspec.Meta(ge=-840, le=840)] = 0
-    """Minutes by which the days begin before those of UTC."""
+    """Offset of the time zone whose days are counted, in minutes east of UTC."""
 
 
 class ContextQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The text that would be said."""
+    """The text of the next message."""
 
     text: str = ""
 
@@ -91,7 +97,7 @@ class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MemoryChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A note to forget, by its number; or whether the conversation's memory is on."""
+    """The number of a note to forget, or whether the memory is on."""
 
     forget: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
     on: bool | None = None
@@ -106,27 +112,8 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole number; JSON may write 4 as 4.0."""
 
 
-class Sessions(msgspec.Struct, frozen=True):
-    """A page of sessions; `next` is the `before` of the next page."""
-
-    sessions: list[ListedSession]
-    next: int | None
-
-
-class Messages(msgspec.Struct, frozen=True):
-    """A page of messages, oldest first."""
-
-    messages: list[Message]
-    before: int | None
-    """The `before` of the page before this one; null where there is none."""
-    after: int | None
-    """The `after` of the page behind this one; null where there is none."""
-    html: list[str | None] | None = None
-    """Safe HTML of each message, where it was asked for; null where too much is asked for now."""
-
-
 class ModeList(msgspec.Struct, frozen=True):
-    """The kinds of help there are, in the order of a list."""
+    """The modes, in the order in which they are listed."""
 
     modes: tuple[ListedMode, ...]
 
@@ -137,36 +124,30 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
     markdown: str
 
 
-class Hits(msgspec.Struct, frozen=True):
-    """What was found, best first."""
-
-    hits: list[Hit]
-
-
-async def _page(records: Records, ref: str, query: MessagesQuery) -> Messages:
+async def _page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
     if query.around is not None:
         return await _around(records, ref, query.around, query.limit)
     if query.after is not None:
         found = await records.messages(ref, limit=query.limit + 1, after=query.after)
         page = found[: query.limit]
         more = len(found) > len(page)
-        return Messages(page, page[0].id if page else None, page[-1].id if more else None)
+        return MessagePage(page, page[0].id if page else None, page[-1].id if more else None)
     found = await records.messages(ref, limit=query.limit + 1, before=query.before)
     page = found[-query.limit :]
     more = len(found) > len(page)
     after = page[-1].id if page and query.before is not None else None
-    return Messages(page, page[0].id if more else None, after)
+    return MessagePage(page, page[0].id if more else None, after)
 
 
-async def _around(records: Records, ref: str, message_id: int, limit: int) -> Messages:
-    """A page with a message in its middle; raises `NotFound` where the session has no such one."""
+async def _around(records: Records, ref: str, message_id: int, limit: int) -> MessagePage:
+    """A page with a message in its middle; raises `NotFound` where the session does not have it."""
     before = (limit - 1) // 2
     newer = await records.messages(ref, limit=limit - before + 1, after=message_id - 1)
     if not newer or newer[0].id != message_id:
         raise NotFound(f"Message {message_id} is not in this session.")
     older = await records.messages(ref, limit=before + 1, before=message_id)
     page = older[len(older) - min(before, len(older)) :] + newer[: limit - before]
-    return Messages(
+    return MessagePage(
         page,
         page[0].id if len(older) > before else None,
         page[-1].id if len(newer) > limit - before else None,
@@ -174,7 +155,7 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
 
 
 class Handlers:
-    """The API over the records of whoever asks."""
+    """The handlers; each call reads the records of its own user."""
 
     def __init__(
         self,
@@ -189,7 +170,7 @@ class Handlers:
         self._health = health
 
     async def health(self, call: Call[None, None]) -> Response:
-        """How the server is; to a stranger only whether."""
+        """The health of the server; without a token only its status."""
         health, user = await self._health(), call.request.user
         status = 503 if health.status == "unavailable" else 200
         if user is None:
@@ -200,72 +181,69 @@ class Handlers:
                 health = msgspec.structs.replace(health, user=user)
         return Response.json(health, status)
 
-    async def sessions(self, call: Call[SessionsQuery, None]) -> Response:
+    async def sessions(self, call: Call[SessionsQuery, None]) -> SessionPage:
         """A page of the list of sessions."""
         query = call.query
         found = await self._records(call.user).sessions(
             limit=query.limit + 1, before=query.before, status=query.status, query=query.q
         )
         page = found[: query.limit]
-        if page and page[-1].last_message_id <= 0:  # of those without a message none is left
+        if page and page[-1].last_message_id <= 0:  # `Records` returns all of these at once
             page = found
         more = len(found) > len(page)
-        return Response.json(Sessions(page, page[-1].last_message_id if more else None))
+        return SessionPage(page, page[-1].last_message_id if more else None)
 
-    async def session(self, call: Call[None, None]) -> Response:
+    async def session(self, call: Call[None, None]) -> Session:
         """One session."""
-        return Response.json(await self._records(call.user).session(call.params["ref"]))
+        return await self._records(call.user).session(call.params["ref"])
 
-    async def rename(self, call: Call[None, Title]) -> Response:
-        """Another title."""
+    async def rename(self, call: Call[None, Title]) -> Session:
+        """Change the title."""
         records = self._records(call.user)
-        return Response.json(await records.rename(call.params["ref"], call.body.title))
+        return await records.rename(call.params["ref"], call.body.title)
 
-    async def delete(self, call: Call[None, None]) -> Response:
-        """Remove a session."""
-        return Response.json(await self._records(call.user).delete(call.params["ref"]))
+    async def delete(self, call: Call[None, None]) -> Session:
+        """Delete a session."""
+        return await self._records(call.user).delete(call.params["ref"])
 
-    async def messages(self, call: Call[MessagesQuery, None]) -> Response:
+    async def messages(self, call: Call[MessagesQuery, None]) -> MessagePage:
         """A page of a session's messages."""
         page = await _page(self._records(call.user), call.params["ref"], call.query)
         if call.query.html:
             texts = [message.text for message in page.messages]
             html = await self._renderer.render_all(texts, call.user)
             page = msgspec.structs.replace(page, html=html)
-        return Response.json(page)
+        return page
 
-    async def export(self, call: Call[None, None]) -> Response:
-        """A session as a document to read."""
+    async def export(self, call: Call[None, None]) -> MarkdownDocument:
+        """A session as a Markdown document."""
         records, ref = self._records(call.user), call.params["ref"]
         session = await records.session(ref)
         messages = await every_message(records, session.id)
-        return Response.json(
-            MarkdownDocument(await asyncio.to_thread(markdown, session.title, messages))
-        )
+        return MarkdownDocument(await asyncio.to_thread(markdown, session.title, messages))
 
-    async def search(self, call: Call[SearchQuery, None]) -> Response:
+    async def search(self, call: Call[SearchQuery, None]) -> HitList:
         """Messages with any of the words."""
         query = call.query
         hits = await self._records(call.user).search(query.q, limit=query.limit, ref=query.session)
-        return Response.json(Hits(hits))
+        return HitList(hits)
 
-    async def modes(self, _: Call[None, None]) -> Response:
+    async def modes(self, _: Call[None, None]) -> ModeList:
         """The modes."""
-        return Response.json(ModeList(self._chat.modes.listed))
+        return ModeList(self._chat.modes.listed)
 
-    async def context(self, call: Call[ContextQuery, None]) -> Response:
-        """What would be sent to the model."""
+    async def context(self, call: Call[ContextQuery, None]) -> Explanation:
+        """The request that would be sent to the model."""
         session = await self._records(call.user).session(call.params["ref"])
-        return Response.json(await explain_in(self._chat, session, call.query.text))
+        return await explain_in(self._chat, session, call.query.text)
 
-    async def stats(self, call: Call[StatsQuery, None]) -> Response:
-        """What the replies cost."""
+    async def stats(self, call: Call[StatsQuery, None]) -> SpendingReport:
+        """The tokens and cost of the replies."""
         query = call.query
         records = self._records(call.user)
-        found = await records.stats(days=query.days, ref=query.session, utc_offset=query.utc_offset)
-        return Response.json(found)
+        return await records.stats(days=query.days, ref=query.session, utc_offset=query.utc_offset)
 
-    async def models(self, _: Call[None, None]) -> Response:
+    async def models(self, _: Call[None, None]) -> ModelList:
         """The models."""
         found = await self._chat.models.listed()
         models = [
@@ -282,44 +260,39 @@ class Handlers:
             ListedProvider(one.provider, one.url, one.error or None, one.age_seconds)
             for one in found
         ]
-        return Response.json(ModelList(self._chat.models.default.name, models, providers))
+        return ModelList(self._chat.models.default.name, models, providers)
 
-    async def memory(self, call: Call[None, None]) -> Response:
+    async def memory(self, call: Call[None, None]) -> SessionMemory:
         """The notes of a session."""
-        return Response.json(await self._records(call.user).memory(call.params["ref"]))
+        return await self._records(call.user).memory(call.params["ref"])
 
-    async def change_memory(self, call: Call[None, MemoryChange]) -> Response:
+    async def change_memory(self, call: Call[None, MemoryChange]) -> SessionMemory:
         """Forget a note, or switch the memory on or off."""
         records, change = self._records(call.user), call.body
-        changed = await records.change_memory(
-            call.params["ref"], forget=change.forget, on=change.on
-        )
-        return Response.json(changed)
+        return await records.change_memory(call.params["ref"], forget=change.forget, on=change.on)
 
-    async def tools(self, call: Call[None, None]) -> Response:
+    async def tools(self, call: Call[None, None]) -> ToolList:
         """The tools of a user."""
-        return Response.json(await self._chat.tools.listed(call.user))
+        return await self._chat.tools.listed(call.user)
 
-    async def prompts(self, _: Call[None, None]) -> Response:
-        """The prompts that can be filled in."""
-        return Response.json(await self._chat.tools.prompts())
+    async def prompts(self, _: Call[None, None]) -> PromptList:
+        """The prompts of MCP servers."""
+        return await self._chat.tools.prompts()
 
-    async def prompt(self, call: Call[None, PromptValues]) -> Response:
-        """A prompt filled in."""
-        return Response.json(
-            await self._chat.tools.prompt(call.params["tool"], call.body.arguments)
-        )
+    async def prompt(self, call: Call[None, PromptValues]) -> PromptText:
+        """The text of a prompt with its arguments filled in."""
+        return await self._chat.tools.prompt(call.params["tool"], call.body.arguments)
 
-    async def revoke_tool(self, call: Call[None, None]) -> Response:
-        """Take a permission back."""
+    async def revoke_tool(self, call: Call[None, None]) -> ToolList:
+        """Revoke the permission of a tool."""
         await self._chat.tools.revoke(call.user, call.params["tool"])
         return await self.tools(call)
 
-    async def rate(self, call: Call[None, Rating]) -> Response:
+    async def rate(self, call: Call[None, Rating]) -> Session:
         """Rate a session."""
         records = self._records(call.user)
-        return Response.json(await records.rate(call.params["ref"], int(call.body.rating)))
+        return await records.rate(call.params["ref"], int(call.body.rating))
 
-    async def regenerate(self, call: Call[None, None]) -> Response:
+    async def regenerate(self, call: Call[None, None]) -> Session:
         """Regenerate the summary."""
-        return Response.json(await self._records(call.user).regenerate(call.params["ref"]))
+        return await self._records(call.user).regenerate(call.params["ref"])

@@ -1,4 +1,4 @@
-"""One gate for HTTP and WebSocket: which Host, which Origin, whose token.
+"""The gate of HTTP and WebSocket: checks Host, Origin and token.
 
 - Host must be a name of this server, or a page elsewhere could point a name of its own at this
   machine and read everything (DNS rebinding).
@@ -27,7 +27,7 @@ OWN_SITE = frozenset({"same-origin", "none"})
 
 
 class Attach(msgspec.Struct, frozen=True):
-    """What a WebSocket asks for; without `user` its first frame must be `auth`."""
+    """The request of a WebSocket; without `user` its first frame must be `auth`."""
 
     user: str | None
     ref: str
@@ -35,7 +35,7 @@ class Attach(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """Decides who comes in."""
+    """Checks every request by the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._tokens = [(_bytes(token), user) for token, user in settings.tokens.items()]
@@ -46,9 +46,9 @@ class Gate:
         self._origins = {origin.lower().rstrip("/") for origin in settings.origins}
 
     def admit(self, request: Request) -> None:
-        """Let a request pass by its Host and Origin, or raise `Forbidden`."""
+        """Check Host and Origin; raises `Forbidden`."""
         host = request.headers.get("host")
-        # HTTP/1.0 knows no Host, and no browser of today speaks it.
+        # HTTP/1.0 requires no Host, and browsers do not use it.
         if host is not None and not self._is_own_name(_authority(host, "http")[0]):
             raise Forbidden(
                 "This server does not answer to that host name. Add it to GENPY_HOSTS if it should."
@@ -67,12 +67,12 @@ class Gate:
             raise Forbidden("A page of another site may link here, and nothing else.")
 
     def listed_origin(self, request: Request) -> str | None:
-        """The request's Origin, where it is one that was configured."""
+        """The request's Origin, if it is a configured one."""
         origin = request.headers.get("origin")
         return origin if origin is not None and origin.lower() in self._origins else None
 
     def user(self, request: Request, address: str = "") -> str | None:
-        """The user a request speaks for; None when it brings no token and one is needed.
+        """The user of a request; None without a token where one is required.
 
         Raises `Unauthorized` for a wrong token, and `TooMany` after too many from one address.
         """
@@ -87,12 +87,12 @@ class Gate:
         return self.authenticate(token.strip(), address)
 
     def authenticate(self, token: str, address: str = "") -> str:
-        """The user of a token; takes the same time for every wrong one. Raises as `user` does."""
+        """The user of a token, in constant time for wrong ones; raises as `user` does."""
         if not self._tokens:
             return self._user
         self._wrong.check(address)
         given = _bytes(token)
-        # No early exit: how long this takes must not say which token nearly fits.
+        # No early exit: the time must not tell how much of a token is right.
         users = [user for known, user in self._tokens if hmac.compare_digest(known, given)]
         if not users:
             self._wrong.add(address)
@@ -100,11 +100,11 @@ class Gate:
         return users[0]
 
     def attach(self, request: Request, ref: str, address: str = "") -> Attach:
-        """What a request to open a WebSocket is allowed, decided before the handshake."""
+        """Check a request to open a WebSocket, before the handshake."""
         offered = request.listed("sec-websocket-protocol")
         if PROTOCOL not in offered and any(name.startswith("genpy.") for name in offered):
             raise UnknownProtocol(f"This server speaks {PROTOCOL}.")
-        checked_ref(ref)  # refuses what cannot name a session
+        checked_ref(ref)  # raises for an invalid name
         user = self.user(request, address)
         if user is None and PROTOCOL not in offered:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
@@ -113,7 +113,7 @@ class Gate:
     def _is_own_name(self, name: str) -> bool:
         if name in self._hosts or is_loopback(name):
             return True
-        # A stranger can point a name here, but not an address.
+        # An attacker can point a host name at this machine, but not an address.
         return self._every_address and _is_address(name)
 
 
@@ -142,7 +142,7 @@ def _authority(text: str, scheme: str) -> tuple[str, int]:
 
 
 def _same_origin(origin: str, host: str | None) -> bool:
-    """Whether a page came from this very host and port; a proxy may have added TLS."""
+    """Whether a page is of the same host and port; a proxy may have added TLS."""
     scheme, separator, authority = origin.lower().partition("://")
     if not separator or scheme not in DEFAULT_PORTS or host is None:
         return False

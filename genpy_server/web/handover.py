@@ -1,7 +1,7 @@
-"""A connection handed over to the websockets library, once its request to upgrade was accepted.
+"""Hands a connection over to the websockets library, once its request to upgrade was accepted.
 
-This is the one file that leans on how the library is built: `INTERNALS` lists what it uses beyond
-the documented interface, and a test compares the list with the installed version.
+This file alone uses internals of the library: `INTERNALS` lists them, and a test compares the list
+with the installed version.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ INTERNALS: dict[str, tuple[str, ...]] = {
     "asyncio.server.ServerConnection.handshake": ("process_request", "process_response", "server_header"),
     "server.ServerProtocol": ("select_subprotocol", "max_size", "logger"),
 }  # fmt: skip
-"""What is called in `websockets`, and with which parameters.
+"""Internals of `websockets` that are called, and their parameters.
 
 `Server.handlers` maps each connection to the task of its handler. `data_received` reads one
 request, and then frames; `handshake` answers the request. `select_subprotocol` is called with the
@@ -43,19 +43,19 @@ protocol and what was offered. `ServerProtocol.max_size` bounds each frame as it
 """
 
 FIELDS = ("sec-websocket-key", "sec-websocket-protocol")
-"""Header fields of the request that the library needs; the others are not kept for each socket."""
+"""Header fields of the request that the library needs; the others are dropped to save memory."""
 VERSION = "13"
 STRANGER_BYTES = 16 * 1024
-"""Bytes of a frame of a peer that has not shown who it is; a token fits."""
+"""Largest frame of a peer that is not authenticated; a token fits."""
 WAITING_FRAMES = 4
-"""Frames of one peer that are read before the ones before them were handled."""
+"""Frames of one peer that are read ahead."""
 PING_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
-"""How long a peer may take to close its side."""
+"""Time limit for a peer to close its side."""
 
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """A request to open a WebSocket that was accepted."""
+    """An accepted request to open a WebSocket."""
 
     request: Request
     attach: Attach
@@ -65,54 +65,54 @@ class Upgrade(msgspec.Struct, frozen=True):
 
 
 class SessionSocket(ServerConnection):
-    """A WebSocket whose request was read before the library knew of the connection."""
+    """A WebSocket whose request was read before the library got the connection."""
 
     upgrade: Upgrade | None = None
     """The request, until it is answered."""
     early: bytes = b""
-    """What the peer sent behind its request, until it is read."""
+    """Bytes that the peer sent after its request, until they are read."""
     attach: Attach
     peer: RemotePeer
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        """Answer the request, and only then read what came behind it.
+        """Answer the request, and only then read the bytes after it.
 
-        A bad frame that the library reads before it has answered would keep it from answering.
+        Otherwise a bad frame among them would prevent the answer.
         """
         await super().handshake(*args, **kwargs)
         if self.state is State.OPEN:
-            self.upgrade = self.request = self.response = None  # KiB that nobody reads any more
+            self.upgrade = self.request = self.response = None  # frees some KiB
             self.transport.resume_reading()
             if self.early:
                 early, self.early = self.early, b""
                 self.data_received(early)
 
     def identified(self, max_bytes: int) -> None:
-        """The peer has shown who it is: it counts no longer, and may send frames of this size."""
+        """Note that the peer is authenticated, and may send frames of this size."""
         self.peer.identified()
         self.protocol.max_size = max_bytes
 
     def send_now(self, data: bytes) -> None:
-        """Send a text frame without waiting for the peer to read; nothing once the peer is lost."""
-        # asyncio logs a warning for each write to a connection that was lost.
+        """Send a text frame without waiting; does nothing once the connection is lost."""
+        # asyncio logs a warning for each write to a lost connection.
         if self.protocol.state is State.OPEN and not self.transport.is_closing():
             self.transport.write(_text_frame(data))
 
     def process_event(self, event: Any) -> None:
-        """Take a frame; without `request` the library would take it for one."""
+        """Handle a frame; without `request` the library would expect a request."""
         if self.state is State.CONNECTING:
             super().process_event(event)
         else:
             super(ServerConnection, self).process_event(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count the peer no longer."""
+        """Stop counting the peer."""
         self.peer.left()
         super().connection_lost(exc)
 
 
 class WebSockets:
-    """The sockets of one server: takes over connections, and closes them with the server."""
+    """The sockets of one server."""
 
     def __init__(
         self,
@@ -132,11 +132,11 @@ class WebSockets:
         )
 
     def wrap(self, listening: asyncio.Server) -> None:
-        """Close this asyncio server with the sockets."""
+        """Close this asyncio server together with the sockets."""
         self.server.wrap(listening)
 
     def take_over(self, transport: asyncio.Transport, upgrade: Upgrade, early: bytes) -> None:
-        """Let the library answer a request to upgrade and read the rest; raises `BadRequest`."""
+        """Give a connection with its request to the library; raises `BadRequest`."""
         head = _head(upgrade.request)
         logger = self.server.logger
         known = upgrade.attach.user is not None
@@ -161,17 +161,17 @@ class WebSockets:
         socket.data_received(head)
 
     async def cut(self) -> None:
-        """Drop every socket, and stop what is done for it."""
+        """Abort every socket and cancel its handler."""
         handlers = dict(self.server.handlers)
         for socket, task in handlers.items():
             socket.transport.abort()
             task.cancel()
-        if handlers:  # what they release needs the store, which is closed after this
+        if handlers:  # their clean-up needs the store, which is closed after this
             await asyncio.wait(handlers.values(), timeout=CLOSE_SECONDS)
 
 
 def _text_frame(data: bytes) -> bytes:
-    """A WebSocket frame of text, made here: the library takes twice the time of all else in a token."""
+    """A WebSocket text frame; made here because the library's way takes most of the time of a token."""
     size = len(data)
     if size < 126:  # noqa: PLR2004 - RFC 6455, section 5.2
         return b"\x81%c%b" % (size, data)
@@ -181,7 +181,7 @@ def _text_frame(data: bytes) -> bytes:
 
 
 def _head(request: Request) -> bytes:
-    """The request as the library reads it."""
+    """The head of the request for the library."""
     lines = ["GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"]
     lines += [f"{name}: {request.headers[name]}" for name in FIELDS if name in request.headers]
     lines += [f"sec-websocket-version: {VERSION}", "", ""]
@@ -196,14 +196,14 @@ def _select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Su
 
 
 def _library_logger() -> logging.Logger:
-    """The library's logger: never at DEBUG, where it prints tokens and messages."""
+    """The library's logger; never at DEBUG, where it logs tokens and messages."""
     logger = logging.getLogger("genpy.websockets")
     logger.setLevel(logging.WARNING)
-    logger.addFilter(_is_our_fault)
+    logger.addFilter(_is_server_error)
     return logger
 
 
-def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Whether a record is about more than a peer that left or sent no valid WebSocket request."""
+def _is_server_error(record: logging.LogRecord) -> bool:
+    """Whether a record is not only about a peer that disconnected or sent an invalid request."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, ConnectionClosed | InvalidHandshake | OSError)

@@ -1,8 +1,8 @@
-"""The HTML of conversations, sent along to the readers that asked for the feature `html`.
+"""Sends the HTML of messages to the clients with the feature `html`.
 
-Every stored message is followed by its HTML, the newest first, and each block of a reply in
-progress by its own as soon as it is finished. It is made once for all readers, and off the path of
-the tokens: a frame of text never waits for HTML.
+Every stored message is followed by its HTML, the newest first, and each block of a running reply
+as soon as it is complete. HTML is rendered once for all clients, and frames of text never wait for
+it.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from genpy_server.wire import Delta, Frame, Html, MessageEvent, RunFinished
 
 FEATURE = "html"
 LEAST_PAUSE = 0.1
-"""Seconds between two looks at a growing reply, so that several tokens are one look."""
+"""Shortest pause between two searches for complete blocks of a reply, in seconds."""
 PAUSE_RATIO = 5.0
-"""How many times as long as a look took the next one waits."""
+"""Pause after a search, as a multiple of the time it took."""
 
 REPLIES_LEFT = 64
-"""Replies in progress that are remembered though nobody watches them."""
+"""Running replies without readers that are kept."""
 
 Sleep = Callable[[float], Awaitable[object]]
 
 
 class Reader(Protocol):
-    """Where the frames of a user go."""
+    """A client of a user."""
 
     user: str
 
     def answer(self, frame: Frame) -> None:
-        """Take a frame that is for this reader alone."""
+        """Send a frame to this reader alone."""
 
 
 class HtmlFeed:
-    """Watches what readers are sent, and answers with the HTML of it."""
+    """Watches the frames that readers are sent, and sends their HTML."""
 
     def __init__(self, renderer: Renderer, sleep: Sleep = asyncio.sleep) -> None:
         self._renderer = renderer
@@ -44,14 +44,14 @@ class HtmlFeed:
         self._stored: dict[Reader, _StoredMessages] = {}
 
     def watch(self, reader: Reader, frame: Frame) -> None:
-        """Note a frame that a reader was sent."""
+        """Handle a frame that was sent to a reader."""
         if isinstance(frame, MessageEvent):
             self._add(reader, frame.message_id, frame.text)
         elif isinstance(frame, Delta):
             run = self._runs.get(frame.run)
             if run is None:
                 if frame.offset:
-                    return  # its beginning was not seen; its HTML comes with the whole message
+                    return  # the beginning is missing; the HTML comes with the stored message
                 self._forget_left()
                 run = _GrowingReply(frame.run, reader.user, self._renderer, self._sleep)
                 self._runs[frame.run] = run
@@ -72,7 +72,7 @@ class HtmlFeed:
         self._stored[reader].add(message_id, text)
 
     def left(self, reader: Reader) -> None:
-        """Forget a reader; a reply that nobody watches is kept for a client that comes back to its middle."""
+        """Remove a reader; its running replies are kept for a client that resumes."""
         stored = self._stored.pop(reader, None)
         if stored is not None:
             stored.close()
@@ -86,7 +86,7 @@ class HtmlFeed:
 
 
 class _StoredMessages:
-    """Messages whose HTML one reader waits for."""
+    """The messages of one reader that are to be rendered."""
 
     def __init__(self, reader: Reader, renderer: Renderer) -> None:
         self._reader = reader
@@ -95,7 +95,7 @@ class _StoredMessages:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, message_id: int, text: str) -> None:
-        """Take a message; the newest one is rendered first, for it is the one that is looked at."""
+        """Add a message; the newest is rendered first, since it is seen first."""
         self._waiting.append((message_id, text))
         if self._task is None:
             self._task = asyncio.create_task(self._work())
@@ -106,19 +106,19 @@ class _StoredMessages:
             self._task.cancel()
 
     async def _work(self) -> None:
-        await asyncio.sleep(0)  # messages that are sent together are all here now
+        await asyncio.sleep(0)  # until all messages that are sent together are added
         while self._waiting:
             message_id, text = self._waiting.pop()
             try:
                 html = await self._renderer.render(text, self._reader.user)
             except Busy:
-                continue  # it stays text, as it does for readers without the feature
+                continue  # the client shows its text
             self._reader.answer(Html(html, message_id=message_id, end=len(text)))
         self._task = None
 
 
 class _GrowingReply:
-    """A reply in progress: the HTML of its finished blocks, for everybody who watches."""
+    """A running reply: the HTML of its complete blocks, for all readers."""
 
     def __init__(self, run: str, user: str, renderer: Renderer, sleep: Sleep) -> None:
         self.readers: set[Reader] = set()
@@ -129,12 +129,12 @@ class _GrowingReply:
         self._blocks: list[Html] = []
         self._text = ""
         self._pieces: list[str] = []
-        """What came behind `_text`."""
-        self._known = 0
+        """Text after `_text`."""
+        self._length = 0
         self._start = 0
-        """Where the text behind the finished blocks begins, in characters."""
+        """Offset of the text after the complete blocks."""
         self._headings: tuple[str, ...] = ()
-        """What that stands within."""
+        """The headings above that text."""
         self._due = False
         self._line_ended = False
         self._task: asyncio.Task[None] | None = None
@@ -148,19 +148,19 @@ class _GrowingReply:
         return self._text
 
     def join(self, reader: Reader) -> None:
-        """Give a reader the blocks there are, and from now on each as it is finished."""
+        """Send a reader the blocks so far, and each later one when it is complete."""
         if reader not in self.readers:
             self.readers.add(reader)
             for block in self._blocks:
                 reader.answer(block)
 
     def take(self, delta: Delta) -> None:
-        """Take what a delta adds; several readers bring the same ones."""
-        added = delta.text[max(0, self._known - delta.offset) :]
-        if delta.offset > self._known or not added:
+        """Add the text of a delta; the same one comes for every reader."""
+        added = delta.text[max(0, self._length - delta.offset) :]
+        if delta.offset > self._length or not added:
             return
         self._pieces.append(added)
-        self._known += len(added)
+        self._length += len(added)
         # A block ends with its line, or with the beginning of the next one.
         self._due = self._due or self._line_ended or "\n" in added
         self._line_ended = added.endswith("\n")
@@ -168,12 +168,12 @@ class _GrowingReply:
             self._task = asyncio.create_task(self._look())
 
     def close(self) -> None:
-        """Stop; the HTML of the whole follows with the stored message."""
+        """Stop; the HTML of the whole message follows."""
         if self._task is not None:
             self._task.cancel()
 
     async def _look(self) -> None:
-        """Find finished blocks, until none can have been finished since the last look."""
+        """Send complete blocks, until none can have been added since the last search."""
         clock = asyncio.get_running_loop().time
         while self._due:
             began, self._due = clock(), False

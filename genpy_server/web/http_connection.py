@@ -1,8 +1,8 @@
-"""One connection of the port: HTTP requests one after another, until one opens a WebSocket.
+"""One connection: HTTP requests one after another, until one opens a WebSocket.
 
 Each request is read by `RequestReader` within its limits of bytes and time, and answered by the
-server's door. A request to open a WebSocket that the door accepts hands the connection over to the
-websockets library, and this object is done with it.
+server (`Door`). With an accepted request to open a WebSocket the connection is handed over to the
+websockets library.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""What every answer carries; a page replaces the last by what it needs."""
+"""Header fields of every answer; a page replaces the last one."""
 
 
 class Door(Protocol):
-    """Decides what a connection's requests get."""
+    """The server, as its connections use it."""
 
     limits: Limits
     server_header: str
@@ -50,16 +50,16 @@ class Door(Protocol):
         """Note a connection that was refused because its address has too many."""
 
     def attach(self, request: Request, peer: RemotePeer) -> Attach:
-        """What a request to open a WebSocket may have; raises what refuses it."""
+        """Check a request to open a WebSocket; raises the error that refuses it."""
 
     def answer(self, request: Request, peer: RemotePeer) -> Awaitable[Response]:
         """The answer to any other request; never raises."""
 
     def is_given_up(self, request: Request) -> bool:
-        """Whether the work for an answer ends when its client leaves."""
+        """Whether the handler is cancelled when the client disconnects."""
 
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
-        """The answer to a request that was refused."""
+        """The answer to a refused request."""
 
     def log(self, address: str, request: Request | None, status: int, began: float) -> None:
         """Log a request that was answered; `began` is on the loop's clock."""
@@ -79,17 +79,17 @@ class HttpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._ending = False
         self._given_up = False
-        """Whether the answer in progress is cancelled when the client leaves."""
+        """Whether the current handler is cancelled when the client disconnects."""
         self._early = b""
         self._peer_finished = False
         self._paused: asyncio.Future[None] | None = None
         self.released: asyncio.Future[None] = self._loop.create_future()
-        """Done once the connection is closed, or is a WebSocket."""
+        """Done when the connection is closed or handed over."""
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to read the first request."""
+        """Start to read the first request."""
         self._transport = cast("asyncio.Transport", transport)
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
@@ -101,9 +101,9 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Read the request, and have it answered once it is complete."""
+        """Read the request, and answer it once it is complete."""
         if self._ending:
-            return  # what a refused client still sends is dropped
+            return  # bytes of a refused client are dropped
         if self._given_up:
             self._early += data
             self._transport.pause_reading()
@@ -121,7 +121,7 @@ class HttpConnection(asyncio.Protocol):
             self._received(request)
 
     def eof_received(self) -> bool:
-        """A client that has finished sending may still read the answer."""
+        """Keep the connection for the answer to a client that has finished sending."""
         if self._ending or self._given_up or not (self._reader.started or self._task):
             return False
         self._peer_finished = True
@@ -132,7 +132,7 @@ class HttpConnection(asyncio.Protocol):
         return True
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Forget the connection; an answer in progress is made all the same, or given up."""
+        """Remove the connection; the current handler is cancelled or runs to its end."""
         if self._given_up and self._task is not None:
             self._task.cancel()
         self._peer.left()
@@ -140,11 +140,11 @@ class HttpConnection(asyncio.Protocol):
         self.resume_writing()
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than it is written to."""
+        """Note that the write buffer is full."""
         self._paused = self._loop.create_future()
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Note that the write buffer has room."""
         if self._paused is not None and not self._paused.done():
             self._paused.set_result(None)
         self._paused = None
@@ -153,11 +153,11 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def busy(self) -> asyncio.Task[None] | None:
-        """The answer in progress."""
+        """The task of the current answer."""
         return self._task
 
     def close(self) -> None:
-        """Close once the request in progress is answered; at once where there is none."""
+        """Close now, or once the current request is answered."""
         if self._task is None and not self._ending and not self._reader.started:
             self._transport.close()
 
@@ -202,7 +202,7 @@ class HttpConnection(asyncio.Protocol):
         if request.upgrade:
             self._upgrade(request)
             return
-        # Who left is known from what is read.
+        # Reading goes on, to detect that the client disconnects.
         self._given_up = self._door.is_given_up(request)
         if not self._given_up:
             self._transport.pause_reading()
@@ -229,7 +229,7 @@ class HttpConnection(asyncio.Protocol):
         self._task.add_done_callback(self._worked)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
-        """Drop the connection whose answer failed by a bug: nobody would close it any more."""
+        """Abort the connection after a bug in an answer, which nothing else would close."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an answer failed", exc_info=error)
             self._transport.abort()
@@ -245,7 +245,7 @@ class HttpConnection(asyncio.Protocol):
     async def _send(
         self, request: Request | None, response: Response, began: float, *, kept: bool
     ) -> None:
-        """Send an answer, wait until the client has read it, and go on or end."""
+        """Send an answer, wait until it is written, and read the next request or close."""
         try:
             last = request is None or not kept or self._peer_finished or self._door.closing
             shown = response if request is None else _for(request, response)
@@ -274,7 +274,7 @@ class HttpConnection(asyncio.Protocol):
                 self.data_received(early)
 
     def _end(self) -> None:
-        """Close behind the answer; what the client still sends would reset the connection."""
+        """Close after the answer; read until the client closes, so that it gets no reset."""
         self._ending = True
         if self._peer_finished or not self._transport.can_write_eof():
             self._transport.close()
@@ -288,7 +288,7 @@ class HttpConnection(asyncio.Protocol):
 
 
 def _for(request: Request, response: Response) -> Response:
-    """An answer without its body where the client holds it already."""
+    """The answer, or 304 if the client has its content already."""
     if not response.unchanged_for(request):
         return response
     return msgspec.structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")

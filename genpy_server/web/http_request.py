@@ -1,9 +1,9 @@
-"""One HTTP request out of the bytes of a connection, without any I/O.
+"""Reads one HTTP request from the bytes of a connection, without any I/O.
 
-h11 parses the head and the body. `RequestReader` bounds what h11 is given, and refuses first what
-h11 accepts and other servers could read in another way: control characters, a line that ends in LF
-alone, folded fields, a repeated field that decides something, both Content-Length and
-Transfer-Encoding, and trailers. It gives one `Request`, or raises the error to answer with.
+h11 parses the head and the body. `RequestReader` limits what h11 gets, and refuses what h11 accepts
+but other servers may parse in another way: control characters, a line that ends in LF alone, folded
+fields, repeated fields of `SINGLE`, both Content-Length and Transfer-Encoding, and trailers. It
+returns one `Request`, or raises the error to answer with.
 """
 
 import re
@@ -26,7 +26,7 @@ METHOD_BYTES = 32
 END = b"\r\n\r\n"
 EMPTY_LINE = b"\r\n"
 SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "transfer-encoding")
-"""Fields that decide something: two of them could be read in two ways."""
+"""Fields that may come once, since two of them could be read in two ways."""
 
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _FOLDED = re.compile(rb"\r\n[ \t]")
@@ -36,7 +36,7 @@ _NOT_HTTP = "Not a valid HTTP request. The server speaks HTTP/1.1 without TLS."
 
 
 class RequestReader:
-    """Reads one request, and writes its answer: an h11 connection for one exchange."""
+    """Reads one request and writes its answer: an h11 connection for one exchange."""
 
     def __init__(self, *, head_bytes: int, body_bytes: int) -> None:
         self._head_bytes = head_bytes
@@ -56,7 +56,7 @@ class RequestReader:
         self._complete = False
 
     def receive_data(self, data: bytes) -> Request | None:
-        """Take bytes; returns the request when it is complete, and raises `Refused` once."""
+        """Add bytes; returns the request when it is complete, and raises `Refused` once."""
         if self.finished:
             self._buffer += data if self._complete else b""
             return None
@@ -75,18 +75,18 @@ class RequestReader:
         return request
 
     def receive_eof(self) -> None:
-        """Take the end of the bytes; raises `BadRequest` when it is in the middle of a request."""
+        """Note the end of the bytes; raises `BadRequest` for an incomplete request."""
         if self.started and not self.finished:
             self.finished = True
             raise BadRequest("The request ended before it was complete.")
 
     @property
     def left_over(self) -> bytes:
-        """What came behind a complete request."""
+        """Bytes after a complete request."""
         return self._h11.trailing_data[0] + bytes(self._buffer)
 
     def continue_bytes(self) -> bytes:
-        """The 100 that a client waits for before it sends the body; empty where none does."""
+        """The answer 100 if the client waits for it before it sends the body; else empty."""
         waiting = (
             not self.finished
             and self._request is not None
@@ -98,7 +98,7 @@ class RequestReader:
         return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
     def answer_bytes(self, response: Response, fields: "Iterable[tuple[str, str]]") -> bytes:
-        """An answer as it is sent: status, header fields, and a body where the request has one."""
+        """An answer as bytes: status, header fields, and the body unless the request was HEAD."""
         head = h11.Response(
             status_code=response.status,
             headers=[(name.encode(), value.encode()) for name, value in fields],
@@ -131,7 +131,7 @@ class RequestReader:
         return self._read_body(self._request, data)
 
     def _skip_empty_line(self) -> None:
-        """Skip the one empty line that some clients send behind an earlier body."""
+        """Skip the one empty line that some clients send after a body."""
         if self._skipped or len(self._buffer) < len(EMPTY_LINE):
             return
         if self._buffer.startswith(EMPTY_LINE):
@@ -140,7 +140,7 @@ class RequestReader:
         self._skipped = True
 
     def _find_end(self) -> int:
-        """Where the head ends, or -1. A byte that no head can hold is refused at once."""
+        """The end of the head, or -1; a byte that is not allowed in a head is refused at once."""
         found = self._buffer.find(END, max(0, self._scanned - len(END)))
         upto = len(self._buffer) if found < 0 else found + len(END)
         if _FORBIDDEN.search(self._buffer, max(0, self._scanned - 1), upto):
@@ -157,7 +157,7 @@ class RequestReader:
                 f"A request has at most {FIELDS} header fields, each of at most {LINE_BYTES} bytes."
             )
         if _FOLDED.search(head):
-            raise BadRequest("A header field must stand on one line.")
+            raise BadRequest("A header field must be on one line.")
         _check_repeated(head)
         self._h11.receive_data(head)
         event = self._h11.next_event()
@@ -188,7 +188,7 @@ class RequestReader:
         return None
 
     def _check_end(self, request: Request, event: h11.EndOfMessage) -> None:
-        """Refuse what may follow the last chunk and is read by some servers only."""
+        """Refuse trailers after the last chunk, which only some servers read."""
         if "transfer-encoding" not in request.headers:
             return
         behind = len(self._h11.trailing_data[0])
@@ -198,7 +198,7 @@ class RequestReader:
 
 
 def check_framing(request: Request, version: bytes, body_bytes: int) -> None:
-    """Raise for a body whose end could be read in two ways, or that is too large."""
+    """Raise for a body whose length is ambiguous, or that is too large."""
     length = request.headers.get("content-length")
     coding = request.headers.get("transfer-encoding")
     if coding is not None and length is not None:
@@ -240,7 +240,7 @@ def _request(event: h11.Request) -> Request:
 
 
 def _absolute(target: str) -> tuple[str, str]:
-    """Path with query, and authority, of an absolute target, which stands for the Host field."""
+    """Path with query, and authority, of an absolute target; the authority replaces Host."""
     try:
         parts = urlsplit(target)
     except ValueError:

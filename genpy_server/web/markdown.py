@@ -1,8 +1,8 @@
-"""Markdown that nobody vouches for, as HTML that a browser may show: parsed, then sanitised.
+"""Converts untrusted Markdown to HTML that a browser may show: parsed, then sanitised.
 
-This is the only way from text to HTML. The parser takes HTML in a text as text, makes links of
-http, https and mailto alone, and turns an image into a link to it, since a picture that loads by
-itself can carry a conversation away. The sanitiser then lets through only what this parser makes.
+This is the only way from text to HTML. The parser takes HTML in a text as text, allows links of
+http, https and mailto only, and turns an image into a link, since the request for an image can leak
+a conversation. The sanitiser then allows only what this parser produces.
 """
 
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -23,16 +23,15 @@ if TYPE_CHECKING:
 
 SCHEMES = frozenset({"http", "https", "mailto"})
 FIRST_HEADING = 3
-"""Level of a text's outermost heading: it stands under the h2 of its message."""
+"""Level of a text's outermost heading, below the h2 of its message."""
 LAST_HEADING = 6
 HIGHLIGHT_SECONDS = 1.5
-"""How long the code of a text may take to get its colours; what is behind has one."""
+"""Time limit of syntax highlighting for a text; code after it is not highlighted."""
 BARE_LINKS = 1_000
-"""Addresses in a text above which only those in brackets become links: looking for them takes
-time by the square of their number."""
+"""With more bare URLs in a text they do not become links: the search takes quadratic time."""
 BRACKETS = 1_000
-"""Brackets in one paragraph above which it is shown as it is: looking for links takes time by the
-square of their number."""
+"""With more brackets a paragraph is shown as plain text: the search for links takes quadratic
+time."""
 
 TOKEN_CLASSES = {
     "Comment": "c",
@@ -61,17 +60,18 @@ _BOX = pattern(r"\[([ xX])\] ")
 
 
 def render(text: str) -> str:
-    """Safe HTML of a Markdown text. Takes time: 3 ms for 1,000 characters, 60 at worst."""
+    """Safe HTML of a Markdown text. Takes 3 ms for 1,000 characters, 60 ms at worst."""
     return sanitise(_parser_for(text).render(text))
 
 
 def finished_blocks(
     text: str, headings: tuple[str, ...] = ()
 ) -> list[tuple[int, str, tuple[str, ...]]]:
-    """The blocks of a text that still grows, except the last one.
+    """The blocks of a growing text, except the last one.
 
-    Each is where it ends, its HTML, and the headings that what follows stands within; `headings`
-    are those of what came before the text. A link to an address that is given only later is text here, and a link in the HTML of the whole.
+    Each is its end offset, its HTML, and the headings above the next block; `headings` are those
+    above the text. A reference link whose target comes later is text here, and a link in the HTML
+    of the whole.
     """
     parser, env = _parser_for(text), dict[str, Any](headings=headings)
     tokens = parser.parse(text, env)
@@ -98,7 +98,7 @@ def _parser_for(text: str) -> "MarkdownIt":
 
 
 def sanitise(html: str) -> str:
-    """HTML with nothing in it but what `render` makes."""
+    """HTML with only the elements and attributes that `render` produces."""
     return _sanitiser().clean(html)
 
 
@@ -177,14 +177,14 @@ def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two pars
 
 
 def _set_plain(tokens: Sequence["Token"]) -> None:
-    """Take a paragraph of nothing but brackets out of the search for links."""
+    """Exclude paragraphs with too many brackets from the search for links."""
     for token in tokens:
         if token.type == "inline" and token.content.count("[") > BRACKETS:
             token.type = "plain"
 
 
 def _plain(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """A paragraph as it is."""
+    """A paragraph as plain text."""
     from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
 
     return str(escapeHtml(tokens[index].content))
@@ -196,10 +196,7 @@ def _is_link(url: str) -> bool:
 
 
 def _set_levels(tokens: Sequence["Token"], env: MutableMapping[str, Any]) -> None:
-    """Number headings by how they nest, so that no level is left out.
-
-    `env` may say within which `headings` the text stands.
-    """
+    """Set heading levels by nesting, so that none is skipped; `env` may have outer `headings`."""
     outer: list[str] = list(env.get("headings", ()))
     for token in tokens:
         if token.type == "heading_open":
@@ -215,9 +212,9 @@ def _set_levels(tokens: Sequence["Token"], env: MutableMapping[str, Any]) -> Non
 
 
 def _set_alignment(tokens: Sequence["Token"]) -> None:
-    """Say the alignment of a cell by a class, as the page allows no inline style.
+    """Set the alignment of cells by a class, since the page allows no inline style.
 
-    An empty head of a column is left out: a screen reader would announce it as one.
+    An empty column head becomes a plain cell, which a screen reader does not announce.
     """
     for number, token in enumerate(tokens):
         if token.type == "th_open" and not tokens[number + 1].content:
@@ -231,7 +228,7 @@ def _set_alignment(tokens: Sequence["Token"]) -> None:
 
 
 def _broken(token: "Token") -> Iterator["Token"]:
-    """The text of a cell, where a `<br>` is a line break: a row has only one line."""
+    """The text of a cell with `<br>` as line breaks."""
     if token.type != "text" or "<" not in token.content:
         yield token
         return
@@ -242,7 +239,7 @@ def _broken(token: "Token") -> Iterator["Token"]:
 
 
 def _set_boxes(tokens: Sequence["Token"]) -> None:
-    """Show the box of an item of a list of tasks as the terminal does."""
+    """Show the boxes of task lists as the terminal does."""
     for item, paragraph, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if item.type == "list_item_open" and paragraph.type == "paragraph_open" and inline.children:
             first = inline.children[0]
@@ -252,7 +249,7 @@ def _set_boxes(tokens: Sequence["Token"]) -> None:
 
 
 def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """A formula as Unicode."""
+    """A formula as Unicode text."""
     from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
 
     token = tokens[index]
@@ -263,7 +260,7 @@ def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
 
 
 def _footnote(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """A footnote, or where it is named: its label, raised."""
+    """A footnote or a reference to it: its label, raised."""
     from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
 
     token = tokens[index]
@@ -274,7 +271,7 @@ def _footnote(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
 
 
 def _image(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """An image as a link to it."""
+    """An image as a link."""
     from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
 
     source = escapeHtml(str(tokens[index].attrs.get("src", "")))

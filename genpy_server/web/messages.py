@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from genpy_server.core.models import ErrorAnswer, ErrorDetail
 from genpy_server.errors import GenPyError
 
 JSON = "application/json"
@@ -16,7 +17,7 @@ HTML = f"{HTML_TYPE}; charset=utf-8"
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request; `path` is as it came, percent-encoded ASCII without the query.
+    """One request; `path` is percent-encoded ASCII without the query.
 
     Names of `headers` are lower case, and the values of a repeated field are joined by ", ".
     """
@@ -27,7 +28,7 @@ class Request(msgspec.Struct, frozen=True):
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     user: str | None = None
-    """The owner of the conversations it may see, once the gate knows."""
+    """The owner of the conversations that it may read, set by the gate."""
 
     def listed(self, name: str) -> list[str]:
         """The elements of a header field that is a comma-separated list."""
@@ -35,7 +36,7 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def is_visit(self) -> bool:
-        """Whether a person opened the address in a browser, and wants a page."""
+        """Whether a browser asks for a page."""
         return (
             self.method == "GET"
             and not self.upgrade
@@ -44,7 +45,7 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def accepts_gzip(self) -> bool:
-        """Whether the client can unpack gzip."""
+        """Whether the client accepts gzip."""
         offered = [item.replace(" ", "") for item in self.listed("accept-encoding")]
         return any(item.split(";")[0] == "gzip" and not item.endswith(";q=0") for item in offered)
 
@@ -59,7 +60,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer. With an `etag` a browser may keep it and ask whether it is still so."""
+    """One answer. With an `etag` a browser may cache it and revalidate it."""
 
     status: int = 200
     body: bytes = b""
@@ -69,7 +70,7 @@ class Response(msgspec.Struct, frozen=True):
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> "Response":
-        """A value that msgspec can encode."""
+        """An answer of a value that msgspec can encode."""
         return cls(status, msgspec.json.encode(value))
 
     @classmethod
@@ -87,16 +88,15 @@ class Response(msgspec.Struct, frozen=True):
 
     @classmethod
     def error(cls, error: GenPyError, headers: Mapping[str, str] | None = None) -> "Response":
-        """An expected failure with its status, code and sentence."""
-        detail: dict[str, Any] = {"code": error.code, "message": error.message}
+        """The answer to an error, with its status, code and message."""
+        detail = ErrorDetail(error.code, error.message, error.retry_after)
         fields = dict(headers or {})
         if error.retry_after is not None:
-            detail["retry_after"] = error.retry_after
             fields["Retry-After"] = str(ceil(error.retry_after))
-        return cls(error.status, msgspec.json.encode({"error": detail}), headers=fields)
+        return cls(error.status, msgspec.json.encode(ErrorAnswer(detail)), headers=fields)
 
     def varying(self, name: str) -> "Response":
-        """The same, said to depend on a field of the request."""
+        """The same with a `Vary` for a field of the request."""
         named = self.headers.get("Vary")
         return msgspec.structs.replace(
             self, headers={**self.headers, "Vary": name if named is None else f"{named}, {name}"}
@@ -108,6 +108,6 @@ class Response(msgspec.Struct, frozen=True):
         return HTTPStatus(self.status).phrase
 
     def unchanged_for(self, request: Request) -> bool:
-        """Whether the client that asks holds this very content."""
+        """Whether the client has this content already (If-None-Match)."""
         held = [tag.removeprefix("W/") for tag in request.listed("if-none-match")]
         return self.etag is not None and (self.etag in held or held == ["*"])

@@ -1,9 +1,8 @@
-"""Markdown to HTML in a process of its own, so that no text holds up anybody's reply.
+"""Renders Markdown to HTML in a separate process, so that it does not delay replies.
 
-The process is started with the first text and ends when it has nothing to do. It knows no secret,
-takes one job at a time, and is killed when a text takes too long; such a text is shown as it is.
-`python -m genpy_server.web.renderer` is that process: jobs come in and results go out as
-length-prefixed JSON.
+The process is started with the first text and ends when it is idle. It gets no secrets, runs one
+job at a time, and is killed when a text takes too long; such a text is shown unrendered.
+`python -m genpy_server.web.renderer` is that process: jobs and results are length-prefixed JSON.
 """
 
 import asyncio
@@ -22,14 +21,14 @@ import msgspec
 from genpy_server.errors import Busy
 
 RENDER_SECONDS = 4.0
-"""How long one job may take; a usual message takes some milliseconds."""
+"""Time limit of one job; a usual message takes some milliseconds."""
 IDLE_SECONDS = 300.0
-"""After how long without a job the process ends."""
+"""After so long without a job the process ends."""
 WAITING_JOBS = 200
 CACHE_BYTES = 8 * 1024 * 1024
 NICENESS = 5
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LANG")
-"""Variables that the process gets; those with keys and tokens are not among them."""
+"""Environment variables of the process, without keys and tokens."""
 
 _LENGTH = struct.Struct("!I")
 
@@ -45,31 +44,31 @@ class RenderTexts(msgspec.Struct, tag="texts"):
 
 
 class RenderBlocks(msgspec.Struct, tag="blocks"):
-    """A text that still grows, of which the finished blocks are wanted."""
+    """A growing text, of which the complete blocks are to be rendered."""
 
     text: str
     headings: tuple[str, ...] = ()
-    """The headings that it stands within."""
+    """The headings above it."""
 
 
 class RenderedBlock(msgspec.Struct, frozen=True):
-    """A finished block: where it ends, in characters, and its HTML."""
+    """A complete block: its end offset in characters, and its HTML."""
 
     end: int
     html: str
     headings: tuple[str, ...] = ()
-    """The headings that what follows it stands within."""
+    """The headings above the next block."""
 
 
 class Renderer:
-    """The process and what it made lately; the same text at the same time is rendered once."""
+    """The process, and a cache of its results; concurrent requests for a text share one job."""
 
     def __init__(
         self, *, seconds: float = RENDER_SECONDS, charge: Callable[[str], None] = lambda _: None
     ) -> None:
         self._seconds = seconds
         self.charge = charge
-        """Counts a text of a user that is rendered, or raises `RateLimited`."""
+        """Counts a rendered text of a user; raises `RateLimited`."""
         self._cache: OrderedDict[str, str] = OrderedDict()
         self._cached_bytes = 0
         self._making: dict[str, asyncio.Future[str]] = {}
@@ -88,10 +87,10 @@ class Renderer:
         self.charge(user)
         made = self._making[text] = asyncio.get_running_loop().create_future()
         try:
-            (html,) = await self._job(RenderTexts([text]), list[str], lambda: [as_it_is(text)])
+            (html,) = await self._job(RenderTexts([text]), list[str], lambda: [unrendered(text)])
         except BaseException as error:
             made.set_exception(error if isinstance(error, Busy) else Busy("Not rendered."))
-            made.exception()  # nobody else may be waiting for it
+            made.exception()  # marks it as retrieved: there may be no other caller
             raise
         finally:
             del self._making[text]
@@ -100,7 +99,7 @@ class Renderer:
         return html
 
     async def render_all(self, texts: Sequence[str], user: str) -> list[str | None]:
-        """The HTML of each text, in the same order; None for those that cannot be made now."""
+        """The HTML of each text, in the same order; None for those that cannot be rendered now."""
         return [await self._try(text, user) for text in texts]
 
     async def _try(self, text: str, user: str) -> str | None:
@@ -112,7 +111,7 @@ class Renderer:
     async def finished_blocks(
         self, text: str, headings: tuple[str, ...] = ()
     ) -> list[RenderedBlock]:
-        """The blocks of a growing text that are finished; not cached."""
+        """The complete blocks of a growing text; not cached."""
         return await self._job(RenderBlocks(text, headings), list[RenderedBlock], list)
 
     async def close(self) -> None:
@@ -130,7 +129,7 @@ class Renderer:
     async def _job(
         self, job: RenderTexts | RenderBlocks, kind: type[R], otherwise: Callable[[], R]
     ) -> R:
-        """Have a job done; `otherwise` is the result where the process cannot."""
+        """Run a job; `otherwise` makes the result if the process fails."""
         if self._waiting >= WAITING_JOBS:
             raise Busy("Too much Markdown waits to be rendered. Try again.", retry_after=1.0)
         self._waiting += 1
@@ -153,7 +152,7 @@ class Renderer:
                 process.stdin.write(_LENGTH.pack(len(data)) + data)
                 (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
                 answer = await process.stdout.readexactly(length)
-        except BaseException:  # also a caller that goes away, whose answer nobody would read
+        except BaseException:  # also for a cancelled caller: its answer would be read by the next
             await self._end()
             raise
         loop = asyncio.get_running_loop()
@@ -161,7 +160,7 @@ class Renderer:
         return msgspec.json.decode(answer, type=kind)
 
     async def _started(self) -> asyncio.subprocess.Process:
-        """The process, which says that it is ready by an empty message."""
+        """The running process; it sends an empty message when it is ready."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -180,7 +179,7 @@ class Renderer:
         return process
 
     def _stop_reading(self) -> None:
-        """Let the process end by itself: it does when nothing more can come."""
+        """Close the input of the process, which ends it."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
 
@@ -198,20 +197,20 @@ class Renderer:
         await process.wait()
 
 
-def as_it_is(text: str) -> str:
-    """A text as HTML that shows each of its characters."""
+def unrendered(text: str) -> str:
+    """A text as preformatted HTML."""
     return f"<pre><code>{escape(text)}</code></pre>\n"
 
 
 def main() -> None:
-    """Do jobs from standard input until it ends."""
+    """Run jobs from standard input until it ends."""
     from genpy_server.web.markdown import finished_blocks, render  # noqa: PLC0415 - for this process alone
 
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     decoder = msgspec.json.Decoder(RenderTexts | RenderBlocks)
     source, target = sys.stdin.buffer, sys.stdout.buffer
-    render("ready *to* `go`")  # its imports are made before the first text
+    render("ready *to* `go`")  # imports the parser before the first job
     target.write(_LENGTH.pack(0))
     target.flush()
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:

@@ -1,4 +1,4 @@
-"""From a request to its handler: a table of routes, and checks that each row asks for."""
+"""Finds the handler of a request in a table of routes, and checks query, body, token and limits."""
 
 import re
 from collections import defaultdict
@@ -18,27 +18,28 @@ B = TypeVar("B")
 
 
 class Call(msgspec.Struct, Generic[Q, B], frozen=True):
-    """A request as its handler sees it: checked, and decoded as the route says."""
+    """A checked request with decoded query and body."""
 
     request: Request
     params: Mapping[str, str]
-    """The parts of the path that the pattern names."""
+    """The parameters in the path."""
     query: Q
     body: B
 
     @property
     def user(self) -> str:
-        """The owner of what may be seen."""
+        """The owner of the conversations that may be read; raises `Unauthorized` without a token."""
         if self.request.user is None:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
         return self.request.user
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Response]]
+Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
+"""Returns a `Response`, or a value that is answered as JSON."""
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One row of the table. `pattern` names parts of the path in braces, as `/api/session/{ref}`."""
+    """One row of the table; `pattern` has parameters in braces: `/api/session/{ref}`."""
 
     method: str
     pattern: str
@@ -47,16 +48,16 @@ class Route(msgspec.Struct, frozen=True):
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     answer: type | None = None
-    """What a JSON answer is; None for a page."""
+    """The type of a JSON answer; None for a page."""
     public: bool = False
-    """Whether it answers without a token where tokens are asked for."""
+    """Whether no token is required."""
     counts: Literal["changes"] | None = None
-    """Whether it counts towards the limit of messages and changes in a minute."""
+    """The rate limit that it counts towards."""
     given_up: bool = False
-    """Whether the work ends when the client leaves, or has finished sending."""
+    """Whether the handler is cancelled when the client disconnects."""
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The named parts of a path, or None when it is another path."""
+        """The parameters in a path, or None when it does not match."""
         wanted, given = self.pattern.split("/"), path.split("/")
         if len(wanted) != len(given):
             return None
@@ -70,7 +71,7 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Router:
-    """Answers a request by the table; `charge` has for each limit what counts one, or raises."""
+    """Answers requests by the table; `charge` has for each rate limit a function that may raise."""
 
     def __init__(
         self, routes: Sequence[Route], charge: Mapping[str, Callable[[str], None]] | None = None
@@ -79,7 +80,7 @@ class Router:
         self._charge = defaultdict(lambda: lambda _: None, charge or {})
 
     def is_given_up(self, request: Request) -> bool:
-        """Whether the work for an answer ends when its client leaves; see `Route`."""
+        """See `Route.given_up`."""
         return any(
             route.given_up
             and route.method == request.method
@@ -88,7 +89,7 @@ class Router:
         )
 
     async def answer(self, request: Request) -> Response:
-        """What the matching route's handler answers; raises `GenPyError`."""
+        """The answer of the matching handler; raises `GenPyError`."""
         found = [
             (route, params)
             for route in self.routes
@@ -111,10 +112,11 @@ class Router:
         body = None if route.body is None else _body(request, route.body)
         if route.counts is not None and request.user is not None:
             self._charge[route.counts](request.user)
-        return await route.handler(Call(request, params, query, body))
+        answer = await route.handler(Call(request, params, query, body))
+        return answer if isinstance(answer, Response) else Response.json(answer)
 
     def allowed(self, path: str) -> list[str]:
-        """The methods that a path answers to."""
+        """The methods of a path."""
         methods = {route.method for route in self.routes if route.match(path) is not None}
         return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
@@ -146,10 +148,10 @@ def _body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
 
 
 def _sentence(error: msgspec.ValidationError, noun: str) -> str:
-    """What msgspec found, with the name of the thing in front."""
+    """The error of msgspec as a sentence with the name of the field."""
     reason, _, path = str(error).partition(" - at `$")
     if match := _OBJECT.fullmatch(reason):
         kind, name = match.groups()
         return f"The {noun} {name} is {'unknown' if kind == 'contains unknown' else 'missing'}."
-    name, said = path.strip(".`"), reason[:1].lower() + reason[1:]
-    return f"The {noun} {name} is wrong: {said}." if name else f"The body is wrong: {said}."
+    name, reason = path.strip(".`"), reason[:1].lower() + reason[1:]
+    return f"The {noun} {name} is wrong: {reason}." if name else f"The body is wrong: {reason}."

@@ -1,8 +1,8 @@
-"""The frames on their way to one reader, in a bounded queue that a slow one cannot outgrow.
+"""The bounded queue of frames for one client, which is closed when it reads too slowly.
 
-A reader that keeps up is written to at once. Otherwise frames wait as the bytes that will be sent,
-and the deltas of one reply join, so that a slow reader gets fewer and larger frames. In text mode a
-frame is sent as a person would read it, or not at all.
+Frames are written at once if possible. Otherwise they wait as encoded bytes, and deltas of one
+reply are joined, so that a slow client gets fewer and larger frames. In text mode only the text of
+replies and errors is sent.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ from genpy_server.wire import (
 )
 
 WATERMARK = 32 * 1024
-"""Bytes in the transport's buffer above which frames wait in our own queue, where they join."""
+"""Bytes in the transport's buffer above which frames wait in this queue, where they are joined."""
 CUT_SECONDS = 5.0
-"""Seconds that a closing handshake with a slow reader may take."""
+"""Time limit of the closing handshake with a slow client."""
 JOINED_BYTES = 64 * 1024
 ENTRY_BYTES = 128
-"""What a waiting frame costs beside its bytes."""
-TOO_SLOW = "Too slow. Come back and go on where you were."
+"""Overhead of a waiting frame."""
+TOO_SLOW = "The client reads too slowly. Reconnect to resume."
 
 
 class _Joined(msgspec.Struct):
-    """Deltas of one reply that wait, or pieces of its reasoning; `text` is UTF-8."""
+    """Waiting deltas of one reply, or pieces of its reasoning, joined; `text` is UTF-8."""
 
     kind: type[Delta | Reasoning]
     seq: int
@@ -56,7 +56,7 @@ class _Joined(msgspec.Struct):
 
 
 class QueueSums:
-    """The bytes that wait for all readers, and for those of each user; over a bound the longest queue goes."""
+    """The waiting bytes of all queues and of each user; over a limit the longest queue is closed."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -65,7 +65,7 @@ class QueueSums:
         self.waiting_bytes = 0
 
     def changed(self, queue: "SendQueue", change: int) -> None:
-        """Count bytes that came or went; may close this queue or another one."""
+        """Count added or removed bytes; may close this queue or another one."""
         self.waiting_bytes += change
         self._users[queue.user] += change
         if queue.waiting_bytes:
@@ -87,7 +87,7 @@ class QueueSums:
 
 
 class SendQueue:
-    """Frames on their way to one reader; see the module."""
+    """The queue of one client; see the module."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class SendQueue:
         self.approves = approves
         self.allowed = allowed
         self.user = ""
-        """Whose bytes these are; set before anything can wait."""
+        """The user of the client; set before the first frame."""
         self.waiting_bytes = 0
         self.closing: tuple[int, str] | None = None
         self._ws = ws
@@ -127,7 +127,7 @@ class SendQueue:
             self._feed.watch(self, frame)
 
     def answer(self, frame: Frame) -> None:
-        """Take a frame for this reader alone."""
+        """See `Subscriber`."""
         if isinstance(frame, Ready):
             html = () if self._feed is None else (FEATURE,)
             frame.features = (*OFFERED, *html, *((APPROVALS,) if self.approves else ()))
@@ -136,7 +136,7 @@ class SendQueue:
             self._feed.watch(self, frame)
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket, or cut one that reads nothing; what is queued is dropped."""
+        """Close the socket, or abort it after `CUT_SECONDS`; queued frames are dropped."""
         if self.closing is None:
             self.closing = (code, reason)
             self._drop()
@@ -145,7 +145,7 @@ class SendQueue:
             self._start()
 
     async def gone(self) -> None:
-        """Forget what waits for a socket that is closed."""
+        """Drop the queue of a closed socket."""
         self.closing = self.closing or (CLOSE_SLOW, "")
         self._drop()
         if self._feed is not None:
@@ -175,7 +175,7 @@ class SendQueue:
         self._start()
 
     def _put_piece(self, piece: Delta | Reasoning) -> None:
-        """Join a piece to the last waiting one of its kind of the same reply."""
+        """Queue a piece, joined to the last waiting one of the same kind and reply."""
         text = piece.text.encode()
         last = self._queue[-1] if self._queue else None
         if (
@@ -209,12 +209,12 @@ class SendQueue:
             self._task = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
-        """Send what waits, and then close the socket if that is wanted."""
+        """Send waiting frames, then close the socket if requested."""
         try:
             while self._queue and self.closing is None:
                 entry = self._queue.pop(0)
                 await self._ws.send(self._bytes(entry), text=True)
-                if self.closing is None:  # else nothing is counted any more
+                if self.closing is None:  # else the bytes are no longer counted
                     self._count(-len(entry) - ENTRY_BYTES)
             if self.closing is not None:
                 await self._ws.close(*self.closing)
@@ -230,7 +230,7 @@ class SendQueue:
 
 
 def plain(frame: Frame) -> str:
-    """A frame as text mode shows it: replies as they come, failures as a sentence."""
+    """A frame in text mode: the text of replies, errors as a sentence, else empty."""
     if isinstance(frame, Delta):
         return frame.text
     if isinstance(frame, ErrorFrame):

@@ -1,4 +1,4 @@
-"""Listen on one port for HTTP and WebSocket, pass everything through the gate, and stop gracefully."""
+"""Listens on one port for HTTP and WebSocket, checks every request at the gate, and stops gracefully."""
 
 import asyncio
 import errno
@@ -35,20 +35,20 @@ from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
 
 SESSION_PATH = "/ws/session/"
 STOP_SECONDS = 10.0
-"""How long replies in progress and closing sockets may hold up a stop."""
+"""Time limit of a stop: of storing running replies and closing sockets."""
 
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 COMPRESSED = frozenset({JSON, HTML})
 COMPRESSED_FROM = 1_400
-"""Bytes of an answer from which compression saves a packet."""
+"""Size of an answer from which compression saves a packet."""
 COMPRESSED_INLINE = 32 * 1024
-"""Bytes that are compressed in less than a millisecond."""
+"""Largest size that is compressed in less than a millisecond."""
 LOG_SECONDS = 60.0
-"""Seconds between two lines about the same kind of trouble."""
+"""Shortest time between two log lines of a `LimitedWarning`."""
 
 LoopHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any]
 Connect = Callable[[SessionSocket, Attach], Awaitable[None]]
-"""The life of one WebSocket that passed the gate."""
+"""Serves one WebSocket that passed the gate."""
 
 log = logging.getLogger("genpy.server")
 
@@ -56,9 +56,9 @@ log = logging.getLogger("genpy.server")
 async def listen(
     *, settings: Settings, gate: Gate, router: Router, connect: Connect
 ) -> "HttpServer":
-    """Start to listen on `settings.host` and `settings.port` (0: any free one).
+    """Listen on `settings.host` and `settings.port` (0: any free one).
 
-    Raises `ConfigError` where that is impossible, or would expose conversations to others.
+    Raises `ConfigError` where that fails, or would expose conversations to others.
     """
     check_exposure(settings)
     server = HttpServer(settings, gate, router, connect)
@@ -73,8 +73,8 @@ async def listen(
     return server
 
 
-class Seldom:
-    """A warning that others can cause at will: one line a minute, with how often it happened."""
+class LimitedWarning:
+    """A warning that clients can cause: one line a minute, with how often it happened."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -82,7 +82,7 @@ class Seldom:
         self._next = 0.0
 
     def happened(self, detail: str) -> None:
-        """Count it, and log it if nothing was logged lately."""
+        """Count it, and log it unless it was logged within `LOG_SECONDS`."""
         self._count += 1
         now = asyncio.get_running_loop().time()
         if now >= self._next:
@@ -91,7 +91,7 @@ class Seldom:
 
 
 class HttpServer:
-    """A server that listens: where a request meets the gate, and then its handler or its socket."""
+    """A listening server: passes requests through the gate to the router or a session socket."""
 
     def __init__(self, settings: Settings, gate: Gate, router: Router, connect: Connect) -> None:
         self.limits = settings.limits
@@ -101,8 +101,8 @@ class HttpServer:
         self.strangers = Strangers(
             self.limits.strangers, self.limits.strangers_per_address, self.proxies
         )
-        self._turned_away = Seldom("refused a connection of an address with too many")
-        self._out_of_descriptors = Seldom("no descriptor left for a connection")
+        self._turned_away = LimitedWarning("refused a connection of an address with too many")
+        self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
         self.connections: set[HttpConnection] = set()
         self.sockets = WebSockets(
             lambda socket: connect(socket, socket.attach),
@@ -115,7 +115,7 @@ class HttpServer:
         self._listening: asyncio.Server | None = None
 
     def start(self, listening: asyncio.Server) -> None:
-        """Take the asyncio server whose connections these are."""
+        """Use the asyncio server that accepts the connections."""
         self._listening = listening
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(partial(self._loop_failed, loop.get_exception_handler()))
@@ -123,14 +123,14 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """The address it answers at."""
+        """The address of the server."""
         assert self._listening is not None  # noqa: S101 - `listen` started it
         host, port = self._listening.sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def empty(self) -> bool:
-        """Whether nobody is connected."""
+        """Whether there are no connections."""
         return not self.connections and not self.sockets.server.handlers
 
     def turned_away(self, address: str) -> None:
@@ -140,7 +140,7 @@ class HttpServer:
     def _loop_failed(
         self, before: LoopHandler | None, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     ) -> None:
-        """Log a failure in the loop; a full table of descriptors fails a hundred times a second."""
+        """Log an error of the loop; running out of descriptors happens a hundred times a second."""
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES and "socket" in context:
             self._out_of_descriptors.happened(error.strerror or "")
@@ -149,23 +149,23 @@ class HttpServer:
         else:
             loop.default_exception_handler(context)
 
-    # Its stop
+    # Stop
 
     def close(self) -> None:
-        """Accept no more connections, close sockets with 1001, and answer what was asked."""
+        """Accept no more connections, close sockets with 1001, and finish current answers."""
         self.closing = True
         self.sockets.server.close()
         for connection in tuple(self.connections):
             connection.close()
 
     async def wait_closed(self) -> None:
-        """Wait until everybody is gone."""
+        """Wait until all connections are closed."""
         if self.connections:
             await asyncio.wait([connection.released for connection in self.connections])
         await self.sockets.server.wait_closed()
 
     async def cut(self) -> None:
-        """Drop every connection of a server that was closed, and what is being done for it."""
+        """Abort all connections of a closed server, and cancel their answers."""
         tasks = [one.busy for one in self.connections if one.busy is not None]
         for connection in tuple(self.connections):
             connection.abort()
@@ -176,7 +176,7 @@ class HttpServer:
     # Requests
 
     def attach(self, request: Request, peer: RemotePeer) -> Attach:
-        """What a request to open a WebSocket may have; raises what refuses it."""
+        """See `Door`."""
         self._check_open()
         self._gate.admit(request)
         if not request.path.startswith(SESSION_PATH):
@@ -190,7 +190,7 @@ class HttpServer:
         return attach
 
     async def answer(self, request: Request, peer: RemotePeer) -> Response:
-        """The answer to any other request."""
+        """See `Door`."""
         try:
             self._check_open()
             response = await self._respond(request, peer)
@@ -202,11 +202,11 @@ class HttpServer:
         return self._shared(request, await _compressed(request, response))
 
     def is_given_up(self, request: Request) -> bool:
-        """Whether the work for an answer ends when its client leaves."""
+        """See `Door`."""
         return self._router.is_given_up(request)
 
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
-        """The answer to a request that was refused."""
+        """See `Door`."""
         headers: dict[str, str] = {}
         if isinstance(error, Unauthorized):
             headers["WWW-Authenticate"] = "Bearer"
@@ -241,7 +241,7 @@ class HttpServer:
         return await self._router.answer(msgspec.structs.replace(request, user=user))
 
     def _preflight(self, request: Request) -> Response:
-        """What a listed origin may do, asked by its browser before it does it."""
+        """The answer to a CORS preflight of a listed origin."""
         allowed = ", ".join(self._router.allowed(request.path))
         headers = {
             "Access-Control-Allow-Methods": allowed,
@@ -251,7 +251,7 @@ class HttpServer:
         return Response(204, headers=headers)
 
     def _shared(self, request: Request, response: Response) -> Response:
-        """The answer as a page of a listed origin may read it."""
+        """The answer with CORS headers for a listed origin."""
         origin = self._gate.listed_origin(request)
         if origin is None:
             return response
@@ -259,7 +259,7 @@ class HttpServer:
         return msgspec.structs.replace(response, headers=fields).varying("Origin")
 
     def _finish(self, socket: SessionSocket, _: WireRequest, response: WireResponse) -> None:
-        """Complete an answer of the library, and log it."""
+        """Add headers to an answer of the library, and log it."""
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             response.headers.update(SECURITY_HEADERS)
         if (upgrade := socket.upgrade) is not None:
@@ -267,7 +267,7 @@ class HttpServer:
 
 
 async def _compressed(request: Request, response: Response) -> Response:
-    """An answer in fewer bytes, where that pays and the client can unpack it."""
+    """The answer, compressed if it is large enough and the client accepts gzip."""
     if len(response.body) < COMPRESSED_FROM or response.content_type not in COMPRESSED:
         return response
     if "Content-Encoding" in response.headers or response.etag is not None:
@@ -276,7 +276,7 @@ async def _compressed(request: Request, response: Response) -> Response:
     if not request.accepts_gzip:
         return response
     pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
-    # zlib releases the interpreter, so a large answer delays nobody's reply in a thread.
+    # zlib releases the GIL, so a large answer does not delay replies in a thread.
     large = len(response.body) > COMPRESSED_INLINE
     body = await asyncio.to_thread(pack) if large else pack()
     return msgspec.structs.replace(

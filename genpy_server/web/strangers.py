@@ -1,4 +1,4 @@
-"""What a peer may cost before it has shown who it is: connections, and wrong tokens.
+"""Limits of unauthenticated peers: their connections, and their wrong tokens.
 
 Pure bookkeeping: no I/O, and the clock is given.
 """
@@ -6,16 +6,17 @@ Pure bookkeeping: no I/O, and the clock is given.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from genpy_server.core.identity import is_loopback
 from genpy_server.errors import TooMany
 
 FREE_ATTEMPTS = 5
-"""Wrong tokens from one address that cost no wait."""
+"""Wrong tokens from one address before it has to wait."""
 LONGEST_WAIT = 60.0
-"""Seconds an address waits at most between two attempts."""
+"""Longest wait between two attempts, in seconds."""
 FORGOTTEN_AFTER = 900.0
-"""Seconds without a wrong token after which an address is as good as new."""
+"""Seconds after which the wrong tokens of an address are forgotten."""
 ADDRESSES = 10_000
 """Addresses whose wrong tokens are remembered."""
 
@@ -23,7 +24,7 @@ Network = IPv4Network | IPv6Network
 
 
 def bucket(address: str) -> str:
-    """What is counted as one address: a whole /64 of IPv6, which one customer usually has."""
+    """The key under which an address is counted: a /64 for IPv6, which one customer usually has."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -35,18 +36,8 @@ def bucket(address: str) -> str:
     return str(ip_network(f"{found}/64", strict=False))
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an address is this machine's own, whose programs may well come a hundred at once."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return (mapped or found).is_loopback
-
-
 class Proxies:
-    """The proxies whose `X-Forwarded-For` is believed."""
+    """The proxies whose `X-Forwarded-For` is trusted."""
 
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._networks: list[Network] = [ip_network(text, strict=False) for text in networks]
@@ -59,9 +50,9 @@ class Proxies:
         return any(found in network for network in self._networks)
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
-        """The address a request comes from: the last one that no trusted proxy has.
+        """The client's address: the last hop that is not a trusted proxy.
 
-        Anybody can write the beginning of the field, so it is read from its end.
+        A client can forge the beginning of the field, so it is read from its end.
         """
         address = peer
         hops = headers.get("x-forwarded-for", "").split(",")
@@ -76,7 +67,7 @@ class Proxies:
 
 
 class RemotePeer:
-    """One connection; `drop` closes it where its place is needed."""
+    """One connection; `drop` closes it when the limit is reached."""
 
     def __init__(self, strangers: "Strangers", address: str, drop: Callable[[], None]) -> None:
         self._strangers = strangers
@@ -84,7 +75,7 @@ class RemotePeer:
         self.drop = drop
 
     def moved(self, address: str) -> None:
-        """Count it for the client that a proxy speaks for; raises `TooMany` over the bound."""
+        """Count it for the address behind a proxy; raises `TooMany` over the limit."""
         if address != self.address:
             counted = self in self._strangers
             self._strangers.remove(self)
@@ -93,16 +84,16 @@ class RemotePeer:
                 raise TooMany("Too many connections from your address have not sent a token.")
 
     def identified(self) -> None:
-        """It has shown who it is, and counts no longer."""
+        """Stop counting it: it is authenticated or closed."""
         self._strangers.remove(self)
 
     left = identified
 
 
 class Strangers:
-    """Connections that have not shown who they are: bounded in all, and for each remote address.
+    """Unauthenticated connections: limited in all, and for each remote address.
 
-    Loopback is not bounded by itself: its clients are this machine's, or all those of a proxy.
+    Loopback has no limit of its own: its clients are this machine's, or all those of a proxy.
     """
 
     def __init__(self, most: int, most_per_address: int, proxies: Proxies) -> None:
@@ -121,8 +112,7 @@ class Strangers:
     def add(self, peer: RemotePeer) -> bool:
         """Count a connection; False where its address has too many.
 
-        Where there are too many in all, the one that has waited longest is dropped: whoever wants
-        something asks for it at once.
+        Where there are too many in all, the oldest one is dropped.
         """
         key = bucket(peer.address)
         bounded = peer.address not in self._proxies and not is_loopback(peer.address)
@@ -137,7 +127,7 @@ class Strangers:
         return True
 
     def remove(self, peer: RemotePeer) -> None:
-        """Count a connection no longer."""
+        """Stop counting a connection."""
         if peer in self._peers:
             del self._peers[peer]
             key = bucket(peer.address)
@@ -147,14 +137,14 @@ class Strangers:
 
 
 class WrongTokens:
-    """Wrong tokens by address: after a few, each costs a wait, and the waits grow."""
+    """Wrong tokens by address: after a few, each requires a growing wait."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[str, tuple[int, float]] = {}
 
     def check(self, address: str) -> None:
-        """Raise `TooMany` while an address has to wait; its token is not looked at."""
+        """Raise `TooMany` while an address has to wait."""
         left = self.wait(address)
         if left > 0:
             raise TooMany(
@@ -163,7 +153,7 @@ class WrongTokens:
             )
 
     def wait(self, address: str) -> float:
-        """Seconds that an address still has to wait; 0 where it has not."""
+        """Seconds that an address still has to wait."""
         count, at = self._seen.get(bucket(address), (0, 0.0))
         return max(0.0, at + _wait(count) - self._clock())
 

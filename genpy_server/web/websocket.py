@@ -1,8 +1,7 @@
-"""One WebSocket: authenticate, attach, read frames and do what they say.
+"""One WebSocket: authenticates, attaches to a session, reads frames and carries them out.
 
-It knows sockets and frames, and nothing of chat. The handshake decides between two modes:
-without a subprotocol a text frame is a message and the reply comes back as plain text; with
-genpy.v1 every frame is JSON.
+The handshake decides between two modes: without a subprotocol a text frame is a message and the
+reply is sent as plain text; with genpy.v1 every frame is JSON.
 """
 
 import asyncio
@@ -50,11 +49,11 @@ from genpy_server.wire import (
 AUTH_SECONDS = 10.0
 CLOSE_POLICY = 1008
 REASON_BYTES = 123
-"""Bytes of the reason in a closing frame, at most."""
+"""Longest reason in a closing frame."""
 
 
 class Connection:
-    """A socket that is attached to a session: reads frames and does what they say."""
+    """A socket that is attached to a session; carries out its frames."""
 
     def __init__(self, hub: SessionHub, session: LiveSession, queue: SendQueue) -> None:
         self._hub = hub
@@ -72,11 +71,11 @@ class Connection:
         }
 
     async def text(self, text: str) -> None:
-        """A message of text mode."""
+        """Handle a message of text mode."""
         await self.handle(Send(uuid4().hex, text))
 
     async def frame(self, text: str) -> None:
-        """A frame of genpy.v1."""
+        """Handle a frame of genpy.v1."""
         try:
             frame = decode_client(text)
         except BadFrame as error:
@@ -85,11 +84,11 @@ class Connection:
             await self.handle(frame)
 
     def refuse(self, error: GenPyError) -> None:
-        """Tell this client alone of a failure."""
+        """Send an error to this client."""
         self._queue.answer(error_frame(error))
 
     async def handle(self, frame: ClientFrame) -> None:
-        """Do what a frame says; a failure is an answer."""
+        """Carry out a frame; an error is sent as an `ErrorFrame`."""
         try:
             await self._handlers[type(frame)](frame)
         except GenPyError as error:
@@ -97,7 +96,7 @@ class Connection:
             self._queue.answer(error_frame(error, re=about))
 
     async def _auth(self, _: Auth) -> None:
-        """A client cannot know whether a token is asked for; here none is, or it was sent."""
+        """Ignore it: clients send it without knowing whether a token is required."""
 
     async def _send(self, frame: Send) -> None:
         self._queue.answer(await self._hub.send(self._session, frame))
@@ -107,7 +106,7 @@ class Connection:
             raise Conflict("No such reply is running.")
 
     async def _end(self, _: End) -> None:
-        """End the session; its summary takes its time, and what is said next does not wait."""
+        """End the session; the summary is written in the background."""
         self._hub.charge(self._session)
         claimed = asyncio.Event()
         work = self._hub.tasks.spawn(self._summarise(claimed))
@@ -148,7 +147,7 @@ async def serve_session(
     sums: QueueSums,
     feed: HtmlFeed,
 ) -> None:
-    """The life of one socket, from its handshake to its close.
+    """Serve one socket, from its handshake to its close.
 
     With `user` None the first frame must be `auth`; `authenticate` turns its token into a user or
     raises `Unauthorized`.
@@ -177,7 +176,7 @@ async def serve_session(
         await ws.close(_close_code(error), reason)
         return
     if MODEL_STATE in features:
-        hub.tasks.spawn(session.tell_of_model(queue))
+        hub.tasks.spawn(session.send_model_state(queue))
     connection = Connection(hub, session, queue)
     try:
         async for message in ws:
@@ -188,7 +187,7 @@ async def serve_session(
             else:
                 await connection.frame(message)
     except ConnectionClosed:
-        pass  # the peer is gone without a closing handshake, which is not our failure
+        pass  # the peer closed without a closing handshake
     finally:
         hub.detach(session, queue)
         await queue.gone()
@@ -207,9 +206,9 @@ async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -
 
 
 def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
-    """Where a client left off: `epoch` and `after`, and how much `history` it wants otherwise.
+    """Where a client resumes (`epoch` and `after`), or how much `history` it wants.
 
-    With `fresh` it made the session's id a moment ago, so that there is nothing to look up.
+    With `fresh` the client has just created the session's id, so it is not looked up.
     """
     try:
         after = int(query["after"]) if "after" in query else None

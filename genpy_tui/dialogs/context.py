@@ -13,7 +13,8 @@ from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
 if TYPE_CHECKING:
-    from genpy_server.client.http_records import RemoteRecords, RequestContext
+    from genpy_server.client.http_records import RemoteRecords
+    from genpy_server.core.models import RequestContext
 
 BAR = 24
 """Cells of the bar of a whole budget."""

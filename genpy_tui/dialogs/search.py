@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from genpy_server.core.display import age
+from genpy_server.core.display import age, count
 from genpy_server.core.models import Hit
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
@@ -160,7 +160,7 @@ class SearchScreen(Dialog[Found | None]):
 
     def _show_count(self) -> None:
         """Show the number of hits, and the keys."""
-        many = f"{len(self._hits)} hit{'' if len(self._hits) == 1 else 's'}"
+        many = count(len(self._hits), "hit")
         if self._may_be_more:
             many = f"{len(self._hits)} best hits, more below"
         elif len(self._hits) >= MOST:

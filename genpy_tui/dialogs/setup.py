@@ -7,6 +7,7 @@ import msgspec
 from textual.app import App
 from textual.widgets import Input
 
+from genpy_server.core.display import count
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_tui.background import background
 from genpy_tui.dialogs.ask import AskLine
@@ -61,7 +62,7 @@ class FirstChoice(Pick):
         groq, *others = WAYS
         new = []
         for one in found:
-            many = f"{one.models} model{'' if one.models == 1 else 's'}"
+            many = count(one.models, "model")
             new.append(Item(one.name, f"{one.name} on this machine", many))
         self.replace([groq, *new, *others])
         self.say("" if found else NOT_FOUND)

@@ -1,4 +1,4 @@
-"""What concerns the terminal itself: clipboard, editor, pastes.
+"""The terminal itself: clipboard, editor, input, signals.
 
-Nothing here knows a conversation.
+Nothing here uses a conversation.
 """

@@ -1,4 +1,4 @@
-"""Copying: the system's clipboard where there is one, else the terminal's (OSC 52)."""
+"""Copies text to the system's clipboard if there is one, and to the terminal's (OSC 52)."""
 
 import base64
 import os
@@ -15,14 +15,14 @@ PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("DISPLAY", ("xclip", "-selection", "clipboard")),
     ("DISPLAY", ("xsel", "--clipboard", "--input")),
 )
-"""What must be set, and the program that then takes the text on standard input."""
-PATIENCE = 2.0
+"""A variable that must be set, and the program that reads the text from standard input."""
+PROGRAM_SECONDS = 2.0
 OSC_LIMIT = 74_994
-"""Bytes that terminals take by OSC 52 at most; many take no more."""
+"""Most base64 bytes that many terminals accept by OSC 52."""
 
 
 def copy(app: "App[object]", text: str) -> str:
-    """Copy a text; returns a sentence with `{what}` in it, which claims only what is known."""
+    """Copy a text; returns a sentence about the result, with `{what}` in it."""
     copied = _by_program(text)
     size = len(base64.b64encode(text.encode()))
     if size <= OSC_LIMIT:
@@ -35,7 +35,7 @@ def copy(app: "App[object]", text: str) -> str:
 
 
 def _by_program(text: str) -> bool:
-    """Whether a program of this system took the text."""
+    """Copy by a program of the system; False where that fails."""
     command = _program()
     if command is None:
         return False
@@ -45,7 +45,7 @@ def _by_program(text: str) -> bool:
             command,
             input=text.encode(encoding),
             check=False,
-            timeout=PATIENCE,
+            timeout=PROGRAM_SECONDS,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

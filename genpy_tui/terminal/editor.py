@@ -1,4 +1,4 @@
-"""Writing in the person's own editor, in place of the screen."""
+"""Runs the person's editor in place of the screen."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ DEFAULT = "notepad" if WINDOWS else "vi"
 
 
 async def written_in_editor(app: App[object], text: str) -> str | None:
-    """The text as it was saved in the editor; None, and a notice why, when that failed.
+    """The text as saved in the editor; None, after a notice, when that failed.
 
-    The connection is kept meanwhile: only the drawing waits.
+    The connection stays open meanwhile.
     """
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT
     with tempfile.TemporaryDirectory() as folder:
@@ -28,21 +28,21 @@ async def written_in_editor(app: App[object], text: str) -> str | None:
             failed = await _suspended(app, [*words, str(path)])
             if failed is not None:
                 raise failed
-            # Editors end a file with a newline, and some begin it with a mark of its encoding.
+            # Editors add a newline at the end, and some a byte order mark at the start.
             return path.read_text(encoding="utf-8-sig").removesuffix("\n")
         except UnicodeDecodeError:
-            app.notify("The editor did not write UTF-8 text. Your message is as it was.")
+            app.notify("The editor did not write UTF-8 text. Your message is unchanged.")
         except (OSError, ValueError, SuspendNotSupported) as error:
             app.notify(f"Could not write in {command}: {error}", severity="error")
     return None
 
 
 async def _suspended(app: App[object], command: list[str]) -> OSError | None:
-    """Run a command in place of the screen; what went wrong, once the screen is back.
+    """Run a command in place of the screen; returns its error.
 
-    Textual does not bring the screen back when something is raised while it is away.
+    Textual does not restore the screen after an exception.
     """
-    run = partial(subprocess.run, command, check=False)  # the person's own choice
+    run = partial(subprocess.run, command, check=False)
     with app.batch_update(), app.suspend():
         try:
             await asyncio.to_thread(run)

@@ -1,8 +1,8 @@
-"""Where a cursor may stop in a line: by pictures and accented letters, not by code points.
+"""Clusters of code points that the cursor passes in one step.
 
-What a person sees as one picture (a family, a flag, a skin tone, a keycap) and a letter with its
-accents are one stop. In scripts whose vowel signs are typed and corrected one by one, such as Thai
-and Devanagari, each code point is one.
+Those are emoji sequences (a family, a flag, a skin tone, a keycap) and letters with accents. In
+scripts whose vowel signs are typed one by one, such as Thai and Devanagari, each code point is one
+step.
 """
 
 import re
@@ -23,7 +23,7 @@ _CLUSTER = re.compile(
 
 
 def stops(line: str) -> list[tuple[int, int]]:
-    """Where in a line a cluster of more than one code point starts and ends."""
+    """Start and end of each cluster of more than one code point in a line."""
     if line.isascii():
         return []
     return [m.span() for m in _CLUSTER.finditer(line) if m.end() - m.start() > 1]

@@ -1,9 +1,8 @@
-"""What a terminal sends, as tokens: characters, escape sequences and pastes.
+"""Splits the input of a terminal into tokens: characters, escape sequences and pastes.
 
-It reads bytes and knows no Textual, so that its tests are plain calls. Whatever arrives, keys work
-again after a bounded time: an escape sequence, a paste or an answer of the terminal whose end does
-not come is closed by the clock or by its size. Answers in the form of strings (OSC, DCS, APC) and
-the reports of old mice are dropped here, since no key looks like them.
+It reads bytes and does not use Textual. An escape sequence, a paste or an answer of the terminal
+that does not end is closed by time or size, so that keys work again. Answers as strings (OSC, DCS,
+APC) and mouse reports of the old protocol are dropped.
 """
 
 import re
@@ -13,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 ESCAPE_SECONDS = 0.1
-"""Without more after this, an escape is the key of that name, and half a character is broken."""
+"""After so long without input an escape is the key, and an incomplete character is invalid."""
 STRING_SECONDS = 2.0
-"""From the beginning of an answer in the form of a string to the time it is given up."""
+"""After so long an incomplete string (OSC, DCS, APC) is dropped."""
 PASTE_IDLE_SECONDS = 2.0
 PASTE_SECONDS = 10.0
-"""From the beginning of a paste to the time when what has come of it is handed on."""
+"""After so long an incomplete paste is passed on."""
 SEQUENCE_BYTES = 64
 STRING_BYTES = 1 << 20
 PASTE_BYTES = 8 << 20
@@ -47,27 +46,27 @@ _ABORTED = re.compile(rb"(\x1b(?:\[[0-?]*[ -/]*|O[0-9]?)?)")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One character, one escape sequence, or a paste; bytes that are no UTF-8 are U+FFFD."""
+    """One character, one escape sequence, or a paste; invalid UTF-8 becomes U+FFFD."""
 
     kind: Literal["character", "sequence", "paste"]
     text: str
 
 
 class TerminalInput:
-    """Give it what was read and the time in seconds; `tick` it while nothing comes."""
+    """The tokenizer; call `receive` with bytes that were read, and `tick` while there are none."""
 
     def __init__(self) -> None:
         self._waiting = b""
-        """The beginning of a character or sequence whose rest did not come yet."""
+        """An incomplete character or sequence."""
         self._begun = 0.0
         self._last = 0.0
         self._paste: bytearray | None = None
         self._paste_begun = 0.0
         self._cut = False
-        """A paste was closed before its end: reads of several characters still belong to it."""
+        """Whether a paste was closed before its end: reads of several characters belong to it."""
 
     def receive(self, data: bytes, now: float) -> list[Token]:
-        """What these bytes are, together with those that wait."""
+        """The tokens of bytes, after those that are waiting; `now` is in seconds."""
         found: list[Token] = []
         if self._cut:
             self._cut = len(data) > 1 and END not in data
@@ -81,7 +80,7 @@ class TerminalInput:
         return found + list(self._tokens(data, now))
 
     def tick(self, now: float) -> list[Token]:
-        """What something is whose rest did not come in time."""
+        """The tokens of incomplete input that has timed out."""
         if self._paste is not None:
             late = now - self._paste_begun >= PASTE_SECONDS
             return [self._cut_paste()] if late or now - self._last >= PASTE_IDLE_SECONDS else []

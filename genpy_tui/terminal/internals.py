@@ -1,9 +1,9 @@
-"""What GenPy leans on inside Textual, in one place; `INTERNALS` lists it with its fingerprints.
+"""The internals of Textual that GenPy uses; `INTERNALS` lists them with fingerprints.
 
-Textual's driver ends the program at a byte that is no UTF-8, types what it does not know into the
-focused widget, and leaves a paste at the first escape inside it. Here its parser gets whole
-sequences that it knows, read by `TerminalInput`. A test compares the fingerprints: when one
-differs after an update of Textual, read what changed, mend this file and renew the table.
+Textual's driver fails at invalid UTF-8, inserts unknown sequences as text, and ends a paste at the
+first escape inside it. Here its parser gets only complete known sequences, read by `TerminalInput`.
+A test compares the fingerprints: when one differs after an update of Textual, read the change,
+correct this file and update the table.
 """
 
 import contextlib
@@ -73,34 +73,34 @@ _FRAME_WRITES = 4
 """Writes of one frame to the terminal, at most."""
 _ALT_ENTER = {"\x1b\r", "\x1b\n"}
 _MODIFIED = "\x1b[27;"
-"""How xterm begins a key with modifiers unless it is set to the form of CSI u."""
+"""Prefix of xterm's keys with modifiers, unless it is set to CSI u."""
 _KITTY_KEY = re.compile(
     r"\x1b\[(\d+)(?::(\d*)(?::(\d*))?)?(?:;(\d*)(?::(\d+))?(?:;([\d:]*))?)?([u~A-HPQS])"
 )
 """A key's code, with shift, on the standard layout; modifiers; event; text; the final letter."""
 _ALTERNATE_KEYS = "\x1b[=4;2u"
-"""Asks a terminal of kitty's protocol for the key on the standard layout beside each key."""
+"""Requests from a terminal with kitty's protocol the key on the standard layout with each key."""
 _RELEASED = "3"
 
 
 class TerminalParser(xterm.XTermParser):
-    """Textual's parser, given only whole sequences that it knows."""
+    """Textual's parser, which gets only complete known sequences."""
 
     def __init__(self, debug: bool = False) -> None:  # noqa: FBT001, FBT002 - as in Textual
         super().__init__(debug)
         self._input = TerminalInput()
 
     def feed(self, data: str) -> Iterable[Message]:
-        """The events of characters that were read; to Textual no data at all is the end."""
+        """The events of characters; for Textual no data is the end of the input."""
         return self.receive(data.encode("utf-8", "replace")) if data else super().feed(data)
 
     def receive(self, data: bytes) -> Iterator[Message]:
-        """The events of bytes that were read."""
+        """The events of bytes."""
         for token in self._input.receive(data, monotonic()):
             yield from self._events(token)
 
     def tick(self) -> Iterator[Message]:
-        """The events of what waited too long."""
+        """The events of incomplete input that has timed out."""
         for token in self._input.tick(monotonic()):
             yield from self._events(token)
 
@@ -127,7 +127,7 @@ class TerminalParser(xterm.XTermParser):
             yield from super().feed(text)
 
     def _keys(self, sequence: str, *, alt: bool = False) -> list[events.Key]:
-        """The keys that a character or a sequence stands for; none for one that is none."""
+        """The keys of a character or a sequence; none for an unknown one."""
         try:
             found = list(self._sequence_to_key_events(sequence, alt=alt))
         except (ValueError, OverflowError):  # not the number of a character
@@ -144,7 +144,7 @@ class TerminalParser(xterm.XTermParser):
         text: str,
         end: str,
     ) -> list[events.Key]:
-        """The keys of kitty's protocol; a letter of another script commands as its place does."""
+        """The keys of kitty's protocol; a letter of another script counts as the standard key."""
         if event == _RELEASED or int(code) > sys.maxunicode:
             return []
         if standard and not text and not chr(int(code)).isascii():
@@ -156,7 +156,7 @@ class TerminalParser(xterm.XTermParser):
 
     @staticmethod
     def _is_report(sequence: str) -> bool:
-        """Whether it is from the mouse, or about focus, size, the cursor's place or a mode."""
+        """Whether it is a report of the mouse, focus, size, cursor position or a mode."""
         if sequence in {xterm.FOCUSIN, xterm.FOCUSOUT}:
             return True
         patterns = (
@@ -169,10 +169,10 @@ class TerminalParser(xterm.XTermParser):
 
 
 class CroppedUpdate(compositor.ChopsUpdate):
-    """An update that writes the cells that changed, and not the row before them."""
+    """An update that writes only the changed cells, not the whole row before them."""
 
     def render_segments(self, console: Console) -> str:
-        """The update as it is written to the terminal."""
+        """The bytes for the terminal."""
         out: list[str] = []
         for y, start, stop in self.spans:
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
@@ -196,9 +196,9 @@ _textual_refresh = Widget.refresh
 
 
 def _refresh(widget: Widget, *regions: Region, layout: bool = False, **options: bool) -> Widget:
-    """Ask for a refresh, and have the widget measured again at the next layout.
+    """Request a refresh, and force a new measurement at the next layout.
 
-    Textual keeps a measure that it took after a first request until a second one comes.
+    Textual otherwise keeps a measurement that it took between two requests.
     """
     if layout and widget._layout_required:  # noqa: SLF001 - listed above
         widget._layout_updates += 1  # noqa: SLF001
@@ -206,7 +206,7 @@ def _refresh(widget: Widget, *regions: Region, layout: bool = False, **options: 
 
 
 def driver(base: type[Driver]) -> type[Driver]:
-    """The driver to use in place of Textual's own choice; prepares what it draws with."""
+    """The driver to use instead of Textual's; also patches the compositor and widgets."""
     compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]  # a class in place of a class
     setattr(OptionList, "_move_page", _move_page)  # noqa: B010 - listed above
     setattr(Widget, "refresh", _refresh)  # noqa: B010 - a method, which mypy forbids to assign
@@ -229,14 +229,14 @@ def _terminal_driver() -> type[Driver]:
     from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
 
     class TerminalDriver(LinuxDriver):
-        """Reads bytes, and outlives the terminal it writes to."""
+        """Reads bytes, and ignores errors of writing to a closed terminal."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self._file = _Lossy()  # type: ignore[assignment]  # it has what Textual uses of a file
 
         def run_input_thread(self) -> None:
-            """Read until the end; what fails here is the application's failure."""
+            """Read until the end; an exception is passed to the application."""
             parser = TerminalParser()
             early = _waiting_bytes(self.fileno)
             try:
@@ -256,14 +256,14 @@ def _terminal_driver() -> type[Driver]:
                 self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - listed above
 
         def start_application_mode(self) -> None:
-            """Take the terminal, and ask for the keys of the standard layout too."""
+            """Start, and request the keys of the standard layout."""
             super().start_application_mode()  # type: ignore[no-untyped-call]  # as in Textual
             if not constants.DISABLE_KITTY_KEY:
                 self.write(_ALTERNATE_KEYS)
                 self.flush()
 
         def stop_application_mode(self) -> None:
-            """Leave the terminal as it was found, the report of pixels too."""
+            """Restore the terminal, including the mode of pixel reports."""
             if self._mouse_pixels:
                 self.write("\x1b[?1016l")
             super().stop_application_mode()
@@ -295,7 +295,7 @@ class _Lossy:
 
 
 def _waiting_bytes(file: int) -> int:
-    """How much was typed before the terminal was taken: enter is a line feed there."""
+    """The number of bytes typed before the start, in which enter is a line feed."""
     import fcntl  # noqa: PLC0415 - not on Windows
     import termios  # noqa: PLC0415 - not on Windows
 
@@ -307,7 +307,7 @@ def _waiting_bytes(file: int) -> int:
 
 
 def _read(file: int) -> bytes:
-    """What the terminal sent; nothing when it is gone."""
+    """The input of the terminal; empty when it is closed."""
     try:
         return os.read(file, _READ_BYTES)
     except OSError:

@@ -1,4 +1,4 @@
-"""Signals that end the program, given to the loop of the application."""
+"""Handles the signals that end the program in the event loop."""
 
 import asyncio
 import signal
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 _NAMES = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 EXIT_BASE = 128
-"""What a shell adds to the number of the signal that ended a program."""
+"""Exit code of a program that a signal ended, minus the number of the signal."""
 
 
 def watch(ended: Callable[[int], None]) -> None:
-    """Call `ended` with the number of a signal, at the first one and at each after it."""
+    """Call `ended` with the number of each signal."""
     loop = asyncio.get_running_loop()
     for name in _NAMES:
         number = getattr(signal, name, None)

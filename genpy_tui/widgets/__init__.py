@@ -1,4 +1,4 @@
-"""The parts that screens are composed of, one a file.
+"""The widgets of the screens, one per file.
 
-State comes down to them and messages go up; no widget knows a screen.
+They get state from their screen and send messages to it; no widget imports a screen.
 """

@@ -1,7 +1,7 @@
-"""The request of a tool that acts, above the prompt: what it would do, and four answers.
+"""The approval request of a tool, above the prompt: the call and four answers.
 
-A digit answers where the request has the focus. It takes the focus only from an empty prompt, and
-takes no digit in its first moment, so that nobody allows what they did not see.
+A digit answers while the request has the focus. It takes the focus only from an empty prompt, and
+ignores digits for a moment, so that nobody allows a call by accident.
 """
 
 import json
@@ -14,11 +14,11 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from genpy_server.wire import ApprovalRequested, Decision
 from genpy_tui.commands import Keys
 from genpy_tui.text import plain
+from genpy_tui.widgets.choices import NumberedAnswers
 
 ANSWERS: tuple[tuple[Decision, str], ...] = (
     ("once", "once"),
@@ -28,17 +28,16 @@ ANSWERS: tuple[tuple[Decision, str], ...] = (
 )
 YES_OR_NO: tuple[tuple[Decision, str], ...] = (("once", "yes"), ("no", "no"))
 NOTICE_SECONDS = 0.7
-"""Seconds in which a request that took the focus by itself takes no digit."""
+"""Seconds in which a request that took the focus by itself ignores digits."""
 LINES, LOW_LINES = 8, 3
-"""Lines of arguments that are shown, and on a screen of fewer than `LOW` lines."""
+"""Lines of arguments that are shown: usually, and on a screen of fewer than `LOW` lines."""
 LOW = 20
 WARNING = "$genpy-text-warning"
 
 
-class ApprovalRequest(Widget, can_focus=True):
-    """Shown while `request` is set; a digit or a click on an answer answers it."""
+class ApprovalRequest(NumberedAnswers):
+    """Shown while `request` is set."""
 
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(str(n), f"answer({n})", f"Answer {n}", show=False)
         for n in range(1, len(ANSWERS) + 1)
@@ -61,12 +60,12 @@ class ApprovalRequest(Widget, can_focus=True):
 
     @property
     def answers(self) -> tuple[tuple[Decision, str], ...]:
-        """What can be answered."""
+        """The answers with their labels."""
         asks = self.request is not None and self.request.question is not None
         return YES_OR_NO if asks else ANSWERS
 
     def watch_request(self, request: ApprovalRequested | None) -> None:
-        """Take lines of the screen, or give them back."""
+        """Show or hide it."""
         self.display = request is not None
         self._shown_at = monotonic()
 
@@ -78,13 +77,13 @@ class ApprovalRequest(Widget, can_focus=True):
         does = " wants to run" if request.question is None else " asks"
         head = Content.assemble(("⚙ ", WARNING), plain(request.name, "bold"), does)
         if request.question is not None:
-            said = [request.question]
+            texts = [request.question]
         else:
-            said = [f"{key} = {_json(value)}" for key, value in request.args.items()]
-        return Content("\n").join([head, *self._fitted(said), self._choices()])
+            texts = [f"{key} = {_json(value)}" for key, value in request.args.items()]
+        return Content("\n").join([head, *self._fitted(texts), self._choices()])
 
     def _fitted(self, texts: list[str]) -> list[Content]:
-        """As much of the texts as there is room for, and a line that says where the rest is."""
+        """The texts as far as they fit, and a line that says where the rest is."""
         width = max(20, self.size.width)
         room = LOW_LINES if self.app.size.height < LOW else LINES
         lines: list[Content] = []
@@ -114,16 +113,8 @@ class ApprovalRequest(Widget, can_focus=True):
         hint = () if self.has_focus else ((f"  {way} answers", "$genpy-muted"),)
         return Content.assemble(Content("  ").join(parts), *hint)
 
-    def on_focus(self) -> None:
-        """Digits answer now."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """Digits are written again."""
-        self.refresh()
-
     def settle(self) -> None:
-        """Take digits at once: the focus came here on purpose."""
+        """Accept digits at once: the person moved the focus here."""
         self._shown_at = -inf
 
     def action_answer(self, number: int) -> None:
@@ -136,15 +127,11 @@ class ApprovalRequest(Widget, can_focus=True):
             self.post_message(self.Answered(self.request, self.answers[number - 1][0]))
 
     def on_click(self, event: events.Click) -> None:
-        """A click on an answer is that answer; elsewhere it brings the focus."""
-        if event.y != self.size.height - 1:
-            return
-        line = self._choices().plain
-        for number, (_, words) in enumerate(self.answers, 1):
-            text = f"[{number}] {words}"
-            before, found, _ = line.partition(text)
-            at = Content(before).cell_length
-            if found and at <= event.x < at + len(text):
+        """Answer if an answer was clicked; a click elsewhere only moves the focus here."""
+        if event.y == self.size.height - 1:
+            texts = [f"[{number}] {words}" for number, (_, words) in enumerate(self.answers, 1)]
+            number = self.answer_at(event.x, self._choices().plain, texts)
+            if number is not None:
                 self._answer(number)
 
 

@@ -1,11 +1,11 @@
-"""The texts that up and down go through in the prompt: sent or cleared ones, and the draft."""
+"""The history of the prompt for up and down: sent or cleared texts, and the draft."""
 
 LIMIT = 1_000
-"""Texts that are kept."""
+"""Most texts of a history."""
 
 
 class _Recalled:
-    """A text, and what was made of it since it was recalled."""
+    """A text of the history, and its edited form since it was recalled."""
 
     __slots__ = ("edited", "text")
 
@@ -19,14 +19,14 @@ class _Recalled:
 
 
 class History:
-    """Texts from the oldest to the newest, and the draft behind them."""
+    """Texts from the oldest to the newest, and the draft after them."""
 
     def __init__(self) -> None:
         self._texts: list[_Recalled] = []
         self._draft = self._at = _Recalled()
 
     def add(self, text: str) -> None:
-        """A text was sent, or heard to have been; it becomes the newest, once."""
+        """Add a text as the newest, or move it there."""
         if not text.strip():
             return
         found = next((one for one in self._texts if one.text == text), None)
@@ -37,7 +37,7 @@ class History:
         self._texts = [*self._texts[1 - LIMIT :], found]
 
     def add_older(self, texts: list[str]) -> bool:
-        """Put texts in front of all others; False when each is there already."""
+        """Add texts before all others; False if all of them are there already."""
         known = {one.text for one in self._texts}
         new = [_Recalled(text) for text in dict.fromkeys(texts) if text.strip()]
         new = [one for one in new if one.text not in known]
@@ -45,7 +45,7 @@ class History:
         return bool(new)
 
     def move(self, step: int, written: str) -> str | None:
-        """The text before or after the one that is shown, of which `written` was made; or None."""
+        """The previous or next text, None at the end; stores `written` as the edit of the current one."""
         ring = [*self._texts, self._draft]
         place = (ring.index(self._at) if self._at in ring else len(ring) - 1) + step
         if not 0 <= place < len(ring):
@@ -55,7 +55,7 @@ class History:
         return self._at.shown
 
     def leave(self) -> str:
-        """Return to an empty draft; returns the draft when another text was shown."""
+        """Go to an empty draft; returns the old draft if another text was shown."""
         draft = "" if self._at is self._draft else self._draft.shown
         for one in self._texts:
             one.edited = None

@@ -1,4 +1,4 @@
-"""The line of keys at the bottom."""
+"""The footer with the keys."""
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -6,31 +6,31 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 PADDING = 3
-"""Cells around a key and what it does."""
+"""Cells around a key and its description."""
 
 
 class KeysLine(Footer):
-    """The keys that can be pressed now, as many as can be written out; last the palette's."""
+    """The active keys, as many as fit; the palette's is the last."""
 
     def __init__(self) -> None:
         super().__init__()
         self._shown: object = None
-        """What the keys were made of."""
+        """The width and keys that are shown."""
 
     def compose(self) -> ComposeResult:
-        """Each key whole, or not at all."""
+        """The keys that fit as a whole."""
         room = self.app.size.width
         for key in super().compose():
             if isinstance(key, FooterKey):
                 if not key.has_class("-command-palette"):
-                    # It would begin compact, and be given its styles once more for the change.
+                    # Avoids a second style update.
                     key.set_reactive(FooterKey.compact, self.compact)
                 room -= cell_len(f"{key.key_display}{key.description}") + PADDING
             if room >= 0:
                 yield key
 
     async def recompose(self) -> None:
-        """Make the keys where others are to be shown than before."""
+        """Compose again only if the keys or the width have changed."""
         if not self.is_attached or not self._bindings_ready:
             return
         keys = [
@@ -44,5 +44,5 @@ class KeysLine(Footer):
             await super().recompose()
 
     def on_resize(self) -> None:
-        """Another number of keys fits."""
+        """Fit the keys to the new width."""
         self.refresh(recompose=True)

@@ -1,4 +1,4 @@
-"""The slash commands that fit what is written, above the prompt; one of them is chosen."""
+"""The menu of slash commands that match the typed text, above the prompt."""
 
 import re
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from genpy_tui.commands import BY_SLASH, Command
 from genpy_tui.text import one_line
 
 ROWS = 8
-"""Commands that are seen at once, in a window that is not low."""
+"""Most rows of the menu."""
 _BEGUN = re.compile(r"/([a-z0-9_-]*)")
 _NAME_CELLS = 17
 
 
 class SlashMenu(Widget):
-    """Shown while a slash command is being written."""
+    """Shown while a slash command is typed."""
 
     ALLOW_SELECT = False
 
@@ -27,19 +27,19 @@ class SlashMenu(Widget):
 
     _rows = ROWS
     _left = ""
-    """The text for which it was closed."""
+    """The text for which the menu was closed."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.commands = dict(BY_SLASH)
-        """By what follows the slash: GenPy's own, and those that were offered."""
+        """All slash commands by name, including offered ones."""
 
     def offer(self, commands: Iterable[Command]) -> None:
-        """Take further commands, in the place of those before; none replaces one of GenPy's own."""
+        """Replace the offered commands; they do not override the built-in ones."""
         self.commands = {command.slash: command for command in commands} | BY_SLASH
 
     def look(self, text: str) -> None:
-        """Show what fits a text; what is chosen stays chosen while the same commands fit."""
+        """Show the commands that match a text; keeps the chosen one while they are the same."""
         begun = _BEGUN.fullmatch(text) if text != self._left else None
         fits = tuple(c for name, c in self.commands.items() if begun and name.startswith(begun[1]))
         if fits != self.fits:
@@ -48,13 +48,13 @@ class SlashMenu(Widget):
             self._left = ""
 
     def leave(self, text: str) -> None:
-        """Close until another text is written."""
+        """Close until the text changes."""
         self._left = text
         self.look(text)
 
     @property
     def chosen(self) -> Command | None:
-        """The command that enter runs and tab completes; None while nothing fits."""
+        """The command that enter runs and tab completes; None without a match."""
         return self.fits[self.place] if self.fits else None
 
     def move(self, step: int) -> None:
@@ -62,7 +62,7 @@ class SlashMenu(Widget):
         self.place = (self.place + step) % len(self.fits)
 
     def watch_fits(self, fits: tuple[Command, ...]) -> None:
-        """Take the lines that are needed."""
+        """Fit the height to the matches."""
         self.display = bool(fits)
         self._rows = min(ROWS, max(1, self.app.size.height // 3), len(fits))
         self.styles.height = self._rows

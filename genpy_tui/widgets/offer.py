@@ -1,6 +1,6 @@
-"""One line above the prompt that offers to rate the conversation that was left; it may be ignored.
+"""One line above the prompt that offers to rate the conversation that was left.
 
-A key goes there and a digit rates: alt with a digit does not arrive as such from most terminals.
+A key moves the focus there and a digit rates: most terminals do not report alt with a digit.
 """
 
 from typing import ClassVar
@@ -10,20 +10,19 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from genpy_server.core.models import Session
 from genpy_tui.commands import Keys
 from genpy_tui.text import one_line
+from genpy_tui.widgets.choices import NumberedAnswers
 
 RATINGS = range(1, 6)
 _CHOICE = "[{}]"
 
 
-class RatingOffer(Widget, can_focus=True):
-    """Shown while `session` is set; a digit or a click on it rates."""
+class RatingOffer(NumberedAnswers):
+    """Shown while `session` is set."""
 
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(str(n), f"rate({n})", f"Rate {n}", show=False) for n in RATINGS
     ]
@@ -42,7 +41,7 @@ class RatingOffer(Widget, can_focus=True):
         self._keys = keys
 
     def watch_session(self, session: Session | None) -> None:
-        """Take a line of the screen, or give it back."""
+        """Show or hide it."""
         self.display = session is not None
 
     def render(self) -> Content:
@@ -65,23 +64,12 @@ class RatingOffer(Widget, can_focus=True):
             (hint, "$genpy-muted"),
         )
 
-    def on_focus(self) -> None:
-        """Digits rate now."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """Digits are written again."""
-        self.refresh()
-
     def action_rate(self, rating: int) -> None:
         """A digit was pressed."""
         self.post_message(self.Rated(rating))
 
     def on_click(self, event: events.Click) -> None:
-        """A number rates; what is beside them does nothing."""
-        line = self.render()
-        for rating in RATINGS:
-            before, found, _ = line.plain.rpartition(_CHOICE.format(rating))
-            at = Content(before).cell_length
-            if found and at <= event.x < at + len(found):
-                self.post_message(self.Rated(rating))
+        """Rate if a number was clicked."""
+        rating = self.answer_at(event.x, self.render().plain, map(_CHOICE.format, RATINGS))
+        if rating is not None:
+            self.post_message(self.Rated(rating))

@@ -1,7 +1,7 @@
-"""The prompt: one to ten lines; enter sends, ctrl+j begins a line, up recalls what was sent.
+"""The prompt: one to ten lines; enter sends, ctrl+j starts a new line, up recalls sent messages.
 
-A large paste stands as one short mark in the prompt and is sent whole. The document holds protected
-text, so that control characters in it are one visible cell each; `text` is exact.
+A large paste is shown as a short mark and sent in full. The document has protected text, in which
+each control character is one visible cell; `text` is the original.
 """
 
 import re
@@ -39,19 +39,19 @@ PLACEHOLDERS = (
 )
 """What an empty prompt says: the first that fits into a line."""
 WHOLE_CHARS = 20_000
-"""Characters of a message that can be edited in the prompt; a longer one needs the editor."""
+"""Longest text that is shown without a mark when it is edited."""
 _UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
-"""Categories of characters that belong to a text, though Python does not call them printable."""
+"""Unicode categories of characters that can be typed, but are not printable for Python."""
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
-def _belongs(character: str) -> bool:
-    """Whether a character that is not printable is text: a joiner, a mark of direction, a space."""
+def _is_text(character: str) -> bool:
+    """Whether a character that is not printable is text: a joiner, a direction mark, a space."""
     return unicodedata.category(character) in _UNPRINTED
 
 
 class Prompt(TextArea):
-    """Where the person writes."""
+    """The text area for messages and commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", show=False),
@@ -61,10 +61,10 @@ class Prompt(TextArea):
     ]
 
     _blinking = _rewinding = False
-    """What Textual is doing, where that changes what is drawn."""
+    """Whether Textual is blinking the cursor, or undoing or redoing."""
 
     class Slash(Message):
-        """A slash command was given; `asks` is whether the line may be a message instead."""
+        """A slash command was entered; `asks` is whether the line may be a message instead."""
 
         def __init__(
             self, command: Command, argument: str, line: str, *, asks: bool = False
@@ -76,7 +76,7 @@ class Prompt(TextArea):
             self.asks = asks
 
     class Older(Message):
-        """Up was pressed at the oldest text that is known here."""
+        """Up was pressed at the oldest text of the history."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
@@ -98,7 +98,7 @@ class Prompt(TextArea):
 
     @property
     def text(self) -> str:
-        """What stands in the prompt, exactly."""
+        """The original text."""
         return restore(self.document.text)
 
     @text.setter
@@ -107,11 +107,11 @@ class Prompt(TextArea):
 
     @property
     def selected_text(self) -> str:
-        """What is selected, exactly."""
+        """The original selected text."""
         return restore(super().selected_text)
 
     def focus(self, scroll_visible: bool = True) -> Self:  # noqa: FBT001, FBT002 - as in TextArea
-        """Take the keys at once: those that were read in one piece come right behind."""
+        """Take the focus at once, before the next keys of the same read."""
         with suppress(NoScreen):
             self.screen.set_focus(self, scroll_visible)
         return self
@@ -122,11 +122,11 @@ class Prompt(TextArea):
         self.placeholder = Content(next(text for text in PLACEHOLDERS if len(text) <= room))
 
     def load_text(self, text: str) -> None:
-        """Replace the text and forget the history of edits."""
+        """Replace the text and clear the undo history."""
         super().load_text(protect(newlines(text)))
 
     def edit(self, edit: Edit) -> EditResult:
-        """Carry out an edit, of exact text."""
+        """Apply an edit of original text."""
         return super().edit(replace(edit, text=protect(newlines(edit.text))))
 
     def undo(self) -> None:
@@ -142,18 +142,18 @@ class Prompt(TextArea):
         self._rewinding = False
 
     def _refresh_size(self) -> None:
-        """Before Textual looks where the cursor is: it moves it last when it undoes edits."""
+        """Wrap first: after an undo Textual uses the cursor before it is within the text."""
         if self._rewinding:
             self.wrapped_document.wrap(self.wrap_width, self.indent_width)
             self.selection = self.selection  # within the text
         super()._refresh_size()
 
     def get_line(self, line_index: int) -> Text:
-        """A line as it is shown."""
+        """A line for display."""
         return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
 
     def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
-        """Draw lines again; of the cursor's line its cell alone, since that is how it blinks."""
+        """Redraw lines; while blinking only the cursor's cell."""
         if self._blinking:
             cell = self.cursor_screen_offset - self.content_region.offset
             row, column = self.cursor_location
@@ -168,7 +168,7 @@ class Prompt(TextArea):
         self._blinking = False
 
     def clamp_visitable(self, location: Location) -> Location:
-        """The nearest place where the cursor may stand: in no picture and in no mark."""
+        """The nearest valid cursor position: outside clusters and marks."""
         row, column = super().clamp_visitable(location)
         for start, end in self._stops(row):
             if start < column < end:
@@ -176,7 +176,7 @@ class Prompt(TextArea):
         return row, column
 
     def get_cursor_left_location(self) -> Location:
-        """The place left of the cursor, over a whole picture or mark."""
+        """The position left of the cursor, past a whole cluster or mark."""
         row, column = self.cursor_location
         return next(
             ((row, start) for start, end in self._stops(row) if start < column <= end),
@@ -184,7 +184,7 @@ class Prompt(TextArea):
         )
 
     def get_cursor_right_location(self) -> Location:
-        """The place right of the cursor, over a whole picture or mark."""
+        """The position right of the cursor, past a whole cluster or mark."""
         row, column = self.cursor_location
         return next(
             ((row, end) for start, end in self._stops(row) if start <= column < end),
@@ -192,7 +192,7 @@ class Prompt(TextArea):
         )
 
     def get_cursor_word_left_location(self) -> Location:
-        """The beginning of the word left of the cursor; a mark is one word."""
+        """The start of the word left of the cursor; a mark is one word."""
         row, column = super().get_cursor_word_left_location()
         return row, next((s for s, end in self._stops(row) if s < column < end), column)
 
@@ -202,26 +202,26 @@ class Prompt(TextArea):
         return row, next((end for s, end in self._stops(row) if s < column < end), column)
 
     def _stops(self, row: int) -> list[tuple[int, int]]:
-        """What the cursor passes as one in a line: clusters of code points, and marks."""
+        """The spans in a line that the cursor passes in one step: clusters and marks."""
         line = self.document.get_line(row)
         marks = [mark.span() for mark in _MARK.finditer(line) if mark[0] in self._pasted]
         return [*marks, *stops(line)]
 
     def action_copy(self) -> None:
-        """Copy what is selected, and say what happened."""
+        """Copy the selection, and notify."""
         if not self.selected_text:
             raise SkipAction
         self._copied(self.selected_text)
 
     def action_cut(self) -> None:
-        """Copy what is selected, or the line, and remove it."""
+        """Cut the selection, or the line."""
         cut = self.selected_text
         result = self._delete_via_keyboard(*self.selection) if cut else self._delete_cursor_line()
         if result is not None:
             self._copied(cut or restore(result.replaced_text))
 
     def action_paste(self) -> None:
-        """Insert what was copied here."""
+        """Insert the clipboard of the application."""
         self._put(self.app.clipboard)
 
     def _copied(self, text: str) -> None:
@@ -229,15 +229,15 @@ class Prompt(TextArea):
 
         self.notify(copy(self.app, text).format(what="what is selected"))
 
-    # What is written
+    # The message
 
     @property
     def full_text(self) -> str:
-        """What was written, with large pastes in full."""
+        """The text with large pastes in full."""
         return _MARK.sub(lambda mark: self._pasted.get(mark[0], mark[0]), self.text)
 
     def write(self, text: str, *, whole: bool = False) -> None:
-        """Replace what is written; as a mark where it is large, unless it is to be seen whole."""
+        """Replace the text; a large one becomes a mark, unless `whole` is set and it is short enough."""
         self.text = ""
         if whole and len(text) <= WHOLE_CHARS:
             self.insert(text)
@@ -266,27 +266,27 @@ class Prompt(TextArea):
             self.post_message(Submitted(text))
 
     def keep(self, text: str) -> str:
-        """Let up bring back a text; returns the draft when something recalled stood in its place."""
+        """Add a text to the history; returns the draft if a recalled text was shown."""
         self._history.add(text)
         return self._history.leave()
 
     def heard(self, text: str) -> None:
-        """The person said this, here before or in another terminal."""
+        """Add a message of the person to the history."""
         self._history.add(text)
 
     def recall_older(self, texts: list[str]) -> bool:
-        """Go on to what was said elsewhere, oldest first; False when all of it is known."""
+        """Add and show older messages, oldest first; False if all of them are in the history."""
         found = self._history.add_older(texts)
         if found:
             self._recall(-1)
         return found
 
     def action_newline(self) -> None:
-        """Begin a new line."""
+        """Start a new line."""
         self._replace_via_keyboard("\n", *self.selection)
 
     def _continued(self) -> bool:
-        """Begin a new line in the place of a backslash that ends this one; False when none does."""
+        """Replace a backslash at the end of the line by a new line; False without one."""
         row, column = self.cursor_location
         line = self.document.get_line(row)
         bare = line.rstrip("\\")
@@ -305,7 +305,7 @@ class Prompt(TextArea):
             self.screen.focus_next()
 
     def on_text_area_changed(self) -> None:
-        """Show the slash commands that fit."""
+        """Show the matching slash commands."""
         self.menu.look(self.text)
 
     def action_cursor_line_end(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
@@ -316,7 +316,7 @@ class Prompt(TextArea):
             self.post_message(ToEnd())
 
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
-        """Up a line, and from the first to what was sent before; in the menu, to the one above."""
+        """Up a line, from the first line to the previous message; in the menu up a row."""
         if self.menu.fits:
             self.menu.move(-1)
         elif not select and self.cursor_at_first_line:
@@ -326,14 +326,14 @@ class Prompt(TextArea):
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
-        """Down a line, and from the last to what was sent after; in the menu, to the next."""
+        """Down a line, from the last line to the next message; in the menu down a row."""
         if self.menu.fits:
             self.menu.move(1)
         elif select or not self.cursor_at_last_line or not self._recall(1):
             super().action_cursor_down(select)
 
     def _recall(self, step: int) -> bool:
-        """Put a text of earlier, or the draft, into the prompt; False when there is none further."""
+        """Show the previous or next text of the history; False at its end."""
         text = self._history.move(step, self.full_text)
         if text is None:
             return False
@@ -341,7 +341,7 @@ class Prompt(TextArea):
         return True
 
     async def _on_key(self, event: events.Key) -> None:
-        """Do what a key is bound to in its turn: by bubbling it would be overtaken by later keys."""
+        """Run the binding of a key at once: if it bubbled, later keys would overtake it."""
         self.menu.look(self.text)
         if event.key == "escape" and self.menu.fits:
             self.menu.leave(self.text)
@@ -350,7 +350,7 @@ class Prompt(TextArea):
             bound = self._bindings.key_to_bindings.get(event.key, ())
             done = any([await self.app.run_action(one.action, self) for one in bound])
         typed = event.character
-        if not done and typed and not event.is_printable and _belongs(typed):
+        if not done and typed and not event.is_printable and _is_text(typed):
             self.replace(typed, *self.selection, maintain_selection_offset=False)
             done = True
         if done:
@@ -363,7 +363,7 @@ class Prompt(TextArea):
         self._put(event.text)
 
     def _put(self, text: str) -> None:
-        """Insert a text; a large one as a mark."""
+        """Insert a text, a large one as a mark."""
         text = newlines(text)
         lines = text.count("\n") + 1
         if len(text) > PASTE_CHARS or lines > PASTE_LINES:

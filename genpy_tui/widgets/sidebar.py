@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from genpy_server.core.display import age, stars
+from genpy_server.core.display import age, count, stars
 from genpy_server.core.identity import is_question
 from genpy_server.core.models import ListedSession
 from genpy_tui.text import one_line
@@ -17,9 +17,9 @@ from genpy_tui.widgets.choices import Choices
 
 WIDTH = 32
 QUESTIONS = "Single questions"
-"""Stands above those that `genpy ask` asked."""
+"""Heading of the questions of `genpy ask`."""
 NEAR = 3
-"""Conversations before the last one from which older ones are asked for."""
+"""Conversations before the last one from which older ones are requested."""
 
 
 def _is_single_question(session: ListedSession) -> bool:
@@ -27,7 +27,7 @@ def _is_single_question(session: ListedSession) -> bool:
 
 
 class SessionFilter(Input):
-    """What is typed here is looked for in the list."""
+    """The filter of the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", show=False),
@@ -35,10 +35,10 @@ class SessionFilter(Input):
     ]
 
     class Left(Message):
-        """The person goes on writing."""
+        """Escape was pressed."""
 
     class Down(Message):
-        """The person goes to the list."""
+        """Down was pressed."""
 
     def __init__(self) -> None:
         super().__init__(placeholder="Filter conversations", compact=True, id="filter")
@@ -53,7 +53,7 @@ class SessionFilter(Input):
 
 
 class Sidebar(Choices):
-    """A list of sessions; choosing one opens it."""
+    """The list of sessions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("delete", "screen.command('delete')", "Delete"),
@@ -61,21 +61,21 @@ class Sidebar(Choices):
     ]
 
     class Chosen(Message):
-        """The person wants to see this session."""
+        """A session is to be opened."""
 
         def __init__(self, session: str) -> None:
             super().__init__()
             self.session = session
 
     class Typed(Message):
-        """A letter was typed."""
+        """A character was typed."""
 
         def __init__(self, character: str) -> None:
             super().__init__()
             self.character = character
 
     class NearEnd(Message):
-        """The last rows are seen, or nearly."""
+        """The last rows are nearly visible."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -83,7 +83,7 @@ class Sidebar(Choices):
         self._current = ""
 
     def show(self, sessions: list[ListedSession], current: str) -> None:
-        """List these, single questions apart from conversations; `current` is open."""
+        """Show sessions, single questions below conversations; `current` is the open one."""
         self._current = current
         asked = {session.id for session in sessions if _is_single_question(session)}
         sessions = sorted(sessions, key=lambda session: session.id in asked)
@@ -120,11 +120,11 @@ class Sidebar(Choices):
         self.show(self.sessions, self._current)
 
     def watch_show_vertical_scrollbar(self) -> None:
-        """The scroll bar takes of the width."""
+        """Fit the rows: the scroll bar takes a part of the width."""
         self.call_after_refresh(self._draw_again)
 
     def watch_has_focus(self, value: bool) -> None:  # noqa: FBT001 - as in Textual
-        """The cursor is seen in the row of the open conversation too, which is shaded else."""
+        """Redraw: the row of the open conversation is shaded unless the cursor is on it."""
         super().watch_has_focus(value)
         self._draw_again()
 
@@ -135,8 +135,7 @@ class Sidebar(Choices):
         facts = [age(session.updated_at), stars(session.rating)]
         if session.running:
             facts = ["replying", stars(session.rating)]
-        count = session.message_count
-        about = session.summary or session.note or f"{count} message{'' if count == 1 else 's'}"
+        about = session.summary or session.note or count(session.message_count, "message")
         title = one_line(session.title, width - 2, "bold" if opened else "")
         lines = [
             Content.styled(mark, "$primary" if mark.strip() else "") + title,
@@ -155,20 +154,20 @@ class Sidebar(Choices):
         return Content.styled("? ", "$genpy-muted") + one_line(session.title, width - 2, style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Older conversations are wanted near the end."""
+        """Request older conversations near the end."""
         super().watch_scroll_y(old_value, new_value)
         if self.sessions and new_value >= self.max_scroll_y - NEAR:
             self.post_message(self.NearEnd())
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Older conversations are wanted near the end."""
+        """Request older conversations near the end."""
         event.stop()
         self._draw_again()
         if event.option_index >= len(self.sessions) - NEAR:
             self.post_message(self.NearEnd())
 
     def on_key(self, event: events.Key) -> None:
-        """A letter goes to the filter."""
+        """Send typed characters to the filter."""
         if event.is_printable and event.character:
             event.stop()
             event.prevent_default()

@@ -1,7 +1,7 @@
-"""The transcript: the messages of a conversation, with a cursor over them.
+"""The transcript: the messages of a conversation, with a cursor on one of them.
 
-What arrives is noted at once and drawn by a flush, whose pace follows what the last one cost and
-what the terminal takes.
+Changes are collected and drawn by a flush; the pause between flushes depends on the cost of the
+last one, and on what the terminal has taken.
 """
 
 from dataclasses import replace
@@ -28,11 +28,11 @@ from genpy_tui.widgets.window import Window
 DOUBLE = 2
 """Clicks that select a word; more select a line."""
 FASTEST, SLOWEST = 1 / 30, 1.0
-"""Seconds between two flushes."""
+"""Shortest and longest pause between two flushes, in seconds."""
 
 
 class TranscriptView(Window, can_focus=True):
-    """Blocks from the oldest to the newest."""
+    """The blocks of a conversation, oldest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(binding, action=f"screen.{binding.action}") for binding in bindings("transcript")
@@ -58,21 +58,21 @@ class TranscriptView(Window, can_focus=True):
         self._cost = 0.0
         self.flushes = 0
 
-    # What arrives
+    # Changes
 
     def reset(self, transcript: "Transcript") -> None:
-        """Entries were added, removed or replaced."""
+        """Note that entries were added, removed or replaced."""
         self._structure = transcript
         self._schedule()
 
     def changed(self, entry: Entry) -> None:
-        """An entry has more text or another state."""
+        """Note that an entry has more text or another state."""
         self._changed[id(entry)] = entry
         self._schedule()
 
     @property
     def pending(self) -> bool:
-        """Something arrived that is not drawn yet."""
+        """Whether there are changes that are not drawn."""
         return self._structure is not None or bool(self._changed)
 
     def _schedule(self) -> None:
@@ -81,7 +81,7 @@ class TranscriptView(Window, can_focus=True):
             self._timer = self.set_timer(delay, self._due)
 
     def _due(self) -> None:
-        """Draw, unless a slow terminal has not taken what was drawn before."""
+        """Draw, unless a slow terminal has not taken the last output yet; then wait again."""
         self._timer = None
         if internals.is_behind(self.app):
             self._schedule()
@@ -89,7 +89,7 @@ class TranscriptView(Window, can_focus=True):
             self.flush()
 
     def flush(self) -> None:
-        """Draw what arrived since the last time."""
+        """Draw the changes since the last flush."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
@@ -115,14 +115,14 @@ class TranscriptView(Window, can_focus=True):
         self.call_after_refresh(self._measured, begin)
 
     def _lines_from(self, anchor: Anchor | None) -> int:
-        """Lines from the block of an anchor to the end: what comes above them is not new."""
+        """The number of lines from the block of an anchor to the end."""
         column = self.column
         if anchor is None or anchor.block not in column.blocks:
             return column.height
         return column.height - column.top(column.blocks.index(anchor.block))
 
     def _kept_anchor(self) -> Anchor | None:
-        """The anchor, on a block that stays when older messages come above it."""
+        """The anchor, moved to a message if its block does not stay when older messages are added."""
         anchor = self.reading_place()
         if anchor is None or isinstance(anchor.block, MessageBlock):
             return anchor
@@ -135,7 +135,7 @@ class TranscriptView(Window, can_focus=True):
         self._cost = perf_counter() - begin
 
     def sent(self, client_id: str, text: str) -> None:
-        """Show a message that is on its way."""
+        """Show a message that is being sent."""
         self._stack.sent(client_id, text)
         self.reset(self._structure or self._stack.transcript)
         self.to_end()
@@ -147,19 +147,19 @@ class TranscriptView(Window, can_focus=True):
         return text
 
     def note(self, block: NoteBlock, *, above: bool = False) -> None:
-        """Put a note below the newest message, or above the oldest."""
+        """Add a note below the newest message, or above the oldest."""
         if self._structure is not None:
             self._rebuild()
         self._stack.note(block, above=above)
         self.reset(self._stack.transcript)
 
     def greet(self, *, model: bool) -> None:
-        """Offer examples that work, with a model or without one, while nothing was said."""
+        """Show the greeting of an empty conversation, with examples for a server with or without a model."""
         self._stack.greet(model=model)
         self.reset(self._structure or self._stack.transcript)
 
     def clear(self) -> None:
-        """Forget everything: another conversation comes."""
+        """Remove everything."""
         self._stack.clear()
         self._structure = None
         self._changed.clear()
@@ -184,7 +184,7 @@ class TranscriptView(Window, can_focus=True):
         return self.cursor
 
     def move_cursor(self, step: int) -> bool:
-        """Move it by messages; False, and no cursor, when it leaves at the end."""
+        """Move the cursor by messages; False, without a cursor, past the last one."""
         if self.pending:
             self.flush()
         messages = [block for block in self.column.blocks if isinstance(block, MessageBlock)]
@@ -202,7 +202,7 @@ class TranscriptView(Window, can_focus=True):
         return True
 
     def show_block(self, place: int) -> None:
-        """Scroll so that a block is seen, its beginning at the least."""
+        """Scroll until a block is visible, at least its beginning."""
         column, rows = self.column, self.size.height
         top, bottom = column.top(place), column.top(place + 1)
         at = self.scroll_offset.y
@@ -219,11 +219,11 @@ class TranscriptView(Window, can_focus=True):
 
     @property
     def near_top(self) -> bool:
-        """Older messages will be wanted soon."""
+        """Whether older messages should be loaded."""
         return self._stack.transcript.before is not None and self.scroll_offset.y < self.size.height
 
     def reveal(self, message_id: int) -> bool:
-        """Show the message with this id, with the cursor on it; False when it is not here."""
+        """Show the message with this id and move the cursor to it; False if it is not loaded."""
         self.flush()
         block = self._stack.message(message_id)
         if block is None:
@@ -240,12 +240,12 @@ class TranscriptView(Window, can_focus=True):
         return True
 
     def toggle(self) -> None:
-        """Expand or collapse the message under the cursor: what was folded of it."""
+        """Expand or collapse the message under the cursor."""
         if self.marked is not None:
             self._fold(self.marked)
 
     def toggle_thinking(self) -> bool:
-        """Show or hide what the model thought before its newest reply; False where it did not."""
+        """Show or hide the newest reasoning; False if there is none."""
         blocks = reversed(self.column.blocks)
         found = (b for b in blocks if isinstance(b, MessageBlock) and b.shown.reasoning)
         block = next(found, None)
@@ -254,7 +254,7 @@ class TranscriptView(Window, can_focus=True):
         return block is not None
 
     def turn(self, step: int) -> bool:
-        """Show another answer of the message under the cursor; False without another one."""
+        """Show another answer to the message under the cursor; False if there is none."""
         block = self.marked
         turned = block is not None and block.turn(step)
         if block is not None and turned:
@@ -268,7 +268,7 @@ class TranscriptView(Window, can_focus=True):
             self._again(block)
 
     def _again(self, block: MessageBlock) -> None:
-        """Draw one block again, without moving the window."""
+        """Redraw one block without scrolling."""
         anchor = self.column.anchor(self.scroll_offset.y)
         block.sync()
         self.follow = False
@@ -276,11 +276,11 @@ class TranscriptView(Window, can_focus=True):
         self.follow = self.scroll_offset.y >= self.max_scroll_y
 
     def on_blur(self) -> None:
-        """The cursor is only shown while its keys work."""
+        """Hide the cursor, whose keys do not work without the focus."""
         self.cursor = None
 
     def watch_cursor(self, before: MessageBlock | None, now: MessageBlock | None) -> None:
-        """Show where it is, and what is known of that message."""
+        """Redraw the blocks that the cursor left and reached."""
         for block in (before, now):
             if block is not None:
                 block.mark(marked=block is now)
@@ -288,11 +288,11 @@ class TranscriptView(Window, can_focus=True):
         self.refresh()
 
     def focus_on_click(self) -> bool:
-        """Whether a click takes the keys: it never does, they stay with the prompt."""
+        """A click never takes the focus from the prompt."""
         return False
 
     def on_click(self, event: events.Click) -> None:
-        """Expand a tool or what was edited away, or ask about a link; twice selects a word."""
+        """Expand a tool call or replaced message, or open a link; a double click selects a word."""
         event.prevent_default()  # Textual would select everything
         if event.chain > 1 and event.y < len(self._rows):
             event.stop()

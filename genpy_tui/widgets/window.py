@@ -1,7 +1,7 @@
-"""A window on a column of lines: it follows the end, or stays on what is being read.
+"""A scroll view of a column of lines: it follows the end, or keeps its place.
 
-Lines are made when they come near the window. The height of what is far from it is a guess, and
-when a guess is corrected the text on the screen does not move.
+Lines are made when they come near the window. The height of the others is estimated, and when an
+estimate is corrected the text on the screen does not move.
 """
 
 import re
@@ -35,13 +35,13 @@ class Window(ScrollView):
     follow = var(default=True)
 
     class Scrolled(Message):
-        """The view follows the end again, or stopped to; or more arrived below it."""
+        """The view started or stopped to follow the end, or has new lines below."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.column = Layout()
         self.unseen = 0
-        """Lines that arrived below what is seen."""
+        """New lines below the window."""
         self._settling = False
         self._painter: Painter | None = None
         self._rows: list[Row] = []
@@ -52,14 +52,14 @@ class Window(ScrollView):
         """The block that has the cursor beside it."""
         return None
 
-    # Where things stand
+    # Position
 
     def reading_place(self) -> Anchor | None:
-        """What keeps its place while heights change: None while the end is followed."""
+        """The anchor that keeps its place while heights change; None while following the end."""
         return None if self.follow else self.column.anchor(self.scroll_offset.y)
 
     def place(self, anchor: Anchor | None, first: int = 0, *, rewrapped: bool = False) -> None:
-        """Measure again from a block on, and show the anchor where it was, or the end."""
+        """Measure from a block on, and keep the anchor in its place, or show the end."""
         rows = max(1, self.size.height)
         self.column.measure(first)
         if not self.follow and anchor is not None:
@@ -71,11 +71,11 @@ class Window(ScrollView):
         self._show(max(0, self.column.height - rows))
 
     def _show(self, top: int) -> None:
-        """Bring size and scroll bar up to date, with this line on top."""
+        """Update size and scroll bar, with this line at the top."""
         size = Size(self.size.width, self.column.height)
         self._settling = True
         if size != self.virtual_size:
-            # Not by assignment: the scroll bar always has its room, so nothing else moves.
+            # Not by assignment, which would lay out all: the scroll bar's space is reserved.
             self.set_reactive(Widget.virtual_size, size)
             self._scroll_update(size)
         self.scroll_target_y = self.scroll_y = top
@@ -84,7 +84,7 @@ class Window(ScrollView):
         self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The person scrolled: make what came into view; follow the end when it is reached."""
+        """Make the lines that came into view; follow the end when it is reached."""
         super().watch_scroll_y(old_value, new_value)
         if self._settling or round(old_value) == round(new_value) or not self.column.blocks:
             return
@@ -108,7 +108,7 @@ class Window(ScrollView):
         container_size: Size,
         layout: bool = True,  # noqa: FBT001, FBT002 - as in Textual
     ) -> bool:
-        """Wrap again for a new width, keeping the line that is read, or the end, in its place."""
+        """Wrap for a new width, keeping the current line, or the end, in its place."""
         anchor, self._settling = self.reading_place(), True
         changed = super()._size_updated(size, virtual_size, container_size, layout)
         self._settling = False
@@ -123,18 +123,18 @@ class Window(ScrollView):
 
     @property
     def margin(self) -> int:
-        """Columns left of the text, which stands in the middle of a wide window."""
+        """Columns left of the text, which is centred in a wide window."""
         return max(MARGIN, (self.scrollable_content_region.width - self.column.width) // 2)
 
     def notify_style_update(self) -> None:
-        """Another theme: the lines stay, their colours are looked up again."""
+        """Look up the colours again: the theme has changed."""
         super().notify_style_update()
         self._painter = None
         self._rows_at = None
 
     @property
     def painter(self) -> Painter:
-        """What paints in the colours of the theme that is in use."""
+        """The painter for the current theme."""
         if self._painter is None:
             self._painter = Painter(Palette(self.app.theme_variables, self.rich_style))
         return self._painter
@@ -167,7 +167,7 @@ class Window(ScrollView):
     # Selecting
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text that is selected, without decoration and as it was before it wrapped."""
+        """The selected text, unwrapped and without decoration."""
         start = selection.start.y if selection.start else 0
         end = selection.end.y if selection.end else self.column.height - 1
         out: list[str] = []
@@ -179,13 +179,13 @@ class Window(ScrollView):
             low = max(span[0] - shift, line.lead)
             high = sys.maxsize if span[1] == -1 else span[1] - shift
             text = line.copied(low, high)
-            # Code has its own spaces at the end of a line; elsewhere they fill a column.
+            # Trailing spaces are a part of code; elsewhere they are padding.
             text = text if line.fill else text.rstrip(" ")
             out.append((line.glue if out else "") + text)
         return "".join(out), "\n"
 
     def select_at(self, x: int, y: int, *, line: bool = False) -> None:
-        """Select the word at a cell of the column, or the whole line, however it is wrapped."""
+        """Select the word at a cell of the column, or the whole unwrapped line."""
         rows = self.column.rows(y, 1)
         if not rows:
             return
@@ -206,5 +206,5 @@ class Window(ScrollView):
         self.screen.selections = {self: span}
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's
-        """Show what is selected."""
+        """Draw the selection."""
         self.refresh()

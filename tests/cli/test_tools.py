@@ -56,7 +56,7 @@ def test_tools_of_ones_own_are_listed(home: Genpy) -> None:
     assert "reads only" in rows["get_session_stats"]
     assert "file bad.py: failed: ZeroDivisionError: division by zero" in listed.err
     refused = home("tools", "revoke", "note", code=1)
-    assert refused.err.endswith("The tool note was not allowed for good.\n")
+    assert refused.err.endswith("The tool note has no permission to always run.\n")
     assert "Name a tool" in home("tools", "revoke", code=2).err
 
 

@@ -28,9 +28,9 @@ def test_one_message_is_under_way_at_a_time(outbox):
     assert write(outbox) == A
     assert write(outbox) is None
     assert outbox.messages == (A, B)
-    outbox.done("a")
+    outbox.remove("a")
     assert write(outbox) == B
-    outbox.done("b")
+    outbox.remove("b")
     assert outbox.messages == ()
 
 
@@ -50,7 +50,7 @@ def test_other_requests_keep_their_place_and_go_out_once(outbox):
         outbox.add(frame)
     write(outbox)
     assert write(outbox) is None
-    outbox.done("a")
+    outbox.remove("a")
     assert write(outbox) == End()
     outbox.reconnect()
     assert write(outbox) == Rate(5)
@@ -97,7 +97,7 @@ def test_unknown_wait_doubles_up_to_a_limit(outbox):
         outbox.release()
     assert waits[:3] == [RESEND.first, RESEND.first * 2, RESEND.first * 4]
     assert waits[-1] == RESEND.longest
-    outbox.done("a")
+    outbox.remove("a")
     write(outbox)
     assert outbox.hold(None) == RESEND.first
 
@@ -107,8 +107,8 @@ def test_message_seen_in_the_log_is_done_wherever_it_stands(outbox):
     outbox.add(A)
     outbox.add(B)
     write(outbox)
-    outbox.done("b")
-    outbox.done("stranger")
-    outbox.done(None)
+    outbox.remove("b")
+    outbox.remove("stranger")
+    outbox.remove(None)
     assert outbox.messages == (A,)
     assert outbox.head == A

@@ -13,9 +13,9 @@ from support.hostile_html import CASES, MARKDOWN, PWN
 from support.running_server import Running
 from support.scripted_model import Upstream
 
+from genpy_server.core.models import ErrorAnswer
 from genpy_server.web.docs.asyncapi import SERVER_FRAMES
 from genpy_server.web.docs.examples import example
-from genpy_server.web.docs.openapi import Error
 from genpy_server.web.markdown import sanitise
 from genpy_server.wire import decode_server, encode
 
@@ -202,7 +202,7 @@ def examples(server: Running) -> tuple[list[tuple[str, Any]], list[str]]:
         }
         plain = {name: value for name, value in given.items() if value is not msgspec.NODEFAULT}
         least.append(encode(msgspec.structs.replace(frame, **plain)))
-    return [*answers, ("error", example(Error))], [*frames, *least]
+    return [*answers, ("error", example(ErrorAnswer))], [*frames, *least]
 
 
 async def test_an_answer_that_cannot_be_right_is_said(browser: Browser, server: Running):

@@ -113,9 +113,9 @@ async def test_a_hook_cannot_end_the_server(failure, caplog):
             await asyncio.Event().wait()
 
     runner = HookRunner([Leaves()])
-    await runner.reply("u", Message(1, "s", "assistant", "Hi", ""))
+    await runner.notify("on_reply", "u", Message(1, "s", "assistant", "Hi", ""))
     assert f"Leaves.on_reply failed: {type(failure).__name__}" in caplog.text
-    stopped = asyncio.create_task(runner.session_end(Session("s", "u", "", "active", "", "", 0)))
+    stopped = asyncio.create_task(runner.notify("on_session_end", "u", Session("s", "u", "", "active", "", "", 0)))
     await waits.wait()
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):

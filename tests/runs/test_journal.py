@@ -26,20 +26,20 @@ class Run(SimpleNamespace):
 
     def __init__(self):
         question = SimpleNamespace(session_id="s", question=SimpleNamespace(id=1))
-        super().__init__(id="r", request=question, parts=[], length=0, thought=0, reasoning=[],
+        super().__init__(id="r", request=question, parts=[], length=0, reasoning_length=0, reasoning=[],
                          tool_calls=SimpleNamespace(records=[]))  # fmt: skip
 
     def think(self, text):
         """More of its reasoning."""
         self.reasoning.append(text)
-        self.thought += len(text)
+        self.reasoning_length += len(text)
 
     def say(self, text):
         """More of its text."""
         self.parts.append(text)
         self.length += len(text)
 
-    def known(self):
+    def metadata(self):
         """What is known of the reply."""
         return MessageMeta(run="r", reasoning="".join(self.reasoning) or None,
                            tools=tuple(self.tool_calls.records))  # fmt: skip
@@ -57,8 +57,8 @@ async def test_reasoning_is_not_written_with_every_piece():
         for number in range(200):
             run.say(f"{number:4} is said.")
             await journal.write()
-    assert thought < run.thought * GROWTH / (GROWTH - 1) + 30 * 200
-    assert store.bytes - thought < 2 * run.thought + 200 * 200
+    assert thought < run.reasoning_length * GROWTH / (GROWTH - 1) + 30 * 200
+    assert store.bytes - thought < 2 * run.reasoning_length + 200 * 200
     *rows, last = (store.rows[position] for position in sorted(store.rows))
     assert "".join(row.text for row in rows) == "".join(run.parts)
-    assert (last.position, last.text, last.meta) == (LAST, "", run.known())
+    assert (last.position, last.text, last.meta) == (LAST, "", run.metadata())

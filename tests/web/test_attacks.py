@@ -200,7 +200,7 @@ async def test_late_reply_to_a_session_deleted_at_another_server_is_given_up(
 ):
     """A reply that waited for the database finds no session any more, and is not tried again."""
     monkeypatch.setattr(run_queue, "SAVE", Backoff(first=0.01, longest=0.01))
-    keep, away = server.app.hub._services.chat.keep, True
+    keep, away = server.app.hub._services.chat.store_reply, True
     tries = []
 
     async def unreliable(turn, reply):
@@ -209,7 +209,7 @@ async def test_late_reply_to_a_session_deleted_at_another_server_is_given_up(
         tries.append(reply)
         return await keep(turn, reply)
 
-    monkeypatch.setattr(server.app.hub._services.chat, "keep", unreliable)
+    monkeypatch.setattr(server.app.hub._services.chat, "store_reply", unreliable)
     upstream.say("lost")
     await peer.say(Send("a", "hi"))
     await peer.until("run_finished")

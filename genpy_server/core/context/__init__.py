@@ -1,4 +1,4 @@
-"""What is put before a language model, within a budget of tokens that is never exceeded.
+"""Builds the context for a language model, within a budget of tokens.
 
-Prompts, turns, notes and excerpts as values; nothing here asks a model or a store.
+Prompts, turns, notes and excerpts as values; nothing here uses a model or a store.
 """

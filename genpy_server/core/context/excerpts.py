@@ -1,18 +1,18 @@
-"""Excerpts: the part of a text that has most to do with what is looked for."""
+"""Excerpts: the part of a text that matches a query best."""
 
 from genpy_server.core.words import forms, query_words, word_places
 
 SEARCHED_CHARS = 200_000
 MOST_FOUND = 500
-"""Places of the words that are looked at."""
+"""Most matches that are considered."""
 LEAD = 0.25
-"""The share of an excerpt that stands before the first word that was looked for."""
+"""The share of an excerpt before the first match."""
 
 
 def excerpt(text: str, looked_for: str, limit: int) -> str:
-    """At most `limit` characters of a text on one line, and a mark where it goes on.
+    """At most `limit` characters of a text as one line, with "…" where it is cut.
 
-    They hold as many different words of `looked_for` as any part of that length does.
+    It is the part with the most different words of `looked_for`.
     """
     line = " ".join(text[:SEARCHED_CHARS].split())
     if len(line) <= limit:
@@ -25,7 +25,7 @@ def excerpt(text: str, looked_for: str, limit: int) -> str:
 
 
 def holds_all(text: str, looked_for: str) -> bool:
-    """Whether every word of `looked_for` is in a text, in whatever form, as a search finds it."""
+    """Whether every word of `looked_for` is in a text, in any form that a search finds."""
     held = forms(text[:SEARCHED_CHARS])
     return all(word.is_held(held) for word in query_words(looked_for))
 

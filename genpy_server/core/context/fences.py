@@ -1,8 +1,8 @@
-"""Text that is data to a model, framed so that nothing in it ends the frame or speaks for another.
+"""Frames text that is data for a model, so that it cannot end the frame or imitate another record.
 
-Between two lines of === every line begins with a label of ours or with two spaces. Whatever a text
-holds, its lines are indented, at every character that some reader takes for the end of a line: none
-can be a fence, a label, or the beginning of another record.
+Between two lines of === every line begins with a label or with two spaces. The lines of a text are
+indented, split at every character that counts as a line end: none can be a fence, a label, or the
+beginning of another record.
 """
 
 import re
@@ -28,28 +28,27 @@ _NOTE = re.compile(
 
 
 def record(label: str, text: str) -> str:
-    """A text with its label; of the label only the quoted part may be foreign (see `quoted`)."""
+    """A text with its label; untrusted parts of the label must be `quoted`."""
     first, *rest = text.splitlines() or [""]
     return "\n".join([f"{label}: {first}", *(INDENT + line for line in rest)])
 
 
 def block(text: str) -> str:
-    """A text without a label."""
+    """An indented text without a label."""
     return "\n".join(INDENT + line for line in text.splitlines())
 
 
 def quoted(text: str) -> str:
-    """A short text, such as a title, in quotes on one line."""
+    """A short text, such as a title, as one line in quotes."""
     return msgspec.json.encode(" ".join(text.split())).decode()
 
 
 def framed(records: Iterable[str], tokens: int | None = None) -> str:
-    """Records between fences, in at most `tokens`: cut in the middle, with a note."""
+    """Records between fences; cut in the middle, with a note, to at most `tokens`."""
     inner = "\n".join(records)
     if tokens is not None:
         inner = cut(inner, tokens - FRAME_TOKENS)
-        # What follows the note of a cut begins a line, and may be any part of a text; what stands
-        # before it may be a part of a label.
+        # The text after the note begins a line and must be indented; before it may be half a label.
         inner = _NOTE.sub(lambda note: note["note"] + INDENT, inner)
     inner = _RULE.sub(lambda rule: rule.group().replace("=", "-"), inner)
     return f"{FENCE}\n{inner}\n{FENCE}"
@@ -58,10 +57,7 @@ def framed(records: Iterable[str], tokens: int | None = None) -> str:
 def dialogue(
     messages: Sequence[Message], tokens: int | None = None, *, numbered: bool = False
 ) -> str:
-    """Messages as a model reads them when they are its subject, not its conversation.
-
-    With `numbered` each has its id in front.
-    """
+    """Messages as data for a model, for instance to summarise; `numbered` prefixes their ids."""
     labels = (f"[{m.id}] {m.role}" if numbered else m.role for m in messages)
     texts = (message.text for message in messages)
     return framed((record(*one) for one in zip(labels, texts, strict=True)), tokens)

@@ -1,8 +1,8 @@
-"""The notes of a running memory: how they are stored, changed and fitted into a context.
+"""The notes of a running memory: their stored form, changes, and selection for a context.
 
-A memory is stored as text, one note a line: "- likes tea [#12]" came from the message with id 12;
+A memory is stored as text, one note per line: "- likes tea [#12]" came from the message with id 12;
 "~" instead of "-" marks a forgotten note, and a first line "(off)" a memory that is switched off.
-Notes of older versions name no message.
+Notes of older versions have no message id.
 """
 
 from collections.abc import Container, Sequence
@@ -16,14 +16,14 @@ from genpy_server.core.words import search_words
 LEFT_OUT = "[\u2026 {count} notes left out here to fit \u2026]"
 OFF = "(off)"
 FORGOTTEN_LIKENESS = 0.6
-"""The share of a forgotten note's words from which a new note says the same."""
+"""A new note with at least this share of a forgotten note's words counts as the same."""
 
 _STORED = LazyPattern(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
 _WRITTEN = LazyPattern(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One note; `message_id` is the message it came from, None where that is not known."""
+    """One note; `message_id` is the message it came from, None if unknown."""
 
     text: str
     message_id: int | None = None
@@ -31,12 +31,12 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def is_off(stored: str) -> bool:
-    """Whether the memory is switched off: nothing is noted, and no note is sent."""
+    """Whether the memory is switched off: no notes are made or sent."""
     return stored.split("\n", 1)[0] == OFF
 
 
 def read_notes(stored: str) -> list[Note]:
-    """All notes of a stored memory, forgotten ones included, in their order."""
+    """Parse all notes of a stored memory, including forgotten ones."""
     notes = []
     for line in stored.split("\n"):
         found = _STORED.fullmatch(line)
@@ -49,7 +49,7 @@ def read_notes(stored: str) -> list[Note]:
 
 
 def stored_notes(notes: Sequence[Note], *, off: bool = False) -> str:
-    """The notes as they are stored."""
+    """The notes in stored form."""
     lines = [OFF] if off else []
     for note in notes:
         source = f" [#{note.message_id}]" if note.message_id is not None else ""
@@ -58,7 +58,7 @@ def stored_notes(notes: Sequence[Note], *, off: bool = False) -> str:
 
 
 def written_notes(text: str, ids: Container[int], default: int) -> list[Note]:
-    """The notes that a model wrote; one that names no message of `ids` is said to be from `default`."""
+    """Parse the notes of a model; one without a message id of `ids` gets the id `default`."""
     notes = []
     for line in text.splitlines():
         found = _WRITTEN.fullmatch(line.strip())
@@ -69,7 +69,7 @@ def written_notes(text: str, ids: Container[int], default: int) -> list[Note]:
 
 
 def without_forgotten(notes: Sequence[Note], known: Sequence[Note]) -> list[Note]:
-    """The notes that say nothing that was forgotten."""
+    """The notes that do not repeat a forgotten one."""
     forgotten = [frozenset(search_words(note.text)) for note in known if note.forgotten]
     return [note for note in notes if not _says_any(frozenset(search_words(note.text)), forgotten)]
 
@@ -79,17 +79,17 @@ def _says_any(words: frozenset[str], forgotten: Sequence[frozenset[str]]) -> boo
 
 
 def shown_notes(stored: str) -> str:
-    """What a model is given of a stored memory: the notes that count, one a line."""
+    """The notes for a model, one per line; without forgotten ones, empty if switched off."""
     if is_off(stored):
         return ""
     return "\n".join(f"- {note.text}" for note in read_notes(stored) if not note.forgotten)
 
 
 def fitting_notes(text: str, looked_for: str, tokens: int) -> str:
-    """Whole notes in at most `tokens`, in their order.
+    """The notes that fit into `tokens`, in their order.
 
-    Those that hold words of `looked_for` come before the others, and newer ones before older ones;
-    a note that is larger than all of the room is cut.
+    Those with words of `looked_for` are preferred, then newer ones; a single note that is too long
+    is cut.
     """
     if count_tokens(text) <= tokens:
         return text

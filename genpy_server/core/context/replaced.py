@@ -1,7 +1,7 @@
-"""What no longer counts in a conversation: a message that its person replaced, and its replies.
+"""Replaced messages of a conversation: those that the person edited, and the replies to them.
 
-Nothing is deleted by that. The later message says which one it replaces (`meta.replaces`), and
-whoever builds something of a conversation leaves out what is not standing.
+They are not deleted. The edit has the id of the message it replaces (`meta.replaces`), and contexts,
+summaries and exports leave replaced messages out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from genpy_server.core.models import Message
 
 
 def standing(messages: Sequence[Message]) -> list[Message]:
-    """The messages that count."""
+    """The messages without replaced ones."""
     gone = _replaced(messages)
     if not gone:
         return list(messages)
@@ -18,7 +18,7 @@ def standing(messages: Sequence[Message]) -> list[Message]:
 
 
 def replaced_ids(messages: Sequence[Message]) -> set[int]:
-    """The ids of what does not count, as far as these messages tell."""
+    """The ids of replaced messages, as far as these messages show."""
     gone = _replaced(messages)
     return gone and gone | {m.id for m in messages if m.id and m.meta.reply_to in gone}
 

@@ -1,4 +1,4 @@
-"""Tokens, estimated: how many a text costs, and texts and tools cut to what there is room for."""
+"""Estimates tokens, and cuts texts and tool results to a number of tokens."""
 
 from collections.abc import Sequence
 
@@ -10,33 +10,33 @@ from genpy_server.core.models import ChatMessage, ToolSpec
 BYTES_PER_TOKEN = 3
 """UTF-8 bytes a token, rounded down: English has about 4.2, code 3.2, Chinese 3 or more."""
 MESSAGE_TOKENS = 4
-"""What a message costs beside its text."""
+"""Overhead of a message."""
 
 
 def count_tokens(text: str) -> int:
-    """An estimate that is rather too high than too low, in a microsecond."""
+    """An estimate of the tokens of a text, rather too high than too low."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     return -(-size // BYTES_PER_TOKEN)
 
 
 def message_tokens(message: ChatMessage) -> int:
-    """What a message costs, with the calls it makes."""
+    """Tokens of a message with its tool calls."""
     calls = sum(count_tokens(call.name + call.arguments) for call in message.tool_calls)
     return count_tokens(message.content) + calls + MESSAGE_TOKENS
 
 
 def offer_tokens(tools: Sequence[ToolSpec]) -> int:
-    """What it costs to offer tools to a model."""
+    """Tokens of the specs of tools."""
     return sum(-(-tool.json_bytes // BYTES_PER_TOKEN) + MESSAGE_TOKENS for tool in tools)
 
 
 def cut(text: str, tokens: int) -> str:
-    """`text` in at most `tokens`: its beginning and its end around a note of what is missing."""
+    """`text` in at most `tokens`: its beginning and its end, with a note between them."""
     return cut_counted(text, tokens)[0]
 
 
 def cut_counted(text: str, tokens: int) -> tuple[str, int]:
-    """The same, and how many characters of the text are in it."""
+    """The same, and the number of characters of the text in it."""
     if count_tokens(text) <= tokens:
         return text, len(text)
     note = CUT_NOTE.format(count=len(text))
@@ -51,7 +51,7 @@ def cut_counted(text: str, tokens: int) -> tuple[str, int]:
 
 
 def cut_evenly(texts: Sequence[str], tokens: int) -> list[str]:
-    """Texts that together cost at most `tokens`; what the short ones leave, the long ones get."""
+    """Texts of at most `tokens` together; long ones get what short ones do not need."""
     fitted = list(texts)
     order = sorted(range(len(texts)), key=lambda place: count_tokens(texts[place]))
     for number, place in enumerate(order):
@@ -61,10 +61,7 @@ def cut_evenly(texts: Sequence[str], tokens: int) -> list[str]:
 
 
 def fit_tools(tools: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
-    """Calls with their results; results are cut, and never parted from their calls.
-
-    Nothing where not even the calls find room.
-    """
+    """Calls with their results in at most `tokens`; results are cut. Empty if the calls do not fit."""
     results = [message for message in tools if message.role == "tool"]
     fixed = sum(message_tokens(message) for message in tools if message.role != "tool")
     room = tokens - fixed - MESSAGE_TOKENS * len(results)

@@ -1,4 +1,4 @@
-"""Turns: what a person said with the reply that counts."""
+"""Turns: a message of the person with its newest reply."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,24 +11,24 @@ from genpy_server.core.models import Message
 
 
 class Turn(NamedTuple):
-    """A message of a person with the reply that counts, or a lone message of another kind."""
+    """A message of the person with its newest reply, or a single other message."""
 
     messages: tuple[Message, ...]
 
     @property
     def place(self) -> int:
-        """The id of the person's message, by which turns are ordered whenever replies were stored."""
+        """The id of the person's message, which orders turns."""
         first = self.messages[0]
         return first.id if first.meta.reply_to is None else first.meta.reply_to
 
     @property
     def tokens(self) -> int:
-        """What it costs to send."""
+        """Tokens of the turn."""
         texts = sum([count_tokens(message.text) for message in self.messages])
         return texts + MESSAGE_TOKENS * len(self.messages)
 
     def shortened(self, tokens: int) -> "Turn":
-        """The same turn for at most `tokens`, what is too long for that cut with a note."""
+        """The turn in at most `tokens`; long texts are cut with a note."""
         texts = [message.text for message in self.messages]
         fitted = cut_evenly(texts, tokens - MESSAGE_TOKENS * len(texts))
         return Turn(
@@ -40,10 +40,10 @@ class Turn(NamedTuple):
 
 
 def turns(messages: Sequence[Message]) -> list[Turn]:
-    """Messages as turns, in order of the person's messages; only the newest reply to each counts.
+    """Messages as turns, in the order of the person's messages, without replaced ones.
 
-    A reply that was stored late (its id is greater than the next message's) stands with the
-    message that it answers. What was replaced is not a turn.
+    A reply that was stored late (its id is greater than the next message's) is in the turn of the
+    message that it answers.
     """
     messages = standing(messages)
     replies = {m.meta.reply_to: m for m in messages if m.meta.reply_to is not None}

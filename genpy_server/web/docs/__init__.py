@@ -1,4 +1,4 @@
-"""What `/docs` says, with OpenAPI and AsyncAPI.
+"""The documentation at `/docs`, with OpenAPI and AsyncAPI.
 
-Everything is written from the route table, the frame types and the errors; no endpoint is described by hand.
+It is generated from the route table, the frame types and the errors.
 """

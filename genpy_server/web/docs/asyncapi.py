@@ -1,4 +1,4 @@
-"""The WebSocket side as AsyncAPI 3.0, made from the frame types."""
+"""The WebSocket as AsyncAPI 3.0, generated from the frame types."""
 
 from typing import Any, get_args
 
@@ -34,7 +34,7 @@ def asyncapi() -> dict[str, Any]:
         "channels": {
             "session": {
                 "address": ADDRESS,
-                "parameters": {"session": {"description": "A UUID, or a name of your own."}},
+                "parameters": {"session": {"description": "A UUID, or a name."}},
                 "bindings": {"ws": {"method": "GET", "query": _query()}},
                 "messages": {tag(k): {"$ref": f"#/components/messages/{tag(k)}"} for k in kinds},
             }
@@ -77,13 +77,13 @@ def _query() -> dict[str, Any]:
             "after": {"type": "integer", "description": "The last `seq` that was received."},
             "features": {
                 "type": "string",
-                "description": "Features wanted, separated by commas: `html` sends safe HTML "
-                "along, `approvals` expects answers to approval requests.",
+                "description": "Features, separated by commas: `html` adds safe HTML, "
+                "`approvals` expects answers to approval requests.",
             },
             "allow": {
                 "type": "string",
-                "description": "Names of tools that may act unasked, separated by commas.",
+                "description": "Names of tools that may act without a request, separated by commas.",
             },
-            "history": {"type": "integer", "description": "Stored messages wanted at most."},
+            "history": {"type": "integer", "description": "Most stored messages to send."},
         },
     }

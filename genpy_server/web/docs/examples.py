@@ -1,4 +1,4 @@
-"""An example of any type that crosses the wire, made from the type itself."""
+"""Generates an example of any type of the API from the type itself."""
 
 from typing import Any
 
@@ -68,11 +68,11 @@ SAMPLES: dict[str, Any] = {
     "version": "1.0.0",
     "where": "genpy.db",
 }
-"""What a field of this name may hold; where that does not fit its type, the type decides."""
+"""Sample values by field name; one that does not fit the field's type is not used."""
 
 
 def example(kind: Any) -> Any:
-    """An example as JSON holds it; every field is given."""
+    """An example as a JSON value with every field."""
     return _example(inspect.type_info(kind), "")
 
 
@@ -130,5 +130,5 @@ def _plain(info: inspect.Type) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """JSON as a person reads it."""
+    """Indented JSON."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

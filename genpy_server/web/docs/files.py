@@ -1,4 +1,4 @@
-"""The two documents as files: OpenAPI of HTTP, AsyncAPI of the WebSocket."""
+"""Writes the OpenAPI and AsyncAPI documents to files."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from genpy_server.web.routes import api_routes, page_routes
 
 
 def documents() -> dict[str, bytes]:
-    """Each document by its file's name, for a server that asks for tokens."""
-    # Their routes are described, and never called.
+    """The documents by file name, for a server that requires tokens."""
+    # The handlers are described, and never called.
     api = api_routes(Handlers.__new__(Handlers))
     routes = (*api, *page_routes(Pages.__new__(Pages), Docs.__new__(Docs)))
     found = {"openapi.json": openapi(routes), "asyncapi.json": asyncapi()}
@@ -25,7 +25,7 @@ def documents() -> dict[str, bytes]:
 
 
 def write_documents(folder: Path) -> list[Path]:
-    """Write both into a folder, which is made where it is not there; returns the files."""
+    """Write both into a folder, which is created if needed; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, document in documents().items():

@@ -1,4 +1,4 @@
-"""The handlers of the documentation, each made once from the table it describes."""
+"""The handlers of the documentation; each document is generated once."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -12,22 +12,22 @@ from genpy_server.web.router import Call, Route
 
 
 class Docs:
-    """The documentation of a table of routes that holds it as well."""
+    """The documentation of a route table."""
 
     def __init__(self, routes: Callable[[], Sequence[Route]], *, tokens: bool) -> None:
         self._routes = routes
         self._tokens = tokens
 
     async def page(self, call: Call[None, None]) -> Response:
-        """For people."""
+        """The page for people."""
         return packed(self._page, call.request)
 
     async def openapi(self, call: Call[None, None]) -> Response:
-        """For programs: HTTP."""
+        """The OpenAPI document."""
         return packed(self._openapi, call.request)
 
     async def asyncapi(self, call: Call[None, None]) -> Response:
-        """For programs: the WebSocket."""
+        """The AsyncAPI document."""
         return packed(self._asyncapi, call.request)
 
     @cached_property

@@ -1,13 +1,12 @@
-"""The HTTP side as OpenAPI 3.1, made from the route table."""
+"""The HTTP API as OpenAPI 3.1, generated from the route table."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from genpy_server import __version__
 from genpy_server.core.identity import REF_PATTERN
+from genpy_server.core.models import ErrorAnswer
 from genpy_server.web.docs.schemas import components, reference
 from genpy_server.web.messages import JSON
 from genpy_server.web.pages.assets import ASSETS, VERSION_PATTERN
@@ -23,30 +22,15 @@ PATH_PARTS: dict[str, dict[str, Any]] = {
     "version": {"type": "string", "pattern": f"^{VERSION_PATTERN}$"},
     "name": {"type": "string", "enum": sorted(ASSETS)},
 }
-"""What the parts of paths are."""
+"""Schemas of the parameters in paths."""
 
 _PART = re.compile(r"{(\w+)}")
 
 
-class ErrorDetail(msgspec.Struct):
-    """What went wrong: `code` for programs, `message` for people."""
-
-    code: str
-    message: str
-    retry_after: float | None = None
-    """Seconds to wait before trying again, where known."""
-
-
-class Error(msgspec.Struct):
-    """The answer to a request that failed."""
-
-    error: ErrorDetail
-
-
 def openapi(routes: Sequence[Route], *, tokens: bool = True) -> dict[str, Any]:
-    """The whole document, of a server that asks for tokens or of one that does not."""
+    """The whole document; `tokens` is whether the server requires one."""
     kinds = [kind for route in routes for kind in (route.query, route.body, route.answer) if kind]
-    schemas = components([*kinds, Error])
+    schemas = components([*kinds, ErrorAnswer])
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.pattern, {})[route.method.lower()] = _operation(
@@ -82,7 +66,7 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
             "200": {"description": route.doc, "content": _content(route)},
             "default": {
                 "description": "A failure.",
-                "content": {JSON: {"schema": reference(Error)}},
+                "content": {JSON: {"schema": reference(ErrorAnswer)}},
             },
         },
     }
@@ -90,7 +74,7 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
         operation["responses"]["429"] = {
             "description": "Too many messages and changes in a minute.",
             "headers": {"Retry-After": {"schema": {"type": "integer"}}},
-            "content": {JSON: {"schema": reference(Error)}},
+            "content": {JSON: {"schema": reference(ErrorAnswer)}},
         }
     if route.public and tokens:
         operation["security"] = [{}, {"token": []}]
@@ -101,7 +85,7 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
 
 
 def operation_id(route: Route) -> str:
-    """A name for a route that is its own: `post_api_session_ref_rate`."""
+    """A unique name for a route: `post_api_session_ref_rate`."""
     return "_".join([route.method.lower(), *re.findall(r"\w+", route.pattern)])
 
 

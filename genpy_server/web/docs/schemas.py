@@ -1,4 +1,4 @@
-"""JSON schemas of the types that cross the wire, with what their docstrings say of each field."""
+"""JSON schemas of the types of the API, with descriptions from the docstrings of their fields."""
 
 import ast
 import inspect
@@ -15,7 +15,7 @@ TEMPLATE = "#/components/schemas/{name}"
 
 
 def components(kinds: Iterable[type]) -> dict[str, Any]:
-    """The schemas of these types and of all that they are made of, by name."""
+    """The schemas of these types and of the types of their fields, by name."""
     found = list(dict.fromkeys(kinds))
     _, schemas = msgspec.json.schema_components(found, ref_template=TEMPLATE)
     for kind in _structs(found):
@@ -29,7 +29,7 @@ def components(kinds: Iterable[type]) -> dict[str, Any]:
 
 
 def reference(kind: type) -> dict[str, str]:
-    """Where a type's schema stands."""
+    """A reference to a type's schema."""
     return {"$ref": TEMPLATE.format(name=kind.__name__)}
 
 
@@ -38,7 +38,7 @@ def _described(schema: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _structs(kinds: Iterable[type]) -> list[type[msgspec.Struct]]:
-    """The struct types among these and within them."""
+    """The struct types among these types and their fields."""
     found: dict[type[msgspec.Struct], None] = {}
 
     def visit(info: msgspec.inspect.Type) -> None:
@@ -61,10 +61,10 @@ def _structs(kinds: Iterable[type]) -> list[type[msgspec.Struct]]:
 
 @cache
 def field_docs(kind: type) -> dict[str, str]:
-    """The docstrings that stand behind the fields of a class, by field."""
+    """The docstrings after the fields of a class, by field."""
     try:
         source = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    except OSError:  # installed without sources: the types are there, these texts are not
+    except OSError:  # installed without sources
         return {}
     assert isinstance(source, ast.ClassDef)  # noqa: S101 - the source of a class is one
     docs: dict[str, str] = {}
@@ -79,5 +79,5 @@ def field_docs(kind: type) -> dict[str, str]:
 
 
 def text_of(kind: type) -> str:
-    """What a class says it is."""
+    """The docstring of a class."""
     return inspect.cleandoc(kind.__doc__ or "")

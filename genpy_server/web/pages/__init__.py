@@ -1,4 +1,4 @@
-"""The pages a browser sees: plain HTML, CSS and modules, served as they lie here.
+"""The web pages: plain HTML, CSS and JavaScript modules.
 
-Their data comes over the same frames and HTTP as everybody's; nothing here reads a store.
+They use the same frames and HTTP API as other clients; nothing here reads a store.
 """

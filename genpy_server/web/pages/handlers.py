@@ -1,4 +1,4 @@
-"""The handlers of the pages: the two of them and their files."""
+"""The handlers of the two pages and their files."""
 
 from genpy_server.core.identity import checked_ref
 from genpy_server.web.messages import Response
@@ -7,14 +7,14 @@ from genpy_server.web.router import Call
 
 
 class Pages:
-    """What a browser is given. The pages hold nothing private: they ask the API for that."""
+    """The pages; they contain nothing private and read it from the API."""
 
     async def chat(self, call: Call[None, None]) -> Response:
         """The chat page; the address says which session."""
         return assets.packed(assets.page("chat.html"), call.request)
 
     async def summary(self, call: Call[None, None]) -> Response:
-        """The summary page of what may be a session; whether it is one, its script asks."""
+        """The summary page; its script looks up the session."""
         checked_ref(call.params["ref"])
         return assets.packed(assets.page("summary.html", "../"), call.request)
 
