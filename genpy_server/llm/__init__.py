@@ -1,4 +1,4 @@
-"""Doors to language models: one Protocol in `base`, and an adapter in each file.
+"""Adapters of language models, for the Protocol in `base`.
 
-Trouble of a service gets its name here; nothing here knows sessions or stores.
+Errors of a service become an `LlmError` here; nothing here uses sessions or stores.
 """

@@ -1,4 +1,4 @@
-"""What every model promises: one Protocol, its events, passed by every adapter in one suite."""
+"""The Protocol of a service of language models, and its events; `ModelSuite` tests every adapter."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, Protocol, TypeVar
@@ -26,22 +26,22 @@ T = TypeVar("T")
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """Everything a model is given for one reply."""
+    """One request to a model."""
 
     messages: tuple[ChatMessage, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = 2048
     temperature: float = 0.7
     recalled: tuple[Hit, ...] = ()
-    """What was found in earlier messages; already part of `messages`, here for the offline model."""
+    """Recalled messages; already part of `messages`, here for the offline model."""
     model: str | None = None
-    """As its service names it; None: the one that the service is configured with."""
+    """The model's name at its service; None: the configured one."""
     reasoning_effort: Effort | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
     """Texts before which the reply ends."""
     question: str = ""
-    """The person's message alone; part of the last of `messages`, here for the offline model."""
+    """The person's message; part of the last of `messages`, here for the offline model."""
 
 
 class TextDelta(msgspec.Struct, frozen=True):
@@ -51,30 +51,30 @@ class TextDelta(msgspec.Struct, frozen=True):
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True):
-    """A piece of what the model thinks before it answers; not part of the reply."""
+    """A piece of the model's reasoning; not part of the reply."""
 
     text: str
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """Parts of the request that the service refuses and which it was not sent, by their names."""
+    """Names of parts of the request that were not sent because the service refuses them."""
 
     parts: tuple[str, ...]
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """The last event of a stream; `quota` is what the service says is left."""
+    """The last event of a stream; `quota` is the remaining quota, if the service states it."""
 
     reason: Literal["stop", "length", "content_filter", "tool_calls"]
     usage: Usage = Usage()
     quota: "Quota | None" = None
     reasoning_chars: int = 0
-    """So many characters at the beginning of the text were reasoning, of which only the end was
-    marked. The next reply of the model is split from its beginning."""
+    """Characters at the beginning of the text that were reasoning, of which only the end was
+    marked. In the next reply of the model reasoning is separated from the beginning."""
 
 
 class Quota(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the model's service says is left: requests of the day, tokens of the minute."""
+    """The remaining quota at the model's service: requests per day, tokens per minute."""
 
     requests_left: int | None = None
     requests_limit: int | None = None
@@ -86,7 +86,7 @@ LlmEvent = LeftOut | TextDelta | ReasoningDelta | ToolCall | Finish
 
 
 class LlmHealth(msgspec.Struct, frozen=True):
-    """What `check` saw; `left_out` are parts of a request that the model's service refuses."""
+    """The result of `check`; `left_out` are parts of a request that the service refuses."""
 
     kind: str
     where: str
@@ -103,36 +103,36 @@ class Llm(Protocol):
 
     @property
     def local(self) -> bool:
-        """Whether its models run near by, where one may have to be loaded first."""
+        """Whether its models run on this machine or network, where one may have to be loaded."""
 
     @property
     def first_token_seconds(self) -> float:
-        """How long a reply may take to begin."""
+        """Time limit for a reply to begin."""
 
     @property
     def model(self) -> str:
-        """The id of the model that is used where none is named; empty while that is not known."""
+        """The id of the default model; empty if unknown."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """Text, reasoning and tool calls as they come, then exactly one `Finish`.
 
-        Where parts of the request were left out, `LeftOut` comes first.
+        `LeftOut` comes first, if parts of the request were left out.
 
-        A stream that ends otherwise raises `LlmCutOff`; other trouble raises its own `LlmError`.
-        Closing the iterator closes the connection to the service. A request is repeated only where
-        the service refused it at once: without the part that it named, or shorter.
+        A stream that ends without `Finish` raises `LlmCutOff`; other errors raise another
+        `LlmError`. Closing the iterator closes the connection to the service. A request is repeated
+        only where the service refused it at once: without the refused part, or shorter.
         """
 
     async def structured(
         self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
     ) -> T:
-        """What an answer holds of a msgspec type; raises `LlmBadOutput` where it holds nothing."""
+        """An answer of a msgspec type; raises `LlmBadOutput` where the model returns none."""
 
     async def check(self) -> LlmHealth:
-        """Prove that the model is listed; raises the `LlmError` that says what fails."""
+        """Check that the model is listed; raises `LlmError`."""
 
     async def probe(self) -> LlmHealth:
-        """Prove that the model answers, by asking it; raises the `LlmError` that says what fails."""
+        """Check that the model answers a request; raises `LlmError`."""
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,7 @@
-"""The models of every provider, asked side by side and kept for a while.
+"""The lists of models of all providers, requested concurrently and cached.
 
-A list that is younger than `FRESH_SECONDS` is not asked for again; an older one stands in for a
-provider that does not answer. The file holds ids and abilities, no keys.
+A list is cached for `FRESH_SECONDS`; an older one is used if its provider does not answer. The file
+has ids and abilities, no keys.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ import msgspec
 
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.core.identity import is_loopback
-from genpy_server.files import write_private
+from genpy_server.files import read_json, write_json
 from genpy_server.llm.models import chatting_rows, is_listed
 from genpy_server.settings import Settings, without_password
 
 FRESH_SECONDS = 600.0
 LOCAL_SECONDS = 2.0
 REMOTE_SECONDS = 10.0
-"""Seconds within which a provider must answer."""
+"""Time limits of local and remote providers."""
 UNLISTED = "It lists no models"
-"""Begins the error of a provider that answers, and may chat all the same."""
+"""Start of the error of a provider without a list, which may still be able to chat."""
 _WINDOWS = ("context_window", "context_length", "max_model_len", "max_context_length")
 _ABILITIES = {
     "tools": ("tools", "tool", "function"),
@@ -34,25 +34,25 @@ _ABILITIES = {
 
 
 class CatalogModel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One model; what its provider does not say is left out."""
+    """One model; values that its provider does not state are left out."""
 
     name: str
     context_tokens: int | None = None
     abilities: tuple[str, ...] = ()
-    """Of tools, pictures and reasoning."""
+    """Some of tools, pictures and reasoning."""
 
 
 class ProviderModels(msgspec.Struct, frozen=True):
-    """What one provider has, or why that is not known."""
+    """The models of one provider, or the error of asking for them."""
 
     provider: str
     """Empty for the address in GENPY_LLM_URL."""
     url: str
-    """Without a user and password in it."""
+    """Without user and password."""
     models: tuple[CatalogModel, ...] = ()
     error: str = ""
     age_seconds: float = 0.0
-    """Of a list that was kept."""
+    """Age of a cached list."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -61,14 +61,14 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def default_file() -> Path:
-    """Where the lists are kept."""
+    """The cache file."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - only to list models
 
     return user_cache_path("genpy", appauthor=False) / "models.json"
 
 
 def known_providers(settings: Settings) -> list[Provider]:
-    """The providers that can be asked: those with a key or an own address, and the local ones."""
+    """The providers to ask: those with a key or their own address, and the local ones."""
     groq = settings.providers[GROQ]
     found = [
         provider
@@ -84,11 +84,11 @@ def known_providers(settings: Settings) -> list[Provider]:
 
 
 class Catalog:
-    """The lists of every provider that was asked, in memory and in a file where there is one."""
+    """The cached lists of all providers, in memory and in `file`, if given."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._kept = {} if file is None else _read(file)
+        self._kept = (file and read_json(file, dict[str, _Kept])) or {}
         self._asking = asyncio.Lock()
 
     async def listed(
@@ -109,17 +109,18 @@ class Catalog:
             }
             self._kept |= fresh
             if fresh and self._file is not None:
-                _write(self._file, self._kept)
+                with suppress(OSError):  # the cache is kept in memory
+                    write_json(self._file, self._kept)
         return found
 
     def window(self, url: str, model: str) -> int | None:
-        """The context window of a model, where a kept list of its provider says one."""
+        """The context window of a model, if a cached list states it."""
         kept = self._kept.get(without_password(url))
         rows = kept.models if kept is not None else ()
         return next((row.context_tokens for row in rows if is_listed(model, [row.name])), None)
 
     def kept(self, providers: Iterable[Provider]) -> list[str]:
-        """The models of the kept lists as PROVIDER/NAME, however old; nobody is asked."""
+        """The models of the cached lists as PROVIDER/NAME, of any age."""
         return [
             full_name(one.name, model.name)
             for one in providers
@@ -129,14 +130,14 @@ class Catalog:
 
 
 def full_name(provider: str, model: str) -> str:
-    """A model as people name it."""
+    """A model as PROVIDER/NAME."""
     return f"{provider}/{model}" if provider else model
 
 
 async def list_models(
     providers: Iterable[Provider], file: Path | None = None, *, refresh: bool = False
 ) -> list[ProviderModels]:
-    """The models of each provider, in their order, kept in the user's file or another one."""
+    """The models of each provider, in their order, cached in `file` or the user's cache file."""
     return await Catalog(file or default_file()).listed(providers, refresh=refresh)
 
 
@@ -191,15 +192,15 @@ def _model(name: str, row: Any) -> CatalogModel:
     if window is None and isinstance(row.get("meta"), dict):  # llama.cpp
         sizes = (row["meta"].get(name) for name in ("n_ctx", "n_ctx_train"))
         window = next((size for size in sizes if isinstance(size, int) and size > 0), None)
-    said = " ".join(_words(row))
+    stated = " ".join(_words(row))
     abilities = tuple(
-        ability for ability, words in _ABILITIES.items() if any(word in said for word in words)
+        ability for ability, words in _ABILITIES.items() if any(word in stated for word in words)
     )
     return CatalogModel(name, window, abilities)
 
 
 def _words(row: dict[str, Any]) -> Iterable[str]:
-    """What a provider says that a model can do, in the forms that are usual."""
+    """The abilities that a provider states, in any of the usual fields."""
     modalities = row.get("architecture")
     if isinstance(modalities, dict):
         yield from _texts(modalities.get("input_modalities"))
@@ -213,14 +214,3 @@ def _words(row: dict[str, Any]) -> Iterable[str]:
 
 def _texts(value: Any) -> Sequence[str]:
     return [str(item).lower() for item in value] if isinstance(value, list) else ()
-
-
-def _read(file: Path) -> dict[str, _Kept]:
-    with suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, _Kept])
-    return {}
-
-
-def _write(file: Path, lists: dict[str, _Kept]) -> None:
-    with suppress(OSError):
-        write_private(file, msgspec.json.encode(lists).decode())

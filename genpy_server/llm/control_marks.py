@@ -1,8 +1,8 @@
-"""Control marks of chat templates in the text of a reply.
+"""Control tokens of chat templates in the text of a reply.
 
-A server whose template does not fit its model passes on `</s>`, `<|im_end|>` and the like as text, and
-some models then go on with the next turn of the person. A mark is one of these for sure where it ends
-the reply, or stands on a line of its own, outside of code; in a sentence a message talks about it.
+A server whose template does not fit its model sends `</s>`, `<|im_end|>` and others as text, and some
+models then write the next turn of the person. A mark counts as a control token if it ends the reply,
+or is on a line of its own, outside of code; in a sentence it is part of the text.
 """
 
 import re
@@ -31,7 +31,7 @@ END_MARKS = (
     "<|return|>",
     "<\uff5cend\u2581of\u2581sentence\uff5c>",
 )
-"""What ends a turn, in small letters."""
+"""Tokens that end a turn, in small letters."""
 TURN_MARKS = (
     "<|im_start|>",
     "<|start_header_id|>",
@@ -48,7 +48,7 @@ TURN_MARKS = (
     "<|start_of_role|>",
     "<\uff5cuser\uff5c>",
 )
-"""What begins another turn, in small letters."""
+"""Tokens that begin another turn, in small letters."""
 REPLY_MARKS = (
     "<|im_start|>assistant",
     "<|start_header_id|>assistant<|end_header_id|>",
@@ -63,7 +63,7 @@ REPLY_MARKS = (
     "<|start_of_role|>assistant<|end_of_role|>",
     "<\uff5cassistant\uff5c>",
 )
-"""What begins the reply itself, in small letters."""
+"""Tokens that begin the reply, in small letters."""
 
 _END = f"(?:{'|'.join(map(re.escape, END_MARKS))})"
 _ENDS = re.compile(rf"(?:{_END}\s*)+", re.IGNORECASE)
@@ -72,23 +72,23 @@ _STRUCK = "<s>"
 """HTML's, which `</s>` ends."""
 _LONGEST = max(map(len, (*END_MARKS, *TURN_MARKS)))
 _UNFINISHED = re.compile(r"[\w,:;=+&|/\\(\[{\"'`\u2013\u2014\u2018\u201c\u201e\u00ab<-]\s+$")
-"""The end of a line whose sentence goes on."""
+"""The end of a line in the middle of a sentence."""
 
 
 class Marks(NamedTuple):
-    """What a text begins with."""
+    """The marks at a place of a text."""
 
     text: str
-    """End marks, with the white space behind them."""
+    """End marks, with the white space after them."""
     turn: bool
-    """Whether another turn begins behind them."""
+    """Whether another turn begins after them."""
     open: bool
-    """Whether what comes next decides."""
+    """Whether more text is needed to decide."""
 
     def are_control(self, line: str, before: str) -> bool:
-        """Whether they are not part of the message.
+        """Whether they are control tokens and not part of the message.
 
-        `line` is what stands before them on their line, `before` the last line with text above.
+        `line` is the text before them on their line, `before` the last non-empty line above.
         """
         if not line.strip():
             return not before.rstrip().endswith(":")
@@ -97,7 +97,7 @@ class Marks(NamedTuple):
 
 
 def marks_at(text: str, place: int) -> Marks | None:
-    """The marks at a place of a text, also where they may only turn out to be some; else None."""
+    """The marks at a place of a text, also incomplete ones; None without any."""
     ends = _ENDS.match(text, place)
     found = ends[0] if ends else ""
     place += len(found)

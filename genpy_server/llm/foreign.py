@@ -1,6 +1,6 @@
-"""A model of others behind a guard: what it raises is an `LlmError`, what it says can be sent.
+"""Wraps a foreign model adapter: its exceptions become `LlmError`, its events are checked.
 
-An adapter that cannot be made is a model that says why, wherever it is asked.
+An adapter that cannot be created becomes a model that raises the reason.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = logging.getLogger("genpy.llm")
 
 
 class ForeignLlm:
-    """See `Llm`; `source` names in messages where the adapter comes from."""
+    """See `Llm`; `source` names the adapter in errors."""
 
     def __init__(self, source: str, make: Callable[[], Any]) -> None:
         self._source = source
@@ -70,7 +70,7 @@ class ForeignLlm:
         except GeneratorExit:
             raise
         except BaseException as error:
-            raise self._told(error) from error
+            raise self._converted(error) from error
 
     async def structured(
         self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
@@ -91,7 +91,7 @@ class ForeignLlm:
         return await self._guarded(self._checked().probe())
 
     async def close(self) -> None:
-        """See `Llm.close`; what fails here is logged, for others are closed after it."""
+        """See `Llm.close`; an error is logged, so that other adapters are closed too."""
         if self._llm is not None:
             try:
                 await self._guarded(self._llm.close())
@@ -105,7 +105,7 @@ class ForeignLlm:
         return llm
 
     def _sendable(self, event: Any) -> LlmEvent:
-        """An event whose text can be sent and stored; raises `LlmError` for anything else."""
+        """Clean an event for sending and storing; raises `LlmError` for an invalid one."""
         if isinstance(event, TextDelta | ReasoningDelta) and isinstance(event.text, str):
             return type(event)(storable(event.text))
         if not isinstance(event, LlmEvent) or isinstance(event, TextDelta | ReasoningDelta):
@@ -116,10 +116,10 @@ class ForeignLlm:
         try:
             return await work
         except BaseException as error:
-            raise self._told(error) from error
+            raise self._converted(error) from error
 
-    def _told(self, error: BaseException) -> BaseException:
-        """What GenPy raises for an error of an adapter: itself, where that was meant for it."""
+    def _converted(self, error: BaseException) -> BaseException:
+        """An error of the adapter as `LlmError`; a cancellation of the task as it is."""
         task = asyncio.current_task()
         if isinstance(error, LlmError) or (
             isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
