@@ -23,7 +23,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support import supabase_stack
 
-from genpy_server.core.context.recall import asks, bear_on
+from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.models import Session
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -107,7 +107,7 @@ async def measure(store: Store, name: str, talks: list[Conversation]) -> None:
             times.append(time.perf_counter() - began)
             shown = {turns[m.id] for hit in hits for m in (hit.before, hit.message, hit.after) if m}
             share = len(evidence & shown) / len(evidence)
-            used = share if asks(asked) and bear_on(hits, asked) else 0.0
+            used = share if needs_recall(asked) and are_relevant(hits, asked) else 0.0
             kind = CATEGORIES[question["category"]]
             for column in (kind,) if kind == "adversarial" else (kind, "search"):
                 found.setdefault(column, []).append(share)

@@ -27,7 +27,7 @@ import planted
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support import supabase_stack
 
-from genpy_server.core.context.recall import asks, bear_on
+from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.models import Session
 from genpy_server.core.words import forms, query_words, search_words
@@ -70,7 +70,7 @@ async def fill(store: Store, talk: planted.Talk, user: str = USER) -> None:
 async def ranked(store: Store, question: str) -> list[str]:
     """GenPy's recall, with the gate that a turn has."""
     hits = await store.search(USER, question, limit=HITS, distinct=True, about_records=False)
-    if not asks(question) or not bear_on(hits, question):
+    if not needs_recall(question) or not are_relevant(hits, question):
         return []
     return [
         message.text

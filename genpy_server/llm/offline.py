@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import TypeVar
 
-from genpy_server.core.context.recall import asks_what_was_said
+from genpy_server.core.context.recall import asks_about_conversation
 from genpy_server.core.models import Hit, Message
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_server.core.words import forms, query_words
@@ -90,8 +90,8 @@ def _answer(request: ChatRequest, trouble: str) -> str:
     parts = [wrong or AGAIN] if told else [wrong or NO_MODEL, HOW_TO]
     *said, last = [m.content for m in request.messages if m.role == "user"]
     question = request.question or last
-    if asks_what_was_said(question):
-        earlier = [text for text in said if not asks_what_was_said(text)]
+    if asks_about_conversation(question):
+        earlier = [text for text in said if not asks_about_conversation(text)]
         lines = "\n".join(f"- “{_quoted(text)}”" for text in earlier[-SHOWN_LAST:])
         parts = [LAST, lines, *parts] if lines else [NOTHING_YET, *parts]
     elif request.recalled:

@@ -10,7 +10,7 @@ import msgspec
 
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
-from genpy_server.core.context.recall import asks, bear_on
+from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.models import (
@@ -160,7 +160,7 @@ class Chat:
         tokens = self.models.context_tokens(model)
         # Without a model the person reads the hits, and they cost no tokens.
         offline = model.llm.kind == "offline"
-        if not bear_on(recalled, request.question.text, free=offline):
+        if not are_relevant(recalled, request.question.text, free=offline):
             recalled = []
         built = budget.build(
             system=_system_prompt(request.settings.system),
@@ -192,7 +192,7 @@ class Chat:
         `options` of `Store.search` leave out the question itself and replaced messages.
         """
         question = text[:RECALL_CHARS]
-        if not self.settings.recall or not asks(question):
+        if not self.settings.recall or not needs_recall(question):
             return []
         try:
             async with asyncio.timeout(RECALL_SECONDS):

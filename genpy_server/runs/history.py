@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from genpy_server.core.context.replaced import standing
+from genpy_server.core.context.replaced import without_replaced
 from genpy_server.core.models import Memory, Message
 from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
@@ -73,7 +73,7 @@ class Conversation:
 
     def intent(self, question_id: int | None = None) -> str | None:
         """The newest sure intent, for follow-ups; with `question_id`, that of its newest reply."""
-        for message in reversed(standing(self.messages)):
+        for message in reversed(without_replaced(self.messages)):
             answered, meta = message.meta.reply_to, message.meta
             if answered is None or question_id not in {None, answered}:
                 continue

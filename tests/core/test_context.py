@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from genpy_server.core.context import budget as budget_module
 from genpy_server.core.context.budget import build
-from genpy_server.core.context.replaced import replaced_ids, standing
+from genpy_server.core.context.replaced import replaced_ids, without_replaced
 from genpy_server.core.context.tokens import message_tokens
 from genpy_server.core.context.turns import turns
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, MessageMeta, ToolCall
@@ -349,5 +349,5 @@ def test_unsaved_reply_to_what_was_replaced_takes_no_other_with_it():
         message(0, "assistant", "in Lyon", reply_to=2),
         message(3, text="to Oslo", replaces=2),
     ]
-    assert [m.text for m in standing(history)] == ["to Rome", "in Rome", "to Oslo"]
+    assert [m.text for m in without_replaced(history)] == ["to Rome", "in Rome", "to Oslo"]
     assert replaced_ids(history) == {2}

@@ -5,9 +5,9 @@ import pytest
 from genpy_server.core.context.recall import (
     Candidate,
     Scores,
-    asks,
-    asks_what_was_said,
-    bear_on,
+    are_relevant,
+    asks_about_conversation,
+    needs_recall,
     ranked,
     weight,
 )
@@ -152,9 +152,9 @@ def test_other_forms_of_a_word_count_as_it_and_score_less():
 def test_a_hit_bears_on_a_message(text, coverage, terms, does):
     """A fifth of its weight is enough in two terms or for a question, else it takes half."""
     hit = Hit(Message(1, "s", "user", "x", ""), "", 1.0, coverage=coverage, terms=terms)
-    assert bear_on([hit], text) is does
-    assert bear_on([hit], text, free=True) is (coverage >= 0.2)
-    assert not bear_on([], text)
+    assert are_relevant([hit], text) is does
+    assert are_relevant([hit], text, free=True) is (coverage >= 0.2)
+    assert not are_relevant([], text)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_hit_bears_on_a_message(text, coverage, terms, does):
 )
 def test_questions_ask(text):
     """Questions and requests with a subject may be answered by what was said before."""
-    assert asks(text)
+    assert needs_recall(text)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_questions_ask(text):
 )  # fmt: skip
 def test_thanks_follow_ups_and_statements_do_not(text):
     """Nothing is looked for where nothing is asked."""
-    assert not asks(text)
+    assert not needs_recall(text)
 
 
 @pytest.mark.parametrize(
@@ -204,4 +204,4 @@ def test_thanks_follow_ups_and_statements_do_not(text):
 )
 def test_a_question_about_the_conversation_names_nothing_else(text, does):
     """Any other word is what is asked about."""
-    assert asks_what_was_said(text) is does
+    assert asks_about_conversation(text) is does

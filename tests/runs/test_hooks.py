@@ -115,7 +115,9 @@ async def test_a_hook_cannot_end_the_server(failure, caplog):
     runner = HookRunner([Leaves()])
     await runner.notify("on_reply", "u", Message(1, "s", "assistant", "Hi", ""))
     assert f"Leaves.on_reply failed: {type(failure).__name__}" in caplog.text
-    stopped = asyncio.create_task(runner.notify("on_session_end", "u", Session("s", "u", "", "active", "", "", 0)))
+    stopped = asyncio.create_task(
+        runner.notify("on_session_end", "u", Session("s", "u", "", "active", "", "", 0))
+    )
     await waits.wait()
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):

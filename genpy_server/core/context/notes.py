@@ -68,13 +68,13 @@ def written_notes(text: str, ids: Container[int], default: int) -> list[Note]:
     return notes
 
 
-def without_forgotten(notes: Sequence[Note], known: Sequence[Note]) -> list[Note]:
-    """The notes that do not repeat a forgotten one."""
-    forgotten = [frozenset(search_words(note.text)) for note in known if note.forgotten]
-    return [note for note in notes if not _says_any(frozenset(search_words(note.text)), forgotten)]
+def without_forgotten(notes: Sequence[Note], earlier: Sequence[Note]) -> list[Note]:
+    """The notes that do not repeat a forgotten one of the earlier notes."""
+    forgotten = [frozenset(search_words(note.text)) for note in earlier if note.forgotten]
+    return [note for note in notes if not _repeats(frozenset(search_words(note.text)), forgotten)]
 
 
-def _says_any(words: frozenset[str], forgotten: Sequence[frozenset[str]]) -> bool:
+def _repeats(words: frozenset[str], forgotten: Sequence[frozenset[str]]) -> bool:
     return any(len(words & old) >= FORGOTTEN_LIKENESS * len(old) for old in forgotten if old)
 
 

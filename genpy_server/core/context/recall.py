@@ -1,9 +1,9 @@
-"""How found messages are ranked, the same for a search and for what a model is reminded of.
+"""Ranks found messages, the same for a search and for the messages recalled for a model.
 
-A store finds *candidates*: messages that hold any term of a question. A message is worth more when
-those beside it hold terms too, and when its session has several that do; what is shown anyway, as a
-neighbour of a better hit, takes no place of its own. What stands beside the best is ranked with what
-these lend it: it often has the answer in other words.
+A store finds *candidates*: messages with any term of a question. A message gets a share of the
+scores of its neighbours and of the best messages of its session. The neighbours of the best
+candidates are ranked too, even without a term of the question: they often have the answer in other
+words. A message that is shown as the neighbour of a better hit is not a hit of its own.
 """
 
 import math
@@ -26,68 +26,70 @@ T = TypeVar("T")
 SATURATION: Final = 1.2
 """BM25's k1: how soon more of the same term adds nothing."""
 LENGTH_WEIGHT: Final = 0.35
-"""BM25's b: how much a long message is worth less; chats reward it less than articles do."""
-RARITY: Final = 1.2
-"""The power of a term's weight in the ranking, where a rare one counts more than in BM25."""
-FOLDED: Final = 0.7
-"""The share of a term's score that one of its other forms has, such as a part of a name in camel case."""
+"""BM25's b: how much the length of a message lowers its score; less for chats than for articles."""
+RARITY_POWER: Final = 1.2
+"""The power of a term's weight in a score, so that a rare term counts more than in BM25."""
+OTHER_FORM: Final = 0.7
+"""The share of a term's score for one of its other forms, such as a part of a name in camel case."""
 NEXT: Final = 0.4
 AFTER_NEXT: Final = 0.1
-"""The share of its score that a message lends to the ones one and two places from it."""
+"""The share of a message's score that is added to the messages one and two places from it."""
 SESSION: Final = 0.25
-"""The share of the scores of its session's three best that a message is lent."""
+"""The share of the scores of the best messages of a session that is added to each of its messages."""
 SESSION_BEST: Final = 3
-ENOUGH: Final = 0.19
-"""The share of a question's weight that a hit and its neighbours must hold to be worth recalling."""
-ENOUGH_ALONE: Final = 0.5
-"""The same where they hold a single term of what is not a question."""
+"""How many messages of a session count as its best."""
+MIN_COVERAGE: Final = 0.19
+"""The share of a question's weight that a hit and its neighbours must have to be recalled."""
+MIN_COVERAGE_ALONE: Final = 0.5
+"""The same for a hit with a single term of a message that is not a question."""
 VARIANTS: Final = 3
-"""Messages that differ in their numbers alone, at most."""
+"""How many messages that differ only in numbers may be hits."""
 RANKED_VARIANTS: Final = 12
-"""Those of them that are ranked with their neighbours, before the best are chosen."""
+"""How many of them are ranked with their neighbours, before the best are chosen."""
 
 
 class Candidate(msgspec.Struct):
-    """A message that holds terms of a question."""
+    """A message with terms of a question."""
 
     id: int
     session: str
     score: float
-    """By its own terms."""
+    """The BM25 score of its own terms."""
     form: str
-    """Its terms; the same for messages that say the same."""
+    """Its terms; the same for messages with the same words."""
     whole: int
-    """Whether it holds every word of the question: 2 as it was asked for, 1 in any form."""
+    """2 if it has every word of the question as it was asked for, 1 in any form, else 0."""
     near: tuple[int | None, int | None, int | None, int | None]
     """The ids two and one places before it, and one and two places after it, in its session."""
 
 
 def weight(documents: int, frequency: int) -> float:
-    """What a term is worth that so many of a user's documents hold (BM25's idf)."""
+    """The weight of a term by how many of a user's documents have it (BM25's idf)."""
     return math.log(1 + (max(documents, frequency) - frequency + 0.5) / (frequency + 0.5))
 
 
 def score(weight: float) -> float:
-    """What a term of this weight scores once in a document of the usual length."""
-    return math.pow(weight, RARITY)
+    """The score of a term of this weight that is once in a document of average length."""
+    return math.pow(weight, RARITY_POWER)
 
 
 class HeldForm(NamedTuple):
-    """A form of a term of a question that documents hold."""
+    """A form of a term of a question which some documents have."""
 
     form: str
     frequency: int
+    """How many documents have it."""
     score: float
-    """Once in a document of the usual length."""
+    """Its score where it is once in a document of average length."""
     term: words.QueryTerm
 
 
 class Scores:
     """BM25 of a question for the documents of one user.
 
-    `frequencies` says how many of these `documents` hold each form of the question's terms, and `meant` has
-    the forms that mistyped terms may stand for, by key, with theirs. A form that was not asked for
-    scores `FOLDED` of its term.
+    `documents` is their number, and `frequencies` that of documents with each form of the question's
+    terms. `meant` has the likely spellings of mistyped terms with their frequencies, by a term's
+    key. A form that was not asked for has the share `OTHER_FORM` of its term's score.
     """
 
     def __init__(
@@ -102,20 +104,20 @@ class Scores:
         self._average_length = max(average_length, 1)
         self._weights: dict[words.QueryTerm, float] = {}
         self.forms_of: dict[words.QueryTerm, list[str]] = {}
-        """The forms of each term that documents hold."""
+        """The forms of each term which some documents have."""
         held: dict[str, HeldForm] = {}
         for term in dict.fromkeys(term for word in asked for way in word.ways for term in way):
             forms = [(form, frequencies[form]) for form in term.forms if frequencies.get(form)]
             forms = forms or list(meant.get(term.key, ()))
-            # What nobody said weighs as much as what was said once: a question about it finds little.
+            # A term that no document has weighs most, so that a question about it finds little.
             worth = self._weights[term] = weight(documents, sum(often for _, often in forms))
             self.forms_of[term] = [form for form, _ in forms]
             for form, often in forms:
-                once = score(worth) * (FOLDED if form in term.forms[1:] else 1.0)
+                once = score(worth) * (OTHER_FORM if form in term.forms[1:] else 1.0)
                 if form not in held or held[form].score < once:
                     held[form] = HeldForm(form, often, once, term)
         self.forms = sorted(held.values(), key=lambda one: one.frequency)
-        """All of them, the rarest first."""
+        """All forms, the rarest first."""
         self._scores = {form: one.score for form, one in held.items()}
         self._pattern = "|".join(
             re.escape(form) + ("" if one.term.is_beginning else "(?![^ ])")
@@ -124,7 +126,7 @@ class Scores:
         self._total = sum(map(self._least, asked))
 
     def of(self, held: str) -> float:
-        """The score of a document of these terms."""
+        """The score of a document with these terms, separated by spaces."""
         found = self._find(held)
         length = (held.strip().count(" ") + 1) / self._average_length
         norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length)
@@ -135,7 +137,7 @@ class Scores:
         return worth
 
     def coverage(self, held: str) -> tuple[float, int]:
-        """The share of the question's weight among these terms, 0 to 1, and how many are of it."""
+        """The share of the question's weight that these terms have, 0 to 1, and how many of its terms."""
         known = self._known(set(self._find(held)))
         covered, number = 0.0, 0
         for word in self._words:
@@ -146,7 +148,7 @@ class Scores:
         return covered / self._total, number
 
     def whole(self, held: str) -> int:
-        """2 where a document of these terms has every word as it was asked for, 1 in any form, else 0."""
+        """2 if these terms have every word as it was asked for, 1 in any form, else 0."""
         found = set(self._find(held))
         if all(word.is_held_as_asked(found) for word in self._words):
             return 2
@@ -154,13 +156,13 @@ class Scores:
         return int(all(any(known.issuperset(way) for way in word.ways) for word in self._words))
 
     def _least(self, word: words.QueryWord) -> float:
-        """The weight of a word written in the way that takes least."""
+        """The least weight among the ways to write a word."""
         return min(sum(self._weights[term] for term in way) for way in word.ways)
 
     def _find(self, held: str) -> list[str]:
-        """The forms of the question among these terms, each as often as it is there.
+        """The forms of the question's terms among these terms, each as often as it is there.
 
-        One scan in C: to split a long message into its terms takes more than twice as long.
+        One regular expression takes less than half the time of splitting a long message.
         """
         return self._compiled.findall(f" {held}")
 
@@ -184,16 +186,17 @@ def ranked(
     distinct: bool,
     terms_of: TermsOf = lambda _: {},
 ) -> list[Candidate]:
-    """The best of them, best first, with what their neighbours and their session lend them.
+    """The best candidates, best first, with the shares of their neighbours' and session's scores.
 
-    `scores` has those of other messages as well, by id.
+    `scores` has the scores of messages by id, also of those that are not candidates.
 
-    What holds every word comes first, as it was asked for before other forms of it, so that a search for several
-    words which somebody said together finds that, however much there is about some of them.
+    Messages with every word of the question come first, those with every word as asked for before
+    those with other forms, however often other messages have some of the words.
 
-    With `distinct`, no such order holds: messages that say the same take one place, the newest, those that differ in
-    numbers alone three, and what stands beside a better hit none. Messages beside the best are ranked
-    too, with terms or without; `terms_of` has the terms of those that may be hits.
+    With `distinct`, order is by score alone. Of messages with the same words, only the newest is
+    kept, of those that differ only in numbers, `VARIANTS`, and none that is the neighbour of a better
+    hit. Neighbours of the best candidates are ranked too; `terms_of` returns the terms of those that
+    may be hits, by id.
     """
     if distinct:
         best_first = sorted(candidates, key=lambda one: (-one.score, -one.id))
@@ -227,7 +230,7 @@ _DIGITS: Final = b"0123456789"
 
 
 def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: int) -> Iterable[T]:
-    """These without what differs in numbers alone from so many before it."""
+    """The items without those that differ only in numbers from `most` items before them."""
     seen: Counter[bytes] = Counter()
     for one in best_first:
         form = form_of(one).encode().translate(None, _DIGITS)
@@ -237,7 +240,7 @@ def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: i
 
 
 def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
-    """The scores with what the messages beside lend."""
+    """The scores of candidates with the shares of their neighbours' scores, by id."""
     shares = (AFTER_NEXT, NEXT, NEXT, AFTER_NEXT)
     return {
         one.id: one.score
@@ -249,7 +252,7 @@ def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[
 
 
 def _by_session(candidates: Sequence[Candidate], lent: Mapping[int, float]) -> dict[str, float]:
-    """What each session lends to its messages."""
+    """The share of the best scores of each session that is added to its messages."""
     scores: dict[str, list[float]] = {}
     for one in candidates:
         scores.setdefault(one.session, []).append(lent[one.id])
@@ -265,11 +268,12 @@ def _beside(
     scores: Mapping[int, float],
     terms_of: TermsOf,
 ) -> list[Candidate]:
-    """The messages beside the best which are not candidates, as far as they may be hits.
+    """The neighbours of the best candidates which are not candidates, as far as they may be hits.
 
-    Their form is that of what they show, so that the same remark in two places is two of them.
+    Their `form` includes that of their neighbours, so that the same remark in two places counts as
+    two messages.
     """
-    known = {one.id: one for one in candidates}
+    by_id = {one.id: one for one in candidates}
     before: dict[int | None, int | None] = {}
     after: dict[int | None, int | None] = {}
     about = {one.session for one in best}
@@ -283,12 +287,12 @@ def _beside(
         id_: one.session
         for one in best
         for id_ in one.near[1:3]
-        if id_ is not None and id_ not in known
+        if id_ is not None and id_ not in by_id
     }
     added = []
     for id_, held in terms_of(list(sessions)).items():
         first, last = before.get(id_), after.get(id_)
-        forms = [known[near].form for near in (first, last) if near in known]
+        forms = [by_id[near].form for near in (first, last) if near in by_id]
         near = before.get(first), first, last, after.get(last)
         form = " ".join((held, *forms))
         added.append(Candidate(id_, sessions[id_], scores.get(id_, 0.0), form, whole=0, near=near))
@@ -297,10 +301,10 @@ def _beside(
 
 def _distinct(best_first: Sequence[Candidate]) -> Iterable[Candidate]:
     newest: dict[str, Candidate] = {}
-    """The newest of those that say the same, in the place of the best one."""
+    """The newest of the messages with the same words, in the place of the best one."""
     for one in best_first:
-        said = newest.get(one.form)
-        if said is None or one.id > said.id:
+        same = newest.get(one.form)
+        if same is None or one.id > same.id:
             newest[one.form] = one
     return first_variants(newest.values(), lambda one: one.form, VARIANTS)
 
@@ -313,9 +317,9 @@ _SMALL_TALK = frozenset(
     thanks thing things think thx too try understand use want wow yeah yep yes
     """.split()  # noqa: SIM905 - a list of so many is harder to read
 )
-"""Words of thanks, greetings and follow-ups, which nothing can be found by."""
-_TELLING = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905 - as above
-"""How a sentence begins that tells something and asks nothing."""
+"""Words of thanks, greetings and follow-ups, which are useless for a search."""
+_STATEMENT = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905 - as above
+"""First words of sentences that state something and ask nothing."""
 
 
 _CONVERSATION = """
@@ -344,11 +348,11 @@ _ASKING = """
     我们 咱们 我 你 刚才 刚刚 在 到 了 什么 哪里 哪 些 过 的 是 这个 一下 请
     さっき 何 の を は した して してた っけ 私 たち この 今 今まで ください ました いた どんな し て た い
 """
-"""What else such questions are made of, besides `STOP_WORDS`."""
+"""Other words of such questions, besides `STOP_WORDS`."""
 
 
 def titles_first(hits: Sequence[Hit]) -> list[Hit]:
-    """Hits in titles and summaries, and then in messages, with scores in that order."""
+    """The hits in titles and summaries, then those in messages, with scores raised to that order."""
     best = max((hit.score for hit in hits), default=0.0)
     titled = [hit for hit in hits if hit.found_in != "message"]
     lifted = [
@@ -358,42 +362,43 @@ def titles_first(hits: Sequence[Hit]) -> list[Hit]:
     return [*lifted, *(hit for hit in hits if hit.found_in == "message")]
 
 
-def bear_on(hits: Sequence[Hit], text: str, *, free: bool = False) -> bool:
-    """Whether any of the hits holds enough of what a message is about.
+def are_relevant(hits: Sequence[Hit], text: str, *, free: bool = False) -> bool:
+    """Whether any of the hits covers enough of the terms of a message to be worth sending with it.
 
-    A single word of it is weak evidence, unless something is asked or a hit costs nothing (`free`).
+    A hit with one term must cover more, unless the message is a question or hits cost nothing
+    (`free`).
     """
-    alone = ENOUGH if free or _is_question(text) else ENOUGH_ALONE
-    return any(hit.coverage >= (ENOUGH if hit.terms > 1 else alone) for hit in hits)
+    alone = MIN_COVERAGE if free or _is_question(text) else MIN_COVERAGE_ALONE
+    return any(hit.coverage >= (MIN_COVERAGE if hit.terms > 1 else alone) for hit in hits)
 
 
 def _is_question(text: str) -> bool:
     return any(mark in text for mark in "?\uff1f\u061f\u037e")
 
 
-def asks(text: str) -> bool:
-    """Whether earlier messages may bear on a message: not on thanks, follow-ups and statements."""
-    said = words.words(text)
-    about = [word for word in said if word not in STOP_WORDS and word not in _SMALL_TALK]
-    return bool(about) and (_is_question(text) or said[0] not in _TELLING)
+def needs_recall(text: str) -> bool:
+    """Whether earlier messages may help to answer a message: no thanks, follow-ups or statements."""
+    all_words = words.words(text)
+    about = [word for word in all_words if word not in STOP_WORDS and word not in _SMALL_TALK]
+    return bool(about) and (_is_question(text) or all_words[0] not in _STATEMENT)
 
 
-def asks_what_was_said(text: str) -> bool:
-    """Whether a message asks about the conversation itself, and about nothing that it names."""
+def asks_about_conversation(text: str) -> bool:
+    """Whether a message asks about the conversation itself ("what did we talk about?"), not a topic."""
     about, others = _question_words()
-    known = about | others
-    said = set[str]()
+    expected = about | others
+    found = set[str]()
     for word in words.words(text):
         if not words.is_unspaced(word):
-            said.add(word)
+            found.add(word)
             continue
         at = 0
         while at < len(word):
-            ends = (end for end in range(len(word), at, -1) if word[at:end] in known)
+            ends = (end for end in range(len(word), at, -1) if word[at:end] in expected)
             end = next(ends, len(word))
-            said.add(word[at:end])
+            found.add(word[at:end])
             at = end
-    return not said.isdisjoint(about) and said <= known
+    return not found.isdisjoint(about) and found <= expected
 
 
 @cache

@@ -9,19 +9,19 @@ from collections.abc import Iterable, Sequence
 from genpy_server.core.models import Message
 
 
-def standing(messages: Sequence[Message]) -> list[Message]:
+def without_replaced(messages: Sequence[Message]) -> list[Message]:
     """The messages without replaced ones."""
-    gone = _replaced(messages)
-    if not gone:
+    edited = _edited(messages)
+    if not edited:
         return list(messages)
-    return [m for m in messages if m.id not in gone and m.meta.reply_to not in gone]
+    return [m for m in messages if m.id not in edited and m.meta.reply_to not in edited]
 
 
 def replaced_ids(messages: Sequence[Message]) -> set[int]:
     """The ids of replaced messages, as far as these messages show."""
-    gone = _replaced(messages)
-    return gone and gone | {m.id for m in messages if m.id and m.meta.reply_to in gone}
+    edited = _edited(messages)
+    return edited and edited | {m.id for m in messages if m.id and m.meta.reply_to in edited}
 
 
-def _replaced(messages: Iterable[Message]) -> set[int]:
+def _edited(messages: Iterable[Message]) -> set[int]:
     return {m.meta.replaces for m in messages if m.meta.replaces is not None}

@@ -36,7 +36,7 @@ def cut(text: str, tokens: int) -> str:
 
 
 def cut_counted(text: str, tokens: int) -> tuple[str, int]:
-    """The same, and the number of characters of the text in it."""
+    """As `cut`, and the number of characters of the text that were kept."""
     if count_tokens(text) <= tokens:
         return text, len(text)
     note = CUT_NOTE.format(count=len(text))
@@ -51,7 +51,7 @@ def cut_counted(text: str, tokens: int) -> tuple[str, int]:
 
 
 def cut_evenly(texts: Sequence[str], tokens: int) -> list[str]:
-    """Texts of at most `tokens` together; long ones get what short ones do not need."""
+    """The texts in at most `tokens` together; long ones get what short ones do not need."""
     fitted = list(texts)
     order = sorted(range(len(texts)), key=lambda place: count_tokens(texts[place]))
     for number, place in enumerate(order):

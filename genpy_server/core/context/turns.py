@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.context.replaced import standing
+from genpy_server.core.context.replaced import without_replaced
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
 from genpy_server.core.models import Message
 
@@ -45,7 +45,7 @@ def turns(messages: Sequence[Message]) -> list[Turn]:
     A reply that was stored late (its id is greater than the next message's) is in the turn of the
     message that it answers.
     """
-    messages = standing(messages)
+    messages = without_replaced(messages)
     replies = {m.meta.reply_to: m for m in messages if m.meta.reply_to is not None}
     asked = {m.id for m in messages if m.role == "user"}
     result = []
