@@ -1,8 +1,8 @@
-"""What a JSON value of a reply holds, in the dialect of any service: text, reasoning, calls, end and usage.
+"""Finds text, reasoning, calls, the finish reason, usage and failures in a JSON value of any service.
 
-Services differ in how they nest these, and agree in what they call them. So a value is searched by
-the names of its fields: chat completions, Anthropic's messages, OpenAI's responses, Gemini, Cohere,
-Bedrock, Ollama, llama.cpp and others are read by one table. What a value says of a failure is found too.
+Services nest these differently, but name them alike. So a value is searched by the names of its
+fields: chat completions, Anthropic's messages, OpenAI's responses, Gemini, Cohere, Bedrock, Ollama,
+llama.cpp and others are read with one table.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import Any
 from genpy_server.core.models import Usage
 from genpy_server.llm.tool_calls import CallPiece, call_pieces
 
-MOST_TOKENS = 10**9
-"""A usage count beyond this is a mistake of the service, and taken for none."""
+MAX_TOKENS = 10**9
+"""A greater usage count is a mistake of the service, and read as 0."""
 FIRST_ERROR = 400
-"""The first status that is an error's."""
-DEPTH = 12
+"""The lowest HTTP status of an error."""
+MAX_DEPTH = 12
 """How deep a value is searched."""
 
 _TEXTS_AT = (
@@ -34,7 +34,7 @@ _TEXTS_AT = (
     "answer",
     "value",
 )
-"""What may hold text itself; the first that holds anything counts."""
+"""Fields that may be or contain text; the first one with any content is read."""
 _HOLDERS_AT = (
     "message",
     "candidates",
@@ -49,7 +49,7 @@ _HOLDERS_AT = (
     "results",
     "data",
 )
-"""What only holds something that does."""
+"""Fields whose value contains one of those; a string in them is not text."""
 _PLACES = {name: place for place, name in enumerate((*_TEXTS_AT, *_HOLDERS_AT, "summary"))}
 _THOUGHTS_AT = (
     "reasoning_content",
@@ -68,9 +68,9 @@ _ASIDE = re.compile(r"tool[_-](result|output|input)|server_tool")
 """Parts of a reply that are not the model's own words."""
 _HOLDING = re.compile(r"^$|block|chunk|item|part|plan|response|stream|tool|delta$")
 _SAYING = re.compile(r"^$|answer|complet|content|generat|message|refus|text|token|transcript")
-"""Types of a value without choices that may hold a part of the reply, and those whose text is one."""
+"""Types of a value without choices that may contain a part of the reply, and those whose text is one."""
 _WHOLE = re.compile(r"(done|complete|completed|incomplete|end|stop)$")
-"""Types of a value that says again what came."""
+"""Types of a value that repeats the whole reply."""
 _REASONS = (
     "finish_reason",
     "stop_reason",
@@ -110,9 +110,9 @@ _COUNTED_AT = (
     "result",
     "delta",
 )
-"""What holds counts; the names of counts are compared in small letters without underscores."""
+"""Fields that contain counts; names of counts are compared in lower case without underscores."""
 _WELL = {"", "0", "200", "ok", "success", "none", "null", "true"}
-"""What a field that says how it went holds where all is well."""
+"""Values of a status field that mean success."""
 _FAILED_AT = (
     "error",
     "errors",
@@ -134,11 +134,11 @@ class Contents:
         self.thoughts: list[str] = []
         self.calls: list[CallPiece] = []
         self.reason: Any = None
-        """Why the reply ends, where it does."""
+        """The finish reason; None if the reply does not end."""
         self.place = ""
-        """The outermost field that held the text."""
+        """The outermost field with the text."""
         self.whole = False
-        """Whether it says again what came before, if anything did."""
+        """Whether the value repeats what was sent before, if anything was."""
 
     def __bool__(self) -> bool:
         return bool(self.texts or self.thoughts or self.calls)
@@ -146,15 +146,15 @@ class Contents:
     def read(
         self, value: Any, *, thought: bool = False, number: int | None = None, depth: int = 0
     ) -> None:
-        """Take in a value; `number` is that of the calls in it."""
+        """Collect the contents of a value; `number` is that of the calls in it."""
         if isinstance(value, str):
-            # Google marks as reasoning what stands between tags all the same.
+            # Google marks text between thought tags as reasoning; the tags are parsed later.
             held = self.thoughts if thought and "thought>" not in value else self.texts
             held += [value] if value else []
         elif isinstance(value, list):
             for item in value:
                 self.read(item, thought=thought, number=number, depth=depth + 1)
-        elif isinstance(value, dict) and depth < DEPTH:
+        elif isinstance(value, dict) and depth < MAX_DEPTH:
             self._read_fields(value, thought=thought, number=number, depth=depth)
 
     def _read_fields(
@@ -172,7 +172,7 @@ class Contents:
             self._call(value[name], number)
         thought = thought or bool(_THINKING.search(kind)) or _is_thought(value)
         thoughts = next((value[name] for name in _THOUGHTS_AT if value.get(name)), None)
-        if not (isinstance(thoughts, dict) and "effort" in thoughts):  # what was asked for
+        if not (isinstance(thoughts, dict) and "effort" in thoughts):  # that is a requested setting
             self.read(thoughts, thought=True, depth=depth + 1)
         before = self._size
         strings = depth > 0 or bool(_SAYING.search(kind)) or thought
@@ -198,7 +198,7 @@ class Contents:
 
 
 def contents_of(value: dict[str, Any]) -> Contents:
-    """What a value without choices holds."""
+    """The contents of a value without choices."""
     found = Contents()
     kind = kind_of(value)
     found.whole = bool(_WHOLE.search(kind))
@@ -215,20 +215,20 @@ def contents_of(value: dict[str, Any]) -> Contents:
 
 
 def choice_contents(choice: dict[str, Any]) -> Contents:
-    """What a choice holds."""
+    """The contents of a choice."""
     found = Contents()
     found.read(choice, depth=1)
     return found
 
 
 def kind_of(value: dict[str, Any]) -> str:
-    """What a value says that it is, in small letters."""
+    """The type of a value in lower case; empty if it has none."""
     named = value.get("type") or value.get("event_type") or value.get("event") or ""
     return str(named).lower()
 
 
 def reason_of(value: dict[str, Any]) -> Any:
-    """Why a reply ends, where a value says so by itself."""
+    """The finish reason that a value has itself, else None."""
     for name in _REASONS:
         if value.get(name):
             return value[name]
@@ -240,10 +240,10 @@ def reason_of(value: dict[str, Any]) -> Any:
     return next((one[n] for one in holders for n in (*_REASONS, "reason") if one.get(n)), None)
 
 
-def usage_of(value: Any, known: Usage) -> Usage:
-    """The counts of a value or of its usage; what it does not say is as `known`."""
+def usage_of(value: Any, usage: Usage) -> Usage:
+    """The counts of a value or of its usage; missing ones are those of `usage`."""
     if not isinstance(value, dict):
-        return known
+        return usage
     counts = {str(name).replace("_", "").lower(): held for name, held in value.items()}
     details = counts.get("prompttokensdetails") or counts.get("inputtokensdetails")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
@@ -251,19 +251,19 @@ def usage_of(value: Any, known: Usage) -> Usage:
         next((n for name in sorted(names & counts.keys()) if (n := _tokens(counts[name]))), 0)
         for names in (_PROMPT_AT, _COMPLETION_AT, _CACHED_AT)
     )
-    known = Usage(
-        prompt or known.prompt_tokens,
-        completion or known.completion_tokens,
-        _tokens(cached) or hit or known.cached_tokens,
+    usage = Usage(
+        prompt or usage.prompt_tokens,
+        completion or usage.completion_tokens,
+        _tokens(cached) or hit or usage.cached_tokens,
     )
     for name in _COUNTED_AT:
         if name in value:
-            known = usage_of(value[name], known)
-    return known
+            usage = usage_of(value[name], usage)
+    return usage
 
 
 def failure_of(value: dict[str, Any]) -> Any:
-    """What a value without choices says for sure of a failure, in whatever form; else None."""
+    """The error that a value without choices certainly reports, in any form; else None."""
     failed = next((key for key in value if key.lower().endswith("exception")), "")
     if isinstance(value.get(failed), dict):
         return {"code": failed, **value[failed]}
@@ -285,27 +285,27 @@ def failure_of(value: dict[str, Any]) -> Any:
 
 
 def is_well(value: dict[str, Any]) -> bool:
-    """Whether every field that says how it went says that all is well."""
+    """Whether all status fields mean success."""
     names = ("code", "status", "status_code", "msg", "message", "error", "type", "success")
     return all(str(value.get(name, "") or "").lower() in _WELL for name in names)
 
 
 def listed(value: Any) -> list[Any]:
-    """A list as it is, one value as a list of it, nothing as none."""
+    """A list unchanged, another value as a list of it, None as an empty list."""
     if isinstance(value, list):
         return value
     return [] if value is None else [value]
 
 
 def _is_thought(value: dict[str, Any]) -> bool:
-    """Whether a part, or what Google adds to one, says that it is reasoning."""
+    """Whether a part, or Google's extra content of it, is marked as reasoning."""
     extra = value.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     return any(isinstance(one, dict) and one.get("thought") is True for one in (value, google))
 
 
 def _tokens(value: Any) -> int:
-    """A count in any type, 0 for none."""
+    """A count of any type as a number; 0 if it is not a count."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -313,4 +313,4 @@ def _tokens(value: Any) -> int:
             return 0
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    return int(value) if 0 < value < MOST_TOKENS else 0
+    return int(value) if 0 < value < MAX_TOKENS else 0

@@ -1,11 +1,11 @@
-"""The event stream of a chat-completions reply: bytes in, what they say out, with no socket in sight.
+"""Parses the event stream of a chat-completions reply from its bytes; does no input or output.
 
-What servers were seen to send is read: lines that end in LF, CRLF or CR, a BOM, UTF-8 split
-anywhere or broken, a last event without its blank line, data that is not a chunk, lines of bare JSON,
-a whole answer where a stream was asked, fields of other types. A chunk that differs from one before
-only in its text is read without decoding it again, one as the dialect has it by one typed decoder;
-every other goes through `_loose`. What cannot be read is skipped; an error is kept in `error`, and
-what came before it counts.
+Everything that servers were seen to send is read: lines that end in LF, CRLF or CR, a BOM, UTF-8
+split anywhere or broken, a last event without its blank line, data that is not a chunk, lines of bare
+JSON, a whole answer instead of a stream, fields of other types. A chunk that differs from an earlier
+one only in its text is not decoded again; a chunk in the usual form is decoded by one typed decoder,
+every other value by `_loose`. Unreadable data is skipped. An error is stored in `error`; what came
+before it remains valid.
 """
 
 import re
@@ -34,7 +34,7 @@ EVENT_BYTES = 8 * 1024 * 1024
 
 
 class ChunkDelta(msgspec.Struct):
-    """What a chunk adds; other fields than text and reasoning are looked at elsewhere."""
+    """The delta of a chunk; fields other than text and reasoning are read by `_loose`."""
 
     content: str | None = None
     reasoning: str | None = None
@@ -51,7 +51,7 @@ class ChunkDelta(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
-    """The only choice that is asked for."""
+    """The only choice that is requested."""
 
     delta: ChunkDelta
     index: int = 0
@@ -75,20 +75,20 @@ class Chunk(msgspec.Struct):
 
 
 FRAMES = 4
-"""How often what stands around the text of a chunk is looked for in vain."""
+"""How many frames (the constant bytes around a chunk's text) are tried that match few chunks."""
 FRAME_EVENTS = 8
 """Chunks that what was found must have served before it is looked for again."""
 UNTYPED, TYPED, CHOICE = range(3)
 """How sure it is that a value is part of the reply: by what it holds, by its type too, or as a choice."""
 UNREAD_BYTES = 4_096
-"""What is kept of data that cannot be read; the title of a page stands in it."""
-SHORTEST_REPEATED = 16
-"""Characters from which a message that begins like the reply so far is its repetition."""
+"""Bytes of unreadable data that are kept for the error message; enough for a web page's title."""
+MIN_REPEATED_CHARS = 16
+"""A message that begins with the reply so far repeats it, if that has at least so many characters."""
 
 _decoder = msgspec.json.Decoder(Chunk)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 LF, CR, QUOTE, BACKSLASH = b'\n\r"\\'
-"""As numbers, which are found in bytes several times as fast."""
+"""As integers, which `in` finds in bytes several times as fast as bytes."""
 _BOM = b"\xef\xbb\xbf"
 _NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
 _ENDS = re.compile(
@@ -97,11 +97,11 @@ _ENDS = re.compile(
 """Types of an event that ends a reply."""
 _ENDED_AT = ("done", "stop", "is_finished")
 _REPEATING = ("message", "output")
-"""Where services have the whole reply so far, or else what is new of it."""
+"""Fields with either the whole reply so far or only its new part, depending on the service."""
 _WRAPPERS = ("data", "result", "response", "chunk", "output", "body")
-"""What a chunk or an error stands in where it stands in something else."""
+"""Fields that may contain the whole chunk or error."""
 _GOES_ON = (b"{", b"[", b",", b":")
-"""How a line ends whose JSON goes on in the next one."""
+"""The ends of a line whose JSON continues in the next one."""
 _BEFORE_OBJECT = re.compile(r"[\[\],\s]*(?=\{)")
 _ERROR_WORDS = re.compile(r"(?i)^\W?(error|exception|traceback|failed|failure)\b")
 _NO_REASON = {"", "null", "none"}
@@ -109,28 +109,28 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class StreamParser:
-    """Reads the bytes of one reply; `take` gives the text that came since it was last asked."""
+    """Parses the bytes of one reply; `take` returns the text since its last call."""
 
     def __init__(self) -> None:
         self.done = False
-        """The closing mark came."""
+        """The closing mark was received."""
         self.finish_reason = ""
         self.usage = Usage()
         self.error: Any = None
-        """What the service said of its failure, None while it said nothing."""
+        """The first error that the service reported, in any form; None if there is none."""
         self.calls: list[CallPiece] = []
         self.suspect: Any = None
-        """What may say why it failed, where it turns out that it did."""
+        """Data that may be an error message; used only if the reply turns out to have failed."""
         self.readable = False
-        """Whether anything was understood."""
+        """Whether any data was a part of a reply."""
         self._answer = False
-        """Whether a whole answer came that does not say how it ended."""
+        """Whether a whole answer without a finish reason was received."""
         self._others: list[tuple[object, str]] = []
-        """Number and text of the chunks of choices that are not the one that is read."""
+        """Number and text of the chunks of other choices than the first."""
         self._other_finish = ""
         """Their finish reason."""
         self.unread = ""
-        """The beginning of what was not understood, for the sentence that says so."""
+        """The beginning of unreadable data, for the error message."""
         self._begun = False
         self._between = False
         """Whether the next byte begins an event."""
@@ -141,9 +141,9 @@ class StreamParser:
         self._held = 0
         self._bare: list[bytes] = []
         self._open = 0
-        """Brackets of objects that are open in these lines, those in texts counted too."""
+        """Opening minus closing braces of these lines, including those in strings."""
         self._values = 0
-        """How many values came so."""
+        """How many values were read from such lines."""
         self._choice: object = None
         self._texts: list[str] = []
         self._thoughts: list[str] = []
@@ -154,13 +154,13 @@ class StreamParser:
         self._rank = UNTYPED
         self._said: list[str] = []
         self._frame: tuple[bytes, bytes, bytes] | None = None
-        """What stands before, behind and between the texts of events, and is the same for many."""
+        """The bytes before, behind and between the texts of events, which are the same for many."""
         self._frames = FRAMES
         self._framed = 0
 
     def feed(self, data: bytes) -> None:
-        """Take in a read; raises `LlmCutOff` for an event without end."""
-        # Most reads are events of one form, which were read alike before.
+        """Parse the bytes of a read; raises `LlmCutOff` for an event that is too large."""
+        # Most reads consist of events that differ only in their text.
         if self._between and self._read_framed(data):
             return
         if not self._begun:
@@ -189,7 +189,7 @@ class StreamParser:
         self._between = not open_
 
     def _read_framed(self, data: bytes) -> bool:
-        """Take in events that differ from an earlier one only in their text; False for any other."""
+        """Parse events that differ from an earlier one only in their text; False for any other."""
         if self._frame is None:
             return False
         head, tail, seam = self._frame
@@ -216,7 +216,7 @@ class StreamParser:
         self._line(b"")
 
     def end(self) -> None:
-        """The stream ended: what has no blank line behind it counts as well."""
+        """The stream ended: parse the last event even without a blank line after it."""
         rest = self._rest.removesuffix(b"\r")
         self._rest = b""
         for line in (rest, b""):
@@ -230,7 +230,7 @@ class StreamParser:
         texts = self._texts
         if len(texts) == 1 and not self._thoughts and not self._odd and not self._half:
             self._texts = []
-            self._said += texts
+            self._taken += texts
             return texts[0], ""
         text, thought = "".join(texts), "".join(self._thoughts)
         self._texts, self._thoughts = [], []
@@ -241,7 +241,7 @@ class StreamParser:
             self._half = text[-1] if half else ""
             text, thought = _joined(text[: len(text) - len(self._half)]), _joined(thought)
         if text:
-            self._said.append(text)
+            self._taken.append(text)
         return text, thought
 
     # Lines and events
@@ -256,7 +256,7 @@ class StreamParser:
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data:"):
             data = line[6:] if line.startswith(b"data: ") else line[5:]
-            # Without blank lines between them, a line that is whole is an event.
+            # Without blank lines between them, each line with a whole value is an event.
             if self._data and data[:1] in (b"{", b"[") and self._data[-1].rstrip()[-1:] == b"}":
                 self._dispatch()
             self._data.append(data)
@@ -324,7 +324,7 @@ class StreamParser:
             self._read(data)
 
     def _read(self, data: bytes) -> None:
-        """One event's data: a chunk as the dialect has it, or else anything."""
+        """Read one event's data: a chunk in the usual form, or else any other value."""
         try:
             chunk = _decoder.decode(data)
         except _UNREADABLE:
@@ -353,7 +353,7 @@ class StreamParser:
         self._groq_part(chunk.x_groq)
 
     def _find_frame(self, data: bytes, chunk: Chunk) -> None:
-        """See what stands around the text of a chunk, where the text is all that it says."""
+        """Store the bytes around a chunk's text as `_frame`, if the chunk has nothing but text."""
         if self._framed >= FRAME_EVENTS:
             self._frames = FRAMES
         if not self._frames:
@@ -382,11 +382,11 @@ class StreamParser:
         self._rank = rank if found else self._rank
         self.readable = self._odd = True
         text = "".join(found.texts)
-        if found.whole and (self._said or self._texts):
+        if found.whole and (self._taken or self._texts):
             text = ""
-        elif found.place in _REPEATING and len(text) >= SHORTEST_REPEATED:
-            said = "".join((*self._said, *self._texts))
-            text = text.removeprefix(said if len(said) >= SHORTEST_REPEATED else "")
+        elif found.place in _REPEATING and len(text) >= MIN_REPEATED_CHARS:
+            before = "".join((*self._taken, *self._texts))
+            text = text.removeprefix(before if len(before) >= MIN_REPEATED_CHARS else "")
         if not (self._thought and found.whole):
             self._thoughts += found.thoughts
             self._thought = self._thought or bool(found.thoughts)
@@ -395,23 +395,26 @@ class StreamParser:
         self._texts += [text] if text else []
 
     def _settle(self) -> None:
-        """Decide at the end what could not be known before."""
+        """At the end of a stream without a finish reason, take that of other choices, and their text.
+
+        Some services number the parts of one choice as if they were several choices.
+        """
         if self.finish_reason or self.error is not None:
             return
         self.finish_reason = self._other_finish or ("stop" if self._answer else "")
         indices = [index for index, _ in self._others]
-        if isinstance(self._choice, int) and len(self._said) <= 1:
+        if isinstance(self._choice, int) and len(self._taken) <= 1:
             counted = range(self._choice + 1, self._choice + 1 + len(indices))
             if indices == list(counted):
                 self._texts += [text for _, text in self._others]
 
     def _groq_part(self, part: Any) -> None:
-        """What Groq adds: usage on the last chunk, or an error without a status."""
+        """Read Groq's own field: usage on the last chunk, or an error without a status."""
         if isinstance(part, dict):
             self._fail(part.get("error"))
             self._count(part.get("usage"))
 
-    # What is not as the dialect has it
+    # Data in other forms
 
     def _odd_data(self, data: bytes) -> None:
         word = data.strip().strip(b'"').strip().lower()
@@ -478,7 +481,7 @@ class StreamParser:
         self.readable = self.readable or "usage" in value or "choices" in value
 
     def _without_choices(self, value: dict[str, Any]) -> None:
-        """An error, the end, or a part of a reply as services have it that know no choices."""
+        """Read an error, the end, or a part of a reply from a service without choices."""
         kind = kind_of(value)
         found = contents_of(value)
         failure = failure_of(value)
@@ -493,7 +496,7 @@ class StreamParser:
         self._finish(found.reason)
 
     def _choose(self, choices: list[dict[str, Any]]) -> None:
-        """Take in the choice that is read; another one is not asked for, or the same counted on."""
+        """Add the first choice's contents; another one was not requested, or continues the first."""
         indices = [_index(choice) for choice in choices]
         if self._choice is None:
             self._choice = indices[0]
@@ -513,17 +516,17 @@ class StreamParser:
             self.finish_reason = word
 
     def _fail(self, body: Any) -> None:
-        """Keep the first thing that the service says of its failure."""
+        """Store the first error that the service reports."""
         self.error = body if self.error is None else self.error
 
     def _count(self, holder: Any) -> None:
-        """Take in the counts of a chunk or of its usage."""
+        """Add the usage counts of a chunk."""
         if holder:
             self.usage = usage_of(holder, self.usage)
 
 
 def _index(choice: dict[str, Any]) -> object:
-    """The number of a choice, in any type."""
+    """The number of a choice; 0 if it has none."""
     index = choice.get("index", 0)
     if isinstance(index, str) and index.isdecimal():
         index = int(index)
@@ -540,7 +543,7 @@ def _value(data: bytes) -> Any:
 
 
 def _is_answer(value: dict[str, Any]) -> bool:
-    """Whether a value is a whole answer: a message or a text that no more follows."""
+    """Whether a value is a whole answer, after which nothing follows."""
     if any(value.get(name) is False for name in _ENDED_AT):
         return False
     choices = listed(value.get("choices"))
@@ -550,7 +553,7 @@ def _is_answer(value: dict[str, Any]) -> bool:
 
 
 def _is_object(line: bytes) -> bool:
-    """Whether a line is a whole object."""
+    """Whether a line is a whole JSON object."""
     try:
         return line.startswith(b"{") and isinstance(lenient_json.loads(line), dict)
     except ValueError:
@@ -562,7 +565,7 @@ def _text(lines: list[bytes]) -> str:
 
 
 def _joined(text: str) -> str:
-    """Halves of surrogate pairs joined, and lone ones replaced."""
+    """The text with surrogate pairs joined and lone surrogates replaced."""
     if not _SURROGATES.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,8 +1,8 @@
 """Groq's models, and those of any server of the same dialect, through the groq SDK.
 
-The SDK makes the request over a transport of ours; the bytes of its answer are read by us, since
-the SDK's chunk objects cost more than all the rest of a token's way. What a service refuses is
-left out for a day; waiting and repeating in other cases is the business of the run.
+The SDK makes the request over `Transport`; the bytes of the answer are read here, since the SDK's
+chunk objects cost more than all the rest of the work for a token. What a service refuses is left
+out for a day; the run waits and retries in other cases.
 """
 
 import asyncio
@@ -45,21 +45,21 @@ GROQ_URL = "https://api.groq.com"
 GROQ_PATH = "/openai/v1"
 REMOTE_WAITS = Waits(connect=10.0, first_token=60.0, token=60.0)
 LOCAL_WAITS = Waits(connect=10.0, first_token=600.0, token=120.0)
-"""A model on this machine or network may have to be loaded, and reads a long request slowly."""
+"""Longer, since a model on this machine or network may have to be loaded and reads prompts slowly."""
 ANSWER_TOKENS = 2_048
-"""Tokens of a structured answer at most, those of its reasoning included."""
+"""The greatest number of tokens of a structured answer, including its reasoning."""
 PROBE_TOKENS = 64
 PROBE_TOOL = ToolSpec("get_time", "The time now.", {"type": "object", "properties": {}})
-"""Offered to a model only to see whether its service takes tools."""
+"""Offered to a model only to check whether its service accepts tools."""
 STRICT_MODELS = "openai/gpt-oss"
 REFUSED_SECONDS = 86_400.0
-"""How long what a service refused is left out, before it is tried again."""
+"""How long a part of requests that a service refused is left out before it is tried again."""
 SAME_METHOD = {307, 308}
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
 
 
 class Cookies(httpx.Cookies):
-    """Looks for cookies in those responses that set some, which services of models seldom do."""
+    """Parses cookies only of responses that set some, which model services seldom do."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Take the cookies of a response."""
@@ -68,7 +68,7 @@ class Cookies(httpx.Cookies):
 
 
 class HttpClient(httpx.AsyncClient):
-    """A client with these cookies, over a transport of ours."""
+    """A client with `Cookies` over a `Transport`."""
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport=transport, trust_env=False, follow_redirects=False)
@@ -76,13 +76,13 @@ class HttpClient(httpx.AsyncClient):
 
 
 class RefusedParts:
-    """What a service refused for one model, each until it is tried again."""
+    """The parts of a request that a service refused for one model, each until it is tried again."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
         self._tokens: tuple[int, float] | None = None
         self.opens_in_reasoning = False
-        """The model's template begins its reasoning: only the end of it is in a reply."""
+        """The model's template opens the reasoning, so that a reply has only its end."""
 
     @property
     def parts(self) -> set[str]:
@@ -92,12 +92,12 @@ class RefusedParts:
 
     @property
     def tokens(self) -> int | None:
-        """The largest request that is taken, where a larger one was refused."""
-        known = self._tokens
-        return known[0] if known is not None and time.monotonic() < known[1] else None
+        """The size of the largest accepted request; None if none was refused as too large."""
+        limit = self._tokens
+        return limit[0] if limit is not None and time.monotonic() < limit[1] else None
 
     def learn(self, parts: Collection[str], tokens: int | None) -> None:
-        """Leave these parts out, and keep to so many tokens."""
+        """Leave these parts out of requests, and limit requests to so many tokens."""
         until = time.monotonic() + REFUSED_SECONDS
         self._until |= dict.fromkeys(parts, until)
         if tokens is not None:
@@ -105,13 +105,13 @@ class RefusedParts:
 
 
 class Terms:
-    """A request in the form that its service takes, found by what it refuses."""
+    """A request, adapted to what its service refuses."""
 
     def __init__(
         self,
         asked: Asked,
         model: str,
-        known: RefusedParts,
+        refused_parts: RefusedParts,
         *,
         groq: bool,
         host: str = "",
@@ -119,13 +119,14 @@ class Terms:
     ) -> None:
         self._host = host
         self._local = local
-        if known.tokens is not None and asked.tokens > known.tokens:
-            asked = shorter(asked, known.tokens)
+        limit = refused_parts.tokens
+        if limit is not None and asked.tokens > limit:
+            asked = shorter(asked, limit)
         self._asked = asked
         self._model = model
-        self._known = known
+        self._refused_parts = refused_parts
         self._groq = groq
-        self._left_out = known.parts
+        self._left_out = refused_parts.parts
         if groq and not model.startswith(STRICT_MODELS):
             self._left_out.add(FORMS[0])
         self._parts: tuple[str, ...] = ()
@@ -134,7 +135,7 @@ class Terms:
         self._fitting: int | None = None
 
     def body(self) -> dict[str, Any]:
-        """What is sent next."""
+        """The body of the next request."""
         body, self._parts, self._wanting = body_of(
             self._asked,
             self._model,
@@ -148,13 +149,13 @@ class Terms:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The parts that the newest body should have and has not, by their names."""
+        """The names of the parts that are missing in the newest body."""
         return tuple(dict.fromkeys(part.partition(":")[0] for part in self._wanting))
 
     def adapted_to(self, error: Exception) -> bool:
-        """Leave out what a refusal names, or shorten the request once; False for other trouble.
+        """Leave out what a refusal names, or shorten the request once; False for other errors.
 
-        Each refusal takes away a part or the one shortening, so that this ends.
+        The number of calls that return True is limited: by the parts, and by the one shortening.
         """
         if isinstance(error, groq.APIStatusError):
             complaint = Complaint(error.body, error.status_code)
@@ -173,14 +174,15 @@ class Terms:
         return bool(new)
 
     def accepted(self) -> None:
-        """The service took it so: remember what was left out."""
-        self._known.learn(self._dropped, self._fitting)
+        """The service accepted the request: remember what was left out."""
+        self._refused_parts.learn(self._dropped, self._fitting)
 
 
 class GroqLlm:
-    """See `llm.base.Llm`. With `url` it speaks to any server of the dialect at that address.
+    """See `llm.base.Llm`. With `url`, it uses any server of the dialect at that address.
 
-    `provider` is its name in the settings, where it has one; `waits` are those of `Waits`, None for what is usual.
+    `provider` is its name in the settings, if it has one; `waits` are those of `Waits`, None for the
+    defaults.
     """
 
     def __init__(
@@ -213,7 +215,7 @@ class GroqLlm:
         usual = LOCAL_WAITS if self.local else REMOTE_WAITS
         self._waits = Waits(*(own or other for own, other in zip(waits, usual, strict=True)))
         self.first_token_seconds: float = self._waits.first_token
-        # A proxy of the environment is for what is far away.
+        # A proxy of the environment is not used for this machine.
         transport = Transport(self._waits, proxied=not is_loopback(host))
         self._client = groq.AsyncGroq(
             api_key=key or "none",
@@ -225,7 +227,7 @@ class GroqLlm:
 
     @property
     def model(self) -> str:
-        """See `Llm.model`; empty until a server was asked for its first one."""
+        """See `Llm.model`; empty until the server's first model was requested."""
         return self._configured or self._found or ""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
@@ -244,8 +246,8 @@ class GroqLlm:
     async def structured(
         self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
     ) -> T:
-        """See `Llm.structured`; read as a stream, so that a slow answer is not a dead one."""
-        # Groq gives strict JSON only in one piece.
+        """See `Llm.structured`; streamed, so that a slow answer does not time out."""
+        # Groq does not stream strict JSON.
         stream = self.kind == "compatible"
         asked = Asked(tuple(messages), ANSWER_TOKENS, 0.2, form=schema, stream=stream)
         texts: list[str] = []
@@ -267,7 +269,7 @@ class GroqLlm:
                 return read(answer, schema)
             except LlmBadOutput as error:
                 failed = failed or error
-        assert failed is not None  # noqa: S101 - every way here has one
+        assert failed is not None  # noqa: S101 - `read` failed twice
         raise failed
 
     async def check(self) -> LlmHealth:
@@ -302,11 +304,11 @@ class GroqLlm:
         self, asked: Asked, model: str | None = None
     ) -> AsyncGenerator[LlmEvent, None]:
         model = model or await self._find_model()
-        known = self._refused.setdefault(model, RefusedParts())
+        refused_parts = self._refused.setdefault(model, RefusedParts())
         terms = Terms(
             asked,
             model,
-            known,
+            refused_parts,
             groq=self.kind == "groq",
             host=self._host,
             local=self.local,
@@ -323,17 +325,17 @@ class GroqLlm:
                         tools=asked.tools,
                         token_seconds=self._waits.token,
                         max_tokens=asked.max_tokens,
-                        opened=known.opens_in_reasoning,
+                        opened=refused_parts.opens_in_reasoning,
                     )
                     while events := await reader.events():
-                        # The reader may leave at any event, and mostly does at the finish.
+                        # The consumer may stop at any event, and mostly does at the finish.
                         if not accepted:
                             terms.accepted()
                             accepted = True
                             if terms.left_out:
                                 yield LeftOut(terms.left_out)
                         if reader.over:
-                            known.opens_in_reasoning = reader.end_only
+                            refused_parts.opens_in_reasoning = reader.end_only
                         for event in events:
                             yield event
                 finally:

@@ -1,7 +1,7 @@
-"""JSON as models and servers write it: read as far as it can be, wherever it stands in a text.
+"""A lenient reader of the JSON that models and servers write, anywhere in a text.
 
-Beyond JSON are taken: control characters in strings, strings in single quotes, keys without quotes,
-commas too many or too few, comments, Python's None and True, and a text that ends too early.
+It also accepts control characters in strings, single quotes, keys without quotes, extra or missing
+commas, comments, Python's None and True, and incomplete JSON.
 """
 
 import json
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 DEPTH = 64
-"""Nested deeper than this, what follows is not read."""
+"""Values nested deeper than this are not read."""
 OBJECTS = 200
-"""Beginnings of objects that are tried in one text at most."""
+"""The most opening braces that are tried in one text."""
 
 _STRICT = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
 _WORD = re.compile(r"[^\s,:{}\[\]\"']+")
 _NEXT = r"[\"'{}\[\]\d-]|[\w-]+\s*:|true\b|false\b|null\b|None\b|$|//|/\*|#|\.\.\."
 _ENDS = rf"\s*(?:[:}}\]]|$|//|/\*|#|,\s*(?:{_NEXT}))|\s+[\"']"
-"""What stands behind the quote that ends a string; any other one belongs to its text."""
+"""What follows the quote at the end of a string; any other quote belongs to its text."""
 _STRING = {
     quote: re.compile(rf"(?:[^{quote}\\]|\\.|{quote}(?!{_ENDS}))*", re.DOTALL) for quote in "\"'"
 }
@@ -28,7 +28,7 @@ _WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined":
 
 
 def loads(data: bytes) -> Any:
-    """The value of JSON text in any encoding errors; raises `ValueError` when it is not JSON."""
+    """The value of JSON text, with invalid UTF-8 replaced; raises `ValueError` if it is not JSON."""
     try:
         return _STRICT.decode(data.decode("utf-8", "replace"))
     except RecursionError:
@@ -36,7 +36,7 @@ def loads(data: bytes) -> Any:
 
 
 def first(text: str, place: int) -> tuple[Any, int]:
-    """The value that begins at a place, and where it ends; raises `ValueError` where it is not whole."""
+    """The JSON value that begins at a place, and its end; raises `ValueError` if it is not complete."""
     try:
         return _STRICT.raw_decode(text, place)
     except RecursionError:
@@ -44,9 +44,9 @@ def first(text: str, place: int) -> tuple[Any, int]:
 
 
 def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
-    """The objects of a text, outermost first, in order; what stands around them is ignored.
+    """The outermost JSON objects of a text, in order; other text is ignored.
 
-    `whole` leaves out an object that the end of the text cuts off.
+    `whole` leaves out an object that is cut off by the end of the text.
     """
     place = text.find("{")
     for _ in range(OBJECTS):

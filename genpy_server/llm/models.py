@@ -16,18 +16,18 @@ _NOT_CHAT_KINDS = re.compile(r"embed|rerank|image|audio|speech|moderation|transc
 
 
 def listed(answer: bytes) -> list[str] | None:
-    """The ids of the models in an answer to GET /models, those that can chat; None for no list."""
+    """The ids of all models in an answer to GET /models; None if it is not a list of models."""
     rows = _rows(answer)
     return None if rows is None else [name for row in rows if (name := _name(row))]
 
 
 def chatting(answer: bytes) -> list[str]:
-    """The listed models that can chat, by what their rows and names say."""
+    """The ids of the listed models that can chat, by their rows and names."""
     return [name for name, _ in chatting_rows(answer) or ()]
 
 
 def chatting_rows(answer: bytes) -> list[tuple[str, Any]] | None:
-    """The same with what the service says of each; None for no list."""
+    """As `chatting`, with the service's row of each; None if it is not a list of models."""
     rows = _rows(answer)
     if rows is None:
         return None
@@ -39,7 +39,7 @@ def chatting_rows(answer: bytes) -> list[tuple[str, Any]] | None:
 
 
 def named_for_chat(model: str) -> bool:
-    """Whether a model's name says nothing against that it can chat."""
+    """Whether a model may chat, judged by its name."""
     return not _NOT_CHAT.search(model.lower())
 
 

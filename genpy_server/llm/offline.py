@@ -1,4 +1,4 @@
-"""The answerer of a machine without a model: it says so, and answers what the data can answer."""
+"""Answers without a model: says that none is configured, and quotes the user's own messages."""
 
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -37,16 +37,16 @@ _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 
 
 class OfflineLlm:
-    """See `llm.base.Llm`. It never pretends to be a model.
+    """See `llm.base.Llm`.
 
-    `trouble` is a sentence that says why a model that is configured cannot be used.
+    `trouble` is a sentence on why the configured model cannot be used; empty if none is configured.
     """
 
     kind = "offline"
     local = False
     first_token_seconds = 60.0
     model = OFFLINE
-    _trouble = ""  # of subclasses with an __init__ of their own
+    _trouble = ""  # for subclasses whose __init__ does not call this one
 
     def __init__(self, trouble: str = "") -> None:
         self._trouble = trouble
@@ -85,28 +85,28 @@ def _answer(request: ChatRequest, trouble: str) -> str:
     results = [message.display for message in request.messages if message.role == "tool"]
     if results:
         return "\n\n".join((ANSWERED, *results))
-    told = any(m.role == "assistant" and m.content for m in request.messages)
+    answered_before = any(m.role == "assistant" and m.content for m in request.messages)
     wrong = WRONG_MODEL.format(trouble) if trouble else ""
-    parts = [wrong or AGAIN] if told else [wrong or NO_MODEL, HOW_TO]
-    *said, last = [m.content for m in request.messages if m.role == "user"]
+    parts = [wrong or AGAIN] if answered_before else [wrong or NO_MODEL, HOW_TO]
+    *earlier, last = [m.content for m in request.messages if m.role == "user"]
     question = request.question or last
     if asks_about_conversation(question):
-        earlier = [text for text in said if not asks_about_conversation(text)]
-        lines = "\n".join(f"- “{_quoted(text)}”" for text in earlier[-SHOWN_LAST:])
+        quoted = [text for text in earlier if not asks_about_conversation(text)]
+        lines = "\n".join(f"- “{_quoted(text)}”" for text in quoted[-SHOWN_LAST:])
         parts = [LAST, lines, *parts] if lines else [NOTHING_YET, *parts]
     elif request.recalled:
-        told_before = {
+        excerpts = {
             message.id: _excerpt(message, hit.session_title)
             for hit in request.recalled
             for message in (_nearest(hit, question),)
         }
-        lines = "\n".join([*told_before.values()][:SHOWN_HITS])
+        lines = "\n".join([*excerpts.values()][:SHOWN_HITS])
         parts = [FOUND, lines, *parts]
     return "\n\n".join(parts)
 
 
 def _nearest(hit: Hit, question: str) -> Message:
-    """The message of a hit, or the one beside it, that holds most of a question's terms."""
+    """The message of a hit, or its neighbour, with the most words of a question."""
     wanted = query_words(question)
     shown = [message for message in (hit.message, hit.before, hit.after) if message is not None]
     held = {message.id: forms(message.text) for message in shown}

@@ -34,17 +34,17 @@ T = TypeVar("T")
 GROUP = "genpy.models"
 """Entry points named like a provider: functions that take the settings and make an `Llm`."""
 OWN = ""
-"""Stands for the service at GENPY_LLM_URL, or for none: its models are named without a provider."""
+"""The name of the service at GENPY_LLM_URL, or of none: its models are named without a provider."""
 
 
-MOST_CONTEXT_TOKENS = 32_000
-"""Of a request, however large the model's window is: unless set, more would cost more than it helps."""
-LEAST_CONTEXT_TOKENS = 500
+MAX_CONTEXT_TOKENS = 32_000
+"""The default limit of a request, whatever the model's window: more would cost more than it helps."""
+MIN_CONTEXT_TOKENS = 500
 ASKED_SECONDS = 10.0
-"""For so long a provider that was asked whether it answers is not asked again."""
+"""How long the answer to a check of a provider is used before it is checked again."""
 WHAT_TO_DO = "Messages are kept, but get no reply: see `genpy doctor`, or choose another model."
 MINUTE_SHARE = 0.85
-"""Of the tokens that a service takes in a minute, what one request may be, its reply aside."""
+"""The share of a service's tokens per minute that one request may have, without its reply."""
 
 
 class ChosenModel(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class ChosenModel(msgspec.Struct, frozen=True):
     llm: Llm
     provider: str
     id: str | None = None
-    """As the service names it; None: the one it is configured with, or its first."""
+    """The service's name for it; None for the configured model, or else the service's first."""
 
     @property
     def name(self) -> str:
@@ -71,22 +71,22 @@ class ChosenModel(msgspec.Struct, frozen=True):
 
 
 class Providers:
-    """The services that the settings know, by name; `default` is the configured model.
+    """The services of the settings, by name; `default` is the configured model.
 
-    With `llm` that is the default, whatever the settings say.
+    With `llm`, that is the default, whatever the settings are.
     """
 
     def __init__(self, settings: Settings, llm: Llm | None = None) -> None:
-        # A program that reads no files of the user keeps none either.
+        # A program that does not read the user's files does not write any either.
         self._catalog = Catalog(None if settings.folder is None else default_file())
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
         self.use(settings, llm)
 
     def use(self, settings: Settings, llm: Llm | None = None) -> None:
-        """Answer with the models of these settings from the next request on.
+        """Use the models of these settings from the next request on.
 
-        What runs goes on with the one before.
+        Replies that are being written keep their model.
         """
         self._before += self._opened.values()
         self._minute_tokens: dict[str, int] = {}
@@ -102,11 +102,11 @@ class Providers:
         }
         self._openers[GROQ] = self._open_groq
         self._openers[OWN] = self._open_own
-        self._brought = brought = {point.name for point in points(GROUP)}
-        for name in brought:
-            self._openers.setdefault(name, partial(self._open_brought, name))
+        self._plugin_names = plugin_names = {point.name for point in points(GROUP)}
+        for name in plugin_names:
+            self._openers.setdefault(name, partial(self._open_plugin, name))
         provider, slash, _ = (settings.model or "").partition("/")
-        if llm is None and slash and provider in brought:
+        if llm is None and slash and provider in plugin_names:
             self._default = provider
         elif llm is not None or (self._default == GROQ and settings.groq_key is None):
             self._default = OWN
@@ -118,9 +118,9 @@ class Providers:
                     self._opened[OWN] = OfflineLlm(error.message)
 
     def prepare(self) -> None:
-        """Import what the configured model is asked with: a quarter of a second, in any thread."""
-        if self._default not in self._opened.keys() | self._brought:
-            import genpy_server.llm.groq  # noqa: F401, PLC0415 - for those who ask later
+        """Import the SDK of the configured model, in about 0.25 s; may be called in any thread."""
+        if self._default not in self._opened.keys() | self._plugin_names:
+            import genpy_server.llm.groq  # noqa: F401, PLC0415 - a later import then takes no time
 
     @property
     def default(self) -> ChosenModel:
@@ -133,7 +133,7 @@ class Providers:
         return isinstance(self._opened.get(self._default), OfflineLlm)
 
     def get(self, name: str | None) -> ChosenModel:
-        """The model of a name, None for the configured one; raises the `LlmError` that it has not."""
+        """The model of a name, None for the configured one; raises `LlmError` for an unknown one."""
         provider, model = self.find(name)
         if provider not in self._opened:
             self._opened[provider] = self._openers[provider]()
@@ -155,28 +155,28 @@ class Providers:
         return self._default, name
 
     async def verify(self, name: str | None) -> None:
-        """Raise `LlmModelUnknown` for a name that begins with no provider's and is nobody's model.
+        """Raise `LlmModelUnknown` for a name that has an unknown provider and is not a model either.
 
-        Such a name may be a model of the configured service, so that its list is looked at; a
-        service without a list is believed.
+        A name with a slash may be a model of the configured service, so its list of models is read;
+        without a list, the name is accepted.
         """
         own = self._settings
-        said = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
-        first, slash, _ = said.partition("/")
+        name = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
+        first, slash, _ = name.partition("/")
         named = [p for p in self._known if p.name == self._default]
-        own_name = slash and first not in self._openers and named_for_chat(said)
-        if not own_name or not named or said in self._verified or self.is_offline:
+        may_be_model = slash and first not in self._openers and named_for_chat(name)
+        if not may_be_model or not named or name in self._verified or self.is_offline:
             return
         (found,) = await self._catalog.listed(named)
-        if found.age_seconds and not found.error and not _lists(found, said):
+        if found.age_seconds and not found.error and not _lists(found, name):
             (found,) = await self._catalog.listed(named, refresh=True)
-        if found.error or not found.models or _lists(found, said):
-            self._verified.add(said)
+        if found.error or not found.models or _lists(found, name):
+            self._verified.add(name)
             return
         meant = get_close_matches(first, self._openers, 1)
         raise LlmModelUnknown(
             f"Unknown provider {first!r}, and {without_password(named[0].url)} lists no model "
-            f"{said!r}. {f'Did you mean {meant[0]}? ' if meant else ''}"
+            f"{name!r}. {f'Did you mean {meant[0]}? ' if meant else ''}"
             f"Known: {self._names()}; `genpy models` lists what they have."
         )
 
@@ -195,28 +195,28 @@ class Providers:
             )
 
     def window(self, model: ChosenModel) -> int | None:
-        """The context window of a model, as far as its provider's kept list says."""
+        """The context window of a model in tokens; None if its provider's stored list has none."""
         url = next((p.url for p in self._known if p.name == model.provider), "")
         return self._catalog.window(url, model.id or model.llm.model)
 
     def context_tokens(self, model: ChosenModel) -> int:
-        """Tokens that a request to a model may have: what is set, or else what it takes."""
+        """Tokens that a request to a model may have: the setting, or else what the model accepts."""
         own = self._settings
         window, minute = self.window(model), self._minute_tokens.get(model.provider)
-        # What Groq takes in a minute is far below its windows, and known from its first answer on.
+        # Groq's limit per minute is far below its windows, and is in the headers of its first reply.
         unknown = window is None or (minute is None and model.llm.kind == "groq")
         most = own.context_tokens
         if not own.context_set:
             if window is not None and not unknown:
-                most = min(window - own.reply_tokens, MOST_CONTEXT_TOKENS)
+                most = min(window - own.reply_tokens, MAX_CONTEXT_TOKENS)
             if minute is not None:
                 most = min(most, int((minute - own.reply_tokens) * MINUTE_SHARE))
-        return max(most, LEAST_CONTEXT_TOKENS)
+        return max(most, MIN_CONTEXT_TOKENS)
 
     async def trouble(self, name: str | None) -> LlmError | None:
-        """Why a model cannot answer now, as far as its provider's list shows; None where it may.
+        """Why a model cannot answer now, by its provider's list of models; None if it may answer.
 
-        The list is asked for again where it is older than `ASKED_SECONDS`.
+        A list older than `ASKED_SECONDS` is requested again.
         """
         try:
             model = self.get(name)
@@ -226,24 +226,24 @@ class Providers:
         named = [p for p in self._known if p.name == model.provider]
         if model.llm.kind == "offline" or not named:
             return None
-        asked, said = self._troubles.get(model.provider, (-math.inf, ""))
+        asked, failure = self._troubles.get(model.provider, (-math.inf, ""))
         if time.monotonic() - asked > ASKED_SECONDS:
             (found,) = await self._catalog.listed(named[:1], refresh=True)
-            said = "" if found.error.startswith(UNLISTED) else found.error
-            self._troubles[model.provider] = time.monotonic(), said
-        if not said:
+            failure = "" if found.error.startswith(UNLISTED) else found.error
+            self._troubles[model.provider] = time.monotonic(), failure
+        if not failure:
             return None
         where = without_password(named[0].url)
         shown = model.name or model.provider or "The model"
-        return LlmUnavailable(f"{shown} at {where}: {said} {WHAT_TO_DO}")
+        return LlmUnavailable(f"{shown} at {where}: {failure} {WHAT_TO_DO}")
 
     def learn(self, model: ChosenModel, quota: Quota | None) -> None:
-        """Take in what a service said of its limits."""
+        """Remember the limits that a service reported."""
         if quota is not None and quota.tokens_limit:
             self._minute_tokens[model.provider] = quota.tokens_limit
 
     async def listed(self) -> list[ProviderModels]:
-        """The models of every provider that is known; a list is kept for a while."""
+        """The models of every known provider; lists are cached for a while."""
         return await self._catalog.listed(self._known)
 
     async def close(self) -> None:
@@ -251,7 +251,7 @@ class Providers:
         for llm in (*self._opened.values(), *self._before):
             await llm.close()
 
-    # How each is opened; the SDK is imported here and not before
+    # The SDK is imported only when a service is opened
 
     @property
     def _waits(self) -> tuple[float | None, float | None, float | None]:
@@ -272,7 +272,7 @@ class Providers:
         own = self._settings
         return GroqLlm(key=own.llm_key, model=own.llm_model, url=own.llm_url, waits=self._waits)
 
-    def _open_brought(self, name: str) -> Llm:
+    def _open_plugin(self, name: str) -> Llm:
         """The service of an installed package, whose function takes the settings."""
         return ForeignLlm(f"The model {name}", lambda: made(GROUP, name, self._settings))
 

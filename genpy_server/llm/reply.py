@@ -16,14 +16,14 @@ from genpy_server.llm.reply_text import ReplyText
 from genpy_server.llm.tool_calls import CallCollector
 
 END_SECONDS = 0.1
-"""How long the end of a stream may take after its closing mark, for the connection to be kept."""
+"""Seconds to wait for the end of a stream after its closing mark, to reuse the connection."""
 GRACE_SECONDS = 0.5
-"""How long usage and the closing mark may take after the finish reason."""
+"""Seconds to wait for usage and the closing mark after the finish reason."""
 DELTA_CHARS = 32_000
-"""Characters of one delta at most."""
+"""The greatest number of characters in a delta."""
 ENDLESS_CHARS = 4_000_000
 ENDLESS_CHARS_PER_TOKEN = 128
-"""Characters in all, or a token allowed, from which a reply is taken to have no end of its own."""
+"""A reply longer than both limits (the second for each token allowed) is endless, and is cut off."""
 
 Reason = Literal["length", "content_filter"]
 REASONS: dict[Reason, re.Pattern[str]] = {
@@ -42,13 +42,14 @@ class Reads(Protocol):
     """The body of a response."""
 
     limit: float
+    """Seconds that a read may take."""
 
     async def read(self) -> bytes:
-        """What has come; empty at the end."""
+        """The next bytes; empty at the end."""
 
 
 class ServiceError(Exception):
-    """The service says in the stream that it failed; `body` is what it said."""
+    """The service reports an error in the stream; `body` is the error as it was sent."""
 
     def __init__(self, body: Any) -> None:
         super().__init__("the service reports an error in the stream")
@@ -56,7 +57,11 @@ class ServiceError(Exception):
 
 
 class ReplyReader:
-    """The events of one reply; `opened` is told and learned of models that begin in reasoning."""
+    """Reads the events of one reply.
+
+    `opened` means that the model's replies begin within reasoning, without an opening tag; that is
+    learned from `end_only` of an earlier reply.
+    """
 
     def __init__(
         self,
@@ -72,11 +77,11 @@ class ReplyReader:
         self._quota = quota
         self._tools = tools
         self._token_seconds = token_seconds
-        self._most = max(max_tokens * ENDLESS_CHARS_PER_TOKEN, ENDLESS_CHARS)
+        self._max_chars = max(max_tokens * ENDLESS_CHARS_PER_TOKEN, ENDLESS_CHARS)
         self._parser = StreamParser()
         self._split = ReplyText(tools, opened=opened)
         self.begun = False
-        """Whether a part of the reply came."""
+        """Whether a part of the reply was received."""
         self._chars = 0
         self._thought_chars = 0
         self._reasoning_chars = 0
@@ -88,17 +93,17 @@ class ReplyReader:
 
     @property
     def end_only(self) -> bool:
-        """Whether reasoning ended in the text that never began there."""
+        """Whether the text had the end of reasoning, but not its beginning."""
         return self._split.end_only
 
     async def events(self) -> Sequence[LlmEvent]:
-        """What the next read holds, waiting for it; empty once the reply is over.
+        """Wait for the next read, and return its events; empty once the reply is over.
 
-        The text of one read is one delta, so that it shares a frame.
+        The text of one read is one delta, so that it is sent as one frame.
 
-        Raises `ServiceError` when the service reports that it failed, `LlmCutOff` for a stream
-        that ends with neither a finish reason nor the closing mark, and what the reads raise: all
-        of them after the text that came before.
+        Raises `ServiceError` when the service reports an error, `LlmCutOff` for a stream that ends
+        with neither a finish reason nor the closing mark, and the errors of the reads: all of them
+        only after the text before the error was returned.
         """
         parser = self._parser
         while self._reading:
@@ -124,13 +129,13 @@ class ReplyReader:
                 self._reading = self._reading and not self._split.over
             if text or thought:
                 events = self._deltas(text, thought)
-                if self._chars > self._most:
+                if self._chars > self._max_chars:
                     self._reading = False
                 return events
         return await self._last()
 
     async def _last(self) -> Sequence[LlmEvent]:
-        """What the end of the stream leaves, then the last events, then nothing."""
+        """The text held back until the end of the stream, then the last events, then nothing."""
         if not self._rested:
             self._rested = True
             rest = self._rest()
@@ -142,7 +147,7 @@ class ReplyReader:
         return await self._end()
 
     def _rest(self) -> tuple[LlmEvent, ...]:
-        """What the end of the stream leaves to say."""
+        """The text that was held back until the end of the stream."""
         if not self._parser.done:
             self._parser.end()
         text, thought = self._parser.take(last=True)
@@ -173,7 +178,7 @@ class ReplyReader:
         if parser.error is not None:
             raise ServiceError(parser.error)
         reason, usage = parser.finish_reason, parser.usage
-        if self._chars > self._most:
+        if self._chars > self._max_chars:
             return (Finish("length", usage, self._quota, self._reasoning_chars),)
         if BROKEN.search(reason) or not (reason or parser.done or self._split.over):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
@@ -198,9 +203,9 @@ class ReplyReader:
         return (*wanted, Finish(last, usage, self._quota, self._reasoning_chars))
 
     async def _read_out(self) -> None:
-        """Read what follows the closing mark: only then can the connection be used again.
+        """Read the stream to its end after the closing mark, so that the connection can be reused.
 
-        The reply is complete, so trouble from here on does not concern it.
+        The reply is complete, so errors are ignored.
         """
         with suppress(TimeoutError, httpx.HTTPError):
             async with asyncio.timeout(END_SECONDS):

@@ -1,8 +1,8 @@
-"""What a reply's text holds beside what is said: reasoning between tags, calls of tools, control marks.
+"""Separates a streamed text from reasoning between tags, tool calls written as text, and control marks.
 
-Many models write `<think>…</think>` before their answer, some write a call of a tool as text, and
-some servers pass on the marks of a chat template. All are taken out while the text streams; what
-only looks like one comes out unchanged. A tag in code (between backticks) is text.
+Many models write `<think>…</think>` before their answer, some write a tool call as text, and some
+servers pass on the marks of a chat template. Text that only looks like one of them stays unchanged,
+as do tags in code (between backticks).
 """
 
 import re
@@ -35,9 +35,9 @@ OPENINGS = {
     "<|start_thinking|>": "<|end_thinking|>",
     "<|channel|>analysis<|message|>": "<|end|> <|channel|>final<|message|>",
 }
-"""What reasoning stands between at the start of a reply; inside one only the first pair counts.
+"""The tags around reasoning at the start of a reply; later in a reply, only the first pair counts.
 
-The ends are apart by a space where there are several."""
+Several possible ends are separated by a space."""
 LONGEST_OPENING = max(map(len, (*OPENINGS, *REPLY_MARKS)))
 CALLS = {
     "<tool_call>": "</tool_call>",
@@ -67,7 +67,7 @@ CALLS = {
     "<invoke name=": "",
     "[tool_calls]": "",
 }
-"""What calls of tools stand between, in small letters; to the end of the reply where that is empty."""
+"""The tags around tool calls, in lower case; with an empty end, to the end of the reply."""
 CALL_STARTS = (
     "```tool_call",
     "```tool_code",
@@ -79,7 +79,7 @@ CALL_STARTS = (
 NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}")
 """The same with the name of a tool in it."""
 HELD_CHARS = 20_000
-"""Characters that are held back at most to see whether they are a call, or reasoning."""
+"""The most characters that are held back until it is clear whether they are a call or reasoning."""
 
 _NAMES = ("name", "tool", "tool_name", "function_name", "action")
 _KEYS = (
@@ -104,19 +104,19 @@ _PARAMETER = re.compile(
 )
 _FIELD = re.compile(r"<(\w+)>\s*([^<]*?)\s*</\1>")
 _PYTHON_BEGUN = re.compile(r"\[\s*([a-zA-Z_]\w*)(\()?(?(2)|$)")
-"""A list of calls in Python, as far as it came."""
+"""The beginning of a list of calls in Python."""
 _PREFIX = re.compile(r"(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
-"""What some models put before the names of tags."""
+"""Prefixes of some models to the names of tags."""
 _ESCAPED = re.compile(r'<escape>|<\|"\|>')
-"""What some models write for quotation marks."""
+"""Marks of some models for quotation marks."""
 _BETWEEN = 80
-"""Characters between the name of a tool and its arguments at most."""
+"""The most characters between the name of a tool and its arguments."""
 _BRACKET = re.compile(r"[<\[]")
-"""What every tag and mark inside a text begins with."""
+"""The first character of every tag and mark."""
 
 
 class Split(NamedTuple):
-    """What a piece of a reply held."""
+    """The text and the reasoning of a piece of a reply."""
 
     text: str
     reasoning: str
@@ -124,27 +124,27 @@ class Split(NamedTuple):
 
 class _Place(Enum):
     START = auto()
-    """Nothing but white space and reasoning came."""
+    """Before the first text; only white space and reasoning were received."""
     TEXT = auto()
     REASONING = auto()
     HELD = auto()
-    """Behind a tag inside the text: what it holds is known when it ends."""
+    """After a tag inside the text, whose content is held back until it ends."""
 
 
 class ReplyText:
-    """Splits the text of one reply as it comes; `calls` are those that stood in it.
+    """Splits the text of one reply while it streams; `calls` are the tool calls in it.
 
-    `opened`: the model's template begins the reasoning, so that only its end is in the text.
+    `opened`: the model's template opens the reasoning, so that the text has only its end.
     """
 
     def __init__(self, tools: Sequence[ToolSpec] = (), *, opened: bool = False) -> None:
         self.calls: list[CallPiece] = []
         self.end_only = False
-        """Whether reasoning ended that never began."""
+        """Whether the text had the end of reasoning, but not its beginning."""
         self.ended_at: int | None = None
         """Where it ended, in characters of the text of the last `feed` or `finish`."""
         self.over = False
-        """Whether another turn than the reply began: what follows is not part of it."""
+        """Whether the model began another turn, which is not part of the reply."""
         self._tools = tools
         self._names = {tool.name for tool in tools}
         named = (start.format(name.lower()) for start in NAMED_STARTS for name in self._names)
@@ -158,28 +158,28 @@ class ReplyText:
         self._thoughts: list[str] = []
         self._trim = False
         self._plain = False
-        """Whether text without a tag stays as it is."""
+        """Whether text without a tag is passed on unchanged."""
         self._unchecked: list[str] = []
         self._line = ""
         self._before = ""
         self._fence = False
         self._shows_marks = False
-        """Whether the message itself has marks."""
+        """Whether a mark was kept as text; then all later ones are, too."""
 
     def passes(self, text: str) -> bool:
-        """Whether a piece can be passed on as it is: the short way for most of them."""
+        """Whether a piece can be passed on unchanged; a fast path for most pieces."""
         if self._plain and "<" not in text and "[" not in text:
             self._unchecked.append(text)
             return True
         return False
 
     def feed(self, text: str) -> Split:
-        """What can be passed on now."""
+        """Add a piece of the text; returns what can be passed on now."""
         self._held += text
         return self._split(last=False)
 
     def finish(self) -> Split:
-        """What is left at the end of the reply."""
+        """Return what was held back until the end of the reply."""
         return self._split(last=True)
 
     def _split(self, *, last: bool) -> Split:
@@ -192,7 +192,7 @@ class ReplyText:
         while self._held and not self.over and steps[self._place](last=last):
             pass
         if last and self._opened and self._place is _Place.REASONING:
-            # The answer of a model that did not think.
+            # The model answered without reasoning.
             self._place, self._held, self._opened = _Place.START, "".join(self._opened), []
             return self._split(last=True)
         found = Split("".join(self._texts), "".join(self._thoughts))
@@ -200,7 +200,7 @@ class ReplyText:
         self._plain = self._place is _Place.TEXT and not (self._held or self._trim or self.over)
         return found
 
-    # Each step takes a part from what is held, and is False when it needs more text
+    # Each step consumes a part of the held text; it returns False if it needs more text
 
     def _start(self, *, last: bool) -> bool:
         held = self._held.lstrip()
@@ -266,7 +266,7 @@ class ReplyText:
         return False
 
     def _behind(self, tag: str) -> None:
-        """Go on behind a tag."""
+        """Continue after a tag."""
         written, self._held = self._held[: len(tag)], self._held[len(tag) :]
         if tag == THINK_END:
             if not self.end_only:
@@ -277,7 +277,7 @@ class ReplyText:
             self._ends = [CALLS.get(tag, THINK_END)]
 
     def _take(self, marks: Marks, *, last: bool) -> bool:
-        """Take marks out, or pass them on; False where the reply ends with them."""
+        """Remove control marks, or keep them as text; False if the reply ends with them."""
         rest = self._held[len(marks.text) :]
         alone = not self._line.strip() and "\n" in marks.text
         ends = marks.turn or (bool(marks.text) and (alone or (last and not rest)))
@@ -336,7 +336,7 @@ class ReplyText:
         self._unchecked.append(text)
 
     def _in_code(self) -> bool:
-        """Whether what comes next stands between backticks; keeps the line it stands on."""
+        """Whether the next text is between backticks; also stores the current line."""
         *lines, self._line = (self._line + "".join(self._unchecked)).split("\n")
         self._unchecked = []
         for line in lines:
@@ -359,7 +359,7 @@ class ReplyText:
         if match is None:
             return not held.removeprefix("```").removeprefix("json").strip("[ \t\r\n")
         key, key_end, value, value_end = match.groups()
-        if not key_end or key not in _NAMES or value is None:  # as far as it came
+        if not key_end or key not in _NAMES or value is None:  # an incomplete beginning
             begun = match.end() == len(held) and any(k.startswith(key or "") for k in _KEYS)
             return key in _KEYS if key_end else begun
         if value_end:
@@ -367,9 +367,9 @@ class ReplyText:
         return len(value) <= max(map(len, self._names)) + len("functions.")
 
     def _calls_in(self, text: str, tag: str = "", *, marked: bool) -> list[CallPiece]:
-        """The calls of offered tools that a text holds, or one behind a tag.
+        """The calls of offered tools in a text, or in the content of `tag`.
 
-        `marked`: it is said to hold nothing else, so that an object may be cut off.
+        `marked`: the content is certainly a call, so that an incomplete object is read too.
         """
         text = _ESCAPED.sub('"', _PREFIX.sub(r"\1", text))
         rows = [inner for row in objects(text, whole=not marked) for inner in _inner_calls(row)]
@@ -402,7 +402,7 @@ class ReplyText:
         return made if len(made) == len(calls) else []
 
     def _named_calls(self, text: str) -> list[CallPiece]:
-        """Calls whose name stands before their arguments: an object, tags, or a Python call."""
+        """Calls with the name before the arguments, which are an object, tags, or in Python syntax."""
         found = []
         names = "|".join(map(re.escape, self._names))
         for match in re.finditer(rf"(?<!\w)(?<!\w )(?:{names})(?!\w)(?! +\w)", text):
@@ -436,12 +436,12 @@ class ReplyText:
 
 
 def _inner_calls(row: dict[str, object]) -> list[dict[str, object]]:
-    """The calls that an object holds, or that it is."""
+    """The calls in an object, or the object itself as a call."""
     inner = row.get("tool_calls", row.get("tool_call"))
     rows = inner if isinstance(inner, list) else [inner]
     return [one for one in rows if isinstance(one, dict)] or [row]
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """Arguments in tags."""
+    """The arguments that are written in tags."""
     return {a.strip() or b.strip(): c or d for a, c, b, d in _PARAMETER.findall(text)}

@@ -1,4 +1,4 @@
-"""Setting up a model: what can be offered, a try, and keeping it in the user's own files."""
+"""Setting up a model: finding providers, trying a model, and saving it in the user's files."""
 
 import asyncio
 from pathlib import Path
@@ -29,7 +29,7 @@ async def local_servers() -> "list[ProviderModels]":
 
 
 def groq_provider(settings: Settings, key: str) -> Provider:
-    """Groq, at another address only where the user's own settings name one."""
+    """Groq, at another address only if the user's own settings name one."""
     url = settings.groq_base_url
     if url is None or settings.sources.get("GROQ_BASE_URL", "").startswith(DOTENV):
         return Provider(GROQ, config.GROQ_URL, key)
@@ -37,7 +37,7 @@ def groq_provider(settings: Settings, key: str) -> Provider:
 
 
 def provider_at(url: str, key: str | None = None) -> Provider:
-    """A provider of another address, named after its host; raises `ConfigError` for no address."""
+    """A provider of an address, named after its host; raises `ConfigError` for an invalid address."""
     url = url.strip().rstrip("/")
     try:
         load({"GENPY_LLM_URL": url or "-"})
@@ -52,7 +52,7 @@ def provider_at(url: str, key: str | None = None) -> Provider:
 
 
 def checked_key(text: str) -> str:
-    """A key as it was typed or pasted; raises `ConfigError` where it cannot be one."""
+    """A key without surrounding spaces; raises `ConfigError` for characters that no key has."""
     key = text.strip()
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(NOT_ASCII)
@@ -60,7 +60,7 @@ def checked_key(text: str) -> str:
 
 
 async def models_of(provider: Provider) -> list[str]:
-    """The models of a provider, GenPy's default first; raises `LlmError` where it lists none."""
+    """The models of a provider, GenPy's default first; raises `LlmError` if it lists none."""
     (listed,) = await list_models([provider], refresh=True)
     if listed.error:
         raise LlmError(f"{provider.url}: {listed.error}")
@@ -69,7 +69,7 @@ async def models_of(provider: Provider) -> list[str]:
 
 
 def with_model(settings: Settings, provider: Provider, model: str) -> Settings:
-    """The settings as they will be once the model is kept."""
+    """The settings as they will be once the model is saved."""
     changes: dict[str, object] = {"model": f"{provider.name}/{model}", "provider": provider.name}
     if provider.name == GROQ:
         changes |= {"groq_key": provider.key, "groq_model": model, "llm_url": None, "llm_key": None}
@@ -82,7 +82,7 @@ def with_model(settings: Settings, provider: Provider, model: str) -> Settings:
 
 
 async def try_model(settings: Settings) -> None:
-    """Ask the model of these settings for one word; raises the `LlmError` that says what fails."""
+    """Ask the model of these settings for one word; raises `LlmError` if it does not answer."""
     models = Providers(settings)
     try:
         await models.default.llm.probe()
@@ -91,10 +91,10 @@ async def try_model(settings: Settings) -> None:
 
 
 async def set_up(settings: Settings, choice: ModelChoice) -> tuple[ChosenSetup, Settings | None]:
-    """Try a model, and keep it: what came of it, and the settings with it.
+    """Try a model and save it; returns the result and the settings with the model.
 
-    Without a name, the only model is tried; of several the list is returned, with no settings.
-    Raises the `GenPyError` that says what fails.
+    If the choice names no model, the provider's only one is tried; of several, the list is returned,
+    with no settings. Raises `ConfigError` for an invalid choice or `LlmError` for a failed try.
     """
     provider = chosen_provider(settings, choice)
     names = [choice.model] if choice.model else await models_of(provider)
@@ -109,12 +109,12 @@ async def set_up(settings: Settings, choice: ModelChoice) -> tuple[ChosenSetup, 
 
 
 def settings_with(settings: Settings, choice: ModelChoice) -> Settings:
-    """The settings as a choice that names its model leaves them."""
+    """The settings with a choice that names its model."""
     return with_model(settings, chosen_provider(settings, choice), choice.model)
 
 
 def chosen_provider(settings: Settings, choice: ModelChoice) -> Provider:
-    """The provider of a choice; raises `ConfigError` for none."""
+    """The provider of a choice; raises `ConfigError` if it is invalid."""
     key = checked_key(choice.key)
     if choice.url:
         return provider_at(choice.url, key or None)
@@ -128,7 +128,7 @@ def chosen_provider(settings: Settings, choice: ModelChoice) -> Provider:
 
 
 def keep(provider: Provider, model: str) -> Path:
-    """Write the choice into config.toml, and its key into keys.toml; returns the first."""
+    """Write the choice to config.toml and its key to keys.toml; returns the path of the first."""
     if provider.name not in LOCAL_PROVIDERS and provider.name != GROQ:
         config.set_value(f"providers.{provider.name}.url", provider.url)
     if provider.key:
@@ -137,7 +137,7 @@ def keep(provider: Provider, model: str) -> Path:
 
 
 def overruled(settings: Settings) -> list[str]:
-    """Variables of the environment or a folder that are used before the kept choice."""
+    """Notes on variables of the environment or a .env file that override the saved choice."""
     names = ("GENPY_MODEL", "GENPY_LLM_URL", "GROQ_MODEL")
     return [
         f"{name} is set in {settings.sources[name]} too, which is used before it."

@@ -1,7 +1,7 @@
-"""Structured answers: the form that is asked for, and what can be read of the answer that came.
+"""Structured answers: the schema that is requested, and a lenient reader of the answer.
 
-Models put text around the JSON, leave fields out or give them in other shapes. What fits is
-taken; an answer is refused only where nothing of it does.
+Models put text around the JSON, leave fields out or write them in other shapes. All fields that fit
+are read; an answer is refused only if none does.
 """
 
 import json
@@ -20,9 +20,9 @@ from genpy_server.llm.reply_text import OPENINGS, THINK_END
 T = TypeVar("T")
 
 ANSWER_CHARS = 400_000
-"""Characters of an answer that are looked at."""
-DEPTH = 4
-"""How deep inside other objects the answer may stand."""
+"""Characters of an answer that are read."""
+MAX_DEPTH = 4
+"""How deep inside other objects the answer may be."""
 
 _ENDS = {THINK_END, *(ends.split()[-1] for ends in OPENINGS.values())}
 _THOUGHT = re.compile("|".join(map(re.escape, _ENDS)), re.IGNORECASE)
@@ -31,12 +31,12 @@ _CURLY_QUOTES = str.maketrans("\u201c\u201d\u201e", '"""')
 _ENTITIES = re.compile(r"\{\s*&(quot|#34);")
 _SCHEMA_TYPES = {"string", "array", "object", "number", "integer", "boolean"}
 _NOTHING = {"none", "n/a", "na", "null", "nothing", "-", "no outcomes", "unknown"}
-"""Items of a list that say that there is none."""
+"""Items of a list that mean that it is empty."""
 _LINES = re.compile(r"\s*[;\n•]\s*")
 _COMMAS = re.compile(r"\s*[,\u3001\uff0c]\s*")
 _MARKER = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
 _PHRASE_WORDS = 4
-"""Words of a phrase at most; what stands between commas and is longer is one sentence."""
+"""The most words of an item between commas; if one is longer, the line is a sentence, not a list."""
 _LABELS = ("name", "text", "title", "topic", "label", "value", "outcome", "description", "content")
 _ALIASES = {"keyoutcomes": "outcomes", "keytopics": "topics", "summarytext": "summary"}
 WORDS: dict[str, tuple[str, ...]] = {
@@ -55,11 +55,11 @@ WORDS: dict[str, tuple[str, ...]] = {
         "中立", "ニュートラル", "중립",
     ),
 }  # fmt: skip
-"""How the values of a choice are called in the languages that people write in."""
+"""The values of a choice in other languages."""
 
 
 def strict_schema(kind: type) -> dict[str, Any]:
-    """The JSON schema of a msgspec type: references put in place, every field required, no other."""
+    """The JSON schema of a msgspec type without references, with exactly its fields, all required."""
     (root,), components = msgspec.json.schema_components([kind])
     schema = _strict(root, components)
     assert isinstance(schema, dict)  # noqa: S101 - a schema of a struct is an object
@@ -81,13 +81,13 @@ def _strict(node: Any, components: dict[str, Any]) -> Any:
 
 
 def in_words(kind: type) -> str:
-    """The form asked for in words."""
+    """An instruction to answer with JSON of the type, for services without structured output."""
     schema = msgspec.json.encode(strict_schema(kind)).decode()
     return f"Answer with nothing but JSON of this schema:\n{schema}"
 
 
 def read(answer: str, kind: type[T]) -> T:
-    """What an answer holds of `kind`; raises `LlmBadOutput` where it holds nothing of it."""
+    """Read an answer as `kind`; raises `LlmBadOutput` if none of its fields is found."""
     answer = _plain(answer[:ANSWER_CHARS])
     last = _THOUGHT.split(answer)[-1]
     for text in dict.fromkeys((last, answer)):
@@ -96,7 +96,7 @@ def read(answer: str, kind: type[T]) -> T:
             for found in objects(text)
         ]
         values: dict[str, Any] = {}
-        for new in sorted(every, key=_held, reverse=True):  # a model may repeat the form first
+        for new in sorted(every, key=_filled, reverse=True):  # a model may repeat the schema first
             values = {name: values.get(name) or value for name, value in new.items()} or values
         values = values or _fitted(_labelled(last, kind), kind) or {}
         if values:
@@ -104,13 +104,13 @@ def read(answer: str, kind: type[T]) -> T:
     raise LlmBadOutput("The model's answer is not in the form asked for. Try again.")
 
 
-def _held(values: dict[str, Any]) -> int:
-    """How many fields hold something."""
+def _filled(values: dict[str, Any]) -> int:
+    """How many fields are not empty."""
     return sum(bool(value) for value in values.values())
 
 
 def _plain(answer: str) -> str:
-    """An answer with its quotes as JSON has them, where it is encoded as text or typeset."""
+    """An answer with plain quotation marks, if it was encoded as a string or has other ones."""
     if answer.lstrip()[:2] in {'"{', '"\\'}:
         with suppress(ValueError):
             answer = str(json.loads(answer))
@@ -120,7 +120,7 @@ def _plain(answer: str) -> str:
 
 
 def _labelled(text: str, kind: type) -> dict[str, Any]:
-    """What stands behind the names of the fields where the answer is not JSON at all."""
+    """The texts after the names of the fields in an answer that is not JSON."""
     names = "|".join(name.replace("_", "[ _]") for name in get_type_hints(kind))
     label = rf"(?im)(?:^[\s#*_>|\-\d.]*(?:key )?|<)({names})\b[*_]*(?:[ \t]*[:\uff1a>=|][*_]*|[ \t*_]*\n)"
     found = list(re.finditer(label, text))
@@ -149,28 +149,28 @@ def _candidates(value: Any, depth: int) -> Iterator[dict[str, Any]]:
         inside: Any = value.values()
     else:
         inside = value if isinstance(value, list) else ()
-    if depth < DEPTH:
+    if depth < MAX_DEPTH:
         for item in inside:
             yield from _candidates(item, depth + 1)
 
 
 def _fitted(found: dict[str, Any], kind: type) -> dict[str, Any] | None:
-    """The values of the fields that fit; None where no field holds anything."""
+    """The values of the fields that fit; None if all are empty."""
     named: dict[str, Any] = {}
     for key, value in found.items():
         plain = re.sub(r"[\W_]", "", str(key)).lower()
         named.setdefault(_ALIASES.get(plain, plain), value)
     values: dict[str, Any] = {}
-    told = False
+    any_found = False
     for name, wanted in get_type_hints(kind).items():
         value = _shaped(_value(named, name.replace("_", "").lower()), wanted)
-        told = told or (value not in ("", None) and value != [])
+        any_found = any_found or (value not in ("", None) and value != [])
         values[name] = value
-    return values if told else None
+    return values if any_found else None
 
 
 def _value(named: dict[str, Any], name: str) -> Any:
-    """The value of a field, whose key may say more than its name, or be its singular."""
+    """The value of a field; its key may be longer than its name, or be its singular."""
     keys = [key for key in named if key == name]
     keys += [key for key in named if key.endswith(name) or key == name.removesuffix("s")]
     value = named[keys[0]] if keys else None
@@ -180,7 +180,7 @@ def _value(named: dict[str, Any], name: str) -> Any:
 
 
 def _shaped(value: Any, wanted: Any) -> Any:
-    """A value in the shape of a field, empty where it holds nothing of it."""
+    """A value in the type of a field; empty if it does not fit."""
     options = [part for part in get_args(wanted) if part is not type(None)]
     if get_origin(wanted) in (list, tuple):
         return _items(value)
@@ -217,7 +217,7 @@ def _items(value: Any) -> list[str]:
 
 
 def _choice(text: str, choices: tuple[str, ...]) -> str | None:
-    """The choice that a text names, None where it names none or several."""
+    """The choice that a text names; None if it names none or several."""
     lowered = text.lower()
     if lowered in choices:
         return lowered

@@ -1,8 +1,8 @@
-"""Tool calls put together from the pieces in which services send them.
+"""Assembles tool calls from the pieces in which services send them.
 
-Services number pieces by `index`, by `id`, by neither, or give each piece a new one of both. So
-what a piece belongs to is decided by what it brings: a name begins a call, unless it is the name
-of the call before it and that one's arguments have not ended.
+Services number pieces by `index`, by `id`, by neither, or give each piece a new one of both. So the
+content of a piece decides which call it belongs to: a name begins a call, unless it is the name of
+the call before it and the arguments of that call are incomplete.
 """
 
 import json
@@ -14,17 +14,17 @@ from uuid import uuid4
 from genpy_server.core.models import ToolCall, ToolSpec
 from genpy_server.llm.lenient_json import objects
 
-MOST_CALLS = 64
-"""Calls of one reply that are put together at most."""
+MAX_CALLS = 64
+"""The most calls of one reply; further ones are ignored."""
 ARGUMENT_CHARS = 1_000_000
-"""Characters of the arguments of one call at most."""
+"""The most characters of the arguments of one call."""
 
 _NAME = re.compile(r"[\w./:-]*")
 _DECODER = json.JSONDecoder(strict=False)
 _NAMED = re.compile(r"""\s*[({]?\s*["']?(\w+)["']?\s*[:=]""")
-"""The first argument by its name, with or without the bracket before it."""
+"""The name of the first argument, with or without a bracket before it."""
 _PLAIN_CHARS = 200
-"""Characters of arguments that are not JSON and are taken for the only one there is."""
+"""A text of at most so many characters that is not JSON is read as the value of the only argument."""
 NO_PYTHON = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
 """What reading calls in Python raises where there are none."""
 ARGUMENTS_AT = (
@@ -41,7 +41,7 @@ IDS_AT = ("call_id", "toolUseId", "id")
 
 
 class CallPiece(NamedTuple):
-    """A tool call or a piece of one; empty where a service leaves something out."""
+    """A tool call or a piece of one; fields that a service leaves out are empty."""
 
     number: int | None
     """Its `index`."""
@@ -86,7 +86,7 @@ def _piece(row: Any) -> CallPiece | None:
 
 
 class _Call:
-    """A call whose pieces come one by one."""
+    """A call that is assembled from its pieces."""
 
     def __init__(self, piece: CallPiece) -> None:
         self.id = piece.id
@@ -117,25 +117,25 @@ class _Call:
 
 
 class CallCollector:
-    """Puts tool calls together, in the order in which they began."""
+    """Assembles tool calls, in the order of their first pieces."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
 
     def add(self, piece: CallPiece) -> None:
-        """Take in a piece."""
+        """Add a piece to its call."""
         call = self._call_of(piece)
         if call is not None:
             call.add(piece)
-        elif len(self._calls) < MOST_CALLS:
+        elif len(self._calls) < MAX_CALLS:
             call = _Call(piece)
             self._calls.append(call)
         if call is not None and piece.number is not None:
             self._by_index[piece.number] = call
 
     def _call_of(self, piece: CallPiece) -> _Call | None:
-        """The call that a piece continues, None when it begins one."""
+        """The call that a piece continues; None if it begins one."""
         if not self._calls:
             return None
         call = self._calls[-1]
@@ -153,12 +153,12 @@ class CallCollector:
             return None if call.complete and begins else call
         if not call.name:
             return None if call.complete and other_id else call
-        # Another name: its second half where the same call is meant, or else another call.
+        # Another name is the second half of the same call's name, or begins another call.
         same = not other_id and (piece.number is not None or bool(piece.id))
         return call if same and not call.text else None
 
     def calls(self, tools: Sequence[ToolSpec]) -> list[ToolCall]:
-        """The calls by the names and with the arguments that `tools` have; each id is given once.
+        """The calls, with names and arguments adapted to `tools`; each id is unique.
 
         A call that only repeats the one before it, or its name, is left out.
         """
@@ -174,11 +174,11 @@ class CallCollector:
                 call_id = call.id if call.id and call.id not in used else f"call_{uuid4().hex[:12]}"
                 used.add(call_id)
                 made.append(ToolCall(call_id, name, arguments_text(text, name, tools)))
-        return made[:MOST_CALLS]
+        return made[:MAX_CALLS]
 
 
 def _several(text: str) -> list[str]:
-    """The arguments of each call, where a service wrote those of several calls into one."""
+    """The arguments of each call, if a service put those of several calls into one."""
     if "}" not in text[:-1] or _plain(text) is not None:
         return [text]
     rest = text.strip()
@@ -197,13 +197,13 @@ def _several(text: str) -> list[str]:
 
 
 def tool_name(name: str, tools: Sequence[ToolSpec]) -> str:
-    """The offered tool that is meant: `functions.NAME`, `Name` and what follows a name are read."""
+    """The offered tool that a name means, as `functions.NAME`, in other case or with text after it."""
     written = _NAME.match(name.strip("\"'` \n"))
     plain = written.group() if written else ""
-    known = {_key(tool.name): tool.name for tool in tools}
+    names = {_key(tool.name): tool.name for tool in tools}
     for candidate in (plain, re.split(r"[./:]", plain)[-1], re.split(r"[./:]", plain)[0]):
-        if _key(candidate) in known:
-            return known[_key(candidate)]
+        if _key(candidate) in names:
+            return names[_key(candidate)]
     return plain or name.strip()
 
 
@@ -212,7 +212,7 @@ def _key(name: str) -> str:
 
 
 def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
-    """Arguments as the JSON text of an object where they can be read as one, else as they came.
+    """Arguments as the JSON text of an object if they can be read as one, else unchanged.
 
     They may be empty, encoded twice, or given by position instead of by name.
     """
@@ -249,7 +249,7 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
 
 
 def _closed(text: str) -> str:
-    """A text that lacks brackets at its end alone with them."""
+    """A text with the closing brackets that are missing at its end."""
     open_: list[str] = []
     in_string = escaped = False
     for char in text:
@@ -266,8 +266,8 @@ def _closed(text: str) -> str:
 
 
 def python_arguments(text: str) -> dict[str, object]:
-    """The named arguments of a call in Python, of which `text` begins behind the name."""
-    import ast  # noqa: PLC0415 - for few models
+    """The named arguments of a call in Python syntax; `text` begins after the function's name."""
+    import ast  # noqa: PLC0415 - only few models need it
 
     match = re.match(r"(?:\.call)?(\(.*?\))[\s\])`]*(?:$|<|\n)", text, re.DOTALL)
     try:

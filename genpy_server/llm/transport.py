@@ -1,8 +1,7 @@
-"""The connections to models' services: an httpx transport over aiohttp, given to the groq SDK.
+"""The connections to models' services: an httpx transport over aiohttp, used by the groq SDK.
 
-httpx lets a client bring its own transport, and the SDK its own client. This one reads a body
-straight from aiohttp's buffer (`body_of`), with one timer a stream instead of one a read, and
-sends a request once more when the kept connection it was given had been closed meanwhile.
+Bodies are read directly from aiohttp's buffer (`body_of`), with one timer for each stream instead of
+one for each read. A request is sent again if its reused connection had been closed meanwhile.
 """
 
 import asyncio
@@ -20,23 +19,23 @@ from genpy_server.network import certificates, proxy_for
 BODY = "genpy_body"
 """The key of a response's extensions under which its `Body` is."""
 ERROR_BYTES = 64 * 1024
-"""Bytes of a refusal that are read; what follows is left."""
+"""Bytes of an error's body that are read; the rest is not."""
 ERROR_SECONDS = 10.0
 CONNECTIONS = 1000
 KEPT_SECONDS = 30.0
-"""How long a connection is kept for the next request, which then needs no handshake."""
+"""How long an idle connection is kept open for the next request, to save its handshake."""
 HEADER_BYTES = 64 * 1024
 HEAD_BYTES = 16
-"""From how many bytes it is told what a body is that is said to be compressed."""
+"""How many bytes of a body with a Content-Encoding are needed to detect its compression."""
 UNPACKED_BYTES = 1024 * 1024
-"""Bytes of a compressed body that one read gives at most."""
+"""The most bytes that one read of a compressed body returns."""
 _GZIP, _ZLIB = b"\x1f\x8b", {b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"}
 _EITHER, _RAW = 47, -15
 """Window bits of zlib: gzip or zlib by its head, and deflate without one."""
 
 
 class Waits(NamedTuple):
-    """Seconds to wait: for a connection, for a reply to begin, and between two reads of it."""
+    """Time limits in seconds: for connecting, until a reply begins, and between two reads of it."""
 
     connect: float
     first_token: float
@@ -44,7 +43,7 @@ class Waits(NamedTuple):
 
 
 class Unpacker:
-    """Decompresses a body by what its first bytes are, since its header may be missing or wrong."""
+    """Decompresses a body by its first bytes, since its Content-Encoding may be missing or wrong."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding.strip().lower().replace("identity", "")
@@ -55,11 +54,11 @@ class Unpacker:
 
     @property
     def more(self) -> bool:
-        """Whether what came is not all unpacked."""
+        """Whether some of the received data is not decompressed yet."""
         return self._zlib is not None and len(self._held) >= len(_GZIP)
 
     def feed(self, data: bytes, *, last: bool = False) -> bytes:
-        """What more data unpacks to; raises `httpx.DecodingError` for a compression that is unknown."""
+        """Decompress more data; raises `httpx.DecodingError` for an unknown compression."""
         data, self._held = self._held + data, b""
         if self._zlib is None and not self.plain:
             if len(data) < (HEAD_BYTES if self._encoding else len(_GZIP)) and not last:
@@ -69,7 +68,7 @@ class Unpacker:
             self.plain = self._zlib is None
         if self.plain:
             return data
-        if self._zlib.eof:  # another member, or nothing
+        if self._zlib.eof:  # another gzip member may follow
             if not data.startswith(_GZIP):
                 self._held = data if _GZIP.startswith(data) else b""
                 return b""
@@ -82,7 +81,7 @@ class Unpacker:
         return unpacked
 
     def _for(self, begin: bytes) -> Any:
-        """What unpacks a body that begins so, None where it is not compressed."""
+        """The decompressor for a body with this beginning; None if it is not compressed."""
         head = begin[: len(_GZIP)]
         if head == _GZIP or head in _ZLIB:
             return zlib.decompressobj(_EITHER)
@@ -94,7 +93,7 @@ class Unpacker:
 
 
 def _is_binary(begin: bytes) -> bool:
-    """Whether a body that begins so is not text, as compressed data mostly shows at once."""
+    """Whether the beginning of a body is binary, as that of compressed data mostly is."""
     text = begin[:1024].decode("utf-8", "replace")
     return any(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text[:-1])
 
@@ -113,7 +112,7 @@ class Body(httpx.AsyncByteStream):
         self._bytes = 0
 
     async def read(self) -> bytes:
-        """What has come, waiting for it where there is nothing; empty at the end."""
+        """The received bytes, waiting for some; empty at the end."""
         packed = self._packed
         if packed.plain:
             return await self._next()
@@ -132,7 +131,7 @@ class Body(httpx.AsyncByteStream):
             self._waiting_since = None
 
     def _look(self) -> None:
-        """End a read that has waited too long, and look again when the next one may have."""
+        """Fail a read that has waited too long; call this again when the next one may have."""
         since = self._waiting_since
         now = self._loop.time()
         if since is not None and now >= since + self.limit:
@@ -142,14 +141,14 @@ class Body(httpx.AsyncByteStream):
         self._timer = self._loop.call_at(due, self._look)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The bytes of a refusal, up to a bound."""
+        """The bytes of an error's body, limited in size and time."""
         self.limit = min(self.limit, ERROR_SECONDS)
         while self._bytes < ERROR_BYTES and (data := await self.read()):
             self._bytes += len(data)
             yield data
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where its body was not read to the end."""
+        """Release the connection for reuse, or close it if the body was not read to its end."""
         self._timer.cancel()
         if self._content.at_eof():
             self._response.release()
@@ -158,7 +157,7 @@ class Body(httpx.AsyncByteStream):
 
 
 def body_of(response: httpx.Response) -> Body:
-    """The body of a response of `Transport`, to be read in place of httpx's iterators."""
+    """The body of a response of `Transport`, to read it without httpx's iterators."""
     body: Body = response.extensions[BODY]
     return body
 
@@ -173,7 +172,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._certificates: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; its answer has begun on return."""
+        """Send a request; returns once the headers of the response are received."""
         try:
             async with asyncio.timeout(self.waits.connect + self.waits.first_token):
                 response = await self._send(request)
@@ -189,7 +188,7 @@ class Transport(httpx.AsyncBaseTransport):
         headers = [
             (name, value)
             for name, value in response.raw_headers
-            # A `Body` is decoded by itself.
+            # A `Body` decompresses itself.
             if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
         ]
         return httpx.Response(
@@ -199,7 +198,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
         state = SimpleNamespace(kept=False)
         url = str(request.url)
-        encoding = request.headers.encoding  # found out again for each name by `multi_items`
+        encoding = request.headers.encoding  # `multi_items` would compute it for each name
         arguments: dict[str, Any] = {
             "headers": [(n.decode(encoding), v.decode(encoding)) for n, v in request.headers.raw],
             "data": request.content or None,
@@ -219,7 +218,7 @@ class Transport(httpx.AsyncBaseTransport):
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not state.kept or isinstance(error, aiohttp.ClientConnectorError):
                 raise
-        # The connection was kept from an earlier request, and closed before this one reached it.
+        # The reused connection was closed before the request reached the service.
         return await session.request(request.method, url, **arguments)
 
     def _open(self) -> aiohttp.ClientSession:

@@ -1,7 +1,7 @@
-"""The names of upstream trouble: what a status, an error's body or a lost connection means.
+"""Turns an HTTP status, an error's body or a lost connection into an `LlmError` with its sentence.
 
-Codes decide first, then statuses, then the text, which is read since many servers of the dialect
-give neither. Whatever a service says of its failure is quoted, in brief.
+Error codes decide first, then the status, then the text, since many servers of the dialect send
+neither. The service's own message is quoted, shortened.
 """
 
 import math
@@ -38,16 +38,16 @@ QUOTED_CHARS = 200
 SENTENCE_WORDS = 4
 """Words from which the text of a page may say more than the status in its title."""
 BROKEN_PART = 8
-"""Data is not text where more than one in so many characters is broken."""
-LONGEST_WAIT = 7 * 86_400.0
-"""Seconds; a longer wait counts as this one."""
+"""Data is binary if more than one in so many characters is not valid UTF-8."""
+MAX_WAIT = 7 * 86_400.0
+"""Seconds; a longer wait is shortened to this."""
 LOADING_SECONDS = 2.0
-"""When to ask a model again that is being loaded, where the service does not say."""
+"""When to retry while a model is loaded, if the service does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What sentences call the service: its address, and the settings that concern it."""
+    """The service as error messages name it: its address, and the names of its settings."""
 
     kind: Literal["groq", "compatible"]
     where: str
@@ -103,7 +103,7 @@ NOTHING_THERE = {404, 405, 410}
 REDIRECTS = range(300, 400)
 SERVER_TROUBLE = 500
 TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 422, 500, 503}
-"""Statuses of which the text may know better."""
+"""Statuses with several causes, for which the text is read."""
 
 _A_PART = (
     r"(\d+(?:\.\d+)?)\s*(ms|milli[a-z]*|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?"
@@ -116,7 +116,7 @@ _WAIT = re.compile(
 )
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _FIRST_TIME, _FIRST_MS = 10**9, 10**12
-"""Numbers from which they are no duration: seconds, and milliseconds, since 1970."""
+"""From these on, a number is not a duration but a time: in seconds, and in milliseconds, since 1970."""
 _TOO_LONG = re.compile(
     r"(?i)(context|ctx)[ _-]?(length|size|window|limit)|maximum context|max[_ ]model[_ ]len"
     r"|\b(prompt|input|request|conversation|messages?|text)\b[^.]{0,60}\b(too (long|large)|exceed)"
@@ -156,12 +156,12 @@ _NO_ROUTE = re.compile(
     r"|cannot (get|post) \S+|no route matched.*|unknown (request )?url.*|"
 )
 _NO_ROUTE_PAGE = re.compile(r"(?i)(error|http)?\W*404\b.*|(page |the page )?not found.*|error|")
-"""Titles of pages that say no more than that nothing is there."""
+"""Titles of pages that give no reason beyond "not found"."""
 _NO_SERVER = re.compile(
     r"(?i)err_ngrok_(?!6024)|\btunnel\b.{0,60}\b(error|offline|unavailable|not)\b"
     r"|\bendpoint\b.{0,80}\bis offline"
 )
-"""What tunnels say whose other end is gone."""
+"""Messages of tunnels whose other end is not connected."""
 _SIGN_IN = re.compile(r"(?i)\b(sign|log)[ _-]?in\b|/(auth|oauth2?|login|signin|sso|saml2?)\b")
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
@@ -172,7 +172,7 @@ _XML_TEXT = re.compile(r"(?is)<(?:message|faultstring|detail|description)>([^<]*
 _XML_CODE = re.compile(r"(?is)<(?:code|faultcode)>([\w.-]{1,64})</")
 _HTML = re.compile(r"(?is)^\s*(<!doctype html|<html|<head|<body)")
 _HIDDEN = re.compile(r"(?is)<(script|style|svg)\b.*?(</\1>|$)|<[^>]*>|<!--.*?-->")
-"""What of a page is not its text."""
+"""The parts of a web page that are not its text."""
 _CLOUDFLARE = re.compile(r"error code: (\d{3,4})\s*")
 CLOUDFLARE = {
     "520": "the server's answer cannot be read",
@@ -188,7 +188,7 @@ CLOUDFLARE = {
     "1020": "access is blocked",
     "1033": "the tunnel is not connected",
 }
-"""What the numbers mean that are all that Cloudflare tells programs."""
+"""The meaning of Cloudflare's error numbers, which it sends without a text."""
 _TEXTS = (
     "message",
     "msg",
@@ -228,24 +228,24 @@ _NUMBERS_AT = ("status_code", "statusCode", "status", "code", "http_status")
 
 
 class Complaint:
-    """What an error's body says, in each of the shapes that servers give it."""
+    """The codes, texts and waiting time of an error's body, in any of the shapes that servers use."""
 
     def __init__(self, body: Any, status: int | None = None) -> None:
         self.codes: list[str] = []
         self.fields: list[str] = []
-        """The parts of the request that it names."""
+        """The names of the request's fields in it."""
         self.retry_after: float | None = None
         self._numbers: list[int] = []
         self._texts: list[str] = []
         self.page = isinstance(body, str) and bool(_HTML.match(body) or _CLOUDFLARE.match(body))
-        """Whether it is a web page, or what stands in front of servers says instead of one."""
+        """Whether it is a web page, or Cloudflare's short form of one."""
         self._read(body, 0)
         self.text = "; ".join(dict.fromkeys(text for text in self._texts if text))[:4_000]
         inside = next((n for n in self._numbers if 300 <= n <= 599), None)  # noqa: PLR2004 - statuses
         self.status = status if status is not None else inside
 
     def _read(self, body: Any, depth: int) -> None:
-        if depth > 6:  # noqa: PLR2004 - deeper than any service goes
+        if depth > 6:  # noqa: PLR2004 - no service nests deeper
             return
         if isinstance(body, str):
             self._read_text(body, depth)
@@ -304,37 +304,37 @@ class Complaint:
         if isinstance(state, dict):
             self._read(body["status"], depth + 1)
         if isinstance(body.get("errors"), dict) and len(self._texts) == before:
-            for field, said in body["errors"].items():  # by the parts of the request
+            for field, message in body["errors"].items():  # keyed by fields of the request
                 self.fields.append(str(field))
-                self._read(said, depth + 1)
+                self._read(message, depth + 1)
 
     @property
     def quoted(self) -> str:
-        """The text in brief, on one line, without keys."""
+        """The text on one line, shortened, without keys."""
         text = _KEY.sub("…", " ".join(self.text.split()))
         return text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
 
     @property
     def names_no_reason(self) -> bool:
-        """Whether it says no more than that nothing is at this address."""
+        """Whether it gives no reason beyond "not found"."""
         pattern = _NO_ROUTE_PAGE if self.page else _NO_ROUTE
         return pattern.fullmatch(self.text.strip(" .!\n")) is not None
 
     @property
     def limit(self) -> int | None:
-        """The tokens that the model takes, where the text says how many."""
+        """The most tokens that the model accepts, if the text has a number."""
         numbers = [int(found.replace(",", "")) for found in _LIMIT.findall(self.text)]
         return min((n for n in numbers if n >= 256), default=None)  # noqa: PLR2004 - no window is smaller
 
     @property
     def kind(self) -> type[LlmError]:
-        """The class of the trouble."""
+        """The class of the error."""
         codes = [code.lower() for code in self.codes]
         known = next((CODES[code] for code in codes if code in CODES), None)
         by_status = STATUSES.get(self.status or 0)
         if known is not None:
             return known
-        # Groq says rate_limit_exceeded of a request that no wait will let through, with status 413.
+        # Groq sends rate_limit_exceeded with status 413 for a request that is always too large.
         if by_status is LlmTooLarge:
             return by_status
         if RATE_CODES.intersection(codes) or by_status is LlmRateLimited:
@@ -381,7 +381,7 @@ def refusal(
     body: Any,
     headers: Mapping[str, str] | None = None,
 ) -> LlmError:
-    """The trouble of an answer that is an error; `status` is None for one inside a stream."""
+    """The error of a response; `status` is None for an error inside a stream."""
     headers = headers or {}
     if isinstance(body, dict) and "unreadable" in body:
         return _unreadable(service, str(body["unreadable"]))
@@ -413,7 +413,7 @@ def refusal(
 
 
 def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
-    """The trouble of a connection that failed; `begun`: a part of the reply had come."""
+    """The error of a failed connection; `begun`: a part of the reply was received."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, BadVariable):
@@ -496,7 +496,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
 
 
 def _unreadable(service: Service, text: str) -> LlmError:
-    """The trouble of an answer that says 200 and is not a reply."""
+    """The error of a response with status 200 that is not a reply."""
     complaint = Complaint(text)
     if complaint.page and _SIGN_IN.search(complaint.text):
         return _asks_to_sign_in(service, complaint.quoted)
@@ -543,7 +543,7 @@ def duration(text: str) -> float | None:
         if not parts or _PART.sub("", text):
             return None
         seconds = sum(float(number) * _unit(unit.lower()) for number, unit in parts)
-    return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
+    return min(seconds, MAX_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _unit(name: str) -> float:
@@ -563,7 +563,7 @@ def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
     waits = (
         duration(headers.get("retry-after-ms", "") and f"{headers['retry-after-ms']}ms"),
         _until(headers.get("retry-after", "")),
-        duration(said["parts"] or said["number"]) if said else None,
+        duration(in_text["parts"] or in_text["number"]) if in_text else None,
         complaint.retry_after,
         *(_until(headers.get(name, "")) for name in resets),
     )
@@ -571,7 +571,7 @@ def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
 
 
 def _until(text: str) -> float | None:
-    """Seconds of a duration, or until a time: a date, or a number that counts from 1970."""
+    """Seconds of a duration, or until a time (a date, or seconds or milliseconds since 1970)."""
     text = text.strip()
     try:
         due = _time(text)
@@ -607,7 +607,7 @@ def _when(wait: float | None) -> str:
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
-    """What is left, by the headers of an answer; None where the service does not say."""
+    """The remaining quota by the headers of a response; None if it has none of them."""
     names = {
         "requests_left": "x-ratelimit-remaining-requests",
         "requests_limit": "x-ratelimit-limit-requests",

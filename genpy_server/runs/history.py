@@ -7,7 +7,7 @@ from genpy_server.core.context.replaced import without_replaced
 from genpy_server.core.models import Memory, Message
 from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
-from genpy_server.llm.providers import MOST_CONTEXT_TOKENS
+from genpy_server.llm.providers import MAX_CONTEXT_TOKENS
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Appended, Opened, Store
 
@@ -16,7 +16,7 @@ log = logging.getLogger("genpy.conversation")
 
 def window(settings: Settings) -> int:
     """The number of messages to hold: as many short ones as fit the model's budget."""
-    tokens = settings.context_tokens if settings.context_set else MOST_CONTEXT_TOKENS // 4
+    tokens = settings.context_tokens if settings.context_set else MAX_CONTEXT_TOKENS // 4
     return max(settings.limits.history_messages, tokens // 20)
 
 
