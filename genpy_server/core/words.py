@@ -1,12 +1,12 @@
-"""How text is cut into words and terms, the same when it is stored and when it is looked for.
+"""Splits text into words and terms, in the same way for storing and for searching.
 
-A *word* is folded: compatibility forms are resolved, case is folded as Unicode does it, accents are
-dropped, other marks stay part of the word. A *term* is what an index holds: the stem of an English
-word, another word as it is, and each overlapping pair of characters in a script that puts no spaces
-between words. Beside it stand, marked as `DERIVED`, the forms that a reader takes for the same: with
-letters, digits and marks that are mere variants (a dotless i, vowel points, ue for ü), without the
-particles that Arabic and Hebrew write together with a word, the beginning of a hash, the parts of a name in
-camel case and of what joins letters to digits (333m, v2), and whole what punctuation parts (e-mail, 1,000,
+A *word* is folded: compatibility forms are resolved, case is folded by Unicode's rules, accents are
+dropped, other marks stay part of the word. A *term* is an entry of an index: the stem of an English
+word, another word unchanged, and each overlapping pair of characters in a script without spaces
+between words. An index also has *derived* terms, with the prefix `DERIVED`, of equivalent forms: with
+the basic form of letters, digits and marks (a dotless i, vowel points, ue for ü), without the particles
+that Arabic and Hebrew attach to a word, the beginning of a hash, the parts of a name in camel case
+and of letters joined to digits (333m, v2), and the whole of what punctuation divides (e-mail, 1,000,
 get_user_name).
 """
 
@@ -19,22 +19,22 @@ from typing import Final, NamedTuple, TypeVar
 T = TypeVar("T")
 
 QUERY_TERMS = 48
-"""Distinct terms of a query that are looked for; a whole message may be the query."""
+"""The most distinct terms of a query that are searched; a whole message may be the query."""
 TERM_CHARS = 64
-"""Longer terms are cut: nobody types them, and an index keeps each."""
+"""Longer terms are cut off: nobody types them, and they would fill the index."""
 CUT: Final = 3
-"""Rises whenever the terms of a text change; stores index again what was cut otherwise."""
+"""The version of the terms; if it is greater than that of an index, stores build the index again."""
 DERIVED: Final = "\u2248"
-"""Stands before a term that was not written so; words never hold this character."""
+"""The prefix of a derived term; no word contains this character."""
 _CACHED = 1 << 13
 _CACHED_CHARS = 16
-"""Of a piece whose terms are kept: longer ones, such as sentences without spaces, hardly come again."""
+"""Terms of longer pieces are not cached: they, such as sentences without spaces, seldom repeat."""
 _CAMEL_PARTS = 8
 """The most parts that a name in camel case has, or one for each three letters of a longer one."""
 _RUNS = 4
-"""The most runs of letters and of digits that a word has whose runs are words, too; a hash has more."""
+"""The most runs of letters and of digits in a word for them to be words, too; a hash has more."""
 _HASH_CHARS = 7
-"""By which a hash is known that is not written out."""
+"""The length of an abbreviated hash."""
 
 STOP_WORDS = frozenset(
     """
@@ -48,7 +48,7 @@ STOP_WORDS = frozenset(
     youre yours youve
     """.split()  # noqa: SIM905 - a list of so many is harder to read
 )
-"""English words that say nothing about what is looked for, and the pieces of "don't" and "I'll"."""
+"""English words that are too common to search for, and the pieces of "don't" and "I'll"."""
 
 # Patterns are compiled when first needed: every command imports this module.
 UNSPACED_CHARS = (
@@ -62,9 +62,9 @@ _INVISIBLE = (
     "[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e01ef]+"
 )
-"""Joiners, directions, places to break a line and variants of glyphs, which nobody sees in a word."""
+"""Joiners, direction marks, soft line breaks and glyph variants, which are invisible in a word."""
 _JOINED_ARABIC = "(?<=[\u0620-\u06ff])\u200c(?=[\u0620-\u06ff])"
-"""A joiner where the parts of a word of Persian touch, as a hyphen elsewhere."""
+"""A non-joiner inside a Persian word, which has the role of a hyphen."""
 _SPACED_THOUSANDS = r"(?<=\d)[\xa0\u2009\u202f](?=\d{3}(?!\d))"
 _APOSTROPHES = dict.fromkeys([0x02BB, 0x02BC], "'")
 _ACCENTS = dict.fromkeys(range(0x0300, 0x0370))
@@ -72,7 +72,7 @@ _MARK_BLOCKS = ((0x0300, 0x2000), (0x20D0, 0x2100), (0x2C00, 0x3100), (0xA000, 0
                 (0xFB00, 0xFE30), (0x10000, 0x12000), (0x16000, 0x17000), (0x1D100, 0x1F000))  # fmt: skip
 _POINTS = ((0x0591, 0x05C8), (0x0610, 0x061B), (0x064B, 0x0660), (0x0670, 0x0671),
            (0x06D6, 0x06EE), (0x0730, 0x074B), (0x08CA, 0x0900))  # fmt: skip
-"""Vowels and signs of Hebrew, Arabic and Syriac, which are written or left out."""
+"""Optional vowels and signs of Hebrew, Arabic and Syriac."""
 _SAME = {
     "\u0131": "i", "\u0237": "j", "\xf0": "d", "\xfe": "th", "\u014b": "n",
     "\xe6": "ae", "\u0153": "oe",
@@ -87,8 +87,8 @@ _SAME = {
     "\u0d7a": "\u0d23\u0d4d", "\u0d7b": "\u0d28\u0d4d", "\u0d7c": "\u0d30\u0d4d",
     "\u0d7d": "\u0d32\u0d4d", "\u0d7e": "\u0d33\u0d4d", "\u0d7f": "\u0d15\u0d4d",
 }  # fmt: skip
-"""Letters that are variants of others: what Lucene's normalizers of Arabic, Persian, Hindi and Bengali
-say, and Latin letters that have no accent to drop."""
+"""Letters that are variants of others: those of Lucene's normalizers of Arabic, Persian, Hindi and
+Bengali, and Latin letters that Unicode does not decompose."""
 _UMLAUTS = str.maketrans({"\xe4": "ae", "\xf6": "oe", "\xfc": "ue"})
 _PARTICLES = (
     # Arabic: and, then; with, like, for; the (of which "for the" drops a letter)
@@ -96,18 +96,18 @@ _PARTICLES = (
     # Hebrew: and; that, when, since; in, like, for, from; the
     r"(\u05d5(?=...))?((?:[\u05db\u05de]?|\u05dc\u05db)\u05e9(?=...))?([\u05d1\u05db\u05dc\u05de](?=...))?(\u05d4(?=...))?",
 )
-"""What is written together with the word behind it, where enough is left to be one."""
+"""Particles that are attached to the next word, if what remains is long enough to be a word."""
 _DEAD_N = "\u0928\u094d"
 _ANUSVARA = "\u0902"
 _PARTING = "'\u2018\u2019\"._\\-\u2010\u2011\xb7\u05f3\u05f4"
-"""What stands in the midst of one word: apostrophes, hyphens, points."""
+"""Characters inside one word: apostrophes, hyphens, points."""
 _ELISION = "['\u2018\u2019]"
 _GROUPED = r"(\d{1,3}(?:[.,'\u2019\u066c]\d{2,3})*[.,'\u2019\u066c]\d{3})(?![^\W_])"
-"""A number with its thousands apart."""
+"""A number with thousands separators."""
 
 
 class _Variants(dict[int, str]):
-    """What a folded character is a variant of, itself for most; found when it is first met."""
+    """The basic form of each folded character, mostly itself; computed at first use."""
 
     def __missing__(self, point: int) -> str:
         char = chr(point)
@@ -130,10 +130,10 @@ _VARIANTS = _Variants()
 
 
 class QueryTerm(NamedTuple):
-    """A term to look for: what names it, and the forms in which an index may hold it.
+    """A term of a query: its key, and the forms in which an index may have it.
 
-    The first form is the one that was asked for. A single character of a script without spaces
-    stands for all that begins with it.
+    The first form is the one in the query. A single character of a script without spaces matches
+    all pairs that begin with it.
     """
 
     key: str
@@ -141,31 +141,31 @@ class QueryTerm(NamedTuple):
 
     @property
     def is_beginning(self) -> bool:
-        """Whether it stands for the pairs that begin with it."""
+        """Whether it matches all pairs that begin with it."""
         return len(self.key) == 1 and is_unspaced(self.key)
 
 
 class QueryWord(NamedTuple):
-    """A word to look for, with the ways to write it; each takes all of its terms.
+    """A word of a query with the ways to write it; a way matches if all its terms do.
 
-    The first way is the one that was asked for.
+    The first way is the one in the query.
     """
 
     ways: tuple[tuple[QueryTerm, ...], ...]
 
     def is_held(self, forms: Container[str]) -> bool:
-        """Whether a text that holds these forms has the word, however it is written."""
+        """Whether a text with these forms has the word, written in any way."""
         return any(
             all(any(form in forms for form in term.forms) for term in way) for way in self.ways
         )
 
     def is_held_as_asked(self, forms: Container[str]) -> bool:
-        """Whether a text that holds these forms has the word as it was asked for."""
+        """Whether a text with these forms has the word as it is in the query."""
         return all(term.forms[0] in forms for term in self.ways[0])
 
 
 def _plain(text: str) -> str:
-    """Without compatibility forms and invisible characters, in its own case."""
+    """The text without compatibility forms and invisible characters; its case is kept."""
     if text.isascii():
         return text
     text = re.sub(_JOINED_ARABIC, "-", re.sub(_SPACED_THOUSANDS, ",", text))
@@ -174,7 +174,7 @@ def _plain(text: str) -> str:
 
 
 def _folded(plain: str) -> str:
-    """A word in the one form in which words are compared; its length may change."""
+    """A word in the form in which words are compared; its length may change."""
     if plain.isascii():
         return plain.lower()
     bare = unicodedata.normalize("NFD", plain.casefold()).translate(_ACCENTS)
@@ -182,7 +182,7 @@ def _folded(plain: str) -> str:
 
 
 def _variants(written: str) -> tuple[str, ...]:
-    """The terms that a reader takes for a word, first that of the word itself."""
+    """The term of a word, and the terms of its equivalent forms."""
     word = _folded(written)
     key = _key(word)
     found = [word, key]
@@ -196,7 +196,7 @@ def _variants(written: str) -> tuple[str, ...]:
 
 
 def _without_particles(key: str) -> list[str]:
-    """What is left of a word of Arabic or Hebrew behind each particle that it may begin with."""
+    """An Arabic or Hebrew word without each of the particles that it may begin with."""
     return [
         key[found.end(group) :]
         for particles in _PARTICLES
@@ -207,7 +207,7 @@ def _without_particles(key: str) -> list[str]:
 
 
 def _key(word: str) -> str:
-    """A folded word with every letter, digit and mark that is a variant as what it stands for."""
+    """A folded word with every letter, digit and mark in its basic form."""
     if word.isascii():
         return word
     return unicodedata.normalize("NFKC", word.translate(_VARIANTS)).replace(_DEAD_N, _ANUSVARA)
@@ -215,7 +215,7 @@ def _key(word: str) -> str:
 
 @lru_cache(maxsize=1)
 def _word_chars() -> str:
-    """A character class of letters, digits and the marks that belong to them."""
+    """A character class of letters, digits and combining marks."""
     marks = "".join(
         chr(point)
         for first, end in _MARK_BLOCKS
@@ -226,25 +226,25 @@ def _word_chars() -> str:
 
 
 def _patterns(text: str) -> tuple[str, str]:
-    """What matches pieces with what parts words in their midst, and the words of a piece."""
+    """The patterns of pieces, which may have punctuation inside, and of the words of a piece."""
     one = "[A-Za-z0-9]+" if text.isascii() else f"{_word_chars()}+"
     return rf"{one}(?:(?:[{_PARTING}]|_+|(?<=\d)[,\u066b\u066c](?=\d)){one})*", one
 
 
-def _kept(cut: Callable[[str], T]) -> Callable[[str], T]:
-    """A function of a piece that keeps what it returned for short ones."""
-    known = lru_cache(maxsize=_CACHED)(cut)
+def _cached(cut: Callable[[str], T]) -> Callable[[str], T]:
+    """Cache the results of a function for short pieces."""
+    cached = lru_cache(maxsize=_CACHED)(cut)
 
     def call(piece: str) -> T:
-        return known(piece) if len(piece) <= _CACHED_CHARS else cut(piece)
+        return cached(piece) if len(piece) <= _CACHED_CHARS else cut(piece)
 
     return call
 
 
 def _pieces(plain: str) -> Iterator[tuple[int, str]]:
-    """Where each piece without a space in it begins, and what it is.
+    """The pieces of a text, with their places; they are divided by spaces and other punctuation.
 
-    It is of a script that puts spaces between words, or of one that puts none.
+    Each is either of scripts with spaces between words, or of scripts without.
     """
     for found in re.finditer(_patterns(plain)[0], plain):
         if found[0].isascii():
@@ -254,7 +254,7 @@ def _pieces(plain: str) -> Iterator[tuple[int, str]]:
             yield found.start() + run.start(), run[0]
 
 
-@_kept
+@_cached
 def _piece_words(piece: str) -> tuple[tuple[int, str], ...]:
     """The words of a piece as written, with their places."""
     found = re.finditer(_patterns(piece)[1], piece)
@@ -269,17 +269,17 @@ def words(text: str) -> list[str]:
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text in order, as often as they occur, each followed by what derives from it."""
+    """All terms of a text in order, those of each piece followed by their derived terms."""
     return [term for _, piece in _pieces(_plain(text)) for _, term in _piece_terms(piece)]
 
 
 def forms(text: str) -> set[str]:
-    """The terms of a text, and the characters with which pairs begin."""
+    """The distinct terms of a text, and the first characters of pairs."""
     found = {*terms(text)}
     return found | {term[0] for term in found if is_unspaced(term)}
 
 
-@_kept
+@_cached
 def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
     """The terms of a piece of text, with their places in it."""
     found: list[tuple[int, str]] = []
@@ -308,12 +308,12 @@ def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
 
 
 def _digits(run: str) -> list[str]:
-    """The numbers in a run of a script without spaces that has digits of its own."""
+    """The numbers in a run of a script without spaces, which may have its own digits."""
     return re.findall(r"\d+", run)
 
 
 def _parts(written: str) -> list[tuple[int, str]]:
-    """The parts of a word in camel case, or of letters beside digits, with their places; else none."""
+    """The parts of a word in camel case or of letters and digits, with their places; else none."""
     if (written.isalpha() and written[1:].islower()) or len(written) > TERM_CHARS:
         return []
     shape = "".join(
@@ -346,7 +346,7 @@ def _matches(pattern: str, shape: str, written: str) -> list[tuple[int, str]]:
 
 
 def _joined(piece: str) -> str | None:
-    """A piece without the signs inside it, such as "email" of "e-mail"; None where that gives no word."""
+    """A piece without its punctuation, such as "email" for "e-mail"; None if that is not a word."""
     parts = [_folded(written) for _, written in _piece_words(piece)]
     if len(parts) <= 1:
         return None
@@ -360,20 +360,20 @@ def _joined(piece: str) -> str | None:
 
 
 def query_words(query: str) -> list[QueryWord]:
-    """The words to look for, each once; English stop words are left out where others remain."""
+    """The distinct words of a query; English stop words are left out unless there is nothing else."""
     pieces = dict.fromkeys(piece for _, piece in _pieces(_plain(query)))
     asked = [one for piece in pieces for one in _piece_query(piece)]
-    telling = [word for word, is_stop_word in asked if not is_stop_word]
+    content_words = [word for word, is_stop_word in asked if not is_stop_word]
     found: list[QueryWord] = []
-    known: set[QueryTerm] = set()
-    for word in dict.fromkeys(telling or [word for word, _ in asked]):
-        new = [term for way in word.ways for term in way if term not in known]
-        room = QUERY_TERMS - len(known)
+    terms_so_far: set[QueryTerm] = set()
+    for word in dict.fromkeys(content_words or [word for word, _ in asked]):
+        new = [term for way in word.ways for term in way if term not in terms_so_far]
+        room = QUERY_TERMS - len(terms_so_far)
         if len(new) > room:
             if room:
                 found.append(QueryWord((word.ways[0][:room],)))
             break
-        known.update(new)
+        terms_so_far.update(new)
         found.append(word)
     return found
 
@@ -385,26 +385,26 @@ def query_terms(query: str) -> list[QueryTerm]:
 
 
 def _piece_query(piece: str) -> list[tuple[QueryWord, bool]]:
-    """The words to look for of a piece of a query, and whether each is a stop word."""
+    """The query words of a piece, each with whether it is a stop word."""
     parts = [written for _, written in _piece_words(piece)]
     joined = _joined(piece)
     if joined is None:
         return [one for part in parts for one in _part_query(part)]
-    telling = [part for part in parts if _folded(part) not in STOP_WORDS]
-    # What an apostrophe cuts off is a small word; of what is parted otherwise each part counts.
+    content_parts = [part for part in parts if _folded(part) not in STOP_WORDS]
+    # Stop words beside an apostrophe are left out; with other punctuation, all parts count.
     elided = re.search(_ELISION, piece) is not None
-    way = tuple(map(_query_term, telling if telling and elided else parts))
+    way = tuple(map(_query_term, content_parts if content_parts and elided else parts))
     whole = QueryTerm(
         _term(_key(joined)), tuple(dict.fromkeys((_term(joined), _term(_key(joined)))))
     )
     numbers = [re.sub(r"^[vV](?=\d)", "", parts[0]), *parts[1:]]  # of a version
     apart = [run for part in numbers for run in _apart(part) or [part]]
     ways = (way, (whole,), tuple(map(_query_term, apart)))
-    return [(QueryWord(tuple(dict.fromkeys(ways))), not telling)]
+    return [(QueryWord(tuple(dict.fromkeys(ways))), not content_parts)]
 
 
 def _apart(written: str) -> list[str]:
-    """The parts of a word as they may be written with spaces between them; none of most words."""
+    """The parts of a word that may also be written with spaces between them; mostly none."""
     found = [""]
     for at, part in sorted(_parts(written), key=lambda part: (part[0], len(part[1]))):
         is_unit = found[-1].isdecimal()
@@ -438,26 +438,26 @@ def _query_term(written: str) -> QueryTerm:
 
 
 def search_words(query: str) -> list[str]:
-    """The distinct words of a query; English stop words are left out where other words remain."""
+    """The distinct folded words of a query; stop words are left out unless there is nothing else."""
     distinct = list(dict.fromkeys(words(query)))
-    telling = [word for word in distinct if word not in STOP_WORDS]
-    return (telling or distinct)[:QUERY_TERMS]
+    content_words = [word for word in distinct if word not in STOP_WORDS]
+    return (content_words or distinct)[:QUERY_TERMS]
 
 
 def is_unspaced(word: str) -> bool:
-    """Whether a word is of a script that puts no spaces between words."""
+    """Whether a word is of a script without spaces between words."""
     return not word.isascii() and re.match(f"[{UNSPACED_CHARS}]", word) is not None
 
 
 def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
-    """Where words of a query begin in a text, and which terms they are, up to so many places."""
+    """The places of a query's words in a text, with the keys of their terms; at most about `most`."""
     wanted = {form: term.key for term in query_terms(looked_for) for form in term.forms}
     beginnings = {form.removeprefix(DERIVED)[0] for form in wanted}
     found: list[tuple[int, str]] = []
     if not wanted:
         return found
     for place, piece in _pieces(text):
-        # Most pieces are a plain word, whose only term begins as it does.
+        # Most pieces are one plain word, whose only term has the same first letter.
         if (
             piece[0].lower() not in beginnings
             and piece.isascii()
@@ -476,19 +476,19 @@ def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
 
 
 def unspaced(text: str) -> str | None:
-    """The characters of scripts without spaces between words, with spaces; None without any."""
+    """The characters of scripts without spaces, separated by spaces; None if a text has none."""
     runs = [] if text.isascii() else re.findall(f"[{UNSPACED_CHARS}]+", text)
     return "  ".join(" ".join(run) for run in runs) or None
 
 
 def may_be_mistyped(term: str) -> bool:
-    """Whether it is long enough, and without digits; numbers are never mistyped."""
+    """Whether a term is long enough and has no digits; spellings of numbers are not corrected."""
     has_digits = any(map(str.isnumeric, term))
     return len(term) >= 4 and not has_digits and not is_unspaced(term)  # noqa: PLR2004 - letters
 
 
 def is_near(typed: str, word: str) -> bool:
-    """Whether a letter too many, missing, wrong or swapped with the next makes the difference."""
+    """Whether the words differ in one letter: added, missing, replaced, or swapped with the next."""
     if abs(len(typed) - len(word)) > 1:
         return False
     first = 0
@@ -501,17 +501,17 @@ def is_near(typed: str, word: str) -> bool:
 
 
 def is_begun(typed: str, word: str) -> bool:
-    """Whether a word is a longer form or a compound of one that is long enough to tell."""
+    """Whether `word` is a longer form or a compound of `typed`, which must be long enough."""
     return len(typed) >= 5 and word.startswith(typed)  # noqa: PLR2004 - letters
 
 
 def _term(word: str) -> str:
-    """What an index holds of a word that is not cut into pairs."""
+    """The term of a folded word of a script with spaces."""
     word = word[:TERM_CHARS]
     return stem(word) if word.isascii() else word
 
 
-# The stemmer of Porter (1980), which is made for English.
+# Porter's stemmer for English (1980)
 
 _SECOND = {
     "ational": "ate", "tional": "tion", "enci": "ence", "anci": "ance", "izer": "ize",
@@ -531,7 +531,7 @@ _SHORT = 2
 
 @lru_cache(maxsize=_CACHED)
 def stem(word: str) -> str:
-    """What the forms of an English word share; words with digits stay as they are."""
+    """The stem that the forms of an English word share; words with digits are not changed."""
     if len(word) <= _SHORT or not word.isalpha():
         return word
     word = _past_and_plural(word)

@@ -65,7 +65,7 @@ _CALLS_AT = {"tool_calls", "tool_call", "function_call", "functionCall", "toolUs
 _CALL_KINDS = {"tool_use", "tool_call", "function_call", "input_json_delta"}
 _THINKING = re.compile(r"think|reason")
 _ASIDE = re.compile(r"tool[_-](result|output|input)|server_tool")
-"""Parts of a reply that are not the model's own words."""
+"""Types of parts of a reply that the model did not write."""
 _HOLDING = re.compile(r"^$|block|chunk|item|part|plan|response|stream|tool|delta$")
 _SAYING = re.compile(r"^$|answer|complet|content|generat|message|refus|text|token|transcript")
 """Types of a value without choices that may contain a part of the reply, and those whose text is one."""

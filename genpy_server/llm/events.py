@@ -77,9 +77,9 @@ class Chunk(msgspec.Struct):
 FRAMES = 4
 """How many frames (the constant bytes around a chunk's text) are tried that match few chunks."""
 FRAME_EVENTS = 8
-"""Chunks that what was found must have served before it is looked for again."""
+"""A frame that matched so many chunks was useful: another `FRAMES` may be tried."""
 UNTYPED, TYPED, CHOICE = range(3)
-"""How sure it is that a value is part of the reply: by what it holds, by its type too, or as a choice."""
+"""The evidence, in ascending order, that a value is part of the reply: its fields, its type, a choice."""
 UNREAD_BYTES = 4_096
 """Bytes of unreadable data that are kept for the error message; enough for a web page's title."""
 MIN_REPEATED_CHARS = 16
@@ -150,9 +150,11 @@ class StreamParser:
         self._half = ""
         self._odd = False
         self._thought = False
-        """Whether reasoning came."""
+        """Whether any reasoning was received."""
         self._rank = UNTYPED
-        self._said: list[str] = []
+        """The greatest evidence so far."""
+        self._taken: list[str] = []
+        """The texts that `take` returned."""
         self._frame: tuple[bytes, bytes, bytes] | None = None
         """The bytes before, behind and between the texts of events, which are the same for many."""
         self._frames = FRAMES
@@ -373,9 +375,10 @@ class StreamParser:
             self._frame = (head, tail, tail + head)
 
     def _add(self, found: Contents, rank: int) -> None:
-        """Take in what a value holds that was not said before.
+        """Add the contents of a value without what it repeats.
 
-        `rank` is how sure it is part of the reply: once a surer one came, others are notes beside it.
+        `rank` is the evidence that it is part of the reply; values with less than an earlier one are
+        not part of it.
         """
         if rank < self._rank:
             return

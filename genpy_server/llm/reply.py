@@ -32,9 +32,9 @@ REASONS: dict[Reason, re.Pattern[str]] = {
         r"content[_-]?filter|safety|moderat|prohibit|block|recitation|spii|sensitive|guardrail|refus"
     ),
 }
-"""How services call the ends of a reply, in small letters; every other word is a stop."""
+"""The finish reasons of services, in lower case; any other means "stop"."""
 BROKEN = re.compile(r"error|rate_limit|abort|cancel|fail|time[_-]?out|insufficient")
-"""Finish reasons of a reply that its service could not finish."""
+"""Finish reasons of a reply that the service could not finish."""
 CUT_OFF = "The model's service ended the reply early. Try again."
 
 
@@ -191,7 +191,7 @@ class ReplyReader:
         if parser.done:
             await self._read_out()
         named = next((end for end, words in REASONS.items() if words.search(reason)), None)
-        if named is not None:  # a call may be cut in the middle: none counts
+        if named is not None:  # a call may be cut in the middle, so none is made
             return (Finish(named, usage, self._quota, self._reasoning_chars),)
         collector = CallCollector()
         for piece in (*parser.calls, *self._split.calls):

@@ -75,9 +75,9 @@ CALL_STARTS = (
     "action: ```json",
     "action:\n```json",
 )
-"""What else a reply begins with that is a call of a tool, in small letters."""
+"""Other beginnings of a reply that is a tool call, in lower case."""
 NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}")
-"""The same with the name of a tool in it."""
+"""Such beginnings with the name of a tool."""
 HELD_CHARS = 20_000
 """The most characters that are held back until it is clear whether they are a call or reasoning."""
 

@@ -551,8 +551,8 @@ def _unit(name: str) -> float:
 
 
 def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
-    """Seconds until the service may be asked again, by header, text, body or reset."""
-    said = _WAIT.search(complaint.text)
+    """Seconds until a retry, by the headers, the text or the body; None if not given."""
+    in_text = _WAIT.search(complaint.text)
     kinds = ("tokens", "requests")
     kinds = kinds[::-1] if headers.get("x-ratelimit-remaining-requests") == "0" else kinds
     resets = (

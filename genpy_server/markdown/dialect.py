@@ -63,7 +63,7 @@ def is_delimiter(line: str) -> bool:
 
 
 def math_end(line: str) -> str | None:
-    """What ends the formula that begins in a line, perhaps in the same; None when none begins."""
+    """The closing mark of the formula that begins in a line; None if none begins."""
     opened = _MATH.match(line)
     if opened is None:
         return None
@@ -79,10 +79,10 @@ def is_footnote(line: str) -> bool:
 
 
 def cells(row: str, columns: int | None = None) -> list[str]:
-    """The cells of a row of a table, of which none is dropped.
+    """The cells of a table row; no text is dropped.
 
-    A pipe inside code divides cells, as elsewhere, but not where that gives more of them than there
-    are columns. What is too much even then stays in the last cell.
+    A pipe inside code divides cells, as in other renderers, unless there are then more cells than
+    columns. If there are still too many, the rest is in the last cell.
     """
     row = row.strip()
     row = row.removeprefix("|")
@@ -144,7 +144,7 @@ def _stops(
     number: int,
     end: int,
 ) -> bool:
-    """Whether something else begins at a line."""
+    """Whether another block begins at a line."""
     return any(rule(state, number, end, True) for rule in rules)  # noqa: FBT003 - theirs
 
 
@@ -165,7 +165,7 @@ def _row(state: "StateBlock", tag: str, number: int, row: list[str], alignment: 
 
 
 def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - how it is called
-    """A formula; one without an end is text, but begins a paragraph, as its end is not known yet."""
+    """A formula; without an end it is text, but begins a new paragraph, since its end may follow."""
     closing = math_end(_line(state, first))
     if closing is None or state.is_code_block(first):
         return False
@@ -234,9 +234,9 @@ def _footnote(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how
 
 
 def _emphasis(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called
-    """Emphasis as CommonMark has it, where a wide character counts as the edge of a word.
+    """CommonMark's emphasis, except that a wide character counts as the edge of a word.
 
-    Otherwise no bold begins between a letter and a bracket, as in 含**「重点」**内容.
+    CommonMark allows no bold between a letter and a bracket, as in 含**「重点」**内容.
     """
     from markdown_it.rules_inline.state_inline import Delimiter  # noqa: PLC0415 - with the parser
 

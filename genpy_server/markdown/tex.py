@@ -1,4 +1,4 @@
-"""Formulas of TeX as Unicode, as far as nothing of their meaning is lost."""
+"""Converts TeX formulas to Unicode text, if that keeps their meaning."""
 
 import re
 from functools import lru_cache
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pylatexenc.latex2text import LatexNodes2Text
 
-_LONGEST = 2_000
-"""Characters of a formula that is read; a longer one is shown as its source."""
+_MAX_CHARS = 2_000
+"""A longer formula is shown as its source."""
 _SCRIPTS = {
     "^": str.maketrans(
         "0123456789+-=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVWβδθφχ",
@@ -21,25 +21,25 @@ _SCRIPTS = {
 }
 
 _PLAIN = ("operatorname", "boldsymbol", "bm", "mathit", "mathsf", "mathtt", "mbox", "boxed")
-"""Macros that are their argument."""
+"""Macros that are replaced by their argument."""
 _SILENT = (
     *("!", "left", "right", "displaystyle", "textstyle", "limits", "nolimits"),
     *(size + side for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")),
 )
-"""Macros that only say how something looks."""
+"""Macros that only change the appearance; they are dropped."""
 _SYMBOLS = {"neg": "¬", "lnot": "¬", "land": "∧", "lor": "\u2228", "implies": "⟹", "iff": "⟺"}
-_UNSAID = ("underbrace", "overbrace", "stackrel")
-"""Macros whose meaning no line of text has."""
+_UNSUPPORTED = ("underbrace", "overbrace", "stackrel")
+"""Macros that cannot be written in one line; such a formula is shown as its source."""
 _NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 
 _COMMENT = re.compile(r"(?<!\\)%")
-"""What TeX takes for the beginning of a comment, and models write for percent."""
+"""A comment sign in TeX, by which models mean percent."""
 
 
 @lru_cache(maxsize=256)
 def readable(source: str) -> str:
-    """A formula, without its delimiters, to read; its source where it cannot be read as TeX."""
-    if len(source) > _LONGEST or source.count("{") != source.count("}"):
+    """A formula (without its delimiters) as Unicode text; its source if that is not possible."""
+    if len(source) > _MAX_CHARS or source.count("{") != source.count("}"):
         return source
     from pylatexenc.latexwalker import LatexWalker, LatexWalkerError  # noqa: PLC0415 - when needed
 
@@ -56,7 +56,7 @@ def readable(source: str) -> str:
 
 @lru_cache(maxsize=1)
 def _reader() -> "tuple[Any, LatexNodes2Text]":
-    """What is known of TeX, and what makes text of it."""
+    """The macros for the parser, and the converter to text."""
     from pylatexenc import latex2text, latexwalker, macrospec  # noqa: PLC0415 - when needed
 
     words = latexwalker.get_default_latex_context_db()
@@ -80,7 +80,7 @@ def _reader() -> "tuple[Any, LatexNodes2Text]":
             *(text(name, simplify_repl="%(1)s") for name in _PLAIN),
             *(text(name, simplify_repl="") for name in _SILENT),
             *(text(name, simplify_repl=sign) for name, sign in _SYMBOLS.items()),
-            *(text(name, simplify_repl=_unknown) for name in _UNSAID),
+            *(text(name, simplify_repl=_unknown) for name in _UNSUPPORTED),
             *(text(name, simplify_repl=_line_above) for name in ("overline", "bar")),
             *(text(name, simplify_repl=_fraction) for name in ("frac", "tfrac", "dfrac")),
             text("sqrt", simplify_repl=_root),

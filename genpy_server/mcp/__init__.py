@@ -22,7 +22,7 @@ def is_installed() -> bool:
 
 
 def servers_of(entries: Mapping[str, McpEntry], registry: ToolRegistry) -> "McpServers":
-    """The MCP servers of the config, not connected yet; their tools will be added to the registry."""
+    """The MCP servers of the config, before they connect; they add their tools to the registry."""
     from genpy_server.mcp.client import McpServers  # noqa: PLC0415 - the SDK takes half a second
 
     return McpServers(entries, registry)

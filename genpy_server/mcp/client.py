@@ -1,4 +1,4 @@
-"""MCP servers of the person's config: connected, their tools in the registry, restarted when gone."""
+"""Connects to the MCP servers of the config, registers their tools, and reconnects."""
 
 import asyncio
 import logging
@@ -28,45 +28,46 @@ from genpy_server.tools.base import Tool, ToolContext, ToolResult
 from genpy_server.tools.registry import ToolRegistry
 
 RESTART = Backoff(first=0.5, longest=60.0)
-"""Between two attempts to connect to a server that is gone."""
+"""The delays between attempts to connect again."""
 ANSWER_SECONDS = 30.0
 START_SECONDS = 300.0
-"""How long a server may take to start: a program may have to be downloaded first."""
+"""How long a server may take to start; a package manager may download the program first."""
 READY_SECONDS = 5.0
-"""How long one reply waits for servers that are about to connect; the next ones do not."""
+"""How long a reply waits for servers that are connecting; later replies do not."""
 STEADY_SECONDS = 10.0
-"""A connection that lasted so long was a good one: it is renewed at once, and replies wait for it."""
+"""After a connection that lasted longer, the back-off begins anew, and a reply waits again."""
 NAME_CHARS = 64
-_STRANGE = re.compile(r"[^A-Za-z0-9_-]")
+"""The longest name of a tool."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 FIRST_ERROR, KEY_REFUSED = 400, {401, 403}
 KB, MB = 1000, 1_000_000
 LINES, LINE_CHARS = 20, 300
-"""What is kept of the end of a program's standard error."""
+"""The last lines of a program's standard error that are kept, and their longest."""
 _ERROR = re.compile(r"[\w.]*(Error|Exception)\b.*:")
-"""How a program names why it ends; other lines may stand behind."""
+"""A line with the error that ended a program; others may follow it."""
 
 log = logging.getLogger("genpy.mcp")
-logging.getLogger("mcp.client").addHandler(logging.NullHandler())  # else it writes on the screen
+logging.getLogger("mcp.client").addHandler(logging.NullHandler())  # else it writes to stderr
 
 
 class McpServers:
-    """All of them; see the module."""
+    """All MCP servers of the config."""
 
     def __init__(self, entries: Mapping[str, McpEntry], registry: ToolRegistry) -> None:
         self._servers = [McpServer(name, entry, registry) for name, entry in entries.items()]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start to connect in the background."""
         self._tasks = [asyncio.create_task(server.run()) for server in self._servers]
 
     def states(self) -> list[ToolSource]:
-        """How each server is."""
+        """The state of each server."""
         return [ToolSource(s.origin, s.state, s.message) for s in self._servers]
 
     async def ready(self) -> None:
-        """Wait, for a few seconds at most, until each is connected or has failed."""
+        """Wait, at most `READY_SECONDS`, until each server is connected or has failed."""
         waiting = [
             asyncio.create_task(s.tried.wait()) for s in self._servers if not s.tried.is_set()
         ]
@@ -78,18 +79,21 @@ class McpServers:
                 server.tried.set()
 
     async def prompts(self) -> list[ListedPrompt]:
-        """The prompts of every server that is connected."""
+        """The prompts of all connected servers."""
         return [prompt for server in self._servers for prompt in await server.prompts()]
 
     async def prompt(self, name: str, values: dict[str, str]) -> str:
-        """A prompt filled in; raises `NotFound` for an unknown one, `BadRequest` for wrong values."""
+        """The text of a prompt with its arguments.
+
+        Raises `NotFound` for an unknown prompt, `BadRequest` for invalid arguments.
+        """
         for server in self._servers:
             if any(one.name == name for one in await server.prompts()):
                 return await server.prompt(name, values)
         raise NotFound(f"Unknown prompt {name}.")
 
     async def close(self) -> None:
-        """Disconnect, which ends the programs that were started."""
+        """Disconnect from all servers; this ends the programs that were started."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -97,15 +101,16 @@ class McpServers:
 
 
 class McpServer:
-    """One server: `state` is connecting, connected or failed, with a `message` where it failed."""
+    """One server; `state` is "connecting", "connected" or "failed", the last with a `message`."""
 
     def __init__(self, name: str, entry: McpEntry, registry: ToolRegistry) -> None:
         self.origin = f"mcp {name}"
         self.state = "connecting"
         self.message = ""
         self.tried = asyncio.Event()
-        """Set once the first attempt to connect is over or a reply has waited for it; not while one
-        that was steady restarts."""
+        """Whether replies need not wait: an attempt to connect has ended, or a reply has waited.
+
+        Cleared when a connection ends that lasted longer than `STEADY_SECONDS`."""
         self._name = name
         self._entry = entry
         self._registry = registry
@@ -114,11 +119,11 @@ class McpServer:
         self._prompts: dict[str, str] = {}
         self._gone = asyncio.Event()
         self._changed = asyncio.Event()
-        self._said: deque[str] = deque(maxlen=LINES)
+        self._stderr: deque[str] = deque(maxlen=LINES)
         self._status = 0
-        """Of the last answer over HTTP."""
+        """The HTTP status of the last response."""
         self._calls: list[ToolContext] = []
-        """The calls that run now."""
+        """The running calls."""
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -126,7 +131,7 @@ class McpServer:
         while True:
             try:
                 await self._connect()
-                self.message = self._with_last_words("The server ended.")
+                self.message = self._with_stderr("The server ended.")
             except Exception as error:  # noqa: BLE001 - whatever the SDK or the server does
                 self.message = self._failure(error)
             finally:
@@ -143,7 +148,7 @@ class McpServer:
             attempt += 1
 
     async def _connect(self) -> None:
-        """Connect and keep the tools up to date; returns when the server is gone."""
+        """Connect and keep the tools up to date; returns when the connection has ended."""
         self._gone.clear()
         self._connected_at = None
         info = types.Implementation(name="genpy", version=__version__)
@@ -151,12 +156,12 @@ class McpServer:
             self._transport(),
             client_info=info,
             read_timeout_seconds=START_SECONDS,
-            message_handler=self._heard,
-            elicitation_callback=self._elicited,
+            message_handler=self._on_message,
+            elicitation_callback=self._answer_elicitation,
         )
         async with client:
             self._client = client
-            await self._take_tools(client)
+            await self._register_tools(client)
             self._connected_at = monotonic()
             self.state, self.message = "connected", ""
             self.tried.set()
@@ -167,7 +172,7 @@ class McpServer:
                 listening.cancel()
 
     async def _follow_changes(self, client: Client) -> None:
-        """Take the tools again whenever they change, until the server is gone."""
+        """Register the tools again when they change, until the connection ends."""
         while not self._gone.is_set():
             waiting = [asyncio.create_task(e.wait()) for e in (self._gone, self._changed)]
             try:
@@ -176,10 +181,10 @@ class McpServer:
                 for task in waiting:
                     task.cancel()
             if self._changed.is_set() and not self._gone.is_set():
-                await self._take_tools(client)
+                await self._register_tools(client)
 
     async def _listen(self, client: Client) -> None:
-        """Subscribe to changes of the tools; before 2026 servers send them unasked."""
+        """Subscribe to changes of the tools; servers of protocols before 2026 send them anyway."""
         attempt = 0
         while True:
             try:
@@ -197,7 +202,7 @@ class McpServer:
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[TransportStreams]:
-        """The streams to the server; the end of what it sends is noted."""
+        """The streams to the server; the end of the incoming one sets `_gone`."""
         entry = self._entry
         if entry.url is not None:
             self._status = 0
@@ -214,15 +219,15 @@ class McpServer:
             env=dict(entry.env),
             encoding_error_handler="replace",
         )
-        self._said.clear()
+        self._stderr.clear()
         async with (
-            _standard_error(self._said) as errors,
+            _standard_error(self._stderr) as errors,
             stdio_client(parameters, errlog=errors) as (read, write),
         ):
             yield _Watched(read, self._gone), write
 
     def _failure(self, error: BaseException) -> str:
-        """Why the server could not be reached or went away, in a sentence."""
+        """A sentence on why the connection failed or ended."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         reason = str(error) if isinstance(error, MCPError) else description(error)
@@ -236,27 +241,28 @@ class McpServer:
             return f"{self._entry.url} gave no MCP connection: {reason}"
         if isinstance(error, OSError) and self._client is None:
             return f"{self._entry.command} cannot be started: {error.strerror or error}."
-        return self._with_last_words("The server ended." if self._gone.is_set() else f"{reason}.")
+        return self._with_stderr("The server ended." if self._gone.is_set() else f"{reason}.")
 
     async def _note_status(self, response: Any) -> None:
         self._status = response.status_code
 
-    def _with_last_words(self, sentence: str) -> str:
-        said = _last_words(self._said)
-        return f"{sentence} It wrote: {said}" if said else sentence
+    def _with_stderr(self, sentence: str) -> str:
+        line = _error_line(self._stderr)
+        return f"{sentence} It wrote: {line}" if line else sentence
 
-    async def _heard(self, message: Any) -> None:
+    async def _on_message(self, message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             self._changed.set()
 
-    async def _elicited(
+    async def _answer_elicitation(
         self,
-        context: ClientRequestContext,  # noqa: ARG002 - the SDK names it
+        context: ClientRequestContext,  # noqa: ARG002 - the SDK passes it
         params: types.ElicitRequestParams,
     ) -> types.ElicitResult:
-        """Ask the person of the running call what a server wants to know, where yes or no answers it.
+        """Ask the person of the running call, if a server's question can be answered by yes or no.
 
-        A form whose other fields have defaults is accepted with these; any other is declined.
+        That are forms with only booleans and fields with defaults, which are accepted with these;
+        any other is declined.
         """
         declined = types.ElicitResult(action="decline")
         schema = getattr(params, "requested_schema", None) or {}
@@ -276,7 +282,7 @@ class McpServer:
             return declined
         return types.ElicitResult(action="accept", content=content)
 
-    async def _take_tools(self, client: Client) -> None:
+    async def _register_tools(self, client: Client) -> None:
         self._changed.clear()
         found: list[types.Tool] = []
         cursor: str | None = None
@@ -290,11 +296,11 @@ class McpServer:
         for tool in found:
             try:
                 self._registry.add(self._tool(tool))
-            except ConfigError as error:  # two names that differ in strange characters only
+            except ConfigError as error:  # two names that differ only in replaced characters
                 log.warning("%s: %s", self.origin, error.message)
 
     def _tool(self, tool: types.Tool) -> Tool:
-        """A tool as GenPy has it. What it says about itself does not prove that it only reads."""
+        """The registry's form of a tool. Its own annotations do not prove that it only reads."""
 
         async def run(context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
             return await self._call(tool.name, arguments, context)
@@ -317,7 +323,7 @@ class McpServer:
             result = await client.call_tool(
                 name,
                 arguments,
-                # The tool's own limit comes first, and stands still while the person is asked.
+                # The tool's own limit is shorter, and does not run while the person is asked.
                 read_timeout_seconds=self._entry.seconds + START_SECONDS,
                 progress_callback=show,
             )
@@ -335,7 +341,7 @@ class McpServer:
     # Prompts
 
     async def prompts(self) -> list[ListedPrompt]:
-        """The prompts that the server offers; none while it is not connected."""
+        """The prompts of the server; none while it is not connected."""
         client = self._client
         if client is None or client.server_capabilities.prompts is None:
             return []
@@ -359,7 +365,7 @@ class McpServer:
         ]
 
     async def prompt(self, name: str, values: dict[str, str]) -> str:
-        """The text of a prompt that was listed, filled in."""
+        """The text of a listed prompt with its arguments."""
         client = self._client
         if client is None:
             raise NotFound(f"The MCP server {self._name} is not connected.")
@@ -371,37 +377,37 @@ class McpServer:
         return "\n\n".join(_shown(message.content) for message in result.messages)
 
     def _own_name(self, name: str) -> str:
-        """The name of a tool or prompt beside those of other servers."""
-        return _STRANGE.sub("_", f"{self._name}_{name}")[:NAME_CHARS]
+        """The name of a tool or prompt with the server's name as prefix."""
+        return _NOT_IN_NAMES.sub("_", f"{self._name}_{name}")[:NAME_CHARS]
 
 
 @asynccontextmanager
-async def _standard_error(said: deque[str]) -> AsyncIterator[TextIO]:
-    """A file for a program to write to; its last lines are kept in `said`."""
+async def _standard_error(kept: deque[str]) -> AsyncIterator[TextIO]:
+    """A file for a program to write to; its lines are appended to `kept`."""
     read, write = os.pipe()
 
     def collect() -> None:
         with os.fdopen(read, encoding="utf-8", errors="replace") as lines:
             for line in iter(lambda: lines.readline(LINE_CHARS), ""):
-                said.append(line.strip())
+                kept.append(line.strip())
 
     thread = threading.Thread(target=collect, daemon=True)
     thread.start()
     try:
         with os.fdopen(write, "w", encoding="utf-8") as file:
             yield file
-    finally:  # what was written is on its way; a child of the program may keep the file open
+    finally:  # wait for the last lines, but not long: a child of the program may keep the file open
         await asyncio.to_thread(thread.join, 1.0)
 
 
-def _last_words(said: deque[str]) -> str:
-    """The line that names an error, else the last one."""
-    lines = [line for line in reversed(said) if line]
+def _error_line(stderr: deque[str]) -> str:
+    """The last line with an error, else the last line."""
+    lines = [line for line in reversed(stderr) if line]
     return next((line for line in lines if _ERROR.match(line)), lines[0] if lines else "")
 
 
 class _Watched:
-    """A stream of messages that notes its end."""
+    """A stream of messages that sets an event at its end."""
 
     def __init__(self, stream: Any, ended: asyncio.Event) -> None:
         self._stream = stream
@@ -437,7 +443,7 @@ class _Watched:
 
 
 def _shown(block: Any) -> str:
-    """A part of a result as text; of what is not text the kind, the media type and the size."""
+    """A part of a result as text; for other media, their kind, media type and size."""
     if isinstance(block, types.TextContent):
         return block.text
     if isinstance(block, types.EmbeddedResource):
@@ -464,5 +470,5 @@ def _described(kind: str, uri: object, media_type: str | None, size: int | None)
 
 
 def _decoded(data: str) -> int:
-    """The size of what is encoded in base64, in bytes."""
+    """The size of base64 data in bytes when decoded."""
     return len(data.rstrip("=")) * 3 // 4

@@ -1,4 +1,4 @@
-"""A person's conversations for other programs: an MCP server that only reads, as one user."""
+"""An MCP server with which other programs read a person's conversations."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -28,20 +28,20 @@ Rows = list[dict[str, Any]]
 
 
 def mcp_server(records: Records) -> MCPServer[Any]:
-    """The server of these records; `run_stdio_async` serves one client."""
+    """An MCP server for these records; `run_stdio_async` serves one client."""
     server: MCPServer[Any] = MCPServer("genpy", instructions=INSTRUCTIONS, version=__version__)
 
     def reads(function: Callable[P, Awaitable[T]]) -> None:
-        """Offer a function; its errors are told as they are."""
+        """Offer a function as a tool; a `GenPyError` becomes the tool's error message."""
 
         @wraps(function)
-        async def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def tool(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 return await function(*args, **kwargs)
             except GenPyError as error:
                 raise ToolError(error.message) from error
 
-        server.tool(annotations=READS_ONLY)(told)
+        server.tool(annotations=READS_ONLY)(tool)
 
     async def search(words: str, session: str | None = None, limit: Limit = 10) -> Rows:
         """Search every conversation, or one, for messages with any of the words, best first."""

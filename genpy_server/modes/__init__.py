@@ -1,8 +1,8 @@
-"""The modes of GenPy itself, those of installed packages, and the person's own.
+"""Loads the built-in modes, those of installed packages, and the person's own.
 
-GenPy's own are the Markdown files beside this one. What comes later replaces a mode of its name:
-the entry points `genpy.modes` (a `Mode`, a list of them, or the path of a file or a folder), then
-the files of `modes/` in the config folder, then those that a program passes to its `App`.
+The built-in ones are the Markdown files in this folder. Later sources replace modes with the same
+name: the entry points `genpy.modes` (a `Mode`, a list of them, or the path of a file or a folder),
+the files of `modes/` in the config folder, and those that a program passes to its `App`.
 """
 
 import logging
@@ -35,18 +35,18 @@ def open_modes(
     extra: Iterable[Mode] = (),
     failed: Callable[[str], None] = log.warning,
 ) -> Modes:
-    """Every mode there is, `extra` last; `folder` is the config folder of the person, if any.
+    """All modes, `extra` last; `folder` is the person's config folder, if any.
 
-    Raises `ConfigError` that names the file of theirs which is wrong. A package whose modes are
-    wrong costs its own only, and `failed` is told why.
+    Raises `ConfigError` with the name of an invalid file of theirs. Invalid modes of a package are
+    left out, and the reason is passed to `failed`.
     """
-    brought = _brought(failed)
+    of_packages = _of_packages(failed)
     place = None if folder is None else folder / FOLDER
     person = _read(place) if place is not None and place.is_dir() else ()
-    return Modes((*own_modes().values(), *brought, *person, *extra))
+    return Modes((*own_modes().values(), *of_packages, *person, *extra))
 
 
-def _brought(failed: Callable[[str], None]) -> Iterator[Mode]:
+def _of_packages(failed: Callable[[str], None]) -> Iterator[Mode]:
     for point in points(GROUP):
         try:
             source, value = loaded(point)
@@ -58,7 +58,7 @@ def _brought(failed: Callable[[str], None]) -> Iterator[Mode]:
 
 
 def _modes(value: Any, source: str) -> Iterator[Mode]:
-    """The modes of an entry point's object."""
+    """The modes in the object of an entry point."""
     if isinstance(value, Mode):
         yield value
     elif isinstance(value, list | tuple):

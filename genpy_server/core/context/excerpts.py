@@ -3,8 +3,8 @@
 from genpy_server.core.words import forms, query_words, word_places
 
 SEARCHED_CHARS = 200_000
-MOST_FOUND = 500
-"""Most matches that are considered."""
+MAX_MATCHES = 500
+"""The most matches that are considered."""
 LEAD = 0.25
 """The share of an excerpt before the first match."""
 
@@ -31,7 +31,7 @@ def holds_all(text: str, looked_for: str) -> bool:
 
 
 def _best_place(line: str, looked_for: str, limit: int) -> int:
-    places = word_places(line, looked_for, MOST_FOUND)
+    places = word_places(line, looked_for, MAX_MATCHES)
     room = int(limit * (1 - LEAD))
     best, most, last = 0, 0, 0
     for first, (start, _) in enumerate(places):
