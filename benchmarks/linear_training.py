@@ -33,12 +33,16 @@ Matrix = Any
 
 
 class Labelled(NamedTuple):
-    """A message with its label; `source` is the message of which it is a copy, if it is one."""
+    """A message with its label; `source` is the message of which it is a copy, if it is one.
+
+    `weight` says how much it counts beside others of its language.
+    """
 
     text: str
     label: str
     language: str = "en"
     source: str = ""
+    weight: float = 1.0
 
 
 def slip(text: str, chance: random.Random) -> str:
@@ -113,7 +117,10 @@ class Trained:
         most: int,
     ) -> None:
         self.labels = labels
-        counted = Counter((row.text, row.label) for row in rows)
+        counted: dict[tuple[str, str], float] = {}
+        for row in rows:
+            key = row.text, row.label
+            counted[key] = counted.get(key, 0.0) + row.weight
         language = {row.text: row.language for row in rows}
         weights = balanced([language[text] for text, _ in counted], [*counted.values()])
         self.encoder = Encoder(rows, features)
@@ -148,14 +155,14 @@ class Trained:
         }
 
 
-def balanced(languages: Sequence[str], times: Sequence[int]) -> Matrix:
-    """How much each message counts, by its language and how often it stands there."""
-    each = Counter[str]()
-    for language, number in zip(languages, times, strict=True):
-        each[language] += number
+def balanced(languages: Sequence[str], weights: Sequence[float]) -> Matrix:
+    """How much each message counts, by its language and its own weight."""
+    each: dict[str, float] = {}
+    for language, weight in zip(languages, weights, strict=True):
+        each[language] = each.get(language, 0.0) + weight
     usual = sum(each.values()) / len(each)
     shares = (usual / each[language] for language in languages)
-    return np.array([n * share**EVEN for n, share in zip(times, shares, strict=True)])
+    return np.array([n * share**EVEN for n, share in zip(weights, shares, strict=True)])
 
 
 def bytes_of(weights: Matrix) -> tuple[Matrix, float]:

@@ -6,6 +6,7 @@ most is the keyword. Words that requests are made of are known by name, all othe
 
 import re
 from functools import cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -157,12 +158,13 @@ def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
 
 def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:
     """The greatest sum of a run of at most `most` words, and its first and last place."""
-    runs = (
-        (sum(weights[first : last + 1]), first, last)
+    ends = [0.0, *accumulate(weights)]
+    weight, first, last = max(
+        (ends[last + 1] - ends[first], -first, last)
         for first in range(len(weights))
         for last in range(first, min(len(weights), first + most))
     )
-    return max(runs, key=lambda run: (run[0], -run[1], run[2]))
+    return weight, -first, last
 
 
 class _KeywordWeights(msgspec.Struct, frozen=True):

@@ -180,9 +180,10 @@ class LinearModel:
     def score(self, found: Features) -> Scored:
         """The most probable label of a message with these features."""
         totals, known = self._bias, 0.0
+        weights, size = self._weights, len(self.labels)
         for group in found:
             starts = [start for start in map(self._starts.get, group) if start is not None]
-            rows = [self._weights[start : start + len(self.labels)] for start in starts]
+            rows = [weights[start : start + size] for start in starts]
             scale = self._scale / math.sqrt(len(group) or 1)
             sums = map(sum, zip(*rows, strict=True))
             zero = ZERO * len(rows)
