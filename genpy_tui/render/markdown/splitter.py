@@ -445,6 +445,10 @@ class Splitter:
         if at.blank or item or _begins(line) or _QUOTE.match(line) or not self._takes(line):
             self._close()
             return False
+        if self._large(HARD):
+            at.within, at.pad = True, at.offset
+            self._close(last=False)
+            self._open("inline", "text", continues=True)
         self._add(line)
         return True
 

@@ -157,10 +157,11 @@ def test_pieces_hold_the_blocks_that_commonmark_finds(lines: list[str]) -> None:
         "- " + "word " * 20_000,
         "```\n" + "x" * 100_000,
         "word\n" * (MAX_LINES + 1) + "|-|\n| a |\n" * 200,
+        "- item\n" + "word\n" * 2_000,
     ],
     ids=[
         *("fence", "list", "nested", "table", "paragraph", "line", "quote", "inner", "item"),
-        *("code", "delimiter"),
+        *("code", "delimiter", "lazy"),
     ],
 )
 def test_no_piece_is_large(text: str) -> None:
