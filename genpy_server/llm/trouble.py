@@ -162,6 +162,15 @@ _NO_SERVER = re.compile(
     r"|\bendpoint\b.{0,80}\bis offline"
 )
 """Messages of tunnels whose other end is not connected."""
+_BY_TEXT: tuple[tuple[re.Pattern[str], type[LlmError]], ...] = (
+    (_NO_SERVER, LlmUnavailable),
+    (_LOADING, LlmLoading),
+    (_TOO_LONG, LlmTooLarge),
+    (_QUOTA, LlmQuotaSpent),
+    (_BAD_KEY, LlmKeyRejected),
+    (_NO_MODEL, LlmModelUnknown),
+)
+"""The kind of trouble by the text; the first match counts."""
 _SIGN_IN = re.compile(r"(?i)\b(sign|log)[ _-]?in\b|/(auth|oauth2?|login|signin|sso|saml2?)\b")
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
@@ -348,18 +357,9 @@ class Complaint:
         return LlmUnavailable if failed else LlmError
 
     def _kind_by_text(self) -> type[LlmError] | None:
-        if _NO_SERVER.search(self.text):
-            return LlmUnavailable
-        if _LOADING.search(self.text):
-            return LlmLoading
-        if _TOO_LONG.search(self.text):
-            return LlmTooLarge
-        if _QUOTA.search(self.text):
-            return LlmQuotaSpent
-        if _BAD_KEY.search(self.text):
-            return LlmKeyRejected
+        found = next((kind for words, kind in _BY_TEXT if words.search(self.text)), None)
         named = self.status == NOT_FOUND and re.search(r"(?i)\bmodels?\b", self.text)
-        return LlmModelUnknown if named or _NO_MODEL.search(self.text) else None
+        return LlmModelUnknown if found is None and named else found
 
 
 def _page_text(page: str) -> str:
