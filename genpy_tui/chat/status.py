@@ -3,8 +3,6 @@
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-
 from genpy_server.core.understanding.records import OFFLINE
 from genpy_tui.activity import Activity, shown_state
 from genpy_tui.chat.conversation import OpenConversation
@@ -36,7 +34,7 @@ class StatusControl:
         self._conversation = conversation
         self._prompt = prompt
         self._keys = keys
-        self._frame = ("", "")
+        self._frame: tuple[tuple[str, ...], str] = ((), "")
 
     def update(self, **changes: Any) -> None:
         """Change fields of the `Activity`, and show it."""
@@ -77,15 +75,16 @@ class StatusControl:
         frame = (self._title(), self._hint())
         if frame != self._frame:  # Textual draws the prompt again for each title it is given
             self._frame = frame
-            self._prompt.border_title, self._prompt.border_subtitle = map(plain, frame)
+            self._prompt.show_facts(frame[0])
+            self._prompt.border_subtitle = plain(frame[1])
 
-    def _title(self) -> str:
+    def _title(self) -> tuple[str, ...]:
         """The model, the mode of the next reply, how full its context is, and what is left of a quota."""
         if self.activity.editing:
-            return "✎ editing your last message"
+            return ("✎ editing your last message",)
         transcript = self._conversation.transcript
         if not transcript.epoch:
-            return ""
+            return ()
         chosen = self.activity.mode
         labels = {mode.name: mode.label for mode in transcript.modes}
         mode = AUTOMATIC if chosen is None else labels.get(chosen, chosen)
@@ -97,10 +96,7 @@ class StatusControl:
             facts.append(f"{short(size.used)}/{short(size.budget)}")
         if left is not None:
             facts.append(f"{left:,} tokens left")
-        room = self._prompt.outer_size.width - len("╭─  ─╮")
-        while room > 0 and len(facts) > 1 and cell_len(" · ".join(facts)) > room:
-            facts.pop()
-        return " · ".join(facts)
+        return tuple(facts)
 
     def _hint(self) -> str:
         """What enter does."""

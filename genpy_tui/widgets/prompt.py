@@ -26,6 +26,7 @@ from genpy_server.core.display import newlines, protect, restore, visible
 from genpy_tui.commands import Command, read_line
 from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal.graphemes import stops
+from genpy_tui.text import plain
 from genpy_tui.widgets.history import History
 from genpy_tui.widgets.menu import SlashMenu
 
@@ -93,6 +94,7 @@ class Prompt(TextArea):
         self._history = History()
         self._pasted: dict[str, str] = {}
         self._pastes = 0
+        self._facts: tuple[str, ...] = ()
 
     # The document
 
@@ -116,8 +118,17 @@ class Prompt(TextArea):
             self.screen.set_focus(self, scroll_visible)
         return self
 
+    def show_facts(self, facts: tuple[str, ...]) -> None:
+        """Show facts in the border, the first ones where not all of them fit."""
+        self._facts = facts
+        shown, room = list(facts), self.outer_size.width - len("╭─  ─╮")
+        while len(shown) > 1 and 0 < room < cell_len(" · ".join(shown)):
+            shown.pop()
+        self.border_title = plain(" · ".join(shown))
+
     def on_resize(self) -> None:
-        """Say in the empty prompt what fits into a line."""
+        """Say in the border and in the empty prompt what fits."""
+        self.show_facts(self._facts)
         room = self.content_size.width
         self.placeholder = Content(next(text for text in PLACEHOLDERS if len(text) <= room))
 
