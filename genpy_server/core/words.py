@@ -279,9 +279,15 @@ def forms(text: str) -> set[str]:
     return found | {term[0] for term in found if is_unspaced(term)}
 
 
-@_cached
 def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
     """The terms of a piece of text, with their places in it."""
+    if piece.isdecimal() and piece.isascii():  # nothing derives from it, and few numbers come again
+        return ((0, piece[:TERM_CHARS]),)
+    return _cut_terms(piece)
+
+
+@_cached
+def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
     found: list[tuple[int, str]] = []
     derived: list[tuple[int, str]] = []
     for start, written in _piece_words(piece):

@@ -1,6 +1,9 @@
 """How text is cut into words and terms."""
 
+import sys
 import tracemalloc
+from collections import Counter
+from types import FrameType
 
 import pytest
 from hypothesis import given
@@ -183,3 +186,23 @@ def test_text_that_was_cut_is_not_kept() -> None:
     finally:
         tracemalloc.stop()
     assert left < 100_000
+
+
+def test_numbers_are_cut_in_few_calls() -> None:
+    """A number is its own term, cut to the bound, and takes few calls though it never came before."""
+    numbers = [str(10**14 + number) for number in range(1000)]
+    text = " ".join([*numbers, "9" * 100])
+    terms("1 word")
+    calls = Counter[str]()
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        calls[event] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found = terms(text)
+    finally:
+        sys.setprofile(before)
+    assert found == [*numbers, "9" * 64]
+    assert calls["call"] <= 4 * len(numbers)
