@@ -116,7 +116,7 @@ bench: $(VENV)/dev
 # Each row beside its floor; the figures of a busy machine say little.
 bench-quick: $(VENV)/dev
 	ROUNDS=3 $(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/relay.py --repeat 1 --loads 10,40 --tokens 100
+	$(BIN)/python benchmarks/relay.py --repeat 1 --loads 10,40 --tokens 100 --loops asyncio
 	$(BIN)/python benchmarks/idle.py --connections 500 --seconds 2
 	$(BIN)/python benchmarks/soak.py --streams 20 --seconds 20
 	$(BIN)/python benchmarks/stall.py --messages 1000 --streams 20

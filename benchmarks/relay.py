@@ -1,12 +1,15 @@
 """What a token costs through the whole server: model's service, server, one WebSocket each.
 
-    python benchmarks/relay.py [--repeat 3] [--loads 10,40,200] [--tokens 150]
+    python benchmarks/relay.py [--repeat 3] [--loads 10,40,200] [--tokens 150] [--loops asyncio,uvloop]
 
 Three processes: a scripted service that writes the time into each token, a server, and a client
 that reads bare sockets. The servers, in turn in each repetition: a floor of asyncio streams and
 msgspec that only relays, and `python -m genpy_server` as people run it, with SQLite. A reply of
 one token is measured beside each reply of many, so that what a reply costs (its message committed,
-its intent, its context, its request) is told apart from what a token costs. Linux: it reads /proc.
+its intent, its context, its request) is told apart from what a token costs. GenPy runs on asyncio's
+loop, and on uvloop (the extra `fast`); the floor always on asyncio's. `wake-ups` are how often the
+server slept for each token: a server that wakes less often for the same tokens is given more of them
+at once, and rows compare only where these are alike. Linux: it reads /proc.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from relay_ends import RATE, now
@@ -32,6 +36,12 @@ ENDS = str(Path(__file__).with_name("relay_ends.py"))
 SATURATED = 0.95
 BUSY = 0.9
 """Share of a core above which the service or the client is the limit, and a row is void."""
+
+WITHOUT_UVLOOP = """
+import runpy, sys
+sys.modules["uvloop"] = None
+runpy.run_module("genpy_server", run_name="__main__", alter_sys=True)
+"""
 
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
 
@@ -135,13 +145,28 @@ class Program:
 
     def cpu(self) -> float:
         """Seconds of CPU so far, of all its threads that live."""
-        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+        return sum(map(_seconds, Path(f"/proc/{self.process.pid}/task").iterdir()))
+
+    def store_cpu(self) -> float:
+        """Seconds of CPU so far of the threads beside the first one."""
+        return self.cpu() - _seconds(Path(f"/proc/{self.process.pid}/task/{self.process.pid}"))
 
     def memory_kib(self) -> int:
         """KiB of memory now."""
+        return self._status("VmRSS")
+
+    def sleeps(self) -> int:
+        """How often the first thread, which is the loop's, has waited so far."""
+        return self._status("voluntary_ctxt_switches")
+
+    def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
+        return int(status.partition(f"\n{name}:")[2].split()[0])
+
+
+def _seconds(thread: Path) -> float:
+    """Seconds of CPU of a thread so far."""
+    return int((thread / "schedstat").read_text().split()[0]) / 1e9
 
 
 @asynccontextmanager
@@ -169,6 +194,8 @@ class Row:
     token_us: list[float] = field(default_factory=list)
     reply_ms: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    store_us: list[float] = field(default_factory=list)
+    sleeps: list[float] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     delivered: list[float] = field(default_factory=list)
@@ -203,12 +230,14 @@ def about() -> str:
 
 @asynccontextmanager
 async def servers(
-    users: dict[str, str], database: Path | None = None, **variables: str
+    users: dict[str, str], database: Path | None = None, loop: str = "uvloop", **variables: str
 ) -> AsyncIterator[tuple[Program, Program, Program]]:
     """A model's service, the floor and GenPy in front of it, for these users with their tokens.
 
-    The servers share a core; the service and this process have another.
+    The servers share a core; the service and this process have another. GenPy takes uvloop where it
+    is installed, unless `loop` is asyncio.
     """
+    start = ("-m", "genpy_server") if loop == "uvloop" else ("-c", WITHOUT_UVLOOP)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     with tempfile.TemporaryDirectory() as folder:
@@ -225,9 +254,7 @@ async def servers(
             port = service.url.rpartition(":")[2]
             async with (
                 program(ENDS, "floor", port, core=cores[0]) as floor,
-                program(
-                    "-m", "genpy_server", core=cores[0], GENPY_LLM_URL=service.url, **own
-                ) as genpy,
+                program(*start, core=cores[0], GENPY_LLM_URL=service.url, **own) as genpy,
             ):
                 yield service, floor, genpy
 
@@ -246,17 +273,22 @@ async def measure(
     row: Row, server: Program, service: Program, *, users: list[str], name: str, count: int
 ) -> None:
     """One repetition: a short reply to each user, then a long one."""
-    before = server.cpu()
+    before, stored = server.cpu(), server.store_cpu()
     for number in range(3):
         await replies(server.url, users, f"{name}-short-{number}", 1)
     reply = (server.cpu() - before) / 3 / len(users)
+    storing = (server.store_cpu() - stored) / 3 / len(users)
     clock, before, others = now(), server.cpu(), (time.process_time(), service.cpu())
+    stored, sleeps = server.store_cpu(), server.sleeps()
     readers = await replies(server.url, users, f"{name}-long", count)
     seconds = (max(reader.ended_at for reader in readers) - clock) / 1e6
     tokens = sum(len(reader.late) for reader in readers)
     row.received += tokens
     row.reply_ms.append(reply * 1e3)
     row.token_us.append(((server.cpu() - before) / len(users) - reply) / (count - 1) * 1e6)
+    stored = (server.store_cpu() - stored) / len(users) - storing
+    row.store_us.append(stored / (count - 1) * 1e6)
+    row.sleeps.append((server.sleeps() - sleeps) / tokens)
     slowest = max(reader.ended_at - reader.first_at for reader in readers) / 1e6
     row.delivered.append(min((count - 1) / RATE / slowest, 1.0) * tokens / count / len(users))
     row.first_ms += [(reader.first_at - reader.asked_at) / 1e3 for reader in readers]
@@ -274,18 +306,20 @@ def show(load: int, name: str, row: Row, sent: int) -> None:
     times = [late[min(int(len(late) * q), len(late) - 1)] / 1e3 for q in (0.5, 0.9, 0.99, 1)]
     shown = " / ".join(f"{ms:.1f}" for ms in times) if delivered >= SATURATED else "saturated"
     print(
-        f"| {load} | {name} | {token:.0f} | {statistics.median(row.ratios):.2f} | {reply:.2f} "
+        f"| {load} | {name} | {token:.0f} | {statistics.median(row.ratios):.2f} "
+        f"| {statistics.median(row.store_us):.0f} | {statistics.median(row.sleeps):.2f} | {reply:.2f} "
         f"| {row.received} of {sent} | {delivered:.0%} "
         f"| {statistics.median(row.first_ms):.0f} / {max(row.first_ms):.0f} "
         f"| {'void' if row.void else shown} | {row.memory} |"
     )
 
 
-async def compare(repeat: int, loads: Sequence[int], count: int) -> None:
+async def compare(repeat: int, loads: Sequence[int], count: int, loop: str) -> None:
     """Measure the servers in turn, and print the table."""
     users = tokens(max(loads))
     rows = {(load, name): Row() for load in loads for name in ("floor", "genpy")}
-    async with servers({f"u{number}": token for number, token in enumerate(users)}) as programs:
+    own = {f"u{number}": token for number, token in enumerate(users)}
+    async with servers(own, loop=loop) as programs:
         service, floor, genpy = programs
         for server in (floor, genpy):  # what is imported and built once
             await replies(server.url, users, "warm", 2)
@@ -297,12 +331,13 @@ async def compare(repeat: int, loads: Sequence[int], count: int) -> None:
                     await measure(row, server, service, users=users[:load], name=name, count=count)
                 for row in pair:
                     row.ratios.append(row.token_us[-1] / pair[0].token_us[-1])
-    print(f"{about()}; {repeat} repetitions, {RATE} tokens a second a stream\n")
-    print("| streams | server | us CPU a token | ratio | ms CPU a reply | tokens received "
+    print(f"{about()}; {repeat} repetitions, {RATE} tokens a second a stream; GenPy on {loop}\n")
+    print("| streams | server | us CPU a token | ratio | of it the store | wake-ups | ms CPU a reply | tokens received "
           "| delivered | ms to the first, p50 / last | ms late, p50 / p90 / p99 / max | MB |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for (load, name), row in rows.items():
         show(load, name, row, load * count * repeat)
+    print(flush=True)
 
 
 def main() -> None:
@@ -311,9 +346,11 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--loads", default="10,40,200")
     parser.add_argument("--tokens", type=int, default=150)
+    parser.add_argument("--loops", default="asyncio,uvloop" if find_spec("uvloop") else "asyncio")
     options = parser.parse_args()
     loads = [int(load) for load in options.loads.split(",")]
-    asyncio.run(compare(options.repeat, loads, options.tokens))
+    for loop in options.loops.split(","):
+        asyncio.run(compare(options.repeat, loads, options.tokens, loop))
 
 
 if __name__ == "__main__":

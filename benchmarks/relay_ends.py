@@ -11,6 +11,7 @@ import asyncio
 import re
 import sys
 import time
+from itertools import count as count_from
 
 import msgspec
 from websockets.asyncio.server import ServerConnection, serve
@@ -32,6 +33,13 @@ def now() -> int:
 
 # The model's service
 
+PHASES = (number * 0.618034 % 1 / RATE for number in count_from())
+"""Seconds by which the second token of each reply is late, so that replies are not in step.
+
+In step the tokens of all streams reach a server that begins them together in one wake-up, and one
+that begins them one by one in many: the cost of a token would be that of how replies begin.
+"""
+
 
 def chunk(text: str | None, finish: str | None = None) -> bytes:
     """One event of a reply, as Groq sends it, in one HTTP chunk."""
@@ -51,8 +59,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             asked = re.findall(rb'"Please write (\d+) tokens', body)
             count = int(asked[-1]) if asked else 1  # such as notes on what leaves the window
             writer.write(HEAD)
-            start = time.monotonic()
-            for number in range(count):
+            writer.write(chunk(" " + STAMP % now()))
+            start = time.monotonic() + next(PHASES)
+            for number in range(1, count):
                 await asyncio.sleep(max(start + number / RATE - time.monotonic(), 0))
                 writer.write(chunk(" " + STAMP % now()))
             writer.write(chunk("", "stop") + b"e\r\ndata: [DONE]\n\n\r\n" + END)
