@@ -1,4 +1,4 @@
-"""Requests of tools that act: shown above the prompt while they are open, and answered there."""
+"""Requests for permission by tools, shown and answered above the prompt."""
 
 from textual.screen import Screen
 
@@ -20,7 +20,7 @@ class ApprovalControl:
         self._prompt = prompt
 
     def follow(self) -> None:
-        """Show what is asked now, or nothing."""
+        """Show the open request of the transcript, or hide the panel."""
         request = self._conversation.transcript.request
         if request == self.panel.request:
             return
@@ -42,7 +42,7 @@ class ApprovalControl:
             self.panel.focus()
 
     def answer(self, answered: ApprovalRequest.Answered) -> None:
-        """Send an answer; the request goes when the server has it."""
+        """Send an answer; the request is hidden when the server has received it."""
         client = self._conversation.client
         if client is not None:
             client.approve(answered.request, answered.decision)

@@ -1,4 +1,4 @@
-"""What can be done with the message under the cursor, with selected text and with links."""
+"""Actions on the message under the cursor, on selected text and on links."""
 
 from urllib.parse import urlsplit
 
@@ -30,7 +30,7 @@ class BlockControl:
         self._switch = switch
         self._keys = keys
         self._code: tuple[MessageBlock | None, int] = (None, 0)
-        """The block whose code was copied last, and which of its blocks of code is next."""
+        """The block whose code was copied last, and the index of its next block of code."""
 
     def previous(self) -> None:
         """Move the cursor up a message."""
@@ -49,7 +49,7 @@ class BlockControl:
         self.put_on_clipboard(block.shown.text, "the message")
 
     def copy_code(self, block: MessageBlock) -> None:
-        """Copy the code of a message; asked again, its next block of code."""
+        """Copy a block of code of a message: the first one, and the next one each time again."""
         from genpy_tui.render.markdown.blocks import code_blocks  # noqa: PLC0415 - when first needed
 
         code = code_blocks(block.shown.text)
@@ -62,13 +62,13 @@ class BlockControl:
         self.put_on_clipboard(code[number], which)
 
     def turn(self, step: int) -> None:
-        """Show another answer of a message that was answered again."""
+        """Show the previous or next answer to a message that was answered again."""
         if not self._view.turn(step):
             ask = self._keys.way("model_block")
             self._screen.notify(f"No other answer to this message; {ask} asks another model.")
 
     def put_on_clipboard(self, text: str, what: str) -> None:
-        """Copy, and say what really happened."""
+        """Copy a text, and notify where it was copied to."""
         from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
 
         self._screen.notify(copy(self._screen.app, text).format(what=what))

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords, SessionClient
 
 REJOINABLE = frozenset({"connecting", "open", "reconnecting"})
-"""States of a connection in which opening its conversation again would add nothing."""
+"""States of a connection that is open or reconnects, so that there is no need to open it again."""
 
 
 class OpenConversation:
-    """What every controller of the chat screen reads; only the screen attaches and detaches."""
+    """The open conversation for all controllers of the chat screen; only the screen changes it."""
 
     def __init__(self) -> None:
         self.client: SessionClient | None = None
@@ -56,7 +56,7 @@ class OpenConversation:
 
     @property
     def rejoinable(self) -> bool:
-        """Whether the connection is open or will be by itself."""
+        """Whether the connection is open or reconnects by itself."""
         return self.client is not None and self.client.link.state in REJOINABLE
 
     @property

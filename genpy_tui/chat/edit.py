@@ -1,4 +1,4 @@
-"""Editing of the person's last message: it stands in the prompt until it is sent or cancelled."""
+"""Editing of the person's last message in the prompt, until it is sent or cancelled."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from genpy_tui.widgets.prompt import Prompt
 
 
 class Edit(NamedTuple):
-    """The message that is edited, and what stood in the prompt before."""
+    """The message that is edited, and the text of the prompt before."""
 
     message_id: int
     draft: str
@@ -64,9 +64,9 @@ class EditControl:
         self._status.update(editing=edit is not None)
 
     def cancel(self) -> bool:
-        """Leave the message as it is and restore the draft; False when nothing is edited.
+        """Cancel the edit and restore the draft; False if nothing is edited.
 
-        Up recalls how far the edit had come.
+        The edited text is kept in the history.
         """
         edit = self.edit
         if edit is None:
@@ -82,14 +82,11 @@ class EditControl:
         if edit is None:
             return None
         self._show(None)
-        if self._prompt.text:
-            self._prompt.keep(edit.draft)
-        else:
-            self._prompt.write(edit.draft)
+        self._prompt.restore(edit.draft)
         return edit.message_id
 
     def overtaken(self, message_id: int) -> None:
-        """A message of the person arrived: what is edited may not be the last one any more."""
+        """A message of the person arrived: end the edit if its message is not the last one any more."""
         edit = self.edit
         if edit is not None and edit.message_id < message_id:
             self._show(None)

@@ -1,4 +1,4 @@
-"""The list of conversations: it follows the events of the open one, and is read now and then."""
+"""The list of conversations: updated by the events of the open one, and read at intervals."""
 
 import asyncio
 from math import inf
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from genpy_server.core.models import Session
 
 BUSY, QUIET = 3.0, 15.0
-"""Seconds until the list is read again: while a reply is written elsewhere, and while none is."""
+"""Seconds between reads of the list: while a reply is written in another conversation, and else."""
 PAGE = 100
-"""Conversations that are read at once."""
+"""The number of conversations in a page."""
 PAUSE = 0.15
-"""Seconds after the last key in the filter until the server is asked."""
+"""Seconds after the last key in the filter until the list is read."""
 
 
 class ListControl:
-    """Keeps the sidebar up to date while it is seen."""
+    """Keeps the sidebar up to date while it is visible."""
 
     def __init__(
         self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
@@ -37,7 +37,7 @@ class ListControl:
         self.filter = SessionFilter()
         self.sidebar = Sidebar()
         self.sessions: list[ListedSession] = []
-        """What was read, newest first, with what happened in the open conversation since."""
+        """The conversations, newest first, with the later changes of the open one."""
         self._screen = screen
         self._conversation = conversation
         self._prompt = prompt
@@ -48,12 +48,12 @@ class ListControl:
         self._query = ""
 
     async def mount(self) -> None:
-        """Mount the list, which is not needed for the first paint."""
+        """Mount the list, after the first paint."""
         await self.panel.mount(self.filter, self.sidebar)
 
     @property
     def shown(self) -> bool:
-        """Whether the list is seen."""
+        """Whether the list is visible."""
         return bool(self.panel.display)
 
     def show(self, *, shown: bool) -> None:
@@ -65,7 +65,7 @@ class ListControl:
             self.panel.display = False
 
     def toggle(self) -> None:
-        """Show the list and go to it, or hide it and go on writing."""
+        """Show and focus the list, or hide it and focus the prompt."""
         self.show(shown=not self.shown)
         if self.shown:
             self.sidebar.focus()
@@ -73,7 +73,7 @@ class ListControl:
             self._prompt.focus()
 
     def tick(self) -> None:
-        """Read the list again when what it says of other conversations may be outdated."""
+        """Read the list again if its rows of other conversations may be outdated."""
         if not self.shown or not self._conversation.online:
             return
         own = self._conversation.session
@@ -96,7 +96,7 @@ class ListControl:
         self.follow()
 
     async def _page(self, before: int | None = None) -> list[ListedSession] | None:
-        """A page of the list; None where the server does not answer, which the status shows."""
+        """A page of the list; None if the server does not answer, which the status shows."""
         records, query = self._conversation.records, self._query
         if records is None:
             return None
@@ -131,7 +131,7 @@ class ListControl:
     # The filter
 
     def start_filter(self, character: str) -> None:
-        """Go on typing in the filter."""
+        """Insert a character into the filter, and focus it."""
         self.filter.focus()
         self.filter.cursor_position = len(self.filter.value)
         self.filter.insert_text_at_cursor(character)
@@ -151,16 +151,16 @@ class ListControl:
         background(self._screen, work, "list")
 
     def leave_filter(self) -> None:
-        """Show every conversation again and go on writing."""
+        """Clear the filter, and focus the prompt."""
         self.filter.value = ""
         self._prompt.focus()
 
     # The open conversation
 
     def follow(self, opened: "Session | None" = None) -> None:
-        """Show the list, with what the client knows of the open conversation.
+        """Show the list, with the open conversation as the client has it.
 
-        `opened` is the stored session where it was read.
+        `opened` is the stored session, if it was read.
         """
         own = self._conversation.session
         known = next((session for session in self.sessions if session.id == own), None)
@@ -171,7 +171,7 @@ class ListControl:
         self.sidebar.show(self.sessions, own)
 
     def _new(self) -> ListedSession | None:
-        """A conversation that began here, and so is known as a whole."""
+        """A row for a conversation that began in this client; None for any other."""
         transcript = self._conversation.transcript
         first = next((entry for entry in transcript.entries if entry.message_id is not None), None)
         if first is None or transcript.before is not None or not self._conversation.rejoinable:
@@ -187,7 +187,7 @@ class ListControl:
         )
 
     def _current(self, known: ListedSession) -> ListedSession:
-        """A row with what the events of the open conversation changed in it."""
+        """The row of the open conversation with the changes by its events."""
         transcript = self._conversation.transcript
         later = [e for e in transcript.entries if (e.message_id or 0) > known.last_message_id]
         summary = transcript.summary
@@ -205,7 +205,7 @@ class ListControl:
         )
 
     def update(self, session: "Session") -> None:
-        """Put a session into its place, by last activity."""
+        """Insert or replace a session; the list is ordered by last activity."""
         listed = session if isinstance(session, ListedSession) else ListedSession(**asdict(session))
         others = [other for other in self.sessions if other.id != session.id]
         last = listed.last_message_id

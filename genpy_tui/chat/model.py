@@ -1,4 +1,4 @@
-"""The model of the conversation, how it is to answer, and the last message for another model."""
+"""The settings of the conversation, such as its model, and another answer by another model."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +32,7 @@ LABELS = {
 
 
 class ModelControl:
-    """Passes what is set for the conversation to the client."""
+    """Sets the settings of the conversation, asking for values that are not given."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class ModelControl:
     # The model
 
     def choose(self, name: str = "") -> None:
-        """Choose the model of the next replies; asks where it is not given."""
+        """Choose the model of the next replies; opens a dialog if it is not given."""
         if name.strip():
             self._change("model", name)
         else:
             self._pick("Which model answers from now on?", partial(self.change, "model"))
 
     def again(self, name: str = "") -> None:
-        """Answer the last message again with another model; asks where it is not given."""
+        """Answer the last message again with another model; opens a dialog if it is not given."""
         if name.strip():
             self._retry.again(model=name.strip())
         elif not self._retry.refused():
@@ -105,15 +105,15 @@ class ModelControl:
         if name is not None:
             chosen(name)
 
-    # What is thought
+    # Reasoning
 
     def show_thinking(self) -> None:
-        """Show or hide what the model thought."""
+        """Show or hide the reasoning of replies."""
         if not self._view.toggle_thinking():
             self._screen.notify("No reply here has any thinking to show.")
 
     def think(self, effort: str = "") -> None:
-        """Set how long the model thinks; asks where it is not given."""
+        """Set how long the model thinks; opens a dialog if it is not given."""
         if effort.strip():
             self._change("reasoning_effort", effort)
             return
@@ -126,11 +126,11 @@ class ModelControl:
             lambda answer: self.change("reasoning_effort", answer) if answer else None,
         )
 
-    # Every setting
+    # All settings
 
-    def set(self, said: str = "") -> None:
-        """Show the settings of the conversation, or set the one that is named."""
-        name, _, value = said.strip().partition(" ")
+    def set(self, argument: str = "") -> None:
+        """Set the setting "NAME VALUE"; asks for the value, or for both, if not given."""
+        name, _, value = argument.strip().partition(" ")
         if value.strip():
             self._change(name.lower(), value)
         elif name:
@@ -165,7 +165,7 @@ class ModelControl:
             )
 
     def change(self, name: str, text: str) -> None:
-        """Set one setting to what was typed, and say so, or what is wrong with it."""
+        """Set a setting to a typed value, and notify the result or what is wrong."""
         try:
             self._change(name, text)
         except Mistyped as error:
@@ -192,13 +192,13 @@ class ModelControl:
 
 
 def remark(model: "ListedModel") -> str:
-    """What is known of a model."""
+    """The context window and the abilities of a model."""
     window = "" if model.context_tokens is None else f"{model.context_tokens:,} tokens"
     return " · ".join(filter(None, (window, ", ".join(model.abilities))))
 
 
 def values(settings: SessionSettings) -> dict[str, str]:
-    """What is set, as it is typed."""
+    """The settings that are not default, as they are typed."""
     given = {"model": settings.model, "system": settings.system}
     given |= msgspec.structs.asdict(settings.params)
     shown = {name: value for name, value in given.items() if value is not None}
@@ -214,7 +214,7 @@ def _written(value: Any) -> str:
 
 
 def parsed(name: str, text: str) -> Any:
-    """The value of a setting that was typed; raises `ValueError` with what it must be."""
+    """Parse the typed value of a setting; raises `ValueError` with what it must be."""
     text = text.strip()
     if name == "stop":
         import shlex  # noqa: PLC0415 - only to set `stop`

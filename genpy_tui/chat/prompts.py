@@ -1,4 +1,4 @@
-"""Prompts of MCP servers as slash commands: filled in, they are put into the prompt to be sent."""
+"""Prompts of MCP servers as slash commands, which write a text into the prompt."""
 
 import shlex
 
@@ -12,11 +12,11 @@ from genpy_tui.commands import Command, Mistyped
 from genpy_tui.widgets.prompt import Prompt
 
 NAME = "prompt:"
-"""What the names of these commands begin with."""
+"""The prefix of the names of these commands."""
 
 
 class PromptsControl:
-    """Knows the prompts of the server, and fills them in."""
+    """Offers the prompts of the server, and fills in their arguments."""
 
     def __init__(
         self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
@@ -28,11 +28,11 @@ class PromptsControl:
         self._loaded = False
 
     def reset(self) -> None:
-        """Another server, perhaps: nothing is known of it."""
+        """The server may be another one: read its prompts again."""
         self._loaded = False
 
     def load_once(self) -> None:
-        """Ask the server for its prompts, when a command is begun for the first time."""
+        """Read the server's prompts, when a slash command is begun for the first time."""
         if not self._loaded and self._conversation.records is not None:
             self._loaded = True
             background(self._screen, self._load, "prompts")
@@ -59,7 +59,7 @@ class PromptsControl:
         self._prompt.menu.look(self._prompt.text)
 
     async def fill_in(self, name: str, text: str) -> None:
-        """Put a prompt with its arguments into the prompt; several are words, as in a shell."""
+        """Write a prompt with its arguments into the input; several are split as in a shell."""
         prompt, records = self._known[name], self._conversation.records
         names = [one.name for one in prompt.arguments]
         try:

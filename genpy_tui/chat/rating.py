@@ -19,13 +19,13 @@ from genpy_tui.widgets.prompt import Prompt
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
 
-PATIENCE = 2.0
-"""Seconds in which the server must say whether a conversation is rated."""
+ANSWER_SECONDS = 2.0
+"""How long the server may take to answer whether a conversation is rated."""
 RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 
 
 class RatingControl:
-    """Rates, and offers once to rate a conversation that was ended."""
+    """Rates conversations, and offers once to rate one that was ended and left."""
 
     def __init__(  # noqa: PLR0917 - the parts it works on
         self,
@@ -44,7 +44,7 @@ class RatingControl:
         self._list = listed
 
     def rate(self, value: str = "") -> None:
-        """Rate the open conversation; asks for the rating where none is given."""
+        """Rate the open conversation; opens a dialog if no rating is given."""
         client, value = self._conversation.client, value.strip()
         if client is None or not self._conversation.begun:
             self._screen.notify("Nothing to rate: no message was sent.")
@@ -66,19 +66,19 @@ class RatingControl:
     # The conversation that was left
 
     async def unrated(self, session: str) -> "Session | None":
-        """A session whose rating was not offered before; from now on it was."""
+        """The session if it is not rated and was not offered before; marks it as offered."""
         records = self._conversation.records
         if records is None:
             return None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 found = await records.session(session)
         except (GenPyError, TimeoutError):
-            return None  # an offer that nobody misses
+            return None  # the offer is optional
         return found if found.rating is None and self._offers.take(found.id) else None
 
     def offer_later(self, session: str) -> None:
-        """Offer to rate a session that was left, once the server says that it is not rated."""
+        """Offer to rate a session that was left, in the background, if it is not rated."""
 
         async def ask() -> None:
             found = await self.unrated(session)

@@ -1,4 +1,4 @@
-"""Recalling what the person wrote in other conversations, once up has passed the open one."""
+"""Adds the person's messages in other conversations to the history of the prompt."""
 
 from genpy_server.errors import GenPyError
 from genpy_tui.chat.conversation import OpenConversation
@@ -6,11 +6,11 @@ from genpy_tui.widgets.prompt import Prompt
 
 SESSIONS = 30
 MESSAGES = 100
-"""Newest conversations, and newest messages of each, that are looked through."""
+"""How many of the newest conversations are read, and of the newest messages of each."""
 
 
 class RecallControl:
-    """Reads one conversation more each time it is asked."""
+    """Reads the next conversation at each `load`."""
 
     def __init__(self, conversation: OpenConversation, prompt: Prompt) -> None:
         self._conversation = conversation
@@ -18,7 +18,7 @@ class RecallControl:
         self._sessions: list[str] | None = None
 
     async def load(self) -> None:
-        """Give the prompt the messages of the next conversation that has any for it."""
+        """Add the messages of the next conversation with any new ones to the prompt's history."""
         records = self._conversation.records
         if records is None:
             return
@@ -32,4 +32,4 @@ class RecallControl:
                 if self._prompt.recall_older(texts):
                     return
         except GenPyError:
-            self._sessions = None  # asked again, it may be available
+            self._sessions = None  # the next load tries again

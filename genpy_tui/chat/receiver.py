@@ -1,6 +1,6 @@
-"""Takes in what the client receives: frames, and changes of the connection.
+"""Handles what the client receives: frames, and changes of the connection.
 
-Nothing here waits for drawing: the transcript view notes what changed and draws it at its own pace.
+Nothing here waits for drawing: the transcript view records the changes and draws them later.
 """
 
 from functools import partial
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from genpy_server.client.session_client import SessionClient
 
 REQUESTS = frozenset({"approve", "auth", "cancel", "end", "rate", "retry"})
-"""What an error can be an answer to, beside the id of a message."""
+"""The values of an error's `re` other than the id of a message."""
 
 
 class Receiver:
@@ -85,12 +85,12 @@ class Receiver:
         """A reply that was being written when the server began a new log."""
 
     def reset(self) -> None:
-        """Another conversation: nothing is known of it."""
+        """Forget the state of the last conversation."""
         self._introduced = False
         self._streamed = self._lost = None
 
     async def read(self, client: "SessionClient") -> None:
-        """Take in everything that a client receives."""
+        """Handle everything that a client receives."""
         async for event in client:
             if isinstance(event, Frame):
                 self._frame(client, event)
@@ -120,7 +120,7 @@ class Receiver:
             case Ready():
                 self._ready(client, frame)
             case Notice(code=wire.MESSAGE_CUT):
-                pass  # the end of the reply says it, and goes on to
+                pass  # the end of the reply shows it, and for longer
             case Notice():
                 self._view.note(notice(frame.text, key=frame.code))
                 self._status.limit(frame.retry_after)
@@ -170,7 +170,7 @@ class Receiver:
                     self._view.changed(entry)
 
     def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
-        """A request failed; where it is sent again after a countdown, that is all that is shown."""
+        """A request failed; if it will be sent again after a countdown, only that is shown."""
         held = any(message.id == frame.re for message in client.pending)
         if frame.code == BadFrame.code and frame.seq is None:
             self._note_newer()
@@ -186,16 +186,12 @@ class Receiver:
             self._returned(self._view.withdraw(frame.re), frame.message)
 
     def _returned(self, text: str, reason: str) -> None:
-        """A message was refused: it is in the prompt again, or one press of up away from it."""
-        if self._prompt.text:
-            self._prompt.keep(text)
-            self._screen.notify(f"Not sent: {reason} Up brings it back.", severity="error")
-        else:
-            self._prompt.write(text)
-            self._screen.notify(f"Not sent: {reason}", severity="error")
+        """A message was refused: write it into the empty prompt, or else into the history."""
+        how = "" if self._prompt.restore(text) else " Up brings it back."
+        self._screen.notify(f"Not sent: {reason}{how}", severity="error")
 
     def _note_newer(self, version: str = "") -> None:
-        """The server sends what this version does not understand, or might: say so once."""
+        """The server sends, or may send, what this version does not understand: note it once."""
         if not self._noted_newer:
             self._noted_newer = True
             which = f" ({version})" if version else ""
@@ -227,7 +223,7 @@ class Receiver:
         try:
             session = await records.session(client.transcript.session)
         except GenPyError:
-            return  # it is only an addition; the status line shows what fails
+            return  # the summary is optional; the status shows failures
         if client is not self._conversation.client:
             return
         self._list.follow(session)

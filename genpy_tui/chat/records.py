@@ -19,6 +19,7 @@ from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
+    from genpy_server.client.session_client import RemoteRecords
     from genpy_server.records import Records
 
 
@@ -49,39 +50,37 @@ class RecordsControl:
 
         self._screen.app.push_screen(SearchScreen(records, words), self._switch.jump_later)
 
+    def _stored(self, missing: str) -> "RemoteRecords | None":
+        """The records if the open conversation is stored, else None; notifies `missing`."""
+        if self._conversation.records is None or not self._conversation.begun:
+            self._screen.notify(missing)
+            return None
+        return self._conversation.records
+
     def summary(self) -> None:
         """Show what the open conversation was about."""
-        records = self._conversation.records
-        if records is None or not self._conversation.begun:
-            self._screen.notify("Nothing to summarise: no message was sent.")
-            return
-        from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
+        if records := self._stored("Nothing to summarise: no message was sent."):
+            from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
 
-        self._screen.app.push_screen(SummaryScreen(records, self._conversation.session))
+            self._screen.app.push_screen(SummaryScreen(records, self._conversation.session))
 
     def memory(self) -> None:
         """Show the notes of the open conversation's memory."""
-        records = self._conversation.records
-        if records is None or not self._conversation.begun:
-            self._screen.notify("No memory yet: no message was sent.")
-            return
-        from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
+        if records := self._stored("No memory yet: no message was sent."):
+            from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
 
-        self._screen.app.push_screen(MemoryScreen(records, self._conversation.session))
+            self._screen.app.push_screen(MemoryScreen(records, self._conversation.session))
 
     def context(self) -> None:
-        """Show what will be sent to the model with what stands in the prompt."""
-        records = self._conversation.records
-        if records is None or not self._conversation.begun:
-            self._screen.notify("Nothing of a conversation is sent yet: no message was.")
-            return
-        from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
+        """Show what will be sent to the model with the text of the prompt."""
+        if records := self._stored("There is no context yet: no message was sent."):
+            from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
 
-        text = self._prompt.full_text
-        self._screen.app.push_screen(ContextScreen(records, self._conversation.session, text))
+            session, text = self._conversation.session, self._prompt.full_text
+            self._screen.app.push_screen(ContextScreen(records, session, text))
 
     def rename(self, title: str = "") -> None:
-        """Give the open conversation another title; asks for it where none is given."""
+        """Rename the open conversation; opens a dialog if no title is given."""
         if not self._conversation.begun:
             self._screen.notify("Nothing to rename: no message was sent.")
         elif title.strip():
@@ -126,7 +125,7 @@ class RecordsControl:
         self._list.remove(session)
 
     async def _change(self, work: "Callable[[Records], Awaitable[object]]", done: str) -> bool:
-        """Change something on the server and notify how it went."""
+        """Change something on the server, and notify the result; returns whether it succeeded."""
         if self._conversation.records is None:
             return False
         try:
@@ -168,7 +167,7 @@ class RecordsControl:
 
 
 def write_new(name: str, title: str, text: str) -> Path:
-    """Write a text to a new file of mode 0600; without a name, one is made of the title."""
+    """Write a text to a new file of mode 0600; the default name is made of the title."""
     safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
     path = Path(name).expanduser() if name else Path(f"{safe}.md")
     with open(path, "x", encoding="utf-8", newline="", opener=private) as file:

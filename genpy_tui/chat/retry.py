@@ -36,7 +36,7 @@ class RetryControl:
             self.again()
 
     def _obstacle(self) -> str:
-        """Why the last turn cannot be answered again now; empty when it can."""
+        """Why the last turn cannot be answered again now; empty if it can."""
         if self._conversation.running is not None:
             return f"A reply is being written; {self._keys.way('stop')} stops it."
         if self._conversation.pending:
@@ -63,7 +63,7 @@ class RetryControl:
         self._view.to_end()
 
     def is_last(self, block: MessageBlock) -> bool:
-        """Whether a block is of the last turn; notifies where it is not."""
+        """Whether a block is of the last turn; notifies if it is not."""
         last = any(block.entry is entry for entry in self._conversation.last_turn)
         if not last:
             quote = self._keys.way("quote")
@@ -89,7 +89,7 @@ class RetryControl:
             self._ask()
 
     def check_mode(self) -> None:
-        """Take back a mode that was chosen before it was known which ones the server has."""
+        """Reset a mode that was chosen before connecting, if the server does not have it."""
         mode = self._status.activity.mode
         try:
             self._named(mode or AUTOMATIC)
@@ -99,12 +99,12 @@ class RetryControl:
 
     def _named(self, name: str) -> str:
         """The mode with this name or label, "" for the automatic choice."""
-        said = " ".join(name.lower().split())
-        if said == AUTOMATIC:
+        wanted = " ".join(name.lower().split())
+        if wanted == AUTOMATIC:
             return ""
         modes = self._conversation.transcript.modes
         for mode in modes:
-            if said in {mode.name, mode.label.lower()}:
+            if wanted in {mode.name, mode.label.lower()}:
                 return mode.name
         labels = ", ".join([*(mode.label for mode in modes), AUTOMATIC])
         raise Mistyped(f"Unknown mode: {name.strip()}. Choose one of {labels}.")

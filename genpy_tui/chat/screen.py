@@ -47,15 +47,15 @@ if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords, SessionClient
 
 WIDE = 110
-"""Columns from which the sidebar is shown by itself."""
+"""On terminals with at least so many columns, the sidebar is shown without being asked for."""
 TICK = 0.5
-"""Seconds between two looks at what changes by time alone."""
+"""Seconds between updates of what changes with time, such as a countdown."""
 
 Action = Callable[[], object]
 
 
 class ChatScreen(Screen[None]):
-    """Composes the widgets and holds the controllers; messages of widgets go to a controller."""
+    """Composes the widgets and owns the controllers, which handle the messages of the widgets."""
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
@@ -110,7 +110,7 @@ class ChatScreen(Screen[None]):
         self._reader: asyncio.Task[None] | None = None
 
     def _actions(self) -> dict[str, Action | Callable[[str], object]]:
-        """What carries out each command; those with an argument take it as a string."""
+        """The function of each command; if a command has an argument, it is passed as a string."""
         view = self.view
         return {
             "help": self._help,
@@ -168,7 +168,7 @@ class ChatScreen(Screen[None]):
         return run
 
     def compose(self) -> ComposeResult:
-        """The list beside, the conversation, and the keys below."""
+        """Compose the sidebar, the conversation, and the line of keys."""
         with Horizontal():
             yield self.list.panel
             with Vertical(id="main"):
@@ -183,25 +183,25 @@ class ChatScreen(Screen[None]):
         yield self.keys
 
     def on_mount(self) -> None:
-        """Show the greeting; nothing waits for a server, nor for what can come a moment later."""
+        """Paint the first frame without waiting for a server; the rest is mounted after it."""
         self.list.show(shown=self.app.size.width >= WIDE)
         self.call_after_refresh(self._complete)
         self.set_interval(TICK, self._tick)
         self.status.refresh()
 
     def _tick(self) -> None:
-        """What changes by time alone; an error that ended the reader is raised."""
+        """Update what changes with time; raises an error that ended the reader."""
         if self._reader is not None and self._reader.done():
             self._reader.result()
         self.status.refresh()
         running = self.conversation.running
         if running is not None and running.reasoning and not running.length:
-            self.view.changed(running)  # its line counts the seconds
+            self.view.changed(running)  # its line has the seconds so far
         self.list.tick()
         self.receiver.show_lost()
 
     async def _complete(self) -> None:
-        """After the first paint: the list beside and the keys below."""
+        """Mount the sidebar and the line of keys, after the first paint."""
         from genpy_tui.widgets.keys import KeysLine  # noqa: PLC0415 - after the first paint
 
         await self.list.mount()
@@ -212,7 +212,7 @@ class ChatScreen(Screen[None]):
     # The connection
 
     def attach(self, client: "SessionClient", records: "RemoteRecords", address: str) -> None:
-        """Show what a client receives, from now on."""
+        """Show what a client receives from now on."""
         self.conversation.client, self.conversation.records = client, records
         self.conversation.address = address
         self.conversation.ended.clear()
@@ -235,18 +235,18 @@ class ChatScreen(Screen[None]):
         return client
 
     def refuse(self, reason: str) -> None:
-        """No connection can be made at all."""
+        """Show why no connection can be made."""
         self.view.note(notice(reason, "error", "✗"))
         self.status.update(refusal=reason)
 
     # Commands
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key works: not where the person chose that its command has none."""
+        """Whether a key is bound; False if the person removed the key of its command."""
         return action != "command" or self._keys.get(str(parameters[0])) != ""
 
     async def action_command(self, name: str, argument: str = "") -> None:
-        """Carry out a command of the table."""
+        """Run a command."""
         if name.startswith(PROMPT):
             await self.prompts.fill_in(name, argument)
             return
@@ -256,7 +256,7 @@ class ChatScreen(Screen[None]):
             await done
 
     async def on_prompt_slash(self, event: Prompt.Slash) -> None:
-        """Carry out a slash command; ask first where it may be the beginning of a message."""
+        """Run a slash command; ask first if the text may be a message."""
         command, text = event.command, event.line
         if not event.asks:
             try:
@@ -281,18 +281,18 @@ class ChatScreen(Screen[None]):
         self.app.push_screen(Choose("Is this a message?", answers, text), answered)
 
     def action_focus_prompt(self) -> None:
-        """Go on writing."""
+        """Focus the prompt."""
         self.prompt.focus()
 
     def action_copy_text(self) -> None:
-        """Copy what is selected with the mouse, and say what happened."""
+        """Copy the selected text, and notify the result."""
         selected = self.get_selected_text()
         if selected is None:
             raise SkipAction
         self.blocks.put_on_clipboard(selected, "what is selected")
 
     def _stop(self) -> None:
-        """Cancel an edit, else stop the reply, else hide the offer; then go on writing."""
+        """Cancel an edit, else stop the reply, else hide the offer; then focus the prompt."""
         if not self.sender.stop():
             self.rating.hide_offer()
         self.prompt.focus()
@@ -313,9 +313,9 @@ class ChatScreen(Screen[None]):
     # Messages of the widgets
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed into the conversation goes to the prompt, unless it is a key there.
+        """Pass typed text to the prompt, unless the key is bound where it was typed.
 
-        So does what was typed before the prompt was there, and has its focus only now.
+        This includes text that was typed before the prompt was mounted and focused.
         """
         if (
             self.focused not in {None, self.prompt, self.view, self.approval.panel}
@@ -328,23 +328,23 @@ class ChatScreen(Screen[None]):
             self.prompt.insert(event.character)
 
     def on_paste(self, event: events.Paste) -> None:
-        """What is pasted into the conversation goes to the prompt."""
+        """Pass pasted text to the prompt."""
         if self.focused in {None, self.prompt, self.view}:
             event.stop()
             self.prompt.focus()
             self.prompt.post_message(events.Paste(event.text))
 
     def on_submitted(self, message: Submitted) -> None:
-        """Send what was typed; an offer to rate is over then."""
+        """Send the text of the prompt, and hide an offer to rate."""
         self.rating.hide_offer()
         self.sender.send(message.text)
 
     def on_prompt_older(self) -> None:
-        """Up passed the oldest text that was sent here."""
+        """Up was pressed at the oldest text of the history."""
         background(self, self.recall.load, "recall")
 
     def on_text_area_changed(self) -> None:
-        """Say what enter does with what is written now."""
+        """Show what enter does with the text of the prompt."""
         if self.prompt.text.startswith("/"):
             self.prompts.load_once()
         self.status.refresh()
@@ -358,24 +358,24 @@ class ChatScreen(Screen[None]):
         self.blocks.follow_link(event.target)
 
     def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
-        """The conversation that was left was rated."""
+        """Rate the conversation that was left."""
         self.rating.rate_left(event.rating)
 
     def on_approval_request_answered(self, event: ApprovalRequest.Answered) -> None:
-        """A tool was allowed to act, or not."""
+        """Send the answer to a tool's request."""
         self.approval.answer(event)
 
     def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
-        """Open what was chosen in the list."""
+        """Open the conversation that was chosen in the list."""
         self.switch.open(event.session)
         self.list.leave_filter()
 
     def on_sidebar_near_end(self) -> None:
-        """The last conversations in the list are seen."""
+        """The end of the list is visible: read more."""
         self.list.read_more()
 
     def on_sidebar_typed(self, event: Sidebar.Typed) -> None:
-        """A letter was typed in the list: it filters."""
+        """A letter was typed in the list: start to filter."""
         self.list.start_filter(event.character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -395,7 +395,7 @@ class ChatScreen(Screen[None]):
         self.list.sidebar.action_select()
 
     def on_window_scrolled(self) -> None:
-        """Say what is below, and load what is above."""
+        """Show what is below the visible part, and load older messages."""
         view, below = self.view, self.below
         below.display = not view.follow
         lines = "line" if view.unseen == 1 else "lines"
@@ -405,6 +405,6 @@ class ChatScreen(Screen[None]):
             background(self, self.switch.load_older, "older")
 
     def on_resize(self, event: events.Resize) -> None:
-        """The list of conversations has room, or has not."""
+        """Show the sidebar if there is room for it."""
         if self.is_mounted and not self.list.panel.has_focus_within:
             self.list.show(shown=event.size.width >= WIDE)

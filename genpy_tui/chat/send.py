@@ -11,7 +11,7 @@ from genpy_tui.widgets.transcript import TranscriptView
 
 
 class SendControl:
-    """Passes what the person wants to the client."""
+    """Sends messages and requests through the client."""
 
     def __init__(  # noqa: PLR0917 - the parts it works on
         self,
@@ -31,23 +31,20 @@ class SendControl:
         self._edit = edit
         self._keys = keys
         self._early = ""
-        """What is to be sent once there is a conversation."""
+        """The text to send once there is a conversation."""
 
     def started(self) -> None:
-        """Send what was written while GenPy was starting, unless it was changed since."""
+        """Send the text that was submitted while GenPy was starting, unless it was changed since."""
         early, self._early = self._early, ""
         if early and self._prompt.full_text == early:
             self._prompt.text = ""
             self.send(early.removesuffix("\n"))
 
     def send(self, text: str) -> None:
-        """Send a message; where that cannot be, it returns to the prompt."""
+        """Send a message; if that is not possible, restore it in the prompt."""
         client = self._conversation.client
         if client is None or not self._conversation.rejoinable:
-            if self._prompt.text:
-                self._prompt.keep(text)
-            else:
-                self._prompt.write(text)
+            self._prompt.restore(text)
             reason = self._status.activity.refusal
             if client is not None:
                 way = self._keys.way("new")
@@ -63,7 +60,7 @@ class SendControl:
         self._status.update(ending=False)
 
     def stop(self) -> bool:
-        """Cancel an edit, else stop the reply and keep its text; False when there was neither."""
+        """Cancel an edit, else stop the reply; False if there was neither."""
         client = self._conversation.client
         if self._edit.cancel():
             return True
@@ -74,7 +71,7 @@ class SendControl:
         return True
 
     def end(self) -> None:
-        """End the conversation; its summary is written."""
+        """End the conversation; the server then writes its summary."""
         client = self._conversation.client
         if client is None or not self._conversation.begun:
             self._screen.notify("Nothing to end: no message was sent.")

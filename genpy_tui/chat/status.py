@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 THOUSAND = 1_000
 AUTOMATIC = "automatic"
-"""What stands for no mode of the person's choice: the server detects what is wanted."""
+"""The name for no chosen mode: the server detects the mode of each message."""
 
 
 class StatusControl:
@@ -42,7 +42,7 @@ class StatusControl:
         self.refresh()
 
     def reset(self) -> None:
-        """Forget what was known of a conversation; the chosen mode stays chosen."""
+        """Reset everything but the chosen mode."""
         self.activity = Activity(mode=self.activity.mode)
         self.refresh()
 
@@ -61,7 +61,7 @@ class StatusControl:
 
     @property
     def missed(self) -> int:
-        """Events that were missed without a connection and are still to come."""
+        """The number of missed events that are still to be replayed."""
         return max(0, self.activity.replay_until - self._conversation.transcript.seq)
 
     def refresh(self) -> None:
@@ -73,13 +73,13 @@ class StatusControl:
         if conversation.client is not None:
             self.heading.title = transcript.title or "New conversation"
         frame = (self._title(), self._hint())
-        if frame != self._frame:  # Textual draws the prompt again for each title it is given
+        if frame != self._frame:  # Textual draws the prompt again for each assigned title
             self._frame = frame
             self._prompt.show_facts(frame[0])
             self._prompt.border_subtitle = plain(frame[1])
 
     def _title(self) -> tuple[str, ...]:
-        """The model, the mode of the next reply, how full its context is, and what is left of a quota."""
+        """The model, the mode of the next reply, the size of its context, and the remaining quota."""
         if self.activity.editing:
             return ("✎ editing your last message",)
         transcript = self._conversation.transcript
@@ -90,7 +90,9 @@ class StatusControl:
         mode = AUTOMATIC if chosen is None else labels.get(chosen, chosen)
         model = transcript.next_model
         model = "no model" if model == OFFLINE else model
-        facts = [model, mode] if model else [mode]  # the first reply names a server's own choice
+        facts = (
+            [model, mode] if model else [mode]
+        )  # a server's default is known from its first reply
         size, left = transcript.context, transcript.quota.get("tokens_left")
         if size is not None and size.used:
             facts.append(f"{short(size.used)}/{short(size.budget)}")
@@ -119,7 +121,7 @@ class StatusControl:
         return hint
 
     def _too_long(self) -> str:
-        """What of the text the model would be given, where that is not all of it."""
+        """How much of a too long text the model would receive; empty if it is not too long."""
         room, text = self._conversation.transcript.message_bytes, self._prompt.full_text
         size = len(text.encode(errors="replace"))
         if not room or size <= room:

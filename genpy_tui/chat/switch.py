@@ -19,10 +19,10 @@ from genpy_tui.widgets.transcript import TranscriptView
 if TYPE_CHECKING:
     from genpy_tui.dialogs.search import Found
 
-ARRIVAL = 10.0
-"""Seconds in which a message that is jumped to must have come."""
+JUMP_SECONDS = 10.0
+"""How long it may take to load the message that is jumped to."""
 PAGE = 200
-"""Messages that are loaded at once while scrolling up."""
+"""The number of messages that are loaded at once while scrolling up."""
 
 
 class SwitchControl:
@@ -38,7 +38,7 @@ class SwitchControl:
         open_session: Callable[[str], Awaitable[None]],
     ) -> None:
         self.arrived = asyncio.Event()
-        """Set when a frame was taken in."""
+        """Set when a frame was received."""
         self._screen = screen
         self._conversation = conversation
         self._view = view
@@ -86,11 +86,11 @@ class SwitchControl:
             background(self._screen, partial(self.jump, place), "open")
 
     async def jump(self, place: "Found") -> None:
-        """Open a session and show one of its messages, loading what lies between."""
+        """Open a session and show one of its messages, loading all messages up to it."""
         if place.session != self._conversation.session:
             await self.go(place.session)
         try:
-            async with asyncio.timeout(ARRIVAL):
+            async with asyncio.timeout(JUMP_SECONDS):
                 while not self._view.reveal(place.message):
                     if not await self.load_older():
                         self.arrived.clear()
@@ -99,7 +99,7 @@ class SwitchControl:
             self._screen.notify("That message does not exist any more.")
 
     async def load_older(self) -> bool:
-        """Put an older page in front of what is shown; False when that cannot be."""
+        """Load an older page of the transcript; False if there is none or it cannot be loaded."""
         client, records = self._conversation.client, self._conversation.records
         if client is None or records is None or client.transcript.before is None:
             return False

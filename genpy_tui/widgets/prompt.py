@@ -281,6 +281,14 @@ class Prompt(TextArea):
         self._history.add(text)
         return self._history.leave()
 
+    def restore(self, text: str) -> bool:
+        """Write a text into an empty prompt, or else add it to the history; returns whether written."""
+        if self.text:
+            self.keep(text)
+            return False
+        self.write(text)
+        return True
+
     def heard(self, text: str) -> None:
         """Add a message of the person to the history."""
         self._history.add(text)

@@ -21,7 +21,7 @@ QUESTION = "How was “first”?"
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server on a busy machine has the time that it needs to say what is rated."""
-    monkeypatch.setattr(rating, "PATIENCE", 60.0)
+    monkeypatch.setattr(rating, "ANSWER_SECONDS", 60.0)
 
 
 @asynccontextmanager
