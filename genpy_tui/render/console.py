@@ -1,4 +1,4 @@
-"""What the chat shows of a message, for the command line: lines of Rich's text, without Textual."""
+"""Renders messages for the command line as the chat does: as lines of Rich's `Text`, without Textual."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ INDENT = 2
 
 
 def markdown_text(source: str, width: int) -> Iterator[Text]:
-    """The lines of Markdown, as the chat shows a reply."""
+    """The lines of Markdown, as the chat shows replies."""
     document = Document(indent=INDENT)
     document.feed(source)
     document.finish()
@@ -22,7 +22,7 @@ def markdown_text(source: str, width: int) -> Iterator[Text]:
 
 
 def typed_text(source: str, width: int) -> Iterator[Text]:
-    """The lines of what a person wrote, as they were written."""
+    """The lines of a person's message, as they were written."""
     return _lines(typed(source), width)
 
 

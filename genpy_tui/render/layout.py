@@ -1,7 +1,7 @@
-"""Which line of which block stands where: exact for what is seen, estimated for what is not.
+"""Computes the position of each line; heights are exact near the visible part, else estimated.
 
-Heights of blocks nobody looks at are guesses, corrected when they come near the window. An anchor
-(block, part, line) keeps what is on the screen in its place while heights change around it.
+Estimates are corrected when their blocks come near the visible part. An anchor (block, part, line)
+keeps the visible lines in place while heights change around them.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from genpy_tui.render.lines import Line
 
 
 class BlockPart:
-    """Lines that are made when they are needed, for one width at a time."""
+    """Lines that are made when needed, and cached for one width."""
 
     __slots__ = ("_lines", "_width", "chars", "indent", "make", "newlines")
 
@@ -33,13 +33,13 @@ class BlockPart:
         self._width = 0
 
     def lines(self, width: int) -> list[Line]:
-        """Its lines at a width."""
+        """The lines at a width."""
         if self._lines is None or self._width != width:
             self._lines, self._width = self.make(max(8, width - self.indent)), width
         return self._lines
 
     def height(self, width: int) -> int:
-        """How many lines those are, or a guess when they were never made."""
+        """The number of lines at a width, estimated if they are not made yet."""
         if self._lines is not None and self._width == width:
             return len(self._lines)
         return self.newlines + 1 + self.chars // max(8, width - self.indent)
@@ -49,43 +49,43 @@ class BlockPart:
         return self._lines is not None and self._width == width
 
     def forget(self) -> None:
-        """Drop the lines; they are made again when they are needed."""
+        """Drop the lines; they are made again when needed."""
         self._lines = None
 
 
 class Block(Protocol):
-    """What the layout stacks: parts from top to bottom."""
+    """A block of the layout; its parts are below each other."""
 
     @property
     def parts(self) -> list[BlockPart]:
-        """Its parts; asking may split the text, so ask only for what is near the window."""
+        """The parts; this may parse the text, so it is used only near the visible part."""
 
     def height(self, width: int) -> int:
-        """Its height, exact or guessed, without splitting anything."""
+        """The height, exact or estimated, without parsing any text."""
 
 
 class Anchor(NamedTuple):
-    """A place in the conversation that survives a change of heights."""
+    """A place in the conversation that remains valid when heights change."""
 
     block: Block
     part: int
     share: float
-    """How far down in the part, 0 to 1."""
+    """The position in the part, from 0 to 1."""
     line: int
 
 
 class Row(NamedTuple):
-    """One line and what it belongs to."""
+    """A line with its block and part."""
 
     block: Block
     part: BlockPart
     line: Line
     number: int
-    """Which line of its part it is."""
+    """The index of the line in its part."""
 
 
 class Layout:
-    """Blocks below each other at one width."""
+    """Blocks below each other, at one width."""
 
     def __init__(self, width: int = 80) -> None:
         self.width = width
@@ -94,11 +94,11 @@ class Layout:
 
     @property
     def height(self) -> int:
-        """Lines of everything."""
+        """The number of lines of all blocks."""
         return self._tops[-1]
 
     def measure(self, start: int = 0) -> None:
-        """Add up heights again, from the block with this index on."""
+        """Compute positions again, from the block with this index on."""
         start = max(0, min(start, len(self._tops) - 1))
         heights = (block.height(self.width) for block in self.blocks[start:])
         self._tops[start:] = accumulate(heights, initial=self._tops[start])
@@ -108,11 +108,11 @@ class Layout:
         return self._tops[index]
 
     def index_at(self, y: int) -> int:
-        """The block that a line belongs to."""
+        """The index of the block with line `y`."""
         return max(0, min(bisect_right(self._tops, y) - 1, len(self.blocks) - 1))
 
     def anchor(self, y: int) -> Anchor | None:
-        """The place that stands on line y."""
+        """The place at line `y`."""
         if not self.blocks:
             return None
         index = self.index_at(y)
@@ -125,7 +125,7 @@ class Layout:
         return Anchor(block, max(0, len(block.parts) - 1), 1.0, 0)
 
     def settle(self, anchor: Anchor | None, rows: int, *, rewrapped: bool = False) -> int:
-        """Make the lines below an anchor, as many as are seen; returns the line it is on now."""
+        """Make `rows` lines from an anchor on; returns the line of the anchor now."""
         if anchor is None or anchor.block not in self.blocks:
             return self.settle_end(rows)
         index = self.blocks.index(anchor.block)
@@ -147,7 +147,7 @@ class Layout:
         return self._tops[index] + above + line
 
     def settle_end(self, rows: int) -> int:
-        """Make the last lines, as many as are seen; returns the line the window begins with."""
+        """Make the last `rows` lines; returns the height of all blocks."""
         first = len(self.blocks)
         while first and rows > 0:
             first -= 1
@@ -159,7 +159,7 @@ class Layout:
         return self.height
 
     def rows(self, y: int, count: int) -> list[Row]:
-        """The lines of a window."""
+        """`count` lines from line `y` on."""
         out: list[Row] = []
         if not self.blocks:
             return out

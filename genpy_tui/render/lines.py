@@ -1,8 +1,8 @@
-"""Lines of styled text and how they wrap: the values that everything shown is made of.
+"""Lines of styled text, and their wrapping.
 
-A line is runs of text with the name of a style each. Colours come later, from the theme, so that
-lines outlive a change of theme and can be tested without a terminal. The text of runs went through
-`display.protect`; what is painted is made visible, and what is copied is restored.
+A line consists of runs of text, each with the name of a style. Colours are added when it is painted,
+so that lines remain valid when the theme changes, and can be tested without a terminal. The text of
+runs must have passed `display.protect`; it is made visible when painted, and restored when copied.
 """
 
 import re
@@ -16,9 +16,9 @@ from genpy_server.core.display import restore, visible
 _WORDS = re.compile(r"(\S*)(\s*)")
 _TABS = re.compile(r"([\t\n])")
 TAB = 4
-"""Columns from one stop of the tabulator to the next."""
+"""Columns between tab stops."""
 _GRAPHEME_LIMIT = 64
-"""Code points of one grapheme that are shown: a flood of combining marks is cut here."""
+"""The most code points of one grapheme that are shown; further combining marks are dropped."""
 
 
 PLACE = "place"
@@ -32,15 +32,15 @@ class Styled(NamedTuple):
     style: str = ""
     link: str = ""
     source: str | None = None
-    """What is copied where this is selected, when it is not the text: a tab, or a formula."""
+    """What is copied instead of the text, such as a tab or a formula's source; None for the text."""
 
 
 class Line(NamedTuple):
     """One line of the screen.
 
-    `lead` counts the characters of decoration at its start, which are not copied. `glue` is what
-    stands between the line above and this one in the text: a newline, or a space or nothing where
-    the line above was only wrapped. `fill` is the style of the rest of the line.
+    `lead` is the number of characters of decoration at its start, which are not copied. `glue` is
+    the text between the line above and this one: a newline, or a space or nothing if the line above
+    was only wrapped. `fill` is the style of the rest of the line.
     """
 
     runs: tuple[Styled, ...]
@@ -50,16 +50,16 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Everything that is seen on the line."""
-        return visible("".join(run.text for run in self.runs))
+        """The visible text of the line."""
+        return visible(text_of(self.runs))
 
     @property
     def cells(self) -> int:
-        """Its width."""
-        return cell_len("".join(run.text for run in self.runs))
+        """The width of the line in cells."""
+        return cells(self.runs)
 
     def copied(self, low: int, high: int) -> str:
-        """The exact text of what is seen from one character up to another."""
+        """The source text of the visible characters from `low` up to `high`."""
         out, at = [], 0
         for run in self.runs:
             start, stop = max(low - at, 0), min(high - at, len(run.text))
@@ -72,8 +72,23 @@ class Line(NamedTuple):
 BLANK = Line(())
 
 
+def text_of(runs: Iterable[Styled]) -> str:
+    """The text of runs."""
+    return "".join(run.text for run in runs)
+
+
+def chars(runs: Iterable[Styled]) -> int:
+    """The number of characters of runs."""
+    return sum(len(run.text) for run in runs)
+
+
+def cells(runs: Iterable[Styled]) -> int:
+    """The width of runs in cells."""
+    return cell_len(text_of(runs))
+
+
 class _Unit(NamedTuple):
-    """A piece that is not broken: text[start:end], its width, and whether a space precedes it."""
+    """A piece that is not broken: text[start:end], its width, and the number of spaces before it."""
 
     start: int
     end: int
@@ -82,7 +97,7 @@ class _Unit(NamedTuple):
 
 
 def _units(text: str, start: int, width: int) -> Iterator[_Unit]:
-    """The pieces a line may be made of: words, wide characters, parts of words too long."""
+    """The pieces between which a line may be broken: words, wide characters, parts of long words."""
     gap = 0
     for match in _WORDS.finditer(text):
         word, space = match.groups()
@@ -118,7 +133,7 @@ def _split(word: str, at: int, width: int, gap: int) -> Iterator[_Unit]:
 
 
 def breaks(text: str, width: int) -> Iterator[tuple[int, int, str]]:
-    """The rows of a text at a width: where each starts and ends, and its glue."""
+    """The start, end and glue of each line of a text when wrapped at a width."""
     width = max(1, width)
     at = 0
     for line in text.split("\n"):
@@ -135,7 +150,7 @@ def breaks(text: str, width: int) -> Iterator[tuple[int, int, str]]:
 
 
 def cut(runs: Iterable[Styled], spans: Iterable[tuple[int, int, str]]) -> Iterator[list[Styled]]:
-    """The runs of each span; spans ascend."""
+    """The runs of each span (start, end, glue); spans are in ascending order."""
     source = iter(runs)
     run = next(source, None)
     at = 0
@@ -160,39 +175,37 @@ def wrap(
     rest: tuple[Styled, ...] | None = None,
     fill: str = "",
 ) -> list[Line]:
-    """Runs as lines no wider than `width`, the first behind `lead`, the others behind `rest`."""
+    """Wrap runs to lines of at most `width`; `lead` begins the first one, `rest` the others."""
     runs = with_tabs(runs)
     rest = lead if rest is None else rest
-    text = "".join(run.text for run in runs)
-    room = width - max(cell_len("".join(run.text for run in lead)), _cells(rest))
-    spans = list(breaks(text, room))
+    room = width - max(cells(lead), cells(rest))
+    spans = list(breaks(text_of(runs), room))
     lines: list[Line] = []
     for row, (_, _, glue) in zip(cut(runs, spans), spans, strict=True):
         before = rest if lines else lead
-        size = sum(len(run.text) for run in before)
-        lines.append(Line((*before, *map(_sane, row)), size, glue, fill))
+        lines.append(Line((*before, *map(_limited, row)), chars(before), glue, fill))
     return lines
 
 
 def fold(runs: list[Styled], width: int) -> list[list[Styled]]:
-    """Runs cut at the width and nowhere else, as code is shown."""
+    """Cut runs at the width, even inside words, as code is shown."""
     runs = with_tabs(runs)
-    text = "".join(run.text for run in runs)
+    text = text_of(runs)
     if len(text) <= width and text.isascii():
         return [runs]
     spans = []
-    start = stop = cells = 0
+    start = stop = used = 0
     for begin, end, size in split_graphemes(text)[0]:
-        if cells + size > width and stop > start:
+        if used + size > width and stop > start:
             spans.append((start, stop, ""))
-            start, cells = begin, 0
-        stop, cells = end, cells + size
+            start, used = begin, 0
+        stop, used = end, used + size
     spans.append((start, stop, ""))
-    return [[_sane(run) for run in row] for row in cut(runs, spans)]
+    return [[_limited(run) for run in row] for row in cut(runs, spans)]
 
 
 def with_tabs(runs: list[Styled]) -> list[Styled]:
-    """Runs with spaces up to the next stop in the place of each tab."""
+    """Runs with each tab replaced by spaces up to the next tab stop."""
     if not any("\t" in run.text for run in runs):
         return runs
     out: list[Styled] = []
@@ -211,12 +224,8 @@ def with_tabs(runs: list[Styled]) -> list[Styled]:
     return out
 
 
-def _cells(runs: tuple[Styled, ...]) -> int:
-    return cell_len("".join(run.text for run in runs))
-
-
-def _sane(run: Styled) -> Styled:
-    """A run without floods of characters that have no width."""
+def _limited(run: Styled) -> Styled:
+    """A run with at most `_GRAPHEME_LIMIT` code points in each grapheme."""
     if len(run.text) <= _GRAPHEME_LIMIT or run.text.isascii():
         return run
     spans, _ = split_graphemes(run.text)

@@ -1,4 +1,4 @@
-"""A message, a notice or a summary as a block of the transcript."""
+"""A message as a block of the transcript."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,20 +10,20 @@ from genpy_server.client.transcript import Entry, ToolLine
 from genpy_server.core.display import newlines, protect
 from genpy_server.core.models import STOPPED
 from genpy_tui.render.layout import BlockPart
-from genpy_tui.render.lines import BLANK, Line, Styled, wrap
+from genpy_tui.render.lines import BLANK, Line, Styled, chars, wrap
 
 if TYPE_CHECKING:
     from genpy_tui.render.markdown.document import Document
 
 INDENT = 2
 TYPED_LINES = 50
-"""Lines of what a person typed that are laid out at once."""
+"""Lines of a person's message in one part."""
 PROGRESS_CELLS = 40
 TOOL_LINES = 24
-"""Lines of a tool's result that are shown before a count of the others."""
+"""The most lines of a tool's result that are shown; then their number."""
 
 SAID = "said"
-"""The ground on which a person's own messages stand."""
+"""The style of the background of a person's messages."""
 SPEAKERS = {
     "user": ("›", "You", "you mark"),
     "assistant": ("◆", "GenPy", "genpy mark"),
@@ -52,35 +52,35 @@ def clock(at: str) -> str:
 
 
 class MessageBlock:
-    """One entry of the transcript: who and when, its tools, its text, how it ended."""
+    """An entry of the transcript: its head, reasoning, tool calls and text, and how it ended."""
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.back = 0
-        """How many answers before the newest one is shown."""
+        """Which answer is shown: 0 for the newest, 1 for the one before it, and so on."""
         self.sending = ""
-        """How its sending stands, while the server did not tell of it."""
+        """The state of a message that is not acknowledged."""
         self.expanded = False
         self.marked = False
-        """The cursor is on it."""
+        """Whether the cursor is on it."""
         self.other_model = False
-        """Its model is not that of the reply before it."""
+        """Whether its model is not that of the reply before it."""
         self._document: Document | None = None
         self._fed = 0
         self._head = BlockPart(self._heading)
         self._parts: list[BlockPart] | None = None
         self._thinking_since: float | None = None
         self._thought_seconds = 0.0
-        """As it was seen here; the stored reply says it better."""
+        """As measured in this client, until the reply is stored."""
         self._height: tuple[int, int] | None = None
 
     @property
     def shown(self) -> Entry:
-        """What is shown: the entry, or an earlier reply to the same message."""
+        """The entry, or an earlier reply to the same message, whichever is shown."""
         return self.entry.earlier[-self.back] if self.back else self.entry
 
     def turn(self, step: int) -> bool:
-        """Show the answer after or before the one that is shown; False without another one."""
+        """Show the next or previous answer; False if there is only one."""
         answers = len(self.entry.earlier) + 1
         self.back = (self.back - step) % answers
         self._document = None
@@ -89,28 +89,28 @@ class MessageBlock:
 
     @property
     def streaming(self) -> bool:
-        """The reply is being written."""
+        """Whether the reply is being written."""
         return self.shown.status == "streaming"
 
     @property
     def folded(self) -> bool:
-        """It was edited away, and only its first words are shown."""
+        """Whether only its first words are shown, since it was replaced by an edit."""
         return self.entry.replaced and not self.expanded and not self.streaming
 
     @property
     def detailed(self) -> bool:
-        """Whether its head says everything that is known of it."""
+        """Whether its head shows all details."""
         return self.marked or self.expanded
 
     @property
     def parts(self) -> list[BlockPart]:
-        """From the name down to how it ended."""
+        """The parts from the head to the foot."""
         if self._parts is None:
             self._parts = list(self._build())
         return self._parts
 
     def height(self, width: int) -> int:
-        """Exact where it was shown, guessed elsewhere."""
+        """The height, exact if it was shown before, else estimated."""
         if self._parts is not None:
             return sum(part.height(width) for part in self._parts)
         if self._document is None:
@@ -124,7 +124,7 @@ class MessageBlock:
         return sum(part.height(width) for part in self.parts)
 
     def show(self, entry: Entry) -> None:
-        """Show an entry, the same as before or another one of the same message."""
+        """Show an entry: the same as before, or another one of the same message."""
         if entry is not self.entry and entry.text[: self._fed] != self.shown.text[: self._fed]:
             self._document = None
         if entry is not self.entry and self.back:
@@ -133,17 +133,17 @@ class MessageBlock:
         self.sync()
 
     def mark(self, *, marked: bool) -> None:
-        """The cursor came to it, or left it: only its head changes, and no height."""
+        """Set whether the cursor is on it: only its head changes, and no height."""
         self.marked = marked
         self._head.forget()
 
     @property
     def thinking(self) -> bool:
-        """The model thinks, and has not begun to answer."""
+        """Whether the model thinks, and has not begun to answer."""
         return self.streaming and bool(self.shown.reasoning) and not self.shown.length
 
     def sync(self) -> None:
-        """Take in what changed in the entry."""
+        """Update it after a change of the entry."""
         if self.thinking:
             self._thinking_since = self._thinking_since or monotonic()
             self._thought_seconds = monotonic() - self._thinking_since
@@ -187,7 +187,7 @@ class MessageBlock:
         yield BlockPart(self._foot, indent=INDENT)
 
     def _heading(self, width: int) -> list[Line]:
-        """Who and when; on request also the kind of help, why, and the model."""
+        """The speaker and the time; with details also the mode, its reason, and the model."""
         entry, meta = self.shown, self.shown.meta
         ground = SAID if entry.role == "user" else ""
         glyph, name, style = SPEAKERS[entry.role]
@@ -208,7 +208,7 @@ class MessageBlock:
             Styled(f"{glyph} ", f"{style} {ground}".strip()),
             Styled(name, f"dim {ground}".strip()),
         ]
-        used = sum(len(run.text) for run in runs)
+        used = chars(runs)
         shown = "".join(
             f"  {fact}" if n == 0 else f" · {fact}" for n, fact in enumerate(filter(None, facts))
         )
@@ -219,8 +219,8 @@ class MessageBlock:
 
     def _thinking_line(self, width: int) -> list[Line]:
         meta = self.shown.meta
-        told = meta.first_token_ms if self.shown.length else meta.ms
-        seconds = self._thought_seconds if self.streaming or told is None else told / 1000
+        stored = meta.first_token_ms if self.shown.length else meta.ms
+        seconds = self._thought_seconds if self.streaming or stored is None else stored / 1000
         what = "thinking" if self.thinking else "thought"
         text = f"{'▾' if self.expanded else '▸'} {what} {seconds:.0f} s"
         return wrap([Styled(text, "tool" if self.thinking else "dim")], width)
@@ -251,14 +251,14 @@ class MessageBlock:
 
 
 def typed(text: str) -> Iterator[BlockPart]:
-    """What a person wrote, line for line as it was written."""
+    """The lines of a person's message, as they were written."""
     return lined(text, (Styled(" " * INDENT, SAID),), SAID, fill=SAID)
 
 
 def lined(
     text: str, lead: tuple[Styled, ...], style: str, *, fill: str = ""
 ) -> Iterator[BlockPart]:
-    """A text that is no Markdown, line for line behind the same beginning."""
+    """The lines of a plain text, each after the same `lead`."""
     lines = protect(newlines(text)).split("\n")
 
     def make(first: int, width: int) -> list[Line]:
@@ -272,11 +272,11 @@ def lined(
 
 
 class FoldPart(BlockPart):
-    """What a click expands, or folds again."""
+    """A part that expands and folds its block when clicked."""
 
 
 class ToolPart(FoldPart):
-    """One tool call: a line, or with its arguments and its result."""
+    """A tool call as one line, or expanded with its arguments and its result."""
 
     __slots__ = ("tool",)
 
@@ -286,12 +286,12 @@ class ToolPart(FoldPart):
 
 
 def spoken(intent: str) -> str:
-    """An intent as words."""
+    """The name of a mode as words."""
     return protect(intent).replace("_", " ")
 
 
 def _running(tool: ToolLine) -> str:
-    """What a call waits for, or how far it is."""
+    """The state of a running call: waiting for permission, or its progress."""
     if tool.request is not None:
         return " ? waits for you"
     if tool.progress or tool.fraction is not None:
@@ -311,7 +311,7 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     }[tool.ok]
     if tool.ok is False and tool.error == STOPPED:
         state = Styled(" ■ stopped", "warning")
-    room = width - sum(len(run.text) for run in runs) - len(state.text) - 2
+    room = width - chars(runs) - len(state.text) - 2
     shown = protect(args).replace("\n", "⏎")
     runs.append(Styled(f"({shown[: room - 1] + '…' if len(shown) > room else shown})", "dim"))
     lines = [Line((*runs, state))]

@@ -1,4 +1,4 @@
-"""Blocks that are no messages: the greeting, what was summed up, notices, and older messages."""
+"""Blocks beside messages: the greeting, notices, summaries, and the mark of older messages."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ WITHOUT_MODEL = (
     "How many messages are in this chat?",
     "Show my sessions",
 )
-"""What works without a model."""
+"""Examples that work without a model."""
 KEYS = (("enter", "sends"), ("ctrl+j", "new line"))
 COMMANDS = (
     ("stop", "stops a reply and keeps it"),
@@ -27,19 +27,19 @@ COMMANDS = (
 
 
 class NoteBlock:
-    """Lines made by a function of the width; of notes with one key only the newest is shown."""
+    """Lines made by a function of the width; a note replaces the one before it with the same key."""
 
     def __init__(self, make: Callable[[int], list[Line]], key: str = "") -> None:
         self.parts = [BlockPart(make)]
         self.key = key
 
     def height(self, width: int) -> int:
-        """Exact once it was shown."""
+        """The height, exact once it was shown."""
         return self.parts[0].height(width)
 
 
 def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
-    """What an empty conversation shows; `model` is whether there is one."""
+    """The block of an empty conversation; `model`: whether a model is configured."""
     examples = EXAMPLES if model else WITHOUT_MODEL
 
     def make(width: int) -> list[Line]:
@@ -75,7 +75,7 @@ def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
 
 
 def notice(text: str, style: str = "warning", glyph: str = "!", key: str = "") -> NoteBlock:
-    """A sentence of the program."""
+    """A notice of the program, such as an error."""
 
     def make(width: int) -> list[Line]:
         lead = (Styled(f"{glyph} ", style),)
@@ -85,7 +85,7 @@ def notice(text: str, style: str = "warning", glyph: str = "!", key: str = "") -
 
 
 def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
-    """What a conversation was about, above or below its messages."""
+    """The summary of a conversation."""
 
     def make(width: int) -> list[Line]:
         bar = (Styled("┃ ", "genpy mark"),)
@@ -99,7 +99,7 @@ def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
 
 
 def older_waiting() -> NoteBlock:
-    """The mark above the first message while older ones are not loaded."""
+    """The mark above the first message, if there are older ones that are not loaded."""
     return NoteBlock(
         lambda _: [BLANK, Line((Styled("↑ ", "dim"), Styled("older messages", "dim")))]
     )

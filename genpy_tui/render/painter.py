@@ -1,4 +1,4 @@
-"""Rows of the layout as strips in the colours of a theme, kept for the next repaint."""
+"""Paints rows of the layout as strips in the colours of a theme, with a cache for repaints."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ from genpy_tui.render.lines import Line
 from genpy_tui.render.palette import Palette
 
 MARGIN = 2
-"""Columns on the left, where the cursor stands, and on the right, at the least."""
-KEPT = 400
-"""Strips that are kept."""
+"""The least number of columns on the left, with the cursor, and on the right."""
+CACHED = 400
+"""The most strips in the cache."""
 CURSOR = "▌ "
 
 
@@ -24,7 +24,7 @@ class Painter:
     def __init__(self, palette: Palette) -> None:
         self._palette = palette
         self._selection = palette.selection()
-        self._kept: dict[int, tuple[Line, bool, int, Strip]] = {}
+        self._cache: dict[int, tuple[Line, bool, int, Strip]] = {}
 
     def blank(self, width: int) -> Strip:
         """A line with nothing on it."""
@@ -41,20 +41,20 @@ class Painter:
         marked: bool = False,
         span: tuple[int, int] | None = None,
     ) -> Strip:
-        """A row that stands on line `y` of everything; `span` are the characters selected.
+        """Paint a row at line `y` of the layout; `span` is the range of selected characters.
 
-        The text and its backgrounds begin behind a margin, and are `text_width` columns wide.
+        The text and its backgrounds begin after a margin, and are `text_width` columns wide.
         """
         if span is not None:
             strip = self._paint(row, width, margin, text_width, marked=marked, span=span)
             return strip.apply_offsets(0, y)
-        kept = self._kept.get(y)
-        if kept is not None and kept[0] is row.line and kept[1:3] == (marked, width):
-            return kept[3]
+        cached = self._cache.get(y)
+        if cached is not None and cached[0] is row.line and cached[1:3] == (marked, width):
+            return cached[3]
         strip = self._paint(row, width, margin, text_width, marked=marked).apply_offsets(0, y)
-        if len(self._kept) > KEPT:
-            self._kept.clear()
-        self._kept[y] = (row.line, marked, width, strip)
+        if len(self._cache) > CACHED:
+            self._cache.clear()
+        self._cache[y] = (row.line, marked, width, strip)
         return strip
 
     def _paint(

@@ -1,4 +1,4 @@
-"""The styles that lines name, from the colours of a theme."""
+"""Maps the names of styles to Rich styles in the colours of a theme."""
 
 from collections.abc import Mapping
 
@@ -69,11 +69,11 @@ _ANSI = {
     "text-error": "red",
     "text-success": "green",
 }
-"""The colours of a terminal where no theme is known: on the command line."""
+"""The terminal's own colours, used on the command line, where there is no theme."""
 
 
 def plain_style(names: str) -> Style:
-    """The style of these names in the colours of the terminal, without backgrounds."""
+    """The style of these names in the terminal's own colours, without backgrounds."""
     style = Style()
     for name in [names] if names in _TABLE else names.split():
         if name in _TABLE:
@@ -84,7 +84,7 @@ def plain_style(names: str) -> Style:
 
 
 class Palette:
-    """Names to Rich styles over one background."""
+    """The Rich style of each combination of names, on one background."""
 
     def __init__(self, variables: Mapping[str, str], base: Style) -> None:
         self._variables = variables
@@ -99,13 +99,13 @@ class Palette:
         return style
 
     def selection(self) -> Style:
-        """Selected text: black or white, whichever is read best, on the first colour of the theme."""
+        """The style of selected text: black or white on the primary colour, by contrast."""
         behind = self._colour("primary")
         if behind is None or behind.triplet is None or behind.type is not ColorType.TRUECOLOR:
             return Style(reverse=True)  # the colours are the terminal's own, and unknown here
         red, green, blue = ((part / 255) ** 2.2 for part in behind.triplet)
         light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-        # The middle of WCAG's contrast: there black and white are read as well as each other.
+        # WCAG's contrast of black and of white is equal at this luminance.
         text = "#000000" if light > _MIDDLE else "#ffffff"
         return Style(color=RichColor.parse(text), bgcolor=behind)
 

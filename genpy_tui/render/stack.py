@@ -1,4 +1,4 @@
-"""The blocks of a conversation in their order: its messages, and the notes between them."""
+"""The blocks of a conversation in order: its messages, and the notes between them."""
 
 from genpy_server.client.transcript import Entry, Transcript
 from genpy_tui.commands import Keys
@@ -8,7 +8,7 @@ from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
 
 
 class Stack:
-    """One block for each entry, kept as long as the entry or the stored message it shows."""
+    """The blocks; an entry keeps its block as long as the entry or its message exists."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -24,7 +24,7 @@ class Stack:
         self._older = older_waiting()
 
     def greet(self, *, model: bool) -> None:
-        """Offer examples that work, with a model or without one."""
+        """Show the greeting with examples that work with or without a model."""
         self._greeting = greeting(self._keys, model=model)
         self.rebuild(self.transcript)
 
@@ -33,7 +33,7 @@ class Stack:
         return self._by_entry.get(id(entry))
 
     def place(self, block: MessageBlock) -> int:
-        """Where a block stands."""
+        """The index of a block."""
         return self._places[id(block)]
 
     def message(self, message_id: int) -> MessageBlock | None:
@@ -41,7 +41,7 @@ class Stack:
         return self._by_message.get(message_id)
 
     def rebuild(self, transcript: Transcript) -> int:
-        """Make the blocks those of a transcript; returns the first that may differ."""
+        """Update the blocks to a transcript; returns the index of the first that may differ."""
         self.transcript = transcript
         old, self.blocks = self.blocks, []
         by_entry: dict[int, MessageBlock] = {}
@@ -76,7 +76,7 @@ class Stack:
     def _block(self, entry: Entry) -> MessageBlock:
         block = self._by_entry.get(id(entry))
         if block is None and entry.message_id is not None:
-            # After a reconnect the server may send everything again: a message keeps its block.
+            # After a reconnect the server may send all messages again; each keeps its block.
             block = self._by_message.get(entry.message_id)
         if block is None and entry.client_id in self._outgoing:
             block = self._outgoing.pop(entry.client_id)
@@ -87,7 +87,7 @@ class Stack:
         return block
 
     def sent(self, client_id: str, text: str) -> None:
-        """Show a message that is on its way, below everything, until the server acknowledges it."""
+        """Show a message at the end, until the server acknowledges it."""
         entry = Entry("user")
         entry.client_id = client_id
         entry.append(text)
@@ -102,9 +102,9 @@ class Stack:
         return "" if block is None else block.entry.text
 
     def note(self, note: NoteBlock, *, above: bool = False) -> None:
-        """Put a note below the newest message, or above the oldest.
+        """Add a note below the newest message, or above the oldest.
 
-        It takes the place of the note before it when that has the same key.
+        It replaces the note before it if that has the same key.
         """
         entries = self.transcript.entries
         newest = self._by_entry.get(id(entries[-1])) if entries else None
@@ -118,7 +118,7 @@ class Stack:
         self.rebuild(self.transcript)
 
     def clear(self) -> None:
-        """Forget everything: another conversation comes."""
+        """Remove all blocks, before another conversation is shown."""
         self._above.clear()
         self._below.clear()
         self._by_entry.clear()

@@ -1,4 +1,4 @@
-"""Markdown to lines, piece by piece, while it still grows.
+"""Renders Markdown as lines, piece by piece, while it is received.
 
-Nothing here knows messages or colours by name; styles are named and resolved later.
+Lines have names of styles, which are resolved to colours later.
 """

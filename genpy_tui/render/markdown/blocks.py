@@ -1,6 +1,6 @@
-"""One piece of Markdown as lines of the screen.
+"""Renders one piece of Markdown as lines.
 
-HTML is shown as the text it is, images as their description, links with where they lead.
+HTML is shown as text, images as their description, links with their address.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genpy_server.markdown.dialect import parser
 from genpy_server.markdown.tex import readable
-from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, wrap
+from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, chars, text_of, wrap
 from genpy_tui.render.markdown.code import code_lines
 from genpy_tui.render.markdown.splitter import Fragment
 from genpy_tui.render.markdown.table import Cell, table_lines
@@ -27,11 +27,11 @@ _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _URL = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}]")
 
 Env = MutableMapping[str, Any]
-"""What markdown-it collects beside tokens: the definitions of reference links."""
+"""The `env` of markdown-it, which contains the definitions of reference links."""
 
 
 def render(piece: Fragment, width: int, env: Env | None = None) -> list[Line]:
-    """The lines of one piece, without the blank line above it."""
+    """The lines of a piece, without the blank line above it."""
     env = {} if env is None else env
     pad = min(piece.pad, width // 2)
     lead = (Styled(" " * pad),) if pad else ()
@@ -65,7 +65,7 @@ def code_blocks(text: str) -> list[str]:
 
 
 class _Blocks:
-    """Walks block nodes; `lead` stands before the first line of a block, `rest` before others."""
+    """Renders block nodes; `lead` begins the first line of a block, `rest` the others."""
 
     def __init__(self, width: int, out: list[Line]) -> None:
         self.width = width
@@ -104,7 +104,7 @@ class _Blocks:
                 mark = len(self.out)
                 self.blocks(node.children, first, after, loose=True)
                 if len(self.out) == mark:
-                    self.out.append(Line(first, _size(first)))
+                    self.out.append(Line(first, chars(first)))
             case "fence" | "code_block":
                 code = node.content.removesuffix("\n")
                 lines = code_lines(code, node.info.strip(), self.width, lead=rest)
@@ -112,8 +112,8 @@ class _Blocks:
                     lines[0] = lines[0]._replace(runs=(*lead, *lines[0].runs[len(rest) :]))
                 self.out += lines
             case "hr":
-                room = self.width - _size(lead)
-                self.out.append(Line((*lead, Styled("─" * max(3, room), "rule")), _size(lead)))
+                room = self.width - chars(lead)
+                self.out.append(Line((*lead, Styled("─" * max(3, room), "rule")), chars(lead)))
             case "table":
                 self.out += table_lines(_table(node), self.width, rest)
             case "math_block":
@@ -154,12 +154,12 @@ class _Blocks:
             if item.children:
                 self.blocks(item.children, first, after, loose=loose)
             else:
-                self.out.append(Line(first, _size(first)))
+                self.out.append(Line(first, chars(first)))
         self.depth -= 1
 
 
 def _task(item: "SyntaxTreeNode") -> str:
-    """The box of an item of a list of tasks, which is taken from its text; nothing without one."""
+    """The check box of a task list's item, which is removed from its text; empty if it has none."""
     inline = item.children[0].children if item.children else []
     text = inline[0].children[:1] if inline and inline[0].type == "inline" else []
     if not text or text[0].type != "text" or text[0].token is None:
@@ -172,17 +172,13 @@ def _task(item: "SyntaxTreeNode") -> str:
 
 
 def _number(label: str) -> str:
-    """A footnote's label as it stands in the text."""
+    """A footnote's label as it is shown in the text."""
     return label.translate(_RAISED) if label.isdecimal() else f"[{label}]"
-
-
-def _size(runs: tuple[Styled, ...]) -> int:
-    return sum(len(run.text) for run in runs)
 
 
 def _blank(lead: tuple[Styled, ...]) -> Line:
     """An empty line inside a quote or list."""
-    return Line(lead, _size(lead)) if any(run.style for run in lead) else BLANK
+    return Line(lead, chars(lead)) if any(run.style for run in lead) else BLANK
 
 
 def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styled]:
@@ -216,7 +212,7 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styl
 
 
 def _with_breaks(runs: Iterable[Styled]) -> Iterator[Styled]:
-    """Runs of a cell, in which `<br>` is the only way to begin a line."""
+    """Runs of a table cell, with `<br>` as a newline."""
     for run in runs:
         if "<" not in run.text or "code" in run.style:
             yield run
@@ -243,7 +239,7 @@ def _link(node: "SyntaxTreeNode", style: str) -> Iterator[Styled]:
     target = str(node.attrs.get("href", ""))
     runs = list(_inline(node.children, f"{style} link".strip()))
     yield from (run._replace(link=target) for run in runs)
-    if "".join(run.text for run in runs) != target:
+    if text_of(runs) != target:
         yield from _target(target, style)
 
 
@@ -254,7 +250,7 @@ def _target(target: str, style: str) -> Iterator[Styled]:
 
 @lru_cache(maxsize=4)
 def _rows(source: tuple[str, ...]) -> list[list[Cell]]:
-    """The rows that the columns of the later parts of a table are measured by."""
+    """The rows by which the columns of a table's later parts are measured."""
     from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
 
     return _table(SyntaxTreeNode(parser().parse("\n".join(source))).children[0])

@@ -1,10 +1,10 @@
-"""Code as lines: highlighted by Pygments, on a panel of its own, with the language above it."""
+"""Renders code as lines: highlighted by Pygments, on a background, below its language."""
 
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from genpy_tui.render.lines import Line, Styled, fold
+from genpy_tui.render.lines import Line, Styled, chars, fold
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -15,9 +15,9 @@ _TITLE = re.compile(
     r"""\b(?:title|file|filename|name)\s*=\s*(?:["'](?P<quoted>[^"']+)["']|(?P<bare>[^\s}]+))"""
 )
 _NAME = re.compile(r"[\w./\\~+-]*\.\w+")
-"""What is the name of a file."""
+"""The name of a file."""
 _LEXED_LINE = 2_000
-"""A line longer than this is shown without colours: lexers are slow on such lines."""
+"""Code with a longer line is not highlighted, since lexers are slow on such lines."""
 
 _STYLES = (
     ("Comment", "comment"),
@@ -48,17 +48,16 @@ def code_lines(
     lead: tuple[Styled, ...] = (),
     first: bool = True,
 ) -> list[Line]:
-    """A block of code, or with `first` false the next part of one; `info` is behind its fence."""
+    """A block of code, or its next part if not `first`; `info` is the text after its fence."""
     language, title = named(info)
     bar = (*lead, Styled(BAR, "code bar"))
-    size = sum(len(run.text) for run in bar)
+    size = chars(bar)
     room = max(8, width - size)
     lines: list[Line] = []
     if first:
         names = " · ".join(filter(None, (language[:LABEL_LIMIT], title)))
         label = fold([Styled(names or "text", "code label")], room)[0]
-        shown = sum(len(run.text) for run in label)
-        lines.append(Line((*bar, *label), size + shown, fill="code"))
+        lines.append(Line((*bar, *label), size + chars(label), fill="code"))
     for row in highlighted(source, language):
         for number, part in enumerate(fold(row, room)):
             lines.append(Line((*bar, *part), size, "" if number else "\n", "code"))
@@ -66,7 +65,7 @@ def code_lines(
 
 
 def named(info: str) -> tuple[str, str]:
-    """The language and the title, or name of the file, that stand behind a fence."""
+    """The language and the title or file name in the text after a fence."""
     attribute = _TITLE.search(info)
     language, _, rest = info.partition(" ")
     language, colon, name = language.partition(":")

@@ -1,4 +1,4 @@
-"""A text of Markdown that may still grow, as parts of the layout."""
+"""A Markdown text that may still grow, as parts of the layout."""
 
 from genpy_server.core.display import newlines, protect
 from genpy_server.markdown.dialect import parser
@@ -12,7 +12,7 @@ _SAMPLE_WIDTH = 40
 
 
 def warm_up() -> None:
-    """Import and build what the first reply would otherwise wait for."""
+    """Import modules and build the parser, so that the first reply need not wait for them."""
     document = Document()
     document.feed(_SAMPLE)
     document.finish()
@@ -21,9 +21,9 @@ def warm_up() -> None:
 
 
 class Document:
-    """Feed it text; closed parts keep their lines, only what is open is rendered again.
+    """Renders the text that it is fed; closed parts keep their lines, open ones are rendered again.
 
-    Lines end with a newline, a carriage return or both: this is where that is made one.
+    Newlines, carriage returns and both together are accepted as line ends.
     """
 
     def __init__(self, *, indent: int = 0) -> None:
@@ -35,10 +35,10 @@ class Document:
         self._tail: list[BlockPart] | None = None
         self._finished = False
         self._carriage = ""
-        """A carriage return whose newline may still come."""
+        """A carriage return that a newline may follow."""
 
     def feed(self, text: str) -> None:
-        """More text at the end."""
+        """Append text."""
         text = self._carriage + text
         self._carriage = "\r" if text.endswith("\r") else ""
         self._splitter.feed(protect(newlines(text.removesuffix("\r"))))
@@ -46,7 +46,7 @@ class Document:
         self._take()
 
     def finish(self) -> None:
-        """The text is whole."""
+        """The text is complete."""
         if not self._finished:
             self._finished = True
             if self._carriage:
@@ -57,7 +57,7 @@ class Document:
 
     @property
     def parts(self) -> list[BlockPart]:
-        """Every part, the open ones last."""
+        """All parts, the open ones last."""
         if self._tail is None:
             # An open definition is not final, so it must not define anything yet.
             env = {"references": dict(self._env.get("references", {}))}
@@ -75,7 +75,7 @@ class Document:
         self._pieces = len(pieces)
 
     def _define(self, piece: Fragment) -> None:
-        """Learn the reference links a piece defines, and show earlier uses of them as links."""
+        """Store the reference links that a piece defines, and render earlier uses of them again."""
         if piece.kind != "markdown" or not any(map(DEFINITION.match, piece.lines)):
             return
         before = len(self._env.get("references", ()))

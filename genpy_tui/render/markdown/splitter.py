@@ -1,10 +1,9 @@
-"""Markdown cut into pieces that are final as soon as they end, read line by line.
+"""Splits Markdown, line by line, into pieces that are final as soon as they are closed.
 
-A reply arrives in bits of any size. The splitter decides at ends of lines only, so its pieces do
-not depend on the bits: what was streamed and what is read from the store give the same pieces, and
-a piece once closed is never rendered again. Cuts lie where CommonMark ends a block whatever
-follows, or inside a block that grew too large (code, list, table, paragraph), where the next piece
-says what it continues.
+A reply is received in chunks of any size. The splitter decides only at ends of lines, so that its
+pieces do not depend on the chunks: a streamed and a stored text have the same pieces, and a closed
+piece is never rendered again. A piece ends where CommonMark ends a block whatever follows, or inside
+a block that is too large (code, list, table, paragraph); then the next piece continues it.
 """
 
 import re
@@ -23,12 +22,12 @@ from genpy_server.markdown.dialect import (
 )
 
 MAX_LINES = 30
-"""Lines of a block that is still open; at the next good place after them it is cut."""
+"""A larger block is cut at the next suitable place."""
 MAX_CHARS = 2_000
 SOFT = 1.5
-"""Code is cut at a blank line while it is no larger than this, then anywhere."""
+"""At so many times these limits, code is cut anywhere, and not only at a blank line."""
 HARD = 3
-"""At so many times those limits a list item or a quote is cut anywhere."""
+"""At so many times these limits, a list item or a quote is cut anywhere."""
 
 Kind = Literal["markdown", "inline", "code", "table"]
 Mode = Literal["none", "text", "quote", "indented", "list", "code", "table", "math"]
@@ -36,27 +35,27 @@ Mode = Literal["none", "text", "quote", "indented", "list", "code", "table", "ma
 
 @dataclass(slots=True)
 class Fragment:
-    """Some lines, and how they belong to the block they are a part of."""
+    """A piece: some lines, and their relation to their block."""
 
     kind: Kind
     lines: list[str] = field(default_factory=list)
     language: str = ""
     first: bool = True
-    """It begins its block; a later piece of the same block does not."""
+    """Whether it begins its block."""
     last: bool = True
-    """It ends its block."""
+    """Whether it ends its block."""
     gap: bool = True
-    """A blank line stands above it."""
+    """Whether a blank line is above it."""
     number: int | None = None
-    """For a list continued: the number of its first item."""
+    """For a continued list: the number of its first item."""
     pad: int = 0
-    """Columns it is moved to the right, for a list item continued."""
+    """For a continued list item: the columns of its indentation."""
     head: tuple[str, ...] = ()
-    """For a table continued: the lines that its columns are measured by."""
+    """For a continued table: the lines by which its columns are measured."""
 
     @property
     def source(self) -> str:
-        """Its Markdown, or its code."""
+        """The Markdown or the code."""
         return "\n".join(self.lines)
 
 
@@ -104,7 +103,7 @@ def _indent(line: str) -> int:
 
 
 def _without(line: str, columns: int) -> str:
-    """A line without that many columns of white space; a tab of which some are left is spaces."""
+    """A line without so many columns of white space; the rest of a tab becomes spaces."""
     at = 0
     while columns > 0:
         width = 4 - at % 4 if line[0] == "\t" else 1
@@ -113,10 +112,7 @@ def _without(line: str, columns: int) -> str:
 
 
 def _interrupts(line: str) -> bool:
-    """Whether a line ends a paragraph by beginning a block.
-
-    That is a fence, a heading, a formula, a footnote or a list.
-    """
+    """Whether a line ends a paragraph: a fence, heading, formula, footnote or list begins."""
     if _HEADING.match(line) or _fence(line) or math_end(line) or is_footnote(line):
         return True
     item = _ITEM.match(line)
@@ -129,47 +125,47 @@ def _interrupts(line: str) -> bool:
 
 
 def _begins(line: str) -> bool:
-    """Whether a line ends a quote or a table by beginning a block: there any item does."""
+    """Whether a line ends a quote or a table: a block begins, or any list item."""
     return bool(_ITEM.match(line) or _RULE.match(line)) or _interrupts(line)
 
 
 @dataclass(slots=True)
 class _State:
-    """Where the splitter stands between two lines."""
+    """The state of the splitter between two lines."""
 
     mode: Mode = "none"
     piece: Fragment = field(default_factory=lambda: Fragment("markdown"))
     chars: int = 0
     fence: Fence = NO_FENCE
-    """The fence that is open."""
+    """The open fence."""
     inner: Fence | None = None
-    """The fence that is open inside a list item."""
+    """The open fence inside a list item."""
     shut: bool = False
-    """The line before is an item in which nothing stands yet."""
+    """Whether the line before is a list item without content so far."""
     closing: str = ""
-    """What ends the open formula."""
+    """The closing mark of the open formula."""
     marker: str = ""
-    """What the items of the open list share: the bullet, or what ends the number."""
+    """The marker of the open list: its bullet, or the character after its numbers."""
     offset: int = 0
-    """Column where the content of the open list item begins."""
+    """The column at which the content of the open list item begins."""
     number: int = 1
     items: int = 0
     blank: bool = False
-    """The line before was blank."""
+    """Whether the line before was blank."""
     pad: int = 0
     within: bool = False
-    """Inside an item of a list that was cut, so that indented lines are its content."""
+    """Whether the position is inside a list item that was cut; indented lines are its content."""
     joined: bool = False
-    """The line continues one that was cut, so it begins no block."""
+    """Whether the line continues one that was cut, so that it cannot begin a block."""
 
 
 _THINKS = {"<think>": "</think>", "<thinking>": "</thinking>"}
 _SPACES = range(1, 5)
-"""Columns between a marker and the content that stands behind it."""
+"""The possible numbers of columns between a marker and its content."""
 
 
 class Splitter:
-    """Feed it text; `closed` grows by pieces that are final, and `tail()` is what is open."""
+    """Splits the text that it is fed; `closed` has the final pieces, `tail()` the open ones."""
 
     def __init__(self) -> None:
         self.closed: list[Fragment] = []
@@ -177,12 +173,12 @@ class Splitter:
         self._rest: list[str] = []
         self._rest_size = 0
         self._thinks: str | None = None
-        """What ends the thoughts that the text begins with; empty when it begins with none."""
+        """The closing tag of reasoning at the start of the text; empty if there is none."""
         self._raw = self._expanded = ""
-        """The line that is read, with its tabs, and with spaces in the place of leading ones."""
+        """The current line with its tabs, and with leading tabs replaced by spaces."""
 
     def feed(self, text: str) -> None:
-        """Take in more text."""
+        """Append text."""
         self._rest.append(text)
         self._rest_size += len(text)
         if "\n" in text:
@@ -195,7 +191,7 @@ class Splitter:
             self._rest, self._rest_size = [rest], len(rest)
 
     def tail(self) -> list[Fragment]:
-        """The open pieces, with the line that has not ended yet."""
+        """The open pieces, including the incomplete last line."""
         probe = Splitter()
         probe._thinks = self._thinks
         probe._at = replace(self._at, piece=replace(self._at.piece, lines=self._at.piece.lines[:]))
@@ -206,7 +202,7 @@ class Splitter:
         return probe.closed
 
     def finish(self) -> None:
-        """The text is over: close what is open."""
+        """The text is complete: close the open piece."""
         if self._rest_size:
             self._whole("".join(self._rest))
         self._rest, self._rest_size = [], 0
@@ -220,7 +216,7 @@ class Splitter:
         self._at.joined = False
 
     def _chop(self, line: str) -> str:
-        """Take all but the end of a line that is too long to wait for."""
+        """Process all but the end of a line that is too long to wait for its end."""
         while len(line) > 2 * MAX_CHARS:
             at = next(
                 (m.end() for m in _SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)),
@@ -253,7 +249,7 @@ class Splitter:
         if self._thinks is None and not blank:
             self._thinks = _THINKS.get(body.strip(), "")
         if self._thinks and body.strip() == self._thinks:
-            self._close()  # whatever the model left open in its thoughts
+            self._close()  # a block that the model left open in its reasoning
         if at.pad and not blank:
             indent = _indent(line)
             if indent < at.pad and at.mode != "none":
@@ -315,7 +311,7 @@ class Splitter:
         return True
 
     def _last_of_formula(self) -> str:
-        """The last line of the open formula, without what opens it."""
+        """The last line of the open formula, without its opening mark."""
         *before, line = self._at.piece.lines
         return line if before else line.strip()[len(self._at.closing) :]
 
@@ -324,7 +320,7 @@ class Splitter:
         return self._last_of_formula().rstrip().endswith(self._at.closing)
 
     def _reread(self) -> None:
-        """Read the lines of a formula without an end as text."""
+        """Process the lines of a formula without an end as text."""
         at = self._at
         first, *lines = at.piece.lines
         read = self._raw, self._expanded
@@ -414,7 +410,7 @@ class Splitter:
         shut, at.shut = at.shut, False
         if blank:
             if shut:
-                at.offset = sys.maxsize  # nothing stands in an item that begins with a blank line
+                at.offset = sys.maxsize  # an item that begins with a blank line is empty
             self._add(line)
             return True
         indent = _indent(line)
@@ -453,7 +449,7 @@ class Splitter:
         return True
 
     def _follows_definitions(self, line: str) -> bool:
-        """Whether a line is the first behind definitions of links, which are no paragraph."""
+        """Whether a line is the first one after definitions of links, which are not a paragraph."""
         lines = self._at.piece.lines
         if not DEFINITION.match(lines[0]) or DEFINITION.match(line) or _TITLE.match(line):
             return False
@@ -461,7 +457,7 @@ class Splitter:
         return bool(tokens and tokens[0].map and tokens[0].map[0] == len(lines))
 
     def _takes(self, line: str) -> bool:
-        """Whether a line without mark or indentation goes on with a paragraph of a list or quote."""
+        """Whether a line without marker or indentation continues a paragraph of a list or quote."""
         lines = self._at.piece.lines
         tokens = parser().parse("\n".join((*lines, line)))
         return any(
@@ -493,7 +489,7 @@ class Splitter:
         return at.chars > times * MAX_CHARS or len(at.piece.lines) > times * MAX_LINES
 
     def _roll(self) -> None:
-        """Go on with the same code in another piece."""
+        """Continue the code in another piece."""
         language, mode = self._at.piece.language, self._at.mode
         self._close(last=False)
         self._open("code", mode, continues=True)
@@ -536,7 +532,7 @@ class Splitter:
         self._at.blank = gap
 
     def _hard(self, line: str) -> bool:
-        """Cut code inside a list item that is far too long."""
+        """Cut code inside a list item if it is far too long."""
         at = self._at
         if at.inner is not None and self._large(HARD):
             at.fence = at.inner._replace(indent=0)
@@ -555,4 +551,4 @@ class Splitter:
         "math": _in_math,
         "table": _in_table,
     }
-    """What takes a line in each mode; False when it closed its piece and the line comes again."""
+    """The method for each mode; it returns False if it closed the piece and did not use the line."""

@@ -1,6 +1,6 @@
-"""A table as lines: columns as wide as their cells while there is room, then wrapped cells.
+"""Renders tables as lines; cells are wrapped if the table is too wide.
 
-Where words do not fit into their columns, each row is a list of the columns' names and its cells.
+If words do not fit into their columns, each row is shown as a list of the columns' names and cells.
 """
 
 import re
@@ -8,17 +8,17 @@ from bisect import bisect_right
 
 from rich.cells import cell_len
 
-from genpy_tui.render.lines import Line, Styled, wrap
+from genpy_tui.render.lines import Line, Styled, cells, chars, text_of, wrap
 
 Cell = tuple[list[Styled], str]
-"""Its text and its alignment: "left", "right" or "center"."""
+"""The text of a cell and its alignment: "left", "right" or "center"."""
 GAP = " │ "
 WORD_CELLS = 20
-"""A word of at most so many cells is not broken."""
+"""The width of the longest word that is not broken."""
 NARROW = 6
-"""Cells for the names of columns, at least."""
+"""The least width for the names of columns."""
 _WORD = re.compile(r"[^\s\u1100-\uffef]+")
-"""What is not broken: Chinese, Japanese and Korean may be, everywhere."""
+"""Text that should not be broken; Chinese, Japanese and Korean may be broken anywhere."""
 
 
 def table_lines(
@@ -29,10 +29,10 @@ def table_lines(
     measure: list[list[Cell]] | None = None,
     head: bool = True,
 ) -> list[Line]:
-    """The first row is the head. `measure` are the rows that decide the columns' widths."""
+    """The lines of a table; the first row is the head. `measure` are the rows for the widths."""
     if not rows or not rows[0]:
         return []
-    room = width - sum(cell_len(run.text) for run in lead)
+    room = width - cells(lead)
     widths = _widths(measure or rows, room)
     if not _fits(widths, room):
         return _lists(rows, room, lead, head=head)
@@ -51,7 +51,7 @@ def _lists(
     """A list for each row, a rule above all but the first of a table."""
     names = [(runs, "left") for runs, _ in rows[0]]
     nothing: list[Cell] = [([], "left")] * len(names)
-    longest = max(cell_len("".join(run.text for run in runs)) for runs, _ in names)
+    longest = max(cells(runs) for runs, _ in names)
     size = max(1, min(longest, max(NARROW, room // 3)))
     widths = [size, max(1, room - size - len(GAP))]
     lines: list[Line] = []
@@ -65,7 +65,7 @@ def _lists(
 
 def _rule(widths: list[int], lead: tuple[Styled, ...]) -> Line:
     rule = "─┼─".join("─" * size for size in widths)
-    return Line((*lead, Styled(rule, "rule")), sum(len(run.text) for run in lead))
+    return Line((*lead, Styled(rule, "rule")), chars(lead))
 
 
 def _fits(widths: list[int], room: int) -> bool:
@@ -77,13 +77,13 @@ def _widths(rows: list[list[Cell]], room: int) -> list[int]:
     natural, words = [1] * columns, [1] * columns
     for row in rows:
         for index, (runs, _) in enumerate(row[:columns]):
-            text = "".join(run.text for run in runs)
+            text = text_of(runs)
             natural[index] = max(natural[index], *map(cell_len, text.split("\n")))
             words[index] = max(words[index], *map(cell_len, _WORD.findall(text)), 1)
     spare = room - len(GAP) * (columns - 1)
 
     def limited(limit: int) -> list[int]:
-        """The widths where no column is wider than this, unless a word needs it."""
+        """The widths of the columns, each at most `limit` unless a word needs more."""
         return [
             min(size, max(limit, min(word, WORD_CELLS)))
             for size, word in zip(natural, words, strict=True)
@@ -99,23 +99,23 @@ def _widths(rows: list[list[Cell]], room: int) -> list[int]:
 
 
 def _row(row: list[Cell], widths: list[int], lead: tuple[Styled, ...]) -> list[Line]:
-    cells = []
-    for (runs, align), size in zip(row, widths, strict=False):
-        cells.append((wrap(runs, size), align, size))
-    height = max((len(lines) for lines, _, _ in cells), default=0)
+    wrapped = [
+        (wrap(runs, size), align, size) for (runs, align), size in zip(row, widths, strict=False)
+    ]
+    height = max((len(lines) for lines, _, _ in wrapped), default=0)
     out = []
     for number in range(height):
         joined: list[Styled] = list(lead)
-        for column, (lines, align, size) in enumerate(cells):
+        for column, (lines, align, size) in enumerate(wrapped):
             if column:
                 joined.append(Styled(GAP, "rule"))
             part = lines[number].runs if number < len(lines) else ()
             joined += _aligned(part, align, size)
-        out.append(Line(tuple(joined), sum(len(run.text) for run in lead)))
+        out.append(Line(tuple(joined), chars(lead)))
     return out
 
 
 def _aligned(runs: tuple[Styled, ...], align: str, size: int) -> list[Styled]:
-    spare = max(0, size - cell_len("".join(run.text for run in runs)))
+    spare = max(0, size - cells(runs))
     left = {"right": spare, "center": spare // 2}.get(align, 0)
     return [Styled(" " * left), *runs, Styled(" " * (spare - left))]
