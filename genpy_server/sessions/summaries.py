@@ -36,7 +36,7 @@ from genpy_server.llm.providers import Providers
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.sessions.presence import Presence
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Ending, Result, Said, Store
+from genpy_server.stores.base import Ending, EndingContent, Result, Store
 from genpy_server.wire import SummaryEvent
 
 MESSAGES = 1_000
@@ -127,15 +127,15 @@ class Summaries:
             return await self._write(ending, model, by_hand=by_hand)
 
     async def _write(self, ending: Ending, model: str | None, *, by_hand: bool) -> Session | None:
-        said, ending = ending.said, msgspec.structs.replace(ending, said=None)
+        content, ending = ending.content, msgspec.structs.replace(ending, content=None)
         try:
             try:
-                said = said or await self._said(ending)
-                result = await self._result(ending, said, model, by_hand=by_hand)
+                content = content or await self._content(ending)
+                result = await self._result(ending, content, model, by_hand=by_hand)
                 session = await self._store.finish_ending(ending, result)
             except (StoreUnavailable, StoreTimeout):
                 raise
-            except Exception:  # a bug must not be retried for ever
+            except Exception:  # a bug must not be retried endlessly
                 log.exception("a summary could not be written or stored")
                 return await self._store.finish_ending(ending, Result(Metrics(), note=FAILED))
             if session is not None:
@@ -155,35 +155,35 @@ class Summaries:
             log.info("the claim to end a session was not released: %s", error.code)
 
     async def _result(
-        self, ending: Ending, said: Said, model: str | None, *, by_hand: bool
+        self, ending: Ending, content: EndingContent, model: str | None, *, by_hand: bool
     ) -> Result:
         """The summary to store; its title is used unless a person named the session."""
         if not by_hand and ATTEMPTS.exhausted(ending.attempt - 1):
-            return Result(said.metrics, note=GIVEN_UP)
+            return Result(content.metrics, note=GIVEN_UP)
         try:
             chosen = self._models.get(model)
-            request = self._request(said, self._models.context_tokens(chosen))
+            request = self._request(content, self._models.context_tokens(chosen))
             draft = await chosen.structured(request, SummaryDraft)
             return Result(
-                said.metrics,
+                content.metrics,
                 summary=draft.summary.strip()[:SUMMARY_CHARS],
                 topics=tuple(_items(draft.topics)),
                 sentiment=draft.sentiment,
                 outcomes=tuple(_items(draft.outcomes)),
                 title=seen_line(seen_line(draft.title).strip(QUOTES + " ")[:TITLE_CHARS]),
-                title_before=title_from(said.first),
+                title_before=title_from(content.first),
             )
         except LlmError as error:
             log.info("session completed without a summary: %s", error.code)
-            return Result(said.metrics, note=f"No summary was written. {error.message}")
+            return Result(content.metrics, note=f"No summary was written. {error.message}")
         except Exception:  # no answer of a model may keep the session active
             log.exception("a summary could not be written")
-            return Result(said.metrics, note=FAILED)
+            return Result(content.metrics, note=FAILED)
 
-    async def _said(self, ending: Ending) -> Said:
+    async def _content(self, ending: Ending) -> EndingContent:
         ids = ending.user_id, ending.session_id
         first = await self._store.messages(*ids, limit=1, after=0)
-        return Said(
+        return EndingContent(
             await self._metrics(ending),
             await self._store.messages(*ids, limit=MESSAGES),
             await self._store.memory(*ids),
@@ -199,8 +199,8 @@ class Summaries:
             log.exception("the messages of a session could not be counted")
             return Metrics()
 
-    def _request(self, said: Said, budget_tokens: int) -> list[ChatMessage]:
-        memory = said.memory
+    def _request(self, content: EndingContent, budget_tokens: int) -> list[ChatMessage]:
+        memory = content.memory
         room = budget_tokens - count_tokens(SUMMARY_PROMPT) - 20
         covered = memory.upto if memory else 0
         parts = []
@@ -209,7 +209,7 @@ class Summaries:
             notes = fitting_notes(remembered, "", room // 3)
             parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
         messages = [
-            m for turn in turns(said.messages) if turn.place > covered for m in turn.messages
+            m for turn in turns(content.messages) if turn.place > covered for m in turn.messages
         ]
         parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))
         return [ChatMessage("system", SUMMARY_PROMPT), ChatMessage("user", "\n\n".join(parts))]

@@ -1,8 +1,8 @@
-"""What every database promises: one Protocol, passed by every adapter in one shared suite.
+"""The interface of a database; one shared suite of tests (`StoreSuite`) checks every adapter.
 
-Every method names its owner, and a row of another owner does not exist. Errors of a driver
-leave an adapter as `StoreError` or one of its kinds. Messages are ordered by id, sessions by
-the id of their last message; times come from the database's clock.
+Every method has the owner's id; rows of other owners are treated as if they did not exist. An
+adapter raises the errors of its driver as `StoreError` or one of its subclasses. Messages are ordered
+by id, sessions by the id of their last message. Times are those of the database's clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,23 +25,23 @@ from genpy_server.core.models import (
 )
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
-"""Roles as the tables name them."""
+"""The names of roles in the tables."""
 
 
 def owner_of(user_id: str, kind: str = "m") -> str:
-    """What begins the terms of a user's messages ("m"), titles ("t") or summaries ("s")."""
+    """The prefix of indexed terms of a user's messages ("m"), titles ("t") or summaries ("s")."""
     return blake2b(user_id.encode(), digest_size=6).hexdigest() + kind
 
 
 def md5_hex(text: str) -> str:
-    """As PostgreSQL's `md5`; it tells texts apart, and guards nothing."""
+    """PostgreSQL's `md5`, to compare texts; not used for security."""
     return md5(text.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def known_state(state: str, memory: Memory | None) -> str:
-    """What a server knows of a session that it hosts, for `touch`; databases compute the same text.
+    """The state of a session as a server has it, for `touch`; databases compute the same text.
 
-    `state` is that of the session, see `Session.state`; empty where none is stored.
+    `state` is `Session.state`; empty for a session that is not stored.
     """
     noted = "" if memory is None else f"{memory.upto} {memory.text}"
     return state and f"{state} {md5_hex(noted)}"
@@ -53,35 +53,36 @@ class Appended(msgspec.Struct, frozen=True):
     message: Message
     duplicate: bool
     previous_id: int
-    """The session's last message before this one; 0 for none. A live session whose own last id
-    differs learns so that another server wrote in between."""
+    """The id of the session's last message before this one; 0 for none.
+
+    If it differs from the last id of a live session, another server has written a message."""
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What the end of a session is written from."""
+class EndingContent(msgspec.Struct, frozen=True):
+    """The content of a session that its summary is written from."""
 
     metrics: Metrics
     messages: list[Message]
-    """The newest ones, oldest first."""
+    """The newest messages, oldest first."""
     memory: Memory | None = None
     first: str = ""
     """The text of the first message."""
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """A right to write a session's end, until its lease runs out."""
+    """A claim to end a session, valid until its lease expires."""
 
     session_id: str
     user_id: str
     token: str
     attempt: int = 1
-    """How often the end of this session was begun since its last message, this time included."""
-    said: Said | None = None
-    """Where the database gives it together with the right."""
+    """The number of claims since the session's last message, including this one."""
+    content: EndingContent | None = None
+    """The content, if the database returns it with the claim."""
 
 
 class JournalPiece(msgspec.Struct, frozen=True):
-    """A part of a reply in progress; `position` is where it begins, in characters."""
+    """A part of a running reply; `position` is the index of its first character in the reply."""
 
     session_id: str
     run: str
@@ -89,11 +90,11 @@ class JournalPiece(msgspec.Struct, frozen=True):
     position: int
     text: str
     meta: MessageMeta
-    """What is known of the reply so far."""
+    """The metadata of the reply so far."""
 
 
 class JournaledReply(msgspec.Struct, frozen=True):
-    """A reply as far as it was journalled by a server that is gone."""
+    """The journalled part of a reply by a server that has stopped."""
 
     run: str
     reply_to: int
@@ -102,57 +103,58 @@ class JournaledReply(msgspec.Struct, frozen=True):
 
 
 class LeftBehind(msgspec.Struct, frozen=True):
-    """What servers that are gone left unfinished in a session."""
+    """The unfinished work of stopped servers in a session."""
 
     replies: tuple[JournaledReply, ...] = ()
     questions: tuple[Message, ...] = ()
-    """Those whose replies were not begun, oldest first."""
+    """Messages whose replies were not begun, oldest first."""
 
 
 class Hosted(msgspec.Struct, frozen=True):
-    """What a server learns of a session that it hosts."""
+    """The changes of a session by other servers, as `touch` returns them."""
 
     session_id: str
     session: Session | None = None
-    """The session, where its state is not the one that the server knows."""
+    """The session, if its state differs from the server's."""
     memory: Memory | None = None
-    """Its memory, with the session."""
+    """The memory, if the session is given."""
     elsewhere: bool = False
     """Whether another server hosts it too."""
     deleted: bool = False
     left: bool = False
-    """Whether a server that is gone left something; see `Store.take_over`."""
+    """Whether a stopped server left unfinished work; see `Store.take_over`."""
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A session as a server finds it when it begins to host it."""
+    """A session when a server begins to host it."""
 
     session: Session | None
     messages: list[Message]
-    """The newest ones, oldest first."""
+    """The newest messages, oldest first."""
     memory: Memory | None
     elsewhere: bool = False
+    """Whether another server hosts it too."""
     left: bool = False
-    """Whether a server that is gone left something; see `Store.take_over`."""
+    """Whether a stopped server left unfinished work; see `Store.take_over`."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True):
-    """What `check` saw: the kind of store, where it is, and how much it holds."""
+    """The result of `check`: the kind of store, its place, and how much it contains."""
 
     kind: str
     where: str
     sessions: int
     messages: int
     unindexed: int = 0
-    """Messages that an upgrade still has to index; they are found in the former way."""
+    """Messages that an upgrade has not indexed yet; the old index is searched for them."""
     users: int = 1
-    """Users who have conversations."""
+    """The number of users with conversations."""
     full: str | None = None
-    """Why no message fits in any more and what to do, where that shows without storing one."""
+    """Why no more messages can be stored and what to do, if that is known without storing one."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What the end of a session writes; `summary` is None with a `note` that says why."""
+    """What is stored at the end of a session; without a `summary`, `note` has the reason."""
 
     metrics: Metrics
     summary: str | None = None
@@ -161,12 +163,12 @@ class Result(msgspec.Struct, frozen=True):
     sentiment: str | None = None
     outcomes: tuple[str, ...] = ()
     title: str = ""
-    """The session's title from now on, where it still has the one before."""
+    """The session's new title, used only if its title is still `title_before`."""
     title_before: str = ""
 
 
 class ApprovedTool(msgspec.Struct, frozen=True):
-    """A tool that a person allowed for good, as it was defined then."""
+    """A tool that a person always allows, with the digest of its definition at that time."""
 
     name: str
     digest: str
@@ -175,28 +177,28 @@ class ApprovedTool(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class ApprovalStore(Protocol):
-    """The part of a store that keeps which tools may act; without it they are asked about again."""
+    """The optional part of a store that keeps permissions of tools; without it, people are asked again."""
 
     async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
-        """The tools that a user allowed for good, by name."""
+        """The tools that a user always allows, ordered by name."""
 
     async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
-        """Allow a tool of this definition for good; another definition of it is forgotten."""
+        """Always allow a tool with this definition; this replaces an earlier definition."""
 
     async def revoke_tool(self, user_id: str, name: str) -> bool:
-        """Take a permission back; False where there was none."""
+        """Remove a permission; False if there is none."""
 
 
 class BaseStore(Protocol):
-    """What `Store` and `CoreStore` both have."""
+    """The common part of `Store` and `CoreStore`."""
 
     kind: str
 
     async def open(self) -> None:
-        """Connect, and create or upgrade what the adapter can create itself."""
+        """Connect, and create or upgrade the schema if the adapter can."""
 
     async def close(self) -> None:
-        """Finish what is under way and close everything."""
+        """Finish running operations and close all connections."""
 
     async def messages(
         self,
@@ -210,14 +212,14 @@ class BaseStore(Protocol):
         """Up to `limit` messages, oldest first.
 
         With `after`, the first ones with a greater id; otherwise the newest ones, or the newest
-        with an id below `before`. An unknown session has none.
+        with an id below `before`. An unknown session has no messages.
         """
 
     async def session(self, user_id: str, session_id: str) -> Session | None:
-        """One session, or None when this user has none of that id."""
+        """One session; None if this user has no session with that id."""
 
     async def delete(self, user_id: str, session_id: str) -> None:
-        """Remove a session and its messages; `NotFound` when there is none."""
+        """Delete a session and its messages; raises `NotFound` if there is none."""
 
     async def secret(self) -> str:
         """The secret of this installation, the same for every server on this database."""
@@ -227,7 +229,7 @@ class Store(BaseStore, Protocol):
     """A database of conversations."""
 
     async def check(self) -> StoreHealth:
-        """Prove that reading works now; raises the `StoreError` that says what does not."""
+        """Read from the database now; raises `StoreError` if that fails."""
 
     # Messages
 
@@ -246,21 +248,24 @@ class Store(BaseStore, Protocol):
         server: str = "",
         settings: SessionSettings = SessionSettings(),
     ) -> Appended:
-        """Commit a message; on return it survives a power cut.
+        """Commit a message; once this returns, the message survives a power cut.
 
-        A person's first message creates the session with `title` and `settings`; a message of another role to a
-        session that is not there (any more) is `NotFound`. So is any message when the session does
-        not hold the message `known` (0: none is known): it was deleted, and perhaps created again.
-        Any message makes a completed one active and takes the right to end it from whoever holds
-        it. `live_seconds` is how long from now the session counts as hosted, by `server` (see `touch`).
-        A person's message waits for its reply at `server`, until a message that replies to it or
-        replaces it is stored. The journal of the run whose id is `client_id` is removed with it. The same
-        `client_id` with the same text changes nothing and returns the stored message as a
-        duplicate; with another text it is a `Conflict`. A session of another owner is `NotFound`.
+        A person's first message creates the session with `title` and `settings`. Raises `NotFound`
+        for a message of another role to a session that does not exist (any more), for a session of
+        another owner, and if the session does not have the message `known` (unless 0): it was
+        deleted, and perhaps created again.
+
+        The message makes a completed session active, and invalidates a claim to end it. The session
+        is hosted by `server` for `live_seconds` from now (see `touch`). A person's message waits for
+        its reply at `server`, until a message is stored that replies to it or replaces it. The
+        journal of the run with the id `client_id` is deleted.
+
+        The same `client_id` with the same text changes nothing and returns the stored message as a
+        duplicate; with another text it raises `Conflict`.
         """
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
-        """The message stored under a client's own id."""
+        """The message with a client's id for it; None if there is none."""
 
     async def search(
         self,
@@ -276,17 +281,18 @@ class Store(BaseStore, Protocol):
         left_out: Sequence[int] = (),
         asked: tuple[str, str] | None = None,
     ) -> list[Hit]:
-        """The user's messages that hold any word of `query`, best first, each with its neighbours.
+        """The user's messages with any word of `query`, best first, each with its neighbours.
 
-        Words are those of `core.words`, and the ranking is that of `core.context.recall`; a word
-        that nobody said may stand for those of the user that differ in a letter. `before` leaves
-        out messages from that id on, `left_out` those of these ids, `asked` the one of a session and a
-        client id, which may be stored meanwhile. With `distinct`, messages that
-        say the same take one place, and what is shown beside a better hit takes none. With
-        `titles`, sessions whose title, or whose summary and topics, hold every word come first,
-        each as its first message. Without `about_records`, earlier questions about the records and
-        their answers are left out, also beside others. A search that nobody waits for any more is
-        interrupted.
+        Words are those of `core.words`, and the ranking is that of `core.context.recall`. For a word
+        that no message has, words of the user that differ in one letter are searched.
+
+        `before` leaves out messages with that id or a greater one, `left_out` those with these ids,
+        `asked` the message of a session and a client id, which may be stored meanwhile. With
+        `distinct`, of messages with the same words only one is returned, and none that is shown as
+        the neighbour of a better hit. With `titles`, sessions with every word in their title, or in
+        their summary and topics, come first, each with its first message. Without `about_records`,
+        earlier questions about the records and their answers are left out, also as neighbours. If
+        the caller is cancelled, the search is interrupted.
         """
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
@@ -297,7 +303,7 @@ class Store(BaseStore, Protocol):
     ) -> list[UsageRow]:
         """Tokens of the user's replies from a time on (ISO 8601), by day, model and session.
 
-        Days begin `utc_offset` minutes before those of UTC. Replies without a count are none.
+        Days begin `utc_offset` minutes before those of UTC. Replies without usage are not counted.
         """
 
     # Sessions
@@ -314,21 +320,21 @@ class Store(BaseStore, Protocol):
         since: str | None = None,
         until: str | None = None,
     ) -> list[Session]:
-        """Sessions by last activity, newest first; one call whatever their number.
+        """Sessions by last activity, newest first.
 
-        `before` is a `last_message_id`; `query` is a part of title, summary or a topic, without
-        regard to case; with `since` or `until` (ISO 8601, half open) something was said in that
-        time, whatever was done with the session later.
+        `before` is a `last_message_id`. `query` is a part of the title, the summary or a topic,
+        ignoring case. With `since` or `until` (ISO 8601, half-open interval), only sessions with a
+        message in that time.
         """
 
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:
-        """Give a session another title; `NotFound` when there is none."""
+        """Rename a session; raises `NotFound` if there is none."""
 
     async def configure(self, user_id: str, session_id: str, settings: SessionSettings) -> Session:
-        """Replace the settings of a session; `NotFound` when there is none."""
+        """Replace the settings of a session; raises `NotFound` if there is none."""
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
-        """Keep a rating from 1 to 5, else `BadRequest`; `NotFound` without such a session."""
+        """Store a rating from 1 to 5; raises `BadRequest` for another value, `NotFound` without a session."""
 
     # The end of a session, exactly once
 
@@ -337,25 +343,25 @@ class Store(BaseStore, Protocol):
     ) -> Opened:
         """Begin to host a session as `touch` does, and read it with its newest `limit` messages.
 
-        One that is not stored is empty; its first message begins it.
+        The result is empty for a session that is not stored; its first message creates it.
         """
 
     async def touch(
         self, known: Mapping[str, str], live_seconds: float, server: str = ""
     ) -> list[Hosted]:
-        """Record that these sessions are hosted for `live_seconds` from now, by `server`.
+        """Record that these sessions are hosted by `server` for `live_seconds` from now.
 
-        `known` has the `known_state` of each id, empty where the server knows of no stored session.
-        Returns those whose state is another one, those that are deleted, those that another server
-        hosts too, and those in which a server that is gone left something.
+        `known` has the `known_state` of each session by id, empty for sessions that are not stored.
+        Returns the sessions with another state, deleted ones, those that another server hosts too,
+        and those with unfinished work of a stopped server.
         """
 
     async def abandoned(
         self, limit: int, *, users: Sequence[str], never_hosted: bool = False
     ) -> list[tuple[str, str]]:
-        """(user_id, session_id) of these users' active sessions whose leases are over.
+        """(user_id, session_id) of these users' active sessions that are not hosted any more.
 
-        Sessions that no server ever hosted, another program's, only with `never_hosted`.
+        With `never_hosted`, also of sessions that no server has hosted: those of other programs.
         """
 
     async def claim_ending(
@@ -370,66 +376,66 @@ class Store(BaseStore, Protocol):
         server: str = "",
         messages: int = 0,
     ) -> Ending | None:
-        """Take the right to end an active session, or None when it is not available.
+        """Claim the right to end an active session; None if it cannot be claimed.
 
-        Of any number of callers on any number of servers one gets it, by the database's clock,
-        until `finish_ending`, a new message, the end of the lease, or `beat` with 0 seconds for
-        `server`, which is recorded where it was not yet. With `messages` the right may come with
-        so many of them; see `Ending.said`. `abandoned_only` leaves alone hosted sessions, those of
-        servers that are late (see `beat`), and those whose next attempt is to
-        wait (see `release_ending`); `again` also takes completed ones, to write a new summary. With
-        `leaving` the server hosts the session no more, and leaves its end to others that do.
+        Of any number of callers on any number of servers, one gets the claim. It is valid, by the
+        database's clock, until `finish_ending`, a new message, the end of the lease, or `beat` with
+        0 seconds for `server`, which is recorded if it was not. With `messages`, the claim may
+        contain so many of them; see `Ending.content`. `abandoned_only` excludes hosted sessions,
+        those of late servers (see `beat`), and those whose next attempt is delayed (see
+        `release_ending`). `again` includes completed sessions, to write a new summary. With
+        `leaving`, the server stops to host the session; if others host it, there is no claim.
         """
 
     async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
-        """Complete the session, or None when the right was lost in the meantime."""
+        """Complete the session; None if the claim is not valid any more."""
 
     async def release_ending(self, ending: Ending, wait_seconds: float = 0) -> None:
-        """Give the right back unused; `abandoned` leaves the session out for `wait_seconds`."""
+        """Release a claim; `abandoned` does not return the session for `wait_seconds`."""
 
-    # Servers, and the replies in progress that they leave behind
+    # Servers, and their unfinished replies
 
     async def beat(self, server: str, alive_seconds: float) -> dict[str, bool]:
-        """Record that a server is alive for so long from now (0: it is gone).
+        """Record that a server is alive for `alive_seconds` from now; 0 means that it has stopped.
 
-        Returns the other servers that were recorded, and whether each is late: its time is over. It
-        may renew it, after a sleep of its computer, and nothing of it is taken over before it is
-        recorded as gone.
+        Returns the other recorded servers, and whether each is late: its time is over. A late server
+        may still continue, for instance after its computer slept; its work is taken over only once
+        it is recorded as stopped.
         """
 
     async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
-        """Keep pieces of running replies, in one write; none of a reply that is stored.
+        """Store pieces of running replies, in one write; pieces of stored replies are ignored.
 
         A piece replaces the one at the same position.
         """
 
     async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
-        """The journalled replies of servers that are gone, and with `server` what waited there.
+        """Return the journalled replies of stopped servers, and with `server` also waiting messages.
 
-        Those questions wait at `server` from now on, and are given to no other one.
+        These messages wait at `server` from now on, and are not returned to another server.
         """
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
-        """(user_id, session_id) of these users' sessions with replies of servers that are gone or late."""
+        """(user_id, session_id) of these users' sessions with replies of stopped or late servers."""
 
     # Memory
 
     async def memory(self, user_id: str, session_id: str) -> Memory | None:
-        """The running summary of a session."""
+        """The running memory of a session; None if there is none."""
 
     async def extend_memory(
         self, user_id: str, session_id: str, memory: Memory, *, previous: Memory | None
     ) -> bool:
-        """Replace the memory `previous`; False when it is another one by now."""
+        """Replace the memory if it still equals `previous`; returns whether it did."""
 
     # Moving
 
     async def import_session(self, session: Session, messages: Iterable[dict[str, Any]]) -> int:
-        """Write an exported session as it was, for `session.user_id`; see `exported.py`.
+        """Store an exported session for `session.user_id`, in one transaction; see `exported.py`.
 
-        The messages come by their ids, and need not all be in memory: one call is one transaction.
-        Returns how many messages were new: a message is known by its `uid` or client id, so the
-        same import adds none the second time. Ids are this database's, in the same order, and
-        `reply_to` and `replaces` follow them. Of two states of a session the one updated last
-        stays. `BadRequest` for what cannot be read; `NotFound` for a session of another owner.
+        The messages are ordered by id, and need not all be in memory. Returns the number of new
+        messages: those with a known `uid` or client id are not added again. Messages get ids of this
+        database in the same order, and `reply_to` and `replaces` are changed accordingly. Of two
+        states of a session, the one updated last is kept. Raises `BadRequest` for invalid data,
+        `NotFound` for a session of another owner.
         """

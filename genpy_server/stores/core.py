@@ -1,9 +1,9 @@
-"""The least that a store must do, and plain defaults for the rest of `Store`.
+"""The minimal interface of a store, and simple default implementations for the rest of `Store`.
 
-`CoreStore` keeps sessions and messages. What else a server needs is served by `CompletedStore`: a
-search that reads every message of the user, and endings, memory and permissions that this process
-remembers. A store that has a method of `Store` itself is asked instead. The defaults are for one
-server on a store; several need a store with all of it.
+A `CoreStore` stores sessions and messages. `CompletedStore` adds the other methods of `Store`, unless
+the store has them: a search that reads every message of the user, and endings, memory and permissions
+that are kept in this process. These defaults work for one server on a database; several servers need
+a store with all methods.
 """
 
 import asyncio
@@ -54,14 +54,14 @@ from genpy_server.stores.base import (
 log = logging.getLogger("genpy.store")
 
 ALL = 2**31
-"""More rows than there are."""
+"""A limit beyond any number of rows."""
 
 
 class CoreStore(BaseStore, Protocol):
-    """A database of sessions and messages; every method names their owner.
+    """A database of sessions and messages; every method has the owner's id.
 
-    Messages have ids that grow, over all sessions; times are ISO 8601 in UTC, ending in Z. What a
-    driver raises leaves it as `StoreError` or one of its kinds.
+    Ids of messages increase over all sessions. Times are ISO 8601 in UTC, ending in Z. Errors of the
+    driver are raised as `StoreError` or one of its subclasses.
     """
 
     async def append(
@@ -79,27 +79,27 @@ class CoreStore(BaseStore, Protocol):
     ) -> Appended:
         """Commit a message, and make its session active again.
 
-        A message of role "user" begins a session that is not there, with `title` and `settings`;
-        one of another role is `NotFound` there. So is one to a session of another owner, or that
-        does not hold the message `known` (0: none). The same `client_id` with the same text is
-        a duplicate and changes nothing, with another text it is a `Conflict`.
+        A message of role "user" creates a missing session with `title` and `settings`. Raises
+        `NotFound` for a message of another role to a missing session, for a session of another
+        owner, and if the session does not have the message `known` (unless 0). The same `client_id`
+        with the same text is a duplicate and changes nothing; with another text it raises `Conflict`.
         """
 
     async def list_sessions(self, user_id: str) -> list[Session]:
-        """All sessions of a user, by last message, newest first."""
+        """All sessions of a user, ordered by last message, newest first."""
 
     async def update(self, session: Session) -> None:
-        """Write everything that may change of a session: title, status, summary, rating, settings.
+        """Store what may change of a session: title, status, summary, rating, settings.
 
-        A session that is not there (any more) stays so.
+        A missing session is not created.
         """
 
 
 def completed(store: CoreStore | Store) -> Store:
-    """A store of others with a default for each method of `Store` that it has not.
+    """A package's store, with defaults for missing methods of `Store`.
 
-    What a method raises that is not an error of GenPy becomes a `StoreError`. Raises `ConfigError` where
-    a method of `CoreStore` is missing.
+    Its exceptions that are not a `GenPyError` become a `StoreError`. Raises `ConfigError` if it lacks
+    a method of `CoreStore`.
     """
     guarded: Any = _Guarded(store)
     if all(hasattr(store, name) for name in _METHODS):
@@ -129,7 +129,7 @@ class _Guarded:
                 return await method(*values, **named)
             except GenPyError:
                 raise
-            except Exception as error:  # code of others
+            except Exception as error:  # the store is another package's code
                 log.exception("the store %s failed", self._store.kind)
                 raise StoreError(
                     f"The store {self._store.kind} failed with {type(error).__name__}; "
@@ -140,7 +140,7 @@ class _Guarded:
 
 
 class CompletedStore:
-    """See the module."""
+    """A `CoreStore` with defaults for the other methods of `Store`."""
 
     def __init__(self, core: CoreStore, where: str) -> None:
         self.kind = core.kind
@@ -160,7 +160,7 @@ class CompletedStore:
                 setattr(self, name, own)
 
     async def check(self) -> StoreHealth:
-        """See `Store.check`; counts nothing, as sessions are counted by owner."""
+        """See `Store.check`; the numbers are 0, since a `CoreStore` counts only by owner."""
         await self._core.secret()
         return StoreHealth(self.kind, self._where, 0, 0, users=0)
 
@@ -250,11 +250,11 @@ class CompletedStore:
         left_out: Sequence[int] = (),
         asked: tuple[str, str] | None = None,
     ) -> list[Hit]:
-        """See `Store.search`; every message of the user is read, and words must be spelt right."""
+        """See `Store.search`; reads every message of the user, and does not correct spelling."""
         wanted = query_words(query)
         if not wanted or limit <= 0:
             return []
-        said: dict[int, _Said] = {}
+        by_id: dict[int, _Row] = {}
         titled: list[Hit] = []
         for session in await self._core.list_sessions(user_id):
             if session_id not in {None, session.id}:
@@ -264,11 +264,11 @@ class CompletedStore:
             if titles and messages and session_id is None and _holds(about, wanted):
                 found_in = "title" if _holds(session.title, wanted) else "summary"
                 titled.append(Hit(messages[0], session.title, 0.0, found_in=found_in))  # type: ignore[arg-type]  # one of two literals
-            rows = [_Said(m, session, " ".join(terms(m.text))) for m in messages]
+            rows = [_Row(m, session, " ".join(terms(m.text))) for m in messages]
             for at, row in enumerate(rows):
                 near = (rows[n].message if 0 <= n < len(rows) else None for n in _places(at))
                 row.near = tuple(near)
-                said[row.message.id] = row
+                by_id[row.message.id] = row
 
         def shown(message: Message) -> bool:
             return (
@@ -277,7 +277,7 @@ class CompletedStore:
                 and (about_records or not is_about_records(message))
             )
 
-        hits = _hits(said, wanted, limit, distinct=distinct, before=before, shown=shown)
+        hits = _hits(by_id, wanted, limit, distinct=distinct, before=before, shown=shown)
         return titles_first([*titled, *hits])[:limit]
 
     # Sessions
@@ -360,7 +360,7 @@ class CompletedStore:
         self, known: Mapping[str, str], live_seconds: float, server: str = ""
     ) -> list[Hosted]:
         """See `Store.touch`."""
-        told = []
+        changed = []
         for user_id, session_id in list(self._hosted):
             if session_id in known:
                 self._hosted[user_id, session_id] = time.monotonic() + live_seconds
@@ -368,13 +368,13 @@ class CompletedStore:
                 memory = await self.memory(user_id, session_id)
                 state = "" if session is None else known_state(session.state, memory)
                 if state != known[session_id]:
-                    told.append(Hosted(session_id, session, memory, deleted=session is None))
-        return told
+                    changed.append(Hosted(session_id, session, memory, deleted=session is None))
+        return changed
 
     async def abandoned(
         self, limit: int, *, users: Sequence[str], never_hosted: bool = False
     ) -> list[tuple[str, str]]:
-        """See `Store.abandoned`; what an earlier process hosted counts as hosted by nobody."""
+        """See `Store.abandoned`; sessions hosted by an earlier process count as not hosted."""
         now = time.monotonic()
         return [
             (user_id, session.id)
@@ -440,14 +440,14 @@ class CompletedStore:
         for kept in (self._endings, self._attempts, self._waiting):
             kept.pop(session_id, None)
 
-    # Servers: this one alone
+    # Servers: only this one
 
     async def beat(self, server: str, alive_seconds: float) -> dict[str, bool]:
         """See `Store.beat`."""
         return {}
 
     async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
-        """See `Store.journal`; nothing is kept, and a reply in progress ends with its server."""
+        """See `Store.journal`; nothing is stored, so a running reply is lost with its server."""
 
     async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
         """See `Store.take_over`."""
@@ -457,7 +457,7 @@ class CompletedStore:
         """See `Store.interrupted`."""
         return []
 
-    # What this process remembers
+    # Kept in this process
 
     async def memory(self, user_id: str, session_id: str) -> Memory | None:
         """See `Store.memory`."""
@@ -490,8 +490,8 @@ class CompletedStore:
         raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
 
 
-class _Said:
-    """A message among those that are searched; `near` are two before and two after it."""
+class _Row:
+    """A searched message; `near` are the two messages before and the two after it."""
 
     def __init__(self, message: Message, session: Session, form: str) -> None:
         self.message, self.session, self.form = message, session, form
@@ -508,7 +508,7 @@ def _holds(text: str, wanted: Sequence[QueryWord]) -> bool:
 
 
 def _hits(
-    said: Mapping[int, _Said],
+    rows: Mapping[int, _Row],
     wanted: Sequence[QueryWord],
     limit: int,
     *,
@@ -516,25 +516,25 @@ def _hits(
     before: int | None,
     shown: Callable[[Message], bool],
 ) -> list[Hit]:
-    """The best messages, by the ranking that every store has."""
-    held = [row.form.split() for row in said.values()]
+    """The best messages, by the ranking of `core.context.recall`."""
+    held = [row.form.split() for row in rows.values()]
     frequencies = Counter(form for those in held for form in {*those, *(one[0] for one in those)})
-    length = sum(map(len, held)) / max(len(said), 1)
-    scoring = Scores(wanted, frequencies, len(said), length)
-    scores = {id_: scoring.of(row.form) for id_, row in said.items()}
+    length = sum(map(len, held)) / max(len(rows), 1)
+    scoring = Scores(wanted, frequencies, len(rows), length)
+    scores = {id_: scoring.of(row.form) for id_, row in rows.items()}
     usable = {
         id_: row.form
-        for id_, row in said.items()
+        for id_, row in rows.items()
         if (before is None or id_ < before) and shown(row.message)
     }
     candidates = [
         Candidate(
             id_,
-            said[id_].session.id,
+            rows[id_].session.id,
             scores[id_],
             form,
             scoring.whole(form),
-            _ids(said[id_].near),
+            _ids(rows[id_].near),
         )
         for id_, form in usable.items()
         if scores[id_]
@@ -545,9 +545,9 @@ def _hits(
 
     hits = []
     for one in ranked(candidates, scores, limit, distinct=distinct, terms_of=terms_of):
-        row = said[one.id]
+        row = rows[one.id]
         beside = [near if near and shown(near) else None for near in row.near[1:3]]
-        forms = [row.form, *(said[near.id].form for near in beside if near)]
+        forms = [row.form, *(rows[near.id].form for near in beside if near)]
         coverage, number = scoring.coverage(" ".join(forms))
         earlier, later = beside
         hits.append(
@@ -581,4 +581,4 @@ _CORE = {
     "secret",
 }  # fmt: skip
 _ADDED_TO = {"append", "delete"}
-"""What a default adds to the method of the core store."""
+"""Methods of the core store to which `CompletedStore` adds something."""

@@ -1,4 +1,4 @@
-"""Rows that other programs wrote, as values: what fits is kept, and no row spoils a list."""
+"""Reads rows that other programs may have written; fields that do not fit get defaults."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -35,7 +35,7 @@ _MISSING: dict[type[msgspec.Struct], dict[str, Any]] = {
     },
     Message: {"text": "", "at": _NO_TIME, "role": "system"},
 }
-"""What stands for a required field that cannot be read."""
+"""The defaults of required fields that cannot be read."""
 
 _TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     Session: ("started_at", "updated_at", "ended_at", "rated_at"),
@@ -43,7 +43,7 @@ _TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     Metrics: ("first_at", "last_at"),
 }
 _YEARS: Final = range(1000, 9999)
-"""Years that have four digits in every zone."""
+"""Years with four digits in every time zone."""
 _WRITTEN: Final = len(_NO_TIME)
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
@@ -51,7 +51,7 @@ _metrics = msgspec.json.Decoder(Metrics)
 
 
 def session_of(row: dict[str, Any]) -> Session:
-    """A session of a row with the names of its JSON, which other programs may have written too."""
+    """The session of a row with the names of its JSON."""
     metrics = row["metrics"]
     if not isinstance(metrics, dict) or "total_messages" not in metrics:  # GenPy always writes it
         metrics = None
@@ -63,12 +63,12 @@ def session_of(row: dict[str, Any]) -> Session:
 
 
 def message_of(row: dict[str, Any]) -> Message:
-    """A message of such a row."""
+    """The message of a row with the names of its JSON."""
     return read(Message, row)
 
 
 def read(kind: type[S], value: Any) -> S:
-    """A struct with every field that fits, and a default for each that does not."""
+    """A struct with each field that fits, and defaults for the others."""
     try:
         found = msgspec.convert(value, kind)
     except msgspec.ValidationError:
@@ -77,7 +77,7 @@ def read(kind: type[S], value: Any) -> S:
 
 
 def _in_part(kind: type[S], value: dict[str, Any]) -> S:
-    """The fields that fit; raises `ValidationError` where one without a default does not."""
+    """The struct with the fields that fit; raises `ValidationError` for one without a default."""
     fields: dict[str, Any] = {}
     missing = _MISSING.get(kind, {})
     for field in fields_of(kind):
@@ -92,7 +92,7 @@ def _in_part(kind: type[S], value: dict[str, Any]) -> S:
 
 
 def _fitting(kind: Any, value: Any) -> Any:
-    """What of a value fits a type, member by member; raises `ValidationError` where nothing does."""
+    """The members of a value that fit a type; raises `ValidationError` if it does not fit at all."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError:
@@ -118,7 +118,7 @@ def _members(kind: Any, members: Iterable[tuple[Any, Any]]) -> Iterator[tuple[An
 
 
 def with_times(found: S) -> S:
-    """The same with its times as a store writes them; values that cannot be read as times are left out."""
+    """The value with its times in a store's format; unreadable times are replaced by defaults."""
     kind = type(found)
     for name in _TIMES.get(kind, ()):
         at, known = getattr(found, name), None
@@ -135,14 +135,14 @@ def with_times(found: S) -> S:
 
 @lru_cache
 def fields_of(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
-    """The fields of a kind, in their order."""
+    """The fields of a struct type, in order."""
     return msgspec.structs.fields(kind)
 
 
 def in_utc(at: str) -> str:
-    """A time as a store writes it; one without a zone is in UTC.
+    """A time in a store's format; a time without a zone is in UTC.
 
-    Raises `ValueError` or `OverflowError` for a value that cannot be read as a time.
+    Raises `ValueError` or `OverflowError` if it is not a time.
     """
     time = datetime.fromisoformat(at)
     if time.year not in _YEARS:
@@ -154,7 +154,7 @@ def in_utc(at: str) -> str:
 
 
 def read_json(kind: type[S], text: str | None) -> S:
-    """The same of a JSON text; of no object the defaults."""
+    """As `read`, from a JSON text; if that is not an object, a struct of defaults."""
     try:
         return msgspec.json.decode(text or "{}", type=kind)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
@@ -162,7 +162,7 @@ def read_json(kind: type[S], text: str | None) -> S:
 
 
 def decoded(text: str | None) -> Any:
-    """The value of a JSON text, None for what is not JSON."""
+    """The value of a JSON text; None if it is not JSON."""
     try:
         return msgspec.json.decode(text or "null")
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
@@ -170,7 +170,7 @@ def decoded(text: str | None) -> Any:
 
 
 def _as_far_as_settable(settings: SessionSettings) -> SessionSettings:
-    """Those of the settings that a person could have set."""
+    """The settings without those that a person could not have set."""
     kept = SessionSettings()
     for name in settings.__struct_fields__:
         with suppress(BadRequest):
@@ -180,7 +180,7 @@ def _as_far_as_settable(settings: SessionSettings) -> SessionSettings:
 
 
 def counts_of(text: str | None) -> Metrics | None:
-    """The metrics that a database adds to; None where all messages are to be counted."""
+    """The stored metrics; None if they are invalid, so that all messages must be counted."""
     try:
         counts = _metrics.decode(text or "null")
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
@@ -189,7 +189,7 @@ def counts_of(text: str | None) -> Metrics | None:
 
 
 def texts_of(value: Any) -> tuple[str, ...]:
-    """A list of texts, or one text with a line for each, as GenPy's first version kept outcomes."""
+    """A list of texts, or one text with a line for each, as GenPy's first version stored outcomes."""
     if isinstance(value, str):
         try:
             return _texts.decode(value)

@@ -1,4 +1,4 @@
-"""Which database the settings ask for."""
+"""Chooses the store by the settings."""
 
 from genpy_server.errors import ConfigError
 from genpy_server.settings import Settings
@@ -9,9 +9,9 @@ GROUP = "genpy.stores"
 
 
 def open_store(settings: Settings) -> Store:
-    """The store of the settings, not opened yet; its driver is imported here and not before."""
+    """The store of the settings, before `open`; its driver is imported only here."""
     if settings.store is not None:
-        return _brought(settings, settings.store.partition(":")[0])
+        return _of_package(settings, settings.store.partition(":")[0])
     if settings.supabase_url is not None and settings.supabase_key is not None:
         from genpy_server.stores.supabase.store import SupabaseStore  # noqa: PLC0415 - heavy, rarely used
 
@@ -21,9 +21,9 @@ def open_store(settings: Settings) -> Store:
     return SqliteStore(settings.database)
 
 
-def _brought(settings: Settings, scheme: str) -> Store:
-    from genpy_server.plugins import made, points  # noqa: PLC0415 - for stores of others only
-    from genpy_server.stores.core import completed  # noqa: PLC0415 - for stores of others only
+def _of_package(settings: Settings, scheme: str) -> Store:
+    from genpy_server.plugins import made, points  # noqa: PLC0415 - only for stores of packages
+    from genpy_server.stores.core import completed  # noqa: PLC0415 - only for stores of packages
 
     known = {point.name for point in points(GROUP)}
     if scheme in known:

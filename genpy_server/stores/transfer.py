@@ -1,8 +1,8 @@
-"""Exported sessions on their way into a database, the same for every store.
+"""Checks and converts exported sessions for an import, in the same way for every store.
 
-A message keeps its `uid` wherever it goes; its id is the database's own. What an export says of
-ids (`reply_to`, `replaces`) is put in the terms of the new database while the messages are written.
-Times are put in the form in which SQLite's store writes them: it compares them as texts.
+A message keeps its `uid`, but gets an id of the new database; `reply_to` and `replaces` are changed
+accordingly while the messages are written. Times are converted to the format of SQLite's store, which
+compares them as texts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def checked_session(session: Session) -> Session:
-    """A session that can be stored; raises `BadRequest` when it cannot."""
+    """The session in the form in which it is stored; raises `BadRequest` if it is invalid."""
     try:
         return msgspec.structs.replace(
             _in_utc(session, "started_at", "updated_at", "ended_at", "rated_at"),
@@ -40,7 +40,10 @@ def checked_session(session: Session) -> Session:
 
 
 def checked_messages(session: Session, messages: Iterable[dict[str, Any]]) -> Iterator[Message]:
-    """Its messages, which are to come by their ids; raises `BadRequest` where one cannot be read."""
+    """The messages in the form in which they are stored; raises `BadRequest` for an invalid one.
+
+    They must be ordered by id.
+    """
     last = 0
     for value in messages:
         try:
@@ -59,7 +62,7 @@ def checked_messages(session: Session, messages: Iterable[dict[str, Any]]) -> It
 
 
 def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
-    """What is said of ids, in those of this database; `ids` leads there from the export's."""
+    """The metadata with ids of this database; `ids` maps the ids of the export to them."""
     if meta.reply_to is None and meta.replaces is None:
         return meta
     return msgspec.structs.replace(
@@ -68,7 +71,7 @@ def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
 
 
 def _in_utc(value: S, *names: str) -> S:
-    """The same with these of its times as a store writes them; one without a zone is in UTC."""
+    """The value with the named times in a store's format; a time without a zone is in UTC."""
     times = {name: getattr(value, name) for name in names}
     known = {name: in_utc(at) for name, at in times.items() if at is not None}
     return msgspec.structs.replace(value, **known)

@@ -13,7 +13,14 @@ from genpy_server.core.models import (
     Session,
 )
 from genpy_server.errors import NotFound
-from genpy_server.stores.base import Ending, Hosted, JournaledReply, LeftBehind, Opened, Said
+from genpy_server.stores.base import (
+    Ending,
+    EndingContent,
+    Hosted,
+    JournaledReply,
+    LeftBehind,
+    Opened,
+)
 from genpy_server.stores.foreign import message_of, read, session_of
 
 
@@ -28,18 +35,18 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def ending_of(answer: dict[str, Any] | None, given: dict[str, Any]) -> Ending | None:
-    """The answer of `genpy_claim_ending`, which is null where another server hosts the session."""
+    """The answer of `genpy_claim_ending`, which is null if another server hosts the session."""
     if answer is None or answer["attempt"] is None:
         return None
     found = answer["said"]
-    said = found and Said(
+    content = found and EndingContent(
         read(Metrics, found["metrics"]),
         [message_of(row) for row in found["messages"]],
         found["memory"] and msgspec.convert(found["memory"], Memory),
         found["first"] or "",
     )
     ids = given["session_id"], given["user_id"], given["token"]
-    return Ending(*ids, answer["attempt"], said)
+    return Ending(*ids, answer["attempt"], content)
 
 
 def hosted_of(row: dict[str, Any]) -> Hosted:
