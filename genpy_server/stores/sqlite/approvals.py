@@ -1,4 +1,4 @@
-"""The SQL of the tools that users allowed for good: functions of a connection inside a transaction."""
+"""The SQL of permissions of tools, as functions of a connection inside a transaction."""
 
 import sqlite3
 

@@ -1,9 +1,9 @@
-"""Writing the search index.
+"""Writes the search index.
 
-Every term in the index begins with its owner, so that a search reads nothing of other users, and a
-term's weight is the user's own. `search_terms` holds what was indexed: messages under their ids, the
-titles of sessions under even negative ids, their summaries and topics under odd ones. The terms come
-from `core.words`; the triggers of `schema` keep the index in step with the table.
+Every term in the index begins with its owner, so that a search reads no rows of other users, and a
+term's weight is that among the user's messages. `search_terms` has the indexed texts: messages by
+their ids, titles of sessions by even negative ids, their summaries and topics by odd ones. Terms are
+those of `core.words`; the triggers of `schema` update the index with the table.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from genpy_server.stores.foreign import texts_of
 
 
 def index_message(connection: sqlite3.Connection, user_id: str, message: Message) -> None:
-    """Make a stored message findable."""
+    """Add a stored message to the index."""
     from genpy_server.core.understanding.records import is_about_records  # noqa: PLC0415 - 40 ms, for writes only
 
     _index(
@@ -28,7 +28,7 @@ def index_message(connection: sqlite3.Connection, user_id: str, message: Message
 
 
 def index_session(connection: sqlite3.Connection, session_id: str) -> None:
-    """Make a session findable by its title, and by its summary and topics."""
+    """Add the title, the summary and the topics of a session to the index."""
     id_, user_id, title, summary, topics = connection.execute(
         """
         SELECT id, user_id, CAST(title AS text), CAST(summary AS text), topics
@@ -53,7 +53,7 @@ def _index(
 
 
 def unindexed(connection: sqlite3.Connection) -> int:
-    """How many messages of an older file are not in the index, or not as they are cut today."""
+    """How many messages of an older file are not in the index, or with terms of an older version."""
     count: int = connection.execute(
         "SELECT count(*) FROM session_logs"
         " WHERE id < (SELECT max(coalesce(below, 0), coalesce(cut_below, 0)) FROM search_progress)"

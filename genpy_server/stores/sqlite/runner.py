@@ -1,9 +1,9 @@
-"""Runs a store's statements beside an event loop: one thread writes, a few others read.
+"""Runs a store's statements in threads beside the event loop: one thread writes, a few others read.
 
-Writes that wait together are one transaction with one commit (group commit): an fsync takes
-milliseconds, and serves all of them. Each has a savepoint of its own, and each caller is
-answered after the commit. Readers have their own connections, so that a long search delays no
-commit; a read whose caller stopped waiting is interrupted.
+Waiting writes share one transaction with one commit (group commit), since an fsync takes
+milliseconds. Each write has its own savepoint, and its caller gets the result after the commit.
+Readers have their own connections, so that a long search does not delay commits; a read is
+interrupted if its caller stops waiting.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ Connect = Callable[[], sqlite3.Connection]
 
 READERS = 3
 GROUP = 256
-"""Writes that share one commit at most."""
+"""The most writes that share one commit."""
 STEPS = 4_000
-"""Instructions of SQLite's virtual machine between two looks whether a read is still wanted."""
+"""Instructions of SQLite's virtual machine between checks whether a read is cancelled."""
 
 
 class _Job:
-    """A call that somebody waits for."""
+    """A call with its caller's future."""
 
     __slots__ = ("call", "error", "future", "result")
 
@@ -57,9 +57,9 @@ class Runner:
         self._writes: Jobs = queue.SimpleQueue()
 
     async def start(self) -> None:
-        """Open the writer, which makes the file where there is none, then the readers.
+        """Open the writer, which creates a missing file, then the readers.
 
-        Raises what opening the file raises.
+        Raises the errors of opening the file.
         """
         self._reads, self._writes = queue.SimpleQueue(), queue.SimpleQueue()
         lanes = [_Lane(self._writes, _serve_writes, GROUP)]
@@ -73,13 +73,13 @@ class Runner:
             raise
 
     async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """What `call` returns, from one state of the database."""
+        """Run `call` in a reading transaction and return its result."""
         return await self._put(self._reads, call)
 
     async def write(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """What `call` returns, once it is committed; nothing of it is kept when it raises.
+        """Run `call` in a writing transaction and return its result after the commit.
 
-        It goes through even when the caller stops waiting.
+        If it raises, its changes are rolled back. It is run even if the caller stops waiting.
         """
         return await self._put(self._writes, call)
 
@@ -91,7 +91,7 @@ class Runner:
         return future
 
     async def stop(self) -> None:
-        """Serve what waits, then end the threads and close their connections."""
+        """Run the waiting calls, then end the threads and close their connections."""
         lanes, self._lanes = self._lanes, []
         for lane in lanes:
             lane.jobs.put(None)
@@ -111,7 +111,7 @@ class _Lane:
         """Start the thread; the future is done when its connection is open."""
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[None] = loop.create_future()
-        # A daemon: a program that forgets to close its store still ends.
+        # A daemon thread, so that a program ends even if it does not close its store.
         self.thread = Thread(
             target=self._run, args=(loop, connect, opened), name="genpy-sqlite", daemon=True
         )
@@ -135,7 +135,7 @@ class _Lane:
         connection.close()
 
     def _take(self) -> list[_Job]:
-        """The next jobs, as many as wait; none at the end."""
+        """The waiting jobs, at least one; none at the end."""
         job = self.jobs.get()
         batch: list[_Job] = []
         while job is not None:
@@ -149,7 +149,7 @@ class _Lane:
 
 
 def _answer(loop: asyncio.AbstractEventLoop, batch: Sequence[_Job]) -> None:
-    with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+    with suppress(RuntimeError):  # the loop is closed, so that nothing waits any more
         loop.call_soon_threadsafe(_resolve, batch)
 
 
@@ -167,7 +167,7 @@ def _serve_reads(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
 
 
 def _serve_writes(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
-    """One commit for all; when that fails, one for each, so that nobody fails for another."""
+    """Commit all jobs at once; if that fails, each alone, so that none fails because of another."""
     try:
         with transaction(connection):
             for job in batch:
@@ -186,7 +186,7 @@ def _attempt(connection: sqlite3.Connection, job: _Job) -> None:
     connection.execute("SAVEPOINT job")
     try:
         job.result = job.call(connection)
-    except Exception as error:  # whatever a job raises is its caller's, and fails no other job
+    except Exception as error:  # raised to the job's caller only
         is_worth_repeating = _is_worth_repeating(error, connection)
         # Some errors (a full disk) end the whole transaction, and with it this savepoint.
         if not connection.in_transaction:
@@ -200,20 +200,20 @@ def _attempt(connection: sqlite3.Connection, job: _Job) -> None:
 
 
 def _is_worth_repeating(error: Exception, connection: sqlite3.Connection) -> bool:
-    """Whether a call failed at a text of another program that is not UTF-8, which is read now.
+    """Whether a call failed at text that is not UTF-8; from now on the connection accepts such text.
 
-    A statement whose cursor is left holds the state of the database that it read, so none is left.
+    The traceback is cleared: its cursors would keep a read transaction open.
     """
     clear_frames(error.__traceback__)
     is_python = isinstance(error, sqlite3.Error) and not hasattr(error, "sqlite_errorcode")
     if not is_python or connection.text_factory is as_text:
         return False
-    connection.text_factory = as_text  # slower, so only where it is needed
+    connection.text_factory = as_text  # slower, so used only when needed
     return True
 
 
 def _is_busy(error: Exception) -> bool:
-    """Another process holds the file; asking again for each job would wait as often."""
+    """Whether another process has locked the file; each further attempt would wait as long."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
 

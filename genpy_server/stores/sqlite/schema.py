@@ -259,7 +259,7 @@ _HOSTS = (
     """,
     "CREATE INDEX hosts_by_server ON hosts (server)",
 )
-"""Which servers host a session, each until its lease runs out."""
+"""The servers that host a session, each until its lease expires."""
 
 _CUT = (
     "ALTER TABLE search_progress ADD COLUMN cut_below integer",
@@ -328,11 +328,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _CUT,
     _PENDING,
 )
-"""What turns each version of the file into the next; never changed once released."""
+"""The migrations from each version of the file to the next; never changed once released."""
 
 
 def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """A connection whose commits survive a power cut; the file is made when there is none.
+    """A connection whose commits survive a power cut; creates a missing file.
 
     Where the file or its folder cannot be written, the connection only reads.
     """
@@ -380,7 +380,7 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
-    """Commit what the block did, or nothing of it.
+    """Commit the changes of the block, or roll them back if it raises.
 
     Writers begin IMMEDIATE: a reader that turns writer fails at once when another was faster.
     """
@@ -458,7 +458,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def as_text(data: bytes) -> str:
-    """The text of a column, whatever bytes another program wrote."""
+    """The text of a column that may have any bytes, written by another program."""
     return data.decode(errors="replace")
 
 
@@ -522,12 +522,12 @@ _SENTENCES: Final[dict[int, tuple[type[StoreError], str]]] = {
 
 
 def full(path: Path) -> str:
-    """What is said while the disk is full."""
+    """The error message while the disk is full."""
     return _FULL.format(path=path)
 
 
 def translated(error: sqlite3.Error, path: Path) -> StoreError:
-    """The error to raise instead; an extended code has its kind in the lowest byte."""
+    """The `StoreError` for an error of SQLite; the lowest byte of an extended code is its kind."""
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python itself objects
     kind, sentence = _SENTENCES.get(
         (code or 0) & 0xFF, (StoreError, "The database {path} failed: {error}.")

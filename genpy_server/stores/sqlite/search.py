@@ -31,7 +31,7 @@ from genpy_server.stores.sqlite.messages import MESSAGE, message_of
 from genpy_server.stores.sqlite.schema import to_json
 
 READ: Final = 6_000
-"""Places of terms that one search reads in the index at most, those of rare terms first."""
+"""The most index entries that one search reads, those of rare terms first."""
 SCORED: Final = 500
 """Messages whose terms are counted for distinct hits, those with the most weight first."""
 SCORED_CHARS: Final = 500_000
@@ -60,7 +60,7 @@ _SIDE: Final = ("<", "<", ">", ">")
 
 
 def reindex(connection: sqlite3.Connection) -> bool:
-    """Index the newest messages of an older file that are not yet; False when all is done."""
+    """Index the newest unindexed messages of an older file; False if all are indexed."""
     below, cut_below = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
     column, first = ("below", below) if below is not None else ("cut_below", cut_below)
     if first is None:
@@ -107,7 +107,7 @@ def _merge(connection: sqlite3.Connection, pages: int) -> bool:
 
 
 def is_indexed(connection: sqlite3.Connection) -> bool:
-    """Whether nothing is left for `reindex` to do."""
+    """Whether all messages are indexed."""
     left = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
     return not any(id_ is not None for id_ in left)
 
@@ -159,7 +159,7 @@ def search(
 
 
 class _Scope(msgspec.Struct, frozen=True):
-    """Whose messages are searched, and which of them."""
+    """The messages to search: their owner and the other conditions."""
 
     connection: sqlite3.Connection
     user_id: str
@@ -175,7 +175,7 @@ class _Scope(msgspec.Struct, frozen=True):
 
     @property
     def where(self) -> str:
-        """What limits the rows of the index, as SQL of `rowid`."""
+        """The conditions on rows of the index, as SQL with `rowid`."""
         earlier = "" if self.before is None else " AND f.rowid < :before"
         if self.session_id is None:
             return earlier
@@ -248,7 +248,7 @@ def _candidates(
 
 
 def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
-    """The terms of those of the messages that may be hits, in their order."""
+    """The terms, in order, of those of the messages that may be hits."""
     rows = scope.connection.execute(
         """
         SELECT t.id, t.terms FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
@@ -266,7 +266,7 @@ def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
 def _known(
     connection: sqlite3.Connection, user_id: str, wanted: Sequence[words.QueryWord], kinds: str
 ) -> _Known:
-    """All that is counted before a search, in one statement and one more for mistyped words."""
+    """All counts for a search, in one statement and one more for mistyped words."""
     owners = {owner_of(user_id, kind): kind for kind in kinds}
     terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
     singles = [owner + term.key for owner in owners for term in terms if term.is_beginning]
@@ -316,7 +316,7 @@ def _known(
 
 
 def _behind(key: str) -> str:
-    """The first term that does not begin with a key any more."""
+    """The smallest text that is greater than all terms that begin with a key."""
     return key[:-1] + chr(ord(key[-1]) + 1)
 
 
@@ -405,7 +405,7 @@ def _places(scope: _Scope, forms: Sequence[HeldForm]) -> dict[int, float]:
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """The newest messages that match, of the newest share of all."""
+    """The newest matching messages among the newest share of all messages."""
 
     score: float
     match: str
@@ -485,7 +485,7 @@ def _titles(
 
 
 def _every_word(owner: str, wanted: Sequence[words.QueryWord], scoring: Scores) -> str | None:
-    """What matches the documents that hold every word in one of its ways; None where none can."""
+    """The index query for documents with every word, written in any way; None if there are none."""
     held = {one.form: _match(owner, one) for one in scoring.forms}
     every = [
         [

@@ -1,7 +1,4 @@
-"""The SQL of the servers on one file and of the replies that they write.
-
-Plain functions of a connection inside a transaction.
-"""
+"""The SQL of servers and of their running replies, as functions of a connection in a transaction."""
 
 import sqlite3
 from collections.abc import Sequence

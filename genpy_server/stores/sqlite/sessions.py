@@ -1,4 +1,4 @@
-"""The SQL of sessions, their ends and their memory: plain functions of a connection."""
+"""The SQL of sessions, their ends and their memory, as functions of a connection."""
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
@@ -39,12 +39,12 @@ _FILTERS = {
     "until": f"start_time < strftime({TIME}, :until)",
 }
 
-_SAID = f"""EXISTS (
+_ACTIVE_IN = f"""EXISTS (
     SELECT 1 FROM session_logs m WHERE m.session_id = sessions.session_id
     AND (:since IS NULL OR m.created_at >= strftime({TIME}, :since))
     AND (:until IS NULL OR m.created_at < strftime({TIME}, :until))
 )"""
-"""Something was said in the time that is asked for."""
+"""Whether a session has a message in the requested time."""
 
 
 def session(connection: sqlite3.Connection, user_id: str, session_id: str) -> Session | None:
@@ -80,7 +80,7 @@ def sessions(
     asked = {name: value for name, value in given.items() if value is not None and value != ""}
     filters = [_FILTERS[name] for name in asked]
     if since or until:
-        filters.append(_SAID)
+        filters.append(_ACTIVE_IN)
     where = " AND ".join(["user_id = :user_id", *filters])
     rows = connection.execute(
         f"""
@@ -139,7 +139,7 @@ def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> Non
 
 
 def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
-    """How many sessions and messages there are, messages that are not indexed, and users."""
+    """The numbers of sessions, messages, messages that are not indexed, and users."""
     sessions, messages, users = connection.execute(
         "SELECT count(*), CAST(total(message_count) AS integer), count(DISTINCT user_id) FROM sessions"
     ).fetchone()
@@ -166,7 +166,7 @@ _LEFT = """(
         WHERE m.session_id = sessions.session_id AND m.pending_server IS NOT NULL
             AND m.pending_server NOT IN (SELECT id FROM servers))
 )"""
-"""A server that is gone left something in a session."""
+"""Whether a stopped server left unfinished work in a session."""
 
 
 def touch(
@@ -214,7 +214,7 @@ def touch(
 
 
 def record(connection: sqlite3.Connection, server: str, alive_seconds: float) -> None:
-    """Record a server that is late, or was not recorded yet, as alive for so long from now."""
+    """Record a server as alive for so many seconds from now, if it is late or not recorded."""
     if server:
         connection.execute(
             f"""
@@ -226,7 +226,7 @@ def record(connection: sqlite3.Connection, server: str, alive_seconds: float) ->
 
 
 def host(connection: sqlite3.Connection, hosted: str, given: Mapping[str, object]) -> None:
-    """Record that a `server` hosts the sessions of this SQL, each for `live` seconds from now."""
+    """Record that a `server` hosts the sessions selected by this SQL for `live` seconds from now."""
     connection.execute(
         f"""
         INSERT INTO hosts SELECT session_id, :server, {from_now(":live")} FROM ({hosted}) WHERE true
@@ -237,7 +237,7 @@ def host(connection: sqlite3.Connection, hosted: str, given: Mapping[str, object
 
 
 def _is_due(until: str) -> str:
-    """Whether a lease of `:live` seconds is to be renewed, as SQL: not before a third of it is over."""
+    """SQL for whether a lease of `:live` seconds must be renewed: after a third of it."""
     return f"{until} NOT BETWEEN {from_now(':live * 2 / 3.0')} AND {from_now(':live')}"
 
 
@@ -245,7 +245,7 @@ _UNHOSTED = f"(live_until IS NULL OR live_until < {NOW})"
 # A late sign of life costs no right: the server may still be asking the model.
 _ENDER_GONE = "(ending_server IS NOT NULL AND ending_server NOT IN (SELECT id FROM servers))"
 _WAITS = ""
-"""The token of an end whose next attempt is to wait."""
+"""The token of a session whose next attempt to end it is delayed."""
 
 
 def abandoned(

@@ -1,7 +1,7 @@
-"""Conversations in one SQLite file: the store of everyone who configures nothing.
+"""Stores conversations in one SQLite file; the default store.
 
-The statements stand in `messages`, `search`, `sessions` and `transfer`, as functions of a
-connection inside a transaction; a method of the store is one of them, run in a thread.
+The SQL is in the other modules, as functions of a connection inside a transaction. A method of the
+store runs one of them in a thread.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ T = TypeVar("T")
 log = logging.getLogger("genpy.sqlite")
 
 ROOM_BYTES = 256 * 1024
-"""Free on a disk that is not full: a long message with its index."""
+"""A disk with less free space is full: the size of a long message with its index."""
 
 _Function = Callable[Concatenate[sqlite3.Connection, P], T]
 _Method = Callable[Concatenate["SqliteStore", P], Coroutine[Any, Any, T]]
 
 
 def _reads(function: _Function[P, T]) -> _Method[P, T]:
-    """A method that runs the function in a reading transaction; see `Store` for what it does."""
+    """A method of `Store` that runs the function in a reading transaction."""
 
     async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.run(self.runner.read, _bound(function, *args, **kwargs))
@@ -49,11 +49,11 @@ def _reads(function: _Function[P, T]) -> _Method[P, T]:
 
 
 def _writes(function: _Function[P, T]) -> _Method[P, T]:
-    """A method that runs the function in a writing transaction; see `Store` for what it does."""
+    """A method of `Store` that runs the function in a writing transaction."""
 
     async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
         result = await self.run(self.runner.write, _bound(function, *args, **kwargs))
-        self.check_file()  # what is committed to a file that nobody finds again is lost
+        self.check_file()  # a commit to a removed file is lost
         return result
 
     return method
@@ -62,14 +62,14 @@ def _writes(function: _Function[P, T]) -> _Method[P, T]:
 def _bound(
     function: _Function[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> Callable[[sqlite3.Connection], T]:
-    """The call with arguments that SQLite can store."""
+    """The call, with its arguments converted to values that SQLite can store."""
     clean = [storable_value(value) for value in args]
     named = {name: storable_value(value) for name, value in kwargs.items()}
     return lambda connection: function(connection, *clean, **named)  # type: ignore[arg-type]  # of the same types
 
 
 def _found(connection: sqlite3.Connection, user_id: str, session_id: str, *, limit: int) -> Opened:
-    """What is stored of a session, as one state of the database has it."""
+    """A session with its messages and memory, read in one transaction."""
     session = session_sql.session(connection, user_id, session_id)
     if session is None:
         return Opened(None, [], None)
@@ -102,12 +102,12 @@ class SqliteStore:
         self._file = self._identity()
 
     async def indexed(self) -> None:
-        """Wait until the messages of an older version are indexed."""
+        """Wait until the messages of an older version of the file are indexed."""
         if self._reindexing is not None:
             await asyncio.wait([self._reindexing])
 
     async def _reindex(self) -> None:
-        """Index what an older version stored, in transactions that delay no other write for long."""
+        """Index the messages of an older version, in short transactions."""
         try:
             while await self.runner.write(search_sql.reindex):
                 pass
@@ -123,7 +123,7 @@ class SqliteStore:
         await self.runner.stop()
 
     def check_file(self) -> None:
-        """Raise `StoreUnavailable` where the path is no longer that of the file that was opened."""
+        """Raise `StoreUnavailable` if the opened file was moved, removed or replaced."""
         if self._identity() != self._file:
             raise StoreUnavailable(
                 f"The database {self._path} was moved or removed, and perhaps replaced by another. "
@@ -145,7 +145,7 @@ class SqliteStore:
         return StoreHealth(self.kind, str(self._path), *counted, full=full)
 
     def _has_room(self) -> bool:
-        """Whether a message fits on the disk: what is free does not tell of quotas and limits."""
+        """Whether a message fits on the disk; writes a file, since free space ignores quotas."""
         try:
             with TemporaryFile(dir=self._path.parent) as file:
                 file.write(bytes(ROOM_BYTES))
@@ -158,7 +158,7 @@ class SqliteStore:
         where: Callable[[Callable[[sqlite3.Connection], T]], Awaitable[T]],
         call: Callable[[sqlite3.Connection], T],
     ) -> T:
-        """A call in one of the runner's threads, with errors that are ours."""
+        """Run a call in one of the runner's threads; raises errors of SQLite as `StoreError`."""
         try:
             return await where(call)
         except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""The SQL of an import: an exported session merged into this database, any number of times."""
+"""The SQL of an import, which merges an exported session into this database and can be repeated."""
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 

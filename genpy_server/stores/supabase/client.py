@@ -1,4 +1,4 @@
-"""Calls of schema.sql's functions over one HTTP client, with errors that are ours."""
+"""Calls the functions of schema.sql over one HTTP client, and raises errors as `StoreError`."""
 
 import asyncio
 from itertools import count
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 SCHEMA_VERSION: Final = 15
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
-"""Seconds; a call waits for the pool while more are under way than there are connections."""
+"""Time limits in seconds; a call waits for the pool while all connections are used."""
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
 REPEATS: Final = Backoff(first=0.05, longest=1.0, jitter=1.0, attempts=5)
-"""Calls that the database rolled back, and how soon they are made again."""
+"""The back-off for calls that the database rolled back."""
 _ONCE: Final = frozenset({"delete", "finish_ending", "extend_memory", "import"})
-"""Functions whose second call would answer otherwise than the first."""
+"""Functions that must not be repeated, since a second call would have another result."""
 
 
 class Functions:
@@ -45,7 +45,7 @@ class Functions:
         self._client: AsyncClient | None = None
 
     def open(self) -> None:
-        """Make the client; raises what is wrong with the key without asking anybody."""
+        """Make the client; raises an error for a key that is certainly invalid, without a request."""
         refused = refused_locally(self._key)
         if refused is not None:
             raise refused
@@ -67,7 +67,7 @@ class Functions:
         self._client = AsyncClient(self._url, self._key, options)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         http, self._http, self._client = self._http, None, None
         if http is not None:
             await http.aclose()
@@ -120,7 +120,7 @@ class Functions:
         return data
 
     async def rows(self, table: str) -> int:
-        """How many rows a table of the project has; raises `StoreSchemaMissing` without it."""
+        """The number of rows of a table; raises `StoreSchemaMissing` if the table does not exist."""
         if self._client is None:
             raise StoreUnavailable("The store is not open.")
         counted = self._client.table(table).select("id", count=CountMethod.exact, head=True)
@@ -130,13 +130,13 @@ class Functions:
             raise unanswered(error, self._url) from error
 
     def read(self, answer: Any, kind: type[T]) -> T:
-        """An answer as what it should be; where it is not that, no project answered."""
+        """Check the type of an answer; if it is another one, the server is not a Supabase project."""
         try:
             return msgspec.convert(answer, kind)
         except msgspec.ValidationError:
             raise not_supabase(self._url) from None
 
     def check_version(self, version: Any) -> None:
-        """Raise for a schema that is older than this program."""
+        """Raise an error if the schema is older than this program needs."""
         if self.read(version, int) < SCHEMA_VERSION:
             raise StoreSchemaMissing(SCHEMA_MISSING)

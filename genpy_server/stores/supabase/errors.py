@@ -72,7 +72,7 @@ NOT_SUPABASE = (
 
 
 class StoreRolledBack(StoreUnavailable):
-    """The database rolled a call back because of another one; it may be made again."""
+    """The database rolled a call back because of a concurrent one; it can be repeated."""
 
 
 _Kind = tuple[type[StoreError], str]
@@ -133,14 +133,14 @@ SQLSTATE_CHARS = 5
 
 
 def refused_locally(key: str) -> StoreKeyRejected | None:
-    """What can be said of a key without asking: the publishable one, in its new form or its old."""
+    """Why a key is invalid without a request: it is the publishable key, in its new or old form."""
     if key.startswith("sb_publishable_") or _role(key) in {"anon", "authenticated"}:
         return StoreKeyRejected(PUBLISHABLE)
     return None
 
 
 def _role(key: str) -> str | None:
-    """The role that a key of the old form, a JWT, was made for."""
+    """The role of a key in the old form, a JWT."""
     try:
         _, claims, _ = key.split(".")
         decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
@@ -151,7 +151,7 @@ def _role(key: str) -> str | None:
 
 
 def refusal(response: httpx.Response, url: str) -> StoreError:
-    """The error that an answer other than a success is, once its body was read."""
+    """The error of an unsuccessful response whose body was read."""
     body, status = _body(response), response.status_code
     code = body.get("code")
     code = code if isinstance(code, str) else ""
@@ -174,7 +174,7 @@ def refusal(response: httpx.Response, url: str) -> StoreError:
 
 
 def not_supabase(url: str) -> StoreError:
-    """The error of an address where something else answers."""
+    """The error for an address at which another service answers."""
     return _made(_NOT_SUPABASE, url)
 
 
@@ -192,6 +192,6 @@ def _made(kind: _Kind, url: str, code: str = "") -> StoreError:
 
 
 def unanswered(error: httpx.HTTPError, url: str) -> StoreError:
-    """The error to raise when no answer came."""
+    """The error to raise if there was no response."""
     slow = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
     return _made(_TIMEOUT if slow else _UNAVAILABLE, url)

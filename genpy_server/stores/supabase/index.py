@@ -1,4 +1,4 @@
-"""Texts as the index of `schema.sql` holds them: a tsvector of terms that begin with their owner."""
+"""Converts texts for the index of `schema.sql`: a tsvector of terms that begin with their owner."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,11 +10,11 @@ from genpy_server.stores.base import owner_of
 from genpy_server.stores.foreign import message_of, texts_of
 
 BATCH: Final = 200
-"""Rows that are indexed in one call."""
+"""The number of rows that are indexed in one call."""
 _POSITION: Final = 16_383
 _POSITIONS: Final = 255
 _CHARS: Final = 700_000
-"""PostgreSQL's limits of a tsvector: the last position, positions of a term, and about its size."""
+"""PostgreSQL's limits of a tsvector: the last position, positions of a term, and roughly its size."""
 
 
 def of_message(user_id: str, message: Message) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def of_session(
 
 
 def of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `genpy_index` for what `genpy_unindexed` answered."""
+    """The arguments of `genpy_index` for the result of `genpy_unindexed`."""
     messages = [
         {"id": row["id"]} | of_message(row["user_id"], message_of(row))
         for row in answer["messages"]
@@ -54,7 +54,7 @@ def of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments of `genpy_search`; None for a query without a word."""
+    """The arguments of `genpy_search`; None for a query without words."""
     asked = words.query_words(given["query"])
     if not asked or given["limit"] <= 0:
         return None
@@ -80,7 +80,7 @@ def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _vector(by_owner: dict[str, str]) -> str:
-    """The text of a tsvector; beyond its size the last terms are left out."""
+    """The text of a tsvector; if it is too large, the last terms are left out."""
     positions: dict[str, list[int]] = {}
     place = size = 0
     for owner, text in by_owner.items():

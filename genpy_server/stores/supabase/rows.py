@@ -1,4 +1,4 @@
-"""Rows of Supabase as values, also those that GenPy's first version wrote."""
+"""Reads rows of Supabase, including those that GenPy's first version wrote."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def opened_of(answer: dict[str, Any]) -> Opened:
 
 
 def found_session_of(row: dict[str, Any] | None) -> Session:
-    """The session of a row; `NotFound` without one."""
+    """The session of a row; raises `NotFound` without one."""
     if row is None:
         raise NotFound("Session not found.")
     return session_of(row)

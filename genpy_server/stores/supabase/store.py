@@ -130,7 +130,7 @@ def _ending(given: Arguments) -> Arguments:
 
 
 def _finishing(given: Arguments) -> Arguments:
-    """Where nobody named the session, its title is known, and its end is indexed at once."""
+    """The index columns for the end of a session whose title is known, since nobody renamed it."""
     user, result = given["ending"].user_id, given["result"]
     title = result.title or result.title_before
     search = of_session(user, title, result.summary, result.topics)
@@ -174,7 +174,7 @@ class SupabaseStore:
         self._indexing: asyncio.Task[None] | None = None
 
     async def call(self, function: str, **arguments: Any) -> Any:
-        """The answer of `genpy_<function>`; one that found rows unindexed has them indexed."""
+        """The answer of `genpy_<function>`; if it reports unindexed rows, they are indexed."""
         answer = await self._functions.call(function, **arguments)
         if function == "search" and answer["waiting"] and not self._is_indexing():
             self._indexing = asyncio.create_task(self._index())
@@ -184,7 +184,7 @@ class SupabaseStore:
         return self._indexing is not None and not self._indexing.done()
 
     async def _index(self) -> None:
-        """Index the rows of earlier versions and of other programs, the newest first."""
+        """Index rows of earlier versions and of other programs, the newest first."""
         try:
             while True:
                 rows = await self._functions.call("unindexed", limit=BATCH, cut=CUT)
@@ -195,7 +195,7 @@ class SupabaseStore:
             log.warning("index not finished: %s", error.code)
 
     async def indexed(self) -> None:
-        """Wait until what a search found unindexed is indexed."""
+        """Wait until the unindexed rows that a search reported are indexed."""
         if self._indexing is not None:
             await asyncio.wait([self._indexing])
 
@@ -212,7 +212,7 @@ class SupabaseStore:
             raise
 
     async def installed_version(self) -> int:
-        """The version of schema.sql that the project has, 0 for none; changes nothing."""
+        """The version of the project's schema.sql, 0 for none; changes nothing."""
         self._functions.open()
         try:
             return self._functions.read(await self.call("version"), int)
@@ -220,7 +220,7 @@ class SupabaseStore:
             return 0
 
     async def table_rows(self) -> tuple[int, int]:
-        """How many sessions and messages the tables hold, of whatever version."""
+        """The numbers of sessions and messages in the tables of any version."""
         return await self._functions.rows("sessions"), await self._functions.rows("session_logs")
 
     async def close(self) -> None:
