@@ -1,7 +1,7 @@
 """The user's config files: config.toml for settings and providers, keys.toml for secrets.
 
 Both are in the user's config folder and apply to every working directory. A setting has its
-variable's name without GENPY_, in small letters (`context_tokens = 8000`); a limit is in the table
+variable's name without GENPY_, in lower case (`context_tokens = 8000`); a limit is in the table
 `limits`; a model provider is `[providers.NAME]` with its `url`; the price of a million tokens of a
 model is `[prices."PROVIDER/NAME"]` with `input` and `output`; an MCP server is `[mcp.NAME]` with
 `command`, `args` and `env`, or `url` and `headers`, and the time limit `seconds` of a call.
@@ -37,7 +37,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 MCP_KEY = re.compile(rf"mcp\.{NAME.pattern}")
 """The name of an MCP server's secret."""
 KEY_PLACE = "{key}"
-"""What stands for the secret in the headers and the environment of an MCP server."""
+"""The placeholder for the secret in the headers and the environment of an MCP server."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 

@@ -81,7 +81,7 @@ class Command:
     where: Where = "everywhere"
 
     def takes(self, argument: str, modes: Collection[str] = ()) -> bool:
-        """Whether a text is a valid argument; `modes` are in small letters."""
+        """Whether a text is a valid argument; `modes` are in lower case."""
         if not argument:
             return True
         if self.argument == MODE and " ".join(argument.lower().split()) in modes:
@@ -278,7 +278,7 @@ class TypedLine:
 
 
 def read_line(text: str, commands: Mapping[str, Command], modes: Collection[str] = ()) -> TypedLine:
-    """Parse a typed text; `commands` by their slash, `modes` in small letters.
+    """Parse a typed text; `commands` by their slash, `modes` in lower case.
 
     `slash.js` of the page does the same.
     """

@@ -31,7 +31,7 @@ END_MARKS = (
     "<|return|>",
     "<\uff5cend\u2581of\u2581sentence\uff5c>",
 )
-"""Tokens that end a turn, in small letters."""
+"""Tokens that end a turn, in lower case."""
 TURN_MARKS = (
     "<|im_start|>",
     "<|start_header_id|>",
@@ -48,7 +48,7 @@ TURN_MARKS = (
     "<|start_of_role|>",
     "<\uff5cuser\uff5c>",
 )
-"""Tokens that begin another turn, in small letters."""
+"""Tokens that begin another turn, in lower case."""
 REPLY_MARKS = (
     "<|im_start|>assistant",
     "<|start_header_id|>assistant<|end_header_id|>",
@@ -63,7 +63,7 @@ REPLY_MARKS = (
     "<|start_of_role|>assistant<|end_of_role|>",
     "<\uff5cassistant\uff5c>",
 )
-"""Tokens that begin the reply, in small letters."""
+"""Tokens that begin the reply, in lower case."""
 
 _END = f"(?:{'|'.join(map(re.escape, END_MARKS))})"
 _ENDS = re.compile(rf"(?:{_END}\s*)+", re.IGNORECASE)

@@ -433,7 +433,7 @@ def _smaller(tokens: int, limit: int | None) -> int:
 
 
 def _same_host(error: groq.APIStatusError) -> str | None:
-    """Where a redirect leads that keeps method and host, and so gives the key to nobody else."""
+    """The target of a redirect with the same method and host, to which the key may be sent."""
     if error.status_code not in SAME_METHOD:
         return None
     here = error.request.url

@@ -1,8 +1,8 @@
-"""What adapters and clients of others are tested with: `pip install genpy-chat[testing]`.
+"""Tools to test adapters and clients in other packages: `pip install genpy-chat[testing]`.
 
-`StoreSuite` and `ModelSuite` are what a store and a model must pass; `ScriptedModel` is a service of
-models that says what a test tells it; `serving` is a server in front of it. Nothing of GenPy
-imports this package, and pytest imports it at every start: so each is imported when it is used.
+`StoreSuite` and `ModelSuite` are tests that every store and every model must pass. `ScriptedModel` is
+a model service whose replies a test defines; `serving` starts a server that uses it. GenPy does not
+import this package, but pytest does at every start, so that its modules are imported when used.
 """
 
 from importlib import import_module

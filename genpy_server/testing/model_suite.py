@@ -1,4 +1,4 @@
-"""What every model must do, as tests that pytest collects from a class of one's own."""
+"""Tests that every model must pass; pytest collects them from a subclass."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ def text_of(events: list[LlmEvent]) -> str:
 
 
 class ModelSuite:
-    """The promises of a model, shown against a scripted service of its own message format.
+    """The tests of a model, with a scripted service of its message format.
 
     class TestMyModel(ModelSuite):
         def make_model(self, service: ScriptedModel) -> MyModel:
@@ -69,7 +69,7 @@ class ModelSuite:
     async def test_text_comes_first_and_one_finish_last(
         self, llm: Llm, service: ScriptedModel
     ) -> None:
-        """A reply is text, and then exactly one finish with the tokens that it cost."""
+        """A reply is text, and then exactly one finish with the used tokens."""
         service.say("Hello", " there")
         *texts, finish = await events_of(llm)
         assert all(isinstance(text, TextDelta) and text.text for text in texts)
@@ -80,7 +80,7 @@ class ModelSuite:
         assert finish.usage.completion_tokens > 0
 
     async def test_text_comes_as_it_is_written(self, llm: Llm, service: ScriptedModel) -> None:
-        """The first piece is there before the service has written the second."""
+        """The first piece is received before the service has sent the second."""
         gate = service.say("first", " second", paused_at=service.pieces_before(1))
         async with aclosing(llm.stream(REQUEST)) as events:
             first = await anext(events)
@@ -89,7 +89,7 @@ class ModelSuite:
             assert text_of([first, *[event async for event in events]]) == "first second"
 
     async def test_a_reply_at_its_limit_says_so(self, llm: Llm, service: ScriptedModel) -> None:
-        """What the service cut at the limit of tokens ends with the reason "length"."""
+        """A reply that the service cuts at the limit of tokens ends with the reason "length"."""
         service.say("half a", finish="length")
         *_, finish = await events_of(llm)
         assert isinstance(finish, Finish)
@@ -98,7 +98,7 @@ class ModelSuite:
     async def test_a_tool_is_called_and_its_result_read(
         self, llm: Llm, service: ScriptedModel
     ) -> None:
-        """A tool that is offered can be called, and the next request holds call and result."""
+        """An offered tool can be called, and the next request contains the call and its result."""
         request = ChatRequest(REQUEST.messages, tools=(TOOL,))
         service.call("shelf", {"title": "Emma"}, "call_7")
         *_, call, finish = await events_of(llm, request)
@@ -118,7 +118,7 @@ class ModelSuite:
     async def test_replies_at_the_same_time_do_not_mix(
         self, llm: Llm, service: ScriptedModel
     ) -> None:
-        """Each of several replies made at once is whole."""
+        """Each of several concurrent replies is complete."""
         service.say("One", " whole", " reply")
         together = await asyncio.gather(*(events_of(llm) for _ in range(5)))
         assert {text_of(events) for events in together} == {"One whole reply"}
@@ -133,7 +133,7 @@ class ModelSuite:
         assert isinstance((await events_of(llm))[-1], Finish)
 
     async def test_a_cut_is_no_end(self, llm: Llm, service: ScriptedModel) -> None:
-        """A stream without its end raises, whatever came before it."""
+        """A stream without its end raises, even after some text."""
         service.cut("half a")
         with pytest.raises(LlmCutOff):
             await events_of(llm)
@@ -142,7 +142,7 @@ class ModelSuite:
     async def test_trouble_has_a_name(
         self, llm: Llm, service: ScriptedModel, status: int, kind: type[LlmError]
     ) -> None:
-        """A limit is told apart from other refusals, with the seconds to wait."""
+        """A rate limit has its own error class, with the seconds to wait."""
         service.fail(status, "some_code", headers={"retry-after": "7"})
         with pytest.raises(kind) as raised:
             await events_of(llm)
@@ -152,7 +152,7 @@ class ModelSuite:
     async def test_a_structured_answer_fits_or_is_refused(
         self, llm: Llm, service: ScriptedModel
     ) -> None:
-        """A structured answer is of the type asked for, and `LlmBadOutput` where it is not."""
+        """A structured answer is of the requested type; any other raises `LlmBadOutput`."""
         service.answer = SUMMARY
         asked = [ChatMessage("system", "Sum up."), ChatMessage("user", "Hello")]
         draft = await llm.structured(asked, SummaryDraft)
@@ -170,6 +170,6 @@ class ModelSuite:
         assert health.model
 
     async def test_closing_unused_and_twice_is_fine(self, llm: Llm) -> None:
-        """A model that was never asked can be closed, and closed again."""
+        """An unused model can be closed, and closed again."""
         await llm.close()
         await llm.close()

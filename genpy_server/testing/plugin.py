@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _fixture(function: Callable[..., Any]) -> Any:
-    """A fixture of pytest-asyncio; where that is missing, one that nothing asks for."""
+    """A fixture of pytest-asyncio; without that package, a fixture that cannot be used."""
     try:
         import pytest_asyncio  # noqa: PLC0415 - an extra, and this is read at every start of pytest
     except ImportError:
@@ -21,7 +21,7 @@ def _fixture(function: Callable[..., Any]) -> Any:
 
 @_fixture
 async def scripted_model() -> "AsyncIterator[ScriptedModel]":
-    """A service of models that says what the test tells it."""
+    """A model service whose replies the test defines."""
     from genpy_server.testing.scripted_model import ScriptedModel  # noqa: PLC0415 - when used
 
     async with ScriptedModel() as model:
@@ -30,7 +30,7 @@ async def scripted_model() -> "AsyncIterator[ScriptedModel]":
 
 @_fixture
 async def genpy_url(scripted_model: "ScriptedModel", tmp_path: Path) -> AsyncIterator[str]:
-    """The address of a server that asks the scripted model."""
+    """The address of a server that uses the scripted model."""
     from genpy_server.testing.running_server import serving  # noqa: PLC0415 - when used
 
     async with serving(tmp_path, GENPY_LLM_URL=scripted_model.url) as url:

@@ -12,8 +12,8 @@ from genpy_server.settings import load
 async def serving(folder: Path, app: App | None = None, **variables: str) -> AsyncIterator[str]:
     """The address of a server on a free port, whose database is in `folder`.
 
-    `app` brings tools, modes, a store or a model. Settings come from `variables` alone, as
-    GENPY_LLM_URL: the environment and config of the person who tests are not read.
+    `app` may have tools, modes, a store or a model. Settings are only those in `variables`, such as
+    GENPY_LLM_URL; the environment and the user's config are not read.
     """
     own = {"GENPY_DATABASE": str(folder / "genpy.db"), "GENPY_PORT": "0"}
     running = await (app or App()).open(load({**own, **variables}))

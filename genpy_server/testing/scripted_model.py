@@ -1,4 +1,4 @@
-"""A scripted chat-completions service on loopback: it answers exactly what a test tells it to.
+"""A scripted chat-completions service on loopback: a test defines each of its replies.
 
     async with ScriptedModel() as upstream:
         upstream.say("Hello", " there")
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Script:
-    """What one request gets: a status with a body, or a stream in pieces."""
+    """The response to a request: a status with a body, or a stream in pieces."""
 
     status: int = 200
     body: bytes = b""
@@ -31,11 +31,11 @@ class Script:
     gates: dict[int, asyncio.Event] = field(default_factory=dict)
     """Before the piece of a number, wait for its event."""
     silent: bool = False
-    """Say nothing at all until the client goes away."""
+    """Send nothing until the client disconnects."""
 
 
 def _wants_json(body: Json) -> bool:
-    """Whether a request asks for an answer of a given form, in whatever way."""
+    """Whether a request asks for structured output, in any of the possible ways."""
     asked = any("Answer with" in str(row.get("content")) for row in body.get("messages", ()))
     return "response_format" in body or not body.get("stream") or asked
 
@@ -73,7 +73,7 @@ class ScriptedModel:
     def __init__(self) -> None:
         self.models = ["openai/gpt-oss-120b", "openai/gpt-oss-20b"]
         self.windows: dict[str, int] = {}
-        """The context windows that its list of models says."""
+        """The context windows in its list of models."""
         self.key: str | None = None
         self.requests: list[Json] = []
         self.open = 0
@@ -107,17 +107,17 @@ class ScriptedModel:
     # Scripts
 
     def script(self, script: Script) -> Script:
-        """The next request gets this."""
+        """Use this script for the next request."""
         self._scripts.append(script)
         return script
 
     def only(self, script: Script) -> None:
-        """Every request from now on gets this."""
+        """Use this script for every request from now on."""
         self._scripts.clear()
         self.script(script)
 
     def pieces_before(self, text: int) -> int:
-        """The number of the piece that holds the text of a number, as `say` writes them."""
+        """The index of the piece with the text of that index, as `say` writes them."""
         return text
 
     def say(self, *texts: str, finish: str = "stop", paused_at: int | None = None) -> asyncio.Event:
@@ -137,7 +137,7 @@ class ScriptedModel:
         self.script(Script(pieces=[chunk({"tool_calls": [piece]}), end, DONE]))
 
     def cut(self, *texts: str, hang_up: bool = True) -> None:
-        """A reply that ends too early: by a closed socket, or by a stream that merely stops."""
+        """A reply that ends too early: by a closed socket, or by an incomplete stream."""
         self.script(Script(pieces=[chunk({"content": t}) for t in texts], hang_up=hang_up))
 
     def fail(
@@ -152,7 +152,7 @@ class ScriptedModel:
         self.script(Script(silent=True))
 
     async def until(self, when: Callable[[], bool], patience: float = 20.0) -> None:
-        """Wait until something about this service holds."""
+        """Wait until a condition on this service is true."""
         async with asyncio.timeout(patience), self._changed:
             await self._changed.wait_for(when)
 

@@ -1,4 +1,4 @@
-"""What every store must do, as tests that pytest collects from a class of one's own."""
+"""Tests that every store must pass; pytest collects them from a subclass."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ LEASE = 60.0
 
 
 class StoreSuite:
-    """The promises of a store, complete or core.
+    """The tests of a `Store` or a `CoreStore`.
 
     class TestMyStore(StoreSuite):
         def make_store(self) -> MyStore:
@@ -31,7 +31,7 @@ class StoreSuite:
 
     @pytest_asyncio.fixture
     async def store(self) -> AsyncIterator[Store]:
-        """The store, open, with a default for what it leaves out."""
+        """The open store, with defaults for missing methods."""
         store = completed(self.make_store())
         await store.open()
         yield store
@@ -44,13 +44,13 @@ class StoreSuite:
 
     @pytest.fixture
     def session(self) -> str:
-        """The id of a session that is not there."""
+        """The id of a session that does not exist."""
         return str(uuid4())
 
     # Messages
 
     async def test_a_message_begins_a_session(self, store: Store, user: str, session: str) -> None:
-        """The first message makes the session, active, with its title and settings."""
+        """The first message creates an active session with its title and settings."""
         settings = SessionSettings(system="Be brief.")
         first = await store.append(
             user, session, "user", "Hello", title="Greeting", client_id="a", settings=settings
@@ -91,7 +91,7 @@ class StoreSuite:
     async def test_messages_at_the_same_time_are_all_kept(
         self, store: Store, user: str, session: str
     ) -> None:
-        """Of many appended at once none is lost, and a client's id is still one message."""
+        """Of many concurrent messages none is lost, and each client id is one message."""
         await store.append(user, session, "user", "first", title="t")
         many = [
             store.append(user, session, "user", str(n % 10), title="t", client_id=str(n % 10))
@@ -122,7 +122,7 @@ class StoreSuite:
         assert await store.messages(user, str(uuid4()), limit=3) == []
 
     async def test_what_is_gone_stays_gone(self, store: Store, user: str, session: str) -> None:
-        """A reply begins no session, and nothing is added behind a message that is not there."""
+        """A reply does not create a session, nor is a message added after a missing one."""
         with pytest.raises(NotFound):
             await store.append(user, session, "assistant", "late", title="")
         first = await store.append(user, session, "user", "Hello", title="t")
@@ -140,7 +140,7 @@ class StoreSuite:
     async def test_nobody_reads_or_changes_what_is_another_ones(
         self, store: Store, user: str, session: str
     ) -> None:
-        """A session of another user is not there, whatever is asked."""
+        """A session of another user does not exist for any method."""
         await store.append(user, session, "user", "a secret teapot", title="t")
         other = f"user-{uuid4().hex}"
         assert await store.session(other, session) is None
@@ -202,7 +202,7 @@ class StoreSuite:
         assert (metrics.prompt_tokens, metrics.completion_tokens) == (10, 5)
 
     async def test_search_finds_words(self, store: Store, user: str, session: str) -> None:
-        """Messages that hold a word are found, the one that holds more first, with neighbours."""
+        """Messages with a word are found, those with more words first, with their neighbours."""
         for text in ("The green teapot", "Yes", "A teapot of green porcelain with a lid", "No"):
             await store.append(user, session, "user", text, title="Pots")
         hits = await store.search(user, "green porcelain teapot", limit=10)
@@ -222,7 +222,7 @@ class StoreSuite:
     async def test_one_ending_writes_the_summary(
         self, store: Store, user: str, session: str
     ) -> None:
-        """Of several who would end a session one may; a completed one is not ended again."""
+        """Of several claims to end a session one succeeds; a completed one is not ended again."""
         await store.append(user, session, "user", "hi", title="t")
         claims = await asyncio.gather(
             *(store.claim_ending(user, session, lease_seconds=LEASE) for _ in range(5))
@@ -249,7 +249,7 @@ class StoreSuite:
     async def test_a_message_takes_the_right_to_end(
         self, store: Store, user: str, session: str
     ) -> None:
-        """What is said while the summary is written makes the session active, and that end void."""
+        """A message during the summary makes the session active, and invalidates the claim."""
         await store.append(user, session, "user", "hi", title="t")
         ending = await store.claim_ending(user, session, lease_seconds=LEASE)
         assert ending is not None
@@ -261,7 +261,7 @@ class StoreSuite:
         assert (found.status, found.summary) == ("active", None)
 
     async def test_a_right_is_given_back(self, store: Store, user: str, session: str) -> None:
-        """An ending that was released can be claimed by another."""
+        """A released claim can be made again."""
         await store.append(user, session, "user", "hi", title="t")
         ending = await store.claim_ending(user, session, lease_seconds=LEASE)
         assert ending is not None
@@ -269,7 +269,7 @@ class StoreSuite:
         assert await store.claim_ending(user, session, lease_seconds=LEASE) is not None
 
     async def test_the_secret_stays(self, store: Store) -> None:
-        """The secret is one, and long enough not to be guessed."""
+        """The secret is always the same, and long enough not to be guessed."""
         secret = await store.secret()
         assert secret == await store.secret()
         assert len(secret) >= 16  # noqa: PLR2004 - characters

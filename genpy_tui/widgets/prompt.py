@@ -90,7 +90,7 @@ class Prompt(TextArea):
         )
         self.menu = SlashMenu()
         self.modes: frozenset[str] = frozenset()
-        """Names and labels of the server's modes, in small letters."""
+        """Names and labels of the server's modes, in lower case."""
         self._history = History()
         self._pasted: dict[str, str] = {}
         self._pastes = 0

@@ -1,8 +1,8 @@
-"""Every file of the pages, read once, under an address that changes when any of them does.
+"""The files of the pages, read once, each with an address that changes when any file changes.
 
-A page names its files as `assets/VERSION/NAME`, where VERSION stands for the content of all, so a
-browser may keep them for good and still gets the new ones after an update. The pages themselves
-are revalidated each time by their ETag.
+A page refers to its files as `assets/VERSION/NAME`, where VERSION is a hash of all files, so that
+browsers may cache them forever and still load new ones after an update. The pages themselves are
+revalidated each time by their ETag.
 """
 
 import gzip
@@ -66,7 +66,7 @@ SCRIPTS = {"chat.html": CHAT, "summary.html": "summary.js"}
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)
-"""Comments that stand on lines of their own, a quarter of a script's bytes."""
+"""Comments on their own lines, a quarter of a script's bytes."""
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 VERSION_PATTERN = "[0-9a-f]{12}"
