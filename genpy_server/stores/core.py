@@ -254,7 +254,7 @@ class CompletedStore:
         wanted = query_words(query)
         if not wanted or limit <= 0:
             return []
-        by_id: dict[int, _Row] = {}
+        by_id: dict[int, _SearchedMessage] = {}
         titled: list[Hit] = []
         for session in await self._core.list_sessions(user_id):
             if session_id not in {None, session.id}:
@@ -264,7 +264,7 @@ class CompletedStore:
             if titles and messages and session_id is None and _holds(about, wanted):
                 found_in = "title" if _holds(session.title, wanted) else "summary"
                 titled.append(Hit(messages[0], session.title, 0.0, found_in=found_in))  # type: ignore[arg-type]  # one of two literals
-            rows = [_Row(m, session, " ".join(terms(m.text))) for m in messages]
+            rows = [_SearchedMessage(m, session, " ".join(terms(m.text))) for m in messages]
             for at, row in enumerate(rows):
                 near = (rows[n].message if 0 <= n < len(rows) else None for n in _places(at))
                 row.near = tuple(near)
@@ -490,7 +490,7 @@ class CompletedStore:
         raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
 
 
-class _Row:
+class _SearchedMessage:
     """A searched message; `near` are the two messages before and the two after it."""
 
     def __init__(self, message: Message, session: Session, form: str) -> None:
@@ -508,7 +508,7 @@ def _holds(text: str, wanted: Sequence[QueryWord]) -> bool:
 
 
 def _hits(
-    rows: Mapping[int, _Row],
+    rows: Mapping[int, _SearchedMessage],
     wanted: Sequence[QueryWord],
     limit: int,
     *,
