@@ -4,6 +4,7 @@ import logging
 import sys
 
 from genpy_server.core.context.replaced import without_replaced
+from genpy_server.core.context.tokens import BYTES_PER_TOKEN
 from genpy_server.core.models import Memory, Message
 from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError
@@ -20,14 +21,28 @@ def window(settings: Settings) -> int:
     return max(settings.limits.history_messages, tokens // 20)
 
 
-class Conversation:
-    """The newest messages, at least `window` of them if there are as many, and the memory."""
+def window_chars(settings: Settings) -> int:
+    """The characters of text to hold: what fills a request or the history of a client that attaches."""
+    tokens = max(settings.context_tokens, MAX_CONTEXT_TOKENS)
+    return max(settings.limits.history_bytes, tokens * BYTES_PER_TOKEN)
 
-    def __init__(self, store: Store, user_id: str, session_id: str, window: int) -> None:
+
+class Conversation:
+    """The newest messages and the memory.
+
+    Held are at least `window` messages, or so many of the newest as have `max_chars` of text, if
+    there are as many; and at most twice that, but always the last question and what follows it.
+    """
+
+    def __init__(
+        self, store: Store, user_id: str, session_id: str, window: int, max_chars: int
+    ) -> None:
         self._store = store
         self.user_id = user_id
         self._session_id = session_id
         self.window = window
+        self._max_chars = max_chars
+        self._chars = 0
         self.messages: list[Message] = []
         self.being_written = set[str]()
         """Client ids of replies of this server that are not in `messages` yet."""
@@ -41,9 +56,9 @@ class Conversation:
 
     def begin(self, opened: Opened) -> None:
         """Start with the stored messages and memory; more than `window` messages mean older ones exist."""
-        self.messages, self.memory = opened.messages[-self.window :], opened.memory
+        self.messages, self.memory = list(opened.messages), opened.memory
         self._know(max((message.id for message in self.messages), default=0))
-        self.older = len(opened.messages) > self.window
+        self._trim()
 
     def stored(self, appended: Appended) -> None:
         """Note that this server stored a message, perhaps after some of other servers."""
@@ -89,10 +104,24 @@ class Conversation:
         return None
 
     def add(self, message: Message) -> None:
-        """Append a message, and drop the oldest beyond twice the window."""
+        """Append a message, and drop the oldest where more than twice what is wanted is held."""
         self.messages.append(message)
-        if len(self.messages) > 2 * self.window:
-            del self.messages[: -self.window]
+        self._chars += len(message.text)
+        if len(self.messages) > 2 * self.window or self._chars > 2 * self._max_chars:
+            self._trim()
+
+    def _trim(self) -> None:
+        """Hold no more than is wanted."""
+        held, self._chars = 0, 0
+        asked = False
+        for message in reversed(self.messages[-self.window :]):
+            if asked and self._chars + len(message.text) > self._max_chars:
+                break
+            asked = asked or message.role == "user"  # the question may be answered again
+            held += 1
+            self._chars += len(message.text)
+        if held < len(self.messages):
+            del self.messages[: len(self.messages) - held]
             self.older = True
 
     def replace(self, old: Message, new: Message) -> None:

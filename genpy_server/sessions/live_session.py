@@ -30,7 +30,7 @@ from genpy_server.core.modes import Modes
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.llm.providers import Providers
 from genpy_server.runs.context import RunRequest
-from genpy_server.runs.history import Conversation, window
+from genpy_server.runs.history import Conversation, window, window_chars
 from genpy_server.runs.queue import RunQueue, RunServices
 from genpy_server.sessions.event_log import EventLog, Subscriber
 from genpy_server.sessions.presence import Presence
@@ -100,7 +100,9 @@ class LiveSession:
         self._presence = presence
         self._limits = chat.settings.limits
         self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
-        self._conversation = Conversation(chat.store, user_id, session_id, window(chat.settings))
+        self._conversation = Conversation(
+            chat.store, user_id, session_id, window(chat.settings), window_chars(chat.settings)
+        )
         self.runs = RunQueue(services, self._conversation, self)
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()

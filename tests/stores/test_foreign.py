@@ -271,13 +271,39 @@ async def test_older_messages_are_known_whatever_their_count_is(tmp_path: Path) 
     for number in range(4):
         await person.say(f"message {number}")
     for window, older in ((3, True), (4, False)):
-        conversation = Conversation(store, person.id, person.session, window)
+        conversation = Conversation(store, person.id, person.session, window, 1000)
         opened = await store.attach(
             person.id, person.session, limit=window + 1, live_seconds=9, server="s"
         )
         miscounted = msgspec.structs.replace(opened.session, message_count=0 if older else 99)
         conversation.begin(msgspec.structs.replace(opened, session=miscounted))
         assert (conversation.older, len(conversation.messages)) == (older, window)
+    await store.close()
+
+
+async def test_a_live_conversation_holds_so_much_text(tmp_path: Path) -> None:
+    """Long messages leave memory before their count would let them; the last question stays."""
+    store = SqliteStore(tmp_path / "genpy.db")
+    await store.open()
+    person = Person(store)
+    conversation = Conversation(store, person.id, person.session, 100, 250)
+    said = [await person.say(f"{number:0100}") for number in range(20)]
+    for message in said:
+        conversation.add(message)
+        held = conversation.messages
+        assert held[-1] == message
+        assert len(held) >= min(2, message.id - said[0].id + 1)
+        assert sum(len(one.text) for one in held) <= 500
+    assert conversation.older
+    assert await conversation.after(0) == said
+    opened = await store.attach(person.id, person.session, limit=101, live_seconds=9, server="s")
+    conversation.begin(opened)
+    assert (conversation.older, conversation.messages) == (True, said[-2:])
+    question = msgspec.structs.replace(said[-1], id=98, role="user", text="x" * 1000)
+    conversation.add(question)
+    conversation.add(msgspec.structs.replace(question, id=99, role="assistant"))
+    assert [message.id for message in conversation.messages] == [98, 99]
+    assert conversation.question == question
     await store.close()
 
 
