@@ -106,5 +106,5 @@ async def test_picture(
         app.chat.view.place(anchor)
         before = ""
         while before != (before := picture(app.screen, sixteen=look.theme == SIXTEEN)):
-            await pilot.pause()
+            await pilot.wait_for_scheduled_animations()  # until every widget has read its messages
         assert before == snapshot(extension_class=PictureFile)
