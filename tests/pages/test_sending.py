@@ -195,7 +195,7 @@ async def test_the_waits_are_those_of_the_python_client(browser: Browser, server
     outbox = Outbox()
     waits = [outbox.hold(seconds) for seconds in REFUSALS]
     outbox.add(Send("a", "One"))
-    outbox.done("a")
+    outbox.remove("a")
     waits.append(outbox.hold(None))
     async with visiting(browser, server.url) as visit:
         source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
