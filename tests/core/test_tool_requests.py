@@ -185,6 +185,11 @@ def test_a_long_message_is_no_request():
         ('Did we talk about "to be or not to be" here?', "to be or not to be"),
         ("Search our conversation for the savings account", "savings account"),
         ("find app.config in our messages", "app.config"),
+        ("Wo habe ich 38,5 Grad geschrieben?", "38,5 grad"),
+        (
+            "\u7a0e\u7406\u58eb\u306e\u8a71\u3001\u3057\u307e\u3057\u305f\u304b\uff1f",
+            "\u7a0e\u7406\u58eb",
+        ),
         ('did we talk about the 5" or 7" tablet', '5" or 7'),
         ('Search history:"dentist"', "dentist"),
         ("Did I mention that?", ""),
@@ -195,7 +200,7 @@ def test_a_long_message_is_no_request():
     ],
 )
 def test_the_keyword_is_what_was_written(text, keyword):
-    """It keeps its slips, its dots and its quoted words, and loses articles and what is around."""
+    """It keeps its slips, dots, decimal commas and quoted words, and loses what is around."""
     assert find_keyword(text) == keyword
 
 

@@ -5,14 +5,15 @@ most is the keyword. Words that requests are made of are known by name, all othe
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
 
 from genpy_server.core.patterns import LazyPattern
-from genpy_server.core.understanding.linear import MARKS, shipped
+from genpy_server.core.understanding.families import family_of, folded
+from genpy_server.core.understanding.linear import MARKS, REMEMBERED, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
 
 MODEL = "keyword_model.json"
@@ -26,6 +27,8 @@ OTHER = "<other>"
 """A word that is not known from the frames of requests."""
 SEEN = "<seen>"
 """A word that is met there now and then."""
+UNLIKELY = 30
+"""The weight against an unknown word from which it is no part of the keyword beside it."""
 
 _LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
 _APART = rf"(?<!(?!{_LETTER})\w)"
@@ -39,7 +42,7 @@ _QUOTED = LazyPattern(
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
 _WORD = LazyPattern(
     rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
-    rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])))*[+#]*|[^\w\s]|_+",
+    rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])|(?<=\d),(?=\d)))*[+#]*|[^\w\s]|_+",
     re.IGNORECASE,
 )
 _ARTICLES = LazyPattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
@@ -49,6 +52,9 @@ _FOREIGN_ARTICLES = LazyPattern(
     r"|os?|as?|um|uma|meus?|minhas?|noss[ao]s?)\s+|l['\u2019])+(?=\S)",
     re.IGNORECASE,
 )
+_KANA = LazyPattern("[\u3041-\u30ff]")
+_RUNS_ON = LazyPattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
+"""Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
 _ENGLISH = LazyPattern(
     r"\b(?:did|do|have|has|had|was|what|where|when|which|find|search|look|show|mention\w*|the|my|our)\b",
     re.IGNORECASE,
@@ -100,10 +106,20 @@ def find_keyword(line: str) -> str:
     weight, first, last = _heaviest(weights, most)
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
-    while first and kinds[first - 1] == OTHER and last - first + 1 < most:
+    part = [
+        kind == OTHER and weight > -UNLIKELY for kind, weight in zip(kinds, weights, strict=True)
+    ]
+    while first and part[first - 1] and last - first + 1 < most:
         first -= 1
-    while last + 1 < len(words) and kinds[last + 1] == OTHER and last - first + 1 < most:
+    while last + 1 < len(words) and part[last + 1] and last - first + 1 < most:
         last += 1
+    if _KANA.search(line):
+        while (
+            first
+            and last - first + 1 < most
+            and _RUNS_ON.fullmatch(line[words[first - 1].start : words[first].end])
+        ):
+            first -= 1
     found = line[words[first].start : words[last].end].strip(AROUND)
     if STOP_WORDS.issuperset(search_words(found)):
         return ""
@@ -151,9 +167,21 @@ def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
         found.append("capitals")
     if any(map(str.isdigit, text)):
         found.append("digit")
+    if me in (OTHER, SEEN):
+        found += _signs("0", text)
+    for side, near in (("-1", at - 1), ("+1", at + 1)):
+        if 0 <= near < len(words) and kinds[near] in (OTHER, SEEN):
+            found += _signs(side, words[near].text)
     if ":" in kinds[:at]:
         found.append(f"colon {me}")
     return found
+
+
+@lru_cache(REMEMBERED)
+def _signs(side: str, text: str) -> tuple[str, ...]:
+    """What tells of a word that frames do not know: its family and its ending."""
+    low = folded(text)
+    return f"{side} family {family_of(low)}", f"{side} end {low[-3:]}", f"{side} end {low[-2:]}"
 
 
 def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:

@@ -28,10 +28,10 @@ NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
-SURE = 0.85
+SURE = 0.86
 """The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.6
-"""The same for a message that begins as such a request does, in so many words."""
+"""The same for one that begins as such a request does, or names the conversation as the place."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
 REMEMBERED = 64
@@ -60,6 +60,18 @@ _PLAINLY = LazyPattern(
     re.IGNORECASE,
 )
 """The same with a thing behind it and no more, which is certain whatever the thing is."""
+_NAMES_A_PLACE = LazyPattern(
+    r"\b(?:(?:which|what) message|messages? (?:where|in which|with)|in (?:this|our) (?:chat|conversation|thread)|scroll (?:back|up)|(?:further|somewhere) up"
+    r"|welcher nachricht|nachrichten? (?:mit|in de|wo)|die stelle|(?:in diesem|hier im) (?:chat|verlauf|gespräch)|weiter oben"
+    r"|quel message|messages? où|dans cette (?:conversation|discussion)|l['\u2019]endroit où"
+    r"|(?:qué|que) mensaje|mensajes? (?:donde|con)|esta (?:charla|conversación)"
+    r"|que mensagem|mensage(?:m|ns) (?:onde|com|em que)|n?es[ts]a conversa|lá em cima"
+    r"|каком сообщении|сообщени[ея],? (?:где|\u0441|в котор)|этом чате|этой переписке|где-то выше)"
+    r"|[أا]ي رسال|الرسالة (?:اللي|التي)|هذه المحادثة|هالمحادثة|किस (?:मैसेज|संदेश)|इस (?:चैट|बातचीत)"
+    r"|哪一?条(?:消息|信息)|这段对话|聊天记录|どの(?:メッセージ|発言)|この(?:チャット|会話|ログ)",
+    re.IGNORECASE,
+)
+"""Names the conversation or a message in it as the place that is looked in."""
 _ALL_CHATS = {
     "in our chat": r"(?:in |in any of |across |from |through )?(?:all|every|any|everything)(?: one)?(?: of)?(?: (?:my|our|the|your|other|old|past|previous|earlier))*"
     r" (?:chat|conversation|session|discussion|talk)s?(?: of mine| with you)?"
@@ -191,7 +203,10 @@ def _scored(line: str) -> Scored | None:
 def _is_sure(scored: Scored, line: str) -> bool:
     """Whether it is probable enough that a line asks for a tool, whichever."""
     asked = 1 - scored.probabilities[NO_TOOL]
-    return asked >= SURE or (asked >= LIKELY and _IN_SO_MANY_WORDS.match(line) is not None)
+    return asked >= SURE or (
+        asked >= LIKELY
+        and (_IN_SO_MANY_WORDS.match(line) or _NAMES_A_PLACE.search(line)) is not None
+    )
 
 
 def _plainer(line: str) -> Iterator[tuple[str, str]]:
