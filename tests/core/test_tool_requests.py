@@ -150,6 +150,13 @@ def test_a_request_is_recognised(text, tool, args):
     [
         "How many messages can Kafka handle?",
         "Did I mention that I love Python?",
+        "did I mention it",
+        "did we talk about this?",
+        "did i mention i'm vegan",
+        "have we discussed how it works?",
+        "\u00bfYa mencion\u00e9 que me mud\u00e9?",
+        "هل ذكرت أنني انتقلت؟",
+        "你说过你会来吗",
         "Did Newton mention Leibniz?",
         "any mention of elves in Irish folklore?",
         "Did you say you can draw?",
@@ -167,7 +174,7 @@ def test_a_request_is_recognised(text, tool, args):
     ],
 )
 def test_a_look_alike_is_left_alone(text):
-    """Other systems, statements, third parties and negations ask for nothing."""
+    """Other systems, statements, third parties, negations and what begins a clause ask for nothing."""
     assert find_tool_request(text) is None
 
 
@@ -288,3 +295,22 @@ def test_what_a_message_asks_for_is_weighed_once(monkeypatch):
     assert once
     assert find_tool_request(asked) == first
     assert len(weighed) == once
+
+
+@pytest.mark.parametrize(
+    ("form", "things"),
+    [
+        ("Did I mention {}?", "penguins lions Zürich C++ gluten e-bikes Kubernetes"),
+        ("have we ever discussed {} before", "penguins taxes Nginx rust"),
+        ("did you bring up {}", "llamas Oslo jazz"),
+        ("¿Ya mencioné {}?", "pingüinos Bilbao gluten"),
+        ("هل ذكرت {}؟", "البطاريق القهوة الضرائب"),
+        ("我们提到过{}吗？", "企鹅 税 Kubernetes"),
+    ],
+)
+def test_a_plain_question_for_a_thing_searches_for_it_whatever_it_is(form, things):
+    """The words of the question decide, also with a thing that no training message held."""
+    for thing in things.split():
+        request = find_tool_request(form.format(thing))
+        assert request is not None, thing
+        assert (request.name, request.args["keyword"]) == ("search_chat_history", thing.lower())

@@ -51,12 +51,21 @@ _IN_SO_MANY_WORDS = LazyPattern(
     r"|(?:我们?|咱们|你)(?:之前|以前|刚才|有没有|是不是)*(?:提到?过|说过|聊过|谈过|讲过|讨论过)(?!.*(?:所以|但是|他|她))",
     re.IGNORECASE,
 )
+_THING = (
+    r"(?!(?:that|this|these|those|it|its|how|what|why|who|when|where|if|i|i['\u2019]m|i['\u2019]ve|im|we|you|he|she|they|there|\w+thing"
+    r"|que|qué|eso|esto|algo|nada|lo|cómo|quién)\b)[^\W\d_][\w'\u2019.+#-]*[\w+#]"
+)
+"""One word that names a thing; no beginning of a clause."""
 _PLAINLY = LazyPattern(
-    r"(?:(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
+    rf"(?:(?:did|have|had) (?:i|we|you) (?:ever |already )?(?:mention|bring up|brought up|discuss|talk(?:ed)? about|sa(?:y|id) anything about)(?:ed)? {_THING}"
+    rf"|¿?(?:ya |alguna vez )?(?:mencioné|mencionamos|he mencionado|hemos mencionado|hablamos de|hemos hablado de) {_THING}"
+    r"|هل (?:سبق أن )?ذكرت (?!أن|لك|أني|إن|ما|كيف|هذا|ذلك)[^\W\d_]{2,}"
+    r"|(?:我们?|咱们|你)(?:之前|以前|有没有|是不是)?(?:提到?过|聊过|谈过|讨论过)[^\s我你您他她它这那谁啥什怎哪要想会很太所但]{1,12}[吗嘛么]"
+    r"|(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
     r"|(?:(?:is|was) there )?any mentions? of (?:my|our) [\w'-]+(?: [\w'-]+)?"
     r"|(?:(?:when|where|how often|in which message) )?did (?:i|we|you) (?:ever |already )?(?:say|use|write) (?:the (?:words?|phrase|name) )?[\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019]"
     r"|(?:did|has) the (?:words?|phrase|name|term) [\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019] (?:ever )?(?:come|came) up)"
-    r"(?: here| before| earlier| yet| so far| in this chat)?\s*\?*",
+    r"(?: here| before| earlier| yet| so far| in this chat)?\s*[?\uff1f\u061f]*",
     re.IGNORECASE,
 )
 """The same with a thing behind it and no more, which is certain whatever the thing is."""
