@@ -28,6 +28,7 @@ async def below(url: str, prefix: str) -> AsyncIterator[str]:
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             assert head.split()[1].startswith(f"{prefix}/")
@@ -35,6 +36,7 @@ async def below(url: str, prefix: str) -> AsyncIterator[str]:
             if "upgrade: websocket" not in head.lower():
                 head = head.replace("\r\nConnection: keep-alive", "\r\nConnection: close", 1)
             theirs, out = await asyncio.open_connection(target.hostname, target.port)
+            ends.append(out)
             out.write(head.encode("latin-1"))
             async with asyncio.TaskGroup() as group:
                 group.create_task(copy(reader, out))
@@ -42,7 +44,8 @@ async def below(url: str, prefix: str) -> AsyncIterator[str]:
         except (asyncio.IncompleteReadError, ExceptionGroup, ConnectionError):
             pass
         finally:
-            writer.close()
+            for end in ends:
+                end.close()
 
     proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
