@@ -35,7 +35,7 @@ START_SECONDS = 300.0
 READY_SECONDS = 5.0
 """How long a reply waits for servers that are connecting; later replies do not."""
 STEADY_SECONDS = 10.0
-"""After a connection that lasted longer, the back-off begins anew, and a reply waits again."""
+"""After a connection that lasted longer, the back-off starts over, and a reply waits again."""
 NAME_CHARS = 64
 """The longest name of a tool."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")

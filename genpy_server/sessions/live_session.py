@@ -410,7 +410,7 @@ class LiveSession:
             raise Conflict("A reply is running. Stop it before trying again.")
         question = self._conversation.question
         if question is None:
-            raise Conflict("There is no message to answer again.")
+            raise Conflict("Nothing to answer again: no message was sent.")
         found = self._conversation.detected(question.id)
         corrected = found if frame.intent and frame.intent != found else None
         self._answer(question, frame.intent, corrected, frame.model or question.meta.model)

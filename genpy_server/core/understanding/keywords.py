@@ -28,7 +28,7 @@ OTHER = "<other>"
 SEEN = "<seen>"
 """A word that is met there now and then."""
 UNLIKELY = 30
-"""The weight against an unknown word from which it is no part of the keyword beside it."""
+"""The weight against an unknown word from which it does not belong to the keyword beside it."""
 
 _LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
 _APART = rf"(?<!(?!{_LETTER})\w)"
@@ -179,7 +179,7 @@ def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
 
 @lru_cache(REMEMBERED)
 def _signs(side: str, text: str) -> tuple[str, ...]:
-    """What tells of a word that frames do not know: its family and its ending."""
+    """The features of a word that stands in no frame: its family and its ending."""
     low = folded(text)
     return f"{side} family {family_of(low)}", f"{side} end {low[-3:]}", f"{side} end {low[-2:]}"
 

@@ -177,7 +177,7 @@ export async function loaded(load) {
   try {
     return await load();
   } catch (error) {
-    if (error instanceof TypeError) throw away(); // nothing came, or what is no script
+    if (error instanceof TypeError) throw away(); // nothing came, or something else than a script
     if (!(error instanceof SyntaxError)) throw error;
     const message =
       "A part of the page cannot be read: it was cut off, or is of another version. Reload the page.";

@@ -390,7 +390,7 @@ export class Room {
     const { wanted } = this;
     if (!wanted || this.#closed) return;
     if (this.transcript.status === "new") {
-      this.refused("There is no such message: nothing was said in this conversation yet.");
+      this.refused("This message does not exist: the conversation is empty.");
       return;
     }
     const page = await this.#page({ around: wanted.id, limit: PAGE });
