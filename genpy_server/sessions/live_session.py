@@ -205,6 +205,7 @@ class LiveSession:
         shown = self._newest(history)
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
         size = self._chat.size(self.settings.model)
+        self.subscribers.add(subscriber)
         subscriber.answer(
             Ready(
                 session=self.id,
@@ -235,7 +236,6 @@ class LiveSession:
                 subscriber.answer(frame)
             if self._log.seq:
                 subscriber.answer(SnapshotEnd(self._log.seq))
-        self.subscribers.add(subscriber)
 
     async def send_model_state(self, subscriber: Subscriber) -> None:
         """Send a subscriber a notice if the model does not answer."""
