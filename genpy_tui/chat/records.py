@@ -73,7 +73,7 @@ class RecordsControl:
 
     def context(self) -> None:
         """Show what will be sent to the model with the text of the prompt."""
-        if records := self._stored("There is no context yet: no message was sent."):
+        if records := self._stored("No context yet: no message was sent."):
             from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
 
             session, text = self._conversation.session, self._prompt.full_text
