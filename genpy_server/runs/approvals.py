@@ -61,10 +61,10 @@ class Approvals:
             seq=0, run=run, call=call, name=name, args=args, digest=tool.digest
         )
         decision = await self._ask(request)
-        if decision in {"session", "always"}:
-            self._session.add(kept)
         if decision == "always" and isinstance(self._store, ApprovalStore):
             await self._store.approve_tool(self._user_id, *kept)
+        elif decision in {"session", "always"}:
+            self._session.add(kept)
         return decision != "no"
 
     async def _always(self, name: str, digest: str) -> bool:

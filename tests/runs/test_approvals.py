@@ -9,7 +9,7 @@ from support.raw_client import Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
 
-from genpy_server import App, Context, tool
+from genpy_server import App, Context, RemoteRecords, tool
 from genpy_server.wire import OFFERED, Approve, Cancel, Send
 
 DONE: list[str] = []
@@ -156,6 +156,24 @@ async def test_always_is_kept_until_the_definition_changes(database, upstream):
                 await peer.say(Approve(request["call"], "always" if number == 0 else "no"))
                 await peer.until("run_finished")
     assert DONE == ["first", "first"]
+
+
+async def test_always_is_taken_back_in_an_open_conversation(server, upstream):
+    """After it is revoked, the next call is asked about also where it was given."""
+    async with client(server) as one:
+        for number in range(2):
+            upstream.call("deploy", {"to": "prod"})
+            upstream.say("Done.")
+            await one.say(Send(f"a{number}", f"Deploy it, {number}"))
+            request = await one.until("approval_requested")
+            await one.say(Approve(request["call"], "always"))
+            await one.until("run_finished")
+            records = RemoteRecords(server.url)
+            try:
+                assert await records.revoke_tool("deploy")
+            finally:
+                await records.close()
+    assert DONE == ["prod", "prod"]
 
 
 async def test_reading_tools_run_unasked(server, upstream):
