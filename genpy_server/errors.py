@@ -17,6 +17,7 @@
 A message is one or two sentences for a person: what happened and what to do.
 """
 
+import traceback
 from typing import ClassVar
 
 
@@ -301,6 +302,12 @@ def description(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - `__str__` of a foreign error may fail
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place(error: BaseException) -> str:
+    """File and line where an error was raised, for logs, which do not contain its text."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{at.filename}:{at.lineno}"
 
 
 def _tree(cls: type[GenPyError]) -> list[type[GenPyError]]:

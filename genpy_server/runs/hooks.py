@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from genpy_server.core.models import Message, Session, ToolRecord
+from genpy_server.errors import place
 from genpy_server.llm.base import ChatRequest
 
 POINTS = ("on_message", "on_context", "on_reply", "on_session_end", "on_tool")
@@ -79,7 +80,8 @@ class HookRunner:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # the run is stopped; the hook did not cancel itself
-            log.error("%s failed: %s", _name(hook), type(error).__name__)  # noqa: TRY400 - a traceback could hold messages
+            kind = type(error).__name__
+            log.error("%s failed: %s in %s", _name(hook), kind, place(error))  # noqa: TRY400 - a traceback could hold messages
         return None
 
 

@@ -7,6 +7,7 @@ The parent sends the module and name of the function; the child loads it and wri
 import asyncio
 import importlib
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -19,8 +20,10 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.text import storable
-from genpy_server.errors import BadRequest, description
+from genpy_server.errors import BadRequest, description, place
 from genpy_server.tools.base import ToolContext, ToolResult
+
+log = logging.getLogger("genpy.tools")
 
 LINE_BYTES = 64 * 1024 * 1024
 """Longest line from the child; its result is cut to the usual limit afterwards."""
@@ -92,6 +95,7 @@ async def run_in_process(
             if "progress" in reported:
                 context.progress(reported["progress"], reported.get("fraction"))
             elif "error" in reported:
+                log.warning("%s failed: %s", function.__qualname__, reported["failed"])
                 raise BadRequest(reported["error"])
             else:
                 return msgspec.convert(reported["result"], ToolResult)
@@ -169,7 +173,8 @@ def main() -> None:
         given = {field: getattr(values, field) for field in values.__struct_fields__}
         report(result=as_result(function(*((context,) if wants_context else ()), **given)))
     except BaseException as error:  # noqa: BLE001 - reported to the parent
-        report(error=storable(description(error)))
+        failed = f"{type(error).__name__} in {place(error)}"
+        report(error=storable(description(error)), failed=failed)
 
 
 if __name__ == "__main__":

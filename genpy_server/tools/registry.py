@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import logging
-import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ import msgspec
 
 from genpy_server.core.models import ToolSpec
 from genpy_server.core.text import storable
-from genpy_server.errors import BadRequest, ConfigError, GenPyError, description
+from genpy_server.errors import BadRequest, ConfigError, GenPyError, description, place
 from genpy_server.tools import all_sessions, chat_history, session_stats
 from genpy_server.tools.base import Tool, ToolContext, ToolResult, check_name
 
@@ -104,10 +103,7 @@ async def call(tool: Tool, arguments: Any, context: ToolContext) -> ToolResult:
             raise
         raise BadRequest("The tool cancelled itself.") from None
     except BaseException as error:  # a tool must not end the server, even with KeyboardInterrupt
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        log.warning(
-            "%s failed: %s in %s:%s", tool.spec.name, type(error).__name__, at.filename, at.lineno
-        )
+        log.warning("%s failed: %s in %s", tool.spec.name, type(error).__name__, place(error))
         raise BadRequest(storable(description(error)[:RESULT_BYTES])) from error
 
 

@@ -3,6 +3,7 @@
 # ruff: noqa: D102 - the methods of hooks are documented in `Hooks`
 
 import asyncio
+import re
 
 import msgspec
 import pytest
@@ -93,7 +94,7 @@ async def test_hooks_are_called_in_order(database, upstream, caplog):
     assert len(replies) == 2
     for request in replies:
         assert request["body"]["messages"][0]["content"].startswith("from b\n\nfrom a\n\n")
-    assert "Broken.on_message failed: ValueError" in caplog.text
+    assert re.search(rf"Broken\.on_message failed: ValueError in {__file__}:\d+", caplog.text)
     assert "Broken.on_context failed: TimeoutError" in caplog.text
     assert "Broken.on_reply failed: ValueError" in caplog.text
     assert SECRET not in caplog.text

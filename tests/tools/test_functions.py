@@ -5,6 +5,7 @@ import dataclasses
 import enum
 import functools
 import os
+import re
 import threading
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, date, datetime, timedelta
@@ -243,7 +244,7 @@ async def test_a_tool_that_raises_tells_the_model(context, caplog):
 
     with pytest.raises(BadRequest, match="ValueError: the secret word"):
         await ToolRegistry([as_tool(broken)]).call("broken", {}, context)
-    assert "broken failed: ValueError" in caplog.text
+    assert f"broken failed: ValueError in {__file__}:" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -280,8 +281,8 @@ async def test_a_tool_cannot_end_the_server(context, is_async, failure, words):
 
 
 @pytest.mark.parametrize("kind", ["exit", "interrupt", "unprintable"])
-async def test_a_process_of_a_tool_says_what_it_died_of(context, kind):
-    """An acting tool that raises anything tells the model what it was."""
+async def test_a_process_of_a_tool_says_what_it_died_of(context, kind, caplog):
+    """An acting tool that raises anything tells the model what it was, and the log where."""
     words = {
         "exit": "SystemExit: 3",
         "interrupt": "KeyboardInterrupt",
@@ -289,6 +290,10 @@ async def test_a_process_of_a_tool_says_what_it_died_of(context, kind):
     }
     with pytest.raises(BadRequest, match=f"^{words[kind]}$"):
         await ToolRegistry([as_tool(fails)]).call("fails", {"kind": kind}, context)
+    raised = words[kind].partition(":")[0]
+    assert re.search(
+        rf"fails failed: {raised} in {re.escape(__file__)}:\d+$", caplog.text, re.MULTILINE
+    )
 
 
 async def test_a_default_is_the_functions_own(context):
