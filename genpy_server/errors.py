@@ -28,6 +28,18 @@ class GenPyError(Exception):
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
+    def __init_subclass__(
+        cls,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        """Set what a class states of itself; the rest is that of its base."""
+        cls.code = code or cls.code
+        cls.status = status or cls.status
+        cls.retryable = cls.retryable if retryable is None else retryable
+
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -35,262 +47,156 @@ class GenPyError(Exception):
         """Seconds to wait before a retry, if known."""
 
 
-class Refused(GenPyError):
+class Refused(GenPyError, code="refused", status=400):
     """The request is wrong; the same request will be refused again."""
 
-    code = "refused"
-    status = 400
 
-
-class BadRequest(Refused):
+class BadRequest(Refused, code="bad_request"):
     """An invalid path, query or body."""
 
-    code = "bad_request"
 
-
-class BadFrame(Refused):
+class BadFrame(Refused, code="bad_frame"):
     """An invalid WebSocket frame, or one of an unknown type."""
 
-    code = "bad_frame"
 
-
-class TooLarge(Refused):
+class TooLarge(Refused, code="too_large", status=413):
     """More bytes than a limit allows."""
 
-    code = "too_large"
-    status = 413
 
-
-class NotFound(Refused):
+class NotFound(Refused, code="not_found", status=404):
     """Nothing of this user has that name; the same for things of other users."""
 
-    code = "not_found"
-    status = 404
 
-
-class Ambiguous(Refused):
+class Ambiguous(Refused, code="ambiguous", status=409):
     """A prefix that matches more than one session."""
 
-    code = "ambiguous"
-    status = 409
 
-
-class Conflict(Refused):
+class Conflict(Refused, code="conflict", status=409):
     """The client id was used with another text, or the state does not allow the request."""
 
-    code = "conflict"
-    status = 409
 
-
-class Unauthorized(Refused):
+class Unauthorized(Refused, code="unauthorized", status=401):
     """No token, or a wrong one."""
 
-    code = "unauthorized"
-    status = 401
 
-
-class Forbidden(Refused):
+class Forbidden(Refused, code="forbidden", status=403):
     """A Host or Origin this server does not serve."""
 
-    code = "forbidden"
-    status = 403
 
-
-class UnknownProtocol(Refused):
+class UnknownProtocol(Refused, code="unknown_protocol"):
     """A genpy.* subprotocol that this server does not support."""
 
-    code = "unknown_protocol"
 
-
-class MethodNotAllowed(Refused):
+class MethodNotAllowed(Refused, code="method_not_allowed", status=405):
     """The path exists, the method does not."""
 
-    code = "method_not_allowed"
-    status = 405
 
-
-class UpgradeRequired(Refused):
+class UpgradeRequired(Refused, code="upgrade_required", status=426):
     """An address that serves WebSockets only, or an unsupported version of WebSocket."""
 
-    code = "upgrade_required"
-    status = 426
 
-
-class HeadTooLarge(Refused):
+class HeadTooLarge(Refused, code="head_too_large", status=431):
     """A request line or header fields of more bytes than a limit allows."""
 
-    code = "head_too_large"
-    status = 431
 
-
-class ConfigError(Refused):
+class ConfigError(Refused, code="config"):
     """Invalid settings; names all of them."""
 
-    code = "config"
 
-
-class Busy(GenPyError):
+class Busy(GenPyError, code="busy", status=503, retryable=True):
     """The request is right and may succeed on a retry."""
 
-    code = "busy"
-    status = 503
-    retryable = True
 
-
-class RateLimited(Busy):
+class RateLimited(Busy, code="rate_limited", status=429):
     """More messages and changes than allowed in a minute."""
 
-    code = "rate_limited"
-    status = 429
 
-
-class TooMany(Busy):
+class TooMany(Busy, code="too_many", status=429):
     """Too many sockets, runs or waiting messages of one user."""
 
-    code = "too_many"
-    status = 429
 
-
-class ShuttingDown(Busy):
+class ShuttingDown(Busy, code="shutting_down"):
     """The server is stopping."""
 
-    code = "shutting_down"
 
-
-class RequestTimeout(Busy):
+class RequestTimeout(Busy, code="request_timeout", status=408):
     """A request whose bytes did not arrive in time."""
 
-    code = "request_timeout"
-    status = 408
 
-
-class StoreError(GenPyError):
+class StoreError(GenPyError, code="store_error", status=503, retryable=True):
     """An error of the database without a class of its own."""
 
-    code = "store_error"
-    status = 503
-    retryable = True
 
-
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, code="store_unavailable"):
     """The database cannot be reached."""
 
-    code = "store_unavailable"
 
-
-class StoreTimeout(StoreError):
+class StoreTimeout(StoreError, code="store_timeout"):
     """The database did not answer in time."""
 
-    code = "store_timeout"
 
-
-class StoreKeyRejected(StoreError):
+class StoreKeyRejected(StoreError, code="store_key_rejected", retryable=False):
     """The database refuses the key, or it is the publishable one."""
 
-    code = "store_key_rejected"
-    retryable = False
 
-
-class StoreSchemaMissing(StoreError):
+class StoreSchemaMissing(StoreError, code="store_schema_missing", retryable=False):
     """Tables or functions of schema.sql are missing or old."""
 
-    code = "store_schema_missing"
-    retryable = False
 
-
-class StoreForbidden(StoreError):
+class StoreForbidden(StoreError, code="store_forbidden", retryable=False):
     """Row level security refused the statement."""
 
-    code = "store_forbidden"
-    retryable = False
 
-
-class LlmError(GenPyError):
+class LlmError(GenPyError, code="llm_error", status=502, retryable=True):
     """An error of the model without a class of its own."""
 
-    code = "llm_error"
-    status = 502
-    retryable = True
 
-
-class LlmRateLimited(LlmError):
+class LlmRateLimited(LlmError, code="llm_rate_limited", status=429):
     """The model's service limits the rate; `retry_after` says how long to wait."""
 
-    code = "llm_rate_limited"
-    status = 429
 
-
-class LlmKeyRejected(LlmError):
+class LlmKeyRejected(LlmError, code="llm_key_rejected", retryable=False):
     """The model's service refuses the key."""
 
-    code = "llm_key_rejected"
-    retryable = False
 
-
-class LlmModelUnknown(LlmError):
+class LlmModelUnknown(LlmError, code="llm_model_unknown", retryable=False):
     """The model's service does not know the model, or has retired it."""
 
-    code = "llm_model_unknown"
-    retryable = False
 
-
-class LlmTooLarge(LlmError):
+class LlmTooLarge(LlmError, code="llm_too_large", retryable=False):
     """The conversation is larger than the model accepts."""
 
-    code = "llm_too_large"
-    retryable = False
 
-
-class LlmCutOff(LlmError):
+class LlmCutOff(LlmError, code="llm_cut_off"):
     """The stream ended before the reply did."""
 
-    code = "llm_cut_off"
 
-
-class LlmTimeout(LlmError):
+class LlmTimeout(LlmError, code="llm_timeout"):
     """The model's service did not answer in time."""
 
-    code = "llm_timeout"
 
-
-class LlmUnavailable(LlmError):
+class LlmUnavailable(LlmError, code="llm_unavailable"):
     """The model's service cannot be reached, or it answers 5xx."""
 
-    code = "llm_unavailable"
 
-
-class LlmLoading(LlmUnavailable):
+class LlmLoading(LlmUnavailable, code="llm_loading"):
     """The model is being loaded; `retry_after` says when to retry."""
 
-    code = "llm_loading"
 
-
-class LlmQuotaSpent(LlmError):
+class LlmQuotaSpent(LlmError, code="llm_quota_spent", status=402, retryable=False):
     """The account at the model's service has no credit left."""
 
-    code = "llm_quota_spent"
-    status = 402
-    retryable = False
 
-
-class LlmBadOutput(LlmError):
+class LlmBadOutput(LlmError, code="llm_bad_output"):
     """The model's structured answer does not fit its schema."""
 
-    code = "llm_bad_output"
 
-
-class LlmBadToolCall(LlmError):
+class LlmBadToolCall(LlmError, code="llm_bad_tool_call"):
     """The model called a tool in a way that its service refuses."""
 
-    code = "llm_bad_tool_call"
 
-
-class Unreachable(GenPyError):
+class Unreachable(GenPyError, code="unreachable", status=503, retryable=True):
     """No server answers at the client's address."""
-
-    code = "unreachable"
-    status = 503
-    retryable = True
 
 
 def description(error: BaseException) -> str:
