@@ -62,12 +62,11 @@ class McpEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time limit of a call of one of its tools."""
 
 
-class UserConfig(msgspec.Struct, frozen=True):
-    """The contents of the two files: settings as text by variable, their files, and the tables."""
+class UserTables(msgspec.Struct, frozen=True, kw_only=True):
+    """The tables of config.toml with their keys, as the settings have them too."""
 
-    values: Mapping[str, str] = {}
-    sources: Mapping[str, str] = {}
     providers: Mapping[str, Provider] = {}
+    """All known model providers by name."""
     prices: Mapping[str, Price] = {}
     """Prices of a million tokens by model."""
     currency: str = "$"
@@ -77,6 +76,13 @@ class UserConfig(msgspec.Struct, frozen=True):
     """Keys of the terminal client, separated by commas, by command."""
     folder: Path | None = None
     """The config folder, which has the person's modes and tools too."""
+
+
+class UserConfig(UserTables, frozen=True):
+    """The contents of the two files: settings as text by variable, their files, and the tables."""
+
+    values: Mapping[str, str] = {}
+    sources: Mapping[str, str] = {}
 
 
 def folder() -> Path:
@@ -122,7 +128,14 @@ def read(directory: Path | None = None) -> UserConfig:
         for name, value in bindings.items()
     }
     return UserConfig(
-        values, sources, known_providers(named, keys), priced, currency, mcp, keyboard, directory
+        values,
+        sources,
+        providers=known_providers(named, keys),
+        prices=priced,
+        currency=currency,
+        mcp=mcp,
+        keyboard=keyboard,
+        folder=directory,
     )
 
 

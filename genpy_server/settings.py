@@ -1,16 +1,16 @@
 """Reads the environment, a .env file and the user's config into one frozen `Settings`.
 
-`FIELDS` is the table of the settings, and `Limits` with its annotations that of the limits; tests
+`Settings` and `Limits` with their annotations are the tables of the settings and the limits; tests
 compare `.env.example` and the README with them. All wrong values are reported at once.
 """
 
 import os
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,14 +19,14 @@ from genpy_server.config import (
     CONFIG,
     GROQ,
     KEYS,
-    McpEntry,
     Provider,
     UserConfig,
+    UserTables,
     config_name,
     known_providers,
+    variable,
 )
 from genpy_server.config import read as read_config
-from genpy_server.core.costs import Price
 from genpy_server.core.identity import is_loopback
 from genpy_server.core.models import (
     HOTTEST,
@@ -41,10 +41,16 @@ from genpy_server.errors import ConfigError
 if TYPE_CHECKING:
     from dotenv.parser import Binding
 
+T = TypeVar("T", int, float)
+V = TypeVar("V")
+
 DEFAULT_MODEL = "openai/gpt-oss-120b"
 TOKEN_LENGTH = 16
 """A token shorter than this many characters is refused: it could be guessed."""
 
+
+EVERYONE = "*"
+"""Means every user of a server."""
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -96,134 +102,49 @@ class Limits(msgspec.Struct, frozen=True):
     # fmt: on
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """The configuration; `sources` has the origin of each variable that is set."""
+class Field(NamedTuple):
+    """A setting: parser, default as text, help, variable, and the field of `Settings`."""
 
-    host: str
-    port: int
-    tokens: Mapping[str, str]
-    """User ids by token; empty when no token is required."""
-    user: str
-    server: str | None
-    database: Path
-    store: str | None
-    supabase_url: str | None
-    supabase_key: str | None
-    groq_key: str | None
-    groq_model: str
-    groq_base_url: str | None
-    model: str | None
-    llm_url: str | None
-    llm_model: str | None
-    llm_key: str | None
-    llm_connect_seconds: float | None
-    llm_first_token_seconds: float | None
-    llm_token_seconds: float | None
-    context_tokens: int
-    reply_tokens: int
-    temperature: float
-    reasoning_effort: Effort | None
-    seed: int | None
-    stop: tuple[str, ...] | None
-    recall: bool
-    tools: Mapping[str, frozenset[str]]
-    """Names of tools that act, by the user who may use them."""
-    grace_seconds: float
-    sync_seconds: float
-    origins: tuple[str, ...]
-    hosts: tuple[str, ...]
-    proxies: tuple[str, ...]
-    log_level: str
-    theme: str | None
-    limits: Limits = Limits()
-    sources: Mapping[str, str] = {}
-    mcp: Mapping[str, McpEntry] = {}
-    """The person's MCP servers by name."""
-    keyboard: Mapping[str, str] = {}
-    """Keys of the terminal client by command."""
-    providers: Mapping[str, Provider] = {}
-    """All known model providers by name."""
-    provider: str = GROQ
-    """The provider of the configured model; empty for the address in GENPY_LLM_URL."""
-    prices: Mapping[str, Price] = {}
-    """Prices of a million tokens by model."""
-    currency: str = "$"
-    folder: Path | None = None
-    """The user's config folder, if the settings were read from it."""
-    unknown: tuple[str, ...] = ()
-    """Variables that begin with GENPY_ and are not settings."""
-
-    @property
-    def context_set(self) -> bool:
-        """Whether `context_tokens` is set; else it depends on the model's context window."""
-        return "GENPY_CONTEXT_TOKENS" in self.sources
-
-    @property
-    def params(self) -> Params:
-        """The parameters of a reply where a conversation sets none."""
-        return Params(
-            self.temperature, self.reply_tokens, self.reasoning_effort, self.seed, self.stop
-        )
-
-    @property
-    def folder_address(self) -> str | None:
-        """The model's address if a folder's .env sets it, which may be untrusted."""
-        named = "GROQ_BASE_URL" if self.llm_url is None else "GENPY_LLM_URL"
-        url = self.groq_base_url if self.llm_url is None else self.llm_url
-        return url if self.sources.get(named, "").startswith(DOTENV) else None
-
-
-class Field(msgspec.Struct, frozen=True):
-    """One row of the table: variable, field of `Settings`, parser, default as text, and help."""
-
-    variable: str
-    name: str
     parse: Callable[[str], Any]
     default: str
     help: str
     secret: bool = False
+    variable: str = ""
+    """Mostly made from `name`."""
+    name: str = ""
 
 
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
+def _within(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
+    """A parser of numbers; `kind` is float or int."""
+    what, form = ("a whole number", "d") if kind is int else ("a number", "g")
+
+    def parse(text: str) -> T:
         try:
-            value = float(text)
+            value = kind(text)
         except ValueError:
-            raise ValueError("must be a number") from None
+            raise ValueError(f"must be {what}") from None
         if not low <= value <= high:
-            raise ValueError(f"must be from {low:g} to {high:g}")
+            raise ValueError(f"must be from {low:{form}} to {high:{form}}")
         return value
 
     return parse
 
 
-def _seconds(low: float, high: float) -> Callable[[str], float | None]:
-    parse = _number(low, high)
+def _choice(values: Mapping[str, V], what: str) -> Callable[[str], V]:
+    def parse(text: str) -> V:
+        if text.lower() not in values:
+            raise ValueError(f"must be {what}")
+        return values[text.lower()]
+
+    return parse
+
+
+def _optional(parse: Callable[[str], V]) -> Callable[[str], V | None]:
     return lambda text: parse(text) if text else None
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise ValueError("must be a whole number") from None
-        if not low <= value <= high:
-            raise ValueError(f"must be from {low} to {high}")
-        return value
-
-    return parse
-
-
-def _effort(text: str) -> Effort | None:
-    efforts: dict[str, Effort | None] = {e: e for e in get_args(Effort)} | {"": None}
-    if text.lower() not in efforts:
-        raise ValueError(f"must be one of {', '.join(get_args(Effort))}")
-    return efforts[text.lower()]
-
-
-def _seed(text: str) -> int | None:
-    return _whole(SEEDS[0], SEEDS[-1])(text) if text else None
+def _seconds(low: float, high: float) -> Callable[[str], float | None]:
+    return _optional(_within(float, low, high))
 
 
 def _stop(text: str) -> tuple[str, ...] | None:
@@ -237,18 +158,6 @@ def _stop(text: str) -> tuple[str, ...] | None:
     if len(texts) > STOP_TEXTS or any(len(one) > STOP_CHARS for one in texts):
         raise ValueError(f"must be up to {STOP_TEXTS} texts of at most {STOP_CHARS} characters")
     return tuple(filter(None, texts)) or None
-
-
-def _switch(text: str) -> bool:
-    words = {"on": True, "true": True, "yes": True, "1": True}
-    words |= {"off": False, "false": False, "no": False, "0": False}
-    if text.lower() not in words:
-        raise ValueError("must be on or off")
-    return words[text.lower()]
-
-
-def _text(text: str) -> str | None:
-    return text or None
 
 
 def _key(text: str) -> str | None:
@@ -265,11 +174,6 @@ def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
         if parts.scheme in schemes and parts.hostname and parts.port != 0:
             return text.rstrip("/")
     raise ValueError("must be a URL such as http://127.0.0.1:11434/v1")
-
-
-def without_password(text: str) -> str:
-    """A value for display: without the user and password of a URL."""
-    return re.sub(r"(?<=://).*@", "…@", text, flags=re.DOTALL)
 
 
 def _supabase_url(text: str) -> str | None:
@@ -337,12 +241,6 @@ def _tools(text: str) -> Mapping[str, frozenset[str]]:
     return allowed
 
 
-def _log_level(text: str) -> str:
-    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
-
-
 def _database(text: str) -> Path:
     if text:
         return Path(text).expanduser()
@@ -351,152 +249,132 @@ def _database(text: str) -> Path:
     return user_data_path("genpy", appauthor=False) / "genpy.db"
 
 
-FIELDS: tuple[Field, ...] = (
-    Field(
-        "GENPY_MODEL",
-        "model",
-        _text,
-        "",
-        "Model to use, as PROVIDER/NAME: groq, ollama, lmstudio, llamacpp, vllm or one of config.toml.",
-    ),
-    Field("GROQ_API_KEY", "groq_key", _key, "", "Key for Groq's models.", secret=True),
-    Field("GROQ_MODEL", "groq_model", str, DEFAULT_MODEL, "Groq's model."),
-    Field("GROQ_BASE_URL", "groq_base_url", _url, "", "Another address for Groq's API."),
-    Field(
-        "GENPY_LLM_URL",
-        "llm_url",
-        _url,
-        "",
-        "Any server with /chat/completions instead of Groq: Ollama, llama.cpp, vLLM, LM Studio.",
-    ),
-    Field("GENPY_LLM_MODEL", "llm_model", _text, "", "Its model; empty takes the first it has."),
-    Field("GENPY_LLM_KEY", "llm_key", _key, "", "Its key, if it asks for one.", secret=True),
-    Field(
-        "GENPY_LLM_CONNECT_SECONDS",
-        "llm_connect_seconds",
-        _seconds(0.1, 600),
-        "",
-        "Seconds to wait for a connection to the model's service; empty means 10.",
-    ),
-    Field(
-        "GENPY_LLM_FIRST_TOKEN_SECONDS",
-        "llm_first_token_seconds",
-        _seconds(0.1, 86_400),
-        "",
-        "Seconds until a reply must begin; empty means 60, and 600 on this machine or network.",
-    ),
-    Field(
-        "GENPY_LLM_TOKEN_SECONDS",
-        "llm_token_seconds",
-        _seconds(0.1, 86_400),
-        "",
-        "Seconds between two tokens at most; empty means 60, and 120 on this machine or network.",
-    ),
-    Field(
-        "GENPY_STORE",
-        "store",
-        _store,
-        "",
-        "A store that an installed package brings, as SCHEME:ADDRESS.",
-    ),
-    Field(
-        "SUPABASE_URL",
-        "supabase_url",
-        _supabase_url,
-        "",
-        "Keep conversations in this Supabase project.",
-    ),
-    Field("SUPABASE_KEY", "supabase_key", _key, "", "Its secret key (sb_secret_…).", secret=True),
-    Field("GENPY_DATABASE", "database", _database, "", "The SQLite file used without Supabase."),
-    Field("GENPY_HOST", "host", _host, "127.0.0.1", "Address that `genpy serve` listens on."),
-    Field("GENPY_PORT", "port", _whole(0, 65535), "8001", "Port that `genpy serve` listens on."),
-    Field(
-        "GENPY_TOKEN",
-        "tokens",
-        _tokens,
-        "",
-        "Token that clients must send; several users as alice:TOKEN,bob:TOKEN.",
-        secret=True,
-    ),
-    Field(
-        "GENPY_SERVER", "server", _server, "", "Server that commands use instead of a local store."
-    ),
-    Field("GENPY_USER", "user", _user, "local", "Owner of conversations where no token names one."),
-    Field("GENPY_ORIGINS", "origins", _words, "", "Origins of web pages that may connect as well."),
-    Field("GENPY_HOSTS", "hosts", _words, "", "Host names this server answers to as well."),
-    Field(
-        "GENPY_PROXIES",
-        "proxies",
-        _networks,
-        "",
-        "Addresses or networks of proxies whose X-Forwarded-For is believed.",
-    ),
-    Field(
-        "GENPY_GRACE_SECONDS",
-        "grace_seconds",
-        _number(0.05, 86_400),
-        "30",
-        "Seconds after the last client left until a session ends.",
-    ),
-    Field(
-        "GENPY_SYNC_SECONDS",
-        "sync_seconds",
-        _number(0.05, 60),
-        "10",
-        "Seconds until clients see what another server on the same database changed.",
-    ),
-    Field(
-        "GENPY_CONTEXT_TOKENS",
-        "context_tokens",
-        _whole(500, 1_000_000),
-        "5000",
-        "Tokens of conversation sent to the model at most; unset, what a known context window takes.",
-    ),
-    Field(
-        "GENPY_REPLY_TOKENS",
-        "reply_tokens",
-        _whole(16, 100_000),
-        "2048",
-        "Tokens of one reply at most.",
-    ),
-    Field(
-        "GENPY_TEMPERATURE",
-        "temperature",
-        _number(0, HOTTEST),
-        "0.7",
-        "How varied the replies are, 0 to 2.",
-    ),
-    Field(
-        "GENPY_REASONING_EFFORT",
-        "reasoning_effort",
-        _effort,
-        "",
-        "How much the model thinks: off, low, medium or high; empty leaves it to the model.",
-    ),
-    Field("GENPY_SEED", "seed", _seed, "", "A number from which the model draws its replies."),
-    Field(
-        "GENPY_STOP",
-        "stop",
-        _stop,
-        "",
-        "A text before which a reply ends, or a JSON list of up to 4.",
-    ),
-    Field("GENPY_RECALL", "recall", _switch, "on", "Use what was said in earlier conversations."),
-    Field(
-        "GENPY_TOOLS",
-        "tools",
-        _tools,
-        "",
-        "Acting tools that users of a server with tokens may use, as NAME or USER:NAME.",
-    ),
-    Field("GENPY_LOG_LEVEL", "log_level", _log_level, "INFO", "How much the server logs."),
-    Field(
-        "GENPY_THEME", "theme", _text, "", "Theme of the terminal chat; empty: the one chosen last."
-    ),
+_EFFORT = _optional(
+    _choice({e: e for e in get_args(Effort)}, f"one of {', '.join(get_args(Effort))}")
+)
+_SWITCH = _choice(
+    dict.fromkeys(("on", "true", "yes", "1"), True)
+    | dict.fromkeys(("off", "false", "no", "0"), False),
+    "on or off",
+)
+_LEVEL = _choice(
+    {level.lower(): level for level in ("DEBUG", "INFO", "WARNING", "ERROR")},
+    "DEBUG, INFO, WARNING or ERROR",
 )
 
-EVERYONE = "*"
-"""Means every user of a server."""
+
+class Settings(UserTables, frozen=True, kw_only=True):
+    """The configuration; `sources` has the origin of each variable that is set."""
+
+    # fmt: off
+    model: Annotated[str | None, Field(_optional(str), "",
+        "Model to use, as PROVIDER/NAME: groq, ollama, lmstudio, llamacpp, vllm or one of "
+        "config.toml.")]
+    groq_key: Annotated[str | None, Field(_key, "",
+        "Key for Groq's models.", secret=True, variable="GROQ_API_KEY")]
+    groq_model: Annotated[str, Field(str, DEFAULT_MODEL, "Groq's model.")]
+    groq_base_url: Annotated[str | None, Field(_url, "", "Another address for Groq's API.")]
+    llm_url: Annotated[str | None, Field(_url, "",
+        "Any server with /chat/completions instead of Groq: Ollama, llama.cpp, vLLM, LM Studio.")]
+    llm_model: Annotated[str | None, Field(_optional(str), "",
+        "Its model; empty takes the first it has.")]
+    llm_key: Annotated[str | None, Field(_key, "", "Its key, if it asks for one.", secret=True)]
+    llm_connect_seconds: Annotated[float | None, Field(_seconds(0.1, 600), "",
+        "Seconds to wait for a connection to the model's service; empty means 10.")]
+    llm_first_token_seconds: Annotated[float | None, Field(_seconds(0.1, 86_400), "",
+        "Seconds until a reply must begin; empty means 60, and 600 on this machine or network.")]
+    llm_token_seconds: Annotated[float | None, Field(_seconds(0.1, 86_400), "",
+        "Seconds between two tokens at most; empty means 60, and 120 on this machine or network.")]
+    store: Annotated[str | None, Field(_store, "",
+        "A store that an installed package brings, as SCHEME:ADDRESS.")]
+    supabase_url: Annotated[str | None, Field(_supabase_url, "",
+        "Keep conversations in this Supabase project.")]
+    supabase_key: Annotated[str | None, Field(_key, "",
+        "Its secret key (sb_secret_…).", secret=True)]
+    database: Annotated[Path, Field(_database, "", "The SQLite file used without Supabase.")]
+    host: Annotated[str, Field(_host, "127.0.0.1", "Address that `genpy serve` listens on.")]
+    port: Annotated[int, Field(_within(int, 0, 65_535), "8001",
+        "Port that `genpy serve` listens on.")]
+    tokens: Annotated[Mapping[str, str], Field(_tokens, "",
+        "Token that clients must send; several users as alice:TOKEN,bob:TOKEN.",
+        secret=True, variable="GENPY_TOKEN")]
+    """User ids by token; empty when no token is required."""
+    server: Annotated[str | None, Field(_server, "",
+        "Server that commands use instead of a local store.")]
+    user: Annotated[str, Field(_user, "local", "Owner of conversations where no token names one.")]
+    origins: Annotated[tuple[str, ...], Field(_words, "",
+        "Origins of web pages that may connect as well.")]
+    hosts: Annotated[tuple[str, ...], Field(_words, "",
+        "Host names this server answers to as well.")]
+    proxies: Annotated[tuple[str, ...], Field(_networks, "",
+        "Addresses or networks of proxies whose X-Forwarded-For is believed.")]
+    grace_seconds: Annotated[float, Field(_within(float, 0.05, 86_400), "30",
+        "Seconds after the last client left until a session ends.")]
+    sync_seconds: Annotated[float, Field(_within(float, 0.05, 60), "10",
+        "Seconds until clients see what another server on the same database changed.")]
+    context_tokens: Annotated[int, Field(_within(int, 500, 1_000_000), "5000",
+        "Tokens of conversation sent to the model at most; unset, what a known context window "
+        "takes.")]
+    reply_tokens: Annotated[int, Field(_within(int, 16, 100_000), "2048",
+        "Tokens of one reply at most.")]
+    temperature: Annotated[float, Field(_within(float, 0, HOTTEST), "0.7",
+        "How varied the replies are, 0 to 2.")]
+    reasoning_effort: Annotated[Effort | None, Field(_EFFORT, "",
+        "How much the model thinks: off, low, medium or high; empty leaves it to the model.")]
+    seed: Annotated[int | None, Field(_optional(_within(int, SEEDS[0], SEEDS[-1])), "",
+        "A number from which the model draws its replies.")]
+    stop: Annotated[tuple[str, ...] | None, Field(_stop, "",
+        "A text before which a reply ends, or a JSON list of up to 4.")]
+    recall: Annotated[bool, Field(_SWITCH, "on", "Use what was said in earlier conversations.")]
+    tools: Annotated[Mapping[str, frozenset[str]], Field(_tools, "",
+        "Acting tools that users of a server with tokens may use, as NAME or USER:NAME.")]
+    """Names of tools that act, by the user who may use them."""
+    log_level: Annotated[str, Field(_LEVEL, "INFO", "How much the server logs.")]
+    theme: Annotated[str | None, Field(_optional(str), "",
+        "Theme of the terminal chat; empty: the one chosen last.")]
+    # fmt: on
+    limits: Limits = Limits()
+    sources: Mapping[str, str] = {}
+    provider: str = GROQ
+    """The provider of the configured model; empty for the address in GENPY_LLM_URL."""
+    unknown: tuple[str, ...] = ()
+    """Variables that begin with GENPY_ and are not settings."""
+
+    @property
+    def context_set(self) -> bool:
+        """Whether `context_tokens` is set; else it depends on the model's context window."""
+        return "GENPY_CONTEXT_TOKENS" in self.sources
+
+    @property
+    def params(self) -> Params:
+        """The parameters of a reply where a conversation sets none."""
+        return Params(
+            self.temperature, self.reply_tokens, self.reasoning_effort, self.seed, self.stop
+        )
+
+    @property
+    def folder_address(self) -> str | None:
+        """The model's address if a folder's .env sets it, which may be untrusted."""
+        named = "GROQ_BASE_URL" if self.llm_url is None else "GENPY_LLM_URL"
+        url = self.groq_base_url if self.llm_url is None else self.llm_url
+        return url if self.sources.get(named, "").startswith(DOTENV) else None
+
+
+def _rows(settings: type[msgspec.Struct]) -> Iterator[Field]:
+    """The rows of the settings, from the annotations of their fields."""
+    for name, hint in get_type_hints(settings, include_extras=True).items():
+        for row in getattr(hint, "__metadata__", ()):
+            yield row._replace(name=name, variable=row.variable or variable(name))
+
+
+FIELDS = tuple(_rows(Settings))
+
+
+def without_password(text: str) -> str:
+    """A value for display: without the user and password of a URL."""
+    return re.sub(r"(?<=://).*@", "…@", text, flags=re.DOTALL)
+
+
 LIMIT = "GENPY_LIMIT_"
 ESCAPED_BYTES = 12
 """Most bytes of one character in JSON: two escaped surrogates."""
@@ -512,9 +390,9 @@ def limit_fields() -> tuple[Field, ...]:
     for name, hint in get_type_hints(Limits, include_extras=True).items():
         (bound,) = hint.__metadata__
         whole = hint.__origin__ is int
-        parse = _whole(bound.low, bound.high) if whole else _number(bound.low, bound.high)
+        parse = _within(int if whole else float, bound.low, bound.high)
         default = f"{getattr(defaults, name):{'d' if whole else 'g'}}"
-        rows.append(Field(LIMIT + name.upper(), name, parse, default, bound.help))
+        rows.append(Field(parse, default, bound.help, variable=LIMIT + name.upper(), name=name))
     return tuple(rows)
 
 
@@ -651,17 +529,13 @@ def load(
     if values.wrong:
         raise ConfigError("These settings cannot work:\n  " + "\n  ".join(values.wrong))
     tokens = settings.pop("tokens")
+    tables = {name: getattr(environment.config, name) for name in UserTables.__struct_fields__}
     return Settings(
         **settings,
+        **tables,
         tokens={token: user or settings["user"] for token, user in tokens.items()},
         limits=limits,
         sources=values.sources,
-        providers=environment.config.providers,
-        folder=environment.config.folder,
-        prices=environment.config.prices,
-        keyboard=environment.config.keyboard,
-        currency=environment.config.currency,
-        mcp=environment.config.mcp,
         unknown=unknown,
     )
 

@@ -111,7 +111,7 @@ def test_a_model_that_no_provider_can_have_is_refused(tmp_path):
     own = UserConfig(
         {"GENPY_MODEL": "work/a"},
         {"GENPY_MODEL": "option"},
-        known_providers({"work": "http://127.0.0.1:2/v1"}, {}),
+        providers=known_providers({"work": "http://127.0.0.1:2/v1"}, {}),
     )
     folder = settings.load(settings.read_environment(tmp_path, own))
     with pytest.raises(LlmError, match="not allowed"):
