@@ -13,7 +13,7 @@ import msgspec
 from genpy_server import announcement
 from genpy_server.core.models import ToolSource
 from genpy_server.core.modes import Mode, Modes
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import compile_all
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
 from genpy_server.core.understanding.tool_requests import request_model
@@ -345,7 +345,7 @@ async def _prepare(warming: asyncio.Future[None]) -> None:
     Otherwise a pattern blocks the loop for some milliseconds, and a collection for 60.
     """
     await warming
-    await asyncio.to_thread(LazyPattern.compile_all)
+    await asyncio.to_thread(compile_all)
     gc.freeze()
     gc.set_threshold(*COLLECT)
     gc.enable()

@@ -1,54 +1,38 @@
 """Regular expressions that are compiled on first use."""
 
 import re
-from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, cast
+
+_MADE: list["_LazyPattern"] = []
 
 
-class LazyPattern:
-    """Like `re.compile`, but compiled on first use: long patterns take some milliseconds."""
+class _LazyPattern:
+    """Has the methods of the compiled pattern, each from its first use on."""
 
-    _made: ClassVar[list["LazyPattern"]] = []
-
-    def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+    def __init__(self, pattern: str, flags: re.RegexFlag) -> None:
         self._pattern = pattern
         self._flags = flags
-        self._made.append(self)
-
-    @classmethod
-    def compile_all(cls) -> None:
-        """Compile every pattern; a server does so in a thread at the start."""
-        for pattern in cls._made:
-            _ = pattern.compiled
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         """The compiled pattern."""
         return re.compile(self._pattern, self._flags)
 
-    def search(self, text: str) -> re.Match[str] | None:
-        """The first match anywhere in a text."""
-        return self.compiled.search(text)
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.compiled, name)
+        setattr(self, name, method)
+        return method
 
-    def match(self, text: str) -> re.Match[str] | None:
-        """The match at the beginning of a text."""
-        return self.compiled.match(text)
 
-    def fullmatch(self, text: str) -> re.Match[str] | None:
-        """The match of a whole text."""
-        return self.compiled.fullmatch(text)
+def lazy_pattern(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """`re.compile`, done on first use: long patterns take some milliseconds."""
+    made = _LazyPattern(pattern, flags)
+    _MADE.append(made)
+    return cast("re.Pattern[str]", made)
 
-    def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        """Every match, from left to right."""
-        return self.compiled.finditer(text)
 
-    def findall(self, text: str) -> list[str]:
-        """The text of every match of a pattern without groups."""
-        return self.compiled.findall(text)
-
-    def sub(
-        self, replacement: str | Callable[[re.Match[str]], str], text: str, count: int = 0
-    ) -> str:
-        """The text with matches replaced, all or the first `count`."""
-        return self.compiled.sub(replacement, text, count)
+def compile_all() -> None:
+    """Compile every pattern; a server does so in a thread at the start."""
+    for pattern in _MADE:
+        _ = pattern.compiled

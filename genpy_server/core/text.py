@@ -4,16 +4,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 
 T = TypeVar("T")
 
-_SPACES = LazyPattern(r"[\s\x00-\x1f\x7f-\x9f]+")
-_FORMATS = LazyPattern(
+_SPACES = lazy_pattern(r"[\s\x00-\x1f\x7f-\x9f]+")
+_FORMATS = lazy_pattern(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
 )
 """Invisible characters that reorder or hide others; without joiners and emoji tags."""
-_UNSEEN = LazyPattern(
+_UNSEEN = lazy_pattern(
     "[ \u034f\u115f\u1160\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0020-\U000e007f\U000e0100-\U000e01ef]*"
 )

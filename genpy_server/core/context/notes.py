@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 import msgspec
 
 from genpy_server.core.context.tokens import count_tokens, cut
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.words import search_words
 
 LEFT_OUT = "[\u2026 {count} notes left out here to fit \u2026]"
@@ -18,8 +18,8 @@ OFF = "(off)"
 FORGOTTEN_LIKENESS = 0.6
 """A new note with at least this share of a forgotten note's words counts as the same."""
 
-_STORED = LazyPattern(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
-_WRITTEN = LazyPattern(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
+_STORED = lazy_pattern(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
+_WRITTEN = lazy_pattern(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.families import family_of, folded
 from genpy_server.core.understanding.linear import MARKS, REMEMBERED, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
@@ -34,28 +34,28 @@ _LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which take
 _APART = rf"(?<!(?!{_LETTER})\w)"
 _ENDS = rf"(?!(?!{_LETTER})\w)"
 """Not behind or before a letter or digit of a script that has spaces between words."""
-_QUOTED = LazyPattern(
+_QUOTED = lazy_pattern(
     rf"{_APART}\"([^\"]{{1,80}})\"{_ENDS}|{_APART}'([^']{{1,80}})'{_ENDS}|{_APART}`([^`]{{1,80}})`{_ENDS}"
     "|[\u201c\u201e]([^\u201c\u201d\u201e]{1,80})[\u201c\u201d]|(?<!\\w)\u2018([^\u2018\u2019]{1,80})\u2019(?!\\w)"
     "|\u00ab([^\u00ab\u00bb]{1,80})\u00bb|\u300c([^\u300d]{1,80})\u300d|\u300e([^\u300f]{1,80})\u300f|\u300a([^\u300b]{1,80})\u300b"
 )
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
-_WORD = LazyPattern(
+_WORD = lazy_pattern(
     rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
     rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])|(?<=\d),(?=\d)))*[+#]*|[^\w\s]|_+",
     re.IGNORECASE,
 )
-_ARTICLES = LazyPattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
-_FOREIGN_ARTICLES = LazyPattern(
+_ARTICLES = lazy_pattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
+_FOREIGN_ARTICLES = lazy_pattern(
     r"(?:(?:der|die|das|den|dem|des|einen?|eine[mr]?|mein(?:e[mnr]?)?|unser(?:e[mnr]?)?"
     r"|le|la|les|une?|du|des|mon|ma|mes|notre|nos|el|los|las|un[ao]?|mis?|nuestr[ao]s?"
     r"|os?|as?|um|uma|meus?|minhas?|noss[ao]s?)\s+|l['\u2019])+(?=\S)",
     re.IGNORECASE,
 )
-_KANA = LazyPattern("[\u3041-\u30ff]")
-_RUNS_ON = LazyPattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
+_KANA = lazy_pattern("[\u3041-\u30ff]")
+_RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
 """Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
-_ENGLISH = LazyPattern(
+_ENGLISH = lazy_pattern(
     r"\b(?:did|do|have|has|had|was|what|where|when|which|find|search|look|show|mention\w*|the|my|our)\b",
     re.IGNORECASE,
 )

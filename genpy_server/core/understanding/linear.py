@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.families import family_of, folded, parts_of
 from genpy_server.core.words import UNSPACED
 
@@ -33,7 +33,7 @@ FEATURED = 16
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
-_WORD = LazyPattern(
+_WORD = lazy_pattern(
     rf"[^\W\d_](?:[^\W_]|['+#.{MARKS}-])*(?:[^\W_]|[+#{MARKS}])|[^\W\d_]|[^\w\s]+|[0-9]+"
 )
 _ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
@@ -41,7 +41,7 @@ _PICTURES = "\u2190"
 """Arrows, dingbats and emoji begin here, behind letters and common punctuation."""
 _UNSPACED_FROM = "\u0e00"
 """Scripts without spaces between words begin here; two of their letters say what five of ours do."""
-_RUN = LazyPattern(UNSPACED)
+_RUN = lazy_pattern(UNSPACED)
 
 
 class Features(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Literal, NamedTuple, get_args
 
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 
 Period = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -31,28 +31,28 @@ _NAMES: dict[Period, str] = {
 }
 _LETTER = r"(?-i:[^\W\u3040-\u30ff\u4e00-\u9fff])"
 """Not one of a script without spaces, nor without case: that takes `re` 30 ms to compile."""
-_NAMED = LazyPattern(
+_NAMED = lazy_pattern(
     rf"(?<!{_LETTER})(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _NAMES.items())})"
     rf"(?!{_LETTER})",
     re.IGNORECASE,
 )
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
-_SINCE = LazyPattern(
+_SINCE = lazy_pattern(
     r"\b(?:since|after|seit|ab|depuis|desde|\u0441|\u0441\u043e|منذ|自|自从)(?: the| la| el| o| a)? *$",
     re.IGNORECASE,
 )
-_BEFORE = LazyPattern(
+_BEFORE = lazy_pattern(
     r"\b(?:before|until|till|older than|vor|bis|avant|antes de|до|قبل|حتى)(?: the| la| el| o| a)? *$",
     re.IGNORECASE,
 )
-_SINCE_BEHIND = LazyPattern(r" *(?:से(?! पहले)|から|以来|以后|之后)")
-_BEFORE_BEHIND = LazyPattern(r" *(?:से पहले|तक|之前|以前|より前|まで)")
+_SINCE_BEHIND = lazy_pattern(r" *(?:से(?! पहले)|から|以来|以后|之后)")
+_BEFORE_BEHIND = lazy_pattern(r" *(?:से पहले|तक|之前|以前|より前|まで)")
 """The same in languages that put it behind the time."""
-_BOUNDS: tuple[tuple[Literal["since", "until"], LazyPattern, LazyPattern], ...] = (
+_BOUNDS: tuple[tuple[Literal["since", "until"], re.Pattern[str], re.Pattern[str]], ...] = (
     ("since", _SINCE, _SINCE_BEHIND),
     ("until", _BEFORE, _BEFORE_BEHIND),
 )
-_SET_AGAINST = LazyPattern(
+_SET_AGAINST = lazy_pattern(
     r"\b(?:before|after|since|until|till|than|not(?: from| in| of| on)?|except(?: for)?|besides|without"
     r"|excluding|vor|nach|seit|bis|außer|nicht von|avant|après|depuis|sauf|antes de|después de|desde|salvo"
     r"|depois de|exceto|до|после|кроме|\u0441)(?: the| la| el| o| a)? *$",
@@ -192,7 +192,7 @@ _OTHER_TIMES_UNSPACED = (
 )
 
 
-_OTHER_TIME = LazyPattern(
+_OTHER_TIME = lazy_pattern(
     rf"\b(?:{'|'.join(_OTHER_TIMES)})(?!\w)|{_OTHER_TIMES_UNSPACED}", re.IGNORECASE
 )
 """A time that no period is named for."""

@@ -8,7 +8,7 @@ run in linear time: no nested repetition, bounded gaps.
 import re
 from typing import NamedTuple
 
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 
 SUPPORT, CODE, TUTORIAL, CASUAL = (
     "technical_support",
@@ -34,12 +34,12 @@ class Rule(NamedTuple):
     intent: str
     why: str
     needed: tuple[str, ...]
-    pattern: LazyPattern
+    pattern: re.Pattern[str]
     example: str
 
 
 def _rule(intent: str, why: str, needed: str, pattern: str, example: str) -> Rule:
-    compiled = LazyPattern(pattern, re.IGNORECASE | re.MULTILINE)
+    compiled = lazy_pattern(pattern, re.IGNORECASE | re.MULTILINE)
     return Rule(intent, why, tuple(needed.split("|")), compiled, example)
 
 
@@ -116,7 +116,7 @@ RULES = (
     ),
 )
 
-FOLLOW_UP = LazyPattern(
+FOLLOW_UP = lazy_pattern(
     r"\W*(?:(?:but |and )?(?:why|how so|how come|really)(?: not| so| that)?"
     r"|(?:and|or|now|same|what about|how about)(?: \w+){0,4} (?:in|for|with) [\w#+. ]{1,20}"
     r"|(?:and |but )?which(?: \w+)?|(?:and |but )?(?:where|which)(?: \w+){0,4} (?:that|this|it|one|them|those)(?: \w+)?"
@@ -131,20 +131,20 @@ _SAID = (
     r"|i (?:do|did|have|can)(?:n['\u2019]?t| not)?(?: know| think so)?|i (?:think|guess|hope) so"
     r"|(?:i )?(?:already )?(?:did|tried|done|have) (?:that|it|this|both)(?: already| too)?|it (?:is|does|did|has|was)(?:n['\u2019]?t| not)?)"
 )
-ANSWER = LazyPattern(
+ANSWER = lazy_pattern(
     rf"\W*(?:(?:ok|okay|and|but|hm+|oh|ah|um) ?\W{{0,2}})?{_SAID}(?:\W{{1,3}}{_SAID})?(?:\W{{1,3}}{_SAID})?\W*",
     re.IGNORECASE,
 )
 """What only answers a question."""
-GOES_ON = LazyPattern(
+GOES_ON = lazy_pattern(
     r"\W*(?:and|but|so|or|now|then|also|what about|how about|instead)\b", re.IGNORECASE
 )
-REFERS = LazyPattern(
+REFERS = lazy_pattern(
     r"\b(?:it|its|that|this|them|those|these|ones?|instead|again|same|too|shorter|longer|above|the (?:last|first|second|other))\b",
     re.IGNORECASE,
 )
 """Points at what was said before."""
-WISHES = LazyPattern(
+WISHES = lazy_pattern(
     r"\W*(?:(?:hi+|hello|he+y+|hiya|dear|good (?:morning|afternoon|evening|day))\b(?: \w+){0,2}[\s,!.-]{1,4})?"
     r"(?:(?:and )?(?:i )?(?:do )?(?:hope|trust|wish)\b (?:that )?(?:you|u|ur|all|everyone|everything|i'?m not|i am not|this|your (?:day|week|weekend|year|morning|evening))\b[^.!?,:;\n]{0,60}"
     r"|(?:happy|merry) \w+|sorry (?:to|for|about) (?:bother|disturb|troubl|the)[^.!?,:;\n]{0,60})(?:[.!?,:;)]{1,4}|\n)\s*",

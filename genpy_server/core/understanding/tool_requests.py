@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from genpy_server.core.patterns import LazyPattern
+from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.keywords import find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
@@ -39,7 +39,7 @@ REMEMBERED = 64
 LONGEST = 200
 """Characters of a message that can be a request."""
 
-_IN_SO_MANY_WORDS = LazyPattern(
+_IN_SO_MANY_WORDS = lazy_pattern(
     r"(?:when |where |how often )?(?:did|have|had) (?:i|we|you) (?:ever |already )?"
     r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)"
     r"|(?:(?:wann|wo|was|wie oft) )?(?:habe?|haben|hatten?) (?:ich|wir)\b.{1,60}\b(?:erwähnt|gesprochen|geredet|besprochen)\b"
@@ -56,7 +56,7 @@ _THING = (
     r"|que|qué|eso|esto|algo|nada|lo|cómo|quién)\b)[^\W\d_][\w'\u2019.+#-]*[\w+#]"
 )
 """One word that names a thing; no beginning of a clause."""
-_PLAINLY = LazyPattern(
+_PLAINLY = lazy_pattern(
     rf"(?:(?:did|have|had) (?:i|we|you) (?:ever |already )?(?:mention|bring up|brought up|discuss|talk(?:ed)? about|sa(?:y|id) anything about)(?:ed)? {_THING}"
     rf"|¿?(?:ya |alguna vez )?(?:mencioné|mencionamos|he mencionado|hemos mencionado|hablamos de|hemos hablado de) {_THING}"
     r"|هل (?:سبق أن )?ذكرت (?!أن|لك|أني|إن|ما|كيف|هذا|ذلك)[^\W\d_]{2,}"
@@ -69,7 +69,7 @@ _PLAINLY = LazyPattern(
     re.IGNORECASE,
 )
 """The same with a thing behind it and no more, which is certain whatever the thing is."""
-_NAMES_A_PLACE = LazyPattern(
+_NAMES_A_PLACE = lazy_pattern(
     r"\b(?:(?:which|what) message|messages? (?:where|in which|with)|in (?:this|our) (?:chat|conversation|thread)|scroll (?:back|up)|(?:further|somewhere) up"
     r"|welcher nachricht|nachrichten? (?:mit|in de|wo)|die stelle|(?:in diesem|hier im) (?:chat|verlauf|gespräch)|weiter oben"
     r"|quel message|messages? où|dans cette (?:conversation|discussion)|l['\u2019]endroit où"
@@ -97,22 +97,22 @@ _ALL_CHATS = {
     "私たちの会話から": r"(?:私の)?(?:全部の?|すべての|全ての|全)(?:チャット|会話|セッション)(?:から|で)?",
 }
 """How every conversation of a person is named, by what names the current one in that language."""
-_EVERYWHERE = LazyPattern(
+_EVERYWHERE = lazy_pattern(
     "|".join(rf"(?<!\w)({names})" for names in _ALL_CHATS.values()), re.IGNORECASE
 )
 """Names every conversation of the person, not only the current one; one group a language."""
 _HERE = tuple(_ALL_CHATS)
-_LISTED = LazyPattern(
+_LISTED = lazy_pattern(
     r"(?:(?:please|can you|could you) )?(?:list|show|display|open|give|name|print)\b(?: me)?(?! (?:where|when|what|which|any))",
     re.IGNORECASE,
 )
 """Asks to be shown conversations, and not what was said in them."""
-_ELSEWHERE = LazyPattern(
+_ELSEWHERE = lazy_pattern(
     rf"(?<!\w)(?:{'|'.join(_ALL_CHATS.values())}|yesterday|(?:this|last|past) (?:week|month|year))(?!\w)",
     re.IGNORECASE,
 )
 """What the statistics of the current conversation do not say."""
-_EARLIER = LazyPattern(
+_EARLIER = lazy_pattern(
     r"\b(?:past|previous|earlier|old|older|other|früheren|alten|anderen|anciennes|anteriores|antigas"
     r"|passadas|прошлых|старых)\b|السابقة|القديمة|पुरानी|पिछली|以前的|之前的|过去の|過去の|以前の",
     re.IGNORECASE,
@@ -120,7 +120,7 @@ _EARLIER = LazyPattern(
 """Says that the conversation looked in is not this one."""
 
 
-_TOPIC = LazyPattern(
+_TOPIC = lazy_pattern(
     r"\b(?:about|regarding|concerning|on the (?:subject|topic) of|über|zum thema|à propos d[eu]|au sujet d[eu]"
     r"|sur|sobre|acerca de|про|عن)\s+(?:(?:the|my|our|den|die|das|le|la|les|el|los|las|o|a|os|as)\s+)?"
     r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)(?: (?:please|pls|bitte|svp|por favor))?[\s?.!]*$"
@@ -131,7 +131,7 @@ _TOPIC = LazyPattern(
 """What the listed conversations are to be about."""
 
 
-_ASIDE = LazyPattern(
+_ASIDE = lazy_pattern(
     r" (?:do i have|have i had|did (?:i|we) have|have we had|are there|please|pls|habe ich|hatte(?:n wir| ich)"
     r"|ai-je eues?|he tenido|tengo|eu tenho|eu tive)[\s?.!]*$",
     re.IGNORECASE,
@@ -139,7 +139,7 @@ _ASIDE = LazyPattern(
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
 """Ends of a question; other text that begins with a time is a statement about that time."""
-_SAYS_THAT = LazyPattern(
+_SAYS_THAT = lazy_pattern(
     r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
     r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
     r"|\b(?:упоминал|говорил|сказал|рассказывал|упомянул)[аи]?,? что\b(?!-)"
@@ -148,7 +148,7 @@ _SAYS_THAT = LazyPattern(
 )
 """Repeats something by saying that it was said, which asks for nothing."""
 
-_GIVES_A_ROLE = LazyPattern(
+_GIVES_A_ROLE = lazy_pattern(
     r"\b(?:from now on you|pretend (?:to be|you)|act as|ab jetzt bist du|à partir de maintenant tu|a partir de ahora eres"
     r"|a partir de agora você|\u0441 этого момента ты|من الآن أنت|अब से तुम)\b|これから(?:あなた|君)は|从现在起你",
     re.IGNORECASE,
