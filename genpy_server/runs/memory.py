@@ -20,7 +20,7 @@ from genpy_server.core.context.notes import (
 )
 from genpy_server.core.context.prompts import MEMORY_PROMPT, NOTHING_NEW
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
-from genpy_server.core.context.turns import Turn, turns
+from genpy_server.core.context.turns import Turn, covered, turns
 from genpy_server.core.models import ChatMessage, Memory, Message
 from genpy_server.errors import LlmError, StoreError
 from genpy_server.llm.base import ChatRequest, TextDelta
@@ -45,10 +45,11 @@ def to_remember(history: Sequence[Message], memory: Memory | None, dropped_upto:
     Those are the dropped ones and the older half of the others, so that the next extension is due
     some turns later; the newest turn is never noted.
     """
-    covered = memory.upto if memory else 0
-    if dropped_upto <= covered:
+    all_turns = turns(history)
+    upto = covered(memory, history, all_turns[-1].place) if all_turns else 0
+    if dropped_upto <= upto:
         return []
-    open_turns = [turn for turn in turns(history) if turn.place > covered]
+    open_turns = [turn for turn in all_turns if turn.place > upto]
     dropped = sum(turn.place <= dropped_upto for turn in open_turns)
     take = min(dropped + (len(open_turns) - dropped) // 2, len(open_turns) - 1)
     return open_turns[:take]
@@ -150,7 +151,7 @@ class MemorySchedule:
     def due(self, dropped_upto: int) -> bool:
         """Whether turns that left the window are not noted, and `extend` may run now."""
         memory = self._conversation.memory
-        if self._busy or dropped_upto <= (memory.upto if memory else 0):
+        if self._busy or dropped_upto <= self._upto():
             return False
         if memory is not None and is_off(memory.text):
             return False
@@ -158,15 +159,19 @@ class MemorySchedule:
         self._busy = self._rest < 0
         return self._busy
 
+    def _upto(self) -> int:
+        conversation = self._conversation
+        if conversation.memory is None or conversation.question is None:
+            return 0
+        return covered(conversation.memory, conversation.messages, conversation.question.id)
+
     async def extend(
         self, user_id: str, session_id: str, dropped_upto: int, model: ChosenModel
     ) -> None:
         """Extend the memory; call it once after each true `due`."""
         conversation = self._conversation
         try:
-            messages = await conversation.after(
-                conversation.memory.upto if conversation.memory else 0
-            )
+            messages = await conversation.after(self._upto())
             open_turns = to_remember(messages, conversation.memory, dropped_upto)
             if not open_turns:
                 return

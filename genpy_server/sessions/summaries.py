@@ -13,7 +13,7 @@ from genpy_server.core.context.fences import block, dialogue, framed
 from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.prompts import SUMMARY_PROMPT
 from genpy_server.core.context.tokens import count_tokens
-from genpy_server.core.context.turns import turns
+from genpy_server.core.context.turns import covered, turns
 from genpy_server.core.models import (
     TITLE_CHARS,
     ChatMessage,
@@ -202,15 +202,14 @@ class Summaries:
     def _request(self, content: EndingContent, budget_tokens: int) -> list[ChatMessage]:
         memory = content.memory
         room = budget_tokens - count_tokens(SUMMARY_PROMPT) - 20
-        covered = memory.upto if memory else 0
+        said = turns(content.messages)
+        upto = covered(memory, content.messages, said[-1].place) if said else 0
         parts = []
         remembered = shown_notes(memory.text) if memory is not None else ""
         if remembered:
             notes = fitting_notes(remembered, "", room // 3)
             parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
-        messages = [
-            m for turn in turns(content.messages) if turn.place > covered for m in turn.messages
-        ]
+        messages = [m for turn in said if turn.place > upto for m in turn.messages]
         parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))
         return [ChatMessage("system", SUMMARY_PROMPT), ChatMessage("user", "\n\n".join(parts))]
 

@@ -64,7 +64,22 @@ def session_of(row: dict[str, Any]) -> Session:
 
 def message_of(row: dict[str, Any]) -> Message:
     """The message of a row with the names of its JSON."""
-    return read(Message, row)
+    return with_links(read(Message, row))
+
+
+def with_links(message: Message) -> Message:
+    """The message without links to what cannot be: a reply or an edit names an earlier message."""
+    meta = message.meta
+    if meta.reply_to is None and meta.replaces is None:
+        return message
+    earlier = range(1, message.id)
+    asks = message.role == "user"
+    reply_to = None if asks or meta.reply_to not in earlier else meta.reply_to
+    replaces = meta.replaces if asks and meta.replaces in earlier else None
+    if (reply_to, replaces) == (meta.reply_to, meta.replaces):
+        return message
+    meta = msgspec.structs.replace(meta, reply_to=reply_to, replaces=replaces)
+    return msgspec.structs.replace(message, meta=meta)
 
 
 def read(kind: type[S], value: Any) -> S:

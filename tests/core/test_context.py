@@ -1,5 +1,6 @@
 """The context of a run, by plain calls."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,26 @@ def test_budget_is_never_exceeded(texts, question, budget, memory, recalled, res
     calls = [c.id for m in built.messages for c in m.tool_calls]
     answered = [m.tool_call_id for m in built.messages if m.role == "tool"]
     assert calls == answered
+
+
+@pytest.mark.parametrize("upto", [-7, 0, 35, 70, 2**63 - 1], ids=str)
+def test_a_memory_that_reaches_where_it_cannot_hides_nothing(upto):
+    """The id of no message, of the question or of a later one covers no turn, and all are noted anew."""
+    history = [message(number, text=f"fact {number}") for number in range(10, 70, 10)]
+    asked, memory = message(70, text="And now?"), Memory("- likes tea", upto)
+    built = build(system="Help.", history=history, question=asked, budget=4_000, memory=memory)
+    assert [m.content for m in built.messages[1:-1]] == [m.text for m in history]
+    noted = to_remember([*history, asked], memory, history[1].id)
+    assert [turn.place for turn in noted][:2] == [10, 20]
+
+
+@pytest.mark.parametrize("upto", [5, 40])
+def test_what_a_memory_covers_is_not_sent_beside_it(upto):
+    """Only the turns behind the message that the memory names are sent, held here or not."""
+    history = [message(number, text=f"fact {number}") for number in range(10, 70, 10)]
+    asked, memory = message(70, text="And now?"), Memory("- likes tea", upto)
+    built = build(system="Help.", history=history, question=asked, budget=4_000, memory=memory)
+    assert [m.content for m in built.messages[1:-1]] == [m.text for m in history if m.id > upto]
 
 
 def test_newest_turns_are_kept_whole_and_in_order():

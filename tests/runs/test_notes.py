@@ -135,6 +135,17 @@ async def test_notes_of_older_versions_are_read(store):
     assert [(n.text, n.message_id) for n in kept.notes] == [("old one", None), ("plain line", None)]
 
 
+@pytest.mark.parametrize("digits", [19, 30, 5_000])
+async def test_a_note_with_a_number_that_is_no_id_is_read(store, digits):
+    """What another program wrote in the place of an id is a part of the note's text."""
+    await store.append("ann", SESSION, "user", "hello", title="Talk")
+    text = f"old one [#{'9' * digits}]"
+    await store.extend_memory("ann", SESSION, Memory(f"- {text}", 1), previous=None)
+    kept = await records(store).memory(SESSION)
+    assert [(note.text, note.message_id) for note in kept.notes] == [(text, None)]
+    assert not (await records(store).change_memory(SESSION, forget=1)).notes
+
+
 async def test_notes_move_with_their_conversation(store, noted, tmp_path):
     """An import has the notes with the ids of this database, forgotten ones forgotten, once."""
     mine = records(store)

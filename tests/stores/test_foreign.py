@@ -27,7 +27,7 @@ from genpy_server.core.models import (
 )
 from genpy_server.runs.history import Conversation
 from genpy_server.stores.base import Result
-from genpy_server.stores.foreign import read, read_json, texts_of
+from genpy_server.stores.foreign import message_of, read, read_json, texts_of
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.stores.supabase.store import SupabaseStore
 from genpy_server.wire import Send
@@ -261,6 +261,42 @@ async def test_what_other_programs_write_is_shown_as_well_as_it_can_be(supabase)
     assert (session.title, session.status, session.sentiment) == ("Untitled", "completed", "great")
     assert (session.topics, session.outcomes, session.metrics) == (("ice",), ("A plan.",), None)
     assert (message.text, message.meta.intent, message.meta.tools) == ("hi", "tutorial", ())
+
+
+LINKS = [
+    ("user", {"reply_to": 1}, (None, None)),
+    ("user", {"replaces": 1}, (None, 1)),
+    ("user", {"replaces": 2**40}, (None, None)),
+    ("ai", {"replaces": 1}, (None, None)),
+    ("ai", {"reply_to": 1, "replaces": "x"}, (1, None)),
+    *(("ai", {"reply_to": odd}, (None, None)) for odd in (0, -1, 2**62, 2**80, 1.5, "1", [1])),
+]
+"""Metadata of another program: kind of the message, fields, and reply_to and replaces as read."""
+
+
+async def test_a_message_is_linked_to_earlier_ones_alone(tmp_path: Path) -> None:
+    """A link to what cannot be answered or replaced is none, so that it hides no message."""
+    path = tmp_path / "genpy.db"
+    store = SqliteStore(path)
+    await store.open()
+    person = Person(store)
+    said = [await person.say(f"message {number}") for number in range(len(LINKS) + 1)][1:]
+    with closing(sqlite3.connect(path)) as connection:
+        for message, (kind, meta, _) in zip(said, LINKS, strict=True):
+            connection.execute(
+                "UPDATE session_logs SET event_type = ?, metadata = ? WHERE id = ?",
+                (kind, msgspec.json.encode(meta).decode(), message.id),
+            )
+        connection.commit()
+    read_back = (await store.messages(person.id, person.session, limit=99))[1:]
+    of_supabase = [
+        message_of({**msgspec.to_builtins(message), "meta": meta})
+        for message, (_, meta, _) in zip(read_back, LINKS, strict=True)
+    ]
+    for messages in (read_back, of_supabase):
+        links = [(message.meta.reply_to, message.meta.replaces) for message in messages]
+        assert links == [right for *_, right in LINKS]
+    await store.close()
 
 
 async def test_older_messages_are_known_whatever_their_count_is(tmp_path: Path) -> None:

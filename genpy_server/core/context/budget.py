@@ -26,7 +26,7 @@ from genpy_server.core.context.tokens import (
     fit_tools,
     message_tokens,
 )
-from genpy_server.core.context.turns import Turn, turns
+from genpy_server.core.context.turns import Turn, covered, turns
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message
 from genpy_server.core.words import search_words
 
@@ -109,10 +109,10 @@ def build(
     notes, noted = _notes(memory, question.text, min(_share(base, MEMORY_SHARE), left // 2))
     memory_tokens = count_tokens(notes) + count_tokens(noted) + (1 if noted else 0)
     left -= memory_tokens
-    covered = memory.upto if memory else 0
+    noted_upto = covered(memory, history, question.id)
     replaced = replaced_ids((*history, question))
     considered = (*_newest(history, replaced, budget), question)
-    past = [turn for turn in turns(considered) if covered < turn.place < question.id]
+    past = [turn for turn in turns(considered) if noted_upto < turn.place < question.id]
     used = guide_tokens + question_tokens + tool_tokens
     recall_room = min(max(_share(base, QUESTION_SHARE) - used, 0), max(left, 0))
     window, turn_tokens = _window(past, left - recall_room)

@@ -18,8 +18,8 @@ OFF = "(off)"
 FORGOTTEN_LIKENESS = 0.6
 """A new note with at least this share of a forgotten note's words counts as the same."""
 
-_STORED = lazy_pattern(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d+)\])?")
-_WRITTEN = lazy_pattern(r"[-*]? ?(?:\[#?(?P<id>\d+)\]:?)?\s*(?P<text>.*)")
+_STORED = lazy_pattern(r"(?P<mark>[-~]) ?(?P<text>.*?)(?: \[#(?P<id>\d{1,18})\])?")
+_WRITTEN = lazy_pattern(r"[-*]? ?(?:\[#?(?P<id>\d{1,18})\]:?)?\s*(?P<text>.*)")
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from genpy_server.core.context.replaced import without_replaced
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
-from genpy_server.core.models import Message
+from genpy_server.core.models import Memory, Message
 
 
 class Turn(NamedTuple):
@@ -56,3 +56,16 @@ def turns(messages: Sequence[Message]) -> list[Turn]:
         elif message.meta.reply_to not in asked:
             result.append(Turn((message,)))
     return sorted(result, key=lambda turn: turn.place)
+
+
+def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> int:
+    """The id up to which a memory covers `messages`, of which the turn at `newest` is never noted.
+
+    0 for an id that cannot be that of an earlier message, which another program wrote.
+    """
+    if memory is None or not 0 < memory.upto < newest:
+        return 0
+    first = next((message.id for message in messages if message.id), newest)
+    if memory.upto < first or any(message.id == memory.upto for message in messages):
+        return memory.upto
+    return 0

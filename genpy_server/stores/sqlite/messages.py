@@ -13,7 +13,7 @@ from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, MessageMeta, Metrics, Role, SessionSettings
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
-from genpy_server.stores.foreign import counts_of, read, read_json, with_times
+from genpy_server.stores.foreign import counts_of, read, read_json, with_links, with_times
 from genpy_server.stores.sqlite.index import index_message, index_session
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 from genpy_server.stores.sqlite.sessions import host, record
@@ -340,5 +340,5 @@ def message_of(row: tuple[Any, ...]) -> Message:
         id_, session_id, ROLE[event_type], text, at, client_id, read_json(MessageMeta, meta), uid
     )
     if (*map(type, row),) in _USUAL:
-        return with_times(message)
-    return read(Message, msgspec.structs.asdict(message))
+        return with_links(with_times(message))
+    return with_links(read(Message, msgspec.structs.asdict(message)))
