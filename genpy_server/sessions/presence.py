@@ -21,6 +21,8 @@ from genpy_server.stores.base import Store
 
 BEAT_SECONDS = 10.0
 """Longest time between two heartbeats; the lease of a server or session is three times as long."""
+LEAST_BEAT_SECONDS = 1.0
+"""Shortest: a call that takes long must not cost a server its leases, however soon sessions end."""
 
 PARTS = 4
 """Parts of a server's name: machine, process id, start of the process, and a UUID."""
@@ -36,7 +38,7 @@ class Presence:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.server = f"{_place()}/{os.getpid()}/{_started(os.getpid())}/{uuid4().hex}"
-        self.beat_seconds = min(settings.grace_seconds / 3, BEAT_SECONDS)
+        self.beat_seconds = min(max(settings.grace_seconds / 3, LEAST_BEAT_SECONDS), BEAT_SECONDS)
         self.live_seconds = max(settings.grace_seconds, 3 * self.beat_seconds)
         self._store = store
         self._shown: float | None = None

@@ -386,6 +386,13 @@ def test_a_server_whose_process_has_ended_is_gone_at_once(tmp_path):
     assert not has_ended("something else")
 
 
+@pytest.mark.parametrize("grace", ["0.05", "0.3", "30"])
+def test_a_lease_outlasts_a_slow_call(database, grace):
+    """However soon a session ends, its server keeps it through three seconds without a heartbeat."""
+    presence = Presence(SqliteStore(database), configure(database, GENPY_GRACE_SECONDS=grace))
+    assert presence.live_seconds >= 3 * presence.beat_seconds >= 3.0
+
+
 async def test_a_long_summary_is_asked_for_once(database, upstream):
     """A second server leaves a session alone whose summary takes longer than a sign of life lasts."""
     store = SqliteStore(database)

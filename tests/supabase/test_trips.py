@@ -74,6 +74,8 @@ async def test_ask_takes_five_calls(proxy: CountingProxy, quick: Stack, tmp_path
         genpy = Genpy(tmp_path, **settings(proxy, quick, model))
         ran = await asyncio.to_thread(genpy, "ask", "-n", QUESTION)
     assert "Under the ice." in ran.out
-    # Rows that another test wrote without an index are indexed behind a search.
-    calls = sorted(call for call in proxy.take() if call not in {"unindexed", "index"})
-    assert calls == ["append", "append", "beat", "search", "version"]
+    calls = proxy.take()
+    asked = sorted(call for call in calls if call not in BESIDE)
+    assert asked == ["append", "append", "search", "version"]
+    # It leaves with a beat; any other is one of the server's, which lives longer on a busy machine.
+    assert 1 <= calls.count("beat") <= 1 + calls.count("touch") + calls.count("interrupted")
