@@ -16,6 +16,7 @@ import msgspec
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.core.identity import is_loopback
 from genpy_server.files import read_json, write_json
+from genpy_server.llm import field_names
 from genpy_server.llm.models import chatting_rows, is_listed
 from genpy_server.settings import Settings, without_password
 
@@ -25,7 +26,6 @@ REMOTE_SECONDS = 10.0
 """Time limits of local and remote providers."""
 UNLISTED = "It lists no models"
 """Start of the error of a provider without a list, which may still be able to chat."""
-_WINDOWS = ("context_window", "context_length", "max_model_len", "max_context_length")
 _ABILITIES = {
     "tools": ("tools", "tool", "function"),
     "pictures": ("vision", "image"),
@@ -187,7 +187,7 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
 def _model(name: str, row: Any) -> CatalogModel:
     if not isinstance(row, dict):
         return CatalogModel(name)
-    windows = (row.get(key) for key in _WINDOWS)
+    windows = (row.get(key) for key in field_names.WINDOWS)
     window = next((w for w in windows if isinstance(w, int) and w > 0), None)
     if window is None and isinstance(row.get("meta"), dict):  # llama.cpp
         sizes = (row["meta"].get(name) for name in ("n_ctx", "n_ctx_train"))
@@ -204,7 +204,7 @@ def _words(row: dict[str, Any]) -> Iterable[str]:
     modalities = row.get("architecture")
     if isinstance(modalities, dict):
         yield from _texts(modalities.get("input_modalities"))
-    for key in ("capabilities", "supported_parameters", "features", "input_modalities"):
+    for key in field_names.ABILITIES:
         value = row.get(key)
         if isinstance(value, dict):
             yield from (name.lower() for name, able in value.items() if able)

@@ -1,14 +1,15 @@
 """Finds text, reasoning, calls, the finish reason, usage and failures in a JSON value of any service.
 
 Services nest these differently, but name them alike. So a value is searched by the names of its
-fields: chat completions, Anthropic's messages, OpenAI's responses, Gemini, Cohere, Bedrock, Ollama,
-llama.cpp and others are read with one table.
+fields, which `field_names` lists for all of them.
 """
 
 import re
 from typing import Any
 
 from genpy_server.core.models import Usage
+from genpy_server.llm import field_names
+from genpy_server.llm.field_names import first
 from genpy_server.llm.tool_calls import CallPiece, call_pieces
 
 MAX_TOKENS = 10**9
@@ -18,51 +19,7 @@ FIRST_ERROR = 400
 MAX_DEPTH = 12
 """How deep a value is searched."""
 
-_TEXTS_AT = (
-    "delta",
-    "content",
-    "text",
-    "parts",
-    "refusal",
-    "token",
-    "response",
-    "output",
-    "completion",
-    "generation",
-    "generated_text",
-    "outputText",
-    "answer",
-    "value",
-)
-"""Fields that may be or contain text; the first one with any content is read."""
-_HOLDERS_AT = (
-    "message",
-    "candidates",
-    "content_block",
-    "contentBlockDelta",
-    "contentBlockStart",
-    "messageStop",
-    "start",
-    "part",
-    "item",
-    "result",
-    "results",
-    "data",
-)
-"""Fields whose value contains one of those; a string in them is not text."""
-_PLACES = {name: place for place, name in enumerate((*_TEXTS_AT, *_HOLDERS_AT, "summary"))}
-_THOUGHTS_AT = (
-    "reasoning_content",
-    "reasoning",
-    "thinking",
-    "reasoning_text",
-    "reasoning_details",
-    "reasoningContent",
-    "reasoningText",
-    "tool_plan",
-)
-_CALLS_AT = {"tool_calls", "tool_call", "function_call", "functionCall", "toolUse"}
-_CALL_KINDS = {"tool_use", "tool_call", "function_call", "input_json_delta"}
+_NESTED = (*field_names.TEXTS, *field_names.HOLDERS, "summary")
 _THINKING = re.compile(r"think|reason")
 _ASIDE = re.compile(r"tool[_-](result|output|input)|server_tool")
 """Types of parts of a reply that the model did not write."""
@@ -71,59 +28,8 @@ _SAYING = re.compile(r"^$|answer|complet|content|generat|message|refus|text|toke
 """Types of a value without choices that may contain a part of the reply, and those whose text is one."""
 _WHOLE = re.compile(r"(done|complete|completed|incomplete|end|stop)$")
 """Types of a value that repeats the whole reply."""
-_REASONS = (
-    "finish_reason",
-    "stop_reason",
-    "done_reason",
-    "finishReason",
-    "stopReason",
-    "stop_type",
-    "completionReason",
-)
-_PROMPT_AT = {
-    "prompttokens",
-    "inputtokens",
-    "promptevalcount",
-    "tokensevaluated",
-    "prompttokencount",
-    "inputtexttokencount",
-}
-_COMPLETION_AT = {
-    "completiontokens",
-    "outputtokens",
-    "evalcount",
-    "tokenspredicted",
-    "candidatestokencount",
-    "generationtokencount",
-    "totaloutputtexttokencount",
-}
-_CACHED_AT = {"promptcachehittokens", "cachereadinputtokens", "cachedtokens"}
-_COUNTED_AT = (
-    "usage",
-    "usageMetadata",
-    "usage_metadata",
-    "metadata",
-    "meta",
-    "tokens",
-    "message",
-    "response",
-    "result",
-    "delta",
-)
-"""Fields that contain counts; names of counts are compared in lower case without underscores."""
 _WELL = {"", "0", "200", "ok", "success", "none", "null", "true"}
 """Values of a status field that mean success."""
-_FAILED_AT = (
-    "error",
-    "errors",
-    "detail",
-    "err",
-    "Error",
-    "exception",
-    "fault",
-    "errorMessage",
-    "error_msg",
-)
 
 
 class Contents:
@@ -165,22 +71,22 @@ class Contents:
         if value.get("special") is True or _ASIDE.search(kind):
             return
         number = value.get("contentBlockIndex", number)
-        if kind in _CALL_KINDS:
+        if kind in field_names.CALL_KINDS:
             self._call(value, number)
             return
-        for name in _CALLS_AT & value.keys():
+        for name in filter(value.__contains__, field_names.CALLS):
             self._call(value[name], number)
         thought = thought or bool(_THINKING.search(kind)) or _is_thought(value)
-        thoughts = next((value[name] for name in _THOUGHTS_AT if value.get(name)), None)
+        thoughts = first(value, field_names.REASONING)
         if not (isinstance(thoughts, dict) and "effort" in thoughts):  # that is a requested setting
             self.read(thoughts, thought=True, depth=depth + 1)
         before = self._size
         strings = depth > 0 or bool(_SAYING.search(kind)) or thought
-        for name in sorted(_PLACES.keys() & value.keys(), key=_PLACES.__getitem__):
+        for name in filter(value.__contains__, _NESTED):
             held = value[name]
             if name in {"content", "text"} and type(held) in {int, float}:
                 held = str(held)
-            if isinstance(held, str) and not (strings and name in _TEXTS_AT):
+            if isinstance(held, str) and not (strings and name in field_names.TEXTS):
                 held = held if thought and name == "summary" else None
             self.read(held, thought=thought, number=number, depth=depth + 1)
             if self._size > before:
@@ -229,15 +135,18 @@ def kind_of(value: dict[str, Any]) -> str:
 
 def reason_of(value: dict[str, Any]) -> Any:
     """The finish reason that a value has itself, else None."""
-    for name in _REASONS:
-        if value.get(name):
-            return value[name]
+    if reason := first(value, field_names.REASONS):
+        return reason
     incomplete, feedback = value.get("incomplete_details"), value.get("promptFeedback")
     if isinstance(feedback, dict) and feedback.get("blockReason"):
         return "content_filter"
     details = incomplete if isinstance(incomplete, dict) else value.get("details")
-    holders = [one for one in listed(details) if isinstance(one, dict)]
-    return next((one[n] for one in holders for n in (*_REASONS, "reason") if one.get(n)), None)
+    held = [
+        first(one, (*field_names.REASONS, "reason"))
+        for one in listed(details)
+        if isinstance(one, dict)
+    ]
+    return next(filter(None, held), None)
 
 
 def usage_of(value: Any, usage: Usage) -> Usage:
@@ -248,15 +157,19 @@ def usage_of(value: Any, usage: Usage) -> Usage:
     details = counts.get("prompttokensdetails") or counts.get("inputtokensdetails")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
     prompt, completion, hit = (
-        next((n for name in sorted(names & counts.keys()) if (n := _tokens(counts[name]))), 0)
-        for names in (_PROMPT_AT, _COMPLETION_AT, _CACHED_AT)
+        next((n for name in names if (n := _tokens(counts.get(name)))), 0)
+        for names in (
+            field_names.PROMPT_TOKENS,
+            field_names.COMPLETION_TOKENS,
+            field_names.CACHED_TOKENS,
+        )
     )
     usage = Usage(
         prompt or usage.prompt_tokens,
         completion or usage.completion_tokens,
         _tokens(cached) or hit or usage.cached_tokens,
     )
-    for name in _COUNTED_AT:
+    for name in field_names.COUNTED:
         if name in value:
             usage = usage_of(value[name], usage)
     return usage
@@ -267,7 +180,8 @@ def failure_of(value: dict[str, Any]) -> Any:
     failed = next((key for key in value if key.lower().endswith("exception")), "")
     if isinstance(value.get(failed), dict):
         return {"code": failed, **value[failed]}
-    if any(value.get(name) for name in _FAILED_AT if not isinstance(value.get(name), dict)):
+    failures = (value.get(name) for name in field_names.FAILURES)
+    if any(failure and not isinstance(failure, dict) for failure in failures):
         return value
     if any(isinstance(value.get(name), dict) and value[name] for name in ("fault", "errors")):
         return value
@@ -286,8 +200,7 @@ def failure_of(value: dict[str, Any]) -> Any:
 
 def is_well(value: dict[str, Any]) -> bool:
     """Whether all status fields mean success."""
-    names = ("code", "status", "status_code", "msg", "message", "error", "type", "success")
-    return all(str(value.get(name, "") or "").lower() in _WELL for name in names)
+    return all(str(value.get(name) or "").lower() in _WELL for name in field_names.STATES)
 
 
 def listed(value: Any) -> list[Any]:

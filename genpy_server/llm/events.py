@@ -15,7 +15,7 @@ import msgspec
 
 from genpy_server.core.models import Usage
 from genpy_server.errors import LlmCutOff
-from genpy_server.llm import lenient_json
+from genpy_server.llm import field_names, lenient_json
 from genpy_server.llm.contents import (
     Contents,
     choice_contents,
@@ -90,16 +90,10 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 LF, CR, QUOTE, BACKSLASH = b'\n\r"\\'
 """As integers, which `in` finds in bytes several times as fast as bytes."""
 _BOM = b"\xef\xbb\xbf"
-_NOISE = {"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive", "processing"}
 _ENDS = re.compile(
     r"done|end|finish|completed?|(message|stream)[_-](stop|end)|response\.(in)?completed?"
 )
 """Types of an event that ends a reply."""
-_ENDED_AT = ("done", "stop", "is_finished")
-_REPEATING = ("message", "output")
-"""Fields with either the whole reply so far or only its new part, depending on the service."""
-_WRAPPERS = ("data", "result", "response", "chunk", "output", "body")
-"""Fields that may contain the whole chunk or error."""
 _GOES_ON = (b"{", b"[", b",", b":")
 """The ends of a line whose JSON continues in the next one."""
 _BEFORE_OBJECT = re.compile(r"[\[\],\s]*(?=\{)")
@@ -321,7 +315,7 @@ class StreamParser:
             self._fail(_value(data))
             return
         name = event.decode("utf-8", "replace")
-        if name not in _NOISE:
+        if name not in field_names.NOISE:
             self.done = self.done or _ENDS.fullmatch(name) is not None
             self._read(data)
 
@@ -387,13 +381,13 @@ class StreamParser:
         text = "".join(found.texts)
         if found.whole and (self._taken or self._texts):
             text = ""
-        elif found.place in _REPEATING and len(text) >= MIN_REPEATED_CHARS:
+        elif found.place in field_names.REPEATING and len(text) >= MIN_REPEATED_CHARS:
             before = "".join((*self._taken, *self._texts))
             text = text.removeprefix(before if len(before) >= MIN_REPEATED_CHARS else "")
         if not (self._thought and found.whole):
             self._thoughts += found.thoughts
             self._thought = self._thought or bool(found.thoughts)
-        if not (self.calls and (found.whole or found.place in _REPEATING)):
+        if not (self.calls and (found.whole or found.place in field_names.REPEATING)):
             self.calls += found.calls
         self._texts += [text] if text else []
 
@@ -457,9 +451,9 @@ class StreamParser:
             for item in value:
                 self._loose(item)
             return
-        if not isinstance(value, dict) or str(value.get("type", "")).lower() in _NOISE:
+        if not isinstance(value, dict) or str(value.get("type", "")).lower() in field_names.NOISE:
             return
-        held = [one for name in _WRAPPERS for one in listed(value.get(name))]
+        held = [one for name in field_names.WRAPPERS for one in listed(value.get(name))]
         inner = next((o for o in held if isinstance(o, dict) and (o.get("choices") or o.get("error"))),
                      None)  # fmt: skip
         if inner is not None and "choices" not in value:
@@ -494,7 +488,7 @@ class StreamParser:
             self._add(found, TYPED if kind else UNTYPED)
         elif isinstance(value.get("message", value.get("msg")), str) and not is_well(value):
             self.suspect = self.suspect or value
-        if _ENDS.fullmatch(kind) or any(value.get(name) is True for name in _ENDED_AT):
+        if _ENDS.fullmatch(kind) or any(value.get(name) is True for name in field_names.ENDED):
             self.done = True
         self._finish(found.reason)
 
@@ -547,7 +541,7 @@ def _value(data: bytes) -> Any:
 
 def _is_answer(value: dict[str, Any]) -> bool:
     """Whether a value is a whole answer, after which nothing follows."""
-    if any(value.get(name) is False for name in _ENDED_AT):
+    if any(value.get(name) is False for name in field_names.ENDED):
         return False
     choices = listed(value.get("choices"))
     return any(

@@ -3,10 +3,9 @@
 import re
 from typing import Any
 
+from genpy_server.llm import field_names
 from genpy_server.llm.lenient_json import loads
 
-_LISTS = ("data", "models", "result", "items")
-_IDS = ("id", "model", "name", "model_name", "key")
 _NOT_CHAT = re.compile(
     r"embed|rerank|whisper|transcri|speech|(^|[^a-z])(tts|stt|asr|ocr)([^a-z]|$)|audio-|moderation"
     r"|guard|dall-?e|stable-diffusion|sdxl|(^|[^a-z])(flux|imagen|sora|veo|clip|siglip|bge|gte|e5"
@@ -54,7 +53,7 @@ def _rows(answer: bytes) -> list[Any] | None:
     except ValueError:
         return None
     if isinstance(found, dict):
-        found = next((found[key] for key in _LISTS if key in found), None)
+        found = next((found[key] for key in field_names.MODELS if key in found), None)
         if found is None:
             return None
     if isinstance(found, dict):
@@ -64,14 +63,14 @@ def _rows(answer: bytes) -> list[Any] | None:
 
 def _name(row: Any) -> str:
     if isinstance(row, dict):
-        row = next((row[key] for key in _IDS if row.get(key)), "")
+        row = field_names.first(row, field_names.MODEL_IDS)
     return row if isinstance(row, str) else ""
 
 
 def _may_chat(row: Any) -> bool:
     if not isinstance(row, dict):
         return True
-    kinds = [row.get(key) for key in ("type", "task", "kind", "mode", "model_type")]
+    kinds = [row.get(key) for key in field_names.MODEL_KINDS]
     if row.get("active") is False or any(
         isinstance(kind, str) and _NOT_CHAT_KINDS.search(kind.lower()) for kind in kinds
     ):

@@ -14,14 +14,9 @@ import msgspec
 
 from genpy_server.core.models import ToolSpec
 from genpy_server.llm.control_marks import REPLY_MARKS, Marks, marks_at
+from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, first
 from genpy_server.llm.lenient_json import objects
-from genpy_server.llm.tool_calls import (
-    ARGUMENTS_AT,
-    NO_PYTHON,
-    CallPiece,
-    python_arguments,
-    tool_name,
-)
+from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
 
 THINK, THINK_END = "<think>", "</think>"
 OPENINGS = {
@@ -81,16 +76,6 @@ NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}")
 HELD_CHARS = 20_000
 """The most characters that are held back until it is clear whether they are a call or reasoning."""
 
-_NAMES = ("name", "tool", "tool_name", "function_name", "action")
-_KEYS = (
-    *_NAMES,
-    "function",
-    "tool_call",
-    "tool_calls",
-    "type",
-    *ARGUMENTS_AT,
-    "id",
-)
 _BEGUN = re.compile(
     r'(?:```(?:json)?)?[\s\[]*\{\s*(?:"(\w*)(?:(")\s*(?::\s*(?:"([^"]*)("?))?)?)?)?'
 )
@@ -359,9 +344,9 @@ class ReplyText:
         if match is None:
             return not held.removeprefix("```").removeprefix("json").strip("[ \t\r\n")
         key, key_end, value, value_end = match.groups()
-        if not key_end or key not in _NAMES or value is None:  # an incomplete beginning
-            begun = match.end() == len(held) and any(k.startswith(key or "") for k in _KEYS)
-            return key in _KEYS if key_end else begun
+        if not key_end or key not in CALL_NAMES or value is None:  # an incomplete beginning
+            begun = match.end() == len(held) and any(k.startswith(key or "") for k in CALL_PARTS)
+            return key in CALL_PARTS if key_end else begun
         if value_end:
             return tool_name(value, self._tools) in self._names
         return len(value) <= max(map(len, self._names)) + len("functions.")
@@ -425,11 +410,11 @@ class ReplyText:
     def _call(self, row: dict[str, object]) -> CallPiece | None:
         function = row.get("function")
         inner = function if isinstance(function, dict) else row
-        name = next((inner[key] for key in _NAMES if inner.get(key)), function)
+        name = first(inner, CALL_NAMES) or function
         if not isinstance(name, str) or tool_name(name, self._tools) not in self._names:
             return None
-        beside = {key: held for key, held in inner.items() if key not in _KEYS}
-        arguments = next((inner[key] for key in ARGUMENTS_AT if key in inner), beside)
+        beside = {key: held for key, held in inner.items() if key not in CALL_PARTS}
+        arguments = next((inner[key] for key in ARGUMENTS if key in inner), beside)
         if not isinstance(arguments, str):
             arguments = msgspec.json.encode(arguments).decode()
         return CallPiece(None, "", name, arguments)

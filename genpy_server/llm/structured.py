@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from genpy_server.errors import LlmBadOutput
+from genpy_server.llm.field_names import first
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.reply_text import OPENINGS, THINK_END
 
@@ -194,7 +195,7 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, dict):
-        return next((_text(value[name]) for name in _LABELS if value.get(name)), "")
+        return _text(first(value, _LABELS))
     if isinstance(value, list):
         return " ".join(filter(None, map(_text, value)))
     return ""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from genpy_server.core.models import ToolCall, ToolSpec
+from genpy_server.llm.field_names import ARGUMENTS, CALL_IDS
 from genpy_server.llm.lenient_json import objects
 
 MAX_CALLS = 64
@@ -27,17 +28,6 @@ _PLAIN_CHARS = 200
 """A text of at most so many characters that is not JSON is read as the value of the only argument."""
 NO_PYTHON = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
 """What reading calls in Python raises where there are none."""
-ARGUMENTS_AT = (
-    "arguments",
-    "parameters",
-    "input",
-    "args",
-    "params",
-    "action_input",
-    "partial_json",
-)
-"""What services call the arguments of a call."""
-IDS_AT = ("call_id", "toolUseId", "id")
 
 
 class CallPiece(NamedTuple):
@@ -72,8 +62,8 @@ def _piece(row: Any) -> CallPiece | None:
     if isinstance(index, str) and index.isdecimal():
         index = int(index)
     name = function.get("name", named)
-    call_id = next((row[key] for key in IDS_AT if row.get(key) is not None), None)
-    arguments = next((function[key] for key in ARGUMENTS_AT if key in function), None)
+    call_id = next((row[key] for key in CALL_IDS if row.get(key) is not None), None)
+    arguments = next((function[key] for key in ARGUMENTS if key in function), None)
     if arguments is not None and not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     piece = CallPiece(
@@ -240,8 +230,8 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
         if (value == text and not plain) or not fields or len(values) > len(fields):
             return text
         value = dict(zip(fields, values, strict=False))
-    elif fields and value.keys() <= {"name", *ARGUMENTS_AT} and not value.keys() & set(fields):
-        inner = next((value[key] for key in ARGUMENTS_AT if isinstance(value.get(key), dict)), None)
+    elif fields and value.keys() <= {"name", *ARGUMENTS} and not value.keys() & set(fields):
+        inner = next((value[key] for key in ARGUMENTS if isinstance(value.get(key), dict)), None)
         value = value if inner is None else inner
     if value == _plain(text):
         return text

@@ -1,0 +1,99 @@
+"""What model services call the parts of their JSON: a table for each part, the best name first.
+
+Chat completions, Anthropic's messages, OpenAI's responses, Gemini, Cohere, Bedrock, Ollama, llama.cpp
+and others nest their values differently, but name them alike.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# Replies
+
+TEXTS = _names(
+    "delta content text parts refusal token response output completion generation generated_text"
+    " outputText answer value"
+)
+"""Fields that may be or contain text; the first one with any content is read."""
+HOLDERS = _names(
+    "message candidates content_block contentBlockDelta contentBlockStart messageStop start part"
+    " item result results data"
+)
+"""Fields whose value contains one of those; a string in them is not text."""
+REASONING = _names(
+    "reasoning_content reasoning thinking reasoning_text reasoning_details reasoningContent"
+    " reasoningText tool_plan"
+)
+WRAPPERS = _names("data result response chunk output body")
+"""Fields that may contain the whole chunk or error."""
+REPEATING = _names("message output")
+"""Fields with either the whole reply so far or only its new part, depending on the service."""
+ENDED = _names("done stop is_finished")
+"""Fields that are true at the end of a reply."""
+REASONS = _names(
+    "finish_reason stop_reason done_reason finishReason stopReason stop_type completionReason"
+)
+NOISE = _names("ping heartbeat keepalive keep-alive keep_alive processing")
+"""Types of events without content."""
+
+# Tool calls
+
+CALLS = _names("tool_calls tool_call function_call functionCall toolUse")
+CALL_KINDS = _names("tool_use tool_call function_call input_json_delta")
+"""Types of a value that is a call."""
+CALL_IDS = _names("call_id toolUseId id")
+CALL_NAMES = _names("name tool tool_name function_name action")
+ARGUMENTS = _names("arguments parameters input args params action_input partial_json")
+CALL_PARTS = (*CALL_NAMES, *_names("function tool_call tool_calls type id"), *ARGUMENTS)
+
+# Usage; names of counts are in lower case without underscores
+
+PROMPT_TOKENS = _names(
+    "inputtexttokencount inputtokens promptevalcount prompttokencount prompttokens tokensevaluated"
+)
+COMPLETION_TOKENS = _names(
+    "candidatestokencount completiontokens evalcount generationtokencount outputtokens"
+    " tokenspredicted totaloutputtexttokencount"
+)
+CACHED_TOKENS = _names("cachedtokens cachereadinputtokens promptcachehittokens")
+COUNTED = _names(
+    "usage usageMetadata usage_metadata metadata meta tokens message response result delta"
+)
+"""Fields that contain counts."""
+
+# Errors
+
+FAILURES = _names("error errors detail err Error exception fault errorMessage error_msg")
+STATES = _names("code status status_code msg message error type success")
+"""Fields that say whether a request succeeded."""
+ERROR_TEXTS = _names(
+    "message msg detail error error_description error_msg errorMessage err Error Message reason"
+    " description"
+)
+MORE_ERROR_TEXTS = _names(
+    "errors title invalid_params invalid-params raw metadata details data status_message status_msg"
+    " exception fault faultstring base_resp response output"
+)
+ERROR_CODES = _names("code type status error_code error_type")
+ERROR_NUMBERS = _names("status_code statusCode status code http_status")
+ERROR_FIELDS = _names("param field loc name")
+"""Fields that name a field of the request."""
+WAITS = _names("retry_after retryDelay estimated_time retryAfter retry_after_seconds")
+WAITS_MS = _names("retry_after_ms retryAfterMs")
+
+# Lists of models
+
+MODELS = _names("data models result items")
+MODEL_IDS = _names("id model name model_name key")
+MODEL_KINDS = _names("type task kind mode model_type")
+WINDOWS = _names("context_window context_length max_model_len max_context_length")
+ABILITIES = _names("capabilities supported_parameters features input_modalities")
+
+
+def first(value: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """The first of these fields that is not empty; None if all are."""
+    return next((value[name] for name in names if value.get(name)), None)
