@@ -88,3 +88,13 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return (mapped or found).is_loopback
+
+
+def is_near(host: str) -> bool:
+    """Whether a host is this machine or one of its network."""
+    if is_loopback(host) or host.endswith((".local", ".internal", ".lan")) or "." not in host:
+        return ":" not in host or is_loopback(host)
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return False

@@ -7,21 +7,6 @@ import msgspec
 
 from genpy_server.core.models import ChatMessage, Effort, Hit, ToolCall, ToolSpec, Usage
 
-__all__ = [
-    "ChatMessage",
-    "ChatRequest",
-    "Finish",
-    "LeftOut",
-    "Llm",
-    "LlmEvent",
-    "LlmHealth",
-    "Quota",
-    "ReasoningDelta",
-    "TextDelta",
-    "ToolCall",
-    "ToolSpec",
-]
-
 T = TypeVar("T")
 
 

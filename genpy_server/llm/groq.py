@@ -10,7 +10,6 @@ import base64
 import time
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -19,17 +18,15 @@ import httpx
 import msgspec
 
 from genpy_server.core.identity import is_loopback
+from genpy_server.core.models import ChatMessage, ToolCall, ToolSpec
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooLarge
 from genpy_server.llm.base import (
-    ChatMessage,
     ChatRequest,
     LeftOut,
     LlmEvent,
     LlmHealth,
     ReasoningDelta,
     TextDelta,
-    ToolCall,
-    ToolSpec,
 )
 from genpy_server.llm.dialect import FORMS, Asked, body_of, refused, shorter
 from genpy_server.llm.models import chatting, is_listed, listed
@@ -108,26 +105,17 @@ class Terms:
     """A request, adapted to what its service refuses."""
 
     def __init__(
-        self,
-        asked: Asked,
-        model: str,
-        refused_parts: RefusedParts,
-        *,
-        groq: bool,
-        host: str = "",
-        local: bool = False,
+        self, asked: Asked, model: str, refused_parts: RefusedParts, service: Service
     ) -> None:
-        self._host = host
-        self._local = local
         limit = refused_parts.tokens
         if limit is not None and asked.tokens > limit:
             asked = shorter(asked, limit)
         self._asked = asked
         self._model = model
         self._refused_parts = refused_parts
-        self._groq = groq
+        self._service = service
         self._left_out = refused_parts.parts
-        if groq and not model.startswith(STRICT_MODELS):
+        if service.kind == "groq" and not model.startswith(STRICT_MODELS):
             self._left_out.add(FORMS[0])
         self._parts: tuple[str, ...] = ()
         self._wanting: tuple[str, ...] = ()
@@ -136,14 +124,9 @@ class Terms:
 
     def body(self) -> dict[str, Any]:
         """The body of the next request."""
+        left_out = self._left_out | self._dropped
         body, self._parts, self._wanting = body_of(
-            self._asked,
-            self._model,
-            self._left_out | self._dropped,
-            groq=self._groq,
-            strict=self._groq,
-            host=self._host,
-            local=self._local,
+            self._asked, self._model, left_out, self._service
         )
         return body
 
@@ -204,8 +187,7 @@ class GroqLlm:
         else:
             self._service = Service("compatible", where, "GENPY_LLM_KEY", "GENPY_LLM_URL")
         self.kind: str = self._service.kind
-        self._host = host = urlsplit(where).hostname or ""
-        self.local: bool = _is_near(host)
+        self.local: bool = self._service.local
         self._configured = model
         self._found: str | None = None
         self._finding = asyncio.Lock()
@@ -216,7 +198,7 @@ class GroqLlm:
         self._waits = Waits(*(own or other for own, other in zip(waits, usual, strict=True)))
         self.first_token_seconds: float = self._waits.first_token
         # A proxy of the environment is not used for this machine.
-        transport = Transport(self._waits, proxied=not is_loopback(host))
+        transport = Transport(self._waits, proxied=not is_loopback(self._service.host))
         self._client = groq.AsyncGroq(
             api_key=key or "none",
             base_url=where,
@@ -305,14 +287,7 @@ class GroqLlm:
     ) -> AsyncGenerator[LlmEvent, None]:
         model = model or await self._find_model()
         refused_parts = self._refused.setdefault(model, RefusedParts())
-        terms = Terms(
-            asked,
-            model,
-            refused_parts,
-            groq=self.kind == "groq",
-            host=self._host,
-            local=self.local,
-        )
+        terms = Terms(asked, model, refused_parts, self._service)
         accepted = False
         while True:
             reader: ReplyReader | None = None
@@ -443,16 +418,6 @@ def _same_host(error: groq.APIStatusError) -> str | None:
         return None
     same = (target.scheme, target.host, target.port) == (here.scheme, here.host, here.port)
     return str(target) if same and target != here else None
-
-
-def _is_near(host: str) -> bool:
-    """Whether a host is this machine or one of its network."""
-    if is_loopback(host) or host.endswith((".local", ".internal", ".lan")) or "." not in host:
-        return ":" not in host or is_loopback(host)
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return False
 
 
 def _address(text: str) -> tuple[str, dict[str, str]]:

@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from genpy_server.config import GROQ, Provider
+from genpy_server.config import GROQ
+from genpy_server.core.models import ChatMessage
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmModelUnknown, LlmUnavailable
-from genpy_server.llm.base import ChatMessage, ChatRequest, Llm, LlmEvent, Quota
+from genpy_server.llm.base import ChatRequest, Llm, LlmEvent, Quota
 from genpy_server.llm.catalog import (
     UNLISTED,
     Catalog,
@@ -96,26 +97,35 @@ class Providers:
         self._known = known_providers(settings)
         self._default = settings.provider
         self._opened = {}
-        self._openers: dict[str, Callable[[], Llm]] = {
-            name: partial(self._open_provider, provider)
-            for name, provider in settings.providers.items()
-        }
-        self._openers[GROQ] = self._open_groq
-        self._openers[OWN] = self._open_own
         self._plugin_names = plugin_names = {point.name for point in points(GROUP)}
-        for name in plugin_names:
-            self._openers.setdefault(name, partial(self._open_plugin, name))
         provider, slash, _ = (settings.model or "").partition("/")
         if llm is None and slash and provider in plugin_names:
             self._default = provider
         elif llm is not None or (self._default == GROQ and settings.groq_key is None):
             self._default = OWN
             self._opened[OWN] = OfflineLlm() if llm is None else llm
-            if llm is None and settings.model:
-                try:
-                    self.find(settings.model)
-                except LlmError as error:
-                    self._opened[OWN] = OfflineLlm(error.message)
+        own, model = settings, settings.llm_model
+        self._openers: dict[str, Callable[[], Llm]] = {
+            name: partial(
+                self._open,
+                key=one.key,
+                url=one.url,
+                provider=one.name,
+                model=model if one.name == self._default else None,
+            )
+            for name, one in own.providers.items()
+        }
+        self._openers[GROQ] = partial(
+            self._open, key=own.groq_key, model=own.groq_model, groq_url=own.groq_base_url
+        )
+        self._openers[OWN] = partial(self._open, key=own.llm_key, model=model, url=own.llm_url)
+        for name in plugin_names:
+            self._openers.setdefault(name, partial(self._open_plugin, name))
+        if llm is None and self.is_offline and own.model:
+            try:
+                self.find(own.model)
+            except LlmError as error:
+                self._opened[OWN] = OfflineLlm(error.message)
 
     def prepare(self) -> None:
         """Import the SDK of the configured model, in about 0.25 s; may be called in any thread."""
@@ -253,40 +263,16 @@ class Providers:
 
     # The SDK is imported only when a service is opened
 
-    @property
-    def _waits(self) -> tuple[float | None, float | None, float | None]:
-        own = self._settings
-        return own.llm_connect_seconds, own.llm_first_token_seconds, own.llm_token_seconds
-
-    def _open_groq(self) -> Llm:
+    def _open(self, **service: Any) -> Llm:
         from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
 
         own = self._settings
-        return GroqLlm(
-            key=own.groq_key, model=own.groq_model, groq_url=own.groq_base_url, waits=self._waits
-        )
-
-    def _open_own(self) -> Llm:
-        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
-
-        own = self._settings
-        return GroqLlm(key=own.llm_key, model=own.llm_model, url=own.llm_url, waits=self._waits)
+        waits = own.llm_connect_seconds, own.llm_first_token_seconds, own.llm_token_seconds
+        return GroqLlm(**service, waits=waits)
 
     def _open_plugin(self, name: str) -> Llm:
         """The service of an installed package, whose function takes the settings."""
         return ForeignLlm(f"The model {name}", lambda: made(GROUP, name, self._settings))
-
-    def _open_provider(self, provider: Provider) -> Llm:
-        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
-
-        model = self._settings.llm_model if provider.name == self._default else None
-        return GroqLlm(
-            key=provider.key,
-            model=model,
-            url=provider.url,
-            provider=provider.name,
-            waits=self._waits,
-        )
 
 
 def _lists(found: ProviderModels, model: str) -> bool:

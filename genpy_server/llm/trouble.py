@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 
+from genpy_server.core.identity import is_near
 from genpy_server.errors import (
     LlmBadOutput,
     LlmBadToolCall,
@@ -30,6 +32,7 @@ from genpy_server.errors import (
     LlmTooLarge,
     LlmUnavailable,
 )
+from genpy_server.llm import field_names
 from genpy_server.llm.base import Quota
 from genpy_server.llm.lenient_json import objects
 from genpy_server.network import BadVariable
@@ -47,12 +50,22 @@ LOADING_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The service as error messages name it: its address, and the names of its settings."""
+    """A service: its dialect, its address, and the names of its settings for error messages."""
 
     kind: Literal["groq", "compatible"]
     where: str
     key_setting: str
     address_setting: str
+
+    @property
+    def host(self) -> str:
+        """The host of its address."""
+        return urlsplit(self.where).hostname or ""
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on this machine or in its network."""
+        return is_near(self.host)
 
 
 CHOOSE_ANOTHER = "Choose another one with /model, -m or GENPY_MODEL"
@@ -76,14 +89,9 @@ CODES: dict[str, type[LlmError]] = {
     "insufficient_balance": LlmQuotaSpent,
 }
 RATE_CODES = {
-    "rate_limit_exceeded",
-    "rate_limit_error",
-    "ratelimiterror",
-    "rate_limited",
-    "too_many_requests",
-    "resource_exhausted",
-    "throttlingexception",
-}
+    "rate_limit_exceeded", "rate_limit_error", "ratelimiterror", "rate_limited",
+    "too_many_requests", "resource_exhausted", "throttlingexception",
+}  # fmt: skip
 STATUSES: dict[int, type[LlmError]] = {
     401: LlmKeyRejected,
     402: LlmQuotaSpent,
@@ -198,42 +206,6 @@ CLOUDFLARE = {
     "1033": "the tunnel is not connected",
 }
 """The meaning of Cloudflare's error numbers, which it sends without a text."""
-_TEXTS = (
-    "message",
-    "msg",
-    "detail",
-    "error",
-    "error_description",
-    "error_msg",
-    "errorMessage",
-    "err",
-    "Error",
-    "Message",
-    "reason",
-    "description",
-)
-_TEXTS_BESIDE = (
-    "errors",
-    "title",
-    "invalid_params",
-    "invalid-params",
-    "raw",
-    "metadata",
-    "details",
-    "data",
-    "status_message",
-    "status_msg",
-    "exception",
-    "fault",
-    "faultstring",
-    "base_resp",
-    "response",
-    "output",
-)
-_WAITS_AT = ("retry_after", "retryDelay", "estimated_time", "retryAfter", "retry_after_seconds")
-_WAITS_MS_AT = ("retry_after_ms", "retryAfterMs")
-_CODES_AT = ("code", "type", "status", "error_code", "error_type")
-_NUMBERS_AT = ("status_code", "statusCode", "status", "code", "http_status")
 
 
 class Complaint:
@@ -280,32 +252,32 @@ class Complaint:
             self._texts.append(text.encode("utf-8", "replace").decode().strip())
 
     def _read_fields(self, body: dict[str, Any], depth: int) -> None:
-        for name in _CODES_AT:
+        for name in field_names.ERROR_CODES:
             word = body.get(name)
             if isinstance(word, str) and _CODE.fullmatch(word) and not word.isdigit():
                 self.codes.append(word)
-        for name in _NUMBERS_AT:
+        for name in field_names.ERROR_NUMBERS:
             number = body.get(name)
             if isinstance(number, str) and number.isdecimal() and len(number) <= 4:  # noqa: PLR2004 - digits
                 number = int(number)
             if isinstance(number, int) and not isinstance(number, bool):
                 self._numbers.append(number)
-        for name in ("param", "field", "loc", "name"):
+        for name in field_names.ERROR_FIELDS:
             named = body.get(name)
             parts = named if isinstance(named, list) else [named]
             self.fields += [part for part in parts if isinstance(part, str) and part != "body"]
-        waits = [_until(str(body.get(name, ""))) for name in _WAITS_AT]
-        waits += [duration(f"{body[name]}ms") for name in _WAITS_MS_AT if name in body]
+        waits = [_until(str(body.get(name, ""))) for name in field_names.WAITS]
+        waits += [duration(f"{body[name]}ms") for name in field_names.WAITS_MS if name in body]
         self.retry_after = next((w for w in waits if w is not None), self.retry_after)
         self._read_texts(body, depth)
 
     def _read_texts(self, body: dict[str, Any], depth: int) -> None:
         before = len(self._texts)
-        for name in _TEXTS:
+        for name in field_names.ERROR_TEXTS:
             self._read(body.get(name), depth + 1)
         if body.get("loc") and len(self._texts) > before and self.fields:
             self._texts[before] = f"{self.fields[-1]}: {self._texts[before]}"
-        for name in _TEXTS_BESIDE:
+        for name in field_names.MORE_ERROR_TEXTS:
             self._read(body.get(name), depth + 1)
         state = body.get("status")
         if len(self._texts) == before and isinstance(state, str) and " " in state:

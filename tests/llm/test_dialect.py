@@ -18,6 +18,7 @@ from genpy_server.llm.base import (
 )
 from genpy_server.llm.dialect import Asked, body_of
 from genpy_server.llm.groq import GroqLlm
+from genpy_server.llm.trouble import Service
 from genpy_server.tools.registry import SPECS
 
 ASKED = [ChatMessage("system", "sum up"), ChatMessage("user", "hello")]
@@ -255,33 +256,32 @@ async def test_server_without_models_says_so(compatible, upstream):
 
 
 @pytest.mark.parametrize(
-    ("effort", "host", "local", "sent"),
+    ("effort", "host", "sent"),
     [
-        ("off", "api.groq.com", False, {"reasoning_effort": "none"}),
-        ("low", "api.openai.com", False, {"reasoning_effort": "low"}),
+        ("off", "api.groq.com", {"reasoning_effort": "none"}),
+        ("low", "api.openai.com", {"reasoning_effort": "low"}),
         (
             "off",
             "127.0.0.1",
-            True,
             {"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": False}},
         ),
-        ("high", "127.0.0.1", True, {"reasoning_effort": "high"}),
-        ("off", "openrouter.ai", False, {"reasoning": {"enabled": False}}),
-        ("high", "openrouter.ai", False, {"reasoning": {"effort": "high"}}),
-        ("off", "api.deepseek.com", False, {"thinking": {"type": "disabled"}}),
+        ("high", "127.0.0.1", {"reasoning_effort": "high"}),
+        ("off", "openrouter.ai", {"reasoning": {"enabled": False}}),
+        ("high", "openrouter.ai", {"reasoning": {"effort": "high"}}),
+        ("off", "api.deepseek.com", {"thinking": {"type": "disabled"}}),
         (
             "low",
             "api.anthropic.com",
-            False,
             {"thinking": {"type": "enabled", "budget_tokens": 1_024}},
         ),
     ],
 )
-def test_each_service_has_its_own_parameter_of_effort(effort, host, local, sent):
+def test_each_service_has_its_own_parameter_of_effort(effort, host, sent):
     """The effort goes out under the name that the service has for it, and nothing beside it."""
     asked = Asked(ASKED, 100, 0.0, effort=effort)
-    plain, _, _ = body_of(Asked(ASKED, 100, 0.0), "m", (), groq=False, strict=False)
-    body, _, _ = body_of(asked, "m", (), groq=False, strict=False, host=host, local=local)
+    service = Service("compatible", f"https://{host}/v1", "KEY", "URL")
+    plain, _, _ = body_of(Asked(ASKED, 100, 0.0), "m", (), service)
+    body, _, _ = body_of(asked, "m", (), service)
     assert {name: value for name, value in body.items() if name not in plain} == sent
 
 
