@@ -24,6 +24,7 @@ CONFIG = "config.toml"
 KEYS = "keys.toml"
 GROQ = "groq"
 GROQ_URL = "https://api.groq.com/openai/v1"
+TABLES = ("limits", "providers", "prices", "mcp", "keyboard")
 LOCAL_PROVIDERS = {
     "ollama": "http://127.0.0.1:11434/v1",
     "lmstudio": "http://127.0.0.1:1234/v1",
@@ -96,45 +97,44 @@ def read(directory: Path | None = None) -> UserConfig:
     """Read both files; raises `ConfigError` for one that cannot be read or is invalid."""
     directory = directory or folder()
     config, keys = _table(directory / CONFIG), _table(directory / KEYS)
-    values: dict[str, str] = {}
-    limits = config.pop("limits", {})
-    urls = config.pop("providers", {})
-    prices = _a_table(config.pop("prices", {}), directory / CONFIG, "prices")
-    currency = _text(prices.pop("currency", "$"), directory / CONFIG, "prices.currency")
-    servers = _a_table(config.pop("mcp", {}), directory / CONFIG, "mcp")
-    bindings = _a_table(config.pop("keyboard", {}), directory / CONFIG, "keyboard")
-    for name, value in config.items():
-        values[variable(name)] = _text(value, directory / CONFIG, name)
-    for name, value in _a_table(limits, directory / CONFIG, "limits").items():
-        values[variable(f"limits.{name}")] = _text(value, directory / CONFIG, name)
-    sources = dict.fromkeys(values, CONFIG)
     for name, value in keys.items():
         if not isinstance(value, str) or not value:
             raise ConfigError(f"{directory / KEYS}: {name} must be a key in quotation marks.")
-        if name in KEY_VARIABLES:
-            values[KEY_VARIABLES[name]] = value
-            sources[KEY_VARIABLES[name]] = KEYS
-    named = {
-        name: _provider_url(name, table, directory / CONFIG)
-        for name, table in _a_table(urls, directory / CONFIG, "providers").items()
-    }
-    priced = {name: _price(name, table, directory / CONFIG) for name, table in prices.items()}
-    mcp = {
-        name: _mcp_entry(name, table, directory / CONFIG, keys.get(f"mcp.{name}"))
-        for name, table in servers.items()
-    }
-    keyboard = {
-        name: _text(value, directory / CONFIG, f"keyboard.{name}").replace(" ", ",")
-        for name, value in bindings.items()
-    }
+    try:
+        return _user_config(config, keys, directory)
+    except ConfigError as error:
+        raise ConfigError(f"{directory / CONFIG}: {error.message}") from None
+
+
+def _user_config(config: dict[str, Any], keys: dict[str, str], directory: Path) -> UserConfig:
+    """The contents of the files; errors do not name the file, which is config.toml."""
+    named = {name: config.pop(name, {}) for name in TABLES}
+    for name, table in named.items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"{name} must be a table.")
+    currency = _text(named["prices"].pop("currency", "$"), "prices.currency")
+    values = {variable(name): _text(value, name) for name, value in config.items()}
+    for name, value in named["limits"].items():
+        values[variable(f"limits.{name}")] = _text(value, name)
+    sources = dict.fromkeys(values, CONFIG)
+    for name, secret in KEY_VARIABLES.items():
+        if name in keys:
+            values[secret], sources[secret] = keys[name], KEYS
+    urls = {name: _provider_url(name, table) for name, table in named["providers"].items()}
     return UserConfig(
         values,
         sources,
-        providers=known_providers(named, keys),
-        prices=priced,
+        providers=known_providers(urls, keys),
+        prices={name: _price(name, table) for name, table in named["prices"].items()},
         currency=currency,
-        mcp=mcp,
-        keyboard=keyboard,
+        mcp={
+            name: _mcp_entry(name, table, keys.get(f"mcp.{name}"))
+            for name, table in named["mcp"].items()
+        },
+        keyboard={
+            name: _text(value, f"keyboard.{name}").replace(" ", ",")
+            for name, value in named["keyboard"].items()
+        },
         folder=directory,
     )
 
@@ -207,13 +207,7 @@ def _table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
 
 
-def _a_table(value: Any, path: Path, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {name} must be a table.")
-    return value
-
-
-def _text(value: Any, path: Path, name: str) -> str:
+def _text(value: Any, name: str) -> str:
     """A value as text, as in an environment variable."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -221,40 +215,38 @@ def _text(value: Any, path: Path, name: str) -> str:
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return msgspec.json.encode(value).decode() if name == "stop" else " ".join(value)
-    raise ConfigError(f"{path}: {name} must be a text, a number, on or off, or a list of texts.")
+    raise ConfigError(f"{name} must be a text, a number, on or off, or a list of texts.")
 
 
-def _price(name: str, table: Any, path: Path) -> Price:
+def _price(name: str, table: Any) -> Price:
     try:
         return msgspec.convert(table, Price)
     except msgspec.ValidationError:
         raise ConfigError(
-            f'{path}: prices."{name}" needs input and output, and perhaps cached: what a million '
+            f'prices."{name}" needs input and output, and perhaps cached: what a million '
             "tokens cost."
         ) from None
 
 
-def _mcp_entry(name: str, table: Any, path: Path, key: str | None) -> McpEntry:
+def _mcp_entry(name: str, table: Any, key: str | None) -> McpEntry:
     """The entry of a table, with the secret in its place: the bearer token where no other is named."""
     try:
         entry = msgspec.convert(table, McpEntry)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: mcp.{name} is wrong: {error}.") from None
+        raise ConfigError(f"mcp.{name} is wrong: {error}.") from None
     if not NAME.fullmatch(name) or (entry.command is None) == (entry.url is None):
-        raise ConfigError(
-            f"{path}: mcp.{name} needs a name of a-z 0-9 _ - and one of command and url."
-        )
+        raise ConfigError(f"mcp.{name} needs a name of a-z 0-9 _ - and one of command and url.")
     if entry.url is not None and not entry.url.startswith(("http://", "https://")):
-        raise ConfigError(f"{path}: the url of mcp.{name} must begin with http:// or https://.")
+        raise ConfigError(f"the url of mcp.{name} must begin with http:// or https://.")
     headers = dict(entry.headers)
     if headers and entry.url is None:
-        raise ConfigError(f"{path}: the headers of mcp.{name} need a url; a command has its env.")
+        raise ConfigError(f"the headers of mcp.{name} need a url; a command has its env.")
     for header, value in headers.items():
         if not (_HEADER_NAME.fullmatch(header) and value.isascii() and value.isprintable()):
-            raise ConfigError(f"{path}: the header {header!r} of mcp.{name} is not a valid one.")
+            raise ConfigError(f"the header {header!r} of mcp.{name} is not a valid one.")
     placed = any(KEY_PLACE in value for value in (*headers.values(), *entry.env.values()))
     if placed and key is None:
-        raise ConfigError(f"{path}: mcp.{name} needs its key: genpy keys set mcp.{name}.")
+        raise ConfigError(f"mcp.{name} needs its key: genpy keys set mcp.{name}.")
     if key is not None and entry.url is not None and not placed:
         headers["Authorization"] = f"Bearer {KEY_PLACE}"
 
@@ -264,13 +256,13 @@ def _mcp_entry(name: str, table: Any, path: Path, key: str | None) -> McpEntry:
     return msgspec.structs.replace(entry, headers=filled(headers), env=filled(entry.env))
 
 
-def _provider_url(name: str, table: Any, path: Path) -> str:
+def _provider_url(name: str, table: Any) -> str:
     url = table.get("url") if isinstance(table, dict) else None
     if not NAME.fullmatch(name) or not isinstance(url, str) or set(table) != {"url"}:
         raise ConfigError(
-            f"{path}: providers.{name} needs a name of a-z 0-9 _ - and one value, its url. "
+            f"providers.{name} needs a name of a-z 0-9 _ - and one value, its url. "
             f"Its key belongs into {KEYS}: genpy keys set {name}."
         )
     if name == GROQ:
-        raise ConfigError(f"{path}: groq is built in; groq_base_url gives it another address.")
+        raise ConfigError("groq is built in; groq_base_url gives it another address.")
     return url.rstrip("/")
