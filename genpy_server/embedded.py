@@ -9,6 +9,7 @@ import secrets
 import threading
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
+from typing import Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,7 +28,11 @@ log = logging.getLogger("genpy.embedded")
 
 
 class Embedded:
-    """A running server; `url` and `token` are what a client needs."""
+    """A server, of `app` or of the default `App`; `url` and `token` are what a client needs.
+
+    `announced` lets other programs of this user find it; with `place` it takes the address of a
+    server that has ended; `brief` as in `App.open`.
+    """
 
     def __init__(
         self,
@@ -56,10 +61,14 @@ class Embedded:
         self._end_sessions = False
         self._thread = threading.Thread(target=self._run, name="genpy-server", daemon=True)
 
-    async def start(self) -> None:
-        """Start and wait until it listens; raises the error that prevents it."""
+    async def start(self) -> Self:
+        """Start and wait until it listens; raises the error that prevents it.
+
+        That is a `ConfigError` where another program uses the address of `place`.
+        """
         self._thread.start()
         self.url = await asyncio.wrap_future(self._started)
+        return self
 
     def _run(self) -> None:
         try:
@@ -119,25 +128,6 @@ class Embedded:
             await asyncio.to_thread(self._thread.join)
 
 
-async def start_embedded(
-    settings: Settings,
-    *,
-    announced: bool = False,
-    place: Announcement | None = None,
-    app: App | None = None,
-    brief: bool = False,
-) -> Embedded:
-    """Start an embedded server, of `app` or of the default `App`.
-
-    `announced` lets other programs of this user find it; with `place` it takes the address of a
-    server that has ended; `brief` as in `App.open`. Raises `ConfigError` where another program uses
-    that address.
-    """
-    embedded = Embedded(settings, announced=announced, place=place, app=app, brief=brief)
-    await embedded.start()
-    return embedded
-
-
 class LocalServer:
     """The server of a local database: that of another program while it runs, else an embedded one."""
 
@@ -156,7 +146,7 @@ class LocalServer:
     async def reach(self, *, announced: bool, brief: bool = False) -> None:
         """Find the server, or start one; raises the error that prevents it.
 
-        `announced` as in `start_embedded`, `brief` as in `App.open`.
+        `announced` as in `Embedded`, `brief` as in `App.open`.
         """
         announced = announced and self._app is None  # its own App is for this program alone
         async with announcement.start_lock(self.settings) if announced else nullcontext():
@@ -170,9 +160,8 @@ class LocalServer:
             self.url, self.token = self._place.url, self._place.token
         else:
             announced = announced and not self.differs
-            self.own = await start_embedded(
-                self.settings, announced=announced, app=self._app, brief=brief
-            )
+            own = Embedded(self.settings, announced=announced, app=self._app, brief=brief)
+            self.own = await own.start()
             self.url, self.token = self.own.url, self.own.token
 
     async def take_over(self) -> bool:
@@ -189,9 +178,8 @@ class LocalServer:
 
     async def _take(self, place: Announcement) -> bool:
         with suppress(ConfigError):
-            self.own = await start_embedded(
-                self.settings, announced=True, place=place, app=self._app
-            )
+            own = Embedded(self.settings, announced=True, place=place, app=self._app)
+            self.own = await own.start()
         return self.own is not None
 
     async def stop(self, *, end_sessions: bool = False) -> None:

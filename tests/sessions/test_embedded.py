@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 import genpy_server.embedded
 from genpy_server.client.http_records import RemoteRecords
-from genpy_server.embedded import start_embedded
+from genpy_server.embedded import Embedded
 from genpy_server.errors import GenPyError, Unauthorized
 from genpy_server.sessions.names import SessionNames
 from genpy_server.settings import Limits
@@ -27,7 +27,7 @@ PATIENCE = 8.0
 
 async def test_embedded_server_wants_its_own_token(database):
     """It listens on loopback only, and answers nobody who lacks the token of this run."""
-    embedded = await start_embedded(configure(database))
+    embedded = await Embedded(configure(database)).start()
     assert embedded.url.startswith("http://127.0.0.1:")
     async with httpx.AsyncClient(base_url=embedded.url, trust_env=False) as client:
         assert (await client.get("/api/sessions")).status_code == Unauthorized.status
@@ -42,7 +42,7 @@ async def test_embedded_server_wants_its_own_token(database):
 async def test_two_embedded_servers_have_two_tokens(database):
     """A token is good for one run."""
     one, two = await asyncio.gather(
-        start_embedded(configure(database)), start_embedded(configure(database))
+        Embedded(configure(database)).start(), Embedded(configure(database)).start()
     )
     assert one.token != two.token
     assert one.url != two.url
@@ -52,7 +52,7 @@ async def test_two_embedded_servers_have_two_tokens(database):
 @pytest.mark.parametrize("end_sessions", [True, False])
 async def test_stop_ends_the_sessions_when_asked(database, end_sessions):
     """Leaving the chat completes its session; a stop without that leaves it active."""
-    embedded = await start_embedded(configure(database))
+    embedded = await Embedded(configure(database)).start()
     async with Peer(embedded.url, "one", token=embedded.token) as peer:
         await peer.say(Send("a", "hello"))
         await peer.until("run_finished")
@@ -72,7 +72,7 @@ async def test_stop_is_bounded_when_the_model_is_silent(database, upstream, when
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "0.2"}
     settings = configure(database, **variables)
     hasty = msgspec.structs.replace(settings, limits=Limits(leave_seconds=0.2))
-    embedded = await start_embedded(hasty)
+    embedded = await Embedded(hasty).start()
     upstream.say("hello")
     async with Peer(embedded.url, "one", token=embedded.token) as peer:
         await peer.say(Send("a", "hello"))
@@ -94,7 +94,7 @@ async def test_stop_is_bounded_when_the_model_is_silent(database, upstream, when
     assert left is not None
     assert (left.status, left.summary) == ("active", None)
     upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
-    again = await start_embedded(settings)
+    again = await Embedded(settings).start()
 
     async def ended():
         session = await store.session("local", session_id)
@@ -110,7 +110,7 @@ async def test_stop_is_bounded_while_a_summary_is_asked_for(database, upstream, 
     monkeypatch.setattr(genpy_server.embedded, "CLOSE_SECONDS", 0.2)
     settings = configure(database, GENPY_LLM_URL=upstream.url)
     hasty = msgspec.structs.replace(settings, limits=Limits(leave_seconds=0.2))
-    embedded = await start_embedded(hasty)
+    embedded = await Embedded(hasty).start()
     upstream.say("hello")
     async with Peer(embedded.url, "one", token=embedded.token) as peer:
         await peer.say(Send("a", "hello"))
@@ -167,7 +167,7 @@ async def test_failure_to_start_is_raised_where_it_was_started(tmp_path):
     broken = tmp_path / "broken.db"
     broken.write_text("this is not a database" * 100)
     with pytest.raises(GenPyError, match="broken"):
-        await start_embedded(configure(broken))
+        await Embedded(configure(broken)).start()
 
 
 async def test_session_of_one_server_goes_on_at_another(database):
