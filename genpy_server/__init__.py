@@ -80,46 +80,31 @@ __all__ = [
     "tool",
 ]
 
-_PLACES = {
-    "App": "app",
-    "ApprovalRequested": "wire",
-    "ChatMessage": "core.models",
-    "ChatRequest": "llm.base",
-    "Client": "client.session_client:SessionClient",
-    "Context": "tools.base:ToolContext",
-    "Delta": "wire",
-    "Finish": "llm.base",
-    "GenPyError": "errors",
-    "Hooks": "runs.hooks",
-    "Limits": "settings",
-    "Link": "client.reconnect",
-    "Llm": "llm.base",
-    "Message": "core.models",
-    "MessageEvent": "wire",
-    "MessageMeta": "core.models",
-    "Mode": "core.modes",
-    "ReasoningDelta": "llm.base",
-    "RemoteRecords": "client.http_records",
-    "RunFinished": "wire",
-    "Session": "core.models",
-    "Settings": "settings",
-    "Store": "stores.base",
-    "TextDelta": "llm.base",
-    "Tool": "tools.base",
-    "ToolCall": "core.models",
-    "ToolResult": "tools.base",
-    "ToolSpec": "core.models",
-    "Usage": "core.models",
-    "load_settings": "settings:load",
-    "tool": "tools.functions",
-}
+_MODULES = {
+    "app": ("App",),
+    "client.http_records": ("RemoteRecords",),
+    "client.reconnect": ("Link",),
+    "client.session_client": ("Client",),
+    "core.models": ("ChatMessage", "Message", "MessageMeta", "Session", "ToolCall", "ToolSpec", "Usage"),
+    "core.modes": ("Mode",),
+    "errors": ("GenPyError",),
+    "llm.base": ("ChatRequest", "Finish", "Llm", "ReasoningDelta", "TextDelta"),
+    "runs.hooks": ("Hooks",),
+    "settings": ("Limits", "Settings", "load_settings"),
+    "stores.base": ("Store",),
+    "tools.base": ("Context", "Tool", "ToolResult"),
+    "tools.functions": ("tool",),
+    "wire": ("ApprovalRequested", "Delta", "MessageEvent", "RunFinished"),
+}  # fmt: skip
+_NAMES_THERE = {"Client": "SessionClient", "Context": "ToolContext", "load_settings": "load"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, own_name = _PLACES[name].partition(":")
-    return getattr(import_module(f"{__name__}.{module}"), own_name or name)
+    for module, names in _MODULES.items():
+        if name in names:
+            place = import_module(f"{__name__}.{module}")
+            return getattr(place, _NAMES_THERE.get(name, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

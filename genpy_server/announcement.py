@@ -30,7 +30,7 @@ POLL_SECONDS = 0.05
 """Between two attempts to take the lock."""
 _MAY_DIFFER = (
     *("host", "port", "tokens", "server", "origins", "hosts", "proxies", "log_level", "sources"),
-    *("theme", "keyboard"),
+    *("theme", "keyboard", "providers", "folder", "unknown"),
 )
 """Settings in which two servers of one database may differ."""
 
@@ -127,9 +127,8 @@ def fingerprint(settings: Settings) -> str:
     values = {
         name: value
         for name, value in msgspec.structs.asdict(settings).items()
-        if name not in (*_MAY_DIFFER, "providers", "folder", "unknown", "limits")
+        if name not in _MAY_DIFFER
     }
-    values["limits"] = msgspec.structs.asdict(settings.limits)
     encoded = msgspec.json.encode(values, enc_hook=str, order="sorted")
     return hashlib.sha256(encoded).hexdigest()
 

@@ -437,15 +437,7 @@ class _Tagged(msgspec.Struct):
 
 def message_event(message: Message, seq: int = 0) -> MessageEvent:
     """The event of a stored message."""
-    return MessageEvent(
-        seq=seq,
-        message_id=message.id,
-        role=message.role,
-        text=message.text,
-        at=message.at,
-        client_id=message.client_id,
-        meta=message.meta,
-    )
+    return MessageEvent(seq=seq, message_id=message.id, **_shared(message, MessageEvent))
 
 
 def settings_event(settings: SessionSettings) -> SettingsEvent:
@@ -536,12 +528,5 @@ def error_frame(
     error: GenPyError, *, re: str | None = None, run: str | None = None, seq: int | None = None
 ) -> ErrorFrame:
     """The frame of an error."""
-    return ErrorFrame(
-        code=error.code,
-        message=error.message,
-        retryable=error.retryable,
-        re=re,
-        retry_after=error.retry_after,
-        run=run,
-        seq=seq,
-    )
+    fields = error.code, error.message, error.retryable
+    return ErrorFrame(*fields, re=re, retry_after=error.retry_after, run=run, seq=seq)
