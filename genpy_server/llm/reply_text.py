@@ -35,17 +35,14 @@ OPENINGS = {
 Several possible ends are separated by a space."""
 LONGEST_OPENING = max(map(len, (*OPENINGS, *REPLY_MARKS)))
 CALLS = {
-    "<tool_call>": "</tool_call>",
+    **{
+        f"<{name}>": f"</{name}>"
+        for name in (
+            *("tool_call", "tool_calls", "toolcall", "tool_use", "tools", "function_call"),
+            *("function_calls", "functioncall", "seed:tool_call", "minimax:tool_call"),
+        )
+    },
     "<tool_call ": "</tool_call>",
-    "<tool_calls>": "</tool_calls>",
-    "<toolcall>": "</toolcall>",
-    "<tool_use>": "</tool_use>",
-    "<tools>": "</tools>",
-    "<function_call>": "</function_call>",
-    "<function_calls>": "</function_calls>",
-    "<functioncall>": "</functioncall>",
-    "<seed:tool_call>": "</seed:tool_call>",
-    "<minimax:tool_call>": "</minimax:tool_call>",
     "<start_function_call>": "<end_function_call>",
     "<|tool_call>": "<tool_call|>",
     "<|tool_call_start|>": "<|tool_call_end|>",
@@ -55,12 +52,8 @@ CALLS = {
     "<|python_start|>": "<|python_end|>",
     "<\uff5ctool\u2581calls\u2581begin\uff5c>": "<\uff5ctool\u2581calls\u2581end\uff5c>",
     "<\uff5cdsml\uff5cfunction_calls>": "</\uff5cdsml\uff5cfunction_calls>",
-    "<|tool_call|>": "",
-    "<|python_tag|>": "",
-    "<|channel|>commentary to=": "",
-    "<function=": "",
-    "<invoke name=": "",
-    "[tool_calls]": "",
+    **dict.fromkeys(("<|tool_call|>", "<|python_tag|>", "<|channel|>commentary to="), ""),
+    **dict.fromkeys(("<function=", "<invoke name=", "[tool_calls]"), ""),
 }
 """The tags around tool calls, in lower case; with an empty end, to the end of the reply."""
 CALL_STARTS = (

@@ -286,20 +286,18 @@ class RunQueue:
             with self._journal.following(run):
                 for attempt in count():
                     await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
-                    if self._closed or await self._saved():
+                    if self._closed:
+                        return
+                    try:
+                        await self.store_unsaved()
+                    except GenPyError as error:
+                        log.warning("a reply is not stored yet: %s", error.code)
+                    else:
                         return
         finally:
             self._conversation.being_written.discard(run.id)
             self._unsaved.pop(run.id, None)
             self._owner.runs_idle()
-
-    async def _saved(self) -> bool:
-        try:
-            await self.store_unsaved()
-        except GenPyError as error:
-            log.warning("a reply is not stored yet: %s", error.code)
-            return False
-        return True
 
     async def _store_reply(self, request: RunRequest, reply: Message) -> Message:
         """Store a reply after earlier ones, in the order of their questions."""
@@ -311,25 +309,24 @@ class RunQueue:
         self._conversation.stored(appended)
         return appended.message
 
-    async def _store(self, run: ReplyRun, reply: Message) -> None:
-        if run.id not in self._unsaved:  # stored before the next message
-            return
-        stored = await self._stored(run.request, reply)
-        if self._unsaved.pop(run.id, None) is not None:
-            self._conversation.replace(reply, stored)
-            self._owner.publish(message_event(stored))
-            await self._chat.hooks.notify("on_reply", run.request.user_id, stored)
-
     async def store_unsaved(self) -> None:
         """Store unsaved replies in order, before the next message is stored.
 
         Raises the `StoreError` of a database that is still unavailable.
         """
         for run, reply in tuple(self._unsaved.values()):
+            if run.id not in self._unsaved:  # stored meanwhile
+                continue
             try:
-                await self._store(run, reply)
+                stored = await self._stored(run.request, reply)
             except NotFound:
                 self._owner.session_deleted()
+                continue
             except GenPyError as error:
                 if error.retryable:
                     raise
+                continue
+            if self._unsaved.pop(run.id, None) is not None:
+                self._conversation.replace(reply, stored)
+                self._owner.publish(message_event(stored))
+                await self._chat.hooks.notify("on_reply", run.request.user_id, stored)
