@@ -116,19 +116,12 @@ async def on_server(settings: Settings, work: Callable[["RemoteRecords"], Awaita
 
 def print_warnings() -> None:
     """Print the warnings that a temporary server logs to standard error, each sentence once."""
-    logging.getLogger("genpy").addHandler(_PrintOnce(logging.WARNING))
+    logging.getLogger("genpy").addHandler(_Printed(logging.WARNING))
 
 
-class _PrintOnce(logging.Handler):
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self._printed: set[str] = set()
-
+class _Printed(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if text not in self._printed:
-            self._printed.add(text)
-            output.note(text)
+        output.note_once(record.getMessage())
 
 
 def settings_with(server: str | None, model: str | None = None) -> Settings:

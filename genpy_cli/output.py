@@ -62,6 +62,16 @@ def dim_piece(value: str) -> None:
     sys.stderr.flush()
 
 
+_noted = set[str]()
+
+
+def note_once(value: str) -> None:
+    """`note`, for a message that comes several ways."""
+    if value not in _noted:
+        _noted.add(value)
+        note(value)
+
+
 def note(value: str) -> None:
     """Print a message for the person to standard error."""
     sys.stderr.write(visible(value) + "\n")

@@ -16,6 +16,7 @@ from genpy_server.errors import (
     from_wire,
 )
 from genpy_server.wire import (
+    TOOLS_MISSING,
     Ack,
     Delta,
     ErrorFrame,
@@ -93,7 +94,7 @@ class ReplyPrinter:
             case Reasoning() | Delta() if event.run == self._run:
                 self._print()
             case Notice():
-                output.note(event.text)
+                self._notice(event)
             case ErrorFrame():
                 self._error(event)
             case RunFinished() if event.run == self._run:
@@ -101,6 +102,13 @@ class ReplyPrinter:
                 self._finish(event.status)
                 return True
         return False
+
+    @staticmethod
+    def _notice(frame: Notice) -> None:
+        if frame.code == TOOLS_MISSING:  # also in the log of a temporary server
+            output.note_once(frame.text)
+        else:
+            output.note(frame.text)
 
     def _link(self, link: Link) -> None:
         error = link.error or Unreachable("The connection was closed.")

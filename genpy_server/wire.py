@@ -35,6 +35,8 @@ APPROVAL_REFUSED = "approval_refused"
 """The code of the notice that a tool did not run because no client could allow it."""
 MODEL_STATE = "model"
 """The feature of clients that want a notice on attaching if the model does not answer."""
+TOOLS_MISSING = "tools_missing"
+"""The code of the notice that the model is not offered some tools."""
 PARAMETER_LEFT_OUT = "parameter_left_out"
 """The code of the notice that the model does not accept a parameter."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genpy_cli import output
 from genpy_cli.backend import (
     print_warnings,
     run,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 HISTORY = 10
 """Stored messages that the client fetches on connecting."""
+STARTING_SECONDS = 0.25
+"""Time between two looks at an MCP server that is starting."""
 WAITING = "Waiting for standard input to end; with --no-stdin (-n) it is not read."
 
 
@@ -132,13 +135,28 @@ async def _ask(
 
 
 async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> None:
-    """Raise `WrongUsageError` for an unknown tool, which the server would ignore."""
+    """Raise `WrongUsageError` for an unknown tool, which the server would ignore.
+
+    Waits for an MCP server that is starting, if a name may be one of its tools.
+    """
+    import asyncio
+
     from genpy_server.client.session_client import RemoteRecords
 
     async with RemoteRecords(url, token) as records:
-        found = await records.tools()
-    known = [tool.name for tool in found.tools]
-    unknown = [name for name in names if name not in known]
+        while True:
+            found = await records.tools()
+            known = [tool.name for tool in found.tools]
+            unknown = [name for name in names if name not in known]
+            starting = [
+                one.origin
+                for one in found.sources
+                if one.state == "connecting" and any(map(one.names, unknown))
+            ]
+            if not starting:
+                break
+            output.note_once(f"Waiting for {', '.join(starting)} to start.")
+            await asyncio.sleep(STARTING_SECONDS)
     if unknown:
         failed = "".join(f" {one.origin} has {one.state}." for one in found.sources if one.message)
         raise WrongUsageError(

@@ -342,6 +342,10 @@ class ToolSource(msgspec.Struct, frozen=True):
     """`failed`, or the state of the connection to an MCP server."""
     message: str = ""
 
+    def names(self, tool: str) -> bool:
+        """Whether a name can be that of a tool of this MCP server."""
+        return tool.startswith(f"{self.origin.removeprefix('mcp ')}_")
+
 
 class ToolList(msgspec.Struct, frozen=True):
     """The tools of a user; `sources` are MCP servers and those that failed."""

@@ -24,7 +24,7 @@ from genpy_server.config import McpEntry
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import ListedPrompt, PromptArgument, ToolSource, ToolSpec
 from genpy_server.errors import BadRequest, ConfigError, NotFound, description
-from genpy_server.tools.base import Tool, ToolContext, ToolResult
+from genpy_server.tools.base import UNUSABLE, Tool, ToolContext, ToolResult
 from genpy_server.tools.registry import ToolRegistry
 
 RESTART = Backoff(first=0.5, longest=60.0)
@@ -138,7 +138,7 @@ class McpServer:
                 self._client = None
                 self._registry.remove(self.origin)
             self.state = "failed"
-            log.warning("%s: %s", self.origin, self.message)
+            log.warning("%s", UNUSABLE.format(origin=self.origin, message=self.message))
             if self._connected_at is not None and monotonic() - self._connected_at > STEADY_SECONDS:
                 attempt = 0
                 self.tried.clear()

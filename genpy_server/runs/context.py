@@ -104,9 +104,15 @@ class Chat:
         self.tools = tools
         self.hooks = hooks or HookRunner()
 
-    def offered(self, user_id: str, budget_tokens: int) -> tuple[ToolSpec, ...]:
+    def usable(self, user_id: str, mode: Mode | None) -> tuple[Tool, ...]:
+        """The tools of a user in a mode."""
+        names = None if mode is None else mode.tools
+        tools = self.tools.of(user_id)
+        return tuple(tool for tool in tools if names is None or tool.spec.name in names)
+
+    def offered(self, user_id: str, budget_tokens: int, mode: Mode | None) -> tuple[ToolSpec, ...]:
         """The tools that the model may call: those that fit its budget, built-in ones first."""
-        return _offered(budget_tokens, self.tools.of(user_id))
+        return _offered(budget_tokens, self.usable(user_id, mode))
 
     def size(self, name: str | None) -> ContextSize:
         """The context size of a model; that of the settings for an unknown model."""
@@ -118,10 +124,12 @@ class Chat:
 
     def message_bytes(self, user_id: str, budget_tokens: int) -> int:
         """UTF-8 bytes of a message that is sent to the model uncut in every mode."""
-        room = _room(budget_tokens, self.offered(user_id, budget_tokens))
         system = _system_prompt()
-        additions = {mode.prompt for mode in self.modes.values()}
-        return min(budget.question_bytes(system, text, room) for text in additions)
+        rooms = {
+            (prompt_of(mode), _room(budget_tokens, self.offered(user_id, budget_tokens, mode)))
+            for mode in (None, *self.modes.values())
+        }
+        return min(budget.question_bytes(system, prompt, room) for prompt, room in rooms)
 
     def mode(self, intent: Intent) -> Mode | None:
         """See `mode_of`."""
@@ -162,12 +170,13 @@ class Chat:
         offline = model.llm.kind == "offline"
         if not are_relevant(recalled, request.question.text, free=offline):
             recalled = []
+        mode = self.mode(intent)
         built = budget.build(
             system=_system_prompt(request.settings.system),
-            addition=prompt_of(self.mode(intent)),
+            addition=prompt_of(mode),
             history=request.history,
             question=request.question,
-            budget=_room(tokens, self.offered(request.user_id, tokens)),
+            budget=_room(tokens, self.offered(request.user_id, tokens, mode)),
             memory=request.memory,
             recalled=recalled,
             tools=tools,

@@ -21,8 +21,10 @@ from genpy_server.core.models import (
     MessageMeta,
     RunStatus,
     ToolCall,
+    ToolSpec,
     Usage,
 )
+from genpy_server.core.modes import Mode
 from genpy_server.errors import (
     GenPyError,
     LlmBadToolCall,
@@ -46,9 +48,11 @@ from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.tool_calls import ToolCalls
+from genpy_server.tools.registry import BUILT_IN
 from genpy_server.wire import (
     MESSAGE_CUT,
     PARAMETER_LEFT_OUT,
+    TOOLS_MISSING,
     Delta,
     Notice,
     Reasoning,
@@ -83,6 +87,11 @@ TOO_LONG = (
     "the beginning and the end."
 )
 NOT_TAKEN = "{model} does not take {name} {value}; it is left out."
+NAMED_TOOLS = 5
+NO_ROOM = (
+    "The model's context has no room for the tools {names}. "
+    "Choose a mode that lists fewer tools, or set a larger context_tokens."
+)
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
 DELETED = "The session was deleted while this reply was written: it is not stored."
@@ -249,9 +258,9 @@ class ReplyRun:
         messages = list(built.messages)
         mode = self.chat.mode(self.intent)
         budget = self.chat.models.context_tokens(model)
-        tools = self.chat.offered(self.request.user_id, budget)
-        if mode is not None and mode.tools is not None:
-            tools = tuple(tool for tool in tools if tool.name in mode.tools)
+        tools = self.chat.offered(self.request.user_id, budget, mode)
+        if model.llm.kind != "offline" and (mode is None or mode.tools != ()):
+            self._tell_missing_tools(mode, tools)
         params = self.chat.params(self.request, self.intent)
         used = built.total + offer_tokens(tools)
         self.context = ContextSize(used, budget, self.chat.models.window(model))
@@ -298,6 +307,28 @@ class ReplyRun:
         if not length:
             raise LlmCutOff(EMPTY)
         return "done"
+
+    def _tell_missing_tools(self, mode: Mode | None, offered: Sequence[ToolSpec]) -> None:
+        """Send notices about tools of others that the model is not offered."""
+        user_id = self.request.user_id
+        texts = self.chat.tools.missing(user_id)
+        without_room = [
+            tool.spec.name
+            for tool in self.chat.usable(user_id, mode)
+            if tool not in BUILT_IN and tool.spec not in offered
+        ]
+        if without_room:
+            named, more = without_room[:NAMED_TOOLS], len(without_room) - NAMED_TOOLS
+            names = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+            texts.append(NO_ROOM.format(names=names))
+        self._notice_once(TOOLS_MISSING, texts)
+
+    def _notice_once(self, code: str, texts: Sequence[str]) -> None:
+        """Send notices that the conversation has not had."""
+        for text in texts:
+            if text not in self._sent_notices:
+                self._sent_notices.add(text)
+                self._notice(code, text)
 
     async def _stream(
         self, model: ChosenModel, request: ChatRequest
@@ -391,9 +422,8 @@ class ReplyRun:
         for name in params.__struct_fields__:
             value = getattr(params, name)
             text = NOT_TAKEN.format(model=model.name, name=name, value=value)
-            if name in names and value is not None and text not in self._sent_notices:
-                self._sent_notices.add(text)
-                self._notice(PARAMETER_LEFT_OUT, text)
+            if name in names and value is not None:
+                self._notice_once(PARAMETER_LEFT_OUT, [text])
 
     def _add_reasoning(self, text: str) -> None:
         text = text[: REASONING_CHARS - self.reasoning_length]

@@ -14,8 +14,12 @@ from genpy_server.core.models import (
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.settings import EVERYONE
 from genpy_server.stores.base import ApprovalStore, Store
-from genpy_server.tools.base import Tool
+from genpy_server.tools.base import UNUSABLE, Tool
 from genpy_server.tools.registry import ToolRegistry
+
+STARTING = (
+    "{origin} is still starting; its tools are used from the next message on when it is ready."
+)
 
 
 class ToolServers(Protocol):
@@ -80,6 +84,26 @@ class ToolAccess:
         if self.servers is not None:
             await self.servers.ready()
 
+    def missing(self, user_id: str) -> list[str]:
+        """A sentence on each source of tools for this user that brings none now."""
+        return [
+            UNUSABLE.format(origin=one.origin, message=one.message)
+            if one.state == "failed"
+            else STARTING.format(origin=one.origin)
+            for one in self._sources()
+            if one.state != "connected" and self._expects(user_id, one)
+        ]
+
+    def _expects(self, user_id: str, source: ToolSource) -> bool:
+        """Whether a user may use tools of a source; on a server with tokens, by their names."""
+        if self._acting is None:
+            return True
+        acting = self._acting
+        return any(map(source.names, {*acting.get(user_id, ()), *acting.get(EVERYONE, ())}))
+
+    def _sources(self) -> list[ToolSource]:
+        return [*self._failed, *(self.servers.states() if self.servers else ())]
+
     async def close(self) -> None:
         """See `ToolServers.close`."""
         if self.servers is not None:
@@ -101,9 +125,8 @@ class ToolAccess:
             )
             for tool in self.of(user_id)
         ]
-        sources = [*self._failed, *(self.servers.states() if self.servers else ())]
         absent = {name for name, _ in approved} - {tool.name for tool in tools}
-        return ToolList(tools, sources, sorted(absent))
+        return ToolList(tools, self._sources(), sorted(absent))
 
     async def prompts(self) -> PromptList:
         """The prompts of all servers."""

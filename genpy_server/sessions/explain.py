@@ -106,7 +106,7 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
     asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
     context = await chat.context(request, intent, model, asked)
     budget = chat.models.context_tokens(model)
-    offered = offer_tokens(chat.offered(user_id, budget))
+    offered = offer_tokens(chat.offered(user_id, budget, chat.mode(intent)))
     sent = RequestContext(
         session=session.id,
         title=session.title,

@@ -18,6 +18,8 @@ from genpy_server.stores.base import Store
 
 TOOL_SECONDS = 60.0
 """Default time limit of a call."""
+UNUSABLE = "The tools of {origin} cannot be used: {message}"
+"""A source of tools that failed, in logs and notices."""
 
 
 def _no_progress(text: str, fraction: float | None) -> None:

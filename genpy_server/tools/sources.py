@@ -14,7 +14,7 @@ from typing import Any
 from genpy_server.core.models import ToolSource
 from genpy_server.errors import ConfigError, description
 from genpy_server.plugins import package_of, points
-from genpy_server.tools.base import Tool
+from genpy_server.tools.base import UNUSABLE, Tool
 from genpy_server.tools.functions import as_tool, is_marked
 from genpy_server.tools.process import FILE_MODULE, load_file
 from genpy_server.tools.registry import ToolRegistry
@@ -54,7 +54,7 @@ def _add(
             registry.add(*tools)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code
             text = description(error)
-            log.warning("the tools of %s cannot be used: %s", origin, text)
+            log.warning("%s", UNUSABLE.format(origin=origin, message=text))
             failed.append(ToolSource(origin, "failed", text))
     return failed
 

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import Upstream
 from support.supabase_stack import free_port
 
+from genpy_cli.commands.ask import _check_tools as check_tools
+from genpy_cli.exit_codes import WrongUsageError
 from genpy_server.config import McpEntry, read
 from genpy_server.errors import ConfigError
 from genpy_server.mcp import client as mcp_client
@@ -29,10 +32,13 @@ SERVER = '''
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from mcp.server.mcpserver import Audio, Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp_types import BlobResourceContents, EmbeddedResource, ResourceLink, TextResourceContents
+from pydantic import BaseModel
 
 server = MCPServer("notes")
 
@@ -79,6 +85,22 @@ def process() -> int:
 def leave() -> str:
     """End in the middle of the call."""
     os._exit(3)
+
+class Sure(BaseModel):
+    sure: bool
+
+async def ask_first(context: Context) -> Elicit[Sure]:
+    return Elicit("Burn the notes?", Sure)
+
+@server.tool()
+async def burn(sure: Annotated[Sure, Resolve(ask_first)]) -> str:
+    """Ask in the way of the protocol of 2026."""
+    return f"sure: {sure.sure}"
+
+@server.tool()
+async def tear(context: Context) -> str:
+    """Ask in the way of the protocols before 2026."""
+    return str(await context.elicit("Tear the notes?", Sure))
 
 @server.tool()
 def broken() -> str:
@@ -175,6 +197,34 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
         assert [(one.origin, one.state) for one in listed.sources] == [("mcp notes", "connected")]
 
 
+async def test_forms_of_a_server_on_the_sdk(database, upstream, entry):
+    """Its `Resolve` asks the person; its `ctx.elicit` fails, in GenPy as in the client of the SDK."""
+
+    async def never(*_):
+        raise AssertionError("a request without a way back")
+
+    program = StdioServerParameters(command=sys.executable, args=list(entry.args))
+    async with Client(stdio_client(program), elicitation_callback=never) as own:
+        with pytest.raises(MCPError) as failed:
+            await own.call_tool("tear", {})
+    async with serving(database, mcp={"notes": entry}, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one", features="approvals") as peer:
+            torn = await call(peer, upstream, "notes_tear", {})
+            assert torn["error"] == f"notes: {failed.value}"
+            assert "no back-channel" in torn["error"]
+            for decision, result in (("once", "sure: True"), ("no", None)):
+                upstream.call("notes_burn", {})
+                upstream.say("Well.")
+                await peer.say(Send(decision, f"Burn them {decision}"))
+                await peer.say(Approve((await peer.until("approval_requested"))["call"], "once"))
+                question = await peer.until("approval_requested")
+                assert question["question"].startswith("Burn the notes?")
+                await peer.say(Approve(question["call"], decision))
+                finished = await peer.until("tool_finished")
+                assert (finished["ok"], finished.get("result")) == (result is not None, result)
+                await peer.until("run_finished")
+
+
 async def test_a_server_that_runs_is_reached_by_its_url(database, upstream, entry):
     """An entry with a URL is a server over HTTP, with the same approval; its headers come with each call."""
     process = await asyncio.create_subprocess_exec(
@@ -249,6 +299,9 @@ async def test_a_server_that_does_not_start_is_named(
         async with Peer(server.url, "one") as peer:
             await peer.say(Send("a", "Hello"))
             assert (await peer.until("run_finished"))["status"] == "done"
+            told_of = {frame["text"] for frame in peer.of("notice")}
+        assert len(told_of) == len(servers)
+        assert "The tools of mcp quiet cannot be used: The server ended." in told_of
         states = {one.origin: one for one in (await server.app.tools.listed("local")).sources}
         assert {one.state for one in states.values()} == {"failed"}
         assert states["mcp gone"].message.startswith("genpy-no-such-program cannot be started: ")
@@ -302,21 +355,38 @@ for line in sys.stdin:
 
 
 async def test_a_server_that_starts_slowly_holds_up_one_reply(
-    database, upstream, tmp_path, monkeypatch
+    database, upstream, tmp_path, monkeypatch, capsys
 ):
-    """Later replies do not wait for it and have its tools when it is there; yes or no fills in its forms."""
+    """That reply says so, later ones do not wait and have its tools; yes or no fills in its forms."""
     monkeypatch.setattr(mcp_client, "READY_SECONDS", 0.1)
+    printed = list[str]()
+
+    def told_person() -> str:
+        printed.append(capsys.readouterr().err)
+        return "".join(printed)
+
     ready = tmp_path / "ready"
     os.mkfifo(ready)
     entry = McpEntry(sys.executable, ("-c", LEGACY, str(ready)))
     async with serving(database, mcp={"old": entry}, GENPY_LLM_URL=upstream.url) as server:
         (old,) = server.app.tools.servers._servers
         async with Peer(server.url, "one", features="approvals") as peer:
-            upstream.say("Hello.")
-            await peer.say(Send("a", "Hello"))
-            await peer.until("run_finished")
+            for number in range(2):
+                upstream.say("Hello.")
+                await peer.say(Send(f"a{number}", "Hello"))
+                await peer.until("run_finished")
             assert (old.state, old.tried.is_set()) == ("connecting", True)
+            (notice,) = peer.of("notice")
+            assert (notice["code"], notice["text"][:26]) == (
+                "tools_missing",
+                "mcp old is still starting;",
+            )
+            with pytest.raises(WrongUsageError, match="Unknown tool: formal"):
+                await check_tools(server.url, None, ["formal"])
+            allowed = asyncio.create_task(check_tools(server.url, None, ["old_form"]))
+            await eventually(lambda: asyncio.sleep(0, "Waiting for mcp old" in told_person()))
             await asyncio.to_thread(ready.write_text, "now")
+            await allowed
             await eventually(lambda: asyncio.sleep(0, old.state == "connected"))
             upstream.call("old_form", {})
             upstream.say("Well.")

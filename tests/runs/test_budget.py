@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from support.conditions import eventually
@@ -10,6 +11,7 @@ from support.raw_client import PATIENCE, Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, Upstream, call_piece, chunk
 
+from genpy_server import App, Mode, tool
 from genpy_server.client.session_client import SessionClient
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens
 from genpy_server.core.models import Message
@@ -17,7 +19,8 @@ from genpy_server.llm.offline import OfflineLlm
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import MemorySchedule
 from genpy_server.stores.base import Store
-from genpy_server.wire import MESSAGE_CUT, Notice, Ready, RunFinished, Send
+from genpy_server.tools.functions import as_tool
+from genpy_server.wire import MESSAGE_CUT, TOOLS_MISSING, Notice, Ready, RunFinished, Send
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 
@@ -46,6 +49,39 @@ def calls(count: int, arguments: str) -> Script:
         for n in range(count)
     ]
     return Script(pieces=[*pieces, chunk(finish="tool_calls"), DONE])
+
+
+@pytest.mark.parametrize("mode", [None, "last"])
+async def test_tools_without_room_are_said(database, upstream, mode):
+    """Tools that the context has no room for are named once; a mode that lists them has room."""
+    many = [as_tool(tool(name=f"tool_{number:02}")(described), "app") for number in range(40)]
+    last = Mode(name="last", prompt="Use the last one.", tools=("tool_39",))
+    own = App(tools=many, modes=[last])
+    async with serving(database, own=own, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, SESSION) as peer:
+            for number in range(2):
+                upstream.say("Hello.")
+                await peer.say(Send(f"a{number}", "Hello", intent=mode))
+                await peer.until("run_finished")
+            notices = peer.of("notice")
+    offered = {one["function"]["name"] for one in bodies(upstream)[-1]["tools"]}
+    if mode is None:
+        (notice,) = notices
+        assert notice["code"] == TOOLS_MISSING
+        assert {"tool_00", "search_chat_history"} <= offered
+        missing = [one.spec.name for one in many if one.spec.name not in offered]
+        named = f"{', '.join(missing[:5])} and {len(missing) - 5} more."
+        assert notice["text"].startswith(f"The model's context has no room for the tools {named}")
+    else:
+        assert notices == []
+        assert offered == {"tool_39"}
+
+
+async def described(
+    subject: Annotated[str, "What it is about, in one or two words of the person."],
+) -> str:
+    """Look something up in one of very many places, each of which has its own long description."""
+    return subject
 
 
 async def fill(store: Store) -> None:
