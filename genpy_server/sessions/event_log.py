@@ -101,7 +101,7 @@ class _Pieces:
         return len(self._ends)
 
     def add(self, piece: Delta | Reasoning, size: int) -> bool:
-        """Add a piece; False where it does not follow the last one or there is no room."""
+        """Add a piece; False where it does not follow the last one or this is full."""
         begin = self.begin
         if (
             piece.offset != self.end

@@ -384,7 +384,7 @@ class Store(BaseStore, Protocol):
         contain so many of them; see `Ending.content`. `abandoned_only` excludes hosted sessions,
         those of late servers (see `beat`), and those whose next attempt is delayed (see
         `release_ending`). `again` includes completed sessions, to write a new summary. With
-        `leaving`, the server stops to host the session; if others host it, there is no claim.
+        `leaving`, the server stops to host the session; if others host it, None is returned.
         """
 
     async def finish_ending(self, ending: Ending, result: Result) -> Session | None:

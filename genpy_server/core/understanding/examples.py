@@ -18,7 +18,7 @@ from genpy_server.core.understanding.linear import Features, features
 
 BACKGROUND = "background.jsonl"
 USUAL = 0.02
-"""The share of the background from which a feature is usual, and says nothing."""
+"""The share of the background from which a feature is usual, and is ignored."""
 NEAREST = 0.01
 """The share of the background that may be as near to a mode as its limit, before the margin."""
 MARGIN = 1.5
@@ -78,7 +78,7 @@ class Near(NamedTuple):
 
     name: str
     times: float
-    because: list[str]
+    words: list[str]
 
 
 class ExampleModel:

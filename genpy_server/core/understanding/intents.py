@@ -1,9 +1,9 @@
-"""Which kind of help a message wants, with how sure that is and why.
+"""Detects which kind of help a message wants, with a score and a reason.
 
-The examples of modes that others bring speak first, then rules of high precision; where they
-abstain, a small linear model weighs the words. What a person's corrections taught comes last.
-Casual chat is a finding like any other, not what is left when nothing fits; only a message too
-brief to ask for anything, or made of no letters, is guessed to be chat.
+The examples of added modes are tried first, then rules of high precision; if none matches, a small
+linear model scores the words. What a person's corrections taught is applied last. Casual chat is
+detected like any other kind; only a message too brief to ask for anything, or without letters, is
+guessed to be chat.
 """
 
 import math
@@ -54,8 +54,8 @@ BRIEF = 12
 """Letters up to which a message of unknown words is likelier a greeting than a question."""
 WIDE = 3
 """Letters that a character of a script without spaces stands for."""
-ENOUGH = 4
-"""Words that a message must hold behind good wishes for these not to be what it says."""
+LEFT_WORDS = 4
+"""Words that must follow good wishes for these to be left out."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class IntentDetector:
         if near is None:
             return None
         score = round(SUREST - (SUREST - SURE) / near.times, 3)
-        return Intent(near.name, score, f"like its examples: {_quoted(near.because)}")
+        return Intent(near.name, score, f"like its examples: {_quoted(near.words)}")
 
     def _corrected(self, found: Features, intent: Intent, learned: Learned) -> Intent:
         vector = weights().vector(found)
@@ -134,8 +134,8 @@ def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
         return _follow_up(previous)
     if scored.known < KNOWN_AT_LEAST:
         return _guess(seen)
-    because = model.because(scored)
-    reason = f"words: {_quoted(because)}" if because else "how it is written, no single word"
+    evidence = model.evidence(scored)
+    reason = f"words: {_quoted(evidence)}" if evidence else "how it is written, no single word"
     return Intent(scored.label, round(min(max(score, GUESS), SUREST), 3), reason)
 
 
@@ -182,7 +182,7 @@ def _without_wishes(seen: str) -> str:
     """The message behind a polite opener, if more than good wishes is left."""
     wishes = WISHES.match(seen)
     rest = seen[wishes.end() :] if wishes else ""
-    return rest if len(rest.split()) >= ENOUGH else seen
+    return rest if len(rest.split()) >= LEFT_WORDS else seen
 
 
 def _guess(seen: str) -> Intent:

@@ -13,7 +13,7 @@ import msgspec
 
 from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.families import family_of, folded
-from genpy_server.core.understanding.linear import MARKS, REMEMBERED, shipped
+from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
 from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
 
 MODEL = "keyword_model.json"
@@ -177,7 +177,7 @@ def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
     return found
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_WORDS)
 def _signs(side: str, text: str) -> tuple[str, ...]:
     """The features of a word that stands in no frame: its family and its ending."""
     low = folded(text)

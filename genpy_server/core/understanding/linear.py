@@ -16,20 +16,20 @@ from genpy_server.core.words import UNSPACED
 T = TypeVar("T")
 
 LOOKED_AT = 600
-"""Characters that are looked at: the beginning and the end of a longer message."""
+"""Characters that are read: the beginning and the end of a longer message."""
 FIRST_WORDS, LAST_WORDS = 40, 24
-"""Words and signs of a longer message that are looked at: what is wanted stands at either end."""
+"""Words and signs that are read of a longer message, at its beginning and at its end."""
 MOST_WORDS = FIRST_WORDS + LAST_WORDS
 LONG = 14
 """Words and signs above which a word also counts by standing at the beginning or at the end."""
 OPENING, CLOSING = 6, 4
 SHORT = 3
-REMEMBERED = 4_096
-"""Words whose letters and families are kept, since most messages are made of the same."""
+CACHED_WORDS = 4_096
+"""Words whose letters and families are cached, since most messages are made of the same."""
 ZERO = 128
 """The byte of a weight that is 0."""
-FEATURED = 16
-"""Messages whose features are kept: two models look at each, from two threads."""
+CACHED_MESSAGES = 16
+"""Messages whose features are cached: two models score each, in two threads."""
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
@@ -88,7 +88,7 @@ def _tokens(plain: str) -> list[str]:
     return ["0" if token[0].isdigit() else token[:20] for token in found]
 
 
-@lru_cache(FEATURED)
+@lru_cache(CACHED_MESSAGES)
 def features(text: str) -> Features:
     """The features of a message, each once; their number is bounded for any text."""
     plain = folded(clip(text))
@@ -118,7 +118,7 @@ def _ends(tokens: list[str]) -> list[str]:
     ]
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_WORDS)
 def _letters(token: str) -> tuple[str, ...]:
     """The runs of three to five letters of a word."""
     if not token[0].isalpha() or token[0] >= _UNSPACED_FROM:
@@ -134,7 +134,7 @@ def _characters(run: str) -> Iterator[str]:
     return ("~" + run[at : at + size] for size in (1, 2, 3) for at in range(len(run) - size + 1))
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_WORDS)
 def _kind(token: str) -> str:
     """The family of a word by itself or its beginning, else its ending, script or length."""
     return f"<{family_of(token) or _likeness(token)}>"
@@ -199,7 +199,7 @@ class LinearModel:
         probabilities = {label: one / whole for label, one in zip(self.labels, odds, strict=True)}
         return Scored(self.labels[best], probabilities, known, found.words)
 
-    def because(self, scored: Scored) -> list[str]:
+    def evidence(self, scored: Scored) -> list[str]:
         """The three words with the largest weight for the label, relative to the other labels."""
         spoke = []
         best = self.labels.index(scored.label)

@@ -34,8 +34,8 @@ LIKELY = 0.6
 """The same for one that begins as such a request does, or names the conversation as the place."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
-REMEMBERED = 64
-"""Messages of which it is known what they ask for."""
+CACHED_REQUESTS = 64
+"""Messages whose request is cached."""
 LONGEST = 200
 """Characters of a message that can be a request."""
 
@@ -172,7 +172,7 @@ def find_tool_request(text: str) -> ToolRequest | None:
     return _request_in(line)
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_REQUESTS)
 def _request_in(line: str) -> ToolRequest | None:
     """The tool that a line asks for: asked when a message is indexed, and again by its reply."""
     if _SAYS_THAT.search(line) or _GIVES_A_ROLE.search(line):
@@ -185,8 +185,8 @@ def _request_in(line: str) -> ToolRequest | None:
     args = _arguments(scored.label, line)
     if args is None:
         return None
-    because = ", ".join(f'"{word}"' for word in request_model().because(scored))
-    return ToolRequest(scored.label, args, f"asks for GenPy's own records: {because}")
+    evidence = ", ".join(f'"{word}"' for word in request_model().evidence(scored))
+    return ToolRequest(scored.label, args, f"asks for GenPy's own records: {evidence}")
 
 
 def _scored(line: str) -> Scored | None:
