@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from genpy_server.core.context.replaced import replaced_ids
+from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.display import one_line
 from genpy_server.core.models import Message
 

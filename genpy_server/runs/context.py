@@ -11,8 +11,8 @@ import msgspec
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import are_relevant, needs_recall
-from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import offer_tokens
+from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.models import (
     ChatMessage,
     ContextSize,

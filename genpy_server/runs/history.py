@@ -3,8 +3,8 @@
 import logging
 import sys
 
-from genpy_server.core.context.replaced import without_replaced
 from genpy_server.core.context.tokens import BYTES_PER_TOKEN
+from genpy_server.core.context.turns import without_replaced
 from genpy_server.core.models import Memory, Message
 from genpy_server.core.understanding.intents import SURE
 from genpy_server.errors import StoreError

@@ -13,7 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server import __version__
-from genpy_server.core.context.replaced import replaced_ids
+from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import (
     Hit,

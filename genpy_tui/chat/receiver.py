@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
-from genpy_server.core.understanding.records import OFFLINE
+from genpy_server.core.understanding.tool_requests import OFFLINE
 from genpy_server.errors import BadFrame, Busy, GenPyError, from_wire
 from genpy_server.wire import (
     Ack,

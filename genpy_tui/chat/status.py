@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from genpy_server.core.understanding.records import OFFLINE
+from genpy_server.core.understanding.tool_requests import OFFLINE
 from genpy_tui.activity import Activity, shown_state
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.commands import Keys

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from genpy_server.core.context import budget as budget_module
 from genpy_server.core.context.budget import build
-from genpy_server.core.context.replaced import replaced_ids, without_replaced
 from genpy_server.core.context.tokens import message_tokens
-from genpy_server.core.context.turns import turns
+from genpy_server.core.context.turns import replaced_ids, turns, without_replaced
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, MessageMeta, ToolCall
 from genpy_server.runs.memory import to_remember
 

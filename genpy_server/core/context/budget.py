@@ -16,7 +16,6 @@ import msgspec
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.context.fences import FRAME_TOKENS, block, framed, quoted, record
 from genpy_server.core.context.notes import fitting_notes, shown_notes
-from genpy_server.core.context.replaced import replaced_ids
 from genpy_server.core.context.tokens import (
     BYTES_PER_TOKEN,
     MESSAGE_TOKENS,
@@ -26,7 +25,7 @@ from genpy_server.core.context.tokens import (
     fit_tools,
     message_tokens,
 )
-from genpy_server.core.context.turns import Turn, covered, turns
+from genpy_server.core.context.turns import Turn, covered, replaced_ids, turns
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message
 from genpy_server.core.words import search_words
 

@@ -1,11 +1,14 @@
-"""Turns: a message of the person with its newest reply."""
+"""Turns: a message of the person with its newest reply; and which messages were replaced.
 
-from collections.abc import Sequence
+A message that the person edited is not deleted, nor are the replies to it. The edit has its id
+(`meta.replaces`), and contexts, summaries and exports leave the replaced messages out.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.context.replaced import without_replaced
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
 from genpy_server.core.models import Memory, Message
 
@@ -69,3 +72,21 @@ def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> 
     if memory.upto < first or any(message.id == memory.upto for message in messages):
         return memory.upto
     return 0
+
+
+def without_replaced(messages: Sequence[Message]) -> list[Message]:
+    """The messages without replaced ones."""
+    edited = _edited(messages)
+    if not edited:
+        return list(messages)
+    return [m for m in messages if m.id not in edited and m.meta.reply_to not in edited]
+
+
+def replaced_ids(messages: Sequence[Message]) -> set[int]:
+    """The ids of replaced messages, as far as these messages show."""
+    edited = _edited(messages)
+    return edited and edited | {m.id for m in messages if m.id and m.meta.reply_to in edited}
+
+
+def _edited(messages: Iterable[Message]) -> set[int]:
+    return {m.meta.replaces for m in messages if m.meta.replaces is not None}
