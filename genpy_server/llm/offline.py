@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from genpy_server.core.context.recall import asks_about_conversation
 from genpy_server.core.models import ChatMessage, Hit, Message
-from genpy_server.core.understanding.records import OFFLINE
+from genpy_server.core.understanding.tool_requests import OFFLINE
 from genpy_server.core.words import forms, query_words
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta

@@ -33,7 +33,7 @@ from genpy_server.core.models import (
     SessionStatus,
     checked_rating,
 )
-from genpy_server.core.understanding.records import is_about_records
+from genpy_server.core.understanding.tool_requests import is_about_records
 from genpy_server.core.words import QueryWord, forms, query_words, terms
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, StoreError
 from genpy_server.stores.base import (

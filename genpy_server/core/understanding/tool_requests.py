@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 
 import msgspec
 
+from genpy_server.core.models import Message
 from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.keywords import find_keyword
 from genpy_server.core.understanding.linear import (
@@ -28,6 +29,8 @@ NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
+OFFLINE = "offline"
+"""The model of replies that no model made."""
 SURE = 0.86
 """The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.6
@@ -170,6 +173,14 @@ def find_tool_request(text: str) -> ToolRequest | None:
     if not line or len(line) > LONGEST or "\n" in line:
         return None
     return _request_in(line)
+
+
+def is_about_records(message: Message) -> bool:
+    """Whether a message asks for what was said before, or repeats it: it answers nothing else."""
+    if message.role == "assistant":
+        searched = any(tool.name == SEARCH for tool in message.meta.tools)
+        return searched or message.meta.model == OFFLINE
+    return find_tool_request(message.text) is not None
 
 
 @lru_cache(CACHED_REQUESTS)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from genpy_server.core import words
 from genpy_server.core.models import Message
-from genpy_server.core.understanding.records import is_about_records
+from genpy_server.core.understanding.tool_requests import is_about_records
 from genpy_server.stores.base import owner_of
 from genpy_server.stores.foreign import message_of, texts_of
 
