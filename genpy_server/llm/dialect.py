@@ -13,6 +13,7 @@ import msgspec
 from genpy_server.core.context.fences import block, framed
 from genpy_server.core.context.tokens import cut_evenly, message_tokens
 from genpy_server.core.models import ChatMessage, Effort, ToolSpec
+from genpy_server.llm.base import ChatRequest
 from genpy_server.llm.structured import in_words, strict_schema
 from genpy_server.llm.trouble import Complaint, Service
 
@@ -84,19 +85,12 @@ NAMED_IN_TROUBLE = {400, 404, 405, 406, 409, 415, 422, 424, 500, 501}
 """Statuses with which services refuse a part of a request."""
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A request, independent of the service."""
+class Asked(ChatRequest, frozen=True):
+    """A request with the form of its answer."""
 
-    messages: tuple[ChatMessage, ...]
-    max_tokens: int
-    temperature: float
-    tools: tuple[ToolSpec, ...] = ()
     form: type | None = None
     """The type of a structured answer."""
     stream: bool = True
-    effort: Effort | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -133,8 +127,8 @@ def body_of(
     body |= {name: value for name, value in given.items() if has(name)}
     if asked.stop and has("stop"):
         body["stop"] = list(asked.stop)
-    if asked.effort is not None:
-        body |= _effort(asked.effort, left_out, has, service)
+    if asked.reasoning_effort is not None:
+        body |= _effort(asked.reasoning_effort, left_out, has, service)
     if native:
         body["tools"] = [_tool_row(tool) for tool in asked.tools]
     if asked.form is not None and form is not None and has(form):
@@ -257,11 +251,7 @@ def _native_row(message: ChatMessage) -> dict[str, Any]:
     row: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         row["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
+            {"id": call.id} | _function(name=call.name, arguments=call.arguments)
             for call in message.tool_calls
         ]
     if message.tool_call_id is not None:
@@ -270,11 +260,8 @@ def _native_row(message: ChatMessage) -> dict[str, Any]:
 
 
 def _tool_row(tool: ToolSpec) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
-        },
-    }
+    return _function(name=tool.name, description=tool.description, parameters=tool.parameters)
+
+
+def _function(**fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": fields}

@@ -214,16 +214,7 @@ class GroqLlm:
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
-        asked = Asked(
-            request.messages,
-            request.max_tokens,
-            request.temperature,
-            request.tools,
-            effort=request.reasoning_effort,
-            seed=request.seed,
-            stop=request.stop,
-        )
-        return self._events(asked, request.model)
+        return self._events(Asked(*msgspec.structs.astuple(request)))
 
     async def structured(
         self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
@@ -231,12 +222,19 @@ class GroqLlm:
         """See `Llm.structured`; streamed, so that a slow answer does not time out."""
         # Groq does not stream strict JSON.
         stream = self.kind == "compatible"
-        asked = Asked(tuple(messages), ANSWER_TOKENS, 0.2, form=schema, stream=stream)
+        asked = Asked(
+            tuple(messages),
+            max_tokens=ANSWER_TOKENS,
+            temperature=0.2,
+            model=model,
+            form=schema,
+            stream=stream,
+        )
         texts: list[str] = []
         thoughts: list[str] = []
         failed: LlmError | None = None
         try:
-            async with aclosing(self._events(asked, model)) as events:
+            async with aclosing(self._events(asked)) as events:
                 async for event in events:
                     if type(event) is TextDelta:
                         texts.append(event.text)
@@ -270,7 +268,8 @@ class GroqLlm:
 
     async def probe(self) -> LlmHealth:
         """See `Llm.probe`."""
-        asked = Asked((ChatMessage("user", "Say: hello"),), PROBE_TOKENS, 0.0, (PROBE_TOOL,))
+        hello = ChatMessage("user", "Say: hello")
+        asked = Asked((hello,), (PROBE_TOOL,), PROBE_TOKENS, temperature=0.0)
         async with aclosing(self._events(asked)) as events:
             async for _ in events:
                 pass
@@ -282,10 +281,8 @@ class GroqLlm:
 
     # One request and its answer
 
-    async def _events(
-        self, asked: Asked, model: str | None = None
-    ) -> AsyncGenerator[LlmEvent, None]:
-        model = model or await self._find_model()
+    async def _events(self, asked: Asked) -> AsyncGenerator[LlmEvent, None]:
+        model = asked.model or await self._find_model()
         refused_parts = self._refused.setdefault(model, RefusedParts())
         terms = Terms(asked, model, refused_parts, self._service)
         accepted = False

@@ -69,25 +69,17 @@ class Service:
 
 
 CHOOSE_ANOTHER = "Choose another one with /model, -m or GENPY_MODEL"
-CODES: dict[str, type[LlmError]] = {
-    "tool_use_failed": LlmBadToolCall,
-    "invalid_tool_call": LlmBadToolCall,
-    "json_validate_failed": LlmBadOutput,
-    "invalid_api_key": LlmKeyRejected,
-    "authentication_error": LlmKeyRejected,
-    "model_not_found": LlmModelUnknown,
-    "model_decommissioned": LlmModelUnknown,
-    "model_terms_required": LlmModelUnknown,
-    "model_permission_blocked_org": LlmModelUnknown,
-    "model_permission_blocked_project": LlmModelUnknown,
-    "context_length_exceeded": LlmTooLarge,
-    "exceed_context_size_error": LlmTooLarge,
-    "request_too_large": LlmTooLarge,
-    "insufficient_quota": LlmQuotaSpent,
-    "billing_hard_limit_reached": LlmQuotaSpent,
-    "billing_not_active": LlmQuotaSpent,
-    "insufficient_balance": LlmQuotaSpent,
+_CODES_OF: dict[type[LlmError], str] = {
+    LlmBadToolCall: "tool_use_failed invalid_tool_call",
+    LlmBadOutput: "json_validate_failed",
+    LlmKeyRejected: "invalid_api_key authentication_error",
+    LlmModelUnknown: "model_not_found model_decommissioned model_terms_required"
+    " model_permission_blocked_org model_permission_blocked_project",
+    LlmTooLarge: "context_length_exceeded exceed_context_size_error request_too_large",
+    LlmQuotaSpent: "insufficient_quota billing_hard_limit_reached billing_not_active"
+    " insufficient_balance",
 }
+CODES = {code: kind for kind, codes in _CODES_OF.items() for code in codes.split()}
 RATE_CODES = {
     "rate_limit_exceeded", "rate_limit_error", "ratelimiterror", "rate_limited",
     "too_many_requests", "resource_exhausted", "throttlingexception",

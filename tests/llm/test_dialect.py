@@ -278,9 +278,9 @@ async def test_server_without_models_says_so(compatible, upstream):
 )
 def test_each_service_has_its_own_parameter_of_effort(effort, host, sent):
     """The effort goes out under the name that the service has for it, and nothing beside it."""
-    asked = Asked(ASKED, 100, 0.0, effort=effort)
+    asked = Asked(ASKED, temperature=0.0, reasoning_effort=effort)
     service = Service("compatible", f"https://{host}/v1", "KEY", "URL")
-    plain, _, _ = body_of(Asked(ASKED, 100, 0.0), "m", (), service)
+    plain, _, _ = body_of(Asked(ASKED, temperature=0.0), "m", (), service)
     body, _, _ = body_of(asked, "m", (), service)
     assert {name: value for name, value in body.items() if name not in plain} == sent
 

@@ -309,7 +309,7 @@ async def test_request_that_stays_too_large_is_said(compatible, upstream):
 
 def test_shorter_request_keeps_what_matters():
     """The oldest turns go first; one long question is cut in its middle."""
-    long = Asked((ChatMessage("system", "s" * 300), ChatMessage("user", "u" * 30_000)), 100, 0.5)
+    long = Asked((ChatMessage("system", "s" * 300), ChatMessage("user", "u" * 30_000)))
     short = shorter(long, 500)
     assert short.tokens <= 520
     assert short.messages[0].content == "s" * 300
