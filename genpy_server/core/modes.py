@@ -15,7 +15,7 @@ its name, one `- item` per line. Without `name` it is the name of the file.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -68,20 +68,11 @@ class ListedMode(msgspec.Struct, frozen=True):
     when: str = ""
 
 
-class Modes(Mapping[str, Mode]):
+class Modes(dict[str, Mode]):
     """Modes by name; of several with one name the last one, in the place of the first."""
 
     def __init__(self, modes: Iterable[Mode]) -> None:
-        self._by_name = {mode.name: mode for mode in modes}
-
-    def __getitem__(self, name: str) -> Mode:
-        return self._by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
+        super().__init__((mode.name, mode) for mode in modes)
 
     @cached_property
     def listed(self) -> tuple[ListedMode, ...]:

@@ -339,7 +339,7 @@ class ReplyRun:
         failures = 0
         while True:
             try:
-                return await self._stream_once(model, request)
+                return await self._events(model, request)
             except LlmLoading as busy:
                 wait = LOADING.delay(failures, retry_after=busy.retry_after)
                 if self.length or time.monotonic() + wait > loaded_by:
@@ -363,48 +363,43 @@ class ReplyRun:
     def _notice(self, code: str, text: str, retry_after: float | None = None) -> None:
         self.publisher.publish(Notice(seq=0, code=code, text=text, retry_after=retry_after))
 
-    async def _stream_once(
+    async def _events(
         self, model: ChosenModel, request: ChatRequest
     ) -> tuple[Finish, list[ToolCall]]:
+        calls: list[ToolCall] = []
+        joint = "\n\n" if self.length else ""
+        start = self.length + len(joint)
         silent: asyncio.TimerHandle | None = None
         if model.llm.local:
             silent = asyncio.get_running_loop().call_later(
                 SILENT_SECONDS, self._notice, LlmLoading.code, IS_LOADING
             )
         try:
-            return await self._events(model, request, silent)
+            async with aclosing(model.stream(request)) as events:
+                async for event in events:
+                    if silent is not None:
+                        silent.cancel()
+                        silent = None
+                    if type(event) is TextDelta:
+                        self._add_text(joint + event.text)
+                        joint = ""
+                    elif type(event) is ReasoningDelta:
+                        self._add_reasoning(event.text)
+                    elif type(event) is LeftOut:
+                        self._left_out(model, event.parts)
+                    elif type(event) is ToolCall:
+                        if len(calls) < self.chat.settings.limits.tool_calls:
+                            calls.append(event)
+                    elif type(event) is Finish:
+                        self.usage += event.usage
+                        self.quota = event.quota or self.quota
+                        self.chat.models.learn(model, event.quota)
+                        if event.reasoning_chars:
+                            self.reasoning_spans.append((start, start + event.reasoning_chars))
+                        return event, calls
         finally:
             if silent is not None:
                 silent.cancel()
-
-    async def _events(
-        self, model: ChosenModel, request: ChatRequest, silent: asyncio.TimerHandle | None
-    ) -> tuple[Finish, list[ToolCall]]:
-        calls: list[ToolCall] = []
-        joint = "\n\n" if self.length else ""
-        start = self.length + len(joint)
-        async with aclosing(model.stream(request)) as events:
-            async for event in events:
-                if silent is not None:
-                    silent.cancel()
-                    silent = None
-                if type(event) is TextDelta:
-                    self._add_text(joint + event.text)
-                    joint = ""
-                elif type(event) is ReasoningDelta:
-                    self._add_reasoning(event.text)
-                elif type(event) is LeftOut:
-                    self._left_out(model, event.parts)
-                elif type(event) is ToolCall:
-                    if len(calls) < self.chat.settings.limits.tool_calls:
-                        calls.append(event)
-                elif type(event) is Finish:
-                    self.usage += event.usage
-                    self.quota = event.quota or self.quota
-                    self.chat.models.learn(model, event.quota)
-                    if event.reasoning_chars:
-                        self.reasoning_spans.append((start, start + event.reasoning_chars))
-                    return event, calls
         raise LlmCutOff("The model's service ended the reply early. Try again.")
 
     def _text(self) -> str:
