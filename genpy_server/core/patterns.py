@@ -1,6 +1,7 @@
 """Regular expressions that are compiled on first use."""
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, cast
 
@@ -10,14 +11,15 @@ _MADE: list["_LazyPattern"] = []
 class _LazyPattern:
     """Has the methods of the compiled pattern, each from its first use on."""
 
-    def __init__(self, pattern: str, flags: re.RegexFlag) -> None:
+    def __init__(self, pattern: str | Callable[[], str], flags: re.RegexFlag) -> None:
         self._pattern = pattern
         self._flags = flags
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         """The compiled pattern."""
-        return re.compile(self._pattern, self._flags)
+        pattern = self._pattern if isinstance(self._pattern, str) else self._pattern()
+        return re.compile(pattern, self._flags)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.compiled, name)
@@ -25,8 +27,13 @@ class _LazyPattern:
         return method
 
 
-def lazy_pattern(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """`re.compile`, done on first use: long patterns take some milliseconds."""
+def lazy_pattern(
+    pattern: str | Callable[[], str], flags: re.RegexFlag = re.NOFLAG
+) -> re.Pattern[str]:
+    """`re.compile` of a pattern or of what a function returns, done on first use.
+
+    Long patterns take some milliseconds.
+    """
     made = _LazyPattern(pattern, flags)
     _MADE.append(made)
     return cast("re.Pattern[str]", made)

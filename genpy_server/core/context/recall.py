@@ -19,6 +19,7 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
+from genpy_server.core.phrases import phrases
 from genpy_server.core.words import STOP_WORDS
 
 T = TypeVar("T")
@@ -309,48 +310,6 @@ def _distinct(best_first: Sequence[Candidate]) -> Iterable[Candidate]:
     return first_variants(newest.values(), lambda one: one.form, VARIANTS)
 
 
-_SMALL_TALK = frozenset(
-    """
-    again ahead also awesome bye cheers continue cool correct different else exactly example explain
-    bit few fine go going good great happen happened hello help hey hi know lol longer lot many maybe mean more morning much
-    nice night now ok okay oh one perfect please really right same see shorter sorry still sure thank
-    thanks thing things think thx too try understand use want wow yeah yep yes
-    """.split()  # noqa: SIM905 - a list of so many is harder to read
-)
-"""Words of thanks, greetings and follow-ups, which are useless for a search."""
-_STATEMENT = frozenset("i im ive it its my our that the there these they this we".split())  # noqa: SIM905 - as above
-"""First words of sentences that state something and ask nothing."""
-
-
-_CONVERSATION = """
-    chat chatted conversation discuss discussed discussing discussion earlier far just last message
-    recap said say speak speaking spoke summarise summarize summary talk talked talking topic today
-    gesprochen geredet besprochen gesagt Gespräch Unterhaltung Thema zusammen Zusammenfassung Verlauf
-    parle parlé parlait parlions discuté discutait discussion dit résume récapitule échange sujet
-    hablamos hablábamos hablado hablando conversación charla dije dijimos dijiste resume resumen tema
-    falamos falando falado falou conversa conversando papo disse dissemos resuma resumo assunto
-    говорили говорил говорила разговор разговора беседу беседы обсуждали сказал чат речь тема
-    نتحدث تحدثنا تكلمنا نتكلم قلت قلنا محادثتنا المحادثة حديثنا موضوعنا لخص
-    बात बातचीत चर्चा चैट कहा सार संक्षेप
-    聊 说 谈 讨论 对话 话题 总结 概括 話 会話 チャット 言 要約 まとめて
-"""
-"""Words of questions about the conversation itself, in ten languages."""
-_ASKING = """
-    worüber worum wovon was haben habe hast hatten wir ich du gerade eben zuletzt bisher hier unser
-    unsere unseren dieses diese diesen das den die ging es war mal bitte fass fasse reden wir mir uns
-    de quoi on a nous avons est-ce que qu'est-ce tu je j'ai as notre cette ce dernier dernière moi stp
-    s'il te plaît jusqu'ici là en était viens venons tout à l'heure
-    qué sobre estábamos hemos he has nuestra esta este la el lo último por favor porfa aquí hasta ahora
-    do o que estávamos estava a gente nós eu você nossa nosso último última pfv até agora acabou
-    \u043e чём что мы я ты тут здесь сейчас только подведи итог наш нашу этот эту кратко пожалуйста шла
-    عن ماذا كنا ما في هذه هذا للتو من فضلك
-    हम हमने क्या किस बारे में कर रहे थे की थी इस मैंने तुमने अभी का को बताओ दो करो
-    我们 咱们 我 你 刚才 刚刚 在 到 了 什么 哪里 哪 些 过 的 是 这个 一下 请
-    さっき 何 の を は した して してた っけ 私 たち この 今 今まで ください ました いた どんな し て た い
-"""
-"""Other words of such questions, besides `STOP_WORDS`."""
-
-
 def titles_first(hits: Sequence[Hit]) -> list[Hit]:
     """The hits in titles and summaries, then those in messages, with scores raised to that order."""
     best = max((hit.score for hit in hits), default=0.0)
@@ -379,8 +338,10 @@ def _is_question(text: str) -> bool:
 def needs_recall(text: str) -> bool:
     """Whether earlier messages may help to answer a message: no thanks, follow-ups or statements."""
     all_words = words.words(text)
-    about = [word for word in all_words if word not in STOP_WORDS and word not in _SMALL_TALK]
-    return bool(about) and (_is_question(text) or all_words[0] not in _STATEMENT)
+    about_nothing = STOP_WORDS | _listed("small talk")
+    return not about_nothing.issuperset(all_words) and (
+        _is_question(text) or all_words[0] not in _listed("statements")
+    )
 
 
 def asks_about_conversation(text: str) -> bool:
@@ -402,6 +363,12 @@ def asks_about_conversation(text: str) -> bool:
 
 
 @cache
+def _listed(section: str) -> frozenset[str]:
+    """The words of a section of the phrases, as `words` writes them."""
+    return frozenset(words.words(" ".join(phrases(section))))
+
+
+@cache
 def _question_words() -> tuple[frozenset[str], frozenset[str]]:
-    """`_CONVERSATION` and the other words of such questions, as `words` writes them."""
-    return frozenset(words.words(_CONVERSATION)), STOP_WORDS.union(words.words(_ASKING))
+    """Words about the conversation, and the other words of questions about it."""
+    return _listed("about the conversation"), STOP_WORDS.union(_listed("asking about it"))

@@ -12,6 +12,7 @@ import msgspec
 
 from genpy_server.core.models import Message
 from genpy_server.core.patterns import lazy_pattern
+from genpy_server.core.phrases import any_phrase, phrases
 from genpy_server.core.understanding.keywords import find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
@@ -42,76 +43,38 @@ CACHED_REQUESTS = 64
 LONGEST = 200
 """Characters of a message that can be a request."""
 
-_IN_SO_MANY_WORDS = lazy_pattern(
-    r"(?:when |where |how often )?(?:did|have|had) (?:i|we|you) (?:ever |already )?"
-    r"(?:mention|bring up|brought up|talk(?:ed)? about|discuss|sa(?:y|id) anything about)"
-    r"|(?:(?:wann|wo|was|wie oft) )?(?:habe?|haben|hatten?) (?:ich|wir)\b.{1,60}\b(?:erwähnt|gesprochen|geredet|besprochen)\b"
-    r"|(?:quand |où |qu['\u2019]|est-ce que )?(?:(?:j['\u2019]ai|ai-je|avons-nous|a-t-on|on a|nous avons) (?:déjà )?(?:mentionné|parlé|évoqué|discuté))"
-    r"|¿?(?:ya |cuándo |dónde )?(?:(?:he|hemos) (?:ya )?(?:mencionado|hablado)|mencioné|hablamos (?:ya )?(?:de|sobre)|(?:qué|que) (?:dije|dijimos|escribí|te conté)\b)"
-    r"|(?:já |quando |onde )?(?:eu )?(?:já )?(?:mencionei|falei (?:de|sobre|alguma)|falamos (?:de|sobre)|o que (?:eu |a gente )?(?:disse|dissemos|falei|falou|escrevi|te contei)\b)"
-    r"|(?:когда |где |мы |я |тут |уже )*(?:упоминала?|обсуждали|говорили про|(?:что )?(?:я|мы)(?: \w+)? (?:говорил[аи]?|писал[аи]?)\b)"
-    r"|(?:متى |أين |هل (?:سبق أن )?)?(?:تكلمنا|تحدثنا|ناقشنا) (?:عن)?|هل ذكرت (?!أن)"
-    r"|(?:我们?|咱们|你)(?:之前|以前|刚才|有没有|是不是)*(?:提到?过|说过|聊过|谈过|讲过|讨论过)(?!.*(?:所以|但是|他|她))",
-    re.IGNORECASE,
-)
-_THING = (
-    r"(?!(?:that|this|these|those|it|its|how|what|why|who|when|where|if|i|i['\u2019]m|i['\u2019]ve|im|we|you|he|she|they|there|\w+thing"
-    r"|que|qué|eso|esto|algo|nada|lo|cómo|quién)\b)[^\W\d_][\w'\u2019.+#-]*[\w+#]"
-)
-"""One word that names a thing; no beginning of a clause."""
+
+@cache
+def _all_chats() -> dict[str, str]:
+    """How every conversation of a person is named, by what names the current one in that language."""
+    return dict(line.split(" = ", 1) for line in phrases("all chats"))
+
+
+_IN_SO_MANY_WORDS = lazy_pattern(lambda: any_phrase("in so many words"), re.IGNORECASE)
 _PLAINLY = lazy_pattern(
-    rf"(?:(?:did|have|had) (?:i|we|you) (?:ever |already )?(?:mention|bring up|brought up|discuss|talk(?:ed)? about|sa(?:y|id) anything about)(?:ed)? {_THING}"
-    rf"|¿?(?:ya |alguna vez )?(?:mencioné|mencionamos|he mencionado|hemos mencionado|hablamos de|hemos hablado de) {_THING}"
-    r"|هل (?:سبق أن )?ذكرت (?!أن|لك|أني|إن|ما|كيف|هذا|ذلك)[^\W\d_]{2,}"
-    r"|(?:我们?|咱们|你)(?:之前|以前|有没有|是不是)?(?:提到?过|聊过|谈过|讨论过)[^\s我你您他她它这那谁啥什怎哪要想会很太所但]{1,12}[吗嘛么]"
-    r"|(?:did|have|had) (?:i|we) (?:ever |already )?(?:mention|bring up|brought up)(?:ed)? (?:the|an?|my|our) [\w'-]+(?: [\w'-]+)?"
-    r"|(?:(?:is|was) there )?any mentions? of (?:my|our) [\w'-]+(?: [\w'-]+)?"
-    r"|(?:(?:when|where|how often|in which message) )?did (?:i|we|you) (?:ever |already )?(?:say|use|write) (?:the (?:words?|phrase|name) )?[\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019]"
-    r"|(?:did|has) the (?:words?|phrase|name|term) [\"\u201c'\u2018][^\"\u201d]+[\"\u201d'\u2019] (?:ever )?(?:come|came) up)"
-    r"(?: here| before| earlier| yet| so far| in this chat)?\s*[?\uff1f\u061f]*",
+    lambda: (
+        rf"(?:{any_phrase('plainly')})"
+        r"(?: here| before| earlier| yet| so far| in this chat)?\s*[?\uff1f\u061f]*"
+    ),
     re.IGNORECASE,
 )
-"""The same with a thing behind it and no more, which is certain whatever the thing is."""
 _NAMES_A_PLACE = lazy_pattern(
-    r"\b(?:(?:which|what) message|messages? (?:where|in which|with)|in (?:this|our) (?:chat|conversation|thread)|scroll (?:back|up)|(?:further|somewhere) up"
-    r"|welcher nachricht|nachrichten? (?:mit|in de|wo)|die stelle|(?:in diesem|hier im) (?:chat|verlauf|gespräch)|weiter oben"
-    r"|quel message|messages? où|dans cette (?:conversation|discussion)|l['\u2019]endroit où"
-    r"|(?:qué|que) mensaje|mensajes? (?:donde|con)|esta (?:charla|conversación)"
-    r"|que mensagem|mensage(?:m|ns) (?:onde|com|em que)|n?es[ts]a conversa|lá em cima"
-    r"|каком сообщении|сообщени[ея],? (?:где|\u0441|в котор)|этом чате|этой переписке|где-то выше)"
-    r"|[أا]ي رسال|الرسالة (?:اللي|التي)|هذه المحادثة|هالمحادثة|किस (?:मैसेज|संदेश)|इस (?:चैट|बातचीत)"
-    r"|哪一?条(?:消息|信息)|这段对话|聊天记录|どの(?:メッセージ|発言)|この(?:チャット|会話|ログ)",
-    re.IGNORECASE,
+    lambda: rf"\b(?:{any_phrase('places')})|{any_phrase('unbounded places')}", re.IGNORECASE
 )
-"""Names the conversation or a message in it as the place that is looked in."""
-_ALL_CHATS = {
-    "in our chat": r"(?:in |in any of |across |from |through )?(?:all|every|any|everything)(?: one)?(?: of)?(?: (?:my|our|the|your|other|old|past|previous|earlier))*"
-    r" (?:chat|conversation|session|discussion|talk)s?(?: of mine| with you)?"
-    r"|(?:in |across |from |through )?(?:my|our) (?:old|past|previous|earlier|other) (?:chat|conversation|session|discussion|talk)s(?: with you)?",
-    "in unserem Gespräch": r"(?:in )?alle?n? (?:meinen?|unser\w*) (?:früheren |alten )?(?:chats|gespräche\w*|unterhaltungen|sitzungen)",
-    "dans notre conversation": r"(?:dans )?toutes? (?:mes|nos) (?:anciennes |vieilles )?(?:conversations|discussions|sessions)"
-    r"|(?:dans )?tous mes (?:anciens )?(?:chats|échanges)",
-    "en nuestra conversación": r"(?:en )?tod[ao]s (?:mis|nuestr[ao]s|los|las) (?:chats|conversaciones|charlas|sesiones)",
-    "na nossa conversa": r"(?:em )?tod[ao]s (?:os|as) (?:meus|minhas|nossas|nossos)? ?(?:chats|conversas|sessões)",
-    "в нашем чате": r"(?:во )?всех (?:моих |наших )?(?:чатах|разговорах|беседах|сессиях)",
-    "في محادثتنا": r"(?:في )?(?:كل|جميع) (?:محادثاتي|دردشاتي|جلساتي|المحادثات|محادثاتنا)",
-    "हमारी चैट में": r"(?:मेरी |हमारी |अपनी )?(?:सभी|सारी) (?:चैट|बातचीत)(?: में)?",
-    "在我们的聊天里": r"在?(?:我|我们)?(?:的)?(?:所有|全部)的?(?:聊天|对话|会话)(?:记录)?(?:里|中)?",
-    "私たちの会話から": r"(?:私の)?(?:全部の?|すべての|全ての|全)(?:チャット|会話|セッション)(?:から|で)?",
-}
-"""How every conversation of a person is named, by what names the current one in that language."""
 _EVERYWHERE = lazy_pattern(
-    "|".join(rf"(?<!\w)({names})" for names in _ALL_CHATS.values()), re.IGNORECASE
+    lambda: "|".join(rf"(?<!\w)({names})" for names in _all_chats().values()), re.IGNORECASE
 )
 """Names every conversation of the person, not only the current one; one group a language."""
-_HERE = tuple(_ALL_CHATS)
 _LISTED = lazy_pattern(
     r"(?:(?:please|can you|could you) )?(?:list|show|display|open|give|name|print)\b(?: me)?(?! (?:where|when|what|which|any))",
     re.IGNORECASE,
 )
 """Asks to be shown conversations, and not what was said in them."""
 _ELSEWHERE = lazy_pattern(
-    rf"(?<!\w)(?:{'|'.join(_ALL_CHATS.values())}|yesterday|(?:this|last|past) (?:week|month|year))(?!\w)",
+    lambda: (
+        rf"(?<!\w)(?:{'|'.join(_all_chats().values())}|yesterday"
+        r"|(?:this|last|past) (?:week|month|year))(?!\w)"
+    ),
     re.IGNORECASE,
 )
 """What the statistics of the current conversation do not say."""
@@ -142,15 +105,7 @@ _ASIDE = lazy_pattern(
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
 """Ends of a question; other text that begins with a time is a statement about that time."""
-_SAYS_THAT = lazy_pattern(
-    r"\b(?:erwähnt|gesagt|erzählt),? dass\b|\b(?:mentionné|dit|raconté) qu(?:e\b|['\u2019])"
-    r"|\b(?:mencion[éeo]\w*|dij[eo]|dicho|conté|disse|falei|contei|comentei) que\b"
-    r"|\b(?:упоминал|говорил|сказал|рассказывал|упомянул)[аи]?,? что\b(?!-)"
-    r"|(?:ذكرت|قلت|أخبرتك|أخبرت) (?:لك )?[أإ]ن|(?:बताया|कहा|ज़िक्र किया)(?: था)?(?: न)? कि\b",
-    re.IGNORECASE,
-)
-"""Repeats something by saying that it was said, which asks for nothing."""
-
+_SAYS_THAT = lazy_pattern(lambda: any_phrase("says that"), re.IGNORECASE)
 _GIVES_A_ROLE = lazy_pattern(
     r"\b(?:from now on you|pretend (?:to be|you)|act as|ab jetzt bist du|à partir de maintenant tu|a partir de ahora eres"
     r"|a partir de agora você|\u0441 этого момента ты|من الآن أنت|अब से तुम)\b|これから(?:あなた|君)は|从现在起你",
@@ -237,7 +192,7 @@ def _plainer(line: str) -> Iterator[tuple[str, str]]:
     rest = line
     everywhere = _EVERYWHERE.search(rest)
     if everywhere is not None and not _LISTED.match(rest):
-        here = _HERE[(everywhere.lastindex or 1) - 1]
+        here = list(_all_chats())[(everywhere.lastindex or 1) - 1]
         rest = f"{rest[: everywhere.start()]}{here}{rest[everywhere.end() :]}"
     named = find_period(rest)
     place = (named.start, named.end) if named else find_other_time(rest)
