@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone
 from functools import partial
 from itertools import islice
+from os import SEEK_END
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -318,12 +321,25 @@ class LocalRecords:
 
 def _pieces(messages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Exported messages in pieces, each behind the earlier ones that it names, by their ids alone."""
-    known = ("id", "session_id", "role", "at", "uid", "client_id")
-    earlier: dict[int, tuple[Any, ...]] = {}
+    from tempfile import TemporaryFile  # noqa: PLC0415 - when something is imported
+
+    names = ("id", "session_id", "role", "at", "uid", "client_id")
+    ids, places = list[int](), array("Q")
     rest = iter(messages)
-    while piece := list(islice(rest, PIECE)):
-        metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
-        named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
-        before = (earlier[id_] for id_ in sorted(earlier.keys() & named))
-        yield [*({**dict(zip(known, one, strict=True)), "text": ""} for one in before), *piece]
-        earlier |= {message["id"]: tuple(map(message.get, known)) for message in piece}
+    with TemporaryFile() as earlier:
+        while piece := list(islice(rest, PIECE)):
+            metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
+            named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
+            before = list[dict[str, Any]]()
+            for id_ in sorted(id_ for id_ in named if isinstance(id_, int)):
+                index = bisect_left(ids, id_)
+                if index < len(ids) and ids[index] == id_:
+                    earlier.seek(places[index])
+                    before.append(msgspec.json.decode(earlier.readline()))
+            yield [*before, *piece]
+            earlier.seek(0, SEEK_END)
+            for message in piece:
+                ids.append(message["id"])
+                places.append(earlier.tell())
+                known = {name: message.get(name) for name in names} | {"text": ""}
+                earlier.write(msgspec.json.encode(known) + b"\n")

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from support.users import Person
 
@@ -18,7 +19,6 @@ OpenStore = Callable[[], Awaitable[Store]]
 
 FULL_META = MessageMeta(
     run="run-1",
-    reply_to=7,
     intent="tutorial",
     intent_score=0.75,
     intent_reason="asks how",
@@ -38,6 +38,7 @@ FULL_META = MessageMeta(
 async def test_what_was_appended_is_read_back_whole(store: Store, person: Person) -> None:
     """A message keeps its role, text, client id and metadata to the last field."""
     asked = await person.say("x")
+    meta = msgspec.structs.replace(FULL_META, reply_to=asked.id)
     first = await store.append(
         person.id,
         person.session,
@@ -45,14 +46,14 @@ async def test_what_was_appended_is_read_back_whole(store: Store, person: Person
         " Ünï\ncode 🙂 \t",
         title="T",
         client_id="c-1",
-        meta=FULL_META,
+        meta=meta,
     )
     assert await store.messages(person.id, person.session, limit=10) == [asked, first.message]
     assert first.message.role == "assistant"
     assert first.message.text == " Ünï\ncode 🙂 \t"
     assert first.message.client_id == "c-1"
     assert first.message.session_id == person.session
-    assert first.message.meta == FULL_META
+    assert first.message.meta == meta
     assert not first.duplicate
 
 

@@ -98,6 +98,7 @@ async def test_an_import_brings_what_is_new(store: Store, person: Person) -> Non
         **messages[0],
         "id": 10**6,
         "uid": "5f0c2a6e-6a52-4d28-9a6f-0f3a5cf0a001",
+        "role": "assistant",
         "text": "more",
         "meta": {"reply_to": messages[2]["id"]},
     }

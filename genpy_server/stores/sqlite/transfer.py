@@ -4,15 +4,15 @@
 
 import sqlite3
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 import msgspec
 
+from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
 from genpy_server.stores.sqlite.index import index_session
-from genpy_server.stores.sqlite.messages import count, insert
+from genpy_server.stores.sqlite.messages import insert, metrics
 from genpy_server.stores.sqlite.schema import to_json
 from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
 
@@ -30,26 +30,24 @@ def import_session(
 ) -> int:
     """See `Store.import_session`."""
     session = checked_session(session)
-    checked = checked_messages(session, messages)
-    first = next(checked, None)
-    if first is None:
+    checked = list(checked_messages(session, messages))
+    if not checked:
         return 0
     _write_session(connection, session)
-    new = _write_messages(connection, session, chain((first,), checked))
-    if new:
+    counts = metrics(connection, session.user_id, session.id)
+    added = _write_messages(connection, session, checked)
+    if added:
+        for message in added:
+            counts = counted(counts, message)
         connection.execute(
             """
-            UPDATE sessions SET ending_token = NULL, ending_until = NULL,
+            UPDATE sessions SET ending_token = NULL, ending_until = NULL, counts = :counts,
                 message_count = (SELECT count(*) FROM session_logs WHERE session_id = :id)
             WHERE session_id = :id
             """,
-            {"id": session.id},
+            {"id": session.id, "counts": to_json(counts)},
         )
-        counts = to_json(count(connection, session.user_id, session.id))
-        connection.execute(
-            "UPDATE sessions SET counts = ? WHERE session_id = ?", (counts, session.id)
-        )
-    return new
+    return len(added)
 
 
 def _write_session(connection: sqlite3.Connection, session: Session) -> None:
@@ -83,22 +81,31 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
 
 
 def _write_messages(
-    connection: sqlite3.Connection, session: Session, messages: Iterable[Message]
-) -> int:
-    rows = connection.execute(
-        "SELECT id, uid, client_id FROM session_logs WHERE session_id = ?", (session.id,)
-    ).fetchall()
-    by_uid = {uid: id_ for id_, uid, _ in rows}
-    by_client_id = {client_id: id_ for id_, _, client_id in rows if client_id is not None}
+    connection: sqlite3.Connection, session: Session, messages: list[Message]
+) -> list[Message]:
+    """Insert the messages that are not stored yet; returns them as they are stored."""
+    by_uid, by_client_id = (
+        dict(
+            connection.execute(
+                f"""
+                SELECT {name}, id FROM session_logs
+                WHERE session_id = ? AND {name} IN (SELECT value FROM json_each(?))
+                """,
+                (session.id, to_json([getattr(message, name) for message in messages])),
+            ).fetchall()
+        )
+        for name in ("uid", "client_id")
+    )
     ids: dict[int, int] = {}
-    new = 0
+    added = []
     for message in messages:
         stored = by_uid.get(message.uid) or by_client_id.get(message.client_id)
         if stored is None:
             meta = with_own_ids(message.meta, ids)
-            stored = insert(
+            inserted = insert(
                 connection, session.user_id, msgspec.structs.replace(message, meta=meta)
-            ).id
-            new += 1
+            )
+            added.append(inserted)
+            stored = inserted.id
         ids[message.id] = stored
-    return new
+    return added
