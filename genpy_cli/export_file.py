@@ -51,16 +51,20 @@ class _CopiedSession(NamedTuple):
 
 
 class ExportFile:
-    """The conversations of an export.
+    """The conversations of an export; `found` is called for each message that is read.
 
     Raises `ValueError` or `RecursionError` for a document that is not an export.
     """
 
-    def __init__(self, read: Callable[[int], bytes], copy: IO[bytes]) -> None:
+    def __init__(
+        self, read: Callable[[int], bytes], copy: IO[bytes], found: Callable[[], object]
+    ) -> None:
         self._copy = copy
+        self._found = found
         self._json = _Json(_decoding(read))
         self._places = [place for _ in self._sessions() for place in self._copied()]
         self._json.end()
+        self.messages_count = sum(place.lines for place in self._places)
 
     def __iter__(self) -> Iterator[ExportedSession]:
         """In the order of their last activity; read the messages of one before the next one."""
@@ -102,6 +106,7 @@ class ExportFile:
                 ordered &= _id(message) > last
                 last = _id(message)
                 count += 1
+                self._found()
                 self._copy.write(msgspec.json.encode(message) + b"\n")
         head = self._copy.tell()
         session = exported_session(msgspec.convert(rest, _Head).session)

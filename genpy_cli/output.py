@@ -79,25 +79,31 @@ def note(value: str) -> None:
 
 
 class Progress:
-    """A line on standard error that counts items, if that is a terminal."""
+    """A line on standard error that counts items, of `total` if it is known, if that is a terminal."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total = what, total
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._what = what
+        self._of = "" if total is None else f" of {total:,}"
         self._done, self._next = 0, 0.0
 
     def counted(self, items: Iterable[T]) -> Iterator[T]:
         """Count these items while they are taken."""
         for item in items:
-            self._done += 1
-            if is_terminal(sys.stderr) and monotonic() >= self._next:
-                self._next = monotonic() + PROGRESS_SECONDS
-                sys.stderr.write(f"\r\x1b[K{self._what} {self._done:,} of {self._total:,} …")
-                sys.stderr.flush()
+            self.count()
             yield item
+
+    def count(self) -> None:
+        """Count one item."""
+        self._done += 1
+        if is_terminal(sys.stderr) and monotonic() >= self._next:
+            self._next = monotonic() + PROGRESS_SECONDS
+            sys.stderr.write(f"\r\x1b[K{self._what} {self._done:,}{self._of} …")
+            sys.stderr.flush()
 
     def clear(self) -> None:
         """Remove the line."""
         if self._next:
+            self._next = 0.0
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 

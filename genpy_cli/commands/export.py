@@ -77,24 +77,35 @@ def export(
         )
 
     async def work(records: Records) -> None:
-        conversations = _conversations(records, ref)
-        if path is None:
-            await _to_standard_output(conversations, write_all)
-        else:
-            await _to_file(conversations, write_all, path)
+        progress = output.Progress("Exporting message")
+        conversations = _conversations(records, ref, progress)
+        try:
+            if path is None:
+                await _to_standard_output(conversations, write_all, progress)
+            else:
+                await _to_file(conversations, write_all, path)
+        finally:
+            progress.clear()
 
     with_records(server, work)
 
 
-async def _conversations(records: Records, ref: str | None) -> Conversations:
+async def _conversations(
+    records: Records, ref: str | None, progress: output.Progress
+) -> Conversations:
+    async def messages(session: Session) -> AsyncIterator[Message]:
+        async for message in each_message(records, session.id):
+            progress.count()
+            yield message
+
     if ref is not None:
         session = await records.session(ref)
-        yield session, each_message(records, session.id), await records.memory(session.id)
+        yield session, messages(session), await records.memory(session.id)
         return
     before: int | None = None
     while page := await records.sessions(limit=PAGE, before=before):
         for session in page:
-            yield session, each_message(records, session.id), await records.memory(session.id)
+            yield session, messages(session), await records.memory(session.id)
         before = page[-1].last_message_id
 
 
@@ -135,12 +146,15 @@ def _encoded(value: object) -> str:
 _FORMS = {"md": _markdown, "json": _json}
 
 
-async def _to_standard_output(conversations: Conversations, write_all: WriteAll) -> None:
+async def _to_standard_output(
+    conversations: Conversations, write_all: WriteAll, progress: output.Progress
+) -> None:
     """Print it once it is complete, so that a failure prints no half of it."""
     from tempfile import SpooledTemporaryFile
 
     with SpooledTemporaryFile(MEMORY_BYTES, "w+", encoding="utf-8", newline="") as whole:
         await write_all(conversations, whole.write)
+        progress.clear()
         whole.seek(0)
         while block := whole.read(BLOCK_CHARS):
             output.text(block, end="")

@@ -58,22 +58,29 @@ def _read(file: str, copy: IO[bytes]) -> "ExportFile":
     from genpy_server.stores.transfer import checked_messages, checked_session
 
     path = Path(file).expanduser()
+    progress = output.Progress("Reading message")
     try:
         if file == "-":
-            export = ExportFile(sys.stdin.buffer.read, copy)
+            export = ExportFile(sys.stdin.buffer.read, copy, progress.count)
         else:
             with path.open("rb") as opened:
-                export = ExportFile(opened.read, copy)
+                export = ExportFile(opened.read, copy, progress.count)
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise BadRequest(
             f"{file} is not an export of GenPy: {error}. Write one with `genpy export --all`."
         ) from error
-    for one in export:
-        checked_session(one.session)
-        for _ in checked_messages(one.session, one.messages):
-            pass
+    finally:
+        progress.clear()
+    progress = output.Progress("Checking message", export.messages_count)
+    try:
+        for one in export:
+            checked_session(one.session)
+            for _ in progress.counted(checked_messages(one.session, one.messages)):
+                pass
+    finally:
+        progress.clear()
     return export
 
 
@@ -82,7 +89,7 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
     from genpy_server.local import open_records
 
     done = Imported()
-    progress = output.Progress("Importing message", sum(one.messages_count for one in export))
+    progress = output.Progress("Importing message", export.messages_count)
     async with open_records(settings) as records:
         try:
             for session, messages, number, memory in export:

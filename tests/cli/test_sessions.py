@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 import pytest
 from support.files import mode
 
+from genpy_cli import output
 from genpy_cli.commands import export, import_
 from genpy_server.core.display import visible
 from genpy_server.core.export import exported_session
@@ -248,7 +249,7 @@ async def test_an_export_that_fails_prints_nothing(kept, capsys):
         raise StoreUnavailable("The database is away.")
 
     with pytest.raises(StoreUnavailable):
-        await export._to_standard_output(half(), export._json)
+        await export._to_standard_output(half(), export._json, output.Progress(""))
     assert capsys.readouterr().out == ""
 
 
@@ -270,12 +271,32 @@ async def test_an_export_holds_one_page_of_messages():
             ids = range(after + 1, min(after + limit, session.last_message_id) + 1)
             return [Message(id_, ref, "user", f"message {id_}", AT) for id_ in ids]
 
-    await export._json(export._conversations(Paged(), ROME), written.append)
+    conversations = export._conversations(Paged(), ROME, output.Progress(""))
+    await export._json(conversations, written.append)
     document = json.loads("".join(written))
     messages = document["sessions"][0]["messages"]
     assert [message["id"] for message in messages] == [*range(1, 5_001)]
     assert asked == [*range(0, 5_001, 200)]
     assert max(map(len, written)) < 1_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals of this kind")
+def test_an_export_and_an_import_show_how_far_they_are(kept, empty):
+    """On a terminal each step counts its messages on one line, which is gone at the end."""
+
+    def shown(ran):
+        lines = (re.sub(r"message \d+", "message N", line) for line in ran.out.split("\r\x1b[K"))
+        return [line for line in dict.fromkeys(lines) if line]
+
+    exported = kept.typed("export", "--all", "--output", str(empty.home / "all.json"))
+    assert shown(exported) == ["Exporting message N …"]
+    assert exported.out.endswith("\r\x1b[K")
+    assert shown(empty.typed("import", "all.json")) == [
+        "Reading message N …",
+        "Checking message N of 5 …",
+        "Importing message N of 5 …",
+        "Imported 3 conversations with 5 messages, 5 of them new.\r\n",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
