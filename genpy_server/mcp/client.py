@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, Self, TextIO
@@ -420,15 +420,14 @@ class _Watched:
         return self
 
     async def __anext__(self) -> Any:
-        try:
-            return await self._stream.__anext__()
-        except BaseException:
-            self._ended.set()
-            raise
+        return await self._next(self._stream.__anext__)
 
     async def receive(self) -> Any:
+        return await self._next(self._stream.receive)
+
+    async def _next(self, take: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            return await self._stream.receive()
+            return await take()
         except BaseException:
             self._ended.set()
             raise
