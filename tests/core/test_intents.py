@@ -117,14 +117,6 @@ def test_a_wrong_prompt_is_rarely_sent(rows):
     assert wrong / len(rows) <= 0.05
 
 
-def test_the_needed_words_of_a_rule_leave_nothing_out():
-    """Every held-out message that a rule's pattern matches holds one of its needed words."""
-    for row in (*HELD_OUT, *IN_LANGUAGES):
-        for rule in RULES:
-            found = rule.pattern.search(row["text"]) is not None
-            assert not found or any(word in row["text"].lower() for word in rule.needed)
-
-
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.why)
 def test_every_rule_fires_on_its_example(rule):
     """A rule decides its example, and says which words made it."""

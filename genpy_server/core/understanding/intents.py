@@ -114,10 +114,7 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
 
 
 def _by_rule(seen: str) -> Intent | None:
-    low = seen.lower()
     for rule in RULES:
-        if not any(word in low for word in rule.needed):
-            continue
         found = rule.pattern.search(seen)
         if found is not None:
             words = " ".join(found.group().split())[:40]
