@@ -19,7 +19,7 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
-from genpy_server.core.phrases import phrases
+from genpy_server.core.phrases import PHRASES
 from genpy_server.core.words import STOP_WORDS
 
 T = TypeVar("T")
@@ -365,7 +365,7 @@ def asks_about_conversation(text: str) -> bool:
 @cache
 def _listed(section: str) -> frozenset[str]:
     """The words of a section of the phrases, as `words` writes them."""
-    return frozenset(words.words(" ".join(phrases(section))))
+    return frozenset(words.words(" ".join(PHRASES.lines(section))))
 
 
 @cache

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Literal, NamedTuple, get_args
 
 from genpy_server.core.patterns import lazy_pattern
-from genpy_server.core.phrases import any_phrase
+from genpy_server.core.phrases import PHRASES
 
 Period = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -45,7 +45,7 @@ _SET_AGAINST = lazy_pattern(
 
 
 def _named_group(period: Period) -> str:
-    return f"(?P<{period}>{any_phrase(period.replace('_', ' '))})"
+    return f"(?P<{period}>{PHRASES.any_of(period.replace('_', ' '))})"
 
 
 def _monday(today: date) -> date:
@@ -108,7 +108,7 @@ def find_period(text: str) -> Named | None:
 
 
 _OTHER_TIME = lazy_pattern(
-    lambda: rf"\b(?:{any_phrase('other times')})(?!\w)|{any_phrase('unspaced times')}",
+    lambda: rf"\b(?:{PHRASES.any_of('other times')})(?!\w)|{PHRASES.any_of('unspaced times')}",
     re.IGNORECASE,
 )
 """A time that no period is named for."""
