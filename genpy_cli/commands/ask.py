@@ -65,8 +65,7 @@ def ask(
     if not text:
         raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
     settings = settings_with(server, model)
-    if settings.server is None:
-        ensure_trusted(settings, trust=trust)
+    ensure_trusted(settings, trust=trust)
     ref = _new_question() if session is None else session_to_open(session, server)
 
     from genpy_cli.reply import ReplyPrinter
