@@ -50,6 +50,7 @@ from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.pages.handlers import Pages
+from genpy_server.web.pages.opening import Openings
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
 from genpy_server.web.routes import api_routes, page_routes, setup_routes
@@ -264,7 +265,8 @@ class OpenApp:
             has_model=lambda: not models.is_offline,
             personal=personal,
         )
-        routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(Pages(), docs))
+        pages = Pages(Openings(self.hub, self.records, self.feed, self.renderer))
+        routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(pages, docs))
         self.router = Router(routes, {"changes": rates.charge})
 
     def use_model(self, settings: Settings) -> None:

@@ -102,6 +102,13 @@ const list = new SessionList({
 // The address
 
 /**
+ * What the document brought along of the conversation that it was asked for.
+ *
+ * @type {Opening | null}
+ */
+let opening = JSON.parse(document.getElementById("sent")?.textContent ?? "null");
+
+/**
  * @param {string} ref
  * @param {Wanted | null} [wanted] a message to bring into view
  * @param {boolean} [fresh] whether its id was made a moment ago
@@ -116,6 +123,7 @@ function open(ref, wanted = null, fresh = false) {
     ref,
     fresh,
     wanted,
+    opening,
     scroller: byId("conversation"),
     list: byId("messages"),
     tell,
@@ -123,6 +131,8 @@ function open(ref, wanted = null, fresh = false) {
     edit: (entry) => composer.edit(entry),
     takeBack: (text) => composer.take(text),
   });
+  opening = null;
+  document.getElementById("sent")?.remove();
   showSidebar(false);
 }
 
@@ -417,5 +427,5 @@ const SIGNS = [
 for (const [id, name] of SIGNS) byId(id).prepend(icon(name));
 byId("foot").append(themeButton());
 list.refresh();
-follow();
 if (!NARROW.matches) box.focus();
+follow();
