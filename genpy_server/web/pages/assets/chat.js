@@ -220,6 +220,8 @@ function stateWords(state, waiting) {
   }
 }
 
+let away = false; // whether the connection was lost
+
 /**
  * @param {Room} said
  * @param {string} [cause] the type of the frame that changed it
@@ -258,6 +260,8 @@ function tell(said, cause) {
     byId("setup").hidden = true;
   }
   if (session) list.show(session);
+  if (away && state.name === "ready") list.refresh(); // what others did meanwhile
+  away = state.name === "waiting" || (away && state.name !== "ready");
   if (cause && CHANGES_LIST.has(cause)) list.happened(50);
 }
 

@@ -1,6 +1,6 @@
 // One open session: its connection, what is known of it, what is on its way, what is shown.
 
-import { api, attempt, query, session } from "./api.js";
+import { api, attempt, orRefusal, query, session } from "./api.js";
 import { announce } from "./dom.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
@@ -243,7 +243,8 @@ export class Room {
       this.#try(() => this.#recall());
     }
     if (ready.replay === "complete") {
-      setTimeout(() => this.#try(() => this.#complete()), LATE_HTML);
+      // Where that is refused, what the page made of the text stays.
+      setTimeout(() => orRefusal(this.#complete()), LATE_HTML);
     }
     if (!this.wanted) return;
     const { before } = this.transcript;
