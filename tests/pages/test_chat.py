@@ -616,12 +616,19 @@ async def test_the_list_renames_and_deletes(browser: Browser, server: Running, u
 
 
 async def test_an_excerpt_shows_the_word_that_was_found(browser: Browser, server: Running):
-    """A hit deep in a long message is shown by the words around it, which are marked."""
+    """A hit deep in a long message is shown by the words around it, which are marked.
+
+    A conversation that is found by its title is listed once, and not by one of its messages too.
+    """
     store, user = server.app.store, server.app.settings.user
     await store.append(user, LONG, "user", f"{'word ' * 200}needle {'word ' * 200}", title="Long")
     async with visiting(browser, server.url) as visit:
         await visit.page.get_by_role("searchbox").fill("needle")
         await expect(visit.page.locator("#sessions mark")).to_have_text("needle")
+        await store.append(user, LONG, "user", "A message of Long", title="Long")
+        await visit.page.get_by_role("searchbox").fill("long")
+        titles = visit.page.locator("#sessions .title")
+        await expect(titles).to_have_text(["Long", "A message of Long"])
 
 
 async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):

@@ -100,7 +100,8 @@ export class SessionList {
     this.#query = q;
     this.#found = before ? [...this.#found, ...page.sessions] : page.sessions;
     this.#next = page.next;
-    const said = messages?.hits ?? [];
+    // Those of titles and summaries stand among the conversations.
+    const said = (messages?.hits ?? []).filter(inMessage);
     const shown = JSON.stringify([q, this.#found, said, this.#next]);
     if (shown === this.#shown) return;
     const searched = q && !this.#shown.startsWith(JSON.stringify([q]).slice(0, -1));
@@ -189,6 +190,8 @@ export class SessionList {
     );
   }
 }
+
+const inMessage = (/** @type {SearchHit} */ { found_in: place }) => !place || place === "message";
 
 /**
  * @param {SearchHit} hit
