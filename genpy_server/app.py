@@ -16,6 +16,7 @@ from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.patterns import compile_all
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
+from genpy_server.core.understanding.rules import rules
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.foreign import ForeignLlm
@@ -337,7 +338,7 @@ class OpenApp:
 
 def _warm(models: Providers, detectors: Detectors) -> None:
     """Build what asks models and understands messages, which would hold up the loop when it is first needed."""
-    for build in (models.prepare, intent_model, request_model, tagger, detectors.prepare):
+    for build in (models.prepare, intent_model, rules, request_model, tagger, detectors.prepare):
         build()
 
 

@@ -18,7 +18,8 @@ class Phrases:
         self._package = package
 
     @cached_property
-    def _sections(self) -> dict[str, list[str]]:
+    def sections(self) -> dict[str, list[str]]:
+        """The lines of each section, in the order of the file."""
         text = (files(self._package) / "phrases.txt").read_text(encoding="utf-8")
         _, *parts = _SECTION.split(text)
         return {
@@ -28,7 +29,7 @@ class Phrases:
 
     def lines(self, section: str) -> list[str]:
         """The lines of a section."""
-        return self._sections[section]
+        return self.sections[section]
 
     def pairs(self, section: str) -> dict[str, str]:
         """The lines of a section of the form `KEY = VALUE`; without a value it is empty."""
