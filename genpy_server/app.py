@@ -330,7 +330,7 @@ class OpenApp:
 
     async def close(self) -> None:
         """Close the models and the store."""
-        await self.tools.close()
+        await self.tools.servers.close()
         await self.renderer.close()
         await self.models.close()
         await self.store.close()

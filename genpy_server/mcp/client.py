@@ -24,6 +24,7 @@ from genpy_server.config import McpEntry
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import ListedPrompt, PromptArgument, ToolSource, ToolSpec
 from genpy_server.errors import BadRequest, ConfigError, NotFound, description
+from genpy_server.runs.tool_access import ToolServers
 from genpy_server.tools.base import UNUSABLE, Tool, ToolContext, ToolResult
 from genpy_server.tools.registry import ToolRegistry
 
@@ -51,7 +52,7 @@ log = logging.getLogger("genpy.mcp")
 logging.getLogger("mcp.client").addHandler(logging.NullHandler())  # else it writes to stderr
 
 
-class McpServers:
+class McpServers(ToolServers):
     """All MCP servers of the config."""
 
     def __init__(self, entries: Mapping[str, McpEntry], registry: ToolRegistry) -> None:
