@@ -84,17 +84,14 @@ def read(answer: str, kind: type[T]) -> T:
             for found in objects(text)
         ]
         values: dict[str, Any] = {}
-        for new in sorted(every, key=_filled, reverse=True):  # a model may repeat the schema first
+        for new in sorted(
+            every, key=lambda new: -sum(map(bool, new.values()))
+        ):  # a model may repeat the schema first
             values = {name: values.get(name) or value for name, value in new.items()} or values
         values = values or _fitted(_labelled(last, kind), kind) or {}
         if values:
             return kind(**values)
     raise LlmBadOutput("The model's answer is not in the form asked for. Try again.")
-
-
-def _filled(values: dict[str, Any]) -> int:
-    """How many fields are not empty."""
-    return sum(bool(value) for value in values.values())
 
 
 def _plain(answer: str) -> str:

@@ -56,16 +56,12 @@ def _first(day: date) -> date:
     return day.replace(day=1)
 
 
-def _next_month(first: date) -> date:
-    return _first(first + 31 * _DAY)
-
-
 _DAYS: dict[Period, Callable[[date], tuple[date, date]]] = {
     "today": lambda today: (today, today + _DAY),
     "yesterday": lambda today: (today - _DAY, today),
     "this_week": lambda today: (_monday(today), _monday(today) + _WEEK),
     "last_week": lambda today: (_monday(today) - _WEEK, _monday(today)),
-    "this_month": lambda today: (_first(today), _next_month(_first(today))),
+    "this_month": lambda today: (_first(today), _first(_first(today) + 31 * _DAY)),
     "last_month": lambda today: (_first(_first(today) - _DAY), _first(today)),
 }
 
