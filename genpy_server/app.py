@@ -274,6 +274,7 @@ class OpenApp:
         """Use the model of these settings from the next message on."""
         self.settings = settings
         self.models.use(settings)
+        self.tasks.spawn(self.models.find_window(None))
         self.model_changed(settings)
 
     @property
@@ -309,7 +310,8 @@ class OpenApp:
     async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one.
 
-        Then the models of intents are loaded in a thread, unless the server is `brief`.
+        Meanwhile the model's context window is looked up, and unless the server is `brief`, the
+        models of intents are loaded in a thread.
         """
         try:
             server = await listen(
@@ -318,6 +320,7 @@ class OpenApp:
         except BaseException:
             await self.drain()  # the hub is running, and the store is closed next
             raise
+        self.tasks.spawn(self.models.find_window(None))
         if not self._brief:
             self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self.models, self._detectors))
         return server
