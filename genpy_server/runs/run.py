@@ -247,7 +247,7 @@ class ReplyRun:
         name = self.chat.model_name(self.request, self.intent)
         self.model = model = self.chat.models.get(name)
         await self.chat.models.verify(name)
-        await self.chat.tools.ready()
+        await self.chat.tools.servers.ready()
         asked = await self.tool_calls.requested()
         built = await self.chat.context(self.request, self.intent, model, asked)
         self.dropped_upto = built.dropped_upto

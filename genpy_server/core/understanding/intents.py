@@ -28,8 +28,8 @@ from genpy_server.core.understanding.rules import (
     FOLLOW_UP,
     GOES_ON,
     REFERS,
-    RULES,
     WISHES,
+    rules,
 )
 from genpy_server.core.words import unspaced
 
@@ -114,10 +114,7 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
 
 
 def _by_rule(seen: str) -> Intent | None:
-    low = seen.lower()
-    for rule in RULES:
-        if not any(word in low for word in rule.needed):
-            continue
+    for rule in rules():
         found = rule.pattern.search(seen)
         if found is not None:
             words = " ".join(found.group().split())[:40]
