@@ -208,12 +208,14 @@ def _mcp_servers(
     settings: Settings, registry: ToolRegistry, failures: list[ToolSource]
 ) -> "McpServers | None":
     """The MCP servers of the config; without the extra each is added to `failures`."""
-    from genpy_server import mcp  # noqa: PLC0415 - an extra, and heavy
+    from genpy_server import mcp  # noqa: PLC0415 - an extra
 
-    if mcp.is_installed():
-        return mcp.servers_of(settings.mcp, registry)
-    failures += [ToolSource(f"mcp {name}", "failed", mcp.MISSING) for name in settings.mcp]
-    return None
+    if not mcp.is_installed():
+        failures += [ToolSource(f"mcp {name}", "failed", mcp.MISSING) for name in settings.mcp]
+        return None
+    from genpy_server.mcp.client import McpServers  # noqa: PLC0415 - the SDK takes half a second
+
+    return McpServers(settings.mcp, registry)
 
 
 class OpenApp:
