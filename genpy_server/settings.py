@@ -28,14 +28,7 @@ from genpy_server.config import (
 )
 from genpy_server.config import read as read_config
 from genpy_server.core.identity import is_loopback
-from genpy_server.core.models import (
-    HOTTEST,
-    SEEDS,
-    STOP_CHARS,
-    STOP_TEXTS,
-    Effort,
-    Params,
-)
+from genpy_server.core.models import HOTTEST, SEEDS, STOP_CHARS, STOP_TEXTS, Effort, Params
 from genpy_server.errors import ConfigError
 
 if TYPE_CHECKING:

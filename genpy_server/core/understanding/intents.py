@@ -23,14 +23,7 @@ from genpy_server.core.understanding.linear import (
     features,
     shipped,
 )
-from genpy_server.core.understanding.rules import (
-    ANSWER,
-    FOLLOW_UP,
-    GOES_ON,
-    REFERS,
-    WISHES,
-    rules,
-)
+from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, REFERS, WISHES, rules
 from genpy_server.core.words import unspaced
 
 MODEL = "intent_model.json"

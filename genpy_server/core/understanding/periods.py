@@ -16,8 +16,7 @@ _WEEK = timedelta(days=7)
 _LETTER = r"(?-i:[^\W\u3040-\u30ff\u4e00-\u9fff])"
 """Not one of a script without spaces, nor without case: that takes `re` 30 ms to compile."""
 _NAMED = lazy_pattern(
-    lambda: rf"(?<!{_LETTER})(?:{'|'.join(map(_named_group, PERIODS))})(?!{_LETTER})",
-    re.IGNORECASE,
+    lambda: rf"(?<!{_LETTER})(?:{'|'.join(map(_named_group, PERIODS))})(?!{_LETTER})", re.IGNORECASE
 )
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
 _SINCE = lazy_pattern(
