@@ -12,7 +12,7 @@ get_user_name).
 
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
@@ -296,7 +296,7 @@ def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
             apart = len(word) == len(written)
             pairs = (word[place : place + 2] for place in range(len(word)))
             found += [(start + place * apart, pair) for place, pair in enumerate(pairs)]
-            derived += [(start, _key(digits)) for digits in re.findall(r"\d+", word)]
+            derived += [(start, _key(digits)) for digits in _digits(word)]
             continue
         term, *others = _variants(written)
         found.append((start, term))
@@ -311,6 +311,11 @@ def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
             held.add(key)
             found.append((place, DERIVED + key))
     return tuple(found)
+
+
+def _digits(run: str) -> list[str]:
+    """The numbers in a run of a script without spaces, which may have its own digits."""
+    return re.findall(r"\d+", run)
 
 
 def _parts(written: str) -> list[tuple[int, str]]:
@@ -385,7 +390,8 @@ def query_terms(query: str) -> list[QueryTerm]:
     return [*dict.fromkeys(term for word in asked for way in word.ways for term in way)]
 
 
-def _piece_query(piece: str) -> list[tuple[QueryWord, bool]]:
+@_cached
+def _piece_query(piece: str) -> Sequence[tuple[QueryWord, bool]]:
     """The query words of a piece, each with whether it is a stop word."""
     parts = [written for _, written in _piece_words(piece)]
     joined = _joined(piece)

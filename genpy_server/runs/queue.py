@@ -230,7 +230,8 @@ class RunQueue:
             self._tasks.spawn(self._save(run))
         dropped = reply.dropped_upto
         if run.model is not None and self._memory.due(dropped):
-            self._tasks.spawn(self._memory.extend(dropped, run.model))
+            extending = self._memory.extend(request.user_id, request.session_id, dropped, run.model)
+            self._tasks.spawn(extending)
 
     def cancel(self, run: str | None = None) -> bool:
         """Stop the running reply, which is stored; False where none runs, or another than `run`."""

@@ -564,8 +564,8 @@ def _hits(
     return hits
 
 
-def _ids(near: tuple[Message | None, ...]) -> tuple[int | None, int | None, int | None, int | None]:
-    one, two, three, four = (message.id if message else None for message in near)
+def _ids(near: tuple[Message | None, ...]) -> tuple[int, int, int, int]:
+    one, two, three, four = (message.id if message else 0 for message in near)
     return one, two, three, four
 
 

@@ -7,10 +7,9 @@ words. A message that is shown as the neighbour of a better hit is not a hit of 
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache
 from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
@@ -19,7 +18,7 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
-from genpy_server.core.phrases import PHRASES
+from genpy_server.core.phrases import phrases
 from genpy_server.core.words import STOP_WORDS
 
 T = TypeVar("T")
@@ -60,8 +59,8 @@ class Candidate(msgspec.Struct):
     """Its terms; the same for messages with the same words."""
     whole: int
     """2 if it has every word of the question as it was asked for, 1 in any form, else 0."""
-    near: tuple[int | None, int | None, int | None, int | None]
-    """The ids two and one places before it, and one and two places after it, in its session."""
+    near: tuple[int, int, int, int]
+    """The ids two and one places before it, and one and two places after it, in its session; 0 for none."""
 
 
 def weight(documents: int, frequency: int) -> float:
@@ -101,17 +100,16 @@ class Scores:
         average_length: float,
         meant: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType({}),
     ) -> None:
-        self._words = asked
         self._average_length = max(average_length, 1)
-        self._weights: dict[words.QueryTerm, float] = {}
         self.forms_of: dict[words.QueryTerm, list[str]] = {}
         """The forms of each term which some documents have."""
         held: dict[str, HeldForm] = {}
+        weights: dict[words.QueryTerm, float] = {}
         for term in dict.fromkeys(term for word in asked for way in word.ways for term in way):
             forms = [(form, frequencies[form]) for form in term.forms if frequencies.get(form)]
             forms = forms or list(meant.get(term.key, ()))
             # A term that no document has weighs most, so that a question about it finds little.
-            worth = self._weights[term] = weight(documents, sum(often for _, often in forms))
+            worth = weights[term] = weight(documents, sum(often for _, often in forms))
             self.forms_of[term] = [form for form, _ in forms]
             for form, often in forms:
                 once = score(worth) * (OTHER_FORM if form in term.forms[1:] else 1.0)
@@ -119,61 +117,58 @@ class Scores:
                     held[form] = HeldForm(form, often, once, term)
         self.forms = sorted(held.values(), key=lambda one: one.frequency)
         """All forms, the rarest first."""
-        self._scores = {form: one.score for form, one in held.items()}
-        self._pattern = "|".join(
-            re.escape(form) + ("" if one.term.is_beginning else "(?![^ ])")
-            for form, one in sorted(held.items(), key=lambda known: not known[1].term.is_beginning)
-        )
-        self._total = sum(map(self._least, asked))
+        self._held = frozenset(held)
+        self._scores = {form: one.score * (SATURATION + 1) for form, one in held.items()}
+        self._beginnings = {form for form, one in held.items() if one.term.is_beginning}
+        self._words = asked
+        self._ways = [
+            [[(self.forms_of[term], weights[term]) for term in way] for way in word.ways]
+            for word in asked
+        ]
+        """Of each word the ways to write it, each with the held forms of its terms and their weights."""
+        self._least = [min(sum(worth for _, worth in way) for way in ways) for ways in self._ways]
+        self._total = sum(self._least)
 
     def of(self, held: str) -> float:
         """The score of a document with these terms, separated by spaces."""
-        found = self._find(held)
-        length = (held.strip().count(" ") + 1) / self._average_length
-        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * length)
+        terms = self._terms(held)
+        norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(terms) / self._average_length
         worth = 0.0
-        for form in set(found):
-            often = found.count(form)
-            worth += self._scores[form] * often * (SATURATION + 1) / (often + norm)
+        for form in self._held.intersection(terms):
+            often = terms.count(form)
+            worth += self._scores[form] * often / (often + SATURATION * norm)
         return worth
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight that these terms have, 0 to 1, and how many of its terms."""
-        known = self._known(set(self._find(held)))
+        found = self._held.intersection(self._terms(held))
         covered, number = 0.0, 0
-        for word in self._words:
-            ways = [[term for term in way if term in known] for way in word.ways]
-            worths = [sum(self._weights[term] for term in way) for way in ways]
-            covered += min(max(worths), self._least(word))
-            number += max(map(len, ways))
+        for ways, least in zip(self._ways, self._least, strict=True):
+            most, terms = 0.0, 0
+            for way in ways:
+                worths = [worth for forms, worth in way if not found.isdisjoint(forms)]
+                most, terms = max(most, sum(worths)), max(terms, len(worths))
+            covered += min(most, least)
+            number += terms
         return covered / self._total, number
 
     def whole(self, held: str) -> int:
         """2 if these terms have every word as it was asked for, 1 in any form, else 0."""
-        found = set(self._find(held))
+        found = self._held.intersection(self._terms(held))
         if all(word.is_held_as_asked(found) for word in self._words):
             return 2
-        known = self._known(found)
-        return int(all(any(known.issuperset(way) for way in word.ways) for word in self._words))
+        return int(
+            all(
+                any(all(not found.isdisjoint(forms) for forms, _ in way) for way in ways)
+                for ways in self._ways
+            )
+        )
 
-    def _least(self, word: words.QueryWord) -> float:
-        """The least weight among the ways to write a word."""
-        return min(sum(self._weights[term] for term in way) for way in word.ways)
-
-    def _find(self, held: str) -> list[str]:
-        """The forms of the question's terms among these terms, each as often as it is there.
-
-        One regular expression takes less than half the time of splitting a long message.
-        """
-        return self._compiled.findall(f" {held}")
-
-    @cached_property
-    def _compiled(self) -> re.Pattern[str]:
-        return re.compile(f" ({self._pattern or '(?!)'})")
-
-    def _known(self, found: set[str]) -> set[words.QueryTerm]:
-        """The terms that these are forms of."""
-        return {term for term, forms in self.forms_of.items() if not found.isdisjoint(forms)}
+    def _terms(self, held: str) -> list[str]:
+        """These terms, each that begins with a form that matches all such terms as that form."""
+        if not self._beginnings:
+            return held.split()
+        return [term[0] if term[0] in self._beginnings else term for term in held.split()]
 
 
 TermsOf = Callable[[Sequence[int]], Mapping[int, str]]
@@ -215,7 +210,7 @@ def ranked(
     )
     chosen: Iterable[Candidate] = _distinct(best_first) if distinct else best_first
     kept: list[Candidate] = []
-    shown: set[int | None] = set()
+    shown = set[int]()
     for candidate in chosen:
         if len(kept) >= limit:
             break
@@ -242,14 +237,12 @@ def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: i
 
 def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
     """The scores of candidates with the shares of their neighbours' scores, by id."""
-    shares = (AFTER_NEXT, NEXT, NEXT, AFTER_NEXT)
-    return {
-        one.id: one.score
-        + sum(
-            share * scores.get(id_ or 0, 0.0) for share, id_ in zip(shares, one.near, strict=True)
-        )
-        for one in candidates
-    }
+    of, lent = scores.get, dict[int, float]()
+    for one in candidates:
+        first, before, after, last = one.near
+        beside = NEXT * (of(before, 0.0) + of(after, 0.0))
+        lent[one.id] = one.score + beside + AFTER_NEXT * (of(first, 0.0) + of(last, 0.0))
+    return lent
 
 
 def _by_session(candidates: Sequence[Candidate], lent: Mapping[int, float]) -> dict[str, float]:
@@ -275,26 +268,23 @@ def _beside(
     two messages.
     """
     by_id = {one.id: one for one in candidates}
-    before: dict[int | None, int | None] = {}
-    after: dict[int | None, int | None] = {}
-    about = {one.session for one in best}
-    for one in candidates:
-        if one.session not in about:
-            continue
-        for earlier, later in pairwise((*one.near[:2], one.id, *one.near[2:])):
-            if earlier is not None and later is not None:
-                before[later], after[earlier] = earlier, later
     sessions = {
-        id_: one.session
-        for one in best
-        for id_ in one.near[1:3]
-        if id_ is not None and id_ not in by_id
+        id_: one.session for one in best for id_ in one.near[1:3] if id_ and id_ not in by_id
     }
+    held_of = terms_of(list(sessions))
+    before, after = dict[int, int](), dict[int, int]()
+    about = {sessions[id_] for id_ in held_of}
+    for one in candidates:
+        if one.session in about:
+            places = (*one.near[:2], one.id, *one.near[2:])
+            before.update(zip(places[1:], places, strict=False))
+            after.update(pairwise(places))
+    before[0] = after[0] = 0
     added = []
-    for id_, held in terms_of(list(sessions)).items():
-        first, last = before.get(id_), after.get(id_)
+    for id_, held in held_of.items():
+        first, last = before.get(id_, 0), after.get(id_, 0)
         forms = [by_id[near].form for near in (first, last) if near in by_id]
-        near = before.get(first), first, last, after.get(last)
+        near = before.get(first, 0), first, last, after.get(last, 0)
         form = " ".join((held, *forms))
         added.append(Candidate(id_, sessions[id_], scores.get(id_, 0.0), form, whole=0, near=near))
     return added
@@ -346,8 +336,8 @@ def needs_recall(text: str) -> bool:
 
 def asks_about_conversation(text: str) -> bool:
     """Whether a message asks about the conversation itself ("what did we talk about?"), not a topic."""
-    about = _listed("about the conversation")
-    expected = about | STOP_WORDS | _listed("asking about it")
+    about, others = _question_words()
+    expected = about | others
     found = set[str]()
     for word in words.words(text):
         if not words.is_unspaced(word):
@@ -365,4 +355,10 @@ def asks_about_conversation(text: str) -> bool:
 @cache
 def _listed(section: str) -> frozenset[str]:
     """The words of a section of the phrases, as `words` writes them."""
-    return frozenset(words.words(" ".join(PHRASES.lines(section))))
+    return frozenset(words.words(" ".join(phrases(section))))
+
+
+@cache
+def _question_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Words about the conversation, and the other words of questions about it."""
+    return _listed("about the conversation"), STOP_WORDS.union(_listed("asking about it"))

@@ -45,11 +45,9 @@ COMPARED: Final = 20_000
 """Places in the index that are compared for those of two of the three, the newest."""
 MENDED: Final = 3
 """Words of a query that may be mistyped, and words that each may stand for."""
-REINDEXED: Final = 20
-"""Messages, or sessions, that are indexed in one transaction when an older file is."""
-REINDEXED_CHARS: Final = 8_000
-"""Fewer messages are, once they have so many characters."""
-MERGED: Final = 100
+REINDEXED: Final = 200
+"""Messages that are indexed in one transaction when an older file is."""
+MERGED: Final = 300
 """Pages of the index that are written in one transaction after that."""
 
 _LONG: Final = 6
@@ -62,55 +60,35 @@ _SIDE: Final = ("<", "<", ">", ">")
 
 
 def reindex(connection: sqlite3.Connection) -> bool:
-    """Index a few messages of an older file, the newest first, or sessions; False if all are indexed."""
+    """Index the newest unindexed messages of an older file; False if all are indexed."""
     below, cut_below = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
     column, first = ("below", below) if below is not None else ("cut_below", cut_below)
     if first is None:
         return False
     if first == 0 and column == "cut_below":
         return _merge(connection, MERGED)
-    if first < 0:
-        return _reindex_sessions(connection, -first)
     rows = connection.execute(
         f"""
         SELECT {MESSAGE}, s.user_id FROM session_logs m JOIN sessions s USING (session_id)
         WHERE m.id < ? ORDER BY m.id DESC LIMIT ?
         """,
         (first, REINDEXED),
-    )
-    last, room = None, REINDEXED_CHARS
+    ).fetchall()
     for *row, user_id in rows:
-        message = message_of(tuple(row))
-        last, room = message.id, room - len(message.text)
-        connection.execute("DELETE FROM search_terms WHERE id = ?", (last,))
-        index_message(connection, user_id, message)
-        if room < 0:
-            break
-    if last is not None:
-        connection.execute(f"UPDATE search_progress SET {column} = ?", (last,))
+        connection.execute("DELETE FROM search_terms WHERE id = ?", (row[0],))
+        index_message(connection, user_id, message_of(tuple(row)))
+    connection.execute(f"UPDATE search_progress SET {column} = ?", (rows[-1][0] if rows else None,))
+    if rows:
         return True
+    for (session_id,) in connection.execute("SELECT session_id FROM sessions").fetchall():
+        index_session(connection, session_id)
     if column == "below":
         for trigger in ("removed", "changed"):
             connection.execute(f"DROP TRIGGER session_logs_{trigger}")
         connection.execute("DROP TABLE session_logs_search")
-    connection.execute(
-        "UPDATE search_progress SET below = NULL, cut_below = coalesce(?, (SELECT -max(id) FROM sessions))",
-        (cut_below if column == "below" else None,),
-    )
-    return True
-
-
-def _reindex_sessions(connection: sqlite3.Connection, last: int) -> bool:
-    """Index the sessions up to a row, the newest first; after the first row the index is merged."""
-    rows = connection.execute(
-        "SELECT id, session_id FROM sessions WHERE id <= ? ORDER BY id DESC LIMIT ?",
-        (last, REINDEXED),
-    ).fetchall()
-    for _, session_id in rows:
-        index_session(connection, session_id)
-    left = max(rows[-1][0] - 1, 0) if len(rows) == REINDEXED else 0
-    connection.execute("UPDATE search_progress SET cut_below = ?", (-left,))
-    return left > 0 or _merge(connection, -MERGED)
+        return True
+    connection.execute("UPDATE search_progress SET cut_below = 0")
+    return _merge(connection, -MERGED)
 
 
 def _merge(connection: sqlite3.Connection, pages: int) -> bool:
@@ -233,25 +211,26 @@ def _candidates(
         : max(SCORED if scope.distinct else RANKED, least)
     ]
     terms = _terms_of(scope, by_weight)
-    for id_ in by_weight:
-        if id_ not in terms:
-            del places[id_]
-    found: dict[int, tuple[float, str]] = {}
     room = SCORED_CHARS
-    for id_, held in terms.items():
+    found: list[tuple[int, float, int]] = []
+    for id_ in by_weight:
+        held = terms.get(id_)
+        if held is None:
+            del places[id_]
+            continue
         room -= len(held)
-        if room < 0 and len(found) >= max(RANKED, least):
-            break
-        found[id_] = (scoring.of(held), held)
-    whole = {} if scope.distinct else {id_: scoring.whole(held) for id_, (_, held) in found.items()}
-    best: Iterable[int] = sorted(
-        found, key=lambda id_: (whole.get(id_, 0), found[id_][0], id_), reverse=True
-    )
+        if room >= 0 or len(found) < max(RANKED, least):
+            places[id_] = scoring.of(held)
+            found.append((0 if scope.distinct else scoring.whole(held), places[id_], id_))
+    # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
+    found.sort(reverse=True)
+    best: Iterable[tuple[int, float, int]] = found
     if scope.distinct:
-        best = first_variants(best, lambda id_: found[id_][1], RANKED_VARIANTS)
+        best = first_variants(found, lambda one: terms[one[2]], RANKED_VARIANTS)
+    chosen = {id_: (worth, whole) for whole, worth, id_ in islice(best, max(RANKED, least))}
     near = ", ".join(
-        f"(SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
-        f" ORDER BY n.id {order})"
+        f"coalesce((SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
+        f" ORDER BY n.id {order}), 0)"
         for side, order in zip(_SIDE, _NEAR, strict=True)
     )
     rows = scope.connection.execute(
@@ -259,22 +238,21 @@ def _candidates(
         SELECT m.id, m.session_id, {near}
         FROM json_each(?) wanted JOIN session_logs m ON m.id = wanted.value
         """,
-        (to_json(list(islice(best, max(RANKED, least)))),),
+        (to_json([*chosen]),),
     )
     candidates = []
     for id_, session_id, *beside in rows:
-        worth, held = found[id_]
-        candidates.append(Candidate(id_, session_id, worth, held, whole.get(id_, 0), tuple(beside)))
-    # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
-    return candidates, places | {id_: worth for id_, (worth, _) in found.items()}
+        worth, whole = chosen[id_]
+        candidates.append(Candidate(id_, session_id, worth, terms[id_], whole, tuple(beside)))
+    return candidates, places
 
 
 def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
-    """The terms, in order, of those of the messages that may be hits."""
+    """The terms of those of the messages that may be hits."""
     rows = scope.connection.execute(
         """
         SELECT t.id, t.terms FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
-        WHERE ? OR NOT t.about_records ORDER BY wanted.key
+        WHERE ? OR NOT t.about_records
         """,
         (to_json(ids), scope.about_records),
     )

@@ -102,13 +102,6 @@ const list = new SessionList({
 // The address
 
 /**
- * What the document brought along of the conversation that it was asked for.
- *
- * @type {Opening | null}
- */
-let opening = JSON.parse(document.getElementById("sent")?.textContent ?? "null");
-
-/**
  * @param {string} ref
  * @param {Wanted | null} [wanted] a message to bring into view
  * @param {boolean} [fresh] whether its id was made a moment ago
@@ -123,7 +116,6 @@ function open(ref, wanted = null, fresh = false) {
     ref,
     fresh,
     wanted,
-    opening,
     scroller: byId("conversation"),
     list: byId("messages"),
     tell,
@@ -131,8 +123,6 @@ function open(ref, wanted = null, fresh = false) {
     edit: (entry) => composer.edit(entry),
     takeBack: (text) => composer.take(text),
   });
-  opening = null;
-  document.getElementById("sent")?.remove();
   showSidebar(false);
 }
 
@@ -220,8 +210,6 @@ function stateWords(state, waiting) {
   }
 }
 
-let away = false; // whether the connection was lost
-
 /**
  * @param {Room} said
  * @param {string} [cause] the type of the frame that changed it
@@ -260,8 +248,6 @@ function tell(said, cause) {
     byId("setup").hidden = true;
   }
   if (session) list.show(session);
-  if (away && state.name === "ready") list.refresh(); // what others did meanwhile
-  away = state.name === "waiting" || (away && state.name !== "ready");
   if (cause && CHANGES_LIST.has(cause)) list.happened(50);
 }
 
@@ -431,5 +417,5 @@ const SIGNS = [
 for (const [id, name] of SIGNS) byId(id).prepend(icon(name));
 byId("foot").append(themeButton());
 list.refresh();
-if (!NARROW.matches) box.focus();
 follow();
+if (!NARROW.matches) box.focus();
