@@ -765,6 +765,7 @@ drop function if exists
   genpy.meant(text, text),
   genpy.title_query(text, jsonb),
   genpy.held_terms(text, jsonb, double precision),
+  genpy.held_forms(text, jsonb, double precision),
   genpy.mended(text, text),
   genpy.neighbours(bigint[]),
   public.genpy_neighbours(text, jsonb),
@@ -815,14 +816,20 @@ end
 $$;
 
 -- The forms of a query's terms that the owner's messages hold, or that mistyped ones may stand for, the
--- rarest first, with the term's weight (BM25's idf), what the form scores, and up to 5,000 messages that
--- hold it. `so_far` counts these. A form that was not asked for scores 0.7 of the term.
-create or replace function genpy.held_forms(p_owner text, p_terms jsonb, documents double precision)
+-- rarest first, with the term's weight (BM25's idf), what the form scores, and the messages that hold it,
+-- `most` at most. If there are more, how many is estimated from the part of the owner's ids (`p_span`)
+-- among which so many were read, up to 5,000. `so_far` counts the messages of this form and of rarer ones, as
+-- long as all of them were read. A form that was not asked for scores 0.7 of the term.
+create or replace function genpy.held_forms(
+  p_owner text, p_terms jsonb, documents double precision, p_span bigint
+)
 returns table (
   asked text, term tsquery, weight double precision, worth double precision, ids bigint[],
   so_far bigint)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
+declare
+  most constant integer := 1000;
 begin
   return query
   with wanted as materialized (
@@ -833,7 +840,7 @@ begin
     group by w.asked, f.form, w.prefix
   ), held as materialized (
     select w.*, array(
-      select m.id from public.session_logs m where m.terms @@ w.term limit 5000) as ids
+      select m.id from public.session_logs m where m.terms @@ w.term limit most) as ids
     from wanted w
   ), all_forms as (
     select asked, term, as_asked, ids from held where ids <> '{}'
@@ -842,22 +849,26 @@ begin
     from (select asked from held where mend group by asked having bool_and(ids = '{}') limit 3) u,
       lateral (
         select meant.term, array(
-          select m.id from public.session_logs m where m.terms @@ meant.term limit 5000) as ids
+          select m.id from public.session_logs m where m.terms @@ meant.term limit most) as ids
         from (
           select quote_literal(said)::tsquery as term
           from genpy.meant(p_owner, u.asked, false) said
         ) meant
       ) k
-  ), weighed as (
-    select *, cardinality(ids) as frequency,
-      sum(cardinality(ids)) over (partition by asked) as together
+  ), counted as (
+    select *, case when cardinality(ids) < most then cardinality(ids) else (
+      select greatest(most, least(5000, most * p_span / (max(id) - min(id) + 1)))
+      from unnest(ids) id) end as frequency
     from all_forms
+  ), weighed as (
+    select *, sum(frequency) over (partition by asked) as together from counted
   ), worths as (
     select *, ln(1 + (greatest(documents, together) - together + 0.5) / (together + 0.5)) as weight
     from weighed
   )
   select asked, term, weight, power(weight, 1.2) * case when as_asked then 1 else 0.7 end,
-    ids, sum(frequency) over (order by frequency, term::text)
+    ids, case when cardinality(ids) < most
+      then sum(frequency) over (order by frequency, term::text)::bigint end
   from worths order by frequency, term::text;
 end
 $$;
@@ -914,8 +925,9 @@ set plan_cache_mode = force_custom_plan set jit = off set statement_timeout = '5
 #variable_conflict use_column
 declare
   most constant integer := 6000;
-  counted constant integer := greatest(case when p_distinct then 500 else 160 end, 2 * p_limit);
+  counted constant integer := greatest(case when p_distinct then 300 else 160 end, 2 * p_limit);
   documents double precision;
+  span bigint;
   left_out bigint[] := array(
     select value::bigint from jsonb_array_elements_text(p_left_out)
     union all select id from public.session_logs
@@ -933,7 +945,8 @@ declare
   unknown double precision;
   waiting boolean;
 begin
-  select sum(greatest(message_count, 0)) into documents from public.sessions where user_id = p_user_id;
+  select sum(greatest(message_count, 0)), max(last_message_id) - min(last_message_id) + 1
+    into documents, span from public.sessions where user_id = p_user_id;
   if documents is null then
     return jsonb_build_object('hits', hits, 'waiting', false);
   end if;
@@ -976,7 +989,7 @@ begin
 
   for candidate in
     with known as materialized (
-      select * from genpy.held_forms(p_owner, p_terms, documents)
+      select * from genpy.held_forms(p_owner, p_terms, documents, span)
     ), every as materialized (
       select genpy.every_word(p_owner, p_terms, '{}', true) as as_asked,
         genpy.every_word(p_owner, p_terms, (
@@ -993,10 +1006,10 @@ begin
       select coalesce((
         select worth from rare order by worth desc offset counted - 1 limit 1), 0) as worth
     ), all_frequent as (
-      select string_agg(term::text, ' | ')::tsquery as term, max(worth) as worth, min(so_far) as so_far
-      from known where so_far > most group by asked
+      select string_agg(term::text, ' | ')::tsquery as term, max(worth) as worth
+      from known where so_far is null or so_far > most group by asked
     ), frequent as (
-      select term, worth from all_frequent order by so_far limit 3
+      select term, worth from all_frequent order by worth desc limit 3
     ), looked_for as (
       select term, worth from all_frequent
       union all
@@ -1035,7 +1048,7 @@ begin
         select m.id, m.session_id, m.terms, m.message,
           greatest(m.words, length(m.terms))::double precision as length,
           case when p_distinct then row_number() over (
-            partition by translate(lower(m.message), E' \t\r\n0123456789', '')
+            partition by translate(left(m.message, 64), '0123456789', ''), octet_length(m.message) / 32
             order by p.worth desc, m.id desc) else 0 end as variant
         from (select * from places order by worth desc, id desc limit counted) p
           join public.session_logs m using (id)
@@ -1773,7 +1786,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '15'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '16'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

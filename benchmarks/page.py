@@ -5,7 +5,7 @@
 Prints one table, of one part where it is named. A reply of 32,000 tokens comes at 1,000 tokens a second while somebody types: long
 tasks of the page, the time from a key to the next picture, the main thread's processor time and the
 bytes of its frames. Then 10,000 messages are read back page by page, and a reply comes at their end.
-Last a conversation is opened through a line with 100 ms from end to end and back: the time from the
+Last a conversation is opened through a line with 100 ms (`LATENCY` seconds each way) there and back: the time from the
 click, or from following a link to it, until the visible messages are formatted, and what the page
 sends for it. Needs Chromium. Processor time is the same on a busy machine; the other times are not.
 """
@@ -40,7 +40,7 @@ PAGES = int(os.environ.get("PAGES", "1000"))
 """Pages of older messages that are read back at most."""
 PART_SECONDS = 300
 """Seconds that each part may take."""
-LATENCY = 0.05
+LATENCY = float(os.environ.get("LATENCY", "0.05"))
 """Seconds one way."""
 SESSION = "00000000-0000-4000-8000-000000000009"
 PART = """## Part {n}
@@ -306,7 +306,7 @@ async def opening(browser: Browser, server: Running) -> None:
             links.append((times[0], times[1]))
             await context.close()
     row(
-        "opened over 100 ms there and back: ms until formatted, median",
+        f"opened over {2000 * LATENCY:.0f} ms there and back: ms until formatted, median",
         f"{statistics.median(took):.0f}",
     )
     row("  frames and requests for it beside the socket's handshake", str(asked))

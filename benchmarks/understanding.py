@@ -33,7 +33,7 @@ from genpy_server.core.understanding.intents import (
     detect_intent,
 )
 from genpy_server.core.understanding.linear import features
-from genpy_server.core.understanding.rules import RULES
+from genpy_server.core.understanding.rules import rules as rules_of_intents
 from genpy_server.core.understanding.tool_requests import _request_in, find_tool_request
 
 DATA = Path(__file__).parent / "data"
@@ -265,7 +265,7 @@ def rules() -> None:
     """How often each rule is right on the training messages that it fires on."""
     rows = read("intents_train.jsonl")
     print("\nRules, on the training messages")
-    for rule in RULES:
+    for rule in rules_of_intents():
         hits = [row["intent"] == rule.intent for row in rows if rule.pattern.search(row["text"])]
         print(f"  {sum(hits):3} of {len(hits):3}  {rule.intent}: {rule.why}")
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_UPKEEP = {"genpy.sessions", "genpy.journal"}
+"""Loggers of background work; while it fails, the question is refused with the reason."""
+
 
 class ServerAccess(NamedTuple):
     """How to reach a server; `local` is set where it is the one of this machine."""
@@ -121,7 +124,8 @@ def print_warnings() -> None:
 
 class _Printed(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        output.note_once(record.getMessage())
+        if record.name not in _UPKEEP:
+            output.note_once(record.getMessage())
 
 
 def settings_with(server: str | None, model: str | None = None) -> Settings:

@@ -51,6 +51,6 @@ System = Annotated[
     typer.Option(help="Instructions to the model for this conversation.", metavar="TEXT"),
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Allow a model's address that the folder's .env names.")
+    bool, typer.Option("--trust", help="Allow the address that the folder's .env names.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]

@@ -8,6 +8,7 @@ from genpy_cli.exit_codes import FAILED
 from genpy_server.client.session_client import Event, Link, SessionClient
 from genpy_server.client.transcript import Entry
 from genpy_server.errors import (
+    GenPyError,
     LlmCutOff,
     StoreError,
     StoreTimeout,
@@ -63,7 +64,10 @@ class ReplyPrinter:
         self._last = "\n"
         self._opened = False
         self._lost_at: float | None = None
-        self._refused_at: float | None = None
+        self.refusal: GenPyError | None = None
+        """Why the question was refused for now; the client sends it again."""
+        self.gives_up_at: float | None = None
+        """When, on the clock, `refusal` is no longer waited out."""
         self._failure = ""
 
     def follow(self, client: SessionClient, question: str) -> None:
@@ -83,6 +87,7 @@ class ReplyPrinter:
                 self._ready(event)
             case MessageEvent() if event.client_id == self._question:
                 self._message_id, self._expected = event.message_id, event.seq > self._snapshot_seq
+                self.refusal = self.gives_up_at = None
             case MessageEvent() if event.meta.reply_to == (self._message_id or 0):
                 self._stored(event)
                 return True
@@ -142,18 +147,17 @@ class ReplyPrinter:
             output.note(frame.message)
 
     def _refused(self, frame: ErrorFrame) -> None:
-        """Raise why the question was refused, unless the client may still send it again."""
+        """Note why the question was refused, or raise it where the client does not send it again."""
         error = from_wire(frame.code, frame.message, frame.retry_after)
         temporary = frame.retryable and (
             not isinstance(error, StoreError) or isinstance(error, StoreTimeout | StoreUnavailable)
         )
-        now = self._clock()
-        if self._refused_at is None:
-            self._refused_at = now
-            if temporary:
-                output.note(frame.message)
-        if not temporary or now - self._refused_at > RETRY_SECONDS:
+        if not temporary:
             raise error
+        if self.gives_up_at is None:  # a client tells the same refusal once
+            output.note(frame.message)
+            self.gives_up_at = self._clock() + RETRY_SECONDS
+        self.refusal = error
 
     def _reply(self) -> Entry | None:
         return next(

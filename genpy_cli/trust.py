@@ -1,4 +1,4 @@
-"""Permission to send messages to a model address that a folder's .env sets."""
+"""Permission to send messages to the address of a model or a server that a folder's .env sets."""
 
 import sys
 from contextlib import suppress
@@ -27,7 +27,7 @@ def ensure_trusted(settings: Settings, *, trust: bool) -> None:
 
 
 def is_trusted(settings: Settings) -> bool:
-    """Whether no .env sets the model's address, or it was allowed for this folder."""
+    """Whether no .env sets the address, or it was allowed for this folder."""
     address = settings.folder_address
     return address is None or [str(Path.cwd().resolve()), address] in _allowed()
 

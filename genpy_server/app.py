@@ -16,6 +16,7 @@ from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.patterns import compile_all
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
+from genpy_server.core.understanding.rules import rules
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.foreign import ForeignLlm
@@ -50,6 +51,7 @@ from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.pages.handlers import Pages
+from genpy_server.web.pages.opening import Openings
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
 from genpy_server.web.routes import api_routes, page_routes, setup_routes
@@ -206,12 +208,14 @@ def _mcp_servers(
     settings: Settings, registry: ToolRegistry, failures: list[ToolSource]
 ) -> "McpServers | None":
     """The MCP servers of the config; without the extra each is added to `failures`."""
-    from genpy_server import mcp  # noqa: PLC0415 - an extra, and heavy
+    from genpy_server import mcp  # noqa: PLC0415 - an extra
 
-    if mcp.is_installed():
-        return mcp.servers_of(settings.mcp, registry)
-    failures += [ToolSource(f"mcp {name}", "failed", mcp.MISSING) for name in settings.mcp]
-    return None
+    if not mcp.is_installed():
+        failures += [ToolSource(f"mcp {name}", "failed", mcp.MISSING) for name in settings.mcp]
+        return None
+    from genpy_server.mcp.client import McpServers  # noqa: PLC0415 - the SDK takes half a second
+
+    return McpServers(settings.mcp, registry)
 
 
 class OpenApp:
@@ -264,13 +268,15 @@ class OpenApp:
             has_model=lambda: not models.is_offline,
             personal=personal,
         )
-        routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(Pages(), docs))
+        pages = Pages(Openings(self.hub, self.records, self.feed, self.renderer))
+        routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(pages, docs))
         self.router = Router(routes, {"changes": rates.charge})
 
     def use_model(self, settings: Settings) -> None:
         """Use the model of these settings from the next message on."""
         self.settings = settings
         self.models.use(settings)
+        self.tasks.spawn(self.models.find_window(None))
         self.model_changed(settings)
 
     @property
@@ -306,7 +312,8 @@ class OpenApp:
     async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one.
 
-        Then the models of intents are loaded in a thread, unless the server is `brief`.
+        Meanwhile the model's context window is looked up, and unless the server is `brief`, the
+        models of intents are loaded in a thread.
         """
         try:
             server = await listen(
@@ -315,6 +322,7 @@ class OpenApp:
         except BaseException:
             await self.drain()  # the hub is running, and the store is closed next
             raise
+        self.tasks.spawn(self.models.find_window(None))
         if not self._brief:
             self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self.models, self._detectors))
         return server
@@ -327,7 +335,7 @@ class OpenApp:
 
     async def close(self) -> None:
         """Close the models and the store."""
-        await self.tools.close()
+        await self.tools.servers.close()
         await self.renderer.close()
         await self.models.close()
         await self.store.close()
@@ -335,7 +343,7 @@ class OpenApp:
 
 def _warm(models: Providers, detectors: Detectors) -> None:
     """Build what asks models and understands messages, which would hold up the loop when it is first needed."""
-    for build in (models.prepare, intent_model, request_model, tagger, detectors.prepare):
+    for build in (models.prepare, intent_model, rules, request_model, tagger, detectors.prepare):
         build()
 
 

@@ -150,15 +150,12 @@ class LocalServer:
         """
         announced = announced and self._app is None  # its own App is for this program alone
         async with announcement.start_lock(self.settings) if announced else nullcontext():
-            await self._reach(announced=announced, brief=brief)
-
-    async def _reach(self, *, announced: bool, brief: bool) -> None:
-        if self._app is None:
-            found = await announcement.find(self.settings)
-            self._place, self.differs = found.server, found.differs
-        if self._place is not None:
-            self.url, self.token = self._place.url, self._place.token
-        else:
+            if self._app is None:
+                found = await announcement.find(self.settings)
+                self._place, self.differs = found.server, found.differs
+            if self._place is not None:
+                self.url, self.token = self._place.url, self._place.token
+                return
             announced = announced and not self.differs
             own = Embedded(self.settings, announced=announced, app=self._app, brief=brief)
             self.own = await own.start()

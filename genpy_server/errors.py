@@ -1,20 +1,8 @@
 """Every expected error: one tree, each class with its code in frames and HTTP answers.
 
-    GenPyError
-    +-- Refused          the request is wrong: a retry will not help
-    |   +-- BadRequest, BadFrame, TooLarge, NotFound, Ambiguous, Conflict
-    |   +-- Unauthorized, Forbidden, UnknownProtocol, MethodNotAllowed, UpgradeRequired
-    |   +-- HeadTooLarge, ConfigError
-    +-- Busy             the request is right: retry later
-    |   +-- RateLimited, TooMany, ShuttingDown, RequestTimeout
-    +-- StoreError       the database
-    |   +-- StoreUnavailable, StoreTimeout, StoreKeyRejected, StoreSchemaMissing, StoreForbidden
-    +-- LlmError         the model
-    |   +-- LlmRateLimited, LlmKeyRejected, LlmModelUnknown, LlmTooLarge, LlmCutOff
-    |   +-- LlmTimeout, LlmUnavailable, LlmLoading, LlmQuotaSpent, LlmBadOutput, LlmBadToolCall
-    +-- Unreachable      the client found no server
-
-A message is one or two sentences for a person: what happened and what to do.
+A `Refused` request is wrong, and a retry will not help; a `Busy` server may be asked again later. A
+`StoreError` is of the database, an `LlmError` of the model. A message is one or two sentences for a
+person: what happened and what to do.
 """
 
 import traceback
@@ -29,11 +17,7 @@ class GenPyError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init_subclass__(
-        cls,
-        *,
-        code: str | None = None,
-        status: int | None = None,
-        retryable: bool | None = None,
+        cls, *, code: str | None = None, status: int | None = None, retryable: bool | None = None
     ) -> None:
         """Set what a class states of itself; the rest is that of its base."""
         cls.code = code or cls.code

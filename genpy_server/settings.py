@@ -28,14 +28,7 @@ from genpy_server.config import (
 )
 from genpy_server.config import read as read_config
 from genpy_server.core.identity import is_loopback
-from genpy_server.core.models import (
-    HOTTEST,
-    SEEDS,
-    STOP_CHARS,
-    STOP_TEXTS,
-    Effort,
-    Params,
-)
+from genpy_server.core.models import HOTTEST, SEEDS, STOP_CHARS, STOP_TEXTS, Effort, Params
 from genpy_server.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -354,9 +347,14 @@ class Settings(UserTables, frozen=True, kw_only=True):
 
     @property
     def folder_address(self) -> str | None:
-        """The model's address if a folder's .env sets it, which may be untrusted."""
-        named = "GROQ_BASE_URL" if self.llm_url is None else "GENPY_LLM_URL"
-        url = self.groq_base_url if self.llm_url is None else self.llm_url
+        """The address of the server, or else of the model, if an untrusted .env may have set it."""
+        url: str | None
+        if self.server is not None:
+            named, url = "GENPY_SERVER", self.server
+        elif self.llm_url is not None:
+            named, url = "GENPY_LLM_URL", self.llm_url
+        else:
+            named, url = "GROQ_BASE_URL", self.groq_base_url
         return url if self.sources.get(named, "").startswith(DOTENV) else None
 
 

@@ -197,10 +197,28 @@ class SnapshotEnd(Frame, tag="snapshot_end"):
     seq: int
 
 
-class MessageEvent(Frame, tag="message"):
-    """A stored message."""
+class Numbered(Frame):
+    """Base of every session event."""
 
     seq: int
+    """Its number in the session's log; 0 in a snapshot."""
+
+
+class RunEvent(Numbered):
+    """Base of the events of a run."""
+
+    run: str
+
+
+class CallEvent(RunEvent):
+    """Base of the events of a tool call."""
+
+    call: str
+
+
+class MessageEvent(Numbered, tag="message"):
+    """A stored message."""
+
     message_id: int
     role: Literal["user", "assistant", "system"]
     text: str
@@ -218,12 +236,10 @@ class Ack(Frame, tag="ack", omit_defaults=False):
 
 
 class RunStarted(
-    Frame, tag="run_started", rename={"intent_score": "score", "intent_reason": "reason"}
+    RunEvent, tag="run_started", rename={"intent_score": "score", "intent_reason": "reason"}
 ):
     """A reply begins; `reply_to` is the message it answers."""
 
-    seq: int
-    run: str
     reply_to: int
     intent: str
     intent_score: float
@@ -231,26 +247,20 @@ class RunStarted(
     model: str
 
 
-class ToolStarted(Frame, tag="tool_started"):
+class ToolStarted(CallEvent, tag="tool_started"):
     """A tool call begins."""
 
-    seq: int
-    run: str
-    call: str
     name: str
     args: dict[str, Any] = {}
 
 
-class ApprovalRequested(Frame, tag="approval_requested"):
+class ApprovalRequested(CallEvent, tag="approval_requested"):
     """A tool that acts waits for a person's permission, after its `tool_started`.
 
     Without an answer in time it does not run. Sent to every client; those that asked for the
     feature `approvals` are expected to answer.
     """
 
-    seq: int
-    run: str
-    call: str
     name: str
     args: dict[str, Any] = {}
     digest: str | None = None
@@ -259,69 +269,54 @@ class ApprovalRequested(Frame, tag="approval_requested"):
     """A yes-or-no question that a running tool asks; `once` is yes."""
 
 
-class ApprovalResolved(Frame, tag="approval_resolved"):
+class ApprovalResolved(CallEvent, tag="approval_resolved"):
     """An approval request is closed, by an answer or as `by` says."""
 
-    seq: int
-    run: str
-    call: str
     decision: Decision
     by: Literal["client", "timeout", "stopped"] = "client"
     """`timeout`: no answer came in time; `stopped`: the reply was stopped."""
 
 
-class ToolProgress(Frame, tag="tool_progress"):
+class ToolProgress(CallEvent, tag="tool_progress"):
     """The progress of a running tool; each replaces the one before."""
 
-    seq: int
-    run: str
-    call: str
     text: str
     fraction: float | None = None
     """From 0 to 1, if known."""
 
 
-class ToolFinished(Frame, tag="tool_finished"):
+class ToolFinished(CallEvent, tag="tool_finished"):
     """A tool call ended: `result` is Markdown for a person, or `error` is one sentence."""
 
-    seq: int
-    run: str
-    call: str
     ok: bool
     ms: float
     result: str | None = None
     error: str | None = None
 
 
-class Delta(Frame, tag="delta"):
+class Delta(RunEvent, tag="delta"):
     """A piece of the reply; `offset` is its begin in characters."""
 
-    seq: int
-    run: str
     offset: int
     text: str
 
 
-class Reasoning(Frame, tag="reasoning"):
+class Reasoning(RunEvent, tag="reasoning"):
     """A piece of the model's reasoning; `offset` is its begin in characters.
 
     It is stored in the reply's `meta.reasoning`.
     """
 
-    seq: int
-    run: str
     offset: int
     text: str
 
 
-class RunFinished(Frame, tag="run_finished"):
+class RunFinished(RunEvent, tag="run_finished"):
     """The reply ended. Without `message_id` it is not stored yet.
 
     `model` may differ from `run_started`, if it was not known then.
     """
 
-    seq: int
-    run: str
     status: RunStatus
     ms: float
     first_token_ms: float | None = None
@@ -336,11 +331,10 @@ class RunFinished(Frame, tag="run_finished"):
 
 
 class SummaryEvent(
-    Frame, tag="summary", rename={"outcomes": "key_outcomes", "rating": "user_rating"}
+    Numbered, tag="summary", rename={"outcomes": "key_outcomes", "rating": "user_rating"}
 ):
     """The session was ended, or has a new summary; without one `note` says why."""
 
-    seq: int
     summary: str | None = None
     note: str | None = None
     topics: tuple[str, ...] = ()
@@ -350,10 +344,9 @@ class SummaryEvent(
     rating: int | None = None
 
 
-class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
+class SessionEvent(Numbered, tag="session", rename={"rating": "user_rating"}):
     """The session's title, status, rating or `elsewhere` changed."""
 
-    seq: int
     title: str
     status: Literal["active", "completed"]
     rating: int | None = None
@@ -361,19 +354,17 @@ class SessionEvent(Frame, tag="session", rename={"rating": "user_rating"}):
     """Another server hosts the session too: its messages come with a delay."""
 
 
-class SettingsEvent(Frame, tag="settings"):
+class SettingsEvent(Numbered, tag="settings"):
     """The settings of the conversation changed; these are all of them."""
 
-    seq: int
     model: str | None = None
     params: Params = Params()
     system: str | None = None
 
 
-class Notice(Frame, tag="notice"):
+class Notice(Numbered, tag="notice"):
     """Information that is not an error."""
 
-    seq: int
     code: str
     text: str
     retry_after: float | None = None

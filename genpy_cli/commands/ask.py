@@ -65,8 +65,7 @@ def ask(
     if not text:
         raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
     settings = settings_with(server, model)
-    if settings.server is None:
-        ensure_trusted(settings, trust=trust)
+    ensure_trusted(settings, trust=trust)
     ref = _new_question() if session is None else session_to_open(session, server)
 
     from genpy_cli.reply import ReplyPrinter
@@ -109,9 +108,11 @@ async def _ask(
     fresh: bool,
     reply: "ReplyPrinter",
 ) -> None:
+    import asyncio
     import gc
 
     from genpy_server.client.session_client import Link, SessionClient
+    from genpy_server.errors import Unreachable
     from genpy_server.wire import Set
 
     if settings.server is None:
@@ -127,11 +128,17 @@ async def _ask(
             reply.follow(client, client.send(text, mode, model=model))
             gc.freeze()  # the modules are loaded
             gc.enable()
-            async for event in client:
-                if local is not None and isinstance(event, Link) and event.state == "reconnecting":
-                    await local.take_over()
-                if reply.take(event):
-                    break
+            try:
+                async with asyncio.timeout(None) as patience:
+                    async for event in client:
+                        lost = isinstance(event, Link) and event.state == "reconnecting"
+                        if local is not None and lost:
+                            await local.take_over()
+                        if reply.take(event):
+                            break
+                        patience.reschedule(reply.gives_up_at)
+            except TimeoutError:
+                raise reply.refusal or Unreachable("The connection was closed.") from None
 
 
 async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> None:

@@ -32,9 +32,8 @@ def chat(
     url = settings.server
     if app is not None and url is not None:
         raise WrongUsageError("--app runs a server of its own. Leave out --app, or the server.")
-    if url is None:
-        ensure_trusted(settings, trust=trust)
-    else:
+    ensure_trusted(settings, trust=trust)
+    if url is not None:
         from genpy_server.client.address import Address
 
         Address.parse(url)  # raises for a wrong address before the screen is opened

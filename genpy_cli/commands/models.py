@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from genpy_cli import output
@@ -27,7 +28,7 @@ def models(
     from genpy_server.llm.catalog import known_providers, list_models
 
     settings = load()
-    ensure_trusted(settings, trust=trust)
+    ensure_trusted(msgspec.structs.replace(settings, server=None), trust=trust)
     found = run(list_models(known_providers(settings), refresh=refresh))
     if as_json:
         output.json_document(found)

@@ -33,8 +33,7 @@ def end(
     if (ref is None) != abandoned:
         raise WrongUsageError("Name the conversation to end, or --abandoned.")
     settings = settings_with(server)
-    if settings.server is None:
-        ensure_trusted(settings, trust=trust)
+    ensure_trusted(settings, trust=trust)
     ended = [_end(ref, server)] if ref is not None else _end_abandoned(settings, yes=yes)
     if as_json:
         output.json_document(ended)

@@ -24,8 +24,8 @@ def summary(
     as_json: Json = False,
 ) -> None:
     """Show the summary, topics, outcomes and metrics."""
-    if regenerate and (settings := settings_with(server)).server is None:
-        ensure_trusted(settings, trust=trust)
+    if regenerate:
+        ensure_trusted(settings_with(server), trust=trust)
     session = with_records(
         server,
         lambda records: records.regenerate(ref) if regenerate else records.session(ref),

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.core.models import Message, Session
+from genpy_server.core.models import Message, Metrics, Session
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -36,20 +36,17 @@ def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
     yield from found.values()
 
 
-_FORMER = {
-    "id": "session_id",
-    "started_at": "start_time",
-    "ended_at": "end_time",
-    "outcomes": "key_outcomes",
-    "rating": "user_rating",
-}
-_FORMER_METRICS = {"messages": "total_messages", "assistant_messages": "ai_messages"}
-"""Field names in exports of earlier versions."""
-
-
 def exported_session(value: dict[str, Any]) -> Session:
-    """Decode the session of an export, also with former names; raises `ValidationError`."""
-    present = {_FORMER.get(name, name): item for name, item in value.items()}
+    """Decode the session of an export, also of earlier versions; raises `ValidationError`.
+
+    Those had the names of the fields, not those of the JSON.
+    """
+    present = _renamed(value, Session)
     if isinstance(metrics := present.get("metrics"), dict):
-        present["metrics"] = {_FORMER_METRICS.get(n, n): item for n, item in metrics.items()}
+        present["metrics"] = _renamed(metrics, Metrics)
     return msgspec.convert(present, Session)
+
+
+def _renamed(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    return {names.get(name, name): item for name, item in value.items()}

@@ -1,29 +1,45 @@
-"""The phrases of `phrases.txt`, of which patterns and sets of words in ten languages are made."""
+"""Phrases of which patterns and sets of words are made, from the file `phrases.txt` of a package.
+
+A line `## NAME` begins a section; lines that begin with a single # are comments.
+"""
 
 import re
-from functools import cache
+from functools import cached_property
 from importlib.resources import files
 
-_SECTION = re.compile(r"^\[([a-z ]+)\]$", re.MULTILINE)
+_SECTION = re.compile(r"^## (.+)\n", re.MULTILINE)
 _PART = re.compile(r"\{([A-Z]+)\}")
 
 
-@cache
-def _sections() -> dict[str, list[str]]:
-    """The lines of each section, without comments; read on first use."""
-    text = (files("genpy_server.core") / "phrases.txt").read_text(encoding="utf-8")
-    _, *parts = _SECTION.split(text)
-    return {
-        name: [line for line in body.splitlines() if line and not line.startswith("#")]
-        for name, body in zip(parts[::2], parts[1::2], strict=True)
-    }
+class Phrases:
+    """The sections of a file, which is read on first use."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    @cached_property
+    def sections(self) -> dict[str, list[str]]:
+        """The lines of each section, in the order of the file."""
+        text = (files(self._package) / "phrases.txt").read_text(encoding="utf-8")
+        _, *parts = _SECTION.split(text)
+        return {
+            name: [line for line in body.splitlines() if line and not line.startswith("#")]
+            for name, body in zip(parts[::2], parts[1::2], strict=True)
+        }
+
+    def lines(self, section: str) -> list[str]:
+        """The lines of a section."""
+        return self.sections[section]
+
+    def pairs(self, section: str) -> dict[str, str]:
+        """The lines of a section of the form `KEY = VALUE`; without a value it is empty."""
+        return {
+            key: value for key, _, value in (one.partition(" = ") for one in self.lines(section))
+        }
+
+    def any_of(self, section: str) -> str:
+        """A regular expression that matches any line of a section; {NAME} in it is a section."""
+        return _PART.sub(lambda part: self.any_of(part[1].lower()), "|".join(self.lines(section)))
 
 
-def phrases(section: str) -> list[str]:
-    """The lines of a section."""
-    return _sections()[section]
-
-
-def any_phrase(section: str) -> str:
-    """A regular expression that matches any line of a section."""
-    return _PART.sub(lambda part: any_phrase(part[1].lower()), "|".join(phrases(section)))
+PHRASES = Phrases("genpy_server.core")

@@ -296,7 +296,7 @@ def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
             apart = len(word) == len(written)
             pairs = (word[place : place + 2] for place in range(len(word)))
             found += [(start + place * apart, pair) for place, pair in enumerate(pairs)]
-            derived += [(start, _key(digits)) for digits in _digits(word)]
+            derived += [(start, _key(digits)) for digits in re.findall(r"\d+", word)]
             continue
         term, *others = _variants(written)
         found.append((start, term))
@@ -311,11 +311,6 @@ def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
             held.add(key)
             found.append((place, DERIVED + key))
     return tuple(found)
-
-
-def _digits(run: str) -> list[str]:
-    """The numbers in a run of a script without spaces, which may have its own digits."""
-    return re.findall(r"\d+", run)
 
 
 def _parts(written: str) -> list[tuple[int, str]]:

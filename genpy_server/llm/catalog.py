@@ -141,11 +141,6 @@ async def list_models(
     return await Catalog(file or default_file()).listed(providers, refresh=refresh)
 
 
-def kept_models(providers: Iterable[Provider], file: Path | None = None) -> list[str]:
-    """See `Catalog.kept`."""
-    return Catalog(file or default_file()).kept(providers)
-
-
 async def _of_provider(provider: Provider, kept: _Kept | None, *, refresh: bool) -> ProviderModels:
     url = without_password(provider.url)
     age = None if kept is None else max(0.001, time.time() - kept.at)

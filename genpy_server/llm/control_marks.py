@@ -8,26 +8,12 @@ or is on a line of its own, outside of code; in a sentence it is part of the tex
 import re
 from typing import NamedTuple
 
-END_MARKS = (
-    "</s>", "<eos>", "<end_of_turn>", "<turn|>", "[/inst]", "[eos]", "[end of text]", "<|im_end|>",
-    "<|im_sep|>", "<|eot_id|>", "<|eom_id|>", "<|eot|>", "<|end|>", "<|end_of_text|>",
-    "<|end_of_turn|>", "<|end_of_turn_token|>", "<|end_response|>", "<|endoftext|>",
-    "<|role_end|>", "<|return|>", "<\uff5cend\u2581of\u2581sentence\uff5c>",
-)  # fmt: skip
-"""Tokens that end a turn, in lower case."""
-TURN_MARKS = (
-    "<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|turn>", "[inst]", "<s>[inst]",
-    "<s> [inst]", "<|user|>", "<|assistant|>", "<|system|>", "<|start|>user",
-    "<|start_of_turn_token|>", "<|start_of_role|>", "<\uff5cuser\uff5c>",
-)  # fmt: skip
-"""Tokens that begin another turn, in lower case."""
-REPLY_MARKS = (
-    "<|im_start|>assistant", "<|start_header_id|>assistant<|end_header_id|>",
-    "<start_of_turn>model", "<|turn>model", "<|assistant|>", "<|begin_of_text|>", "<bos>",
-    "<|start|>assistant", "<|channel|>final<|message|>", "<|start_response|>",
-    "<|start_of_role|>assistant<|end_of_role|>", "<\uff5cassistant\uff5c>",
-)  # fmt: skip
-"""Tokens that begin the reply, in lower case."""
+from genpy_server.llm.field_names import PHRASES
+
+END_MARKS = tuple(PHRASES.lines("end marks"))
+TURN_MARKS = tuple(PHRASES.lines("turn marks"))
+REPLY_MARKS = tuple(PHRASES.lines("reply marks"))
+"""Tokens that end a turn, begin another one, and begin the reply, in lower case."""
 
 _END = f"(?:{'|'.join(map(re.escape, END_MARKS))})"
 _ENDS = re.compile(rf"(?:{_END}\s*)+", re.IGNORECASE)

@@ -7,6 +7,11 @@ and others nest their values differently, but name them alike.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from genpy_server.core.phrases import Phrases
+
+PHRASES = Phrases("genpy_server.llm")
+"""What services and models write."""
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())

@@ -4,14 +4,11 @@ import re
 from typing import Any
 
 from genpy_server.llm import field_names
+from genpy_server.llm.field_names import PHRASES
 from genpy_server.llm.lenient_json import loads
 
-_NOT_CHAT = re.compile(
-    r"embed|rerank|whisper|transcri|speech|(^|[^a-z])(tts|stt|asr|ocr)([^a-z]|$)|audio-|moderation"
-    r"|guard|dall-?e|stable-diffusion|sdxl|(^|[^a-z])(flux|imagen|sora|veo|clip|siglip|bge|gte|e5"
-    r"|minilm|image|realtime|colbert|splade|parakeet|kokoro|orpheus|playai|distil-whisper)([^a-z]|$)"
-)
-_NOT_CHAT_KINDS = re.compile(r"embed|rerank|image|audio|speech|moderation|transcri|tts|vision-only")
+_NOT_CHAT = re.compile(PHRASES.any_of("not for chat"))
+_NOT_CHAT_KINDS = re.compile(PHRASES.any_of("kinds not for chat"))
 
 
 def listed(answer: bytes) -> list[str] | None:

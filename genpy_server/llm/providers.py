@@ -6,6 +6,7 @@ A model is named `provider/name`. A name without a provider's is a model of the 
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, TypeVar
@@ -222,6 +223,19 @@ class Providers:
             if minute is not None:
                 most = min(most, int((minute - own.reply_tokens) * MINUTE_SHARE))
         return max(most, MIN_CONTEXT_TOKENS)
+
+    async def find_window(self, name: str | None) -> None:
+        """Request the list of a model's provider if its context window is not known.
+
+        Not in a program with settings of its own, which decides what is requested, and not from an
+        address of a folder's .env, which the person may not have allowed.
+        """
+        own = self._settings
+        if own.folder is None or own.folder_address is not None:
+            return
+        with suppress(LlmError):  # the next reply says it
+            if self.window(self.get(name)) is None:
+                await self.trouble(name)
 
     async def trouble(self, name: str | None) -> LlmError | None:
         """Why a model cannot answer now, by its provider's list of models; None if it may answer.

@@ -14,55 +14,19 @@ import msgspec
 
 from genpy_server.core.models import ToolSpec
 from genpy_server.llm.control_marks import REPLY_MARKS, Marks, marks_at
-from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, first
+from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, PHRASES, first
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
 
 THINK, THINK_END = "<think>", "</think>"
-OPENINGS = {
-    **{
-        f"{opening}{word}{closing}": f"{opening}/{word}{closing}"
-        for opening, closing in (("<", ">"), ("[", "]"), ("<|", "|>"), ("\u25c1", "\u25b7"))
-        for word in ("think", "thinking", "thought", "reasoning", "seed:think")
-    },
-    "<|begin_of_thought|>": "<|end_of_thought|>",
-    "<unused94>thought": "<unused95>",
-    "<|start_thinking|>": "<|end_thinking|>",
-    "<|channel|>analysis<|message|>": "<|end|> <|channel|>final<|message|>",
-}
+OPENINGS = PHRASES.pairs("reasoning")
 """The tags around reasoning at the start of a reply; later in a reply, only the first pair counts.
 
 Several possible ends are separated by a space."""
 LONGEST_OPENING = max(map(len, (*OPENINGS, *REPLY_MARKS)))
-CALLS = {
-    **{
-        f"<{name}>": f"</{name}>"
-        for name in (
-            *("tool_call", "tool_calls", "toolcall", "tool_use", "tools", "function_call"),
-            *("function_calls", "functioncall", "seed:tool_call", "minimax:tool_call"),
-        )
-    },
-    "<tool_call ": "</tool_call>",
-    "<start_function_call>": "<end_function_call>",
-    "<|tool_call>": "<tool_call|>",
-    "<|tool_call_start|>": "<|tool_call_end|>",
-    "<|tool_calls_section_begin|>": "<|tool_calls_section_end|>",
-    "<|start_action|>": "<|end_action|>",
-    "<|action_start|>": "<|action_end|>",
-    "<|python_start|>": "<|python_end|>",
-    "<\uff5ctool\u2581calls\u2581begin\uff5c>": "<\uff5ctool\u2581calls\u2581end\uff5c>",
-    "<\uff5cdsml\uff5cfunction_calls>": "</\uff5cdsml\uff5cfunction_calls>",
-    **dict.fromkeys(("<|tool_call|>", "<|python_tag|>", "<|channel|>commentary to="), ""),
-    **dict.fromkeys(("<function=", "<invoke name=", "[tool_calls]"), ""),
-}
+CALLS = PHRASES.pairs("calls")
 """The tags around tool calls, in lower case; with an empty end, to the end of the reply."""
-CALL_STARTS = (
-    "```tool_call",
-    "```tool_code",
-    "functools[",
-    "action: ```json",
-    "action:\n```json",
-)
+CALL_STARTS = (*PHRASES.lines("call starts"), "action:\n```json")
 """Other beginnings of a reply that is a tool call, in lower case."""
 NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}")
 """Such beginnings with the name of a tool."""

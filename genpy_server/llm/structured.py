@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from genpy_server.errors import LlmBadOutput
-from genpy_server.llm.field_names import first
+from genpy_server.llm.field_names import PHRASES, first
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.reply_text import OPENINGS, THINK_END
 
@@ -40,22 +40,9 @@ _PHRASE_WORDS = 4
 """The most words of an item between commas; if one is longer, the line is a sentence, not a list."""
 _LABELS = ("name", "text", "title", "topic", "label", "value", "outcome", "description", "content")
 _ALIASES = {"keyoutcomes": "outcomes", "keytopics": "topics", "summarytext": "summary"}
-WORDS: dict[str, tuple[str, ...]] = {
-    "positive": (
-        "positive", "positiv", "positif", "positivo", "positiva", "pozitiv", "pozytywny", "happy",
-        "satisfied", "позитив", "положительн", "إيجابي", "सकारात्मक", "积极", "正面", "積極",
-        "肯定", "ポジティブ", "긍정",
-    ),
-    "negative": (
-        "negative", "negativ", "négatif", "negatif", "negativo", "negativa", "negatywny", "unhappy",
-        "frustrated", "негатив", "отрицательн", "سلبي", "नकारात्मक", "消极", "负面", "負面", "消極",
-        "否定", "ネガティブ", "부정",
-    ),
-    "neutral": (
-        "neutral", "neutre", "neutro", "neutra", "neutralny", "нейтральн", "محايد", "तटस्थ", "中性",
-        "中立", "ニュートラル", "중립",
-    ),
-}  # fmt: skip
+WORDS = {
+    mood: tuple(PHRASES.lines(mood)[0].split()) for mood in ("positive", "negative", "neutral")
+}
 """The values of a choice in other languages."""
 
 
@@ -97,17 +84,14 @@ def read(answer: str, kind: type[T]) -> T:
             for found in objects(text)
         ]
         values: dict[str, Any] = {}
-        for new in sorted(every, key=_filled, reverse=True):  # a model may repeat the schema first
+        for new in sorted(
+            every, key=lambda new: -sum(map(bool, new.values()))
+        ):  # a model may repeat the schema first
             values = {name: values.get(name) or value for name, value in new.items()} or values
         values = values or _fitted(_labelled(last, kind), kind) or {}
         if values:
             return kind(**values)
     raise LlmBadOutput("The model's answer is not in the form asked for. Try again.")
-
-
-def _filled(values: dict[str, Any]) -> int:
-    """How many fields are not empty."""
-    return sum(bool(value) for value in values.values())
 
 
 def _plain(answer: str) -> str:

@@ -34,6 +34,7 @@ from genpy_server.errors import (
 )
 from genpy_server.llm import field_names
 from genpy_server.llm.base import Quota
+from genpy_server.llm.field_names import PHRASES
 from genpy_server.llm.lenient_json import objects
 from genpy_server.network import BadVariable
 
@@ -105,6 +106,11 @@ SERVER_TROUBLE = 500
 TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 422, 500, 503}
 """Statuses with several causes, for which the text is read."""
 
+
+def _any_of(section: str) -> re.Pattern[str]:
+    return re.compile(f"(?i){PHRASES.any_of(section)}")
+
+
 _A_PART = (
     r"(\d+(?:\.\d+)?)\s*(ms|milli[a-z]*|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?"
     r"|s(?:ec(?:ond)?s?)?)(?![a-z])[\s,]*(?:and\s+)?"
@@ -117,50 +123,19 @@ _WAIT = re.compile(
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _FIRST_TIME, _FIRST_MS = 10**9, 10**12
 """From these on, a number is not a duration but a time: in seconds, and in milliseconds, since 1970."""
-_TOO_LONG = re.compile(
-    r"(?i)(context|ctx)[ _-]?(length|size|window|limit)|maximum context|max[_ ]model[_ ]len"
-    r"|\b(prompt|input|request|conversation|messages?|text)\b[^.]{0,60}\b(too (long|large)|exceed)"
-    r"|too many (input |prompt )?tokens|\btokens?\b[^.]{0,60}\bexceed|\bexceed[^.]{0,60}\btokens?\b"
-    r"|\btokens?\b[^.]{0,60}\bmust be (<=|less|at most)|\bless than [\d,]+ tokens"
-    r"|reduce the (length|number|size)|(maximum|max) (prompt|input|sequence|model|token) (length|size)"
-    r"|(prompt|input|sequence) length"
-)
+_TOO_LONG = _any_of("too long")
 _LIMIT = re.compile(
     r"(?i)(?:context|maximum|max|limit|allowed|window|>)[^\d]{0,60}?(\d[\d,]{2,8})(?!\d)"
 )
-_NO_MODEL = re.compile(
-    r"(?i)\bmodel\b.{0,80}\b(not (found|exist|available|loaded|a valid)|does not exist|no longer"
-    r"|is unknown|decommissioned|deprecated|retired|discontinued|sunset|unloaded|a chat model)"
-    r"|(unknown|invalid|no such|not a valid) model\b(?! output)|\bno models? (is |are )?loaded"
-    r"|not support(ed)? (for |in )?chat|(no|not have) access to (the |this )?model"
-)
-_BAD_KEY = re.compile(
-    r"(?i)\b(api|access|auth\w*)[ _-]?(key|token)\b.{0,40}\b(not valid|invalid|incorrect|wrong|missing"
-    r"|expired|required|revoked)|\b(invalid|incorrect|wrong|missing|expired|no) (api|access|auth\w*)"
-    r"[ _-]?(key|token)"
-)
-_FILTERED = re.compile(
-    r"(?i)content (management|filter|policy|moderation)|content_(filter|policy)|high risk"
-    r"|(flagged|blocked|filtered|rejected) .{0,40}(moderation|safety|policy)|data_inspection"
-)
-_LOADING = re.compile(
-    r"(?i)loading (the )?model|model\b.{0,120}\b(is |being |currently |still )+load"
-    r"|warming up|starting up|\bmodel\b.{0,40}\bnot (yet )?ready"
-)
-_QUOTA = re.compile(
-    r"(?i)insufficient (balance|credit|quota|funds)|out of credits?|billing|balance is too low"
-    r"|\b(credit|key|spend\w*) limit\b"
-)
-_NO_ROUTE = re.compile(
-    r"(?i)404|(404:? )?((the )?(requested )?(page|url|route|path|resource|endpoint)( was)? )?not found"
-    r"|cannot (get|post) \S+|no route matched.*|unknown (request )?url.*|"
-)
-_NO_ROUTE_PAGE = re.compile(r"(?i)(error|http)?\W*404\b.*|(page |the page )?not found.*|error|")
+_NO_MODEL = _any_of("no model")
+_BAD_KEY = _any_of("bad key")
+_FILTERED = _any_of("filtered")
+_LOADING = _any_of("loading")
+_QUOTA = _any_of("no credit")
+_NO_ROUTE = _any_of("no route")
+_NO_ROUTE_PAGE = _any_of("no route page")
 """Titles of pages that give no reason beyond "not found"."""
-_NO_SERVER = re.compile(
-    r"(?i)err_ngrok_(?!6024)|\btunnel\b.{0,60}\b(error|offline|unavailable|not)\b"
-    r"|\bendpoint\b.{0,80}\bis offline"
-)
+_NO_SERVER = _any_of("no server")
 """Messages of tunnels whose other end is not connected."""
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[LlmError]], ...] = (
     (_NO_SERVER, LlmUnavailable),
@@ -171,7 +146,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[LlmError]], ...] = (
     (_NO_MODEL, LlmModelUnknown),
 )
 """The kind of trouble by the text; the first match counts."""
-_SIGN_IN = re.compile(r"(?i)\b(sign|log)[ _-]?in\b|/(auth|oauth2?|login|signin|sso|saml2?)\b")
+_SIGN_IN = _any_of("sign in")
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
 _KEY = re.compile(r"\b(?:sk|gsk|pk|key|hf|xai)[-_][\w*.-]{6,}|\bBearer \S+")
@@ -183,21 +158,7 @@ _HTML = re.compile(r"(?is)^\s*(<!doctype html|<html|<head|<body)")
 _HIDDEN = re.compile(r"(?is)<(script|style|svg)\b.*?(</\1>|$)|<[^>]*>|<!--.*?-->")
 """The parts of a web page that are not its text."""
 _CLOUDFLARE = re.compile(r"error code: (\d{3,4})\s*")
-CLOUDFLARE = {
-    "520": "the server's answer cannot be read",
-    "521": "the server refuses the connection",
-    "522": "the server does not answer",
-    "523": "the server cannot be reached",
-    "524": "the server took too long",
-    "525": "the server makes no encrypted connection",
-    "526": "the server's certificate is not valid",
-    "1010": "access is blocked",
-    "1015": "too many requests",
-    "1016": "the server's name is not known",
-    "1020": "access is blocked",
-    "1033": "the tunnel is not connected",
-}
-"""The meaning of Cloudflare's error numbers, which it sends without a text."""
+CLOUDFLARE = PHRASES.pairs("cloudflare")
 
 
 class Complaint:
@@ -291,7 +252,8 @@ class Complaint:
     def names_no_reason(self) -> bool:
         """Whether it gives no reason beyond "not found"."""
         pattern = _NO_ROUTE_PAGE if self.page else _NO_ROUTE
-        return pattern.fullmatch(self.text.strip(" .!\n")) is not None
+        text = self.text.strip(" .!\n")
+        return not text or pattern.fullmatch(text) is not None
 
     @property
     def limit(self) -> int | None:

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, Self, TextIO
@@ -24,6 +24,7 @@ from genpy_server.config import McpEntry
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.models import ListedPrompt, PromptArgument, ToolSource, ToolSpec
 from genpy_server.errors import BadRequest, ConfigError, NotFound, description
+from genpy_server.runs.tool_access import ToolServers
 from genpy_server.tools.base import UNUSABLE, Tool, ToolContext, ToolResult
 from genpy_server.tools.registry import ToolRegistry
 
@@ -51,7 +52,7 @@ log = logging.getLogger("genpy.mcp")
 logging.getLogger("mcp.client").addHandler(logging.NullHandler())  # else it writes to stderr
 
 
-class McpServers:
+class McpServers(ToolServers):
     """All MCP servers of the config."""
 
     def __init__(self, entries: Mapping[str, McpEntry], registry: ToolRegistry) -> None:
@@ -420,15 +421,14 @@ class _Watched:
         return self
 
     async def __anext__(self) -> Any:
-        try:
-            return await self._stream.__anext__()
-        except BaseException:
-            self._ended.set()
-            raise
+        return await self._next(self._stream.__anext__)
 
     async def receive(self) -> Any:
+        return await self._next(self._stream.receive)
+
+    async def _next(self, take: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            return await self._stream.receive()
+            return await take()
         except BaseException:
             self._ended.set()
             raise

@@ -39,7 +39,7 @@ class Conversation:
     ) -> None:
         self._store = store
         self.user_id = user_id
-        self._session_id = session_id
+        self.session_id = session_id
         self.window = window
         self._max_chars = max_chars
         self._chars = 0
@@ -133,14 +133,14 @@ class Conversation:
         if not self.older or id_ >= self.first_id:
             return self.messages
         return await self._store.messages(
-            self.user_id, self._session_id, limit=self.window, after=id_
+            self.user_id, self.session_id, limit=self.window, after=id_
         )
 
     async def catch_up(self, until: int | None = None) -> list[Message]:
         """Add and return the messages of other servers that are missing here, before `until`."""
         try:
             later = await self._store.messages(
-                self.user_id, self._session_id, limit=self.window, after=self.known_id
+                self.user_id, self.session_id, limit=self.window, after=self.known_id
             )
         except StoreError as error:
             log.warning("could not catch up: %s", error.code)

@@ -165,9 +165,7 @@ class MemorySchedule:
             return 0
         return covered(conversation.memory, conversation.messages, conversation.question.id)
 
-    async def extend(
-        self, user_id: str, session_id: str, dropped_upto: int, model: ChosenModel
-    ) -> None:
+    async def extend(self, dropped_upto: int, model: ChosenModel) -> None:
         """Extend the memory; call it once after each true `due`."""
         conversation = self._conversation
         try:
@@ -175,9 +173,8 @@ class MemorySchedule:
             open_turns = to_remember(messages, conversation.memory, dropped_upto)
             if not open_turns:
                 return
-            memory = await self._keeper.extend(
-                user_id, session_id, conversation.memory, open_turns, model
-            )
+            of = conversation.user_id, conversation.session_id, conversation.memory
+            memory = await self._keeper.extend(*of, open_turns, model)
         except StoreError:
             memory = None
         finally:

@@ -230,8 +230,7 @@ class RunQueue:
             self._tasks.spawn(self._save(run))
         dropped = reply.dropped_upto
         if run.model is not None and self._memory.due(dropped):
-            extending = self._memory.extend(request.user_id, request.session_id, dropped, run.model)
-            self._tasks.spawn(extending)
+            self._tasks.spawn(self._memory.extend(dropped, run.model))
 
     def cancel(self, run: str | None = None) -> bool:
         """Stop the running reply, which is stored; False where none runs, or another than `run`."""

@@ -36,14 +36,7 @@ from genpy_server.errors import (
     NotFound,
     StoreError,
 )
-from genpy_server.llm.base import (
-    ChatRequest,
-    Finish,
-    LeftOut,
-    Quota,
-    ReasoningDelta,
-    TextDelta,
-)
+from genpy_server.llm.base import ChatRequest, Finish, LeftOut, Quota, ReasoningDelta, TextDelta
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, RunRequest
@@ -216,15 +209,8 @@ class ReplyRun:
         self.meta = msgspec.structs.replace(
             self.metadata(), status=status, error=error.message if error is not None else None
         )
-        reply = Message(
-            id=0,
-            session_id=self.request.session_id,
-            role="assistant",
-            text=text,
-            at="",
-            client_id=self.id,
-            meta=self.meta,
-        )
+        session_id = self.request.session_id
+        reply = Message(0, session_id, "assistant", text, "", client_id=self.id, meta=self.meta)
         deleted = False
         try:
             reply = await self._store(self.request, reply)
@@ -247,7 +233,7 @@ class ReplyRun:
         name = self.chat.model_name(self.request, self.intent)
         self.model = model = self.chat.models.get(name)
         await self.chat.models.verify(name)
-        await self.chat.tools.ready()
+        await self.chat.tools.servers.ready()
         asked = await self.tool_calls.requested()
         built = await self.chat.context(self.request, self.intent, model, asked)
         self.dropped_upto = built.dropped_upto

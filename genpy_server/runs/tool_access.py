@@ -1,7 +1,6 @@
 """The tools of each user: which of them the user may use, and which may always run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from genpy_server.core.models import (
     ListedPrompt,
@@ -22,20 +21,23 @@ STARTING = (
 )
 
 
-class ToolServers(Protocol):
-    """Programs with tools of their own, such as MCP servers."""
+class ToolServers:
+    """Programs with tools of their own, such as MCP servers; as it stands, none."""
 
     def states(self) -> list[ToolSource]:
         """The state of each."""
+        return []
 
     async def ready(self) -> None:
         """Wait, for a few seconds at most, until each is connected or has failed."""
 
     async def prompts(self) -> list[ListedPrompt]:
         """The prompts that they offer."""
+        return []
 
-    async def prompt(self, name: str, values: dict[str, str]) -> str:
+    async def prompt(self, name: str, values: dict[str, str]) -> str:  # noqa: ARG002 - of the others
         """Fill in a prompt; raises `NotFound` for an unknown one, `BadRequest` for wrong values."""
+        raise NotFound(f"Unknown prompt {name}.")
 
     async def close(self) -> None:
         """Disconnect."""
@@ -54,13 +56,13 @@ class ToolAccess:
         registry: ToolRegistry,
         acting: Mapping[str, frozenset[str]] | None = None,
         failed: Sequence[ToolSource] = (),
-        servers: "ToolServers | None" = None,
+        servers: ToolServers | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._acting = acting
         self._failed = failed
-        self.servers = servers
+        self.servers = servers or ToolServers()
 
     def of(self, user_id: str) -> tuple[Tool, ...]:
         """The tools of a user."""
@@ -78,11 +80,6 @@ class ToolAccess:
             return True
         acting = self._acting
         return any(tool.spec.name in acting.get(user, ()) for user in (user_id, EVERYONE))
-
-    async def ready(self) -> None:
-        """See `ToolServers.ready`."""
-        if self.servers is not None:
-            await self.servers.ready()
 
     def missing(self, user_id: str) -> list[str]:
         """A sentence on each source of tools for this user that brings none now."""
@@ -102,16 +99,11 @@ class ToolAccess:
         return any(map(source.names, {*acting.get(user_id, ()), *acting.get(EVERYONE, ())}))
 
     def _sources(self) -> list[ToolSource]:
-        return [*self._failed, *(self.servers.states() if self.servers else ())]
-
-    async def close(self) -> None:
-        """See `ToolServers.close`."""
-        if self.servers is not None:
-            await self.servers.close()
+        return [*self._failed, *self.servers.states()]
 
     async def listed(self, user_id: str) -> ToolList:
         """The tools of a user, and which of them may always run."""
-        await self.ready()
+        await self.servers.ready()
         store = self._store
         kept = await store.approved_tools(user_id) if isinstance(store, ApprovalStore) else []
         approved = {(one.name, one.digest) for one in kept}
@@ -130,13 +122,11 @@ class ToolAccess:
 
     async def prompts(self) -> PromptList:
         """The prompts of all servers."""
-        await self.ready()
-        return PromptList([] if self.servers is None else await self.servers.prompts())
+        await self.servers.ready()
+        return PromptList(await self.servers.prompts())
 
     async def prompt(self, name: str, values: dict[str, str]) -> PromptText:
         """See `ToolServers.prompt`."""
-        if self.servers is None:
-            raise NotFound(f"Unknown prompt {name}.")
         return PromptText(await self.servers.prompt(name, values))
 
     async def revoke(self, user_id: str, name: str) -> None:

@@ -71,8 +71,10 @@ class SessionHub:
         A `brief` server, for one question, does not look for abandoned sessions at once.
         """
         beat = self._presence.beat_seconds
-        self.tasks.spawn(self._every(min(beat, self._settings.sync_seconds), self._renew))
-        self.tasks.spawn(self._every(beat, self._sweep, at_once=not brief))
+        sync = min(beat, self._settings.sync_seconds)
+        self.tasks.spawn(self._every(sync, "renewing the leases of sessions", self._renew))
+        sweeping = "looking for abandoned sessions"
+        self.tasks.spawn(self._every(beat, sweeping, self._sweep, at_once=not brief))
         self.tasks.spawn(self._services.journal.keep())
 
     # Sockets
@@ -267,7 +269,12 @@ class SessionHub:
             del self._live[key]
 
     async def _every(
-        self, seconds: float, work: Callable[[], Awaitable[None]], *, at_once: bool = True
+        self,
+        seconds: float,
+        upkeep: str,
+        work: Callable[[], Awaitable[None]],
+        *,
+        at_once: bool = True,
     ) -> None:
         if not at_once:
             await asyncio.sleep(seconds)
@@ -275,9 +282,9 @@ class SessionHub:
             try:
                 await work()
             except GenPyError as error:
-                log.warning("%s failed: %s", work.__name__, error.code)
+                log.warning("%s failed: %s", upkeep, error.code)
             except Exception:  # without renewed leases other servers would end our sessions
-                log.exception("%s failed", work.__name__)
+                log.exception("%s failed", upkeep)
             await asyncio.sleep(seconds)
 
     async def _renew(self) -> None:

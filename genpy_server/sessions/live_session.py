@@ -427,6 +427,7 @@ class LiveSession:
                 await self._chat.store.configure(self.user_id, self.id, settings)
                 self._check_exists()
             self.settings = settings
+            self._tasks.spawn(self._chat.models.find_window(settings.model))
             self.publish(settings_event(settings))
 
     def _answer(

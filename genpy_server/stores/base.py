@@ -5,9 +5,10 @@ adapter raises the errors of its driver as `StoreError` or one of its subclasses
 by id, sessions by the id of their last message. Times are those of the database's clock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b, md5
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -26,6 +27,8 @@ from genpy_server.core.models import (
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 """The names of roles in the tables."""
+REST: Final = 4
+"""How long indexing in the background rests after each step, in the time of the step."""
 
 
 def owner_of(user_id: str, kind: str = "m") -> str:
@@ -45,6 +48,15 @@ def known_state(state: str, memory: Memory | None) -> str:
     """
     noted = "" if memory is None else f"{memory.upto} {memory.text}"
     return state and f"{state} {md5_hex(noted)}"
+
+
+async def repeat_with_rests(step: Callable[[], Awaitable[bool]]) -> None:
+    """Repeat a step until it returns False, with rests in which replies have the processor."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while await step():
+        await asyncio.sleep(REST * (clock() - began))
+        began = clock()
 
 
 class Appended(msgspec.Struct, frozen=True):

@@ -13,14 +13,7 @@ import msgspec
 
 from genpy_server.core.text import storable
 from genpy_server.errors import BadRequest, ConfigError, description
-from genpy_server.tools.base import (
-    TOOL_SECONDS,
-    Tool,
-    ToolContext,
-    ToolResult,
-    check_name,
-    spec,
-)
+from genpy_server.tools.base import TOOL_SECONDS, Tool, ToolContext, ToolResult, check_name, spec
 from genpy_server.tools.process import can_be_found, run_in_process
 
 F = TypeVar("F", bound=Callable[..., Any])

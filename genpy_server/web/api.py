@@ -124,7 +124,8 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
     markdown: str
 
 
-async def _page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
+async def message_page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
+    """A page of a session's messages; raises `NotFound` for one around a message it does not have."""
     if query.around is not None:
         return await _around(records, ref, query.around, query.limit)
     if query.after is not None:
@@ -208,7 +209,7 @@ class Handlers:
 
     async def messages(self, call: Call[MessagesQuery, None]) -> MessagePage:
         """A page of a session's messages."""
-        page = await _page(self._records(call.user), call.params["ref"], call.query)
+        page = await message_page(self._records(call.user), call.params["ref"], call.query)
         if call.query.html:
             texts = [message.text for message in page.messages]
             html = await self._renderer.render_all(texts, call.user)

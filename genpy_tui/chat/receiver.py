@@ -122,7 +122,7 @@ class Receiver:
             case Notice(code=wire.MESSAGE_CUT):
                 pass  # the end of the reply shows it, and for longer
             case Notice():
-                self._view.note(notice(frame.text, key=frame.code))
+                self._view.note(notice(frame.text, key=_key(frame, frame.text)))
                 self._status.limit(frame.retry_after)
             case ErrorFrame() if frame.run is None:
                 self._error(client, frame)
@@ -181,7 +181,7 @@ class Receiver:
                 self._end_done()
             if held or (frame.re == "retry" and not frame.retry_after):
                 self._status.update(failure=frame.message)
-            self._view.note(notice(frame.message, "error", "✗", frame.code))
+            self._view.note(notice(frame.message, "error", "✗", _key(frame, frame.message)))
         else:
             self._returned(self._view.withdraw(frame.re), frame.message)
 
@@ -240,3 +240,8 @@ class Receiver:
             again = self._keys.way("retry")
             reason = f"The server stopped before it stored its reply; {again} asks again. Received:"
             self._view.note(notice(f"{reason}\n\n{lost.text}"))
+
+
+def _key(frame: Notice | ErrorFrame, text: str) -> str:
+    """The key of a notice: one with a time to wait replaces the one before it, others their like."""
+    return text if frame.retry_after is None else frame.code

@@ -1,16 +1,21 @@
 """One question and its answer: `genpy ask`."""
 
 import asyncio
+import logging
 import os
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from support.command_line import Genpy
-from support.running_server import ServerProcess
+from support.running_server import ServerProcess, configure
 from support.scripted_model import DONE, Script, Upstream, chunk
 from support.scripted_server import AT, SESSION, ScriptedServer
+from support.supabase_stack import free_port
 
+from genpy_cli.backend import print_warnings
+from genpy_cli.commands.ask import _ask
 from genpy_cli.reply import ReplyPrinter
 from genpy_server.errors import RateLimited, StoreError, StoreUnavailable
 from genpy_server.wire import Ack, ErrorFrame, MessageEvent, Send
@@ -81,6 +86,16 @@ def test_a_pipe_of_any_encoding(empty, encoding):
     assert asked == "Grüße 👋"
 
 
+def test_warnings_of_background_work_are_not_printed(capsys, monkeypatch):
+    """While a database is away, `ask` says so once, without what else its server could not do."""
+    genpy = logging.getLogger("genpy")
+    monkeypatch.setattr(genpy, "handlers", [])
+    print_warnings()
+    logging.getLogger("genpy.sessions").warning("renewing the leases of sessions failed")
+    logging.getLogger("genpy.runs").warning("a reply is not stored yet")
+    assert capsys.readouterr().err == "a reply is not stored yet\n"
+
+
 @pytest.mark.parametrize(
     ("error", "ends"),
     [
@@ -102,9 +117,23 @@ def test_a_question_that_is_refused(error, ends):
     assert not printer.take(frame)
     now = 59.0
     assert not printer.take(frame)
-    now = 61.0
-    with pytest.raises(type(error)):
-        printer.take(frame)
+    assert (type(printer.refusal), printer.gives_up_at) == (type(error), 60.0)
+    printer.take(MessageEvent(1, 1, "user", "hi", AT, client_id="q"))
+    assert (printer.refusal, printer.gives_up_at) == (None, None)
+
+
+async def test_a_database_that_stays_away(tmp_path, monkeypatch, capsys):
+    """`ask` waits for it a while, during which it says why once, and ends with the same sentence."""
+    monkeypatch.setattr("genpy_cli.reply.RETRY_SECONDS", 0.0)
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = configure(tmp_path / "unused.db", SUPABASE_URL=url, SUPABASE_KEY="sb_secret_x")
+    printer = ReplyPrinter(as_json=False)
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await _ask(
+            settings, str(uuid4()), "hello",
+            mode=None, model=None, system=None, allow=(), fresh=True, reply=printer,
+        )  # fmt: skip
+    assert capsys.readouterr().err.count("cannot be reached") == 1
 
 
 async def test_a_question_that_is_cut(tmp_path):

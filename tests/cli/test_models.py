@@ -84,10 +84,34 @@ async def test_an_address_of_a_folder_needs_trust(empty):
             ran = await asyncio.to_thread(empty.run, *words, GENPY_LLM_KEY=KEY)
             assert ran.code == 1
             assert "--trust" in ran.out + ran.err
+        ran = await asyncio.to_thread(empty.run, "models", GENPY_SERVER="http://127.0.0.1:9")
+        assert "--trust" in ran.err
         assert service.requests == []
         ran = await empty.beside("ask", "x", "--trust", GENPY_LLM_KEY=KEY)
         assert ran.out == "hello\n"
         assert all(KEY not in str(request["headers"]) for request in service.requests)
+
+
+async def test_a_server_of_a_folder_needs_trust(empty):
+    """A .env cannot send messages to a server of its own either; a server that a person names may."""
+    async with Upstream() as service:
+        (empty.home / ".env").write_text(f"GENPY_SERVER={service.root}\n", encoding="utf-8")
+        for words in (
+            ("ask", "x"),
+            ("ask", "--session", "last", "x"),
+            ("sessions", "end", "last"),
+            ("summary", "last", "--regenerate"),
+        ):
+            ran = await asyncio.to_thread(empty.run, *words)
+            assert (ran.code, "with --trust." in ran.err) == (1, True)
+        assert service.requests == []
+        for words, variables in (
+            (("ask", "x", "--trust"), {}),
+            (("ask", "x", "--server", service.root), {}),
+            (("ask", "x"), {"GENPY_SERVER": service.root}),
+        ):
+            ran = await asyncio.to_thread(lambda: empty.run(*words, **variables))  # noqa: B023 - awaited here
+            assert "is not a GenPy server" in ran.err
 
 
 @needs_terminal

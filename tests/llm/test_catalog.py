@@ -68,7 +68,7 @@ async def test_a_list_is_kept(tmp_path, monkeypatch):
         for _ in range(2):
             await list_models([provider], file)
         assert len(service.requests) == 1
-        assert catalog.kept_models([provider], file)[0].startswith("one/")
+        assert catalog.Catalog(file).kept([provider])[0].startswith("one/")
         service.models = ["new"]
         (fresh,) = await list_models([provider], file, refresh=True)
         assert [model.name for model in fresh.models] == ["new"]

@@ -417,6 +417,58 @@ async def test_a_conversation_is_opened_without_further_requests(browser: Browse
     assert [url for url in asked if "/api/session/" in url] == []
 
 
+async def test_a_link_is_opened_by_its_document_alone(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The newest messages stand there formatted before a socket; it goes on behind them, once it is there."""
+    upstream.say("It is **done**.")
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.say("Do it")
+        await visit.finished()
+        await page.add_init_script(HELD)
+        await page.reload()
+        strong = page.locator("article.assistant strong")
+        await expect(strong).to_have_text("done")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Do it")
+        await expect(page.locator("#welcome")).to_be_hidden()
+        await visit.state("Connecting")
+        await strong.evaluate("node => { node.marked = true; }")
+        upstream.say("More.")
+        await visit.say("Go on")
+        await page.evaluate("release()")
+        await visit.finished()
+        bodies = page.locator("article .body")
+        await expect(bodies).to_have_text(["Do it", "It is done.", "Go on", "More."])
+        assert await strong.evaluate("node => node.marked")
+        types = await page.evaluate("received")
+    assert types[0] == "ready"
+    assert types.count("message") == 1
+
+
+HELD = """
+const { WebSocket } = window;
+const held = new Promise((done) => { window.release = done; });
+window.received = []; // types of frames
+window.WebSocket = class extends EventTarget {
+  constructor(...given) {
+    super();
+    held.then(() => {
+      const socket = new WebSocket(...given);
+      this.send = (data) => socket.send(data);
+      this.close = (...why) => socket.close(...why);
+      socket.addEventListener("message", ({ data }) => received.push(JSON.parse(data).type));
+      for (const type of ["open", "message", "close"]) {
+        socket.addEventListener(type, (event) => this.dispatchEvent(new event.constructor(type, event)));
+      }
+    });
+  }
+  send() {}
+  close() {}
+};
+"""
+
+
 async def test_a_selection_survives_new_text(browser: Browser, server: Running, upstream: Upstream):
     """What is selected in the paragraph that grows stays selected, also when the server's HTML comes."""
     gates = [upstream.say("Some **bold** words", " and *more*", ".\n\nEnd", paused_at=1)]
@@ -564,12 +616,19 @@ async def test_the_list_renames_and_deletes(browser: Browser, server: Running, u
 
 
 async def test_an_excerpt_shows_the_word_that_was_found(browser: Browser, server: Running):
-    """A hit deep in a long message is shown by the words around it, which are marked."""
+    """A hit deep in a long message is shown by the words around it, which are marked.
+
+    A conversation that is found by its title is listed once, and not by one of its messages too.
+    """
     store, user = server.app.store, server.app.settings.user
     await store.append(user, LONG, "user", f"{'word ' * 200}needle {'word ' * 200}", title="Long")
     async with visiting(browser, server.url) as visit:
         await visit.page.get_by_role("searchbox").fill("needle")
         await expect(visit.page.locator("#sessions mark")).to_have_text("needle")
+        await store.append(user, LONG, "user", "A message of Long", title="Long")
+        await visit.page.get_by_role("searchbox").fill("long")
+        titles = visit.page.locator("#sessions .title")
+        await expect(titles).to_have_text(["Long", "A message of Long"])
 
 
 async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):

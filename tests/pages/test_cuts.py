@@ -5,7 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from pages.test_approvals import HOLD
+from playwright.async_api import Browser, WebSocketRoute, expect
 from support.browser import Visit, visiting
 from support.conditions import eventually
 from support.running_server import Running, ServerProcess
@@ -53,6 +54,59 @@ async def test_a_cut_in_mid_reply_costs_nothing(
         reply = await visit.finished()
         await expect(reply.locator(".body p")).to_have_text(["\N{GRINNING FACE} one", "two three."])
         await expect(visit.page.locator("article")).to_have_count(2)
+
+
+async def test_the_list_is_asked_for_again_after_a_cut(browser: Browser, server: Running):
+    """What others began while the page was cut off is listed as soon as it is back."""
+    store, user = server.app.store, server.app.settings.user
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.add_init_script(HASTE)
+        await page.reload()
+        await visit.state("Connected")
+        await page.evaluate(HOLD)
+        cut(server)
+        await visit.state("Connection lost")
+        session = "00000000-0000-4000-8000-000000000007"
+        await store.append(user, session, "user", "Meanwhile", title="Meanwhile")
+        await page.evaluate("window.hold = false")
+        await expect(page.get_by_role("link", name="Meanwhile")).to_be_visible()
+
+
+HASTE = """
+const { setInterval } = window;
+window.setInterval = (run, ms) => (ms === 10000 ? 0 : setInterval(run, ms));
+"""
+"""Without its look at what others did, every ten seconds."""
+
+
+async def test_a_server_that_never_answers_is_said(browser: Browser, server: Running):
+    """A connection that is taken and then silent is given up after half a minute, and tried again."""
+    answers = False
+
+    def between(socket: WebSocketRoute) -> None:
+        if answers:
+            socket.connect_to_server()
+
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.clock.install()
+        await page.route_web_socket("**/ws/**", between)
+        await page.reload()
+        await visit.state("Connecting")
+        await page.evaluate(SAID)
+        await page.clock.run_for(31_000)
+        await page.wait_for_function("() => said.includes('The server does not answer')")
+        answers = True
+        await page.clock.run_for(31_000)
+        await visit.state("Connected")
+
+
+SAID = """() => {
+  window.said = [];
+  const words = document.getElementById("state-words");
+  new MutationObserver(() => said.push(words.textContent)).observe(words, { childList: true });
+}"""
 
 
 async def go_offline(visit: Visit, server: Running) -> None:

@@ -7,6 +7,7 @@ import pytest_asyncio
 from pages.conftest import missing
 from pages.test_chat import (
     test_a_conversation_from_first_word_to_rating,
+    test_a_link_is_opened_by_its_document_alone,
     test_a_selection_survives_new_text,
     test_the_list_renames_and_deletes,
 )
@@ -25,6 +26,7 @@ from support.browser import FIREFOX, launch_firefox
 __all__ = [
     "test_a_conversation_from_first_word_to_rating",
     "test_a_cut_in_mid_reply_costs_nothing",
+    "test_a_link_is_opened_by_its_document_alone",
     "test_a_reload_in_mid_reply_goes_on_with_it",
     "test_a_selection_survives_new_text",
     "test_a_theme_is_chosen_and_remembered",

@@ -243,6 +243,59 @@ async def test_an_answer_that_cannot_be_right_is_said(browser: Browser, server: 
         await expect(alert).to_be_hidden()
 
 
+ANSWERED = """(body) => {
+  window.fetched ??= window.fetch;
+  window.asked = 0;
+  window.fetch = async (address, { signal }) => {
+    window.asked += 1;
+    if (!body) return new Promise((_, refuse) => signal.addEventListener("abort", refuse));
+    const pull = async (stream) => {
+      if (body === "endless" || !stream.begun) stream.enqueue(new Uint8Array(2 ** 20));
+      else await new Promise(() => {});
+      stream.begun = true;
+    };
+    const start = (stream) => signal.addEventListener("abort", () => stream.error(signal.reason));
+    return new Response(new ReadableStream({ start, pull }));
+  };
+}"""
+"""A fetch that gets no answer, one that stops in its middle, or one without an end."""
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [(None, "does not answer"), ("stuck", "does not answer"), ("endless", "cannot be read")],
+)
+async def test_an_answer_without_an_end_is_given_up(
+    browser: Browser, server: Running, body: str | None, why: str
+):
+    """After half a minute of silence, or 64 MiB, the page says so, and tries again when it is told to."""
+    await store(server, "user", ["One"])
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.clock.install()
+        await page.goto(f"/?session={REF}")
+        await visit.state("Connected")
+        await visit.say("/help")  # so that its module is there
+        await page.keyboard.press("Escape")
+        await page.evaluate(ANSWERED, body)
+        await visit.say("/memory")
+        await page.get_by_role("searchbox").fill("One")
+        await page.clock.run_for(1_000)
+        await page.wait_for_function("() => asked >= 3")
+        if body != "endless":
+            await expect(page.get_by_role("alert")).to_be_hidden()
+            await page.clock.run_for(30_000)
+        listed, alert = page.locator("#sessions"), page.get_by_role("alert")
+        for place in (listed, alert):
+            await expect(place).to_contain_text(why)
+        await page.evaluate("() => { window.fetch = fetched; }")
+        await alert.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("dialog")).to_contain_text("No notes.")
+        await page.keyboard.press("Escape")
+        await listed.get_by_role("button", name="Try again").click()
+        await expect(listed.locator("a").first).to_contain_text("One")
+
+
 async def test_the_sanitiser_holds_by_itself(browser: Browser, server: Running):
     """Even HTML that no parser had tamed does nothing once it went through the sanitiser."""
     async with visiting(browser, server.url) as visit:

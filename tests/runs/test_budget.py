@@ -146,7 +146,7 @@ class Forgetful:
 class Window:
     """A conversation of which two turns have left the window."""
 
-    memory = None
+    user_id, session_id, memory = "ann", SESSION, None
 
     async def after(self, _: int) -> list:
         """Three turns."""
@@ -160,7 +160,7 @@ async def test_a_failing_summariser_is_asked_ever_more_rarely():
     tried = []
     for turn in range(64):
         if schedule.due(2):
-            await schedule.extend("ann", SESSION, 2, ChosenModel(OfflineLlm(), ""))
+            await schedule.extend(2, ChosenModel(OfflineLlm(), ""))
             tried.append(turn)
     assert tried == [0, 2, 5, 10, 19, 36]
     assert keeper.asked == len(tried)

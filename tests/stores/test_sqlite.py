@@ -29,12 +29,12 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from genpy_server.stores.base import owner_of
+from genpy_server.stores.base import REST, owner_of
 from genpy_server.stores.sqlite import schema
 from genpy_server.stores.sqlite.index import unindexed
 from genpy_server.stores.sqlite.runner import READERS
 from genpy_server.stores.sqlite.schema import translated
-from genpy_server.stores.sqlite.search import reindex, search
+from genpy_server.stores.sqlite.search import REINDEXED, REINDEXED_CHARS, reindex, search
 from genpy_server.stores.sqlite.store import SqliteStore
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -356,9 +356,10 @@ async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path, version
             7
         ]
         assert reindex(connection)
-        assert unindexed(connection) == 100
+        left = 300 - REINDEXED
+        assert unindexed(connection) == left
         hits = search(connection, "ann", "user name", limit=500)
-        assert {hit.message.id for hit in hits} == set(range(101, 301))
+        assert {hit.message.id for hit in hits} == set(range(left + 1, 301))
         assert len(search(connection, "ann", "getUserName", limit=500)) == 300
     async with opened(path) as store:
         await store.indexed()
@@ -368,6 +369,45 @@ async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path, version
     counted = "SELECT documents FROM search_owners WHERE owner = ?"
     with closing(sqlite3.connect(path)) as file:
         assert file.execute(counted, (owner_of("ann"),)).fetchall() == [(300,)]
+
+
+async def test_an_upgraded_file_is_indexed_in_small_steps_with_rests(path: Path) -> None:
+    """A transaction indexes a few messages or sessions, a rest of many times as long follows it."""
+    sessions = 2 * REINDEXED + 3
+    async with opened(path) as store:
+        await store.indexed()
+        person = Person(store)
+        for n in range(sessions):
+            await person.say(f"message {n}", session=str(uuid4()), title=f"title {n}")
+        for n in range(3):
+            await person.say(f"long {n} " + "ab " * REINDEXED_CHARS)
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM session_logs)")
+        old.execute("DELETE FROM search_terms")
+    store = SqliteStore(path)
+    written = store.runner.write
+    clock = asyncio.get_running_loop().time
+    steps: list[tuple[float, float, str]] = []
+
+    async def write(call: Callable[[sqlite3.Connection], object]) -> object:
+        began, before = clock(), query(path, "SELECT id FROM search_terms")
+        done = await written(call)
+        new = {id_ for (id_,) in {*query(path, "SELECT id FROM search_terms")} - {*before}}
+        told = f"{sum(id_ > 0 for id_ in new)} {len({-id_ // 2 for id_ in new if id_ < 0})}"
+        steps.append((began, clock(), told))
+        return done
+
+    store.runner.write = write  # type: ignore[method-assign]  # beside the others of this store
+    await store.open()
+    await store.indexed()
+    await store.close()
+    held, left = sessions + 1, sessions + 1 - 2 * REINDEXED
+    assert [told for *_, told in steps if told != "0 0"] == [
+        *3 * ["1 0"], *2 * [f"{REINDEXED} 0"], "3 0", *2 * [f"0 {REINDEXED}"], f"0 {left}",
+    ]  # fmt: skip
+    assert query(path, "SELECT count(*) FROM search_terms") == [(sessions + 3 + 2 * held,)]
+    for (began, ended, _), (following, *_) in itertools.pairwise(steps):
+        assert following - ended >= REST * (ended - began) * 0.9
 
 
 @pytest.mark.parametrize("kind", ["recall", "search"])

@@ -47,6 +47,9 @@ EARLIER_ROWS = f"""
     do $$ begin
       update sessions set hosted_by = 'gone' where session_id = '{TALK}';
     exception when undefined_column then null; end $$;
+    do $$ begin
+      update session_logs set pending_server = 'gone' where event_type = 'user';
+    exception when undefined_column then null; end $$;
     select genpy_rate('ann', '{TALK}', 4);
     insert into sessions (session_id, user_id, status, end_time, summary, topics, sentiment, metrics,
         key_outcomes, title, note)

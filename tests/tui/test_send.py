@@ -8,6 +8,7 @@ from textual.events import Paste
 
 from genpy_server.core.modes import ListedMode
 from genpy_server.wire import (
+    PARAMETER_LEFT_OUT,
     Cancel,
     ErrorFrame,
     Notice,
@@ -67,6 +68,20 @@ async def test_what_is_typed_offline_is_sent_once(server: ScriptedServer, tmp_pa
         assert tui.screen.count("Are you there?") == 1
         assert "waiting" not in tui.screen
         assert len([frame for frame in server.received if isinstance(frame, Send)]) == 1
+
+
+async def test_notices_of_one_kind_are_all_shown(server: ScriptedServer, tmp_path: Path) -> None:
+    """Each of several refused parameters is seen; a time to wait replaces the one before it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.start(server.message("Hello"))
+        for name in ("temperature 0.2", "seed 5", "seed 5"):
+            server.emit(Notice(0, PARAMETER_LEFT_OUT, f"m does not take {name}."))
+        await tui.shows("take temperature 0.2.", "take seed 5.")
+        for seconds in (30, 20):
+            server.emit(Notice(0, "llm_rate_limited", f"In {seconds} s.", float(seconds)))
+        await tui.shows("In 20 s.")
+        assert (tui.screen.count("seed 5"), tui.screen.count("In 30 s.")) == (1, 0)
 
 
 async def test_a_refused_message_comes_back(server: ScriptedServer, tmp_path: Path) -> None:

@@ -316,4 +316,4 @@ async def test_signs_of_life_survive_a_bug(database, monkeypatch, caplog):
         async with serving(database, GENPY_GRACE_SECONDS="0.05") as server:
             monkeypatch.setattr(server.app.store, "abandoned", failing)
             await eventually(going_on)
-    assert "_sweep failed" in caplog.text
+    assert "looking for abandoned sessions failed" in caplog.text

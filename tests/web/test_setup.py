@@ -1,14 +1,18 @@
 """The model of a server is chosen over HTTP by the owner of its machine, and by nobody else."""
 
+import asyncio
+
 import httpx
 import msgspec
 import pytest
 from support import running_server
+from support.conditions import eventually
 from support.raw_client import Peer
 from support.scripted_model import Upstream
 
 from genpy_server import config
 from genpy_server.llm import setup
+from genpy_server.settings import load, read_environment
 from genpy_server.wire import Send
 
 KEY = "key_of_a_test_0123456789"
@@ -72,6 +76,56 @@ async def test_a_model_is_tried_and_kept_and_answers(tmp_path, service):
         again = await client.post("/api/setup", json=choice)
         assert again.status_code == 403
         assert (await client.get("/api/setup")).json()["allowed"] is False
+
+
+async def gauge(server, client_id):
+    """What is said of the context of a reply, in a new conversation of a client that asks for nothing."""
+    async with Peer(server.url, f"talk-{client_id}") as peer:
+        await peer.say(Send(client_id, "hi"))
+        return (await peer.until("run_finished"))["context"]
+
+
+async def test_the_window_of_a_chosen_model_is_known(tmp_path, service):
+    """The budget follows a model that was set up, also where the server starts with it later."""
+    service.windows = {"tiny": 4_000}
+    async with (
+        running(tmp_path) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+    ):
+        choice = {"url": service.url, "key": KEY, "model": "tiny"}
+        assert (await client.post("/api/setup", json=choice)).json()["model"] == "own/tiny"
+        models = server.app.models
+        await eventually(lambda: asyncio.sleep(0, models.window(models.default)))
+        assert (await gauge(server, "a"))["window"] == 4_000
+    for file in (tmp_path / "CACHE").rglob("models.json"):
+        file.unlink()
+    env = running_server.configure(
+        tmp_path / "genpy.db", GENPY_LLM_URL=service.url, GENPY_LLM_KEY=KEY, GENPY_LLM_MODEL="tiny"
+    )
+    env = msgspec.structs.replace(env, folder=config.folder())
+    async with running_server.running(env) as server:
+        models = server.app.models
+        await eventually(lambda: asyncio.sleep(0, models.window(models.default)))
+        assert (await gauge(server, "b"))["budget"] == 4_000 - env.reply_tokens
+
+
+async def test_an_address_of_a_folder_is_not_asked_for_its_models(tmp_path, service):
+    """What a .env names gets no request before the person allowed it."""
+    path = tmp_path / ".env"
+    path.write_text(f"GENPY_LLM_URL={service.url}\n", encoding="utf-8")
+    read = load(read_environment(tmp_path))
+    assert read.folder_address == service.url
+    async with running_server.running(
+        msgspec.structs.replace(
+            running_server.configure(tmp_path / "genpy.db"),
+            folder=config.folder(),
+            llm_url=read.llm_url,
+            provider=read.provider,
+            sources=read.sources,
+        )
+    ) as server:
+        await server.app.models.find_window(None)
+    assert service.requests == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
-from genpy_server.core.phrases import phrases
+from genpy_server.core.phrases import PHRASES
 from genpy_server.core.words import STOP_WORDS
 
 T = TypeVar("T")
@@ -336,8 +336,8 @@ def needs_recall(text: str) -> bool:
 
 def asks_about_conversation(text: str) -> bool:
     """Whether a message asks about the conversation itself ("what did we talk about?"), not a topic."""
-    about, others = _question_words()
-    expected = about | others
+    about = _listed("about the conversation")
+    expected = about | STOP_WORDS | _listed("asking about it")
     found = set[str]()
     for word in words.words(text):
         if not words.is_unspaced(word):
@@ -355,10 +355,4 @@ def asks_about_conversation(text: str) -> bool:
 @cache
 def _listed(section: str) -> frozenset[str]:
     """The words of a section of the phrases, as `words` writes them."""
-    return frozenset(words.words(" ".join(phrases(section))))
-
-
-@cache
-def _question_words() -> tuple[frozenset[str], frozenset[str]]:
-    """Words about the conversation, and the other words of questions about it."""
-    return _listed("about the conversation"), STOP_WORDS.union(_listed("asking about it"))
+    return frozenset(words.words(" ".join(PHRASES.lines(section))))

@@ -115,7 +115,9 @@ class ExampleModel:
             if nearness < limit or (best is not None and nearness / limit <= best.times):
                 continue
             shared = {
-                word: vector[word] * centre[word] for word in found.words if _is(word, centre)
+                word: vector[word] * centre[word]
+                for word in found.words
+                if word in centre and " " not in word and word[0].isalnum()
             }
             if len(shared) >= WORDS:
                 words = sorted(shared, key=lambda word: -shared[word])
@@ -126,10 +128,6 @@ class ExampleModel:
 def dot(vector: Vector, other: Vector) -> float:
     """The sum of the products of what both hold."""
     return sum(value * other[name] for name, value in vector.items() if name in other)
-
-
-def _is(word: str, centre: Vector) -> bool:
-    return word in centre and " " not in word and word[0].isalnum()
 
 
 def _centre(vectors: Iterable[Vector]) -> Vector:

@@ -68,14 +68,10 @@ def parts_of(run: str) -> list[str]:
 @cache
 def words_of_script(script: str) -> dict[str, str]:
     """The families of its words and beginnings, read on first use: most programs meet few scripts."""
-    raw = msgspec.json.decode(_raw(), type=dict[str, msgspec.Raw])[script]
+    read = (files("genpy_server.core.understanding") / FAMILIES).read_bytes()
+    raw = msgspec.json.decode(read, type=dict[str, msgspec.Raw])[script]
     families = msgspec.json.decode(raw, type=dict[str, str])
     found: dict[str, str] = {}
     for family, listed in families.items():
         found.update(dict.fromkeys(listed.split(), family))
     return found
-
-
-@cache
-def _raw() -> bytes:
-    return (files("genpy_server.core.understanding") / FAMILIES).read_bytes()

@@ -23,14 +23,7 @@ from genpy_server.core.understanding.linear import (
     features,
     shipped,
 )
-from genpy_server.core.understanding.rules import (
-    ANSWER,
-    FOLLOW_UP,
-    GOES_ON,
-    REFERS,
-    RULES,
-    WISHES,
-)
+from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, REFERS, WISHES, rules
 from genpy_server.core.words import unspaced
 
 MODEL = "intent_model.json"
@@ -114,10 +107,7 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
 
 
 def _by_rule(seen: str) -> Intent | None:
-    low = seen.lower()
-    for rule in RULES:
-        if not any(word in low for word in rule.needed):
-            continue
+    for rule in rules():
         found = rule.pattern.search(seen)
         if found is not None:
             words = " ".join(found.group().split())[:40]

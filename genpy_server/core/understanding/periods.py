@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Literal, NamedTuple, get_args
 
 from genpy_server.core.patterns import lazy_pattern
-from genpy_server.core.phrases import any_phrase
+from genpy_server.core.phrases import PHRASES
 
 Period = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -16,8 +16,7 @@ _WEEK = timedelta(days=7)
 _LETTER = r"(?-i:[^\W\u3040-\u30ff\u4e00-\u9fff])"
 """Not one of a script without spaces, nor without case: that takes `re` 30 ms to compile."""
 _NAMED = lazy_pattern(
-    lambda: rf"(?<!{_LETTER})(?:{'|'.join(map(_named_group, PERIODS))})(?!{_LETTER})",
-    re.IGNORECASE,
+    lambda: rf"(?<!{_LETTER})(?:{'|'.join(map(_named_group, PERIODS))})(?!{_LETTER})", re.IGNORECASE
 )
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
 _SINCE = lazy_pattern(
@@ -45,7 +44,7 @@ _SET_AGAINST = lazy_pattern(
 
 
 def _named_group(period: Period) -> str:
-    return f"(?P<{period}>{any_phrase(period.replace('_', ' '))})"
+    return f"(?P<{period}>{PHRASES.any_of(period.replace('_', ' '))})"
 
 
 def _monday(today: date) -> date:
@@ -56,16 +55,12 @@ def _first(day: date) -> date:
     return day.replace(day=1)
 
 
-def _next_month(first: date) -> date:
-    return _first(first + 31 * _DAY)
-
-
 _DAYS: dict[Period, Callable[[date], tuple[date, date]]] = {
     "today": lambda today: (today, today + _DAY),
     "yesterday": lambda today: (today - _DAY, today),
     "this_week": lambda today: (_monday(today), _monday(today) + _WEEK),
     "last_week": lambda today: (_monday(today) - _WEEK, _monday(today)),
-    "this_month": lambda today: (_first(today), _next_month(_first(today))),
+    "this_month": lambda today: (_first(today), _first(_first(today) + 31 * _DAY)),
     "last_month": lambda today: (_first(_first(today) - _DAY), _first(today)),
 }
 
@@ -108,7 +103,7 @@ def find_period(text: str) -> Named | None:
 
 
 _OTHER_TIME = lazy_pattern(
-    lambda: rf"\b(?:{any_phrase('other times')})(?!\w)|{any_phrase('unspaced times')}",
+    lambda: rf"\b(?:{PHRASES.any_of('other times')})(?!\w)|{PHRASES.any_of('unspaced times')}",
     re.IGNORECASE,
 )
 """A time that no period is named for."""

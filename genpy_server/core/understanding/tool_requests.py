@@ -12,7 +12,7 @@ import msgspec
 
 from genpy_server.core.models import Message
 from genpy_server.core.patterns import lazy_pattern
-from genpy_server.core.phrases import any_phrase, phrases
+from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.keywords import find_keyword
 from genpy_server.core.understanding.linear import (
     Features,
@@ -44,25 +44,20 @@ LONGEST = 200
 """Characters of a message that can be a request."""
 
 
-@cache
-def _all_chats() -> dict[str, str]:
-    """How every conversation of a person is named, by what names the current one in that language."""
-    return dict(line.split(" = ", 1) for line in phrases("all chats"))
-
-
-_IN_SO_MANY_WORDS = lazy_pattern(lambda: any_phrase("in so many words"), re.IGNORECASE)
+_IN_SO_MANY_WORDS = lazy_pattern(lambda: PHRASES.any_of("in so many words"), re.IGNORECASE)
 _PLAINLY = lazy_pattern(
     lambda: (
-        rf"(?:{any_phrase('plainly')})"
+        rf"(?:{PHRASES.any_of('plainly')})"
         r"(?: here| before| earlier| yet| so far| in this chat)?\s*[?\uff1f\u061f]*"
     ),
     re.IGNORECASE,
 )
 _NAMES_A_PLACE = lazy_pattern(
-    lambda: rf"\b(?:{any_phrase('places')})|{any_phrase('unbounded places')}", re.IGNORECASE
+    lambda: rf"\b(?:{PHRASES.any_of('places')})|{PHRASES.any_of('unbounded places')}", re.IGNORECASE
 )
 _EVERYWHERE = lazy_pattern(
-    lambda: "|".join(rf"(?<!\w)({names})" for names in _all_chats().values()), re.IGNORECASE
+    lambda: "|".join(rf"(?<!\w)({names})" for names in PHRASES.pairs("all chats").values()),
+    re.IGNORECASE,
 )
 """Names every conversation of the person, not only the current one; one group a language."""
 _LISTED = lazy_pattern(
@@ -72,7 +67,7 @@ _LISTED = lazy_pattern(
 """Asks to be shown conversations, and not what was said in them."""
 _ELSEWHERE = lazy_pattern(
     lambda: (
-        rf"(?<!\w)(?:{'|'.join(_all_chats().values())}|yesterday"
+        rf"(?<!\w)(?:{'|'.join(PHRASES.pairs('all chats').values())}|yesterday"
         r"|(?:this|last|past) (?:week|month|year))(?!\w)"
     ),
     re.IGNORECASE,
@@ -105,7 +100,7 @@ _ASIDE = lazy_pattern(
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
 """Ends of a question; other text that begins with a time is a statement about that time."""
-_SAYS_THAT = lazy_pattern(lambda: any_phrase("says that"), re.IGNORECASE)
+_SAYS_THAT = lazy_pattern(lambda: PHRASES.any_of("says that"), re.IGNORECASE)
 _GIVES_A_ROLE = lazy_pattern(
     r"\b(?:from now on you|pretend (?:to be|you)|act as|ab jetzt bist du|à partir de maintenant tu|a partir de ahora eres"
     r"|a partir de agora você|\u0441 этого момента ты|من الآن أنت|अब से तुम)\b|これから(?:あなた|君)は|从现在起你",
@@ -192,7 +187,7 @@ def _plainer(line: str) -> Iterator[tuple[str, str]]:
     rest = line
     everywhere = _EVERYWHERE.search(rest)
     if everywhere is not None and not _LISTED.match(rest):
-        here = list(_all_chats())[(everywhere.lastindex or 1) - 1]
+        here = [*PHRASES.pairs("all chats")][(everywhere.lastindex or 1) - 1]
         rest = f"{rest[: everywhere.start()]}{here}{rest[everywhere.end() :]}"
     named = find_period(rest)
     place = (named.start, named.end) if named else find_other_time(rest)

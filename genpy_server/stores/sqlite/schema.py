@@ -265,8 +265,8 @@ _CUT = (
     "ALTER TABLE search_progress ADD COLUMN cut_below integer",
     "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)",
 )
-"""Messages below `cut_below` are indexed in the cut before that of `words.CUT`, and so are the titles until it
-is null; a search finds both."""
+"""Messages below `cut_below` are indexed in the cut before that of `words.CUT`; below zero are the rows of
+sessions that are, with the sign changed; a search finds both. At zero the index is merged, and null when that is done."""
 
 _PENDING = (
     "ALTER TABLE session_logs ADD COLUMN pending_server text",

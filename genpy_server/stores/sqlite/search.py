@@ -45,9 +45,11 @@ COMPARED: Final = 20_000
 """Places in the index that are compared for those of two of the three, the newest."""
 MENDED: Final = 3
 """Words of a query that may be mistyped, and words that each may stand for."""
-REINDEXED: Final = 200
-"""Messages that are indexed in one transaction when an older file is."""
-MERGED: Final = 300
+REINDEXED: Final = 20
+"""Messages, or sessions, that are indexed in one transaction when an older file is."""
+REINDEXED_CHARS: Final = 8_000
+"""Fewer messages are, once they have so many characters."""
+MERGED: Final = 100
 """Pages of the index that are written in one transaction after that."""
 
 _LONG: Final = 6
@@ -60,35 +62,55 @@ _SIDE: Final = ("<", "<", ">", ">")
 
 
 def reindex(connection: sqlite3.Connection) -> bool:
-    """Index the newest unindexed messages of an older file; False if all are indexed."""
+    """Index a few messages of an older file, the newest first, or sessions; False if all are indexed."""
     below, cut_below = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
     column, first = ("below", below) if below is not None else ("cut_below", cut_below)
     if first is None:
         return False
     if first == 0 and column == "cut_below":
         return _merge(connection, MERGED)
+    if first < 0:
+        return _reindex_sessions(connection, -first)
     rows = connection.execute(
         f"""
         SELECT {MESSAGE}, s.user_id FROM session_logs m JOIN sessions s USING (session_id)
         WHERE m.id < ? ORDER BY m.id DESC LIMIT ?
         """,
         (first, REINDEXED),
-    ).fetchall()
+    )
+    last, room = None, REINDEXED_CHARS
     for *row, user_id in rows:
-        connection.execute("DELETE FROM search_terms WHERE id = ?", (row[0],))
-        index_message(connection, user_id, message_of(tuple(row)))
-    connection.execute(f"UPDATE search_progress SET {column} = ?", (rows[-1][0] if rows else None,))
-    if rows:
+        message = message_of(tuple(row))
+        last, room = message.id, room - len(message.text)
+        connection.execute("DELETE FROM search_terms WHERE id = ?", (last,))
+        index_message(connection, user_id, message)
+        if room < 0:
+            break
+    if last is not None:
+        connection.execute(f"UPDATE search_progress SET {column} = ?", (last,))
         return True
-    for (session_id,) in connection.execute("SELECT session_id FROM sessions").fetchall():
-        index_session(connection, session_id)
     if column == "below":
         for trigger in ("removed", "changed"):
             connection.execute(f"DROP TRIGGER session_logs_{trigger}")
         connection.execute("DROP TABLE session_logs_search")
-        return True
-    connection.execute("UPDATE search_progress SET cut_below = 0")
-    return _merge(connection, -MERGED)
+    connection.execute(
+        "UPDATE search_progress SET below = NULL, cut_below = coalesce(?, (SELECT -max(id) FROM sessions))",
+        (cut_below if column == "below" else None,),
+    )
+    return True
+
+
+def _reindex_sessions(connection: sqlite3.Connection, last: int) -> bool:
+    """Index the sessions up to a row, the newest first; after the first row the index is merged."""
+    rows = connection.execute(
+        "SELECT id, session_id FROM sessions WHERE id <= ? ORDER BY id DESC LIMIT ?",
+        (last, REINDEXED),
+    ).fetchall()
+    for _, session_id in rows:
+        index_session(connection, session_id)
+    left = max(rows[-1][0] - 1, 0) if len(rows) == REINDEXED else 0
+    connection.execute("UPDATE search_progress SET cut_below = ?", (-left,))
+    return left > 0 or _merge(connection, -MERGED)
 
 
 def _merge(connection: sqlite3.Connection, pages: int) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreUnavailable
-from genpy_server.stores.base import Opened, StoreHealth, known_state
+from genpy_server.stores.base import Opened, StoreHealth, known_state, repeat_with_rests
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
@@ -107,10 +107,9 @@ class SqliteStore:
             await asyncio.wait([self._reindexing])
 
     async def _reindex(self) -> None:
-        """Index the messages of an older version, in short transactions."""
+        """Index the messages of an older version in short transactions, with rests between them."""
         try:
-            while await self.runner.write(search_sql.reindex):
-                pass
+            await repeat_with_rests(lambda: self.runner.write(search_sql.reindex))
         except sqlite3.Error as error:
             log.warning("index not finished: %s", schema.translated(error, self._path).code)
 

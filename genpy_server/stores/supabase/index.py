@@ -9,7 +9,7 @@ from genpy_server.core.understanding.tool_requests import is_about_records
 from genpy_server.stores.base import owner_of
 from genpy_server.stores.foreign import message_of, texts_of
 
-BATCH: Final = 200
+BATCH: Final = 50
 """The number of rows that are indexed in one call."""
 _POSITION: Final = 16_383
 _POSITIONS: Final = 255

@@ -34,6 +34,7 @@ from genpy_server.stores.base import (
     Ending,
     Store,
     StoreHealth,
+    repeat_with_rests,
 )
 from genpy_server.stores.foreign import message_of, read, session_of
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
@@ -184,15 +185,17 @@ class SupabaseStore:
         return self._indexing is not None and not self._indexing.done()
 
     async def _index(self) -> None:
-        """Index rows of earlier versions and of other programs, the newest first."""
+        """Index rows of earlier versions and of other programs in small batches, the newest first."""
         try:
-            while True:
-                rows = await self._functions.call("unindexed", limit=BATCH, cut=CUT)
-                await self._functions.call("index", **of_unindexed(rows))
-                if max(map(len, rows.values())) < BATCH:
-                    return
+            await repeat_with_rests(self._index_batch)
         except StoreError as error:
             log.warning("index not finished: %s", error.code)
+
+    async def _index_batch(self) -> bool:
+        rows = await self._functions.call("unindexed", limit=BATCH, cut=CUT)
+        cut = await asyncio.to_thread(of_unindexed, rows)
+        await self._functions.call("index", **cut)
+        return max(map(len, rows.values())) == BATCH
 
     async def indexed(self) -> None:
         """Wait until the unindexed rows that a search reported are indexed."""

@@ -172,6 +172,14 @@ def page_response(text: str, root: str = "./") -> Response:
     return Response.file(body, HTML, {"Content-Security-Policy": CONTENT_POLICY})
 
 
+def with_data(page: Response, data: bytes) -> Response:
+    """A page with JSON for its script, which is for one user and never kept."""
+    # Without a "<" it cannot end its element; as data it is nothing that the policy would run.
+    script = b'<script type="application/json" id="sent">%b</script></body>'
+    body = page.body.replace(b"</body>", script % data.replace(b"<", b"\\u003c"))
+    return msgspec.structs.replace(page, body=body, etag=None)
+
+
 def error_page(error: GenPyError, path: str) -> Response:
     """A failure as a page, for a person who opened the address of a path in a browser."""
     text = files(__package__).joinpath("error.html").read_text(encoding="utf-8")

@@ -1,17 +1,37 @@
 """The handlers of the two pages and their files."""
 
+import msgspec
+
 from genpy_server.core.identity import checked_ref
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import assets
+from genpy_server.web.pages.opening import Openings
 from genpy_server.web.router import Call
+
+ID_DIGITS = 19
+"""Digits of an id that a database cannot have."""
 
 
 class Pages:
-    """The pages; they contain nothing private and read it from the API."""
+    """The pages; but for the messages in the chat page, they read from the API what is private."""
+
+    def __init__(self, openings: Openings) -> None:
+        self._openings = openings
 
     async def chat(self, call: Call[None, None]) -> Response:
-        """The chat page; the address says which session."""
-        return assets.packed(assets.page("chat.html"), call.request)
+        """The chat page; the address says which session, and which message of it.
+
+        Where a browser shows its token only to the page's script, the page comes without messages.
+        """
+        page, request = assets.page("chat.html"), call.request
+        if request.user is None or not (ref := request.query.get("session")):
+            return assets.packed(page, request)
+        wanted = request.query.get("message", "")
+        number = int(wanted) if wanted.isdecimal() and len(wanted) < ID_DIGITS else None
+        opening = await self._openings(request.user, ref, number)
+        if opening is None:
+            return assets.packed(page, request)
+        return assets.with_data(page, msgspec.json.encode(opening))
 
     async def summary(self, call: Call[None, None]) -> Response:
         """The summary page; its script looks up the session."""

@@ -346,6 +346,13 @@ interface MessagePage {
 interface SearchHit {
   message: StoredMessage;
   session_title: string;
+  found_in?: "message" | "title" | "summary" | null;
+}
+
+/** What came with the document: frames of the newest messages, and the page around the wanted one. */
+interface Opening {
+  frames: ServerFrame[];
+  around?: MessagePage | null;
 }
 
 /** A message to bring into view, and the words in it that were looked for. */

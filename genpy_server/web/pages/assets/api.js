@@ -7,6 +7,9 @@ import { device, tab } from "./storage.js";
 const KEY = "genpy-token";
 const MISSING = 404;
 const REDIRECTED = 302; // which of the statuses it was, a browser does not tell
+const MOST_BYTES = 64 * 2 ** 20; // of an answer
+/** Seconds of silence after which nothing is waited for any more, as in the terminal client. */
+export const PATIENCE = { usual: 30, summary: 150, setup: 600 };
 
 /** Where the server's own addresses begin; it may stand below a folder of its host. */
 export const BASE = new URL("../../", import.meta.url);
@@ -87,22 +90,25 @@ export function askToken(wrong) {
  * @param {string} path
  * @param {object} sample
  * @param {unknown} [body]
+ * @param {number} [seconds] of silence that it may take
  * @returns {Promise<any>}
  */
-export async function api(method, path, sample, body) {
+export async function api(method, path, sample, body, seconds = PATIENCE.usual) {
   for (;;) {
     const sent = token();
     /** @type {Record<string, string>} */
     const headers = {};
     if (sent) headers.Authorization = `Bearer ${sent}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const { ok, status, value } = await reach(path, {
+    /** @type {RequestInit} */
+    const request = {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
       redirect: "manual",
-    });
+    };
+    const { ok, status, value } = await reach(path, request, seconds);
     if (ok && fits(value, sample)) return value;
     if (status === 401 && (token() !== sent || (await askToken(Boolean(sent))))) continue;
     throw new Refusal(fits(value, ANSWERS.error) ? value.error : unknown(status), status);
@@ -136,19 +142,45 @@ export const orRefusal = (asked) =>
   });
 
 /**
- * An answer with its JSON, which is null where it has none; or the refusal of a server that is away.
+ * An answer with its JSON, which is null where it has none that can be read; or the refusal of a
+ * server that is away, or silent for too long.
  *
  * @param {string} path
  * @param {RequestInit} request
+ * @param {number} seconds
  */
-async function reach(path, request) {
+async function reach(path, request, seconds) {
+  const stop = new AbortController();
+  const wait = () => setTimeout(() => stop.abort(), seconds * 1000);
+  let timer = wait();
   try {
-    const answer = await fetch(new URL(path, BASE), request);
+    const answer = await fetch(new URL(path, BASE), { ...request, signal: stop.signal });
     const { ok, type } = answer;
     const status = type === "opaqueredirect" ? REDIRECTED : answer.status;
-    return { ok, status, value: await answer.json().catch(() => null) };
+    const reader = answer.body?.getReader();
+    const decoder = new TextDecoder();
+    let [text, left] = ["", MOST_BYTES];
+    for (let part; left > 0 && (part = await reader?.read()) && !part.done;) {
+      clearTimeout(timer);
+      timer = wait();
+      left -= part.value.length;
+      text += decoder.decode(part.value, { stream: true });
+    }
+    return { ok, status, value: json(text) };
   } catch {
     throw away();
+  } finally {
+    clearTimeout(timer);
+    stop.abort(); // what is too much is not sent on
+  }
+}
+
+/** What a text is as JSON; null where it is none. */
+function json(/** @type {string} */ text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 
@@ -174,14 +206,21 @@ const unknown = (/** @type {number} */ status) => ({
  * @param {() => Promise<T>} load
  */
 export async function loaded(load) {
+  let timer = 0;
   try {
-    return await load();
+    /** @type {Promise<never>} */
+    const late = new Promise((_, refuse) => {
+      timer = setTimeout(() => refuse(away()), PATIENCE.usual * 1000);
+    });
+    return await Promise.race([load(), late]);
   } catch (error) {
     if (error instanceof TypeError) throw away(); // nothing came, or something else than a script
     if (!(error instanceof SyntaxError)) throw error;
     const message =
       "A part of the page cannot be read: it was cut off, or is of another version. Reload the page.";
     throw new Refusal({ code: "unreadable", message }, 200);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -102,6 +102,13 @@ const list = new SessionList({
 // The address
 
 /**
+ * What the document brought along of the conversation that it was asked for.
+ *
+ * @type {Opening | null}
+ */
+let opening = JSON.parse(document.getElementById("sent")?.textContent ?? "null");
+
+/**
  * @param {string} ref
  * @param {Wanted | null} [wanted] a message to bring into view
  * @param {boolean} [fresh] whether its id was made a moment ago
@@ -116,6 +123,7 @@ function open(ref, wanted = null, fresh = false) {
     ref,
     fresh,
     wanted,
+    opening,
     scroller: byId("conversation"),
     list: byId("messages"),
     tell,
@@ -123,6 +131,8 @@ function open(ref, wanted = null, fresh = false) {
     edit: (entry) => composer.edit(entry),
     takeBack: (text) => composer.take(text),
   });
+  opening = null;
+  document.getElementById("sent")?.remove();
   showSidebar(false);
 }
 
@@ -210,6 +220,8 @@ function stateWords(state, waiting) {
   }
 }
 
+let away = false; // whether the connection was lost
+
 /**
  * @param {Room} said
  * @param {string} [cause] the type of the frame that changed it
@@ -248,6 +260,8 @@ function tell(said, cause) {
     byId("setup").hidden = true;
   }
   if (session) list.show(session);
+  if (away && state.name === "ready") list.refresh(); // what others did meanwhile
+  away = state.name === "waiting" || (away && state.name !== "ready");
   if (cause && CHANGES_LIST.has(cause)) list.happened(50);
 }
 
@@ -417,5 +431,5 @@ const SIGNS = [
 for (const [id, name] of SIGNS) byId(id).prepend(icon(name));
 byId("foot").append(themeButton());
 list.refresh();
-follow();
 if (!NARROW.matches) box.focus();
+follow();

@@ -7,6 +7,7 @@ const PROTOCOL = "genpy.v1";
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
 const AGAIN = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4008]);
 const UNAUTHORIZED = 4401;
+const PATIENCE = 30_000; // ms in which a connection must be attached
 const STEADY = 10_000; // ms after which a connection counts as a good one
 
 /** A socket with what is known of it. */
@@ -129,6 +130,9 @@ export class Link {
       else this.again("The server’s answer cannot be read");
     });
     socket.addEventListener("close", ({ code, reason }) => this.#lost(socket, code, reason));
+    setTimeout(() => {
+      if (socket === this.#socket && !socket.attached) this.again("The server does not answer");
+    }, PATIENCE);
   }
 
   /**

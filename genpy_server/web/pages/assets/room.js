@@ -1,6 +1,6 @@
 // One open session: its connection, what is known of it, what is on its way, what is shown.
 
-import { api, attempt, query, session } from "./api.js";
+import { api, attempt, orRefusal, query, session } from "./api.js";
 import { announce } from "./dom.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
@@ -53,6 +53,7 @@ export class Room {
    * @param {string} place.ref
    * @param {boolean} place.fresh whether its id was made a moment ago
    * @param {Wanted | null} place.wanted a message to bring into view
+   * @param {Opening | null} place.opening what came of it with the document
    * @param {HTMLElement} place.scroller
    * @param {HTMLElement} place.list
    * @param {(room: Room, cause?: string) => void} place.tell called after every change of what the
@@ -61,7 +62,7 @@ export class Room {
    * @param {Actions["edit"]} place.edit
    * @param {(text: string) => void} place.takeBack called with a message that was refused
    */
-  constructor({ ref, fresh, wanted, scroller, list, tell, refused, edit, takeBack }) {
+  constructor({ ref, fresh, wanted, opening, scroller, list, tell, refused, edit, takeBack }) {
     this.ref = ref;
     this.wanted = wanted;
     this.tell = tell;
@@ -99,6 +100,9 @@ export class Room {
       stuck: () => this.link?.again(),
       changed: () => this.#showWaiting(),
     });
+    for (const frame of opening?.frames ?? []) this.transcript.apply(frame);
+    if (opening?.around) this.#show(opening.around);
+    else if (opening) this.#redraw();
     this.#showWaiting();
     this.link = new Link({
       ref,
@@ -239,10 +243,12 @@ export class Room {
       this.#try(() => this.#recall());
     }
     if (ready.replay === "complete") {
-      setTimeout(() => this.#try(() => this.#complete()), LATE_HTML);
+      // Where that is refused, what the page made of the text stays.
+      setTimeout(() => orRefusal(this.#complete()), LATE_HTML);
     }
     if (!this.wanted) return;
-    if (ready.before && this.wanted.id < ready.before) this.#try(() => this.#open());
+    const { before } = this.transcript;
+    if (before && this.wanted.id < before) this.#try(() => this.#open());
     else setTimeout(() => this.#try(() => this.#open()), ARRIVAL); // it comes by itself, or there is none
   }
 
@@ -394,7 +400,11 @@ export class Room {
       return;
     }
     const page = await this.#page({ around: wanted.id, limit: PAGE });
-    if (this.#closed || this.wanted !== wanted) return;
+    if (!this.#closed && this.wanted === wanted) this.#show(page);
+  }
+
+  /** Show a part of the conversation that may be far from its end. */
+  #show(/** @type {MessagePage} */ page) {
     this.#past = new Transcript();
     this.#past.add(page, "before");
     this.#past.after = page.after;

@@ -18,6 +18,7 @@ const tabs = new BroadcastChannel("genpy-sessions");
 export class SessionList {
   #timer = 0;
   #asked = 0;
+  #waits = false; // for an answer, which a look at what others did would only put off
   /** @type {SessionRow[]} */
   #found = [];
   /** @type {number | null} */
@@ -57,7 +58,8 @@ export class SessionList {
   }
 
   #follow() {
-    if (!document.hidden && !this.list.querySelector(":popover-open")) this.refresh();
+    if (this.#waits || document.hidden || this.list.querySelector(":popover-open")) return;
+    this.refresh();
   }
 
   /** @param {string} id */
@@ -77,6 +79,7 @@ export class SessionList {
   async #load(/** @type {number | undefined} */ before = undefined) {
     this.#asked += 1;
     const mine = this.#asked;
+    this.#waits = true;
     const q = this.search.value.trim();
     const limit = before ? PAGE : Math.min(MOST, Math.max(PAGE, this.#found.length));
     const answers = await orRefusal(
@@ -86,6 +89,7 @@ export class SessionList {
       ]),
     );
     if (mine !== this.#asked) return;
+    this.#waits = false;
     if (answers instanceof Refusal) {
       // A list that is there stays, as the next look may succeed; a token is asked for elsewhere.
       const stays = answers.status === 401 || (this.#query === q && !before);
@@ -96,7 +100,8 @@ export class SessionList {
     this.#query = q;
     this.#found = before ? [...this.#found, ...page.sessions] : page.sessions;
     this.#next = page.next;
-    const said = messages?.hits ?? [];
+    // Those of titles and summaries stand among the conversations.
+    const said = (messages?.hits ?? []).filter(inMessage);
     const shown = JSON.stringify([q, this.#found, said, this.#next]);
     if (shown === this.#shown) return;
     const searched = q && !this.#shown.startsWith(JSON.stringify([q]).slice(0, -1));
@@ -185,6 +190,8 @@ export class SessionList {
     );
   }
 }
+
+const inMessage = (/** @type {SearchHit} */ { found_in: place }) => !place || place === "message";
 
 /**
  * @param {SearchHit} hit

@@ -1,6 +1,6 @@
 // The first minute: the way to a model, at a server of one's own that has none yet.
 
-import { Refusal, api } from "./api.js";
+import { PATIENCE, Refusal, api } from "./api.js";
 import { announce, button, byId, el, isolated, plural } from "./dom.js";
 import { ANSWERS } from "./shapes.js";
 
@@ -39,7 +39,8 @@ export async function offerSetup(done, wanted = false) {
     place.inert = true;
     try {
       /** @type {Chosen} */
-      const { model, models, notes } = await api("POST", "api/setup", ANSWERS.tried, choice);
+      const tried = await api("POST", "api/setup", ANSWERS.tried, choice, PATIENCE.setup);
+      const { model, models, notes } = tried;
       if (model) {
         place.inert = false;
         place.classList.add("done");

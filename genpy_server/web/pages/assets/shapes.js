@@ -128,7 +128,7 @@ export const ANSWERS = {
   done: {},
   error: { error: { code: "", message: "", "retry_after?": 0 } },
   export: { markdown: "" },
-  search: { hits: [{ message: STORED, session_title: "" }] },
+  search: { hits: [{ message: STORED, session_title: "", "found_in?": "" }] },
   memory: { on: true, notes: [{ number: 0, text: "", "message_id?": 0, "said?": "" }] },
   messages: { messages: [STORED], "before?": 0, "after?": 0 },
   models: { "default?": "", models: [{ name: "" }] },

@@ -1,6 +1,6 @@
 // The summary page: what a session was about, counted and told, and everything that was said.
 
-import { api, attempt, link, query, session } from "./api.js";
+import { PATIENCE, api, attempt, link, query, session } from "./api.js";
 import { bars } from "./charts.js";
 import { announce, button, byId, el, exactly, isolated, plural, words } from "./dom.js";
 import { EntryView } from "./entry.js";
@@ -176,7 +176,8 @@ byId("again").addEventListener("click", () =>
     byId("again", HTMLButtonElement).disabled = true;
     byId("again").textContent = "Summing up…";
     try {
-      show(await api("POST", `${place}/regenerate-summary`, ANSWERS.session));
+      const made = `${place}/regenerate-summary`;
+      show(await api("POST", made, ANSWERS.session, undefined, PATIENCE.summary));
       announce("The summary is written.");
     } finally {
       byId("again", HTMLButtonElement).disabled = false;

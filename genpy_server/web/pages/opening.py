@@ -1,0 +1,126 @@
+"""The newest messages of a conversation, which the document of the chat page brings along.
+
+The page shows them without another round trip; its socket goes on behind them, as after a cut.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import msgspec
+
+from genpy_server.core.models import MessagePage
+from genpy_server.errors import GenPyError
+from genpy_server.records import Records
+from genpy_server.sessions.hub import SessionHub
+from genpy_server.web.api import MessagesQuery, message_page
+from genpy_server.web.html_feed import HtmlFeed
+from genpy_server.web.renderer import Renderer
+from genpy_server.wire import Delta, Frame, Html, MessageEvent
+
+MESSAGES = 50
+"""Most messages; the page asks for as many at once."""
+STORE_SECONDS = 0.5
+"""After so long without an answer of the store the page comes without messages."""
+RENDER_SECONDS = 0.25
+"""How long their HTML is waited for; the page formats the rest itself, until it has asked for it."""
+
+T = TypeVar("T")
+
+
+class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a socket would send first, and the page around a message that is asked for."""
+
+    frames: list[Frame]
+    around: MessagePage | None = None
+
+
+class Openings:
+    """Reads the opening of a conversation."""
+
+    def __init__(
+        self,
+        hub: SessionHub,
+        records: Callable[[str], Records],
+        feed: HtmlFeed,
+        renderer: Renderer,
+    ) -> None:
+        self._hub = hub
+        self._feed = feed
+        self._renderer = renderer
+        self._records = records
+
+    async def __call__(self, user: str, ref: str, wanted: int | None) -> Opening | None:
+        """The opening; None for a conversation without messages, or one that cannot be read now."""
+        # Not cancelled when it is late: the socket of the page waits for the same.
+        reading = self._hub.tasks.spawn(self._read(user, ref, wanted))
+        await asyncio.wait([reading], timeout=STORE_SECONDS)
+        opening = _result(reading)
+        if opening is None:
+            return None
+        stored = [frame for frame in opening.frames if isinstance(frame, MessageEvent)]
+        around = opening.around
+        texts = [one.text for one in stored]
+        if around is not None:
+            texts += [one.text for one in around.messages]
+        html = await self._html(texts, user)
+        for message, made in zip(stored, html, strict=False):
+            if made is not None:
+                opening.frames.append(Html(made, message_id=message.message_id))
+        if around is None:
+            return opening
+        around = msgspec.structs.replace(around, html=html[len(stored) :])
+        return msgspec.structs.replace(opening, around=around)
+
+    async def _read(self, user: str, ref: str, wanted: int | None) -> Opening | None:
+        reader = _Recorder(user)
+        with suppress(GenPyError):
+            session = await self._hub.attach(user, ref, reader, history=MESSAGES)
+            self._hub.detach(session, reader)
+        ids = [one.message_id for one in reader.frames if isinstance(one, MessageEvent)]
+        if not ids:
+            return None
+        for frame in tuple(reader.frames):
+            if isinstance(frame, Delta):
+                self._feed.watch(reader, frame)  # its blocks, and the beginning for who comes next
+        self._feed.left(reader)
+        around = None
+        if wanted is not None and wanted not in ids:
+            query = MessagesQuery(around=wanted, limit=MESSAGES)
+            with suppress(GenPyError):  # the page asks again, and says why not
+                around = await message_page(self._records(user), ref, query)
+        return Opening(reader.frames, around)
+
+    async def _html(self, texts: Sequence[str], user: str) -> list[str | None]:
+        """The HTML of each text that is rendered in time, the last one first."""
+        spawn, render = self._hub.tasks.spawn, self._renderer.render_all
+        made = [spawn(render([text], user)) for text in reversed(texts)]
+        await asyncio.wait(made, timeout=RENDER_SECONDS)
+        return [(_result(one) or [None])[0] for one in reversed(made)]
+
+
+class _Recorder:
+    """A client that keeps what it is sent."""
+
+    is_open = approves = False
+    allowed = frozenset[str]()
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.frames: list[Frame] = []
+
+    def answer(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def offer(self, frame: Frame, _: bytes) -> None:
+        self.frames.append(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        pass
+
+
+def _result(task: "asyncio.Task[T]") -> "T | None":
+    """What a task made; None where it is late, or failed, which is logged."""
+    made = task.done() and not task.cancelled() and task.exception() is None
+    return task.result() if made else None
