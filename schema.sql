@@ -1636,7 +1636,9 @@ begin
 end
 $$;
 
--- Servers of version 14 and before ask this instead.
+-- Servers of version 14 and before ask this instead. They answer what waits without claiming it: where
+-- such a server and one of this version open a session at the same time, a question may get two replies,
+-- of which the newest counts.
 create or replace function public.genpy_hosting(p_user_id text, p_session_id uuid)
 returns jsonb language sql stable security invoker set search_path = '' as $$
   select jsonb_build_object(
