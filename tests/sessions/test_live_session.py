@@ -1,6 +1,7 @@
 """Conversations over real sockets, with the offline model, which answers at once."""
 
 import asyncio
+import json
 import sys
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from support.raw_client import PATIENCE, Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
 
+from genpy_server.settings import Limits
 from genpy_server.wire import Auth, Cancel, Delta, End, Rate, Retry, Send
 
 TOKEN = "correct-horse-battery"
@@ -226,6 +228,19 @@ async def test_message_over_the_limit_is_refused_and_nothing_is_stored(database)
             assert error["code"] == "too_large"
             session = await server.app.store.session("local", peer.of("ready")[0]["session"])
     assert session is None
+
+
+@pytest.mark.parametrize("character", ["\U0001f600", "\x01", '"'], ids=["pair", "control", "quote"])
+async def test_the_longest_message_fits_its_frame(database, character):
+    """However a client escapes it, a message of as many characters as the limit says is stored."""
+    text = character * Limits().message_chars
+    async with serving(database) as server, Peer(server.url, "one") as peer:
+        await peer.ws.send(json.dumps({"type": "send", "id": "a", "text": text}))
+        assert (await peer.until("message"))["text"] == text
+        await peer.until("ack")
+        await peer.ws.send(json.dumps({"type": "send", "id": "b", "text": text + character}))
+        error = await peer.until("error")
+    assert (error["code"], error["re"]) == ("too_large", "b")
 
 
 async def test_rate_limit_says_when_and_lets_a_repeated_message_pass(database):
