@@ -580,14 +580,44 @@ async def test_a_new_file_that_another_process_is_making(
             await Person(store).say("x")
 
 
-async def test_a_removed_file_is_noticed(path: Path) -> None:
-    """`check` says that the file is gone, though its connections go on."""
+def _behind_a_link(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("elsewhere.db")))
+
+
+def _replace_by_a_copy(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.rename(path.with_name("elsewhere.db")),
+        lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
+        _behind_a_link,
+        _replace_by_a_copy,
+        lambda path: path.unlink(),
+        lambda path: schema.log_of(path).unlink(),
+        lambda path: path.write_bytes(b""),
+    ],
+    ids=["moved", "folder moved", "behind a link", "a copy", "removed", "log removed", "emptied"],
+)
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files where they are")
+async def test_a_file_that_is_not_there_is_noticed(
+    tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    """No write is acknowledged, and `check` says so, though the connections go on."""
+    path = tmp_path / "folder" / "genpy.db"
     async with opened(path) as store:
+        person = Person(store)
+        await person.say("x")
         await store.check()
-        path.rename(path.with_name("elsewhere.db"))
+        harm(path)
         with pytest.raises(StoreUnavailable, match="moved or removed"):
             await store.check()
-        path.with_name("elsewhere.db").rename(path)
+        with pytest.raises(StoreUnavailable, match="moved or removed"):
+            await person.say("y")
 
 
 @pytest.mark.parametrize(

@@ -353,8 +353,13 @@ def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connec
         raise
 
 
+def log_of(path: Path) -> Path:
+    """SQLite's log of changes, beside the file."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def _has_changes(path: Path) -> bool:
-    log = path.with_name(f"{path.name}-wal")
+    log = log_of(path)
     return log.exists() and log.stat().st_size > 0
 
 

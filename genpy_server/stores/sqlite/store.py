@@ -9,6 +9,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -88,7 +89,9 @@ class SqliteStore:
     def __init__(self, path: Path, *, busy_seconds: float = schema.BUSY_SECONDS) -> None:
         self._path = path
         self._reindexing: asyncio.Task[None] | None = None
-        self._file: tuple[int, int] | None = None
+        self._place = path
+        """Where the file is, without links."""
+        self._files: list[tuple[int, int]] | None = None
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
@@ -99,7 +102,8 @@ class SqliteStore:
                 self._reindexing = asyncio.create_task(self._reindex())
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
-        self._file = self._identity()
+        self._place = self._path.resolve()
+        self._files = self._identities()
 
     async def indexed(self) -> None:
         """Wait until the messages of an older version of the file are indexed."""
@@ -122,19 +126,22 @@ class SqliteStore:
         await self.runner.stop()
 
     def check_file(self) -> None:
-        """Raise `StoreUnavailable` if the opened file was moved, removed or replaced."""
-        if self._identity() != self._file:
+        """Raise `StoreUnavailable` if the opened file was moved, removed, emptied or replaced."""
+        if self._identities() != self._files:
             raise StoreUnavailable(
                 f"The database {self._path} was moved or removed, and perhaps replaced by another. "
                 "Put it back, or restart GenPy."
             )
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _identities(self) -> list[tuple[int, int]] | None:
+        """Of the file, and of its log of changes, which holds the last commits; None without a file."""
         try:
-            found = self._path.stat()
+            found = [self._path.stat(), self._place.lstat()]
+            with suppress(FileNotFoundError):
+                found.append(schema.log_of(self._place).stat())
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return [(one.st_dev, one.st_ino) for one in found] if found[0].st_size else None
 
     async def check(self) -> StoreHealth:
         """See `Store.check`."""
