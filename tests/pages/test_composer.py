@@ -119,7 +119,7 @@ async def test_a_kind_of_help_is_chosen_from_those_of_the_server(
         modes = (await (await visit.context.request.get(f"{server.url}/api/modes")).json())["modes"]
         choice = visit.page.get_by_label("Kind of help")
         await expect(choice.locator("option")).to_have_text(
-            ["Kind of help: automatic", *(mode["label"] for mode in modes)]
+            ["Help: automatic", *(mode["label"] for mode in modes)]
         )
         await choice.select_option(modes[-1]["name"])
         await visit.say("Hello")

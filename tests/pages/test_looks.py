@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, expect
-from support.browser import visiting
+from support.browser import PHONE, visiting
 from support.running_server import Running
 from support.scripted_model import Upstream
 
@@ -142,3 +142,19 @@ async def test_the_open_conversation_is_seen_in_forced_colours(browser: Browser,
             "rows => rows.map((row) => getComputedStyle(row).outlineStyle)"
         )
         assert sorted(outlines) == ["none", "solid"]
+
+
+async def test_a_menu_does_not_stay_where_its_button_was(browser: Browser, server: Running):
+    """A menu closes when the window changes its size, as its button is elsewhere then."""
+    store, user = server.app.store, server.app.settings.user
+    session = "00000000-0000-4000-8000-000000000006"
+    await store.append(user, session, "user", "text", title="T")
+    async with visiting(browser, server.url, f"/?session={session}") as visit:
+        more = visit.page.get_by_role("button", name="More for this conversation")
+        menu = visit.page.locator(".menu:popover-open")
+        await more.click()
+        await expect(menu).to_be_visible()
+        await visit.page.set_viewport_size(PHONE)
+        await expect(menu).to_have_count(0)
+        await more.click()
+        await expect(menu.get_by_role("button", name="Delete")).to_be_in_viewport(ratio=1)

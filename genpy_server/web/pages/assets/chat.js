@@ -282,7 +282,7 @@ function showModes(/** @type {Mode[]} */ known) {
   if (modes.options.length === known.length + 1) return;
   const { value } = modes;
   modes.replaceChildren(
-    el("option", { value: "", text: "Kind of help: automatic" }),
+    el("option", { value: "", text: "Help: automatic" }),
     ...known.map(({ name, label }) => el("option", { value: name, text: label })),
   );
   modes.value = known.some(({ name }) => name === value) ? value : "";

@@ -101,6 +101,7 @@ export function menuOf(label, name, choices) {
       menu.style.top = `${Math.max(8, Math.min(bottom + 4, innerHeight - offsetHeight - 8))}px`;
       menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
       /** @type {HTMLElement | null} */ (menu.firstElementChild)?.focus();
+      addEventListener("resize", () => menu.hidePopover(), { once: true }); // it stands elsewhere
     },
     { name, class: "quiet", "aria-haspopup": "dialog" },
   );

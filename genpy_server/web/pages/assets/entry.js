@@ -25,6 +25,19 @@ const ENDINGS = {
   error: ["The reply failed. What came is kept.", "The reply failed before anything came."],
 };
 
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu; // marks of direction among them
+
+/**
+ * Arguments as JSON, in which nothing is hidden.
+ *
+ * @param {Json} args
+ * @param {number} [indent]
+ */
+const exact = (args, indent) =>
+  JSON.stringify(args, null, indent).replace(INVISIBLE, (mark) =>
+    mark === "\n" ? mark : `\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+
 export class EntryView {
   /** @typedef {{box: HTMLDetailsElement, state: HTMLElement, result: HTMLElement, asks: HTMLElement}} ToolBox */
   /** @type {Map<string, ToolBox>} */
@@ -220,7 +233,7 @@ export class EntryView {
       const state = el("span", { class: "tool-state" });
       const result = el("div", { class: "tool-result" });
       const args = Object.keys(tool.args).length
-        ? el("p", { class: "args", text: JSON.stringify(tool.args) })
+        ? el("p", { class: "args", text: exact(tool.args) })
         : null;
       const box = el(
         "details",
@@ -271,9 +284,7 @@ export class EntryView {
     const question = asks || `May “${isolated(words(name))}” run?`;
     place.replaceChildren(
       el("p", { text: question, dir: "auto" }),
-      ...(Object.keys(args).length
-        ? [el("pre", { class: "args", text: JSON.stringify(args, null, 2), tabindex: "0" })]
-        : []),
+      ...(Object.keys(args).length ? [el("pre", { class: "args", text: exact(args, 2) })] : []),
       el("p", { class: "choices" }, ...answers),
     );
     announce(question);
