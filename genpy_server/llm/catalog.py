@@ -70,16 +70,17 @@ def default_file() -> Path:
 def known_providers(settings: Settings) -> list[Provider]:
     """The providers to ask: those with a key or their own address, and the local ones."""
     groq = settings.providers[GROQ]
+    own = None if settings.provider else settings.llm_url
     found = [
         provider
         for name, provider in settings.providers.items()
-        if name != GROQ and (provider.url != settings.llm_url or name not in LOCAL_PROVIDERS)
+        if name != GROQ and (provider.url != own or name not in LOCAL_PROVIDERS)
     ]
     if settings.groq_key is not None:
         url = f"{settings.groq_base_url}/openai/v1" if settings.groq_base_url else groq.url
         found.insert(0, Provider(GROQ, url, settings.groq_key))
-    if settings.llm_url is not None and not settings.provider:
-        found.insert(0, Provider("", settings.llm_url, settings.llm_key))
+    if own is not None:
+        found.insert(0, Provider("", own, settings.llm_key))
     return found
 
 

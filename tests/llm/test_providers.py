@@ -12,6 +12,7 @@ from genpy_server import settings
 from genpy_server.config import Provider, UserConfig, known_providers
 from genpy_server.errors import LlmError, LlmModelUnknown
 from genpy_server.llm.base import ChatMessage, ChatRequest, LeftOut, TextDelta
+from genpy_server.llm.catalog import known_providers as catalog_providers
 from genpy_server.llm.providers import Providers
 
 LOCAL = {"GENPY_LLM_URL": "http://127.0.0.1:1/v1"}
@@ -116,6 +117,25 @@ def test_a_model_that_no_provider_can_have_is_refused(tmp_path):
     folder = settings.load(settings.read_environment(tmp_path, own))
     with pytest.raises(LlmError, match="not allowed"):
         Providers(folder).get("groq/x")
+
+
+@pytest.mark.parametrize("name", ["lmstudio", "ollama", "work"])
+async def test_the_provider_of_the_configured_model_is_a_known_one(name):
+    """Chosen by its name, a local service is listed, its window counts, and its silence is said."""
+    async with Upstream() as service:
+        service.windows = {"tiny": 4_000}
+        config = UserConfig(providers=known_providers({name: service.url}, {}))
+        chosen = settings.Environment({"GENPY_MODEL": f"{name}/tiny"}, config=config)
+        models = Providers(settings.load(chosen))
+        listed = {one.provider: one.models for one in await models.listed()}
+        assert "tiny" in [one.name for one in listed[name]]
+        assert models.window(models.default) == 4_000
+        assert await models.trouble(None) is None
+        away = Providers(settings.load(chosen))
+    assert "Nothing answers there." in (await away.trouble(None)).message
+    address = settings.Environment({"GENPY_LLM_URL": service.url}, config=config)
+    names = [one.name for one in catalog_providers(settings.load(address))]
+    assert ("" in names, name in names) == (True, name == "work")
 
 
 async def test_two_services_at_once_each_get_their_own_key():
