@@ -1,12 +1,13 @@
 """The state that the heading shows: a pure function of the connection and the transcript."""
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from genpy_server.client.transcript import Entry, Transcript
+from genpy_server.client.transcript import Entry
 from genpy_tui.commands import Keys
 
 if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
+    from genpy_tui.chat.conversation import OpenConversation
 
 
 class ShownState(NamedTuple):
@@ -66,20 +67,8 @@ class Activity(NamedTuple):
     """The mode that was chosen for the next messages; None leaves the choice to the server."""
 
 
-class ServerLink(Protocol):
-    """The facts of the connection that the state shows."""
-
-    @property
-    def pending(self) -> int:
-        """The number of messages that are not acknowledged."""
-
-    @property
-    def address(self) -> str:
-        """Host and port of the server; empty for one in this program."""
-
-
 def shown_state(
-    activity: Activity, transcript: Transcript, connection: ServerLink, now: float, keys: Keys
+    activity: Activity, conversation: "OpenConversation", now: float, keys: Keys
 ) -> ShownState:
     """The state to show."""
     link = activity.link
@@ -90,12 +79,12 @@ def shown_state(
     if link is None:
         return STARTING
     if link.state != "open":
-        return _disconnected(link, now - activity.link_at, transcript, connection, keys)
-    return _connected(activity, transcript, connection.pending, now, keys)
+        return _disconnected(link, now - activity.link_at, conversation, keys)
+    return _connected(activity, conversation, now, keys)
 
 
 def _disconnected(
-    link: "Link", since: float, transcript: Transcript, connection: ServerLink, keys: Keys
+    link: "Link", since: float, conversation: "OpenConversation", keys: Keys
 ) -> ShownState:
     if link.state == "refused":
         return REFUSED._replace(detail=link.reason)
@@ -105,20 +94,21 @@ def _disconnected(
         return CONNECTING
     wait = max(0.0, link.delay - since)
     details = [f"attempt {link.attempt}" + (f" in {wait:.0f} s" if wait >= 1 else "")]
-    if transcript.running is not None:
+    if conversation.running is not None:
         details.append("reply kept")
-    if connection.pending:
-        details.append(f"{connection.pending} waiting to be sent")
+    if conversation.pending:
+        details.append(f"{conversation.pending} waiting to be sent")
     if link.attempt <= QUIET_ATTEMPTS:
         return RECONNECTING._replace(detail=" · ".join(details))
-    words = f"{NO_CONNECTION.words} to {connection.address}"
+    words = f"{NO_CONNECTION.words} to {conversation.address}"
     return NO_CONNECTION._replace(words=words, detail=" · ".join(details))
 
 
 def _connected(
-    activity: Activity, transcript: Transcript, pending: int, now: float, keys: Keys
+    activity: Activity, conversation: "OpenConversation", now: float, keys: Keys
 ) -> ShownState:
-    running, missed = transcript.running, activity.replay_until - transcript.seq
+    transcript, running = conversation.transcript, conversation.running
+    missed = activity.replay_until - transcript.seq
     if running is not None and activity.stopping:
         state = STOPPING
     elif activity.limited_until > now:
@@ -129,7 +119,7 @@ def _connected(
         state = _running(running, keys)
     elif activity.failure:
         state = SERVER_ERROR._replace(detail=activity.failure)
-    elif pending:
+    elif conversation.pending:
         state = SENDING
     elif transcript.entries and transcript.entries[-1].status == "error":
         state = SERVER_ERROR._replace(detail=f"{keys.way('retry')} tries again")

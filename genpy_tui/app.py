@@ -329,7 +329,7 @@ class GenPyApp(App[int]):
     def keep_unsent(self) -> None:
         """Store unsent texts for the next run, and print that they are."""
         client = self.chat.conversation.client
-        edit = self.chat.edit.edit
+        edit = self.chat.draft.edit
         texts = [send.text for send in (client.pending if client is not None else ())]
         texts += [] if edit is None else [edit.draft]
         texts = [text for text in (*texts, self.chat.prompt.full_text) if text.strip()]

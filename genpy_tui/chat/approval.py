@@ -1,23 +1,15 @@
 """Requests for permission by tools, shown and answered above the prompt."""
 
-from textual.screen import Screen
-
-from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.commands import Keys
+from genpy_tui.chat.control import Control, Parts
 from genpy_tui.widgets.approval import ApprovalRequest
-from genpy_tui.widgets.prompt import Prompt
 
 
-class ApprovalControl:
+class ApprovalControl(Control):
     """Shows the open request of the conversation, and passes the answer to the client."""
 
-    def __init__(
-        self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt, keys: Keys
-    ) -> None:
-        self.panel = ApprovalRequest(keys)
-        self._screen = screen
-        self._conversation = conversation
-        self._prompt = prompt
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.panel = ApprovalRequest(parts.keys)
 
     def follow(self) -> None:
         """Show the open request of the transcript, or hide the panel."""
@@ -36,7 +28,7 @@ class ApprovalControl:
     def focus(self) -> None:
         """Go to the open request, where a digit answers."""
         if self.panel.request is None:
-            self._screen.notify("No tool waits for your permission.")
+            self._notify("No tool waits for your permission.")
         else:
             self.panel.settle()
             self.panel.focus()

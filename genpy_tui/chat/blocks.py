@@ -2,33 +2,19 @@
 
 from urllib.parse import urlsplit
 
-from textual.screen import Screen
-
 from genpy_server.core.display import newlines
+from genpy_tui.chat.control import Control, Parts
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.commands import Keys
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
-from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.transcript import TranscriptView
 
 
-class BlockControl:
+class BlockControl(Control):
     """Moves the cursor over messages, copies and quotes them, and opens links."""
 
-    def __init__(
-        self,
-        screen: Screen[None],
-        view: TranscriptView,
-        prompt: Prompt,
-        switch: SwitchControl,
-        keys: Keys,
-    ) -> None:
-        self._screen = screen
-        self._view = view
-        self._prompt = prompt
+    def __init__(self, parts: Parts, switch: SwitchControl) -> None:
+        super().__init__(parts)
         self._switch = switch
-        self._keys = keys
         self._code: tuple[MessageBlock | None, int] = (None, 0)
         """The block whose code was copied last, and the index of its next block of code."""
 
@@ -54,7 +40,7 @@ class BlockControl:
 
         code = code_blocks(block.shown.text)
         if not code:
-            self._screen.notify("No code in this message.")
+            self._notify("No code in this message.")
             return
         number = self._code[1] % len(code) if self._code[0] is block else 0
         self._code = (block, number + 1)
@@ -65,13 +51,13 @@ class BlockControl:
         """Show the previous or next answer to a message that was answered again."""
         if not self._view.turn(step):
             ask = self._keys.way("model_block")
-            self._screen.notify(f"No other answer to this message; {ask} asks another model.")
+            self._notify(f"No other answer to this message; {ask} asks another model.")
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy a text, and notify where it was copied to."""
         from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
 
-        self._screen.notify(copy(self._screen.app, text).format(what=what))
+        self._notify(copy(self._screen.app, text).format(what=what))
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""
@@ -86,16 +72,14 @@ class BlockControl:
             self._switch.show_place(*place.split("#"))
             return
         if urlsplit(target).scheme not in {"http", "https"}:
-            self._screen.notify(f"Only web addresses are opened; this is {target}")
+            self._notify(f"Only web addresses are opened; this is {target}")
             return
 
-        def answer(choice: str | None) -> None:
+        def answer(choice: str) -> None:
             if choice == "open":
                 self._screen.app.open_url(target)
-            elif choice == "copy":
+            else:
                 self.put_on_clipboard(target, "the address")
 
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
-
         answers = {"open": "Open it in the browser", "copy": "Copy the address"}
-        self._screen.app.push_screen(Choose("Open this link?", answers, target), answer)
+        self._choose("Open this link?", answers, answer, target)

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from genpy_server.core.models import ListedSession
-from genpy_server.errors import GenPyError
-from genpy_tui.background import background
-from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.chat.control import Control, Parts
 from genpy_tui.widgets.sidebar import SessionFilter, Sidebar
 
 if TYPE_CHECKING:
@@ -27,20 +23,16 @@ PAUSE = 0.15
 """Seconds after the last key in the filter until the list is read."""
 
 
-class ListControl:
+class ListControl(Control):
     """Keeps the sidebar up to date while it is visible."""
 
-    def __init__(
-        self, screen: Screen[None], conversation: OpenConversation, prompt: Prompt
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
         self.panel = Vertical(id="beside")
         self.filter = SessionFilter()
         self.sidebar = Sidebar()
         self.sessions: list[ListedSession] = []
         """The conversations, newest first, with the later changes of the open one."""
-        self._screen = screen
-        self._conversation = conversation
-        self._prompt = prompt
         self._read_at = -inf
         self._more = False
         """Whether the server has conversations older than the last one read."""
@@ -97,24 +89,22 @@ class ListControl:
 
     async def _page(self, before: int | None = None) -> list[ListedSession] | None:
         """A page of the list; None if the server does not answer, which the status shows."""
-        records, query = self._conversation.records, self._query
-        if records is None:
-            return None
-        try:
-            page = await records.sessions(limit=PAGE, before=before, query=query or None)
-        except GenPyError:
-            return None
+        query = self._query
+        page = await self._request(
+            lambda records: records.sessions(limit=PAGE, before=before, query=query or None),
+            quiet=True,
+        )
         return page if query == self._query else None
 
     def read_later(self) -> None:
         """Read the list in the background."""
-        background(self._screen, self.read, "list")
+        self._background(self.read, "list")
 
     def read_more(self) -> None:
         """Read the conversations that are older than those in the list, in the background."""
         if self._more and not self._reading_more:
             self._reading_more = True
-            background(self._screen, self._read_more, "more of the list")
+            self._background(self._read_more, "more of the list")
 
     async def _read_more(self) -> None:
         try:
@@ -148,7 +138,7 @@ class ListControl:
             await self.read()
             self.sidebar.highlighted = 0 if self.sessions else None
 
-        background(self._screen, work, "list")
+        self._background(work, "list")
 
     def leave_filter(self) -> None:
         """Clear the filter, and focus the prompt."""

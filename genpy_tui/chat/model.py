@@ -5,18 +5,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from textual.screen import Screen
 
 from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.core.models import Effort, SessionSettings, checked_settings
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.wire import ParamsChange, Set
-from genpy_tui.background import background
-from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.control import NOT_CONNECTED, Control, Parts
 from genpy_tui.chat.retry import RetryControl
 from genpy_tui.commands import SETTINGS, Mistyped
 from genpy_tui.render.message import MessageBlock
-from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
     from genpy_server.core.models import ListedModel, ModelList
@@ -31,19 +28,11 @@ LABELS = {
 }
 
 
-class ModelControl:
+class ModelControl(Control):
     """Sets the settings of the conversation, asking for values that are not given."""
 
-    def __init__(
-        self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        view: TranscriptView,
-        retry: RetryControl,
-    ) -> None:
-        self._screen = screen
-        self._conversation = conversation
-        self._view = view
+    def __init__(self, parts: Parts, retry: RetryControl) -> None:
+        super().__init__(parts)
         self._retry = retry
 
     # The model
@@ -68,9 +57,7 @@ class ModelControl:
             self.again()
 
     def _pick(self, question: str, chosen: Callable[[str], None], *, default: bool = True) -> None:
-        background(
-            self._screen, partial(self._ask_for_model, question, chosen, default=default), "model"
-        )
+        self._background(partial(self._ask_for_model, question, chosen, default=default), "model")
 
     async def _ask_for_model(
         self, question: str, chosen: Callable[[str], None], *, default: bool
@@ -79,14 +66,14 @@ class ModelControl:
 
         records, app = self._conversation.records, self._screen.app
         if records is None:
-            self._screen.notify("Not connected yet.")
+            self._notify(NOT_CONNECTED)
             return
         waiting: Wait[ModelList] = Wait("Asking for the list of models …", records.models)
         found = await app.push_screen_wait(waiting)
         if found is None:
             return
         if isinstance(found, GenPyError):
-            self._screen.notify(found.message, severity="error")
+            self._fail(found)
             return
         items = [Item(model.name, model.name, remark(model)) for model in found.models]
         if default:
@@ -110,21 +97,17 @@ class ModelControl:
     def show_thinking(self) -> None:
         """Show or hide the reasoning of replies."""
         if not self._view.toggle_thinking():
-            self._screen.notify("No reply here has any thinking to show.")
+            self._notify("No reply here has any thinking to show.")
 
     def think(self, effort: str = "") -> None:
         """Set how long the model thinks; opens a dialog if it is not given."""
         if effort.strip():
             self._change("reasoning_effort", effort)
             return
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
-
         now = self._conversation.transcript.settings.params.reasoning_effort or DEFAULT
         answers = {key: f"{text} (now)" if key == now else text for key, text in LABELS.items()}
-        self._screen.app.push_screen(
-            Choose("How long may the model think?", answers),
-            lambda answer: self.change("reasoning_effort", answer) if answer else None,
-        )
+        change = partial(self.change, "reasoning_effort")
+        self._choose("How long may the model think?", answers, change)
 
     # All settings
 
@@ -143,10 +126,7 @@ class ModelControl:
 
         now = values(self._conversation.transcript.settings)
         items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
-        self._screen.app.push_screen(
-            Pick("Settings of this conversation", items),
-            lambda name: self._ask_for(name) if name else None,
-        )
+        self._ask(Pick("Settings of this conversation", items), self._ask_for)
 
     def _ask_for(self, name: str) -> None:
         if name == "model":
@@ -160,21 +140,19 @@ class ModelControl:
             ask = AskLine(
                 name, now, detail=f"{SETTINGS[name]}; empty: default", limit=2_000, optional=True
             )
-            self._screen.app.push_screen(
-                ask, lambda text: None if text is None else self.change(name, text)
-            )
+            self._ask(ask, partial(self.change, name))
 
     def change(self, name: str, text: str) -> None:
         """Set a setting to a typed value, and notify the result or what is wrong."""
         try:
             self._change(name, text)
         except Mistyped as error:
-            self._screen.notify(str(error), severity="error")
+            self._fail(str(error))
 
     def _change(self, name: str, text: str) -> None:
         client = self._conversation.client
         if client is None:
-            self._screen.notify("Not connected yet.")
+            self._notify(NOT_CONNECTED)
             return
         try:
             value = None if text.strip().lower() in {"", DEFAULT} else parsed(name, text)
@@ -188,7 +166,7 @@ class ModelControl:
             raise Mistyped(f"Not set: {error}") from None
         client.set(change)
         shown = DEFAULT if value is None else text.strip()
-        self._screen.notify(f"{name}: {shown}, from the next reply on.")
+        self._notify(f"{name}: {shown}, from the next reply on.")
 
 
 def remark(model: "ListedModel") -> str:

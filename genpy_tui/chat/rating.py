@@ -4,17 +4,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from genpy_server.core.display import stars
-from genpy_server.errors import GenPyError
-from genpy_tui.background import background
-from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.control import Control, Parts
 from genpy_tui.chat.list import ListControl
-from genpy_tui.commands import Keys
 from genpy_tui.preferences import Offers
 from genpy_tui.widgets.offer import RatingOffer
-from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
@@ -24,22 +18,12 @@ ANSWER_SECONDS = 2.0
 RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 
 
-class RatingControl:
+class RatingControl(Control):
     """Rates conversations, and offers once to rate one that was ended and left."""
 
-    def __init__(  # noqa: PLR0917 - the parts it works on
-        self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        prompt: Prompt,
-        offers: Offers,
-        listed: ListControl,
-        keys: Keys,
-    ) -> None:
-        self.offer = RatingOffer(keys)
-        self._screen = screen
-        self._conversation = conversation
-        self._prompt = prompt
+    def __init__(self, parts: Parts, listed: ListControl, offers: Offers) -> None:
+        super().__init__(parts)
+        self.offer = RatingOffer(parts.keys)
         self._offers = offers
         self._list = listed
 
@@ -47,35 +31,28 @@ class RatingControl:
         """Rate the open conversation; opens a dialog if no rating is given."""
         client, value = self._conversation.client, value.strip()
         if client is None or not self._conversation.begun:
-            self._screen.notify("Nothing to rate: no message was sent.")
+            self._notify("Nothing to rate: no message was sent.")
         elif value in RATINGS:
             client.rate(int(value))
-            self._screen.notify(
+            self._notify(
                 f"Rated {value} of 5."
                 if self._conversation.online
                 else "The conversation is rated once the connection is back."
             )
         else:
-            from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
-
-            self._screen.app.push_screen(
-                Choose("How was this conversation?", RATINGS),
-                lambda answer: self.rate(answer) if answer else None,
-            )
+            self._choose("How was this conversation?", RATINGS, self.rate)
 
     # The conversation that was left
 
     async def unrated(self, session: str) -> "Session | None":
         """The session if it is not rated and was not offered before; marks it as offered."""
-        records = self._conversation.records
-        if records is None:
-            return None
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                found = await records.session(session)
-        except (GenPyError, TimeoutError):
+                found = await self._request(lambda records: records.session(session), quiet=True)
+        except TimeoutError:
             return None  # the offer is optional
-        return found if found.rating is None and self._offers.take(found.id) else None
+        wanted = found is not None and found.rating is None and self._offers.take(found.id)
+        return found if wanted else None
 
     def offer_later(self, session: str) -> None:
         """Offer to rate a session that was left, in the background, if it is not rated."""
@@ -85,12 +62,12 @@ class RatingControl:
             if found is not None:
                 self.offer.session = found
 
-        background(self._screen, ask, "offer")
+        self._background(ask, "offer")
 
     def focus_offer(self) -> None:
         """Go to the offer, where a digit rates."""
         if self.offer.session is None:
-            self._screen.notify("No conversation that you left waits for a rating; use /rate.")
+            self._notify("No conversation that you left waits for a rating; use /rate.")
         else:
             self.offer.focus()
 
@@ -108,17 +85,11 @@ class RatingControl:
         session = self.offer.session
         self.hide_offer()
         if session is not None:
-            background(self._screen, partial(self._rate_left, session, rating))
+            self._background(partial(self._rate_left, session, rating))
 
     async def _rate_left(self, session: "Session", rating: int) -> None:
-        records = self._conversation.records
-        if records is None:
-            return
-        try:
-            rated = await records.rate(session.id, rating)
-        except GenPyError as error:
-            self._screen.notify(error.message, severity="error")
-        else:
-            self._screen.notify(f"Rated “{session.title}” {stars(rating)}")
+        rated = await self._request(lambda records: records.rate(session.id, rating))
+        if rated is not None:
+            self._notify(f"Rated “{session.title}” {stars(rating)}")
             self._list.update(rated)
             self._list.follow()

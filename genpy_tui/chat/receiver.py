@@ -6,12 +6,10 @@ Nothing here waits for drawing: the transcript view records the changes and draw
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
 from genpy_server.core.understanding.tool_requests import OFFLINE
-from genpy_server.errors import BadFrame, Busy, GenPyError, from_wire
+from genpy_server.errors import BadFrame, Busy, from_wire
 from genpy_server.wire import (
     Ack,
     Delta,
@@ -27,19 +25,14 @@ from genpy_server.wire import (
     SummaryEvent,
 )
 from genpy_tui.activity import newer
-from genpy_tui.background import background
 from genpy_tui.chat.approval import ApprovalControl
-from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.chat.edit import EditControl
+from genpy_tui.chat.control import Control, Parts
+from genpy_tui.chat.draft import DraftControl
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.retry import RetryControl
-from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.commands import Keys
 from genpy_tui.messages import ConnectionLost
 from genpy_tui.render.notes import notice, summed_up
-from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
     from genpy_server.client.reconnect import Link
@@ -49,34 +42,25 @@ REQUESTS = frozenset({"approve", "auth", "cancel", "end", "rate", "retry"})
 """The values of an error's `re` other than the id of a message."""
 
 
-class Receiver:
+class Receiver(Control):
     """Passes each frame to the parts of the screen that it concerns."""
 
-    def __init__(  # noqa: PLR0917 - the parts it works on
+    def __init__(
         self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        view: TranscriptView,
-        prompt: Prompt,
-        status: StatusControl,
-        edit: EditControl,
+        parts: Parts,
+        *,
+        draft: DraftControl,
         listed: ListControl,
         switch: SwitchControl,
         retry: RetryControl,
         approval: ApprovalControl,
-        keys: Keys,
     ) -> None:
-        self._screen = screen
-        self._conversation = conversation
-        self._view = view
-        self._prompt = prompt
-        self._status = status
-        self._edit = edit
+        super().__init__(parts)
+        self._draft = draft
         self._list = listed
         self._switch = switch
-        self._approval = approval
-        self._keys = keys
         self._retry = retry
+        self._approval = approval
         self._introduced = False
         self._noted_newer = False
         self._streamed: Entry | None = None
@@ -163,7 +147,7 @@ class Receiver:
     def _user_message(self, client: "SessionClient", message: MessageEvent) -> None:
         """A message of the person, from here or elsewhere; it may replace one before it."""
         self._prompt.heard(message.text)
-        self._edit.overtaken(message.message_id)
+        self._draft.overtaken(message.message_id)
         if message.meta.replaces is not None:
             for entry in client.transcript.entries:
                 if entry.replaced:
@@ -188,7 +172,7 @@ class Receiver:
     def _returned(self, text: str, reason: str) -> None:
         """A message was refused: write it into the empty prompt, or else into the history."""
         how = "" if self._prompt.restore(text) else " Up brings it back."
-        self._screen.notify(f"Not sent: {reason}{how}", severity="error")
+        self._fail(f"Not sent: {reason}{how}")
 
     def _note_newer(self, version: str = "") -> None:
         """The server sends, or may send, what this version does not understand: note it once."""
@@ -211,20 +195,18 @@ class Receiver:
         if not self._introduced:
             self._introduced = True
             self._view.greet(model=client.transcript.next_model != OFFLINE)
-            background(self._screen, partial(self._introduce, client), "introduce")
+            self._background(partial(self._introduce, client), "introduce")
             if self._list.shown:
                 self._list.read_later()
 
     async def _introduce(self, client: "SessionClient") -> None:
         """Show what an earlier conversation was about, above its messages."""
-        records = self._conversation.records
-        if client.transcript.status == "new" or records is None:
+        if client.transcript.status == "new":
             return
-        try:
-            session = await records.session(client.transcript.session)
-        except GenPyError:
-            return  # the summary is optional; the status shows failures
-        if client is not self._conversation.client:
+        ref = client.transcript.session
+        # The summary is optional, and the status shows failures.
+        session = await self._request(lambda records: records.session(ref), quiet=True)
+        if session is None or client is not self._conversation.client:
             return
         self._list.follow(session)
         if session.summary:

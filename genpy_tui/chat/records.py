@@ -8,35 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from textual.screen import Screen
-
 from genpy_server.errors import GenPyError
 from genpy_server.files import private
-from genpy_tui.background import background
-from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.control import NOT_CONNECTED, Control, Parts
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords
     from genpy_server.records import Records
 
 
-class RecordsControl:
+class RecordsControl(Control):
     """Reads and changes what the server stores."""
 
-    def __init__(
-        self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        listed: ListControl,
-        switch: SwitchControl,
-        prompt: Prompt,
-    ) -> None:
-        self._prompt = prompt
-        self._screen = screen
-        self._conversation = conversation
+    def __init__(self, parts: Parts, listed: ListControl, switch: SwitchControl) -> None:
+        super().__init__(parts)
         self._list = listed
         self._switch = switch
 
@@ -44,7 +31,7 @@ class RecordsControl:
         """Search every conversation, and jump to the chosen hit."""
         records = self._conversation.records
         if records is None:
-            self._screen.notify("Not connected yet.")
+            self._notify(NOT_CONNECTED)
             return
         from genpy_tui.dialogs.search import SearchScreen  # noqa: PLC0415 - when first needed
 
@@ -53,7 +40,7 @@ class RecordsControl:
     def _stored(self, missing: str) -> "RemoteRecords | None":
         """The records if the open conversation is stored, else None; notifies `missing`."""
         if self._conversation.records is None or not self._conversation.begun:
-            self._screen.notify(missing)
+            self._notify(missing)
             return None
         return self._conversation.records
 
@@ -82,18 +69,16 @@ class RecordsControl:
     def rename(self, title: str = "") -> None:
         """Rename the open conversation; opens a dialog if no title is given."""
         if not self._conversation.begun:
-            self._screen.notify("Nothing to rename: no message was sent.")
+            self._notify("Nothing to rename: no message was sent.")
         elif title.strip():
             session = self._conversation.session
             work = partial(self._change, lambda records: records.rename(session, title), "Renamed.")
-            background(self._screen, work)
+            self._background(work)
         else:
             from genpy_tui.dialogs.ask import AskLine  # noqa: PLC0415 - when first needed
 
-            self._screen.app.push_screen(
-                AskLine("Title of this conversation", self._conversation.transcript.title),
-                lambda answer: self.rename(answer) if answer else None,
-            )
+            title = self._conversation.transcript.title
+            self._ask(AskLine("Title of this conversation", title), self.rename)
 
     def delete(self) -> None:
         """Delete a conversation: the one chosen in the list, else the open one."""
@@ -104,18 +89,15 @@ class RecordsControl:
             session = chosen.id
             title = next((s.title for s in self._list.sessions if s.id == session), "")
         elif not self._conversation.begun:
-            self._screen.notify("Nothing to delete: no message was sent.")
+            self._notify("Nothing to delete: no message was sent.")
             return
         answers = {"no": "Keep it", "yes": "Delete it with all its messages"}
 
-        def answered(answer: str | None) -> None:
+        def answered(answer: str) -> None:
             if answer == "yes":
-                background(self._screen, partial(self._delete, session))
+                self._background(partial(self._delete, session))
 
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
-
-        question = Choose(f"Delete “{title}”?", answers, "This cannot be undone.")
-        self._screen.app.push_screen(question, answered)
+        self._choose(f"Delete “{title}”?", answers, answered, "This cannot be undone.")
 
     async def _delete(self, session: str) -> None:
         if not await self._change(lambda records: records.delete(session), "Deleted."):
@@ -126,22 +108,17 @@ class RecordsControl:
 
     async def _change(self, work: "Callable[[Records], Awaitable[object]]", done: str) -> bool:
         """Change something on the server, and notify the result; returns whether it succeeded."""
-        if self._conversation.records is None:
-            return False
-        try:
-            await work(self._conversation.records)
-        except GenPyError as error:
-            self._screen.notify(error.message, severity="error")
-            return False
-        self._screen.notify(done)
-        return True
+        changed = await self._request(work) is not None
+        if changed:
+            self._notify(done)
+        return changed
 
     def export(self, name: str = "") -> None:
         """Write the open conversation to a Markdown file."""
         if not self._conversation.begun:
-            self._screen.notify("Nothing to export: no message was sent.")
+            self._notify("Nothing to export: no message was sent.")
             return
-        background(self._screen, partial(self._export, name.strip()))
+        self._background(partial(self._export, name.strip()))
 
     async def _export(self, name: str) -> None:
         records, session = self._conversation.records, self._conversation.session
@@ -156,14 +133,14 @@ class RecordsControl:
             path = await asyncio.to_thread(write_new, name, title, markdown(title, messages))
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
-            self._screen.notify(text, severity="error")
+            self._fail(text)
         except OSError as error:
             text = ": ".join(filter(None, ("Not exported", error.strerror, error.filename)))
-            self._screen.notify(text, severity="error")
+            self._fail(text)
         except (GenPyError, RuntimeError) as error:  # RuntimeError: unknown home folder
-            self._screen.notify(f"Not exported: {error}", severity="error")
+            self._fail(f"Not exported: {error}")
         else:
-            self._screen.notify(f"Exported to {path}")
+            self._notify(f"Exported to {path}")
 
 
 def write_new(name: str, title: str, text: str) -> Path:

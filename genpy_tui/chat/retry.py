@@ -1,30 +1,13 @@
 """Answering the last message again, and the mode of the next replies."""
 
-from textual.screen import Screen
-
-from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.chat.status import AUTOMATIC, StatusControl
-from genpy_tui.commands import Keys, Mistyped
+from genpy_tui.chat.control import Control
+from genpy_tui.chat.status import AUTOMATIC
+from genpy_tui.commands import Mistyped
 from genpy_tui.render.message import MessageBlock, spoken
-from genpy_tui.widgets.transcript import TranscriptView
 
 
-class RetryControl:
+class RetryControl(Control):
     """Asks the server for another reply to the last message."""
-
-    def __init__(
-        self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        view: TranscriptView,
-        status: StatusControl,
-        keys: Keys,
-    ) -> None:
-        self._screen = screen
-        self._conversation = conversation
-        self._view = view
-        self._status = status
-        self._keys = keys
 
     def retry(self, name: str = "") -> None:
         """Answer the last message again, perhaps in another mode."""
@@ -49,7 +32,7 @@ class RetryControl:
         """Whether the last turn cannot be answered again now; notifies why."""
         obstacle = self._obstacle()
         if obstacle:
-            self._screen.notify(obstacle)
+            self._notify(obstacle)
         return bool(obstacle)
 
     def again(self, mode: str | None = None, *, model: str | None = None) -> None:
@@ -59,7 +42,7 @@ class RetryControl:
             return
         client.retry(mode, model=model)
         if not self._conversation.online:
-            self._screen.notify("The retry is sent once the connection is back.")
+            self._notify("The retry is sent once the connection is back.")
         self._view.to_end()
 
     def is_last(self, block: MessageBlock) -> bool:
@@ -67,9 +50,7 @@ class RetryControl:
         last = any(block.entry is entry for entry in self._conversation.last_turn)
         if not last:
             quote = self._keys.way("quote")
-            self._screen.notify(
-                f"Only the last message can be answered again; {quote} quotes this one."
-            )
+            self._notify(f"Only the last message can be answered again; {quote} quotes this one.")
         return last
 
     # The mode
@@ -79,14 +60,14 @@ class RetryControl:
         if not self.is_last(block):
             return
         if not self.refused():
-            self._ask()
+            self._ask_for_mode()
 
     def choose(self, name: str = "") -> None:
         """Choose the mode of the next messages, or answer the last one again in it."""
         if name.strip():
             self._status.update(mode=self._named(name) or None)
         else:
-            self._ask()
+            self._ask_for_mode()
 
     def check_mode(self) -> None:
         """Reset a mode that was chosen before connecting, if the server does not have it."""
@@ -94,7 +75,7 @@ class RetryControl:
         try:
             self._named(mode or AUTOMATIC)
         except Mistyped as error:
-            self._screen.notify(str(error))
+            self._notify(str(error))
             self._status.update(mode=None)
 
     def _named(self, name: str) -> str:
@@ -109,7 +90,7 @@ class RetryControl:
         labels = ", ".join([*(mode.label for mode in modes), AUTOMATIC])
         raise Mistyped(f"Unknown mode: {name.strip()}. Choose one of {labels}.")
 
-    def _ask(self) -> None:
+    def _ask_for_mode(self) -> None:
         modes = self._conversation.transcript.modes
         last = self._conversation.last_turn[-1] if not self._obstacle() else None
         answers = {f"next {mode.name}": f"From now on: {mode.label}" for mode in modes}
@@ -121,17 +102,15 @@ class RetryControl:
                 if last.role == "user" or mode.name != last.meta.intent
             } | answers
 
-        def chosen(answer: str | None) -> None:
-            when, _, key = (answer or "").partition(" ")
+        def chosen(answer: str) -> None:
+            when, _, key = answer.partition(" ")
             if when == "again":
                 self.again(key)
-            elif when == "next":
+            else:
                 self._status.update(mode=key or None)
 
         detail = ""
         if last is not None and last.role == "assistant" and last.meta.intent:
             reason = f" ({last.meta.intent_reason})" if last.meta.intent_reason else ""
             detail = f"The last reply was given as {spoken(last.meta.intent)}{reason}."
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
-
-        self._screen.app.push_screen(Choose("Which mode?", answers, detail), chosen)
+        self._choose("Which mode?", answers, chosen, detail)

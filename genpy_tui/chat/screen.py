@@ -17,14 +17,13 @@ from textual.widgets import Input, Static
 from genpy_tui.background import background
 from genpy_tui.chat.approval import ApprovalControl
 from genpy_tui.chat.blocks import BlockControl
+from genpy_tui.chat.control import Parts
 from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.chat.edit import EditControl
+from genpy_tui.chat.draft import NAME as PROMPT
+from genpy_tui.chat.draft import DraftControl
 from genpy_tui.chat.list import ListControl
 from genpy_tui.chat.model import ModelControl
-from genpy_tui.chat.prompts import NAME as PROMPT
-from genpy_tui.chat.prompts import PromptsControl
 from genpy_tui.chat.rating import RatingControl
-from genpy_tui.chat.recall import RecallControl
 from genpy_tui.chat.receiver import Receiver
 from genpy_tui.chat.records import RecordsControl
 from genpy_tui.chat.retry import RetryControl
@@ -79,33 +78,26 @@ class ChatScreen(Screen[None]):
         self.keys = Vertical(id="keys")
         self.painted = asyncio.Event()
         """Set when the first paint is done."""
-        opened, view, prompt = self.conversation, self.view, self.prompt
-        self.status = StatusControl(opened, prompt, keys, mode)
-        self.edit = EditControl(self, opened, prompt, self.status, keys)
-        self.retry = RetryControl(self, opened, view, self.status, keys)
-        self.model = ModelControl(self, opened, view, self.retry)
-        self.list = ListControl(self, opened, prompt)
-        self.rating = RatingControl(self, opened, prompt, offers, self.list, keys)
-        self.switch = SwitchControl(self, opened, view, self.status, self.rating, open_session)
-        self.sender = SendControl(self, opened, view, prompt, self.status, self.edit, keys)
-        self.records = RecordsControl(self, opened, self.list, self.switch, prompt)
-        self.blocks = BlockControl(self, view, prompt, self.switch, keys)
-        self.approval = ApprovalControl(self, opened, prompt, keys)
-        self.prompts = PromptsControl(self, opened, prompt)
+        self.status = StatusControl(self.conversation, self.prompt, keys, mode)
+        parts = Parts(self, self.conversation, self.view, self.prompt, self.status, keys)
+        self.draft = DraftControl(parts)
+        self.retry = RetryControl(parts)
+        self.model = ModelControl(parts, self.retry)
+        self.list = ListControl(parts)
+        self.rating = RatingControl(parts, self.list, offers)
+        self.switch = SwitchControl(parts, self.rating, open_session)
+        self.sender = SendControl(parts, self.draft)
+        self.records = RecordsControl(parts, self.list, self.switch)
+        self.blocks = BlockControl(parts, self.switch)
+        self.approval = ApprovalControl(parts)
         self.receiver = Receiver(
-            self,
-            opened,
-            view,
-            prompt,
-            self.status,
-            self.edit,
-            self.list,
-            self.switch,
-            self.retry,
-            self.approval,
-            keys,
+            parts,
+            draft=self.draft,
+            listed=self.list,
+            switch=self.switch,
+            retry=self.retry,
+            approval=self.approval,
         )
-        self.recall = RecallControl(opened, prompt)
         self.actions = self._actions()
         self._reader: asyncio.Task[None] | None = None
 
@@ -123,7 +115,7 @@ class ChatScreen(Screen[None]):
             "rename": self.records.rename,
             "stop": self._stop,
             "retry": self.retry.retry,
-            "edit_last": self.edit.start,
+            "edit_last": self.draft.edit_last,
             "mode": self.retry.choose,
             "rate": self.rating.rate,
             "rate_left": self.rating.focus_offer,
@@ -138,7 +130,7 @@ class ChatScreen(Screen[None]):
             "think": self.model.think,
             "setup": lambda: background(self, self._set_up, "setup"),
             "theme": self._theme,
-            "editor": self.sender.open_editor,
+            "editor": self.draft.open_editor,
             "page_up": partial(view.scroll_page_up, animate=False),
             "page_down": partial(view.scroll_page_down, animate=False),
             "to_start": partial(view.scroll_to, y=0, animate=False),
@@ -155,7 +147,7 @@ class ChatScreen(Screen[None]):
             "answer_before": partial(self.blocks.turn, -1),
             "answer_after": partial(self.blocks.turn, 1),
             "mode_block": self._on_marked(self.retry.choose_for_block),
-            "edit_block": self._on_marked(self.edit.start_block),
+            "edit_block": self._on_marked(self.draft.edit_block),
         }
 
     def _on_marked(self, action: Callable[[MessageBlock], None]) -> Action:
@@ -216,11 +208,11 @@ class ChatScreen(Screen[None]):
         self.conversation.client, self.conversation.records = client, records
         self.conversation.address = address
         self.conversation.ended.clear()
-        self.edit.cancel()
+        self.draft.cancel_edit()
         self.receiver.reset()
         self.view.clear()
         self.approval.follow()
-        self.prompts.reset()
+        self.draft.reset_offers()
         self.app.clear_notifications()
         self._reader = asyncio.create_task(self.receiver.read(client))
         self.status.reset()
@@ -248,7 +240,7 @@ class ChatScreen(Screen[None]):
     async def action_command(self, name: str, argument: str = "") -> None:
         """Run a command."""
         if name.startswith(PROMPT):
-            await self.prompts.fill_in(name, argument)
+            await self.draft.fill_in(name, argument)
             return
         action = self.actions[name]
         done = action(argument) if argument else action()  # type: ignore[call-arg]  # has a default
@@ -341,12 +333,12 @@ class ChatScreen(Screen[None]):
 
     def on_prompt_older(self) -> None:
         """Up was pressed at the oldest text of the history."""
-        background(self, self.recall.load, "recall")
+        background(self, self.draft.load_older, "recall")
 
     def on_text_area_changed(self) -> None:
         """Show what enter does with the text of the prompt."""
         if self.prompt.text.startswith("/"):
-            self.prompts.load_once()
+            self.draft.offer_once()
         self.status.refresh()
 
     def on_to_end(self) -> None:

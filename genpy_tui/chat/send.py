@@ -1,35 +1,15 @@
 """Sending a message, stopping the reply, and ending the conversation."""
 
-from textual.screen import Screen
-
-from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.chat.edit import EditControl
-from genpy_tui.chat.status import StatusControl
-from genpy_tui.commands import Keys
-from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.transcript import TranscriptView
+from genpy_tui.chat.control import Control, Parts
+from genpy_tui.chat.draft import DraftControl
 
 
-class SendControl:
+class SendControl(Control):
     """Sends messages and requests through the client."""
 
-    def __init__(  # noqa: PLR0917 - the parts it works on
-        self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        view: TranscriptView,
-        prompt: Prompt,
-        status: StatusControl,
-        edit: EditControl,
-        keys: Keys,
-    ) -> None:
-        self._screen = screen
-        self._conversation = conversation
-        self._view = view
-        self._prompt = prompt
-        self._status = status
-        self._edit = edit
-        self._keys = keys
+    def __init__(self, parts: Parts, draft: DraftControl) -> None:
+        super().__init__(parts)
+        self._draft = draft
         self._early = ""
         """The text to send once there is a conversation."""
 
@@ -52,17 +32,17 @@ class SendControl:
             if client is None and not reason:
                 self._prompt.write(f"{text}\n")  # what is typed meanwhile is a line of its own
                 self._early = self._prompt.full_text
-            self._screen.notify(reason or "Still starting: this is sent in a moment.")
+            self._notify(reason or "Still starting: this is sent in a moment.")
             return
         intent = self._status.activity.mode
-        client_id = client.send(text, intent=intent, replaces=self._edit.finish())
+        client_id = client.send(text, intent=intent, replaces=self._draft.finish_edit())
         self._view.sent(client_id, text)
         self._status.update(ending=False)
 
     def stop(self) -> bool:
         """Cancel an edit, else stop the reply; False if there was neither."""
         client = self._conversation.client
-        if self._edit.cancel():
+        if self._draft.cancel_edit():
             return True
         if client is None or self._conversation.running is None:
             return False
@@ -74,20 +54,12 @@ class SendControl:
         """End the conversation; the server then writes its summary."""
         client = self._conversation.client
         if client is None or not self._conversation.begun:
-            self._screen.notify("Nothing to end: no message was sent.")
+            self._notify("Nothing to end: no message was sent.")
             return
         client.end()
         self._status.update(ending=True)
-        self._screen.notify(
+        self._notify(
             "Ending the conversation; its summary is being written."
             if self._conversation.online
             else "The conversation is ended once the connection is back."
         )
-
-    async def open_editor(self) -> None:
-        """Write the message in the person's editor."""
-        from genpy_tui.terminal.editor import written_in_editor  # noqa: PLC0415 - when first needed
-
-        written = await written_in_editor(self._screen.app, self._prompt.full_text)
-        if written is not None:
-            self._prompt.write(written)

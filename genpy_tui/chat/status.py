@@ -67,9 +67,7 @@ class StatusControl:
     def refresh(self) -> None:
         """Bring title, state and the frame of the prompt up to date."""
         conversation, transcript = self._conversation, self._conversation.transcript
-        self.heading.state = shown_state(
-            self.activity, transcript, conversation, monotonic(), self._keys
-        )
+        self.heading.state = shown_state(self.activity, conversation, monotonic(), self._keys)
         if conversation.client is not None:
             self.heading.title = transcript.title or "New conversation"
         frame = (self._title(), self._hint())

@@ -6,15 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from textual.screen import Screen
-
-from genpy_server.errors import GenPyError
 from genpy_server.wire import message_event
-from genpy_tui.background import background
-from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.control import Control, Parts
 from genpy_tui.chat.rating import RatingControl
-from genpy_tui.chat.status import StatusControl
-from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
     from genpy_tui.dialogs.search import Found
@@ -25,24 +19,18 @@ PAGE = 200
 """The number of messages that are loaded at once while scrolling up."""
 
 
-class SwitchControl:
+class SwitchControl(Control):
     """Goes from one conversation to another."""
 
-    def __init__(  # noqa: PLR0917 - the parts it works on
+    def __init__(
         self,
-        screen: Screen[None],
-        conversation: OpenConversation,
-        view: TranscriptView,
-        status: StatusControl,
+        parts: Parts,
         rating: RatingControl,
         open_session: Callable[[str], Awaitable[None]],
     ) -> None:
+        super().__init__(parts)
         self.arrived = asyncio.Event()
         """Set when a frame was received."""
-        self._screen = screen
-        self._conversation = conversation
-        self._view = view
-        self._status = status
         self._rating = rating
         self._open_session = open_session
 
@@ -52,7 +40,7 @@ class SwitchControl:
 
     def open(self, ref: str) -> None:
         """Open a conversation in the background."""
-        background(self._screen, partial(self.go, ref), "open")
+        self._background(partial(self.go, ref), "open")
 
     async def go(self, ref: str) -> None:
         """Open another conversation, and offer to rate the one that is left."""
@@ -67,23 +55,18 @@ class SwitchControl:
         """Jump to a message of a session, which is named by a prefix of its id."""
 
         async def work() -> None:
-            if self._conversation.records is None:
-                return
-            try:
-                found = await self._conversation.records.session(ref)
-            except GenPyError as error:
-                self._screen.notify(error.message, severity="error")
-            else:
+            found = await self._request(lambda records: records.session(ref))
+            if found is not None:
                 await self.jump(Found(found.id, int(message)))
 
         from genpy_tui.dialogs.search import Found  # noqa: PLC0415 - when first needed
 
-        background(self._screen, work, "open")
+        self._background(work, "open")
 
     def jump_later(self, place: "Found | None") -> None:
         """Jump in the background."""
         if place is not None:
-            background(self._screen, partial(self.jump, place), "open")
+            self._background(partial(self.jump, place), "open")
 
     async def jump(self, place: "Found") -> None:
         """Open a session and show one of its messages, loading all messages up to it."""
@@ -96,20 +79,19 @@ class SwitchControl:
                         self.arrived.clear()
                         await self.arrived.wait()
         except TimeoutError:
-            self._screen.notify("That message does not exist any more.")
+            self._notify("That message does not exist any more.")
 
     async def load_older(self) -> bool:
         """Load an older page of the transcript; False if there is none or it cannot be loaded."""
-        client, records = self._conversation.client, self._conversation.records
-        if client is None or records is None or client.transcript.before is None:
+        client = self._conversation.client
+        if client is None or client.transcript.before is None:
             return False
-        before = client.transcript.before
-        try:
-            page = await records.messages(self._conversation.session, limit=PAGE, before=before)
-        except GenPyError as error:
-            self._screen.notify(error.message, severity="error")
-            return False
-        if client is not self._conversation.client or client.transcript.before != before:
+        session, before = client.transcript.session, client.transcript.before
+        page = await self._request(
+            lambda records: records.messages(session, limit=PAGE, before=before)
+        )
+        stale = client is not self._conversation.client or client.transcript.before != before
+        if page is None or stale:
             return False
         oldest = page[0].id if len(page) == PAGE else None
         client.transcript.older([message_event(message) for message in page], oldest)

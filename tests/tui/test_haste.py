@@ -133,9 +133,9 @@ async def test_a_draft_outlives_an_edit_that_was_overtaken(
         server.message("Tell me of teapots")
         await tui.until(lambda: "teapots" in tui.transcript)
         await tui.press(*"draft")
-        tui.chat.edit.start()
+        tui.chat.draft.edit_last()
         server.message("Somebody else")
-        await tui.until(lambda: tui.chat.edit.edit is None)
+        await tui.until(lambda: tui.chat.draft.edit is None)
         assert tui.chat.prompt.text == "Tell me of teapots"
         await tui.press("up")
         assert tui.chat.prompt.text == "draft"

@@ -1,0 +1,167 @@
+"""What is put into the prompt: the last message, older ones, prompts of MCP servers, an edited text."""
+
+import shlex
+from typing import NamedTuple
+
+from genpy_server.core.models import ListedPrompt
+from genpy_server.errors import GenPyError
+from genpy_tui.chat.control import Control, Parts
+from genpy_tui.commands import Command, Mistyped
+from genpy_tui.render.message import MessageBlock
+
+NAME = "prompt:"
+"""The prefix of the names of the commands that fill in a prompt of an MCP server."""
+SESSIONS = 30
+MESSAGES = 100
+"""How many of the newest conversations are read for the history, and of the messages of each."""
+
+
+class Edit(NamedTuple):
+    """The message that is edited, and the text of the prompt before."""
+
+    message_id: int
+    draft: str
+
+
+class DraftControl(Control):
+    """Writes into the prompt, and puts the draft back after an edit of the last message."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.edit: Edit | None = None
+        self._offered: dict[str, ListedPrompt] = {}
+        """The prompts of MCP servers by the names of their commands."""
+        self._offers_read = False
+        self._older: list[str] | None = None
+        """Conversations whose messages are not in the history; None before they are read."""
+
+    # Editing of the person's last message, until it is sent or cancelled
+
+    def edit_block(self, block: MessageBlock) -> None:
+        """Edit the message of a block, if it is the person's last one."""
+        if block.entry.role != "user":
+            self._notify("Only your own messages can be edited.")
+        elif block.entry is not self._conversation.last_message:
+            quote = self._keys.way("quote")
+            self._notify(f"Only your last message can be edited; {quote} quotes this one.")
+        else:
+            self.edit_last()
+
+    def edit_last(self) -> None:
+        """Put the person's last message into the prompt."""
+        last = self._conversation.last_message
+        if self._conversation.pending:
+            self._notify("Your last message is not sent yet. You can edit it once it is.")
+        elif last is None or last.message_id is None:
+            self._notify("Nothing to edit: no message was sent.")
+        else:
+            draft = self._prompt.full_text if self.edit is None else self.edit.draft
+            self._show(Edit(last.message_id, draft))
+            self._prompt.write(last.text, whole=True)
+            self._prompt.focus()
+
+    def _show(self, edit: Edit | None) -> None:
+        self.edit = edit
+        self._status.update(editing=edit is not None)
+
+    def cancel_edit(self) -> bool:
+        """Cancel the edit and restore the draft; False if nothing is edited.
+
+        The edited text is kept in the history.
+        """
+        edit = self.edit
+        if edit is None:
+            return False
+        self._show(None)
+        self._prompt.keep(self._prompt.full_text)
+        self._prompt.write(edit.draft)
+        return True
+
+    def finish_edit(self) -> int | None:
+        """End the edit and restore the draft; the id of the message that is replaced."""
+        edit = self.edit
+        if edit is None:
+            return None
+        self._show(None)
+        self._prompt.restore(edit.draft)
+        return edit.message_id
+
+    def overtaken(self, message_id: int) -> None:
+        """A message of the person arrived: end the edit if its message is not the last one any more."""
+        edit = self.edit
+        if edit is not None and edit.message_id < message_id:
+            self._show(None)
+            self._prompt.keep(edit.draft)
+            self._notify("Another message arrived: this will be sent as a new one.")
+
+    async def open_editor(self) -> None:
+        """Write the message in the person's editor."""
+        from genpy_tui.terminal.editor import written_in_editor  # noqa: PLC0415 - when first needed
+
+        written = await written_in_editor(self._screen.app, self._prompt.full_text)
+        if written is not None:
+            self._prompt.write(written)
+
+    # The history
+
+    async def load_older(self) -> None:
+        """Add the person's messages in the next conversation with any new ones to the history."""
+        records = self._conversation.records
+        if records is None:
+            return
+        try:
+            if self._older is None:
+                self._older = [session.id for session in await records.sessions(limit=SESSIONS)]
+            while self._older:
+                messages = await records.messages(self._older.pop(0), limit=MESSAGES)
+                texts = [message.text for message in messages if message.role == "user"]
+                if self._prompt.recall_older(texts):
+                    return
+        except GenPyError:
+            self._older = None  # the next load tries again
+
+    # Prompts of MCP servers, as slash commands
+
+    def reset_offers(self) -> None:
+        """The server may be another one: read its prompts again."""
+        self._offers_read = False
+
+    def offer_once(self) -> None:
+        """Read the server's prompts, when a slash command is begun for the first time."""
+        if not self._offers_read and self._conversation.records is not None:
+            self._offers_read = True
+            self._background(self._offer, "prompts")
+
+    async def _offer(self) -> None:
+        # An older server has none.
+        found = await self._request(lambda records: records.prompts(), quiet=True)
+        if found is None:
+            return
+        self._offered = {NAME + prompt.name: prompt for prompt in found}
+        self._prompt.menu.offer(
+            Command(
+                name,
+                prompt.name,
+                prompt.description,
+                slash=prompt.name,
+                argument=" ".join(one.name.upper() for one in prompt.arguments),
+            )
+            for name, prompt in self._offered.items()
+        )
+        self._prompt.menu.look(self._prompt.text)
+
+    async def fill_in(self, name: str, text: str) -> None:
+        """Write a prompt with its arguments into the input; several are split as in a shell."""
+        prompt = self._offered[name]
+        names = [one.name for one in prompt.arguments]
+        try:
+            given = [text] if len(names) <= 1 and text else shlex.split(text)
+        except ValueError:
+            raise Mistyped("A quotation mark is not closed.") from None
+        needed = [one.name for one in prompt.arguments if one.required]
+        if len(given) < len(needed) or len(given) > len(names):
+            raise Mistyped(f"Usage: /{prompt.name} {' '.join(names).upper()}.")
+        values = dict(zip(names, given, strict=False))
+        filled = await self._request(lambda records: records.prompt(prompt.name, values))
+        if filled is not None:
+            self._prompt.write(filled, whole=True)
