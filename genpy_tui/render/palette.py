@@ -6,6 +6,42 @@ from rich.color import Color as RichColor
 from rich.color import ColorType
 from rich.style import Style
 
+COLOURS = {
+    # name: (in the dark theme, in the light one, of the terminal)
+    "primary": ("#7fd1bd", "#0b6e5f", "green"),
+    "secondary": ("#9db8ff", "#2f4fb5", "blue"),
+    "accent": ("#f2b6a0", "#a3411c", "cyan"),
+    "warning": ("#f0c674", "#8a6100", ""),
+    "error": ("#ff7b86", "#b3202f", ""),
+    "success": ("#8fd6a5", "#1d6b36", ""),
+    "foreground": ("#dfe3ee", "#1d2230", ""),
+    "background": ("#12141c", "#fbfbfd", ""),
+    "surface": ("#171a24", "#f3f4f8", ""),
+    "panel": ("#232838", "#e4e7ef", ""),
+    "genpy-muted": ("#99a1b5", "#575f72", "bright_black"),
+    "genpy-rule": ("#4a5168", "#b4bac8", "bright_black"),
+    "genpy-code": ("#1b1f2b", "#eceff5", ""),
+    "genpy-chip": ("#2a3042", "#dde2ec", ""),
+    "genpy-said": ("#1b2130", "#eaeef7", ""),
+    "genpy-link": ("#7ab7ff", "#0b57c2", "bright_blue"),
+    "genpy-code-keyword": ("#c792ea", "#8b2fb8", "magenta"),
+    "genpy-code-type": ("#ffcb6b", "#8a5a00", "yellow"),
+    "genpy-code-function": ("#82aaff", "#0b4fb3", "blue"),
+    "genpy-code-string": ("#a5d6a7", "#1d7a3c", "green"),
+    "genpy-code-number": ("#f78c6c", "#b4460f", "cyan"),
+    "genpy-text-warning": ("#f0c674", "#7f5800", "yellow"),
+    "genpy-text-error": ("#ff7b86", "#b3202f", "red"),
+    "genpy-text-success": ("#8fd6a5", "#1d6b36", "green"),
+    "footer-key-foreground": ("#8fd6c4", "#0b6e5f", ""),
+    "input-selection-background": ("#5b8cff 35%", "#5b8cff 30%", ""),
+    "genpy-cursor": ("#263a42", "#d3e6e2", "default"),
+    "genpy-cursor-text": ("#dfe3ee", "#1d2230", "default"),
+}
+"""GenPy's colours: those of a theme of Textual, and those that it adds to every theme.
+
+With the terminal's own colours, code has a bar instead of a background.
+"""
+
 _TABLE = {
     # name: (colour of the text, colour behind it, attributes)
     "you": ("secondary", "", "bold"),
@@ -53,33 +89,14 @@ _TABLE = {
 _MIDDLE = 0.179
 
 
-_ANSI = {
-    "primary": "green",
-    "secondary": "blue",
-    "accent": "cyan",
-    "muted": "bright_black",
-    "link": "bright_blue",
-    "rule": "bright_black",
-    "code-keyword": "magenta",
-    "code-type": "yellow",
-    "code-function": "blue",
-    "code-string": "green",
-    "code-number": "cyan",
-    "text-warning": "yellow",
-    "text-error": "red",
-    "text-success": "green",
-}
-"""The terminal's own colours, used on the command line, where there is no theme."""
-
-
 def plain_style(names: str) -> Style:
     """The style of these names in the terminal's own colours, without backgrounds."""
     style = Style()
     for name in [names] if names in _TABLE else names.split():
         if name in _TABLE:
             text, _, attributes = _TABLE[name]
-            own = Style.parse(attributes) if attributes else Style()
-            style += own + Style(color=_ANSI.get(text))
+            colour = (COLOURS.get(f"genpy-{text}") or COLOURS.get(text, ("", "", "")))[2]
+            style += Style.parse(attributes) + Style(color=colour or None)
     return style
 
 
@@ -94,8 +111,7 @@ class Palette:
     def __getitem__(self, names: str) -> Style:
         style = self._cache.get(names)
         if style is None:
-            style = self._named(names)
-            self._cache[names] = style
+            style = self._cache[names] = self._named(names)
         return style
 
     def selection(self) -> Style:
@@ -120,8 +136,9 @@ class Palette:
 
     def _style(self, name: str) -> Style:
         text, behind, attributes = _TABLE[name]
-        style = Style.parse(attributes) if attributes else Style()
-        return style + Style(color=self._colour(text), bgcolor=self._colour(behind))
+        return Style.parse(attributes) + Style(
+            color=self._colour(text), bgcolor=self._colour(behind)
+        )
 
     def _colour(self, name: str) -> RichColor | None:
         value = self._variables.get(f"genpy-{name}") or self._variables.get(name)
