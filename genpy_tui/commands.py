@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal, get_args
 
 from textual.binding import Binding
@@ -108,6 +109,11 @@ class Command:
         )
 
 
+_of_word = partial(Command, pattern=WORD)
+"""A command whose argument is one word."""
+_on_message = partial(Command, where="transcript")
+"""A command for the message under the cursor."""
+
 COMMANDS: tuple[Command, ...] = (
     Command("help", "Help", "What every key does.", "f1", "help", footer=True),
     Command("new", "New", "Begin a new conversation.", "ctrl+n", "new", footer=True),
@@ -127,15 +133,11 @@ COMMANDS: tuple[Command, ...] = (
         pattern=TITLE,
         asks="Take it as the title",
     ),
-    Command("stop", "Stop", "Stop the reply and keep what came.", "escape", "stop", footer=True),
-    Command(
-        "retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", MODE, pattern=WORD
-    ),
+    Command("stop", "Stop", "Stop the reply and keep its text.", "escape", "stop", footer=True),
+    _of_word("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", MODE),
     Command("edit_last", "Edit last", "Edit your last message.", "", "edit"),
-    Command(
-        "mode", "Mode", "Choose the mode of the next replies.", "f5", "mode", MODE, pattern=WORD
-    ),
-    Command("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5", pattern=WORD),
+    _of_word("mode", "Mode", "Choose the mode of the next replies.", "f5", "mode", MODE),
+    _of_word("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
     Command("approve", "Answer", "Answer a tool that waits for your permission.", "f8"),
     Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
     Command(
@@ -163,23 +165,14 @@ COMMANDS: tuple[Command, ...] = (
         "delete",
         asks="Delete the conversation",
     ),
-    Command(
-        "model",
-        "Model",
-        "Choose the model of this conversation.",
-        "f7",
-        "model",
-        "NAME",
-        pattern=WORD,
-    ),
-    Command(
+    _of_word("model", "Model", "Choose the model of this conversation.", "f7", "model", "NAME"),
+    _of_word(
         "again",
         "Other model",
         "Answer the last message again with another model.",
         "",
         "again",
         "NAME",
-        pattern=WORD,
     ),
     Command(
         "set",
@@ -194,7 +187,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "context",
         "Context",
-        "Show what will be sent to the model with what stands in the prompt.",
+        "Show what will be sent to the model with the text in the prompt.",
         "f9",
         "context",
     ),
@@ -215,7 +208,7 @@ COMMANDS: tuple[Command, ...] = (
         mistyped=_no_effort,
     ),
     Command("setup", "Set up a model", "Choose where the model is, and try it.", "", "setup"),
-    Command("theme", "Theme", "Choose the colours.", "", "theme", "NAME", pattern=WORD),
+    _of_word("theme", "Theme", "Choose the colours.", "", "theme", "NAME"),
     Command("editor", "Editor", "Write the message in $EDITOR.", "ctrl+g"),
     Command("page_up", "Page up", "Scroll the conversation up.", "pageup"),
     Command("page_down", "Page down", "Scroll the conversation down.", "pagedown"),
@@ -229,39 +222,24 @@ COMMANDS: tuple[Command, ...] = (
     Command("cursor_previous", "Block above", "Move the cursor up a block.", "alt+up"),
     Command("cursor_next", "Block below", "Move the cursor down a block.", "alt+down"),
     Command("leave", "Quit", "Leave GenPy.", "ctrl+q", "quit", footer=True, asks="Leave GenPy"),
-    Command("copy", "Copy", "Copy the message.", "c", where="transcript", footer=True),
-    Command(
-        "copy_code",
-        "Copy code",
-        "Copy its code; again for the next block.",
-        "y",
-        where="transcript",
-        footer=True,
+    _on_message("copy", "Copy", "Copy the message.", "c", footer=True),
+    _on_message(
+        "copy_code", "Copy code", "Copy its code; again for the next block.", "y", footer=True
     ),
-    Command(
+    _on_message(
         "expand",
         "Expand",
         "Show or hide what it thought, what its tools did, or what was edited.",
         "x,enter,space",
-        where="transcript",
         footer=True,
     ),
-    Command("quote", "Quote", "Quote it in the prompt.", "q", where="transcript", footer=True),
-    Command("retry_block", "Retry", "Answer it again.", "r", where="transcript", footer=True),
-    Command("model_block", "Model", "Answer it again with another model.", "m", where="transcript"),
-    Command(
-        "answer_before", "Answer before", "Show its answer before.", "left", where="transcript"
-    ),
-    Command("answer_after", "Answer after", "Show its answer after.", "right", where="transcript"),
-    Command("mode_block", "Mode", "Answer it in another mode.", "i", where="transcript"),
-    Command(
-        "edit_block",
-        "Edit",
-        "Edit it, if it is your last message.",
-        "e",
-        where="transcript",
-        footer=True,
-    ),
+    _on_message("quote", "Quote", "Quote it in the prompt.", "q", footer=True),
+    _on_message("retry_block", "Retry", "Answer it again.", "r", footer=True),
+    _on_message("model_block", "Model", "Answer it again with another model.", "m"),
+    _on_message("answer_before", "Answer before", "Show its answer before.", "left"),
+    _on_message("answer_after", "Answer after", "Show its answer after.", "right"),
+    _on_message("mode_block", "Mode", "Answer it in another mode.", "i"),
+    _on_message("edit_block", "Edit", "Edit it, if it is your last message.", "e", footer=True),
 )
 BY_NAME = {command.name: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}

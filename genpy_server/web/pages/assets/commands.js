@@ -50,7 +50,7 @@ export const COMMANDS = [
   },
   {
     slash: "stop",
-    help: "Stop the reply and keep what came.",
+    help: "Stop the reply and keep its text.",
     argument: "",
     pattern: "[^\\n]+",
     asks: "",
@@ -121,7 +121,7 @@ export const COMMANDS = [
   },
   {
     slash: "context",
-    help: "Show what will be sent to the model with what stands in the prompt.",
+    help: "Show what will be sent to the model with the text in the prompt.",
     argument: "",
     pattern: "[^\\n]+",
     asks: "",
