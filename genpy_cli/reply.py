@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from genpy_cli import output
 from genpy_cli.exit_codes import FAILED
+from genpy_server import wire
 from genpy_server.client.session_client import Event, Link, SessionClient
 from genpy_server.client.transcript import Entry
 from genpy_server.errors import (
@@ -15,19 +16,6 @@ from genpy_server.errors import (
     StoreUnavailable,
     Unreachable,
     from_wire,
-)
-from genpy_server.wire import (
-    TOOLS_MISSING,
-    Ack,
-    Delta,
-    ErrorFrame,
-    MessageEvent,
-    Notice,
-    Ready,
-    Reasoning,
-    RunFinished,
-    RunStarted,
-    encode,
 )
 
 RETRY_SECONDS = 60.0
@@ -81,36 +69,36 @@ class ReplyPrinter:
             self._link(event)
             return False
         if self._as_json:
-            output.json_line(encode(event))
+            output.json_line(wire.encode(event))
         match event:
-            case Ready():
+            case wire.Ready():
                 self._ready(event)
-            case MessageEvent() if event.client_id == self._question:
+            case wire.MessageEvent() if event.client_id == self._question:
                 self._message_id, self._expected = event.message_id, event.seq > self._snapshot_seq
                 self.refusal = self.gives_up_at = None
-            case MessageEvent() if event.meta.reply_to == (self._message_id or 0):
+            case wire.MessageEvent() if event.meta.reply_to == (self._message_id or 0):
                 self._stored(event)
                 return True
-            case Ack() if event.id == self._question and event.duplicate:
+            case wire.Ack() if event.id == self._question and event.duplicate:
                 if self._run is None and not self._expected:
                     raise self._cut_off()
-            case RunStarted() if event.reply_to == self._message_id:
+            case wire.RunStarted() if event.reply_to == self._message_id:
                 self._run = event.run
-            case Reasoning() | Delta() if event.run == self._run:
+            case wire.Reasoning() | wire.Delta() if event.run == self._run:
                 self._print()
-            case Notice():
+            case wire.Notice():
                 self._notice(event)
-            case ErrorFrame():
+            case wire.ErrorFrame():
                 self._error(event)
-            case RunFinished() if event.run == self._run:
+            case wire.RunFinished() if event.run == self._run:
                 self._print()
                 self._finish(event.status)
                 return True
         return False
 
     @staticmethod
-    def _notice(frame: Notice) -> None:
-        if frame.code == TOOLS_MISSING:  # also in the log of a temporary server
+    def _notice(frame: wire.Notice) -> None:
+        if frame.code == wire.TOOLS_MISSING:  # also in the log of a temporary server
             output.note_once(frame.text)
         else:
             output.note(frame.text)
@@ -126,7 +114,7 @@ class ReplyPrinter:
             if not self._opened or self._clock() - self._lost_at > RETRY_SECONDS:
                 raise error
 
-    def _ready(self, frame: Ready) -> None:
+    def _ready(self, frame: wire.Ready) -> None:
         if frame.replay != "complete":
             if self._message_id is not None:
                 raise self._cut_off()
@@ -138,7 +126,7 @@ class ReplyPrinter:
             f"`genpy sessions show {self._client.transcript.session[:8]}` shows what was kept."
         )
 
-    def _error(self, frame: ErrorFrame) -> None:
+    def _error(self, frame: wire.ErrorFrame) -> None:
         if frame.re == self._question:
             self._refused(frame)
         elif frame.run is not None and frame.run == self._run:
@@ -146,7 +134,7 @@ class ReplyPrinter:
         else:
             output.note(frame.message)
 
-    def _refused(self, frame: ErrorFrame) -> None:
+    def _refused(self, frame: wire.ErrorFrame) -> None:
         """Note why the question was refused, or raise it where the client does not send it again."""
         error = from_wire(frame.code, frame.message, frame.retry_after)
         temporary = frame.retryable and (
@@ -180,7 +168,7 @@ class ReplyPrinter:
             self._printed += len(piece)
             self._last = piece[-1]
 
-    def _stored(self, reply: MessageEvent) -> None:
+    def _stored(self, reply: wire.MessageEvent) -> None:
         """Print a reply that was stored while there was no connection."""
         if reply.meta.reasoning and self._think and not self._as_json:
             output.dim_piece(f"{reply.meta.reasoning[self._reasoning_printed :]}\n\n")

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
+from genpy_server import wire
 from genpy_server.client.address import Address
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.outbox import Outbox
@@ -28,38 +29,13 @@ from genpy_server.errors import (
     Unreachable,
     from_wire,
 )
-from genpy_server.wire import (
-    APPROVALS,
-    MODEL_STATE,
-    Ack,
-    ApprovalRequested,
-    Approve,
-    Auth,
-    Cancel,
-    ClientFrame,
-    Decision,
-    Delta,
-    End,
-    ErrorFrame,
-    MessageEvent,
-    Rate,
-    Ready,
-    Reasoning,
-    Retry,
-    Send,
-    ServerFrame,
-    Set,
-    decode_server,
-    encode,
-    error_frame,
-)
 
 if TYPE_CHECKING:
     from genpy_server.client.socket import Lost, Socket
 
 __all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
 
-Event = ServerFrame | Link
+Event = wire.ServerFrame | Link
 
 
 class SessionClient:
@@ -105,7 +81,7 @@ class SessionClient:
         self._fresh = fresh
         self._query = {
             "history": history,
-            "features": f"{APPROVALS},{MODEL_STATE}" if approvals else None,
+            "features": f"{wire.APPROVALS},{wire.MODEL_STATE}" if approvals else None,
             "allow": ",".join(allow) or None,
         }
         self._sleep = sleep
@@ -113,7 +89,7 @@ class SessionClient:
         self._events = EventBuffer()
         self._shown_refusal: tuple[str, str] | None = None
         self._socket: Socket | None = None
-        self._close_error: ErrorFrame | None = None
+        self._close_error: wire.ErrorFrame | None = None
         self._snapshot_seq = 0
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
@@ -139,37 +115,37 @@ class SessionClient:
         `replaces` is the id of the person's last message, which this one replaces; `model` answers
         this message only.
         """
-        frame = Send(uuid4().hex, storable(text), intent, corrected_from, replaces, model)
+        frame = wire.Send(uuid4().hex, storable(text), intent, corrected_from, replaces, model)
         self._queue(frame)
         return frame.id
 
     def cancel(self) -> None:
         """Stop the running reply; its text so far is stored."""
         running = self.transcript.running
-        self._queue(Cancel(None if running is None else running.meta.run))
+        self._queue(wire.Cancel(None if running is None else running.meta.run))
 
     def end(self) -> None:
         """End the session and write its summary."""
-        self._queue(End())
+        self._queue(wire.End())
 
     def rate(self, rating: int) -> None:
         """Rate the session, 1 to 5."""
-        self._queue(Rate(rating))
+        self._queue(wire.Rate(rating))
 
     def retry(self, intent: str | None = None, *, model: str | None = None) -> None:
         """Answer the last message again, in another mode or with another model if given."""
-        self._queue(Retry(intent, model))
+        self._queue(wire.Retry(intent, model))
 
-    def set(self, change: Set) -> None:
+    def set(self, change: wire.Set) -> None:
         """Change settings of the conversation."""
         self._queue(change)
 
-    def approve(self, request: ApprovalRequested, decision: Decision) -> None:
+    def approve(self, request: wire.ApprovalRequested, decision: wire.Decision) -> None:
         """Answer the request of a tool."""
-        self._queue(Approve(request.call, decision, request.run))
+        self._queue(wire.Approve(request.call, decision, request.run))
 
     @property
-    def pending(self) -> tuple[Send, ...]:
+    def pending(self) -> tuple[wire.Send, ...]:
         """Unacknowledged messages, oldest first."""
         return self._outbox.messages
 
@@ -178,7 +154,7 @@ class SessionClient:
         """The number of frames that are not sent or not acknowledged."""
         return len(self._outbox)
 
-    def _queue(self, frame: ClientFrame) -> None:
+    def _queue(self, frame: wire.ClientFrame) -> None:
         self._outbox.add(frame)
         self._wake.set()
 
@@ -264,7 +240,7 @@ class SessionClient:
         try:
             if self._token is None:
                 # A server that requires a token would wait for it; so it refuses at once.
-                await socket.send(encode(Auth("")))
+                await socket.send(wire.encode(wire.Auth("")))
             while True:
                 self._take(await socket.receive())
                 if writer is None and self.link.state == "open":
@@ -285,7 +261,7 @@ class SessionClient:
         try:
             while True:
                 while (frame := self._outbox.next()) is not None:
-                    await socket.send(encode(frame))
+                    await socket.send(wire.encode(frame))
                     self._outbox.written(frame)
                 self._wake.clear()
                 await self._wake.wait()
@@ -295,25 +271,25 @@ class SessionClient:
     def _take(self, text: str) -> None:
         """Decode and apply one frame."""
         try:
-            frame = decode_server(text)
+            frame = wire.decode_server(text)
         except BadFrame as error:
-            self._events.put(error_frame(error))
+            self._events.put(wire.error_frame(error))
             return
         if frame is None:  # a frame of a later version
             return
         self.transcript.apply(frame)
         match frame:
-            case Ready():
+            case wire.Ready():
                 if frame.replay != "complete":
                     self._snapshot_seq = frame.seq
                 self._delay.opened()
                 self._show(Link("open"))
-            case Ack():
+            case wire.Ack():
                 self._acknowledged(frame.id)
             # A message of a snapshot is sent again: its ack comes after all events of its reply.
-            case MessageEvent() if frame.seq > self._snapshot_seq:
+            case wire.MessageEvent() if frame.seq > self._snapshot_seq:
                 self._acknowledged(frame.client_id)
-            case ErrorFrame():
+            case wire.ErrorFrame():
                 if not self._handle_error(frame):
                     return
         self._events.put(frame)
@@ -322,7 +298,7 @@ class SessionClient:
         self._outbox.remove(client_id)
         self._wake.set()
 
-    def _handle_error(self, frame: ErrorFrame) -> bool:
+    def _handle_error(self, frame: wire.ErrorFrame) -> bool:
         """React to an error; False when it is not to be an event."""
         if self.link.state != "open":
             self._close_error = frame
@@ -350,7 +326,7 @@ class SessionClient:
         if lost.too_large and head is not None:
             error = TooLarge("That message is too large for the server. Send it in parts.")
             self._outbox.remove(head.id)
-            self._events.put(error_frame(error, re=head.id))
+            self._events.put(wire.error_frame(error, re=head.id))
             return error
         if isinstance(lost.error, Unauthorized) and self._token is None:
             return self._address.wants_token()
@@ -367,13 +343,13 @@ class EventBuffer:
     """
 
     def __init__(self) -> None:
-        self._items: deque[Event | list[Delta | Reasoning]] = deque()
+        self._items: deque[Event | list[wire.Delta | wire.Reasoning]] = deque()
         self._arrived = asyncio.Event()
         self._finished = False
 
     def put(self, event: Event) -> None:
         """Add an event."""
-        if isinstance(event, Delta | Reasoning):
+        if isinstance(event, wire.Delta | wire.Reasoning):
             last = self._items[-1] if self._items else None
             if isinstance(last, list) and _follows(last[-1], event):
                 last.append(event)
@@ -399,11 +375,11 @@ class EventBuffer:
         return _joined(item) if isinstance(item, list) else item
 
 
-def _follows(last: Delta | Reasoning, piece: Delta | Reasoning) -> bool:
+def _follows(last: wire.Delta | wire.Reasoning, piece: wire.Delta | wire.Reasoning) -> bool:
     same = type(last) is type(piece) and last.run == piece.run
     return same and last.offset + len(last.text) == piece.offset
 
 
-def _joined(pieces: list[Delta | Reasoning]) -> Delta | Reasoning:
+def _joined(pieces: list[wire.Delta | wire.Reasoning]) -> wire.Delta | wire.Reasoning:
     text = "".join(piece.text for piece in pieces)
     return type(pieces[0])(pieces[-1].seq, pieces[0].run, pieces[0].offset, text)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from genpy_server import wire
 from genpy_server.core.models import (
     ContextSize,
     MessageMeta,
@@ -18,25 +19,6 @@ from genpy_server.core.models import (
     ToolRecord,
 )
 from genpy_server.core.modes import ListedMode
-from genpy_server.wire import (
-    ApprovalRequested,
-    ApprovalResolved,
-    Delta,
-    ErrorFrame,
-    MessageEvent,
-    Ready,
-    Reasoning,
-    RunFinished,
-    RunStarted,
-    ServerFrame,
-    SessionEvent,
-    SettingsEvent,
-    SummaryEvent,
-    ToolFinished,
-    ToolProgress,
-    ToolStarted,
-    with_frame,
-)
 
 ReplyStatus = Literal["streaming"] | RunStatus
 
@@ -56,7 +38,7 @@ class ToolLine:
         self.ms = 0.0
         self.result = ""
         self.error = ""
-        self.request: ApprovalRequested | None = None
+        self.request: wire.ApprovalRequested | None = None
         """The open approval request, if any."""
         self.progress = ""
         self.fraction: float | None = None
@@ -88,7 +70,7 @@ class GrowingText:
         self._parts.append(text)
         self.length += len(text)
 
-    def take(self, piece: Delta | Reasoning) -> None:
+    def take(self, piece: wire.Delta | wire.Reasoning) -> None:
         """Add the new part of a piece; raises `Gap` where text before it is missing."""
         overlap = self.length - piece.offset
         if overlap < 0:
@@ -139,9 +121,9 @@ class Entry:
         """Add to the end of the text."""
         self._text.append(text)
 
-    def take(self, piece: Delta | Reasoning) -> None:
+    def take(self, piece: wire.Delta | wire.Reasoning) -> None:
         """Add a piece of the text or of the reasoning; raises `Gap`."""
-        (self._text if isinstance(piece, Delta) else self._reasoning).take(piece)
+        (self._text if isinstance(piece, wire.Delta) else self._reasoning).take(piece)
 
     def fill(self, text: str, meta: MessageMeta) -> None:
         """Set the stored text and metadata of the message."""
@@ -181,7 +163,7 @@ class Transcript:
         """UTF-8 bytes of a message that is sent to the model uncut; 0 if unknown."""
         self.modes: tuple[ListedMode, ...] = ()
         """The modes of the server."""
-        self.summary: SummaryEvent | None = None
+        self.summary: wire.SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self.settings = SessionSettings()
         self.context: ContextSize | None = None
@@ -200,15 +182,15 @@ class Transcript:
         return next((e for e in reversed(self.entries) if e.streaming), None)
 
     @property
-    def request(self) -> ApprovalRequested | None:
+    def request(self) -> wire.ApprovalRequested | None:
         """The open approval request of the running reply."""
         running = self.running
         lines = running.tools if running is not None else []
         return next((line.request for line in lines if line.request is not None), None)
 
-    def apply(self, frame: ServerFrame) -> Entry | None:
+    def apply(self, frame: wire.ServerFrame) -> Entry | None:
         """Apply one frame; returns the entry that it changed. Raises `Gap`."""
-        if isinstance(frame, Ready):
+        if isinstance(frame, wire.Ready):
             self._ready(frame)
             return None
         seq: int | None = getattr(frame, "seq", None)
@@ -216,41 +198,41 @@ class Transcript:
             self.seq = max(self.seq, seq)
         return self._apply(frame)
 
-    def _apply(self, frame: ServerFrame) -> Entry | None:
+    def _apply(self, frame: wire.ServerFrame) -> Entry | None:
         match frame:
-            case SummaryEvent():
+            case wire.SummaryEvent():
                 self.summary, self.status, self.rating = frame, "completed", frame.rating
-            case SessionEvent():
+            case wire.SessionEvent():
                 self.title, self.status, self.rating = frame.title, frame.status, frame.rating
                 self.elsewhere = frame.elsewhere
-            case SettingsEvent():
+            case wire.SettingsEvent():
                 self.settings = SessionSettings(frame.model, frame.params, frame.system)
-            case MessageEvent():
+            case wire.MessageEvent():
                 return self._message(frame)
             case _:
                 return self._apply_to_run(frame)
         return None
 
-    def _apply_to_run(self, frame: ServerFrame) -> Entry | None:
+    def _apply_to_run(self, frame: wire.ServerFrame) -> Entry | None:
         entry: Entry | None = None
         match frame:
-            case Delta() | Reasoning():
+            case wire.Delta() | wire.Reasoning():
                 entry = self._run(frame.run)
                 if entry is not None:
                     entry.take(frame)
-            case RunStarted():
+            case wire.RunStarted():
                 entry = self._run_started(frame)
-            case ToolStarted():
+            case wire.ToolStarted():
                 entry = self._run(frame.run)
                 if entry is not None and all(line.call != frame.call for line in entry.tools):
                     entry.tools.append(ToolLine(frame.call, frame.name, frame.args))
-            case ApprovalRequested() | ApprovalResolved() | ToolProgress():
+            case wire.ApprovalRequested() | wire.ApprovalResolved() | wire.ToolProgress():
                 entry = self._tool_waits(frame)
-            case ToolFinished():
+            case wire.ToolFinished():
                 entry = self._tool_finished(frame)
-            case RunFinished():
+            case wire.RunFinished():
                 entry = self._run_finished(frame)
-            case ErrorFrame() if frame.run is not None:
+            case wire.ErrorFrame() if frame.run is not None:
                 entry = self._run(frame.run)
                 if entry is not None:
                     entry.meta = msgspec.structs.replace(entry.meta, error=frame.message)
@@ -258,7 +240,7 @@ class Transcript:
                 pass
         return entry
 
-    def _ready(self, frame: Ready) -> None:
+    def _ready(self, frame: wire.Ready) -> None:
         if frame.replay != "complete":
             self.entries.clear()
             self._replaced.clear()
@@ -275,7 +257,7 @@ class Transcript:
         if frame.replay != "complete":
             self.seq = frame.seq
 
-    def older(self, frames: list[MessageEvent], before: int | None) -> None:
+    def older(self, frames: list[wire.MessageEvent], before: int | None) -> None:
         """Insert an older page of stored messages; `before` as in `Ready`."""
         newer, self.entries = self.entries, []
         for frame in frames:
@@ -284,7 +266,7 @@ class Transcript:
             self._insert(entry, entry.meta.reply_to)
         self.before = before
 
-    def _message(self, frame: MessageEvent) -> Entry:
+    def _message(self, frame: wire.MessageEvent) -> Entry:
         entry = next((e for e in reversed(self.entries) if _same(e, frame)), None)
         if entry is None:
             entry = Entry(frame.role)
@@ -302,30 +284,30 @@ class Transcript:
         # The replacing message may be here before the entry, from a newer page.
         entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.meta.reply_to})
 
-    def _run_started(self, frame: RunStarted) -> Entry:
+    def _run_started(self, frame: wire.RunStarted) -> Entry:
         entry = self._run(frame.run)
         if entry is None:
             entry = Entry("assistant")
             self._insert(entry, frame.reply_to)
-        entry.meta, entry.streaming = with_frame(entry.meta, frame), True
+        entry.meta, entry.streaming = wire.with_frame(entry.meta, frame), True
         entry.tools.clear()  # after a reconnection its tool calls are sent again
         self.model = frame.model or self.model
         self._mark(entry)
         return entry
 
     def _tool_waits(
-        self, frame: ApprovalRequested | ApprovalResolved | ToolProgress
+        self, frame: wire.ApprovalRequested | wire.ApprovalResolved | wire.ToolProgress
     ) -> Entry | None:
         entry = self._run(frame.run)
         for line in entry.tools if entry is not None else ():
             if line.call == frame.call:
-                if isinstance(frame, ToolProgress):
+                if isinstance(frame, wire.ToolProgress):
                     line.progress, line.fraction = frame.text, frame.fraction
                 else:
-                    line.request = frame if isinstance(frame, ApprovalRequested) else None
+                    line.request = frame if isinstance(frame, wire.ApprovalRequested) else None
         return entry
 
-    def _tool_finished(self, frame: ToolFinished) -> Entry | None:
+    def _tool_finished(self, frame: wire.ToolFinished) -> Entry | None:
         entry = self._run(frame.run)
         for line in entry.tools if entry is not None else ():
             if line.call == frame.call:
@@ -333,10 +315,10 @@ class Transcript:
                 line.result, line.error = frame.result or "", frame.error or ""
         return entry
 
-    def _run_finished(self, frame: RunFinished) -> Entry | None:
+    def _run_finished(self, frame: wire.RunFinished) -> Entry | None:
         entry = self._run(frame.run)
         if entry is not None:
-            entry.meta, entry.streaming = with_frame(entry.meta, frame), False
+            entry.meta, entry.streaming = wire.with_frame(entry.meta, frame), False
             entry.message_id = frame.message_id
         self.model = frame.model or self.model
         self.quota = frame.quota or self.quota
@@ -376,7 +358,7 @@ class Transcript:
         return iter(self.entries)
 
 
-def _same(entry: Entry, frame: MessageEvent) -> bool:
+def _same(entry: Entry, frame: wire.MessageEvent) -> bool:
     if entry.meta.run is not None and entry.meta.run == frame.meta.run:
         return True
     if entry.message_id:
@@ -384,7 +366,7 @@ def _same(entry: Entry, frame: MessageEvent) -> bool:
     return entry.client_id is not None and entry.client_id == frame.client_id
 
 
-def _fill(entry: Entry, frame: MessageEvent) -> None:
+def _fill(entry: Entry, frame: wire.MessageEvent) -> None:
     entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
     entry.fill(frame.text, frame.meta)
     entry.tools = [

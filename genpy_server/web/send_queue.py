@@ -12,22 +12,10 @@ import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from genpy_server import wire
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
-from genpy_server.wire import (
-    APPROVAL_REFUSED,
-    APPROVALS,
-    CLOSE_SLOW,
-    OFFERED,
-    Delta,
-    ErrorFrame,
-    Frame,
-    Notice,
-    Ready,
-    Reasoning,
-    encode_bytes,
-)
 
 WATERMARK = 32 * 1024
 """Bytes in the transport's buffer above which frames wait in this queue, where they are joined."""
@@ -42,7 +30,7 @@ TOO_SLOW = "The client reads too slowly. Reconnect to resume."
 class _Joined(msgspec.Struct):
     """Waiting deltas of one reply, or pieces of its reasoning, joined; `text` is UTF-8."""
 
-    kind: type[Delta | Reasoning]
+    kind: type[wire.Delta | wire.Reasoning]
     seq: int
     run: str
     offset: int
@@ -51,7 +39,7 @@ class _Joined(msgspec.Struct):
     def __len__(self) -> int:
         return len(self.text)
 
-    def frame(self) -> Delta | Reasoning:
+    def frame(self) -> wire.Delta | wire.Reasoning:
         return self.kind(self.seq, self.run, self.offset, self.text.decode())
 
 
@@ -83,7 +71,7 @@ class QueueSums:
 
     def _close_longest(self, user: str | None) -> None:
         queues = [one for one in self._queues if user is None or one.user == user]
-        max(queues, key=lambda one: one.waiting_bytes).close(CLOSE_SLOW, TOO_SLOW)
+        max(queues, key=lambda one: one.waiting_bytes).close(wire.CLOSE_SLOW, TOO_SLOW)
 
 
 class SendQueue:
@@ -120,17 +108,17 @@ class SendQueue:
         """See `Subscriber`."""
         return self.closing is None and self._ws.state is State.OPEN
 
-    def offer(self, frame: Frame, data: bytes) -> None:
+    def offer(self, frame: wire.Frame, data: bytes) -> None:
         """See `Subscriber`."""
         self._put(frame, data)
         if self._feed is not None:
             self._feed.watch(self, frame)
 
-    def answer(self, frame: Frame) -> None:
+    def answer(self, frame: wire.Frame) -> None:
         """See `Subscriber`."""
-        if isinstance(frame, Ready):
+        if isinstance(frame, wire.Ready):
             html = () if self._feed is None else (FEATURE,)
-            frame.features = (*OFFERED, *html, *((APPROVALS,) if self.approves else ()))
+            frame.features = (*wire.OFFERED, *html, *((wire.APPROVALS,) if self.approves else ()))
         self._put(frame, None)
         if self._feed is not None:
             self._feed.watch(self, frame)
@@ -146,7 +134,7 @@ class SendQueue:
 
     async def gone(self) -> None:
         """Drop the queue of a closed socket."""
-        self.closing = self.closing or (CLOSE_SLOW, "")
+        self.closing = self.closing or (wire.CLOSE_SLOW, "")
         self._drop()
         if self._feed is not None:
             self._feed.left(self)
@@ -156,7 +144,7 @@ class SendQueue:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _put(self, frame: Frame, data: bytes | None) -> None:
+    def _put(self, frame: wire.Frame, data: bytes | None) -> None:
         if self.closing is not None:
             return
         if self._text_mode:
@@ -164,17 +152,17 @@ class SendQueue:
             if not data:
                 return
         if self._task is None and self._ws.transport.get_write_buffer_size() < WATERMARK:
-            self._ws.send_now(encode_bytes(frame) if data is None else data)
+            self._ws.send_now(wire.encode_bytes(frame) if data is None else data)
             return
-        if isinstance(frame, Delta | Reasoning):
+        if isinstance(frame, wire.Delta | wire.Reasoning):
             self._put_piece(frame)
         else:
-            data = encode_bytes(frame) if data is None else data
+            data = wire.encode_bytes(frame) if data is None else data
             self._queue.append(data)
             self._count(len(data) + ENTRY_BYTES)
         self._start()
 
-    def _put_piece(self, piece: Delta | Reasoning) -> None:
+    def _put_piece(self, piece: wire.Delta | wire.Reasoning) -> None:
         """Queue a piece, joined to the last waiting one of the same kind and reply."""
         text = piece.text.encode()
         last = self._queue[-1] if self._queue else None
@@ -198,7 +186,7 @@ class SendQueue:
         limits = self._limits
         held = self.waiting_bytes + self._ws.transport.get_write_buffer_size()
         if change > 0 and (len(self._queue) > limits.queue_frames or held > limits.queue_bytes):
-            self.close(CLOSE_SLOW, TOO_SLOW)
+            self.close(wire.CLOSE_SLOW, TOO_SLOW)
 
     def _drop(self) -> None:
         self._queue.clear()
@@ -226,17 +214,17 @@ class SendQueue:
     def _bytes(self, entry: bytes | _Joined) -> bytes:
         if isinstance(entry, bytes):
             return entry
-        return bytes(entry.text) if self._text_mode else encode_bytes(entry.frame())
+        return bytes(entry.text) if self._text_mode else wire.encode_bytes(entry.frame())
 
 
-def plain(frame: Frame) -> str:
+def plain(frame: wire.Frame) -> str:
     """A frame in text mode: the text of replies, errors as a sentence, else empty."""
-    if isinstance(frame, Delta):
+    if isinstance(frame, wire.Delta):
         return frame.text
-    if isinstance(frame, ErrorFrame):
+    if isinstance(frame, wire.ErrorFrame):
         return f"Error: {frame.message}"
-    if isinstance(frame, Notice) and (
-        frame.retry_after is not None or frame.code == APPROVAL_REFUSED
+    if isinstance(frame, wire.Notice) and (
+        frame.retry_after is not None or frame.code == wire.APPROVAL_REFUSED
     ):
         return f"[{frame.text}]\n"
     return ""

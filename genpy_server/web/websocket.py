@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from websockets.exceptions import ConnectionClosed
 
+from genpy_server import wire
 from genpy_server.errors import (
     BadFrame,
     BadRequest,
@@ -26,25 +27,6 @@ from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
 from genpy_server.web.send_queue import QueueSums, SendQueue, plain
-from genpy_server.wire import (
-    APPROVALS,
-    CLOSE_BUSY,
-    CLOSE_UNAUTHORIZED,
-    MODEL_STATE,
-    Approve,
-    Auth,
-    Cancel,
-    ClientFrame,
-    End,
-    Frame,
-    Rate,
-    Retry,
-    Send,
-    Set,
-    decode_client,
-    encode,
-    error_frame,
-)
 
 AUTH_SECONDS = 10.0
 CLOSE_POLICY = 1008
@@ -59,53 +41,53 @@ class Connection:
         self._hub = hub
         self._session = session
         self._queue = queue
-        self._handlers: dict[type[Frame], Callable[[Any], Awaitable[None]]] = {
-            Auth: self._auth,
-            Send: self._send,
-            Cancel: self._cancel,
-            End: self._end,
-            Rate: self._rate,
-            Retry: self._retry,
-            Set: self._set,
-            Approve: self._approve,
+        self._handlers: dict[type[wire.Frame], Callable[[Any], Awaitable[None]]] = {
+            wire.Auth: self._auth,
+            wire.Send: self._send,
+            wire.Cancel: self._cancel,
+            wire.End: self._end,
+            wire.Rate: self._rate,
+            wire.Retry: self._retry,
+            wire.Set: self._set,
+            wire.Approve: self._approve,
         }
 
     async def text(self, text: str) -> None:
         """Handle a message of text mode."""
-        await self.handle(Send(uuid4().hex, text))
+        await self.handle(wire.Send(uuid4().hex, text))
 
     async def frame(self, text: str) -> None:
         """Handle a frame of genpy.v1."""
         try:
-            frame = decode_client(text)
+            frame = wire.decode_client(text)
         except BadFrame as error:
-            self._queue.answer(error_frame(error))
+            self._queue.answer(wire.error_frame(error))
         else:
             await self.handle(frame)
 
     def refuse(self, error: GenPyError) -> None:
         """Send an error to this client."""
-        self._queue.answer(error_frame(error))
+        self._queue.answer(wire.error_frame(error))
 
-    async def handle(self, frame: ClientFrame) -> None:
+    async def handle(self, frame: wire.ClientFrame) -> None:
         """Carry out a frame; an error is sent as an `ErrorFrame`."""
         try:
             await self._handlers[type(frame)](frame)
         except GenPyError as error:
-            about = frame.id if isinstance(frame, Send) else type(frame).__name__.lower()
-            self._queue.answer(error_frame(error, re=about))
+            about = frame.id if isinstance(frame, wire.Send) else type(frame).__name__.lower()
+            self._queue.answer(wire.error_frame(error, re=about))
 
-    async def _auth(self, _: Auth) -> None:
+    async def _auth(self, _: wire.Auth) -> None:
         """Ignore it: clients send it without knowing whether a token is required."""
 
-    async def _send(self, frame: Send) -> None:
+    async def _send(self, frame: wire.Send) -> None:
         self._queue.answer(await self._hub.send(self._session, frame))
 
-    async def _cancel(self, frame: Cancel) -> None:
+    async def _cancel(self, frame: wire.Cancel) -> None:
         if not self._session.runs.cancel(frame.run):
             raise Conflict("No such reply is running.")
 
-    async def _end(self, _: End) -> None:
+    async def _end(self, _: wire.End) -> None:
         """End the session; the summary is written in the background."""
         self._hub.charge(self._session)
         claimed = asyncio.Event()
@@ -118,20 +100,20 @@ class Connection:
             if await self._session.end(claimed) is None:
                 raise Conflict("Nothing to summarise: no new messages.")
         except GenPyError as error:
-            self._queue.answer(error_frame(error, re="end"))
+            self._queue.answer(wire.error_frame(error, re="end"))
 
-    async def _rate(self, frame: Rate) -> None:
+    async def _rate(self, frame: wire.Rate) -> None:
         self._hub.charge(self._session)
         await self._session.rate(frame.rating)
 
-    async def _retry(self, frame: Retry) -> None:
+    async def _retry(self, frame: wire.Retry) -> None:
         self._hub.retry(self._session, frame)
 
-    async def _set(self, frame: Set) -> None:
+    async def _set(self, frame: wire.Set) -> None:
         self._hub.charge(self._session)
         await self._session.configure(frame)
 
-    async def _approve(self, frame: Approve) -> None:
+    async def _approve(self, frame: wire.Approve) -> None:
         self._session.runs.approvals.answer(frame)
 
 
@@ -160,7 +142,7 @@ async def serve_session(
         sums,
         text_mode=text_mode,
         feed=feed if FEATURE in features else None,
-        approves=APPROVALS in features,
+        approves=wire.APPROVALS in features,
         allowed=frozenset(filter(None, query.get("allow", "").split(","))),
     )
     try:
@@ -170,12 +152,12 @@ async def serve_session(
         queue.user = user
         session = await hub.attach(user, ref, queue, **_place(query, limits))
     except GenPyError as error:
-        frame = error_frame(error)
-        await ws.send(plain(frame) if text_mode else encode(frame))
+        frame = wire.error_frame(error)
+        await ws.send(plain(frame) if text_mode else wire.encode(frame))
         reason = error.message.encode()[:REASON_BYTES].decode(errors="ignore")
         await ws.close(_close_code(error), reason)
         return
-    if MODEL_STATE in features:
+    if wire.MODEL_STATE in features:
         hub.tasks.spawn(session.send_model_state(queue))
     connection = Connection(hub, session, queue)
     try:
@@ -199,8 +181,8 @@ async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -
             message = await ws.recv()
     except (TimeoutError, ConnectionClosed):
         raise Unauthorized("The first frame must be auth with a token.") from None
-    frame = decode_client(message) if isinstance(message, str) else None
-    if not isinstance(frame, Auth):
+    frame = wire.decode_client(message) if isinstance(message, str) else None
+    if not isinstance(frame, wire.Auth):
         raise Unauthorized("The first frame must be auth with a token.")
     return authenticate(frame.token)
 
@@ -223,5 +205,5 @@ def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
 
 def _close_code(error: GenPyError) -> int:
     if isinstance(error, Unauthorized):
-        return CLOSE_UNAUTHORIZED
-    return CLOSE_BUSY if isinstance(error, Busy | StoreError) else CLOSE_POLICY
+        return wire.CLOSE_UNAUTHORIZED
+    return wire.CLOSE_BUSY if isinstance(error, Busy | StoreError) else CLOSE_POLICY

@@ -10,20 +10,6 @@ from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
 from genpy_server.core.understanding.tool_requests import OFFLINE
 from genpy_server.errors import BadFrame, Busy, from_wire
-from genpy_server.wire import (
-    Ack,
-    Delta,
-    ErrorFrame,
-    Frame,
-    MessageEvent,
-    Notice,
-    Ready,
-    Reasoning,
-    RunFinished,
-    RunStarted,
-    SessionEvent,
-    SummaryEvent,
-)
 from genpy_tui.activity import newer
 from genpy_tui.chat.approval import ApprovalControl
 from genpy_tui.chat.control import Control, Parts
@@ -76,7 +62,7 @@ class Receiver(Control):
     async def read(self, client: "SessionClient") -> None:
         """Handle everything that a client receives."""
         async for event in client:
-            if isinstance(event, Frame):
+            if isinstance(event, wire.Frame):
                 self._frame(client, event)
             else:
                 self.link_changed(event)
@@ -93,48 +79,55 @@ class Receiver(Control):
             for message in client.pending:
                 self._returned(self._view.withdraw(message.id), link.reason)
 
-    def _frame(self, client: "SessionClient", frame: Frame) -> None:
-        if isinstance(frame, Delta | Reasoning):
+    def _frame(self, client: "SessionClient", frame: wire.Frame) -> None:
+        if isinstance(frame, wire.Delta | wire.Reasoning):
             self._piece(client, frame)
             return
         self._view.reset(client.transcript)
         self._switch.arrived.set()
         self._approval.follow()
         match frame:
-            case Ready():
+            case wire.Ready():
                 self._ready(client, frame)
-            case Notice(code=wire.MESSAGE_CUT):
+            case wire.Notice(code=wire.MESSAGE_CUT):
                 pass  # the end of the reply shows it, and for longer
-            case Notice():
+            case wire.Notice():
                 self._view.note(notice(frame.text, key=_key(frame, frame.text)))
                 self._status.limit(frame.retry_after)
-            case ErrorFrame() if frame.run is None:
+            case wire.ErrorFrame() if frame.run is None:
                 self._error(client, frame)
-            case MessageEvent(role="user"):
+            case wire.MessageEvent(role="user"):
                 self._user_message(client, frame)
-            case SummaryEvent():
+            case wire.SummaryEvent():
                 self._summary(frame)
-            case RunFinished() if not client.pending:
+            case wire.RunFinished() if not client.pending:
                 self._status.limit(None)
             case _:
                 pass
-        if isinstance(frame, Ack | MessageEvent | RunStarted | RunFinished):
+        if isinstance(frame, wire.Ack | wire.MessageEvent | wire.RunStarted | wire.RunFinished):
             self._status.update(failure="")
-        if isinstance(frame, RunStarted | RunFinished):
+        if isinstance(frame, wire.RunStarted | wire.RunFinished):
             self._streamed = None
             self._status.update(stopping=False)
-        if isinstance(frame, MessageEvent | SummaryEvent | SessionEvent | RunStarted | RunFinished):
+        if isinstance(
+            frame,
+            wire.MessageEvent
+            | wire.SummaryEvent
+            | wire.SessionEvent
+            | wire.RunStarted
+            | wire.RunFinished,
+        ):
             self._list.follow()
         self._status.refresh()
 
-    def _piece(self, client: "SessionClient", frame: Delta | Reasoning) -> None:
+    def _piece(self, client: "SessionClient", frame: wire.Delta | wire.Reasoning) -> None:
         running = self._streamed = client.transcript.running
         if running is not None:
             self._view.changed(running)
             if running.length == len(frame.text) or self._status.missed:
                 self._status.refresh()
 
-    def _summary(self, frame: SummaryEvent) -> None:
+    def _summary(self, frame: wire.SummaryEvent) -> None:
         self._end_done()
         text = frame.summary or frame.note or ""
         self._screen.app.clear_notifications()
@@ -144,7 +137,7 @@ class Receiver(Control):
         self._conversation.ended.set()
         self._status.update(ending=False)
 
-    def _user_message(self, client: "SessionClient", message: MessageEvent) -> None:
+    def _user_message(self, client: "SessionClient", message: wire.MessageEvent) -> None:
         """A message of the person, from here or elsewhere; it may replace one before it."""
         self._prompt.heard(message.text)
         self._draft.overtaken(message.message_id)
@@ -153,7 +146,7 @@ class Receiver(Control):
                 if entry.replaced:
                     self._view.changed(entry)
 
-    def _error(self, client: "SessionClient", frame: ErrorFrame) -> None:
+    def _error(self, client: "SessionClient", frame: wire.ErrorFrame) -> None:
         """A request failed; if it will be sent again after a countdown, only that is shown."""
         held = any(message.id == frame.re for message in client.pending)
         if frame.code == BadFrame.code and frame.seq is None:
@@ -182,7 +175,7 @@ class Receiver(Control):
             text = f"This server{which} is newer than this client ({__version__})."
             self._view.note(notice(f"{text} Update GenPy to see all that it sends."))
 
-    def _ready(self, client: "SessionClient", frame: Ready) -> None:
+    def _ready(self, client: "SessionClient", frame: wire.Ready) -> None:
         self._status.update(replay_until=frame.seq)
         self._prompt.modes = frozenset(
             name.lower() for mode in frame.modes for name in (mode.name, mode.label)
@@ -224,6 +217,6 @@ class Receiver(Control):
             self._view.note(notice(f"{reason}\n\n{lost.text}"))
 
 
-def _key(frame: Notice | ErrorFrame, text: str) -> str:
+def _key(frame: wire.Notice | wire.ErrorFrame, text: str) -> str:
     """The key of a notice: one with a time to wait replaces the one before it, others their like."""
     return text if frame.retry_after is None else frame.code
