@@ -1,5 +1,7 @@
 """The Typer application: every command, in the order and the groups of the help."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -57,105 +59,78 @@ class GroupedHelp(TyperGroup):
                 formatter.write_dl(rows)
 
 
-app = typer.Typer(
+def _group(about: str, **options: Any) -> typer.Typer:
+    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None, **options)
+
+
+def _add(
+    to: typer.Typer,
+    command: Callable[..., None],
+    *examples: str,
+    name: str | None = None,
+    panel: str | None = None,
+) -> None:
+    r"""Add a command with examples below its help; `\b` keeps their lines unwrapped."""
+    epilog = "\n".join(("\b", "Examples:", *(f"  {line}" for line in examples)))
+    to.command(name, epilog=epilog, rich_help_panel=panel)(command)
+
+
+app = _group(
+    "GenPy: an AI chat for the terminal. Start with `genpy chat`.",
     cls=GroupedHelp,
-    help="GenPy: an AI chat for the terminal. Start with `genpy chat`.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-sessions = typer.Typer(
-    help="List, read, rename, end, delete and export conversations.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-config = typer.Typer(
-    help="Show and change the settings in config.toml.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-keys = typer.Typer(
-    help="Keep keys of model providers.", no_args_is_help=True, rich_markup_mode=None
-)
-
-
-def _examples(*lines: str) -> str:
-    r"""The examples below a help text; `\b` keeps their lines unwrapped."""
-    return "\b\n" + "\n".join(("Examples:", *(f"  {line}" for line in lines)))
-
-
-app.command(
-    rich_help_panel=CHAT,
-    epilog=_examples("genpy chat", "genpy chat --session trip-to-rome -m ollama/llama3.2"),
-)(chat)
-app.command(
-    rich_help_panel=CHAT,
-    epilog=_examples('genpy ask "What is a monad?"', 'git diff | genpy ask "Review this"'),
-)(ask)
+sessions = _group("List, read, rename, end, delete and export conversations.")
+config = _group("Show and change the settings in config.toml.")
+keys = _group("Keep keys of model providers.")
 app.add_typer(sessions, name="sessions", rich_help_panel=CONVERSATIONS)
-app.command(
-    rich_help_panel=CONVERSATIONS,
-    epilog=_examples("genpy search hotel rome", "genpy search hotel --session trip-to-rome"),
-)(search)
-app.command(
-    rich_help_panel=CONVERSATIONS,
-    epilog=_examples("genpy summary last", "genpy summary 3f2a --regenerate"),
-)(summary)
-app.command(
-    rich_help_panel=CONVERSATIONS,
-    epilog=_examples("genpy stats", "genpy stats --days 7", "genpy stats --session last"),
-)(stats)
-app.command(rich_help_panel=CONVERSATIONS, epilog=_examples("genpy rate last 5"))(rate)
-app.command(
-    rich_help_panel=CONVERSATIONS,
-    epilog=_examples("genpy memory", "genpy memory forget 2", "genpy memory off --session rome"),
-)(memory)
-EXPORT_EXAMPLES = _examples("genpy export last > rome.md", "genpy export --all --output all.json")
-app.command(rich_help_panel=CONVERSATIONS, epilog=EXPORT_EXAMPLES)(export)
-app.command("import", rich_help_panel=CONVERSATIONS, epilog=_examples("genpy import all.json"))(
-    import_
-)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy serve", "genpy serve --port 9000"))(
-    serve
-)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy doctor"))(doctor)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy setup"))(setup)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy mcp"))(mcp)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy tools", "genpy tools revoke deploy"))(
-    tools
-)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy models", "genpy models --json"))(models)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy learn"))(learn)
-app.command(rich_help_panel=SERVER, epilog=_examples('genpy explain "Where is my order?"'))(explain)
-app.command(
-    rich_help_panel=SERVER, epilog=_examples("genpy schema > schema.sql", "genpy schema --check")
-)(schema)
-app.command(rich_help_panel=SERVER, epilog=_examples("genpy docs", "genpy docs api"))(docs)
-
 app.add_typer(config, name="config", rich_help_panel=SERVER)
-config.command("show", epilog=_examples("genpy config show"))(show_config)
-config.command("path", epilog=_examples("genpy config path"))(path)
-config.command(
-    "set",
-    epilog=_examples(
-        "genpy config set model ollama/llama3.2",
-        "genpy config set providers.work.url https://models.example.org/v1",
-    ),
-)(set_value)
-config.command("edit", epilog=_examples("genpy config edit"))(edit)
 app.add_typer(keys, name="keys", rich_help_panel=SERVER)
-keys.command("set", epilog=_examples("genpy keys set groq", "genpy keys set groq < key.txt"))(
-    set_key
-)
 
-sessions.command("list", epilog=_examples("genpy sessions list --limit 50"))(list_sessions)
-sessions.command(epilog=_examples("genpy sessions show last", "genpy sessions show 3f2a#17"))(show)
-sessions.command(epilog=_examples('genpy sessions rename last "Trip to Rome"'))(rename)
-sessions.command(epilog=_examples("genpy sessions end last", "genpy sessions end --abandoned"))(end)
-sessions.command(epilog=_examples("genpy sessions delete 3f2a"))(delete)
-sessions.command(epilog=EXPORT_EXAMPLES)(export)
+
+EXPORTS = ("genpy export last > rome.md", "genpy export --all --output all.json")
+_add(app, chat, "genpy chat", "genpy chat --session trip-to-rome -m ollama/llama3.2", panel=CHAT)
+_add(app, ask, 'genpy ask "What is a monad?"', 'git diff | genpy ask "Review this"', panel=CHAT)
+
+_add_stored = partial(_add, app, panel=CONVERSATIONS)
+_add_stored(search, "genpy search hotel rome", "genpy search hotel --session trip-to-rome")
+_add_stored(summary, "genpy summary last", "genpy summary 3f2a --regenerate")
+_add_stored(stats, "genpy stats", "genpy stats --days 7", "genpy stats --session last")
+_add_stored(rate, "genpy rate last 5")
+_add_stored(memory, "genpy memory", "genpy memory forget 2", "genpy memory off --session rome")
+_add_stored(export, *EXPORTS)
+_add_stored(import_, "genpy import all.json", name="import")
+
+_add_server = partial(_add, app, panel=SERVER)
+_add_server(serve, "genpy serve", "genpy serve --port 9000")
+_add_server(doctor, "genpy doctor")
+_add_server(setup, "genpy setup")
+_add_server(mcp, "genpy mcp")
+_add_server(tools, "genpy tools", "genpy tools revoke deploy")
+_add_server(models, "genpy models", "genpy models --json")
+_add_server(learn, "genpy learn")
+_add_server(explain, 'genpy explain "Where is my order?"')
+_add_server(schema, "genpy schema > schema.sql", "genpy schema --check")
+_add_server(docs, "genpy docs", "genpy docs api")
+
+_add(config, show_config, "genpy config show", name="show")
+_add(config, path, "genpy config path")
+_add(
+    config,
+    set_value,
+    "genpy config set model ollama/llama3.2",
+    "genpy config set providers.work.url https://models.example.org/v1",
+    name="set",
+)
+_add(config, edit, "genpy config edit")
+_add(keys, set_key, "genpy keys set groq", "genpy keys set groq < key.txt", name="set")
+_add(sessions, list_sessions, "genpy sessions list --limit 50", name="list")
+_add(sessions, show, "genpy sessions show last", "genpy sessions show 3f2a#17")
+_add(sessions, rename, 'genpy sessions rename last "Trip to Rome"')
+_add(sessions, end, "genpy sessions end last", "genpy sessions end --abandoned")
+_add(sessions, delete, "genpy sessions delete 3f2a")
+_add(sessions, export, *EXPORTS)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - how Typer calls it
