@@ -7,6 +7,7 @@ a conversation. The sanitiser then allows only what this parser produces.
 
 from collections.abc import Iterator, MutableMapping, Sequence
 from functools import cache, lru_cache
+from html import escape
 from itertools import pairwise
 from re import compile as pattern
 from time import perf_counter
@@ -32,6 +33,10 @@ BARE_LINKS = 1_000
 BRACKETS = 1_000
 """With more brackets a paragraph is shown as plain text: the search for links takes quadratic
 time."""
+
+TAGS = """
+a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s span strong sup table tbody td th thead tr ul
+"""
 
 TOKEN_CLASSES = {
     "Comment": "c",
@@ -109,24 +114,7 @@ def _sanitiser() -> "Cleaner":
     marks = set(TOKEN_CLASSES.values())
     aligns = {"right", "center"}
     return Cleaner(
-        tags={
-            *("a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li"),
-            *(
-                "ol",
-                "p",
-                "pre",
-                "s",
-                "span",
-                "strong",
-                "sup",
-                "table",
-                "tbody",
-                "td",
-                "th",
-                "thead",
-            ),
-            *("tr", "ul"),
-        },
+        tags=set(TAGS.split()),
         clean_content_tags={"script", "style", "template", "noscript", "iframe", "svg", "math"},
         attributes={"a": {"href"}, "ol": {"start"}, "pre": {"data-language"}},
         attribute_filter=_attribute,
@@ -185,9 +173,7 @@ def _set_plain(tokens: Sequence["Token"]) -> None:
 
 def _plain(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
     """A paragraph as plain text."""
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
-
-    return str(escapeHtml(tokens[index].content))
+    return escape(tokens[index].content)
 
 
 def _is_link(url: str) -> bool:
@@ -250,10 +236,8 @@ def _set_boxes(tokens: Sequence["Token"]) -> None:
 
 def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
     """A formula as Unicode text."""
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
-
     token = tokens[index]
-    shown = escapeHtml(readable(token.info))
+    shown = escape(readable(token.info))
     if token.type == "math_block":
         return f'<p class="math">{shown}</p>\n'
     return f'<span class="math">{shown}</span>'
@@ -261,50 +245,42 @@ def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
 
 def _footnote(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
     """A footnote or a reference to it: its label, raised."""
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
-
     token = tokens[index]
     if token.type == "footnote_close":
         return "</p>\n"
-    label = f"<sup>{escapeHtml(token.info)}</sup>"
+    label = f"<sup>{escape(token.info)}</sup>"
     return f'<p class="footnote">{label} ' if token.type == "footnote_open" else label
 
 
 def _image(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
     """An image as a link."""
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
-
-    source = escapeHtml(str(tokens[index].attrs.get("src", "")))
-    label = escapeHtml(tokens[index].content) or source
+    source = escape(str(tokens[index].attrs.get("src", "")))
+    label = escape(tokens[index].content) or source
     return f'<a href="{source}">{label}</a>'
 
 
 def _fence(_: Any, tokens: Sequence["Token"], index: int, __: Any, env: Any) -> str:
     """A block of code, with its language and the classes of its tokens."""
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
-
     code = tokens[index].content
     words = tokens[index].info.split(maxsplit=1)
     language = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
-    attribute = f' data-language="{escapeHtml(language)}"' if language else ""
+    attribute = f' data-language="{escape(language)}"' if language else ""
     return f"<pre{attribute}><code>{_highlight(code, language, env)}</code></pre>\n"
 
 
 def _highlight(code: str, language: str, env: dict[str, Any]) -> str:
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415 - only where HTML is wanted
-
     lexer = _lexer(language.lower()) if language else None
     if lexer is None:
-        return str(escapeHtml(code))
+        return escape(code)
     until = env.setdefault("coloured_until", perf_counter() + HIGHLIGHT_SECONDS)
     parts: list[str] = []
     done = 0
     for kind, piece in lexer.get_tokens(code):
         if perf_counter() > until:
-            return "".join(parts) + str(escapeHtml(code[done:]))
+            return "".join(parts) + escape(code[done:])
         done += len(piece)
         mark = _mark(kind)
-        text = escapeHtml(piece)
+        text = escape(piece)
         parts.append(f'<span class="{mark}">{text}</span>' if mark else text)
     return "".join(parts)
 
