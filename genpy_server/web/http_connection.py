@@ -1,26 +1,27 @@
 """One connection: HTTP requests one after another, until one opens a WebSocket.
 
 Each request is read by `RequestReader` within its limits of bytes and time, and answered by the
-server (`Door`). With an accepted request to open a WebSocket the connection is handed over to the
+server. With an accepted request to open a WebSocket the connection is handed over to the
 websockets library.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
-from genpy_server.settings import Limits
-from genpy_server.web.auth import Attach
-from genpy_server.web.handover import CLOSE_SECONDS, Upgrade, WebSockets
+from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import Request, Response
-from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
+from genpy_server.web.strangers import RemotePeer
+
+if TYPE_CHECKING:
+    from genpy_server.web.server import HttpServer
 
 log = logging.getLogger("genpy.server")
 
@@ -35,36 +36,6 @@ SECURITY_HEADERS = {
 """Header fields of every answer; a page replaces the last one."""
 
 
-class Door(Protocol):
-    """The server, as its connections use it."""
-
-    limits: Limits
-    server_header: str
-    sockets: WebSockets
-    connections: set["HttpConnection"]
-    strangers: Strangers
-    proxies: Proxies
-    closing: bool
-
-    def turned_away(self, address: str) -> None:
-        """Note a connection that was refused because its address has too many."""
-
-    def attach(self, request: Request, peer: RemotePeer) -> Attach:
-        """Check a request to open a WebSocket; raises the error that refuses it."""
-
-    def answer(self, request: Request, peer: RemotePeer) -> Awaitable[Response]:
-        """The answer to any other request; never raises."""
-
-    def is_given_up(self, request: Request) -> bool:
-        """Whether the handler is cancelled when the client disconnects."""
-
-    def refuse(self, request: Request | None, error: GenPyError) -> Response:
-        """The answer to a refused request."""
-
-    def log(self, address: str, request: Request | None, status: int, began: float) -> None:
-        """Log a request that was answered; `began` is on the loop's clock."""
-
-
 class HttpConnection(asyncio.Protocol):
     """See the module."""
 
@@ -72,8 +43,8 @@ class HttpConnection(asyncio.Protocol):
     _reader: RequestReader
     _peer: RemotePeer
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -93,11 +64,11 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
-        self._peer = RemotePeer(self._door.strangers, address, self._transport.abort)
-        self._door.connections.add(self)
-        self._next(self._door.limits.request_seconds)
-        if not self._door.strangers.add(self._peer):
-            self._door.turned_away(address)
+        self._peer = RemotePeer(self._server.strangers, address, self._transport.abort)
+        self._server.connections.add(self)
+        self._next(self._server.limits.request_seconds)
+        if not self._server.strangers.add(self._peer):
+            self._server.turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -109,7 +80,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.pause_reading()
             return
         if not self._reader.started:
-            self._wait(self._door.limits.request_seconds)
+            self._wait(self._server.limits.request_seconds)
         try:
             request = self._reader.receive_data(data)
         except Refused as error:
@@ -168,7 +139,7 @@ class HttpConnection(asyncio.Protocol):
             self._task.cancel()
 
     def _next(self, seconds: float) -> None:
-        limits = self._door.limits
+        limits = self._server.limits
         self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
         self._wait(seconds)
 
@@ -188,14 +159,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _released(self) -> None:
         self._wait(None)
-        self._door.connections.discard(self)
+        self._server.connections.discard(self)
         if not self.released.done():
             self.released.set_result(None)
 
     def _received(self, request: Request) -> None:
         self._wait(None)
         try:
-            self._peer.moved(self._door.proxies.client(self._peer.address, request.headers))
+            self._peer.moved(self._server.proxies.client(self._peer.address, request.headers))
         except GenPyError as error:
             self._refuse(request, error)
             return
@@ -203,16 +174,16 @@ class HttpConnection(asyncio.Protocol):
             self._upgrade(request)
             return
         # Reading goes on, to detect that the client disconnects.
-        self._given_up = self._door.is_given_up(request)
+        self._given_up = self._server.router.is_given_up(request)
         if not self._given_up:
             self._transport.pause_reading()
         self._work(self._answer(request))
 
     def _upgrade(self, request: Request) -> None:
         try:
-            attach = self._door.attach(request, self._peer)
+            attach = self._server.attach(request, self._peer)
             upgrade = Upgrade(request, attach, self._peer, self._loop.time())
-            self._door.sockets.take_over(self._transport, upgrade, self._reader.left_over)
+            self._server.sockets.take_over(self._transport, upgrade, self._reader.left_over)
         except GenPyError as error:
             self._refuse(request, error)
         else:
@@ -220,7 +191,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, request: Request | None, error: GenPyError) -> None:
         self._wait(None)
-        response = self._door.refuse(request, error)
+        response = self._server.refuse(request, error)
         began = self._loop.time()
         self._work(self._send(request, response, began, kept=False))
 
@@ -236,7 +207,7 @@ class HttpConnection(asyncio.Protocol):
 
     async def _answer(self, request: Request) -> None:
         began = self._loop.time()
-        response = await self._door.answer(request, self._peer)
+        response = await self._server.answer(request, self._peer)
         if self._given_up:
             self._given_up = False
             self._transport.pause_reading()
@@ -247,15 +218,15 @@ class HttpConnection(asyncio.Protocol):
     ) -> None:
         """Send an answer, wait until it is written, and read the next request or close."""
         try:
-            last = request is None or not kept or self._peer_finished or self._door.closing
+            last = request is None or not kept or self._peer_finished or self._server.closing
             shown = response if request is None else _for(request, response)
-            fields = _fields(shown, self._door.server_header, last=last)
+            fields = _fields(shown, self._server.server_header, last=last)
             if self._transport.is_closing():
                 return
             self._transport.write(self._reader.answer_bytes(shown, fields))
-            self._door.log(self._peer.address, request, shown.status, began)
+            self._server.log(self._peer.address, request, shown.status, began)
             if self._paused is not None:
-                async with asyncio.timeout(self._door.limits.answer_seconds):
+                async with asyncio.timeout(self._server.limits.answer_seconds):
                     await self._paused
         except TimeoutError:
             self._transport.abort()
@@ -264,11 +235,11 @@ class HttpConnection(asyncio.Protocol):
             self._task = None
         if self._transport.is_closing():
             return
-        if last or self._door.closing or not self._reader.may_follow:
+        if last or self._server.closing or not self._reader.may_follow:
             self._end()
         else:
             early, self._early = self._reader.left_over + self._early, b""
-            self._next(self._door.limits.keep_alive_seconds)
+            self._next(self._server.limits.keep_alive_seconds)
             self._transport.resume_reading()
             if early:
                 self.data_received(early)

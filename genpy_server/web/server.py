@@ -101,7 +101,7 @@ class HttpServer:
         self.strangers = Strangers(
             self.limits.strangers, self.limits.strangers_per_address, self.proxies
         )
-        self._turned_away = LimitedWarning("refused a connection of an address with too many")
+        self.turned_away = LimitedWarning("refused a connection of an address with too many")
         self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
         self.connections: set[HttpConnection] = set()
         self.sockets = WebSockets(
@@ -111,7 +111,7 @@ class HttpServer:
             max_bytes=settings.limits.frame_bytes,
         )
         self._gate = gate
-        self._router = router
+        self.router = router
         self._listening: asyncio.Server | None = None
 
     def start(self, listening: asyncio.Server) -> None:
@@ -132,10 +132,6 @@ class HttpServer:
     def empty(self) -> bool:
         """Whether there are no connections."""
         return not self.connections and not self.sockets.server.handlers
-
-    def turned_away(self, address: str) -> None:
-        """Note a connection that was refused because its address has too many."""
-        self._turned_away.happened(address)
 
     def _loop_failed(
         self, before: LoopHandler | None, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
@@ -176,7 +172,7 @@ class HttpServer:
     # Requests
 
     def attach(self, request: Request, peer: RemotePeer) -> Attach:
-        """See `Door`."""
+        """Check a request to open a WebSocket; raises the error that refuses it."""
         self._check_open()
         self._gate.admit(request)
         if not request.path.startswith(SESSION_PATH):
@@ -190,7 +186,7 @@ class HttpServer:
         return attach
 
     async def answer(self, request: Request, peer: RemotePeer) -> Response:
-        """See `Door`."""
+        """The answer to any other request; never raises."""
         try:
             self._check_open()
             response = await self._respond(request, peer)
@@ -201,12 +197,8 @@ class HttpServer:
             return self.refuse(request, GenPyError("Internal error. The server's log has details."))
         return self._shared(request, await _compressed(request, response))
 
-    def is_given_up(self, request: Request) -> bool:
-        """See `Door`."""
-        return self._router.is_given_up(request)
-
     def refuse(self, request: Request | None, error: GenPyError) -> Response:
-        """See `Door`."""
+        """The answer to a refused request."""
         headers: dict[str, str] = {}
         if isinstance(error, Unauthorized):
             headers["WWW-Authenticate"] = "Bearer"
@@ -238,11 +230,11 @@ class HttpServer:
         user = self._gate.user(request, peer.address)
         if user is not None:
             peer.identified()
-        return await self._router.answer(msgspec.structs.replace(request, user=user))
+        return await self.router.answer(msgspec.structs.replace(request, user=user))
 
     def _preflight(self, request: Request) -> Response:
         """The answer to a CORS preflight of a listed origin."""
-        allowed = ", ".join(self._router.allowed(request.path))
+        allowed = ", ".join(self.router.allowed(request.path))
         headers = {
             "Access-Control-Allow-Methods": allowed,
             "Access-Control-Allow-Headers": "Authorization, Content-Type",
