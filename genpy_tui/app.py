@@ -9,7 +9,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -61,7 +61,11 @@ def _all_themes(colours: str | None) -> dict[str, Theme]:
 
 
 class GenPyApp(App[int]):
-    """The client of one server: a remote one, or an embedded one."""
+    """The client of one server: a remote one, or an embedded one.
+
+    `own` is the App of the embedded server. `model` and `system` are settings of the first
+    conversation.
+    """
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "GenPy"
@@ -475,33 +479,10 @@ def adapt_environment() -> None:
         os.environ.setdefault("NO_COLOR", "1")
 
 
-def run_chat(
-    *,
-    settings: Settings,
-    session: str | None,
-    server: str | None,
-    token: str | None,
-    own: "OwnApp | None" = None,
-    mode: str | None = None,
-    model: str | None = None,
-    system: str | None = None,
-) -> int:
-    """Run the client until the person leaves; returns the exit code.
-
-    `own` is the App of the embedded server. `model` and `system` are settings of the first
-    conversation.
-    """
+def run_chat(make: Callable[[], GenPyApp]) -> int:
+    """Make a client and run it until the person leaves; returns the exit code."""
     adapt_environment()
-    app = GenPyApp(
-        settings=settings,
-        session=session,
-        server=server,
-        token=token,
-        own=own,
-        mode=mode,
-        model=model,
-        system=system,
-    )
+    app = make()
     app.run()
     if app.return_code:
         app.keep_unsent()

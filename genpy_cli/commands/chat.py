@@ -1,6 +1,7 @@
 """`genpy chat`."""
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -42,10 +43,11 @@ def chat(
     import gc
 
     gc.disable()  # a tenth of the time to the first paint; the client enables it then
-    from genpy_tui.app import run_chat
+    from genpy_tui.app import GenPyApp, run_chat
 
     own = None if app is None else load_app(app)
-    code = run_chat(
+    make = partial(
+        GenPyApp,
         settings=settings,
         session=ref,
         server=url,
@@ -55,4 +57,4 @@ def chat(
         model=model if url is not None else None,
         system=system,
     )
-    raise typer.Exit(code)
+    raise typer.Exit(run_chat(make))

@@ -20,9 +20,9 @@ from support import running_server
 PATIENCE = 30.0
 ROOT = Path(running_server.__file__).parents[2]
 CHAT = (
-    "import sys; from genpy_server import settings; from genpy_tui.app import run_chat; "
-    "sys.exit(run_chat(settings=settings.load({'GENPY_DATABASE': sys.argv[1], 'GENPY_LLM_URL': 'http://127.0.0.1:9/v1'}), "
-    "session=None, server=sys.argv[2] or None, token=None))"
+    "import sys; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "
+    "sys.exit(run_chat(lambda: GenPyApp(settings=settings.load({'GENPY_DATABASE': sys.argv[1], 'GENPY_LLM_URL': 'http://127.0.0.1:9/v1'}), "
+    "session=None, server=sys.argv[2] or None, token=None)))"
 )
 
 

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 PATIENCE = 30.0
 ROOT = Path(running_server.__file__).parents[2]
 PROGRAM = (
-    "import sys; from genpy_server import settings; from genpy_tui.app import run_chat; "
-    "sys.exit(run_chat(settings=settings.load({'GENPY_DATABASE': sys.argv[1]}), "
-    "session='talk', server=sys.argv[2] or None, token=None))"
+    "import sys; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "
+    "sys.exit(run_chat(lambda: GenPyApp(settings=settings.load({'GENPY_DATABASE': sys.argv[1]}), "
+    "session='talk', server=sys.argv[2] or None, token=None)))"
 )
 
 

@@ -71,6 +71,18 @@ SAMPLES: dict[str, Any] = {
 """Sample values by field name; one that does not fit the field's type is not used."""
 
 
+_PLAIN: dict[type[inspect.Type], tuple[type | tuple[()], Any]] = {
+    inspect.StrType: (str, "text"),
+    inspect.IntType: (int, 3),
+    inspect.FloatType: (float, 1.0),
+    inspect.BoolType: ((), True),
+    inspect.DictType: (dict, {}),
+    inspect.AnyType: ((), {}),
+    inspect.NoneType: ((), None),
+}
+"""The type of a sample that fits, and the example without one."""
+
+
 def example(kind: Any) -> Any:
     """An example as a JSON value with every field."""
     return _example(inspect.type_info(kind), "")
@@ -88,7 +100,7 @@ def _example(info: inspect.Type, name: str) -> Any:
         return info.values[0]
     if isinstance(info, inspect.ListType | inspect.VarTupleType):
         return [_example(info.item_type, name)]
-    return _plain(info)
+    return _PLAIN[type(info)][1]
 
 
 def _field(field: inspect.Field, owner: str) -> Any:
@@ -101,32 +113,11 @@ def _field(field: inspect.Field, owner: str) -> Any:
 
 
 def _fits(sample: Any, info: inspect.Type) -> bool:
-    kinds: dict[type[inspect.Type], type | tuple[type, ...]] = {
-        inspect.StrType: str,
-        inspect.IntType: int,
-        inspect.FloatType: float,
-        inspect.DictType: dict,
-        inspect.ListType: list,
-        inspect.VarTupleType: list,
-    }
     if isinstance(info, inspect.UnionType):
         return any(_fits(sample, member) for member in info.types)
     if isinstance(info, inspect.ListType | inspect.VarTupleType):
         return isinstance(sample, list) and _fits(sample[0], info.item_type)
-    return isinstance(sample, kinds.get(type(info), ()))
-
-
-def _plain(info: inspect.Type) -> Any:
-    plain: dict[type[inspect.Type], Any] = {
-        inspect.StrType: "text",
-        inspect.IntType: 3,
-        inspect.FloatType: 1.0,
-        inspect.BoolType: True,
-        inspect.DictType: {},
-        inspect.AnyType: {},
-        inspect.NoneType: None,
-    }
-    return plain[type(info)]
+    return isinstance(sample, _PLAIN.get(type(info), ((), None))[0])
 
 
 def as_json(value: Any) -> str:
