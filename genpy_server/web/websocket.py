@@ -5,7 +5,7 @@ reply is sent as plain text; with genpy.v1 every frame is JSON.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -41,53 +41,43 @@ class Connection:
         self._hub = hub
         self._session = session
         self._queue = queue
-        self._handlers: dict[type[wire.Frame], Callable[[Any], Awaitable[None]]] = {
-            wire.Auth: self._auth,
-            wire.Send: self._send,
-            wire.Cancel: self._cancel,
-            wire.End: self._end,
-            wire.Rate: self._rate,
-            wire.Retry: self._retry,
-            wire.Set: self._set,
-            wire.Approve: self._approve,
-        }
 
-    async def text(self, text: str) -> None:
-        """Handle a message of text mode."""
-        await self.handle(wire.Send(uuid4().hex, text))
-
-    async def frame(self, text: str) -> None:
-        """Handle a frame of genpy.v1."""
-        try:
-            frame = wire.decode_client(text)
-        except BadFrame as error:
-            self._queue.answer(wire.error_frame(error))
-        else:
-            await self.handle(frame)
-
-    def refuse(self, error: GenPyError) -> None:
-        """Send an error to this client."""
-        self._queue.answer(wire.error_frame(error))
-
-    async def handle(self, frame: wire.ClientFrame) -> None:
+    async def receive(self, message: str | bytes, *, text_mode: bool) -> None:
         """Carry out a frame; an error is sent as an `ErrorFrame`."""
+        about = None
         try:
-            await self._handlers[type(frame)](frame)
-        except GenPyError as error:
+            if isinstance(message, bytes):
+                raise BadFrame("Binary frames are not understood. Send text frames.")
+            frame = wire.Send(uuid4().hex, message) if text_mode else wire.decode_client(message)
             about = frame.id if isinstance(frame, wire.Send) else type(frame).__name__.lower()
+            await self._carry_out(frame)
+        except GenPyError as error:
             self._queue.answer(wire.error_frame(error, re=about))
 
-    async def _auth(self, _: wire.Auth) -> None:
-        """Ignore it: clients send it without knowing whether a token is required."""
+    async def _carry_out(self, frame: wire.ClientFrame) -> None:
+        hub, session = self._hub, self._session
+        match frame:
+            case wire.Auth():
+                pass  # clients send it without knowing whether a token is required
+            case wire.Send():
+                self._queue.answer(await hub.send(session, frame))
+            case wire.Cancel():
+                if not session.runs.cancel(frame.run):
+                    raise Conflict("No such reply is running.")
+            case wire.End():
+                await self._end()
+            case wire.Rate():
+                hub.charge(session)
+                await session.rate(frame.rating)
+            case wire.Retry():
+                hub.retry(session, frame)
+            case wire.Set():
+                hub.charge(session)
+                await session.configure(frame)
+            case wire.Approve():
+                session.runs.approvals.answer(frame)
 
-    async def _send(self, frame: wire.Send) -> None:
-        self._queue.answer(await self._hub.send(self._session, frame))
-
-    async def _cancel(self, frame: wire.Cancel) -> None:
-        if not self._session.runs.cancel(frame.run):
-            raise Conflict("No such reply is running.")
-
-    async def _end(self, _: wire.End) -> None:
+    async def _end(self) -> None:
         """End the session; the summary is written in the background."""
         self._hub.charge(self._session)
         claimed = asyncio.Event()
@@ -101,20 +91,6 @@ class Connection:
                 raise Conflict("Nothing to summarise: no new messages.")
         except GenPyError as error:
             self._queue.answer(wire.error_frame(error, re="end"))
-
-    async def _rate(self, frame: wire.Rate) -> None:
-        self._hub.charge(self._session)
-        await self._session.rate(frame.rating)
-
-    async def _retry(self, frame: wire.Retry) -> None:
-        self._hub.retry(self._session, frame)
-
-    async def _set(self, frame: wire.Set) -> None:
-        self._hub.charge(self._session)
-        await self._session.configure(frame)
-
-    async def _approve(self, frame: wire.Approve) -> None:
-        self._session.runs.approvals.answer(frame)
 
 
 async def serve_session(
@@ -162,12 +138,7 @@ async def serve_session(
     connection = Connection(hub, session, queue)
     try:
         async for message in ws:
-            if isinstance(message, bytes):
-                connection.refuse(BadFrame("Binary frames are not understood. Send text frames."))
-            elif text_mode:
-                await connection.text(message)
-            else:
-                await connection.frame(message)
+            await connection.receive(message, text_mode=text_mode)
     except ConnectionClosed:
         pass  # the peer closed without a closing handshake
     finally:

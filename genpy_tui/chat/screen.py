@@ -276,6 +276,14 @@ class ChatScreen(Screen[None]):
         """Focus the prompt."""
         self.prompt.focus()
 
+    def action_leave_filter(self) -> None:
+        """Clear the filter of the list, and focus the prompt."""
+        self.list.leave_filter()
+
+    def action_focus_list(self) -> None:
+        """Go from the filter to the list."""
+        self.list.sidebar.focus()
+
     def action_copy_text(self) -> None:
         """Copy the selected text, and notify the result."""
         selected = self.get_selected_text()
@@ -373,14 +381,6 @@ class ChatScreen(Screen[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """The filter of the list changed."""
         self.list.change_filter(event.value)
-
-    def on_session_filter_left(self) -> None:
-        """Esc was pressed in the filter."""
-        self.list.leave_filter()
-
-    def on_session_filter_down(self) -> None:
-        """Go from the filter to the list."""
-        self.list.sidebar.focus()
 
     def on_input_submitted(self) -> None:
         """Open the first conversation that matches."""

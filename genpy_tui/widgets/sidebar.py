@@ -30,26 +30,12 @@ class SessionFilter(Input):
     """The filter of the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", show=False),
-        Binding("down", "down", "List", show=False),
+        Binding("escape", "screen.leave_filter", "Back", show=False),
+        Binding("down", "screen.focus_list", "List", show=False),
     ]
-
-    class Left(Message):
-        """Escape was pressed."""
-
-    class Down(Message):
-        """Down was pressed."""
 
     def __init__(self) -> None:
         super().__init__(placeholder="Filter conversations", compact=True, id="filter")
-
-    def action_leave(self) -> None:
-        """Clear the filter."""
-        self.post_message(self.Left())
-
-    def action_down(self) -> None:
-        """Choose in the list."""
-        self.post_message(self.Down())
 
 
 class Sidebar(Choices):
