@@ -9,30 +9,31 @@ from genpy_cli import output
 WAIT_SECONDS = 1.0
 """After which a command prints that it waits for input."""
 
-MARKS = (
+_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-"""Byte order marks and their encodings."""
 
 
-def decoded(data: bytes, errors: str = "strict") -> str:
-    """Decode bytes, in the encoding that a byte order mark states, else in UTF-8."""
-    for mark, encoding in MARKS:
-        if data.startswith(mark):
-            return data.removeprefix(mark).decode(encoding, errors)
-    return data.decode("utf-8", errors)
+def byte_order(data: bytes) -> tuple[bytes, str]:
+    """The byte order mark at the start of a text and the encoding that it states; else UTF-8."""
+    return next((one for one in _MARKS if data.startswith(one[0])), (b"", "utf-8"))
 
 
-def piped_bytes(hint: str) -> bytes:
-    """All of standard input, or nothing from a terminal; `hint` is printed if it does not end soon."""
+def piped_text(hint: str) -> str:
+    """All of standard input, or nothing from a terminal; `hint` is printed if it does not end soon.
+
+    It is decoded as a byte order mark states, else as UTF-8; what is invalid becomes U+FFFD.
+    """
     if sys.stdin is None or sys.stdin.isatty():
-        return b""
+        return ""
     timer = Timer(WAIT_SECONDS, output.note, [hint])
     timer.daemon = True
     timer.start()
     try:
-        return sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read()
     finally:
         timer.cancel()
+    mark, encoding = byte_order(data)
+    return data.removeprefix(mark).decode(encoding, "replace")

@@ -15,7 +15,7 @@ from genpy_cli.backend import (
 )
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Mode, Model, Server, System, Trust, session_option
-from genpy_cli.standard_input import decoded, piped_bytes
+from genpy_cli.standard_input import piped_text
 from genpy_cli.trust import ensure_trusted
 from genpy_server.settings import Settings
 
@@ -59,7 +59,7 @@ def ask(
     ] = False,
 ) -> None:
     """Ask one question; the reply is printed as it arrives."""
-    read = "" if no_stdin else decoded(piped_bytes(WAITING), "replace").strip("\n")
+    read = "" if no_stdin else piped_text(WAITING).strip("\n")
     parts = [" ".join(question or ()), read]
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:

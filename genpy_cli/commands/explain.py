@@ -7,7 +7,7 @@ import typer
 from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Json, session_option
-from genpy_cli.standard_input import decoded, piped_bytes
+from genpy_cli.standard_input import piped_text
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def explain(
     from genpy_server.sessions.explain import explain as explain_text
 
     if text is None:
-        text = decoded(piped_bytes("Waiting for standard input to end."), "replace").strip("\n")
+        text = piped_text("Waiting for standard input to end.").strip("\n")
     if not text.strip():
         raise WrongUsageError('Name a text: genpy explain "Where is my order?"')
     explanation = explain_text(load(), text, session)

@@ -7,7 +7,7 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.standard_input import decoded, piped_bytes
+from genpy_cli.standard_input import piped_text
 from genpy_server import config
 from genpy_server.config import KEY_VARIABLES, MCP_KEY, NAME
 
@@ -52,7 +52,7 @@ def _read(name: str) -> str:
 
         key = getpass(f"Key of {name} (not shown): ", sys.stderr)
     else:
-        key = decoded(piped_bytes(WAITING), "replace")
+        key = piped_text(WAITING)
     key = key.strip()
     if not key or not (key.isascii() and key.isprintable()):
         raise WrongUsageError("A key has at least one character, all of them ASCII.")

@@ -1,7 +1,10 @@
 """The health of the server, its store and its model, cached for a few seconds."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Literal
+
+import msgspec
 
 from genpy_server import __version__
 from genpy_server.core.models import PartHealth, ServerHealth
@@ -30,7 +33,17 @@ class HealthCheck:
         async with self._lock:
             now = asyncio.get_running_loop().time
             if self._last is None or now() >= self._until:
-                store, model = await asyncio.gather(self._check_store(), self._check_model())
+                llm = self._models.default.llm
+                store, model = await asyncio.gather(
+                    _checked(
+                        "store", self._store_health(), PartHealth(ok=False, kind=self._store.kind)
+                    ),
+                    _checked(
+                        "model",
+                        self._model_health(),
+                        PartHealth(ok=False, kind=llm.kind, model=llm.model),
+                    ),
+                )
                 status: Literal["ok", "degraded", "unavailable"] = (
                     "unavailable" if not store.ok else "ok" if model.ok else "degraded"
                 )
@@ -38,34 +51,26 @@ class HealthCheck:
                 self._until = now() + CACHE_SECONDS
             return self._last
 
-    async def _check_store(self) -> PartHealth:
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                seen = await self._store.check()
-                await self._store.touch(
-                    {}, 0
-                )  # changes nothing, refused where no write is possible
-        except GenPyError as error:
-            return PartHealth(ok=False, kind=self._store.kind, error=error.message)
-        except TimeoutError:
-            return PartHealth(
-                ok=False, kind=self._store.kind, error="The store did not answer in time."
-            )
+    async def _store_health(self) -> PartHealth:
+        seen = await self._store.check()
+        await self._store.touch({}, 0)  # changes nothing, refused where no write is possible
         self.users = seen.users
         return PartHealth(ok=seen.full is None, kind=seen.kind, where=seen.where, error=seen.full)
 
-    async def _check_model(self) -> PartHealth:
-        llm = self._models.default.llm
-        kind, model = llm.kind, llm.model
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                seen = await llm.check()
-        except GenPyError as error:
-            return PartHealth(ok=False, kind=kind, model=model, error=error.message)
-        except TimeoutError:
-            return PartHealth(
-                ok=False, kind=kind, model=model, error="The model did not answer in time."
-            )
+    async def _model_health(self) -> PartHealth:
+        seen = await self._models.default.llm.check()
         return PartHealth(
             ok=True, kind=seen.kind, model=seen.model, where=seen.where, left_out=seen.left_out
         )
+
+
+async def _checked(part: str, check: Awaitable[PartHealth], failed: PartHealth) -> PartHealth:
+    """The result of a check, or `failed` with the error."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check
+    except GenPyError as error:
+        message = error.message
+    except TimeoutError:
+        message = f"The {part} did not answer in time."
+    return msgspec.structs.replace(failed, error=message)

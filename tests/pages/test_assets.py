@@ -20,8 +20,8 @@ MOST_BYTES = 60_000
 FOLDER = files("genpy_server.web.pages")
 
 
-async def test_the_table_names_every_file():
-    """A file that the table does not name is not served, so none is left out."""
+async def test_every_file_is_served():
+    """The type of every file in the folder is known, so none is left out."""
     assert {entry.name for entry in FOLDER.joinpath("assets").iterdir()} == set(ASSETS)
 
 

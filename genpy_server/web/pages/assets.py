@@ -22,43 +22,15 @@ SCRIPT = "text/javascript; charset=utf-8"
 STYLE = "text/css; charset=utf-8"
 IMAGE = "image/svg+xml"
 
+_TYPES = {"js": SCRIPT, "css": STYLE, "svg": IMAGE}
+_FOLDER = files(__package__).joinpath("assets")
+
 ASSETS = {
-    "icon.svg": IMAGE,
-    "base.css": STYLE,
-    "chat.css": STYLE,
-    "summary.css": STYLE,
-    "docs.css": STYLE,
-    "chat.js": SCRIPT,
-    "summary.js": SCRIPT,
-    "actions.js": SCRIPT,
-    "api.js": SCRIPT,
-    "body.js": SCRIPT,
-    "charts.js": SCRIPT,
-    "code.js": SCRIPT,
-    "commands.js": SCRIPT,
-    "composer.js": SCRIPT,
-    "dom.js": SCRIPT,
-    "entry.js": SCRIPT,
-    "highlight.js": SCRIPT,
-    "inline.js": SCRIPT,
-    "link.js": SCRIPT,
-    "markdown.js": SCRIPT,
-    "memory.js": SCRIPT,
-    "menu.js": SCRIPT,
-    "outbox.js": SCRIPT,
-    "page_commands.js": SCRIPT,
-    "room.js": SCRIPT,
-    "sessions.js": SCRIPT,
-    "settings.js": SCRIPT,
-    "setup.js": SCRIPT,
-    "shapes.js": SCRIPT,
-    "slash.js": SCRIPT,
-    "stars.js": SCRIPT,
-    "storage.js": SCRIPT,
-    "theme.js": SCRIPT,
-    "transcript.js": SCRIPT,
-    "view.js": SCRIPT,
+    name: _TYPES[ending]
+    for name in sorted(file.name for file in _FOLDER.iterdir())
+    if (ending := name.rpartition(".")[2]) in _TYPES
 }
+"""The type of each file."""
 
 CHAT = "chat.js"
 SCRIPTS = {"chat.html": CHAT, "summary.html": "summary.js"}
@@ -88,7 +60,7 @@ Only api.js makes nodes of HTML, through the one policy named here.
 @cache
 def source(name: str) -> str:
     """A file as it is written."""
-    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return _FOLDER.joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
@@ -102,7 +74,7 @@ def imported(name: str) -> tuple[str, ...]:
 
 @cache
 def asset(name: str) -> bytes:
-    """The content of a file of the table as it is sent; raises `NotFound` for any other name.
+    """The content of a file as it is sent; raises `NotFound` for any other name.
 
     The script of a page holds all that it imports: over HTTP/1.1 some twenty modules take several
     round trips. A module that the chat page loads later shares the ones that its script holds.
