@@ -45,7 +45,7 @@ from genpy_server.tools.functions import as_tools
 from genpy_server.tools.registry import ToolRegistry
 from genpy_server.tools.sources import FOLDER, add_files, add_packages
 from genpy_server.web.api import Handlers
-from genpy_server.web.auth import Attach, Gate
+from genpy_server.web.auth import Gate
 from genpy_server.web.docs.handlers import Docs
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
@@ -295,15 +295,12 @@ class OpenApp:
             currency=self.settings.currency,
         )
 
-    async def connect(self, connection: SessionSocket, attach: Attach) -> None:
+    async def connect(self, connection: SessionSocket) -> None:
         """Serve one WebSocket that passed the gate."""
         await serve_session(
             connection,
             self.hub,
-            user=attach.user,
-            ref=attach.ref,
-            query=attach.query,
-            authenticate=lambda token: self.gate.authenticate(token, connection.peer.address),
+            gate=self.gate,
             limits=self.settings.limits,
             sums=self.sums,
             feed=self.feed,

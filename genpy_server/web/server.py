@@ -47,7 +47,7 @@ LOG_SECONDS = 60.0
 """Shortest time between two log lines of a `LimitedWarning`."""
 
 LoopHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any]
-Connect = Callable[[SessionSocket, Attach], Awaitable[None]]
+Connect = Callable[[SessionSocket], Awaitable[None]]
 """Serves one WebSocket that passed the gate."""
 
 log = logging.getLogger("genpy.server")
@@ -105,7 +105,7 @@ class HttpServer:
         self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
         self.connections: set[HttpConnection] = set()
         self.sockets = WebSockets(
-            lambda socket: connect(socket, socket.attach),
+            connect,
             self._finish,
             server_header=self.server_header,
             max_bytes=settings.limits.frame_bytes,

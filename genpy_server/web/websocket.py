@@ -5,7 +5,7 @@ reply is sent as plain text; with genpy.v1 every frame is JSON.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from genpy_server.errors import (
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits
+from genpy_server.web.auth import Gate
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
 from genpy_server.web.send_queue import QueueSums, SendQueue, plain
@@ -97,19 +98,16 @@ async def serve_session(
     ws: SessionSocket,
     hub: SessionHub,
     *,
-    user: str | None,
-    ref: str,
-    query: Mapping[str, str],
-    authenticate: Callable[[str], str],
+    gate: Gate,
     limits: Limits,
     sums: QueueSums,
     feed: HtmlFeed,
 ) -> None:
     """Serve one socket, from its handshake to its close.
 
-    With `user` None the first frame must be `auth`; `authenticate` turns its token into a user or
-    raises `Unauthorized`.
+    Without a user in the request, the first frame must be `auth` with a token.
     """
+    user, query = ws.attach.user, ws.attach.query
     text_mode = ws.subprotocol is None
     features = () if text_mode else query.get("features", "").split(",")
     queue = SendQueue(
@@ -123,10 +121,10 @@ async def serve_session(
     )
     try:
         if user is None:
-            user = await _authenticate(ws, authenticate)
+            user = await _authenticate(ws, gate)
             ws.identified(limits.frame_bytes)
         queue.user = user
-        session = await hub.attach(user, ref, queue, **_place(query, limits))
+        session = await hub.attach(user, ws.attach.ref, queue, **_place(query, limits))
     except GenPyError as error:
         frame = wire.error_frame(error)
         await ws.send(plain(frame) if text_mode else wire.encode(frame))
@@ -146,7 +144,7 @@ async def serve_session(
         await queue.gone()
 
 
-async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -> str:
+async def _authenticate(ws: SessionSocket, gate: Gate) -> str:
     try:
         async with asyncio.timeout(AUTH_SECONDS):
             message = await ws.recv()
@@ -155,7 +153,7 @@ async def _authenticate(ws: SessionSocket, authenticate: Callable[[str], str]) -
     frame = wire.decode_client(message) if isinstance(message, str) else None
     if not isinstance(frame, wire.Auth):
         raise Unauthorized("The first frame must be auth with a token.")
-    return authenticate(frame.token)
+    return gate.authenticate(frame.token, ws.peer.address)
 
 
 def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from websockets.asyncio.server import ServerConnection
 
 from genpy_server import settings
 from genpy_server.settings import Limits
 from genpy_server.web.auth import Attach, Gate
+from genpy_server.web.handover import SessionSocket
 from genpy_server.web.messages import Response
 from genpy_server.web.router import Call, Route, Router
 from genpy_server.web.server import HttpServer, listen
@@ -56,9 +56,9 @@ class Listening:
     port: int
     attached: list[Attach] = field(default_factory=list)
 
-    async def connect(self, ws: ServerConnection, attach: Attach) -> None:
+    async def connect(self, ws: SessionSocket) -> None:
         """Send back what a socket says, the first time with its user."""
-        self.attached.append(attach)
+        self.attached.append(ws.attach)
         async for message in ws:
             await ws.send(message)
 

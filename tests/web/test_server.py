@@ -35,7 +35,7 @@ async def slow(call):
     await draining.wait()
     return Response.json("answered")
 
-async def connect(ws, attach):
+async def connect(ws):
     async for message in ws:
         await ws.send(message)
 
