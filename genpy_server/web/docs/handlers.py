@@ -1,11 +1,8 @@
-"""The handlers of the documentation; each document is generated once."""
+"""The handlers of the documentation; each document is generated once, when it is asked for."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from genpy_server.web.docs.asyncapi import asyncapi
-from genpy_server.web.docs.openapi import openapi
-from genpy_server.web.docs.page import docs_page
 from genpy_server.web.messages import JSON, Response
 from genpy_server.web.pages.assets import packed, page_response
 from genpy_server.web.router import Call, Route
@@ -32,12 +29,18 @@ class Docs:
 
     @cached_property
     def _page(self) -> Response:
+        from genpy_server.web.docs.page import docs_page  # noqa: PLC0415 - when first needed
+
         return page_response(docs_page(self._routes()))
 
     @cached_property
     def _openapi(self) -> Response:
+        from genpy_server.web.docs.openapi import openapi  # noqa: PLC0415 - when first needed
+
         return Response.file(Response.json(openapi(self._routes(), tokens=self._tokens)).body, JSON)
 
     @cached_property
     def _asyncapi(self) -> Response:
+        from genpy_server.web.docs.asyncapi import asyncapi  # noqa: PLC0415 - when first needed
+
         return Response.file(Response.json(asyncapi()).body, JSON)
