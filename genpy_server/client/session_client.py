@@ -87,16 +87,10 @@ class SessionClient:
         self._delay = ReconnectDelay(chance, clock)
         self._events = EventBuffer()
         self._shown_refusal: tuple[str, str] | None = None
-        self._socket: Socket | None = None
         self._close_error: wire.ErrorFrame | None = None
         self._snapshot_seq = 0
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
-
-    @property
-    def latency_ms(self) -> float | None:
-        """Milliseconds of the newest ping; None while not connected."""
-        return None if self._socket is None else self._socket.latency_ms
 
     # Requests; none of them waits
 
@@ -238,10 +232,8 @@ class SessionClient:
             while True:
                 self._take(await socket.receive())
                 if writer is None and self.link.state == "open":
-                    self._socket = socket
                     writer = asyncio.create_task(self._write(socket))
         finally:
-            self._socket = None
             if writer is not None:
                 writer.cancel()
                 await asyncio.wait({writer})

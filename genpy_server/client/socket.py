@@ -77,7 +77,7 @@ class Socket:
 
     @classmethod
     async def open(cls, address: Address, url: str, token: str | None) -> "Socket":
-        """Connect and send the first ping."""
+        """Connect to a URL."""
         try:
             connection = await _Connect(
                 url,
@@ -106,20 +106,7 @@ class Socket:
         if connection.subprotocol != PROTOCOL:
             await socket.close()
             raise Lost(address.no_server(), again=False)
-        await socket.ping()
         return socket
-
-    @property
-    def latency_ms(self) -> float | None:
-        """Round-trip time of the newest ping in milliseconds; None before the first answer."""
-        return self._connection.latency * 1000 or None
-
-    async def ping(self) -> None:
-        """Send a ping, whose answer sets the latency."""
-        try:
-            await self._connection.ping()
-        except ConnectionClosed as error:
-            raise self._lost(error) from error
 
     async def receive(self) -> str:
         """The next frame."""

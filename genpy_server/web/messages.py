@@ -74,11 +74,6 @@ class Response(msgspec.Struct, frozen=True):
         return cls(status, msgspec.json.encode(value))
 
     @classmethod
-    def html(cls, text: str, headers: Mapping[str, str] | None = None) -> "Response":
-        """A page made for this request."""
-        return cls(body=text.encode(), content_type=HTML, headers=dict(headers or {}))
-
-    @classmethod
     def file(
         cls, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
     ) -> "Response":

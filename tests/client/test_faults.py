@@ -224,17 +224,6 @@ async def test_frame_that_cannot_be_read_is_told(server):
     await watcher.done()
 
 
-async def test_latency_is_known_at_once(server):
-    """The first measurement does not wait for the interval of pings."""
-    client = SessionClient(server.url, "one")
-    watcher = Watcher(client)
-    await watcher.until(Link, when=state("open"))
-    latency = await eventually(lambda: asyncio.sleep(0, client.latency_ms))
-    assert 0 < latency < PATIENCE * 1000
-    await watcher.done()
-    assert client.latency_ms is None
-
-
 async def test_server_that_asks_for_a_token_says_so_at_once(tmp_path):
     """Without a token the client is refused with the next step, in the socket and in HTTP."""
     async with serving(tmp_path / "genpy.db", GENPY_TOKEN=TOKEN) as running:

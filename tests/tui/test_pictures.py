@@ -19,7 +19,6 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.widgets import Input
 
 from genpy_server.client.reconnect import ReconnectDelay
-from genpy_server.client.session_client import SessionClient
 from genpy_tui.app import adapt_environment
 from genpy_tui.chat import status
 
@@ -71,7 +70,6 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
         time.tzset()
     monkeypatch.setattr(status, "monotonic", lambda: 1_000.0)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)  # a field blinks by this
-    monkeypatch.setattr(SessionClient, "latency_ms", 3.0)
     monkeypatch.setattr(ReconnectDelay, "next", half_a_minute)
 
 
