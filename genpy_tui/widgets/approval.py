@@ -9,7 +9,6 @@ from math import inf
 from time import monotonic
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -105,10 +104,10 @@ class ApprovalRequest(NumberedAnswers):
         return lines
 
     def _choices(self) -> Content:
-        parts = [
-            Content.assemble((f"[{number}]", f"bold {WARNING}"), f" {words}")
-            for number, (_, words) in enumerate(self.answers, 1)
-        ]
+        parts = []
+        for number, (_, words) in enumerate(self.answers, 1):
+            answer = Content.assemble((f"[{number}]", f"bold {WARNING}"), f" {words}")
+            parts.append(self.clickable(answer, f"pick({number})"))
         way = self._keys.way("approve")
         hint = () if self.has_focus else ((f"  {way} answers", "$genpy-muted"),)
         return Content.assemble(Content("  ").join(parts), *hint)
@@ -120,19 +119,12 @@ class ApprovalRequest(NumberedAnswers):
     def action_answer(self, number: int) -> None:
         """A digit was pressed."""
         if self.request is not None and monotonic() - self._shown_at >= NOTICE_SECONDS:
-            self._answer(number)
+            self.action_pick(number)
 
-    def _answer(self, number: int) -> None:
+    def action_pick(self, number: int) -> None:
+        """An answer was clicked."""
         if self.request is not None and number <= len(self.answers):
             self.post_message(self.Answered(self.request, self.answers[number - 1][0]))
-
-    def on_click(self, event: events.Click) -> None:
-        """Answer if an answer was clicked; a click elsewhere only moves the focus here."""
-        if event.y == self.size.height - 1:
-            texts = [f"[{number}] {words}" for number, (_, words) in enumerate(self.answers, 1)]
-            number = self.answer_at(event.x, self._choices().plain, texts)
-            if number is not None:
-                self._answer(number)
 
 
 def _json(value: object) -> str:

@@ -1,8 +1,7 @@
 """Lists to choose from: rows with colours of their own, and numbered answers in one line."""
 
-from collections.abc import Iterable
-
 from textual.content import Content
+from textual.reactive import var
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import OptionList
@@ -15,6 +14,7 @@ class NumberedAnswers(Widget, can_focus=True):
     """
 
     ALLOW_SELECT = False
+    auto_links = var(default=False)  # they have a style of their own
 
     def on_focus(self) -> None:
         """Show that digits answer."""
@@ -25,14 +25,9 @@ class NumberedAnswers(Widget, can_focus=True):
         self.refresh()
 
     @staticmethod
-    def answer_at(x: int, line: str, answers: Iterable[str]) -> int | None:
-        """The number, from 1, of the answer at a cell of a line."""
-        for number, answer in enumerate(answers, 1):
-            before, found, _ = line.rpartition(answer)
-            start = Content(before).cell_length
-            if found and start <= x < start + len(found):
-                return number
-        return None
+    def clickable(answer: Content, action: str) -> Content:
+        """An answer that runs an action of the widget when it is clicked."""
+        return answer.stylize(Style.from_meta({"@click": action}))
 
 
 class Choices(OptionList):

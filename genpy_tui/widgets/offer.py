@@ -5,7 +5,6 @@ A key moves the focus there and a digit rates: most terminals do not report alt 
 
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -17,7 +16,6 @@ from genpy_tui.text import one_line
 from genpy_tui.widgets.choices import NumberedAnswers
 
 RATINGS = range(1, 6)
-_CHOICE = "[{}]"
 
 
 class RatingOffer(NumberedAnswers):
@@ -48,28 +46,23 @@ class RatingOffer(NumberedAnswers):
         """The question and five numbers."""
         if self.session is None:
             return Content("")
-        choices = " ".join(_CHOICE.format(rating) for rating in RATINGS)
+        numbers = [self.clickable(Content(f"[{n}]"), f"rate({n})") for n in RATINGS]
+        choices = Content(" ").join(numbers).stylize("bold $accent")
         keys = self._keys
         ways = f"{keys.way('rate_left')} answers", "press 1 to 5"
         hints = [f"  {way} · {keys.way('stop')} hides" for way in ways]
         hint = hints[self.has_focus]
-        fixed = len("★ How was “”?  ") + len(choices) + max(map(len, hints))
+        fixed = len("★ How was “”?  ") + choices.cell_length + max(map(len, hints))
         title = one_line(self.session.title, max(8, self.size.width - fixed))
         return Content.assemble(
             ("★ ", "$accent"),
             "How was “",
             title,
             "”?  ",
-            (choices, "bold $accent"),
+            choices,
             (hint, "$genpy-muted"),
         )
 
     def action_rate(self, rating: int) -> None:
-        """A digit was pressed."""
+        """A digit was pressed, or a number clicked."""
         self.post_message(self.Rated(rating))
-
-    def on_click(self, event: events.Click) -> None:
-        """Rate if a number was clicked."""
-        rating = self.answer_at(event.x, self.render().plain, map(_CHOICE.format, RATINGS))
-        if rating is not None:
-            self.post_message(self.Rated(rating))
