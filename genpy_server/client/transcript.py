@@ -188,17 +188,14 @@ class Transcript:
         lines = running.tools if running is not None else []
         return next((line.request for line in lines if line.request is not None), None)
 
-    def apply(self, frame: wire.ServerFrame) -> Entry | None:
-        """Apply one frame; returns the entry that it changed. Raises `Gap`."""
+    def apply(self, frame: wire.ServerFrame) -> None:
+        """Apply one frame. Raises `Gap`."""
         if isinstance(frame, wire.Ready):
             self._ready(frame)
-            return None
+            return
         seq: int | None = getattr(frame, "seq", None)
         if seq is not None:
             self.seq = max(self.seq, seq)
-        return self._apply(frame)
-
-    def _apply(self, frame: wire.ServerFrame) -> Entry | None:
         match frame:
             case wire.SummaryEvent():
                 self.summary, self.status, self.rating = frame, "completed", frame.rating
@@ -208,37 +205,16 @@ class Transcript:
             case wire.SettingsEvent():
                 self.settings = SessionSettings(frame.model, frame.params, frame.system)
             case wire.MessageEvent():
-                return self._message(frame)
-            case _:
-                return self._apply_to_run(frame)
-        return None
-
-    def _apply_to_run(self, frame: wire.ServerFrame) -> Entry | None:
-        entry: Entry | None = None
-        match frame:
-            case wire.Delta() | wire.Reasoning():
-                entry = self._run(frame.run)
-                if entry is not None:
-                    entry.take(frame)
+                self._message(frame)
             case wire.RunStarted():
-                entry = self._run_started(frame)
-            case wire.ToolStarted():
-                entry = self._run(frame.run)
-                if entry is not None and all(line.call != frame.call for line in entry.tools):
-                    entry.tools.append(ToolLine(frame.call, frame.name, frame.args))
-            case wire.ApprovalRequested() | wire.ApprovalResolved() | wire.ToolProgress():
-                entry = self._tool_waits(frame)
-            case wire.ToolFinished():
-                entry = self._tool_finished(frame)
+                self._run_started(frame)
             case wire.RunFinished():
-                entry = self._run_finished(frame)
-            case wire.ErrorFrame() if frame.run is not None:
-                entry = self._run(frame.run)
-                if entry is not None:
-                    entry.meta = msgspec.structs.replace(entry.meta, error=frame.message)
-            case _:
-                pass
-        return entry
+                self.model = frame.model or self.model
+                self.quota = frame.quota or self.quota
+                self.context = frame.context or self.context
+        entry = self._run(getattr(frame, "run", None))
+        if entry is not None:
+            _apply_to_reply(entry, frame)
 
     def _ready(self, frame: wire.Ready) -> None:
         if frame.replay != "complete":
@@ -266,7 +242,7 @@ class Transcript:
             self._insert(entry, entry.meta.reply_to)
         self.before = before
 
-    def _message(self, frame: wire.MessageEvent) -> Entry:
+    def _message(self, frame: wire.MessageEvent) -> None:
         entry = next((e for e in reversed(self.entries) if _same(e, frame)), None)
         if entry is None:
             entry = Entry(frame.role)
@@ -278,13 +254,12 @@ class Transcript:
             for other in self.entries:
                 self._mark(other)
         self._mark(entry)
-        return entry
 
     def _mark(self, entry: Entry) -> None:
         # The replacing message may be here before the entry, from a newer page.
         entry.replaced = not self._replaced.isdisjoint({entry.message_id, entry.meta.reply_to})
 
-    def _run_started(self, frame: wire.RunStarted) -> Entry:
+    def _run_started(self, frame: wire.RunStarted) -> None:
         entry = self._run(frame.run)
         if entry is None:
             entry = Entry("assistant")
@@ -293,39 +268,10 @@ class Transcript:
         entry.tools.clear()  # after a reconnection its tool calls are sent again
         self.model = frame.model or self.model
         self._mark(entry)
-        return entry
 
-    def _tool_waits(
-        self, frame: wire.ApprovalRequested | wire.ApprovalResolved | wire.ToolProgress
-    ) -> Entry | None:
-        entry = self._run(frame.run)
-        for line in entry.tools if entry is not None else ():
-            if line.call == frame.call:
-                if isinstance(frame, wire.ToolProgress):
-                    line.progress, line.fraction = frame.text, frame.fraction
-                else:
-                    line.request = frame if isinstance(frame, wire.ApprovalRequested) else None
-        return entry
-
-    def _tool_finished(self, frame: wire.ToolFinished) -> Entry | None:
-        entry = self._run(frame.run)
-        for line in entry.tools if entry is not None else ():
-            if line.call == frame.call:
-                line.ok, line.ms, line.request = frame.ok, frame.ms, None
-                line.result, line.error = frame.result or "", frame.error or ""
-        return entry
-
-    def _run_finished(self, frame: wire.RunFinished) -> Entry | None:
-        entry = self._run(frame.run)
-        if entry is not None:
-            entry.meta, entry.streaming = wire.with_frame(entry.meta, frame), False
-            entry.message_id = frame.message_id
-        self.model = frame.model or self.model
-        self.quota = frame.quota or self.quota
-        self.context = frame.context or self.context
-        return entry
-
-    def _run(self, run: str) -> Entry | None:
+    def _run(self, run: str | None) -> Entry | None:
+        if run is None:
+            return None
         return next((e for e in reversed(self.entries) if e.meta.run == run), None)
 
     def _insert(self, entry: Entry, reply_to: int | None) -> None:
@@ -356,6 +302,30 @@ class Transcript:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
+
+
+def _apply_to_reply(entry: Entry, frame: wire.ServerFrame) -> None:
+    call = getattr(frame, "call", None)
+    line = next((line for line in entry.tools if line.call == call), None)
+    match frame:
+        case wire.Delta() | wire.Reasoning():
+            entry.take(frame)
+        case wire.ToolStarted() if line is None:
+            entry.tools.append(ToolLine(frame.call, frame.name, frame.args))
+        case wire.ToolProgress() if line is not None:
+            line.progress, line.fraction = frame.text, frame.fraction
+        case wire.ApprovalRequested() if line is not None:
+            line.request = frame
+        case wire.ApprovalResolved() if line is not None:
+            line.request = None
+        case wire.ToolFinished() if line is not None:
+            line.ok, line.ms, line.request = frame.ok, frame.ms, None
+            line.result, line.error = frame.result or "", frame.error or ""
+        case wire.RunFinished():
+            entry.meta, entry.streaming = wire.with_frame(entry.meta, frame), False
+            entry.message_id = frame.message_id
+        case wire.ErrorFrame():
+            entry.meta = msgspec.structs.replace(entry.meta, error=frame.message)
 
 
 def _same(entry: Entry, frame: wire.MessageEvent) -> bool:
