@@ -22,12 +22,12 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     _prepare_output()
     # A byte that is not UTF-8 arrives as a lone surrogate, which stores and terminals refuse.
-    words = [word.encode("utf-8", "replace").decode() for word in arguments]
+    words = [word.encode("utf-8", "replace").decode() for word in arguments] or ["--help"]
     from genpy_cli import exit_codes
-    from genpy_cli.app import app
+    from genpy_cli.app import application
 
     try:
-        code: int | None = app(words or ["--help"], prog_name="genpy", standalone_mode=False)
+        code: int | None = application(words)(words, prog_name="genpy", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         exit_codes.discard(1)  # the reader, such as `head`, has closed the pipe

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.files import PRIVATE, mode
 
-from genpy_cli.commands.config_edit import edit
+from genpy_cli.commands.config_edit import config_edit
 from genpy_cli.exit_codes import keep_bug_report
 from genpy_server.config import CONFIG, folder, set_value
 from genpy_server.files import replacing, write_private
@@ -38,7 +38,7 @@ def test_every_file_that_is_kept_is_private(
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("EDITOR", "true")
-    edit()
+    config_edit()
     assert mode(folder() / CONFIG) == PRIVATE
     remember_theme(tmp_path, "genpy-dark")
     unsent.keep(tmp_path, ["a draft"])

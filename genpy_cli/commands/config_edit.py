@@ -22,7 +22,7 @@ NEW_FILE = """\
 """
 
 
-def edit() -> None:
+def config_edit() -> None:
     """Open config.toml in your editor, and check it afterwards."""
     path = folder() / CONFIG
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")

@@ -10,7 +10,7 @@ from genpy_server import config
 from genpy_server.settings import FIELDS, Settings, limit_fields, load
 
 
-def set_value(
+def config_set(
     *,
     name: Annotated[
         str, typer.Argument(help="As in config.toml: context_tokens, providers.work.url.")

@@ -27,7 +27,7 @@ class ShownSetting(NamedTuple):
     source: str
 
 
-def show_config(*, as_json: Json = False) -> None:
+def config_show(*, as_json: Json = False) -> None:
     """Show every setting in force, and where it comes from."""
     settings = load()
     rows = shown_settings(settings)

@@ -14,7 +14,7 @@ from genpy_server.config import KEY_VARIABLES, MCP_KEY, NAME
 WAITING = "Waiting for the key on standard input."
 
 
-def set_key(
+def keys_set(
     *,
     name: Annotated[
         str,

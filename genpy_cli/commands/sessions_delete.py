@@ -11,7 +11,7 @@ from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.display import count, one_line
 
 
-def delete(
+def sessions_delete(
     *,
     ref: Ref,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

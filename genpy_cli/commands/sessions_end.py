@@ -15,7 +15,7 @@ from genpy_server.records import Records
 from genpy_server.settings import Settings
 
 
-def end(
+def sessions_end(
     *,
     ref: OptionalRef = None,
     abandoned: Annotated[

@@ -19,7 +19,7 @@ QUESTIONS = 5
 """Single questions that are shown below the conversations."""
 
 
-def list_sessions(
+def sessions_list(
     *,
     limit: Annotated[int, typer.Option(help="Conversations at most.", metavar="N", min=1)] = 20,
     status: Annotated[

@@ -10,7 +10,7 @@ from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.display import one_line
 
 
-def rename(
+def sessions_rename(
     *,
     ref: Ref,
     title: Annotated[list[str], typer.Argument(help="The new title.")],

@@ -18,7 +18,7 @@ NEAR = 6
 _PLACE = re.compile(r"(.+)#(\d{1,18})")
 
 
-def show(
+def sessions_show(
     *,
     ref: Ref,
     limit: Annotated[int, typer.Option(help="Newest messages at most.", metavar="N", min=1)] = 200,

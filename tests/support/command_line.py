@@ -18,7 +18,7 @@ from support import forked_command
 from typer.main import get_command
 
 from genpy_cli.__main__ import run
-from genpy_cli.app import app
+from genpy_cli.app import application
 
 CTRL_C = "\x03"
 PATIENCE = 30.0
@@ -27,7 +27,7 @@ PATIENCE = 30.0
 def commands(group: Any = None, prefix: str = "") -> dict[str, Any]:
     """Every command by the words that name it, as Typer built it."""
     found: dict[str, Any] = {}
-    for name, command in (group or get_command(app)).commands.items():
+    for name, command in (group or get_command(application())).commands.items():
         if hasattr(command, "commands"):
             found |= commands(command, f"{prefix}{name} ")
         else:
