@@ -181,36 +181,32 @@ class Prompt(TextArea):
     def clamp_visitable(self, location: Location) -> Location:
         """The nearest valid cursor position: outside clusters and marks."""
         row, column = super().clamp_visitable(location)
-        for start, end in self._stops(row):
-            if start < column < end:
-                return row, start if column - start < end - column else end
-        return row, column
+        start, end = self._around((row, column))
+        return start if column - start[1] < end[1] - column else end
 
     def get_cursor_left_location(self) -> Location:
         """The position left of the cursor, past a whole cluster or mark."""
-        row, column = self.cursor_location
-        return next(
-            ((row, start) for start, end in self._stops(row) if start < column <= end),
-            super().get_cursor_left_location(),
-        )
+        return self._around(super().get_cursor_left_location())[0]
 
     def get_cursor_right_location(self) -> Location:
         """The position right of the cursor, past a whole cluster or mark."""
-        row, column = self.cursor_location
-        return next(
-            ((row, end) for start, end in self._stops(row) if start <= column < end),
-            super().get_cursor_right_location(),
-        )
+        return self._around(super().get_cursor_right_location())[1]
 
     def get_cursor_word_left_location(self) -> Location:
         """The start of the word left of the cursor; a mark is one word."""
-        row, column = super().get_cursor_word_left_location()
-        return row, next((s for s, end in self._stops(row) if s < column < end), column)
+        return self._around(super().get_cursor_word_left_location())[0]
 
     def get_cursor_word_right_location(self) -> Location:
         """The end of the word right of the cursor; a mark is one word."""
-        row, column = super().get_cursor_word_right_location()
-        return row, next((end for s, end in self._stops(row) if s < column < end), column)
+        return self._around(super().get_cursor_word_right_location())[1]
+
+    def _around(self, location: Location) -> tuple[Location, Location]:
+        """The start and the end of the cluster or mark that a location is inside of, if any."""
+        row, column = location
+        for start, end in self._stops(row):
+            if start < column < end:
+                return (row, start), (row, end)
+        return location, location
 
     def _stops(self, row: int) -> list[tuple[int, int]]:
         """The spans in a line that the cursor passes in one step: clusters and marks."""
