@@ -7,6 +7,7 @@ from genpy_tui.chat.control import Control, Parts
 from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
+from genpy_tui.terminal import clipboard
 
 
 class BlockControl(Control):
@@ -55,9 +56,7 @@ class BlockControl(Control):
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy a text, and notify where it was copied to."""
-        from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
-
-        self._notify(copy(self._screen.app, text).format(what=what))
+        self._notify(clipboard.copy(self._screen.app, text).format(what=what))
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""

@@ -8,6 +8,7 @@ from genpy_server.errors import GenPyError
 from genpy_tui.chat.control import Control, Parts
 from genpy_tui.commands import Command, Mistyped
 from genpy_tui.render.message import MessageBlock
+from genpy_tui.terminal.editor import written_in_editor
 
 NAME = "prompt:"
 """The prefix of the names of the commands that fill in a prompt of an MCP server."""
@@ -96,8 +97,6 @@ class DraftControl(Control):
 
     async def open_editor(self) -> None:
         """Write the message in the person's editor."""
-        from genpy_tui.terminal.editor import written_in_editor  # noqa: PLC0415 - when first needed
-
         written = await written_in_editor(self._screen.app, self._prompt.full_text)
         if written is not None:
             self._prompt.write(written)

@@ -1,5 +1,6 @@
 """The settings of the conversation, such as its model, and another answer by another model."""
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -186,8 +187,6 @@ def values(settings: SessionSettings) -> dict[str, str]:
 def _written(value: Any) -> str:
     if not isinstance(value, tuple):
         return str(value)
-    import shlex  # noqa: PLC0415 - only to set `stop`
-
     return shlex.join(value)
 
 
@@ -195,8 +194,6 @@ def parsed(name: str, text: str) -> Any:
     """Parse the typed value of a setting; raises `ValueError` with what it must be."""
     text = text.strip()
     if name == "stop":
-        import shlex  # noqa: PLC0415 - only to set `stop`
-
         return tuple(shlex.split(text))
     if name in {"model", "system"}:
         return text

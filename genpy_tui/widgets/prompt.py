@@ -25,6 +25,7 @@ from textual.widgets.text_area import Edit, EditResult, Location
 from genpy_server.core.display import newlines, protect, restore, visible
 from genpy_tui.commands import Command, read_line
 from genpy_tui.messages import Submitted, ToEnd
+from genpy_tui.terminal import clipboard
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.text import plain
 from genpy_tui.widgets.history import History
@@ -232,9 +233,7 @@ class Prompt(TextArea):
         self._put(self.app.clipboard)
 
     def _copied(self, text: str) -> None:
-        from genpy_tui.terminal.clipboard import copy  # noqa: PLC0415 - when first needed
-
-        self.notify(copy(self.app, text).format(what="what is selected"))
+        self.notify(clipboard.copy(self.app, text).format(what="what is selected"))
 
     # The message
 
