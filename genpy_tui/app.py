@@ -364,7 +364,7 @@ class GenPyApp(App[int]):
         client = self.chat.conversation.client
         screen = cast("object", self.screen)
         if isinstance(screen, LeaveScreen):
-            screen.leave()
+            screen.action_leave()
             return
         if self._leave_question is not None and screen is self._leave_question:
             self._leave_question.dismiss("leave")

@@ -61,7 +61,7 @@ class LeaveScreen(Dialog[str | None]):
     async def _end_and_rate(self) -> None:
         if self._session is not None or await self._end():
             await self._ask()
-        self.leave()
+        self.action_leave()
 
     async def _end(self) -> bool:
         """Ask the server to end the conversation; False when there is nothing to rate."""
@@ -103,13 +103,9 @@ class LeaveScreen(Dialog[str | None]):
             self._done = True
             background(self, partial(self._rate, int(event.character)), "leave")
         else:
-            self.leave()
+            self.action_leave()
 
-    def action_leave(self) -> None:
-        """Close without waiting."""
-        self.leave()
-
-    def leave(self, error_message: str | None = None) -> None:
+    def action_leave(self, error_message: str | None = None) -> None:
         """Close, once."""
         if self.is_current:
             self._done = True
@@ -124,4 +120,4 @@ class LeaveScreen(Dialog[str | None]):
                 await records.rate(self._conversation.session, rating)
         except GenPyError as error:
             error_message = f"Not rated: {error.message}"
-        self.leave(error_message)
+        self.action_leave(error_message)
