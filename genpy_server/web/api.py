@@ -200,8 +200,7 @@ class Handlers:
 
     async def rename(self, call: Call[None, Title]) -> Session:
         """Change the title."""
-        records = self._records(call.user)
-        return await records.rename(call.params["ref"], call.body.title)
+        return await self._records(call.user).rename(call.params["ref"], call.body.title)
 
     async def delete(self, call: Call[None, None]) -> Session:
         """Delete a session."""
@@ -291,8 +290,7 @@ class Handlers:
 
     async def rate(self, call: Call[None, Rating]) -> Session:
         """Rate a session."""
-        records = self._records(call.user)
-        return await records.rate(call.params["ref"], int(call.body.rating))
+        return await self._records(call.user).rate(call.params["ref"], int(call.body.rating))
 
     async def regenerate(self, call: Call[None, None]) -> Session:
         """Regenerate the summary."""

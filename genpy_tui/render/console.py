@@ -6,7 +6,7 @@ from rich.text import Text
 
 from genpy_server.core.display import visible
 from genpy_tui.render.layout import BlockPart
-from genpy_tui.render.markdown.document import Document
+from genpy_tui.render.markdown.document import parts_of
 from genpy_tui.render.message import typed
 from genpy_tui.render.palette import plain_style
 
@@ -15,10 +15,7 @@ INDENT = 2
 
 def markdown_text(source: str, width: int) -> Iterator[Text]:
     """The lines of Markdown, as the chat shows replies."""
-    document = Document(indent=INDENT)
-    document.feed(source)
-    document.finish()
-    return _lines(document.parts, width)
+    return _lines(parts_of(source, indent=INDENT), width)
 
 
 def typed_text(source: str, width: int) -> Iterator[Text]:

@@ -324,13 +324,10 @@ def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
             lines += wrap([Styled(row, "dim")], width, lead)
     if tool.error:
         return lines + wrap([Styled(protect(tool.error), "error")], width, lead)
-    from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
+    from genpy_tui.render.markdown.document import parts_of  # noqa: PLC0415 - after the first paint
 
-    document = Document()
-    document.feed(tool.result)
-    document.finish()
     result: list[Line] = []
-    for part in document.parts:
+    for part in parts_of(tool.result):
         result += part.lines(width - 2)
         if len(result) > TOOL_LINES:
             break

@@ -13,11 +13,16 @@ _SAMPLE_WIDTH = 40
 
 def warm_up() -> None:
     """Import modules and build the parser, so that the first reply need not wait for them."""
-    document = Document()
-    document.feed(_SAMPLE)
-    document.finish()
-    for part in document.parts:
+    for part in parts_of(_SAMPLE):
         part.lines(_SAMPLE_WIDTH)
+
+
+def parts_of(text: str, *, indent: int = 0) -> list[BlockPart]:
+    """The parts of a complete text."""
+    document = Document(indent=indent)
+    document.feed(text)
+    document.finish()
+    return document.parts
 
 
 class Document:
