@@ -52,7 +52,6 @@ _TABLE = {
     "said": ("", "said", ""),
     "warning": ("text-warning", "", ""),
     "error": ("text-error", "", "bold"),
-    "success": ("text-success", "", ""),
     "tool": ("muted", "", ""),
     "strong": ("", "", "bold"),
     "em": ("", "", "italic"),
