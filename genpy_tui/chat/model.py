@@ -65,12 +65,12 @@ class ModelControl(Control):
     ) -> None:
         from genpy_tui.dialogs.pick import Item, Pick, Wait  # noqa: PLC0415 - when first needed
 
-        records, app = self._conversation.records, self._screen.app
+        records = self._conversation.records
         if records is None:
             self._notify(NOT_CONNECTED)
             return
         waiting: Wait[ModelList] = Wait("Asking for the list of models …", records.models)
-        found = await app.push_screen_wait(waiting)
+        found = await self._screen.app.push_screen_wait(waiting)
         if found is None:
             return
         if isinstance(found, GenPyError):
@@ -87,11 +87,7 @@ class ModelControl(Control):
             if one.error and one.url != LOCAL_PROVIDERS.get(one.name)
         ]
         now = self._conversation.transcript.next_model
-        name = await app.push_screen_wait(
-            Pick(question, items, chosen=now, detail="   ".join(silent))
-        )
-        if name is not None:
-            chosen(name)
+        self._ask(Pick(question, items, chosen=now, detail="   ".join(silent)), chosen)
 
     # Reasoning
 
