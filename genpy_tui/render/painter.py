@@ -1,6 +1,7 @@
 """Paints rows of the layout as strips in the colours of a theme, with a cache for repaints."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,56 +19,46 @@ CACHED = 400
 CURSOR = "▌ "
 
 
+class TextColumns(NamedTuple):
+    """Columns of a window: all, those left of its text, and those of the text with its background."""
+
+    width: int
+    margin: int
+    text: int
+
+
 class Painter:
     """Paints for one theme."""
 
     def __init__(self, palette: Palette) -> None:
         self._palette = palette
         self._selection = palette.selection()
-        self._cache: dict[int, tuple[Line, bool, int, Strip]] = {}
+        self._cache: dict[int, tuple[Line, bool, TextColumns, Strip]] = {}
 
     def blank(self, width: int) -> Strip:
         """A line with nothing on it."""
         return Strip.blank(width, self._palette[""])
 
     def strip(
-        self,
-        row: Row,
-        y: int,
-        width: int,
-        margin: int,
-        text_width: int,
-        *,
-        marked: bool = False,
-        span: tuple[int, int] | None = None,
+        self, row: Row, y: int, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None
     ) -> Strip:
-        """Paint a row at line `y` of the layout; `span` is the range of selected characters.
-
-        The text and its backgrounds begin after a margin, and are `text_width` columns wide.
-        """
+        """Paint a row at line `y` of the layout; `span` is the range of selected characters."""
         if span is not None:
-            strip = self._paint(row, width, margin, text_width, marked=marked, span=span)
-            return strip.apply_offsets(0, y)
+            return self._paint(row, columns, marked=marked, span=span).apply_offsets(0, y)
         cached = self._cache.get(y)
-        if cached is not None and cached[0] is row.line and cached[1:3] == (marked, width):
+        if cached is not None and cached[0] is row.line and cached[1:3] == (marked, columns):
             return cached[3]
-        strip = self._paint(row, width, margin, text_width, marked=marked).apply_offsets(0, y)
+        strip = self._paint(row, columns, marked=marked).apply_offsets(0, y)
         if len(self._cache) > CACHED:
             self._cache.clear()
-        self._cache[y] = (row.line, marked, width, strip)
+        self._cache[y] = (row.line, marked, columns, strip)
         return strip
 
     def _paint(
-        self,
-        row: Row,
-        width: int,
-        margin: int,
-        text_width: int,
-        *,
-        marked: bool,
-        span: tuple[int, int] | None = None,
+        self, row: Row, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None = None
     ) -> Strip:
-        palette, line, edge = self._palette, row.line, margin + text_width
+        palette, line = self._palette, row.line
+        width, margin, edge = columns.width, columns.margin, columns.margin + columns.text
         before = (CURSOR if marked else "").rjust(margin) + " " * row.part.indent
         segments = [Segment(before, palette["genpy"])]
         segments += [Segment(visible(run.text), palette[run.style]) for run in line.runs]

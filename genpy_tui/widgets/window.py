@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from genpy_tui.render.layout import Anchor, Block, Layout, Row
-from genpy_tui.render.painter import MARGIN, Painter
+from genpy_tui.render.painter import MARGIN, Painter, TextColumns
 from genpy_tui.render.palette import Palette
 
 _WORD = re.compile(r"[\w./~:@%+#?&=-]+")
@@ -152,9 +152,7 @@ class Window(ScrollView):
         return self.painter.strip(
             row,
             top + y,
-            width,
-            self.margin,
-            self.column.width,
+            TextColumns(width, self.margin, self.column.width),
             marked=self.marked is row.block and not self._is_gap(row),
             span=None if selection is None else selection.get_span(top + y),
         )
