@@ -52,18 +52,21 @@ def report(kept, *words):
     ids=" ".join,
 )
 def test_nothing_heavy(kept, words):
-    """A command on the local store imports no network, no terminal client and no classifier."""
+    """A command on the local store imports no network, terminal client, classifier or other command."""
     _, imported = report(kept, *words)
     assert "genpy_cli" in imported
     assert imported & (HEAVY | MODELS_AND_PLUGINS) == set()
     assert ("asyncio" in imported) == (words[0] not in {"--version", "--help"})
+    commands = {name for name in imported if name.startswith("genpy_cli.commands.")}
+    assert len(commands) == 1 or words[0] in {"--version", "--help"}
 
 
 def test_a_question_builds_only_what_it_needs(kept):
-    """The server of one question renders no Markdown, and builds no tagger unless it searches."""
+    """The server of one question renders no page, and builds no tagger unless it searches."""
     tagged = "The tagger of keywords was built."
     shown, imported = report(kept, "ask", "How many messages did I send?")
     assert "1 message" in shown
     assert tagged not in shown
-    assert imported & {"genpy_server.web.markdown", "groq", "textual"} == set()
+    pages = {"genpy_server.web.markdown", "genpy_server.web.docs.page"}
+    assert imported & (pages | {"groq", "textual"}) == set()
     assert tagged in report(kept, "ask", "Did I ever mention the station?")[0]
