@@ -84,7 +84,7 @@ $$;
 
 -- How words are cut today, as core/words.py says; rows that others cut are indexed again.
 create or replace function genpy.cut() returns smallint
-language sql immutable parallel safe set search_path = '' as $$ select 3::smallint $$;
+language sql immutable parallel safe set search_path = '' as $$ select 4::smallint $$;
 
 -- key_outcomes holds a JSON list of texts; plain text of earlier versions is read as well. `terms` is
 -- null until the server has indexed a row, and so is `search` of a session that has changed; `cut` says

@@ -22,7 +22,7 @@ QUERY_TERMS = 48
 """The most distinct terms of a query that are searched; a whole message may be the query."""
 TERM_CHARS = 64
 """Longer terms are cut off: nobody types them, and they would fill the index."""
-CUT: Final = 3
+CUT: Final = 4
 """The version of the terms; if it is greater than that of an index, stores build the index again."""
 DERIVED: Final = "\u2248"
 """The prefix of a derived term; no word contains this character."""
@@ -99,9 +99,14 @@ _PARTICLES = (
 """Particles that are attached to the next word, if what remains is long enough to be a word."""
 _DEAD_N = "\u0928\u094d"
 _ANUSVARA = "\u0902"
-_PARTING = "'\u2018\u2019\"._\\-\u2010\u2011\xb7\u05f3\u05f4"
-"""Characters inside one word: apostrophes, hyphens, points."""
+_PARTING = "'\u2018\u2019\"&._\\-\u2010\u2011\xb7\u05f3\u05f4"
+"""Characters inside one word: apostrophes, ampersands, hyphens, points."""
 _ELISION = "['\u2018\u2019]"
+_POSSESSIVE = f"{_ELISION}[sS]$"
+_AMPERSAND = rf"[^{_PARTING}]+(?:&[^{_PARTING}]+)+"
+"""A name such as AT&T within a longer piece."""
+_HIRAGANA = {point: point - 0x60 for point in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
+"""The hiragana of each letter of katakana."""
 _GROUPED = r"(\d{1,3}(?:[.,'\u2019\u066c]\d{2,3})*[.,'\u2019\u066c]\d{3})(?![^\W_])"
 """A number with thousands separators."""
 
@@ -294,17 +299,19 @@ def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
         word = _folded(written)
         if is_unspaced(word):
             apart = len(word) == len(written)
-            pairs = (word[place : place + 2] for place in range(len(word)))
-            found += [(start + place * apart, pair) for place, pair in enumerate(pairs)]
+            pairs = [(start + place * apart, word[place : place + 2]) for place in range(len(word))]
+            found += pairs
+            derived += [(at, pair.translate(_HIRAGANA)) for at, pair in pairs]
             derived += [(start, _key(digits)) for digits in re.findall(r"\d+", word)]
             continue
         term, *others = _variants(written)
         found.append((start, term))
         derived += [(start, other) for other in others]
         derived += [(start + at, _term(_key(_folded(part)))) for at, part in _parts(written)]
-    whole = _joined(piece)
-    if whole is not None:
-        derived.append((0, _term(_key(whole))))
+    for run in (piece, *re.findall(_AMPERSAND, piece)):
+        whole = _joined(run)
+        if whole is not None:
+            derived.append((0, _term(_key(whole))))
     held = {term for _, term in found}
     for place, key in derived:
         if key and key not in held:
@@ -388,6 +395,8 @@ def query_terms(query: str) -> list[QueryTerm]:
 @_cached
 def _piece_query(piece: str) -> Sequence[tuple[QueryWord, bool]]:
     """The query words of a piece, each with whether it is a stop word."""
+    if "&" in piece:
+        piece = re.sub(_POSSESSIVE, "", piece)
     parts = [written for _, written in _piece_words(piece)]
     joined = _joined(piece)
     if joined is None:
@@ -402,6 +411,8 @@ def _piece_query(piece: str) -> Sequence[tuple[QueryWord, bool]]:
     numbers = [re.sub(r"^[vV](?=\d)", "", parts[0]), *parts[1:]]  # of a version
     apart = [run for part in numbers for run in _apart(part) or [part]]
     ways = (way, (whole,), tuple(map(_query_term, apart)))
+    if not content_parts and "&" in piece:  # AT&T: other texts have these stop words, too
+        return [(QueryWord(((_query_term(joined),),)), False)]
     return [(QueryWord(tuple(dict.fromkeys(ways))), not content_parts)]
 
 
@@ -425,11 +436,18 @@ def _part_query(written: str) -> list[tuple[QueryWord, bool]]:
     found = []
     for run in re.findall(r"\d+|\D+", word):
         pairs = [run[place : place + 2] for place in range(max(len(run) - 1, 1))]
-        ways = [tuple(QueryTerm(pair, (pair,)) for pair in pairs)]
+        ways = [tuple(map(_pair_term, pairs))]
         if run.isdecimal():
             ways.append((_query_term(_key(run)),))
         found.append((QueryWord(tuple(ways)), False))
     return found
+
+
+def _pair_term(pair: str) -> QueryTerm:
+    """The term of two characters without spaces, in katakana or hiragana, or of a single one as it is."""
+    key = pair if len(pair) == 1 else pair.translate(_HIRAGANA)
+    others = () if len(pair) == 1 else (key, DERIVED + key)
+    return QueryTerm(key, tuple(dict.fromkeys((pair, *others))))
 
 
 def _query_term(written: str) -> QueryTerm:
@@ -437,6 +455,12 @@ def _query_term(written: str) -> QueryTerm:
     variants = _variants(written)
     derived = (DERIVED + variant for variant in variants)
     return QueryTerm(_term(_key(word)) or _term(word), (*variants, *derived))
+
+
+def has_content(text: str) -> bool:
+    """Whether any word of a text is more than an English stop word."""
+    pieces = dict.fromkeys(piece for _, piece in _pieces(_plain(text)))
+    return any(not is_stop_word for piece in pieces for _, is_stop_word in _piece_query(piece))
 
 
 def search_words(query: str) -> list[str]:

@@ -199,6 +199,8 @@ def test_a_long_message_is_no_request():
         ),
         ('did we talk about the 5" or 7" tablet', '5" or 7'),
         ('Search history:"dentist"', "dentist"),
+        ("did I mention AT&T?", "at&t"),
+        ("what did I say about the Q&A session?", "q&a"),
         ("Did I mention that?", ""),
         ("search our conversation", ""),
         ("find it in our chat", ""),

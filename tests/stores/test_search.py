@@ -393,13 +393,14 @@ SAME = {
     "Indic": ("\u0939\u093f\u0928\u094d\u0926\u0940 \u0939\u093f\u0902\u0926\u0940", "\u091a\u093e\u0901\u0926 \u091a\u093e\u0902\u0926", "\u092b\u093c\u094b\u0928 \u092b\u094b\u0928", "\u0915\u094d\u200d\u0937 \u0915\u094d\u0937",
               "\u0d05\u0d35\u0d7b \u0d05\u0d35\u0d28\u0d4d\u200d"),
     "invisible": ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0645\u06cc\u062e\u0648\u0627\u0647\u0645", "co\xadoperate cooperate", "zero\u200bwidth zerowidth", "Acme\u2122 acme"),
-    "kana": ("\uff76\uff9e\uff97\uff7d \u30ac\u30e9\u30b9",),
+    "kana": ("\uff76\uff9e\uff97\uff7d \u30ac\u30e9\u30b9 \u304c\u3089\u3059", "\u3089\u30fc\u3081\u3093 \u30e9\u30fc\u30e1\u30f3"),
     "Greek and Cyrillic": ("\u039f\u0394\u039f\u03a3 \u03bf\u03b4\u03cc\u03c2 \u03bf\u03b4\u03bf\u03c3", "\u0451\u043b\u043a\u0430 \u0435\u043b\u043a\u0430 \u0401\u041b\u041a\u0410", "Hawai\u02bbi Hawai'i hawaii",
         "\u043f\u02bc\u044f\u0442\u044c \u043f'\u044f\u0442\u044c \u043f\u2019\u044f\u0442\u044c \u043f\u044f\u0442\u044c"),
     "Vietnamese": ("ti\u1ebfng tieng tie\u0302\u0301ng", "\u0111\u01b0\u1eddng duong"),
     "particles": ("\u0643\u062a\u0627\u0628 \u0627\u0644\u0643\u062a\u0627\u0628 \u0648\u0627\u0644\u0643\u062a\u0627\u0628 \u0628\u0627\u0644\u0643\u062a\u0627\u0628 \u0644\u0644\u0643\u062a\u0627\u0628 \u0641\u0627\u0644\u0643\u062a\u0627\u0628 \u0643\u0627\u0644\u0643\u062a\u0627\u0628 \u0648\u0643\u062a\u0627\u0628",
                   "\u05d9\u05dc\u05d3 \u05d4\u05d9\u05dc\u05d3 \u05d5\u05d4\u05d9\u05dc\u05d3 \u05db\u05e9\u05d4\u05d9\u05dc\u05d3 \u05dc\u05d9\u05dc\u05d3"),
     "umlauts": ("M\xfcller Mueller", "Gr\xf6\xdfe groesse"),
+    "ampersands": ("AT&T att At&t", "R&D r&d", "Q&A Q&A\u2019s q&a"),
     "hashes": ("3f2b9c1 3f2b9c1d8e7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c 3f2b9c1d8e",),
     "names": ("getUserName get_user_name getusername get-user-name", "HTTPServer http_server",
               "os.path.join ospathjoin", "Node.js nodejs", "U.S.A. USA usa"),
@@ -457,12 +458,23 @@ async def test_forms_of_a_word_find_each_other(store: Store, person: Person, kin
         ("l'ordinateur", "ordinateur"),
         ("\u0e1b\u0e35\u0e52\u0e55\u0e56\u0e57", "2567"),
         ("cost 1,000.50", "1000"),
+        ("der AT&T-Vertrag", "AT&T"),
+        ("that is AT&T\u2019s plan", "at&t's"),
     ],
 )
 async def test_parts_of_a_word_find_it(store: Store, person: Person, said: str, asked: str) -> None:
     """A part of a name or of what punctuation joins finds the whole."""
     await person.say(said)
     assert await _texts(person, asked) == [said]
+
+
+async def test_a_name_of_stop_words_is_a_word(store: Store, person: Person) -> None:
+    """AT&T is looked for, alone and with others, and small words elsewhere are not taken for it."""
+    told = await person.say("The AT&T contract ends in March")
+    await person.say("I can't look at it", session=str(uuid4()))
+    for asked in ("AT&T", "What about AT&T?", "at&t's"):
+        hits = await store.search(person.id, asked, limit=5)
+        assert [hit.message for hit in hits] == [told]
 
 
 async def test_other_forms_come_behind_what_was_asked_for(store: Store, person: Person) -> None:

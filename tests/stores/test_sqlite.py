@@ -170,6 +170,8 @@ HOSTED = 3
 """The version from which on a session knows its server."""
 SEARCHED = 4
 """The version from which on there is the index of today."""
+WAITED = 10
+"""The version from which on a question knows where it waits."""
 EARLIER = range(1, len(schema.MIGRATIONS))
 SHAPE = """
     SELECT m.type, m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
@@ -204,6 +206,10 @@ async def test_a_file_of_any_earlier_version_keeps_its_rows(path: Path, version:
             )
         if version >= HOSTED:
             old.execute("UPDATE sessions SET hosted_by = 'a server that is gone'")
+        if version >= WAITED:
+            old.execute(
+                "UPDATE session_logs SET pending_server = 'a server that is gone' WHERE id = 1"
+            )
         if version >= SEARCHED:
             old.execute("UPDATE search_progress SET below = 5")  # as if indexing was under way
         old.commit()
@@ -317,7 +323,7 @@ async def test_an_upgraded_file_is_searched_while_it_is_indexed(path: Path) -> N
     assert query(path, "SELECT count(*) FROM search_terms WHERE id > 0") == [(1_001,)]
 
 
-@pytest.mark.parametrize("version", [8, 9])
+@pytest.mark.parametrize("version", [8, 9, 10])
 async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path, version: int) -> None:
     """A file of an earlier cut is searched by its own terms until they are cut as today, each once."""
     path.parent.mkdir()

@@ -14,7 +14,24 @@ TEXTS = st.lists(
     max_size=5,
 ).flatmap(
     lambda words: st.sampled_from(
-        ["", " ", ", ", "-", ".", "_", "__", "'", ",", "/", "@", "::", "\u200c", "\xa0", "\uff0e"]
+        [
+            "",
+            " ",
+            ", ",
+            "-",
+            ".",
+            "_",
+            "__",
+            "'",
+            "&",
+            ",",
+            "/",
+            "@",
+            "::",
+            "\u200c",
+            "\xa0",
+            "\uff0e",
+        ]
     ).map(lambda s: s.join(words))
 )
 """A few words of one script each, with something or nothing between them."""

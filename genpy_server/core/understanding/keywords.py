@@ -14,7 +14,7 @@ import msgspec
 from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.families import family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
-from genpy_server.core.words import STOP_WORDS, UNSPACED, search_words
+from genpy_server.core.words import UNSPACED, has_content
 
 MODEL = "keyword_model.json"
 MOST_WORDS = 8
@@ -42,7 +42,7 @@ _QUOTED = lazy_pattern(
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
 _WORD = lazy_pattern(
     rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
-    rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+#./_@:-](?=[^\W_])|(?<=\d),(?=\d)))*[+#]*|[^\w\s]|_+",
+    rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+&#./_@:-](?=[^\W_])|(?<=\d),(?=\d)))*[+#]*|[^\w\s]|_+",
     re.IGNORECASE,
 )
 _ARTICLES = lazy_pattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
@@ -121,7 +121,7 @@ def find_keyword(line: str) -> str:
         ):
             first -= 1
     found = line[words[first].start : words[last].end].strip(AROUND)
-    if STOP_WORDS.issuperset(search_words(found)):
+    if not has_content(found):
         return ""
     return without_article(found, english=_ENGLISH.search(line) is not None).lower()
 

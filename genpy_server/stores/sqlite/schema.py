@@ -261,10 +261,10 @@ _HOSTS = (
 )
 """The servers that host a session, each until its lease expires."""
 
-_CUT = (
-    "ALTER TABLE search_progress ADD COLUMN cut_below integer",
-    "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)",
+_CUT_AGAIN = (
+    "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)"
 )
+_CUT = ("ALTER TABLE search_progress ADD COLUMN cut_below integer", _CUT_AGAIN)
 """Messages below `cut_below` are indexed in the cut before that of `words.CUT`; below zero are the rows of
 sessions that are, with the sign changed; a search finds both. At zero the index is merged, and null when that is done."""
 
@@ -308,11 +308,14 @@ _PENDING = (
         WHERE session_id = new.session_id AND last_message_id < new.id;
     END
     """,
-    "UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0)",
+    _CUT_AGAIN,
 )
 """At which server a question waits for its reply, null for most messages; before, the last questions of
 a session waited at the server that hosted it last (`hosted_by`, which nothing reads any more). A
 session has its place in lists by its last message, whatever another program writes. And the terms of `words.CUT` 3."""
+
+_AMPERSANDS = (_CUT_AGAIN,)
+"""The terms of `words.CUT` 4: AT&T as one word, katakana as hiragana."""
 
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
@@ -327,6 +330,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _HOSTS,
     _CUT,
     _PENDING,
+    _AMPERSANDS,
 )
 """The migrations from each version of the file to the next; never changed once released."""
 
