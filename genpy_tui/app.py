@@ -205,6 +205,11 @@ class GenPyApp(App[int]):
         self.app_resume_signal.subscribe(self, self._resumed)
         self._bind()
         signals.watch(self._signalled)
+        wanted = self.settings.theme
+        if wanted and wanted not in self.available_themes:
+            self.notify(
+                f"Unknown theme in the settings: {wanted}. /theme lists them.", severity="warning"
+            )
         background(self, self._connect, "start")
 
     def _bind(self) -> None:

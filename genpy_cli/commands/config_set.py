@@ -7,6 +7,7 @@ import typer
 from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server import config
+from genpy_server.errors import LlmError
 from genpy_server.settings import FIELDS, Settings, limit_fields, load
 
 
@@ -26,11 +27,24 @@ def config_set(
         output.text(f"Removed {name} from {path}.")
         return
     output.text(f"Set {name} in {path}.")
-    source, _, other = load().sources.get(config.variable(name), config.CONFIG).partition("; ")
+    settings = load()
+    source, _, other = settings.sources.get(config.variable(name), config.CONFIG).partition("; ")
     if other:
         output.note(f"But {other}.")
     elif source != config.CONFIG:
         output.note(f"{config.variable(name)} is set in the {source} too, which is used.")
+    elif name == "model":
+        _check_model(settings)
+
+
+def _check_model(settings: Settings) -> None:
+    """Print why no provider has the configured model, or what it lacks: that may be set next."""
+    from genpy_server.llm.providers import Providers
+
+    try:
+        Providers(settings).find(settings.model)
+    except LlmError as error:
+        output.note(error.message)
 
 
 def _checked(name: str, text: str) -> Any:

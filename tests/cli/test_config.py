@@ -87,6 +87,13 @@ def test_wrong_values_are_not_written(empty, words, code, says):
     assert not folder(empty).exists()
 
 
+def test_a_model_that_nobody_has_is_said(empty):
+    """It is written, since its provider or key may be set next, with what is missing."""
+    for model, says in (("nosuch/x", "No provider has the model"), ("groq/x", "keys set groq")):
+        assert says in empty("config", "set", "model", model).err
+    assert empty("config", "set", "model", "ollama/x").err == ""
+
+
 def test_keys_are_kept_and_never_shown(empty):
     """A key is read from standard input, kept for its owner alone, used, and printed by nothing."""
     ran = empty("keys", "set", "groq", given=f"{KEY}\n")

@@ -13,6 +13,7 @@ from genpy_server.errors import ConfigError
 from genpy_server.settings import Environment, load
 from genpy_tui import preferences
 from genpy_tui.app import GenPyApp
+from genpy_tui.theme import THEMES
 
 CONFIG = """\
 # mine
@@ -53,6 +54,13 @@ async def test_keys_of_the_person(server: ScriptedServer, tmp_path: Path) -> Non
         await tui.type("/help")
         await tui.shows("ctrl+k     /model")
         assert "f7" not in tui.screen
+
+
+async def test_a_theme_that_is_not_there_is_said(server: ScriptedServer, tmp_path: Path) -> None:
+    """The chat opens in its own theme, and names the one of the config that it does not know."""
+    async with configured(server, tmp_path, 'theme = "nosuch"') as tui:
+        await tui.until(lambda: any("settings: nosuch." in said for said in tui.notices))
+        assert tui.app.theme == THEMES[0].name
 
 
 HINTS = """\
