@@ -158,6 +158,22 @@ HOLD = """() => {
 }"""
 
 
+async def test_a_call_is_allowed_by_keyboard(browser: Browser, asking: Running, site: Site):
+    """The question is reached from the box, and what was allowed has the focus behind it."""
+    async with visiting(browser, asking.url) as visit:
+        await visit.say("Deploy it")
+        once = asks(visit.page).get_by_role("button", name="Allow once")
+        await expect(once).to_be_visible()
+        for _ in range(10):
+            await visit.page.keyboard.press("Shift+Tab")
+            if await once.evaluate("node => node === document.activeElement"):
+                break
+        await visit.page.keyboard.press("Enter")
+        await deployed(visit, visit.page)
+        await expect(visit.page.locator(".tool summary:focus")).to_contain_text("deploy")
+    assert site.deployed == ["prod"]
+
+
 async def test_no_answer_is_no(browser: Browser, tmp_path: Path, upstream: Upstream, site: Site):
     """A call that nobody allows in time is refused, and the question goes away."""
     upstream.call("deploy", {"to": "prod"})

@@ -75,8 +75,30 @@ async def test_a_conversation_deleted_elsewhere_takes_no_more(
         await visit.state("deleted")
         await expect(box).not_to_be_editable()
         await expect(box).to_have_attribute("placeholder", "This conversation was deleted.")
+        await page.get_by_role("button", name="Answer again", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("deleted")
         await page.get_by_role("button", name="New conversation").click()
         await expect(box).to_be_editable()
+
+
+async def test_a_conversation_deleted_in_mid_reply_is_over(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """What came stays and is marked, nothing of it can be stopped or ended, and the list has it no more."""
+    gate = upstream.say("Half. ", "Whole.", paused_at=1)
+    async with visiting(browser, server.url, "/?session=gone") as visit:
+        page = visit.page
+        await visit.say("Go")
+        await expect(visit.reply().locator(".body")).to_have_text("Half. ")
+        await page.get_by_role("button", name="Edit your last message").click()
+        await visit.context.request.delete(f"{server.url}/api/session/gone")
+        reply = await visit.finished()
+        await expect(reply.locator(".note")).to_contain_text("deleted")
+        await expect(reply.locator(".body")).to_have_text("Half. ")
+        for hidden in ("#stop", "#end", "#more", "#editing"):
+            await expect(page.locator(hidden)).to_be_hidden()
+        await expect(page.locator("#sessions a")).to_have_count(0)
+        gate.set()
 
 
 async def test_a_key_of_an_input_method_never_sends(browser: Browser, server: Running):

@@ -158,3 +158,78 @@ async def test_a_menu_does_not_stay_where_its_button_was(browser: Browser, serve
         await expect(menu).to_have_count(0)
         await more.click()
         await expect(menu.get_by_role("button", name="Delete")).to_be_in_viewport(ratio=1)
+
+
+async def test_nothing_moves_where_that_is_not_wanted(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """With reduced motion nothing is animated, neither a reply in progress nor the list on a phone."""
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        gate = upstream.say("Half. ", "Whole.", paused_at=1)
+        async with visiting(browser, server.url, viewport=PHONE, reduced_motion=motion) as visit:
+            await visit.say("Go")
+            await expect(visit.reply().locator(".body")).to_have_text("Half. ")
+            await visit.page.get_by_role("button", name="Conversations", exact=True).click()
+            assert await visit.page.evaluate("document.getAnimations().length > 0") is moves
+            await visit.page.keyboard.press("Escape")
+            gate.set()
+            await visit.finished()
+
+
+WIDE = f"""# A heading with `a_name_{"x" * 90}`
+
+A [link](https://a.example), https://a.example/{"a" * 90} and {"w" * 120}
+
+```python
+{"print('a long line of code')  # " * 6}
+```
+
+| a | b |
+|---|---|
+| {"word " * 30} | {"y" * 60} |
+
+$$\\frac{{a + b}}{{c}}$$
+
+- [ ] task
+  - nested
+    - deeper
+
+> quoted {"q" * 90}
+"""
+
+
+SIZES = ((1280, 800), (640, 400), (390, 844), (320, 256))  # of which the last is 400% of the first
+
+
+@pytest.mark.parametrize(("letters", "sizes"), [("100%", SIZES), ("200%", SIZES[:-1])])
+async def test_nothing_stands_out_at_any_width(
+    browser: Browser,
+    server: Running,
+    upstream: Upstream,
+    letters: str,
+    sizes: tuple[tuple[int, int], ...],
+):
+    """From 320 px on, zoomed or with letters twice as large, only code and tables scroll sideways."""
+    upstream.say(WIDE)
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.say(f"Show it {'z' * 120}")
+        await visit.finished()
+        await page.evaluate(LETTERS, letters)
+        for width, height in sizes:
+            await page.set_viewport_size({"width": width, "height": height})
+            assert await page.evaluate(OUTSIDE) == [], width
+            assert await page.locator("#conversation").evaluate("node => node.clientHeight") > 40
+            await expect(page.locator("#send")).to_be_in_viewport(ratio=1)
+
+
+LETTERS = """(size) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`html { font-size: ${size} }`);
+  document.adoptedStyleSheets = [sheet];
+}"""
+OUTSIDE = """() => [...document.querySelectorAll("#main *")].filter((one) => {
+  if (!one.checkVisibility({ visibilityProperty: true }) || one.closest(".unseen, pre, .wide")) return false;
+  const { left, right, width } = one.getBoundingClientRect();
+  return width > 0 && (right > innerWidth + 1 || left < -1);
+}).map((one) => `${one.tagName}.${one.className}#${one.id}`)"""

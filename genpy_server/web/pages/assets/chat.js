@@ -238,7 +238,9 @@ function tell(said, cause) {
   byId("state").dataset.state = state.name;
   byId("retry-now").hidden = state.name !== "waiting";
   byId("unlock").hidden = state.name !== "locked";
-  composer.close(state.name === "refused" && state.over);
+  const over = state.name === "refused" && state.over; // the conversation was deleted
+  if (over && !composer.closed) list.refresh();
+  composer.close(over);
   const name = title || "New conversation";
   byId("title").textContent = name;
   document.title = `${isolated(name)} - GenPy`;
@@ -253,8 +255,8 @@ function tell(said, cause) {
     ...(elsewhere ? ["also open on another server"] : []),
   ].join(" · ");
   byId("stop").hidden = !running;
-  byId("end").hidden = status !== "active";
-  byId("more").hidden = status === "new";
+  byId("end").hidden = status !== "active" || over;
+  byId("more").hidden = status === "new" || over;
   byId("welcome").hidden = status !== "new" || transcript.entries.length > 0 || behind.length > 0;
   if (transcript.entries.length && byId("setup").classList.contains("done")) {
     byId("setup").hidden = true;

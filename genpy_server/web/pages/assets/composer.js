@@ -67,6 +67,10 @@ export class Composer {
     this.#grow();
   }
 
+  get closed() {
+    return this.box.readOnly;
+  }
+
   /**
    * Take no more, because the conversation is gone; what was written can still be copied.
    *
@@ -75,6 +79,7 @@ export class Composer {
   close(closed) {
     this.box.readOnly = closed;
     this.send.disabled = closed;
+    this.editing.hidden ||= closed;
     this.box.placeholder = closed ? "This conversation was deleted." : PLACEHOLDER;
   }
 
@@ -96,6 +101,7 @@ export class Composer {
    * @param {Pick<Entry, "messageId" | "text"> | null} entry
    */
   edit(entry) {
+    if (this.closed) return;
     this.box.value = entry ? entry.text : (tab.get(this.#draft) ?? "");
     this.#replaces = entry?.messageId ?? null;
     this.editing.hidden = this.#replaces === null;

@@ -251,8 +251,10 @@ export class EntryView {
       this.#tools.set(tool.call, shown);
       this.#parts.tools.append(box, asks);
     }
-    const { box, state, result } = shown;
-    this.#asks(tool, shown.asks);
+    const { box, state, result, asks } = shown;
+    const answered = asks.contains(document.activeElement);
+    this.#asks(tool, asks);
+    if (answered && asks.hidden) box.querySelector("summary")?.focus();
     const failed = tool.ok === false && tool.result !== "Stopped.";
     box.classList.toggle("failed", failed);
     if (tool.ok === null) state.textContent = tool.progress || "asking…";

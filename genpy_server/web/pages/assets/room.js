@@ -141,9 +141,13 @@ export class Room {
    * @param {ClientFrame} frame
    */
   ask(frame) {
-    if (!this.link?.send(frame)) {
-      this.refused("Not connected. Try again once the connection is back.");
-    }
+    if (this.link?.send(frame)) return;
+    const { state } = this;
+    this.refused(
+      state.name === "refused"
+        ? state.why
+        : "Not connected. Try again once the connection is back.",
+    );
   }
 
   /**
@@ -167,8 +171,18 @@ export class Room {
   #become(/** @type {LinkState} */ state) {
     const changed = state.name !== this.state.name;
     this.state = state;
+    if (state.name === "refused" && state.over) this.#stopped(state.why);
     if (changed) this.#showWaiting();
     else this.tell(this);
+  }
+
+  /** Nothing more comes of a reply in progress. */
+  #stopped(/** @type {string} */ why) {
+    for (let entry; (entry = this.transcript.running); this.#changed.add(entry)) {
+      Object.assign(entry, { status: "interrupted", error: why });
+      for (const tool of entry.tools) tool.asks = null;
+    }
+    this.#draw();
   }
 
   #receive(/** @type {ServerFrame} */ frame) {
