@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -184,10 +184,6 @@ def _store(text: str) -> str | None:
     return text or None
 
 
-def _server(text: str) -> str | None:
-    return _url(text, ("http", "https", "ws", "wss"))
-
-
 def _host(text: str) -> str:
     return text.removeprefix("[").removesuffix("]")  # as IPv6 is written in addresses
 
@@ -292,7 +288,7 @@ class Settings(UserTables, frozen=True, kw_only=True):
         "Token that clients must send; several users as alice:TOKEN,bob:TOKEN.",
         secret=True, variable="GENPY_TOKEN")]
     """User ids by token; empty when no token is required."""
-    server: Annotated[str | None, Field(_server, "",
+    server: Annotated[str | None, Field(partial(_url, schemes=("http", "https", "ws", "wss")), "",
         "Server that commands use instead of a local store.")]
     user: Annotated[str, Field(_user, "local", "Owner of conversations where no token names one.")]
     origins: Annotated[tuple[str, ...], Field(_words, "",
@@ -360,7 +356,7 @@ class Settings(UserTables, frozen=True, kw_only=True):
 
 def _rows(settings: type[msgspec.Struct]) -> Iterator[Field]:
     """The rows of the settings, from the annotations of their fields."""
-    for name, hint in get_type_hints(settings, include_extras=True).items():
+    for name, hint in settings.__annotations__.items():  # evaluated when the class is made
         for row in getattr(hint, "__metadata__", ()):
             yield row._replace(name=name, variable=row.variable or variable(name))
 

@@ -1,11 +1,11 @@
-"""Phrases of which patterns and sets of words are made, from the file `phrases.txt` of a package.
+"""Phrases of which patterns and sets of words are made, from a file `phrases.txt`.
 
 A line `## NAME` begins a section; lines that begin with a single # are comments.
 """
 
 import re
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 
 _SECTION = re.compile(r"^## (.+)\n", re.MULTILINE)
 _PART = re.compile(r"\{([A-Z]+)\}")
@@ -14,14 +14,13 @@ _PART = re.compile(r"\{([A-Z]+)\}")
 class Phrases:
     """The sections of a file, which is read on first use."""
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
     @cached_property
     def sections(self) -> dict[str, list[str]]:
         """The lines of each section, in the order of the file."""
-        text = (files(self._package) / "phrases.txt").read_text(encoding="utf-8")
-        _, *parts = _SECTION.split(text)
+        _, *parts = _SECTION.split(self._file.read_text(encoding="utf-8"))
         return {
             name: [line for line in body.splitlines() if line and not line.startswith("#")]
             for name, body in zip(parts[::2], parts[1::2], strict=True)
@@ -42,4 +41,4 @@ class Phrases:
         return _PART.sub(lambda part: self.any_of(part[1].lower()), "|".join(self.lines(section)))
 
 
-PHRASES = Phrases("genpy_server.core")
+PHRASES = Phrases(Path(__file__).with_name("phrases.txt"))

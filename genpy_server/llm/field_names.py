@@ -5,11 +5,12 @@ and others nest their values differently, but name them alike.
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from genpy_server.core.phrases import Phrases
 
-PHRASES = Phrases("genpy_server.llm")
+PHRASES = Phrases(Path(__file__).with_name("phrases.txt"))
 """What services and models write."""
 
 

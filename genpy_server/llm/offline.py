@@ -1,17 +1,15 @@
 """Answers without a model: says that none is configured, and quotes the user's own messages."""
 
 import re
-from collections.abc import AsyncGenerator, Sequence
-from typing import TypeVar
+from collections.abc import AsyncGenerator
+from typing import Any, NoReturn
 
 from genpy_server.core.context.recall import asks_about_conversation
-from genpy_server.core.models import ChatMessage, Hit, Message
+from genpy_server.core.models import Hit, Message
 from genpy_server.core.understanding.tool_requests import OFFLINE
 from genpy_server.core.words import forms, query_words
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
-
-T = TypeVar("T")
 
 SHOWN_HITS = 3
 SHOWN_LAST = 5
@@ -57,13 +55,7 @@ class OfflineLlm:
             yield TextDelta(line)
         yield Finish("stop")
 
-    async def structured(
-        self,
-        messages: Sequence[ChatMessage],  # noqa: ARG002 - of the Protocol
-        schema: type[T],  # noqa: ARG002 - of the Protocol
-        *,
-        model: str | None = None,  # noqa: ARG002 - of the Protocol
-    ) -> T:
+    async def structured(self, *_: Any, **__: Any) -> NoReturn:
         """See `Llm.structured`; always fails."""
         raise LlmUnavailable(
             "No model is configured. Configure one, and summarise the session again."

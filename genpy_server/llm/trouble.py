@@ -19,6 +19,7 @@ import httpx
 
 from genpy_server.core.identity import is_near
 from genpy_server.errors import (
+    BY_CODE,
     LlmBadOutput,
     LlmBadToolCall,
     LlmCutOff,
@@ -70,21 +71,12 @@ class Service:
 
 
 CHOOSE_ANOTHER = "Choose another one with /model, -m or GENPY_MODEL"
-_CODES_OF: dict[type[LlmError], str] = {
-    LlmBadToolCall: "tool_use_failed invalid_tool_call",
-    LlmBadOutput: "json_validate_failed",
-    LlmKeyRejected: "invalid_api_key authentication_error",
-    LlmModelUnknown: "model_not_found model_decommissioned model_terms_required"
-    " model_permission_blocked_org model_permission_blocked_project",
-    LlmTooLarge: "context_length_exceeded exceed_context_size_error request_too_large",
-    LlmQuotaSpent: "insufficient_quota billing_hard_limit_reached billing_not_active"
-    " insufficient_balance",
+CODES: dict[str, type[LlmError]] = {
+    code: kind
+    for own, codes in PHRASES.pairs("codes").items()
+    if issubclass(kind := BY_CODE[own], LlmError)
+    for code in codes.split()
 }
-CODES = {code: kind for kind, codes in _CODES_OF.items() for code in codes.split()}
-RATE_CODES = {
-    "rate_limit_exceeded", "rate_limit_error", "ratelimiterror", "rate_limited",
-    "too_many_requests", "resource_exhausted", "throttlingexception",
-}  # fmt: skip
 STATUSES: dict[int, type[LlmError]] = {
     401: LlmKeyRejected,
     402: LlmQuotaSpent,
@@ -264,15 +256,15 @@ class Complaint:
     @property
     def kind(self) -> type[LlmError]:
         """The class of the error."""
-        codes = [code.lower() for code in self.codes]
-        known = next((CODES[code] for code in codes if code in CODES), None)
+        kinds = [CODES[code.lower()] for code in self.codes if code.lower() in CODES]
+        known = next((kind for kind in kinds if kind is not LlmRateLimited), None)
         by_status = STATUSES.get(self.status or 0)
         if known is not None:
             return known
         # Groq sends rate_limit_exceeded with status 413 for a request that is always too large.
         if by_status is LlmTooLarge:
             return by_status
-        if RATE_CODES.intersection(codes) or by_status is LlmRateLimited:
+        if LlmRateLimited in (*kinds, by_status):
             waits = self.retry_after is not None or _WAIT.search(self.text)
             return LlmQuotaSpent if _QUOTA.search(self.text) and not waits else LlmRateLimited
         if self.status in TEXT_DECIDES and (by_text := self._kind_by_text()) is not None:

@@ -18,7 +18,7 @@ from genpy_server.core.context.notes import (
     without_forgotten,
     written_notes,
 )
-from genpy_server.core.context.prompts import MEMORY_PROMPT, NOTHING_NEW
+from genpy_server.core.context.prompts import NOTHING_NEW, prompt
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
 from genpy_server.core.context.turns import Turn, covered, turns
 from genpy_server.core.models import ChatMessage, Memory, Message
@@ -77,7 +77,9 @@ class MemoryKeeper:
         """
         if model.llm.kind == "offline" or not open_turns or (memory and is_off(memory.text)):
             return None
-        room = self._budget - count_tokens(MEMORY_PROMPT) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
+        room = (
+            self._budget - count_tokens(prompt("memory")) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
+        )
         known = fitting_notes(shown_notes(memory.text), "", room // 4) if memory else ""
         noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
         try:
@@ -102,7 +104,7 @@ class MemoryKeeper:
         shown = dialogue(messages, room, numbered=True)
         request = ChatRequest(
             messages=(
-                ChatMessage("system", MEMORY_PROMPT),
+                ChatMessage("system", prompt("memory")),
                 ChatMessage(
                     "user",
                     FRAME.format(known=framed([block(known or "(nothing yet)")]), messages=shown),

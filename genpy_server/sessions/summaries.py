@@ -11,7 +11,7 @@ import msgspec
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.fences import block, dialogue, framed
 from genpy_server.core.context.notes import fitting_notes, shown_notes
-from genpy_server.core.context.prompts import SUMMARY_PROMPT
+from genpy_server.core.context.prompts import prompt
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.context.turns import covered, turns
 from genpy_server.core.models import (
@@ -201,7 +201,7 @@ class Summaries:
 
     def _request(self, content: EndingContent, budget_tokens: int) -> list[ChatMessage]:
         memory = content.memory
-        room = budget_tokens - count_tokens(SUMMARY_PROMPT) - 20
+        room = budget_tokens - count_tokens(prompt("summary")) - 20
         said = turns(content.messages)
         upto = covered(memory, content.messages, said[-1].place) if said else 0
         parts = []
@@ -211,7 +211,7 @@ class Summaries:
             parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
         messages = [m for turn in said if turn.place > upto for m in turn.messages]
         parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))
-        return [ChatMessage("system", SUMMARY_PROMPT), ChatMessage("user", "\n\n".join(parts))]
+        return [ChatMessage("system", prompt("summary")), ChatMessage("user", "\n\n".join(parts))]
 
 
 def _items(items: list[str]) -> list[str]:
