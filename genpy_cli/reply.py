@@ -160,7 +160,7 @@ class ReplyPrinter:
         self._reasoning_printed += len(reasoning)
         if reasoning:
             output.dim_piece(reasoning)
-        piece = entry.since(self._printed)
+        piece = entry.text[self._printed :]
         if piece:
             if self._reasoning_printed and not self._printed:
                 output.dim_piece("\n\n")

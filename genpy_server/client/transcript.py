@@ -132,10 +132,6 @@ class Entry:
             self._text = GrowingText(text)
         self._reasoning = GrowingText(meta.reasoning or "")
 
-    def since(self, offset: int) -> str:
-        """The text from an offset on."""
-        return self.text[offset:]
-
 
 class Transcript:
     """The entries of a conversation in order, and the state of the session.
@@ -157,7 +153,6 @@ class Transcript:
         """Whether another server hosts the session too."""
         self.model = ""
         """The model of the newest reply, or the one chosen since."""
-        self.store = ""
         self.before: int | None = None
         self.message_bytes = 0
         """UTF-8 bytes of a message that is sent to the model uncut; 0 if unknown."""
@@ -224,7 +219,7 @@ class Transcript:
             self.summary = None
         self.session, self.epoch = frame.session, frame.epoch
         self.title, self.status, self.elsewhere = frame.title, frame.status, frame.elsewhere
-        self.model, self.store = frame.model, frame.store
+        self.model = frame.model
         self.message_bytes, self.settings = frame.message_bytes, frame.settings
         self._configured = "" if frame.settings.model else frame.model
         self.modes = frame.modes

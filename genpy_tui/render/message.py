@@ -167,7 +167,7 @@ class MessageBlock:
         if self._document is None or self._fed > entry.length:
             self._document, self._fed = Document(indent=INDENT), 0
         if entry.length > self._fed:
-            self._document.feed(entry.since(self._fed))
+            self._document.feed(entry.text[self._fed :])
             self._fed = entry.length
         if not self.streaming:
             self._document.finish()

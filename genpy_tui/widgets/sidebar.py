@@ -22,10 +22,6 @@ NEAR = 3
 """Conversations before the last one from which older ones are requested."""
 
 
-def _is_single_question(session: ListedSession) -> bool:
-    return is_question(session.id, session.message_count)
-
-
 class SessionFilter(Input):
     """The filter of the list."""
 
@@ -71,7 +67,7 @@ class Sidebar(Choices):
     def show(self, sessions: list[ListedSession], current: str) -> None:
         """Show sessions, single questions below conversations; `current` is the open one."""
         self._current = current
-        asked = {session.id for session in sessions if _is_single_question(session)}
+        asked = {one.id for one in sessions if is_question(one.id, one.message_count)}
         sessions = sorted(sessions, key=lambda session: session.id in asked)
         first = len(sessions) - len(asked)
         rows = [self._row(session, current) for session in sessions[:first]]

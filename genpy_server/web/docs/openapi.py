@@ -58,12 +58,13 @@ def openapi(routes: Sequence[Route], *, tokens: bool = True) -> dict[str, Any]:
 
 
 def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[str, Any]:
+    content = {JSON: {"schema": reference(route.answer)}} if route.answer else {"*/*": {}}
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.doc,
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas)],
         "responses": {
-            "200": {"description": route.doc, "content": _content(route)},
+            "200": {"description": route.doc, "content": content},
             "default": {
                 "description": "A failure.",
                 "content": {JSON: {"schema": reference(ErrorAnswer)}},
@@ -87,12 +88,6 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
 def operation_id(route: Route) -> str:
     """A unique name for a route: `post_api_session_ref_rate`."""
     return "_".join([route.method.lower(), *re.findall(r"\w+", route.pattern)])
-
-
-def _content(route: Route) -> dict[str, Any]:
-    if route.answer is None:
-        return {"*/*": {}}
-    return {JSON: {"schema": reference(route.answer)}}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:

@@ -81,8 +81,9 @@ def _websocket() -> str:
 
 def _frame(kind: type[Frame], schema: dict[str, Any]) -> str:
     name = tag(kind)
+    paragraphs = "".join(f"<p>{_inline(part)}</p>" for part in text_of(kind).split("\n\n"))
     return (
-        f'<article id="frame-{name}"><h4><code>{name}</code></h4>{_paragraphs(text_of(kind))}'
+        f'<article id="frame-{name}"><h4><code>{name}</code></h4>{paragraphs}'
         f"{_fields(kind, schema, skip='type')}{_json(example(kind), f'Example of {name}')}</article>"
     )
 
@@ -169,24 +170,16 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{text}</th>' if text else "<td></td>" for text in heads)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    body = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows)
     return (
         '<div class="wide" role="group" tabindex="0" aria-label="Table"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _cell(text: str) -> str:
-    return f"<td>{text}</td>"
-
-
 def _json(value: Any, label: str) -> str:
     text = escape(as_json(value))
     return f'<pre role="group" tabindex="0" aria-label="{escape(label)}"><code>{text}</code></pre>'
-
-
-def _paragraphs(text: str) -> str:
-    return "".join(f"<p>{_inline(part)}</p>" for part in text.split("\n\n"))
 
 
 def _inline(text: str) -> str:
