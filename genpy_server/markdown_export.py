@@ -29,18 +29,22 @@ _PROBE = "A heading that must stand for itself"
 
 def markdown(title: str, messages: Sequence[Message]) -> str:
     """The document: a heading for each message, replies after their questions, and how they ended."""
+    return "\n".join(blocks(title, messages))
+
+
+def blocks(title: str, messages: Sequence[Message]) -> Iterator[str]:
+    """The blocks of the document, which are joined by line ends."""
     replaced = replaced_ids(messages)
-    parts = [f"# {one_line(title)}\n"]
+    yield f"# {one_line(title)}\n"
     for message in _by_turn(messages):
         edited = _EDITED[message.role] if message.id in replaced else ""
-        parts.append(f"## {_NAMES[message.role]} · {message.at}{edited}\n")
+        yield f"## {_NAMES[message.role]} · {message.at}{edited}\n"
         if message.text:
-            parts.append(f"{closed(message.text)}\n")
+            yield f"{closed(message.text)}\n"
         end = _ENDS.get(message.meta.status or "")
         if message.role == "assistant" and end is not None:
             error = f": {one_line(message.meta.error)}" if message.meta.error else ""
-            parts.append(f"({end}{error})\n")
-    return "\n".join(parts)
+            yield f"({end}{error})\n"
 
 
 def closed(text: str) -> str:

@@ -13,6 +13,7 @@ from genpy_server.core.models import (
     HitList,
     ListedModel,
     ListedProvider,
+    Message,
     MessagePage,
     ModelList,
     PromptList,
@@ -27,7 +28,7 @@ from genpy_server.core.models import (
 from genpy_server.core.modes import ListedMode
 from genpy_server.errors import GenPyError, NotFound
 from genpy_server.llm.catalog import full_name
-from genpy_server.markdown_export import markdown
+from genpy_server.markdown_export import blocks
 from genpy_server.records import Records, every_message
 from genpy_server.runs.context import Chat
 from genpy_server.sessions.explain import Explanation, explain_in
@@ -38,6 +39,8 @@ from genpy_server.web.router import Call
 
 PAGE = 200
 """Most rows of one page."""
+PIECE = 1_000
+"""Messages that are freed at once."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
 Cursor = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -122,6 +125,14 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
     """A conversation as a Markdown document."""
 
     markdown: str
+
+
+def _document(title: str, messages: list[Message]) -> Response:
+    """A `MarkdownDocument`, encoded and its messages freed in pieces, which delays no other thread."""
+    texts = [msgspec.json.encode(text)[1:-1] for text in blocks(title, messages)]
+    while messages:
+        del messages[-PIECE:]
+    return Response(200, b'{"markdown":"%b"}' % rb"\n".join(texts))
 
 
 async def message_page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
@@ -215,12 +226,12 @@ class Handlers:
             page = msgspec.structs.replace(page, html=html)
         return page
 
-    async def export(self, call: Call[None, None]) -> MarkdownDocument:
+    async def export(self, call: Call[None, None]) -> Response:
         """A session as a Markdown document."""
         records, ref = self._records(call.user), call.params["ref"]
         session = await records.session(ref)
         messages = await every_message(records, session.id)
-        return MarkdownDocument(await asyncio.to_thread(markdown, session.title, messages))
+        return await asyncio.to_thread(_document, session.title, messages)
 
     async def search(self, call: Call[SearchQuery, None]) -> HitList:
         """Messages with any of the words."""

@@ -34,6 +34,8 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """Header fields of every answer; a page replaces the last one."""
+BLOCK_BYTES = 256 * 1024
+"""Of an answer, given to the transport at once."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -223,11 +225,12 @@ class HttpConnection(asyncio.Protocol):
             fields = _fields(shown, self._server.server_header, last=last)
             if self._transport.is_closing():
                 return
-            self._transport.write(self._reader.answer_bytes(shown, fields))
+            data = memoryview(self._reader.answer_bytes(shown, fields))
+            self._transport.write(data[:BLOCK_BYTES])
             self._server.log(self._peer.address, request, shown.status, began)
-            if self._paused is not None:
+            if self._paused is not None or len(data) > BLOCK_BYTES:
                 async with asyncio.timeout(self._server.limits.answer_seconds):
-                    await self._paused
+                    await self._write(data[BLOCK_BYTES:])
         except TimeoutError:
             self._transport.abort()
             return
@@ -243,6 +246,16 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
             if early:
                 self.data_received(early)
+
+    async def _write(self, rest: memoryview) -> None:
+        """Write the rest of an answer as it is read, in blocks; the transport would copy all of it."""
+        for start in range(0, len(rest), BLOCK_BYTES):
+            await (self._paused or asyncio.sleep(0))
+            if self._transport.is_closing():
+                return
+            self._transport.write(rest[start : start + BLOCK_BYTES])
+        if self._paused is not None:
+            await self._paused
 
     def _end(self) -> None:
         """Close after the answer; read until the client closes, so that it gets no reset."""

@@ -4,7 +4,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from genpy_server.core.models import ServerHealth
-from genpy_server.web.api import Handlers
+from genpy_server.web.api import Handlers, MarkdownDocument
 from genpy_server.web.docs.handlers import Docs
 from genpy_server.web.messages import Response
 from genpy_server.web.pages.handlers import Pages
@@ -43,7 +43,7 @@ def api_routes(h: Handlers) -> tuple[Route, ...]:
         _route("DELETE", one, h.delete, "Delete it with its messages; the answer is the deleted session.", counts="changes"),
         _route("GET", f"{one}/summary", h.session, "Its summary, topics, sentiment, outcomes and metrics."),
         _route("GET", f"{one}/messages", h.messages, "Its messages, oldest first."),
-        _route("GET", f"{one}/export", h.export, "The session as a Markdown document."),
+        _route("GET", f"{one}/export", h.export, "The session as a Markdown document.", answer=MarkdownDocument),
         _route("GET", f"{one}/context", h.context, "The request that would be sent to its model for a text, by part."),
         _route("GET", f"{one}/memory", h.memory, "The notes of its memory, each with the message it came from."),
         _route("PATCH", f"{one}/memory", h.change_memory, "Forget a note, or switch its memory on or off.", counts="changes"),

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import pytest
 from support.http_server import listening
 
 from genpy_server import __version__
 from genpy_server.core.identity import named_id_before
-from genpy_server.core.models import ChatMessage, Session
+from genpy_server.core.models import ChatMessage, Message, Session
 from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnavailable
 from genpy_server.llm.base import ChatRequest, LlmHealth
 from genpy_server.llm.providers import Providers
+from genpy_server.markdown_export import markdown
 from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat
 from genpy_server.runs.tool_access import ToolAccess
@@ -272,6 +274,18 @@ async def test_a_summary_is_written_again_and_read(api: Api) -> None:
     assert after == written.json()
     assert (after["summary"], after["status"]) == ("All of it.", "completed")
     assert after["metrics"]["user_words"] == 2
+
+
+async def test_a_session_as_a_document(api: Api) -> None:
+    """The document has every message as it is, in JSON, whatever it holds."""
+    texts = ['say "\\n"', "two\nlines\t\x01", "Grüße \U0001f600 \u2028", "```\nopen"]
+    await api.talk("trip", *texts)
+    answer = await api.client.get("/api/session/trip/export")
+    kept = (await api.client.get("/api/session/trip/messages")).json()["messages"]
+    messages = msgspec.convert(kept, list[Message])
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"markdown": markdown("trip", messages)}
+    assert [message.text for message in messages] == texts
 
 
 async def test_messages_come_in_pages_oldest_first(api: Api) -> None:
