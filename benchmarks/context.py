@@ -77,7 +77,8 @@ async def simulate(
         )
         built = await chat.context(request, chat.intent(request), chat.models.default)
         rows = "".join(
-            f"<{row['role']}>{row['content']}" for row in _rows(built.messages, native=True)
+            f"<{row['role']}>{row['content']}"
+            for row in _rows(built.messages, native=True, apart=True)
         )
         if before:
             sizes.append((len(rows), shared(before, rows)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,19 @@ def calls(count: int, arguments: str) -> Script:
         for n in range(count)
     ]
     return Script(pieces=[*pieces, chunk(finish="tool_calls"), DONE])
+
+
+async def test_most_of_a_request_is_that_before():
+    """Over 114 turns at least 56% of its characters are a prefix of the one before, at most 4,000 new."""
+    program = Path(__file__).parents[2] / "benchmarks" / "context.py"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    total, _, shared, new = printed.decode().splitlines()[-1].split()
+    assert (total, process.returncode) == ("all", 0)
+    assert int(shared.removesuffix("%")) >= 56
+    assert int(new.replace(",", "")) <= 4_000
 
 
 @pytest.mark.parametrize("mode", [None, "last"])
