@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from threading import current_thread, main_thread
+from uuid import uuid4
 
+import msgspec
 import pytest
 from support.supabase_stack import SCHEMA, Stack
 from support.users import Person
 
+from genpy_server.core import words
 from genpy_server.stores.base import owner_of
 from genpy_server.stores.supabase.index import query_of
 from genpy_server.stores.supabase.store import SupabaseStore
@@ -101,6 +105,30 @@ async def test_a_search_reads_what_holds_its_rarer_words(
     """)
     assert (read["hits"], read["scans"]) == (10, 0)
     assert 10 <= int(str(read["fetched"])) < most
+
+
+async def test_words_are_cut_beside_the_event_loop(
+    supabase: Stack, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a stored message, of an import, and of rows that wait for the index."""
+    cut, threads = words.terms, dict[str, bool]()
+
+    def terms(text: str) -> list[str]:
+        threads[text] = current_thread() is main_thread()
+        return cut(text)
+
+    monkeypatch.setattr(words, "terms", terms)
+    message = await person.say("a zebra")
+    session = await person.store.session(person.id, person.session)
+    assert session is not None
+    row = msgspec.to_builtins(message) | {"text": "a gecko", "uid": str(uuid4()), "client_id": None}
+    assert isinstance(person.store, SupabaseStore)
+    await person.store.import_session(session, [row])
+    supabase.sql(f"update session_logs set terms = null where id = {message.id}")
+    threads.pop("a zebra")
+    await person.store.search(person.id, "zebra", limit=5)
+    await person.store.indexed()
+    assert {"a zebra": False, "a gecko": False}.items() <= threads.items()
 
 
 @pytest.mark.parametrize("query", ["https://docs.example.com/a_b-c?d=1", "example.com", "a_b-c d"])

@@ -64,11 +64,13 @@ def _calls(
     prepare: Callable[[Arguments], Arguments | None] = lambda given: given,
     *,
     function: str | None = None,
+    in_thread: bool = False,
 ) -> Callable[Concatenate["SupabaseStore", P], Coroutine[Any, Any, T]]:
     """A method that calls the database's function of the promised name, or of another one.
 
     `prepare` turns the method's arguments into the function's, or into None where there is nothing
-    to ask; `read` makes the method's value of the answer and of both.
+    to ask, in a thread beside the event loop if it cuts words of messages; `read` makes the method's value
+    of the answer and of both.
     """
     name = function or promised.__name__
     bind = signature(promised).bind
@@ -78,7 +80,9 @@ def _calls(
         bound.apply_defaults()
         given = {key: storable_value(value) for key, value in bound.arguments.items()}
         del given["self"]
-        arguments = prepare(dict(given))
+        arguments = (
+            await asyncio.to_thread(prepare, dict(given)) if in_thread else prepare(dict(given))
+        )
         answer = None if arguments is None else await self.call(name, **arguments)
         return read(answer, given | (arguments or {}))
 
@@ -245,6 +249,7 @@ class SupabaseStore:
         Store.append,
         lambda row, _: Appended(message_of(row["message"]), row["duplicate"], row["previous_id"]),
         _appending,
+        in_thread=True,
     )
     find_client_id = _calls(Store.find_client_id, lambda row, _: row and message_of(row))
     messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
@@ -303,4 +308,5 @@ class SupabaseStore:
         lambda answer, _: int(answer["added"]) if answer else 0,
         _importing,
         function="import",
+        in_thread=True,
     )
