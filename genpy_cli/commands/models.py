@@ -37,7 +37,8 @@ def models(
     if rows:
         output.table(("MODEL", "CONTEXT", "CAN"), rows, right=("CONTEXT",))
     for one in found:
-        if one.error and (one.models or one.provider not in LOCAL_PROVIDERS):
+        expected = one.provider == settings.provider or one.provider not in LOCAL_PROVIDERS
+        if one.error and (one.models or expected):
             age = f" The list is {one.age_seconds / 60:.0f} minutes old." if one.models else ""
             output.note(f"{one.provider or one.url}: {one.error}{age}")
     if not rows:

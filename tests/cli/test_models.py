@@ -92,6 +92,16 @@ async def test_an_address_of_a_folder_needs_trust(empty):
         assert all(KEY not in str(request["headers"]) for request in service.requests)
 
 
+def test_a_local_server_that_is_configured_and_away_is_said(empty):
+    """Of local servers only the one of the configured model is expected to answer."""
+    config = empty.home / "CONFIG" / "genpy" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[providers.vllm]\nurl = "http://127.0.0.1:9/v1"\n', encoding="utf-8")
+    assert "vllm" not in empty("models").err
+    ran = empty("models", GENPY_MODEL="vllm/x")
+    assert "vllm: Nothing answers there.\n" in ran.err
+
+
 async def test_a_server_of_a_folder_needs_trust(empty):
     """A .env cannot send messages to a server of its own either; a server that a person names may."""
     async with Upstream() as service:
