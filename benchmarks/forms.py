@@ -53,12 +53,17 @@ def composed(path: Path, times: int, chance: random.Random) -> Iterator[Composed
                 yield Composed(text, row, drawn)
 
 
+def held_out_files(folder: Path, kind: str = "*") -> list[Path]:
+    """The files of messages that are not trained on; those of a kind, which is "intents" or "tools"."""
+    paths = sorted(folder.glob(f"{kind}_*.jsonl"))
+    return [path for path in paths if path.stem.split("_")[-1] not in TRAINED]
+
+
 def held_out(folder: Path) -> Iterator[str]:
     """The messages of all files that are not trained on."""
-    for path in sorted(folder.glob("*.jsonl")):
-        if path.stem.split("_")[-1] not in TRAINED:
-            for line in path.read_text(encoding="utf-8").splitlines():
-                yield json.loads(line)["text"]
+    for path in held_out_files(folder):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)["text"]
 
 
 def _filled(

@@ -34,8 +34,13 @@ FORMS = DATA.with_name("intents_forms.jsonl")
 JUDGED = [DATA.with_name(f"intents_{name}.jsonl") for name in ("messy", "writers")]
 """Messages that no weight is trained on; with a fold of the others they say how sure to be."""
 TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
-FIRST, FIRST_WEIGHT = 15_559, 0.5
-"""The messages of the first rounds, which are shorter and of fewer subjects, count less."""
+FIRST_OF_WRITERS = (
+    "Seit dem Firmwareupdate blinkt an unserem Melkroboter nur noch die gelbe Lampe"
+    " und die Kühe stehen Schlange."
+)
+"""The first training message of the writers who were told to find unusual subjects."""
+EARLIER_WEIGHT = 0.5
+"""The messages before it, which are shorter and of fewer subjects, count less."""
 COMPOSED_WEIGHT = 0.25
 SEED = 6
 BACKGROUND_CHARS = 300
@@ -63,8 +68,8 @@ def read(path: Path) -> list[Labelled]:
 def read_train() -> list[Labelled]:
     """The training messages with their weights."""
     rows = read(DATA)
-    first = [row._replace(weight=FIRST_WEIGHT) for row in rows[:FIRST]]
-    return [*first, *rows[FIRST:]]
+    at = [row.text for row in rows].index(FIRST_OF_WRITERS)
+    return [*(row._replace(weight=EARLIER_WEIGHT) for row in rows[:at]), *rows[at:]]
 
 
 class Ask(NamedTuple):

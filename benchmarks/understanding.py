@@ -24,6 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from forms import held_out_files
+
 from genpy_server.core.understanding.examples import ExampleModel
 from genpy_server.core.understanding.intents import (
     INTENTS,
@@ -32,7 +34,7 @@ from genpy_server.core.understanding.intents import (
     IntentDetector,
     detect_intent,
 )
-from genpy_server.core.understanding.linear import features
+from genpy_server.core.understanding.linear import features, tokens_of
 from genpy_server.core.understanding.rules import rules as rules_of_intents
 from genpy_server.core.understanding.tool_requests import _request_in, find_tool_request
 
@@ -97,6 +99,7 @@ def print_times(call: Callable[[str], object], rows: list[Row]) -> None:
         laps = []
         for _ in range(PASSES):
             features.cache_clear()
+            tokens_of.cache_clear()
             _request_in.cache_clear()
             start = time.perf_counter_ns()
             call(row["text"])
@@ -273,35 +276,7 @@ def rules() -> None:
 if __name__ == "__main__":
     rules()
     own_modes()
-    for part in (
-        "writers",
-        "sealed",
-        "odd",
-        "wide",
-        "after",
-        "people",
-        "last",
-        "messy",
-        "languages",
-        "real",
-        "unseen",
-        "heldout",
-        "fresh",
-        "stranger",
-        "stranger_b",
-        "dev",
-    ):
-        intents(f"intents_{part}.jsonl")
-    for part in (
-        "writers",
-        "sealed",
-        "wide",
-        "after",
-        "people",
-        "last",
-        "messy",
-        "languages",
-        "unseen",
-        "dev",
-    ):
-        tools(f"tools_{part}.jsonl")
+    for path in held_out_files(DATA, "intents"):
+        intents(path.name)
+    for path in held_out_files(DATA, "tools"):
+        tools(path.name)

@@ -4,11 +4,10 @@ import hashlib
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.composed import composed_messages
+from support.composed import DATA, composed_messages, held_out_files
 
 from genpy_server.core.understanding.intents import (
     HELD as HELD_SCORE,
@@ -24,7 +23,6 @@ from genpy_server.core.understanding.linear import LOOKED_AT, MOST_WORDS, clip, 
 from genpy_server.core.understanding.rules import rules
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
-DATA = Path(__file__).parents[2] / "benchmarks" / "data"
 FLOORS = {
     "unseen": 0.93,
     "heldout": 0.93,
@@ -45,27 +43,20 @@ FILES = tuple(FLOORS)
 
 
 def rows_of(name):
-    text = (DATA / f"intents_{name}.jsonl").read_text(encoding="utf-8")
+    text = (DATA / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 
-HELD = {name: [row for row in rows_of(name) if row.get("language", "en") == "en"] for name in FILES}
+HELD = {
+    name: [row for row in rows_of(f"intents_{name}.jsonl") if row.get("language", "en") == "en"]
+    for name in FILES
+}
 HELD_OUT = [row for rows in HELD.values() for row in rows]
 IN_LANGUAGES = [
     row
-    for name in (
-        "languages",
-        "messy",
-        "last",
-        "people",
-        "after",
-        "wide",
-        "odd",
-        "sealed",
-        "writers",
-    )
+    for name in held_out_files("intents")
     for row in rows_of(name)
-    if row["language"] != "en"
+    if row.get("language", "en") != "en"
 ]
 LANGUAGES = sorted({row["language"] for row in IN_LANGUAGES})
 detected = cache(detect_intent)

@@ -4,11 +4,10 @@ import hashlib
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.composed import composed_messages
+from support.composed import DATA, composed_messages, held_out_files
 
 from genpy_server.core.understanding.keywords import (
     AROUND,
@@ -19,9 +18,6 @@ from genpy_server.core.understanding.keywords import (
 from genpy_server.core.understanding.linear import LinearModel, shipped
 from genpy_server.core.understanding.tool_requests import LONGEST, MODEL, find_tool_request
 
-DATA = Path(__file__).parents[2] / "benchmarks" / "data"
-
-
 requested = cache(find_tool_request)
 """The request in a held-out message, which several tests look at."""
 
@@ -31,33 +27,9 @@ def rows(name):
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
-FILES = (
-    "tools_unseen.jsonl",
-    "tools_dev.jsonl",
-    "tools_languages.jsonl",
-    "tools_messy.jsonl",
-    "tools_last.jsonl",
-    "tools_people.jsonl",
-    "tools_after.jsonl",
-    "tools_wide.jsonl",
-    "tools_sealed.jsonl",
-    "tools_writers.jsonl",
-)
+FILES = held_out_files("tools")
 HELD = [row for name in FILES if name != "tools_writers.jsonl" for row in rows(name)]
 TRAINED = ("train", "forms")
-INTENTS = (
-    "unseen",
-    "languages",
-    "real",
-    "messy",
-    "last",
-    "people",
-    "after",
-    "wide",
-    "odd",
-    "sealed",
-    "writers",
-)
 MARK = re.compile(r"[^\w\s]")
 
 
@@ -107,8 +79,7 @@ def test_other_messages_rarely_trigger():
 
 def test_ordinary_messages_do_not_trigger():
     """Of the messages held out from the intents, in any language, none is taken for a request."""
-    names = [f"intents_{name}.jsonl" for name in INTENTS]
-    texts = [row["text"] for name in names for row in rows(name)]
+    texts = [row["text"] for name in held_out_files("intents") for row in rows(name)]
     assert [text for text in texts if find_tool_request(text)] == []
 
 
