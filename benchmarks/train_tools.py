@@ -197,7 +197,7 @@ class Keywords:
                 inside, frame = self._counts(row)
                 self.inside += inside
                 self.frame += frame
-        names, truth = list[list[str]](), list[int]()
+        names, truth = list[list[tuple[str, str]]](), list[int]()
         for row in (
             *searches(rows, random.Random(SEED)),
             *(form for form in forms if form.keyword),
@@ -208,19 +208,21 @@ class Keywords:
                 continue
             own = self._counts(row)
             kinds = [self._kind(word.text, *own) for word in words]
+            columns = word_features(words, kinds)
             for at in range(len(words)):
-                names.append(word_features(words, kinds, at))
+                each = ((kind, values[at]) for kind, values in columns.items())
+                names.append([(kind, value) for kind, value in each if value])
                 truth.append(int(found[0] <= at <= found[1]))
         met = Counter(name for word in names for name in word)
         self.names = sorted(name for name, count in met.items() if count > 2)
         column = {name: at for at, name in enumerate(self.names)}
-        columns, ends = list[int](), [0]
+        places, ends = list[int](), [0]
         for word in names:
-            columns += [column[name] for name in word if name in column]
-            ends.append(len(columns))
+            places += [column[name] for name in word if name in column]
+            ends.append(len(places))
         shape = (len(names), len(self.names))
         self.machine = LogisticRegression(C=1.0, max_iter=400)
-        self.machine.fit(csr_matrix((np.ones(len(columns)), columns, ends), shape=shape), truth)
+        self.machine.fit(csr_matrix((np.ones(len(places)), places, ends), shape=shape), truth)
 
     def _counts(self, row: Row) -> tuple[Counter[str], Counter[str]]:
         """How often each word stands in the keyword of a message, and in what is around it."""
@@ -244,12 +246,15 @@ class Keywords:
         none = Counter[str]()
         kinds = {word: self._kind(word, none, none) for word in self.frame if word[0].isalnum()}
         whole, scale = bytes_of(self.machine.coef_[0])
-        kept = [at for at in range(len(self.names)) if whole[at]]
+        weights: dict[str, dict[str, int]] = {kind: {} for kind, _ in self.names}
+        for (kind, value), weight in zip(self.names, whole, strict=True):
+            if weight:
+                weights[kind][value] = int(weight)
         return {
             "frame": " ".join(sorted(word for word, kind in kinds.items() if kind == word)),
             "seen": " ".join(sorted(word for word, kind in kinds.items() if kind == SEEN)),
             "bias": round(float(self.machine.intercept_[0]) / scale, 2),
-            "weights": {self.names[at]: int(whole[at]) for at in kept},
+            "weights": weights,
         }
 
 

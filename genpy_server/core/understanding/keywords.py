@@ -5,8 +5,10 @@ most is the keyword. Words that requests are made of are known by name, all othe
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise, repeat
+from operator import add, or_
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +16,7 @@ import msgspec
 from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.families import family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
-from genpy_server.core.words import UNSPACED, has_content
+from genpy_server.core.words import UNSPACED, UNSPACED_CHARS, has_content
 
 MODEL = "keyword_model.json"
 MOST_WORDS = 8
@@ -30,9 +32,8 @@ SEEN = "<seen>"
 UNLIKELY = 30
 """The weight against an unknown word from which it does not belong to the keyword beside it."""
 
-_LETTER = f"(?-i:{UNSPACED.removesuffix('+')})"  # they have no case, which takes `re` long to find
-_APART = rf"(?<!(?!{_LETTER})\w)"
-_ENDS = rf"(?!(?!{_LETTER})\w)"
+_APART = rf"(?<![^\W{UNSPACED_CHARS}])"
+_ENDS = rf"(?![^\W{UNSPACED_CHARS}])"
 """Not behind or before a letter or digit of a script that has spaces between words."""
 _QUOTED = lazy_pattern(
     rf"{_APART}\"([^\"]{{1,80}})\"{_ENDS}|{_APART}'([^']{{1,80}})'{_ENDS}|{_APART}`([^`]{{1,80}})`{_ENDS}"
@@ -41,9 +42,8 @@ _QUOTED = lazy_pattern(
 )
 """What stands between quotes; straight ones begin behind no letter or digit, as inch marks do."""
 _WORD = lazy_pattern(
-    rf"{_LETTER}|(?:\b(?:[cdjlmnst]|qu)['\u2019](?=[^\W_]))"
-    rf"|[^\W_](?:(?!{_LETTER})(?:[^\W_]|[{MARKS}]|['\u2019+&#./_@:-](?=[^\W_])|(?<=\d),(?=\d)))*[+#]*|[^\w\s]|_+",
-    re.IGNORECASE,
+    rf"[{UNSPACED_CHARS}]|\b(?:[CDJLMNSTcdjlmnst]|[Qq][Uu])['\u2019](?=[^\W_])"
+    rf"|[^\W_](?:[^\W_{UNSPACED_CHARS}]|[{MARKS}]|['\u2019+&#./_@:-](?=[^\W_])|(?<=\d),(?=\d))*[+#]*|[^\w\s]|_+"
 )
 _ARTICLES = lazy_pattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
 _FOREIGN_ARTICLES = lazy_pattern(
@@ -52,6 +52,7 @@ _FOREIGN_ARTICLES = lazy_pattern(
     r"|os?|as?|um|uma|meus?|minhas?|noss[ao]s?)\s+|l['\u2019])+(?=\S)",
     re.IGNORECASE,
 )
+_LETTER = lazy_pattern(UNSPACED)
 _KANA = lazy_pattern("[\u3041-\u30ff]")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
 """Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
@@ -71,11 +72,11 @@ class Word(NamedTuple):
 
 
 class Tagger(NamedTuple):
-    """The words of frames, and the weight of every feature of a word for being looked for."""
+    """The words of frames, and by kind of feature the weight of each for being looked for."""
 
     frame: frozenset[str]
     seen: frozenset[str]
-    weights: dict[str, int]
+    weights: dict[str, dict[str, int]]
     bias: float
 
     def kind(self, word: str) -> str:
@@ -98,11 +99,10 @@ def find_keyword(line: str) -> str:
         return ""
     model = tagger()
     kinds = [model.kind(word.text) for word in words]
-    weights = [
-        model.bias + sum(model.weights.get(name, 0) for name in word_features(words, kinds, at))
-        for at in range(len(words))
-    ]
-    most = MOST_LETTERS if any(_is_letter(word.text) for word in words) else MOST_WORDS
+    weights = [model.bias] * len(words)
+    for name, values in word_features(words, kinds).items():
+        weights = list(map(add, weights, map(model.weights[name].get, values, repeat(0))))
+    most = MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
     weight, first, last = _heaviest(weights, most)
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
@@ -133,11 +133,6 @@ def without_article(found: str, *, english: bool) -> str:
     return found[matched.end() :] if matched else found
 
 
-def _is_letter(word: str) -> bool:
-    """Whether this is one character of a script without spaces between words."""
-    return len(word) == 1 and re.fullmatch(UNSPACED, word) is not None
-
-
 def words_of(line: str) -> list[Word]:
     """Words and signs; what joins letters, as in a file name, is part of its word.
 
@@ -146,50 +141,69 @@ def words_of(line: str) -> list[Word]:
     return [Word(found.group(), *found.span()) for found in _WORD.finditer(line)]
 
 
-def word_features(words: list[Word], kinds: list[str], at: int) -> list[str]:
-    """What a word is told by: the three kinds on either side, and how it is written."""
+def word_features(words: Sequence[Word], kinds: Sequence[str]) -> dict[str, Sequence[str]]:
+    """By kind of feature that of each word, empty where it has none.
+
+    A word is told by the three kinds of words on either side, and by how it is written.
+    """
     edged = ["^", "^", "^", *kinds, "$", "$", "$"]
-    third, second, before, me, after, next_, last = edged[at : at + 7]
-    left, far_left, *_ = *(kind for kind in reversed(kinds[:at]) if kind != OTHER), "^", "^"
-    right, far_right, *_ = *(kind for kind in kinds[at + 1 :] if kind != OTHER), "$", "$"
-    text = words[at].text
-    found = [
-        f"0 {me}", f"-1 {before}", f"-2 {second}", f"-3 {third}", f"+1 {after}", f"+2 {next_}",
-        f"+3 {last}", f"-2-1 {second} {before}", f"+1+2 {after} {next_}", f"-1+0 {before} {me}",
-        f"+0+1 {me} {after}", f"-1+1 {before} {me} {after}", f"-3-1 {third} {second} {before}",
-        f"+1+3 {after} {next_} {last}", f"-2+0 {second} {before} {me}",
-        f"+0+2 {me} {after} {next_}", f"< {left}", f"> {right}",
-        f"<< {far_left} {left}", f">> {right} {far_right}", f"<> {left} {me} {right}",
-    ]  # fmt: skip
-    if at and text[0].isupper():
-        found.append(f"capital {me}")
-    if text.isupper() and len(text) > 1:
-        found.append("capitals")
-    if any(map(str.isdigit, text)):
-        found.append("digit")
-    if me in (OTHER, SEEN):
-        found += _signs("0", text)
-    for side, near in (("-1", at - 1), ("+1", at + 1)):
-        if 0 <= near < len(words) and kinds[near] in (OTHER, SEEN):
-            found += _signs(side, words[near].text)
-    if ":" in kinds[:at]:
-        found.append(f"colon {me}")
-    return found
+    twos = list(map(" ".join, pairwise(edged)))
+    threes = list(map(" ".join, zip(edged, edged[1:], edged[2:], strict=False)))
+    left, lefts = _known_before(kinds, "^")
+    right, rights = (found[::-1] for found in _known_before(kinds[::-1], "$"))
+    texts = [word.text for word in words]
+    firsts = [text[0].isupper() for text in texts]
+    signs = [
+        _signs(text) if kind in (OTHER, SEEN) else ("", "", "")
+        for text, kind in zip(texts, kinds, strict=True)
+    ]
+    families, ends, last_ends = zip(*signs, strict=True)
+    colons = accumulate((kind == ":" for kind in kinds), or_, initial=False)
+    return {
+        "0": kinds, "-1": edged[2:-4], "-2": edged[1:-5], "-3": edged[:-6], "+1": edged[4:-2],
+        "+2": edged[5:-1], "+3": edged[6:], "-2-1": twos[1:-4], "+1+2": twos[4:-1],
+        "-1+0": twos[2:-3], "+0+1": twos[3:-2], "-1+1": threes[2:-2], "-3-1": threes[:-4],
+        "+1+3": threes[4:], "-2+0": threes[1:-3], "+0+2": threes[3:-1], "<": left, ">": right,
+        "<<": lefts, ">>": rights, "<>": list(map(" ".join, zip(left, kinds, right, strict=True))),
+        "capital": [
+            kind if first and at else ""
+            for at, (kind, first) in enumerate(zip(kinds, firsts, strict=True))
+        ],
+        "capitals": ["yes" if text.isupper() and len(text) > 1 else "" for text in texts],
+        "digit": ["yes" if any(map(str.isdigit, text)) else "" for text in texts],
+        "colon": [kind if seen else "" for kind, seen in zip(kinds, colons, strict=False)],
+        "0 family": families, "-1 family": ("", *families[:-1]), "+1 family": (*families[1:], ""),
+        "0 end": ends, "-1 end": ("", *ends[:-1]), "+1 end": (*ends[1:], ""),
+        "0 ends": last_ends, "-1 ends": ("", *last_ends[:-1]), "+1 ends": (*last_ends[1:], ""),
+    }  # fmt: skip
+
+
+def _known_before(kinds: Sequence[str], edge: str) -> tuple[list[str], list[str]]:
+    """For each word the last known kind before it, and that with the one before."""
+    near, nearest, pairs = list[str](), edge, list[str]()
+    pair = f"{edge} {edge}"
+    for kind in kinds:
+        near.append(nearest)
+        pairs.append(pair)
+        if kind != OTHER:
+            pair, nearest = f"{nearest} {kind}", kind
+    return near, pairs
 
 
 @lru_cache(CACHED_WORDS)
-def _signs(side: str, text: str) -> tuple[str, ...]:
-    """The features of a word that stands in no frame: its family and its ending."""
+def _signs(text: str) -> tuple[str, str, str]:
+    """What a word that stands in no frame is told by: its family, and its last three and two letters."""
     low = folded(text)
-    return f"{side} family {family_of(low)}", f"{side} end {low[-3:]}", f"{side} end {low[-2:]}"
+    return str(family_of(low)), low[-3:], low[-2:]
 
 
 def _heaviest(weights: list[float], most: int) -> tuple[float, int, int]:
     """The greatest sum of a run of at most `most` words, and its first and last place."""
     ends = [0.0, *accumulate(weights)]
+    starts = [at for at, weight in enumerate(weights) if weight > 0] or range(len(weights))
     weight, first, last = max(
         (ends[last + 1] - ends[first], -first, last)
-        for first in range(len(weights))
+        for first in starts
         for last in range(first, min(len(weights), first + most))
     )
     return weight, -first, last
@@ -201,7 +215,7 @@ class _KeywordWeights(msgspec.Struct, frozen=True):
     frame: str
     seen: str
     bias: float
-    weights: dict[str, int]
+    weights: dict[str, dict[str, int]]
 
 
 @cache

@@ -4,14 +4,13 @@ A small linear model tells requests from the same words said about anything else
 sure: a wrong trigger costs more than a miss.
 """
 
-import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
 import msgspec
 
 from genpy_server.core.models import Message
-from genpy_server.core.patterns import lazy_pattern
+from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.keywords import find_keyword
 from genpy_server.core.understanding.linear import (
@@ -44,25 +43,22 @@ LONGEST = 200
 """Characters of a message that can be a request."""
 
 
-_IN_SO_MANY_WORDS = lazy_pattern(lambda: PHRASES.any_of("in so many words"), re.IGNORECASE)
+_IN_SO_MANY_WORDS = lazy_pattern(lambda: PHRASES.any_of("in so many words"))
 _PLAINLY = lazy_pattern(
     lambda: (
         rf"(?:{PHRASES.any_of('plainly')})"
         r"(?: here| before| earlier| yet| so far| in this chat)?\s*[?\uff1f\u061f]*"
     ),
-    re.IGNORECASE,
 )
 _NAMES_A_PLACE = lazy_pattern(
-    lambda: rf"\b(?:{PHRASES.any_of('places')})|{PHRASES.any_of('unbounded places')}", re.IGNORECASE
+    lambda: rf"\b(?:{PHRASES.any_of('places')})|{PHRASES.any_of('unbounded places')}"
 )
 _EVERYWHERE = lazy_pattern(
     lambda: "|".join(rf"(?<!\w)({names})" for names in PHRASES.pairs("all chats").values()),
-    re.IGNORECASE,
 )
 """Names every conversation of the person, not only the current one; one group a language."""
 _LISTED = lazy_pattern(
     r"(?:(?:please|can you|could you) )?(?:list|show|display|open|give|name|print)\b(?: me)?(?! (?:where|when|what|which|any))",
-    re.IGNORECASE,
 )
 """Asks to be shown conversations, and not what was said in them."""
 _ELSEWHERE = lazy_pattern(
@@ -70,13 +66,11 @@ _ELSEWHERE = lazy_pattern(
         rf"(?<!\w)(?:{'|'.join(PHRASES.pairs('all chats').values())}|yesterday"
         r"|(?:this|last|past) (?:week|month|year))(?!\w)"
     ),
-    re.IGNORECASE,
 )
 """What the statistics of the current conversation do not say."""
 _EARLIER = lazy_pattern(
     r"\b(?:past|previous|earlier|old|older|other|früheren|alten|anderen|anciennes|anteriores|antigas"
     r"|passadas|прошлых|старых)\b|السابقة|القديمة|पुरानी|पिछली|以前的|之前的|过去の|過去の|以前の",
-    re.IGNORECASE,
 )
 """Says that the conversation looked in is not this one."""
 
@@ -87,7 +81,6 @@ _TOPIC = lazy_pattern(
     r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)(?: (?:please|pls|bitte|svp|por favor))?[\s?.!]*$"
     r"|(?:关于)(.{1,12}?)的?(?:聊天|对话|会话)|(\S{1,12}?)(?:に関する|についての)"
     r"|^(\S+(?: \S+)?) (?:के बारे में|पर) (?:मेरी|हमारी)",
-    re.IGNORECASE,
 )
 """What the listed conversations are to be about."""
 
@@ -95,16 +88,14 @@ _TOPIC = lazy_pattern(
 _ASIDE = lazy_pattern(
     r" (?:do i have|have i had|did (?:i|we) have|have we had|are there|please|pls|habe ich|hatte(?:n wir| ich)"
     r"|ai-je eues?|he tenido|tengo|eu tenho|eu tive)[\s?.!]*$",
-    re.IGNORECASE,
 )
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
 """Ends of a question; other text that begins with a time is a statement about that time."""
-_SAYS_THAT = lazy_pattern(lambda: PHRASES.any_of("says that"), re.IGNORECASE)
+_SAYS_THAT = lazy_pattern(lambda: PHRASES.any_of("says that"))
 _GIVES_A_ROLE = lazy_pattern(
     r"\b(?:from now on you|pretend (?:to be|you)|act as|ab jetzt bist du|à partir de maintenant tu|a partir de ahora eres"
     r"|a partir de agora você|\u0441 этого момента ты|من الآن أنت|अब से तुम)\b|これから(?:あなた|君)は|从现在起你",
-    re.IGNORECASE,
 )
 """Begins a game, in which nothing is meant as it is said."""
 
@@ -136,12 +127,13 @@ def is_about_records(message: Message) -> bool:
 @lru_cache(CACHED_REQUESTS)
 def _request_in(line: str) -> ToolRequest | None:
     """The tool that a line asks for: asked when a message is indexed, and again by its reply."""
-    if _SAYS_THAT.search(line) or _GIVES_A_ROLE.search(line):
+    low = lowered(line)
+    if _SAYS_THAT.search(low) or _GIVES_A_ROLE.search(low):
         return None
-    scored = _scored(line)
+    scored = _scored(line, low)
     if scored is None:
         return None
-    if scored.label == STATISTICS and _ELSEWHERE.search(line):
+    if scored.label == STATISTICS and _ELSEWHERE.search(low):
         return None
     args = _arguments(scored.label, line)
     if args is None:
@@ -150,32 +142,31 @@ def _request_in(line: str) -> ToolRequest | None:
     return ToolRequest(scored.label, args, f"asks for GenPy's own records: {evidence}")
 
 
-def _scored(line: str) -> Scored | None:
+def _scored(line: str, low: str) -> Scored | None:
     """The tool that a line asks for and how sure that is; None when that is not enough.
 
     A request is also looked at as it reads without the time, the conversations and the topic that
     it names: most that are known name none.
     """
     scored = request_model().score(request_features(line))
-    if _PLAINLY.fullmatch(line):
+    if _PLAINLY.fullmatch(low):
         return scored._replace(label=SEARCH)
-    if scored.label != NO_TOOL and _is_sure(scored, line):
+    if scored.label != NO_TOOL and _is_sure(scored, low):
         return scored
     if scored.label == STATISTICS or (scored.label == NO_TOOL and scored.probability > CERTAIN):
         return None
-    for plainer, tool in _plainer(line):
+    for plainer, tool in _plainer(low):
         again = request_model().score(request_features(plainer))
-        if again.label == tool and _is_sure(again, line):
+        if again.label == tool and _is_sure(again, low):
             return again
     return None
 
 
-def _is_sure(scored: Scored, line: str) -> bool:
+def _is_sure(scored: Scored, low: str) -> bool:
     """Whether it is probable enough that a line asks for a tool, whichever."""
     asked = 1 - scored.probabilities[NO_TOOL]
     return asked >= SURE or (
-        asked >= LIKELY
-        and (_IN_SO_MANY_WORDS.match(line) or _NAMES_A_PLACE.search(line)) is not None
+        asked >= LIKELY and (_IN_SO_MANY_WORDS.match(low) or _NAMES_A_PLACE.search(low)) is not None
     )
 
 
@@ -218,17 +209,17 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
         args["unused_time"] = line[slice(*other)].strip()
         rest = _without(line, *other)
     if tool == SESSIONS:
-        topic = _TOPIC.search(_ASIDE.sub("", rest))
+        topic = _TOPIC.search(_ASIDE.sub("", lowered(rest)))
         if topic is not None:
-            args["topic"] = next(group for group in topic.groups() if group).strip().lower()
+            args["topic"] = next(group for group in topic.groups() if group).strip()
         return args
-    everywhere = _EVERYWHERE.search(rest)
+    everywhere = _EVERYWHERE.search(lowered(rest))
     if everywhere is not None:
         rest = _without(rest, *everywhere.span())
     keyword = find_keyword(rest) or find_keyword(line)
     if not keyword:
         return None
-    if everywhere is not None or named is not None or _EARLIER.search(line):
+    if everywhere is not None or named is not None or _EARLIER.search(lowered(line)):
         args["scope"] = "all_sessions"
     return {"keyword": keyword, **args}
 
