@@ -31,9 +31,9 @@ SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
 OFFLINE = "offline"
 """The model of replies that no model made."""
-SURE = 0.86
+SURE = 0.88
 """The probability of being any request from which a message counts as the likeliest one."""
-LIKELY = 0.6
+LIKELY = 0.7
 """The same for one that begins as such a request does, or names the conversation as the place."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
