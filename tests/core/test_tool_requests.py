@@ -41,7 +41,8 @@ def answer(text):
 def same(found, row):
     """Whether tool and keyword are those of the row; signs and articles do not count."""
     name, args = found
-    return name == row["tool"] and plain(args.get("keyword")) == plain(row["args"].get("keyword"))
+    wanted = (row["args"].get("keyword"), *row.get("accept", ()))
+    return name == row["tool"] and plain(args.get("keyword")) in map(plain, wanted)
 
 
 def bare(text):
@@ -61,10 +62,11 @@ def test_held_out_requests_are_mostly_exact(language):
     assert sum(same(answer(row["text"]), row) for row in asked) >= floor * len(asked)
 
 
-def test_odd_requests_of_many_writers_are_mostly_exact():
-    """Of the oddest held-out messages, by writers told to find unusual words, 80% are exact."""
-    asked = rows("tools_writers.jsonl")
-    assert sum(same(answer(row["text"]), row) for row in asked) >= 0.8 * len(asked)
+@pytest.mark.parametrize(("name", "floor"), [("writers", 0.8), ("sealed", 0.92)])
+def test_hard_requests_are_mostly_exact(name, floor):
+    """Of the oddest messages, by writers told to find unusual words, 80% are exact; of sealed ones 92%."""
+    asked = rows(f"tools_{name}.jsonl")
+    assert sum(same(answer(row["text"]), row) for row in asked) >= floor * len(asked)
 
 
 def test_other_messages_rarely_trigger():
