@@ -10,7 +10,8 @@ import { View } from "./view.js";
 
 /** @import {Entry} from "./transcript.js" */
 
-const PAGE = 50; // messages asked for at once, which are made in one task of the browser
+const PAGE = 50; // messages asked for at once
+const MORE = 30; // earlier or later ones, which are made in one task of the browser
 const MOST = 1_000; // messages that are shown at once; the document gets slow with many more
 const LIVE = 200; // of them that are kept of the end, where its beginning is left
 const PAUSE = 40; // ms between two looks at what came
@@ -348,7 +349,7 @@ export class Room {
     const from = shown[side];
     if (from === null || this.#asking === from) return;
     this.#asking = from;
-    const page = await this.#page({ [side]: from, limit: PAGE }).finally(() => {
+    const page = await this.#page({ [side]: from, limit: MORE }).finally(() => {
       this.#asking = null;
     });
     if (shown !== (this.#past ?? this.transcript) || shown[side] !== from) return;
