@@ -552,6 +552,7 @@ _FOURTH = (
     "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou",
     "ism", "ate", "iti", "ous", "ive", "ize",
 )  # fmt: skip
+_ENDINGS = ((tuple(_SECOND), _SECOND), (tuple(_THIRD), _THIRD))
 _SHORT = 2
 
 
@@ -563,8 +564,8 @@ def stem(word: str) -> str:
     word = _past_and_plural(word)
     if word.endswith("y") and "v" in _shape(word[:-1]):
         word = f"{word[:-1]}i"
-    for endings in (_SECOND, _THIRD):
-        ending = _longest(word, endings)
+    for listed, endings in _ENDINGS:
+        ending = _longest(word, listed)
         if ending and _measure(word.removesuffix(ending)) > 0:
             word = word.removesuffix(ending) + endings[ending]
     ending = _longest(word, _FOURTH)
@@ -599,8 +600,10 @@ def _without_last_e(word: str) -> str:
     return word[:-1] if word.endswith("ll") and _measure(word) > 1 else word
 
 
-def _longest(word: str, endings: "dict[str, str] | tuple[str, ...]") -> str:
-    return max((one for one in endings if word.endswith(one)), key=len, default="")
+def _longest(word: str, endings: tuple[str, ...]) -> str:
+    if not word.endswith(endings):
+        return ""
+    return max((one for one in endings if word.endswith(one)), key=len)
 
 
 def _shape(word: str) -> str:

@@ -71,6 +71,26 @@ class HttpClient(httpx.AsyncClient):
         super().__init__(transport=transport, trust_env=False, follow_redirects=False)
         self._cookies = Cookies()
 
+    def build_request(
+        self,
+        method: str,
+        url: httpx.URL | str,
+        *,
+        headers: Any = None,
+        content: Any = None,
+        extensions: Any = None,
+        **_: Any,
+    ) -> httpx.Request:
+        """A request of the SDK, which has all headers that are sent; there are no defaults to merge."""
+        return httpx.Request(
+            method,
+            url,
+            headers=headers,
+            cookies=self.cookies,
+            content=content,
+            extensions=extensions,
+        )
+
 
 class RefusedParts:
     """The parts of a request that a service refused for one model, each until it is tried again."""
@@ -193,7 +213,8 @@ class GroqLlm:
         self._finding = asyncio.Lock()
         self._refused: dict[str, RefusedParts] = {}
         path = urlsplit(where).path
-        self._prefix = "" if url is not None or path.endswith("/v1") else GROQ_PATH
+        prefix = "" if url is not None or path.endswith("/v1") else GROQ_PATH
+        self._url = f"{where}{prefix}"  # a path would be joined to the base in each request
         usual = LOCAL_WAITS if self.local else REMOTE_WAITS
         self._waits = Waits(*(own or other for own, other in zip(waits, usual, strict=True)))
         self.first_token_seconds: float = self._waits.first_token
@@ -202,7 +223,7 @@ class GroqLlm:
         self._client = groq.AsyncGroq(
             api_key=key or "none",
             base_url=where,
-            default_headers={"Accept-Encoding": "identity", **headers},
+            default_headers={"Accept-Encoding": "identity", "Connection": "keep-alive", **headers},
             max_retries=0,
             http_client=HttpClient(transport),
         )
@@ -322,7 +343,7 @@ class GroqLlm:
                 return
 
     async def _post(self, body: dict[str, Any]) -> httpx.Response:
-        path = f"{self._prefix}/chat/completions"
+        path = f"{self._url}/chat/completions"
         try:
             return await self._send(path, body)
         except groq.APIStatusError as error:
@@ -363,7 +384,7 @@ class GroqLlm:
 
     async def _models(self) -> bytes:
         try:
-            response = await self._client.get(f"{self._prefix}/models", cast_to=httpx.Response)
+            response = await self._client.get(f"{self._url}/models", cast_to=httpx.Response)
             answer = response.content
         except TROUBLE as error:
             if isinstance(error, groq.NotFoundError) and Complaint(error.body).names_no_reason:
