@@ -159,8 +159,13 @@ def test_a_hit_bears_on_a_message(text, coverage, terms, does):
 
 @pytest.mark.parametrize(
     "text",
-    ["What is my sister's name?", "Which port does Redis use", "plan a trip to Rome", "天气怎么样"],
-)
+    [
+        "What is my sister's name?", "Which port does Redis use", "plan a trip to Rome", "天气怎么样",
+        "Where is my hat?", "Did I go to MIT?", "Wo wohne ich?", "Comment s'appelle mon chien ?",
+        "¿Cómo se llama mi perro?", "Onde eu moro?", "Как зовут мою собаку?", "ما اسم كلبي؟",
+        "कुत्ते का नाम क्या है?", "我的狗叫什么？", "犬の名前は？",
+    ],
+)  # fmt: skip
 def test_questions_ask(text):
     """Questions and requests with a subject may be answered by what was said before."""
     assert needs_recall(text)
@@ -171,6 +176,9 @@ def test_questions_ask(text):
     [
         "thanks a lot!", "nice", "ok cool thx", "why?", "and then?", "explain it again please",
         "My sister moves to Lisbon in May", "I like the second one", "", "?!",
+        "danke dir!", "Warum?", "kannst du das nochmal erklären?", "merci beaucoup", "qu'en penses-tu ?",
+        "¿por qué?", "¿qué opinas?", "tudo bem?", "o que você acha?", "спасибо", "что ты думаешь?",
+        "شكرا جزيلا", "لماذا؟", "धन्यवाद", "तुम क्या सोचते हो?", "谢谢！", "能再解释一遍吗？", "ありがとう！", "もう一度説明して？",
     ],
 )  # fmt: skip
 def test_thanks_follow_ups_and_statements_do_not(text):

@@ -328,8 +328,11 @@ def _is_question(text: str) -> bool:
 def needs_recall(text: str) -> bool:
     """Whether earlier messages may help to answer a message: no thanks, follow-ups or statements."""
     all_words = words.words(text)
-    about_nothing = STOP_WORDS | _listed("small talk")
-    return not about_nothing.issuperset(all_words) and (
+    about_nothing = (
+        STOP_WORDS | _listed("small talk"),
+        _listed("small talk elsewhere") | _listed("asking about it"),
+    )
+    return not any(_words_of(text, known) <= known for known in about_nothing) and (
         _is_question(text) or all_words[0] not in _listed("statements")
     )
 
@@ -338,6 +341,12 @@ def asks_about_conversation(text: str) -> bool:
     """Whether a message asks about the conversation itself ("what did we talk about?"), not a topic."""
     about = _listed("about the conversation")
     expected = about | STOP_WORDS | _listed("asking about it")
+    found = _words_of(text, expected)
+    return not found.isdisjoint(about) and found <= expected
+
+
+def _words_of(text: str, known: frozenset[str]) -> set[str]:
+    """The words of a text; where no spaces are between words, the known ones and what is left."""
     found = set[str]()
     for word in words.words(text):
         if not words.is_unspaced(word):
@@ -345,11 +354,11 @@ def asks_about_conversation(text: str) -> bool:
             continue
         at = 0
         while at < len(word):
-            ends = (end for end in range(len(word), at, -1) if word[at:end] in expected)
+            ends = (end for end in range(len(word), at, -1) if word[at:end] in known)
             end = next(ends, len(word))
             found.add(word[at:end])
             at = end
-    return not found.isdisjoint(about) and found <= expected
+    return found
 
 
 @cache
