@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PROGRESS_AFTER_SECONDS = 1.0
+"""Shorter work shows no progress line."""
 PROGRESS_SECONDS = 0.2
 """Between two updates of the line, at least."""
 MESSAGE_WIDTH = 100
@@ -79,12 +81,16 @@ def note(value: str) -> None:
 
 
 class Progress:
-    """A line on standard error that counts items, of `total` if it is known, if that is a terminal."""
+    """A line on standard error that counts the items of long work, if that is a terminal.
+
+    `total` is their number, if it is known.
+    """
 
     def __init__(self, what: str, total: int | None = None) -> None:
         self._what = what
         self._of = "" if total is None else f" of {total:,}"
-        self._done, self._next = 0, 0.0
+        self._done, self._shown = 0, False
+        self._next = monotonic() + PROGRESS_AFTER_SECONDS
 
     def counted(self, items: Iterable[T]) -> Iterator[T]:
         """Count these items while they are taken."""
@@ -97,13 +103,14 @@ class Progress:
         self._done += 1
         if is_terminal(sys.stderr) and monotonic() >= self._next:
             self._next = monotonic() + PROGRESS_SECONDS
+            self._shown = True
             sys.stderr.write(f"\r\x1b[K{self._what} {self._done:,}{self._of} …")
             sys.stderr.flush()
 
     def clear(self) -> None:
         """Remove the line."""
-        if self._next:
-            self._next = 0.0
+        if self._shown:
+            self._shown = False
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 

@@ -5,12 +5,15 @@ import json
 import os
 import re
 import tracemalloc
+from contextlib import redirect_stderr
+from io import StringIO
 from tempfile import TemporaryFile
 
 import pytest
 from support.files import mode
 
 from genpy_cli import output
+from genpy_cli.__main__ import run
 from genpy_cli.commands import export, import_
 from genpy_server.core.display import visible
 from genpy_server.core.export import exported_session
@@ -280,23 +283,36 @@ async def test_an_export_holds_one_page_of_messages():
     assert max(map(len, written)) < 1_000
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals of this kind")
-def test_an_export_and_an_import_show_how_far_they_are(kept, empty):
-    """On a terminal each step counts its messages on one line, which is gone at the end."""
+def test_a_long_export_and_import_show_how_far_they_are(kept, empty, monkeypatch):
+    """On a terminal each step that goes on counts its messages on one line, gone at the end."""
 
-    def shown(ran):
-        lines = (re.sub(r"message \d+", "message N", line) for line in ran.out.split("\r\x1b[K"))
-        return [line for line in dict.fromkeys(lines) if line]
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
 
-    exported = kept.typed("export", "--all", "--output", str(empty.home / "all.json"))
-    assert shown(exported) == ["Exporting message N …"]
-    assert exported.out.endswith("\r\x1b[K")
-    assert shown(empty.typed("import", "all.json")) == [
+    def lines_of(genpy, *words):
+        for name, value in genpy.environment.items():
+            monkeypatch.setenv(name, value)
+        with redirect_stderr(Terminal()) as terminal:
+            assert run(words) == 0
+        sent = re.sub(r"message \d+", "message N", terminal.getvalue())
+        assert sent.endswith("\r\x1b[K")
+        return [line for line in dict.fromkeys(sent.split("\r\x1b[K")) if line]
+
+    file = str(empty.home / "all.json")
+    monkeypatch.setattr(output, "PROGRESS_AFTER_SECONDS", 0.0)
+    assert lines_of(kept, "export", "--all", "--output", file) == ["Exporting message N …"]
+    assert lines_of(empty, "import", file) == [
         "Reading message N …",
         "Checking message N of 5 …",
         "Importing message N of 5 …",
-        "Imported 3 conversations with 5 messages, 5 of them new.\r\n",
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals of this kind")
+def test_a_short_export_shows_no_progress(kept):
+    """Work of less than a second prints no line that would be removed at once."""
+    assert "\x1b" not in kept.typed("export", "--all", "--output", "all.json").out
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
