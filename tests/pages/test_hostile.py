@@ -250,7 +250,7 @@ ANSWERED = """(body) => {
     window.asked += 1;
     if (!body) return new Promise((_, refuse) => signal.addEventListener("abort", refuse));
     const pull = async (stream) => {
-      if (body === "endless" || !stream.begun) stream.enqueue(new Uint8Array(2 ** 20));
+      if (body === "endless" || !stream.begun) stream.enqueue(new Uint8Array(2 ** 24));
       else await new Promise(() => {});
       stream.begun = true;
     };

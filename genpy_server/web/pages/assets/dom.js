@@ -91,22 +91,26 @@ export const button = (label, run, { name, ...more } = {}) =>
  */
 export function menuOf(label, name, choices) {
   const menu = el("div", { class: "menu", popover: "auto" });
+  const place = () => {
+    const { bottom, right } = opener.getBoundingClientRect();
+    const { offsetHeight, offsetWidth } = menu;
+    menu.style.top = `${Math.max(8, Math.min(bottom + 4, innerHeight - offsetHeight - 8))}px`;
+    menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
+  };
   const opener = button(
     label,
     () => {
       menu.replaceChildren(...choices());
       menu.showPopover();
-      const { bottom, right } = opener.getBoundingClientRect();
-      const { offsetHeight, offsetWidth } = menu;
-      menu.style.top = `${Math.max(8, Math.min(bottom + 4, innerHeight - offsetHeight - 8))}px`;
-      menu.style.left = `${Math.max(8, Math.min(right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
+      place();
       /** @type {HTMLElement | null} */ (menu.firstElementChild)?.focus();
-      addEventListener("resize", () => menu.hidePopover(), { once: true }); // it stands elsewhere
     },
     { name, class: "quiet", "aria-haspopup": "dialog" },
   );
   menu.addEventListener("click", () => menu.hidePopover());
   menu.addEventListener("toggle", ({ newState }) => {
+    if (newState === "open") addEventListener("resize", place);
+    else removeEventListener("resize", place);
     if (newState === "closed" && menu.contains(document.activeElement)) opener.focus();
   });
   return el("span", { class: "menu-box" }, opener, menu);
