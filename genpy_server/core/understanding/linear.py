@@ -1,11 +1,10 @@
 """Linear models over words, families of words and character n-grams, scored in plain Python."""
 
 import math
-import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from itertools import chain, pairwise, repeat
+from itertools import chain, pairwise
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -29,8 +28,6 @@ CACHED_WORDS = 4_096
 """Words whose letters and families are cached, since most messages are made of the same."""
 ZERO = 128
 """The byte of a weight that is 0."""
-SUMMED = 256
-"""Weights of a byte whose sum has no more than 16 bits."""
 CACHED_MESSAGES = 16
 """Messages whose features are cached: two models score each, in two threads."""
 
@@ -167,37 +164,33 @@ class LinearWeights(msgspec.Struct, frozen=True):
 
 
 class LinearModel:
-    """Scores features by a weight for every pair of label and feature; at most four labels.
-
-    The weights of a feature stand in one number, 16 bits each, so that they are summed at once.
-    """
+    """Scores features by a weight for every pair of label and feature."""
 
     def __init__(self, raw: LinearWeights) -> None:
         self.labels = raw.labels
         self._bias = raw.bias
         self._scale = raw.scale
         self._temperature = raw.temperature
-        spread = bytearray(8 * len(raw.features))
-        for at in range(len(raw.labels)):
-            spread[2 * at :: 8] = raw.weights[at :: len(raw.labels)]
-        numbers = struct.unpack(f"<{len(raw.features)}Q", spread)
-        self._weights = dict(zip(raw.features, numbers, strict=True))
-        self._nothing = sum(ZERO << 16 * at for at in range(len(raw.labels)))
+        self._weights = raw.weights
+        starts = range(0, len(raw.weights), len(raw.labels))
+        self._starts = dict(zip(raw.features, starts, strict=True))
+        """Where in the weights those of a feature begin."""
 
     def score(self, found: Features) -> Scored:
         """The most probable label of a message with these features."""
-        totals = self._bias
+        totals, known = self._bias, 0.0
+        weights, size = self._weights, len(self.labels)
         for group in found:
-            numbers = list(map(self._weights.get, group, repeat(self._nothing)))
+            starts = [start for start in map(self._starts.get, group) if start is not None]
+            rows = [weights[start : start + size] for start in starts]
             scale = self._scale / math.sqrt(len(group) or 1)
-            for at in range(0, len(numbers), SUMMED):
-                part = numbers[at : at + SUMMED]
-                sums = self._parts(sum(part))
-                zero = ZERO * len(part)
+            sums = map(sum, zip(*rows, strict=True))
+            zero = ZERO * len(rows)
+            if rows:
                 totals = [
-                    total + scale * (one - zero) for total, one in zip(totals, sums, strict=True)
+                    total + scale * (part - zero) for total, part in zip(totals, sums, strict=True)
                 ]
-        known = sum(map(self._weights.__contains__, found.letters)) / (len(found.letters) or 1)
+            known = len(rows) / (len(group) or 1)
         top = max(totals)
         best = totals.index(top)
         odds = [math.exp((total - top) / self._temperature) for total in totals]
@@ -205,18 +198,14 @@ class LinearModel:
         probabilities = {label: one / whole for label, one in zip(self.labels, odds, strict=True)}
         return Scored(self.labels[best], probabilities, known, found.words)
 
-    def _parts(self, number: int) -> list[int]:
-        """What one number has for each label."""
-        return [number >> 16 * at & 0xFFFF for at in range(len(self.labels))]
-
     def evidence(self, scored: Scored) -> list[str]:
         """The three words with the largest weight for the label, relative to the other labels."""
         spoke = []
         best = self.labels.index(scored.label)
         for word in scored.words:
-            number = self._weights.get(word)
-            if number is not None and word[0].isalnum() and word[-1] != "$":
-                row = self._parts(number)
+            start = self._starts.get(word)
+            if start is not None and word[0].isalnum() and word[-1] != "$":
+                row = self._weights[start : start + len(self.labels)]
                 spoke.append((sum(row) - len(row) * row[best], word))
         return [_readable(word) for weight, word in sorted(spoke)[:3] if weight < 0]
 
