@@ -19,7 +19,7 @@ from genpy_server.runs.run import ReplyRun
 from genpy_server.stores.base import JournalPiece, Store
 
 JOURNAL_SECONDS = 0.4
-"""Seconds between two writes."""
+"""Seconds from the beginning of a write to the next, unless it takes longer."""
 
 LAST = 2**31 - 1
 """The position of the piece with the reasoning: after all text, so that its metadata counts."""
@@ -105,9 +105,10 @@ class ReplyJournal:
         """Write until cancelled."""
         while True:
             await self._begun.wait()
+            await asyncio.sleep(JOURNAL_SECONDS)
             while self._open:
-                await asyncio.sleep(JOURNAL_SECONDS)
-                await self.write()
+                # A kill loses what came since the last write began, so its time is part of the interval.
+                await asyncio.gather(self.write(), asyncio.sleep(JOURNAL_SECONDS))
             self._begun.clear()
 
     async def write(self) -> None:

@@ -1,5 +1,6 @@
 """What the journal of replies in progress writes."""
 
+import asyncio
 from types import SimpleNamespace
 
 import msgspec
@@ -62,3 +63,33 @@ async def test_reasoning_is_not_written_with_every_piece():
     *rows, last = (store.rows[position] for position in sorted(store.rows))
     assert "".join(row.text for row in rows) == "".join(run.parts)
     assert (last.position, last.text, last.meta) == (LAST, "", run.metadata())
+
+
+async def test_a_slow_write_does_not_delay_the_next(monkeypatch):
+    """The time until the next write is counted from the beginning of a write, not from its end."""
+    rests, resting = [], asyncio.Event()
+    sleep = asyncio.sleep
+
+    async def rest(seconds):
+        rests.append(seconds)
+        if len(rests) > 1:
+            resting.set()
+        await sleep(0)
+
+    class Slow(Written):
+        async def journal(self, _server, pieces):
+            await resting.wait()  # it ends when the interval to the next one has begun
+            await super().journal(_server, pieces)
+
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    store, run = Slow(), Run()
+    journal = ReplyJournal(store, "server")
+    keeping = asyncio.create_task(journal.keep())
+    async with asyncio.timeout(20):
+        with journal.following(run):
+            run.say("text")
+            while not store.rows:
+                await sleep(0)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert [piece.text for piece in store.rows.values()] == ["text"]
