@@ -206,3 +206,9 @@ def test_numbers_are_cut_in_few_calls() -> None:
         sys.setprofile(before)
     assert found == [*numbers, "9" * 64]
     assert calls["call"] <= 4 * len(numbers)
+
+
+def test_a_long_word_is_cut_in_one_pass() -> None:
+    """A search for names such as AT&T from each of its letters on would take hours."""
+    assert terms("x" * 1_000_000) == ["x" * 64]
+    assert DERIVED + "att" in terms("AT&T")
