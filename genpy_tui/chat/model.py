@@ -35,6 +35,8 @@ class ModelControl(Control):
     def __init__(self, parts: Parts, retry: RetryControl) -> None:
         super().__init__(parts)
         self._retry = retry
+        self._asked = ""
+        """What to notify once the server has changed a setting."""
 
     # The model
 
@@ -161,9 +163,17 @@ class ModelControl(Control):
             checked_settings(change.applied(self._conversation.transcript.settings))
         except (BadRequest, ValueError) as error:
             raise Mistyped(f"Not set: {error}") from None
-        client.set(change)
         shown = DEFAULT if value is None else text.strip()
-        self._notify(f"{name}: {shown}, from the next reply on.")
+        self._asked = f"{name}: {shown}, from the next reply on."
+        client.set(change)
+
+    def settled(self, refused: str = "") -> None:
+        """Notify that the server has changed what was asked for, or why not."""
+        asked, self._asked = self._asked, ""
+        if refused:
+            self._fail(f"Not set: {refused}")
+        elif asked:
+            self._notify(asked)
 
 
 def remark(model: "ListedModel") -> str:

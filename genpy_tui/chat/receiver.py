@@ -15,6 +15,7 @@ from genpy_tui.chat.approval import ApprovalControl
 from genpy_tui.chat.control import Control, Parts
 from genpy_tui.chat.draft import DraftControl
 from genpy_tui.chat.list import ListControl
+from genpy_tui.chat.model import ModelControl
 from genpy_tui.chat.retry import RetryControl
 from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.messages import ConnectionLost
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from genpy_server.client.session_client import SessionClient
 
 REQUESTS = frozenset({"approve", "auth", "cancel", "end", "rate", "retry"})
-"""The values of an error's `re` other than the id of a message."""
+"""The values of an error's `re` that are shown in the conversation."""
 
 
 class Receiver(Control):
@@ -39,6 +40,7 @@ class Receiver(Control):
         listed: ListControl,
         switch: SwitchControl,
         retry: RetryControl,
+        model: ModelControl,
         approval: ApprovalControl,
     ) -> None:
         super().__init__(parts)
@@ -46,6 +48,7 @@ class Receiver(Control):
         self._list = listed
         self._switch = switch
         self._retry = retry
+        self._model = model
         self._approval = approval
         self._introduced = False
         self._noted_newer = False
@@ -100,10 +103,10 @@ class Receiver(Control):
                 self._user_message(client, frame)
             case wire.SummaryEvent():
                 self._summary(frame)
+            case wire.SettingsEvent():
+                self._model.settled()
             case wire.RunFinished() if not client.pending:
                 self._status.limit(None)
-            case _:
-                pass
         if isinstance(frame, wire.Ack | wire.MessageEvent | wire.RunStarted | wire.RunFinished):
             self._status.update(failure="")
         if isinstance(frame, wire.RunStarted | wire.RunFinished):
@@ -153,6 +156,8 @@ class Receiver(Control):
             self._note_newer()
         elif held and frame.retry_after and isinstance(from_wire(frame.code, ""), Busy):
             self._status.limit(frame.retry_after)
+        elif frame.re == "set":
+            self._model.settled(frame.message)
         elif held or frame.re is None or frame.re in REQUESTS:
             if frame.re == "end":
                 self._end_done()

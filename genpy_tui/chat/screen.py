@@ -96,6 +96,7 @@ class ChatScreen(Screen[None]):
             listed=self.list,
             switch=self.switch,
             retry=self.retry,
+            model=self.model,
             approval=self.approval,
         )
         self.actions = self._actions()

@@ -11,7 +11,7 @@ from support.terminal import Terminal, terminal
 
 from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.core.models import Params
-from genpy_server.wire import Retry, Send, Set, SettingsEvent
+from genpy_server.wire import ErrorFrame, Retry, Send, Set, SettingsEvent
 from genpy_tui.app import GenPyApp
 from genpy_tui.chat.status import short
 
@@ -83,6 +83,24 @@ async def test_settings_are_shown_and_set(server: ScriptedServer, tmp_path: Path
         await tui.type("/set seed default")
         assert (await server.until(Set, 4)).params.seed is None
         assert len([frame for frame in server.received if isinstance(frame, Set)]) == 4
+
+
+async def test_a_setting_is_notified_once_the_server_has_it(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A model that the server refuses is not said to be set, in words of a message that was not sent."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        await tui.type("/model no/such")
+        await server.until(Set)
+        server.tell(ErrorFrame("bad_request", "Unknown provider 'no'.", re="set"))
+        await tui.until(lambda: tui.notices)
+        assert tui.notices == ["Not set: Unknown provider 'no'."]
+        await tui.type("/set seed 5")
+        await server.until(Set, 2)
+        assert len(tui.notices) == 1
+        server.emit(SettingsEvent(0, params=Params(seed=5)))
+        await tui.until(lambda: tui.notices[1:] == ["seed: 5, from the next reply on."])
 
 
 MISTYPED = {
