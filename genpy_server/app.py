@@ -276,7 +276,7 @@ class OpenApp:
         """Use the model of these settings from the next message on."""
         self.settings = settings
         self.models.use(settings)
-        self.tasks.spawn(self.models.find_window(None))
+        self.tasks.spawn(self.hub.find_window(None))
         self.model_changed(settings)
 
     @property
@@ -319,7 +319,7 @@ class OpenApp:
         except BaseException:
             await self.drain()  # the hub is running, and the store is closed next
             raise
-        self.tasks.spawn(self.models.find_window(None))
+        self.tasks.spawn(self.hub.find_window(None))
         if not self._brief:
             self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self.models, self._detectors))
         return server

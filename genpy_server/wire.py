@@ -182,7 +182,7 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     settings: SessionSettings = SessionSettings()
     """The settings of the conversation."""
     context: ContextSize | None = None
-    """The context size of the conversation's model."""
+    """Tokens of the last request, and how many the next one may have."""
     elsewhere: bool = False
     """As in `session`."""
 
@@ -327,7 +327,7 @@ class RunFinished(RunEvent, tag="run_finished"):
     question_chars: int | None = None
     """Characters of the question that were sent to the model, if it was cut."""
     context: ContextSize | None = None
-    """The size of the request."""
+    """The size of the request; the model of the next one may be another, see `settings`."""
 
 
 class SummaryEvent(
@@ -355,11 +355,15 @@ class SessionEvent(Numbered, tag="session", rename={"rating": "user_rating"}):
 
 
 class SettingsEvent(Numbered, tag="settings"):
-    """The settings of the conversation changed; these are all of them."""
+    """The settings of the conversation, or the context size of its model, changed; these are all."""
 
     model: str | None = None
     params: Params = Params()
     system: str | None = None
+    message_bytes: int = 0
+    """As in `ready`."""
+    context: ContextSize | None = None
+    """As in `ready`."""
 
 
 class Notice(Numbered, tag="notice"):
@@ -433,9 +437,12 @@ def message_event(message: Message, seq: int = 0) -> MessageEvent:
     return MessageEvent(seq=seq, message_id=message.id, **_shared(message, MessageEvent))
 
 
-def settings_event(settings: SessionSettings) -> SettingsEvent:
-    """The event of settings that changed."""
-    return SettingsEvent(0, settings.model, settings.params, settings.system)
+def settings_event(
+    settings: SessionSettings, *, message_bytes: int, context: ContextSize
+) -> SettingsEvent:
+    """The event of settings, or of a context size, that changed."""
+    fields = _shared(settings, SettingsEvent)
+    return SettingsEvent(seq=0, message_bytes=message_bytes, context=context, **fields)
 
 
 def run_started(meta: MessageMeta) -> RunStarted:

@@ -162,7 +162,7 @@ class Transcript:
         self.quota: dict[str, int] = {}
         self.settings = SessionSettings()
         self.context: ContextSize | None = None
-        """How full the model's context is, if known."""
+        """Tokens of the last request, and how many the next one may have, if known."""
         self._configured = ""
         self._replaced: set[int] = set()
 
@@ -199,6 +199,8 @@ class Transcript:
                 self.elsewhere = frame.elsewhere
             case wire.SettingsEvent():
                 self.settings = SessionSettings(frame.model, frame.params, frame.system)
+                self.message_bytes = frame.message_bytes or self.message_bytes
+                self.context = frame.context or self.context
             case wire.MessageEvent():
                 self._message(frame)
             case wire.RunStarted():
@@ -206,7 +208,7 @@ class Transcript:
             case wire.RunFinished():
                 self.model = frame.model or self.model
                 self.quota = frame.quota or self.quota
-                self.context = frame.context or self.context
+                self._used(frame.context)
         entry = self._run(getattr(frame, "run", None))
         if entry is not None:
             _apply_to_reply(entry, frame)
@@ -223,10 +225,15 @@ class Transcript:
         self.message_bytes, self.settings = frame.message_bytes, frame.settings
         self._configured = "" if frame.settings.model else frame.model
         self.modes = frame.modes
-        if self.context is None or frame.replay != "complete":
-            self.context = frame.context
+        self.context = frame.context
         if frame.replay != "complete":
             self.seq = frame.seq
+
+    def _used(self, size: ContextSize | None) -> None:
+        """The size of a request that ended; its model may be another than the next one's."""
+        if size is not None and self.context is not None:
+            size = msgspec.structs.replace(self.context, used=size.used)
+        self.context = size or self.context
 
     def older(self, frames: list[wire.MessageEvent], before: int | None) -> None:
         """Insert an older page of stored messages; `before` as in `Ready`."""

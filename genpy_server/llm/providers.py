@@ -210,18 +210,22 @@ class Providers:
         url = next((p.url for p in self._known if p.name == model.provider), "")
         return self._catalog.window(url, model.id or model.llm.model)
 
-    def context_tokens(self, model: ChosenModel) -> int:
-        """Tokens that a request to a model may have: the setting, or else what the model accepts."""
+    def context_tokens(self, model: ChosenModel, reply_tokens: int | None = None) -> int:
+        """Tokens that a request to a model may have: the setting, or else what the model accepts.
+
+        `reply_tokens` are kept free for the reply; None: those of the setting.
+        """
         own = self._settings
+        reply = reply_tokens or own.reply_tokens
         window, minute = self.window(model), self._minute_tokens.get(model.provider)
         # Groq's limit per minute is far below its windows, and is in the headers of its first reply.
         unknown = window is None or (minute is None and model.llm.kind == "groq")
         most = own.context_tokens
         if not own.context_set:
             if window is not None and not unknown:
-                most = min(window - own.reply_tokens, MAX_CONTEXT_TOKENS)
+                most = min(window - reply, MAX_CONTEXT_TOKENS)
             if minute is not None:
-                most = min(most, int((minute - own.reply_tokens) * MINUTE_SHARE))
+                most = min(most, int((minute - reply) * MINUTE_SHARE))
         return max(most, MIN_CONTEXT_TOKENS)
 
     async def find_window(self, name: str | None) -> None:

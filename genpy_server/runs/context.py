@@ -114,13 +114,15 @@ class Chat:
         """The tools that the model may call: those that fit its budget, built-in ones first."""
         return _offered(budget_tokens, self.usable(user_id, mode))
 
-    def size(self, name: str | None) -> ContextSize:
-        """The context size of a model; that of the settings for an unknown model."""
+    def size(self, settings: SessionSettings, used: int = 0) -> ContextSize:
+        """The context size of a conversation's next reply; the configured one for an unknown model."""
         try:
-            model = self.models.get(name)
+            model = self.models.get(settings.model)
         except LlmError:
-            return ContextSize(0, self.settings.context_tokens)
-        return ContextSize(0, self.models.context_tokens(model), self.models.window(model))
+            return ContextSize(used, self.settings.context_tokens)
+        reply = settings.params.over(self.settings.params).max_tokens
+        budget_tokens = self.models.context_tokens(model, reply)
+        return ContextSize(used, budget_tokens, self.models.window(model))
 
     def message_bytes(self, user_id: str, budget_tokens: int) -> int:
         """UTF-8 bytes of a message that is sent to the model uncut in every mode."""
@@ -146,6 +148,10 @@ class Chat:
         own = Params(None if mode is None else mode.temperature).over(self.settings.params)
         return request.settings.params.over(own)
 
+    def budget_tokens(self, request: RunRequest, intent: Intent, model: ChosenModel) -> int:
+        """Most tokens of a request, whose reply has room for `max_tokens`."""
+        return self.models.context_tokens(model, self.params(request, intent).max_tokens)
+
     def intent(self, request: RunRequest) -> Intent:
         """The mode of a request: chosen by the person, or detected."""
         if request.intent is not None:
@@ -165,7 +171,7 @@ class Chat:
         recalled: list[Hit] = []
         if not tools:
             recalled = await (request.recalled or self._recall(request))
-        tokens = self.models.context_tokens(model)
+        tokens = self.budget_tokens(request, intent, model)
         # Without a model the person reads the hits, and they cost no tokens.
         offline = model.llm.kind == "offline"
         if not are_relevant(recalled, request.question.text, free=offline):

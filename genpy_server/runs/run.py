@@ -243,7 +243,7 @@ class ReplyRun:
             self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         messages = list(built.messages)
         mode = self.chat.mode(self.intent)
-        budget = self.chat.models.context_tokens(model)
+        budget = self.chat.budget_tokens(self.request, self.intent, model)
         tools = self.chat.offered(self.request.user_id, budget, mode)
         if model.llm.kind != "offline" and (mode is None or mode.tools != ()):
             self._tell_missing_tools(mode, tools)

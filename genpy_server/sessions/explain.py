@@ -50,7 +50,8 @@ def explain(settings: Settings, text: str, ref: str | None = None) -> Explanatio
     intent = Detectors(modes, settings).of(settings.user).detect(text)
     mode = mode_of(intent, modes)
     models = Providers(settings)
-    tokens = models.context_tokens(_model(models, None if mode is None else mode.model))
+    model = _model(models, None if mode is None else mode.model)
+    tokens = models.context_tokens(model, settings.params.max_tokens)
     return Explanation(intent, find_tool_request(text), sent_chars(tokens, text, mode))
 
 
@@ -105,7 +106,7 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
     model = _model(chat.models, chat.model_name(request, intent))
     asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
     context = await chat.context(request, intent, model, asked)
-    budget = chat.models.context_tokens(model)
+    budget = chat.budget_tokens(request, intent, model)
     offered = offer_tokens(chat.offered(user_id, budget, chat.mode(intent)))
     sent = RequestContext(
         session=session.id,

@@ -228,6 +228,17 @@ class SessionHub:
             self.forget(live)
             await live.runs.stop("stopped")
 
+    async def find_window(self, model: str | None) -> None:
+        """Look up a model's context window, and publish the context sizes that change with it."""
+        await self._services.chat.models.find_window(model)
+        self.refresh_budgets()
+
+    def refresh_budgets(self) -> None:
+        """Publish the context sizes that changed, because more is known of a model."""
+        for session in self._live.values():
+            if session.subscribers:
+                session.refresh_budget()
+
     def forget(self, session: LiveSession) -> None:
         """Drop a deleted session and close its subscriptions."""
         key = (session.user_id, session.id)

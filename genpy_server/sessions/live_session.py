@@ -16,6 +16,7 @@ from genpy_server import __version__
 from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import (
+    ContextSize,
     Hit,
     Memory,
     Message,
@@ -50,6 +51,7 @@ from genpy_server.wire import (
     Notice,
     Ready,
     Retry,
+    RunFinished,
     Send,
     SessionEvent,
     SessionFrame,
@@ -114,6 +116,8 @@ class LiveSession:
         self._ended_at: str | None = None
         self._queued = set[int]()  # ids of the messages that are answered here
         self._uncertain = set[str]()  # client ids of messages whose commit may have failed
+        self._used = 0  # tokens of the last request
+        self._budget: ContextSize | None = None  # as it was published last
 
     async def load(self) -> None:
         """Read the stored session, and take over from a server that has ended.
@@ -164,7 +168,7 @@ class LiveSession:
     def _follow(self, session: Session) -> None:
         if session.settings != self.settings:
             self.settings = session.settings
-            self.publish(settings_event(self.settings))
+            self.publish_settings()
         seen = (self.title, self.status, self.rating, self._ended_at)
         if (session.title, session.status, session.rating, session.ended_at) != seen:
             self.changed(session)
@@ -204,7 +208,8 @@ class LiveSession:
             replay = "complete" if missed is not None else "truncated"
         shown = self._newest(history)
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
-        size = self._chat.size(self.settings.model)
+        self.refresh_budget()
+        size = self._chat.size(self.settings, self._used)
         self.subscribers.add(subscriber)
         subscriber.answer(
             Ready(
@@ -240,6 +245,7 @@ class LiveSession:
     async def send_model_state(self, subscriber: Subscriber) -> None:
         """Send a subscriber a notice if the model does not answer."""
         trouble = await self._chat.models.trouble(self.settings.model)
+        self._hub.refresh_budgets()
         if trouble is not None and subscriber in self.subscribers:
             subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
@@ -259,6 +265,27 @@ class LiveSession:
         data = self._log.add(frame)
         for subscriber in tuple(self.subscribers):
             subscriber.offer(frame, data)
+        if isinstance(frame, RunFinished) and frame.context is not None:
+            self._used = frame.context.used
+            self.refresh_budget()  # its headers may have told a limit
+
+    def publish_settings(self) -> None:
+        """Publish the settings and the context size that follows from them."""
+        self._budget = self._chat.size(self.settings)
+        self.publish(
+            settings_event(
+                self.settings,
+                message_bytes=self._chat.message_bytes(self.user_id, self._budget.budget),
+                context=msgspec.structs.replace(self._budget, used=self._used),
+            )
+        )
+
+    def refresh_budget(self) -> None:
+        """Publish the context size if it changed, as when the model's window became known."""
+        if self._budget is None:
+            self._budget = self._chat.size(self.settings)
+        elif self._budget != self._chat.size(self.settings):
+            self.publish_settings()
 
     def can_approve(self) -> bool:
         """See `ApprovalAudience`."""
@@ -427,8 +454,8 @@ class LiveSession:
                 await self._chat.store.configure(self.user_id, self.id, settings)
                 self._check_exists()
             self.settings = settings
-            self._tasks.spawn(self._chat.models.find_window(settings.model))
-            self.publish(settings_event(settings))
+            self._tasks.spawn(self._hub.find_window(settings.model))
+            self.publish_settings()
 
     def _answer(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from genpy_server.client.transcript import Entry, ToolLine
 from genpy_server.core.display import newlines, protect
+from genpy_server.core.metrics import duration
 from genpy_server.core.models import STOPPED
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, chars, wrap
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from genpy_tui.render.markdown.document import Document
 
 INDENT = 2
+SECOND = 1_000  # milliseconds
 TYPED_LINES = 50
 """Lines of a person's message in one part."""
 PROGRESS_CELLS = 40
@@ -222,7 +224,7 @@ class MessageBlock:
         stored = meta.first_token_ms if self.shown.length else meta.ms
         seconds = self._thought_seconds if self.streaming or stored is None else stored / 1000
         what = "thinking" if self.thinking else "thought"
-        text = f"{'▾' if self.expanded else '▸'} {what} {seconds:.0f} s"
+        text = f"{'▾' if self.expanded else '▸'} {what} {duration(seconds)}"
         return wrap([Styled(text, "tool" if self.thinking else "dim")], width)
 
     def _first_words(self, width: int) -> list[Line]:
@@ -300,13 +302,17 @@ def _running(tool: ToolLine) -> str:
     return " … running"
 
 
+def _took(ms: float) -> str:
+    return duration(ms / SECOND) if round(ms) >= SECOND else f"{ms:.0f} ms"
+
+
 def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
     args = ", ".join(f"{key}={value!r}" for key, value in tool.args.items())
     mark = "▾" if expanded else "▸"
     runs = [Styled(f"{mark} ", "dim"), Styled(f"{protect(tool.name)}", "tool")]
     state = {
         None: Styled(_running(tool), "warning"),
-        True: Styled(f" ✓ {tool.ms:.0f} ms", "dim"),
+        True: Styled(f" ✓ {_took(tool.ms)}", "dim"),
         False: Styled(" ✗ failed", "error"),
     }[tool.ok]
     if tool.ok is False and tool.error == STOPPED:

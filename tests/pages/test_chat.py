@@ -9,7 +9,7 @@ from support.browser import visiting
 from support.running_server import Running
 from support.scripted_model import DONE, Script, Upstream, chunk
 
-from genpy_server.core.models import Memory, MessageMeta
+from genpy_server.core.models import Memory, MessageMeta, ToolRecord
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -318,6 +318,19 @@ async def test_answers_on_two_pages_are_one_to_flip_between(browser: Browser, se
         await expect(answers.locator(".body")).to_have_text(["The second."])
         await answers.get_by_role("button", name="Previous answer").click()
         await expect(answers.locator(".body")).to_have_text(["The first."])
+
+
+async def test_the_time_of_a_tool_is_told_in_seconds_from_one_on(browser: Browser, server: Running):
+    """Below a second it is told in milliseconds."""
+    store, user = server.app.store, server.app.settings.user
+    asked = (await remember(server, 1))[-1]
+    times = {"30.2 s": 30_230.0, "1.0 s": 999.6, "12 ms": 12.3, "1 ms": 0.1}
+    meta = MessageMeta(
+        reply_to=asked, tools=tuple(ToolRecord("stats", ms=ms) for ms in times.values())
+    )
+    await store.append(user, LONG, "assistant", "Asked.", title="Long", meta=meta)
+    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
+        await expect(visit.page.locator(".tool-state")).to_have_text(list(times))
 
 
 async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running):

@@ -3,9 +3,10 @@
 import json
 
 import httpx
+import msgspec
 import pytest
 from support.raw_client import Peer
-from support.running_server import serving
+from support.running_server import configure, running, serving
 from support.scripted_model import DONE, Script, Upstream, chunk
 
 from genpy_server import App
@@ -328,3 +329,70 @@ async def test_a_model_of_nobody_is_refused_when_it_is_set(server, one):
         one.say("ok")
         await peer.say(Send("1", "hi"))
         assert (await peer.until("run_finished"))["status"] == "done"
+
+
+async def gauge(peer, budget):
+    """What a client knows once the budget of its next request is this one."""
+    transcript = Transcript()
+    for frame in peer.frames:
+        transcript.apply(decode_server(json.dumps(frame)))
+    while transcript.context is None or transcript.context.budget != budget:
+        transcript.apply(decode_server(json.dumps(await peer.next())))
+    return transcript
+
+
+@pytest.mark.parametrize("model", ["two/b", None])
+async def test_every_client_knows_the_budget_of_the_next_reply(database, tmp_path, one, two, model):
+    """Its window, `max_tokens` and rate limit change it at once; a reply of another model does not."""
+    one.windows, two.windows = {"a": 16_000, "c": 12_000}, {"b": 24_000}
+    urls = {"one": one.url, "two": two.url}
+    # The default is the model that is chosen in the other case.
+    configured = configure(database, urls, GENPY_MODEL="two/b" if model is None else "one/a")
+    one.say("from a")
+    two.script(
+        Script(
+            pieces=[chunk({"content": "from b"}), chunk(finish="stop"), DONE],
+            headers={"x-ratelimit-limit-tokens": "10000"},
+        )
+    )
+    one.say("from c")
+    configured = msgspec.structs.replace(configured, folder=tmp_path)
+    async with running(configured) as server, Peer(server.url, "talk") as peer:
+        await peer.say(Set(model="one/a"))
+        await gauge(peer, 16_000 - 2_048)
+        await peer.say(Send("1", "hello"))
+        await peer.until("run_finished")
+        async with Peer(server.url, "talk") as other:
+            before = await gauge(other, 16_000 - 2_048)
+            assert before.context.used > 0
+            await peer.say(Set(model=model))
+            for each in (peer, other):
+                known = await gauge(each, 24_000 - 2_048)
+                assert (known.context.window, known.context.used) == (24_000, before.context.used)
+                assert known.message_bytes > before.message_bytes
+            await other.say(Set(params=ParamsChange(max_tokens=4_096)))
+            for each in (peer, other):
+                await gauge(each, 24_000 - 4_096)
+            await other.say(Retry())
+            for each in (peer, other):
+                await each.until("run_finished")
+                await gauge(each, int((10_000 - 4_096) * 0.85))
+            await other.say(Retry(model="one/c"))
+            for each in (peer, other):
+                finished = await each.until("run_finished")
+                assert finished["context"]["budget"] == 12_000 - 4_096
+                known = await gauge(each, int((10_000 - 4_096) * 0.85))
+                assert known.context.used == finished["context"]["used"]
+
+
+async def test_a_request_leaves_room_for_the_reply_that_was_set(server, one):
+    """With `max_tokens` of half the window the request has the other half."""
+    one.windows = {"a": 16_000}
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        await client.get("/api/models")
+    one.say("ok")
+    async with Peer(server.url, "talk") as peer:
+        await peer.say(Set(params=ParamsChange(max_tokens=8_000)))
+        await peer.say(Send("1", "word " * 12_000))
+        finished = await peer.until("run_finished")
+    assert 4_000 < finished["context"]["used"] <= finished["context"]["budget"] == 8_000

@@ -153,6 +153,13 @@ async def test_the_states_of_a_reply_are_words(server: ScriptedServer, tmp_path:
         server.stream("You said four things.")
         await tui.says("replying")
         await tui.shows("✓ 12 ms")
+        for call, ms, shown in (
+            ("slow", 30_230.0, "✓ 30 s"),
+            ("slower", 200_000.0, "✓ 3 min 20 s"),
+        ):
+            server.emit(ToolStarted(0, "run-1", call, "get_session_stats"))
+            server.emit(ToolFinished(0, "run-1", call, ok=True, ms=ms))
+            await tui.shows(shown)
         server.finish()
         await tui.says("ready")
 

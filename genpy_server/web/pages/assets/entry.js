@@ -38,6 +38,10 @@ const exact = (args, indent) =>
     mark === "\n" ? mark : `\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`,
   );
 
+/** A time in milliseconds, from a second on in seconds. */
+const took = (/** @type {number} */ ms) =>
+  Math.round(ms) < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
+
 export class EntryView {
   /** @typedef {{box: HTMLDetailsElement, state: HTMLElement, result: HTMLElement, asks: HTMLElement}} ToolBox */
   /** @type {Map<string, ToolBox>} */
@@ -258,7 +262,7 @@ export class EntryView {
     const failed = tool.ok === false && tool.result !== "Stopped.";
     box.classList.toggle("failed", failed);
     if (tool.ok === null) state.textContent = tool.progress || "asking…";
-    else if (tool.ok) state.textContent = `${Math.max(1, Math.round(tool.ms))} ms`;
+    else if (tool.ok) state.textContent = took(tool.ms);
     else state.textContent = failed ? "failed" : "stopped";
     if (box.open) this.#result(tool, result);
   }
@@ -315,7 +319,7 @@ export class EntryView {
     this.#others();
     const told = [
       entry.model,
-      entry.ms && `${(entry.ms / 1000).toFixed(1)} s`,
+      entry.ms && took(entry.ms),
       entry.usage.completion_tokens &&
         `${entry.usage.completion_tokens.toLocaleString("en")} tokens`,
     ];
