@@ -23,12 +23,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.running_server import configure
 
 from genpy_server.core.context.notes import shown_notes
-from genpy_server.core.models import Memory, MessageMeta
+from genpy_server.core.models import Memory, Message, MessageMeta
 from genpy_server.llm.dialect import _rows
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
-from genpy_server.runs.context import Chat, RunRequest, ToolAccess
+from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.runs.memory import to_remember
+from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore
@@ -57,7 +58,8 @@ async def simulate(
     questions = [question.text for question in talk.questions]
     tools = ToolAccess(store, ToolRegistry())
     chat = Chat(store, Providers(settings), settings, own_modes(), tools)
-    session, history, memory, before = str(uuid4()), [], None, ""
+    session, memory, before = str(uuid4()), None, ""
+    history: list[Message] = []
     sizes = []
     for number in range(turns):
         text = (

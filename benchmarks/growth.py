@@ -18,6 +18,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
@@ -149,6 +150,9 @@ def table(path: Path, size: int) -> None:
             distinct=recall, about_records=not recall, titles=not recall,
         )  # fmt: skip
 
+    def ask(words: int, user: str = LARGE) -> object:
+        return find(talk.question(words), user, recall=True)
+
     print(f"{size:,} messages, {path.stat().st_size / 2**20:,.0f} MiB")
     print(f"  {'':<44}{'p50 ms':>9}{'p95 ms':>9}{'statements':>12}")
     measure("search: one rare word", 100, lambda: find(some("rare", 1)), counted)
@@ -158,12 +162,12 @@ def table(path: Path, size: int) -> None:
     for words in (4, 12, 40):
         measure(
             f"recall: a question of {words} words", 60,
-            lambda words=words: find(talk.question(words), recall=True), counted,
+            partial(ask, words), counted,
         )  # fmt: skip
     for words in (12, 40):
         measure(
             f"recall: {words} words, user with 10 messages", 60,
-            lambda words=words: find(talk.question(words), SMALL, recall=True), counted,
+            partial(ask, words, SMALL), counted,
         )  # fmt: skip
     measure("sessions: 50 newest", 60,
             lambda: sessions.sessions(connection, LARGE, limit=50), counted)  # fmt: skip

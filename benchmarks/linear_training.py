@@ -64,7 +64,7 @@ class Encoder:
     """Texts as rows of numbers; a feature's rarity is part of its number."""
 
     def __init__(self, rows: Sequence[Labelled], features: Callable[[str], Features]) -> None:
-        self.features = cache(features)
+        self.features: Callable[[str], Features] = cache(features)
         found, sources = Counter[str](), dict[str, set[str]]()
         for row in rows:
             for group in self.features(row.text):

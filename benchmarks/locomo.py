@@ -21,7 +21,7 @@ from uuid import UUID
 import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from support import supabase_stack
+from support.supabase_stack import Stack, missing
 
 from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.models import Session
@@ -44,7 +44,7 @@ class Conversation(NamedTuple):
 
 def conversations(folder: Path) -> list[Conversation]:
     """What the files hold."""
-    found = []
+    found: list[Conversation] = []
     for path in sorted(folder.rglob("*.json")):
         held = msgspec.json.decode(path.read_bytes())
         for one in held if isinstance(held, list) else [held]:
@@ -123,7 +123,7 @@ async def measure(store: Store, name: str, talks: list[Conversation]) -> None:
     )
 
 
-async def table(talks: list[Conversation], stack: "supabase_stack.Stack | None") -> None:
+async def table(talks: list[Conversation], stack: Stack | None) -> None:
     """A row for each store."""
     columns = ("search", "recall", *CATEGORIES.values())
     print(f"{'':<10}" + "".join(f"{c:>13}" for c in columns) + f"{'ms p50':>9}{'ms p95':>9}")
@@ -146,12 +146,12 @@ def main() -> None:
     parser.add_argument("--no-supabase", action="store_true", help="SQLite alone")
     options = parser.parse_args()
     talks = conversations(options.folder)
-    lacks = "asked for SQLite alone" if options.no_supabase else supabase_stack.missing()
+    lacks = "asked for SQLite alone" if options.no_supabase else missing()
     if lacks is not None:
         print(f"without Supabase: {lacks}")
         asyncio.run(table(talks, None))
         return
-    stack = supabase_stack.Stack.new()
+    stack = Stack.new()
     try:
         stack.start()
         asyncio.run(table(talks, stack))

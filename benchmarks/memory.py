@@ -25,7 +25,7 @@ from uuid import UUID
 import planted
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from support import supabase_stack
+from support.supabase_stack import Stack, missing
 
 from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.context.tokens import count_tokens
@@ -138,7 +138,7 @@ async def compare_filled(
     *,
     baselines: bool,
     beside: int,
-    stack: "supabase_stack.Stack | None" = None,
+    stack: Stack | None = None,
 ) -> None:
     """Fill a store, print its rows, close it."""
     await store.open()
@@ -161,12 +161,12 @@ def main() -> None:
     parser.add_argument("--no-supabase", action="store_true", help="SQLite alone")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
-    lacks = "asked for SQLite alone" if options.no_supabase else supabase_stack.missing()
+    lacks = "asked for SQLite alone" if options.no_supabase else missing()
     if lacks is not None:
         print(f"without Supabase: {lacks}")
         asyncio.run(table(sizes, options.beside, None))
         return
-    stack = supabase_stack.Stack.new()
+    stack = Stack.new()
     try:
         stack.start()
         asyncio.run(table(sizes, options.beside, stack))
@@ -174,7 +174,7 @@ def main() -> None:
         stack.remove()
 
 
-async def table(sizes: list[int], beside: int, stack: "supabase_stack.Stack | None") -> None:
+async def table(sizes: list[int], beside: int, stack: Stack | None) -> None:
     """The rows of every size, on every store there is."""
     print(f"{'messages':>8}  {'talk':<8}{'way':<20}" + "".join(f"{kind:>12}" for kind in KINDS)
           + f"{'noise':>8}{'tokens':>8}{'ms p50':>9}{'ms max':>8}")  # fmt: skip

@@ -25,6 +25,7 @@ import streaming_client
 
 from genpy_server import settings
 from genpy_server.app import App as ServerApp
+from genpy_server.app import OpenApp
 from genpy_server.core.models import Session
 from genpy_tui.app import GenPyApp
 
@@ -74,7 +75,7 @@ def first_paints(rounds: int) -> None:
     print(f"             {high / low:.2f} times, median of {rounds}")
 
 
-async def fill(app: ServerApp, messages: int) -> str:
+async def fill(app: OpenApp, messages: int) -> str:
     """A conversation of so many messages; its id."""
     session, at = str(uuid4()), "2026-01-01T00:00:00+00:00"
     rows = [

@@ -203,7 +203,7 @@ async def reading_back(browser: Browser, server: Running, upstream: Upstream) ->
     await page.wait_for_selector("article.last")
     await page.evaluate(WATCH)
     cdp = await watched(page)
-    pages, work = [], []
+    pages, work = list[float](), list[float]()
     older = page.locator(".older").first  # by its role it would be sought among all buttons
     while await older.is_visible() and len(pages) < PAGES:
         before = await busy(cdp)

@@ -194,8 +194,8 @@ def make(messages: int, *, facts: int = 120, seed: int = 7, varied: bool = False
             questions.append(Question(asked.format(**words), (later,), "changed"))
             continue
         kind = number % len(FACTS)
-        said, *asked_ways = FACTS[kind]
-        lines[place] = Line(lines[place].session, "user", said.format(**words))
+        fact, *asked_ways = FACTS[kind]
+        lines[place] = Line(lines[place].session, "user", fact.format(**words))
         asked = rng.choice(asked_ways).format(**words)
         questions.append(Question(asked, (place,), "said"))
         if kind in PARAPHRASES:

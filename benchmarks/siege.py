@@ -23,8 +23,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -83,7 +84,7 @@ class Model:
         with suppress(*AWAY, asyncio.IncompleteReadError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int((head.lower().partition(b"content-length:")[2].split() or [0])[0])
+                length = int((head.lower().partition(b"content-length:")[2].split() or [b"0"])[0])
                 body = await reader.readexactly(length)
                 await self._answer(writer, json.loads(body) if b" /v1/chat" in head else None)
         writer.close()
@@ -224,7 +225,7 @@ class Project:
             select id, session_id, event_type, message, client_id, metadata
             from session_logs order by id
         """)
-        return [tuple(row.values()) for row in found]  # type: ignore[misc]  # SQL's columns are those of Row
+        return [cast("Row", tuple(row.values())) for row in found]
 
     async def strike(self) -> bool:
         """Kill the database instead of the server, now and then."""
@@ -516,8 +517,7 @@ def hostile(rng: random.Random) -> bytes:
 
 def hostile_frame(rng: random.Random) -> str | bytes:
     """A message that no client of genpy.v1 sends."""
-    kind = rng.randrange(7)
-    return [
+    frames: tuple[str | bytes, ...] = (
         rng.randbytes(rng.randrange(200)),
         "[" * rng.randrange(1, 60_000),
         '{"type": "send", "id": "a", "text": "\\ud800"}',
@@ -525,7 +525,8 @@ def hostile_frame(rng: random.Random) -> str | bytes:
         encode(Send("", "x" * rng.randrange(70_000))),
         '{"type": "' + chr(rng.randrange(0x20, 0xD000)) + '", "seq": 1e999}',
         '{"type": "rate", "rating": ' + str(rng.randrange(-9, 1 << 70)) + "}",
-    ][kind]
+    )
+    return rng.choice(frames)
 
 
 async def strangers(folder: Path, deadline: float, rng: random.Random) -> bool:
@@ -656,7 +657,7 @@ async def slow_readers(folder: Path) -> bool:
                 for reader in slow:
                     reader.close()
                 page = f"{server.url}/api/session/{sessions[2]}/messages?html=true"
-                rendering = asyncio.create_task(_go_on(lambda page=page: http.get(page)))
+                rendering = asyncio.create_task(_go_on(partial(http.get, page)))
                 late["markdown"] += await _reply(measured, TIMED)
                 rendering.cancel()
             talking.cancel()
@@ -743,7 +744,8 @@ async def main() -> int:
         total = sum(PARTS[name] for name in wanted) or 1
 
         def end(name: str) -> float:
-            return now() + arguments.seconds * PARTS[name] / total
+            share: float = PARTS[name] / total
+            return now() + share * float(arguments.seconds)
 
         works: dict[str, Callable[[], Awaitable[bool]]] = {
             "kills": lambda: kills(file, arguments.kills, end("kills")),

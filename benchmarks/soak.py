@@ -11,7 +11,8 @@ import asyncio
 import statistics
 import time
 
-from relay import RATE, Program, Reader, about, connected, servers, tokens
+from relay import Program, Reader, about, connected, servers, tokens
+from relay_ends import RATE
 
 COUNT = 500
 ROWS = 10

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 import growth
-from relay import RATE, Program, Reader, about, connected, servers, tokens
+from relay import Program, Reader, about, connected, servers, tokens
+from relay_ends import RATE
 
 ASKING = 3
 WORDS = 300

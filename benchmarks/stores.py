@@ -26,8 +26,7 @@ from uuid import UUID, uuid4
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support import supabase_stack
-from support.supabase_stack import Database, Stack
+from support.supabase_stack import Database, Stack, missing
 
 from genpy_server.core.models import Session
 from genpy_server.stores.base import Store
@@ -107,9 +106,9 @@ async def by_driver(database: Database, name: str, session: str) -> tuple[Conten
     )
     new = uuid4()
 
-    def call(function: str, *arguments: object) -> Awaitable[object]:
+    async def call(function: str, *arguments: object) -> object:
         places = ", ".join(f"${place}" for place, _ in enumerate(arguments, 1))
-        return connection.fetchval(f"select genpy_{function}({places})", *arguments)
+        return await connection.fetchval(f"select genpy_{function}({places})", *arguments)
 
     return {
         "append": lambda n: call(
@@ -202,7 +201,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,200000")
     parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args()
-    lacking = supabase_stack.missing()
+    lacking = missing()
     if lacking is not None:
         sys.exit(f"The comparison {lacking}")
     database = Database.new(durable=True)
@@ -210,7 +209,7 @@ def main() -> None:
     stacks = {"Supabase Lite": lite}
     try:
         lite.start()
-        if supabase_stack.missing("postgrest") is None:
+        if missing("postgrest") is None:
             stacks["PostgREST"] = Stack.new("postgrest", database, "bench")
             stacks["PostgREST"].start_api()
         sizes = sorted(int(size) for size in options.sizes.split(","))

@@ -83,11 +83,14 @@ def run(technique: str, kind: str, tokens: int) -> dict[str, Any] | None:
             [sys.executable, str(HERE / "streaming_client.py"), technique, url, str(result)]
         )
         drain(ours, client, time.monotonic() + STARTUP + SLOWEST * tokens / RATE)
+        crashed = client.poll()
         client.kill()
         client.wait()
         os.close(ours)
         server.kill()
         server.wait()
+        if crashed:
+            raise SystemExit(f"The client of {technique} ended with {crashed}.")
         return json.loads(result.read_text()) if result.exists() else None
 
 

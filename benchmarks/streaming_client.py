@@ -22,7 +22,7 @@ from genpy_server import settings
 from genpy_server.client.session_client import SessionClient
 from genpy_server.wire import Delta, Frame, Ready, RunFinished
 from genpy_tui.app import GenPyApp
-from genpy_tui.chat.screen import ChatScreen
+from genpy_tui.chat.receiver import Receiver
 
 TICK = 0.005
 """Seconds between two looks at the loop."""
@@ -136,16 +136,16 @@ class Ours(Measured, GenPyApp):
 
     def on_mount(self) -> None:
         """Send once attached, and note every frame."""
-        meter, take = self.meter, ChatScreen._frame
+        meter, take = self.meter, Receiver._frame
 
-        def taken(screen: ChatScreen, client: SessionClient, frame: Frame) -> None:
+        def taken(receiver: Receiver, client: SessionClient, frame: Frame) -> None:
             meter.frame(frame)
-            take(screen, client, frame)
-            screen.prompt.cursor_blink = False
+            take(receiver, client, frame)
+            self.chat.prompt.cursor_blink = False
             if isinstance(frame, Ready):
                 self.set_timer(SETTLED, lambda: client.send("go"))
 
-        ChatScreen._frame = taken  # type: ignore[method-assign]  # measured from outside
+        Receiver._frame = taken  # type: ignore[method-assign, assignment]  # measured from outside
         super().on_mount()
         self.run_worker(meter.watch(self))
 

@@ -16,7 +16,7 @@ def _sentence(dice: random.Random, words: int) -> str:
 
 def mixed(chars: int) -> str:
     """Paragraphs, lists, code, tables and headings in turn."""
-    dice, parts, size = random.Random(1), [], 0
+    dice, parts, size = random.Random(1), list[str](), 0
     while size < chars:
         kind = dice.randrange(7)
         if kind <= 2:

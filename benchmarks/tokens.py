@@ -22,13 +22,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from importlib.metadata import version
 from typing import Any
+from unittest.mock import patch
 
 import groq
 import msgspec
 
+from genpy_server.core.models import ChatMessage
 from genpy_server.errors import LlmCutOff
 from genpy_server.llm import groq as groq_door
-from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, LlmEvent, TextDelta
+from genpy_server.llm.base import ChatRequest, Finish, LlmEvent, TextDelta
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.reply import ReplyReader
 
@@ -182,17 +184,19 @@ class _StrictChunk(msgspec.Struct):
     usage: _StrictUsage | None = None
 
 
+def floor_reader(address: str) -> Reader:
+    """The least, for one address."""
+    return lambda _: floor(address)
+
+
 def strict(address: str) -> tuple[Reader, Callable[[], Awaitable[None]]]:
     """GenPy's door without its leniency."""
     read, close = door(address)
 
     async def patched(number: int) -> AsyncIterator[str]:
-        groq_door.ReplyReader = _StrictReader  # type: ignore[misc]  # a stand-in of another type
-        try:
+        with patch.object(groq_door, "ReplyReader", _StrictReader):
             stream = read(number)
             first = await anext(stream)
-        finally:
-            groq_door.ReplyReader = ReplyReader  # type: ignore[misc]  # a stand-in of another type
         yield first
         async for text in stream:
             yield text
@@ -237,7 +241,7 @@ async def compare(port: int, repeat: int, streams: int) -> None:
             pass
 
         readers: dict[str, tuple[Reader, Callable[[], Awaitable[None]]]] = {
-            "asyncio and msgspec (floor)": (lambda _, a=address: floor(a), nothing),
+            "asyncio and msgspec (floor)": (floor_reader(address), nothing),
             "GenPy": door(address),
             "GenPy, strict": strict(address),
             "groq SDK, aiohttp": sdk(address, aiohttp=True),

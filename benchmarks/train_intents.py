@@ -16,7 +16,7 @@ import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from forms import composed
@@ -211,7 +211,7 @@ def main() -> None:
     temperature = temperature_for(found.logits, found.truth)
     right = found.logits.argmax(axis=1) == found.truth
     print(f"judged: accuracy {right.mean():.3f}")
-    model = {
+    model: dict[str, Any] = {
         "fingerprint": hashlib.sha256(
             b"".join(path.read_bytes() for path in (DATA, PARTS, FORMS))
         ).hexdigest(),

@@ -82,7 +82,7 @@ def plain(keyword: str | None) -> str:
 
 def macro_f1(gold: list[str], found: list[str]) -> float:
     """The mean over labels of the harmonic mean of precision and recall."""
-    both, wanted, given = Counter(), Counter(gold), Counter(found)
+    both, wanted, given = Counter[str](), Counter(gold), Counter(found)
     both.update(one for one, other in zip(gold, found, strict=True) if one == other)
     return statistics.fmean(2 * both[name] / (wanted[name] + given[name]) for name in wanted)
 
@@ -240,13 +240,13 @@ def tools(name: str) -> None:
     if "language" in rows[0]:
         for language in dict.fromkeys(row["language"] for row in rows):
             places = [at for at, row in enumerate(rows) if row["language"] == language]
-            exact = statistics.fmean(
+            right = statistics.fmean(
                 gold[at][0] == ways["GenPy"][at][0]
                 and (gold[at][0] != "search_chat_history" or gold[at] == ways["GenPy"][at])
                 for at in places
             )
-            false = [ways["GenPy"][at][0] is not None for at in places if gold[at][0] is None]
-            print(f"  language {language:6} exact {exact:.3f}  false {sum(false)} of {len(false)}")
+            asked = [ways["GenPy"][at][0] is not None for at in places if gold[at][0] is None]
+            print(f"  language {language:6} exact {right:.3f}  false {sum(asked)} of {len(asked)}")
     print_confusion([str(one) for one, _ in gold], [str(one) for one, _ in ways["GenPy"]])
     print_times(find_tool_request, rows)
 
