@@ -39,7 +39,8 @@ _MARKER = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
 _PHRASE_WORDS = 4
 """The most words of an item between commas; if one is longer, the line is a sentence, not a list."""
 _LABELS = ("name", "text", "title", "topic", "label", "value", "outcome", "description", "content")
-_ALIASES = {"keyoutcomes": "outcomes", "keytopics": "topics", "summarytext": "summary"}
+_ALIASES = PHRASES.pairs("fields")
+"""Other names of fields; a model that summarises in a language may name them in it."""
 WORDS = {
     mood: tuple(PHRASES.lines(mood)[0].split()) for mood in ("positive", "negative", "neutral")
 }

@@ -47,6 +47,12 @@ AROUND = {
     "first version's name": TEXT.replace('"outcomes"', '"key_outcomes"'),
     "capital keys": '{"Summary": "A test.", "Topics": ["tests"], "Sentiment": "Neutral", '
     '"Key Outcomes": ["done"]}',
+    "German keys": '{"Zusammenfassung": "A test.", "Themen": ["tests"], "Stimmung": "neutral", '
+    '"Ergebnisse": ["done"]}',
+    "French keys": '{"résumé": "A test.", "thèmes": ["tests"], "résultats": ["done"], '
+    '"sentiment": "neutre"}',
+    "Spanish keys": '{"resumen": "A test.", "temas": ["tests"], "sentimiento": "neutral", '
+    '"resultados": ["done"]}',
     "topics as text": good(topics="tests"),
     "topics as objects": good(topics=[{"name": "tests"}]),
     "summary as object": good(summary={"text": "A test."}),
