@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import sys
@@ -596,6 +597,14 @@ def _replace_by_a_copy(path: Path) -> None:
     copy.replace(path)
 
 
+def _overwrite(path: Path) -> None:
+    """As `cp` does: the same file with a complete copy of its earlier content."""
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    path.write_bytes(copy.read_bytes())
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -606,8 +615,9 @@ def _replace_by_a_copy(path: Path) -> None:
         lambda path: path.unlink(),
         lambda path: schema.log_of(path).unlink(),
         lambda path: path.write_bytes(b""),
+        _overwrite,
     ],
-    ids=["moved", "folder moved", "behind a link", "a copy", "removed", "log removed", "emptied"],
+    ids=["moved", "folder moved", "link", "a copy", "removed", "log removed", "emptied", "written"],
 )
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files where they are")
 async def test_a_file_that_is_not_there_is_noticed(
@@ -620,10 +630,79 @@ async def test_a_file_that_is_not_there_is_noticed(
         await person.say("x")
         await store.check()
         harm(path)
-        with pytest.raises(StoreUnavailable, match="moved or removed"):
+        for work in (store.check(), person.say("y"), person.say("z")):
+            with pytest.raises(StoreUnavailable, match=r"moved or removed|overwritten by another"):
+                await work
+
+
+@pytest.mark.skipif(os.name == "nt", reason="The time of an open file changes late on Windows")
+async def test_an_overwritten_file_is_not_written(path: Path) -> None:
+    """No commit is mixed with what another program wrote, and a checkpoint before hides nothing."""
+    async with opened(path) as store:
+        person = Person(store)
+        await person.say("x")
+        await store.runner.write(lambda _: schema.checkpoint(path))
+        await person.say("y")
+        _overwrite(path)
+        log = schema.log_of(path).read_bytes()
+        with pytest.raises(StoreUnavailable, match="Stop GenPy, then copy"):
+            await person.say("z")
+        assert schema.log_of(path).read_bytes() == log
+
+
+@pytest.mark.skipif(os.name == "nt", reason="The time of an open file changes late on Windows")
+async def test_an_overwritten_file_is_noticed_after_a_crash(path: Path, tmp_path: Path) -> None:
+    """The log of a killed server is copied into the file when it is opened, so that nothing is in doubt."""
+    crashed = tmp_path / "crashed"
+    async with opened(path) as store:
+        await Person(store).say("x")
+        shutil.copytree(path.parent, crashed, ignore=shutil.ignore_patterns("*-shm"))
+    async with opened(crashed / path.name) as store:
+        await store.indexed()
+        await store.check()
+        _overwrite(crashed / path.name)
+        with pytest.raises(StoreUnavailable, match="overwritten"):
             await store.check()
-        with pytest.raises(StoreUnavailable, match="moved or removed"):
-            await person.say("y")
+
+
+def _restore(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as own, closing(sqlite3.connect(copy)) as other:
+        own.backup(other)
+        other.backup(own)
+        own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: _execute(path, "PRAGMA wal_checkpoint(PASSIVE)"),
+        lambda path: _execute(path, "PRAGMA wal_checkpoint(TRUNCATE)"),
+        lambda path: _execute(path, "VACUUM", "PRAGMA wal_checkpoint(RESTART)"),
+        lambda path: _execute(
+            path, "PRAGMA wal_checkpoint", "CREATE TABLE IF NOT EXISTS t (a)", "VACUUM"
+        ),
+        _restore,
+    ],
+    ids=["passive", "truncate", "vacuum", "twice", "restored by SQLite"],
+)
+async def test_what_sqlite_writes_is_not_an_overwritten_file(
+    path: Path, change: Callable[[Path], object]
+) -> None:
+    """Whatever other connections copy into the file, messages are acknowledged."""
+    async with opened(path) as store:
+        person = Person(store)
+        for _ in range(3):
+            await person.say("x")
+            change(path)
+            await store.check()
+        await person.say("y")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,7 +17,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from genpy_server.core.text import storable_value
-from genpy_server.errors import StoreUnavailable
 from genpy_server.stores.base import Opened, StoreHealth, known_state, repeat_with_rests
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
@@ -26,6 +24,7 @@ from genpy_server.stores.sqlite import schema, transfer
 from genpy_server.stores.sqlite import search as search_sql
 from genpy_server.stores.sqlite import servers as server_sql
 from genpy_server.stores.sqlite import sessions as session_sql
+from genpy_server.stores.sqlite.file import DatabaseFile
 from genpy_server.stores.sqlite.runner import Runner
 
 P = ParamSpec("P")
@@ -53,6 +52,7 @@ def _writes(function: _Function[P, T]) -> _Method[P, T]:
     """A method of `Store` that runs the function in a writing transaction."""
 
     async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self.check_file()  # SQLite would mix its commits with what another program wrote
         result = await self.run(self.runner.write, _bound(function, *args, **kwargs))
         self.check_file()  # a commit to a removed file is lost
         return result
@@ -89,21 +89,19 @@ class SqliteStore:
     def __init__(self, path: Path, *, busy_seconds: float = schema.BUSY_SECONDS) -> None:
         self._path = path
         self._reindexing: asyncio.Task[None] | None = None
-        self._place = path
-        """Where the file is, without links."""
-        self._files: list[tuple[int, int]] | None = None
+        self._file: DatabaseFile | None = None
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
         """See `Store.open`."""
         try:
             await self.runner.start()
+            await asyncio.to_thread(schema.checkpoint, self._path)
             if not await self.runner.read(search_sql.is_indexed):
                 self._reindexing = asyncio.create_task(self._reindex())
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
-        self._place = self._path.resolve()
-        self._files = self._identities()
+        self._file = DatabaseFile(self._path)
 
     async def indexed(self) -> None:
         """Wait until the messages of an older version of the file are indexed."""
@@ -123,25 +121,14 @@ class SqliteStore:
             self._reindexing.cancel()
             await asyncio.wait([self._reindexing])
             self._reindexing = None
+        if self._file is not None:
+            self._file.close()
         await self.runner.stop()
 
     def check_file(self) -> None:
-        """Raise `StoreUnavailable` if the opened file was moved, removed, emptied or replaced."""
-        if self._identities() != self._files:
-            raise StoreUnavailable(
-                f"The database {self._path} was moved or removed, and perhaps replaced by another. "
-                "Put it back, or restart GenPy."
-            )
-
-    def _identities(self) -> list[tuple[int, int]] | None:
-        """Of the file, and of its log of changes, which holds the last commits; None without a file."""
-        try:
-            found = [self._path.stat(), self._place.lstat()]
-            with suppress(FileNotFoundError):
-                found.append(schema.log_of(self._place).stat())
-        except OSError:
-            return None
-        return [(one.st_dev, one.st_ino) for one in found] if found[0].st_size else None
+        """See `DatabaseFile.check`."""
+        if self._file is not None:
+            self._file.check()
 
     async def check(self) -> StoreHealth:
         """See `Store.check`."""
