@@ -29,22 +29,22 @@ _PROBE = "A heading that must stand for itself"
 
 def markdown(title: str, messages: Sequence[Message]) -> str:
     """The document: a heading for each message, replies after their questions, and how they ended."""
-    return "\n".join(blocks(title, messages))
+    return "".join(blocks(title, messages))
 
 
 def blocks(title: str, messages: Sequence[Message]) -> Iterator[str]:
-    """The blocks of the document, which are joined by line ends."""
+    """The document in parts; the messages may be in a file, since they are read one by one."""
     replaced = replaced_ids(messages)
     yield f"# {one_line(title)}\n"
     for message in _by_turn(messages):
         edited = _EDITED[message.role] if message.id in replaced else ""
-        yield f"## {_NAMES[message.role]} · {message.at}{edited}\n"
+        yield f"\n## {_NAMES[message.role]} · {message.at}{edited}\n"
         if message.text:
-            yield f"{closed(message.text)}\n"
+            yield f"\n{closed(message.text)}\n"
         end = _ENDS.get(message.meta.status or "")
         if message.role == "assistant" and end is not None:
             error = f": {one_line(message.meta.error)}" if message.meta.error else ""
-            yield f"({end}{error})\n"
+            yield f"\n({end}{error})\n"
 
 
 def closed(text: str) -> str:
@@ -76,9 +76,36 @@ def _parser() -> "MarkdownIt":
 
 def _by_turn(messages: Sequence[Message]) -> Iterator[Message]:
     """Each message followed by its replies, also where others were sent in between."""
-    turns: dict[int, list[Message]] = {}
-    for message in messages:
+    late = _late_replies(messages)
+    moved: set[int] = set()
+    turn: int | None = None
+
+    def rest(place: int) -> Iterator[Message]:
+        for later in late.pop(turn, ()):
+            if later > place:
+                moved.add(later)
+                yield messages[later]
+
+    for place, message in enumerate(messages):
+        if place in moved:
+            moved.remove(place)
+            continue
+        if turn is None or message.meta.reply_to != turn:
+            yield from rest(place)
+            turn = message.id
+        yield message
+    yield from rest(len(messages))
+
+
+def _late_replies(messages: Sequence[Message]) -> dict[int | None, list[int]]:
+    """By message, the places of its replies that do not stand behind it."""
+    late: dict[int | None, list[int]] = {}
+    turn: int | None = None
+    for place, message in enumerate(messages):
         asked = message.meta.reply_to
-        turns.setdefault(asked if asked in turns else message.id, []).append(message)
-    for turn in turns.values():
-        yield from turn
+        if asked is None:
+            turn = message.id
+        elif asked != turn:
+            late.setdefault(asked, []).append(place)
+            turn = None
+    return late

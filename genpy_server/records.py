@@ -5,8 +5,11 @@ over a store, and `client.http_records.RemoteRecords` over HTTP. A `ref` names a
 any unambiguous prefix of it (4 characters or more), the name it was opened with, or `last`.
 """
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol, Self, overload
+
+import msgspec
 
 from genpy_server.core.costs import SpendingReport
 from genpy_server.core.models import (
@@ -20,6 +23,8 @@ from genpy_server.core.models import (
 
 PAGE = 200
 """Messages per request where all are read."""
+MEMORY_BYTES = 1024 * 1024
+"""Of a `MessageFile`, until it goes to the disk."""
 
 
 class Records(Protocol):
@@ -103,3 +108,54 @@ async def each_message(records: Records, ref: str) -> AsyncIterator[Message]:
 async def every_message(records: Records, ref: str) -> list[Message]:
     """All messages of a session, oldest first."""
     return [message async for message in each_message(records, ref)]
+
+
+class MessageFile(Sequence[Message]):
+    """Messages in a temporary file, in any number; eight bytes of each are kept in memory.
+
+    Close it after use. Raises `OSError` where the disk is full.
+    """
+
+    def __init__(self) -> None:
+        from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - when something is exported
+
+        self._file = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - closed by `__exit__`
+        self._places = array("Q")
+
+    @classmethod
+    async def of(cls, messages: AsyncIterator[Message]) -> Self:
+        """A file of these messages."""
+        file = cls()
+        try:
+            async for message in messages:
+                file.append(message)
+        except BaseException:
+            file.__exit__()
+            raise
+        return file
+
+    def append(self, message: Message) -> None:
+        """Add a message, before any is read."""
+        self._places.append(self._file.tell())
+        self._file.write(msgspec.json.encode(message) + b"\n")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Message]: ...
+
+    def __getitem__(self, index: int | slice) -> Message | list[Message]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        self._file.seek(self._places[index])
+        return msgspec.json.decode(self._file.readline(), type=Message)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

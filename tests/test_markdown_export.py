@@ -7,6 +7,7 @@ from markdown_it import MarkdownIt
 
 from genpy_server.core.models import Message, MessageMeta
 from genpy_server.markdown_export import closed, markdown
+from genpy_server.records import MessageFile
 
 AT = "2026-01-02T10:00:00Z"
 OPEN = [
@@ -93,6 +94,36 @@ def test_question_and_answer_stand_together():
     order = ["first\n", "to the first\n", "to the first again", "second\n", "to the second"]
     places = [document.index(text) for text in order]
     assert places == sorted(places)
+
+
+def by_turn(messages):
+    """The order of a document, made with all messages in memory."""
+    turns = {}
+    for one in messages:
+        asked = one.meta.reply_to
+        turns.setdefault(asked if asked in turns else one.id, []).append(one)
+    return [one for turn in turns.values() for one in turn]
+
+
+@given(st.lists(st.none() | st.integers(0, 9), max_size=9))
+def test_whatever_is_replied_to_nothing_is_lost_or_doubled(asked):
+    """Each reply is behind the message it answers if that began a turn before it, else where it was."""
+    said = [message(n, "assistant", f"m{n}", reply_to=to) for n, to in enumerate(asked, 1)]
+    found = [line for line in markdown("t", said).splitlines() if line.startswith("m")]
+    assert found == [one.text for one in by_turn(said)]
+
+
+async def test_messages_in_a_file_are_the_same():
+    """A document of messages in a file is that of messages in memory, however many there are."""
+    said = [message(n, "user", f"m{n}\n" * 9, reply_to=n // 2 or None) for n in range(1, 20_000)]
+
+    async def messages():
+        for one in said:
+            yield one
+
+    with await MessageFile.of(messages()) as file:
+        assert (file[7], file[-1], file[3:5]) == (said[7], said[-1], said[3:5])
+        assert markdown("t", file) == markdown("t", said)
 
 
 def test_how_a_reply_ended_is_text():

@@ -17,7 +17,7 @@ from genpy_server.core.export import corrections
 from genpy_server.core.models import Message, Session, SessionMemory
 from genpy_server.errors import BadRequest
 from genpy_server.files import replacing
-from genpy_server.records import PAGE, Records, each_message
+from genpy_server.records import PAGE, MessageFile, Records, each_message
 
 VERSION = 1
 """Version of the export format."""
@@ -110,11 +110,14 @@ async def _conversations(
 
 
 async def _markdown(conversations: Conversations, write: Write) -> None:
-    from genpy_server.markdown_export import markdown
+    from genpy_server.markdown_export import blocks
 
     between = ""
     async for session, messages, _ in conversations:
-        write(between + markdown(session.title, [message async for message in messages]))
+        write(between)
+        with await MessageFile.of(messages) as file:
+            for block in blocks(session.title, file):
+                write(block)
         between = "\n---\n\n"
 
 
@@ -135,8 +138,9 @@ async def _json(conversations: Conversations, write: Write) -> None:
 
 async def _corrections(conversations: Conversations, write: Write) -> None:
     async for _, messages, _ in conversations:
-        for correction in corrections([message async for message in messages]):
-            write(_encoded(correction) + "\n")
+        with await MessageFile.of(messages) as file:
+            for correction in corrections(file):
+                write(_encoded(correction) + "\n")
 
 
 def _encoded(value: object) -> str:

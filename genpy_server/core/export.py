@@ -1,6 +1,6 @@
 """Exports: corrected intents, and sessions in the format of earlier versions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,23 +17,22 @@ class Correction(msgspec.Struct, frozen=True):
     detected: str
 
 
-def corrections(messages: Iterable[Message]) -> Iterator[Correction]:
+def corrections(messages: Sequence[Message]) -> Iterator[Correction]:
     """One for each corrected turn of a conversation; of several corrections the newest.
 
     A correction is in the metadata of the regenerated reply, or of the message sent with it.
     """
-    texts: dict[int, str] = {}
-    found: dict[int, Correction] = {}
+    found: dict[int | None, tuple[str, str]] = {}
     for message in messages:
         meta = message.meta
-        if message.role == "user":
-            texts[message.id] = message.text
         turn = message.id if message.role == "user" else meta.reply_to
-        if turn in texts and meta.intent is not None and meta.intent_corrected_from is not None:
-            found[turn] = Correction(texts[turn], meta.intent, meta.intent_corrected_from)
-        elif turn in found and meta.intent not in {None, found[turn].intent}:
+        if meta.intent is not None and meta.intent_corrected_from is not None:
+            found[turn] = meta.intent, meta.intent_corrected_from
+        elif turn in found and meta.intent not in {None, found[turn][0]}:
             del found[turn]  # a later reply has the detected intent again
-    yield from found.values()
+    for message in messages:
+        if message.role == "user" and message.id in found:
+            yield Correction(message.text, *found[message.id])
 
 
 def exported_session(value: dict[str, Any]) -> Session:

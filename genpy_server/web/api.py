@@ -1,7 +1,7 @@
 """The handlers of the HTTP API: each returns the answer to one call, mostly from a user's records."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -29,7 +29,7 @@ from genpy_server.core.modes import ListedMode
 from genpy_server.errors import GenPyError, NotFound
 from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import blocks
-from genpy_server.records import Records, every_message
+from genpy_server.records import MessageFile, Records, each_message
 from genpy_server.runs.context import Chat
 from genpy_server.sessions.explain import Explanation, explain_in
 from genpy_server.web.health import HealthCheck
@@ -39,8 +39,6 @@ from genpy_server.web.router import Call
 
 PAGE = 200
 """Most rows of one page."""
-PIECE = 1_000
-"""Messages that are freed at once."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
 Cursor = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -127,12 +125,10 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
     markdown: str
 
 
-def _document(title: str, messages: list[Message]) -> Response:
-    """A `MarkdownDocument`, encoded and its messages freed in pieces, which delays no other thread."""
+def _document(title: str, messages: Sequence[Message]) -> Response:
+    """A `MarkdownDocument`, encoded in pieces, which delays no other thread."""
     texts = [msgspec.json.encode(text)[1:-1] for text in blocks(title, messages)]
-    while messages:
-        del messages[-PIECE:]
-    return Response(200, b'{"markdown":"%b"}' % rb"\n".join(texts))
+    return Response(200, b'{"markdown":"%b"}' % b"".join(texts))
 
 
 async def message_page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
@@ -230,8 +226,8 @@ class Handlers:
         """A session as a Markdown document."""
         records, ref = self._records(call.user), call.params["ref"]
         session = await records.session(ref)
-        messages = await every_message(records, session.id)
-        return await asyncio.to_thread(_document, session.title, messages)
+        with await MessageFile.of(each_message(records, session.id)) as messages:
+            return await asyncio.to_thread(_document, session.title, messages)
 
     async def search(self, call: Call[SearchQuery, None]) -> HitList:
         """Messages with any of the words."""

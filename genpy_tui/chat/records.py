@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,13 +124,16 @@ class RecordsControl(Control):
         records, session = self._conversation.records, self._conversation.session
         if records is None:
             return
-        from genpy_server.markdown_export import markdown  # noqa: PLC0415 - when first needed
-        from genpy_server.records import every_message  # noqa: PLC0415 - when first needed
+        from genpy_server.markdown_export import blocks  # noqa: PLC0415 - when first needed
+        from genpy_server.records import (  # noqa: PLC0415 - when first needed
+            MessageFile,
+            each_message,
+        )
 
         title = self._conversation.transcript.title or "conversation"
         try:
-            messages = await every_message(records, session)
-            path = await asyncio.to_thread(write_new, name, title, markdown(title, messages))
+            with await MessageFile.of(each_message(records, session)) as messages:
+                path = await asyncio.to_thread(write_new, name, title, blocks(title, messages))
         except FileExistsError as error:
             text = f"{error.filename} exists; give another name: /export NAME"
             self._fail(text)
@@ -143,13 +146,13 @@ class RecordsControl(Control):
             self._notify(f"Exported to {path}")
 
 
-def write_new(name: str, title: str, text: str) -> Path:
-    """Write a text to a new file of mode 0600; the default name is made of the title."""
+def write_new(name: str, title: str, texts: "Iterable[str]") -> Path:
+    """Write texts to a new file of mode 0600; the default name is made of the title."""
     safe = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "conversation"
     path = Path(name).expanduser() if name else Path(f"{safe}.md")
     with open(path, "x", encoding="utf-8", newline="", opener=private) as file:
         try:
-            file.write(text)
+            file.writelines(texts)
             file.flush()
         except OSError:
             path.unlink()
