@@ -7,7 +7,6 @@ words. A message that is shown as the neighbour of a better hit is not a hit of 
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import islice, pairwise
@@ -134,9 +133,9 @@ class Scores:
         terms = self._terms(held)
         norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(terms) / self._average_length
         worth = 0.0
-        for form in self._held.intersection(terms):
-            often = terms.count(form)
-            worth += self._scores[form] * often / (often + SATURATION * norm)
+        for form, most in self._scores.items():
+            if form in held and (often := terms.count(form)):
+                worth += most * often / (often + SATURATION * norm)
         return worth
 
     def coverage(self, held: str) -> tuple[float, int]:
@@ -227,11 +226,11 @@ _DIGITS: Final = b"0123456789"
 
 def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: int) -> Iterable[T]:
     """The items without those that differ only in numbers from `most` items before them."""
-    seen: Counter[bytes] = Counter()
+    seen: dict[bytes, int] = {}
     for one in best_first:
         form = form_of(one).encode().translate(None, _DIGITS)
-        seen[form] += 1
-        if seen[form] <= most:
+        seen[form] = times = seen.get(form, 0) + 1
+        if times <= most:
             yield one
 
 

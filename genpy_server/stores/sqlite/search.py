@@ -255,15 +255,16 @@ def _candidates(
         f" ORDER BY n.id {order}), 0)"
         for side, order in zip(_SIDE, _NEAR, strict=True)
     )
-    rows = scope.connection.execute(
+    # Each row that is fetched waits for the event loop's thread, so that all are fetched as one.
+    (rows,) = scope.connection.execute(
         f"""
-        SELECT m.id, m.session_id, {near}
+        SELECT json_group_array(json_array(m.id, m.session_id, {near}))
         FROM json_each(?) wanted JOIN session_logs m ON m.id = wanted.value
         """,
         (to_json([*chosen]),),
-    )
+    ).fetchone()
     candidates = []
-    for id_, session_id, *beside in rows:
+    for id_, session_id, *beside in msgspec.json.decode(rows):
         worth, whole = chosen[id_]
         candidates.append(Candidate(id_, session_id, worth, terms[id_], whole, tuple(beside)))
     return candidates, places
@@ -271,16 +272,17 @@ def _candidates(
 
 def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
     """The terms of those of the messages that may be hits."""
-    rows = scope.connection.execute(
+    found, held_by_each = scope.connection.execute(
         """
-        SELECT t.id, t.terms FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
+        SELECT json_group_array(t.id), coalesce(group_concat(t.terms, char(10)), '')
+        FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
         WHERE ? OR NOT t.about_records
         """,
         (to_json(ids), scope.about_records),
-    )
+    ).fetchone()
     return {
         id_: held
-        for id_, held in rows
+        for id_, held in zip(msgspec.json.decode(found), held_by_each.split("\n"), strict=False)
         if id_ not in scope.left_out and (scope.before is None or id_ < scope.before)
     }
 
