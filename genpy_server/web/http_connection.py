@@ -1,7 +1,7 @@
 """One connection: HTTP requests one after another, until one opens a WebSocket.
 
 Each request is read by `RequestReader` within its limits of bytes and time, and answered by the
-server. With an accepted request to open a WebSocket the connection is handed over to the
+dispatcher. With an accepted request to open a WebSocket the connection is handed over to the
 websockets library.
 """
 
@@ -10,32 +10,40 @@ import logging
 from collections.abc import Coroutine
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
+from genpy_server.web.dispatch import Dispatcher
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
-from genpy_server.web.messages import Request, Response
+from genpy_server.web.messages import SECURITY_HEADERS, Request, Response
 from genpy_server.web.strangers import RemotePeer
-
-if TYPE_CHECKING:
-    from genpy_server.web.server import HttpServer
 
 log = logging.getLogger("genpy.server")
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-"""Header fields of every answer; a page replaces the last one."""
 BLOCK_BYTES = 256 * 1024
 """Of an answer, given to the transport at once."""
+LOG_SECONDS = 60.0
+"""Shortest time between two log lines of a `LimitedWarning`."""
+
+
+class LimitedWarning:
+    """A warning that clients can cause: one line a minute, with how often it happened."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0
+        self._next = 0.0
+
+    def happened(self, detail: str) -> None:
+        """Count it, and log it unless it was logged within `LOG_SECONDS`."""
+        self._count += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            log.warning("%s, %d times; the last: %s", self._text, self._count, detail)
+            self._count, self._next = 0, now + LOG_SECONDS
 
 
 class HttpConnection(asyncio.Protocol):
@@ -45,8 +53,16 @@ class HttpConnection(asyncio.Protocol):
     _reader: RequestReader
     _peer: RemotePeer
 
-    def __init__(self, server: "HttpServer") -> None:
-        self._server = server
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        connections: "set[HttpConnection]",
+        turned_away: LimitedWarning,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._connections = connections
+        """The open connections, with this one."""
+        self._turned_away = turned_away
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -66,11 +82,11 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
-        self._peer = RemotePeer(self._server.strangers, address, self._transport.abort)
-        self._server.connections.add(self)
-        self._next(self._server.limits.request_seconds)
-        if not self._server.strangers.add(self._peer):
-            self._server.turned_away.happened(address)
+        self._peer = RemotePeer(self._dispatcher.strangers, address, self._transport.abort)
+        self._connections.add(self)
+        self._next(self._dispatcher.limits.request_seconds)
+        if not self._dispatcher.strangers.add(self._peer):
+            self._turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -82,7 +98,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.pause_reading()
             return
         if not self._reader.started:
-            self._wait(self._server.limits.request_seconds)
+            self._wait(self._dispatcher.limits.request_seconds)
         try:
             request = self._reader.receive_data(data)
         except Refused as error:
@@ -141,7 +157,7 @@ class HttpConnection(asyncio.Protocol):
             self._task.cancel()
 
     def _next(self, seconds: float) -> None:
-        limits = self._server.limits
+        limits = self._dispatcher.limits
         self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
         self._wait(seconds)
 
@@ -161,14 +177,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _released(self) -> None:
         self._wait(None)
-        self._server.connections.discard(self)
+        self._connections.discard(self)
         if not self.released.done():
             self.released.set_result(None)
 
     def _received(self, request: Request) -> None:
         self._wait(None)
         try:
-            self._peer.moved(self._server.proxies.client(self._peer.address, request.headers))
+            self._peer.moved(self._dispatcher.proxies.client(self._peer.address, request.headers))
         except GenPyError as error:
             self._refuse(request, error)
             return
@@ -176,16 +192,16 @@ class HttpConnection(asyncio.Protocol):
             self._upgrade(request)
             return
         # Reading goes on, to detect that the client disconnects.
-        self._given_up = self._server.router.is_given_up(request)
+        self._given_up = self._dispatcher.router.is_given_up(request)
         if not self._given_up:
             self._transport.pause_reading()
         self._work(self._answer(request))
 
     def _upgrade(self, request: Request) -> None:
         try:
-            attach = self._server.attach(request, self._peer)
+            attach = self._dispatcher.attach(request, self._peer)
             upgrade = Upgrade(request, attach, self._peer, self._loop.time())
-            self._server.sockets.take_over(self._transport, upgrade, self._reader.left_over)
+            self._dispatcher.sockets.take_over(self._transport, upgrade, self._reader.left_over)
         except GenPyError as error:
             self._refuse(request, error)
         else:
@@ -193,7 +209,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, request: Request | None, error: GenPyError) -> None:
         self._wait(None)
-        response = self._server.refuse(request, error)
+        response = self._dispatcher.refuse(request, error)
         began = self._loop.time()
         self._work(self._send(request, response, began, kept=False))
 
@@ -209,7 +225,7 @@ class HttpConnection(asyncio.Protocol):
 
     async def _answer(self, request: Request) -> None:
         began = self._loop.time()
-        response = await self._server.answer(request, self._peer)
+        response = await self._dispatcher.answer(request, self._peer)
         if self._given_up:
             self._given_up = False
             self._transport.pause_reading()
@@ -220,16 +236,16 @@ class HttpConnection(asyncio.Protocol):
     ) -> None:
         """Send an answer, wait until it is written, and read the next request or close."""
         try:
-            last = request is None or not kept or self._peer_finished or self._server.closing
+            last = request is None or not kept or self._peer_finished or self._dispatcher.closing
             shown = response if request is None else _for(request, response)
-            fields = _fields(shown, self._server.server_header, last=last)
+            fields = _fields(shown, self._dispatcher.server_header, last=last)
             if self._transport.is_closing():
                 return
             data = memoryview(self._reader.answer_bytes(shown, fields))
             self._transport.write(data[:BLOCK_BYTES])
-            self._server.log(self._peer.address, request, shown.status, began)
+            self._dispatcher.log(self._peer.address, request, shown.status, began)
             if self._paused is not None or len(data) > BLOCK_BYTES:
-                async with asyncio.timeout(self._server.limits.answer_seconds):
+                async with asyncio.timeout(self._dispatcher.limits.answer_seconds):
                     await self._write(data[BLOCK_BYTES:])
         except TimeoutError:
             self._transport.abort()
@@ -238,11 +254,11 @@ class HttpConnection(asyncio.Protocol):
             self._task = None
         if self._transport.is_closing():
             return
-        if last or self._server.closing or not self._reader.may_follow:
+        if last or self._dispatcher.closing or not self._reader.may_follow:
             self._end()
         else:
             early, self._early = self._reader.left_over + self._early, b""
-            self._next(self._server.limits.keep_alive_seconds)
+            self._next(self._dispatcher.limits.keep_alive_seconds)
             self._transport.resume_reading()
             if early:
                 self.data_received(early)

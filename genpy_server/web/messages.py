@@ -14,6 +14,15 @@ from genpy_server.errors import GenPyError
 JSON = "application/json"
 HTML_TYPE = "text/html"
 HTML = f"{HTML_TYPE}; charset=utf-8"
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Header fields of every answer; a page replaces the last one."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -1,0 +1,159 @@
+"""Passes each request through the gate: to the router, or to a session socket."""
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+
+import msgspec
+from websockets.http11 import Request as WireRequest
+from websockets.http11 import Response as WireResponse
+
+from genpy_server import __version__
+from genpy_server.errors import GenPyError, NotFound, ShuttingDown, Unauthorized, UpgradeRequired
+from genpy_server.settings import Settings
+from genpy_server.web.auth import Attach, Gate
+from genpy_server.web.handover import VERSION, SessionSocket, WebSockets
+from genpy_server.web.messages import HTML, JSON, SECURITY_HEADERS, Request, Response
+from genpy_server.web.pages.assets import error_page
+from genpy_server.web.router import Router
+from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
+
+SESSION_PATH = "/ws/session/"
+COMPRESSED = frozenset({JSON, HTML})
+COMPRESSED_FROM = 1_400
+"""Size of an answer from which compression saves a packet."""
+COMPRESSED_INLINE = 32 * 1024
+"""Largest size that is compressed in less than a millisecond."""
+
+Connect = Callable[[SessionSocket], Awaitable[None]]
+"""Serves one WebSocket that passed the gate."""
+
+log = logging.getLogger("genpy.server")
+
+
+class Dispatcher:
+    """Answers the requests of all connections of one server."""
+
+    def __init__(self, settings: Settings, gate: Gate, router: Router, connect: Connect) -> None:
+        self.limits = settings.limits
+        self.server_header = f"GenPy/{__version__}"
+        self.closing = False
+        self.proxies = Proxies(settings.proxies)
+        self.strangers = Strangers(
+            self.limits.strangers, self.limits.strangers_per_address, self.proxies
+        )
+        self.sockets = WebSockets(
+            connect,
+            self._finish,
+            server_header=self.server_header,
+            max_bytes=self.limits.frame_bytes,
+        )
+        self._gate = gate
+        self.router = router
+
+    def attach(self, request: Request, peer: RemotePeer) -> Attach:
+        """Check a request to open a WebSocket; raises the error that refuses it."""
+        self._check_open()
+        self._gate.admit(request)
+        if not request.path.startswith(SESSION_PATH):
+            raise NotFound(f"WebSockets are served at {SESSION_PATH}NAME.")
+        if request.headers.get("sec-websocket-version") != VERSION:
+            raise UpgradeRequired(f"This server speaks version {VERSION} of WebSocket.")
+        ref = request.path.removeprefix(SESSION_PATH)
+        attach = self._gate.attach(request, ref, peer.address)
+        if attach.user is not None:
+            peer.identified()
+        return attach
+
+    async def answer(self, request: Request, peer: RemotePeer) -> Response:
+        """The answer to any other request; never raises."""
+        try:
+            self._check_open()
+            response = await self._respond(request, peer)
+        except GenPyError as error:
+            return self.refuse(request, error)
+        except Exception:  # a bug, which must not show its detail to the client
+            log.exception("a request failed")
+            return self.refuse(request, GenPyError("Internal error. The server's log has details."))
+        return self._shared(request, await _compressed(request, response))
+
+    def refuse(self, request: Request | None, error: GenPyError) -> Response:
+        """The answer to a refused request."""
+        headers: dict[str, str] = {}
+        if isinstance(error, Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, UpgradeRequired):
+            headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
+        if request is not None and request.is_visit:
+            page = error_page(error, request.path)
+            response = msgspec.structs.replace(page, headers={**page.headers, **headers})
+        else:
+            response = Response.error(error, headers)
+        return response if request is None else self._shared(request, response)
+
+    def log(self, address: str, request: Request | None, status: int, began: float) -> None:
+        """Log a request without its query, header fields and body, which may hold secrets."""
+        ms = (asyncio.get_running_loop().time() - began) * 1000
+        method, path = ("-", "-") if request is None else (request.method, request.path)
+        log.info("%s %s %s %d %.1f ms", address or "-", method, path, status, ms)
+
+    def _check_open(self) -> None:
+        if self.closing:
+            raise ShuttingDown("The server is stopping.")
+
+    async def _respond(self, request: Request, peer: RemotePeer) -> Response:
+        self._gate.admit(request)
+        if request.path.startswith(SESSION_PATH):
+            raise UpgradeRequired("This address serves WebSockets only.")
+        if request.method == "OPTIONS" and self._gate.listed_origin(request) is not None:
+            return self._preflight(request)
+        user = self._gate.user(request, peer.address)
+        if user is not None:
+            peer.identified()
+        return await self.router.answer(msgspec.structs.replace(request, user=user))
+
+    def _preflight(self, request: Request) -> Response:
+        """The answer to a CORS preflight of a listed origin."""
+        allowed = ", ".join(self.router.allowed(request.path))
+        headers = {
+            "Access-Control-Allow-Methods": allowed,
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "600",
+        }
+        return Response(204, headers=headers)
+
+    def _shared(self, request: Request, response: Response) -> Response:
+        """The answer with CORS headers for a listed origin."""
+        origin = self._gate.listed_origin(request)
+        if origin is None:
+            return response
+        fields = {**response.headers, "Access-Control-Allow-Origin": origin}
+        return msgspec.structs.replace(response, headers=fields).varying("Origin")
+
+    def _finish(self, socket: SessionSocket, _: WireRequest, response: WireResponse) -> None:
+        """Add headers to an answer of the library, and log it."""
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.headers.update(SECURITY_HEADERS)
+        if (upgrade := socket.upgrade) is not None:
+            self.log(upgrade.peer.address, upgrade.request, response.status_code, upgrade.began)
+
+
+async def _compressed(request: Request, response: Response) -> Response:
+    """The answer, compressed if it is large enough and the client accepts gzip."""
+    if len(response.body) < COMPRESSED_FROM or response.content_type not in COMPRESSED:
+        return response
+    if "Content-Encoding" in response.headers or response.etag is not None:
+        return response
+    response = response.varying("Accept-Encoding")
+    if not request.accepts_gzip:
+        return response
+    pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
+    # zlib releases the GIL, so a large answer does not delay replies in a thread.
+    large = len(response.body) > COMPRESSED_INLINE
+    body = await asyncio.to_thread(pack) if large else pack()
+    return msgspec.structs.replace(
+        response, body=body, headers={**response.headers, "Content-Encoding": "gzip"}
+    )
