@@ -92,6 +92,11 @@ class Ending(msgspec.Struct, frozen=True):
     content: EndingContent | None = None
     """The content, if the database returns it with the claim."""
 
+    @property
+    def claim(self) -> dict[str, str]:
+        """What identifies it in the database, as parameters of a statement."""
+        return {"session_id": self.session_id, "user_id": self.user_id, "token": self.token}
+
 
 class JournalPiece(msgspec.Struct, frozen=True):
     """A part of a running reply; `position` is the index of its first character in the reply."""

@@ -221,15 +221,16 @@ def _number(value: str) -> str:
     return f"CASE WHEN typeof({value}) = 'integer' AND {value} BETWEEN 0 AND 1e15 THEN {value} END"
 
 
-def _tokens(kind: str) -> str:
-    return f"coalesce(sum({_number(_in_meta(f'usage.{kind}_tokens'))}), 0)"
-
-
-def _in_meta(path: str) -> str:
-    return f"json_extract({_META}, '$.{path}')"
-
-
 _WORDS = _number("m.words")
+
+
+def _tokens(kind: str) -> str:
+    number = _number(f"json_extract({_META}, '$.usage.{kind}_tokens')")
+    return f"coalesce(sum({number}), 0)"
+
+
+_TOKENS = ", ".join(map(_tokens, ("prompt", "completion", "cached")))
+"""The tokens of a usage, in its order."""
 
 
 def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
@@ -254,9 +255,7 @@ def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metr
             coalesce(sum(m.event_type = 'ai'), 0),
             coalesce(sum(CASE m.event_type WHEN 'user' THEN {_WORDS} END), 0),
             coalesce(sum(CASE m.event_type WHEN 'ai' THEN {_WORDS} END), 0),
-            {_tokens("prompt")},
-            {_tokens("completion")},
-            {_tokens("cached")}
+            {_TOKENS}
         {where}
         """,
         owned,
@@ -313,10 +312,7 @@ def usage(
         f"""
         SELECT
             date(m.created_at, :shift) AS day, json_extract({_META}, '$.model') AS model,
-            m.session_id, CAST(s.title AS text), count(*),
-            {_tokens("prompt")},
-            {_tokens("completion")},
-            {_tokens("cached")}
+            m.session_id, CAST(s.title AS text), count(*), {_TOKENS}
         FROM {OWNED}
         WHERE m.event_type = 'ai' AND m.created_at >= strftime({TIME}, :since) AND day IS NOT NULL
             AND (:session_id IS NULL OR m.session_id = :session_id)

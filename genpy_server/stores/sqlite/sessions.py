@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from msgspec.structs import asdict
+
 from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
 from genpy_server.errors import NotFound
 from genpy_server.stores import foreign
@@ -15,12 +17,9 @@ from genpy_server.stores.foreign import decoded
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 
-_SESSION = """
-    session_id, user_id, title, status, start_time, updated_at, last_message_id, message_count,
-    end_time, summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at,
-    settings
-"""
-_NAMES = [name.strip() for name in _SESSION.split(",")]
+COLUMNS = [field.encode_name for field in foreign.fields_of(Session)]
+"""The columns of `sessions` that are a `Session`, by the names of its JSON."""
+_SESSION = ", ".join(COLUMNS)
 _OWNED = "session_id = :session_id AND user_id = :user_id"
 
 _FILTERS = {
@@ -333,17 +332,11 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
         WHERE {_HELD} RETURNING {_SESSION}
         """,
         {
-            "session_id": ending.session_id,
-            "user_id": ending.user_id,
-            "token": ending.token,
-            "summary": result.summary,
-            "note": result.note,
+            **ending.claim,
+            **asdict(result),
             "topics": to_json(result.topics),
-            "sentiment": result.sentiment,
             "outcomes": to_json(result.outcomes),
             "metrics": to_json(result.metrics),
-            "title": result.title,
-            "title_before": result.title_before,
         },
     ).fetchone()
     if row is not None:
@@ -353,7 +346,6 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
 
 def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds: float = 0) -> None:
     """See `Store.release_ending`."""
-    waits = {"wait": wait_seconds, "waits": _WAITS}
     connection.execute(
         f"""
         UPDATE sessions SET
@@ -362,12 +354,7 @@ def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds:
             ending_server = NULL
         WHERE {_HELD}
         """,
-        {
-            "session_id": ending.session_id,
-            "user_id": ending.user_id,
-            "token": ending.token,
-            **waits,
-        },
+        {**ending.claim, "wait": wait_seconds, "waits": _WAITS},
     )
 
 
@@ -409,7 +396,7 @@ def extend_memory(
 
 def session_of(row: tuple[Any, ...]) -> Session:
     """A session from the columns of `_SESSION`."""
-    known = dict(zip(_NAMES, row, strict=True))
+    known = dict(zip(COLUMNS, row, strict=True))
     for name in ("metrics", "settings"):
         known[name] = decoded(known[name])
     return foreign.session_of(known)

@@ -14,14 +14,13 @@ from genpy_server.errors import NotFound
 from genpy_server.stores.sqlite.index import index_session
 from genpy_server.stores.sqlite.messages import insert, metrics
 from genpy_server.stores.sqlite.schema import to_json
+from genpy_server.stores.sqlite.sessions import COLUMNS
 from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
 
-_SESSION_COLUMNS = (
-    "status = excluded.status, start_time = excluded.start_time, end_time = excluded.end_time, "
-    "updated_at = excluded.updated_at, title = excluded.title, summary = excluded.summary, "
-    "note = excluded.note, topics = excluded.topics, sentiment = excluded.sentiment, "
-    "key_outcomes = excluded.key_outcomes, metrics = excluded.metrics, "
-    "user_rating = excluded.user_rating, rated_at = excluded.rated_at, settings = excluded.settings"
+_WRITTEN = [name for name in COLUMNS if name not in {"last_message_id", "message_count"}]
+"""The columns of a session that do not follow from its messages."""
+_REPLACED = ", ".join(
+    f"{name} = excluded.{name}" for name in _WRITTEN if name not in {"session_id", "user_id"}
 )
 
 
@@ -58,21 +57,14 @@ def _write_session(connection: sqlite3.Connection, session: Session) -> None:
         raise NotFound("Session not found.")
     connection.execute(
         f"""
-        INSERT INTO sessions (
-            session_id, user_id, status, start_time, end_time, created_at, updated_at, title,
-            summary, note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at,
-            settings
-        ) VALUES (
-            :id, :user_id, :status, :started_at, :ended_at, :started_at, :updated_at, :title,
-            :summary, :note, :topics, :sentiment, :outcomes, :metrics, :rating, :rated_at,
-            :settings
-        ) ON CONFLICT (session_id) DO UPDATE SET {_SESSION_COLUMNS}
-            WHERE excluded.updated_at > updated_at
+        INSERT INTO sessions ({", ".join(_WRITTEN)}, created_at)
+        VALUES ({", ".join(f":{name}" for name in _WRITTEN)}, :start_time)
+        ON CONFLICT (session_id) DO UPDATE SET {_REPLACED} WHERE excluded.updated_at > updated_at
         """,
         {
-            **msgspec.structs.asdict(session),
+            **msgspec.to_builtins(session),
             "topics": to_json(session.topics),
-            "outcomes": to_json(session.outcomes),
+            "key_outcomes": to_json(session.outcomes),
             "metrics": to_json(session.metrics or {}),
             "settings": to_json(session.settings),
         },

@@ -130,8 +130,7 @@ def _configuring(given: Arguments) -> Arguments:
 
 def _ending(given: Arguments) -> Arguments:
     ending: Ending = given.pop("ending")
-    ids = {"session_id": ending.session_id, "user_id": ending.user_id, "token": ending.token}
-    return given | ids | {name: msgspec.to_builtins(value) for name, value in given.items()}
+    return ending.claim | {name: msgspec.to_builtins(value) for name, value in given.items()}
 
 
 def _finishing(given: Arguments) -> Arguments:
@@ -161,6 +160,10 @@ def _importing(given: Arguments) -> Arguments | None:
         for message in checked_messages(session, given["messages"])
     ]
     return {"session": msgspec.to_builtins(session), "messages": messages} if messages else None
+
+
+def _pairs(rows: list[list[str]], _: Arguments) -> list[tuple[str, str]]:
+    return [(user_id, session_id) for user_id, session_id in rows]
 
 
 def _deleted(answer: Any, _: Arguments) -> None:
@@ -271,13 +274,9 @@ class SupabaseStore:
         lambda rows, _: [hosted_of(row) for row in rows or ()],
         lambda given: given if given["known"] else None,
     )
-    abandoned = _calls(
-        Store.abandoned, lambda rows, _: [(user, session) for user, session in rows], _page
-    )
+    abandoned = _calls(Store.abandoned, _pairs, _page)
     claim_ending = _calls(
-        Store.claim_ending,
-        ending_of,
-        lambda given: given | {"token": str(uuid4())},
+        Store.claim_ending, ending_of, lambda given: given | {"token": str(uuid4())}
     )
     finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _finishing)
     release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
@@ -290,9 +289,7 @@ class SupabaseStore:
         lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
     )
     take_over = _calls(Store.take_over, lambda answer, _: left_of(answer))
-    interrupted = _calls(
-        Store.interrupted, lambda rows, _: [(user, session) for user, session in rows], _page
-    )
+    interrupted = _calls(Store.interrupted, _pairs, _page)
 
     memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, Memory))
     extend_memory = _calls(Store.extend_memory, lambda moved, _: bool(moved), _remembering)
