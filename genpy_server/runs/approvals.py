@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from genpy_server.errors import Conflict, StoreError
+from genpy_server.runs.context import Publisher
 from genpy_server.stores.base import ApprovalStore, Store
 from genpy_server.tools.base import Tool
 from genpy_server.wire import (
@@ -12,9 +13,7 @@ from genpy_server.wire import (
     ApprovalResolved,
     Approve,
     Decision,
-    ErrorFrame,
     Notice,
-    SessionFrame,
 )
 
 NOBODY = (
@@ -24,11 +23,8 @@ NOBODY = (
 NO_ANSWER = "The tool {name} asked a question that no client here can answer: the answer is no."
 
 
-class ApprovalAudience(Protocol):
+class ApprovalAudience(Publisher, Protocol):
     """The clients of a session."""
-
-    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
-        """Give an event to every client."""
 
     def can_approve(self) -> bool:
         """Whether a client can answer a request."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from genpy_server.core.models import Message, RunStatus
 from genpy_server.errors import GenPyError, NotFound
 from genpy_server.runs.approvals import ApprovalAudience, Approvals
 from genpy_server.runs.background import BackgroundTasks
-from genpy_server.runs.context import Chat, Publisher, RunRequest
+from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.runs.history import Conversation
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
@@ -31,7 +31,7 @@ SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
 log = logging.getLogger("genpy.runs")
 
 
-class RunOwner(ApprovalAudience, Publisher, Protocol):
+class RunOwner(ApprovalAudience, Protocol):
     """The live session of a queue."""
 
     def runs_idle(self) -> None:
@@ -82,11 +82,12 @@ class Admission:
     def prepare(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         """Count what is prepared for a reply that is still to begin, for as long as it runs."""
         self._prepared += 1
-        task.add_done_callback(self._is_prepared)
-        return task
 
-    def _is_prepared(self, _: asyncio.Task[Any]) -> None:
-        self._prepared -= 1
+        def is_prepared(_: asyncio.Task[T]) -> None:
+            self._prepared -= 1
+
+        task.add_done_callback(is_prepared)
+        return task
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Callable[[], None]]:
@@ -115,13 +116,14 @@ class RunQueue:
 
     def __init__(self, services: RunServices, conversation: Conversation, owner: RunOwner) -> None:
         self._chat = services.chat
-        self._approvals: Approvals | None = None
         self._tasks = services.tasks
         self._journal = services.journal
         self._admission = services.admission
         self._memory = MemorySchedule(services.keeper, conversation)
         self._conversation = conversation
         self._owner = owner
+        seconds = self._chat.settings.limits.approval_seconds
+        self.approvals = Approvals(self._chat.store, conversation.user_id, owner, seconds)
         self._waiting: list[RunRequest] = []
         self._task: asyncio.Task[None] | None = None
         self._run: ReplyRun | None = None
@@ -134,16 +136,6 @@ class RunQueue:
         """Replies that are not stored yet, by the ids of their runs."""
         self._closed = False
         self._sent_notices = set[str]()
-
-    @property
-    def approvals(self) -> Approvals:
-        """The approval requests of tools; created on first use."""
-        if self._approvals is None:
-            chat = self._chat
-            seconds = chat.settings.limits.approval_seconds
-            user_id = self._conversation.user_id
-            self._approvals = Approvals(chat.store, user_id, self._owner, seconds)
-        return self._approvals
 
     @property
     def waiting(self) -> int:

@@ -76,10 +76,13 @@ class ToolAccess:
         return tool
 
     def _may_use(self, user_id: str, tool: Tool) -> bool:
-        if tool.reads_only or self._acting is None:
-            return True
-        acting = self._acting
-        return any(tool.spec.name in acting.get(user, ()) for user in (user_id, EVERYONE))
+        names = self._acting_of(user_id)
+        return tool.reads_only or names is None or tool.spec.name in names
+
+    def _acting_of(self, user_id: str) -> frozenset[str] | None:
+        """The names of the tools that act for a user; None for all."""
+        acting, none = self._acting, frozenset[str]()
+        return None if acting is None else acting.get(user_id, none) | acting.get(EVERYONE, none)
 
     def missing(self, user_id: str) -> list[str]:
         """A sentence on each source of tools for this user that brings none now."""
@@ -93,10 +96,8 @@ class ToolAccess:
 
     def _expects(self, user_id: str, source: ToolSource) -> bool:
         """Whether a user may use tools of a source; on a server with tokens, by their names."""
-        if self._acting is None:
-            return True
-        acting = self._acting
-        return any(map(source.names, {*acting.get(user_id, ()), *acting.get(EVERYONE, ())}))
+        names = self._acting_of(user_id)
+        return names is None or any(map(source.names, names))
 
     def _sources(self) -> list[ToolSource]:
         return [*self._failed, *self.servers.states()]
