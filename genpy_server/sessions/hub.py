@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from genpy_server.core.identity import is_named_id
-from genpy_server.core.models import Memory, Session
 from genpy_server.errors import Busy, GenPyError, ShuttingDown, StoreError, TooMany
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
@@ -209,17 +208,9 @@ class SessionHub:
 
     # Changes by HTTP
 
-    def changed(self, session: Session) -> None:
-        """Publish the change of a stored session to its subscribers."""
-        live = self._live.get((session.user_id, session.id))
-        if live is not None:
-            live.changed(session)
-
-    def remembered(self, user_id: str, session_id: str, memory: Memory) -> None:
-        """Use a memory that a person changed, if the session is live."""
-        live = self._live.get((user_id, session_id))
-        if live is not None:
-            live.remembered(memory)
+    def find(self, user_id: str, session_id: str) -> LiveSession | None:
+        """The live session of an id; None where it is not live."""
+        return self._live.get((user_id, session_id))
 
     async def remove(self, user_id: str, session_id: str) -> None:
         """Stop the replies of a session that is about to be deleted, and close its subscriptions."""
@@ -245,12 +236,6 @@ class SessionHub:
         if self._live.get(key) is session:
             del self._live[key]
         session.delete()
-
-    async def settle(self, user_id: str, session_id: str) -> None:
-        """Stop a session's running reply and wait until it is stored."""
-        live = self._live.get((user_id, session_id))
-        if live is not None:
-            await live.runs.stop("stopped")
 
     # Endings
 

@@ -34,6 +34,7 @@ from genpy_server.stores.base import Store
 
 if TYPE_CHECKING:
     from genpy_server.sessions.hub import SessionHub
+    from genpy_server.sessions.live_session import LiveSession
     from genpy_server.sessions.summaries import Summaries
 
 MEMORY_ATTEMPTS = 5
@@ -164,8 +165,8 @@ class LocalRecords:
         if self._ender is None:
             raise BadRequest(_NO_MODEL)
         session = await self.session(ref)
-        if self._live is not None:
-            await self._live.settle(self._user_id, session.id)
+        if (live := self._live_session(session.id)) is not None:
+            await live.runs.stop("stopped")
         return self._changed(await self._ender.again(self._user_id, session.id))
 
     async def abandoned(self) -> list[str]:
@@ -217,8 +218,8 @@ class LocalRecords:
             if await self._store.extend_memory(
                 self._user_id, session.id, changed, previous=previous
             ):
-                if self._live is not None:
-                    self._live.remembered(self._user_id, session.id, changed)
+                if (live := self._live_session(session.id)) is not None:
+                    live.remembered(changed)
                 return await self._shown(session.id, changed)
         raise Conflict("The memory is being extended just now. Try again.")
 
@@ -310,9 +311,12 @@ class LocalRecords:
             )
 
     def _changed(self, session: Session) -> Session:
-        if self._live is not None:
-            self._live.changed(session)
+        if (live := self._live_session(session.id)) is not None:
+            live.changed(session)
         return session
+
+    def _live_session(self, session_id: str) -> "LiveSession | None":
+        return None if self._live is None else self._live.find(self._user_id, session_id)
 
     async def close(self) -> None:
         """Close the store."""

@@ -771,7 +771,7 @@ async def test_the_list_tells_where_a_reply_is_running(server, upstream, peer):
         assert server.app.hub.running("somebody else") == frozenset()
         gate.set()
         await peer.until("run_finished")
-        await server.app.hub.settle("local", peer.of("ready")[0]["session"])
+        await server.app.hub.find("local", peer.of("ready")[0]["session"]).runs.stop("stopped")
         assert [session.running for session in await records.sessions()] == [False, False]
     finally:
         await records.close()

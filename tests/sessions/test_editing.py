@@ -51,7 +51,7 @@ async def test_summary_is_of_what_still_counts(server, upstream, peer):
     await say(peer, "b", "Tell me about Oslo", replaces=old)
     await peer.until("run_finished")
     upstream.fail(500)
-    await server.app.hub.settle("local", peer.of("ready")[0]["session"])
+    await server.app.hub.find("local", peer.of("ready")[0]["session"]).runs.stop("stopped")
     await server.app.records("local").regenerate("one")
     assert "Oslo is cold." in sent(upstream)[0]
     assert "Lyon" not in sent(upstream)[0]
