@@ -364,6 +364,8 @@ class SettingsEvent(Numbered, tag="settings"):
     """As in `ready`."""
     context: ContextSize | None = None
     """As in `ready`."""
+    default_model: str = ""
+    """The model that answers where `model` is none; empty if it is not known yet."""
 
 
 class Notice(Numbered, tag="notice"):
@@ -437,12 +439,9 @@ def message_event(message: Message, seq: int = 0) -> MessageEvent:
     return MessageEvent(seq=seq, message_id=message.id, **_shared(message, MessageEvent))
 
 
-def settings_event(
-    settings: SessionSettings, *, message_bytes: int, context: ContextSize
-) -> SettingsEvent:
-    """The event of settings, or of a context size, that changed."""
-    fields = _shared(settings, SettingsEvent)
-    return SettingsEvent(seq=0, message_bytes=message_bytes, context=context, **fields)
+def settings_event(settings: SessionSettings, **known: Any) -> SettingsEvent:
+    """The event of settings that changed, or of what is `known` of their model."""
+    return SettingsEvent(seq=0, **_shared(settings, SettingsEvent), **known)
 
 
 def run_started(meta: MessageMeta) -> RunStarted:

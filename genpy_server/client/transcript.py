@@ -201,6 +201,7 @@ class Transcript:
                 self.settings = SessionSettings(frame.model, frame.params, frame.system)
                 self.message_bytes = frame.message_bytes or self.message_bytes
                 self.context = frame.context or self.context
+                self._configured = frame.default_model or self._configured
             case wire.MessageEvent():
                 self._message(frame)
             case wire.RunStarted():

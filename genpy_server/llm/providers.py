@@ -244,7 +244,7 @@ class Providers:
     async def trouble(self, name: str | None) -> LlmError | None:
         """Why a model cannot answer now, by its provider's list of models; None if it may answer.
 
-        A list older than `ASKED_SECONDS` is requested again.
+        A service without a configured model is asked for its first, whose name is then known. A list older than `ASKED_SECONDS` is requested again.
         """
         try:
             model = self.get(name)
@@ -260,6 +260,9 @@ class Providers:
             failure = "" if found.error.startswith(UNLISTED) else found.error
             self._troubles[model.provider] = time.monotonic(), failure
         if not failure:
+            if not model.name:
+                with suppress(LlmError):  # the next reply says it
+                    await model.llm.check()
             return None
         where = without_password(named[0].url)
         shown = model.name or model.provider or "The model"

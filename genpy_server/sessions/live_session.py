@@ -117,7 +117,8 @@ class LiveSession:
         self._queued = set[int]()  # ids of the messages that are answered here
         self._uncertain = set[str]()  # client ids of messages whose commit may have failed
         self._used = 0  # tokens of the last request
-        self._budget: ContextSize | None = None  # as it was published last
+        self._known: tuple[ContextSize, str] | None = None
+        """The context size and the default model, as they were published last."""
 
     async def load(self) -> None:
         """Read the stored session, and take over from a server that has ended.
@@ -271,20 +272,24 @@ class LiveSession:
 
     def publish_settings(self) -> None:
         """Publish the settings and the context size that follows from them."""
-        self._budget = self._chat.size(self.settings)
+        size, default = self._known = self._state()
         self.publish(
             settings_event(
                 self.settings,
-                message_bytes=self._chat.message_bytes(self.user_id, self._budget.budget),
-                context=msgspec.structs.replace(self._budget, used=self._used),
+                default_model=default,
+                message_bytes=self._chat.message_bytes(self.user_id, size.budget),
+                context=msgspec.structs.replace(size, used=self._used),
             )
         )
 
+    def _state(self) -> tuple[ContextSize, str]:
+        return self._chat.size(self.settings), self._chat.models.default.name
+
     def refresh_budget(self) -> None:
-        """Publish the context size if it changed, as when the model's window became known."""
-        if self._budget is None:
-            self._budget = self._chat.size(self.settings)
-        elif self._budget != self._chat.size(self.settings):
+        """Publish the context size and the default model if more is known of the model."""
+        if self._known is None:
+            self._known = self._state()
+        elif self._known != self._state():
             self.publish_settings()
 
     def can_approve(self) -> bool:

@@ -88,9 +88,7 @@ class StatusControl:
         mode = AUTOMATIC if chosen is None else labels.get(chosen, chosen)
         model = transcript.next_model
         model = "no model" if model == OFFLINE else model
-        facts = (
-            [model, mode] if model else [mode]
-        )  # a server's default is known from its first reply
+        facts = [model, mode] if model else [mode]
         size, left = transcript.context, transcript.quota.get("tokens_left")
         if size is not None and size.used:
             facts.append(f"{short(size.used)}/{short(size.budget)}")

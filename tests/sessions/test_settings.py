@@ -5,7 +5,7 @@ from support.raw_client import Peer
 from support.running_server import serving
 
 from genpy_server.core.models import Params, SessionSettings
-from genpy_server.wire import ParamsChange, Retry, Send, Set
+from genpy_server.wire import MODEL_STATE, ParamsChange, Retry, Send, Set
 
 
 async def test_settings_are_published_stored_and_shown_to_who_comes(database, upstream):
@@ -44,6 +44,20 @@ async def test_settings_are_published_stored_and_shown_to_who_comes(database, up
         "params": {"max_tokens": 100, "seed": 7, "stop": ["END"]},
         "system": "Be brief.",
     }
+
+
+async def test_the_model_that_will_answer_is_known_before_the_first_reply(database, upstream):
+    """Where no model is configured, the service's first is published to who asks for its state."""
+    upstream.models = ["first", "second"]
+    features = MODEL_STATE
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        async with Peer(server.url, "one", features=features) as peer:
+            assert (await peer.next())["model"] == ""
+            await peer.until("settings")
+            assert peer.of("settings")[0]["default_model"] == "first"
+        async with Peer(server.url, "two", features=features) as peer:
+            assert (await peer.next())["model"] == "first"
+    assert not [r for r in upstream.requests if r["path"].endswith("completions")]
 
 
 async def test_settings_before_the_first_message_outlive_a_cut(database):

@@ -267,7 +267,7 @@ async def test_three_servers_show_the_same(
             await here.app.records(user).rename(session, f"Title {name}")
             await everywhere("session", lambda f, name=name: f["title"] == f"Title {name}")
             await peer.say(Set(system=f"Be {name}."))
-            await everywhere("settings", lambda f, name=name: f["system"] == f"Be {name}.")
+            await everywhere("settings", lambda f, name=name: f.get("system") == f"Be {name}.")
             await peer.say(Rate(number + 1))
             await everywhere("session", lambda f, n=number: f.get("user_rating") == n + 1)
             await alike()

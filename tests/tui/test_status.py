@@ -6,7 +6,7 @@ import pytest
 from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
-from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send, SessionEvent
+from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send, SessionEvent, SettingsEvent
 from genpy_tui.activity import newer
 
 
@@ -180,7 +180,7 @@ def test_versions_are_compared_by_number(server: str, client: str, *, expected: 
     ],
 )
 async def test_the_prompt_names_the_model(tmp_path: Path, model: str, named: str) -> None:
-    """The border names the model, says that there is none, and is silent until a server chose one.
+    """The border names the model, says that there is none, and is silent until the server knows one.
 
     What does not fit beside the model's name is left out.
     """
@@ -189,3 +189,5 @@ async def test_the_prompt_names_the_model(tmp_path: Path, model: str, named: str
     async with server.running(), terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.shows(f"─{named} ─")
+        server.emit(SettingsEvent(0, default_model="m-2"))
+        await tui.shows("─ m-2 · automatic ─")
