@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.core.models import Usage
+from genpy_server.core.text import storable
 from genpy_server.errors import LlmCutOff
 from genpy_server.llm import field_names, lenient_json
 from genpy_server.llm.contents import (
@@ -99,7 +100,6 @@ _GOES_ON = (b"{", b"[", b",", b":")
 _BEFORE_OBJECT = re.compile(r"[\[\],\s]*(?=\{)")
 _ERROR_WORDS = re.compile(r"(?i)^\W?(error|exception|traceback|failed|failure)\b")
 _NO_REASON = {"", "null", "none"}
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class StreamParser:
@@ -224,18 +224,18 @@ class StreamParser:
         if last:
             self._settle()
         texts = self._texts
-        if len(texts) == 1 and not self._thoughts and not self._odd and not self._half:
+        plain = len(texts) == 1 and "\0" not in texts[0]
+        if plain and not self._thoughts and not self._odd and not self._half:
             self._texts = []
             self._taken += texts
             return texts[0], ""
         text, thought = "".join(texts), "".join(self._thoughts)
         self._texts, self._thoughts = [], []
-        if self._odd or self._half:
-            text = self._half + text
-            self._odd = False
-            half = not last and text and "\ud800" <= text[-1] <= "\udbff"
-            self._half = text[-1] if half else ""
-            text, thought = _joined(text[: len(text) - len(self._half)]), _joined(thought)
+        text = self._half + text
+        self._odd = False
+        half = not last and text and "\ud800" <= text[-1] <= "\udbff"
+        self._half = text[-1] if half else ""
+        text, thought = storable(text[: len(text) - len(self._half)]), storable(thought)
         if text:
             self._taken.append(text)
         return text, thought
@@ -559,10 +559,3 @@ def _is_object(line: bytes) -> bool:
 
 def _text(lines: list[bytes]) -> str:
     return b"\n".join(lines).decode("utf-8", "replace")
-
-
-def _joined(text: str) -> str:
-    """The text with surrogate pairs joined and lone surrogates replaced."""
-    if not _SURROGATES.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
