@@ -123,6 +123,7 @@ _NO_MODEL = _any_of("no model")
 _BAD_KEY = _any_of("bad key")
 _FILTERED = _any_of("filtered")
 _LOADING = _any_of("loading")
+_NO_REGION = _any_of("no region")
 _QUOTA = _any_of("no credit")
 _NO_ROUTE = _any_of("no route")
 _NO_ROUTE_PAGE = _any_of("no route page")
@@ -366,7 +367,12 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
 def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, model: str) -> str:
     status, quoted = complaint.status, complaint.quoted
     reason = f": {quoted}" if quoted else ""
-    if complaint.page:
+    if _NO_REGION.search(" ".join((complaint.text, *complaint.codes)).replace("_", " ")):
+        refuses = (
+            f"The model's service does not answer requests from here{reason}. "
+            "Another key does not help: choose a model of another service with /model or -m."
+        )
+    elif complaint.page:
         refuses = (
             f"{service.where} refuses access with a web page ({status}){reason}. A proxy may stand "
             f"before it; check {service.key_setting} and {service.address_setting}."

@@ -346,6 +346,31 @@ def test_window_is_read_where_it_is_said(text, limit):
     assert Complaint({"error": {"message": text}}, 400).limit == limit
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "error": {
+                "message": "Country, region, or territory not supported",
+                "code": "unsupported_country_region_territory",
+            }
+        },
+        {"error": {"message": "x", "code": "unsupported_country_region_territory"}},
+        {"error": {"message": "The service is not available in your country."}},
+        {"error": {"message": "Access from your location is restricted"}},
+        "<html><title>Sorry, we are not yet available in your region</title>",
+        "error code: 1009",
+    ],
+)
+def test_a_closed_region_is_not_the_keys_fault(body):
+    """A service that refuses a country or region is told so, without advice about the key."""
+    error = refusal(SERVICE, "x", status=403, body=body)
+    assert type(error) is LlmKeyRejected
+    assert "does not answer requests from here" in error.message
+    assert "Another key does not help" in error.message
+    assert SERVICE.key_setting not in error.message
+
+
 def test_keys_are_not_quoted():
     """A service that quotes a key in its refusal has it left out of our sentence."""
     body = {"error": {"message": "Incorrect key provided: sk-abcdef123456, see docs"}}
