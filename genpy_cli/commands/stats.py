@@ -40,7 +40,7 @@ def stats(
         output.json_document(report)
         return
     if not report.total.replies:
-        output.note(f"No replies in the last {count(days, 'day')}.")
+        output.note(f"No reply in the last {count(days, 'day')} has a reported number of tokens.")
         return
     for title, rows in (
         ("DAY", report.days),

@@ -68,7 +68,10 @@ def test_stats_of_one_conversation_for_programs(counted):
 def test_nothing_was_used(empty):
     """Without replies a sentence says so."""
     ran = empty("stats", "--days", "1")
-    assert (ran.out, ran.err) == ("", "No replies in the last 1 day.\n")
+    assert (ran.out, ran.err) == (
+        "",
+        "No reply in the last 1 day has a reported number of tokens.\n",
+    )
 
 
 async def test_stats_of_a_server(empty, tmp_path):
