@@ -970,6 +970,7 @@ async def test_closing_finishes_what_is_under_way(path: Path) -> None:
     writes = [asyncio.create_task(person.say("x")) for _ in range(300)]
     await asyncio.sleep(0)
     await store.close()
+    store.check_file()  # as each write does once it is committed: SQLite has removed the log
     assert len({message.id for message in await asyncio.gather(*writes)}) == 300
     with pytest.raises(StoreUnavailable):
         await person.say("y")

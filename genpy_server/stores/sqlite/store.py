@@ -121,8 +121,9 @@ class SqliteStore:
             self._reindexing.cancel()
             await asyncio.wait([self._reindexing])
             self._reindexing = None
-        if self._file is not None:
-            self._file.close()
+        file, self._file = self._file, None  # SQLite removes the log at the end of the last write
+        if file is not None:
+            file.close()
         await self.runner.stop()
 
     def check_file(self) -> None:
