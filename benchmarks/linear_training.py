@@ -150,8 +150,7 @@ class Trained:
             "temperature": round(temperature, 2),
             "scale": round(scale, 6),
             "bias": [round(float(value), 4) for value in self.machine.intercept_],
-            "features": [self.encoder.names[at] for at in kept],
-            "weights": b64encode((whole[kept].ravel() + np.int16(ZERO)).astype(np.uint8)).decode(),
+            "weights": {self.encoder.names[at]: _packed(whole[at]) for at in kept},
         }
 
 
@@ -169,6 +168,10 @@ def bytes_of(weights: Matrix) -> tuple[Matrix, float]:
     """Weights as whole numbers of a byte, and what one step is worth."""
     scale = float(np.abs(weights).max()) / STEPS
     return np.rint(weights / scale).astype(np.int8), scale
+
+
+def _packed(row: Matrix) -> str:
+    return b64encode((row + np.int16(ZERO)).astype(np.uint8)).decode()
 
 
 def temperature_for(logits: Matrix, truth: Matrix) -> float:
@@ -195,7 +198,4 @@ def _lines(value: Any) -> str:
     if isinstance(value, dict):
         rows = ",\n".join(f"{compact(name)}:{_lines(item)}" for name, item in value.items())
         return f"{{\n{rows}\n}}"
-    if isinstance(value, list) and isinstance(value[0], str):
-        rows = ",\n".join(map(compact, value))
-        return f"[\n{rows}\n]"
     return compact(value)

@@ -221,7 +221,7 @@ def main() -> None:
     write(TARGET, model)
     write_background()
     print(
-        f"{len(rows)} + {len(forms)} messages, {len(model['weights']['features'])} features, "
+        f"{len(rows)} + {len(forms)} messages, {len(model['weights']['weights'])} features, "
         f"temperature {temperature:.2f}, "
     )
     print(f"trust {model['trust']}, {TARGET.stat().st_size // 1024} KB")

@@ -150,62 +150,48 @@ def _likeness(token: str) -> str:
 
 
 class LinearWeights(msgspec.Struct, frozen=True):
-    """A linear model as its file holds it: `weights` has, for each feature, a byte a label.
+    """A linear model as its file holds it: for each feature a byte a label.
 
-    A byte is `ZERO` steps above its weight.
+    A byte is `ZERO` steps above its weight, and a step is worth `scale`.
     """
 
     labels: tuple[str, ...]
     temperature: float
     scale: float
     bias: list[float]
-    features: list[str]
-    weights: bytes
+    weights: dict[str, bytes]
 
 
 class LinearModel:
     """Scores features by a weight for every pair of label and feature."""
 
     def __init__(self, raw: LinearWeights) -> None:
-        self.labels = raw.labels
-        self._bias = raw.bias
-        self._scale = raw.scale
-        self._temperature = raw.temperature
-        self._weights = raw.weights
-        starts = range(0, len(raw.weights), len(raw.labels))
-        self._starts = dict(zip(raw.features, starts, strict=True))
-        """Where in the weights those of a feature begin."""
+        self._raw = raw
 
     def score(self, found: Features) -> Scored:
         """The most probable label of a message with these features."""
-        totals, known = self._bias, 0.0
-        weights, size = self._weights, len(self.labels)
+        raw = self._raw
+        totals, known = raw.bias, 0.0
         for group in found:
-            starts = [start for start in map(self._starts.get, group) if start is not None]
-            rows = [weights[start : start + size] for start in starts]
-            scale = self._scale / math.sqrt(len(group) or 1)
-            sums = map(sum, zip(*rows, strict=True))
-            zero = ZERO * len(rows)
-            if rows:
-                totals = [
-                    total + scale * (part - zero) for total, part in zip(totals, sums, strict=True)
-                ]
+            rows = [row for row in map(raw.weights.get, group) if row is not None]
             known = len(rows) / (len(group) or 1)
+            if rows:
+                scale = raw.scale / math.sqrt(len(group))
+                sums = (sum(column) - ZERO * len(rows) for column in zip(*rows, strict=True))
+                totals = [total + scale * part for total, part in zip(totals, sums, strict=True)]
         top = max(totals)
-        best = totals.index(top)
-        odds = [math.exp((total - top) / self._temperature) for total in totals]
+        odds = [math.exp((total - top) / raw.temperature) for total in totals]
         whole = sum(odds)
-        probabilities = {label: one / whole for label, one in zip(self.labels, odds, strict=True)}
-        return Scored(self.labels[best], probabilities, known, found.words)
+        probabilities = {label: one / whole for label, one in zip(raw.labels, odds, strict=True)}
+        return Scored(raw.labels[totals.index(top)], probabilities, known, found.words)
 
     def evidence(self, scored: Scored) -> list[str]:
         """The three words with the largest weight for the label, relative to the other labels."""
         spoke = []
-        best = self.labels.index(scored.label)
+        best = self._raw.labels.index(scored.label)
         for word in scored.words:
-            start = self._starts.get(word)
-            if start is not None and word[0].isalnum() and word[-1] != "$":
-                row = self._weights[start : start + len(self.labels)]
+            row = self._raw.weights.get(word)
+            if row is not None and word[0].isalnum() and word[-1] != "$":
                 spoke.append((sum(row) - len(row) * row[best], word))
         return [_readable(word) for weight, word in sorted(spoke)[:3] if weight < 0]
 
