@@ -1,6 +1,8 @@
 """What packages bring: found by name, and named where it fails."""
 
+from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
+from shutil import make_archive
 
 import pytest
 
@@ -95,14 +97,41 @@ def test_a_package_with_wrong_modes_costs_its_own_only(brought):
     assert [text.split(" (")[0] for text in failed] == ["brought_module", "broken_module"]
 
 
-def test_the_installed_packages_are_read_once(monkeypatch):
-    """However many kinds of entry points are asked for, the files of the packages are read once."""
-    read = []
-    found = EntryPoints([EntryPoint("one", "m:x", "g"), EntryPoint("two", "m:y", "h")])
-    monkeypatch.setattr(plugins, "entry_points", lambda: read.append(1) or found)
+@pytest.fixture
+def fresh():
+    """Packages are read again before and after the test."""
     plugins._installed.cache_clear()
-    try:
-        assert [p.name for group in "ghg" for p in plugins.points(group)] == ["one", "two", "one"]
-    finally:
-        plugins._installed.cache_clear()
+    yield
+    plugins._installed.cache_clear()
+
+
+def install(folder, text):
+    """A package in a folder of `sys.path` with these entry points."""
+    info = folder / "shelves-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelves\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(text)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_the_installed_packages_are_read_once(tmp_path, monkeypatch):
+    """However many kinds of entry points are asked for, the files of the packages are read once."""
+    install(tmp_path, "[genpy.tools]\none = m:x\n[genpy.modes]\ntwo = m:y\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    read = []
+    monkeypatch.setattr(
+        metadata, "entry_points", lambda of=metadata.entry_points: read.append(1) or of()
+    )
+    groups = ("genpy.tools", "genpy.modes", "genpy.tools", "genpy.stores")
+    found = [plugins.points(group) for group in groups]
+    assert [[point.name for point in points] for points in found] == [["one"], ["two"], ["one"], []]
+    assert plugins.package_of(found[0][0]) == "shelves"
     assert read == [1]
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_package_in_a_zip_file_is_found(tmp_path, monkeypatch):
+    """Packages are also found in an archive that Python imports from."""
+    install(tmp_path / "shelves", "[genpy.tools]\none = m:x\n")
+    monkeypatch.syspath_prepend(make_archive(str(tmp_path / "all"), "zip", tmp_path / "shelves"))
+    assert [point.name for point in plugins.points("genpy.tools")] == ["one"]

@@ -7,9 +7,8 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genpy_server.core.models import ToolSource
 from genpy_server.errors import ConfigError, description
@@ -18,6 +17,9 @@ from genpy_server.tools.base import UNUSABLE, Tool
 from genpy_server.tools.functions import as_tool, is_marked
 from genpy_server.tools.process import FILE_MODULE, load_file
 from genpy_server.tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "genpy.tools"
 """Entry points whose object is a function, a `Tool`, or a list of them."""
@@ -41,7 +43,7 @@ def add_files(registry: ToolRegistry, directory: Path) -> list[ToolSource]:
 
 
 def _add(
-    registry: ToolRegistry, sources: Iterable[tuple[str, Path | EntryPoint]]
+    registry: ToolRegistry, sources: "Iterable[tuple[str, Path | EntryPoint]]"
 ) -> list[ToolSource]:
     failed = []
     for origin, source in sources:
@@ -67,7 +69,7 @@ def _of_file(file: Path) -> Iterator[Any]:
             yield value
 
 
-def _of_entry(entry: EntryPoint) -> Iterator[Any]:
+def _of_entry(entry: "EntryPoint") -> Iterator[Any]:
     loaded = entry.load()
     values = loaded if isinstance(loaded, list | tuple) else [loaded]
     for value in values:
