@@ -28,6 +28,7 @@ from genpy_server.core.models import (
     title_from,
 )
 from genpy_server.core.modes import Modes
+from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.llm.providers import Providers
 from genpy_server.runs.context import RunRequest
@@ -351,10 +352,13 @@ class LiveSession:
     def _recall(self, frame: Send) -> "asyncio.Task[list[Hit]] | None":
         """Start the recall while the message is committed.
 
-        Not for a message that waits for another reply, whose recall should find that one too, and
-        not while many replies begin, since the first ones would wait for the recall of all.
+        Not for a message that waits for another reply, whose recall should find that one too; not
+        while many replies begin, since the first ones would wait for the recall of all; and not
+        for one that a tool answers.
         """
         if frame.replaces is not None or self.runs.running or not self._admission.idle:
+            return None
+        if find_tool_request(frame.text) is not None:
             return None
         left_out = sorted(replaced_ids(self._conversation.messages))
         recall = self._chat.recall(

@@ -64,6 +64,24 @@ async def test_recall_begins_before_the_commit_is_done(server, upstream, peer, m
     assert searches == ["Where is the hotel in Rome?", "What did the hotel cost?"]
 
 
+async def test_nothing_is_recalled_for_a_message_that_a_tool_answers(
+    server, upstream, peer, monkeypatch
+):
+    """The tool's result takes the place of what was said before, which is not searched for."""
+    searches = []
+
+    async def noted(*given, **_):
+        searches.append(given[1])
+        return []
+
+    monkeypatch.setattr(server.app.store, "search", noted)
+    for name, text in (("a", "How many messages did I send?"), ("b", "Where is the hotel?")):
+        upstream.say("Near the station.")
+        await say(peer, name, text)
+        await peer.until("run_finished")
+    assert searches == ["Where is the hotel?"]
+
+
 async def test_replies_are_stored_in_the_order_of_their_questions(
     server, upstream, peer, monkeypatch
 ):
