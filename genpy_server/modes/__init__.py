@@ -8,14 +8,15 @@ the files of `modes/` in the config folder, and those that a program passes to i
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genpy_server.core.modes import Mode, Modes, parse_mode
 from genpy_server.errors import ConfigError
 from genpy_server.plugins import loaded, points
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 GROUP = "genpy.modes"
 FOLDER = "modes"
@@ -27,7 +28,7 @@ log = logging.getLogger("genpy.modes")
 @cache
 def own_modes() -> Modes:
     """The modes of the package."""
-    return Modes(_read(files(__name__)))
+    return Modes(_read(Path(__file__).parent))
 
 
 def open_modes(
@@ -59,6 +60,8 @@ def _of_packages(failed: Callable[[str], None]) -> Iterator[Mode]:
 
 def _modes(value: Any, source: str) -> Iterator[Mode]:
     """The modes in the object of an entry point."""
+    from importlib.resources.abc import Traversable  # noqa: PLC0415 - only for those of packages
+
     if isinstance(value, Mode):
         yield value
     elif isinstance(value, list | tuple):
@@ -74,7 +77,7 @@ def _modes(value: Any, source: str) -> Iterator[Mode]:
         raise ConfigError(f"{source} is a {kind}. It must be a Mode, a list of them, or a path.")
 
 
-def _read(place: Traversable) -> Iterator[Mode]:
+def _read(place: "Path | Traversable") -> Iterator[Mode]:
     """The modes of a Markdown file, or of those in a folder in the order of their names."""
     if place.is_dir():
         for file in sorted(place.iterdir(), key=lambda file: file.name):

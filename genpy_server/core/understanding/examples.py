@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 from genpy_server.core.understanding.linear import Features, features
@@ -39,7 +39,7 @@ class BackgroundRow(NamedTuple):
 @cache
 def background() -> tuple[BackgroundRow, ...]:
     """The sample of training messages in the package."""
-    text = (files("genpy_server.core.understanding") / BACKGROUND).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(BACKGROUND).read_text(encoding="utf-8")
     return tuple(BackgroundRow(**json.loads(line)) for line in text.splitlines())
 
 

@@ -6,7 +6,7 @@ it stands for every word that begins so; words of scripts without spaces are fou
 
 import unicodedata
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -68,10 +68,7 @@ def parts_of(run: str) -> list[str]:
 @cache
 def words_of_script(script: str) -> dict[str, str]:
     """The families of its words and beginnings, read on first use: most programs meet few scripts."""
-    read = (files("genpy_server.core.understanding") / FAMILIES).read_bytes()
+    read = Path(__file__).with_name(FAMILIES).read_bytes()
     raw = msgspec.json.decode(read, type=dict[str, msgspec.Raw])[script]
     families = msgspec.json.decode(raw, type=dict[str, str])
-    found: dict[str, str] = {}
-    for family, listed in families.items():
-        found.update(dict.fromkeys(listed.split(), family))
-    return found
+    return {word: family for family, listed in families.items() for word in listed.split()}

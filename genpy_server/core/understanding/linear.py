@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib.resources import files
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -204,5 +204,4 @@ def _readable(feature: str) -> str:
 
 def shipped(name: str, kind: type[T]) -> T:
     """A file of weights in the package, as `kind`, which has the parts that are wanted; not cached here."""
-    raw = (files("genpy_server.core.understanding") / name).read_bytes()
-    return msgspec.json.decode(raw, type=kind)
+    return msgspec.json.decode(Path(__file__).with_name(name).read_bytes(), type=kind)
