@@ -183,9 +183,12 @@ create or replace function genpy.keep_search() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   if (new.title, new.summary, new.topics) is distinct from (old.title, old.summary, old.topics)
-    and new.search is not distinct from old.search
+    and new.search is not distinct from old.search or new.user_id <> old.user_id
   then
     new.search := null;
+  end if;
+  if new.user_id <> old.user_id then  -- every term begins with its owner
+    update public.session_logs set terms = null where session_id = new.session_id;
   end if;
   return new;
 end
@@ -328,9 +331,58 @@ begin
 end
 $$;
 
-select genpy.ensure(genpy.has_trigger('sessions_search'), $$
-  create trigger sessions_search before update of title, summary, topics
-  on public.sessions for each row execute function genpy.keep_search()
+-- A message that another program changed or removed is counted and indexed anew.
+create or replace function genpy.keep_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if new.message <> old.message then
+    new.terms := null;
+    new.words := nullif(new.words, old.words);
+  end if;
+  update public.sessions set counts = null
+    where session_id in (old.session_id, new.session_id) and counts is not null;
+  return new;
+end
+$$;
+
+create or replace function genpy.uncount_messages() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  update public.sessions s set
+      message_count = greatest(s.message_count - gone.messages, 0), last_message_id = 0, counts = null
+    from (select session_id, count(*) as messages from removed group by 1) gone
+    where s.session_id = gone.session_id;
+  return null;
+end
+$$;
+
+-- Ids that another program chose itself may be ahead of the sequences, which would give them again.
+create or replace function genpy.pass_taken_ids() returns void
+language plpgsql set search_path = '' as $$
+begin
+  if (select max(id) from public.session_logs)
+    >= (select last_value + is_called::integer from public.session_logs_id_seq)
+  then
+    perform setval('public.session_logs_id_seq', greatest(max(id),
+      (select last_value from public.session_logs_id_seq))) from public.session_logs;
+  end if;
+  if (select max(id) from public.sessions)
+    >= (select last_value + is_called::integer from public.sessions_id_seq)
+  then
+    perform setval('public.sessions_id_seq', greatest(max(id),
+      (select last_value from public.sessions_id_seq))) from public.sessions;
+  end if;
+end
+$$;
+
+select genpy.ensure(genpy.has_trigger('session_logs_changed'), $$
+  drop trigger if exists sessions_search on public.sessions;
+  create trigger sessions_search before update of title, summary, topics, user_id
+  on public.sessions for each row execute function genpy.keep_search();
+  create trigger session_logs_changed before update of session_id, event_type, message, metadata, created_at
+  on public.session_logs for each row execute function genpy.keep_message();
+  create trigger session_logs_uncounted after delete on public.session_logs
+  referencing old table as removed for each statement execute function genpy.uncount_messages()
 $$);
 select genpy.ensure(genpy.has_trigger('sessions_updated_at'), $$
   create trigger sessions_updated_at
@@ -573,6 +625,7 @@ begin
   select user_id, last_message_id into owner, previous
     from public.sessions where session_id = p_session_id for update;
   if not found and p_event_type = 'user' and p_known = 0 then
+    perform genpy.pass_taken_ids();
     insert into public.sessions (session_id, user_id, title, search, cut, settings)
       values (p_session_id, p_user_id, p_title, p_search::tsvector, p_cut, p_settings)
       on conflict (session_id) do nothing;
@@ -600,6 +653,11 @@ begin
   end if;
 
   now_ := clock_timestamp();
+  if (select max(id) from public.session_logs)  -- here, since a function for each message takes longer
+    >= (select last_value + is_called::integer from public.session_logs_id_seq)
+  then
+    perform genpy.pass_taken_ids();
+  end if;
   insert into public.session_logs
       (session_id, event_type, message, metadata, created_at, client_id, uid, words, terms,
         about_records, cut, pending_server)
@@ -1726,6 +1784,7 @@ declare
   ids jsonb := '{}';
   added integer := 0;
 begin
+  perform genpy.pass_taken_ids();
   insert into public.sessions as s (
       session_id, user_id, status, start_time, end_time, created_at, updated_at, title, summary,
       note, topics, sentiment, key_outcomes, metrics, user_rating, rated_at, settings)
@@ -1788,7 +1847,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '16'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '17'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

@@ -286,11 +286,15 @@ def broken(rows: list[Row], writers: list[Writer]) -> list[str]:
 
 
 async def settled(
-    place: SqliteFile | Project, writers: list[Writer], seconds: float = 60.0
+    place: SqliteFile | Project, writers: list[Writer], patience: float = 60.0
 ) -> None:
-    """Wait until every question has its reply, or time is over."""
-    end = time.monotonic() + seconds
-    while verdict(place.rows(), writers)["unanswered"] and time.monotonic() < end:
+    """Wait until every question has its reply, or no other one gets its reply for so long."""
+    least, end = sys.maxsize, 0.0
+    while left := verdict(place.rows(), writers)["unanswered"]:
+        if left < least:
+            least, end = left, time.monotonic() + patience
+        if time.monotonic() > end:
+            return
         await asyncio.sleep(0.2)
 
 
@@ -344,17 +348,16 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
             writer.stopping = True
         await asyncio.gather(*writing)
         opened = [Writer(session=writer.session, url=writer.url) for writer in writers]
-        async with asyncio.timeout(90):
-            sockets = [
-                await connect(
-                    f"{one.url.replace('http', 'ws')}/ws/session/{one.session}",
-                    subprotocols=[Subprotocol(PROTOCOL)],
-                )
-                for one in opened
-            ]
-            await settled(place, writers)
-            for socket in sockets:
-                await socket.close()
+        sockets = [
+            await connect(
+                f"{one.url.replace('http', 'ws')}/ws/session/{one.session}",
+                subprotocols=[Subprotocol(PROTOCOL)],
+            )
+            for one in opened
+        ]
+        await settled(place, writers)
+        for socket in sockets:
+            await socket.close()
         for server in servers:
             await server.stop()
         await template.stop()

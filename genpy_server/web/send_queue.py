@@ -102,6 +102,8 @@ class SendQueue:
         self._queue: list[bytes | _Joined] = []  # an empty deque takes 760 bytes
         self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
+        self._largest = 0
+        """Bytes of the largest frame; beyond the limit one frame may wait, or it could never be sent."""
 
     @property
     def is_open(self) -> bool:
@@ -152,12 +154,15 @@ class SendQueue:
             if not data:
                 return
         if self._task is None and self._ws.transport.get_write_buffer_size() < WATERMARK:
-            self._ws.send_now(wire.encode_bytes(frame) if data is None else data)
+            data = wire.encode_bytes(frame) if data is None else data
+            self._largest = max(self._largest, len(data))
+            self._ws.send_now(data)
             return
         if isinstance(frame, wire.Delta | wire.Reasoning):
             self._put_piece(frame)
         else:
             data = wire.encode_bytes(frame) if data is None else data
+            self._largest = max(self._largest, len(data))
             self._queue.append(data)
             self._count(len(data) + ENTRY_BYTES)
         self._start()
@@ -185,7 +190,8 @@ class SendQueue:
         self._sums.changed(self, change)
         limits = self._limits
         held = self.waiting_bytes + self._ws.transport.get_write_buffer_size()
-        if change > 0 and (len(self._queue) > limits.queue_frames or held > limits.queue_bytes):
+        most = limits.queue_bytes + self._largest
+        if change > 0 and (len(self._queue) > limits.queue_frames or held > most):
             self.close(wire.CLOSE_SLOW, TOO_SLOW)
 
     def _drop(self) -> None:

@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Callable
 
 from support.supabase_stack import FIRST_VERSION, FOLDER, SCHEMA, Stack
+from support.users import Person
 
 from genpy_server.core.words import CUT
 from genpy_server.stores.supabase.client import SCHEMA_VERSION
@@ -21,7 +22,8 @@ CATALOGUE = """
     union all select 'policy', policyname, concat_ws(' ', tablename, roles::text, cmd, qual)
         from pg_policies where schemaname = 'public'
     union all select 'trigger', tgname, pg_get_triggerdef(oid)
-        from pg_trigger where tgrelid = 'public.sessions'::regclass and not tgisinternal
+        from pg_trigger where not tgisinternal
+        and tgrelid in ('public.sessions'::regclass, 'public.session_logs'::regclass)
     union all select 'table', relname, concat_ws(' ', relrowsecurity, relforcerowsecurity, relacl::text)
         from pg_class where oid in ('public.sessions'::regclass, 'public.session_logs'::regclass)
     order by 1, 2
@@ -240,6 +242,73 @@ def test_counts_follow_whatever_program_inserts(make_stack: MakeStack) -> None:
     assert row["right"] is True
     assert row["kept"] == row["counted"]
     assert row["kept"]["tools"] == {"a": 2}
+
+
+async def test_what_other_programs_change_and_remove_is_followed(supabase: Stack) -> None:
+    """A changed message is found by its new words alone, a removed one is not counted any more."""
+    store = SupabaseStore(supabase.url, supabase.secret_key)
+    await store.open()
+    person = Person(store)
+    said = [
+        await person.say(text) for text in ("the xylophone", "first", "second", "third", "fourth")
+    ]
+    assert (await store.metrics(person.id, person.session)).messages == 5
+    supabase.sql(f"""
+        update session_logs set message = 'the wombat and more' where id = {said[0].id};
+        delete from session_logs where id in ({said[2].id}, {said[4].id});
+    """)
+    (session,) = await store.sessions(person.id, limit=2)
+    assert (session.message_count, session.last_message_id) == (3, said[3].id)
+    metrics = await store.metrics(person.id, person.session)
+    assert (metrics.messages, metrics.user_words) == (3, 6)
+    for _ in range(2):
+        assert await store.search(person.id, "xylophone", limit=5) == []
+        (hit,) = await store.search(person.id, "wombat", limit=5)
+        assert hit.message.text == "the wombat and more"
+        await store.indexed()
+    await person.say("fifth")
+    assert (await store.metrics(person.id, person.session)).messages == 4
+    await store.delete(person.id, person.session)
+    await store.close()
+
+
+async def test_sessions_are_found_by_the_user_that_another_program_gives_them(
+    supabase: Stack,
+) -> None:
+    """By their words and titles, before they are indexed again and after."""
+    store = SupabaseStore(supabase.url, supabase.secret_key)
+    await store.open()
+    before, after = Person(store), Person(store)
+    await before.say("a marmot", title="Hills")
+    supabase.sql(f"update sessions set user_id = '{after.id}' where user_id = '{before.id}'")
+    for _ in range(2):
+        for query in ("marmot", "hills"):
+            assert len(await store.search(after.id, query, limit=5, titles=True)) == 1
+            assert await store.search(before.id, query, limit=5, titles=True) == []
+        await store.indexed()
+    await store.close()
+
+
+async def test_ids_that_another_program_chose_are_passed(make_stack: MakeStack) -> None:
+    """Rows that were copied with their ids, also into empty tables, stop nobody."""
+    stack = make_stack(SCHEMA)
+    copied = "aaaaaaaa-0000-4000-8000-00000000000"
+    for number in (1, 2, 3):
+        last = stack.sql(f"""
+            insert into sessions (id, session_id, user_id)
+              select coalesce(max(id), 0) + 1, '{copied}{number}', 'ann' from sessions;
+            insert into session_logs (id, session_id, event_type, message)
+              select coalesce((select max(id) from session_logs), 0) + n, '{copied}{number}', 'user', 'm'
+              from generate_series(1, 3) n;
+            select max(id) as id from session_logs
+        """)[0]["id"]
+        appended = stack.sql("""
+            select genpy_append(p_user_id => 'ann', p_session_id => gen_random_uuid(),
+              p_event_type => 'user', p_message => 'm', p_title => 't', p_client_id => 'c',
+              p_metadata => '{}', p_uid => gen_random_uuid(), p_words => 1, p_live_seconds => 0)
+              #>> '{message,id}' as id
+        """)
+        assert int(str(appended[0]["id"])) > int(str(last))
 
 
 def test_sessions_of_the_first_version_are_counted_once(make_stack: MakeStack) -> None:

@@ -11,6 +11,7 @@ from support.scripted_model import DONE, Script, call_piece, chunk
 from websockets.asyncio.client import connect
 
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.models import MessageMeta
 from genpy_server.errors import ShuttingDown, StoreUnavailable
 from genpy_server.runs import queue as run_queue
 from genpy_server.runs import run
@@ -255,6 +256,19 @@ async def test_long_messages_can_be_attached_to(server):
             shown.append(await peer.until("message"))
     assert 1 <= len(shown) < 60
     assert ready["before"] == shown[0]["message_id"]
+
+
+async def test_a_message_larger_than_a_queue_can_be_attached_to(server):
+    """What another program wrote is sent alone, however large, and the conversation goes on."""
+    session_id = (await SessionNames(server.app.store).identify("local", "big")).id
+    meta = MessageMeta(reasoning="x" * 6_000_000)
+    await server.app.store.append("local", session_id, "user", "y" * 6_000_000, title="t")
+    for role, told in (("user", 6_000_000), ("assistant", 5)):
+        if role == "assistant":
+            await server.app.store.append("local", session_id, role, "reply", title="t", meta=meta)
+        async with Peer(server.url, "big", history=1) as peer:
+            assert len((await peer.until("message"))["text"]) == told
+            await peer.until("snapshot_end")
 
 
 async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch):

@@ -332,9 +332,8 @@ def usage(
 def message_of(row: tuple[Any, ...]) -> Message:
     """A message from the columns of `MESSAGE`."""
     id_, session_id, event_type, text, at, client_id, meta, uid = row
-    message = Message(
-        id_, session_id, ROLE[event_type], text, at, client_id, read_json(MessageMeta, meta), uid
-    )
+    role = ROLE.get(event_type, "system")
+    message = Message(id_, session_id, role, text, at, client_id, read_json(MessageMeta, meta), uid)
     if (*map(type, row),) in _USUAL:
         return with_links(with_times(message))
     return with_links(read(Message, msgspec.structs.asdict(message)))

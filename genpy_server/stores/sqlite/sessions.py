@@ -24,7 +24,7 @@ _OWNED = "session_id = :session_id AND user_id = :user_id"
 
 _FILTERS = {
     "before": "last_message_id < :before",
-    "status": "status = :status",
+    "status": "(status = 'active') = (:status = 'active')",
     "query": """(
         instr(casefold(CAST(title AS BLOB)), :query)
         OR instr(casefold(CAST(summary AS BLOB)), :query)

@@ -45,6 +45,10 @@ FAILING = (
     "Supabase at {url} answers with the error {code} instead of what was asked. Its database may be "
     "starting, overloaded or out of space: see the project's status; GenPy goes on when it is well."
 )
+REFUSED = (
+    "What stands before Supabase at {url} refuses the request with the error {code}: a firewall, a "
+    "proxy, or the network restrictions of the project. GenPy goes on when it lets requests pass."
+)
 READ_ONLY = (
     "The database of the Supabase project at {url} takes no changes now. Its disk may be full, or "
     "it is being moved: see the project's reports; GenPy goes on when it does."
@@ -105,14 +109,16 @@ _CODES: Final[dict[str, _Kind]] = {
     "42883": _SCHEMA,
     "3F000": _SCHEMA,
     "42501": (StoreForbidden, FORBIDDEN),
-    "40001": _ROLLED_BACK,  # serialization failure
-    "40P01": _ROLLED_BACK,  # deadlock
+    "40003": _FAILING,  # whether it was rolled back is not known
+    "25P03": _TIMEOUT,  # idle_in_transaction_session_timeout
+    "25P04": _TIMEOUT,  # transaction_timeout
     "57014": _TIMEOUT,  # statement_timeout
     "55P03": _TIMEOUT,  # lock_timeout
     "25006": (StoreUnavailable, READ_ONLY),  # while it fails over, or for want of space
 }
 _CLASSES: Final[dict[str, _Kind]] = {
     "08": _FAILING,  # connection
+    "40": _ROLLED_BACK,  # deadlock, serialization failure
     "53": _FAILING,  # resources: too many connections, disk full
     "57": _FAILING,  # shutting down, starting up
     "58": _FAILING,  # system error
@@ -120,7 +126,7 @@ _CLASSES: Final[dict[str, _Kind]] = {
 _STATUSES: Final[dict[int, _Kind]] = {
     401: (StoreKeyRejected, REJECTED),
     402: (StoreUnavailable, RESTRICTED),
-    403: (StoreForbidden, FORBIDDEN),
+    403: (StoreUnavailable, REFUSED),
     404: _NOT_SUPABASE,
     408: _TIMEOUT,
     429: (StoreUnavailable, "Supabase at {url} asks to slow down. Try again in a moment."),
