@@ -58,7 +58,31 @@ TEXTS = {
     "escapes": "\\*no\\* and <b>text</b> & more",
     "hard break": "a  \nb\\\nc",
     "wide": "含**「重点」**内容",
+    "levels": "### One\n\n##### Two\n\n```\n# code\n```\n\n### Three\n\nFour\n===\n",
+    "gaps in a list": "1. **One**\n2. two\n\n   more\n3. [x] three\n\nend",
+    "a list behind a table": "| a |\n|---|\n| 1 | 2 |\n- item\n",
+    "addresses": "[a](https://a.example/b_(c)) <https://a.example/d_e_f>",
+    "lazy": "* one\n**two** three\n* four\n\nfive\n--- six",
+    "code of three ticks": "x\n```py``` y",
 }
+AWKWARD = (
+    "* one\n**two**\n- three\n-four\n1. five\n1.6\n#seven\n# eight #",
+    "a\n---b\n\n- c\n\n\n---d\n\n+ \\(\r\n---> e\n===f\n===",
+    "`\n```py*~~~1) ```x\n\n``a`\n```\ncode``` `\n~~~\n# no\n```\nafter",
+    "> > 1) _\n> ---## h\n10) \n***!1**\n\n| a | b\n|-x\n\n| a | b |\n|--|-:|\n| 1|2 | 3\n*",
+    "- [x] a\n  - ```\n    - b\n    ```\n\n    c\n- d\n\n[e](f [g](h) ![i][j\n$$\nk_1 * 2\n$$ \\[l\\]",
+    "<div>\n<b>a\n\n</div><!--\n-->\u05e9\u05dc\u05d5\u05dd **\u300c**\u91cd**\u300d** \U0001f642*e\u0301*",
+)
+"""Texts in which the meaning of a line changes as it is written."""
+LONG = 100_000
+HOSTILE = (
+    *(f"# a{' ' * LONG}b", f"# {'# ' * (LONG // 2)}x", f"a | b\n| -{' ' * LONG}x"),
+    *(f"a{' ' * LONG}b", f"` {'a' * LONG}`", f"    a{' ' * LONG}b", "> " * (LONG // 2)),
+    *("[" * LONG, "[a](" * (LONG // 4), "*a _b " * (LONG // 6), "`" * LONG, "a\n" * (LONG // 2)),
+    *(f"|a|\n|-|\n{'`' * LONG}|", "- a\n" * (LONG // 16), f"- {'- ' * (LONG // 2)}x"),
+    *(f"```js\n{'/*' * (LONG // 2)}", f"```js\n{'`' * LONG}", "<!--" * (LONG // 4), "\\" * LONG),
+)
+"""Texts for which a careless pattern would take hours."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -81,7 +105,7 @@ async def grown(page: Page, text: str, step: int) -> tuple[str, list[str]]:
 
 def plain(html: str) -> str:
     """HTML without what only the server knows: colours, languages, breaks between blocks."""
-    html = re.sub(r"</?span[^>]*>| data-language=\"[^\"]*\"", "", html)
+    html = re.sub(r"</?span[^>]*>| (?:data-language|href|target|rel)=\"[^\"]*\"", "", html)
     parts = re.split(r"(<pre>.*?</pre>)", html, flags=re.DOTALL)
     return "".join(
         part if number % 2 else re.sub(r"\n*(</?(?!em|strong|s>|code|br)\w+[^>]*>)\n*", r"\1", part)
@@ -109,3 +133,38 @@ async def test_what_is_open_at_the_end_is_text(page: Page):
     """Marks that nothing closes are shown as they are once the text is complete."""
     html, _ = await grown(page, "2 **3 and `4 and [5](6", 1)
     assert plain(html) == "<p>2 **3 and `4 and [5](6</p>"
+
+
+CUT = """async ([source, text]) => {
+  const { Growing } = await import(source.replace("chat.js", "markdown.js"));
+  const [place, wrong] = [document.createElement("div"), []];
+  const growing = new Growing(place);
+  for (let at = 1; at <= text.length; at += 1) {
+    for (const open of at < text.length ? [true] : [true, false]) {
+      const fresh = document.createElement("div");
+      growing.show(text.slice(0, at), 0, open);
+      new Growing(fresh).show(text.slice(0, at), 0, open);
+      if (fresh.innerHTML !== place.innerHTML) wrong.push([at, place.innerHTML, fresh.innerHTML]);
+    }
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize("text", [*AWKWARD, *TEXTS.values()])
+async def test_where_a_text_was_cut_is_not_seen(page: Page, text: str):
+    """At every character what was shown bit by bit is what the text as it is now would be at once."""
+    source = await page.locator("script[src$='chat.js']").get_attribute("src")
+    assert await page.evaluate(CUT, [source, text]) == []
+
+
+async def test_no_text_holds_up_the_page(page: Page):
+    """Texts of 100,000 characters made to be slow are parsed, growing and whole, before anyone gives up."""
+    source = await page.locator("script[src$='chat.js']").get_attribute("src")
+    for text in HOSTILE:
+        for open_ in (True, False):
+            assert await page.evaluate(PARSED, [source, text, open_]) > 0, text[:9]
+
+
+PARSED = """async ([source, text, open]) =>
+  (await import(source.replace("chat.js", "markdown.js"))).blocks(text, open).length"""

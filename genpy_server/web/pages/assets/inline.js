@@ -5,7 +5,7 @@
 import { el } from "./dom.js";
 
 const TOKEN =
-  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~~)|!?\[([^\][\n]*)\]\(([^()\s]*)(?:\s+"[^"\n]*")?\)|(?: {2,}|\\)\n|(https?:\/\/[^\s<>]*[^\s<>.,;:!?'"*_~)\]])/g;
+  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~~)|!?\[([^\][\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+"[^"\n]*")?\)|(?:(?<! ) {2,}|\\)\n|<(https?:\/\/[^\s<>]+)>|(https?:\/\/[^\s<>]*[^\s<>.,;:!?'"*_~)\]])/g;
 const SPACE = /^\s?$/;
 const PUNCTUATION = /^[\p{P}\p{S}]$/u;
 const WIDE = /^[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\uffef]$/;
@@ -65,7 +65,7 @@ class Inline {
   read() {
     const { text } = this;
     for (let found; (found = this.#next());) {
-      const [all, escaped, ticks, marks, label, , address] = found;
+      const [all, escaped, ticks, marks, label, enclosed, address = enclosed] = found;
       const { index } = found;
       this.#made.push(text.slice(this.#last, index));
       this.#last = index + all.length;
@@ -105,7 +105,7 @@ class Inline {
     if (end < 0 && !(this.open && from < text.length)) this.#made.push(ticks);
     else {
       const code = text.slice(from, end < 0 ? text.length : end).replaceAll("\n", " ");
-      const padded = /^ .*[^ ].* $/.test(code);
+      const padded = code.startsWith(" ") && code.endsWith(" ") && /[^ ]/.test(code);
       this.#made.push(el("code", { text: padded ? code.slice(1, -1) : code }));
       this.#last = end < 0 ? text.length : end + ticks.length;
     }

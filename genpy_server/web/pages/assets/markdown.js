@@ -11,14 +11,17 @@ import { inline } from "./inline.js";
 /** @typedef {"text" | "heading" | "rule" | "quote" | "list" | "table" | "code" | "indented"} Kind */
 
 const FENCE = /^( {0,3})(`{3,}(?=[^`]*$)|~{3,})\s*(.*)$/;
-const HEADING = /^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$/;
+const HEADING = /^ {0,3}(#{1,6})(?!\S)/;
+const OUTLINE = /^ {0,3}(?:(`{3,}|~{3,})|(#{1,6})(?!\S))/gm;
 const RULE = /^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:( {1,4})(?! )|( )(?= )|$)/;
-const DELIMITER = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+const INDENTED = /^(?: {4}|\t)/;
+const DELIMITER = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*(?:\|\s*)?$/;
 const TASK = /^\[([ xX])\] /;
-/** What still grows and may become anything; it shows nothing yet. */
-const UNCLEAR = /^\s*(?:[-*+#>=_\d.)]*|[`~]{3,}[^\n]*|[`~]{1,2}|\|[^\n]*(?:\n[\s:|-]*)?)$/;
+/** A last line that may become anything, and what may become the head of a table; it is not shown yet. */
+const UNCLEAR = /^(?:[-*+#>=_\d.):|`~\s]*|[-*+>\d.)\s]*(?:`{3,}|~{3,}).*)$/;
+const HEAD = /^\s*\|[^\n]*\n?$/;
 const UNCLEAR_CHARS = 500;
 const DEEPEST = 8; // blocks within blocks; what is deeper is text
 const FIRST_HEADING = 2; // a text stands below the h2 of its message
@@ -38,11 +41,40 @@ function lineEnd(text, at) {
   return end < 0 ? text.length : end + 1;
 }
 
+/** A text that grows, without a last line of which it is not clear yet what it is. */
+function clear(/** @type {string} */ text) {
+  const at = text.lastIndexOf("\n") + 1;
+  const short = text.length - at < UNCLEAR_CHARS;
+  return short && UNCLEAR.test(text.slice(at)) ? text.slice(0, at) : text;
+}
+
 /**
  * @param {string} text
  * @param {number} at
  */
 const lineAt = (text, at) => text.slice(at, lineEnd(text, at)).replace(/\r?\n$/, "");
+
+/**
+ * The element of a heading that has so many marks, below those before it: as the server's, it is one
+ * level below the nearest with fewer marks.
+ *
+ * @param {string} text
+ * @param {number} at
+ * @param {number} marks
+ */
+function levelAt(text, at, marks) {
+  /** @type {number[]} */
+  const outer = [];
+  let open = "";
+  for (const [, fence, heading] of text.slice(0, at).matchAll(OUTLINE)) {
+    if (fence && (!open || fence.startsWith(open))) open = open ? "" : fence;
+    if (!heading || open) continue;
+    while (/** @type {number} */ (outer.at(-1)) >= heading.length) outer.pop();
+    outer.push(heading.length);
+  }
+  const above = outer.filter((one) => one < marks).length;
+  return /** @type {"h3"} */ (`h${Math.min(6, FIRST_HEADING + 1 + above)}`);
+}
 
 /**
  * What kind of block begins at a line that is not blank.
@@ -59,7 +91,7 @@ function kindAt(text, at, open) {
   if (RULE.test(line)) return "rule";
   if (QUOTE.test(line)) return "quote";
   if (ITEM.test(line)) return "list";
-  if (/^(?: {4}|\t)/.test(line)) return "indented";
+  if (INDENTED.test(line)) return "indented";
   const next = lineEnd(text, at);
   const below = lineAt(text, next);
   const table = line.includes("|") && below.includes("|") && DELIMITER.test(below);
@@ -123,15 +155,18 @@ class Block {
   end = 0;
   /** Whether what follows it is another block. */
   closed = false;
+  /** Whether a paragraph ends with a blank line. */
+  gap = false;
   #done = 0; // where the part of it begins that may still change
   /** @type {Colours | null} */
   #colours = null;
-  #parts = 0; // items or rows that are complete
+  /** @type {HTMLElement | null} */
+  #part = null; // the item or row that is not complete
   #fence = "";
   #indent = 0;
   /** @type {string[]} */
   #align = [];
-  #blank = false; // whether a blank line was seen between two items
+  #loose = false; // whether there are blank lines between items or in one, so that each has paragraphs
 
   /**
    * @param {Kind} kind
@@ -172,20 +207,29 @@ class Block {
         return morph(this.inner, blocks(inside, grows, this.depth + 1));
       }
       case "heading": {
-        const [, marks, words] = /** @type {RegExpExecArray} */ (HEADING.exec(lineAt(own, 0)));
-        this.#become(/** @type {"h3"} */ (`h${Math.min(6, FIRST_HEADING + marks.length)}`));
-        return morph(this.inner, inline(words ?? "", grows));
+        const line = lineAt(own, 0);
+        const [head, marks] = /** @type {RegExpExecArray} */ (HEADING.exec(line));
+        if (this.element.localName === "p") {
+          this.#become(levelAt(text, this.start, marks.length));
+        }
+        const words = line
+          .slice(head.length)
+          .trim()
+          .replace(/(?:^|\s)#+$/, "");
+        return morph(this.inner, inline(words.trimEnd(), grows));
       }
       case "rule":
         return this.#become("hr");
       case "indented": {
         if (!this.#colours) this.#box("");
-        const code = own.replace(/^(?: {4}|\t)/gm, "").replace(/\s+$/, "");
+        const code = own.replace(/^(?: {4}|\t)/gm, "").trimEnd();
         return morph(this.inner, [`${code}\n`]);
       }
       default: {
         const setext = /\n {0,3}(=+|-+)\s*$/.exec(own);
-        if (setext && !grows) this.#become(setext[1].startsWith("=") ? "h3" : "h4");
+        if (setext && !grows) {
+          this.#become(levelAt(text, this.start, setext[1].startsWith("=") ? 1 : 2));
+        }
         const words = setext && !grows ? own.slice(0, setext.index) : own;
         return morph(this.inner, inline(words.replace(/^[ \t]+/gm, "").trimEnd(), grows));
       }
@@ -222,18 +266,21 @@ class Block {
       const line = lineAt(text, at);
       if (!line.trim()) {
         if (this.kind === "table" || this.kind === "quote") return at;
-        if (this.kind === "text") return lineEnd(text, at);
+        if (this.kind === "text") {
+          this.gap = true;
+          return lineEnd(text, at);
+        }
         blank = true;
         continue;
       }
       if (this.kind === "indented") {
-        if (!/^(?: {4}|\t)/.test(line)) return at;
+        if (!INDENTED.test(line)) return at;
       } else if (this.kind === "list") {
         const other = ITEM.exec(line);
         const same = other && item && other[2].at(-1) === item[2].at(-1) && !RULE.test(line);
         if (!same && /^ ?\S/.test(line) && (blank || begins(line) || other)) return at;
       } else if (this.kind === "table") {
-        if (begins(line)) return at;
+        if (begins(line) || ITEM.test(line) || INDENTED.test(line)) return at;
       } else if (this.kind === "quote") {
         if (!QUOTE.test(line) && (begins(line) || ITEM.test(line))) return at;
       } else if (/^ {0,3}(=+|-+)\s*$/.test(line)) return lineEnd(text, at);
@@ -305,35 +352,41 @@ class Block {
         blank = !line.trim();
       }
       const end = next < 0 ? this.end : next;
-      if (next >= 0 && blank) this.#blank = true;
       const [, indent, mark] = head;
       const own = text
         .slice(this.#done + Math.min(width, indent.length + mark.length + 1), end)
         .replace(new RegExp(`^ {1,${width}}`, "gm"), "");
-      const made = el("li");
       const task = TASK.exec(own);
-      if (task) made.append(task[1] === " " ? "☐ " : "☑ ");
-      made.append(...this.#item(task ? own.slice(task[0].length) : own, grows && next < 0));
-      this.#part(made);
+      const words = task ? own.slice(task[0].length) : own;
+      const made = el("li");
+      const inside = new Growing(made, this.depth + 1);
+      inside.show(words, 0, grows && next < 0);
+      if (!this.#loose && ((next >= 0 && blank) || inside.loose)) {
+        // The items before it are so as well, and made again.
+        this.#loose = true;
+        this.#done = this.start;
+        this.#part = null;
+        this.inner.replaceChildren();
+        continue;
+      }
+      const { firstChild } = made;
+      const paragraph = firstChild instanceof HTMLParagraphElement ? firstChild : null;
+      if (task) (paragraph ?? made).prepend(task[1] === " " ? "☐ " : "☑ ");
+      if (paragraph && !this.#loose) paragraph.replaceWith(...paragraph.childNodes);
+      this.#put(made, next >= 0);
       if (next < 0) return;
-      this.#parts += 1;
       this.#done = next;
     }
   }
 
   /** Put an item or a row in its place, behind those that are complete. */
-  #part(/** @type {HTMLElement} */ made) {
-    const there = this.inner.children[this.#parts];
-    if (there) morph(there, [...made.childNodes]);
-    else this.inner.append(made);
-  }
-
-  /** What an item holds: its first lines are not a paragraph of their own in a list without gaps. */
-  #item(/** @type {string} */ own, /** @type {boolean} */ grows) {
-    const nodes = blocks(own, grows, this.depth + 1);
-    const [first] = nodes;
-    if (this.#blank || !(first instanceof HTMLParagraphElement)) return nodes;
-    return [...first.childNodes, ...nodes.slice(1)];
+  #put(/** @type {HTMLElement} */ made, /** @type {boolean} */ complete) {
+    if (this.#part) morph(this.#part, [...made.childNodes]);
+    else {
+      this.inner.append(made);
+      this.#part = made;
+    }
+    if (complete) this.#part = null;
   }
 
   /** Each row is made once; the last one grows. */
@@ -357,9 +410,8 @@ class Block {
       const end = lineEnd(text, this.#done);
       const whole = text[end - 1] === "\n";
       const made = this.#row("td", lineAt(text, this.#done), grows && !whole);
-      this.#part(made);
+      this.#put(made, whole);
       if (!whole) return;
-      this.#parts += 1;
       this.#done = end;
     }
   }
@@ -400,7 +452,11 @@ function cells(line, count) {
   if (count && found.length > count) {
     found = row.replace(/(`+)[^`]+\1/g, (code) => code.replaceAll("|", "\\|")).split(/(?<!\\)\|/);
   }
-  return found.map((cell) => cell.trim().replaceAll("\\|", "|"));
+  found = found.map((cell) => cell.trim().replaceAll("\\|", "|"));
+  // What is too much stands in the last cell, as the server shows it.
+  return count && found.length > count
+    ? [...found.slice(0, count - 1), found.slice(count - 1).join(" | ")]
+    : found;
 }
 
 /**
@@ -428,11 +484,12 @@ export class Growing {
   /**
    * Show a text from a place on; blocks before it are forgotten, and their elements returned.
    *
-   * @param {string} text which begins as the one before
+   * @param {string} all which begins as the one before
    * @param {number} from
    * @param {boolean} open whether it may still grow
    */
-  show(text, from, open) {
+  show(all, from, open) {
+    const text = open ? clear(all) : all;
     /** @type {HTMLElement[]} */
     const left = [];
     while (this.#blocks.length && this.#blocks[0].start < from) {
@@ -460,13 +517,18 @@ export class Growing {
       if (last && !last.closed) break;
       while (at < text.length && !lineAt(text, at).trim()) at = lineEnd(text, at);
       if (at >= text.length) break;
-      if (open && text.length - at < UNCLEAR_CHARS && UNCLEAR.test(text.slice(at))) break;
+      if (open && text.length - at < UNCLEAR_CHARS && HEAD.test(text.slice(at))) break;
       last = new Block(this.#kind(text, at, open), at, this.depth);
       this.#blocks.push(last);
       this.place.append(last.element);
       last.grow(text, open);
     }
     return left;
+  }
+
+  /** Whether something follows its first paragraph behind a blank line. */
+  get loose() {
+    return this.#blocks.length > 1 && this.#blocks[0].gap;
   }
 
   /**
