@@ -77,7 +77,9 @@ async def simulate(
             history=tuple(history),
             memory=memory,
         )
-        built = await chat.context(request, chat.intent(request), chat.models.default)
+        built = await chat.context(
+            request, chat.plan(request, chat.intent(request), chat.models.default)
+        )
         rows = "".join(
             f"<{row['role']}>{row['content']}"
             for row in _rows(built.messages, native=True, apart=True)

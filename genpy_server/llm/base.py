@@ -9,6 +9,8 @@ from genpy_server.core.models import ChatMessage, Effort, Hit, ToolCall, ToolSpe
 
 T = TypeVar("T")
 
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
+
 
 class ChatRequest(msgspec.Struct, frozen=True):
     """One request to a model."""
@@ -50,7 +52,7 @@ class LeftOut(msgspec.Struct, frozen=True):
 class Finish(msgspec.Struct, frozen=True):
     """The last event of a stream; `quota` is the remaining quota, if the service states it."""
 
-    reason: Literal["stop", "length", "content_filter", "tool_calls"]
+    reason: FinishReason
     usage: Usage = Usage()
     quota: "Quota | None" = None
     reasoning_chars: int = 0

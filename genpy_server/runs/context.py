@@ -84,6 +84,19 @@ class RunRequest(msgspec.Struct, frozen=True):
         return replaced_ids((*self.history, self.question))
 
 
+class ReplyPlan(msgspec.Struct, frozen=True):
+    """What a reply is made with."""
+
+    mode: Mode | None
+    """None for an unsure intent, since a wrong prompt is worse than none."""
+    model: ChosenModel
+    params: Params
+    budget: int
+    """Most tokens of a request, whose reply has room for `max_tokens`."""
+    tools: tuple[ToolSpec, ...]
+    """The tools that the model may call."""
+
+
 class Chat:
     """The store, models, settings, modes and tools that runs use."""
 
@@ -133,24 +146,18 @@ class Chat:
         }
         return min(budget.question_bytes(system, prompt, room) for prompt, room in rooms)
 
-    def mode(self, intent: Intent) -> Mode | None:
-        """See `mode_of`."""
-        return mode_of(intent, self.modes)
-
     def model_name(self, request: RunRequest, intent: Intent) -> str | None:
         """The model of a reply: the person's choice, or the mode's; None: the configured one."""
-        mode = self.mode(intent)
+        mode = mode_of(intent, self.modes)
         return request.settings.model or (None if mode is None else mode.model)
 
-    def params(self, request: RunRequest, intent: Intent) -> Params:
-        """The parameters of a reply: the person's, then the mode's, then the configured ones."""
-        mode = self.mode(intent)
+    def plan(self, request: RunRequest, intent: Intent, model: ChosenModel) -> ReplyPlan:
+        """The plan of a reply; its parameters are the person's, the mode's, or the configured ones."""
+        mode = mode_of(intent, self.modes)
         own = Params(None if mode is None else mode.temperature).over(self.settings.params)
-        return request.settings.params.over(own)
-
-    def budget_tokens(self, request: RunRequest, intent: Intent, model: ChosenModel) -> int:
-        """Most tokens of a request, whose reply has room for `max_tokens`."""
-        return self.models.context_tokens(model, self.params(request, intent).max_tokens)
+        params = request.settings.params.over(own)
+        tokens = self.models.context_tokens(model, params.max_tokens)
+        return ReplyPlan(mode, model, params, tokens, self.offered(request.user_id, tokens, mode))
 
     def intent(self, request: RunRequest) -> Intent:
         """The mode of a request: chosen by the person, or detected."""
@@ -161,28 +168,22 @@ class Chat:
         )
 
     async def context(
-        self,
-        request: RunRequest,
-        intent: Intent,
-        model: ChosenModel,
-        tools: Sequence[ChatMessage] = (),
+        self, request: RunRequest, plan: ReplyPlan, tools: Sequence[ChatMessage] = ()
     ) -> budget.Context:
         """The messages for the model; `tools` are calls with their results, which replace the recall."""
         recalled: list[Hit] = []
         if not tools:
             recalled = await (request.recalled or self._recall(request))
-        tokens = self.budget_tokens(request, intent, model)
         # Without a model the person reads the hits, and they cost no tokens.
-        offline = model.llm.kind == "offline"
+        offline = plan.model.llm.kind == "offline"
         if not are_relevant(recalled, request.question.text, free=offline):
             recalled = []
-        mode = self.mode(intent)
         built = budget.build(
             system=_system_prompt(request.settings.system),
-            addition=prompt_of(mode),
+            addition=prompt_of(plan.mode),
             history=request.history,
             question=request.question,
-            budget=_room(tokens, self.offered(request.user_id, tokens, mode)),
+            budget=_room(plan.budget, plan.tools),
             memory=request.memory,
             recalled=recalled,
             tools=tools,

@@ -13,6 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.context.budget import Context
 from genpy_server.core.context.tokens import fit_tools, message_tokens, offer_tokens
 from genpy_server.core.models import (
     ChatMessage,
@@ -21,10 +22,8 @@ from genpy_server.core.models import (
     MessageMeta,
     RunStatus,
     ToolCall,
-    ToolSpec,
     Usage,
 )
-from genpy_server.core.modes import Mode
 from genpy_server.errors import (
     GenPyError,
     LlmBadToolCall,
@@ -36,10 +35,18 @@ from genpy_server.errors import (
     NotFound,
     StoreError,
 )
-from genpy_server.llm.base import ChatRequest, Finish, LeftOut, Quota, ReasoningDelta, TextDelta
+from genpy_server.llm.base import (
+    ChatRequest,
+    Finish,
+    FinishReason,
+    LeftOut,
+    Quota,
+    ReasoningDelta,
+    TextDelta,
+)
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.approvals import Approvals
-from genpy_server.runs.context import Chat, Publisher, RunRequest
+from genpy_server.runs.context import Chat, Publisher, ReplyPlan, RunRequest
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.tools.registry import BUILT_IN
 from genpy_server.wire import (
@@ -230,50 +237,61 @@ class ReplyRun:
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
     async def _reply(self, model_asked: Callable[[], None]) -> RunStatus:
-        name = self.chat.model_name(self.request, self.intent)
-        self.model = model = self.chat.models.get(name)
-        await self.chat.models.verify(name)
-        await self.chat.tools.servers.ready()
+        chat, request = self.chat, self.request
+        name = chat.model_name(request, self.intent)
+        self.model = model = chat.models.get(name)
+        await chat.models.verify(name)
+        await chat.tools.servers.ready()
         asked = await self.tool_calls.requested()
-        built = await self.chat.context(self.request, self.intent, model, asked)
+        plan = chat.plan(request, self.intent, model)
+        built = await chat.context(request, plan, asked)
         self.dropped_upto = built.dropped_upto
         if built.question_chars is not None:
             self.meta = msgspec.structs.replace(self.meta, question_chars=built.question_chars)
-            total = len(self.request.question.text)
+            total = len(request.question.text)
             self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
-        messages = list(built.messages)
-        mode = self.chat.mode(self.intent)
-        budget = self.chat.budget_tokens(self.request, self.intent, model)
-        tools = self.chat.offered(self.request.user_id, budget, mode)
-        if model.llm.kind != "offline" and (mode is None or mode.tools != ()):
-            self._tell_missing_tools(mode, tools)
-        params = self.chat.params(self.request, self.intent)
-        used = built.total + offer_tokens(tools)
-        self.context = ContextSize(used, budget, self.chat.models.window(model))
-        room = budget - used
+        if model.llm.kind != "offline" and (plan.mode is None or plan.mode.tools != ()):
+            self._tell_missing_tools(plan)
+        used = built.total + offer_tokens(plan.tools)
+        self.context = ContextSize(used, plan.budget, chat.models.window(model))
         model_asked()
-        for round_ in range(self.chat.settings.limits.tool_rounds + 1):
-            last = round_ == self.chat.settings.limits.tool_rounds
-            request = ChatRequest(
-                messages=tuple(messages),
-                tools=() if last or room < SHORTEST_ROUND else tools,
-                recalled=built.recalled,
-                max_tokens=params.max_tokens or self.chat.settings.reply_tokens,
-                temperature=params.temperature or 0.0,
-                reasoning_effort=params.reasoning_effort,
-                seed=params.seed,
-                stop=params.stop or (),
-                question=self.request.question.text,
-            )
-            request = await self.chat.hooks.context(
+        reason = await self._rounds(plan, built)
+        length = self.length - sum(end - start for start, end in self.reasoning_spans)
+        if not length and (self.reasoning_length or self.reasoning_spans):
+            raise LlmCutOff(ONLY_REASONING)
+        if reason in {"length", "content_filter"}:
+            return reason
+        if not length:
+            raise LlmCutOff(EMPTY)
+        return "done"
+
+    async def _rounds(self, plan: ReplyPlan, built: Context) -> FinishReason:
+        """Ask the model, and again with the results of the tools it calls; returns the last reason."""
+        params, limits = plan.params, self.chat.settings.limits
+        request = ChatRequest(
+            messages=built.messages,
+            tools=plan.tools,
+            recalled=built.recalled,
+            max_tokens=params.max_tokens or self.chat.settings.reply_tokens,
+            temperature=params.temperature or 0.0,
+            reasoning_effort=params.reasoning_effort,
+            seed=params.seed,
+            stop=params.stop or (),
+            question=self.request.question.text,
+        )
+        room = plan.budget - built.total - offer_tokens(plan.tools)
+        for rounds_left in reversed(range(limits.tool_rounds + 1)):
+            if not rounds_left or room < SHORTEST_ROUND:
+                request = msgspec.structs.replace(request, tools=())
+            sent = await self.chat.hooks.context(
                 self.request.user_id, self.request.session_id, request
             )
             try:
-                finish, calls = await self._stream(model, request)
+                finish, calls = await self._stream(plan.model, sent)
             except LlmBadToolCall:
-                if not request.tools:
+                if not sent.tools:
                     raise
-                tools = ()
+                request = msgspec.structs.replace(request, tools=())
                 continue
             if not calls:
                 break
@@ -281,27 +299,23 @@ class ReplyRun:
             call_message = ChatMessage("assistant", "", tool_calls=tuple(calls))
             most = message_tokens(call_message) + TOOL_RESULT_TOKENS * len(calls)
             added = fit_tools((call_message, *answers), min(room, most))
-            messages += added
             room -= sum(map(message_tokens, added))
-            if self.tool_calls.failures > 1 or not added:
-                tools = ()
-        length = self.length - sum(end - start for start, end in self.reasoning_spans)
-        if not length and (self.reasoning_length or self.reasoning_spans):
-            raise LlmCutOff(ONLY_REASONING)
-        if finish.reason in {"length", "content_filter"}:
-            return finish.reason
-        if not length:
-            raise LlmCutOff(EMPTY)
-        return "done"
+            spent = self.tool_calls.failures > 1 or not added
+            request = msgspec.structs.replace(
+                request,
+                messages=(*request.messages, *added),
+                tools=() if spent else request.tools,
+            )
+        return finish.reason
 
-    def _tell_missing_tools(self, mode: Mode | None, offered: Sequence[ToolSpec]) -> None:
+    def _tell_missing_tools(self, plan: ReplyPlan) -> None:
         """Send notices about tools of others that the model is not offered."""
         user_id = self.request.user_id
         texts = self.chat.tools.missing(user_id)
         without_room = [
             tool.spec.name
-            for tool in self.chat.usable(user_id, mode)
-            if tool not in BUILT_IN and tool.spec not in offered
+            for tool in self.chat.usable(user_id, plan.mode)
+            if tool not in BUILT_IN and tool.spec not in plan.tools
         ]
         if without_room:
             named, more = without_room[:NAMED_TOOLS], len(without_room) - NAMED_TOOLS
@@ -365,7 +379,6 @@ class ReplyRun:
                 async for event in events:
                     if silent is not None:
                         silent.cancel()
-                        silent = None
                     if type(event) is TextDelta:
                         self._add_text(joint + event.text)
                         joint = ""
@@ -374,19 +387,22 @@ class ReplyRun:
                     elif type(event) is LeftOut:
                         self._left_out(model, event.parts)
                     elif type(event) is ToolCall:
-                        if len(calls) < self.chat.settings.limits.tool_calls:
-                            calls.append(event)
+                        calls.append(event)
                     elif type(event) is Finish:
-                        self.usage += event.usage
-                        self.quota = event.quota or self.quota
-                        self.chat.models.learn(model, event.quota)
-                        if event.reasoning_chars:
-                            self.reasoning_spans.append((start, start + event.reasoning_chars))
-                        return event, calls
+                        self._finished(model, event, start)
+                        return event, calls[: self.chat.settings.limits.tool_calls]
         finally:
             if silent is not None:
                 silent.cancel()
         raise LlmCutOff("The model's service ended the reply early. Try again.")
+
+    def _finished(self, model: ChosenModel, finish: Finish, start: int) -> None:
+        """Note what the end of a stream says, whose text begins at `start`."""
+        self.usage += finish.usage
+        self.quota = finish.quota or self.quota
+        self.chat.models.learn(model, finish.quota)
+        if finish.reasoning_chars:
+            self.reasoning_spans.append((start, start + finish.reasoning_chars))
 
     def _text(self) -> str:
         """The text of the reply; parts that turned out to be reasoning are moved to the reasoning."""

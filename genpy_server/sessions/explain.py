@@ -105,13 +105,13 @@ async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
     intent = chat.intent(request)
     model = _model(chat.models, chat.model_name(request, intent))
     asked = await ToolCalls(chat, request, "explained", _NoEvents()).requested()
-    context = await chat.context(request, intent, model, asked)
-    budget = chat.budget_tokens(request, intent, model)
-    offered = offer_tokens(chat.offered(user_id, budget, chat.mode(intent)))
+    plan = chat.plan(request, intent, model)
+    context = await chat.context(request, plan, asked)
+    offered = offer_tokens(plan.tools)
     sent = RequestContext(
         session=session.id,
         title=session.title,
-        budget=budget,
+        budget=plan.budget,
         window=chat.models.window(model),
         total=context.total + offered,
         tokens={**context.tokens, "offered tools": offered},

@@ -55,7 +55,9 @@ async def recalled(chat: Chat, text: str) -> tuple[Hit, ...]:
     asked = await chat.store.append("local", session, "user", text, title="Now")
     await chat.store.append("local", session, "user", text, title="Now")
     request = RunRequest(user_id="local", session_id=session, title="Now", question=asked.message)
-    return (await chat.context(request, chat.intent(request), chat.models.default)).recalled
+    return (
+        await chat.context(request, chat.plan(request, chat.intent(request), chat.models.default))
+    ).recalled
 
 
 async def test_what_was_said_once_is_recalled_among_much_that_is_alike(chat: Chat) -> None:
@@ -108,7 +110,9 @@ async def test_without_a_model_what_was_just_said_is_recalled(chat: Chat) -> Non
         question=asked.message,
         history=(told.message,),
     )
-    built = await chat.context(request, chat.intent(request), chat.models.default)
+    built = await chat.context(
+        request, chat.plan(request, chat.intent(request), chat.models.default)
+    )
     assert told.message in [hit.message for hit in built.recalled]
 
 
