@@ -21,7 +21,7 @@ from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Hosted
-from genpy_server.wire import Ack, Retry, Send
+from genpy_server.wire import Ack, Notice, Retry, Send, Set
 
 SWEEP_SESSIONS = 100
 STORE_SECONDS = 2.0
@@ -59,8 +59,6 @@ class SessionHub:
         self._names = SessionNames(self._store)
         self._users = sorted({settings.user, *settings.tokens.values()})
         self._live: dict[Key, LiveSession] = {}
-        self._loading: dict[Key, asyncio.Task[None]] = {}
-        self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._sockets: Counter[str] = Counter()
         self._closing = False
 
@@ -111,37 +109,34 @@ class SessionHub:
         key = (user_id, identity.id)
         if key not in self._live and not fresh:
             await self._show()  # which finds servers that have ended, and what they left
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-        if key in self._live and not self._is_loading(key):
-            await self._refresh(self._live[key])
+        if key in self._live:
+            _stop_grace(self._live[key])
+            if not self._live[key].is_loading:
+                await self._refresh(self._live[key])
         if key not in self._live:
-            session = LiveSession(
+            self._live[key] = LiveSession(
                 user_id=user_id,
                 session_id=identity.id,
                 name=identity.name,
                 services=self._services,
                 summaries=self._summaries,
-                hub=self,
+                owner=self,
                 presence=self._presence,
             )
-            self._live[key] = session
             self._presence.hosts()
             if not fresh or is_named_id(identity.id):
-                self._loading[key] = asyncio.create_task(session.load())
+                self._live[key].loading = asyncio.create_task(self._load(self._live[key]))
         session = self._live[key]
-        loading = self._loading.get(key)
-        if loading is not None:
-            try:
-                await asyncio.shield(loading)
-            except BaseException:
-                if self._loading.get(key) is loading and loading.done():
-                    del self._loading[key]
-                    self._live.pop(key, None)
-                raise
-            self._loading.pop(key, None)
+        if session.loading is not None:
+            await asyncio.shield(session.loading)
         return session
+
+    async def _load(self, session: LiveSession) -> None:
+        try:
+            await session.load()
+        except BaseException:
+            self._drop(session)
+            raise
 
     async def _refresh(self, session: LiveSession) -> None:
         """Update a session from the database; leave it as it is if the database does not answer."""
@@ -180,6 +175,19 @@ class SessionHub:
     def charge(self, session: LiveSession) -> None:
         """Count a change towards the rate limit of the session's user."""
         self._rates.charge(session.user_id)
+
+    async def configure(self, session: LiveSession, change: Set) -> None:
+        """Change the settings of a session, and look up the context window of its model."""
+        self.charge(session)
+        await session.configure(change)
+        self.tasks.spawn(self.find_window(session.settings.model))
+
+    async def send_model_state(self, session: LiveSession, subscriber: Subscriber) -> None:
+        """Send a subscriber a notice if the model of its session does not answer."""
+        trouble = await self._services.chat.models.trouble(session.settings.model)
+        self._refresh_budgets()
+        if trouble is not None and subscriber in session.subscribers:
+            subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
     def retry(self, session: LiveSession, frame: Retry) -> None:
         """Answer a session's last message again, within the limits of its user."""
@@ -222,9 +230,9 @@ class SessionHub:
     async def find_window(self, model: str | None) -> None:
         """Look up a model's context window, and publish the context sizes that change with it."""
         await self._services.chat.models.find_window(model)
-        self.refresh_budgets()
+        self._refresh_budgets()
 
-    def refresh_budgets(self) -> None:
+    def _refresh_budgets(self) -> None:
         """Publish the context sizes that changed, because more is known of a model."""
         for session in self._live.values():
             if session.subscribers:
@@ -232,37 +240,38 @@ class SessionHub:
 
     def forget(self, session: LiveSession) -> None:
         """Drop a deleted session and close its subscriptions."""
-        key = (session.user_id, session.id)
-        if self._live.get(key) is session:
-            del self._live[key]
+        self._drop(session)
         session.delete()
+
+    def _drop(self, session: LiveSession) -> None:
+        if self._live.get(session.key) is session:
+            del self._live[session.key]
 
     # Endings
 
     def end_if_left(self, session: LiveSession) -> None:
         """Start the grace period of a session that has no client and no running reply."""
-        key = (session.user_id, session.id)
-        if self._closing or session.subscribers or session.runs.busy or key in self._timers:
-            return
-        if self._live.get(key) is not session:
+        if self._closing or session.grace is not None or not self._is_left(session):
             return
         if session.is_empty:  # nothing to end, and names alone could fill the memory
-            del self._live[key]
+            self._drop(session)
         else:
             loop = asyncio.get_running_loop()
-            self._timers[key] = loop.call_later(
-                self._settings.grace_seconds, lambda: self.tasks.spawn(self._leave(key))
+            session.grace = loop.call_later(
+                self._settings.grace_seconds, lambda: self.tasks.spawn(self._leave(session))
             )
 
-    async def _leave(self, key: Key) -> None:
+    def _is_left(self, session: LiveSession) -> bool:
+        here = self._live.get(session.key) is session
+        return here and not session.subscribers and not session.runs.busy
+
+    async def _leave(self, session: LiveSession) -> None:
         """End a session whose grace period is over, unless a client has come back."""
-        self._timers.pop(key, None)
-        session = self._live.get(key)
-        if session is None or session.subscribers or session.runs.busy:
-            return
-        await self._end(session, leaving=True)
-        if not session.subscribers and not session.runs.busy and self._live.get(key) is session:
-            del self._live[key]
+        session.grace = None
+        if self._is_left(session):
+            await self._end(session, leaving=True)
+            if self._is_left(session):
+                self._drop(session)
 
     async def _every(
         self,
@@ -299,13 +308,9 @@ class SessionHub:
         await self._presence.show()
 
     async def _touch_all(self) -> None:
-        live = tuple(live for key, live in self._live.items() if not self._is_loading(key))
+        live = [live for live in self._live.values() if not live.is_loading]
         for start in range(0, len(live), TOUCH_SESSIONS):
             await self._touch(live[start : start + TOUCH_SESSIONS])
-
-    def _is_loading(self, key: Key) -> bool:
-        loading = self._loading.get(key)
-        return loading is not None and not loading.done()
 
     async def _touch(self, sessions: Sequence[LiveSession]) -> None:
         known = {live.id: live.known for live in sessions}
@@ -322,8 +327,11 @@ class SessionHub:
         if interrupted or abandoned:
             await self._presence.beat()  # which finds out who is gone
         for key in interrupted:
-            if self._is_loading(key):  # else it would miss what is recovered here
-                await asyncio.wait([self._loading[key]])
+            live = self._live.get(key)
+            if (
+                live is not None and live.loading is not None
+            ):  # else it would miss what is recovered
+                await asyncio.wait([live.loading])
             live = self._live.get(key)
             if live is None:
                 left = await self._store.take_over(*key)
@@ -366,12 +374,12 @@ class SessionHub:
     ) -> None:
         """Stop and store every reply, and with `end_sessions` end the sessions that are not `spared`."""
         self._closing = True
-        for timer in self._timers.values():
-            timer.cancel()
         sessions = list(self._live.values())
+        for session in sessions:
+            _stop_grace(session)
         await asyncio.gather(*(session.runs.stop("interrupted") for session in sessions))
         if end_sessions:
-            await self._end_all([s for s in sessions if (s.user_id, s.id) not in spared])
+            await self._end_all([s for s in sessions if s.key not in spared])
         await self.tasks.cancel()
         await self._presence.leave()
 
@@ -395,3 +403,9 @@ class SessionHub:
             log.warning("a session could not be ended yet: %s", error.code)
         except Exception:  # the other sessions are ended anyway
             log.exception("a session could not be ended")
+
+
+def _stop_grace(session: LiveSession) -> None:
+    if session.grace is not None:
+        session.grace.cancel()
+        session.grace = None

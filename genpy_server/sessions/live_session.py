@@ -7,7 +7,7 @@ belongs to the session: it goes on after the socket that requested it is closed.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -49,7 +49,6 @@ from genpy_server.wire import (
     Ack,
     ErrorFrame,
     MessageEvent,
-    Notice,
     Ready,
     Retry,
     RunFinished,
@@ -63,14 +62,21 @@ from genpy_server.wire import (
     settings_event,
 )
 
-if TYPE_CHECKING:
-    from genpy_server.sessions.hub import SessionHub
-
 CLIENT_ID_CHARS = 64
 NOT_ANSWERED = "Not answered: the server stopped."
 CUT_SHORT = "The server stopped before this reply was complete."
 
 log = logging.getLogger("genpy.sessions")
+
+
+class SessionOwner(Protocol):
+    """The hub of a live session."""
+
+    def end_if_left(self, session: "LiveSession") -> None:
+        """Called when nothing runs or waits."""
+
+    def forget(self, session: "LiveSession") -> None:
+        """Called when the session is missing in the store."""
 
 
 class LiveSession:
@@ -84,18 +90,23 @@ class LiveSession:
         name: str,
         services: RunServices,
         summaries: Summaries,
-        hub: "SessionHub",
+        owner: SessionOwner,
         presence: Presence,
     ) -> None:
         self.user_id = user_id
         self.id = session_id
-        self.title = name
-        self.status: Literal["new", "active", "completed"] = "new"
-        self.rating: int | None = None
-        self.settings = SessionSettings()
+        self.key = (user_id, session_id)
         self.epoch = uuid4().hex
         self.subscribers: set[Subscriber] = set()
-        self._hub = hub
+        self.loading: asyncio.Task[None] | None = None
+        """The task of `load`, if the session was looked up."""
+        self.grace: asyncio.TimerHandle | None = None
+        """The timer of the grace period, while it runs."""
+        self._session = Session(session_id, user_id, name, "active", "", "", 0)
+        """The session as far as it is known; its title and settings alone while `_new`."""
+        self._new = True
+        """Whether it has no message."""
+        self._owner = owner
         self._chat = chat = services.chat
         self._tasks = services.tasks
         self._admission = services.admission
@@ -110,11 +121,8 @@ class LiveSession:
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
         self._deleted = False
-        self.state = ""
-        """The last known `Session.state` of the stored session."""
         self.elsewhere = False
         """Whether another server hosts it too."""
-        self._ended_at: str | None = None
         self._queued = set[int]()  # ids of the messages that are answered here
         self._uncertain = set[str]()  # client ids of messages whose commit may have failed
         self._used = 0  # tokens of the last request
@@ -134,7 +142,7 @@ class LiveSession:
             live_seconds=self._presence.live_seconds,
             server=self._presence.server,
         )
-        if opened.session is None and not self.title and is_named_id(self.id):
+        if opened.session is None and not self._session.title and is_named_id(self.id):
             raise NotFound("Session not found.")
         if opened.session is not None:
             self._set_stored(opened.session)
@@ -165,14 +173,28 @@ class LiveSession:
     @property
     def known(self) -> str:
         """See `known_state`."""
-        return known_state(self.state, self._conversation.memory)
+        return known_state("" if self._new else self._session.state, self._conversation.memory)
+
+    @property
+    def status(self) -> Literal["new", "active", "completed"]:
+        """The status; new without a message."""
+        return "new" if self._new else self._session.status
+
+    @property
+    def settings(self) -> SessionSettings:
+        """The settings; those of a new session are stored with its first message."""
+        return self._session.settings
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the stored session is being read."""
+        return self.loading is not None and not self.loading.done()
 
     def _follow(self, session: Session) -> None:
         if session.settings != self.settings:
-            self.settings = session.settings
+            self._session = msgspec.structs.replace(self._session, settings=session.settings)
             self.publish_settings()
-        seen = (self.title, self.status, self.rating, self._ended_at)
-        if (session.title, session.status, session.rating, session.ended_at) != seen:
+        if self._new or _shown(session) != _shown(self._session):
             self.changed(session)
         else:
             self._set_stored(session)
@@ -191,7 +213,7 @@ class LiveSession:
     @property
     def is_empty(self) -> bool:
         """Whether it has no message and no setting."""
-        return self.status == "new" and self.settings == SessionSettings()
+        return self._new and self.settings == SessionSettings()
 
     @property
     def _model(self) -> str:
@@ -221,7 +243,7 @@ class LiveSession:
                 replay=replay,
                 model=self._model,
                 store=self._chat.store.kind,
-                title=self.title,
+                title=self._session.title,
                 status=self.status,
                 server=__version__,
                 user=self.user_id,
@@ -243,13 +265,6 @@ class LiveSession:
                 subscriber.answer(frame)
             if self._log.seq:
                 subscriber.answer(SnapshotEnd(self._log.seq))
-
-    async def send_model_state(self, subscriber: Subscriber) -> None:
-        """Send a subscriber a notice if the model does not answer."""
-        trouble = await self._chat.models.trouble(self.settings.model)
-        self._hub.refresh_budgets()
-        if trouble is not None and subscriber in self.subscribers:
-            subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
     def _newest(self, count: int) -> list[MessageEvent]:
         """The newest messages, at most `count` and within the limit of bytes, but at least one."""
@@ -303,7 +318,7 @@ class LiveSession:
 
     def runs_idle(self) -> None:
         """See `RunOwner`."""
-        self._hub.end_if_left(self)
+        self._owner.end_if_left(self)
 
     def replied(self, reply: Message) -> None:
         """See `RunOwner`."""
@@ -311,7 +326,7 @@ class LiveSession:
 
     def session_deleted(self) -> None:
         """See `RunOwner`."""
-        self._hub.forget(self)
+        self._owner.forget(self)
 
     def delete(self) -> None:
         """Close all subscriptions, and refuse changes that would create the session again."""
@@ -393,7 +408,7 @@ class LiveSession:
                 self.id,
                 "user",
                 frame.text,
-                title=self.title or title_from(frame.text),
+                title=self._session.title or title_from(frame.text),
                 client_id=frame.id,
                 meta=MessageMeta(
                     intent=frame.intent,
@@ -459,11 +474,10 @@ class LiveSession:
             self._check_exists()
             settings = checked_settings(change.applied(self.settings))
             self._chat.models.find(settings.model)
-            if self.status != "new":
+            if not self._new:
                 await self._chat.store.configure(self.user_id, self.id, settings)
                 self._check_exists()
-            self.settings = settings
-            self._tasks.spawn(self._hub.find_window(settings.model))
+            self._session = msgspec.structs.replace(self._session, settings=settings)
             self.publish_settings()
 
     def _answer(
@@ -476,16 +490,18 @@ class LiveSession:
         recalled: "asyncio.Task[list[Hit]] | None" = None,
     ) -> None:
         if self.status != "active":
-            self.title, self.status = self.title or title_from(question.text), "active"
-            self.state = self.state or self.status
-            self._ended_at = None
+            title = self._session.title or title_from(question.text)
+            active = msgspec.structs.replace(
+                self._session, title=title, status="active", ended_at=None
+            )
+            self._set_stored(active)
             self._publish_session()
         self._queued.add(question.id)
         self.runs.add(
             RunRequest(
                 user_id=self.user_id,
                 session_id=self.id,
-                title=self.title,
+                title=self._session.title,
                 question=question,
                 intent=intent or question.meta.intent,
                 corrected_from=corrected,
@@ -502,28 +518,26 @@ class LiveSession:
 
     def changed(self, session: Session) -> None:
         """Apply and publish a change of the stored session; a new end comes with its summary."""
-        if session.ended_at not in {None, self._ended_at}:
+        if session.ended_at not in {None, self._session.ended_at}:
             self.publish(summary_event(session))
         self._set_stored(session)
         self._publish_session()
 
     def _set_stored(self, session: Session) -> None:
-        self.title, self.status, self.rating = session.title, session.status, session.rating
-        self.state, self._ended_at = session.state, session.ended_at
-        self.settings = session.settings
+        self._session, self._new = session, False
 
     def remembered(self, memory: Memory) -> None:
         """Use a memory that a person changed."""
         self._conversation.memory = memory
 
     def _publish_session(self) -> None:
-        status: Final = "completed" if self.status == "completed" else "active"
+        session = self._session
         self.publish(
             SessionEvent(
                 seq=0,
-                title=self.title,
-                status=status,
-                rating=self.rating,
+                title=session.title,
+                status=session.status,
+                rating=session.rating,
                 elsewhere=self.elsewhere,
             )
         )
@@ -539,7 +553,7 @@ class LiveSession:
         async with self._ending:
             async with self._sending:
                 await self.runs.stop("stopped")
-                if self.status == "new":
+                if self._new:
                     return None
                 ending = await self._summaries.claim(self.user_id, self.id, leaving=leaving)
             if claimed is not None:
@@ -554,6 +568,11 @@ class LiveSession:
                 self.changed(session)
                 return session
             return None
+
+
+def _shown(session: Session) -> tuple[object, ...]:
+    """What clients are shown of a session, without its settings."""
+    return session.title, session.status, session.rating, session.ended_at
 
 
 async def recover(

@@ -73,8 +73,7 @@ class Connection:
             case wire.Retry():
                 hub.retry(session, frame)
             case wire.Set():
-                hub.charge(session)
-                await session.configure(frame)
+                await hub.configure(session, frame)
             case wire.Approve():
                 session.runs.approvals.answer(frame)
 
@@ -132,7 +131,7 @@ async def serve_session(
         await ws.close(_close_code(error), reason)
         return
     if wire.MODEL_STATE in features:
-        hub.tasks.spawn(session.send_model_state(queue))
+        hub.tasks.spawn(hub.send_model_state(session, queue))
     connection = Connection(hub, session, queue)
     try:
         async for message in ws:
