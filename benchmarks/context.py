@@ -72,7 +72,6 @@ async def simulate(
         request = RunRequest(
             user_id="local",
             session_id=session,
-            title="Talk",
             question=question,
             history=tuple(history),
             memory=memory,

@@ -243,7 +243,16 @@ class OpenApp:
         self.presence = Presence(store, settings)
         self.summaries = Summaries(store, models, settings, self.presence, hooks)
         self.tasks = BackgroundTasks()
-        chat = Chat(store, models, settings, modes, tools, hooks)
+        chat = Chat(
+            store,
+            models,
+            settings,
+            modes,
+            tools,
+            hooks,
+            server=self.presence.server,
+            live_seconds=self.presence.live_seconds,
+        )
         self._detectors = chat.detectors
         services = RunServices(
             chat,

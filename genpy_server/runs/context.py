@@ -28,6 +28,7 @@ from genpy_server.core.understanding.intents import SURE, Intent
 from genpy_server.errors import LlmError, StoreError
 from genpy_server.llm.providers import ChosenModel, Providers
 from genpy_server.modes.detectors import Detectors
+from genpy_server.runs.history import Conversation, window, window_chars
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.settings import Settings
@@ -61,7 +62,6 @@ class RunRequest(msgspec.Struct, frozen=True):
 
     user_id: str
     session_id: str
-    title: str
     question: Message
     history: Sequence[Message] = ()
     memory: Memory | None = None
@@ -73,10 +73,6 @@ class RunRequest(msgspec.Struct, frozen=True):
     """The settings of the conversation; `model` is that of this reply."""
     recalled: "asyncio.Task[list[Hit]] | None" = None
     """A recall that is running already."""
-    live_seconds: float = 0.0
-    """Lease of the session, from each of its messages."""
-    server: str = ""
-    """The server that hosts the session."""
 
     @property
     def replaced_ids(self) -> set[int]:
@@ -108,7 +104,13 @@ class Chat:
         modes: Modes,
         tools: ToolAccess,
         hooks: HookRunner | None = None,
+        *,
+        server: str = "",
+        live_seconds: float = 0.0,
     ) -> None:
+        self.server = server
+        """The server that hosts the sessions, for `live_seconds` from each of their messages."""
+        self.live_seconds = live_seconds
         self.store = store
         self.models = models
         self.settings = settings
@@ -116,6 +118,11 @@ class Chat:
         self.detectors = Detectors(modes, settings)
         self.tools = tools
         self.hooks = hooks or HookRunner()
+
+    def conversation(self, user_id: str, session_id: str) -> Conversation:
+        """A conversation that holds no message yet."""
+        limits = window(self.settings), window_chars(self.settings)
+        return Conversation(self.store, user_id, session_id, *limits)
 
     def usable(self, user_id: str, mode: Mode | None) -> tuple[Tool, ...]:
         """The tools of a user in a mode."""
@@ -231,11 +238,11 @@ class Chat:
             request.session_id,
             "assistant",
             reply.text,
-            title=request.title,
+            title="",
             client_id=reply.client_id,
             meta=reply.meta,
-            live_seconds=request.live_seconds,
-            server=request.server,
+            live_seconds=self.live_seconds,
+            server=self.server,
             known=request.question.id,
         )
 

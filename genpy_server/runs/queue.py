@@ -128,8 +128,7 @@ class RunQueue:
         self._task: asyncio.Task[None] | None = None
         self._run: ReplyRun | None = None
         self._control = RunControl()
-        self._cancelled_next: RunStatus | None = None
-        """The status of the next run, if it was cancelled before it began."""
+        """That of the running reply, or else of the next one."""
         self._stopping: RunStatus | None = None
         """The status of every run that begins while all are being stopped."""
         self._unsaved: dict[str, tuple[ReplyRun, Message]] = {}
@@ -171,7 +170,7 @@ class RunQueue:
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._task, self._cancelled_next = None, None
+        self._task, self._control = None, RunControl()
         running, user_id = self._admission.running, self._conversation.user_id
         running[user_id] -= 1
         if not running[user_id]:
@@ -185,9 +184,8 @@ class RunQueue:
 
     async def _answer(self, request: RunRequest, model_asked: Callable[[], None]) -> None:
         """Run one request; `model_asked` is called when the model is asked."""
-        cancelled = self._stopping or self._cancelled_next
-        self._control = RunControl(cancelled or "stopped", cancelled=cancelled is not None)
-        self._cancelled_next = None
+        if self._stopping is not None:
+            self._control.cancel(self._stopping)
         request = msgspec.structs.replace(
             request,
             history=tuple(self._conversation.messages),
@@ -207,7 +205,7 @@ class RunQueue:
             with self._journal.following(run):
                 reply = await run.answer(self._control, model_asked)
         finally:
-            self._run = None
+            self._run, self._control = None, RunControl()
             self._conversation.being_written.discard(run.id)
         if reply.deleted:
             self._owner.session_deleted()
@@ -232,11 +230,10 @@ class RunQueue:
         return True
 
     def _cancel(self, status: RunStatus) -> None:
-        if self._run is None:  # its task has not started yet
-            self._cancelled_next = status
-        elif self._task is not None and not self._control.closing:
-            self._control.status = status
-            self._task.cancel()
+        if not self._control.closing:
+            self._control.cancel(status)
+            if self._run is not None and self._task is not None:
+                self._task.cancel()
 
     async def stop(self, status: RunStatus) -> None:
         """Stop every run and wait until its reply is stored.

@@ -100,13 +100,17 @@ log = logging.getLogger("genpy.run")
 
 
 class RunControl(msgspec.Struct):
-    """The status of a run if it is cancelled, and whether it can still be cancelled."""
+    """Whether a run was cancelled, and whether it still can be."""
 
     status: RunStatus = "stopped"
+    """The status of the run if it is cancelled."""
     cancelled: bool = False
-    """Whether it was cancelled before it began."""
     closing: bool = False
     """Whether it is being stored, and cannot be cancelled."""
+
+    def cancel(self, status: RunStatus) -> None:
+        """Note that the run ends with this status; one that has not begun does so at once."""
+        self.status, self.cancelled = status, True
 
 
 class RunOutcome(msgspec.Struct, frozen=True):

@@ -13,7 +13,6 @@ from genpy_server.llm.providers import ChosenModel, Providers
 from genpy_server.modes import open_modes
 from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.context import Chat, RunRequest, mode_of, sent_chars
-from genpy_server.runs.history import Conversation, window, window_chars
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.sessions.records import LocalRecords
@@ -86,16 +85,13 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
 async def explain_in(chat: Chat, session: Session, text: str) -> Explanation:
     """Explain a text as the next message of a session."""
     user_id = session.user_id
-    conversation = Conversation(
-        chat.store, user_id, session.id, window(chat.settings), window_chars(chat.settings)
-    )
+    conversation = chat.conversation(user_id, session.id)
     messages = await chat.store.messages(user_id, session.id, limit=conversation.window)
     memory = await chat.store.memory(user_id, session.id)
     conversation.begin(Opened(session, messages, memory))
     request = RunRequest(
         user_id=user_id,
         session_id=session.id,
-        title=session.title,
         question=Message(TEXT_ID, session.id, "user", text, ""),
         history=tuple(conversation.messages),
         memory=conversation.memory,

@@ -121,7 +121,6 @@ class SessionHub:
                 services=self._services,
                 summaries=self._summaries,
                 owner=self,
-                presence=self._presence,
             )
             self._presence.hosts()
             if not fresh or is_named_id(identity.id):

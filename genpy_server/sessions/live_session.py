@@ -32,10 +32,8 @@ from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.llm.providers import Providers
 from genpy_server.runs.context import RunRequest
-from genpy_server.runs.history import Conversation, window, window_chars
 from genpy_server.runs.queue import RunQueue, RunServices
 from genpy_server.sessions.event_log import EventLog, Subscriber
-from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
 from genpy_server.stores.base import (
@@ -91,7 +89,6 @@ class LiveSession:
         services: RunServices,
         summaries: Summaries,
         owner: SessionOwner,
-        presence: Presence,
     ) -> None:
         self.user_id = user_id
         self.id = session_id
@@ -111,12 +108,9 @@ class LiveSession:
         self._tasks = services.tasks
         self._admission = services.admission
         self._summaries = summaries
-        self._presence = presence
         self._limits = chat.settings.limits
         self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
-        self._conversation = Conversation(
-            chat.store, user_id, session_id, window(chat.settings), window_chars(chat.settings)
-        )
+        self._conversation = chat.conversation(user_id, session_id)
         self.runs = RunQueue(services, self._conversation, self)
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
@@ -139,8 +133,8 @@ class LiveSession:
             self.user_id,
             self.id,
             limit=self._conversation.window + 1,
-            live_seconds=self._presence.live_seconds,
-            server=self._presence.server,
+            live_seconds=self._chat.live_seconds,
+            server=self._chat.server,
         )
         if opened.session is None and not self._session.title and is_named_id(self.id):
             raise NotFound("Session not found.")
@@ -201,7 +195,7 @@ class LiveSession:
 
     async def take_over(self) -> None:
         """Store the unfinished replies of servers that have ended, and answer what waited there."""
-        left = await self._chat.store.take_over(self.user_id, self.id, self._presence.server)
+        left = await self._chat.store.take_over(self.user_id, self.id, self._chat.server)
         await recover(self._chat.store, self.user_id, self.id, left.replies)
         async with self._sending:
             await self._catch_up()
@@ -416,8 +410,8 @@ class LiveSession:
                     replaces=frame.replaces,
                     model=frame.model,
                 ),
-                live_seconds=self._presence.live_seconds,
-                server=self._presence.server,
+                live_seconds=self._chat.live_seconds,
+                server=self._chat.server,
                 known=known,
                 settings=self.settings,
             )
@@ -501,13 +495,10 @@ class LiveSession:
             RunRequest(
                 user_id=self.user_id,
                 session_id=self.id,
-                title=self._session.title,
                 question=question,
                 intent=intent or question.meta.intent,
                 corrected_from=corrected,
                 settings=msgspec.structs.replace(self.settings, model=model or self.settings.model),
-                live_seconds=self._presence.live_seconds,
-                server=self._presence.server,
                 recalled=recalled,
             )
         )

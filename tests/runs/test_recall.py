@@ -54,7 +54,7 @@ async def recalled(chat: Chat, text: str) -> tuple[Hit, ...]:
     session = str(uuid4())
     asked = await chat.store.append("local", session, "user", text, title="Now")
     await chat.store.append("local", session, "user", text, title="Now")
-    request = RunRequest(user_id="local", session_id=session, title="Now", question=asked.message)
+    request = RunRequest(user_id="local", session_id=session, question=asked.message)
     return (
         await chat.context(request, chat.plan(request, chat.intent(request), chat.models.default))
     ).recalled
@@ -84,7 +84,6 @@ async def test_what_was_edited_away_is_not_recalled(chat: Chat) -> None:
     request = RunRequest(
         user_id="local",
         session_id=session,
-        title="Now",
         question=question,
         history=(first, old, reply),
     )
@@ -106,7 +105,6 @@ async def test_without_a_model_what_was_just_said_is_recalled(chat: Chat) -> Non
     request = RunRequest(
         user_id="local",
         session_id=session,
-        title="Now",
         question=asked.message,
         history=(told.message,),
     )
