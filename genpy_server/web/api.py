@@ -163,7 +163,7 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
 
 
 class Handlers:
-    """The handlers; each call reads the records of its own user."""
+    """The handlers; each call reads the records of its own user. Docstrings are shown at `/docs`."""
 
     def __init__(
         self,
@@ -178,7 +178,10 @@ class Handlers:
         self._health = health
 
     async def health(self, call: Call[None, None]) -> Response:
-        """The health of the server; without a token only its status."""
+        """Whether server and store work: 200 or 503; with the model's state.
+
+        Without a token only the status.
+        """
         health, user = await self._health(), call.request.user
         status = 503 if health.status == "unavailable" else 200
         if user is None:
@@ -190,7 +193,7 @@ class Handlers:
         return Response.json(health, status)
 
     async def sessions(self, call: Call[SessionsQuery, None]) -> SessionPage:
-        """A page of the list of sessions."""
+        """Sessions by last activity, newest first."""
         query = call.query
         found = await self._records(call.user).sessions(
             limit=query.limit + 1, before=query.before, status=query.status, query=query.q
@@ -206,15 +209,15 @@ class Handlers:
         return await self._records(call.user).session(call.params["ref"])
 
     async def rename(self, call: Call[None, Title]) -> Session:
-        """Change the title."""
+        """Give it another title."""
         return await self._records(call.user).rename(call.params["ref"], call.body.title)
 
     async def delete(self, call: Call[None, None]) -> Session:
-        """Delete a session."""
+        """Delete it with its messages; the answer is the deleted session."""
         return await self._records(call.user).delete(call.params["ref"])
 
     async def messages(self, call: Call[MessagesQuery, None]) -> MessagePage:
-        """A page of a session's messages."""
+        """Its messages, oldest first."""
         page = await message_page(self._records(call.user), call.params["ref"], call.query)
         if call.query.html:
             texts = [message.text for message in page.messages]
@@ -223,14 +226,14 @@ class Handlers:
         return page
 
     async def export(self, call: Call[None, None]) -> Response:
-        """A session as a Markdown document."""
+        """The session as a Markdown document."""
         records, ref = self._records(call.user), call.params["ref"]
         session = await records.session(ref)
         with await MessageFile.of(each_message(records, session.id)) as messages:
             return await asyncio.to_thread(_document, session.title, messages)
 
     async def search(self, call: Call[SearchQuery, None]) -> HitList:
-        """Messages with any of the words."""
+        """Your messages that contain any of the words."""
         query = call.query
         hits = await self._records(call.user).search(query.q, limit=query.limit, ref=query.session)
         return HitList(hits)
@@ -240,18 +243,18 @@ class Handlers:
         return ModeList(self._chat.modes.listed)
 
     async def context(self, call: Call[ContextQuery, None]) -> Explanation:
-        """The request that would be sent to the model."""
+        """The request that would be sent to its model for a text, by part."""
         session = await self._records(call.user).session(call.params["ref"])
         return await explain_in(self._chat, session, call.query.text)
 
     async def stats(self, call: Call[StatsQuery, None]) -> SpendingReport:
-        """The tokens and cost of the replies."""
+        """Tokens of your replies by day, model and session, and what they cost."""
         query = call.query
         records = self._records(call.user)
         return await records.stats(days=query.days, ref=query.session, utc_offset=query.utc_offset)
 
     async def models(self, _: Call[None, None]) -> ModelList:
-        """The models."""
+        """The models that can be chosen, of every provider."""
         found = await self._chat.models.listed()
         models = [
             ListedModel(
@@ -270,16 +273,16 @@ class Handlers:
         return ModelList(self._chat.models.default.name, models, providers)
 
     async def memory(self, call: Call[None, None]) -> SessionMemory:
-        """The notes of a session."""
+        """The notes of its memory, each with the message it came from."""
         return await self._records(call.user).memory(call.params["ref"])
 
     async def change_memory(self, call: Call[None, MemoryChange]) -> SessionMemory:
-        """Forget a note, or switch the memory on or off."""
+        """Forget a note, or switch its memory on or off."""
         records, change = self._records(call.user), call.body
         return await records.change_memory(call.params["ref"], forget=change.forget, on=change.on)
 
     async def tools(self, call: Call[None, None]) -> ToolList:
-        """The tools of a user."""
+        """Your tools, and which of those that act may always run."""
         return await self._chat.tools.listed(call.user)
 
     async def prompts(self, _: Call[None, None]) -> PromptList:
@@ -291,14 +294,14 @@ class Handlers:
         return await self._chat.tools.prompt(call.params["tool"], call.body.arguments)
 
     async def revoke_tool(self, call: Call[None, None]) -> ToolList:
-        """Revoke the permission of a tool."""
+        """Revoke the permission of a tool to always run."""
         await self._chat.tools.revoke(call.user, call.params["tool"])
         return await self.tools(call)
 
     async def rate(self, call: Call[None, Rating]) -> Session:
-        """Rate a session."""
+        """Rate it from 1 to 5."""
         return await self._records(call.user).rate(call.params["ref"], int(call.body.rating))
 
     async def regenerate(self, call: Call[None, None]) -> Session:
-        """Regenerate the summary."""
+        """Regenerate its summary."""
         return await self._records(call.user).regenerate(call.params["ref"])

@@ -39,7 +39,10 @@ class SetupHandlers:
         self._personal = personal
 
     async def state(self, call: Call[None, None]) -> SetupState:
-        """Whether there is a model, and whether the user may choose one; the owner gets local servers too."""
+        """Whether the server has a model, and whether you may choose one.
+
+        The owner gets the local model servers too.
+        """
         if not self._is_owner(call.request):
             return SetupState(self._has_model(), allowed=False)
         found = [
@@ -49,7 +52,10 @@ class SetupHandlers:
         return SetupState(self._has_model(), allowed=True, servers=found)
 
     async def choose(self, call: Call[None, ModelChoice]) -> ChosenSetup:
-        """Try a model, store and use it; without a model in the choice, answer with those to choose."""
+        """Try a model and use it from now on; from the server's own machine only.
+
+        A choice without a model is answered with those to choose from.
+        """
         if not self._is_owner(call.request):
             raise Forbidden(NOT_HERE)
         answer, chosen = await setup.set_up(self._settings(), call.body)

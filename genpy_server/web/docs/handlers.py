@@ -16,15 +16,15 @@ class Docs:
         self._tokens = tokens
 
     async def page(self, call: Call[None, None]) -> Response:
-        """The page for people."""
+        """Every endpoint and frame with an example."""
         return packed(self._page, call.request)
 
     async def openapi(self, call: Call[None, None]) -> Response:
-        """The OpenAPI document."""
+        """The HTTP side as OpenAPI."""
         return packed(self._openapi, call.request)
 
     async def asyncapi(self, call: Call[None, None]) -> Response:
-        """The AsyncAPI document."""
+        """The WebSocket side as AsyncAPI."""
         return packed(self._asyncapi, call.request)
 
     @cached_property

@@ -19,7 +19,7 @@ class Pages:
         self._openings = openings
 
     async def chat(self, call: Call[None, None]) -> Response:
-        """The chat page; the address says which session, and which message of it.
+        """The chat page; `?session=REF` says which conversation.
 
         Where a browser shows its token only to the page's script, the page comes without messages.
         """
@@ -34,11 +34,11 @@ class Pages:
         return assets.with_data(page, msgspec.json.encode(opening))
 
     async def summary(self, call: Call[None, None]) -> Response:
-        """The summary page; its script looks up the session."""
+        """The summary page of a session."""
         checked_ref(call.params["ref"])
         return assets.packed(assets.page("summary.html", "../"), call.request)
 
     async def asset(self, call: Call[None, None]) -> Response:
-        """A script, a style sheet or a picture."""
+        """A file of the pages."""
         found = assets.asset_response(call.params["name"], call.params["version"])
         return assets.packed(found, call.request)
