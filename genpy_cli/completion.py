@@ -24,10 +24,10 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_model(incomplete: str) -> list[tuple[str, str]]:
     """Models that start with `incomplete`, from the cached lists; no provider is asked."""
-    from genpy_server.llm.catalog import Catalog, default_file, known_providers
+    from genpy_server.llm.catalog import Catalog, default_file, providers_to_ask
 
     try:
-        named = Catalog(default_file()).kept(known_providers(load()))
+        named = Catalog(default_file()).kept(providers_to_ask(load()))
     except GenPyError:
         return []
     return [(name, "") for name in named if name.startswith(incomplete)]

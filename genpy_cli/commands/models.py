@@ -25,11 +25,11 @@ def models(
 ) -> None:
     """List the models of every provider that answers."""
     from genpy_server.config import LOCAL_PROVIDERS
-    from genpy_server.llm.catalog import known_providers, list_models
+    from genpy_server.llm.catalog import list_models, providers_to_ask
 
     settings = load()
     ensure_trusted(msgspec.structs.replace(settings, server=None), trust=trust)
-    found = run(list_models(known_providers(settings), refresh=refresh))
+    found = run(list_models(providers_to_ask(settings), refresh=refresh))
     if as_json:
         output.json_document(found)
         return

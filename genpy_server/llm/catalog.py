@@ -67,7 +67,7 @@ def default_file() -> Path:
     return user_cache_path("genpy", appauthor=False) / "models.json"
 
 
-def known_providers(settings: Settings) -> list[Provider]:
+def providers_to_ask(settings: Settings) -> list[Provider]:
     """The providers to ask: those with a key or their own address, and the local ones."""
     groq = settings.providers[GROQ]
     own = None if settings.provider else settings.llm_url

@@ -99,7 +99,7 @@ class Contents:
         return len(self.texts) + len(self.thoughts) + len(self.calls)
 
     def _call(self, value: Any, number: int | None) -> None:
-        for piece in call_pieces(listed(value)):
+        for piece in call_pieces(as_list(value)):
             self.calls.append(piece if piece.number is not None else piece._replace(number=number))
 
 
@@ -143,7 +143,7 @@ def reason_of(value: dict[str, Any]) -> Any:
     details = incomplete if isinstance(incomplete, dict) else value.get("details")
     held = [
         first(one, (*field_names.REASONS, "reason"))
-        for one in listed(details)
+        for one in as_list(details)
         if isinstance(one, dict)
     ]
     return next(filter(None, held), None)
@@ -203,7 +203,7 @@ def is_well(value: dict[str, Any]) -> bool:
     return all(str(value.get(name) or "").lower() in _WELL for name in field_names.STATES)
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """A list unchanged, another value as a list of it, None as an empty list."""
     if isinstance(value, list):
         return value

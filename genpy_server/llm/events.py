@@ -19,12 +19,12 @@ from genpy_server.errors import LlmCutOff
 from genpy_server.llm import field_names, lenient_json
 from genpy_server.llm.contents import (
     Contents,
+    as_list,
     choice_contents,
     contents_of,
     failure_of,
     is_well,
     kind_of,
-    listed,
     reason_of,
     usage_of,
 )
@@ -453,14 +453,14 @@ class StreamParser:
             return
         if not isinstance(value, dict) or str(value.get("type", "")).lower() in field_names.NOISE:
             return
-        held = [one for name in field_names.WRAPPERS for one in listed(value.get(name))]
+        held = [one for name in field_names.WRAPPERS for one in as_list(value.get(name))]
         inner = next((o for o in held if isinstance(o, dict) and (o.get("choices") or o.get("error"))),
                      None)  # fmt: skip
         if inner is not None and "choices" not in value:
             self._loose(inner)
             self._count(value)
             return
-        choices = [one for one in listed(value.get("choices")) if isinstance(one, dict)]
+        choices = [one for one in as_list(value.get("choices")) if isinstance(one, dict)]
         deltas = [choice["delta"] for choice in choices if isinstance(choice.get("delta"), dict)]
         for holder in (value, *choices, *deltas):
             error = holder.get("error")
@@ -543,7 +543,7 @@ def _is_answer(value: dict[str, Any]) -> bool:
     """Whether a value is a whole answer, after which nothing follows."""
     if any(value.get(name) is False for name in field_names.ENDED):
         return False
-    choices = listed(value.get("choices"))
+    choices = as_list(value.get("choices"))
     return any(
         isinstance(one, dict) and ("message" in one or "text" in one) for one in choices
     ) or not (choices or "delta" in value)

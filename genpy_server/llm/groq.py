@@ -32,8 +32,7 @@ from genpy_server.llm.dialect import FORMS, Asked, body_of, refused, shorter
 from genpy_server.llm.models import chatting, is_listed, listed
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
-from genpy_server.llm.transport import Transport, Waits
-from genpy_server.llm.transport import body_of as bytes_of
+from genpy_server.llm.transport import Transport, Waits, reads_of
 from genpy_server.llm.trouble import CHOOSE_ANOTHER, Complaint, Service, lost, quota, refusal
 
 T = TypeVar("T")
@@ -313,7 +312,7 @@ class GroqLlm:
                 response = await self._post(terms.body())
                 try:
                     reader = ReplyReader(
-                        bytes_of(response),
+                        reads_of(response),
                         quota=quota(response.headers),
                         tools=asked.tools,
                         token_seconds=self._waits.token,

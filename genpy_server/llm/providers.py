@@ -23,7 +23,7 @@ from genpy_server.llm.catalog import (
     ProviderModels,
     default_file,
     full_name,
-    known_providers,
+    providers_to_ask,
 )
 from genpy_server.llm.foreign import ForeignLlm
 from genpy_server.llm.models import is_listed, named_for_chat
@@ -95,7 +95,7 @@ class Providers:
         self._troubles: dict[str, tuple[float, str]] = {}
         self._verified: set[str] = set()
         self._settings = settings
-        self._known = known_providers(settings)
+        self._known = providers_to_ask(settings)
         self._default = settings.provider
         self._opened = {}
         self._plugin_names = plugin_names = {point.name for point in points(GROUP)}

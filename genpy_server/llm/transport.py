@@ -1,6 +1,6 @@
 """The connections to models' services: an httpx transport over aiohttp, used by the groq SDK.
 
-Bodies are read directly from aiohttp's buffer (`body_of`), with one timer for each stream instead of
+Bodies are read directly from aiohttp's buffer (`reads_of`), with one timer for each stream instead of
 one for each read. A request is sent again if its reused connection had been closed meanwhile.
 """
 
@@ -156,7 +156,7 @@ class Body(httpx.AsyncByteStream):
             self._response.close()
 
 
-def body_of(response: httpx.Response) -> Body:
+def reads_of(response: httpx.Response) -> Body:
     """The body of a response of `Transport`, to read it without httpx's iterators."""
     body: Body = response.extensions[BODY]
     return body

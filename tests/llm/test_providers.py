@@ -12,7 +12,7 @@ from genpy_server import settings
 from genpy_server.config import Provider, UserConfig, known_providers
 from genpy_server.errors import LlmError, LlmModelUnknown
 from genpy_server.llm.base import ChatMessage, ChatRequest, LeftOut, TextDelta
-from genpy_server.llm.catalog import known_providers as catalog_providers
+from genpy_server.llm.catalog import providers_to_ask
 from genpy_server.llm.providers import Providers
 
 LOCAL = {"GENPY_LLM_URL": "http://127.0.0.1:1/v1"}
@@ -134,7 +134,7 @@ async def test_the_provider_of_the_configured_model_is_a_known_one(name):
         away = Providers(settings.load(chosen))
     assert "Nothing answers there." in (await away.trouble(None)).message
     address = settings.Environment({"GENPY_LLM_URL": service.url}, config=config)
-    names = [one.name for one in catalog_providers(settings.load(address))]
+    names = [one.name for one in providers_to_ask(settings.load(address))]
     assert ("" in names, name in names) == (True, name == "work")
 
 
