@@ -33,6 +33,7 @@ from genpy_server.core.models import (
     checked_title,
 )
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
+from genpy_server.records import Records
 
 if TYPE_CHECKING:
     import httpx
@@ -64,8 +65,8 @@ def read_error(body: bytes) -> GenPyError | None:
     return from_wire(detail.code, detail.message, detail.retry_after)
 
 
-class RemoteRecords:
-    """See `records.Records`. `httpx` is imported with the first request."""
+class RemoteRecords(Records):
+    """See `Records`. `httpx` is imported with the first request."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.address = Address.parse(url)
@@ -81,7 +82,6 @@ class RemoteRecords:
         status: SessionStatus | None = None,
         query: str | None = None,
     ) -> list[ListedSession]:
-        """See `Records`."""
         found: list[ListedSession] = []
         if before is not None and before <= 0:
             return found
@@ -115,7 +115,6 @@ class RemoteRecords:
         )
 
     async def user_among_others(self) -> str | None:
-        """See `Records`."""
         return (await self.health()).user
 
     async def context(self, ref: str, text: str) -> RequestContext:
@@ -128,13 +127,11 @@ class RemoteRecords:
         return (await self._get(_path(ref, "context"), _Explained, {"text": text})).context
 
     async def session(self, ref: str) -> Session:
-        """See `Records`."""
         return await self._get(_path(ref), Session)
 
     async def messages(
         self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
     ) -> list[Message]:
-        """See `Records`."""
         found: list[Message] = []
         forward = after is not None
         while len(found) < limit:
@@ -147,39 +144,32 @@ class RemoteRecords:
         return found
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
-        """See `Records`."""
         if not query.strip():
             return []
         params = {"q": query, "limit": min(limit, PAGE), "session": ref}
         return (await self._get("/api/search", HitList, params)).hits
 
     async def rename(self, ref: str, title: str) -> Session:
-        """See `Records`."""
         return await self._ask("PATCH", _path(ref), Session, body={"title": checked_title(title)})
 
     async def rate(self, ref: str, rating: int) -> Session:
-        """See `Records`."""
         return await self._ask(
             "POST", _path(ref, "rate"), Session, body={"rating": checked_rating(rating)}
         )
 
     async def delete(self, ref: str) -> Session:
-        """See `Records`."""
         return await self._ask("DELETE", _path(ref), Session)
 
     async def regenerate(self, ref: str) -> Session:
-        """See `Records`."""
         path = _path(ref, "regenerate-summary")
         return await self._ask("POST", path, Session, body={}, seconds=SUMMARY_SECONDS)
 
     async def memory(self, ref: str) -> SessionMemory:
-        """See `Records`."""
         return await self._get(_path(ref, "memory"), SessionMemory)
 
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
     ) -> SessionMemory:
-        """See `Records`."""
         given = {"forget": forget, "on": on}
         body = {name: value for name, value in given.items() if value is not None}
         return await self._ask("PATCH", _path(ref, "memory"), SessionMemory, body=body)
@@ -209,7 +199,6 @@ class RemoteRecords:
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
     ) -> SpendingReport:
-        """See `Records`."""
         params = {"days": days, "session": ref, "utc_offset": utc_offset}
         return await self._get("/api/stats", SpendingReport, params)
 

@@ -42,26 +42,21 @@ class ForeignLlm:
 
     @property
     def kind(self) -> str:
-        """See `Llm.kind`."""
         return str(getattr(self._llm, "kind", "failed"))
 
     @property
     def local(self) -> bool:
-        """See `Llm.local`."""
         return bool(getattr(self._llm, "local", False))
 
     @property
     def first_token_seconds(self) -> float:
-        """See `Llm.first_token_seconds`."""
         return float(getattr(self._llm, "first_token_seconds", 0))
 
     @property
     def model(self) -> str:
-        """See `Llm.model`."""
         return str(getattr(self._llm, "model", ""))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
-        """See `Llm.stream`."""
         llm = self._checked()
         try:
             async with aclosing(llm.stream(request)) as events:
@@ -75,7 +70,6 @@ class ForeignLlm:
     async def structured(
         self, messages: Sequence[ChatMessage], schema: type[T], *, model: str | None = None
     ) -> T:
-        """See `Llm.structured`."""
         asked = self._checked().structured(messages, schema, model=model)
         answer = await self._guarded(asked)
         if not isinstance(answer, schema):
@@ -83,11 +77,9 @@ class ForeignLlm:
         return answer
 
     async def check(self) -> LlmHealth:
-        """See `Llm.check`."""
         return await self._guarded(self._checked().check())
 
     async def probe(self) -> LlmHealth:
-        """See `Llm.probe`."""
         return await self._guarded(self._checked().probe())
 
     async def close(self) -> None:

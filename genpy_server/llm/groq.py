@@ -233,7 +233,6 @@ class GroqLlm:
         return self._configured or self._found or ""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
-        """See `Llm.stream`."""
         return self._events(Asked(*msgspec.structs.astuple(request)))
 
     async def structured(
@@ -273,7 +272,6 @@ class GroqLlm:
         raise failed
 
     async def check(self) -> LlmHealth:
-        """See `Llm.check`."""
         answer = await self._models()
         models = listed(answer) or []
         if self._configured is None:
@@ -287,7 +285,6 @@ class GroqLlm:
         return self._health()
 
     async def probe(self) -> LlmHealth:
-        """See `Llm.probe`."""
         hello = ChatMessage("user", "Say: hello")
         asked = Asked((hello,), (PROBE_TOOL,), PROBE_TOKENS, temperature=0.0)
         async with aclosing(self._events(asked)) as events:
@@ -296,7 +293,6 @@ class GroqLlm:
         return self._health()
 
     async def close(self) -> None:
-        """See `Llm.close`."""
         await self._client.close()
 
     # One request and its answer

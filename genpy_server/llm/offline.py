@@ -50,7 +50,6 @@ class OfflineLlm:
         self._trouble = trouble
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
-        """See `Llm.stream`."""
         for line in _answer(request, self._trouble).splitlines(keepends=True):
             yield TextDelta(line)
         yield Finish("stop")
@@ -62,11 +61,9 @@ class OfflineLlm:
         )
 
     async def check(self) -> LlmHealth:
-        """See `Llm.check`."""
         return LlmHealth(self.kind, "this program", self.model)
 
     async def probe(self) -> LlmHealth:
-        """See `Llm.probe`."""
         return await self.check()
 
     async def close(self) -> None:

@@ -29,6 +29,7 @@ from genpy_server.core.models import (
     checked_title,
 )
 from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
+from genpy_server.records import Records
 from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
 
@@ -56,8 +57,8 @@ SILENT_SESSIONS = 10_000
 """Sessions without a message that are listed at most."""
 
 
-class LocalRecords:
-    """See `records.Records`. `live` are the sessions of this server, `ender` writes summaries."""
+class LocalRecords(Records):
+    """See `Records`. `live` are the sessions of this server, `ender` writes summaries."""
 
     def __init__(
         self,
@@ -85,7 +86,6 @@ class LocalRecords:
         status: SessionStatus | None = None,
         query: str | None = None,
     ) -> list[ListedSession]:
-        """See `Records`."""
         if before is not None and before <= 0:
             return []
         page = partial(self._store.sessions, self._user_id, status=status, query=query)
@@ -100,13 +100,11 @@ class LocalRecords:
         ]
 
     async def user_among_others(self) -> str | None:
-        """See `Records`."""
         health = await self._store.check()
         mine = await self._store.sessions(self._user_id, limit=1)
         return self._user_id if health.users > len(mine) else None
 
     async def session(self, ref: str) -> Session:
-        """See `Records`."""
         if ref == "last":
             found = await self._store.sessions(self._user_id, limit=1)
         else:
@@ -128,32 +126,27 @@ class LocalRecords:
     async def messages(
         self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
     ) -> list[Message]:
-        """See `Records`."""
         session = await self.session(ref)
         return await self._store.messages(
             self._user_id, session.id, limit=limit, before=before, after=after
         )
 
     async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
-        """See `Records`."""
         session_id = (await self.session(ref)).id if ref is not None else None
         return await self._store.search(
             self._user_id, query, limit=limit, session_id=session_id, titles=True
         )
 
     async def rename(self, ref: str, title: str) -> Session:
-        """See `Records`."""
         title = checked_title(title)
         session = await self.session(ref)
         return self._changed(await self._store.rename(self._user_id, session.id, title))
 
     async def rate(self, ref: str, rating: int) -> Session:
-        """See `Records`."""
         session = await self.session(ref)
         return self._changed(await self._store.rate(self._user_id, session.id, rating))
 
     async def delete(self, ref: str) -> Session:
-        """See `Records`."""
         session = await self.session(ref)
         if self._live is not None:
             await self._live.remove(self._user_id, session.id)
@@ -161,7 +154,6 @@ class LocalRecords:
         return session
 
     async def regenerate(self, ref: str) -> Session:
-        """See `Records`."""
         if self._ender is None:
             raise BadRequest(_NO_MODEL)
         session = await self.session(ref)
@@ -185,7 +177,6 @@ class LocalRecords:
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
     ) -> SpendingReport:
-        """See `Records`."""
         session_id = None if ref is None else (await self.session(ref)).id
         zone = timezone(timedelta(minutes=utc_offset))
         today = datetime.combine(datetime.now(zone).date(), time(), zone)
@@ -196,14 +187,12 @@ class LocalRecords:
         return report(rows, self._prices, self._currency)
 
     async def memory(self, ref: str) -> SessionMemory:
-        """See `Records`."""
         session = await self.session(ref)
         return await self._shown(session.id, await self._store.memory(self._user_id, session.id))
 
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
     ) -> SessionMemory:
-        """See `Records`."""
         session = await self.session(ref)
         for _ in range(MEMORY_ATTEMPTS):
             previous = await self._store.memory(self._user_id, session.id)

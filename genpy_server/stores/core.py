@@ -181,7 +181,6 @@ class CompletedStore:
         server: str = "",
         settings: SessionSettings = SessionSettings(),
     ) -> Appended:
-        """See `Store.append`."""
         async with self._writing:
             appended = await self._core.append(
                 user_id,
@@ -201,12 +200,10 @@ class CompletedStore:
         return appended
 
     async def find_client_id(self, user_id: str, session_id: str, client_id: str) -> Message | None:
-        """See `Store.find_client_id`."""
         messages = await self.messages(user_id, session_id, limit=ALL)
         return next((m for m in reversed(messages) if m.client_id == client_id), None)
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
-        """See `Store.metrics`."""
         metrics = Metrics()
         for message in await self.messages(user_id, session_id, limit=ALL):
             metrics = counted(metrics, message)
@@ -215,7 +212,6 @@ class CompletedStore:
     async def usage(
         self, user_id: str, *, since: str, session_id: str | None = None, utc_offset: int = 0
     ) -> list[UsageRow]:
-        """See `Store.usage`."""
         begin, shift = datetime.fromisoformat(since), timedelta(minutes=utc_offset)
         rows: dict[tuple[str, str, str], UsageRow] = {}
         for session in await self._core.list_sessions(user_id):
@@ -294,7 +290,6 @@ class CompletedStore:
         since: str | None = None,
         until: str | None = None,
     ) -> list[Session]:
-        """See `Store.sessions`."""
         found: list[Session] = []
         for session in await self._core.list_sessions(user_id):
             about = " ".join((session.title, session.summary or "", *session.topics)).lower()
@@ -316,15 +311,12 @@ class CompletedStore:
         return any(begin <= datetime.fromisoformat(message.at) < end for message in messages)
 
     async def rename(self, user_id: str, session_id: str, title: str) -> Session:
-        """See `Store.rename`."""
         return await self._change(user_id, session_id, title=title)
 
     async def configure(self, user_id: str, session_id: str, settings: SessionSettings) -> Session:
-        """See `Store.configure`."""
         return await self._change(user_id, session_id, settings=settings)
 
     async def rate(self, user_id: str, session_id: str, rating: int) -> Session:
-        """See `Store.rate`."""
         rated = checked_rating(rating)
         return await self._change(user_id, session_id, rating=rated, rated_at=_now())
 
@@ -338,7 +330,6 @@ class CompletedStore:
         return session
 
     async def delete(self, user_id: str, session_id: str) -> None:
-        """See `Store.delete`."""
         await self._core.delete(user_id, session_id)
         self._forget_ending(session_id)
         self._memories.pop(session_id, None)
@@ -349,7 +340,6 @@ class CompletedStore:
     async def attach(
         self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
     ) -> Opened:
-        """See `Store.attach`."""
         session = await self.session(user_id, session_id)
         messages = await self.messages(user_id, session_id, limit=limit)
         memory = await self.memory(user_id, session_id)
@@ -359,7 +349,6 @@ class CompletedStore:
     async def touch(
         self, known: Mapping[str, str], live_seconds: float, server: str = ""
     ) -> list[Hosted]:
-        """See `Store.touch`."""
         changed = []
         for user_id, session_id in list(self._hosted):
             if session_id in known:
@@ -396,7 +385,6 @@ class CompletedStore:
         server: str = "",
         messages: int = 0,
     ) -> Ending | None:
-        """See `Store.claim_ending`."""
         now = time.monotonic()
         session = await self.session(user_id, session_id)
         if session is None or (session.status != "active" and not again):
@@ -412,7 +400,6 @@ class CompletedStore:
         return ending
 
     async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
-        """See `Store.finish_ending`."""
         async with self._writing:
             held = self._endings.get(ending.session_id)
             session = await self.session(ending.user_id, ending.session_id)
@@ -431,7 +418,6 @@ class CompletedStore:
         return session
 
     async def release_ending(self, ending: Ending, wait_seconds: float = 0) -> None:
-        """See `Store.release_ending`."""
         if self._endings.get(ending.session_id, (None, 0))[0] == ending:
             del self._endings[ending.session_id]
             self._waiting[ending.session_id] = time.monotonic() + wait_seconds
@@ -443,50 +429,41 @@ class CompletedStore:
     # Servers: only this one
 
     async def beat(self, server: str, alive_seconds: float) -> dict[str, bool]:
-        """See `Store.beat`."""
         return {}
 
     async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
         """See `Store.journal`; nothing is stored, so a running reply is lost with its server."""
 
     async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
-        """See `Store.take_over`."""
         return LeftBehind()
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
-        """See `Store.interrupted`."""
         return []
 
     # Kept in this process
 
     async def memory(self, user_id: str, session_id: str) -> Memory | None:
-        """See `Store.memory`."""
         return self._memories.get(session_id) if await self.session(user_id, session_id) else None
 
     async def extend_memory(
         self, user_id: str, session_id: str, memory: Memory, *, previous: Memory | None
     ) -> bool:
-        """See `Store.extend_memory`."""
         if await self.memory(user_id, session_id) != previous:
             return False
         self._memories[session_id] = memory
         return True
 
     async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
-        """See `ApprovalStore.approved_tools`."""
         approved = self._approved.get(user_id, {})
         return [approved[name] for name in sorted(approved)]
 
     async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
-        """See `ApprovalStore.approve_tool`."""
         self._approved.setdefault(user_id, {})[name] = ApprovedTool(name, digest, _now())
 
     async def revoke_tool(self, user_id: str, name: str) -> bool:
-        """See `ApprovalStore.revoke_tool`."""
         return self._approved.get(user_id, {}).pop(name, None) is not None
 
     async def import_session(self, session: Session, messages: Iterable[dict[str, Any]]) -> int:
-        """See `Store.import_session`."""
         raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
 
 

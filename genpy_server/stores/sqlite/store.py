@@ -93,7 +93,6 @@ class SqliteStore:
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
-        """See `Store.open`."""
         try:
             await self.runner.start()
             await asyncio.to_thread(schema.checkpoint, self._path)
@@ -116,7 +115,6 @@ class SqliteStore:
             log.warning("index not finished: %s", schema.translated(error, self._path).code)
 
     async def close(self) -> None:
-        """See `Store.close`."""
         if self._reindexing is not None:
             self._reindexing.cancel()
             await asyncio.wait([self._reindexing])
@@ -127,12 +125,10 @@ class SqliteStore:
         await self.runner.stop()
 
     def check_file(self) -> None:
-        """See `DatabaseFile.check`."""
         if self._file is not None:
             self._file.check()
 
     async def check(self) -> StoreHealth:
-        """See `Store.check`."""
         self.check_file()
         counted = await self.run(self.runner.read, session_sql.counts)
         full = None if await asyncio.to_thread(self._has_room) else schema.full(self._path)
@@ -175,7 +171,6 @@ class SqliteStore:
     async def attach(
         self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
     ) -> Opened:
-        """See `Store.attach`."""
         found = await self._found(user_id, session_id, limit=limit)
         if found.session is None:
             return found

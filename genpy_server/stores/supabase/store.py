@@ -234,7 +234,6 @@ class SupabaseStore:
         return await self._functions.rows("sessions"), await self._functions.rows("session_logs")
 
     async def close(self) -> None:
-        """See `Store.close`."""
         if self._indexing is not None:
             self._indexing.cancel()
             await asyncio.wait([self._indexing])
@@ -242,7 +241,6 @@ class SupabaseStore:
         await self._functions.close()
 
     async def check(self) -> StoreHealth:
-        """See `Store.check`."""
         seen = self._functions.read(await self.call("check"), Seen)
         self._functions.check_version(seen.version)
         counted = seen.sessions, seen.messages, seen.unindexed, seen.users
