@@ -14,9 +14,9 @@ from genpy_server.core.models import Message, MessageMeta, Metrics, Role, Sessio
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import counts_of, read, read_json, with_links, with_times
-from genpy_server.stores.sqlite.index import index_message, index_session
-from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
-from genpy_server.stores.sqlite.sessions import host, record
+from genpy_server.stores.sqlite.index import index_message
+from genpy_server.stores.sqlite.schema import NOW, TIME, to_json
+from genpy_server.stores.sqlite.sessions import activate, create, host, record
 
 ROLE: Final[dict[str, Role]] = {event: role for role, event in EVENT_TYPES.items()}
 
@@ -52,59 +52,41 @@ def append(
         stored = find_client_id(connection, user_id, session_id, client_id)
         if stored is not None:
             return _duplicate(connection, stored, text)
-    if previous_id is None:
-        if role != "user":
-            raise NotFound("Session not found.")
-        connection.execute(
-            f"""
-            INSERT INTO sessions
-                (session_id, user_id, title, settings, start_time, created_at, updated_at)
-            VALUES (?, ?, ?, ?, {NOW}, {NOW}, {NOW})
-            """,
-            (session_id, user_id, title, to_json(settings)),
-        )
-        index_session(connection, session_id)
     before = Metrics()
     if previous_id is not None:
         before = counts_of(counts) or count(connection, user_id, session_id)
+    elif role == "user":
+        create(connection, user_id, session_id, title, settings)
+    else:
+        raise NotFound("Session not found.")
     message = insert(
         connection,
         user_id,
         Message(0, session_id, role, text, "", client_id, meta, str(uuid4())),
         pending=server if role == "user" else "",
     )
+    _release_question(connection, message)
+    activate(connection, session_id, message.at, counted(before, message), live_seconds)
+    if server and live_seconds > 0:
+        record(connection, server, live_seconds)
+        given = {"session_id": session_id, "server": server, "live": live_seconds}
+        host(connection, "SELECT :session_id AS session_id", given)
+    return Appended(message, duplicate=False, previous_id=previous_id or 0)
+
+
+def _release_question(connection: sqlite3.Connection, message: Message) -> None:
+    """Release the question that a message answers or replaces, and drop the journal of its run."""
+    meta = message.meta
     if meta.reply_to is not None or meta.replaces is not None:
         connection.execute(
             """
             UPDATE session_logs SET pending_server = NULL
             WHERE id IN (?, ?) AND session_id = ? AND pending_server IS NOT NULL
             """,
-            (meta.reply_to, meta.replaces, session_id),
+            (meta.reply_to, meta.replaces, message.session_id),
         )
-    connection.execute(
-        f"""
-        UPDATE sessions SET
-            message_count = message_count + 1, updated_at = :at,
-            counts = :counts,
-            status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
-            ending_attempts = 0,
-            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
-        WHERE session_id = :session_id
-        """,
-        {
-            "at": message.at,
-            "counts": to_json(counted(before, message)),
-            "live": live_seconds,
-            "session_id": session_id,
-        },
-    )
-    if server and live_seconds > 0:
-        record(connection, server, live_seconds)
-        given = {"session_id": session_id, "server": server, "live": live_seconds}
-        host(connection, "SELECT :session_id AS session_id", given)
-    if role == "assistant" and client_id is not None:
-        connection.execute("DELETE FROM reply_journal WHERE run = ?", (client_id,))
-    return Appended(message, duplicate=False, previous_id=previous_id or 0)
+    if message.role == "assistant" and message.client_id is not None:
+        connection.execute("DELETE FROM reply_journal WHERE run = ?", (message.client_id,))
 
 
 def _before(

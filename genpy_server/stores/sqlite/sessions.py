@@ -9,7 +9,14 @@ from uuid import uuid4
 
 from msgspec.structs import asdict
 
-from genpy_server.core.models import Memory, Session, SessionSettings, SessionStatus, checked_rating
+from genpy_server.core.models import (
+    Memory,
+    Metrics,
+    Session,
+    SessionSettings,
+    SessionStatus,
+    checked_rating,
+)
 from genpy_server.errors import NotFound
 from genpy_server.stores import foreign
 from genpy_server.stores.base import Ending, Hosted, Result, md5_hex
@@ -89,6 +96,42 @@ def sessions(
         {**given, "user_id": user_id, "limit": max(limit, 0)},
     )
     return [session_of(row) for row in rows]
+
+
+def create(
+    connection: sqlite3.Connection,
+    user_id: str,
+    session_id: str,
+    title: str,
+    settings: SessionSettings,
+) -> None:
+    """Write the row of a new session."""
+    connection.execute(
+        f"""
+        INSERT INTO sessions
+            (session_id, user_id, title, settings, start_time, created_at, updated_at)
+        VALUES (?, ?, ?, ?, {NOW}, {NOW}, {NOW})
+        """,
+        (session_id, user_id, title, to_json(settings)),
+    )
+    index_session(connection, session_id)
+
+
+def activate(
+    connection: sqlite3.Connection, session_id: str, at: str, counts: Metrics, live_seconds: float
+) -> None:
+    """Note a new message: the session is active, and a claim to end it invalid."""
+    connection.execute(
+        f"""
+        UPDATE sessions SET
+            message_count = message_count + 1, updated_at = :at, counts = :counts,
+            status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
+            ending_attempts = 0,
+            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
+        WHERE session_id = :session_id
+        """,
+        {"at": at, "counts": to_json(counts), "live": live_seconds, "session_id": session_id},
+    )
 
 
 def rename(connection: sqlite3.Connection, user_id: str, session_id: str, title: str) -> Session:
