@@ -13,18 +13,9 @@ from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import ADDITION_TOKENS, MemoryKeeper
-from genpy_server.stores.sqlite.store import SqliteStore
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 BUDGET = 2_000
-
-
-@pytest.fixture
-async def store(tmp_path):
-    store = SqliteStore(tmp_path / "genpy.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

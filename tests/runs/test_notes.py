@@ -25,14 +25,6 @@ SAID = ("I like tea a lot", "I moved to Ghent", "My cat is called Bob")
 
 
 @pytest.fixture
-async def store(tmp_path):
-    store = SqliteStore(tmp_path / "genpy.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
 async def keeper(store, upstream):
     llm = GroqLlm(key=None, model="scripted", url=upstream.url)
     extend = MemoryKeeper(store, 4_000).extend

@@ -14,14 +14,6 @@ ALIKE = ("aaaa0000-0000-4000-8000-000000000001", "aaaa0000-0000-4000-8000-000000
 
 
 @pytest.fixture
-async def store(tmp_path):
-    store = SqliteStore(tmp_path / "genpy.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
 def records(store):
     return LocalRecords(store, "ann")
 

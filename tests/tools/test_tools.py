@@ -7,7 +7,6 @@ import pytest
 from genpy_server.core.models import MessageMeta, ToolRecord
 from genpy_server.errors import BadRequest
 from genpy_server.stores.base import Result
-from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.tools.base import ToolContext
 from genpy_server.tools.chat_history import LIMIT
 from genpy_server.tools.registry import ToolRegistry
@@ -15,14 +14,6 @@ from genpy_server.tools.registry import ToolRegistry
 registry = ToolRegistry()
 ROME = "aaaa0000-0000-4000-8000-000000000001"
 OTHER = "bbbb0000-0000-4000-8000-000000000002"
-
-
-@pytest.fixture
-async def store(tmp_path):
-    store = SqliteStore(tmp_path / "genpy.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture
