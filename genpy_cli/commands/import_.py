@@ -93,7 +93,7 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
     async with open_records(settings) as records:
         try:
             for session, messages, number, memory in export:
-                new = await records.take(session, progress.counted(messages), memory)
+                new = await records.import_session(session, progress.counted(messages), memory)
                 done = Imported(done.conversations + 1, done.messages + number, done.new + new)
         except GenPyError as error:
             if done.conversations:

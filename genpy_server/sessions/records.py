@@ -1,21 +1,15 @@
 """The stored conversations of one user; changes are published to the live sessions."""
 
-import asyncio
 import re
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone
 from functools import partial
-from itertools import islice
-from os import SEEK_END
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from genpy_server.core.context.excerpts import excerpt
-from genpy_server.core.context.notes import Note, is_off, read_notes, stored_notes
+from genpy_server.core.context.notes import is_off, read_notes, stored_notes
 from genpy_server.core.costs import Price, SpendingReport, report
 from genpy_server.core.models import (
     Hit,
@@ -30,6 +24,7 @@ from genpy_server.core.models import (
 )
 from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.records import Records
+from genpy_server.sessions.imports import import_session
 from genpy_server.sessions.names import SessionNames
 from genpy_server.stores.base import Store
 
@@ -39,10 +34,6 @@ if TYPE_CHECKING:
     from genpy_server.sessions.summaries import Summaries
 
 MEMORY_ATTEMPTS = 5
-PIECE = 1_000
-"""Messages that an import writes in one transaction."""
-PAUSE = 0.25
-"""How long an import leaves the database to others, as a part of the time of its last piece."""
 MEMORY_MESSAGES = 1_000
 """Messages that are read to find those of notes."""
 SAID_CHARS = 120
@@ -237,67 +228,15 @@ class LocalRecords(Records):
             upto=memory.upto if memory is not None else 0,
         )
 
-    async def take(
+    async def import_session(
         self,
         session: Session,
         messages: Iterable[dict[str, Any]],
         memory: SessionMemory | None = None,
     ) -> int:
-        """Import a session as this user's own; returns the number of new messages.
-
-        Messages are written in pieces, so that servers of the database can write between them. Its
-        memory is imported if the session has none here.
-        """
+        """Import a session as this user's own, see `imports`; returns the number of new messages."""
         mine = msgspec.structs.replace(session, user_id=self._user_id)
-        named = set[object]()  # by the memory
-        if memory is not None:
-            notes = (*memory.notes, *memory.forgotten)
-            named = {memory.upto, *(note.message_id for note in notes)}
-        uids: dict[object, object] = {}
-
-        def passing() -> Iterator[dict[str, Any]]:
-            for message in messages:
-                if message.get("id") in named:
-                    uids[message["id"]] = message.get("uid")
-                yield message
-
-        new = 0
-        for piece in _pieces(passing()):
-            began = monotonic()
-            new += await self._store.import_session(mine, piece)
-            await asyncio.sleep((monotonic() - began) * PAUSE)
-        if memory is not None and await self._store.memory(self._user_id, session.id) is None:
-            await self._take_memory(session.id, uids, memory)
-        return new
-
-    async def _take_memory(
-        self, session_id: str, uids: Mapping[object, object], memory: SessionMemory
-    ) -> None:
-        """Import notes, with the ids that their messages have in this database."""
-        here: dict[object, int] = {}
-        named = set(uids.values())
-        after = 0
-        while named and (
-            page := await self._store.messages(
-                self._user_id, session_id, limit=MEMORY_MESSAGES, after=after
-            )
-        ):
-            here |= {message.uid: message.id for message in page if message.uid in named}
-            after = page[-1].id
-        kept = [(note, False) for note in memory.notes]
-        kept += [(note, True) for note in memory.forgotten]
-        kept.sort(key=lambda one: one[0].number)
-        written = [
-            Note(note.text, here.get(uids.get(note.message_id)), forgotten)
-            for note, forgotten in kept
-        ]
-        last = max((note.message_id or 0 for note in written), default=0)
-        upto = here.get(uids.get(memory.upto)) or last
-        if written or not memory.on:
-            text = stored_notes(written, off=not memory.on)
-            await self._store.extend_memory(
-                self._user_id, session_id, Memory(text, upto), previous=None
-            )
+        return await import_session(self._store, mine, messages, memory)
 
     def _changed(self, session: Session) -> Session:
         if (live := self._live_session(session.id)) is not None:
@@ -310,29 +249,3 @@ class LocalRecords(Records):
     async def close(self) -> None:
         """Close the store."""
         await self._store.close()
-
-
-def _pieces(messages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Exported messages in pieces, each behind the earlier ones that it names, by their ids alone."""
-    from tempfile import TemporaryFile  # noqa: PLC0415 - when something is imported
-
-    names = ("id", "session_id", "role", "at", "uid", "client_id")
-    ids, places = list[int](), array("Q")
-    rest = iter(messages)
-    with TemporaryFile() as earlier:
-        while piece := list(islice(rest, PIECE)):
-            metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
-            named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
-            before = list[dict[str, Any]]()
-            for id_ in sorted(id_ for id_ in named if isinstance(id_, int)):
-                index = bisect_left(ids, id_)
-                if index < len(ids) and ids[index] == id_:
-                    earlier.seek(places[index])
-                    before.append(msgspec.json.decode(earlier.readline()))
-            yield [*before, *piece]
-            earlier.seek(0, SEEK_END)
-            for message in piece:
-                ids.append(message["id"])
-                places.append(earlier.tell())
-                known = {name: message.get(name) for name in names} | {"text": ""}
-                earlier.write(msgspec.json.encode(known) + b"\n")

@@ -149,8 +149,8 @@ async def test_notes_move_with_their_conversation(store, noted, tmp_path):
     try:
         await other.append("ann", SESSION.replace("a", "b"), "user", "first here", title="x")
         theirs = records(other)
-        await theirs.take(session, messages, kept)
-        await theirs.take(session, messages, kept)
+        await theirs.import_session(session, messages, kept)
+        await theirs.import_session(session, messages, kept)
         moved = await theirs.memory(SESSION)
         assert [(n.text, n.said) for n in moved.notes] == [("lives in Ghent", SAID[1])]
         assert [n.text for n in moved.forgotten] == ["likes tea"]

@@ -15,7 +15,8 @@ from genpy_server.core.models import (
     Usage,
 )
 from genpy_server.errors import BadRequest, NotFound
-from genpy_server.sessions import records
+from genpy_server.sessions import imports
+from genpy_server.sessions.records import LocalRecords
 from genpy_server.stores.base import Result, Store
 
 RESULT = Result(
@@ -114,15 +115,15 @@ async def test_an_import_is_written_in_pieces(
     store: Store, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written before a failure stays, the rest follows, and each piece knows those before."""
-    monkeypatch.setattr(records, "PIECE", 1)
+    monkeypatch.setattr(imports, "PIECE", 1)
     await _talk(person)
     session, messages = await person.export()
     await store.delete(person.id, person.session)
-    own = records.LocalRecords(store, person.id)
+    own = LocalRecords(store, person.id)
     with pytest.raises(BadRequest, match="cannot be read"):
-        await own.take(session, [*messages[:2], {**messages[2], "role": "nobody"}])
+        await own.import_session(session, [*messages[:2], {**messages[2], "role": "nobody"}])
     assert len((await person.export())[1]) == 2
-    assert await own.take(session, messages) == 1
+    assert await own.import_session(session, messages) == 1
     first, second, third = (await person.export())[1]
     assert second["meta"]["reply_to"] == third["meta"]["replaces"] == first["id"]
 
