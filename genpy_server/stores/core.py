@@ -9,16 +9,16 @@ a store with all methods.
 import asyncio
 import inspect
 import logging
+import sqlite3
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, cast
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.context.recall import Candidate, Scores, ranked, titles_first
 from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import (
@@ -33,8 +33,6 @@ from genpy_server.core.models import (
     SessionStatus,
     checked_rating,
 )
-from genpy_server.core.understanding.tool_requests import is_about_records
-from genpy_server.core.words import QueryWord, forms, query_words, terms
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, StoreError
 from genpy_server.stores.base import (
     Appended,
@@ -50,6 +48,11 @@ from genpy_server.stores.base import (
     StoreHealth,
     known_state,
 )
+from genpy_server.stores.sqlite.messages import usage
+from genpy_server.stores.sqlite.search import search
+from genpy_server.stores.sqlite.transfer import ask_copy
+
+T = TypeVar("T")
 
 log = logging.getLogger("genpy.store")
 
@@ -209,72 +212,20 @@ class CompletedStore:
             metrics = counted(metrics, message)
         return metrics
 
-    async def usage(
-        self, user_id: str, *, since: str, session_id: str | None = None, utc_offset: int = 0
-    ) -> list[UsageRow]:
-        begin, shift = datetime.fromisoformat(since), timedelta(minutes=utc_offset)
-        rows: dict[tuple[str, str, str], UsageRow] = {}
-        for session in await self._core.list_sessions(user_id):
-            if session_id not in {None, session.id}:
-                continue
-            for message in await self.messages(user_id, session.id, limit=ALL):
-                at, usage = datetime.fromisoformat(message.at), message.meta.usage
-                if usage is None or message.role != "assistant" or at < begin:
-                    continue
-                key = (f"{(at + shift).date()}", message.meta.model or "", session.id)
-                row = rows.get(key, UsageRow(*key, session.title))
-                rows[key] = msgspec.structs.replace(
-                    row,
-                    replies=row.replies + 1,
-                    prompt_tokens=row.prompt_tokens + usage.prompt_tokens,
-                    completion_tokens=row.completion_tokens + usage.completion_tokens,
-                    cached_tokens=row.cached_tokens + usage.cached_tokens,
-                )
-        return [rows[key] for key in sorted(rows)]
+    async def usage(self, user_id: str, **options: Any) -> list[UsageRow]:
+        return await self._ask_copy(user_id, partial(usage, user_id=user_id, **options))
 
-    async def search(
-        self,
-        user_id: str,
-        query: str,
-        *,
-        limit: int,
-        session_id: str | None = None,
-        before: int | None = None,
-        distinct: bool = False,
-        titles: bool = False,
-        about_records: bool = True,
-        left_out: Sequence[int] = (),
-        asked: tuple[str, str] | None = None,
-    ) -> list[Hit]:
-        """See `Store.search`; reads every message of the user, and does not correct spelling."""
-        wanted = query_words(query)
-        if not wanted or limit <= 0:
-            return []
-        by_id: dict[int, _SearchedMessage] = {}
-        titled: list[Hit] = []
-        for session in await self._core.list_sessions(user_id):
-            if session_id not in {None, session.id}:
-                continue
-            messages = await self.messages(user_id, session.id, limit=ALL)
-            about = " ".join((session.title, session.summary or "", *session.topics))
-            if titles and messages and session_id is None and _holds(about, wanted):
-                found_in = "title" if _holds(session.title, wanted) else "summary"
-                titled.append(Hit(messages[0], session.title, 0.0, found_in=found_in))  # type: ignore[arg-type]  # one of two literals
-            rows = [_SearchedMessage(m, session, " ".join(terms(m.text))) for m in messages]
-            for at, row in enumerate(rows):
-                near = (rows[n].message if 0 <= n < len(rows) else None for n in _places(at))
-                row.near = tuple(near)
-                by_id[row.message.id] = row
+    async def search(self, user_id: str, query: str, **options: Any) -> list[Hit]:
+        """See `Store.search`; reads every message of the user."""
+        return await self._ask_copy(
+            user_id, partial(search, user_id=user_id, query=query, **options)
+        )
 
-        def shown(message: Message) -> bool:
-            return (
-                message.id not in left_out
-                and (message.session_id, message.client_id) != asked
-                and (about_records or not is_about_records(message))
-            )
-
-        hits = _hits(by_id, wanted, limit, distinct=distinct, before=before, shown=shown)
-        return titles_first([*titled, *hits])[:limit]
+    async def _ask_copy(self, user_id: str, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer of a statement for SQLite, from a copy of the user's sessions and messages."""
+        sessions = await self._core.list_sessions(user_id)
+        messages = [m for one in sessions for m in await self.messages(user_id, one.id, limit=ALL)]
+        return await asyncio.to_thread(ask_copy, sessions, messages, question)
 
     # Sessions
 
@@ -465,85 +416,6 @@ class CompletedStore:
 
     async def import_session(self, session: Session, messages: Iterable[dict[str, Any]]) -> int:
         raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
-
-
-class _SearchedMessage:
-    """A searched message; `near` are the two messages before and the two after it."""
-
-    def __init__(self, message: Message, session: Session, form: str) -> None:
-        self.message, self.session, self.form = message, session, form
-        self.near: tuple[Message | None, ...] = ()
-
-
-def _places(at: int) -> tuple[int, int, int, int]:
-    return at - 2, at - 1, at + 1, at + 2
-
-
-def _holds(text: str, wanted: Sequence[QueryWord]) -> bool:
-    held = forms(text)
-    return all(word.is_held(held) for word in wanted)
-
-
-def _hits(
-    rows: Mapping[int, _SearchedMessage],
-    wanted: Sequence[QueryWord],
-    limit: int,
-    *,
-    distinct: bool,
-    before: int | None,
-    shown: Callable[[Message], bool],
-) -> list[Hit]:
-    """The best messages, by the ranking of `core.context.recall`."""
-    held = [row.form.split() for row in rows.values()]
-    frequencies = Counter(form for those in held for form in {*those, *(one[0] for one in those)})
-    length = sum(map(len, held)) / max(len(rows), 1)
-    scoring = Scores(wanted, frequencies, len(rows), length)
-    scores = {id_: scoring.of(row.form) for id_, row in rows.items()}
-    usable = {
-        id_: row.form
-        for id_, row in rows.items()
-        if (before is None or id_ < before) and shown(row.message)
-    }
-    candidates = [
-        Candidate(
-            id_,
-            rows[id_].session.id,
-            scores[id_],
-            form,
-            scoring.whole(form),
-            _ids(rows[id_].near),
-        )
-        for id_, form in usable.items()
-        if scores[id_]
-    ]
-
-    def terms_of(ids: Sequence[int]) -> dict[int, str]:
-        return {id_: usable[id_] for id_ in ids if id_ in usable}
-
-    hits = []
-    for one in ranked(candidates, scores, limit, distinct=distinct, terms_of=terms_of):
-        row = rows[one.id]
-        beside = [near if near and shown(near) else None for near in row.near[1:3]]
-        forms = [row.form, *(rows[near.id].form for near in beside if near)]
-        coverage, number = scoring.coverage(" ".join(forms))
-        earlier, later = beside
-        hits.append(
-            Hit(
-                row.message,
-                row.session.title,
-                one.score,
-                earlier,
-                later,
-                coverage=coverage,
-                terms=number,
-            )
-        )
-    return hits
-
-
-def _ids(near: tuple[Message | None, ...]) -> tuple[int, int, int, int]:
-    one, two, three, four = (message.id if message else 0 for message in near)
-    return one, two, three, four
 
 
 def _now() -> str:

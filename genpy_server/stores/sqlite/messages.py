@@ -128,19 +128,20 @@ def _duplicate(connection: sqlite3.Connection, stored: Message, text: str) -> Ap
 def insert(
     connection: sqlite3.Connection, user_id: str, message: Message, *, pending: str = ""
 ) -> Message:
-    """Write one row and index it; `id` is the database's, and so is `at` when it is empty.
+    """Write one row and index it; the database makes an `id` of 0, and an `at` that is empty.
 
     `pending` is the server at which a question waits for its reply.
     """
     row = connection.execute(
         f"""
         INSERT INTO session_logs
-            (session_id, event_type, message, metadata, created_at, client_id, uid, words,
+            (id, session_id, event_type, message, metadata, created_at, client_id, uid, words,
                 pending_server)
-        VALUES (?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, nullif(?, ''))
+        VALUES (nullif(?, 0), ?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, nullif(?, ''))
         RETURNING id, created_at
         """,
         (
+            message.id,
             message.session_id,
             EVENT_TYPES[message.role],
             message.text,

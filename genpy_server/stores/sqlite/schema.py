@@ -378,13 +378,24 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
         connection.execute("PRAGMA fullfsync = ON")  # macOS keeps what is only fsynced in a cache
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.create_function("casefold", 1, _casefold, deterministic=True)
-        connection.create_function("md5", 1, _md5, deterministic=True)
-        _migrate(connection)
+        _set_up(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def in_memory() -> sqlite3.Connection:
+    """A new database that is gone when it is closed."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _set_up(connection)
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.create_function("casefold", 1, _casefold, deterministic=True)
+    connection.create_function("md5", 1, _md5, deterministic=True)
+    _migrate(connection)
 
 
 def checkpoint(path: Path) -> None:

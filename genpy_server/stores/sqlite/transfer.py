@@ -1,10 +1,11 @@
-"""The SQL of an import, which merges an exported session into this database and can be repeated."""
+"""The SQL that moves sessions: an import, which can be repeated, and a copy in memory."""
 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,9 +14,11 @@ from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
 from genpy_server.stores.sqlite.index import index_session
 from genpy_server.stores.sqlite.messages import insert, metrics
-from genpy_server.stores.sqlite.schema import to_json
+from genpy_server.stores.sqlite.schema import in_memory, to_json, transaction
 from genpy_server.stores.sqlite.sessions import COLUMNS
 from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
+
+T = TypeVar("T")
 
 _WRITTEN = [name for name in COLUMNS if name not in {"last_message_id", "message_count"}]
 """The columns of a session that do not follow from its messages."""
@@ -47,6 +50,22 @@ def import_session(
             {"id": session.id, "counts": to_json(counts)},
         )
     return len(added)
+
+
+def ask_copy(
+    sessions: Sequence[Session],
+    messages: Iterable[Message],
+    question: Callable[[sqlite3.Connection], T],
+) -> T:
+    """The answer to a question about a user's sessions and messages, from a copy in memory."""
+    user_ids = {session.id: session.user_id for session in sessions}
+    with closing(in_memory()) as connection:
+        with transaction(connection):
+            for session in sessions:
+                _write_session(connection, session)
+            for message in messages:
+                insert(connection, user_ids[message.session_id], message)
+        return question(connection)
 
 
 def _write_session(connection: sqlite3.Connection, session: Session) -> None:
@@ -95,7 +114,7 @@ def _write_messages(
         if stored is None:
             meta = with_own_ids(message.meta, ids)
             inserted = insert(
-                connection, session.user_id, msgspec.structs.replace(message, meta=meta)
+                connection, session.user_id, msgspec.structs.replace(message, id=0, meta=meta)
             )
             added.append(inserted)
             stored = inserted.id
