@@ -404,6 +404,7 @@ class Html(Frame, tag="html"):
     """Begin and end of the part, in characters of the text."""
 
 
+TextPiece = Delta | Reasoning
 SessionFrame = (
     MessageEvent
     | RunStarted

@@ -329,13 +329,13 @@ class EventBuffer:
     """
 
     def __init__(self) -> None:
-        self._items: deque[Event | list[wire.Delta | wire.Reasoning]] = deque()
+        self._items: deque[Event | list[wire.TextPiece]] = deque()
         self._arrived = asyncio.Event()
         self._finished = False
 
     def put(self, event: Event) -> None:
         """Add an event."""
-        if isinstance(event, wire.Delta | wire.Reasoning):
+        if isinstance(event, wire.TextPiece):
             last = self._items[-1] if self._items else None
             if isinstance(last, list) and _follows(last[-1], event):
                 last.append(event)
@@ -361,11 +361,11 @@ class EventBuffer:
         return _joined(item) if isinstance(item, list) else item
 
 
-def _follows(last: wire.Delta | wire.Reasoning, piece: wire.Delta | wire.Reasoning) -> bool:
+def _follows(last: wire.TextPiece, piece: wire.TextPiece) -> bool:
     same = type(last) is type(piece) and last.run == piece.run
     return same and last.offset + len(last.text) == piece.offset
 
 
-def _joined(pieces: list[wire.Delta | wire.Reasoning]) -> wire.Delta | wire.Reasoning:
+def _joined(pieces: list[wire.TextPiece]) -> wire.TextPiece:
     text = "".join(piece.text for piece in pieces)
     return type(pieces[0])(pieces[-1].seq, pieces[0].run, pieces[0].offset, text)

@@ -70,7 +70,7 @@ class GrowingText:
         self._parts.append(text)
         self.length += len(text)
 
-    def take(self, piece: wire.Delta | wire.Reasoning) -> None:
+    def take(self, piece: wire.TextPiece) -> None:
         """Add the new part of a piece; raises `Gap` where text before it is missing."""
         overlap = self.length - piece.offset
         if overlap < 0:
@@ -121,7 +121,7 @@ class Entry:
         """Add to the end of the text."""
         self._text.append(text)
 
-    def take(self, piece: wire.Delta | wire.Reasoning) -> None:
+    def take(self, piece: wire.TextPiece) -> None:
         """Add a piece of the text or of the reasoning; raises `Gap`."""
         (self._text if isinstance(piece, wire.Delta) else self._reasoning).take(piece)
 

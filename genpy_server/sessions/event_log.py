@@ -19,6 +19,7 @@ from genpy_server.wire import (
     RunFinished,
     RunStarted,
     SessionFrame,
+    TextPiece,
     ToolFinished,
     ToolProgress,
     ToolStarted,
@@ -85,7 +86,7 @@ class _Pieces:
 
     __slots__ = ("_ends", "_origin", "_texts", "begin", "bytes", "end", "first", "room")
 
-    def __init__(self, begin: Delta | Reasoning, room: int) -> None:
+    def __init__(self, begin: TextPiece, room: int) -> None:
         self.begin = begin
         self.first = begin.seq
         self.end = begin.offset
@@ -100,7 +101,7 @@ class _Pieces:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, piece: Delta | Reasoning, size: int) -> bool:
+    def add(self, piece: TextPiece, size: int) -> bool:
         """Add a piece; False where it does not follow the last one or this is full."""
         begin = self.begin
         if (
@@ -126,7 +127,7 @@ class _Pieces:
         if reply[self.begin.offset : self.end] == "".join(self._texts):
             self._texts, self._origin = [reply], 0
 
-    def after(self, seq: int) -> Delta | Reasoning:
+    def after(self, seq: int) -> TextPiece:
         """The pieces with a greater number, joined to one with the number of the last."""
         seen = max(0, seq - self.first + 1)
         start = self._ends[seen - 1] if seen else self.begin.offset
@@ -191,7 +192,7 @@ class EventLog:
             elif isinstance(entry.frame, RunStarted) and entry.frame.run == run:
                 break
 
-    def _new_pieces(self, piece: Delta | Reasoning) -> _Pieces:
+    def _new_pieces(self, piece: TextPiece) -> _Pieces:
         self._close()
         self._open = pieces = _Pieces(piece, max(1, self._max_events // PARTS))
         self._entries.append(pieces)

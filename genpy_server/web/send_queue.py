@@ -30,7 +30,7 @@ TOO_SLOW = "The client reads too slowly. Reconnect to resume."
 class _Joined(msgspec.Struct):
     """Waiting deltas of one reply, or pieces of its reasoning, joined; `text` is UTF-8."""
 
-    kind: type[wire.Delta | wire.Reasoning]
+    kind: type[wire.TextPiece]
     seq: int
     run: str
     offset: int
@@ -39,7 +39,7 @@ class _Joined(msgspec.Struct):
     def __len__(self) -> int:
         return len(self.text)
 
-    def frame(self) -> wire.Delta | wire.Reasoning:
+    def frame(self) -> wire.TextPiece:
         return self.kind(self.seq, self.run, self.offset, self.text.decode())
 
 
@@ -158,7 +158,7 @@ class SendQueue:
             self._largest = max(self._largest, len(data))
             self._ws.send_now(data)
             return
-        if isinstance(frame, wire.Delta | wire.Reasoning):
+        if isinstance(frame, wire.TextPiece):
             self._put_piece(frame)
         else:
             data = wire.encode_bytes(frame) if data is None else data
@@ -167,7 +167,7 @@ class SendQueue:
             self._count(len(data) + ENTRY_BYTES)
         self._start()
 
-    def _put_piece(self, piece: wire.Delta | wire.Reasoning) -> None:
+    def _put_piece(self, piece: wire.TextPiece) -> None:
         """Queue a piece, joined to the last waiting one of the same kind and reply."""
         text = piece.text.encode()
         last = self._queue[-1] if self._queue else None

@@ -83,7 +83,7 @@ class Receiver(Control):
                 self._returned(self._view.withdraw(message.id), link.reason)
 
     def _frame(self, client: "SessionClient", frame: wire.Frame) -> None:
-        if isinstance(frame, wire.Delta | wire.Reasoning):
+        if isinstance(frame, wire.TextPiece):
             self._piece(client, frame)
             return
         self._view.reset(client.transcript)
@@ -123,7 +123,7 @@ class Receiver(Control):
             self._list.follow()
         self._status.refresh()
 
-    def _piece(self, client: "SessionClient", frame: wire.Delta | wire.Reasoning) -> None:
+    def _piece(self, client: "SessionClient", frame: wire.TextPiece) -> None:
         running = self._streamed = client.transcript.running
         if running is not None:
             self._view.changed(running)
